@@ -1,0 +1,80 @@
+//! Bytes to named tensors: one file a format behind one small interface.
+//!
+//! A reader trusts nothing: every length, offset and shape of a header is checked against the
+//! size of the file before anything is allocated, and only the tensors asked for are decoded.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::error::Result;
+
+/// The element type in which a tensor is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// IEEE binary16.
+    F16,
+    /// The upper half of binary32.
+    Bf16,
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary64.
+    F64,
+    /// Anything else, by the name its format gives it; it may be listed but not decoded here.
+    Other(String),
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dtype::F16 => "f16",
+            Dtype::Bf16 => "bf16",
+            Dtype::F32 => "f32",
+            Dtype::F64 => "f64",
+            Dtype::Other(name) => name,
+        })
+    }
+}
+
+/// Name, element type and shape of a stored tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// The name in the checkpoint.
+    pub name: String,
+    /// The stored element type.
+    pub dtype: Dtype,
+    /// The shape, outermost dimension first; the last one is contiguous.
+    pub shape: Vec<usize>,
+}
+
+/// Decoded numbers, each exactly the stored one: 16-bit and quantised elements widen to `f32`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// From f16, bf16, f32 and quantised blocks.
+    F32(Vec<f32>),
+    /// From f64.
+    F64(Vec<f64>),
+}
+
+/// A decoded tensor, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// What it was in the checkpoint.
+    pub info: TensorInfo,
+    /// Its numbers, the last dimension contiguous.
+    pub values: Values,
+}
+
+/// An opened checkpoint: a list of tensors, each decoded on demand.
+pub trait Checkpoint: Send + Sync {
+    /// The format's name for people ("safetensors", "npy").
+    fn format(&self) -> &'static str;
+
+    /// All tensors of the file, in the order of their names.
+    fn tensors(&self) -> &[TensorInfo];
+
+    /// Decodes one tensor.
+    ///
+    /// # Errors
+    /// No such tensor, an element type that this reader cannot decode, or bytes that do not fit.
+    fn read(&self, name: &str) -> Result<Tensor>;
+}

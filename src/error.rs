@@ -1,0 +1,56 @@
+//! What can go wrong, and where: the file, the tensor, the shape or the offset, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// An error of the library. Every message is one line that names its place and a way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to open, read or write a file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is not what its format says it must be.
+    #[error("{}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the tensor, the shape or the byte offset where there is one.
+        problem: String,
+    },
+    /// The file is sound, but does not hold what was asked for, or holds it more than once.
+    #[error("{}: {problem}", path.display())]
+    Head {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is missing or ambiguous, and which option chooses.
+        problem: String,
+    },
+    /// A head, a domain or a selection that has no meaning (a shape that does not fit, a number that is not finite).
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An operating-system error at `path`.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Error::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// A fault in the bytes of `path`.
+    pub fn malformed(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Error::Malformed { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// A head that cannot be found, or not uniquely, in `path`.
+    pub fn head(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Error::Head { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+}
