@@ -1,0 +1,94 @@
+//! Proved bounds for float64 sums (Higham, *Accuracy and Stability of Numerical Algorithms*,
+//! 2nd ed. 2002, section 3.1), with the underflow term that gradual underflow asks for.
+//!
+//! All functions round so that the bound stays a bound. An overflow gives infinity or NaN;
+//! callers write their tests so that both fail.
+
+/// The unit roundoff of float64, `2^-53`.
+pub const UNIT: f64 = f64::EPSILON / 2.0;
+
+/// The spacing of subnormal numbers, `2^-1074`; a product that underflows is off by at most half of it.
+pub const TINY: f64 = 5e-324;
+
+/// An upper bound of `gamma_n = n u / (1 - n u)`: the relative error of a float64 dot product of
+/// length `n` in any order, with or without fused operations.
+pub fn gamma(n: usize) -> f64 {
+    let nu = n as f64 * UNIT;
+    (nu / (1.0 - nu)).next_up().next_up()
+}
+
+/// `a + b`, rounded up.
+pub fn add_up(a: f64, b: f64) -> f64 {
+    (a + b).next_up()
+}
+
+/// `a + b`, rounded down.
+pub fn add_down(a: f64, b: f64) -> f64 {
+    (a + b).next_down()
+}
+
+/// `a b`, rounded up.
+pub fn mul_up(a: f64, b: f64) -> f64 {
+    (a * b).next_up()
+}
+
+/// `a b`, rounded down.
+pub fn mul_down(a: f64, b: f64) -> f64 {
+    (a * b).next_down()
+}
+
+/// How far a float64 dot product of length `n` can be from the true one, for vectors of at most
+/// these Euclidean norms: `gamma_n |x| |y| + n 2^-1074` (Cauchy-Schwarz bounds the sum of absolute products).
+pub fn dot_error(n: usize, norm_x: f64, norm_y: f64) -> f64 {
+    add_up(mul_up(gamma(n), mul_up(norm_x, norm_y)), n as f64 * TINY)
+}
+
+/// An upper bound of the Euclidean norm of `values`.
+pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let (largest, count) = values.clone().fold((0.0f64, 0usize), |(m, n), x| (m.max(x.abs()), n + 1));
+    if largest == 0.0 {
+        return 0.0;
+    }
+    // A power of two keeps the scaling exact (a term that underflows is below 2^-1074 of the sum).
+    let scale = power_of_two_near(largest);
+    let sum: f64 = values.map(|x| (x / scale) * (x / scale)).sum();
+    let slack = 1.0 + (count as f64 + 8.0) * f64::EPSILON;
+    (sum.sqrt() * slack * scale).next_up()
+}
+
+/// The exponent of a finite `x`: `2^e <= |x| < 2^(e+1)`, -1023 for subnormals and 0.
+pub fn exponent(x: f64) -> i64 {
+    ((x.to_bits() >> 52) & 0x7ff) as i64 - 1023
+}
+
+/// `2^e`, the exponent brought into the normal range.
+pub fn power_of_two(e: i64) -> f64 {
+    f64::from_bits(((e.clamp(-1022, 1023) + 1023) as u64) << 52)
+}
+
+/// The power of two with the exponent of `x` (`x` finite, not 0), kept in the normal range so
+/// that dividing by it is exact except where the quotient underflows.
+pub fn power_of_two_near(x: f64) -> f64 {
+    power_of_two(exponent(x).min(1022))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_norm_is_bounded_at_every_scale() {
+        for scale in [1e-310, 1e-200, 1.0, 1e200, 1e307] {
+            let bound = norm_up([3.0 * scale, 4.0 * scale].into_iter());
+            assert!(bound >= 5.0 * scale && bound <= 5.0 * scale * (1.0 + 1e-10), "{scale}: {bound}");
+        }
+        assert_eq!(norm_up([0.0, -0.0].into_iter()), 0.0);
+    }
+
+    #[test]
+    fn powers_of_two_are_powers_of_two() {
+        assert_eq!(power_of_two_near(3.7), 2.0);
+        assert_eq!(power_of_two_near(-0.3), 0.25);
+        assert_eq!(power_of_two_near(5e-324), f64::MIN_POSITIVE);
+    }
+}

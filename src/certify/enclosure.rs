@@ -1,0 +1,249 @@
+//! Rival weights that provably exist, inside intervals around float64 approximations.
+//!
+//! The equations `sum lambda_j w_jk = w_tk` (for the chosen coordinates) and `sum lambda_j = 1` form a square
+//! system `M x = q` in the basic weights. With an approximate inverse `R` and `|I - R M| <= rho < 1`
+//! the exact solution lies within `|z| + rho |z|_inf / (1 - rho)` of `x0`, where `z = R (q - M x0)`
+//! (Krawczyk 1969; Rump 1983, *Solving algebraic problems with high accuracy*). When all enclosed
+//! weights are positive, exact positive weights exist, and the token loses.
+
+use std::collections::HashSet;
+
+use nalgebra::DMatrix;
+
+use super::range_terms::{Interval, SlackBound};
+use super::verdict::{Blocker, Loss, Rival, Verdict};
+use crate::arithmetic::dot::Element;
+use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
+use crate::question::Question;
+
+/// Proposed weights on rivals: a basic part to be enclosed and a frozen part taken as given.
+#[derive(Clone, Debug, Default)]
+pub struct Support {
+    /// Rivals and approximate weights, one more than there are equations.
+    pub basic: Vec<(u32, f64)>,
+    /// Rivals and exact weights, not negative; may repeat rivals of `basic`.
+    pub frozen: Vec<(u32, f64)>,
+    /// Coordinates whose equation the basic weights must satisfy exactly.
+    pub equations: Vec<u32>,
+}
+
+/// A proved combination of rivals that never scores less than the token.
+#[derive(Clone, Debug)]
+pub struct Enclosed {
+    support: Support,
+    blockers: Vec<Blocker>,
+}
+
+impl Enclosed {
+    /// The weights as proposed.
+    pub fn support(&self) -> &Support {
+        &self.support
+    }
+
+    /// The enclosed weights, and the multipliers of the ends of the domain, to float64 precision.
+    pub fn blockers(&self) -> &[Blocker] {
+        &self.blockers
+    }
+}
+
+/// Proves that `token` never wins strictly, or returns `None`.
+pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verdict> {
+    let (head, domain) = (question.head(), question.domain());
+    let t = token as usize;
+    let order = support.basic.len();
+    let distinct: HashSet<u32> = support.basic.iter().map(|b| b.0).collect();
+    let everyone = || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j);
+    let well_formed = order == support.equations.len() + 1
+        && distinct.len() == order
+        && everyone().all(|j| (j as usize) < head.tokens() && !question.groups().same_row(j, token))
+        && support.frozen.iter().all(|&(_, weight)| weight >= 0.0 && weight.is_finite());
+    if !well_formed {
+        return None;
+    }
+
+    let system = System::new(question, t, &support)?;
+    let weights = system.enclose()?;
+    if !weights.iter().all(|w| w.lo > 0.0) {
+        return None;
+    }
+    let mut blockers: Vec<Blocker> = Vec::new();
+    let mut slack = SlackBound::default();
+    let exact = |x: f64| Interval { lo: x, hi: x };
+    let all = support.basic.iter().zip(&weights).map(|(&(j, _), &w)| (j, w));
+    let all: Vec<(u32, Interval)> = all.chain(support.frozen.iter().map(|&(j, w)| (j, exact(w)))).collect();
+    for &(j, weight) in &all {
+        slack.add_bias(weight, head.bias(j as usize), head.bias(t));
+        let middle = 0.5 * (weight.lo + weight.hi);
+        match blockers.iter_mut().find(|(rival, _)| *rival == Rival::Token(j)) {
+            Some((_, total)) => *total += middle,
+            None if middle > 0.0 => blockers.push((Rival::Token(j), middle)),
+            None => {}
+        }
+    }
+    let equations: HashSet<u32> = support.equations.iter().copied().collect();
+    for k in (0..head.dim()).filter(|&k| !equations.contains(&(k as u32)) && !follows(question, t, &all, &support.equations, k)) {
+        let r = residual(question, t, &all, k);
+        if !slack.add_range(domain, k, r) {
+            return None;
+        }
+        let middle = 0.5 * (r.lo + r.hi);
+        if middle > 0.0 {
+            blockers.push((Rival::Lower(k as u32), middle));
+        } else if middle < 0.0 {
+            blockers.push((Rival::Upper(k as u32), -middle));
+        }
+    }
+    slack.is_not_negative().then(|| Verdict::Unargmaxable(Loss::Enclosed(Enclosed { support, blockers }.into())))
+}
+
+/// Whether the equation of coordinate `k` follows exactly from the others: its column is constant
+/// on the token and its rivals, or repeats the column of an equation.
+fn follows(question: &Question, t: usize, rivals: &[(u32, Interval)], equations: &[u32], k: usize) -> bool {
+    let head = question.head();
+    let all = |holds: &dyn Fn(usize) -> bool| rivals.iter().all(|&(j, _)| holds(j as usize));
+    all(&|j| head.weight(j, k) == head.weight(t, k))
+        || equations.iter().any(|&e| {
+            let same = |j: usize| head.weight(j, k) == head.weight(j, e as usize);
+            same(t) && all(&same)
+        })
+}
+
+/// `sum lambda_j w_jk - w_tk`, enclosed.
+fn residual(question: &Question, t: usize, weights: &[(u32, Interval)], k: usize) -> Interval {
+    let head = question.head();
+    let (mut sum, mut size, mut spread) = (-head.weight(t, k), head.weight(t, k).abs(), 0.0);
+    for &(j, weight) in weights {
+        let (x, middle) = (head.weight(j as usize, k), 0.5 * (weight.lo + weight.hi));
+        sum += middle * x;
+        size += (middle * x).abs();
+        // One unit more than half the width, for the rounding of the middle.
+        spread += ((0.5 * (weight.hi - weight.lo)).next_up() + middle.abs() * f64::EPSILON) * x.abs();
+    }
+    let unit = gamma(2 * weights.len() + 8);
+    let radius = (unit * size + spread * (1.0 + unit) + weights.len() as f64 * 4.0 * TINY).next_up();
+    Interval { lo: (sum - radius).next_down(), hi: (sum + radius).next_up() }
+}
+
+/// The square system of the basic weights, each equation scaled by a power of two.
+struct System {
+    order: usize,
+    /// `M` by columns: the entries of one rival are contiguous.
+    columns: Vec<f64>,
+    rhs: Vec<f64>,
+    /// Bounds of the rounding errors of `rhs`.
+    rhs_error: Vec<f64>,
+}
+
+impl System {
+    fn new(question: &Question, t: usize, support: &Support) -> Option<Self> {
+        let head = question.head();
+        let order = support.basic.len();
+        let mut columns = vec![0.0; order * order];
+        let (mut rhs, mut rhs_error) = (Vec::with_capacity(order), Vec::with_capacity(order));
+        let unit = gamma(support.frozen.len() + 4);
+        for (i, &k) in support.equations.iter().enumerate() {
+            let k = k as usize;
+            let entries = || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j as usize).chain([t]);
+            let largest = entries().map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
+            if largest == 0.0 {
+                return None;
+            }
+            let scale = power_of_two_near(largest);
+            let scaled = |j: usize| {
+                let x = head.weight(j, k) / scale;
+                (x * scale == head.weight(j, k)).then_some(x)
+            };
+            for (c, &(j, _)) in support.basic.iter().enumerate() {
+                columns[c * order + i] = scaled(j as usize)?;
+            }
+            let (mut sum, mut size) = (scaled(t)?, scaled(t)?.abs());
+            for &(j, weight) in &support.frozen {
+                let term = weight * scaled(j as usize)?;
+                sum -= term;
+                size += term.abs();
+            }
+            rhs.push(sum);
+            rhs_error.push((unit * size + support.frozen.len() as f64 * TINY).next_up());
+        }
+        let frozen: f64 = support.frozen.iter().map(|f| f.1).sum();
+        for c in 0..order {
+            columns[c * order + order - 1] = 1.0;
+        }
+        rhs.push(1.0 - frozen);
+        rhs_error.push((unit * (1.0 + frozen)).next_up());
+        Some(System { order, columns, rhs, rhs_error })
+    }
+
+    /// Intervals of all exact solutions, or `None` where the matrix is not proved to be regular.
+    fn enclose(&self) -> Option<Vec<Interval>> {
+        let n = self.order;
+        let inverse = DMatrix::from_column_slice(n, n, &self.columns).try_inverse()?;
+        // Row-major copy: rows are what the products below run along.
+        let inverse: Vec<f64> = inverse.transpose().as_slice().to_vec();
+        let row_norms: Vec<f64> = inverse.chunks_exact(n).map(|r| norm_up(r.iter().copied())).collect();
+        let column_norms: Vec<f64> = self.columns.chunks_exact(n).map(|c| norm_up(c.iter().copied())).collect();
+        let mut product = vec![0.0; n * n];
+        f64::product(&inverse, &self.columns, n, &mut product, n);
+        let (unit, floor) = (gamma(n + 4), (n as f64 + 4.0) * TINY);
+        let slack = 1.0 + (2.0 * n as f64 + 16.0) * f64::EPSILON;
+
+        let mut rho = 0.0f64;
+        for i in 0..n {
+            let mut sum = 0.0;
+            for c in 0..n {
+                let expected = if i == c { 1.0 } else { 0.0 };
+                sum += (expected - product[i * n + c]).abs() + unit * (1.0 + row_norms[i] * column_norms[c]) + floor;
+            }
+            rho = rho.max(sum * slack);
+            if !sum.is_finite() {
+                return None;
+            }
+        }
+        if !(rho < 0.5) {
+            return None;
+        }
+
+        let mut x = apply(&inverse, &self.rhs);
+        let correction = apply(&inverse, &self.residual(&x).0);
+        x.iter_mut().zip(&correction).for_each(|(x, c)| *x += c);
+        let (residual, error) = self.residual(&x);
+        let z: Vec<f64> = inverse
+            .chunks_exact(n)
+            .map(|row| {
+                let sum: f64 = row.iter().zip(residual.iter().zip(&error)).map(|(r, (q, e))| r.abs() * (q.abs() + e) + floor).sum();
+                sum * slack
+            })
+            .collect();
+        let largest = z.iter().copied().fold(0.0, f64::max);
+        let common = rho * largest / (1.0 - rho) * slack;
+        Some(
+            x.iter()
+                .zip(&z)
+                .map(|(&x, &z)| {
+                    let radius = ((z + common) * slack).next_up();
+                    Interval { lo: (x - radius).next_down(), hi: (x + radius).next_up() }
+                })
+                .collect(),
+        )
+    }
+
+    /// `rhs - M x` and bounds of its error.
+    fn residual(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let n = self.order;
+        let (mut value, mut size) = (self.rhs.clone(), self.rhs.iter().map(|r| r.abs()).collect::<Vec<_>>());
+        for (column, &x) in self.columns.chunks_exact(n).zip(x) {
+            for i in 0..n {
+                let term = column[i] * x;
+                value[i] -= term;
+                size[i] += term.abs();
+            }
+        }
+        let (unit, floor) = (gamma(2 * n + 8), (n as f64 + 4.0) * TINY);
+        let error = size.iter().zip(&self.rhs_error).map(|(s, e)| (unit * s + e + floor).next_up()).collect();
+        (value, error)
+    }
+}
+
+fn apply(matrix: &[f64], x: &[f64]) -> Vec<f64> {
+    matrix.chunks_exact(x.len()).map(|row| f64::dot(row, x)).collect()
+}

@@ -1,0 +1,66 @@
+//! Rival weights as integers over a common denominator, every equation checked in integers.
+
+use num_bigint::BigInt;
+use num_traits::{Signed, Zero};
+
+use super::verdict::{Blocker, Loss, Rival, Verdict};
+use crate::arithmetic::dyadic::{Dyadic, dot_integers};
+use crate::question::Question;
+
+/// An exact combination of rivals that never scores less than the token.
+#[derive(Clone, Debug)]
+pub struct Exact {
+    weights: Vec<(u32, BigInt)>,
+    blockers: Vec<Blocker>,
+}
+
+impl Exact {
+    /// Rivals and positive integers; divided by their sum these are the weights.
+    pub fn weights(&self) -> &[(u32, BigInt)] {
+        &self.weights
+    }
+
+    /// The weights, and the multipliers of the ends of the domain, to float64 precision.
+    pub fn blockers(&self) -> &[Blocker] {
+        &self.blockers
+    }
+}
+
+/// Proves that `token` never wins strictly, from integer weights on rivals (zeros are dropped), or returns `None`.
+///
+/// With `D = sum N_j` and `r = sum N_j w_j - D w_t` it requires, exactly, an end of the domain on the
+/// side of every `r_k` that is not 0 and `sum N_j (b_j - b_t) + sum_k min(r_k lo_k, r_k hi_k) >= 0`.
+pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> Option<Verdict> {
+    let (head, domain) = (question.head(), question.domain());
+    let t = token as usize;
+    let weights: Vec<(u32, BigInt)> = weights.into_iter().filter(|(_, n)| !n.is_zero()).collect();
+    let sound = |&(j, ref n): &(u32, BigInt)| n.is_positive() && (j as usize) < head.tokens() && !question.groups().same_row(j, token);
+    if weights.is_empty() || !weights.iter().all(sound) {
+        return None;
+    }
+    let sum: BigInt = weights.iter().map(|w| &w.1).sum();
+    // The token itself takes part with weight -D.
+    let integers: Vec<BigInt> = weights.iter().map(|w| w.1.clone()).chain([-&sum]).collect();
+    let ids = || weights.iter().map(|w| w.0 as usize).chain([t]);
+    let mut blockers: Vec<Blocker> = Vec::new();
+    // Undo the last step down: a share that is a float shows as itself.
+    let share = |n: &Dyadic| n.quotient_down(&sum).next_up();
+    for (j, n) in &weights {
+        blockers.push((Rival::Token(*j), share(&Dyadic::from_integer(n.clone()))));
+    }
+    let mut slack = dot_integers(ids().map(|j| head.bias(j)), &integers);
+    for k in 0..head.dim() {
+        let r = dot_integers(ids().map(|j| head.weight(j, k)), &integers);
+        if r.is_zero() {
+            continue;
+        }
+        let (end, rival) = if r.is_positive() { (domain.lo(k), Rival::Lower(k as u32)) } else { (domain.hi(k), Rival::Upper(k as u32)) };
+        if end.is_infinite() {
+            return None;
+        }
+        slack = &slack + &(&r * &Dyadic::from_f64(end));
+        let multiplier = if r.is_negative() { -&r } else { r };
+        blockers.push((rival, share(&multiplier)));
+    }
+    (!slack.is_negative()).then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))
+}

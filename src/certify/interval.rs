@@ -1,0 +1,67 @@
+//! What is known of the best margin of a token that was not decided.
+
+use super::verdict::Rival;
+use crate::arithmetic::rounding::{gamma, norm_up};
+use crate::question::Question;
+
+/// A proved interval of `max { min_j (p_t - p_j).u : |u| <= 1, u in the domain's cone }`, where
+/// `p_j = (w_j, b_j)` and `u = (h, s)`, `s >= 0`. The token can win exactly if this is above 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Margin {
+    upper: f64,
+}
+
+impl Margin {
+    /// The interval. `u = 0` always gives 0, so that is the lower end.
+    pub fn ends(self) -> (f64, f64) {
+        (0.0, self.upper)
+    }
+
+    /// Nothing is known above.
+    pub fn unknown() -> Self {
+        Margin { upper: f64::INFINITY }
+    }
+
+    /// The bound from approximate multipliers: for `lambda >= 0` on rivals (scaled to sum 1),
+    /// `alpha`, `beta` on the ends of the domain and `sigma` on `s >= 0`, the margin is at most
+    /// `|sum lambda_j (p_t - p_j) + sum alpha_k (e_k, -lo_k) + sum beta_k (-e_k, hi_k) + (0, sigma)|`.
+    pub fn bounded_by(question: &Question, token: u32, multipliers: &[(Rival, f64)], sigma: f64) -> Self {
+        let (head, domain) = (question.head(), question.domain());
+        let total: f64 = multipliers.iter().filter(|m| matches!(m.0, Rival::Token(_))).map(|m| m.1).sum();
+        if !(total > 0.0) || multipliers.iter().any(|m| !(m.1 >= 0.0)) || !(sigma >= 0.0) {
+            return Margin::unknown();
+        }
+        let dim = head.dim();
+        let (mut value, mut size) = (vec![0.0; dim + 1], vec![0.0f64; dim + 1]);
+        let mut add = |k: usize, term: f64| {
+            value[k] += term;
+            size[k] += term.abs();
+        };
+        for &(rival, weight) in multipliers {
+            match rival {
+                Rival::Token(j) => {
+                    let entries = head.row(token as usize).zip(head.row(j as usize)).enumerate();
+                    for (k, (own, other)) in entries {
+                        add(k, weight * own);
+                        add(k, -(weight * other));
+                    }
+                    add(dim, weight * head.bias(token as usize));
+                    add(dim, -(weight * head.bias(j as usize)));
+                }
+                Rival::Lower(k) => {
+                    add(k as usize, weight);
+                    add(dim, -(weight * domain.lo(k as usize)));
+                }
+                Rival::Upper(k) => {
+                    add(k as usize, -weight);
+                    add(dim, weight * domain.hi(k as usize));
+                }
+            }
+        }
+        add(dim, sigma);
+        let unit = gamma(2 * multipliers.len() + 16);
+        let reach = value.iter().zip(&size).map(|(v, s)| (v.abs() + unit * s) * (1.0 + unit));
+        let upper = (norm_up(reach) / (total * (1.0 - unit))).next_up();
+        Margin { upper: if upper.is_nan() { f64::INFINITY } else { upper } }
+    }
+}

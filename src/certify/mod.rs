@@ -1,0 +1,21 @@
+//! The only makers of verdicts.
+//!
+//! Everything before this stage proposes; here a proposal is checked on the original rows, by
+//! float64 arithmetic with a proved error bound or by exact integers, and only what passes becomes
+//! a [`Verdict`]. The types of the evidence have private fields and no public constructor, so no
+//! other module can make one.
+//!
+//! - [`witness`]: a hidden state at which the token beats every rival;
+//! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
+//! - [`exact`]: rival weights as integers that satisfy every equation;
+//! - [`interval`]: what is known of the best margin when neither was found.
+
+pub mod enclosure;
+pub mod exact;
+pub mod interval;
+pub mod map;
+mod range_terms;
+mod verdict;
+pub mod witness;
+
+pub use verdict::{Blocker, Loss, Rival, Tie, Undecided, Verdict, dominated, tied, undecided};

@@ -1,0 +1,185 @@
+//! The four answers, each with its evidence.
+
+use std::sync::Arc;
+
+use super::enclosure::Enclosed;
+use super::exact::Exact;
+use super::witness::Witness;
+use crate::head::groups::Standing;
+use crate::question::Question;
+
+/// What is known, with proof, of one token.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Some hidden state of the domain makes it the one and only argmax.
+    Argmaxable(Witness),
+    /// It can reach the maximum, beating every token but those with the same row and bias.
+    Tied(Tie),
+    /// No hidden state of the domain makes it the strict winner.
+    Unargmaxable(Loss),
+    /// Neither was proved.
+    Undecided(Undecided),
+}
+
+/// A witness shared by tokens that no hidden state can tell apart.
+#[derive(Clone, Debug)]
+pub struct Tie {
+    members: Arc<[u32]>,
+    witness: Witness,
+}
+
+impl Tie {
+    /// The tokens with this row and bias, in id order, at least two.
+    pub fn members(&self) -> &[u32] {
+        &self.members
+    }
+
+    /// Where all of them beat everybody else.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+}
+
+/// Why a token cannot win.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Another token has the same row and a larger bias.
+    Dominated(Dominated),
+    /// Positive rival weights exist within proved bounds.
+    Enclosed(Arc<Enclosed>),
+    /// Exact rival weights.
+    Exact(Arc<Exact>),
+}
+
+/// The same row with a larger bias.
+#[derive(Clone, Debug)]
+pub struct Dominated {
+    by: u32,
+}
+
+impl Dominated {
+    /// The token that always scores more.
+    pub fn by(&self) -> u32 {
+        self.by
+    }
+}
+
+/// What blocks a token: a rival, or an end of the domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rival {
+    /// Another token.
+    Token(u32),
+    /// The lower end of a coordinate.
+    Lower(u32),
+    /// The upper end of a coordinate.
+    Upper(u32),
+}
+
+impl std::fmt::Display for Rival {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Rival::Token(t) => write!(f, "{t}"),
+            Rival::Lower(k) => write!(f, "lo[{k}]"),
+            Rival::Upper(k) => write!(f, "hi[{k}]"),
+        }
+    }
+}
+
+/// A rival and its share in the combination, to float64 precision.
+pub type Blocker = (Rival, f64);
+
+impl Loss {
+    /// The rivals whose combination never scores less than the token, weights falling; the weights
+    /// of the tokens sum to one.
+    pub fn blockers(&self) -> Vec<Blocker> {
+        let mut blockers = match self {
+            Loss::Dominated(d) => vec![(Rival::Token(d.by), 1.0)],
+            Loss::Enclosed(e) => e.blockers().to_vec(),
+            Loss::Exact(e) => e.blockers().to_vec(),
+        };
+        blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        blockers
+    }
+
+    /// The kind of proof, as in the table's `proof` column.
+    pub fn proof(&self) -> &'static str {
+        match self {
+            Loss::Dominated(_) => "equal-row",
+            Loss::Enclosed(_) => "enclosed",
+            Loss::Exact(_) => "exact",
+        }
+    }
+}
+
+/// What is left when no proof was found.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    reason: String,
+    interval: (f64, f64),
+}
+
+impl Undecided {
+    /// What was tried.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// A proved interval of the best margin over directions of length at most one in the lifted
+    /// space (`h`, and `s` where the question has lengths); positive exactly if the token can win.
+    pub fn interval(&self) -> (f64, f64) {
+        self.interval
+    }
+}
+
+/// The verdict of a token whose row occurs again with a larger bias; `None` if there is no such row.
+pub fn dominated(question: &Question, token: u32) -> Option<Verdict> {
+    match question.groups().standing(token) {
+        Standing::Dominated(by) => Some(Verdict::Unargmaxable(Loss::Dominated(Dominated { by }))),
+        _ => None,
+    }
+}
+
+/// The verdict of a token that has this witness against all rows that differ from its own.
+pub fn tied(question: &Question, witness: Witness) -> Verdict {
+    match question.groups().standing(witness.token()) {
+        Standing::Tied(members) => Verdict::Tied(Tie { members: members.into(), witness }),
+        _ => Verdict::Argmaxable(witness),
+    }
+}
+
+/// No proof; `interval` must come from [`super::interval`].
+pub fn undecided(reason: impl Into<String>, interval: super::interval::Margin) -> Verdict {
+    Verdict::Undecided(Undecided { reason: reason.into(), interval: interval.ends() })
+}
+
+impl Verdict {
+    /// The verdict's name, as in the table.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Argmaxable(_) => "argmaxable",
+            Verdict::Tied(_) => "tied",
+            Verdict::Unargmaxable(_) => "unargmaxable",
+            Verdict::Undecided(_) => "undecided",
+        }
+    }
+
+    /// The kind of proof, as in the table; empty without one.
+    pub fn proof(&self) -> &'static str {
+        match self {
+            Verdict::Argmaxable(w) => w.kind(),
+            Verdict::Tied(t) => t.witness.kind(),
+            Verdict::Unargmaxable(loss) => loss.proof(),
+            Verdict::Undecided(_) => "",
+        }
+    }
+
+    /// The witness of a token that can reach the maximum.
+    pub fn witness(&self) -> Option<&Witness> {
+        match self {
+            Verdict::Argmaxable(w) => Some(w),
+            Verdict::Tied(t) => Some(&t.witness),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Hidden states at which a token beats every rival, proved on the original rows.
+//!
+//! Float64 scores decide where the gap exceeds a bound of their error; the rivals that they leave
+//! open are scored exactly.
+
+use std::sync::Arc;
+
+use num_bigint::BigInt;
+use num_traits::{Signed, ToPrimitive};
+
+use super::map::Map;
+use crate::arithmetic::dyadic::{Dyadic, dot_floats, dot_integers, integers_at_common_exponent, one};
+use crate::arithmetic::rounding::{TINY, exponent, gamma, norm_up, power_of_two};
+use crate::question::Question;
+
+/// A hidden state.
+#[derive(Clone, Debug)]
+pub enum Point {
+    /// `clamp(scale G (w_t - m))` for the witness's own token: see [`Map`].
+    Mapped {
+        /// The map, shared by many tokens.
+        map: Arc<Map>,
+        /// The factor of this token.
+        scale: f64,
+    },
+    /// Float64 coordinates.
+    Float(Vec<f64>),
+    /// `h_k = numerators[k] / denominator`, the denominator above 0.
+    Integers {
+        /// One integer a coordinate.
+        numerators: Vec<BigInt>,
+        /// Above 0.
+        denominator: BigInt,
+    },
+}
+
+/// Proof that a token can strictly win against all rows that differ from its own.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    token: u32,
+    point: Point,
+    norm: f64,
+    margin: f64,
+}
+
+impl Witness {
+    /// The token that wins here.
+    pub fn token(&self) -> u32 {
+        self.token
+    }
+
+    /// The hidden state in the form it was proved in.
+    pub fn point(&self) -> &Point {
+        &self.point
+    }
+
+    /// The hidden state in float64; exact unless the point is one of integers.
+    pub fn hidden_state(&self, question: &Question) -> Vec<f64> {
+        match &self.point {
+            Point::Float(h) => h.clone(),
+            Point::Mapped { map, scale } => {
+                let mut h = map.directions(question.head(), &[self.token]);
+                h.iter_mut().for_each(|x| *x *= scale);
+                question.domain().clamp(&mut h);
+                h
+            }
+            Point::Integers { numerators, denominator } => nearest(numerators, denominator),
+        }
+    }
+
+    /// Euclidean length of the hidden state, to float64 precision.
+    pub fn norm(&self) -> f64 {
+        self.norm
+    }
+
+    /// A proved lower bound of the least logit gap to a rival at this hidden state (not of the best gap there is).
+    pub fn margin(&self) -> f64 {
+        self.margin
+    }
+
+    /// The kind of point, as in the table's `proof` column.
+    pub fn kind(&self) -> &'static str {
+        match self.point {
+            Point::Mapped { .. } => "map",
+            Point::Float(_) => "float",
+            Point::Integers { .. } => "integer",
+        }
+    }
+}
+
+/// Why a proposed hidden state was refused.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// It lies outside the domain, or is not finite.
+    Outside,
+    /// These tokens score at least as much.
+    Beaten(Vec<u32>),
+}
+
+/// What float64 scores leave: the least proved gap, and the rivals for which none was proved.
+struct Gaps {
+    least: f64,
+    open: Vec<u32>,
+}
+
+/// Bounds every gap from `scores[j]`, float64 values of `w_j . h` (`h` of norm at most `norm`) in any
+/// order of summation, perhaps with a relative error of `h` of a few units in the last place.
+///
+/// Score and bias are added here with errors of a unit each, so `gamma_(d+16)` of
+/// `|w_j| |h| + |b_j|` covers the sum with room for the bound's own roundings.
+fn gaps(question: &Question, token: u32, scores: &[f64], norm: f64) -> Gaps {
+    let head = question.head();
+    let unit = gamma(head.dim() + 16);
+    let floor = (head.dim() + 16) as f64 * TINY;
+    let error = |j: usize| unit * (question.norms()[j] * norm + head.bias(j).abs()) + floor;
+    let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
+    let skip = question.equals(token);
+    let mut found = Gaps { least: f64::INFINITY, open: Vec::new() };
+    let mut start = 0;
+    for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
+        for j in start..equal as usize {
+            let gap = own - (scores[j] + head.bias(j) + error(j));
+            // NaN, from an overflow, is open too.
+            if gap > 0.0 {
+                found.least = found.least.min(gap);
+            } else {
+                found.open.push(j as u32);
+            }
+        }
+        start = equal as usize + 1;
+    }
+    // The two subtractions above round by less than the spare units of `error`; one step down for them.
+    found.least = found.least.next_down().max(0.0);
+    found
+}
+
+/// Rivals scored exactly before giving up on a float proposal.
+const EXACT_LIMIT: usize = 4096;
+
+/// Proves that `token` wins at the float64 hidden state `h`.
+///
+/// # Errors
+/// `h` lies outside the domain, or some rival is not beaten (also when very many are too close to tell).
+pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Witness, Refusal> {
+    if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(&h) {
+        return Err(Refusal::Outside);
+    }
+    let head = question.head();
+    let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
+    let norm = norm_up(h.iter().copied());
+    let Gaps { mut least, open } = gaps(question, token, &scores, norm);
+    if !open.is_empty() {
+        // The largest float scores first: a lost cause is lost at once.
+        let mut order = open.clone();
+        let score = |j: u32| scores[j as usize] + head.bias(j as usize);
+        order.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        let exact = |j: u32| exact_gap_floats(question, token, j, &h);
+        match order.first() {
+            Some(&j) if order.len() > EXACT_LIMIT || !exact(j).is_positive() => return Err(Refusal::Beaten(open)),
+            _ => {}
+        }
+        let (gap, beaten) = exact_gaps(&open, exact);
+        if !beaten.is_empty() {
+            return Err(Refusal::Beaten(beaten));
+        }
+        least = least.min(gap);
+    }
+    let margin = finite_margin(least);
+    Ok(Witness { token, norm: length(&h), point: Point::Float(h), margin })
+}
+
+/// Proves that `token` wins at `numerators / denominator`.
+///
+/// # Errors
+/// As [`certify_float`]; the list of rivals that are not beaten is complete.
+pub fn certify_integers(question: &Question, token: u32, numerators: Vec<BigInt>, denominator: BigInt) -> Result<Witness, Refusal> {
+    let (head, domain) = (question.head(), question.domain());
+    if !denominator.is_positive() || numerators.len() != head.dim() {
+        return Err(Refusal::Outside);
+    }
+    let scaled = |x: f64| &Dyadic::from_f64(x) * &Dyadic::from_integer(denominator.clone());
+    let inside = numerators.iter().enumerate().all(|(k, n)| {
+        let n = Dyadic::from_integer(n.clone());
+        (domain.lo(k) == f64::NEG_INFINITY || scaled(domain.lo(k)) <= n) && (domain.hi(k) == f64::INFINITY || n <= scaled(domain.hi(k)))
+    });
+    if !inside {
+        return Err(Refusal::Outside);
+    }
+    let h = nearest(&numerators, &denominator);
+    let usable = h.iter().zip(&numerators).all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
+    let Gaps { mut least, open } = if usable {
+        let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
+        gaps(question, token, &scores, norm_up(h.iter().copied()))
+    } else {
+        let equals = question.equals(token);
+        Gaps { least: f64::INFINITY, open: (0..head.tokens() as u32).filter(|j| !equals.contains(j)).collect() }
+    };
+    let exact = |j: u32| exact_gap_integers(question, token, j, &numerators, &denominator);
+    let beaten: Vec<u32> = open
+        .iter()
+        .copied()
+        .filter(|&j| {
+            let gap = exact(j);
+            least = least.min(gap.quotient_down(&denominator).max(0.0));
+            !gap.is_positive()
+        })
+        .collect();
+    if !beaten.is_empty() {
+        return Err(Refusal::Beaten(beaten));
+    }
+    Ok(Witness { token, norm: length(&h), point: Point::Integers { numerators, denominator }, margin: finite_margin(least) })
+}
+
+/// How a block of mapped witnesses is scaled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scaling {
+    /// To length one: for a free domain where biases decide nothing.
+    Unit,
+    /// By the power of two that fits the biases best along the ray: for a free domain.
+    Ray,
+    /// By this factor, then moved into the domain.
+    Clamped(f64),
+}
+
+/// Tries `map` on several tokens at once, from one block of products with all rows.
+pub fn certify_block(question: &Question, map: &Arc<Map>, scaling: Scaling, tokens: &[u32]) -> Vec<Option<Witness>> {
+    let (head, dim, count) = (question.head(), question.head().dim(), question.head().tokens());
+    let mut points = map.directions(head, tokens);
+    let mut scales = vec![1.0; tokens.len()];
+    for (h, scale) in points.chunks_exact_mut(dim).zip(&mut scales) {
+        *scale = match scaling {
+            Scaling::Unit => 1.0 / length(h),
+            Scaling::Ray => 1.0,
+            Scaling::Clamped(factor) => factor,
+        };
+        h.iter_mut().for_each(|x| *x *= *scale);
+        if matches!(scaling, Scaling::Clamped(_)) {
+            question.domain().clamp(h);
+        }
+    }
+    let mut scores = vec![0.0; tokens.len() * count];
+    head.product(&points, 0..count, &mut scores, count);
+    let settle = |(((&token, h), scores), mut scale): (((&u32, &mut [f64]), &mut [f64]), f64)| {
+        if scaling == Scaling::Ray {
+            let factor = best_factor(question, token, scores)?;
+            // A power of two: exact, so that the scaled scores are the scores of the scaled point.
+            h.iter_mut().chain(scores.iter_mut()).for_each(|x| *x *= factor);
+            scale = factor;
+        }
+        if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(h) {
+            return None;
+        }
+        let Gaps { least, open } = gaps(question, token, scores, norm_up(h.iter().copied()));
+        let margin = finite_margin(least);
+        open.is_empty().then(|| Witness { token, norm: length(h), point: Point::Mapped { map: map.clone(), scale }, margin })
+    };
+    tokens.iter().zip(points.chunks_exact_mut(dim)).zip(scores.chunks_exact_mut(count)).zip(scales).map(settle).collect()
+}
+
+/// The power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
+///
+/// Near its geometric middle, or twice its lower end where it has no upper one. Underflow of a
+/// scaled score is covered by the absolute term of the error bound.
+fn best_factor(question: &Question, token: u32, scores: &[f64]) -> Option<f64> {
+    let head = question.head();
+    let (own, bias) = (scores[token as usize], head.bias(token as usize));
+    let (mut low, mut high) = (0.0f64, f64::INFINITY);
+    let equals = question.equals(token);
+    for (j, &score) in scores.iter().enumerate() {
+        let (gain, need) = (own - score, head.bias(j) - bias);
+        if gain > 0.0 {
+            low = low.max(need / gain);
+        } else if need < 0.0 {
+            if gain < 0.0 {
+                high = high.min(need / gain);
+            }
+        } else if !equals.contains(&(j as u32)) {
+            return None;
+        }
+    }
+    let target = match (low > 0.0, high < f64::INFINITY) {
+        (true, true) => (low * high).sqrt(),
+        (true, false) => 2.0 * low,
+        (false, true) => 0.5 * high,
+        (false, false) => 1.0,
+    };
+    let below = power_of_two(exponent(target).clamp(-500, 500));
+    [below, 2.0 * below].into_iter().find(|factor| low < *factor && *factor < high)
+}
+
+/// The exact gap at a float hidden state.
+fn exact_gap_floats(question: &Question, token: u32, rival: u32, h: &[f64]) -> Dyadic {
+    let score = |j: usize| &dot_floats(question.head().row(j), h.iter().copied()) + &Dyadic::from_f64(question.head().bias(j));
+    &score(token as usize) - &score(rival as usize)
+}
+
+/// The exact gap at `numerators / denominator`, times the denominator.
+fn exact_gap_integers(question: &Question, token: u32, rival: u32, numerators: &[BigInt], denominator: &BigInt) -> Dyadic {
+    let head = question.head();
+    let bias = &Dyadic::from_f64(head.bias(token as usize)) - &Dyadic::from_f64(head.bias(rival as usize));
+    let rows = &dot_integers(head.row(token as usize), numerators) - &dot_integers(head.row(rival as usize), numerators);
+    &rows + &(&bias * &Dyadic::from_integer(denominator.clone()))
+}
+
+/// The least of the exact gaps, rounded down, and the rivals whose gap is not above 0.
+fn exact_gaps(rivals: &[u32], gap: impl Fn(u32) -> Dyadic) -> (f64, Vec<u32>) {
+    let (mut least, mut beaten, unit) = (f64::INFINITY, Vec::new(), one());
+    for &j in rivals {
+        let gap = gap(j);
+        if gap.is_positive() {
+            least = least.min(gap.quotient_down(&unit).max(0.0));
+        } else {
+            beaten.push(j);
+        }
+    }
+    (least, beaten)
+}
+
+/// Without rivals any finite number bounds the gap; none is more true than 0.
+fn finite_margin(least: f64) -> f64 {
+    if least.is_finite() { least } else { 0.0 }
+}
+
+fn length(h: &[f64]) -> f64 {
+    // The bound is within a few units of the last place of the length.
+    norm_up(h.iter().copied())
+}
+
+/// The integers over their denominator in float64, a few units in the last place off.
+fn nearest(numerators: &[BigInt], denominator: &BigInt) -> Vec<f64> {
+    numerators
+        .iter()
+        .map(|n| {
+            if n.bits() < 900 && denominator.bits() < 900 {
+                n.to_f64().unwrap_or(0.0) / denominator.to_f64().unwrap_or(1.0)
+            } else {
+                Dyadic::from_integer(n.abs()).quotient_down(denominator).max(0.0).copysign(if n.is_negative() { -1.0 } else { 1.0 })
+            }
+        })
+        .collect()
+}
+
+/// Float coordinates as integers over a power of two, for exact uses of a float point.
+pub fn as_integers(h: &[f64]) -> (Vec<BigInt>, BigInt) {
+    let values: Vec<Dyadic> = h.iter().map(|&x| Dyadic::from_f64(x)).collect();
+    let (integers, exponent) = integers_at_common_exponent(&values);
+    if exponent >= 0 {
+        (integers.into_iter().map(|n| n << exponent as u64).collect(), one())
+    } else {
+        (integers, one() << (-exponent) as u64)
+    }
+}

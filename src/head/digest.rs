@@ -1,0 +1,44 @@
+//! The name of a head: a hash of its decoded numbers, independent of file and format.
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{Head, Rows};
+
+/// Bytes hashed as one leaf.
+const LEAF: usize = 1 << 20;
+
+impl Head {
+    /// SHA-256 of the decoded rows and bias, in hexadecimal.
+    ///
+    /// The message is the text `unargmax head 1\n`, then `V` and `d` as little-endian u64, then
+    /// one byte for the element width of the rows (4 or 8) and one for the presence of a bias (0 or
+    /// 1), then a SHA-256 digest (32 bytes) of each consecutive 2^20-byte piece of the rows
+    /// (row-major, little-endian IEEE numbers, -0 kept; the last piece may be shorter), then the
+    /// digest of the bias as little-endian float64 when there is one. Pieces let all cores work.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"unargmax head 1\n");
+        hash.update((self.tokens as u64).to_le_bytes());
+        hash.update((self.dim as u64).to_le_bytes());
+        let width = match self.rows {
+            Rows::F32(_) => 4,
+            Rows::F64(_) => 8,
+        };
+        hash.update([width, u8::from(self.bias.is_some())]);
+        let leaves: Vec<_> = match &self.rows {
+            Rows::F32(x) => x.par_chunks(LEAF / 4).map(|c| leaf(c, |v| v.to_le_bytes())).collect(),
+            Rows::F64(x) => x.par_chunks(LEAF / 8).map(|c| leaf(c, |v| v.to_le_bytes())).collect(),
+        };
+        leaves.iter().for_each(|digest| hash.update(digest));
+        if let Some(bias) = &self.bias {
+            hash.update(leaf(bias, |v| v.to_le_bytes()));
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn leaf<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    let buffer: Vec<u8> = numbers.iter().flat_map(|&x| bytes(x)).collect();
+    Sha256::digest(buffer).to_vec()
+}

@@ -1,0 +1,83 @@
+//! The numbers of `W` in the precision they were stored in; every use widens them exactly to float64.
+
+use std::ops::Range;
+
+use crate::arithmetic::dot::Element;
+use crate::checkpoint::Values;
+
+/// Row-major numbers, float32 where that holds them (half the memory), else float64.
+#[derive(Clone, Debug)]
+pub enum Rows {
+    /// Stored as float32 or less.
+    F32(Vec<f32>),
+    /// Stored as float64.
+    F64(Vec<f64>),
+}
+
+macro_rules! on_elements {
+    ($rows:expr, $x:ident => $body:expr) => {
+        match $rows {
+            Rows::F32($x) => $body,
+            Rows::F64($x) => $body,
+        }
+    };
+}
+
+impl Rows {
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        on_elements!(self, x => x.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn at(&self, index: usize) -> f64 {
+        match self {
+            Rows::F32(x) => x[index].into(),
+            Rows::F64(x) => x[index],
+        }
+    }
+
+    pub(super) fn copy(&self, start: usize, out: &mut [f64]) {
+        match self {
+            Rows::F32(x) => out.iter_mut().zip(&x[start..]).for_each(|(o, &v)| *o = v.into()),
+            Rows::F64(x) => out.copy_from_slice(&x[start..start + out.len()]),
+        }
+    }
+
+    pub(super) fn dot(&self, range: Range<usize>, h: &[f64]) -> f64 {
+        on_elements!(self, x => Element::dot(&x[range], h))
+    }
+
+    pub(super) fn product(&self, points: &[f64], range: Range<usize>, dim: usize, out: &mut [f64], stride: usize) {
+        on_elements!(self, x => Element::product(points, &x[range], dim, out, stride));
+    }
+
+    pub(super) fn first_not_finite(&self) -> Option<usize> {
+        on_elements!(self, x => x.iter().position(|v| !v.is_finite()))
+    }
+}
+
+impl From<Vec<f32>> for Rows {
+    fn from(values: Vec<f32>) -> Self {
+        Rows::F32(values)
+    }
+}
+
+impl From<Vec<f64>> for Rows {
+    fn from(values: Vec<f64>) -> Self {
+        Rows::F64(values)
+    }
+}
+
+impl From<Values> for Rows {
+    fn from(values: Values) -> Self {
+        match values {
+            Values::F32(x) => Rows::F32(x),
+            Values::F64(x) => Rows::F64(x),
+        }
+    }
+}

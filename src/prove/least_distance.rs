@@ -1,0 +1,228 @@
+//! The shortest `u` with `A u >= 1`, or multipliers that combine rows of `A` to zero.
+//!
+//! The dual active-set method of D. Goldfarb and A. Idnani (Math. Programming 27, 1983) for the
+//! least-distance problem of Lawson and Hanson (1974, ch. 23). It starts without rows, and rows may be
+//! added at any time: the current set of active rows stays a valid start, so a working set can grow
+//! without starting again. Each step costs `O(dim k)` for `k` active rows, and a scan of all rows.
+
+use super::orthogonal::{Factorisation, dot};
+
+/// The state of the method over the rows added so far.
+#[derive(Clone, Debug)]
+pub struct LeastDistance {
+    dim: usize,
+    /// Rows of length one, `count x dim`.
+    rows: Vec<f64>,
+    active: Vec<usize>,
+    /// Multipliers of the active rows, not negative.
+    multipliers: Vec<f64>,
+    factors: Factorisation,
+    u: Vec<f64>,
+}
+
+/// What the method found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// All rows added so far have `A u >= 1`, to rounding.
+    Point(Vec<f64>),
+    /// Rows and positive multipliers whose combination is 0, to rounding: no `u` has `A u > 0`.
+    Combination(Vec<(usize, f64)>),
+    /// The method made no more progress (rows too close to each other for float64).
+    Stalled,
+}
+
+/// A row with `a.u` above `1 - SATISFIED` is left alone: below what rounding can tell for moderate `u`.
+const SATISFIED: f64 = 1e-9;
+
+impl LeastDistance {
+    /// No rows yet.
+    pub fn new(dim: usize) -> Self {
+        LeastDistance { dim, rows: Vec::new(), active: Vec::new(), multipliers: Vec::new(), factors: Factorisation::default(), u: vec![0.0; dim] }
+    }
+
+    /// Adds a row of length one.
+    pub fn add(&mut self, row: &[f64]) {
+        debug_assert_eq!(row.len(), self.dim);
+        self.rows.extend_from_slice(row);
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        if self.dim == 0 { 0 } else { self.rows.len() / self.dim }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.rows[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// Continues until all rows are satisfied or a combination is found.
+    pub fn solve(&mut self) -> Outcome {
+        let limit = 40 * (self.len() + self.dim) + 100;
+        let mut steps = 0;
+        loop {
+            let Some(entering) = self.most_violated() else { return Outcome::Point(self.u.clone()) };
+            let mut gained = 0.0;
+            loop {
+                steps += 1;
+                if steps > limit || !self.u.iter().all(|x| x.is_finite()) {
+                    return Outcome::Stalled;
+                }
+                let row = self.row(entering).to_vec();
+                let (coefficients, rest) = self.factors.split(&row);
+                let shares = self.factors.solve(&coefficients);
+                let blocking = shares
+                    .iter()
+                    .zip(&self.multipliers)
+                    .enumerate()
+                    .filter(|(_, (share, _))| **share > 0.0)
+                    .map(|(i, (share, multiplier))| (i, multiplier / share))
+                    .min_by(|a, b| a.1.total_cmp(&b.1));
+                let slope = dot(&rest, &rest);
+                let to_constraint = if slope > 0.0 { (1.0 - dot(&row, &self.u)) / slope } else { f64::INFINITY };
+                match blocking {
+                    Some((at, step)) if step <= to_constraint => {
+                        self.advance(step, &shares, &mut gained, &rest);
+                        self.multipliers.remove(at);
+                        self.active.remove(at);
+                        self.factors.remove(at);
+                    }
+                    None if to_constraint == f64::INFINITY => {
+                        let others = self.active.iter().zip(&shares).filter(|(_, s)| **s < 0.0).map(|(&i, s)| (i, -s));
+                        return Outcome::Combination(others.chain([(entering, 1.0)]).collect());
+                    }
+                    _ => {
+                        self.advance(to_constraint, &shares, &mut gained, &rest);
+                        self.active.push(entering);
+                        self.multipliers.push(gained);
+                        self.factors.append(coefficients, rest);
+                        // Afresh from the active rows: sums of steps drift.
+                        self.u = self.factors.shortest(&vec![1.0; self.active.len()], self.dim);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, step: f64, shares: &[f64], gained: &mut f64, rest: &[f64]) {
+        self.u.iter_mut().zip(rest).for_each(|(u, z)| *u += step * z);
+        self.multipliers.iter_mut().zip(shares).for_each(|(m, s)| *m = (*m - step * s).max(0.0));
+        *gained += step;
+    }
+
+    fn most_violated(&self) -> Option<usize> {
+        let mut worst = (1.0 - SATISFIED, None);
+        for i in 0..self.len() {
+            let value = dot(self.row(i), &self.u);
+            if value < worst.0 && !self.active.contains(&i) {
+                worst = (value, Some(i));
+            }
+        }
+        worst.1
+    }
+
+    /// Approximate multipliers of the current point, for a bound of the best margin.
+    pub fn multipliers(&self) -> Vec<(usize, f64)> {
+        self.active.iter().copied().zip(self.multipliers.iter().copied()).collect()
+    }
+}
+
+/// Multipliers `x >= 0` with `sum x_i rows_i = target`, or `None` (Lawson and Hanson 1974, ch. 23, NNLS).
+///
+/// `rows` is `count x dim`. The result has at most `dim` positive entries, on independent rows.
+pub fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>> {
+    let row = |i: usize| &rows[i * dim..(i + 1) * dim];
+    let count = rows.len() / dim;
+    let (mut passive, mut weights): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
+    let mut factors = Factorisation::default();
+    let size = target.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let mut barred = vec![false; count];
+    for _ in 0..20 * (count + dim) + 100 {
+        let (coefficients, residual) = factors.split(target);
+        if residual.iter().map(|x| x * x).sum::<f64>().sqrt() <= 1e-12 * size {
+            return Some(passive.into_iter().zip(factors.solve(&coefficients)).collect());
+        }
+        let candidates = (0..count).filter(|i| !barred[*i] && !passive.contains(i)).map(|i| (i, dot(row(i), &residual)));
+        let (entering, gain) = candidates.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        if gain <= 1e-14 * size {
+            return None;
+        }
+        let (column, rest) = factors.split(row(entering));
+        if rest.iter().all(|x| *x == 0.0) {
+            barred[entering] = true;
+            continue;
+        }
+        factors.append(column, rest);
+        passive.push(entering);
+        weights.push(0.0);
+        loop {
+            let wanted = factors.solve(&factors.split(target).0);
+            let limit = weights
+                .iter()
+                .zip(&wanted)
+                .enumerate()
+                .filter(|(_, (_, s))| **s <= 0.0)
+                .map(|(i, (w, s))| (i, w / (w - s)))
+                .min_by(|a, b| a.1.total_cmp(&b.1));
+            match limit {
+                None => {
+                    weights = wanted;
+                    barred.fill(false);
+                    break;
+                }
+                Some((at, share)) => {
+                    weights.iter_mut().zip(&wanted).for_each(|(w, s)| *w = (*w + share * (s - *w)).max(0.0));
+                    if passive[at] == entering && weights[at] == 0.0 {
+                        barred[entering] = true;
+                    }
+                    passive.remove(at);
+                    weights.remove(at);
+                    factors.remove(at);
+                    if passive.is_empty() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_square_around_the_origin_combines_to_zero() {
+        let mut problem = LeastDistance::new(2);
+        for row in [[1.0, 0.0], [0.0, 1.0], [-0.8, -0.6]] {
+            problem.add(&row);
+        }
+        let Outcome::Combination(c) = problem.solve() else { panic!("the origin is inside") };
+        let sum = |k: usize| c.iter().map(|&(i, w)| w * problem.row(i)[k]).sum::<f64>();
+        assert!(sum(0).abs() < 1e-12 && sum(1).abs() < 1e-12 && c.iter().all(|x| x.1 > 0.0));
+    }
+
+    #[test]
+    fn a_half_plane_has_a_point_and_a_new_row_moves_it() {
+        let mut problem = LeastDistance::new(2);
+        problem.add(&[1.0, 0.0]);
+        assert_eq!(problem.solve(), Outcome::Point(vec![1.0, 0.0]));
+        problem.add(&[-0.6, 0.8]);
+        let Outcome::Point(u) = problem.solve() else { panic!("there is room") };
+        assert!(u[0] > 0.999 && -0.6 * u[0] + 0.8 * u[1] > 0.999);
+    }
+
+    #[test]
+    fn a_target_inside_a_cone_is_combined_and_one_outside_is_not() {
+        let rows = [1.0, 0.0, 0.6, 0.8];
+        let weights = combine(&rows, 2, &[1.0, 0.4]).unwrap();
+        assert_eq!(weights.len(), 2);
+        assert_eq!(combine(&rows, 2, &[-1.0, 0.4]), None);
+    }
+}

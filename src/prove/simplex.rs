@@ -1,0 +1,356 @@
+//! The surest path: the max-margin linear program of one token in exact integers.
+//!
+//! Primal: maximise `tau` subject to `A_i.u >= tau` for all rows and `|u_k| <= 1`. Dual: minimise
+//! `sum (alpha + beta)` subject to `A^T lambda = alpha - beta`, `sum lambda = 1`, all not negative. Both are
+//! feasible and bounded; the optimum is above 0 exactly when the token wins, and 0 gives the losing
+//! weights. The dual is solved by the primal simplex method with integer pivoting (Edmonds 1967; the
+//! inverse times its determinant stays integral), rows entering as they are found violated; Bland's
+//! rule (1977) ends it.
+
+use num_bigint::BigInt;
+use num_traits::{One, Signed, Zero};
+
+use super::system::Constraint;
+use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
+use crate::arithmetic::rounding::{exponent, norm_up};
+use crate::certify::Rival;
+use crate::certify::witness::{self, Refusal, Witness};
+use crate::certify::{self, Verdict};
+use crate::question::Question;
+
+/// A number of limb products that takes a few seconds.
+const BUDGET: u64 = 4_000_000_000;
+/// Violated rivals added after an optimum over the working set.
+const BATCH: usize = 16;
+
+/// Decides `token` exactly, starting from a working set; `None` when the budget ends first.
+pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option<Verdict> {
+    let problem = Problem::new(question, token);
+    let mut rows: Vec<Constraint> = Vec::new();
+    if problem.lifted {
+        rows.push(Constraint::Scale);
+    }
+    for k in problem.columns.iter().map(|&k| k as u32) {
+        let (lo, hi) = (question.domain().lo(k as usize), question.domain().hi(k as usize));
+        rows.extend(lo.is_finite().then_some(Constraint::Rival(Rival::Lower(k))));
+        rows.extend(hi.is_finite().then_some(Constraint::Rival(Rival::Upper(k))));
+    }
+    rows.extend(working.iter().filter(|c| matches!(c, Constraint::Rival(Rival::Token(_)))));
+    if !rows.iter().any(|c| matches!(c, Constraint::Rival(Rival::Token(_)))) {
+        let first = (0..question.head().tokens() as u32).find(|&j| !question.groups().same_row(j, token));
+        rows.extend(first.map(|j| Constraint::Rival(Rival::Token(j))));
+    }
+    let mut table = Table::new(problem.dim(), rows.iter().map(|&c| problem.row(c).0).collect())?;
+    loop {
+        match table.solve()? {
+            Optimum::Combination(weights) => {
+                let rivals = weights.into_iter().filter_map(|(i, n)| match rows[i] {
+                    Constraint::Rival(Rival::Token(j)) => Some((j, n)),
+                    _ => None,
+                });
+                return certify::exact::certify(question, token, problem.unscaled_weights(rivals.collect()));
+            }
+            Optimum::Point(u) => match problem.witness(&u) {
+                Ok(witness) => return Some(certify::tied(question, witness)),
+                Err(Refusal::Outside) => return None,
+                Err(Refusal::Beaten(rivals)) => {
+                    let new = rivals.into_iter().map(|j| Constraint::Rival(Rival::Token(j))).filter(|c| !rows.contains(c));
+                    let new: Vec<Constraint> = new.filter(|c| !problem.is_same_row(c)).take(BATCH).collect();
+                    if new.is_empty() {
+                        return None;
+                    }
+                    for constraint in new {
+                        table.add(problem.row(constraint).0);
+                        rows.push(constraint);
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// The integer rows of one token.
+struct Problem<'a> {
+    question: &'a Question<'a>,
+    token: u32,
+    columns: Vec<usize>,
+    lifted: bool,
+    /// Coordinate `k` of `u` is `h_k` times `2^-exponents[k]`; the last one belongs to `s`.
+    exponents: Vec<i64>,
+    /// Exact biases with the fixed coordinates, needed for few tokens at a time.
+    fixed: Vec<usize>,
+}
+
+impl<'a> Problem<'a> {
+    fn new(question: &'a Question<'a>, token: u32) -> Self {
+        let (head, domain) = (question.head(), question.domain());
+        let (fixed, columns): (Vec<usize>, Vec<usize>) = (0..head.dim()).partition(|&k| domain.is_fixed(k));
+        let lifted = !head.bias_is_constant() || domain.has_lengths() || !fixed.is_empty();
+        let mut problem = Problem { question, token, columns, lifted, exponents: Vec::new(), fixed };
+        // The magnitude of a column is enough for a sensible box |u_k| <= 1.
+        let magnitude = |k: usize| {
+            let largest = (0..head.tokens()).step_by(head.tokens().div_ceil(256)).map(|t| head.weight(t, k).abs()).fold(0.0, f64::max);
+            exponent(largest)
+        };
+        problem.exponents = problem.columns.iter().map(|&k| magnitude(k)).collect();
+        problem
+    }
+
+    fn dim(&self) -> usize {
+        self.columns.len() + usize::from(self.lifted)
+    }
+
+    fn is_same_row(&self, constraint: &Constraint) -> bool {
+        matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.question.groups().same_row(*j, self.token))
+    }
+
+    fn bias(&self, t: usize) -> Dyadic {
+        let (head, domain) = (self.question.head(), self.question.domain());
+        self.fixed.iter().fold(Dyadic::from_f64(head.bias(t)), |sum, &k| {
+            &sum + &(&Dyadic::from_f64(head.weight(t, k)) * &Dyadic::from_f64(domain.lo(k)))
+        })
+    }
+
+    /// A row as integers, and the exponent of the power of two that it was divided by.
+    fn row(&self, constraint: Constraint) -> (Vec<BigInt>, i64) {
+        let (head, domain, t) = (self.question.head(), self.question.domain(), self.token as usize);
+        let exact = Dyadic::from_f64;
+        let mut row: Vec<Dyadic> = vec![Dyadic::zero(); self.dim()];
+        let last = self.columns.len();
+        let at = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
+        match constraint {
+            Constraint::Rival(Rival::Token(j)) => {
+                let j = j as usize;
+                for (x, &k) in row.iter_mut().zip(&self.columns) {
+                    *x = &exact(head.weight(t, k)) - &exact(head.weight(j, k));
+                }
+                if self.lifted {
+                    row[last] = &self.bias(t) - &self.bias(j);
+                }
+            }
+            Constraint::Rival(Rival::Lower(k)) => {
+                row[at(k)] = exact(1.0);
+                if self.lifted {
+                    row[last] = exact(-domain.lo(k as usize));
+                }
+            }
+            Constraint::Rival(Rival::Upper(k)) => {
+                row[at(k)] = exact(-1.0);
+                if self.lifted {
+                    row[last] = exact(domain.hi(k as usize));
+                }
+            }
+            Constraint::Scale => row[last] = exact(1.0),
+        }
+        for (x, &e) in row.iter_mut().zip(&self.exponents) {
+            *x = x.scaled(-e);
+        }
+        integers_at_common_exponent(&row)
+    }
+
+    /// Weights on the integer rows of rivals as weights on the rivals: each row had a factor of its own.
+    fn unscaled_weights(&self, weights: Vec<(u32, BigInt)>) -> Vec<(u32, BigInt)> {
+        let factors: Vec<Dyadic> = weights
+            .iter()
+            .map(|(j, n)| Dyadic::from_integer(n.clone()).scaled(-self.row(Constraint::Rival(Rival::Token(*j))).1))
+            .collect();
+        let (integers, _) = integers_at_common_exponent(&factors);
+        weights.into_iter().map(|w| w.0).zip(integers).collect()
+    }
+
+    /// The hidden state of `u`, tried as float64 first.
+    fn witness(&self, u: &[BigInt]) -> Result<Witness, Refusal> {
+        let domain = self.question.domain();
+        let last = self.columns.len();
+        let s = if self.lifted { u[last].clone() } else { BigInt::one() };
+        if !s.is_positive() {
+            return Err(Refusal::Outside);
+        }
+        // h_k = u_k 2^-e_k / s, over one denominator.
+        let mut h: Vec<Dyadic> = (0..domain.dim())
+            .map(|k| if domain.is_fixed(k) { &Dyadic::from_f64(domain.lo(k)) * &Dyadic::from_integer(s.clone()) } else { Dyadic::zero() })
+            .collect();
+        for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
+            h[k] = Dyadic::from_integer(u.clone()).scaled(-e);
+        }
+        h.push(Dyadic::from_integer(s));
+        let (mut integers, _) = integers_at_common_exponent(&h);
+        let denominator = integers.pop().unwrap_or_else(BigInt::one);
+        let mut float: Vec<f64> = integers.iter().map(|n| Dyadic::from_integer(n.clone()).quotient_down(&denominator).next_up()).collect();
+        domain.clamp(&mut float);
+        if self.question.is_scale_free() {
+            let length = norm_up(float.iter().copied());
+            if length > 0.0 && length.is_finite() {
+                float.iter_mut().for_each(|x| *x /= length);
+            }
+        }
+        witness::certify_float(self.question, self.token, float)
+            .or_else(|_| witness::certify_integers(self.question, self.token, integers, denominator))
+    }
+}
+
+enum Optimum {
+    /// Integer weights on rows, by index.
+    Combination(Vec<(usize, BigInt)>),
+    /// A direction with a positive product with every row.
+    Point(Vec<BigInt>),
+}
+
+/// A variable of the dual program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variable {
+    /// `lambda` of a row.
+    Row(usize),
+    /// `alpha` (true: column `-e_k`) or `beta` (false: `+e_k`) of a coordinate.
+    Bound(usize, bool),
+}
+
+struct Table {
+    dim: usize,
+    rows: Vec<Vec<BigInt>>,
+    basis: Vec<Variable>,
+    /// `determinant` times the inverse of the basis matrix, row-major, `(dim + 1)^2`.
+    inverse: Vec<BigInt>,
+    determinant: BigInt,
+    spent: u64,
+    /// Pivots without a gain in a row; many switch to Bland's rule.
+    idle: usize,
+}
+
+impl Table {
+    /// Starts from the first rival row and one bound variable a coordinate; `None` without rows.
+    fn new(dim: usize, rows: Vec<Vec<BigInt>>) -> Option<Self> {
+        let start = rows.len().checked_sub(1)?;
+        let order = dim + 1;
+        let (mut basis, mut inverse) = (Vec::with_capacity(order), vec![BigInt::zero(); order * order]);
+        for k in 0..dim {
+            // The bound variable takes up the residual of its coordinate: sign (0 - a_k).
+            let above = rows[start][k].is_positive();
+            basis.push(Variable::Bound(k, above));
+            let sign = BigInt::from(if above { -1 } else { 1 });
+            inverse[k * order + dim] = -&sign * &rows[start][k];
+            inverse[k * order + k] = sign;
+        }
+        basis.push(Variable::Row(start));
+        inverse[dim * order + dim] = BigInt::one();
+        Some(Table { dim, rows, basis, inverse, determinant: BigInt::one(), spent: 0, idle: 0 })
+    }
+
+    fn add(&mut self, row: Vec<BigInt>) {
+        self.rows.push(row);
+    }
+
+    fn solve(&mut self) -> Option<Optimum> {
+        let order = self.dim + 1;
+        loop {
+            if self.spent > BUDGET {
+                return None;
+            }
+            // Prices y = c^T B^-1, times the determinant.
+            let mut prices = vec![BigInt::zero(); order];
+            for (i, variable) in self.basis.iter().enumerate() {
+                if matches!(variable, Variable::Bound(..)) {
+                    for (y, x) in prices.iter_mut().zip(&self.inverse[i * order..(i + 1) * order]) {
+                        *y += x;
+                    }
+                }
+            }
+            let Some(entering) = self.entering(&prices) else {
+                let value: BigInt = prices[self.dim].clone();
+                if value.is_positive() {
+                    return Some(Optimum::Point(prices[..self.dim].iter().map(|y| -y).collect()));
+                }
+                let weights = self.basis.iter().enumerate().filter_map(|(i, variable)| match variable {
+                    Variable::Row(r) => Some((*r, self.inverse[i * order + self.dim].clone())),
+                    Variable::Bound(..) => None,
+                });
+                return Some(Optimum::Combination(weights.collect()));
+            };
+            self.pivot(entering)?;
+        }
+    }
+
+    /// A variable of negative reduced cost: the most negative one, or the first after idle pivots.
+    fn entering(&mut self, prices: &[BigInt]) -> Option<Variable> {
+        let mut best: Option<(BigInt, Variable)> = None;
+        let bland = self.idle > 2 * self.dim + 20;
+        let limbs = self.determinant.bits() / 64 + 1;
+        for (i, row) in self.rows.iter().enumerate() {
+            let product: BigInt = row.iter().zip(prices).filter(|(a, _)| !a.is_zero()).map(|(a, y)| a * y).sum();
+            self.spent += limbs * self.dim as u64;
+            let gain = product + &prices[self.dim];
+            if gain.is_positive() && best.as_ref().is_none_or(|b| gain > b.0) {
+                best = Some((gain, Variable::Row(i)));
+                if bland {
+                    return best.map(|b| b.1);
+                }
+            }
+        }
+        if best.is_some() {
+            return best.map(|b| b.1);
+        }
+        for (k, price) in prices[..self.dim].iter().enumerate() {
+            if price.abs() > self.determinant {
+                return Some(Variable::Bound(k, price.is_negative()));
+            }
+        }
+        None
+    }
+
+    /// Brings `entering` into the basis by the ratio test, ties to the lowest variable.
+    fn pivot(&mut self, entering: Variable) -> Option<()> {
+        let order = self.dim + 1;
+        let column: Vec<BigInt> = (0..order)
+            .map(|i| {
+                let line = &self.inverse[i * order..(i + 1) * order];
+                match entering {
+                    Variable::Row(r) => {
+                        let sum: BigInt = self.rows[r].iter().zip(line).filter(|(a, _)| !a.is_zero()).map(|(a, x)| a * x).sum();
+                        sum + &line[self.dim]
+                    }
+                    Variable::Bound(k, true) => -&line[k],
+                    Variable::Bound(k, false) => line[k].clone(),
+                }
+            })
+            .collect();
+        let value = |i: usize| &self.inverse[i * order + self.dim];
+        let mut leaving: Option<usize> = None;
+        for i in (0..order).filter(|&i| column[i].is_positive()) {
+            leaving = match leaving {
+                None => Some(i),
+                Some(l) => {
+                    let (a, b) = (value(i) * &column[l], value(l) * &column[i]);
+                    let first = a < b || a == b && rank(self.basis[i]) < rank(self.basis[l]);
+                    Some(if first { i } else { l })
+                }
+            };
+        }
+        // The program is bounded, so some variable always leaves.
+        let l = leaving?;
+        self.idle = if value(l).is_zero() { self.idle + 1 } else { 0 };
+        let pivot_line: Vec<BigInt> = self.inverse[l * order..(l + 1) * order].to_vec();
+        let limbs = self.determinant.bits() / 64 + 1;
+        for i in (0..order).filter(|&i| i != l) {
+            let factor = &column[i];
+            for (x, p) in self.inverse[i * order..(i + 1) * order].iter_mut().zip(&pivot_line) {
+                if x.is_zero() && (factor.is_zero() || p.is_zero()) {
+                    continue;
+                }
+                // Exact: entries are minors (Edmonds).
+                *x = (&*x * &column[l] - factor * p) / &self.determinant;
+                self.spent += 3 * limbs * limbs;
+            }
+        }
+        self.determinant = column[l].clone();
+        self.basis[l] = entering;
+        Some(())
+    }
+}
+
+/// The order of Bland's rule.
+fn rank(variable: Variable) -> (usize, usize) {
+    match variable {
+        Variable::Row(i) => (0, i),
+        Variable::Bound(k, above) => (1, 2 * k + usize::from(above)),
+    }
+}

@@ -1,0 +1,165 @@
+//! The inequalities of one token: `u = (h, s)` with `A u > 0` exactly when it wins at `h / s`.
+//!
+//! Rows of `A` are `(w_t - w_j, b_t - b_j)` for rivals, `(e_k, -lo_k)` and `(-e_k, hi_k)` for finite ends
+//! of the domain and `(0, 1)` for `s > 0`. Without lengths (constant bias, no finite end but 0) the
+//! last coordinate is left out. Each coordinate is scaled by a power of two to a spread of about one,
+//! each row to length one: neither changes the question. All of this is approximate: it proposes.
+
+use crate::arithmetic::rounding::power_of_two_near;
+use crate::certify::Rival;
+use crate::question::Question;
+
+/// An inequality of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Constraint {
+    /// The token beats a rival, or the hidden state is inside an end of the domain.
+    Rival(Rival),
+    /// `s > 0`.
+    Scale,
+}
+
+/// The scaled coordinates of a question.
+#[derive(Debug)]
+pub struct System<'a> {
+    question: &'a Question<'a>,
+    /// Coordinates that the domain does not fix.
+    columns: Vec<usize>,
+    /// Powers of two: `u_k = scales[k] h_k`, rows are divided by them; the last one belongs to `s`.
+    scales: Vec<f64>,
+    /// Biases with the fixed coordinates added.
+    bias: Vec<f64>,
+    lifted: bool,
+}
+
+/// Rows sampled for the spread of a coordinate.
+const SAMPLE: usize = 2048;
+
+impl<'a> System<'a> {
+    /// Measures the coordinates of a question.
+    pub fn new(question: &'a Question<'a>) -> Self {
+        let (head, domain) = (question.head(), question.domain());
+        let (fixed, columns): (Vec<usize>, Vec<usize>) = (0..head.dim()).partition(|&k| domain.is_fixed(k));
+        let bias: Vec<f64> = (0..head.tokens())
+            .map(|t| head.bias(t) + fixed.iter().map(|&k| head.weight(t, k) * domain.lo(k)).sum::<f64>())
+            .collect();
+        let stride = head.tokens().div_ceil(SAMPLE);
+        let sample = || (0..head.tokens()).step_by(stride);
+        let mut scales: Vec<f64> = columns.iter().map(|&k| spread(sample().map(|t| head.weight(t, k)))).collect();
+        let constant_bias = bias.iter().all(|b| *b == bias[0]);
+        let ends = columns.iter().flat_map(|&k| [domain.lo(k), domain.hi(k)]).filter(|x| x.is_finite() && *x != 0.0);
+        let lifted = !constant_bias || ends.clone().next().is_some();
+        scales.push(if constant_bias {
+            // Only the ends have lengths: compare them with the scaled coordinates.
+            spread(columns.iter().zip(&scales).flat_map(|(&k, s)| {
+                [domain.lo(k) * s, domain.hi(k) * s].into_iter().filter(|x| x.is_finite())
+            }).chain([0.0]))
+        } else {
+            spread(bias.iter().copied())
+        });
+        System { question, columns, scales, bias, lifted }
+    }
+
+    /// The question behind the system.
+    pub fn question(&self) -> &'a Question<'a> {
+        self.question
+    }
+
+    /// The number of coordinates of `u`.
+    pub fn dim(&self) -> usize {
+        self.columns.len() + usize::from(self.lifted)
+    }
+
+    /// Whether `s` is a coordinate.
+    pub fn is_lifted(&self) -> bool {
+        self.lifted
+    }
+
+    /// Coordinates of `h` that the domain does not fix.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The row of a constraint for `token`, of length one unless all its entries are 0.
+    pub fn row(&self, token: u32, constraint: Constraint) -> Vec<f64> {
+        let mut row = vec![0.0; self.dim()];
+        let last = self.columns.len();
+        let scale_of = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
+        match constraint {
+            Constraint::Rival(Rival::Token(j)) => {
+                let head = self.question.head();
+                let (t, j) = (token as usize, j as usize);
+                for (x, (&k, &scale)) in row.iter_mut().zip(self.columns.iter().zip(&self.scales)) {
+                    *x = head.weight(t, k) / scale - head.weight(j, k) / scale;
+                }
+                if self.lifted {
+                    row[last] = self.bias[t] / self.scales[last] - self.bias[j] / self.scales[last];
+                }
+            }
+            Constraint::Rival(Rival::Lower(k)) => {
+                let at = scale_of(k);
+                row[at] = 1.0 / self.scales[at];
+                if self.lifted {
+                    row[last] = -self.question.domain().lo(k as usize) / self.scales[last];
+                }
+            }
+            Constraint::Rival(Rival::Upper(k)) => {
+                let at = scale_of(k);
+                row[at] = -1.0 / self.scales[at];
+                if self.lifted {
+                    row[last] = self.question.domain().hi(k as usize) / self.scales[last];
+                }
+            }
+            Constraint::Scale => row[last] = 1.0,
+        }
+        row
+    }
+
+    /// The hidden state `h / s` of a solution, with the fixed coordinates, not yet inside the domain.
+    pub fn hidden_state(&self, u: &[f64]) -> Vec<f64> {
+        let domain = self.question.domain();
+        let last = self.columns.len();
+        let s = if self.lifted { u[last] / self.scales[last] } else { 1.0 };
+        let mut h: Vec<f64> = (0..domain.dim()).map(|k| domain.lo(k)).collect();
+        for (&k, (x, scale)) in self.columns.iter().zip(u.iter().zip(&self.scales)) {
+            h[k] = x / scale / s;
+        }
+        h
+    }
+
+    /// The multiplier of the unscaled row for a multiplier of the row of [`System::row`] scaled to length one.
+    pub fn unscaled(&self, token: u32, constraint: Constraint, multiplier: f64) -> f64 {
+        multiplier / length(&self.row(token, constraint))
+    }
+}
+
+/// Scales a row to length one and returns its length; a row of zeros stays.
+pub fn normalise(row: &mut [f64]) -> f64 {
+    let length = length(row);
+    if length > 0.0 {
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    length
+}
+
+fn length(row: &[f64]) -> f64 {
+    let largest = row.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    let scale = power_of_two_near(largest);
+    scale * row.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
+}
+
+/// The power of two near the standard deviation (or the size, where all are equal; 1 for zeros).
+fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = values.clone().fold(0.0f64, |m, x| m.max(x.abs()));
+    if largest == 0.0 {
+        return 1.0;
+    }
+    let unit = power_of_two_near(largest);
+    let count = values.clone().count() as f64;
+    let mean = values.clone().map(|x| x / unit).sum::<f64>() / count;
+    let variance = values.map(|x| (x / unit - mean) * (x / unit - mean)).sum::<f64>() / count;
+    let deviation = variance.sqrt();
+    if deviation > 1e-12 { power_of_two_near(deviation) * unit } else { unit }
+}
