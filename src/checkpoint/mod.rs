@@ -8,6 +8,7 @@ mod decode;
 pub mod npy;
 mod open;
 pub mod safetensors;
+pub mod vocabulary;
 
 use std::fmt;
 use std::path::Path;
