@@ -100,6 +100,11 @@ impl Bytes {
         &self.label
     }
 
+    /// Whether the bytes are those of a file on disk, so that others may lie beside it.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.data, Data::Mapped(_))
+    }
+
     /// A fault in these bytes, as an error that names them.
     pub(crate) fn malformed(&self, problem: impl Into<String>) -> Error {
         Error::malformed(&self.label, problem)

@@ -32,8 +32,8 @@ pub(crate) fn floats(dtype: &Dtype, order: ByteOrder, bytes: &[u8]) -> Result<Va
         (Dtype::F32, Big) => widen(bytes, f32::from_be_bytes).map(Values::F32),
         (Dtype::F64, Little) => widen(bytes, f64::from_le_bytes).map(Values::F64),
         (Dtype::F64, Big) => widen(bytes, f64::from_be_bytes).map(Values::F64),
-        (Dtype::Other(name), _) => Err(format!(
-            "its element type is {name}, which is not decoded; convert it to f16, bf16, f32 or f64"
+        (other, _) => Err(format!(
+            "its element type is {other}, which is not decoded; convert it to f16, bf16, f32 or f64"
         )),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 mod decode;
+pub mod gguf;
 pub mod npy;
 mod open;
 pub mod safetensors;
@@ -28,6 +29,8 @@ pub enum Dtype {
     F32,
     /// IEEE binary64.
     F64,
+    /// Blocks of quantised numbers, by their ggml name (`Q8_0`); they decode to binary32.
+    Block(&'static str),
     /// Anything else, by the name its format gives it; it may be listed but not decoded here.
     Other(String),
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Dtype {
             Dtype::Bf16 => "bf16",
             Dtype::F32 => "f32",
             Dtype::F64 => "f64",
+            Dtype::Block(name) => name,
             Dtype::Other(name) => name,
         })
     }
@@ -86,6 +90,19 @@ pub trait Checkpoint: Send + Sync {
     /// # Errors
     /// No such tensor, an element type that this reader cannot decode, or bytes that do not fit.
     fn read(&self, name: &str) -> Result<Tensor>;
+
+    /// The key-value pairs of a format that has them (GGUF).
+    fn metadata(&self) -> Option<&gguf::Metadata> {
+        None
+    }
+
+    /// The vocabulary of a format that holds one (GGUF); `None` where there is none.
+    ///
+    /// # Errors
+    /// A vocabulary that is not sound.
+    fn vocabulary(&self) -> Result<Option<vocabulary::Vocabulary>> {
+        Ok(None)
+    }
 }
 
 /// The number of elements of a shape, 1 for a scalar; `None` when the product of its non-zero

@@ -5,6 +5,7 @@
 //! of a valid character is shown as `<0xE4>`.
 
 mod file;
+mod gguf;
 mod spelling;
 
 use std::fmt;

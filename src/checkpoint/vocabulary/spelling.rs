@@ -35,7 +35,7 @@ impl Spelling {
 }
 
 /// Bytes as text, each that is not part of a valid character as `<0xE4>`.
-fn readable(bytes: &[u8]) -> String {
+pub(super) fn readable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
