@@ -3,10 +3,20 @@
 //! A reader trusts nothing: every length, offset and shape of a header is checked against the
 //! size of the file before anything is allocated, and only the tensors asked for are decoded.
 
+pub mod bytes;
+mod decode;
+pub mod gguf;
+pub mod npy;
+mod open;
+pub mod safetensors;
+pub mod vocabulary;
+
 use std::fmt;
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+pub use open::{from_bytes, open};
 
 /// The element type in which a tensor is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +29,8 @@ pub enum Dtype {
     F32,
     /// IEEE binary64.
     F64,
+    /// Blocks of quantised numbers, by their ggml name (`Q8_0`); they decode to binary32.
+    Block(&'static str),
     /// Anything else, by the name its format gives it; it may be listed but not decoded here.
     Other(String),
 }
@@ -30,6 +42,7 @@ impl fmt::Display for Dtype {
             Dtype::Bf16 => "bf16",
             Dtype::F32 => "f32",
             Dtype::F64 => "f64",
+            Dtype::Block(name) => name,
             Dtype::Other(name) => name,
         })
     }
@@ -77,4 +90,38 @@ pub trait Checkpoint: Send + Sync {
     /// # Errors
     /// No such tensor, an element type that this reader cannot decode, or bytes that do not fit.
     fn read(&self, name: &str) -> Result<Tensor>;
+
+    /// The key-value pairs of a format that has them (GGUF).
+    fn metadata(&self) -> Option<&gguf::Metadata> {
+        None
+    }
+
+    /// The vocabulary of a format that holds one (GGUF); `None` where there is none.
+    ///
+    /// # Errors
+    /// A vocabulary that is not sound.
+    fn vocabulary(&self) -> Result<Option<vocabulary::Vocabulary>> {
+        Ok(None)
+    }
+}
+
+/// The number of elements of a shape, 1 for a scalar; `None` when the product of its non-zero
+/// dimensions overflows, so that strides of an empty tensor do not overflow either.
+pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
+    let product = shape.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
+    Some(if shape.contains(&0) { 0 } else { product })
+}
+
+/// The place of `name` in `tensors`, which are sorted by name.
+fn find(tensors: &[TensorInfo], name: &str, path: &Path) -> Result<usize> {
+    const SHOWN: usize = 4;
+    tensors.binary_search_by(|info| info.name.as_str().cmp(name)).map_err(|_| {
+        let names: Vec<_> =
+            tensors.iter().take(SHOWN).map(|info| format!("`{}`", info.name)).collect();
+        let more = if tensors.len() > SHOWN { ", ..." } else { "" };
+        Error::head(
+            path,
+            format!("no tensor `{name}` among its {}: {}{more}", tensors.len(), names.join(", ")),
+        )
+    })
 }

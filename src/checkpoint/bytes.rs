@@ -1,0 +1,152 @@
+//! The bytes of a checkpoint, mapped from a file or held in memory, with the label that errors name.
+//!
+//! Every reader works on [`Bytes`], so that a file on disk, an asset inside the program and the
+//! input of a fuzzer pass through the same code. A file is mapped and not read: a head is often a
+//! small part of a large file.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use crate::error::{Error, Result};
+
+/// Where the bytes live; all three are cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// Inside the program.
+    Static(&'static [u8]),
+    /// On the heap.
+    Shared(Arc<[u8]>),
+    /// A mapped file.
+    Mapped(Arc<Mmap>),
+}
+
+impl From<&'static [u8]> for Data {
+    fn from(bytes: &'static [u8]) -> Self {
+        Data::Static(bytes)
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Data {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Data::Static(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Self {
+        Data::Shared(bytes.into())
+    }
+}
+
+impl From<Arc<[u8]>> for Data {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Data::Shared(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Data {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Data::Static(bytes) => bytes,
+            Data::Shared(bytes) => bytes,
+            Data::Mapped(map) => map,
+        }
+    }
+}
+
+/// A whole checkpoint file as bytes, and what to call it in an error.
+#[derive(Clone, Debug)]
+pub struct Bytes {
+    label: PathBuf,
+    data: Data,
+}
+
+impl Bytes {
+    /// Bytes already in memory; `label` stands where a path would in errors.
+    pub fn new(data: impl Into<Data>, label: impl AsRef<Path>) -> Self {
+        Bytes { label: label.as_ref().to_path_buf(), data: data.into() }
+    }
+
+    /// Maps a regular, non-empty file.
+    ///
+    /// The file must not be cut short while it is mapped: the operating system would end the
+    /// process at the next access.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for what is missing, forbidden, a directory, a fifo or a device (which is
+    /// never opened, so this does not block), [`Error::Malformed`] for an empty file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = regular_file(path)?;
+        // SAFETY: the mapping is read-only and private to this process. That no other process
+        // shortens the file meanwhile is the documented condition, the one every map has.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
+        if map.is_empty() {
+            return Err(Error::malformed(
+                path,
+                "the file is empty (0 bytes); was its download cut short?",
+            ));
+        }
+        Ok(Bytes { label: path.to_path_buf(), data: Data::Mapped(Arc::new(map)) })
+    }
+
+    /// The path, or what stands for it.
+    pub fn label(&self) -> &Path {
+        &self.label
+    }
+
+    /// Whether the bytes are those of a file on disk, so that others may lie beside it.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.data, Data::Mapped(_))
+    }
+
+    /// A fault in these bytes, as an error that names them.
+    pub(crate) fn malformed(&self, problem: impl Into<String>) -> Error {
+        Error::malformed(&self.label, problem)
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.data.as_ref()
+    }
+}
+
+/// Opens `path` if it is a regular file (a link to one is), looking before opening: to open a
+/// fifo would wait for its writer.
+pub(crate) fn regular_file(path: &Path) -> Result<File> {
+    let refuse = |kind, what: &str| Err(Error::io(path, io::Error::new(kind, what)));
+    let kind = std::fs::metadata(path).map_err(|source| Error::io(path, source))?.file_type();
+    if kind.is_dir() {
+        return refuse(io::ErrorKind::IsADirectory, "is a directory; name one file inside it");
+    }
+    if !kind.is_file() {
+        return refuse(
+            io::ErrorKind::InvalidInput,
+            "is not a regular file (a fifo, socket or device); copy it to a file first",
+        );
+    }
+    File::open(path).map_err(|source| Error::io(path, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_and_file_hold_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"four").unwrap();
+        assert_eq!(&*Bytes::open(&path).unwrap(), b"four");
+        assert_eq!(&*Bytes::new(b"four", "here"), b"four");
+        assert_eq!(&*Bytes::new(b"four".to_vec(), "here"), b"four");
+    }
+}

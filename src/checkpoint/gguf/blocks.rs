@@ -1,0 +1,277 @@
+//! The block types of ggml: their sizes, and what their numbers are.
+//!
+//! Decoding follows `dequantize_row_*` of `ggml-quants.c` operation by operation, in single
+//! precision. Rust never fuses a multiplication with an addition, so the numbers are the same on
+//! every machine; they are those of the Python package `gguf` bit for bit (`tests/gguf_blocks.rs`).
+
+use half::f16;
+use rayon::prelude::*;
+
+use crate::checkpoint::decode::{ByteOrder, floats, zeros};
+use crate::checkpoint::{Dtype, Values};
+
+/// Numbers in a block of a K type.
+const K: usize = 256;
+
+/// Numbers in a block of the older types.
+const OLD: usize = 32;
+
+/// Bytes that one task decodes.
+const TASK: usize = 1 << 14;
+
+/// An element type of ggml.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockType {
+    pub name: &'static str,
+    /// Numbers in a block.
+    pub numbers: usize,
+    /// Bytes of a block.
+    pub bytes: usize,
+}
+
+impl BlockType {
+    /// The type of a number in the file; `None` for those that came later or are gone.
+    pub fn of(id: u32) -> Option<BlockType> {
+        let (name, numbers, bytes) = match id {
+            0 => ("F32", 1, 4),
+            1 => ("F16", 1, 2),
+            2 => ("Q4_0", OLD, 18),
+            3 => ("Q4_1", OLD, 20),
+            6 => ("Q5_0", OLD, 22),
+            7 => ("Q5_1", OLD, 24),
+            8 => ("Q8_0", OLD, 34),
+            9 => ("Q8_1", OLD, 40),
+            10 => ("Q2_K", K, 84),
+            11 => ("Q3_K", K, 110),
+            12 => ("Q4_K", K, 144),
+            13 => ("Q5_K", K, 176),
+            14 => ("Q6_K", K, 210),
+            15 => ("Q8_K", K, 292),
+            16 => ("IQ2_XXS", K, 66),
+            17 => ("IQ2_XS", K, 74),
+            18 => ("IQ3_XXS", K, 98),
+            19 => ("IQ1_S", K, 50),
+            20 => ("IQ4_NL", OLD, 18),
+            21 => ("IQ3_S", K, 110),
+            22 => ("IQ2_S", K, 82),
+            23 => ("IQ4_XS", K, 136),
+            24 => ("I8", 1, 1),
+            25 => ("I16", 1, 2),
+            26 => ("I32", 1, 4),
+            27 => ("I64", 1, 8),
+            28 => ("F64", 1, 8),
+            29 => ("IQ1_M", K, 56),
+            30 => ("BF16", 1, 2),
+            34 => ("TQ1_0", K, 54),
+            35 => ("TQ2_0", K, 66),
+            39 => ("MXFP4", OLD, 17),
+            40 => ("NVFP4", 64, 36),
+            41 => ("Q1_0", 128, 18),
+            _ => return None,
+        };
+        Some(BlockType { name, numbers, bytes })
+    }
+
+    /// How the type is listed.
+    pub fn dtype(self) -> Dtype {
+        match self.name {
+            "F16" => Dtype::F16,
+            "BF16" => Dtype::Bf16,
+            "F32" => Dtype::F32,
+            "F64" => Dtype::F64,
+            "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K"
+            | "Q6_K" => Dtype::Block(self.name),
+            other => Dtype::Other(other.into()),
+        }
+    }
+}
+
+/// The numbers of consecutive blocks.
+///
+/// # Errors
+/// A sentence about the type, the number of bytes or the memory; the caller names the tensor.
+pub(super) fn decode(dtype: &Dtype, bytes: &[u8]) -> Result<Values, String> {
+    let Dtype::Block(name) = dtype else { return floats(dtype, ByteOrder::Little, bytes) };
+    match *name {
+        "Q4_0" => each(bytes, q4_0),
+        "Q4_1" => each(bytes, q4_1),
+        "Q5_0" => each(bytes, q5_0),
+        "Q5_1" => each(bytes, q5_1),
+        "Q8_0" => each(bytes, q8_0),
+        "Q2_K" => each(bytes, q2_k),
+        "Q3_K" => each(bytes, q3_k),
+        "Q4_K" => each(bytes, q4_k),
+        "Q5_K" => each(bytes, q5_k),
+        "Q6_K" => each(bytes, q6_k),
+        other => Err(format!("its block type is {other}, which is not decoded")),
+    }
+    .map(Values::F32)
+}
+
+/// Decodes every block by `one`, many at a time.
+fn each<const BYTES: usize, const NUMBERS: usize>(
+    bytes: &[u8],
+    one: fn(&[u8; BYTES], &mut [f32; NUMBERS]),
+) -> Result<Vec<f32>, String> {
+    let (blocks, rest) = bytes.as_chunks::<BYTES>();
+    if !rest.is_empty() {
+        return Err(format!(
+            "its {} bytes are no multiple of {BYTES}, the size of a block",
+            bytes.len()
+        ));
+    }
+    let numbers = blocks.len().checked_mul(NUMBERS).ok_or("its numbers are too many to count")?;
+    let mut decoded = zeros(numbers)?;
+    let (places, _) = decoded.as_chunks_mut::<NUMBERS>();
+    let task = TASK.div_ceil(BYTES);
+    places.par_chunks_mut(task).zip(blocks.par_chunks(task)).for_each(|(places, blocks)| {
+        places.iter_mut().zip(blocks).for_each(|(place, block)| one(block, place));
+    });
+    Ok(decoded)
+}
+
+/// The f16 at offset `at`.
+fn scale(block: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
+
+/// d; 16 bytes, byte j with the numbers j (low half) and j + 16 (high half).
+fn q4_0(block: &[u8; 18], y: &mut [f32; OLD]) {
+    let d = scale(block, 0);
+    for (j, &q) in block[2..].iter().enumerate() {
+        y[j] = f32::from((q & 15) as i8 - 8) * d;
+        y[j + 16] = f32::from((q >> 4) as i8 - 8) * d;
+    }
+}
+
+/// d, m; 16 bytes as those of Q4_0.
+fn q4_1(block: &[u8; 20], y: &mut [f32; OLD]) {
+    let (d, m) = (scale(block, 0), scale(block, 2));
+    for (j, &q) in block[4..].iter().enumerate() {
+        y[j] = f32::from(q & 15) * d + m;
+        y[j + 16] = f32::from(q >> 4) * d + m;
+    }
+}
+
+/// The fifth bits of the numbers j and j + 16, from the four bytes `high`, in their place.
+fn fifth_bits(high: &[u8], j: usize) -> (u8, u8) {
+    let bit = |j: usize| high[j / 8] >> (j % 8) & 1;
+    (bit(j) << 4, bit(j + 16) << 4)
+}
+
+/// d; 4 bytes of fifth bits; 16 bytes as those of Q4_0.
+fn q5_0(block: &[u8; 22], y: &mut [f32; OLD]) {
+    let d = scale(block, 0);
+    for (j, &q) in block[6..].iter().enumerate() {
+        let (low, high) = fifth_bits(&block[2..6], j);
+        y[j] = f32::from((q & 15 | low) as i8 - 16) * d;
+        y[j + 16] = f32::from((q >> 4 | high) as i8 - 16) * d;
+    }
+}
+
+/// d, m; 4 bytes of fifth bits; 16 bytes as those of Q4_0.
+fn q5_1(block: &[u8; 24], y: &mut [f32; OLD]) {
+    let (d, m) = (scale(block, 0), scale(block, 2));
+    for (j, &q) in block[8..].iter().enumerate() {
+        let (low, high) = fifth_bits(&block[4..8], j);
+        y[j] = f32::from(q & 15 | low) * d + m;
+        y[j + 16] = f32::from(q >> 4 | high) * d + m;
+    }
+}
+
+/// d; 32 signed bytes.
+fn q8_0(block: &[u8; 34], y: &mut [f32; OLD]) {
+    let d = scale(block, 0);
+    for (y, &q) in y.iter_mut().zip(&block[2..]) {
+        *y = f32::from(q as i8) * d;
+    }
+}
+
+/// 16 bytes of scale (low half) and minimum (high half), one for 16 numbers; 64 bytes of 2 bits; d, dmin.
+fn q2_k(block: &[u8; 84], y: &mut [f32; K]) {
+    let (d, dmin) = (scale(block, 80), scale(block, 82));
+    for (group, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        let packed = block[group];
+        let (dl, ml) = (d * f32::from(packed & 15), dmin * f32::from(packed >> 4));
+        let (from, shift) = two_bits(group);
+        for (y, &q) in y.iter_mut().zip(&block[16 + from..]) {
+            *y = dl * f32::from(q >> shift & 3) - ml;
+        }
+    }
+}
+
+/// Where the two bits of the numbers `16 * group..` lie: the offset of the first of 16 bytes, and a shift.
+fn two_bits(group: usize) -> (usize, usize) {
+    (32 * (group / 8) + 16 * (group % 2), 2 * (group / 2 % 4))
+}
+
+/// 32 bytes of third bits; 64 bytes of 2 bits; 12 bytes of 16 six-bit scales; d.
+fn q3_k(block: &[u8; 110], y: &mut [f32; K]) {
+    let (thirds, rest) = block.split_at(32);
+    let (twos, scales) = rest.split_at(64);
+    let d = scale(block, 108);
+    for (group, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        let low = scales[group % 8] >> (4 * (group / 8)) & 15;
+        let high = scales[8 + group % 4] >> (2 * (group / 4)) & 3;
+        let dl = d * f32::from((low | high << 4) as i8 - 32);
+        let (from, shift) = two_bits(group);
+        for (l, y) in y.iter_mut().enumerate() {
+            let third = thirds[16 * (group % 2) + l] >> (group / 2) & 1;
+            let q = (twos[from + l] >> shift & 3) as i8;
+            *y = dl * f32::from(if third == 1 { q } else { q - 4 });
+        }
+    }
+}
+
+/// The six-bit scale and minimum of the numbers `32 * group..`, from their 12 bytes (`get_scale_min_k4`).
+fn scale_and_minimum(packed: &[u8], group: usize) -> (f32, f32) {
+    let (scale, minimum) = if group < 4 {
+        (packed[group] & 63, packed[group + 4] & 63)
+    } else {
+        let (low, top) = (packed[group + 4], group - 4);
+        (low & 15 | packed[top] >> 6 << 4, low >> 4 | packed[group] >> 6 << 4)
+    };
+    (scale.into(), minimum.into())
+}
+
+/// d, dmin; 12 bytes of scales and minima; 128 bytes: 32 numbers in low halves, the next 32 in high halves.
+fn q4_k(block: &[u8; 144], y: &mut [f32; K]) {
+    let (d, dmin) = (scale(block, 0), scale(block, 2));
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (s, m) = scale_and_minimum(&block[4..16], group);
+        let (dl, ml) = (d * s, dmin * m);
+        for (y, &q) in y.iter_mut().zip(&block[16 + 32 * (group / 2)..]) {
+            *y = dl * f32::from(q >> (4 * (group % 2)) & 15) - ml;
+        }
+    }
+}
+
+/// As Q4_K, with 32 bytes of fifth bits (bit g for the numbers `32 * g..`) after the scales.
+fn q5_k(block: &[u8; 176], y: &mut [f32; K]) {
+    let (d, dmin) = (scale(block, 0), scale(block, 2));
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (s, m) = scale_and_minimum(&block[4..16], group);
+        let (dl, ml) = (d * s, dmin * m);
+        let low = &block[48 + 32 * (group / 2)..];
+        for ((y, &q), &fifth) in y.iter_mut().zip(low).zip(&block[16..48]) {
+            *y = dl * f32::from((q >> (4 * (group % 2)) & 15) + (fifth >> group & 1) * 16) - ml;
+        }
+    }
+}
+
+/// 128 bytes of low halves; 64 bytes of upper 2 bits; 16 signed scales, one for 16 numbers; d.
+fn q6_k(block: &[u8; 210], y: &mut [f32; K]) {
+    let (lows, rest) = block.split_at(128);
+    let (uppers, scales) = rest.split_at(64);
+    let d = scale(block, 208);
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (half, quarter) = (group / 4, group % 4);
+        let low = &lows[64 * half + 32 * (quarter % 2)..];
+        let upper = &uppers[32 * half..];
+        for (l, y) in y.iter_mut().enumerate() {
+            let q = low[l] >> (4 * (quarter / 2)) & 15 | (upper[l] >> (2 * quarter) & 3) << 4;
+            let s = scales[2 * group + l / 16] as i8;
+            *y = d * f32::from(s) * f32::from(q as i8 - 32);
+        }
+    }
+}

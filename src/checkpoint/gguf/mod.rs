@@ -1,0 +1,112 @@
+//! GGUF, the file format of ggml and llama.cpp: versions 2 and 3, little-endian, one file or split.
+//!
+//! The header is walked here and bounded by the size of the file. `candle-core` could dequantise
+//! too, but costs minutes of build, divides by an alignment of 0, and refuses a whole file for one
+//! block type that it does not know; here such a tensor is listed and the others stay readable.
+
+mod blocks;
+mod cursor;
+mod header;
+mod metadata;
+mod split;
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::bytes::{Bytes, Data};
+use super::vocabulary::Vocabulary;
+use super::{Checkpoint, Tensor, TensorInfo, find};
+use crate::error::Result;
+use header::Header;
+
+pub(crate) use header::MAGIC;
+pub use metadata::{Metadata, Value};
+
+/// An opened GGUF file, with the other parts of a split one.
+#[derive(Debug)]
+pub struct Gguf {
+    parts: Vec<Bytes>,
+    metadata: Metadata,
+    /// Sorted by name, over all parts.
+    tensors: Vec<TensorInfo>,
+    /// For each of `tensors` its part and where it lies there; see [`header::Header::tensors`].
+    places: Vec<(usize, Range<usize>)>,
+}
+
+impl Gguf {
+    /// Opens a file, and with any part of a split model (`-00002-of-00003.gguf`) the others beside it.
+    ///
+    /// # Errors
+    /// Those of [`Bytes::open`], a header that is not sound, a part that is missing or of another model.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::open(path)?)
+    }
+
+    /// Opens a file that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// A header that is not sound, or one part of a split model: its other parts cannot be found.
+    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::new(data, label))
+    }
+
+    /// Checks the header of `bytes`, and of its other parts if they are a part of a file on disk.
+    ///
+    /// # Errors
+    /// As [`Gguf::open`].
+    pub fn parse(bytes: Bytes) -> Result<Self> {
+        let header = Header::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;
+        let mut parts = split::parts(bytes, header)?;
+        let mut listed = Vec::new();
+        for (number, (_, header)) in parts.iter_mut().enumerate() {
+            listed.extend(header.tensors.drain(..).map(|(info, place)| (info, (number, place))));
+        }
+        listed.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        if let Some([_, (twice, (part, _))]) =
+            listed.array_windows().find(|[(a, _), (b, _)]| a.name == b.name)
+        {
+            return Err(parts[*part].0.malformed(format!("tensor `{}` occurs twice", twice.name)));
+        }
+        let metadata = parts[0].1.metadata.clone();
+        let (tensors, places) = listed.into_iter().unzip();
+        Ok(Gguf {
+            parts: parts.into_iter().map(|(bytes, _)| bytes).collect(),
+            metadata,
+            tensors,
+            places,
+        })
+    }
+
+    /// The key-value pairs, of the first part of a split model.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+}
+
+impl Checkpoint for Gguf {
+    fn format(&self) -> &'static str {
+        "GGUF"
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn read(&self, name: &str) -> Result<Tensor> {
+        let at = find(&self.tensors, name, self.parts[0].label())?;
+        let (info, (part, place)) = (self.tensors[at].clone(), self.places[at].clone());
+        let bytes = &self.parts[part];
+        let values = blocks::decode(&info.dtype, &bytes[place]).map_err(|problem| {
+            bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
+        })?;
+        Ok(Tensor { info, values })
+    }
+
+    fn metadata(&self) -> Option<&Metadata> {
+        Some(&self.metadata)
+    }
+
+    fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        Vocabulary::from_gguf(&self.metadata, self.parts[0].label())
+    }
+}

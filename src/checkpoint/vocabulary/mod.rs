@@ -1,0 +1,133 @@
+//! What each row of an output layer stands for: tokens in the order of their ids.
+//!
+//! A token keeps the raw *piece* of its vocabulary and a readable *text*. The text of a piece that
+//! encodes bytes (see [`Spelling`]) is those bytes where they are valid UTF-8; a byte that is not part
+//! of a valid character is shown as `<0xE4>`.
+
+mod file;
+mod gguf;
+mod spelling;
+
+use std::fmt;
+use std::path::Path;
+
+use crate::error::Result;
+
+pub use spelling::Spelling;
+
+/// What kind of row a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A piece of text.
+    Ordinary,
+    /// A control token: beginning, end, unknown, mask, the pad token and the like.
+    Special,
+    /// A reserved id that no training text holds.
+    Unused,
+    /// One byte, the fallback of a tokenizer for what its pieces do not spell.
+    Byte,
+    /// A row without a token: a hole in the ids, or one that rounds the matrix up.
+    Padding,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Ordinary => "ordinary",
+            Kind::Special => "special",
+            Kind::Unused => "unused",
+            Kind::Byte => "byte",
+            Kind::Padding => "padding",
+        })
+    }
+}
+
+/// One token of a vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The readable text; empty where there is no token.
+    pub text: String,
+    /// The token as its vocabulary spells it.
+    pub piece: String,
+    /// What kind of row it is.
+    pub kind: Kind,
+}
+
+impl Token {
+    /// The row of an id that no token has.
+    fn hole() -> Self {
+        Token { text: String::new(), piece: String::new(), kind: Kind::Padding }
+    }
+
+    /// A piece whose vocabulary does not say its kind: the kind is read off its spelling.
+    fn spelled(piece: String, spelling: Spelling) -> Self {
+        let kind = spelling::kind(&piece);
+        let text = match kind {
+            Kind::Ordinary | Kind::Byte => spelling.text(&piece),
+            _ => piece.clone(),
+        };
+        Token { text, piece, kind }
+    }
+}
+
+/// The tokens of a model; the index is the id, which is the row of the output layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// One entry an id.
+    pub tokens: Vec<Token>,
+}
+
+impl Vocabulary {
+    /// Reads a vocabulary file.
+    ///
+    /// A name that ends in `.json` is a JSON list of strings, or a JSON map from token to id, whose
+    /// ids must be distinct; an id that is left out becomes [`Kind::Padding`]. Any other file has
+    /// one token a line, in UTF-8: a byte order mark is no part of the first token, the last
+    /// line's end begins no token, and `\r\n` ends a line where every line ends so.
+    ///
+    /// Such files do not say how they spell: text is the piece itself (change that with
+    /// [`Vocabulary::respelled`]) and the kind is read off the piece: `<0x0A>` is a byte,
+    /// `[unused7]` unused, a name within `<...>`, `<|...|>` or, in capitals, `[...]` special.
+    ///
+    /// # Errors
+    /// A file that cannot be read, JSON of another form, an id that occurs twice or is far beyond
+    /// the number of tokens, or bytes that are not UTF-8 (with line and byte offset).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        file::read(path.as_ref())
+    }
+
+    /// Reads a JSON list of strings or map from token to id that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::from_file`].
+    pub fn from_json_bytes(bytes: &[u8], label: impl AsRef<Path>) -> Result<Self> {
+        file::json(bytes, label.as_ref())
+    }
+
+    /// Reads one token a line from memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::from_file`].
+    pub fn from_lines(bytes: &[u8], label: impl AsRef<Path>) -> Result<Self> {
+        file::lines(bytes, label.as_ref())
+    }
+
+    /// The same tokens with the texts of ordinary and byte tokens read by another spelling.
+    pub fn respelled(mut self, spelling: Spelling) -> Self {
+        for token in &mut self.tokens {
+            if matches!(token.kind, Kind::Ordinary | Kind::Byte) {
+                token.text = spelling.text(&token.piece);
+            }
+        }
+        self
+    }
+
+    /// The token for printing on one line, never empty: its text with blanks and control
+    /// characters made visible (`␠`, `␊`, `␉`, otherwise `<U+00A0>`), or `#id` where there is none.
+    pub fn label(&self, id: usize) -> String {
+        match self.tokens.get(id) {
+            Some(token) if !token.text.is_empty() => spelling::visible(&token.text),
+            _ => format!("#{id}"),
+        }
+    }
+}

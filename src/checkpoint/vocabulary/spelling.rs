@@ -1,0 +1,194 @@
+//! How a vocabulary spells its pieces, and how a text is shown on one line.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use super::Kind;
+
+/// How the pieces of a vocabulary spell text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Each character is a byte, by the table of GPT-2: `Ġ` is a blank.
+    ByteLevel,
+    /// As it is, with `▁` for a blank and `<0x0A>` for a byte.
+    SentencePiece,
+}
+
+impl Spelling {
+    /// The readable text of a piece. A piece that byte-level spelling cannot have made is its own text.
+    pub fn text(self, piece: &str) -> String {
+        match self {
+            Spelling::Plain => piece.to_owned(),
+            Spelling::ByteLevel => match piece.chars().map(byte_of).collect::<Option<Vec<u8>>>() {
+                Some(bytes) => readable(&bytes),
+                None => piece.to_owned(),
+            },
+            Spelling::SentencePiece => match byte_piece(piece) {
+                Some(byte) => readable(&[byte]),
+                None => piece.replace('▁', " "),
+            },
+        }
+    }
+}
+
+/// Bytes as text, each that is not part of a valid character as `<0xE4>`.
+pub(super) fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "<0x{byte:02X}>");
+        }
+    }
+    text
+}
+
+/// The byte that a character stands for in the table of GPT-2 (`bytes_to_unicode`): printable
+/// Latin-1 stands for itself, the other 68 bytes follow one another from U+0100.
+fn byte_of(character: char) -> Option<u8> {
+    static SHIFTED: LazyLock<Vec<u8>> =
+        LazyLock::new(|| (0..=255).filter(|&byte| !stands_for_itself(byte)).collect());
+    match u32::from(character) {
+        code @ 0..=255 => u8::try_from(code).ok().filter(|&byte| stands_for_itself(byte)),
+        code => SHIFTED.get(usize::try_from(code - 256).ok()?).copied(),
+    }
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff)
+}
+
+/// The byte of a piece like `<0x0A>`.
+fn byte_piece(piece: &str) -> Option<u8> {
+    let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
+    let hexadecimal = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    hexadecimal.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// The kind that the spelling of a piece tells, where its vocabulary does not.
+pub(super) fn kind(piece: &str) -> Kind {
+    if byte_piece(piece).is_some() {
+        return Kind::Byte;
+    }
+    let angled = piece.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    let squared = piece.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let Some(name) = angled.map(|name| name.trim_matches('|')).or(squared) else {
+        return Kind::Ordinary;
+    };
+    if name
+        .strip_prefix("unused")
+        .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'_'))
+    {
+        return Kind::Unused;
+    }
+    let word = |letter: fn(&u8) -> bool| {
+        name.bytes().any(|b| b.is_ascii_alphabetic())
+            && name.bytes().all(|b| letter(&b) || b.is_ascii_digit() || b == b'_')
+    };
+    let named = match angled {
+        Some(inner) if inner.starts_with('|') && inner.ends_with('|') => !name.is_empty(),
+        Some(inner) => {
+            word(u8::is_ascii_alphabetic) || inner.strip_prefix('/').is_some_and(|rest| rest == "s")
+        }
+        None => word(u8::is_ascii_uppercase),
+    };
+    if named { Kind::Special } else { Kind::Ordinary }
+}
+
+/// `text` with every blank and every control or invisible character made visible.
+pub(super) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            // Unicode has a picture for each ASCII control character, for DEL and for the blank.
+            '\0'..=' ' => {
+                shown.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or(character))
+            }
+            '\x7f' => shown.push('␡'),
+            _ if character.is_control() || character.is_whitespace() || is_invisible(character) => {
+                let _ = write!(shown, "<U+{:04X}>", u32::from(character));
+            }
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// Format characters: no width of their own, or an effect on the direction of the rest of the line.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_gpt2_is_one_to_one_on_bytes() {
+        let mut bytes: Vec<u8> =
+            (0..0x200).filter_map(char::from_u32).filter_map(byte_of).collect();
+        assert_eq!(bytes.len(), 256);
+        bytes.sort_unstable();
+        assert!(bytes.iter().copied().eq(0..=255));
+        assert_eq!(
+            (byte_of('Ġ'), byte_of('Ċ'), byte_of('ł'), byte_of('Ń')),
+            (Some(b' '), Some(b'\n'), Some(0xa0), Some(0xad))
+        );
+    }
+
+    #[test]
+    fn pieces_become_text() {
+        for (spelling, piece, text) in [
+            (Spelling::ByteLevel, "Ġthe", " the"),
+            (Spelling::ByteLevel, "ä¸Ń", "中"),
+            (Spelling::ByteLevel, "ä¸", "<0xE4><0xB8>"),
+            (Spelling::ByteLevel, "Ġä¸", " <0xE4><0xB8>"),
+            (Spelling::ByteLevel, "a b", "a b"),
+            (Spelling::SentencePiece, "▁the", " the"),
+            (Spelling::SentencePiece, "<0x0A>", "\n"),
+            (Spelling::SentencePiece, "<0xE4>", "<0xE4>"),
+            (Spelling::Plain, "Ġ▁", "Ġ▁"),
+        ] {
+            assert_eq!(spelling.text(piece), text);
+        }
+    }
+
+    #[test]
+    fn the_spelling_tells_the_kind() {
+        for (piece, expected) in [
+            ("the", Kind::Ordinary),
+            ("<", Kind::Ordinary),
+            ("<>", Kind::Ordinary),
+            ("[]", Kind::Ordinary),
+            ("[i]", Kind::Ordinary),
+            ("[1]", Kind::Ordinary),
+            ("<|>", Kind::Ordinary),
+            ("</s>", Kind::Special),
+            ("<s>", Kind::Special),
+            ("<pad>", Kind::Special),
+            ("[CLS]", Kind::Special),
+            ("<|endoftext|>", Kind::Special),
+            ("[unused12]", Kind::Unused),
+            ("<unused_0>", Kind::Unused),
+            ("<0x0A>", Kind::Byte),
+            ("<0xGG>", Kind::Special),
+            ("<0x+1>", Kind::Ordinary),
+            ("<a b>", Kind::Ordinary),
+        ] {
+            assert_eq!(kind(piece), expected, "{piece}");
+        }
+    }
+
+    #[test]
+    fn nothing_invisible_is_printed() {
+        assert_eq!(visible(" a\n\t\r\x7f\u{a0}\u{202e}é"), "␠a␊␉␍␡<U+00A0><U+202E>é");
+    }
+}
