@@ -1,5 +1,6 @@
 //! placeholder
 pub mod arithmetic;
+pub mod audit;
 pub mod certify;
 pub mod checkpoint;
 pub mod domain;
@@ -7,3 +8,4 @@ pub mod error;
 pub mod head;
 pub mod prove;
 pub mod question;
+pub mod screen;

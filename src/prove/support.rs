@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 
 use nalgebra::{DMatrix, DVector};
+use num_bigint::BigInt;
 
 use super::least_distance::combine;
 use super::system::{Constraint, System, normalise};
+use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
+use crate::arithmetic::linear;
 use crate::certify::Rival;
 use crate::certify::enclosure::Support;
 
@@ -195,3 +198,27 @@ fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32
     weights.rivals.remove(at);
     Some(())
 }
+
+/// Exact weights on the rivals of a combination, as integers: the solution of all equations at
+/// once, for tokens on a proper face of their rivals, where no enclosure can succeed.
+pub fn exact(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> Option<Vec<(u32, BigInt)>> {
+    let mut weights = normalised(multipliers)?;
+    weights.rivals.retain(|r| r.1 > NEGLIGIBLE);
+    let head = system.question().head();
+    let (mut rows, mut rhs) = (Vec::new(), Vec::new());
+    for k in equations(system, token, &weights) {
+        let k = k as usize;
+        let ids = weights.rivals.iter().map(|r| r.0 as usize).chain([token as usize]);
+        let entries: Vec<Dyadic> = ids.map(|j| Dyadic::from_f64(head.weight(j, k))).collect();
+        let (mut row, _) = integers_at_common_exponent(&entries);
+        rhs.push(row.pop()?);
+        rows.push(row);
+    }
+    rows.push(vec![BigInt::from(1); weights.rivals.len()]);
+    rhs.push(BigInt::from(1));
+    let solution = linear::solve(&rows, &rhs)?;
+    Some(weights.rivals.iter().map(|r| r.0).zip(solution.numerators).collect())
+}
+
+/// Weights that float64 leaves on rivals that take no part.
+const NEGLIGIBLE: f64 = 1e-11;

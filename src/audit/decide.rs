@@ -1,0 +1,78 @@
+//! One token that no shared map settled: search, certify, and if need be surer paths.
+
+use crate::certify::interval::Margin;
+use crate::certify::{self, Rival, Verdict};
+use crate::prove::simplex;
+use crate::prove::support;
+use crate::prove::system::{Constraint, System};
+use crate::prove::working_set::{Proposal, Side, search};
+use crate::question::Question;
+
+/// Shares of fixed weight tried by the push, from bold to faint.
+const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
+
+/// Decides one token that no other row dominates, starting near `start`.
+pub fn decide(system: &System, token: u32, start: Vec<f64>) -> Verdict {
+    let question = system.question();
+    let proposal = search(system, token, start);
+    certified(system, token, &proposal)
+        .or_else(|| simplex::decide(question, token, &proposal.working))
+        .unwrap_or_else(|| undecided(question, token, &proposal))
+}
+
+/// Tries to certify what float64 arithmetic proposes.
+fn certified(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict> {
+    let question = system.question();
+    match &proposal.side {
+        Side::Wins(h) => {
+            let witness = certify::witness::certify_float(question, token, unit_length(question, h.clone())).ok()?;
+            Some(certify::tied(question, witness))
+        }
+        Side::Loses(multipliers) => {
+            let enclose = |support| certify::enclosure::certify(question, token, support);
+            support::basic(system, token, multipliers)
+                .and_then(enclose)
+                .or_else(|| {
+                    let pushed = |share: &f64| support::pushed(system, token, &proposal.working, *share).and_then(enclose);
+                    PUSHES.iter().find_map(pushed)
+                })
+                .or_else(|| {
+                    let weights = support::exact(system, token, multipliers)?;
+                    certify::exact::certify(question, token, weights)
+                })
+        }
+        Side::Stuck => None,
+    }
+}
+
+/// Scales a witness to length one where its length means nothing.
+fn unit_length(question: &Question, mut h: Vec<f64>) -> Vec<f64> {
+    if question.is_scale_free() {
+        let length = crate::arithmetic::rounding::norm_up(h.iter().copied());
+        if length > 0.0 && length.is_finite() {
+            h.iter_mut().for_each(|x| *x /= length);
+        }
+    }
+    h
+}
+
+fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
+    let multipliers = match &proposal.side {
+        Side::Loses(multipliers) => multipliers,
+        _ => &proposal.multipliers,
+    };
+    let mut sigma = 0.0;
+    let mut rivals: Vec<(Rival, f64)> = Vec::new();
+    for &(constraint, weight) in multipliers {
+        match constraint {
+            Constraint::Rival(rival) => rivals.push((rival, weight)),
+            Constraint::Scale => sigma += weight,
+        }
+    }
+    let reason = match proposal.side {
+        Side::Wins(_) => "a witness was proposed, but its gap is too small to prove within the budget of exact arithmetic",
+        Side::Loses(_) => "losing weights were proposed, but not proved within the budget of exact arithmetic",
+        Side::Stuck => "float64 could not tell the sides apart, and the budget of exact arithmetic ran out",
+    };
+    certify::undecided(reason, Margin::bounded_by(question, token, &rivals, sigma))
+}

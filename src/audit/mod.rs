@@ -1,0 +1,171 @@
+//! One run: every token asked for goes through the stages, and comes out with a verdict.
+
+mod decide;
+pub mod progress;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::certify::{self, Verdict};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::head::groups::Standing;
+use crate::prove::system::System;
+use crate::question::Question;
+use crate::screen::Screen;
+use progress::{Progress, Silent};
+
+/// What to audit, and how.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The tokens to decide against all others; `None` is every token.
+    pub tokens: Option<&'a [u32]>,
+    /// Threads to use; 0 takes all cores. Verdicts do not depend on it.
+    pub threads: usize,
+    /// Who is told how far the audit is.
+    pub progress: &'a dyn Progress,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Options { tokens: None, threads: 0, progress: &Silent }
+    }
+}
+
+/// The verdicts of one head over one domain.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    verdicts: Vec<(u32, Verdict)>,
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+/// How many tokens have each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Strict winners somewhere.
+    pub argmaxable: usize,
+    /// Winners up to exact equals.
+    pub tied: usize,
+    /// Never strict winners.
+    pub unargmaxable: usize,
+    /// Not proved either way.
+    pub undecided: usize,
+}
+
+impl Audit {
+    /// Token ids and verdicts, in id order.
+    pub fn verdicts(&self) -> &[(u32, Verdict)] {
+        &self.verdicts
+    }
+
+    /// The verdict of a token, if it was asked for.
+    pub fn verdict(&self, token: u32) -> Option<&Verdict> {
+        self.verdicts.binary_search_by_key(&token, |v| v.0).ok().map(|i| &self.verdicts[i].1)
+    }
+
+    /// How many tokens have each verdict.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (_, verdict) in &self.verdicts {
+            *match verdict {
+                Verdict::Argmaxable(_) => &mut counts.argmaxable,
+                Verdict::Tied(_) => &mut counts.tied,
+                Verdict::Unargmaxable(_) => &mut counts.unargmaxable,
+                Verdict::Undecided(_) => &mut counts.undecided,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Wall time of each stage, in seconds.
+    pub fn seconds(&self) -> &BTreeMap<&'static str, f64> {
+        &self.seconds
+    }
+}
+
+/// Decides tokens of `head` over `domain`, with proof.
+///
+/// # Errors
+/// A domain of the wrong dimension, a token beyond the head, or a thread pool that the system refuses.
+pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|e| Error::Invalid(format!("cannot start {} threads: {e}", options.threads)))?;
+    pool.install(|| run(head, domain, options))
+}
+
+fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
+    let tokens = scope(head, options.tokens)?;
+    let mut clock = Clock::start();
+    let question = Question::new(head, domain)?;
+    clock.lap("groups");
+
+    // One token of each group of equals speaks for all; dominated tokens need no search.
+    let spokesman = |token: u32| match question.groups().standing(token) {
+        Standing::Tied(members) => members[0],
+        _ => token,
+    };
+    let mut open: Vec<u32> = tokens.iter().copied().filter(|&t| certify::dominated(&question, t).is_none()).map(spokesman).collect();
+    open.sort_unstable();
+    open.dedup();
+
+    options.progress.begin("screen", open.len());
+    let screen = Screen::new(&question);
+    clock.lap("prepare");
+    let settled = screen.settle(&open, options.progress);
+    clock.lap("screen");
+
+    let hard: Vec<u32> = open.iter().zip(&settled).filter(|(_, w)| w.is_none()).map(|(&t, _)| t).collect();
+    options.progress.begin("prove", hard.len());
+    let system = System::new(&question);
+    let proved: Vec<Verdict> = hard
+        .par_iter()
+        .with_max_len(1)
+        .map(|&token| {
+            let verdict = decide::decide(&system, token, screen.start(token));
+            options.progress.advance(1);
+            verdict
+        })
+        .collect();
+    clock.lap("prove");
+
+    let easy = open.iter().zip(settled).filter_map(|(&t, w)| Some((t, certify::tied(&question, w?))));
+    let decided: HashMap<u32, Verdict> = easy.chain(hard.into_iter().zip(proved)).collect();
+    let verdicts = tokens
+        .into_iter()
+        .filter_map(|t| Some((t, certify::dominated(&question, t).or_else(|| decided.get(&spokesman(t)).cloned())?)))
+        .collect();
+    Ok(Audit { verdicts, seconds: clock.laps })
+}
+
+/// The tokens asked for, in id order and once each.
+fn scope(head: &Head, tokens: Option<&[u32]>) -> Result<Vec<u32>> {
+    let Some(tokens) = tokens else { return Ok((0..head.tokens() as u32).collect()) };
+    if let Some(beyond) = tokens.iter().find(|t| **t as usize >= head.tokens()) {
+        return Err(Error::Invalid(format!("there is no token {beyond}: the head has {} tokens, from 0", head.tokens())));
+    }
+    let mut tokens = tokens.to_vec();
+    tokens.sort_unstable();
+    tokens.dedup();
+    Ok(tokens)
+}
+
+struct Clock {
+    last: Instant,
+    laps: BTreeMap<&'static str, f64>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Clock { last: Instant::now(), laps: BTreeMap::new() }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        self.laps.insert(stage, self.last.elapsed().as_secs_f64());
+        self.last = Instant::now();
+    }
+}

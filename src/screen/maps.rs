@@ -1,0 +1,96 @@
+//! Mean, covariance and scale of the rows. Everything here is approximate on purpose (maps only
+//! propose) but repeats bit for bit: sums run in one order, and nothing calls the system's
+//! mathematics library.
+
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+
+use crate::arithmetic::dot::Element;
+use crate::arithmetic::rounding::power_of_two_near;
+use crate::certify::map::Map;
+use crate::head::Head;
+use crate::question::Question;
+
+/// Rows sampled for the covariance: enough for ten times as many as there are coordinates in common heads.
+const SAMPLE: usize = 8192;
+/// Added to the diagonal as a share of the mean variance, for heads of lower rank.
+const RIDGE: f64 = 1e-6;
+
+/// Every `stride`-th token, so that at most [`SAMPLE`] are taken.
+fn sample(head: &Head) -> impl Iterator<Item = usize> + Clone {
+    (0..head.tokens()).step_by(head.tokens().div_ceil(SAMPLE))
+}
+
+/// The mean of the (sampled) rows.
+pub fn mean(head: &Head) -> Vec<f64> {
+    let mut sum = vec![0.0; head.dim()];
+    let count = sample(head).count() as f64;
+    for t in sample(head) {
+        // Divided first: rows near the largest float must not overflow the sum.
+        sum.iter_mut().zip(head.row(t)).for_each(|(s, x)| *s += x / count);
+    }
+    sum
+}
+
+/// `G = S^-1` for the covariance `S` of the rows around `centre`, up to a factor; the identity where
+/// the numbers leave the range of float64.
+pub fn whitened(head: &Head, centre: &[f64]) -> Map {
+    let dim = head.dim();
+    let identity = Map { centre: centre.to_vec(), matrix: None };
+    let rows: Vec<usize> = sample(head).collect();
+    let largest = rows.iter().flat_map(|&t| head.row(t)).zip(centre.iter().cycle()).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return identity;
+    }
+    let scale = power_of_two_near(largest);
+    let mut columns = vec![0.0; dim * rows.len()];
+    for (i, &t) in rows.iter().enumerate() {
+        for (k, (x, c)) in head.row(t).zip(centre).enumerate() {
+            columns[k * rows.len() + i] = (x - c) / scale;
+        }
+    }
+    let count = rows.len();
+    let mut covariance = vec![0.0; dim * dim];
+    covariance.par_chunks_mut(dim * 16).zip(columns.par_chunks(count * 16)).for_each(|(out, part)| {
+        f64::product(part, &columns, count, out, dim);
+    });
+    let trace: f64 = (0..dim).map(|k| covariance[k * dim + k]).sum();
+    for k in 0..dim {
+        covariance[k * dim + k] += RIDGE * trace / dim as f64;
+    }
+    let Some(cholesky) = DMatrix::from_vec(dim, dim, covariance).cholesky() else { return identity };
+    let inverse = cholesky.inverse();
+    // Symmetric, so that columns and rows are the same.
+    Map { centre: centre.to_vec(), matrix: Some(inverse.as_slice().to_vec()) }
+}
+
+/// A power of two that scales the map's hidden states so that gaps of scores are about as large as
+/// gaps of biases; where biases decide nothing, so that coordinates are about as large as the domain.
+pub fn factor(question: &Question, map: &Map) -> f64 {
+    let (head, domain) = (question.head(), question.domain());
+    let tokens: Vec<u32> = (0..head.tokens()).step_by(head.tokens().div_ceil(64)).map(|t| t as u32).collect();
+    let directions = map.directions(head, &tokens);
+    let wanted = |available: f64, wish: f64| if available > 0.0 && wish > 0.0 { power_of_two_near(wish / available) } else { 1.0 };
+    let factor = if head.bias_is_constant() {
+        let size = mean_size(directions.iter().copied());
+        let ends = (0..domain.dim()).flat_map(|k| [domain.lo(k), domain.hi(k)]).filter(|x| x.is_finite() && *x != 0.0);
+        wanted(size, mean_size(ends))
+    } else {
+        let gains = tokens.iter().zip(directions.chunks_exact(head.dim())).map(|(&t, h)| head.dot(t as usize, h));
+        let centre = head_mean_score(map, &directions, head.dim());
+        let gain = mean_size(gains.zip(centre).map(|(g, c)| g - c));
+        let mean_bias = tokens.iter().map(|&t| head.bias(t as usize)).sum::<f64>() / tokens.len() as f64;
+        wanted(gain, mean_size(tokens.iter().map(|&t| head.bias(t as usize) - mean_bias)))
+    };
+    if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }
+}
+
+/// The scores of the map's centre at each direction.
+fn head_mean_score(map: &Map, directions: &[f64], dim: usize) -> Vec<f64> {
+    directions.chunks_exact(dim).map(|h| f64::dot(&map.centre, h)).collect()
+}
+
+fn mean_size(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(s, n), x| (s + x.abs(), n + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
+}

@@ -1,0 +1,82 @@
+//! Most tokens at once: hidden states that a shared linear map makes of the tokens' own rows.
+//!
+//! A token far from the mean of all rows, measured in the metric in which they have unit
+//! covariance, usually wins in the direction `S^-1 (w_t - m)`; of SmolLM2's 49152 tokens this leaves
+//! 67. The plain directions `w_t - m` and `w_t` settle some of the others. The maps only propose:
+//! [`certify_block`](crate::certify::witness::certify_block) proves each win from a block of products with all rows.
+
+mod maps;
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::audit::progress::Progress;
+use crate::certify::map::Map;
+use crate::certify::witness::{Scaling, Witness, certify_block};
+use crate::question::Question;
+
+/// Scores of a block held at once, a few tens of megabytes.
+const BLOCK_SCORES: usize = 1 << 22;
+
+/// The shared maps of a question.
+#[derive(Debug)]
+pub struct Screen<'a> {
+    question: &'a Question<'a>,
+    whitened: Arc<Map>,
+    passes: Vec<(Arc<Map>, Scaling)>,
+}
+
+impl<'a> Screen<'a> {
+    /// Fits the maps to the rows of a question.
+    pub fn new(question: &'a Question<'a>) -> Self {
+        let centre = maps::mean(question.head());
+        let whitened = Arc::new(maps::whitened(question.head(), &centre));
+        let centred = Arc::new(Map { centre, matrix: None });
+        let plain = Arc::new(Map { centre: vec![0.0; question.head().dim()], matrix: None });
+        let mut passes = Vec::new();
+        for map in [&whitened, &centred, &plain] {
+            if !question.domain().is_free() {
+                let unit = maps::factor(question, map);
+                passes.extend([1.0, 8.0, 64.0].map(|c| (map.clone(), Scaling::Clamped(unit * c))));
+            } else {
+                passes.push((map.clone(), if question.is_scale_free() { Scaling::Unit } else { Scaling::Ray }));
+            }
+        }
+        Screen { question, whitened, passes }
+    }
+
+    /// Proves what the maps can prove: a witness or nothing for each of `tokens`, in their order.
+    pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Option<Witness>> {
+        let mut found: Vec<Option<Witness>> = vec![None; tokens.len()];
+        let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
+        for (map, scaling) in &self.passes {
+            let open: Vec<usize> = (0..tokens.len()).filter(|&i| found[i].is_none()).collect();
+            let settled: Vec<Vec<Option<Witness>>> = open
+                .par_chunks(block)
+                .map(|chunk| {
+                    let ids: Vec<u32> = chunk.iter().map(|&i| tokens[i]).collect();
+                    let settled = certify_block(self.question, map, *scaling, &ids);
+                    progress.advance(settled.iter().flatten().count());
+                    settled
+                })
+                .collect();
+            for (&i, witness) in open.iter().zip(settled.into_iter().flatten()) {
+                found[i] = witness;
+            }
+        }
+        found
+    }
+
+    /// Where to start the search for a token that no map settled: near where it almost wins.
+    pub fn start(&self, token: u32) -> Vec<f64> {
+        let scale = match self.passes[0].1 {
+            Scaling::Clamped(factor) => factor,
+            Scaling::Unit | Scaling::Ray => maps::factor(self.question, &self.whitened),
+        };
+        let mut h = self.whitened.directions(self.question.head(), &[token]);
+        h.iter_mut().for_each(|x| *x *= scale);
+        self.question.domain().clamp(&mut h);
+        h
+    }
+}
