@@ -20,8 +20,8 @@ pub trait Element: Copy + Send + Sync + PartialEq + Into<f64> + 'static {
 const LANES: usize = 16;
 /// Rows of a panel in a block product: two registers of eight float64.
 const PANEL: usize = 16;
-/// Points of a tile in a block product.
-const TILE: usize = 8;
+/// Points of a tile in a block product; with eight the compiler no longer keeps the sums in registers.
+const TILE: usize = 4;
 
 #[inline(always)]
 fn dot_body<T: Element>(x: &[T], y: &[f64]) -> f64 {
@@ -71,7 +71,9 @@ fn product_body<T: Element>(points: &[f64], rows: &[T], dim: usize, out: &mut [f
         let width = PANEL.min(row_count - first_row);
         for (t, tile) in tiles.chunks_exact(TILE * dim).enumerate() {
             let mut sums = [[0.0f64; PANEL]; TILE];
-            for (a, b) in tile.chunks_exact(TILE).zip(panel.chunks_exact(PANEL)) {
+            for k in 0..dim {
+                let a: [f64; TILE] = std::array::from_fn(|i| tile[k * TILE + i]);
+                let b: &[f64] = &panel[k * PANEL..(k + 1) * PANEL];
                 for i in 0..TILE {
                     for r in 0..PANEL {
                         sums[i][r] += a[i] * b[r];
