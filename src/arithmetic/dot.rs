@@ -47,7 +47,13 @@ fn dot_body<T: Element>(x: &[T], y: &[f64]) -> f64 {
 
 /// Each entry is summed in the order of the coordinates, whatever the block sizes.
 #[inline(always)]
-fn product_body<T: Element>(points: &[f64], rows: &[T], dim: usize, out: &mut [f64], stride: usize) {
+fn product_body<T: Element>(
+    points: &[f64],
+    rows: &[T],
+    dim: usize,
+    out: &mut [f64],
+    stride: usize,
+) {
     if dim == 0 {
         let count = rows.len();
         debug_assert_eq!(count, 0, "rows of no coordinates have no length to count by");
@@ -80,7 +86,8 @@ fn product_body<T: Element>(points: &[f64], rows: &[T], dim: usize, out: &mut [f
                     }
                 }
             }
-            for (i, sum) in sums.iter().enumerate().take(point_count - (t * TILE).min(point_count)) {
+            for (i, sum) in sums.iter().enumerate().take(point_count - (t * TILE).min(point_count))
+            {
                 let at = (t * TILE + i) * stride + first_row;
                 out[at..at + width].copy_from_slice(&sum[..width]);
             }
@@ -135,7 +142,10 @@ mod tests {
                 }
                 assert_eq!(out[p * 40 + r], sum, "point {p}, row {r}");
             }
-            assert!(out[p * 40 + 35..p * 40 + 40].iter().all(|x| x.is_nan()), "nothing is written beyond the rows");
+            assert!(
+                out[p * 40 + 35..p * 40 + 40].iter().all(|x| x.is_nan()),
+                "nothing is written beyond the rows"
+            );
         }
     }
 

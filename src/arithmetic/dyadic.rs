@@ -23,7 +23,8 @@ pub fn split(x: f64) -> (i64, i64) {
     let bits = x.to_bits();
     let biased = ((bits >> 52) & 0x7ff) as i64;
     let fraction = (bits & ((1 << 52) - 1)) as i64;
-    let (mantissa, exponent) = if biased == 0 { (fraction, -1074) } else { (fraction | 1 << 52, biased - 1075) };
+    let (mantissa, exponent) =
+        if biased == 0 { (fraction, -1074) } else { (fraction | 1 << 52, biased - 1075) };
     let twos = mantissa.trailing_zeros();
     let mantissa = mantissa >> twos;
     (if x < 0.0 { -mantissa } else { mantissa }, exponent + i64::from(twos))
@@ -92,7 +93,11 @@ impl Dyadic {
 
     /// The number as an integer multiple of `2^exponent`, for an exponent not above its own.
     pub fn integer_at(&self, exponent: i64) -> BigInt {
-        if self.is_zero() { BigInt::zero() } else { shifted(&self.mantissa, self.exponent - exponent) }
+        if self.is_zero() {
+            BigInt::zero()
+        } else {
+            shifted(&self.mantissa, self.exponent - exponent)
+        }
     }
 
     /// The exponent of the lowest set bit, or `None` for 0.
@@ -165,7 +170,10 @@ impl Sub<&Dyadic> for &Dyadic {
 impl Mul<&Dyadic> for &Dyadic {
     type Output = Dyadic;
     fn mul(self, other: &Dyadic) -> Dyadic {
-        Dyadic { mantissa: &self.mantissa * &other.mantissa, exponent: self.exponent + other.exponent }
+        Dyadic {
+            mantissa: &self.mantissa * &other.mantissa,
+            exponent: self.exponent + other.exponent,
+        }
     }
 }
 
@@ -195,8 +203,12 @@ impl Ord for Dyadic {
 
 /// The exact scalar product of floats with integers, `sum x_k n_k`.
 pub fn dot_integers(x: impl Iterator<Item = f64>, n: &[BigInt]) -> Dyadic {
-    let terms: Vec<(i64, i64, &BigInt)> =
-        x.zip(n).map(|(x, n)| (split(x), n)).filter(|((m, _), n)| *m != 0 && !n.is_zero()).map(|((m, e), n)| (m, e, n)).collect();
+    let terms: Vec<(i64, i64, &BigInt)> = x
+        .zip(n)
+        .map(|(x, n)| (split(x), n))
+        .filter(|((m, _), n)| *m != 0 && !n.is_zero())
+        .map(|((m, e), n)| (m, e, n))
+        .collect();
     let Some(exponent) = terms.iter().map(|t| t.1).min() else { return Dyadic::zero() };
     let mut sum = BigInt::zero();
     for (m, e, n) in terms {
@@ -268,7 +280,9 @@ mod tests {
         let y = [1.0, 5e-324, 1.0];
         assert_eq!(dot_floats(x.into_iter(), y.into_iter()), Dyadic::from_f64(5e-324));
         let many: Vec<f64> = (0..1000).map(|i| 0.1 + f64::from(i)).collect();
-        let slow = many.iter().fold(Dyadic::zero(), |s, &v| &s + &(&Dyadic::from_f64(v) * &Dyadic::from_f64(v)));
+        let slow = many
+            .iter()
+            .fold(Dyadic::zero(), |s, &v| &s + &(&Dyadic::from_f64(v) * &Dyadic::from_f64(v)));
         assert_eq!(dot_floats(many.iter().copied(), many.iter().copied()), slow);
     }
 

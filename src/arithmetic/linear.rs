@@ -40,7 +40,9 @@ pub fn solve(rows: &[Vec<BigInt>], rhs: &[BigInt]) -> Option<Rational> {
 
     // Hadamard: numerators and denominator are determinants, below the product of the row norms.
     let bits = |row: &[BigInt], b: &BigInt| {
-        row.iter().chain([b]).map(BigInt::bits).max().unwrap_or(0) + (order as u64 + 1).ilog2() as u64 + 1
+        row.iter().chain([b]).map(BigInt::bits).max().unwrap_or(0)
+            + (order as u64 + 1).ilog2() as u64
+            + 1
     };
     let bound: u64 = system.iter().zip(&residual).map(|(row, b)| bits(row, b)).sum();
     let last = (2 * bound + 2) / 60 + 1;
@@ -49,7 +51,8 @@ pub fn solve(rows: &[Vec<BigInt>], rhs: &[BigInt]) -> Option<Rational> {
     let (mut step, mut attempt) = (0u64, 4u64);
     loop {
         let reduced: Vec<u64> = residual.iter().map(modulo).collect();
-        let digits: Vec<u64> = inverse.chunks_exact(order).map(|row| dot_modulo(row, &reduced)).collect();
+        let digits: Vec<u64> =
+            inverse.chunks_exact(order).map(|row| dot_modulo(row, &reduced)).collect();
         for (x, &digit) in lifted.iter_mut().zip(&digits) {
             *x += &modulus * digit;
         }
@@ -76,7 +79,8 @@ pub fn solve(rows: &[Vec<BigInt>], rhs: &[BigInt]) -> Option<Rational> {
 
 fn satisfies(rows: &[Vec<BigInt>], rhs: &[BigInt], x: &Rational) -> bool {
     rows.iter().zip(rhs).all(|(row, b)| {
-        let left: BigInt = row.iter().zip(&x.numerators).filter(|(a, _)| !a.is_zero()).map(|(a, n)| a * n).sum();
+        let left: BigInt =
+            row.iter().zip(&x.numerators).filter(|(a, _)| !a.is_zero()).map(|(a, n)| a * n).sum();
         left == b * &x.denominator
     })
 }
@@ -114,7 +118,11 @@ fn reconstruct(values: &[BigInt], modulus: &BigInt) -> Option<Rational> {
 
 /// Entries as machine integers when all are below `2^53`.
 fn small_entries(system: &[&[BigInt]]) -> Option<Vec<i64>> {
-    system.iter().flat_map(|row| row.iter()).map(|x| x.to_i64().filter(|x| x.unsigned_abs() < 1 << 53)).collect()
+    system
+        .iter()
+        .flat_map(|row| row.iter())
+        .map(|x| x.to_i64().filter(|x| x.unsigned_abs() < 1 << 53))
+        .collect()
 }
 
 /// `sum a_j x_j` for `|a_j| < 2^53` and `x_j < 2^61`: 128 products stay below `2^121`.
@@ -216,12 +224,17 @@ fn inverse_modulo(system: &[&[BigInt]]) -> Option<Vec<u64>> {
             }
         }
         let scale = invert(table[column * width + column]);
-        let scaled: Vec<u64> = table[column * width..(column + 1) * width].iter().map(|&x| multiply(x, scale)).collect();
+        let scaled: Vec<u64> = table[column * width..(column + 1) * width]
+            .iter()
+            .map(|&x| multiply(x, scale))
+            .collect();
         table[column * width..(column + 1) * width].copy_from_slice(&scaled);
         for i in (0..order).filter(|&i| i != column) {
             let factor = table[i * width + column];
             if factor != 0 {
-                for (x, &y) in table[i * width + column..(i + 1) * width].iter_mut().zip(&scaled[column..]) {
+                for (x, &y) in
+                    table[i * width + column..(i + 1) * width].iter_mut().zip(&scaled[column..])
+                {
                     *x = subtract(*x, multiply(factor, y));
                 }
             }
@@ -241,14 +254,19 @@ mod tests {
     #[test]
     fn a_small_system_has_its_known_solution() {
         // 2x + y = 1, x - 3y = 2, and their sum as a third equation: x = 5/7, y = -3/7.
-        let x = solve(&integers(&[&[2, 1], &[1, -3], &[3, -2]]), &integers(&[&[1, 2, 3]])[0]).unwrap();
-        let (five, minus_three) = (BigInt::from(5) * &x.denominator, BigInt::from(-3) * &x.denominator);
+        let x =
+            solve(&integers(&[&[2, 1], &[1, -3], &[3, -2]]), &integers(&[&[1, 2, 3]])[0]).unwrap();
+        let (five, minus_three) =
+            (BigInt::from(5) * &x.denominator, BigInt::from(-3) * &x.denominator);
         assert_eq!((&x.numerators[0] * 7, &x.numerators[1] * 7), (five, minus_three));
     }
 
     #[test]
     fn contradictory_and_dependent_systems_have_none() {
-        assert_eq!(solve(&integers(&[&[1, 0], &[0, 1], &[1, 1]]), &integers(&[&[1, 1, 3]])[0]), None);
+        assert_eq!(
+            solve(&integers(&[&[1, 0], &[0, 1], &[1, 1]]), &integers(&[&[1, 1, 3]])[0]),
+            None
+        );
         assert_eq!(solve(&integers(&[&[1, 2], &[2, 4]]), &integers(&[&[1, 2]])[0]), None);
     }
 

@@ -45,7 +45,8 @@ pub fn dot_error(n: usize, norm_x: f64, norm_y: f64) -> f64 {
 
 /// An upper bound of the Euclidean norm of `values`.
 pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let (largest, count) = values.clone().fold((0.0f64, 0usize), |(m, n), x| (m.max(x.abs()), n + 1));
+    let (largest, count) =
+        values.clone().fold((0.0f64, 0usize), |(m, n), x| (m.max(x.abs()), n + 1));
     if largest == 0.0 {
         return 0.0;
     }
@@ -80,7 +81,10 @@ mod tests {
     fn the_norm_is_bounded_at_every_scale() {
         for scale in [1e-310, 1e-200, 1.0, 1e200, 1e307] {
             let bound = norm_up([3.0 * scale, 4.0 * scale].into_iter());
-            assert!(bound >= 5.0 * scale && bound <= 5.0 * scale * (1.0 + 1e-10), "{scale}: {bound}");
+            assert!(
+                bound >= 5.0 * scale && bound <= 5.0 * scale * (1.0 + 1e-10),
+                "{scale}: {bound}"
+            );
         }
         assert_eq!(norm_up([0.0, -0.0].into_iter()), 0.0);
     }

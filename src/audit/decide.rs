@@ -25,7 +25,9 @@ fn certified(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict
     let question = system.question();
     match &proposal.side {
         Side::Wins(h) => {
-            let witness = certify::witness::certify_float(question, token, unit_length(question, h.clone())).ok()?;
+            let witness =
+                certify::witness::certify_float(question, token, unit_length(question, h.clone()))
+                    .ok()?;
             Some(certify::tied(question, witness))
         }
         Side::Loses(multipliers) => {
@@ -33,7 +35,9 @@ fn certified(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict
             support::basic(system, token, multipliers)
                 .and_then(enclose)
                 .or_else(|| {
-                    let pushed = |share: &f64| support::pushed(system, token, &proposal.working, *share).and_then(enclose);
+                    let pushed = |share: &f64| {
+                        support::pushed(system, token, &proposal.working, *share).and_then(enclose)
+                    };
                     PUSHES.iter().find_map(pushed)
                 })
                 .or_else(|| {
@@ -70,9 +74,15 @@ fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
         }
     }
     let reason = match proposal.side {
-        Side::Wins(_) => "a witness was proposed, but its gap is too small to prove within the budget of exact arithmetic",
-        Side::Loses(_) => "losing weights were proposed, but not proved within the budget of exact arithmetic",
-        Side::Stuck => "float64 could not tell the sides apart, and the budget of exact arithmetic ran out",
+        Side::Wins(_) => {
+            "a witness was proposed, but its gap is too small to prove within the budget of exact arithmetic"
+        }
+        Side::Loses(_) => {
+            "losing weights were proposed, but not proved within the budget of exact arithmetic"
+        }
+        Side::Stuck => {
+            "float64 could not tell the sides apart, and the budget of exact arithmetic ran out"
+        }
     };
     certify::undecided(reason, Margin::bounded_by(question, token, &rivals, sigma))
 }

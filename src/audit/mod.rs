@@ -109,7 +109,12 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         Standing::Tied(members) => members[0],
         _ => token,
     };
-    let mut open: Vec<u32> = tokens.iter().copied().filter(|&t| certify::dominated(&question, t).is_none()).map(spokesman).collect();
+    let mut open: Vec<u32> = tokens
+        .iter()
+        .copied()
+        .filter(|&t| certify::dominated(&question, t).is_none())
+        .map(spokesman)
+        .collect();
     open.sort_unstable();
     open.dedup();
 
@@ -119,7 +124,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let settled = screen.settle(&open, options.progress);
     clock.lap("screen");
 
-    let hard: Vec<u32> = open.iter().zip(&settled).filter(|(_, w)| w.is_none()).map(|(&t, _)| t).collect();
+    let hard: Vec<u32> =
+        open.iter().zip(&settled).filter(|(_, w)| w.is_none()).map(|(&t, _)| t).collect();
     options.progress.begin("prove", hard.len());
     let system = System::new(&question);
     let proved: Vec<Verdict> = hard
@@ -133,11 +139,17 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         .collect();
     clock.lap("prove");
 
-    let easy = open.iter().zip(settled).filter_map(|(&t, w)| Some((t, certify::tied(&question, w?))));
+    let easy =
+        open.iter().zip(settled).filter_map(|(&t, w)| Some((t, certify::tied(&question, w?))));
     let decided: HashMap<u32, Verdict> = easy.chain(hard.into_iter().zip(proved)).collect();
     let verdicts = tokens
         .into_iter()
-        .filter_map(|t| Some((t, certify::dominated(&question, t).or_else(|| decided.get(&spokesman(t)).cloned())?)))
+        .filter_map(|t| {
+            Some((
+                t,
+                certify::dominated(&question, t).or_else(|| decided.get(&spokesman(t)).cloned())?,
+            ))
+        })
         .collect();
     Ok(Audit { verdicts, seconds: clock.laps })
 }
@@ -146,7 +158,10 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 fn scope(head: &Head, tokens: Option<&[u32]>) -> Result<Vec<u32>> {
     let Some(tokens) = tokens else { return Ok((0..head.tokens() as u32).collect()) };
     if let Some(beyond) = tokens.iter().find(|t| **t as usize >= head.tokens()) {
-        return Err(Error::Invalid(format!("there is no token {beyond}: the head has {} tokens, from 0", head.tokens())));
+        return Err(Error::Invalid(format!(
+            "there is no token {beyond}: the head has {} tokens, from 0",
+            head.tokens()
+        )));
     }
     let mut tokens = tokens.to_vec();
     tokens.sort_unstable();

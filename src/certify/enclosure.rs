@@ -55,7 +55,8 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
     let everyone = || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j);
     let well_formed = order == support.equations.len() + 1
         && distinct.len() == order
-        && everyone().all(|j| (j as usize) < head.tokens() && !question.groups().same_row(j, token))
+        && everyone()
+            .all(|j| (j as usize) < head.tokens() && !question.groups().same_row(j, token))
         && support.frozen.iter().all(|&(_, weight)| weight >= 0.0 && weight.is_finite());
     if !well_formed {
         return None;
@@ -70,7 +71,8 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
     let mut slack = SlackBound::default();
     let exact = |x: f64| Interval { lo: x, hi: x };
     let all = support.basic.iter().zip(&weights).map(|(&(j, _), &w)| (j, w));
-    let all: Vec<(u32, Interval)> = all.chain(support.frozen.iter().map(|&(j, w)| (j, exact(w)))).collect();
+    let all: Vec<(u32, Interval)> =
+        all.chain(support.frozen.iter().map(|&(j, w)| (j, exact(w)))).collect();
     for &(j, weight) in &all {
         slack.add_bias(weight, head.bias(j as usize), head.bias(t));
         let middle = 0.5 * (weight.lo + weight.hi);
@@ -81,7 +83,9 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
         }
     }
     let equations: HashSet<u32> = support.equations.iter().copied().collect();
-    for k in (0..head.dim()).filter(|&k| !equations.contains(&(k as u32)) && !follows(question, t, &all, &support.equations, k)) {
+    for k in (0..head.dim()).filter(|&k| {
+        !equations.contains(&(k as u32)) && !follows(question, t, &all, &support.equations, k)
+    }) {
         let r = residual(question, t, &all, k);
         if !slack.add_range(domain, k, r) {
             return None;
@@ -93,12 +97,20 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
             blockers.push((Rival::Upper(k as u32), -middle));
         }
     }
-    slack.is_not_negative().then(|| Verdict::Unargmaxable(Loss::Enclosed(Enclosed { support, blockers }.into())))
+    slack
+        .is_not_negative()
+        .then(|| Verdict::Unargmaxable(Loss::Enclosed(Enclosed { support, blockers }.into())))
 }
 
 /// Whether the equation of coordinate `k` follows exactly from the others: its column is constant
 /// on the token and its rivals, or repeats the column of an equation.
-fn follows(question: &Question, t: usize, rivals: &[(u32, Interval)], equations: &[u32], k: usize) -> bool {
+fn follows(
+    question: &Question,
+    t: usize,
+    rivals: &[(u32, Interval)],
+    equations: &[u32],
+    k: usize,
+) -> bool {
     let head = question.head();
     let all = |holds: &dyn Fn(usize) -> bool| rivals.iter().all(|&(j, _)| holds(j as usize));
     all(&|j| head.weight(j, k) == head.weight(t, k))
@@ -117,10 +129,12 @@ fn residual(question: &Question, t: usize, weights: &[(u32, Interval)], k: usize
         sum += middle * x;
         size += (middle * x).abs();
         // One unit more than half the width, for the rounding of the middle.
-        spread += ((0.5 * (weight.hi - weight.lo)).next_up() + middle.abs() * f64::EPSILON) * x.abs();
+        spread +=
+            ((0.5 * (weight.hi - weight.lo)).next_up() + middle.abs() * f64::EPSILON) * x.abs();
     }
     let unit = gamma(2 * weights.len() + 8);
-    let radius = (unit * size + spread * (1.0 + unit) + weights.len() as f64 * 4.0 * TINY).next_up();
+    let radius =
+        (unit * size + spread * (1.0 + unit) + weights.len() as f64 * 4.0 * TINY).next_up();
     Interval { lo: (sum - radius).next_down(), hi: (sum + radius).next_up() }
 }
 
@@ -143,7 +157,8 @@ impl System {
         let unit = gamma(support.frozen.len() + 4);
         for (i, &k) in support.equations.iter().enumerate() {
             let k = k as usize;
-            let entries = || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j as usize).chain([t]);
+            let entries =
+                || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j as usize).chain([t]);
             let largest = entries().map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
             if largest == 0.0 {
                 return None;
@@ -180,8 +195,10 @@ impl System {
         let inverse = DMatrix::from_column_slice(n, n, &self.columns).try_inverse()?;
         // Row-major copy: rows are what the products below run along.
         let inverse: Vec<f64> = inverse.transpose().as_slice().to_vec();
-        let row_norms: Vec<f64> = inverse.chunks_exact(n).map(|r| norm_up(r.iter().copied())).collect();
-        let column_norms: Vec<f64> = self.columns.chunks_exact(n).map(|c| norm_up(c.iter().copied())).collect();
+        let row_norms: Vec<f64> =
+            inverse.chunks_exact(n).map(|r| norm_up(r.iter().copied())).collect();
+        let column_norms: Vec<f64> =
+            self.columns.chunks_exact(n).map(|c| norm_up(c.iter().copied())).collect();
         let mut product = vec![0.0; n * n];
         f64::product(&inverse, &self.columns, n, &mut product, n);
         let (unit, floor) = (gamma(n + 4), (n as f64 + 4.0) * TINY);
@@ -192,7 +209,9 @@ impl System {
             let mut sum = 0.0;
             for c in 0..n {
                 let expected = if i == c { 1.0 } else { 0.0 };
-                sum += (expected - product[i * n + c]).abs() + unit * (1.0 + row_norms[i] * column_norms[c]) + floor;
+                sum += (expected - product[i * n + c]).abs()
+                    + unit * (1.0 + row_norms[i] * column_norms[c])
+                    + floor;
             }
             rho = rho.max(sum * slack);
             if !sum.is_finite() {
@@ -210,7 +229,11 @@ impl System {
         let z: Vec<f64> = inverse
             .chunks_exact(n)
             .map(|row| {
-                let sum: f64 = row.iter().zip(residual.iter().zip(&error)).map(|(r, (q, e))| r.abs() * (q.abs() + e) + floor).sum();
+                let sum: f64 = row
+                    .iter()
+                    .zip(residual.iter().zip(&error))
+                    .map(|(r, (q, e))| r.abs() * (q.abs() + e) + floor)
+                    .sum();
                 sum * slack
             })
             .collect();
@@ -230,7 +253,8 @@ impl System {
     /// `rhs - M x` and bounds of its error.
     fn residual(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.order;
-        let (mut value, mut size) = (self.rhs.clone(), self.rhs.iter().map(|r| r.abs()).collect::<Vec<_>>());
+        let (mut value, mut size) =
+            (self.rhs.clone(), self.rhs.iter().map(|r| r.abs()).collect::<Vec<_>>());
         for (column, &x) in self.columns.chunks_exact(n).zip(x) {
             for i in 0..n {
                 let term = column[i] * x;
@@ -239,7 +263,11 @@ impl System {
             }
         }
         let (unit, floor) = (gamma(2 * n + 8), (n as f64 + 4.0) * TINY);
-        let error = size.iter().zip(&self.rhs_error).map(|(s, e)| (unit * s + e + floor).next_up()).collect();
+        let error = size
+            .iter()
+            .zip(&self.rhs_error)
+            .map(|(s, e)| (unit * s + e + floor).next_up())
+            .collect();
         (value, error)
     }
 }

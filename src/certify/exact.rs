@@ -34,7 +34,9 @@ pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> 
     let (head, domain) = (question.head(), question.domain());
     let t = token as usize;
     let weights: Vec<(u32, BigInt)> = weights.into_iter().filter(|(_, n)| !n.is_zero()).collect();
-    let sound = |&(j, ref n): &(u32, BigInt)| n.is_positive() && (j as usize) < head.tokens() && !question.groups().same_row(j, token);
+    let sound = |&(j, ref n): &(u32, BigInt)| {
+        n.is_positive() && (j as usize) < head.tokens() && !question.groups().same_row(j, token)
+    };
     if weights.is_empty() || !weights.iter().all(sound) {
         return None;
     }
@@ -54,7 +56,11 @@ pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> 
         if r.is_zero() {
             continue;
         }
-        let (end, rival) = if r.is_positive() { (domain.lo(k), Rival::Lower(k as u32)) } else { (domain.hi(k), Rival::Upper(k as u32)) };
+        let (end, rival) = if r.is_positive() {
+            (domain.lo(k), Rival::Lower(k as u32))
+        } else {
+            (domain.hi(k), Rival::Upper(k as u32))
+        };
         if end.is_infinite() {
             return None;
         }
@@ -62,5 +68,6 @@ pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> 
         let multiplier = if r.is_negative() { -&r } else { r };
         blockers.push((rival, share(&multiplier)));
     }
-    (!slack.is_negative()).then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))
+    (!slack.is_negative())
+        .then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))
 }

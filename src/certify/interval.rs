@@ -25,9 +25,15 @@ impl Margin {
     /// The bound from approximate multipliers: for `lambda >= 0` on rivals (scaled to sum 1),
     /// `alpha`, `beta` on the ends of the domain and `sigma` on `s >= 0`, the margin is at most
     /// `|sum lambda_j (p_t - p_j) + sum alpha_k (e_k, -lo_k) + sum beta_k (-e_k, hi_k) + (0, sigma)|`.
-    pub fn bounded_by(question: &Question, token: u32, multipliers: &[(Rival, f64)], sigma: f64) -> Self {
+    pub fn bounded_by(
+        question: &Question,
+        token: u32,
+        multipliers: &[(Rival, f64)],
+        sigma: f64,
+    ) -> Self {
         let (head, domain) = (question.head(), question.domain());
-        let total: f64 = multipliers.iter().filter(|m| matches!(m.0, Rival::Token(_))).map(|m| m.1).sum();
+        let total: f64 =
+            multipliers.iter().filter(|m| matches!(m.0, Rival::Token(_))).map(|m| m.1).sum();
         if !(total > 0.0) || multipliers.iter().any(|m| !(m.1 >= 0.0)) || !(sigma >= 0.0) {
             return Margin::unknown();
         }

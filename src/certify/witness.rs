@@ -9,7 +9,9 @@ use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive};
 
 use super::map::Map;
-use crate::arithmetic::dyadic::{Dyadic, dot_floats, dot_integers, integers_at_common_exponent, one};
+use crate::arithmetic::dyadic::{
+    Dyadic, dot_floats, dot_integers, integers_at_common_exponent, one,
+};
 use crate::arithmetic::rounding::{TINY, exponent, gamma, norm_up, power_of_two};
 use crate::question::Question;
 
@@ -156,7 +158,9 @@ pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Wit
         order.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
         let exact = |j: u32| exact_gap_floats(question, token, j, &h);
         match order.first() {
-            Some(&j) if order.len() > EXACT_LIMIT || !exact(j).is_positive() => return Err(Refusal::Beaten(open)),
+            Some(&j) if order.len() > EXACT_LIMIT || !exact(j).is_positive() => {
+                return Err(Refusal::Beaten(open));
+            }
             _ => {}
         }
         let (gap, beaten) = exact_gaps(&open, exact);
@@ -173,7 +177,12 @@ pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Wit
 ///
 /// # Errors
 /// As [`certify_float`]; the list of rivals that are not beaten is complete.
-pub fn certify_integers(question: &Question, token: u32, numerators: Vec<BigInt>, denominator: BigInt) -> Result<Witness, Refusal> {
+pub fn certify_integers(
+    question: &Question,
+    token: u32,
+    numerators: Vec<BigInt>,
+    denominator: BigInt,
+) -> Result<Witness, Refusal> {
     let (head, domain) = (question.head(), question.domain());
     if !denominator.is_positive() || numerators.len() != head.dim() {
         return Err(Refusal::Outside);
@@ -181,19 +190,26 @@ pub fn certify_integers(question: &Question, token: u32, numerators: Vec<BigInt>
     let scaled = |x: f64| &Dyadic::from_f64(x) * &Dyadic::from_integer(denominator.clone());
     let inside = numerators.iter().enumerate().all(|(k, n)| {
         let n = Dyadic::from_integer(n.clone());
-        (domain.lo(k) == f64::NEG_INFINITY || scaled(domain.lo(k)) <= n) && (domain.hi(k) == f64::INFINITY || n <= scaled(domain.hi(k)))
+        (domain.lo(k) == f64::NEG_INFINITY || scaled(domain.lo(k)) <= n)
+            && (domain.hi(k) == f64::INFINITY || n <= scaled(domain.hi(k)))
     });
     if !inside {
         return Err(Refusal::Outside);
     }
     let h = nearest(&numerators, &denominator);
-    let usable = h.iter().zip(&numerators).all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
+    let usable = h
+        .iter()
+        .zip(&numerators)
+        .all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
     let Gaps { mut least, open } = if usable {
         let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
         gaps(question, token, &scores, norm_up(h.iter().copied()))
     } else {
         let equals = question.equals(token);
-        Gaps { least: f64::INFINITY, open: (0..head.tokens() as u32).filter(|j| !equals.contains(j)).collect() }
+        Gaps {
+            least: f64::INFINITY,
+            open: (0..head.tokens() as u32).filter(|j| !equals.contains(j)).collect(),
+        }
     };
     let exact = |j: u32| exact_gap_integers(question, token, j, &numerators, &denominator);
     let beaten: Vec<u32> = open
@@ -208,7 +224,12 @@ pub fn certify_integers(question: &Question, token: u32, numerators: Vec<BigInt>
     if !beaten.is_empty() {
         return Err(Refusal::Beaten(beaten));
     }
-    Ok(Witness { token, norm: length(&h), point: Point::Integers { numerators, denominator }, margin: finite_margin(least) })
+    Ok(Witness {
+        token,
+        norm: length(&h),
+        point: Point::Integers { numerators, denominator },
+        margin: finite_margin(least),
+    })
 }
 
 /// How a block of mapped witnesses is scaled.
@@ -223,7 +244,12 @@ pub enum Scaling {
 }
 
 /// Tries `map` on several tokens at once, from one block of products with all rows.
-pub fn certify_block(question: &Question, map: &Arc<Map>, scaling: Scaling, tokens: &[u32]) -> Vec<Option<Witness>> {
+pub fn certify_block(
+    question: &Question,
+    map: &Arc<Map>,
+    scaling: Scaling,
+    tokens: &[u32],
+) -> Vec<Option<Witness>> {
     let (head, dim, count) = (question.head(), question.head().dim(), question.head().tokens());
     let mut points = map.directions(head, tokens);
     let mut scales = vec![1.0; tokens.len()];
@@ -252,9 +278,20 @@ pub fn certify_block(question: &Question, map: &Arc<Map>, scaling: Scaling, toke
         }
         let Gaps { least, open } = gaps(question, token, scores, norm_up(h.iter().copied()));
         let margin = finite_margin(least);
-        open.is_empty().then(|| Witness { token, norm: length(h), point: Point::Mapped { map: map.clone(), scale }, margin })
+        open.is_empty().then(|| Witness {
+            token,
+            norm: length(h),
+            point: Point::Mapped { map: map.clone(), scale },
+            margin,
+        })
     };
-    tokens.iter().zip(points.chunks_exact_mut(dim)).zip(scores.chunks_exact_mut(count)).zip(scales).map(settle).collect()
+    tokens
+        .iter()
+        .zip(points.chunks_exact_mut(dim))
+        .zip(scores.chunks_exact_mut(count))
+        .zip(scales)
+        .map(settle)
+        .collect()
 }
 
 /// The power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
@@ -290,15 +327,26 @@ fn best_factor(question: &Question, token: u32, scores: &[f64]) -> Option<f64> {
 
 /// The exact gap at a float hidden state.
 fn exact_gap_floats(question: &Question, token: u32, rival: u32, h: &[f64]) -> Dyadic {
-    let score = |j: usize| &dot_floats(question.head().row(j), h.iter().copied()) + &Dyadic::from_f64(question.head().bias(j));
+    let score = |j: usize| {
+        &dot_floats(question.head().row(j), h.iter().copied())
+            + &Dyadic::from_f64(question.head().bias(j))
+    };
     &score(token as usize) - &score(rival as usize)
 }
 
 /// The exact gap at `numerators / denominator`, times the denominator.
-fn exact_gap_integers(question: &Question, token: u32, rival: u32, numerators: &[BigInt], denominator: &BigInt) -> Dyadic {
+fn exact_gap_integers(
+    question: &Question,
+    token: u32,
+    rival: u32,
+    numerators: &[BigInt],
+    denominator: &BigInt,
+) -> Dyadic {
     let head = question.head();
-    let bias = &Dyadic::from_f64(head.bias(token as usize)) - &Dyadic::from_f64(head.bias(rival as usize));
-    let rows = &dot_integers(head.row(token as usize), numerators) - &dot_integers(head.row(rival as usize), numerators);
+    let bias =
+        &Dyadic::from_f64(head.bias(token as usize)) - &Dyadic::from_f64(head.bias(rival as usize));
+    let rows = &dot_integers(head.row(token as usize), numerators)
+        - &dot_integers(head.row(rival as usize), numerators);
     &rows + &(&bias * &Dyadic::from_integer(denominator.clone()))
 }
 
@@ -334,7 +382,10 @@ fn nearest(numerators: &[BigInt], denominator: &BigInt) -> Vec<f64> {
             if n.bits() < 900 && denominator.bits() < 900 {
                 n.to_f64().unwrap_or(0.0) / denominator.to_f64().unwrap_or(1.0)
             } else {
-                Dyadic::from_integer(n.abs()).quotient_down(denominator).max(0.0).copysign(if n.is_negative() { -1.0 } else { 1.0 })
+                Dyadic::from_integer(n.abs())
+                    .quotient_down(denominator)
+                    .max(0.0)
+                    .copysign(if n.is_negative() { -1.0 } else { 1.0 })
             }
         })
         .collect()

@@ -36,16 +36,25 @@ impl Domain {
     /// Different lengths, NaN, `lo > hi`, or an end at the wrong infinity.
     pub fn ranges(lo: Vec<f64>, hi: Vec<f64>) -> Result<Self> {
         if lo.len() != hi.len() {
-            return Err(Error::Invalid(format!("{} lower ends for {} upper ends of the domain", lo.len(), hi.len())));
+            return Err(Error::Invalid(format!(
+                "{} lower ends for {} upper ends of the domain",
+                lo.len(),
+                hi.len()
+            )));
         }
         for (k, (&l, &h)) in lo.iter().zip(&hi).enumerate() {
             if l.is_nan() || h.is_nan() || l > h || l == f64::INFINITY || h == f64::NEG_INFINITY {
-                return Err(Error::Invalid(format!("the range of coordinate {k}, {l} to {h}, holds no number")));
+                return Err(Error::Invalid(format!(
+                    "the range of coordinate {k}, {l} to {h}, holds no number"
+                )));
             }
         }
         // -0 would leave a trace in printed certificates only; there is no use for it.
         let positive_zero = |x: f64| if x == 0.0 { 0.0 } else { x };
-        Ok(Domain { lo: lo.into_iter().map(positive_zero).collect(), hi: hi.into_iter().map(positive_zero).collect() })
+        Ok(Domain {
+            lo: lo.into_iter().map(positive_zero).collect(),
+            hi: hi.into_iter().map(positive_zero).collect(),
+        })
     }
 
     /// The number of coordinates.
@@ -80,7 +89,8 @@ impl Domain {
 
     /// Whether `h` lies in the closed domain.
     pub fn contains(&self, h: &[f64]) -> bool {
-        h.len() == self.dim() && h.iter().enumerate().all(|(k, &x)| self.lo[k] <= x && x <= self.hi[k])
+        h.len() == self.dim()
+            && h.iter().enumerate().all(|(k, &x)| self.lo[k] <= x && x <= self.hi[k])
     }
 
     /// Moves `h` to the nearest point of the domain.
@@ -102,7 +112,9 @@ impl Domain {
         let number = |s: &str| s.trim().parse::<f64>().ok().filter(|x| !x.is_nan());
         match ends.and_then(|(lo, hi)| Some((number(lo)?, number(hi)?))) {
             Some((lo, hi)) => Domain::range(dim, lo, hi),
-            None => Err(Error::Invalid(format!("the domain {text:?} is neither `free` nor `range:LO:HI` (such as range:0:inf)"))),
+            None => Err(Error::Invalid(format!(
+                "the domain {text:?} is neither `free` nor `range:LO:HI` (such as range:0:inf)"
+            ))),
         }
     }
 }
@@ -114,7 +126,11 @@ impl fmt::Display for Domain {
             return f.write_str("free");
         }
         let uniform = (1..self.dim()).all(|k| self.lo[k] == self.lo[0] && self.hi[k] == self.hi[0]);
-        if uniform { write!(f, "range:{}:{}", self.lo[0], self.hi[0]) } else { write!(f, "ranges of {} coordinates", self.dim()) }
+        if uniform {
+            write!(f, "range:{}:{}", self.lo[0], self.hi[0])
+        } else {
+            write!(f, "ranges of {} coordinates", self.dim())
+        }
     }
 }
 

@@ -37,12 +37,16 @@ impl Groups {
     pub fn new(head: &Head, domain: &Domain) -> Self {
         let fixed: Vec<usize> = (0..head.dim()).filter(|&k| domain.is_fixed(k)).collect();
         let free: Vec<usize> = (0..head.dim()).filter(|&k| !domain.is_fixed(k)).collect();
-        let hashes: Vec<u64> = (0..head.tokens()).into_par_iter().map(|t| hash_row(head, t, &free)).collect();
+        let hashes: Vec<u64> =
+            (0..head.tokens()).into_par_iter().map(|t| hash_row(head, t, &free)).collect();
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
 
         let (mut membership, mut survivors) = (HashMap::new(), Vec::new());
-        for bucket in order.chunk_by(|&a, &b| hashes[a as usize] == hashes[b as usize]).filter(|b| b.len() > 1) {
+        for bucket in order
+            .chunk_by(|&a, &b| hashes[a as usize] == hashes[b as usize])
+            .filter(|b| b.len() > 1)
+        {
             for members in classes_of_equal_rows(head, bucket, &free) {
                 if members.len() < 2 {
                     continue;
@@ -52,7 +56,9 @@ impl Groups {
                 let survives: Vec<bool> = biases.into_iter().map(|b| Some(b) == largest).collect();
                 let group = survivors.len() as u32;
                 membership.extend(members.iter().zip(&survives).map(|(&t, &s)| (t, (group, s))));
-                survivors.push(members.iter().zip(&survives).filter(|(_, s)| **s).map(|(&t, _)| t).collect());
+                survivors.push(
+                    members.iter().zip(&survives).filter(|(_, s)| **s).map(|(&t, _)| t).collect(),
+                );
             }
         }
         Groups { membership, survivors }
@@ -97,7 +103,11 @@ fn hash_row(head: &Head, token: usize, columns: &[usize]) -> u64 {
 fn classes_of_equal_rows(head: &Head, bucket: &[u32], columns: &[usize]) -> Vec<Vec<u32>> {
     let mut classes: Vec<Vec<u32>> = Vec::new();
     for &token in bucket {
-        let equal = |other: u32| columns.iter().all(|&k| head.weight(token as usize, k) == head.weight(other as usize, k));
+        let equal = |other: u32| {
+            columns
+                .iter()
+                .all(|&k| head.weight(token as usize, k) == head.weight(other as usize, k))
+        };
         match classes.iter_mut().find(|class| equal(class[0])) {
             Some(class) => class.push(token),
             None => classes.push(vec![token]),
@@ -116,7 +126,10 @@ fn effective_biases(head: &Head, domain: &Domain, members: &[u32], fixed: &[usiz
                 return Bias::Stored(head.bias(t));
             }
             let rows = fixed.iter().map(|&k| head.weight(t, k));
-            Bias::Exact(&Dyadic::from_f64(head.bias(t)) + &dot_floats(rows, fixed.iter().map(|&k| domain.lo(k))))
+            Bias::Exact(
+                &Dyadic::from_f64(head.bias(t))
+                    + &dot_floats(rows, fixed.iter().map(|&k| domain.lo(k))),
+            )
         })
         .collect()
 }
@@ -167,7 +180,10 @@ mod tests {
 
     #[test]
     fn equal_rows_with_equal_bias_tie_and_a_smaller_bias_is_dominated() {
-        let head = head(&[[1.0, 0.0], [2.0, 2.0], [1.0, -0.0], [1.0, 0.0]], Some(vec![0.0, 5.0, -0.0, -1.0]));
+        let head = head(
+            &[[1.0, 0.0], [2.0, 2.0], [1.0, -0.0], [1.0, 0.0]],
+            Some(vec![0.0, 5.0, -0.0, -1.0]),
+        );
         let groups = Groups::new(&head, &Domain::free(2));
         assert_eq!(groups.standing(0), Standing::Tied(&[0, 2]));
         assert_eq!(groups.standing(1), Standing::Alone);

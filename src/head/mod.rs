@@ -1,11 +1,14 @@
 //! The head `logits = W h + b`: rows, bias, and which rows are equal.
 
+pub mod bundled;
 mod digest;
 pub mod groups;
+pub mod locate;
 mod rows;
 
 use std::ops::Range;
 
+use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
 pub use rows::Rows;
 
@@ -26,28 +29,49 @@ impl Head {
     ///
     /// # Errors
     /// An empty shape, a length that does not fit it, or a number that is not finite (named by row and column).
-    pub fn new(rows: impl Into<Rows>, bias: Option<Vec<f64>>, tokens: usize, dim: usize) -> Result<Self> {
+    pub fn new(
+        rows: impl Into<Rows>,
+        bias: Option<Vec<f64>>,
+        tokens: usize,
+        dim: usize,
+    ) -> Result<Self> {
         let rows = rows.into();
         if tokens == 0 || dim == 0 {
-            return Err(Error::Invalid(format!("a head needs at least one token and one dimension, not {tokens} x {dim}")));
+            return Err(Error::Invalid(format!(
+                "a head needs at least one token and one dimension, not {tokens} x {dim}"
+            )));
         }
         if tokens.checked_mul(dim) != Some(rows.len()) {
-            return Err(Error::Invalid(format!("the weight holds {} numbers, but {tokens} x {dim} are needed", rows.len())));
+            return Err(Error::Invalid(format!(
+                "the weight holds {} numbers, but {tokens} x {dim} are needed",
+                rows.len()
+            )));
         }
         if tokens > u32::MAX as usize {
-            return Err(Error::Invalid(format!("{tokens} tokens are more than a token id of 32 bits can name")));
+            return Err(Error::Invalid(format!(
+                "{tokens} tokens are more than a token id of 32 bits can name"
+            )));
         }
         if let Some(bias) = &bias {
             if bias.len() != tokens {
-                return Err(Error::Invalid(format!("the bias holds {} numbers, but there are {tokens} tokens", bias.len())));
+                return Err(Error::Invalid(format!(
+                    "the bias holds {} numbers, but there are {tokens} tokens",
+                    bias.len()
+                )));
             }
             if let Some(row) = bias.iter().position(|b| !b.is_finite()) {
-                return Err(Error::Invalid(format!("the bias of token {row} is {}, not a finite number", bias[row])));
+                return Err(Error::Invalid(format!(
+                    "the bias of token {row} is {}, not a finite number",
+                    bias[row]
+                )));
             }
         }
         if let Some(at) = rows.first_not_finite() {
             let (row, column) = (at / dim, at % dim);
-            return Err(Error::Invalid(format!("the weight at row {row}, column {column} is {}, not a finite number", rows.at(at))));
+            return Err(Error::Invalid(format!(
+                "the weight at row {row}, column {column} is {}, not a finite number",
+                rows.at(at)
+            )));
         }
         Ok(Head { rows, bias, tokens, dim })
     }
@@ -93,6 +117,17 @@ impl Head {
         self.rows.copy(token * self.dim, out);
     }
 
+    /// Euclidean length of a row, to float64 precision.
+    pub fn row_norm(&self, token: usize) -> f64 {
+        let row: Vec<f64> = self.row(token).collect();
+        let largest = row.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+        if largest == 0.0 {
+            return 0.0;
+        }
+        let scale = power_of_two_near(largest);
+        row.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt() * scale
+    }
+
     /// `w_token . h`, without the bias, in the fixed order of [`crate::arithmetic::dot`].
     pub fn dot(&self, token: usize, h: &[f64]) -> f64 {
         self.rows.dot(token * self.dim..(token + 1) * self.dim, h)
@@ -101,7 +136,13 @@ impl Head {
     /// `W h` for several hidden states (`points`, `count x d`) and a range of tokens, without the
     /// bias, written to `out[point * stride + token - tokens.start]`.
     pub fn product(&self, points: &[f64], tokens: Range<usize>, out: &mut [f64], stride: usize) {
-        self.rows.product(points, tokens.start * self.dim..tokens.end * self.dim, self.dim, out, stride);
+        self.rows.product(
+            points,
+            tokens.start * self.dim..tokens.end * self.dim,
+            self.dim,
+            out,
+            stride,
+        );
     }
 
     /// The stored numbers, row-major.

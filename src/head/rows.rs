@@ -52,7 +52,14 @@ impl Rows {
         on_elements!(self, x => Element::dot(&x[range], h))
     }
 
-    pub(super) fn product(&self, points: &[f64], range: Range<usize>, dim: usize, out: &mut [f64], stride: usize) {
+    pub(super) fn product(
+        &self,
+        points: &[f64],
+        range: Range<usize>,
+        dim: usize,
+        out: &mut [f64],
+        stride: usize,
+    ) {
         on_elements!(self, x => Element::product(points, &x[range], dim, out, stride));
     }
 

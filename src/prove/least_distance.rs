@@ -37,7 +37,14 @@ const SATISFIED: f64 = 1e-9;
 impl LeastDistance {
     /// No rows yet.
     pub fn new(dim: usize) -> Self {
-        LeastDistance { dim, rows: Vec::new(), active: Vec::new(), multipliers: Vec::new(), factors: Factorisation::default(), u: vec![0.0; dim] }
+        LeastDistance {
+            dim,
+            rows: Vec::new(),
+            active: Vec::new(),
+            multipliers: Vec::new(),
+            factors: Factorisation::default(),
+            u: vec![0.0; dim],
+        }
     }
 
     /// Adds a row of length one.
@@ -65,7 +72,9 @@ impl LeastDistance {
         let limit = 40 * (self.len() + self.dim) + 100;
         let mut steps = 0;
         loop {
-            let Some(entering) = self.most_violated() else { return Outcome::Point(self.u.clone()) };
+            let Some(entering) = self.most_violated() else {
+                return Outcome::Point(self.u.clone());
+            };
             let mut gained = 0.0;
             loop {
                 steps += 1;
@@ -83,7 +92,8 @@ impl LeastDistance {
                     .map(|(i, (share, multiplier))| (i, multiplier / share))
                     .min_by(|a, b| a.1.total_cmp(&b.1));
                 let slope = dot(&rest, &rest);
-                let to_constraint = if slope > 0.0 { (1.0 - dot(&row, &self.u)) / slope } else { f64::INFINITY };
+                let to_constraint =
+                    if slope > 0.0 { (1.0 - dot(&row, &self.u)) / slope } else { f64::INFINITY };
                 match blocking {
                     Some((at, step)) if step <= to_constraint => {
                         self.advance(step, &shares, &mut gained, &rest);
@@ -92,7 +102,12 @@ impl LeastDistance {
                         self.factors.remove(at);
                     }
                     None if to_constraint == f64::INFINITY => {
-                        let others = self.active.iter().zip(&shares).filter(|(_, s)| **s < 0.0).map(|(&i, s)| (i, -s));
+                        let others = self
+                            .active
+                            .iter()
+                            .zip(&shares)
+                            .filter(|(_, s)| **s < 0.0)
+                            .map(|(&i, s)| (i, -s));
                         return Outcome::Combination(others.chain([(entering, 1.0)]).collect());
                     }
                     _ => {
@@ -147,7 +162,9 @@ pub fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f
         if residual.iter().map(|x| x * x).sum::<f64>().sqrt() <= 1e-12 * size {
             return Some(passive.into_iter().zip(factors.solve(&coefficients)).collect());
         }
-        let candidates = (0..count).filter(|i| !barred[*i] && !passive.contains(i)).map(|i| (i, dot(row(i), &residual)));
+        let candidates = (0..count)
+            .filter(|i| !barred[*i] && !passive.contains(i))
+            .map(|i| (i, dot(row(i), &residual)));
         let (entering, gain) = candidates.max_by(|a, b| a.1.total_cmp(&b.1))?;
         if gain <= 1e-14 * size {
             return None;
@@ -176,7 +193,10 @@ pub fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f
                     break;
                 }
                 Some((at, share)) => {
-                    weights.iter_mut().zip(&wanted).for_each(|(w, s)| *w = (*w + share * (s - *w)).max(0.0));
+                    weights
+                        .iter_mut()
+                        .zip(&wanted)
+                        .for_each(|(w, s)| *w = (*w + share * (s - *w)).max(0.0));
                     if passive[at] == entering && weights[at] == 0.0 {
                         barred[entering] = true;
                     }

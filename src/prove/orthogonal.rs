@@ -114,8 +114,13 @@ mod tests {
 
     #[test]
     fn after_appending_and_removing_the_columns_are_still_reproduced() {
-        let columns: Vec<Vec<f64>> =
-            (0..5).map(|j| (0..6).map(|k| ((j * 7 + k * 3) as f64).sin() + if j == k { 1.0 } else { 0.0 }).collect()).collect();
+        let columns: Vec<Vec<f64>> = (0..5)
+            .map(|j| {
+                (0..6)
+                    .map(|k| ((j * 7 + k * 3) as f64).sin() + if j == k { 1.0 } else { 0.0 })
+                    .collect()
+            })
+            .collect();
         let mut qr = Factorisation::default();
         for c in &columns {
             let (coefficients, rest) = qr.split(c);

@@ -37,7 +37,8 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
     }
     rows.extend(working.iter().filter(|c| matches!(c, Constraint::Rival(Rival::Token(_)))));
     if !rows.iter().any(|c| matches!(c, Constraint::Rival(Rival::Token(_)))) {
-        let first = (0..question.head().tokens() as u32).find(|&j| !question.groups().same_row(j, token));
+        let first =
+            (0..question.head().tokens() as u32).find(|&j| !question.groups().same_row(j, token));
         rows.extend(first.map(|j| Constraint::Rival(Rival::Token(j))));
     }
     let mut table = Table::new(problem.dim(), rows.iter().map(|&c| problem.row(c).0).collect())?;
@@ -48,14 +49,22 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
                     Constraint::Rival(Rival::Token(j)) => Some((j, n)),
                     _ => None,
                 });
-                return certify::exact::certify(question, token, problem.unscaled_weights(rivals.collect()));
+                return certify::exact::certify(
+                    question,
+                    token,
+                    problem.unscaled_weights(rivals.collect()),
+                );
             }
             Optimum::Point(u) => match problem.witness(&u) {
                 Ok(witness) => return Some(certify::tied(question, witness)),
                 Err(Refusal::Outside) => return None,
                 Err(Refusal::Beaten(rivals)) => {
-                    let new = rivals.into_iter().map(|j| Constraint::Rival(Rival::Token(j))).filter(|c| !rows.contains(c));
-                    let new: Vec<Constraint> = new.filter(|c| !problem.is_same_row(c)).take(BATCH).collect();
+                    let new = rivals
+                        .into_iter()
+                        .map(|j| Constraint::Rival(Rival::Token(j)))
+                        .filter(|c| !rows.contains(c));
+                    let new: Vec<Constraint> =
+                        new.filter(|c| !problem.is_same_row(c)).take(BATCH).collect();
                     if new.is_empty() {
                         return None;
                     }
@@ -84,12 +93,17 @@ struct Problem<'a> {
 impl<'a> Problem<'a> {
     fn new(question: &'a Question<'a>, token: u32) -> Self {
         let (head, domain) = (question.head(), question.domain());
-        let (fixed, columns): (Vec<usize>, Vec<usize>) = (0..head.dim()).partition(|&k| domain.is_fixed(k));
+        let (fixed, columns): (Vec<usize>, Vec<usize>) =
+            (0..head.dim()).partition(|&k| domain.is_fixed(k));
         let lifted = !head.bias_is_constant() || domain.has_lengths() || !fixed.is_empty();
-        let mut problem = Problem { question, token, columns, lifted, exponents: Vec::new(), fixed };
+        let mut problem =
+            Problem { question, token, columns, lifted, exponents: Vec::new(), fixed };
         // The magnitude of a column is enough for a sensible box |u_k| <= 1.
         let magnitude = |k: usize| {
-            let largest = (0..head.tokens()).step_by(head.tokens().div_ceil(256)).map(|t| head.weight(t, k).abs()).fold(0.0, f64::max);
+            let largest = (0..head.tokens())
+                .step_by(head.tokens().div_ceil(256))
+                .map(|t| head.weight(t, k).abs())
+                .fold(0.0, f64::max);
             exponent(largest)
         };
         problem.exponents = problem.columns.iter().map(|&k| magnitude(k)).collect();
@@ -152,7 +166,10 @@ impl<'a> Problem<'a> {
     fn unscaled_weights(&self, weights: Vec<(u32, BigInt)>) -> Vec<(u32, BigInt)> {
         let factors: Vec<Dyadic> = weights
             .iter()
-            .map(|(j, n)| Dyadic::from_integer(n.clone()).scaled(-self.row(Constraint::Rival(Rival::Token(*j))).1))
+            .map(|(j, n)| {
+                Dyadic::from_integer(n.clone())
+                    .scaled(-self.row(Constraint::Rival(Rival::Token(*j))).1)
+            })
             .collect();
         let (integers, _) = integers_at_common_exponent(&factors);
         weights.into_iter().map(|w| w.0).zip(integers).collect()
@@ -168,7 +185,13 @@ impl<'a> Problem<'a> {
         }
         // h_k = u_k 2^-e_k / s, over one denominator.
         let mut h: Vec<Dyadic> = (0..domain.dim())
-            .map(|k| if domain.is_fixed(k) { &Dyadic::from_f64(domain.lo(k)) * &Dyadic::from_integer(s.clone()) } else { Dyadic::zero() })
+            .map(|k| {
+                if domain.is_fixed(k) {
+                    &Dyadic::from_f64(domain.lo(k)) * &Dyadic::from_integer(s.clone())
+                } else {
+                    Dyadic::zero()
+                }
+            })
             .collect();
         for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
             h[k] = Dyadic::from_integer(u.clone()).scaled(-e);
@@ -176,7 +199,10 @@ impl<'a> Problem<'a> {
         h.push(Dyadic::from_integer(s));
         let (mut integers, _) = integers_at_common_exponent(&h);
         let denominator = integers.pop().unwrap_or_else(BigInt::one);
-        let mut float: Vec<f64> = integers.iter().map(|n| Dyadic::from_integer(n.clone()).quotient_down(&denominator).next_up()).collect();
+        let mut float: Vec<f64> = integers
+            .iter()
+            .map(|n| Dyadic::from_integer(n.clone()).quotient_down(&denominator).next_up())
+            .collect();
         domain.clamp(&mut float);
         if self.question.is_scale_free() {
             let length = norm_up(float.iter().copied());
@@ -184,8 +210,9 @@ impl<'a> Problem<'a> {
                 float.iter_mut().for_each(|x| *x /= length);
             }
         }
-        witness::certify_float(self.question, self.token, float)
-            .or_else(|_| witness::certify_integers(self.question, self.token, integers, denominator))
+        witness::certify_float(self.question, self.token, float).or_else(|_| {
+            witness::certify_integers(self.question, self.token, integers, denominator)
+        })
     }
 }
 
@@ -222,7 +249,8 @@ impl Table {
     fn new(dim: usize, rows: Vec<Vec<BigInt>>) -> Option<Self> {
         let start = rows.len().checked_sub(1)?;
         let order = dim + 1;
-        let (mut basis, mut inverse) = (Vec::with_capacity(order), vec![BigInt::zero(); order * order]);
+        let (mut basis, mut inverse) =
+            (Vec::with_capacity(order), vec![BigInt::zero(); order * order]);
         for k in 0..dim {
             // The bound variable takes up the residual of its coordinate: sign (0 - a_k).
             let above = rows[start][k].is_positive();
@@ -260,10 +288,11 @@ impl Table {
                 if value.is_positive() {
                     return Some(Optimum::Point(prices[..self.dim].iter().map(|y| -y).collect()));
                 }
-                let weights = self.basis.iter().enumerate().filter_map(|(i, variable)| match variable {
-                    Variable::Row(r) => Some((*r, self.inverse[i * order + self.dim].clone())),
-                    Variable::Bound(..) => None,
-                });
+                let weights =
+                    self.basis.iter().enumerate().filter_map(|(i, variable)| match variable {
+                        Variable::Row(r) => Some((*r, self.inverse[i * order + self.dim].clone())),
+                        Variable::Bound(..) => None,
+                    });
                 return Some(Optimum::Combination(weights.collect()));
             };
             self.pivot(entering)?;
@@ -276,7 +305,8 @@ impl Table {
         let bland = self.idle > 2 * self.dim + 20;
         let limbs = self.determinant.bits() / 64 + 1;
         for (i, row) in self.rows.iter().enumerate() {
-            let product: BigInt = row.iter().zip(prices).filter(|(a, _)| !a.is_zero()).map(|(a, y)| a * y).sum();
+            let product: BigInt =
+                row.iter().zip(prices).filter(|(a, _)| !a.is_zero()).map(|(a, y)| a * y).sum();
             self.spent += limbs * self.dim as u64;
             let gain = product + &prices[self.dim];
             if gain.is_positive() && best.as_ref().is_none_or(|b| gain > b.0) {
@@ -305,7 +335,12 @@ impl Table {
                 let line = &self.inverse[i * order..(i + 1) * order];
                 match entering {
                     Variable::Row(r) => {
-                        let sum: BigInt = self.rows[r].iter().zip(line).filter(|(a, _)| !a.is_zero()).map(|(a, x)| a * x).sum();
+                        let sum: BigInt = self.rows[r]
+                            .iter()
+                            .zip(line)
+                            .filter(|(a, _)| !a.is_zero())
+                            .map(|(a, x)| a * x)
+                            .sum();
                         sum + &line[self.dim]
                     }
                     Variable::Bound(k, true) => -&line[k],

@@ -44,7 +44,11 @@ pub fn basic(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> 
     while weights.rivals.len() > equations.len() + 1 {
         drop_one(system, token, &mut weights, &equations)?;
     }
-    (weights.rivals.len() == equations.len() + 1).then_some(Support { basic: weights.rivals, frozen: Vec::new(), equations })
+    (weights.rivals.len() == equations.len() + 1).then_some(Support {
+        basic: weights.rivals,
+        frozen: Vec::new(),
+        equations,
+    })
 }
 
 /// The *push*: small fixed weights on all rivals of the working set move the token off every
@@ -77,7 +81,8 @@ pub fn pushed(system: &System, token: u32, working: &[Constraint], share: f64) -
     let combination = combine(&rows, dim, &target)?;
 
     // Back to unscaled rows, then to a total of one over the rivals.
-    let mut basic: Vec<(Constraint, f64)> = combination.iter().map(|&(i, w)| (working[i], w / lengths[i])).collect();
+    let mut basic: Vec<(Constraint, f64)> =
+        combination.iter().map(|&(i, w)| (working[i], w / lengths[i])).collect();
     let mut frozen: Vec<(u32, f64)> = working
         .iter()
         .zip(fixed.iter().zip(&lengths))
@@ -87,7 +92,8 @@ pub fn pushed(system: &System, token: u32, working: &[Constraint], share: f64) -
         })
         .collect();
     let is_rival = |c: &Constraint| matches!(c, Constraint::Rival(Rival::Token(_)));
-    let total: f64 = basic.iter().filter(|b| is_rival(&b.0)).map(|b| b.1).sum::<f64>() + frozen.iter().map(|f| f.1).sum::<f64>();
+    let total: f64 = basic.iter().filter(|b| is_rival(&b.0)).map(|b| b.1).sum::<f64>()
+        + frozen.iter().map(|f| f.1).sum::<f64>();
     if !(total > 0.0) || !total.is_finite() {
         return None;
     }
@@ -102,7 +108,10 @@ pub fn pushed(system: &System, token: u32, working: &[Constraint], share: f64) -
         }
     }
     // The equations are those of all rivals together: a column that only the basic ones share stays.
-    let everyone = Weights { rivals: weights.rivals.iter().chain(&frozen).copied().collect(), ends: weights.ends.clone() };
+    let everyone = Weights {
+        rivals: weights.rivals.iter().chain(&frozen).copied().collect(),
+        ends: weights.ends.clone(),
+    };
     let equations = equations(system, token, &everyone);
     // The sum of the weights is one more equation: a frozen rival becomes basic for it.
     while weights.rivals.len() < equations.len() + 1 {
@@ -118,7 +127,11 @@ pub fn pushed(system: &System, token: u32, working: &[Constraint], share: f64) -
             return None;
         }
     }
-    (weights.rivals.len() == equations.len() + 1).then_some(Support { basic: weights.rivals, frozen, equations })
+    (weights.rivals.len() == equations.len() + 1).then_some(Support {
+        basic: weights.rivals,
+        frozen,
+        equations,
+    })
 }
 
 /// A fixed number in `[1, 2)` for an id, without pattern.
@@ -141,14 +154,16 @@ fn equations(system: &System, token: u32, weights: &Weights) -> Vec<u32> {
             Rival::Token(_) => None,
         })
         .collect();
-    let ids: Vec<usize> = weights.rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();
+    let ids: Vec<usize> =
+        weights.rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();
     let mut seen: HashSet<Vec<u64>> = HashSet::new();
     system
         .columns()
         .iter()
         .filter(|&&k| !ends.contains(&(k as u32)))
         .filter(|&&k| {
-            let column: Vec<u64> = ids.iter().map(|&j| (head.weight(j, k) + 0.0).to_bits()).collect();
+            let column: Vec<u64> =
+                ids.iter().map(|&j| (head.weight(j, k) + 0.0).to_bits()).collect();
             column.iter().any(|x| *x != column[0]) && seen.insert(column)
         })
         .map(|&k| k as u32)
@@ -164,13 +179,17 @@ fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32
     // The lightest rival moves; `order` of the heaviest others follow it.
     weights.rivals.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let column = |j: u32| -> Vec<f64> {
-        let entry = |&k: &u32| head.weight(j as usize, k as usize) - head.weight(token as usize, k as usize);
+        let entry = |&k: &u32| {
+            head.weight(j as usize, k as usize) - head.weight(token as usize, k as usize)
+        };
         equations.iter().map(entry).chain([1.0]).collect()
     };
-    let (followers, moving) = (&weights.rivals[..order], weights.rivals[weights.rivals.len() - 1].0);
+    let (followers, moving) =
+        (&weights.rivals[..order], weights.rivals[weights.rivals.len() - 1].0);
     let matrix = DMatrix::from_iterator(order, order, followers.iter().flat_map(|r| column(r.0)));
     let answer = matrix.lu().solve(&DVector::from_vec(column(moving)))?;
-    let mut direction: Vec<(u32, f64)> = followers.iter().zip(answer.iter()).map(|(r, x)| (r.0, -x)).collect();
+    let mut direction: Vec<(u32, f64)> =
+        followers.iter().zip(answer.iter()).map(|(r, x)| (r.0, -x)).collect();
     direction.push((moving, 1.0));
     let mut gain: f64 = direction.iter().map(|(j, x)| x * head.bias(*j as usize)).sum();
     for end in &weights.ends {
@@ -201,7 +220,11 @@ fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32
 
 /// Exact weights on the rivals of a combination, as integers: the solution of all equations at
 /// once, for tokens on a proper face of their rivals, where no enclosure can succeed.
-pub fn exact(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> Option<Vec<(u32, BigInt)>> {
+pub fn exact(
+    system: &System,
+    token: u32,
+    multipliers: &[(Constraint, f64)],
+) -> Option<Vec<(u32, BigInt)>> {
     let mut weights = normalised(multipliers)?;
     weights.rivals.retain(|r| r.1 > NEGLIGIBLE);
     let head = system.question().head();

@@ -38,21 +38,34 @@ impl<'a> System<'a> {
     /// Measures the coordinates of a question.
     pub fn new(question: &'a Question<'a>) -> Self {
         let (head, domain) = (question.head(), question.domain());
-        let (fixed, columns): (Vec<usize>, Vec<usize>) = (0..head.dim()).partition(|&k| domain.is_fixed(k));
+        let (fixed, columns): (Vec<usize>, Vec<usize>) =
+            (0..head.dim()).partition(|&k| domain.is_fixed(k));
         let bias: Vec<f64> = (0..head.tokens())
-            .map(|t| head.bias(t) + fixed.iter().map(|&k| head.weight(t, k) * domain.lo(k)).sum::<f64>())
+            .map(|t| {
+                head.bias(t) + fixed.iter().map(|&k| head.weight(t, k) * domain.lo(k)).sum::<f64>()
+            })
             .collect();
         let stride = head.tokens().div_ceil(SAMPLE);
         let sample = || (0..head.tokens()).step_by(stride);
-        let mut scales: Vec<f64> = columns.iter().map(|&k| spread(sample().map(|t| head.weight(t, k)))).collect();
+        let mut scales: Vec<f64> =
+            columns.iter().map(|&k| spread(sample().map(|t| head.weight(t, k)))).collect();
         let constant_bias = bias.iter().all(|b| *b == bias[0]);
-        let ends = columns.iter().flat_map(|&k| [domain.lo(k), domain.hi(k)]).filter(|x| x.is_finite() && *x != 0.0);
+        let ends = columns
+            .iter()
+            .flat_map(|&k| [domain.lo(k), domain.hi(k)])
+            .filter(|x| x.is_finite() && *x != 0.0);
         let lifted = !constant_bias || ends.clone().next().is_some();
         scales.push(if constant_bias {
             // Only the ends have lengths: compare them with the scaled coordinates.
-            spread(columns.iter().zip(&scales).flat_map(|(&k, s)| {
-                [domain.lo(k) * s, domain.hi(k) * s].into_iter().filter(|x| x.is_finite())
-            }).chain([0.0]))
+            spread(
+                columns
+                    .iter()
+                    .zip(&scales)
+                    .flat_map(|(&k, s)| {
+                        [domain.lo(k) * s, domain.hi(k) * s].into_iter().filter(|x| x.is_finite())
+                    })
+                    .chain([0.0]),
+            )
         } else {
             spread(bias.iter().copied())
         });

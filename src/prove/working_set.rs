@@ -39,15 +39,19 @@ pub fn search(system: &System, token: u32, start: Vec<f64>) -> Proposal {
     let mut problem = LeastDistance::new(system.dim());
     let mut working = Vec::new();
     let mut known = HashSet::new();
-    let mut add = |constraint: Constraint, problem: &mut LeastDistance, working: &mut Vec<Constraint>| {
-        let mut row = system.row(token, constraint);
-        if !known.insert(constraint) || normalise(&mut row) == 0.0 || !row.iter().all(|x| x.is_finite()) {
-            return false;
-        }
-        problem.add(&row);
-        working.push(constraint);
-        true
-    };
+    let mut add =
+        |constraint: Constraint, problem: &mut LeastDistance, working: &mut Vec<Constraint>| {
+            let mut row = system.row(token, constraint);
+            if !known.insert(constraint)
+                || normalise(&mut row) == 0.0
+                || !row.iter().all(|x| x.is_finite())
+            {
+                return false;
+            }
+            problem.add(&row);
+            working.push(constraint);
+            true
+        };
     if system.is_lifted() {
         add(Constraint::Scale, &mut problem, &mut working);
     }
@@ -88,8 +92,17 @@ pub fn search(system: &System, token: u32, start: Vec<f64>) -> Proposal {
     Proposal { side, working, multipliers }
 }
 
-fn unscaled(system: &System, token: u32, working: &[Constraint], multipliers: Vec<(usize, f64)>) -> Vec<(Constraint, f64)> {
-    multipliers.into_iter().map(|(i, m)| (working[i], system.unscaled(token, working[i], m))).filter(|(_, m)| *m > 0.0).collect()
+fn unscaled(
+    system: &System,
+    token: u32,
+    working: &[Constraint],
+    multipliers: Vec<(usize, f64)>,
+) -> Vec<(Constraint, f64)> {
+    multipliers
+        .into_iter()
+        .map(|(i, m)| (working[i], system.unscaled(token, working[i], m)))
+        .filter(|(_, m)| *m > 0.0)
+        .collect()
 }
 
 /// Ends of the domain that `h` has passed, the worst first.
@@ -98,7 +111,12 @@ fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
     let mut passed: Vec<(f64, Rival)> = system
         .columns()
         .iter()
-        .flat_map(|&k| [(domain.lo(k) - h[k], Rival::Lower(k as u32)), (h[k] - domain.hi(k), Rival::Upper(k as u32))])
+        .flat_map(|&k| {
+            [
+                (domain.lo(k) - h[k], Rival::Lower(k as u32)),
+                (h[k] - domain.hi(k), Rival::Upper(k as u32)),
+            ]
+        })
         .filter(|(excess, _)| *excess > 0.0)
         .collect();
     passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

@@ -38,7 +38,11 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
     let dim = head.dim();
     let identity = Map { centre: centre.to_vec(), matrix: None };
     let rows: Vec<usize> = sample(head).collect();
-    let largest = rows.iter().flat_map(|&t| head.row(t)).zip(centre.iter().cycle()).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
+    let largest = rows
+        .iter()
+        .flat_map(|&t| head.row(t))
+        .zip(centre.iter().cycle())
+        .fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
     if largest == 0.0 || !largest.is_finite() {
         return identity;
     }
@@ -51,14 +55,18 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
     }
     let count = rows.len();
     let mut covariance = vec![0.0; dim * dim];
-    covariance.par_chunks_mut(dim * 16).zip(columns.par_chunks(count * 16)).for_each(|(out, part)| {
-        f64::product(part, &columns, count, out, dim);
-    });
+    covariance.par_chunks_mut(dim * 16).zip(columns.par_chunks(count * 16)).for_each(
+        |(out, part)| {
+            f64::product(part, &columns, count, out, dim);
+        },
+    );
     let trace: f64 = (0..dim).map(|k| covariance[k * dim + k]).sum();
     for k in 0..dim {
         covariance[k * dim + k] += RIDGE * trace / dim as f64;
     }
-    let Some(cholesky) = DMatrix::from_vec(dim, dim, covariance).cholesky() else { return identity };
+    let Some(cholesky) = DMatrix::from_vec(dim, dim, covariance).cholesky() else {
+        return identity;
+    };
     let inverse = cholesky.inverse();
     // Symmetric, so that columns and rows are the same.
     Map { centre: centre.to_vec(), matrix: Some(inverse.as_slice().to_vec()) }
@@ -68,18 +76,27 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
 /// gaps of biases; where biases decide nothing, so that coordinates are about as large as the domain.
 pub fn factor(question: &Question, map: &Map) -> f64 {
     let (head, domain) = (question.head(), question.domain());
-    let tokens: Vec<u32> = (0..head.tokens()).step_by(head.tokens().div_ceil(64)).map(|t| t as u32).collect();
+    let tokens: Vec<u32> =
+        (0..head.tokens()).step_by(head.tokens().div_ceil(64)).map(|t| t as u32).collect();
     let directions = map.directions(head, &tokens);
-    let wanted = |available: f64, wish: f64| if available > 0.0 && wish > 0.0 { power_of_two_near(wish / available) } else { 1.0 };
+    let wanted = |available: f64, wish: f64| {
+        if available > 0.0 && wish > 0.0 { power_of_two_near(wish / available) } else { 1.0 }
+    };
     let factor = if head.bias_is_constant() {
         let size = mean_size(directions.iter().copied());
-        let ends = (0..domain.dim()).flat_map(|k| [domain.lo(k), domain.hi(k)]).filter(|x| x.is_finite() && *x != 0.0);
+        let ends = (0..domain.dim())
+            .flat_map(|k| [domain.lo(k), domain.hi(k)])
+            .filter(|x| x.is_finite() && *x != 0.0);
         wanted(size, mean_size(ends))
     } else {
-        let gains = tokens.iter().zip(directions.chunks_exact(head.dim())).map(|(&t, h)| head.dot(t as usize, h));
+        let gains = tokens
+            .iter()
+            .zip(directions.chunks_exact(head.dim()))
+            .map(|(&t, h)| head.dot(t as usize, h));
         let centre = head_mean_score(map, &directions, head.dim());
         let gain = mean_size(gains.zip(centre).map(|(g, c)| g - c));
-        let mean_bias = tokens.iter().map(|&t| head.bias(t as usize)).sum::<f64>() / tokens.len() as f64;
+        let mean_bias =
+            tokens.iter().map(|&t| head.bias(t as usize)).sum::<f64>() / tokens.len() as f64;
         wanted(gain, mean_size(tokens.iter().map(|&t| head.bias(t as usize) - mean_bias)))
     };
     if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }

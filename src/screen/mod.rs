@@ -40,7 +40,10 @@ impl<'a> Screen<'a> {
                 let unit = maps::factor(question, map);
                 passes.extend([1.0, 8.0, 64.0].map(|c| (map.clone(), Scaling::Clamped(unit * c))));
             } else {
-                passes.push((map.clone(), if question.is_scale_free() { Scaling::Unit } else { Scaling::Ray }));
+                passes.push((
+                    map.clone(),
+                    if question.is_scale_free() { Scaling::Unit } else { Scaling::Ray },
+                ));
             }
         }
         Screen { question, whitened, passes }

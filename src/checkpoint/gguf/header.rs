@@ -83,7 +83,10 @@ impl Header {
 fn check_version(version: u32) -> Result<(), String> {
     match version {
         2 | 3 => Ok(()),
-        1 => Err("its GGUF version is 1, which only early files of 2023 have; convert it again (2 and 3 are read)".into()),
+        1 => {
+            Err("its GGUF version is 1, which only early files of 2023 have; convert it again (2 and 3 are read)"
+                .into())
+        }
         _ if matches!(version.swap_bytes(), 1..=3) => {
             Err("it is a big-endian GGUF file; convert it to little-endian (gguf-convert-endian)".into())
         }
@@ -158,7 +161,10 @@ fn place(
         .and_then(|offset| start.checked_add(offset))
         .filter(|&from| from <= total)
         .ok_or_else(|| {
-            format!("tensor `{name}` starts at offset {offset} of {} bytes of data; is the file complete?", total - start)
+            format!(
+                "tensor `{name}` starts at offset {offset} of {} bytes of data; is the file complete?",
+                total - start
+            )
         })?;
     if !(from - start).is_multiple_of(alignment) {
         return Err(format!(

@@ -1,0 +1,183 @@
+//! `unargmax audit`: read, decide, print, write.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use super::CONDITION;
+use super::input::{HeadArguments, Input};
+use super::progress::Bar;
+use super::selection;
+use unargmax::audit::{Audit, Options, audit};
+use unargmax::domain::Domain;
+use unargmax::report::files::OutputFolder;
+use unargmax::report::summary::Summary;
+use unargmax::report::{table, text};
+
+/// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    head: HeadArguments,
+    /// Where hidden states lie: `auto` (what is known to stand before the head, else free), `free`, or
+    /// `range:LO:HI` with infinities
+    #[arg(long, default_value = "auto", allow_hyphen_values = true)]
+    domain: String,
+    /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with an id or a token a line
+    #[arg(long, value_name = "IDS|@FILE")]
+    tokens: Option<String>,
+    /// Write summary.json and verdicts.csv into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Exit with status 1 if some token has one of these verdicts
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
+    fail_on: Vec<Condition>,
+    /// How many tokens of each kind to list: a number, or `all`
+    #[arg(long, value_name = "N|all", default_value = "20", value_parser = list_length)]
+    list: usize,
+    /// Threads [default: all cores]; the verdicts do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print nothing but errors
+    #[arg(long)]
+    quiet: bool,
+    /// Print the summary as JSON
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Condition {
+    Unargmaxable,
+    Undecided,
+    Tied,
+}
+
+impl Condition {
+    fn count(self, audit: &Audit) -> usize {
+        let counts = audit.counts();
+        match self {
+            Condition::Unargmaxable => counts.unargmaxable,
+            Condition::Undecided => counts.undecided,
+            Condition::Tied => counts.tied,
+        }
+    }
+}
+
+fn list_length(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        Ok(usize::MAX)
+    } else {
+        text.parse().map_err(|_| "neither a number nor `all`".to_owned())
+    }
+}
+
+/// Set while results are being renamed into place, which an interruption must not cut in two.
+static WRITING: AtomicBool = AtomicBool::new(false);
+
+/// Runs an audit.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let started = Instant::now();
+    let folder = arguments.out.as_ref().map(OutputFolder::open).transpose().context("--out")?;
+    end_when_interrupted(folder.is_some());
+    let input = arguments.head.read()?;
+    let head = &input.located.head;
+    let (domain, reason) = domain(arguments, &input)?;
+    let tokens = arguments
+        .tokens
+        .as_ref()
+        .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()))
+        .transpose()?;
+
+    let bar = Bar::new(arguments.quiet);
+    let threads = arguments
+        .threads
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let audit =
+        audit(head, &domain, Options { tokens: tokens.as_deref(), threads, progress: &bar })?;
+    bar.finish();
+
+    let written = folder.map(|folder| write(&folder, &input, &domain, threads, &audit)).transpose();
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        out.write_all(summary(&input, &domain, threads, &audit).to_json().as_bytes())?;
+    } else if !arguments.quiet {
+        let path = input.checkpoint.path.as_str();
+        let subject = text::Subject {
+            path,
+            located: &input.located,
+            vocabulary: input.vocabulary.as_ref(),
+            domain: &domain,
+            reason: &reason,
+        };
+        text::write(&mut out, subject, &audit, started.elapsed().as_secs_f64(), arguments.list)?;
+    }
+    out.flush()?;
+    // After the summary: what was computed is not lost to a full disk.
+    written.context("--out")?;
+
+    let failed: Vec<String> = arguments
+        .fail_on
+        .iter()
+        .filter(|c| c.count(&audit) > 0)
+        .map(|c| format!("{} {c:?}", c.count(&audit)).to_lowercase())
+        .collect();
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("unargmax: --fail-on: {}", failed.join(", "));
+    Ok(ExitCode::from(CONDITION))
+}
+
+/// The domain asked for and why.
+fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
+    let dim = input.located.head.dim();
+    if arguments.domain != "auto" {
+        return Ok((Domain::parse(&arguments.domain, dim)?, "asked for".to_owned()));
+    }
+    Ok(match &input.before {
+        Some((domain, reason)) => (domain.clone(), format!("auto: {reason}")),
+        None => {
+            (Domain::free(dim), "auto: nothing is known of what stands before the head".to_owned())
+        }
+    })
+}
+
+fn summary(input: &Input, domain: &Domain, threads: usize, audit: &Audit) -> Summary {
+    Summary::new(input.checkpoint.clone(), &input.located, domain, "least-distance", threads, audit)
+}
+
+fn write(
+    folder: &OutputFolder,
+    input: &Input,
+    domain: &Domain,
+    threads: usize,
+    audit: &Audit,
+) -> Result<()> {
+    let mut csv = Vec::new();
+    table::write(&mut csv, &input.located.head, input.vocabulary.as_ref(), audit)?;
+    let json = summary(input, domain, threads, audit).to_json().into_bytes();
+    WRITING.store(true, Ordering::SeqCst);
+    folder.write(&[("summary.json", json), ("verdicts.csv", csv)])?;
+    WRITING.store(false, Ordering::SeqCst);
+    Ok(())
+}
+
+/// On the first interruption says that nothing was written, and ends.
+fn end_when_interrupted(writes: bool) {
+    let handler = move || {
+        if WRITING.load(Ordering::SeqCst) {
+            return;
+        }
+        let lost = if writes { "; nothing was written" } else { "" };
+        eprintln!("\nunargmax: interrupted{lost}");
+        std::process::exit(130);
+    };
+    // Without a handler an interruption still ends the program, only without a word.
+    let _ = ctrlc::set_handler(handler);
+}

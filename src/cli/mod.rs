@@ -1,0 +1,62 @@
+//! The command line: the only place that knows clap. Arguments are parsed here and resolved in the
+//! subcommands; the library never sees them.
+
+mod audit;
+mod input;
+mod progress;
+mod selection;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit status of a condition that `--fail-on` asked for.
+const CONDITION: u8 = 1;
+/// Exit status of an error.
+const ERROR: u8 = 2;
+
+/// Which tokens can a language model never output? Decided and proved for every token.
+#[derive(Debug, Parser)]
+#[command(name = "unargmax", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    after_help = "Try `unargmax audit` without a checkpoint: it audits a bundled real model.\n\
+    Exit status: 0 done, 1 a condition asked for by --fail-on, 2 an error."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Audit(audit::Arguments),
+    Completions(shell::Completions),
+    Man,
+}
+
+/// Parses the arguments, runs the subcommand, and turns its result into an exit status.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man => shell::man(),
+    };
+    match result {
+        Ok(code) => code,
+        // A reader that has seen enough (`| head`) is no error.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unargmax: error: {error:#}");
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,95 @@
+//! `summary.json`: what was audited, over which domain, with what counts. Fields are only ever added.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::audit::{Audit, Counts};
+use crate::domain::Domain;
+use crate::head::locate::Located;
+
+/// The version of this layout.
+const SCHEMA: &str = "unargmax summary 1";
+
+/// The whole summary.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    schema: &'static str,
+    tool: &'static str,
+    version: &'static str,
+    checkpoint: CheckpointSummary,
+    head: HeadSummary,
+    threads: usize,
+    audits: Vec<AuditSummary>,
+}
+
+/// The file that was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckpointSummary {
+    /// Path, or the name of the bundled head.
+    pub path: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// The reader that took it.
+    pub format: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct HeadSummary {
+    weight: String,
+    bias: Option<String>,
+    tokens: usize,
+    dim: usize,
+    dtype: String,
+    sha256: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct AuditSummary {
+    domain: String,
+    engine: &'static str,
+    scope: usize,
+    counts: Counts,
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+impl Summary {
+    /// Summarises one audit.
+    pub fn new(
+        checkpoint: CheckpointSummary,
+        located: &Located,
+        domain: &Domain,
+        engine: &'static str,
+        threads: usize,
+        audit: &Audit,
+    ) -> Self {
+        Summary {
+            schema: SCHEMA,
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            checkpoint,
+            head: HeadSummary {
+                weight: located.weight.clone(),
+                bias: located.bias.clone(),
+                tokens: located.head.tokens(),
+                dim: located.head.dim(),
+                dtype: located.dtype.to_string(),
+                sha256: located.head.sha256(),
+            },
+            threads,
+            audits: vec![AuditSummary {
+                domain: domain.to_string(),
+                engine,
+                scope: audit.verdicts().len(),
+                counts: audit.counts(),
+                seconds: audit.seconds().clone(),
+            }],
+        }
+    }
+
+    /// The summary as indented JSON with a final newline.
+    pub fn to_json(&self) -> String {
+        // The structure holds only strings and finite numbers, which always serialise.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}

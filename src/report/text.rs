@@ -1,0 +1,144 @@
+//! The summary for a terminal.
+
+use std::io::{self, Write};
+
+use super::table::rounded;
+use crate::audit::Audit;
+use crate::certify::{Rival, Verdict};
+use crate::checkpoint::vocabulary::Vocabulary;
+use crate::domain::Domain;
+use crate::head::locate::Located;
+
+/// Rivals named for a token; the table has all of them.
+const NAMED: usize = 4;
+
+/// What the summary speaks of.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Path of the checkpoint, or the bundled head's name.
+    pub path: &'a str,
+    /// The head and its tensors.
+    pub located: &'a Located,
+    /// The tokens' names, if known.
+    pub vocabulary: Option<&'a Vocabulary>,
+    /// Where hidden states may lie.
+    pub domain: &'a Domain,
+    /// Why this domain.
+    pub reason: &'a str,
+}
+
+/// Writes the summary; at most `shown` tokens of each kind are listed.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    seconds: f64,
+    shown: usize,
+) -> io::Result<()> {
+    let Subject { path, located, domain, reason, .. } = subject;
+    let head = &located.head;
+    let bias =
+        located.bias.as_ref().map_or("without bias".to_owned(), |b| format!("with bias `{b}`"));
+    writeln!(out, "head    {path}: `{}`, {bias} ({})", located.weight, located.why)?;
+    writeln!(
+        out,
+        "        {} tokens x {} dimensions, {}",
+        head.tokens(),
+        head.dim(),
+        located.dtype
+    )?;
+    writeln!(out, "domain  {domain} ({reason})")?;
+    writeln!(out)?;
+    let (counts, scope) = (audit.counts(), audit.verdicts().len());
+    for (name, count) in [
+        ("argmaxable", counts.argmaxable),
+        ("tied", counts.tied),
+        ("unargmaxable", counts.unargmaxable),
+        ("undecided", counts.undecided),
+    ] {
+        writeln!(out, "  {name:<12} {count:>8}")?;
+    }
+    let proved = scope - counts.undecided;
+    writeln!(
+        out,
+        "\n{proved} of {scope} verdicts proved in {seconds:.2} s; the head has {} tokens.",
+        head.tokens()
+    )?;
+    explain(out, subject, audit, shown)
+}
+
+fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
+    let counts = audit.counts();
+    let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
+    let rival = |r: Rival| match r {
+        Rival::Token(id) => name(id),
+        end => end.to_string(),
+    };
+    if counts.unargmaxable > 0 {
+        writeln!(
+            out,
+            "\nUnargmaxable: for every hidden state of the domain another token scores at least as much, so the token is\n\
+             never the strict winner. (What a runtime does with exact ties and rounding is the runtime's affair.)\n\
+             Each is blocked by a mix of rivals that never scores less than it, with weights that sum to one:\n"
+        )?;
+        list(out, audit, shown, counts.unargmaxable, |id, verdict| {
+            let Verdict::Unargmaxable(loss) = verdict else { return None };
+            let blockers = loss.blockers();
+            let mut terms: Vec<String> = blockers
+                .iter()
+                .filter(|b| matches!(b.0, Rival::Token(_)))
+                .take(NAMED)
+                .map(|(r, weight)| format!("{weight:.2} {}", rival(*r)))
+                .collect();
+            if blockers.len() > terms.len() {
+                terms.push("...".to_owned());
+            }
+            Some(format!("{}: {}", name(id), terms.join(" + ")))
+        })?;
+    }
+    if counts.tied > 0 {
+        writeln!(
+            out,
+            "\nTied: reaches the maximum, but only together with tokens of exactly the same row and bias:\n"
+        )?;
+        list(out, audit, shown, counts.tied, |id, verdict| {
+            let Verdict::Tied(tie) = verdict else { return None };
+            // Once a group.
+            (tie.members()[0] == id)
+                .then(|| tie.members().iter().map(|&t| name(t)).collect::<Vec<_>>().join(" = "))
+        })?;
+    }
+    if counts.undecided > 0 {
+        writeln!(out, "\nUndecided: neither proved. The best margin lies in the interval.\n")?;
+        list(out, audit, shown, counts.undecided, |id, verdict| {
+            let Verdict::Undecided(u) = verdict else { return None };
+            let (lo, hi) = u.interval();
+            Some(format!("{}: [{}, {}], {}", name(id), rounded(lo), rounded(hi), u.reason()))
+        })?;
+    }
+    Ok(())
+}
+
+fn list(
+    out: &mut impl Write,
+    audit: &Audit,
+    shown: usize,
+    total: usize,
+    line: impl Fn(u32, &Verdict) -> Option<String>,
+) -> io::Result<()> {
+    let mut lines = audit.verdicts().iter().filter_map(|(id, verdict)| line(*id, verdict));
+    for line in lines.by_ref().take(shown) {
+        writeln!(out, "  {line}")?;
+    }
+    let rest = lines.count();
+    if rest > 0 {
+        writeln!(
+            out,
+            "  ... and {rest} more ({total} tokens in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
+        )?;
+    }
+    Ok(())
+}
