@@ -7,6 +7,7 @@ pub mod bytes;
 mod decode;
 pub mod gguf;
 pub mod npy;
+pub mod npz;
 mod open;
 pub mod safetensors;
 pub mod vocabulary;
