@@ -53,7 +53,7 @@ fn no_permission() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npy");
     std::fs::write(&path, "x").unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(&path).is_ok() {
         eprintln!("skipped: the superuser may read every file");
         return;
