@@ -46,11 +46,49 @@ impl Error {
 
     /// A fault in the bytes of `path`.
     pub fn malformed(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
-        Error::Malformed { path: path.as_ref().to_path_buf(), problem: problem.into() }
+        Error::Malformed { path: path.as_ref().to_path_buf(), problem: one_line(problem.into()) }
     }
 
     /// A head that cannot be found, or not uniquely, in `path`.
     pub fn head(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
-        Error::Head { path: path.as_ref().to_path_buf(), problem: problem.into() }
+        Error::Head { path: path.as_ref().to_path_buf(), problem: one_line(problem.into()) }
+    }
+}
+
+/// A sentence may quote names out of a stranger's file: whatever would break the line or steer a
+/// terminal is escaped, and one that does not end is cut.
+fn one_line(problem: String) -> String {
+    const LONGEST: usize = 2000;
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if problem.len() <= LONGEST && !problem.contains(steers) {
+        return problem;
+    }
+    let mut line = String::new();
+    for character in problem.chars() {
+        if line.len() > LONGEST {
+            line.push_str(" ...");
+            break;
+        }
+        if steers(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_name_cannot_break_the_line_or_steer_the_terminal() {
+        let said = Error::malformed("a", "tensor `x\ny\u{1b}[2J\u{202e}é`").to_string();
+        assert_eq!(said, r"a: tensor `x\ny\u{1b}[2J\u{202e}é`");
+        assert!(Error::head("a", "é".repeat(1 << 20)).to_string().len() < 2100);
     }
 }

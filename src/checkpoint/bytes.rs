@@ -119,6 +119,12 @@ impl Deref for Bytes {
     }
 }
 
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 /// Opens `path` if it is a regular file (a link to one is), looking before opening: to open a
 /// fifo would wait for its writer.
 pub(crate) fn regular_file(path: &Path) -> Result<File> {

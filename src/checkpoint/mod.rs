@@ -5,8 +5,11 @@
 
 pub mod bytes;
 mod decode;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gguf;
 pub mod npy;
+pub mod npz;
 mod open;
 pub mod safetensors;
 pub mod vocabulary;
@@ -66,6 +69,21 @@ pub enum Values {
     F32(Vec<f32>),
     /// From f64.
     F64(Vec<f64>),
+}
+
+impl Values {
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::F32(numbers) => numbers.len(),
+            Values::F64(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A decoded tensor, row-major.

@@ -6,6 +6,7 @@ use super::Checkpoint;
 use super::bytes::Bytes;
 use super::gguf::{self, Gguf};
 use super::npy::{self, Npy};
+use super::npz::{self, Npz};
 use super::safetensors::{self, Safetensors};
 use crate::error::Result;
 
@@ -15,10 +16,11 @@ enum Format {
     Gguf,
     Safetensors,
     Npy,
+    Npz,
 }
 
 /// The formats for an error message.
-const FORMATS: &str = "safetensors (.safetensors), GGUF (.gguf) and NumPy (.npy)";
+const FORMATS: &str = "safetensors (.safetensors), GGUF (.gguf) and NumPy (.npy, .npz)";
 
 impl Format {
     /// By the first bytes, or else by the name's extension: a damaged file is then refused by the
@@ -30,12 +32,16 @@ impl Format {
         if bytes.starts_with(npy::MAGIC) {
             return Some(Format::Npy);
         }
+        if npz::MAGICS.iter().any(|magic| bytes.starts_with(magic)) {
+            return Some(Format::Npz);
+        }
         if safetensors::recognise(bytes) {
             return Some(Format::Safetensors);
         }
         match bytes.label().extension()?.to_str()? {
             "safetensors" => Some(Format::Safetensors),
             "gguf" => Some(Format::Gguf),
+            "npz" => Some(Format::Npz),
             "npy" => Some(Format::Npy),
             _ => None,
         }
@@ -58,6 +64,7 @@ pub fn from_bytes(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
     Ok(match Format::of(&bytes) {
         Some(Format::Safetensors) => Box::new(Safetensors::parse(bytes)?),
         Some(Format::Gguf) => Box::new(Gguf::parse(bytes)?),
+        Some(Format::Npz) => Box::new(Npz::parse(bytes)?),
         Some(Format::Npy) => Box::new(Npy::parse(bytes)?),
         None => return Err(bytes.malformed(format!("its format is not known; read are {FORMATS}"))),
     })

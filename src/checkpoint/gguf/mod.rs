@@ -1,8 +1,8 @@
 //! GGUF, the file format of ggml and llama.cpp: versions 2 and 3, little-endian, one file or split.
 //!
-//! The header is walked here and bounded by the size of the file. `candle-core` could dequantise
-//! too, but costs minutes of build, divides by an alignment of 0, and refuses a whole file for one
-//! block type that it does not know; here such a tensor is listed and the others stay readable.
+//! The header is walked here, bounded by the size of the file; a block type that is not known is
+//! listed and does not keep the other tensors from being read. The decoders of `candle-core` were
+//! left aside: a large dependency for ten short functions.
 
 mod blocks;
 mod cursor;

@@ -109,7 +109,7 @@ impl<'de> Visitor<'de> for Tokens {
         let Some((highest, piece)) = pieces.last() else {
             return Err(A::Error::custom("the map is empty"));
         };
-        if highest / 2 > pieces.len() + HOLES {
+        if *highest > pieces.len().saturating_mul(2).saturating_add(HOLES) {
             return Err(A::Error::custom(format!(
                 "token `{piece}` has the id {highest}, out of range for {} tokens",
                 pieces.len()

@@ -1,7 +1,7 @@
 //! The vocabulary in the metadata of a GGUF file.
 //!
-//! Which tokens are spelled, and how, is as in llama.cpp (`token_to_piece` in `llama-vocab.cpp`):
-//! ordinary, unused and byte tokens by the spelling of the tokenizer, control and user-defined ones as they stand.
+//! Control and user-defined tokens stand for themselves, the others are spelled by the tokenizer,
+//! as in llama.cpp (`token_to_piece` in `llama-vocab.cpp`).
 
 use std::path::Path;
 

@@ -87,7 +87,8 @@ impl Vocabulary {
     ///
     /// Such files do not say how they spell: text is the piece itself (change that with
     /// [`Vocabulary::respelled`]) and the kind is read off the piece: `<0x0A>` is a byte,
-    /// `[unused7]` unused, a name within `<...>`, `<|...|>` or, in capitals, `[...]` special.
+    /// `[unused7]` and `<unused7>` are unused, anything within `<|...|>`, `<extra_id_7>` and the usual
+    /// control names (`<s>`, `</s>`, `<pad>`, `[CLS]`) special.
     ///
     /// # Errors
     /// A file that cannot be read, JSON of another form, an id that occurs twice or is far beyond

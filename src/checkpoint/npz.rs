@@ -1,0 +1,283 @@
+//! NumPy arrays in a zip archive (`.npz`), stored or deflated, each member an `.npy` file.
+//!
+//! Opening reads the directory of the archive and the first bytes of each member; reading a tensor
+//! inflates its member alone. A member takes no more memory than the size that the directory
+//! declares for it, which must be one that deflate can reach from the bytes that are there, and no
+//! two members may share bytes: so the work is bounded by the size of the file.
+//!
+//! Member format: [`super::npy`]. Archive format:
+//! <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
+
+use std::fmt;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use zip::{CompressionMethod, ZipArchive};
+
+use super::bytes::{Bytes, Data};
+use super::npy::{self, Header};
+use super::{Checkpoint, Tensor, TensorInfo, find};
+use crate::error::Result;
+
+/// The first bytes of a zip archive, and of one without a member.
+pub(crate) const MAGICS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+
+/// The most bytes that one deflated byte can become: a match of 258 bytes in two bits.
+const MOST_PER_BYTE: u64 = 1032;
+
+/// As much of a member as is inflated for its header: the longest of npy version 1 and its prefix.
+const PREFIX: u64 = 65_535 + 10;
+
+/// An opened `.npz` file.
+pub struct Npz {
+    bytes: Bytes,
+    archive: ZipArchive<Cursor<Bytes>>,
+    /// Sorted by name.
+    tensors: Vec<TensorInfo>,
+    /// For each of `tensors` its member of the archive.
+    members: Vec<usize>,
+}
+
+impl fmt::Debug for Npz {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Npz")
+            .field("bytes", &self.bytes)
+            .field("tensors", &self.tensors)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Npz {
+    /// Opens a file and checks the headers of its members.
+    ///
+    /// # Errors
+    /// Those of [`Bytes::open`], and an archive or a member that is not sound.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::open(path)?)
+    }
+
+    /// Opens a file that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// An archive or a member that is not sound.
+    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::new(data, label))
+    }
+
+    /// Checks the directory and the headers of the members of `bytes`.
+    ///
+    /// # Errors
+    /// An archive or a member that is not sound.
+    pub fn parse(bytes: Bytes) -> Result<Self> {
+        let faulty = |problem: String| bytes.malformed(problem);
+        let mut archive = directory(&bytes).map_err(faulty)?;
+        let mut listed = Vec::new();
+        for member in 0..archive.len() {
+            if let Some(info) = inspect(&mut archive, member, bytes.len() as u64).map_err(faulty)? {
+                listed.push((info, member));
+            }
+        }
+        if listed.is_empty() {
+            return Err(bytes.malformed(format!(
+                "none of the {} members of the zip archive is an .npy array; is it a model of another format?",
+                archive.len()
+            )));
+        }
+        listed.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        let (tensors, members) = listed.into_iter().unzip();
+        Ok(Npz { bytes, archive, tensors, members })
+    }
+}
+
+impl Checkpoint for Npz {
+    fn format(&self) -> &'static str {
+        "npz"
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn read(&self, name: &str) -> Result<Tensor> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let values = inflate(&mut self.archive.clone(), self.members[at])
+            .and_then(|array| npy::decode(&Header::parse(&array, array.len())?, &array))
+            .map_err(|problem| {
+                self.bytes.malformed(format!("array `{name}` cannot be read: {problem}"))
+            })?;
+        Ok(Tensor { info: self.tensors[at].clone(), values })
+    }
+}
+
+/// Opens the archive, whose members must have names and bytes of their own.
+fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, String> {
+    let faulty = |error| format!("the zip archive is not sound: {error}; is the file complete?");
+    let mut archive = ZipArchive::new(Cursor::new(bytes.clone())).map_err(faulty)?;
+    if archive.has_duplicate_names() {
+        return Err("two members of the zip archive have the same name".into());
+    }
+    if archive.has_overlapping_entries().map_err(faulty)? {
+        return Err("two members of the zip archive share bytes".into());
+    }
+    Ok(archive)
+}
+
+/// Checks the sizes and the header of a member of an archive of `total` bytes; `None` if its name does not end in `.npy`.
+fn inspect(
+    archive: &mut ZipArchive<Cursor<Bytes>>,
+    member: usize,
+    total: u64,
+) -> Result<Option<TensorInfo>, String> {
+    let entry = archive
+        .by_index_data(member)
+        .map_err(|error| format!("member {member} is not sound: {error}"))?;
+    let file = entry
+        .name()
+        .map_err(|error| format!("the name of member {member} is not sound: {error}"))?
+        .into_owned();
+    let Some(name) = file.strip_suffix(".npy") else { return Ok(None) };
+    let in_member = |problem: String| format!("member `{file}`: {problem}");
+
+    let (packed, size) = (entry.compressed_size(), entry.size());
+    let reachable = match entry.compression() {
+        _ if entry.encrypted() => return Err(in_member("it is encrypted".into())),
+        _ if packed > total => {
+            return Err(in_member(format!("it claims {packed} of the {total} bytes of the file")));
+        }
+        CompressionMethod::Stored => size == packed,
+        CompressionMethod::Deflated => size <= packed.saturating_mul(MOST_PER_BYTE),
+        other => {
+            return Err(in_member(format!(
+                "its compression is {other}; stored and deflated members are read"
+            )));
+        }
+    };
+    if !reachable {
+        return Err(in_member(format!(
+            "it declares {size} bytes, which its {packed} in the archive cannot become"
+        )));
+    }
+    let total =
+        usize::try_from(size).map_err(|_| in_member(format!("its {size} bytes are too many")))?;
+
+    let mut prefix = Vec::new();
+    archive
+        .by_index(member)
+        .map_err(|error| in_member(error.to_string()))?
+        .take(PREFIX.min(size))
+        .read_to_end(&mut prefix)
+        .map_err(|error| in_member(error.to_string()))?;
+    let header = Header::parse(&prefix, total).map_err(in_member)?;
+    Ok(Some(TensorInfo { name: name.to_owned(), dtype: header.dtype, shape: header.shape }))
+}
+
+/// The bytes of a member, whose size `inspect` has found reachable: no more than it declares.
+fn inflate(archive: &mut ZipArchive<Cursor<Bytes>>, member: usize) -> Result<Vec<u8>, String> {
+    let entry = archive.by_index(member).map_err(|error| error.to_string())?;
+    let size = entry.size();
+    let mut array = Vec::new();
+    usize::try_from(size)
+        .ok()
+        .and_then(|size| array.try_reserve_exact(size).ok())
+        .ok_or_else(|| format!("there is no memory for its {size} bytes"))?;
+    let mut entry = entry.take(size);
+    entry
+        .read_to_end(&mut array)
+        .map_err(|error| format!("{error} (after {} bytes)", array.len()))?;
+    // Reading on shows whether the member ends here; at its end the checksum is compared.
+    match entry.into_inner().read(&mut [0]).map_err(|error| error.to_string())? {
+        0 if array.len() as u64 == size => Ok(array),
+        0 => Err(format!("it declares {size} bytes, but inflates to {}", array.len())),
+        _ => Err(format!("it declares {size} bytes, but inflates to more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::checkpoint::{Dtype, Values};
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    fn array(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
+        let order = if fortran { "True" } else { "False" };
+        let literal =
+            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((literal.len() as u16).to_le_bytes());
+        bytes.extend(literal.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    fn archive(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in members {
+            writer
+                .start_file(*name, SimpleFileOptions::default().compression_method(method))
+                .unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn single(numbers: &[f32]) -> Vec<u8> {
+        numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn stored_and_deflated_members_of_both_orders_agree() {
+        let rows = array("<f4", false, "(2, 3)", &single(&[1., 2., 3., 4., 5., 6.]));
+        let columns = array("<f4", true, "(2, 3)", &single(&[1., 4., 2., 5., 3., 6.]));
+        let objects = array("|O", false, "(1,)", b"pickle");
+        let members: [(&str, &[u8]); 4] =
+            [("w.npy", &rows), ("f.npy", &columns), ("o.npy", &objects), ("README", b"no array")];
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let opened = Npz::from_bytes(archive(&members, method), "a.npz").unwrap();
+            let names: Vec<_> = opened.tensors().iter().map(|info| info.name.as_str()).collect();
+            assert_eq!(names, ["f", "o", "w"]);
+            assert_eq!(opened.tensors()[2].dtype, Dtype::F32);
+            let expected = Values::F32(vec![1., 2., 3., 4., 5., 6.]);
+            assert_eq!(opened.read("w").unwrap().values, expected);
+            assert_eq!(opened.read("f").unwrap().values, expected);
+            let said = opened.read("o").unwrap_err().to_string();
+            assert!(said.contains("array `o`") && said.contains("pickle"), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_array_that_does_not_fill_its_member_is_refused() {
+        let long = array("<f4", false, "(1,)", &[0; 8]);
+        let said =
+            Npz::from_bytes(archive(&[("w.npy", &long)], CompressionMethod::Deflated), "a.npz")
+                .unwrap_err();
+        assert!(
+            said.to_string().contains("member `w.npy`: the shape [1] of f32 takes 4 bytes, but 8"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn an_archive_without_an_array_is_refused() {
+        for members in [&[][..], &[("archive/data.pkl", &b"pickle"[..])]] {
+            let said =
+                Npz::from_bytes(archive(members, CompressionMethod::Stored), "a.npz").unwrap_err();
+            assert!(said.to_string().contains(".npy"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_by_the_checksum() {
+        let member = array("<f4", false, "(1,)", &single(&[1.0]));
+        let mut bytes = archive(&[("w.npy", &member)], CompressionMethod::Stored);
+        let at = bytes.windows(4).position(|four| four == 1f32.to_le_bytes()).unwrap();
+        bytes[at] ^= 1;
+        let said = Npz::from_bytes(bytes, "a.npz").unwrap().read("w").unwrap_err().to_string();
+        assert!(
+            said.contains("array `w` cannot be read") && said.to_lowercase().contains("checksum"),
+            "{said}"
+        );
+    }
+}
