@@ -122,15 +122,19 @@ fn gaps(question: &Question, token: u32, scores: &[f64], norm: f64) -> Gaps {
             let gap = own - (scores[j] + head.bias(j) + error(j));
             // NaN, from an overflow, is open too.
             if gap > 0.0 {
-                found.least = found.least.min(gap);
+                // A gap that overflows is still larger than every float.
+                found.least = found.least.min(gap.min(f64::MAX));
             } else {
                 found.open.push(j as u32);
             }
         }
         start = equal as usize + 1;
     }
-    // The two subtractions above round by less than the spare units of `error`; one step down for them.
-    found.least = found.least.next_down().max(0.0);
+    // The two subtractions above round by less than the spare units of `error`; one step down for
+    // them. Infinity says that no gap was proved here.
+    if found.least.is_finite() {
+        found.least = found.least.next_down().max(0.0);
+    }
     found
 }
 
