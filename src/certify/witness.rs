@@ -104,14 +104,16 @@ struct Gaps {
 }
 
 /// Bounds every gap from `scores[j]`, float64 values of `w_j . h` (`h` of norm at most `norm`) in any
-/// order of summation, perhaps with a relative error of `h` of a few units in the last place.
+/// order of summation, perhaps with a relative error of `h` of a few units in the last place, and
+/// perhaps multiplied by a power of two up to `factor` afterwards, underflow included.
 ///
 /// Score and bias are added here with errors of a unit each, so `gamma_(d+16)` of
 /// `|w_j| |h| + |b_j|` covers the sum with room for the bound's own roundings.
-fn gaps(question: &Question, token: u32, scores: &[f64], norm: f64) -> Gaps {
+fn gaps(question: &Question, token: u32, scores: &[f64], norm: f64, factor: f64) -> Gaps {
     let head = question.head();
     let unit = gamma(head.dim() + 16);
-    let floor = (head.dim() + 16) as f64 * TINY;
+    // What a product lost to underflow grows with the factor; a power of two times `TINY` is exact.
+    let floor = (head.dim() + 16) as f64 * (TINY * factor.max(1.0));
     let error = |j: usize| unit * (question.norms()[j] * norm + head.bias(j).abs()) + floor;
     let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
     let skip = question.equals(token);
@@ -152,7 +154,7 @@ pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Wit
     let head = question.head();
     let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
     let norm = norm_up(h.iter().copied());
-    let Gaps { mut least, open } = gaps(question, token, &scores, norm);
+    let Gaps { mut least, open } = gaps(question, token, &scores, norm, 1.0);
     if !open.is_empty() {
         // The largest float scores first: a lost cause is lost at once.
         let mut order = open.clone();
@@ -194,7 +196,7 @@ pub fn certify_integers(question: &Question, token: u32, numerators: Vec<BigInt>
     let usable = h.iter().zip(&numerators).all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
     let Gaps { mut least, open } = if usable {
         let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
-        gaps(question, token, &scores, norm_up(h.iter().copied()))
+        gaps(question, token, &scores, norm_up(h.iter().copied()), 1.0)
     } else {
         let equals = question.equals(token);
         Gaps { least: f64::INFINITY, open: (0..head.tokens() as u32).filter(|j| !equals.contains(j)).collect() }
@@ -245,16 +247,20 @@ pub fn certify_block(question: &Question, map: &Arc<Map>, scaling: Scaling, toke
     let mut scores = vec![0.0; tokens.len() * count];
     head.product(&points, 0..count, &mut scores, count);
     let settle = |(((&token, h), scores), mut scale): (((&u32, &mut [f64]), &mut [f64]), f64)| {
+        let mut stretch = 1.0;
         if scaling == Scaling::Ray {
             let factor = best_factor(question, token, scores)?;
-            // A power of two: exact, so that the scaled scores are the scores of the scaled point.
+            // The scaled scores are those of the scaled point only where no coordinate underflows.
+            if h.iter().any(|x| x * factor / factor != *x) {
+                return None;
+            }
             h.iter_mut().chain(scores.iter_mut()).for_each(|x| *x *= factor);
-            scale = factor;
+            (scale, stretch) = (factor, factor);
         }
         if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(h) {
             return None;
         }
-        let Gaps { least, open } = gaps(question, token, scores, norm_up(h.iter().copied()));
+        let Gaps { least, open } = gaps(question, token, scores, norm_up(h.iter().copied()), stretch);
         let margin = finite_margin(least);
         open.is_empty().then(|| Witness { token, norm: length(h), point: Point::Mapped { map: map.clone(), scale }, margin })
     };
@@ -263,8 +269,7 @@ pub fn certify_block(question: &Question, map: &Arc<Map>, scaling: Scaling, toke
 
 /// The power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
 ///
-/// Near its geometric middle, or twice its lower end where it has no upper one. Underflow of a
-/// scaled score is covered by the absolute term of the error bound.
+/// Near its geometric middle, or twice its lower end where it has no upper one.
 fn best_factor(question: &Question, token: u32, scores: &[f64]) -> Option<f64> {
     let head = question.head();
     let (own, bias) = (scores[token as usize], head.bias(token as usize));
