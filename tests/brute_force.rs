@@ -186,6 +186,24 @@ fn powers() -> BoxedStrategy<f64> {
         .boxed()
 }
 
+/// Small integers, each column and the bias times a power of two of its own: scores underflow, and
+/// witnesses must be as long or short as the bias asks for.
+fn scaled_columns() -> BoxedStrategy<Case> {
+    let exponent = || {
+        prop::sample::select(vec![-1070, -1000, -600, -540, -537, -530, -300, 0, 300, 600, 1000])
+    };
+    let scaled = |x: f64, e: i32| x * 2f64.powi(e / 2) * 2f64.powi(e - e / 2);
+    (cases_of(coarse()), prop::array::uniform3(exponent()), exponent())
+        .prop_map(move |(mut case, columns, bias)| {
+            for row in &mut case.rows {
+                row.iter_mut().zip(columns).for_each(|(x, e)| *x = scaled(*x, e));
+            }
+            case.bias.iter_mut().flatten().for_each(|b| *b = scaled(*b, bias));
+            case
+        })
+        .boxed()
+}
+
 fn config(cases: u32, seed: u64) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -231,6 +249,14 @@ proptest! {
     #![proptest_config(config(400, 5))]
     #[test]
     fn verdicts_equal_those_of_elimination_on_powers_of_two_far_apart(case in cases_of(powers())) {
+        case.check()?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2000, 6))]
+    #[test]
+    fn verdicts_equal_those_of_elimination_where_scores_underflow_or_overflow(case in scaled_columns()) {
         case.check()?;
     }
 }

@@ -232,12 +232,15 @@ fn check_combination(
     let mut slack = combined(&|j| head.bias(j));
     let mut expected: Vec<(Rival, BigRational)> =
         weights.iter().map(|(j, w)| (Rival::Token(*j), w.clone())).collect();
-    // Residuals of a coordinate are as accurate as its column is large.
-    let size = |rival: &Rival| match rival {
-        Rival::Token(_) => BigRational::one(),
-        Rival::Lower(k) | Rival::Upper(k) => rational(
-            (0..head.tokens()).map(|j| head.weight(j, *k as usize).abs()).fold(0.0, f64::max),
-        ),
+    // Residuals of a coordinate are as accurate as its column is large, down to subnormal spacings.
+    let tolerance = |rival: &Rival| {
+        let size = match rival {
+            Rival::Token(_) => 1.0,
+            Rival::Lower(k) | Rival::Upper(k) => {
+                (0..head.tokens()).map(|j| head.weight(j, *k as usize).abs()).fold(0.0, f64::max)
+            }
+        };
+        rational(1e-9) * rational(size) + rational(1e-320)
     };
     for k in 0..head.dim() {
         let column = |j: usize| head.weight(j, k);
@@ -261,20 +264,17 @@ fn check_combination(
     }
     require(!slack.is_negative(), || format!("the combination scores less, by {slack}"))?;
 
-    let tolerance = rational(1e-9);
     for (rival, shown) in published {
         require(shown.is_finite(), || format!("the published weight of {rival} is {shown}"))?;
         let weight =
             expected.iter().find(|e| e.0 == *rival).map_or(BigRational::zero(), |e| e.1.clone());
-        require((rational(*shown) - weight).abs() <= &tolerance * size(rival), || {
+        require((rational(*shown) - weight).abs() <= tolerance(rival), || {
             format!("the published weight of {rival} is off")
         })?;
     }
     let hidden = expected.iter().filter(|e| published.iter().all(|p| p.0 != e.0));
     for (rival, weight) in hidden {
-        require(*weight <= &tolerance * size(rival), || {
-            format!("the weight of {rival} is not published")
-        })?;
+        require(*weight <= tolerance(rival), || format!("the weight of {rival} is not published"))?;
     }
     Ok(())
 }
