@@ -46,6 +46,11 @@ pub struct Witness {
 }
 
 impl Witness {
+    /// A win that [`super::pairs`] proved at a mapped point, against every vector within its radius.
+    pub(super) fn by_pairs(token: u32, map: Arc<Map>, scale: f64, norm: f64, margin: f64) -> Self {
+        Witness { token, point: Point::Mapped { map, scale }, norm, margin }
+    }
+
     /// The token that wins here.
     pub fn token(&self) -> u32 {
         self.token
@@ -70,7 +75,7 @@ impl Witness {
         }
     }
 
-    /// Euclidean length of the hidden state, to float64 precision.
+    /// Euclidean length of the hidden state, to about six digits.
     pub fn norm(&self) -> f64 {
         self.norm
     }
