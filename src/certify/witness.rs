@@ -122,10 +122,9 @@ fn gaps(question: &Question, token: u32, scores: &[f64], norm: f64, factor: f64)
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
         for j in start..equal as usize {
             let gap = own - (scores[j] + head.bias(j) + error(j));
-            // NaN, from an overflow, is open too.
-            if gap > 0.0 {
-                // A gap that overflows is still larger than every float.
-                found.least = found.least.min(gap.min(f64::MAX));
+            // NaN or infinity, from an overflow, is open too: a score of -inf says nothing.
+            if gap > 0.0 && gap < f64::INFINITY {
+                found.least = found.least.min(gap);
             } else {
                 found.open.push(j as u32);
             }
