@@ -139,10 +139,9 @@ fn gaps(
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
         for j in start..equal as usize {
             let gap = own - (scores[j] + head.bias(j) + error(j));
-            // A sum that overflowed is infinite or NaN, whatever the true one is: open.
+            // NaN or infinity, from an overflow, is open too: a score of -inf says nothing.
             if gap > 0.0 && gap < f64::INFINITY {
-                // A gap that overflows is still larger than every float.
-                found.least = found.least.min(gap.min(f64::MAX));
+                found.least = found.least.min(gap);
             } else {
                 found.open.push(j as u32);
             }
