@@ -89,3 +89,35 @@ fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
     };
     certify::undecided(reason, Margin::bounded_by(question, token, &rivals, sigma))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Domain;
+    use crate::head::bundled;
+    use crate::prove::least_distance::{LeastDistance, tests::uses};
+    use crate::prove::linear_program::LinearProgram;
+
+    /// How often deciding some tokens of the bundled head, on this thread, uses the least-distance method.
+    fn uses_by<S: Solver>() -> usize {
+        let head = bundled::read().unwrap().0.head;
+        let domain = Domain::free(head.dim());
+        let question = Question::new(&head, &domain).unwrap();
+        let system = System::new(&question);
+        let before = uses();
+        let mut lost = 0;
+        for token in (0..head.tokens() as u32).step_by(11) {
+            let near = vec![0.0; head.dim()];
+            let verdict = decide::<S>(&system, token, Start { near, may_win: false });
+            lost += usize::from(verdict.name() == "unargmaxable");
+        }
+        assert!(lost > 10, "losing tokens take part");
+        uses() - before
+    }
+
+    #[test]
+    fn the_linear_programs_never_ask_the_other_engine() {
+        assert_eq!(uses_by::<LinearProgram>(), 0);
+        assert!(uses_by::<LeastDistance>() > 0, "the count works");
+    }
+}
