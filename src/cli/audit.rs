@@ -14,6 +14,7 @@ use super::input::{HeadArguments, Input};
 use super::progress::Bar;
 use super::selection;
 use unargmax::audit::{Audit, Engine, Options, audit};
+use unargmax::certificate::{self, Certificate};
 use unargmax::domain::Domain;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::summary::Summary;
@@ -39,7 +40,7 @@ pub struct Arguments {
     /// not proved. Needs `--engine lp` and a bounded domain, there `range:-100:100`; --out adds radius.csv
     #[arg(long)]
     radius: bool,
-    /// Write summary.json and verdicts.csv into this folder
+    /// Write summary.json, verdicts.csv and certificate.safetensors into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Exit with status 1 if some token has one of these verdicts
@@ -133,7 +134,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         threads,
         &audit,
     );
-    let written = folder.map(|folder| write(&folder, &input, &summary, &audit)).transpose();
+    let written =
+        folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
     let mut out = io::stdout().lock();
     if arguments.json {
         out.write_all(summary.to_json().as_bytes())?;
@@ -179,11 +181,21 @@ fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
     })
 }
 
-fn write(folder: &OutputFolder, input: &Input, summary: &Summary, audit: &Audit) -> Result<()> {
+fn write(
+    folder: &OutputFolder,
+    input: &Input,
+    domain: &Domain,
+    summary: &Summary,
+    audit: &Audit,
+) -> Result<()> {
     let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
     table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
-    let mut files =
-        vec![("summary.json", summary.to_json().into_bytes()), ("verdicts.csv", verdicts)];
+    let certificate = Certificate::new(&input.located.head, domain, audit).to_bytes()?;
+    let mut files = vec![
+        ("summary.json", summary.to_json().into_bytes()),
+        ("verdicts.csv", verdicts),
+        (certificate::FILE, certificate),
+    ];
     if audit.radii().is_some() {
         table::write_radii(&mut radii, audit)?;
         files.push(("radius.csv", radii));
