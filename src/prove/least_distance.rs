@@ -110,13 +110,8 @@ impl Solver for LeastDistance {
 
 impl LeastDistance {
     /// The number of rows.
-    pub fn len(&self) -> usize {
-        if self.dim == 0 { 0 } else { self.rows.len() / self.dim }
-    }
-
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    fn len(&self) -> usize {
+        self.rows.len().checked_div(self.dim).unwrap_or(0)
     }
 
     fn row(&self, i: usize) -> &[f64] {
