@@ -205,7 +205,7 @@ fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use std::cell::Cell;
 
     use super::*;
