@@ -13,12 +13,11 @@
 //! "infeasible", which comes without the multipliers that would prove it. Backends work within
 //! tolerances of their own (one reported -5.9e-6 for an optimum of exactly 0): an optimum proposes a
 //! side, and nothing more.
+//!
+//! The backend is a simplex method because combinations should be basic: an interior-point optimum
+//! spreads its weights over more rows than can be enclosed, and under ranges most tokens would then
+//! fall to exact integers (clarabel under `range:0:inf` did).
 
-#[cfg(feature = "lp-clarabel")]
-use good_lp::clarabel as backend;
-#[cfg(all(feature = "lp-highs", not(feature = "lp-clarabel")))]
-use good_lp::highs as backend;
-#[cfg(not(any(feature = "lp-highs", feature = "lp-clarabel")))]
 use good_lp::microlp as backend;
 use good_lp::variable::UnsolvedProblem;
 use good_lp::{
