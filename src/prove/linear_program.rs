@@ -15,8 +15,8 @@
 //! side, and nothing more.
 //!
 //! The backend is a simplex method because combinations should be basic: an interior-point optimum
-//! spreads its weights over more rows than can be enclosed, and under ranges most tokens would then
-//! fall to exact integers (clarabel under `range:0:inf` did).
+//! spreads its weights over more rows than an enclosure takes. (clarabel settled the bundled head over
+//! all hidden states in 7 s, and under `range:0:inf` not in a minute; microlp takes 2 s for either.)
 
 use good_lp::microlp as backend;
 use good_lp::variable::UnsolvedProblem;
