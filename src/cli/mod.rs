@@ -32,6 +32,7 @@ pub struct Cli {
 enum Command {
     Audit(audit::Arguments),
     Completions(shell::Completions),
+    /// Print the manual pages, in roff
     Man,
 }
 
