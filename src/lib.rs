@@ -28,6 +28,8 @@
 //! [`prove`] -> [`certify`] -> [`audit`] -> [`report`]. Solvers propose; only [`certify`] makes verdicts,
 //! by the bounded and exact arithmetic of [`arithmetic`].
 
+#![warn(missing_docs)]
+
 pub mod arithmetic;
 pub mod audit;
 pub mod certify;

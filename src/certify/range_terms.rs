@@ -64,7 +64,7 @@ impl SlackBound {
             r if r < 0.0 && domain.hi(k) == f64::INFINITY => None,
             r if r > 0.0 => Some(product_down(r, domain.lo(k))),
             r if r < 0.0 => Some(product_down(r, domain.hi(k))),
-            r if r == 0.0 => Some(0.0),
+            0.0 => Some(0.0),
             _ => None,
         };
         match (least(r.lo), least(r.hi)) {

@@ -47,7 +47,7 @@ impl HeadArguments {
     /// Reads head and vocabulary.
     pub fn read(&self) -> Result<Input> {
         let mut input = match &self.checkpoint {
-            Some(path) => self.from_file(path)?,
+            Some(path) => self.checkpoint_file(path)?,
             None => self.bundled()?,
         };
         if let Some(path) = &self.vocab {
@@ -83,7 +83,7 @@ impl HeadArguments {
         Ok(Input { checkpoint, located, vocabulary: Some(vocabulary), before })
     }
 
-    fn from_file(&self, path: &Path) -> Result<Input> {
+    fn checkpoint_file(&self, path: &Path) -> Result<Input> {
         let checkpoint = checkpoint::open(path)?;
         let bias = match self.bias.as_deref() {
             None => BiasChoice::ByName,

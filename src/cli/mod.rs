@@ -28,6 +28,8 @@ pub struct Cli {
     command: Command,
 }
 
+// One value, parsed once.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
     Audit(audit::Arguments),

@@ -55,7 +55,7 @@ impl LeastDistance {
 
     /// The number of rows.
     pub fn len(&self) -> usize {
-        if self.dim == 0 { 0 } else { self.rows.len() / self.dim }
+        self.rows.len().checked_div(self.dim).unwrap_or(0)
     }
 
     /// Whether there is no row.

@@ -3,7 +3,7 @@
 //! A token far from the mean of all rows, measured in the metric in which they have unit
 //! covariance, usually wins in the direction `S^-1 (w_t - m)`; of SmolLM2's 49152 tokens this leaves
 //! 67. The plain directions `w_t - m` and `w_t` settle some of the others. The maps only propose:
-//! [`certify_block`](crate::certify::witness::certify_block) proves each win from a block of products with all rows.
+//! [`certify_block`] proves each win from a block of products with all rows.
 
 mod maps;
 
