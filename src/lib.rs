@@ -26,12 +26,14 @@
 //!
 //! Data flows one way: [`checkpoint`] -> [`head`] -> [`domain`] -> [`question`] -> [`screen`] ->
 //! [`prove`] -> [`certify`] -> [`audit`] -> [`report`]. Solvers propose; only [`certify`] makes verdicts,
-//! by the bounded and exact arithmetic of [`arithmetic`].
+//! by the bounded and exact arithmetic of [`arithmetic`]. The proofs leave in a [`certificate`], which
+//! [`verify`](mod@verify) checks with code of its own.
 
 #![warn(missing_docs)]
 
 pub mod arithmetic;
 pub mod audit;
+pub mod certificate;
 pub mod certify;
 pub mod checkpoint;
 pub mod domain;
@@ -41,3 +43,4 @@ pub mod prove;
 pub mod question;
 pub mod report;
 pub mod screen;
+pub mod verify;

@@ -4,11 +4,13 @@
 //!   multiply-add, so that wider vectors change the speed and never a bit;
 //! - [`rounding`]: what such a sum can be away from the true one;
 //! - [`dyadic`]: numbers `m 2^e`, in which every stored float is exact;
+//! - [`enclose`]: proved intervals around the solution of a square system;
 //! - [`linear`]: exact solutions of linear systems.
 //!
 //! Everything that proves something stands on this folder alone.
 
 pub mod dot;
 pub mod dyadic;
+pub mod enclose;
 pub mod linear;
 pub mod rounding;

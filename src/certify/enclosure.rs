@@ -8,12 +8,10 @@
 
 use std::collections::HashSet;
 
-use nalgebra::DMatrix;
-
-use super::range_terms::{Interval, SlackBound};
+use super::range_terms::SlackBound;
 use super::verdict::{Blocker, Loss, Rival, Verdict};
-use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
+use crate::arithmetic::enclose::{Interval, SquareSystem};
+use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
 use crate::question::Question;
 
 /// Proposed weights on rivals: a basic part to be enclosed and a frozen part taken as given.
@@ -62,8 +60,7 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
         return None;
     }
 
-    let system = System::new(question, t, &support)?;
-    let weights = system.enclose()?;
+    let weights = system(question, t, &support)?.enclose()?;
     if !weights.iter().all(|w| w.lo > 0.0) {
         return None;
     }
@@ -139,139 +136,42 @@ fn residual(question: &Question, t: usize, weights: &[(u32, Interval)], k: usize
 }
 
 /// The square system of the basic weights, each equation scaled by a power of two.
-struct System {
-    order: usize,
-    /// `M` by columns: the entries of one rival are contiguous.
-    columns: Vec<f64>,
-    rhs: Vec<f64>,
-    /// Bounds of the rounding errors of `rhs`.
-    rhs_error: Vec<f64>,
-}
-
-impl System {
-    fn new(question: &Question, t: usize, support: &Support) -> Option<Self> {
-        let head = question.head();
-        let order = support.basic.len();
-        let mut columns = vec![0.0; order * order];
-        let (mut rhs, mut rhs_error) = (Vec::with_capacity(order), Vec::with_capacity(order));
-        let unit = gamma(support.frozen.len() + 4);
-        for (i, &k) in support.equations.iter().enumerate() {
-            let k = k as usize;
-            let entries =
-                || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j as usize).chain([t]);
-            let largest = entries().map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
-            if largest == 0.0 {
-                return None;
-            }
-            let scale = power_of_two_near(largest);
-            let scaled = |j: usize| {
-                let x = head.weight(j, k) / scale;
-                (x * scale == head.weight(j, k)).then_some(x)
-            };
-            for (c, &(j, _)) in support.basic.iter().enumerate() {
-                columns[c * order + i] = scaled(j as usize)?;
-            }
-            let (mut sum, mut size) = (scaled(t)?, scaled(t)?.abs());
-            for &(j, weight) in &support.frozen {
-                let term = weight * scaled(j as usize)?;
-                sum -= term;
-                size += term.abs();
-            }
-            rhs.push(sum);
-            rhs_error.push((unit * size + support.frozen.len() as f64 * TINY).next_up());
-        }
-        let frozen: f64 = support.frozen.iter().map(|f| f.1).sum();
-        for c in 0..order {
-            columns[c * order + order - 1] = 1.0;
-        }
-        rhs.push(1.0 - frozen);
-        rhs_error.push((unit * (1.0 + frozen)).next_up());
-        Some(System { order, columns, rhs, rhs_error })
-    }
-
-    /// Intervals of all exact solutions, or `None` where the matrix is not proved to be regular.
-    fn enclose(&self) -> Option<Vec<Interval>> {
-        let n = self.order;
-        let inverse = DMatrix::from_column_slice(n, n, &self.columns).try_inverse()?;
-        // Row-major copy: rows are what the products below run along.
-        let inverse: Vec<f64> = inverse.transpose().as_slice().to_vec();
-        let row_norms: Vec<f64> =
-            inverse.chunks_exact(n).map(|r| norm_up(r.iter().copied())).collect();
-        let column_norms: Vec<f64> =
-            self.columns.chunks_exact(n).map(|c| norm_up(c.iter().copied())).collect();
-        let mut product = vec![0.0; n * n];
-        f64::product(&inverse, &self.columns, n, &mut product, n);
-        let (unit, floor) = (gamma(n + 4), (n as f64 + 4.0) * TINY);
-        let slack = 1.0 + (2.0 * n as f64 + 16.0) * f64::EPSILON;
-
-        let mut rho = 0.0f64;
-        for i in 0..n {
-            let mut sum = 0.0;
-            for c in 0..n {
-                let expected = if i == c { 1.0 } else { 0.0 };
-                sum += (expected - product[i * n + c]).abs()
-                    + unit * (1.0 + row_norms[i] * column_norms[c])
-                    + floor;
-            }
-            rho = rho.max(sum * slack);
-            if !sum.is_finite() {
-                return None;
-            }
-        }
-        if !(rho < 0.5) {
+fn system(question: &Question, t: usize, support: &Support) -> Option<SquareSystem> {
+    let head = question.head();
+    let order = support.basic.len();
+    let mut columns = vec![0.0; order * order];
+    let (mut rhs, mut rhs_error) = (Vec::with_capacity(order), Vec::with_capacity(order));
+    let unit = gamma(support.frozen.len() + 4);
+    for (i, &k) in support.equations.iter().enumerate() {
+        let k = k as usize;
+        let entries =
+            || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j as usize).chain([t]);
+        let largest = entries().map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
+        if largest == 0.0 {
             return None;
         }
-
-        let mut x = apply(&inverse, &self.rhs);
-        let correction = apply(&inverse, &self.residual(&x).0);
-        x.iter_mut().zip(&correction).for_each(|(x, c)| *x += c);
-        let (residual, error) = self.residual(&x);
-        let z: Vec<f64> = inverse
-            .chunks_exact(n)
-            .map(|row| {
-                let sum: f64 = row
-                    .iter()
-                    .zip(residual.iter().zip(&error))
-                    .map(|(r, (q, e))| r.abs() * (q.abs() + e) + floor)
-                    .sum();
-                sum * slack
-            })
-            .collect();
-        let largest = z.iter().copied().fold(0.0, f64::max);
-        let common = rho * largest / (1.0 - rho) * slack;
-        Some(
-            x.iter()
-                .zip(&z)
-                .map(|(&x, &z)| {
-                    let radius = ((z + common) * slack).next_up();
-                    Interval { lo: (x - radius).next_down(), hi: (x + radius).next_up() }
-                })
-                .collect(),
-        )
-    }
-
-    /// `rhs - M x` and bounds of its error.
-    fn residual(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let n = self.order;
-        let (mut value, mut size) =
-            (self.rhs.clone(), self.rhs.iter().map(|r| r.abs()).collect::<Vec<_>>());
-        for (column, &x) in self.columns.chunks_exact(n).zip(x) {
-            for i in 0..n {
-                let term = column[i] * x;
-                value[i] -= term;
-                size[i] += term.abs();
-            }
+        let scale = power_of_two_near(largest);
+        let scaled = |j: usize| {
+            let x = head.weight(j, k) / scale;
+            (x * scale == head.weight(j, k)).then_some(x)
+        };
+        for (c, &(j, _)) in support.basic.iter().enumerate() {
+            columns[c * order + i] = scaled(j as usize)?;
         }
-        let (unit, floor) = (gamma(2 * n + 8), (n as f64 + 4.0) * TINY);
-        let error = size
-            .iter()
-            .zip(&self.rhs_error)
-            .map(|(s, e)| (unit * s + e + floor).next_up())
-            .collect();
-        (value, error)
+        let (mut sum, mut size) = (scaled(t)?, scaled(t)?.abs());
+        for &(j, weight) in &support.frozen {
+            let term = weight * scaled(j as usize)?;
+            sum -= term;
+            size += term.abs();
+        }
+        rhs.push(sum);
+        rhs_error.push((unit * size + support.frozen.len() as f64 * TINY).next_up());
     }
-}
-
-fn apply(matrix: &[f64], x: &[f64]) -> Vec<f64> {
-    matrix.chunks_exact(x.len()).map(|row| f64::dot(row, x)).collect()
+    let frozen: f64 = support.frozen.iter().map(|f| f.1).sum();
+    for c in 0..order {
+        columns[c * order + order - 1] = 1.0;
+    }
+    rhs.push(1.0 - frozen);
+    rhs_error.push((unit * (1.0 + frozen)).next_up());
+    Some(SquareSystem { order, columns, rhs, rhs_error })
 }

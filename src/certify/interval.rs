@@ -6,20 +6,28 @@ use crate::question::Question;
 
 /// A proved interval of `max { min_j (p_t - p_j).u : |u| <= 1, u in the domain's cone }`, where
 /// `p_j = (w_j, b_j)` and `u = (h, s)`, `s >= 0`. The token can win exactly if this is above 0.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Margin {
     upper: f64,
+    multipliers: Vec<(Rival, f64)>,
+    sigma: f64,
 }
 
 impl Margin {
     /// The interval. `u = 0` always gives 0, so that is the lower end.
-    pub fn ends(self) -> (f64, f64) {
+    pub fn ends(&self) -> (f64, f64) {
         (0.0, self.upper)
     }
 
     /// Nothing is known above.
     pub fn unknown() -> Self {
-        Margin { upper: f64::INFINITY }
+        Margin { upper: f64::INFINITY, multipliers: Vec::new(), sigma: 0.0 }
+    }
+
+    /// The rows and multipliers that prove the upper end; `None` stands for `s >= 0`.
+    pub fn multipliers(&self) -> impl Iterator<Item = (Option<Rival>, f64)> + '_ {
+        let scale = (self.sigma > 0.0).then_some((None, self.sigma));
+        self.multipliers.iter().map(|&(rival, weight)| (Some(rival), weight)).chain(scale)
     }
 
     /// The bound from approximate multipliers: for `lambda >= 0` on rivals (scaled to sum 1),
@@ -67,7 +75,12 @@ impl Margin {
         add(dim, sigma);
         let unit = gamma(2 * multipliers.len() + 16);
         let reach = value.iter().zip(&size).map(|(v, s)| (v.abs() + unit * s) * (1.0 + unit));
-        let upper = (norm_up(reach) / (total * (1.0 - unit))).next_up();
-        Margin { upper: if upper.is_nan() { f64::INFINITY } else { upper } }
+        // A little room for a checker that adds in another order.
+        let upper = norm_up(reach) / (total * (1.0 - unit)) * (1.0 + 1e-9);
+        if upper.is_finite() {
+            Margin { upper, multipliers: multipliers.to_vec(), sigma }
+        } else {
+            Margin::unknown()
+        }
     }
 }

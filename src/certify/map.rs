@@ -1,18 +1,40 @@
-//! A linear map shared by many witnesses: `h_t = G (w_t - m)`, up to a scale a token.
+//! A linear map shared by many witnesses: `h_t = s_t G (w_t - m)`, one scale a token.
+//!
+//! A certificate stores the map once and lets the checker recompute `h_t`, perhaps in another order
+//! of operations and so with other last bits. A win is therefore proved for every vector within
+//! [`Map::radius`] of the exact `h_t`, which holds every float64 evaluation.
 
 use crate::arithmetic::dot::Element;
+use crate::arithmetic::rounding::{TINY, gamma, mul_up, norm_up};
 use crate::head::Head;
 
 /// Turns a token's own row into a hidden state that favours it.
 #[derive(Clone, Debug)]
 pub struct Map {
-    /// The point that rows are measured from (`d`).
-    pub centre: Vec<f64>,
-    /// `G`, `d x d` and row-major; `None` is the identity.
-    pub matrix: Option<Vec<f64>>,
+    centre: Vec<f64>,
+    /// `d x d`, row-major; float32 halves a certificate, and any map will do.
+    matrix: Option<Vec<f32>>,
+    /// An upper bound of the Frobenius norm of the matrix; 1 for the identity, whose columns never mix.
+    norm: f64,
 }
 
 impl Map {
+    /// The map `G (w - centre)`; without a matrix `G` is the identity.
+    pub fn new(centre: Vec<f64>, matrix: Option<Vec<f32>>) -> Self {
+        let norm = matrix.as_ref().map_or(1.0, |g| norm_up(g.iter().map(|&x| f64::from(x))));
+        Map { centre, matrix, norm }
+    }
+
+    /// The point that rows are measured from (`d`).
+    pub fn centre(&self) -> &[f64] {
+        &self.centre
+    }
+
+    /// `G`, `d x d` and row-major; `None` is the identity.
+    pub fn matrix(&self) -> Option<&[f32]> {
+        self.matrix.as_deref()
+    }
+
     /// `G (w_t - m)` for several tokens, `count x d`; every sum in the order of the coordinates.
     pub fn directions(&self, head: &Head, tokens: &[u32]) -> Vec<f64> {
         let dim = head.dim();
@@ -25,9 +47,18 @@ impl Map {
             None => centred,
             Some(matrix) => {
                 let mut out = vec![0.0; centred.len()];
-                f64::product(&centred, matrix, dim, &mut out, dim);
+                f32::product(&centred, matrix, dim, &mut out, dim);
                 out
             }
         }
+    }
+
+    /// How far any float64 evaluation of `scale G (w_t - m)`, in any order, can be from the exact
+    /// vector: `gamma_(d+4) |scale| |G|_F |w_t - m|` and an underflow term.
+    pub fn radius(&self, head: &Head, token: u32, scale: f64) -> f64 {
+        let dim = head.dim();
+        let centred = norm_up(head.row(token as usize).zip(&self.centre).map(|(x, m)| x - m));
+        let floor = mul_up(dim as f64 * dim as f64 * TINY, 1.0 + scale.abs());
+        mul_up(gamma(dim + 4), mul_up(scale.abs(), mul_up(self.norm, centred))) + floor
     }
 }

@@ -8,17 +8,9 @@
 //! so the token never wins strictly when the last line is not negative. The multiplier of the
 //! lower end is `max(r_k, 0)` and that of the upper end `max(-r_k, 0)`.
 
+use crate::arithmetic::enclose::Interval;
 use crate::arithmetic::rounding::{add_down, add_up, mul_down};
 use crate::domain::Domain;
-
-/// A number known to lie between two floats.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
-    /// Lower end.
-    pub lo: f64,
-    /// Upper end.
-    pub hi: f64,
-}
 
 /// A lower bound of a sum of numbers of both signs that is exactly 0 or more when no term is negative.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::enclosure::Enclosed;
 use super::exact::Exact;
+use super::interval::Margin;
 use super::witness::Witness;
 use crate::head::groups::Standing;
 use crate::question::Question;
@@ -116,7 +117,7 @@ impl Loss {
 #[derive(Clone, Debug)]
 pub struct Undecided {
     reason: String,
-    interval: (f64, f64),
+    margin: Margin,
 }
 
 impl Undecided {
@@ -128,7 +129,13 @@ impl Undecided {
     /// A proved interval of the best margin over directions of length at most one in the lifted
     /// space (`h`, and `s` where the question has lengths); positive exactly if the token can win.
     pub fn interval(&self) -> (f64, f64) {
-        self.interval
+        self.margin.ends()
+    }
+
+    /// The multipliers that prove the interval, on rivals and ends of the domain; `None` stands for
+    /// the scale `s >= 0`.
+    pub fn multipliers(&self) -> impl Iterator<Item = (Option<Rival>, f64)> + '_ {
+        self.margin.multipliers()
     }
 }
 
@@ -148,9 +155,9 @@ pub fn tied(question: &Question, witness: Witness) -> Verdict {
     }
 }
 
-/// No proof; `interval` must come from [`super::interval`].
-pub fn undecided(reason: impl Into<String>, interval: super::interval::Margin) -> Verdict {
-    Verdict::Undecided(Undecided { reason: reason.into(), interval: interval.ends() })
+/// No proof; `margin` must come from [`super::interval`].
+pub fn undecided(reason: impl Into<String>, margin: Margin) -> Verdict {
+    Verdict::Undecided(Undecided { reason: reason.into(), margin })
 }
 
 impl Verdict {

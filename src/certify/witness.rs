@@ -110,11 +110,22 @@ struct Gaps {
 ///
 /// Score and bias are added here with errors of a unit each, so `gamma_(d+16)` of
 /// `|w_j| |h| + |b_j|` covers the sum with room for the bound's own roundings.
-fn gaps(question: &Question, token: u32, scores: &[f64], norm: f64) -> Gaps {
+///
+/// With a `radius` the gaps hold for every hidden state within that distance: each score moves by at
+/// most `radius |w_j|`. `factor` is what the scores were multiplied by, and with them an underflow.
+fn gaps(
+    question: &Question,
+    token: u32,
+    scores: &[f64],
+    norm: f64,
+    radius: f64,
+    factor: f64,
+) -> Gaps {
     let head = question.head();
     let unit = gamma(head.dim() + 16);
-    let floor = (head.dim() + 16) as f64 * TINY;
-    let error = |j: usize| unit * (question.norms()[j] * norm + head.bias(j).abs()) + floor;
+    let floor = (head.dim() + 16) as f64 * TINY * factor.max(1.0);
+    let reach = unit * norm + radius;
+    let error = |j: usize| question.norms()[j] * reach + unit * head.bias(j).abs() + floor;
     let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
     let skip = question.equals(token);
     let mut found = Gaps { least: f64::INFINITY, open: Vec::new() };
@@ -150,7 +161,7 @@ pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Wit
     let head = question.head();
     let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
     let norm = norm_up(h.iter().copied());
-    let Gaps { mut least, open } = gaps(question, token, &scores, norm);
+    let Gaps { mut least, open } = gaps(question, token, &scores, norm, 0.0, 1.0);
     if !open.is_empty() {
         // The largest float scores first: a lost cause is lost at once.
         let mut order = open.clone();
@@ -203,7 +214,7 @@ pub fn certify_integers(
         .all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
     let Gaps { mut least, open } = if usable {
         let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
-        gaps(question, token, &scores, norm_up(h.iter().copied()))
+        gaps(question, token, &scores, norm_up(h.iter().copied()), 0.0, 1.0)
     } else {
         let equals = question.equals(token);
         Gaps {
@@ -276,14 +287,18 @@ pub fn certify_block(
         if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(h) {
             return None;
         }
-        let Gaps { least, open } = gaps(question, token, scores, norm_up(h.iter().copied()));
-        let margin = finite_margin(least);
-        open.is_empty().then(|| Witness {
-            token,
-            norm: length(h),
-            point: Point::Mapped { map: map.clone(), scale },
-            margin,
-        })
+        // The certificate recomputes the point: both its error and that of `h` are within the radius.
+        let spread = 2.0 * map.radius(head, token, scale);
+        let norm = norm_up(h.iter().copied());
+        let factor = if scaling == Scaling::Ray { scale } else { 1.0 };
+        let mapped = gaps(question, token, scores, norm, spread, factor);
+        let (found, point) = if mapped.open.is_empty() {
+            (mapped, Point::Mapped { map: map.clone(), scale })
+        } else {
+            (gaps(question, token, scores, norm, 0.0, factor), Point::Float(h.to_vec()))
+        };
+        let margin = finite_margin(found.least);
+        found.open.is_empty().then(|| Witness { token, norm: length(h), point, margin })
     };
     tokens
         .iter()

@@ -14,6 +14,7 @@ use super::input::{HeadArguments, Input};
 use super::progress::Bar;
 use super::selection;
 use unargmax::audit::{Audit, Options, audit};
+use unargmax::certificate::{self, Certificate};
 use unargmax::domain::Domain;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::summary::Summary;
@@ -31,7 +32,7 @@ pub struct Arguments {
     /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with an id or a token a line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
-    /// Write summary.json and verdicts.csv into this folder
+    /// Write summary.json, verdicts.csv and certificate.safetensors into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Exit with status 1 if some token has one of these verdicts
@@ -170,9 +171,14 @@ fn write(
 ) -> Result<()> {
     let mut csv = Vec::new();
     table::write(&mut csv, &input.located.head, input.vocabulary.as_ref(), audit)?;
+    let certificate = Certificate::new(&input.located.head, domain, audit).to_bytes()?;
     let json = summary(input, domain, threads, audit).to_json().into_bytes();
     WRITING.store(true, Ordering::SeqCst);
-    folder.write(&[("summary.json", json), ("verdicts.csv", csv)])?;
+    folder.write(&[
+        ("summary.json", json),
+        ("verdicts.csv", csv),
+        (certificate::FILE, certificate),
+    ])?;
     WRITING.store(false, Ordering::SeqCst);
     Ok(())
 }

@@ -17,6 +17,14 @@ use unargmax::report::summary::CheckpointSummary;
 pub struct HeadArguments {
     /// A .safetensors, .npy, .npz or .gguf file [default: the bundled head of g2pM]
     pub checkpoint: Option<PathBuf>,
+    /// Its tensors.
+    #[command(flatten)]
+    pub tensors: TensorArguments,
+}
+
+/// Which tensors and names to take.
+#[derive(Clone, Debug, Args)]
+pub struct TensorArguments {
     /// The tensor that holds the rows, [V, d]
     #[arg(long, value_name = "NAME")]
     weight: Option<String>,
@@ -50,7 +58,7 @@ impl HeadArguments {
             Some(path) => self.checkpoint_file(path)?,
             None => self.bundled()?,
         };
-        if let Some(path) = &self.vocab {
+        if let Some(path) = &self.tensors.vocab {
             input.vocabulary = Some(Vocabulary::from_file(path)?);
         }
         let tokens = input.located.head.tokens();
@@ -68,7 +76,7 @@ impl HeadArguments {
     }
 
     fn bundled(&self) -> Result<Input> {
-        if self.weight.is_some() || self.bias.is_some() || self.transpose {
+        if self.tensors.weight.is_some() || self.tensors.bias.is_some() || self.tensors.transpose {
             bail!(
                 "--weight, --bias and --transpose choose tensors of a checkpoint; name one before them"
             );
@@ -85,12 +93,13 @@ impl HeadArguments {
 
     fn checkpoint_file(&self, path: &Path) -> Result<Input> {
         let checkpoint = checkpoint::open(path)?;
-        let bias = match self.bias.as_deref() {
+        let bias = match self.tensors.bias.as_deref() {
             None => BiasChoice::ByName,
             Some("none") => BiasChoice::None,
             Some(name) => BiasChoice::Named(name.to_owned()),
         };
-        let choice = Choice { weight: self.weight.clone(), bias, transpose: self.transpose };
+        let choice =
+            Choice { weight: self.tensors.weight.clone(), bias, transpose: self.tensors.transpose };
         let located = locate(checkpoint.as_ref(), path, &choice)?;
         let vocabulary = checkpoint.vocabulary()?;
         let bytes = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);

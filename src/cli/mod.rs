@@ -6,6 +6,7 @@ mod input;
 mod progress;
 mod selection;
 mod shell;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ const ERROR: u8 = 2;
 #[command(name = "unargmax", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(
     after_help = "Try `unargmax audit` without a checkpoint: it audits a bundled real model.\n\
-    Exit status: 0 done, 1 a condition asked for by --fail-on, 2 an error."
+    Exit status: 0 done, 1 a condition asked for by --fail-on or a refused certificate, 2 an error."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -33,6 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Audit(audit::Arguments),
+    Verify(verify::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -42,6 +44,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

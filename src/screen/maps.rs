@@ -36,7 +36,7 @@ pub fn mean(head: &Head) -> Vec<f64> {
 /// the numbers leave the range of float64.
 pub fn whitened(head: &Head, centre: &[f64]) -> Map {
     let dim = head.dim();
-    let identity = Map { centre: centre.to_vec(), matrix: None };
+    let identity = Map::new(centre.to_vec(), None);
     let rows: Vec<usize> = sample(head).collect();
     let largest = rows
         .iter()
@@ -68,8 +68,11 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
         return identity;
     };
     let inverse = cholesky.inverse();
-    // Symmetric, so that columns and rows are the same.
-    Map { centre: centre.to_vec(), matrix: Some(inverse.as_slice().to_vec()) }
+    let largest = inverse.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    let unit = power_of_two_near(largest);
+    // Symmetric, so that columns and rows are the same; scaled, so that float32 holds it.
+    let matrix = inverse.iter().map(|x| (x / unit) as f32).collect();
+    Map::new(centre.to_vec(), Some(matrix))
 }
 
 /// A power of two that scales the map's hidden states so that gaps of scores are about as large as
@@ -104,7 +107,7 @@ pub fn factor(question: &Question, map: &Map) -> f64 {
 
 /// The scores of the map's centre at each direction.
 fn head_mean_score(map: &Map, directions: &[f64], dim: usize) -> Vec<f64> {
-    directions.chunks_exact(dim).map(|h| f64::dot(&map.centre, h)).collect()
+    directions.chunks_exact(dim).map(|h| f64::dot(map.centre(), h)).collect()
 }
 
 fn mean_size(values: impl Iterator<Item = f64>) -> f64 {

@@ -32,8 +32,8 @@ impl<'a> Screen<'a> {
     pub fn new(question: &'a Question<'a>) -> Self {
         let centre = maps::mean(question.head());
         let whitened = Arc::new(maps::whitened(question.head(), &centre));
-        let centred = Arc::new(Map { centre, matrix: None });
-        let plain = Arc::new(Map { centre: vec![0.0; question.head().dim()], matrix: None });
+        let centred = Arc::new(Map::new(centre, None));
+        let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
         let mut passes = Vec::new();
         for map in [&whitened, &centred, &plain] {
             if !question.domain().is_free() {

@@ -1,0 +1,107 @@
+//! The certificate: everything that a stranger needs to check the verdicts of an audit.
+//!
+//! [`Certificate`] is plain data, neither trusted nor proved; [`arrays`] lays it out in a safetensors
+//! file, [`write`](mod@write) fills it from an audit and [`read`](mod@read) takes it apart again. The
+//! format is described in `docs/certificate.md`; [`crate::verify`] checks it.
+
+pub mod arrays;
+pub mod read;
+pub mod write;
+
+use num_bigint::BigInt;
+
+use crate::domain::Domain;
+
+/// The name of the format in the metadata.
+pub const FORMAT: &str = "unargmax certificate";
+/// The version of the format; a reader refuses any other.
+pub const VERSION: u64 = 1;
+/// The file's name in an output folder.
+pub const FILE: &str = "certificate.safetensors";
+
+/// The proofs of one or more audits of one head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Certificate {
+    /// [`Head::sha256`](crate::head::Head::sha256) of the head.
+    pub head: String,
+    /// `V`.
+    pub tokens: usize,
+    /// `d`.
+    pub dim: usize,
+    /// One entry a domain.
+    pub audits: Vec<AuditRecord>,
+}
+
+/// The proofs over one domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditRecord {
+    /// Where hidden states may lie.
+    pub domain: Domain,
+    /// The tokens that have a verdict, ids rising; `None` is all.
+    pub scope: Option<Vec<u32>>,
+    /// Tokens that win at a point made from their own rows.
+    pub maps: Vec<MapRecord>,
+    /// Tokens and the float64 points (`d`) where they win.
+    pub witnesses: Vec<(u32, Vec<f64>)>,
+    /// Tokens and the points where they win, as integers over a positive denominator.
+    pub integers: Vec<(u32, Vec<BigInt>, BigInt)>,
+    /// Tokens that lose to weights that exist near the given ones.
+    pub enclosed: Vec<EnclosedRecord>,
+    /// Tokens that lose to exact weights: rivals and positive integers.
+    pub exact: Vec<(u32, Vec<(u32, BigInt)>)>,
+    /// Groups of tokens with the same row and bias, whose first one has a point where it wins.
+    pub ties: Vec<Vec<u32>>,
+    /// Tokens and one with the same row and a larger bias.
+    pub dominated: Vec<(u32, u32)>,
+    /// Tokens without a proof.
+    pub undecided: Vec<UndecidedRecord>,
+}
+
+/// One map and the tokens that it settles: token `t` wins at `scale_t G (w_t - centre)`, moved into the domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapRecord {
+    /// `d`.
+    pub centre: Vec<f64>,
+    /// `d x d`, row-major; `None` is the identity.
+    pub matrix: Option<Vec<f32>>,
+    /// Tokens and scales.
+    pub settled: Vec<(u32, f64)>,
+}
+
+/// See [`Support`](crate::certify::enclosure::Support).
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnclosedRecord {
+    /// The losing token.
+    pub token: u32,
+    /// Rivals and approximate weights.
+    pub basic: Vec<(u32, f64)>,
+    /// Rivals and exact weights.
+    pub frozen: Vec<(u32, f64)>,
+    /// Coordinates whose equations the basic weights solve.
+    pub equations: Vec<u32>,
+}
+
+/// What bounds the best margin of a token that was not decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UndecidedRecord {
+    /// The token.
+    pub token: u32,
+    /// The claimed upper bound of the best margin; infinite without multipliers.
+    pub upper: f64,
+    /// Multipliers of the rows of its system.
+    pub multipliers: Vec<(MultiplierKind, u32, f64)>,
+}
+
+/// Which row of the system of a token a multiplier belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MultiplierKind {
+    /// The rival with this id.
+    Token = 0,
+    /// The lower end of this coordinate.
+    Lower = 1,
+    /// The upper end of this coordinate.
+    Upper = 2,
+    /// The scale `s > 0` of the lifted space.
+    Scale = 3,
+}

@@ -1,0 +1,246 @@
+//! From the bytes of a file to a certificate: well-formed, or refused with the array's name. Nothing
+//! is believed here; what the numbers claim is for [`crate::verify`] to check.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::arrays::Arrays;
+use super::{
+    AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, UndecidedRecord,
+    VERSION,
+};
+use crate::checkpoint::bytes::Bytes;
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+
+/// A hundred times the widest head known; a bound for what a description alone can allocate.
+const LARGEST_DIM: usize = 1 << 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    format: String,
+    version: u64,
+    #[allow(dead_code, reason = "for people")]
+    tool: String,
+    head: HeadDescription,
+    audits: Vec<AuditDescription>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadDescription {
+    sha256: String,
+    tokens: usize,
+    dim: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditDescription {
+    domain: String,
+    scope: String,
+    maps: Vec<String>,
+    groups: usize,
+}
+
+impl Certificate {
+    /// Reads a certificate file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is no certificate of a known version, or is not well-formed: an array is
+    /// missing, has another type or length, or is not known.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let bytes = Bytes::open(&path)?;
+        Certificate::from_bytes(&bytes).map_err(|e| bytes.malformed(e))
+    }
+
+    /// As [`Certificate::open`], from memory.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let (mut arrays, description) = Arrays::from_bytes(bytes)?;
+        let value: serde_json::Value = serde_json::from_str(&description)
+            .map_err(|e| format!("the description is not JSON: {e}"))?;
+        // Format and version first: a later version may have other fields.
+        let (format, version) = (value["format"].as_str(), value["version"].as_u64());
+        if format != Some(FORMAT) || version != Some(VERSION) {
+            return Err(format!(
+                "format {format:?} version {version:?} is not {FORMAT:?} version {VERSION}"
+            ));
+        }
+        let description: Description =
+            serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
+        debug_assert!(description.format == FORMAT && description.version == VERSION);
+        let HeadDescription { sha256, tokens, dim } = description.head;
+        if dim > LARGEST_DIM {
+            return Err(format!(
+                "its head has {dim} coordinates, more than the {LARGEST_DIM} that are read"
+            ));
+        }
+        let audits = description
+            .audits
+            .iter()
+            .enumerate()
+            .map(|(i, audit)| AuditRecord::take(&mut arrays, i, audit, dim))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        if let Some(name) = arrays.names().next() {
+            return Err(format!("the array `{name}` is not known to this version"));
+        }
+        Ok(Certificate { head: sha256, tokens, dim, audits })
+    }
+}
+
+impl AuditRecord {
+    fn take(
+        arrays: &mut Arrays,
+        index: usize,
+        description: &AuditDescription,
+        dim: usize,
+    ) -> std::result::Result<Self, String> {
+        let name = |field: &str| format!("audit{index}.{field}");
+        let domain = match description.domain.as_str() {
+            "free" => Domain::free(dim),
+            "box" => {
+                let lo = arrays.take_exactly(&name("domain.lo"), dim)?;
+                let hi = arrays.take_exactly(&name("domain.hi"), dim)?;
+                Domain::ranges(lo, hi).map_err(|e: Error| e.to_string())?
+            }
+            other => {
+                return Err(format!("the kind of domain {other:?} is not known to this version"));
+            }
+        };
+        let mut record = AuditRecord::empty(domain);
+        record.scope = match description.scope.as_str() {
+            "all" => None,
+            "listed" => Some(arrays.take_list(&name("scope"))?),
+            other => return Err(format!("the scope {other:?} is not known to this version")),
+        };
+        for (m, kind) in description.maps.iter().enumerate() {
+            let field = |part: &str| name(&format!("map{m}.{part}"));
+            let matrix = match kind.as_str() {
+                "identity" => None,
+                "matrix" => Some(square(arrays, &field("matrix"), dim)?),
+                other => {
+                    return Err(format!("the kind of map {other:?} is not known to this version"));
+                }
+            };
+            let ids: Vec<u32> = arrays.take_list(&field("ids"))?;
+            let scales: Vec<f64> = arrays.take_exactly(&field("scales"), ids.len())?;
+            let centre = arrays.take_exactly(&field("centre"), dim)?;
+            record.maps.push(MapRecord {
+                centre,
+                matrix,
+                settled: ids.into_iter().zip(scales).collect(),
+            });
+        }
+        let ids: Vec<u32> = arrays.take_list(&name("witness.ids"))?;
+        let (points, shape) = arrays.take::<f64>(&name("witness.points"))?;
+        if shape != [ids.len(), dim] {
+            return Err(format!(
+                "the array `{}` has shape {shape:?}, not [{}, {dim}]",
+                name("witness.points"),
+                ids.len()
+            ));
+        }
+        record.witnesses =
+            ids.into_iter().zip(points.chunks(dim.max(1)).map(<[f64]>::to_vec)).collect();
+        let ids: Vec<u32> = arrays.take_list(&name("integer.ids"))?;
+        let count = ids.len().checked_mul(dim + 1).ok_or("too many integers")?;
+        let integers = arrays.take_integers(&name("integer.points"), count)?;
+        record.integers = ids
+            .into_iter()
+            .zip(integers.chunks(dim + 1))
+            .map(|(t, point)| (t, point[..dim].to_vec(), point[dim].clone()))
+            .collect();
+
+        let ids: Vec<u32> = arrays.take_list(&name("enclosed.ids"))?;
+        let basic = weighted(arrays, &name("enclosed.basic"), ids.len())?;
+        let frozen = weighted(arrays, &name("enclosed.frozen"), ids.len())?;
+        let equations: Vec<u32> = arrays.take_list(&name("enclosed.equations"))?;
+        let equations = arrays.cut(&name("enclosed.equations.offsets"), ids.len(), &equations)?;
+        record.enclosed = ids
+            .into_iter()
+            .zip(basic.into_iter().zip(frozen).zip(equations))
+            .map(|(token, ((basic, frozen), equations))| EnclosedRecord {
+                token,
+                basic,
+                frozen,
+                equations,
+            })
+            .collect();
+
+        let ids: Vec<u32> = arrays.take_list(&name("exact.ids"))?;
+        let rivals: Vec<u32> = arrays.take_list(&name("exact.rivals"))?;
+        let weights = arrays.take_integers(&name("exact.weights"), rivals.len())?;
+        let pairs: Vec<_> = rivals.into_iter().zip(weights).collect();
+        let lists = arrays.cut(&name("exact.offsets"), ids.len(), &pairs)?;
+        record.exact = ids.into_iter().zip(lists).collect();
+
+        let members: Vec<u32> = arrays.take_list(&name("tied.members"))?;
+        record.ties = arrays.cut(&name("tied.offsets"), description.groups, &members)?;
+        let ids: Vec<u32> = arrays.take_list(&name("dominated.ids"))?;
+        let by: Vec<u32> = arrays.take_exactly(&name("dominated.by"), ids.len())?;
+        record.dominated = ids.into_iter().zip(by).collect();
+        record.undecided = undecided(arrays, &name)?;
+        Ok(record)
+    }
+}
+
+fn square(arrays: &mut Arrays, name: &str, dim: usize) -> std::result::Result<Vec<f32>, String> {
+    let (values, shape) = arrays.take(name)?;
+    if shape == [dim, dim] {
+        Ok(values)
+    } else {
+        Err(format!("the array `{name}` has shape {shape:?}, not [{dim}, {dim}]"))
+    }
+}
+
+fn weighted(
+    arrays: &mut Arrays,
+    name: &str,
+    count: usize,
+) -> std::result::Result<Vec<Vec<(u32, f64)>>, String> {
+    let rivals: Vec<u32> = arrays.take_list(&format!("{name}.rivals"))?;
+    let weights: Vec<f64> = arrays.take_exactly(&format!("{name}.weights"), rivals.len())?;
+    let pairs: Vec<_> = rivals.into_iter().zip(weights).collect();
+    arrays.cut(&format!("{name}.offsets"), count, &pairs)
+}
+
+fn undecided(
+    arrays: &mut Arrays,
+    name: &dyn Fn(&str) -> String,
+) -> std::result::Result<Vec<UndecidedRecord>, String> {
+    let ids: Vec<u32> = arrays.take_list(&name("undecided.ids"))?;
+    let upper: Vec<f64> = arrays.take_exactly(&name("undecided.upper"), ids.len())?;
+    let kinds: Vec<u8> = arrays.take_list(&name("undecided.kinds"))?;
+    let indices: Vec<u32> = arrays.take_exactly(&name("undecided.indices"), kinds.len())?;
+    let weights: Vec<f64> = arrays.take_exactly(&name("undecided.weights"), kinds.len())?;
+    let multipliers = kinds
+        .into_iter()
+        .zip(indices.into_iter().zip(weights))
+        .map(|(kind, (index, weight))| {
+            let kind = match kind {
+                0 => MultiplierKind::Token,
+                1 => MultiplierKind::Lower,
+                2 => MultiplierKind::Upper,
+                3 => MultiplierKind::Scale,
+                other => {
+                    return Err(format!(
+                        "the kind of multiplier {other} is not known to this version"
+                    ));
+                }
+            };
+            Ok((kind, index, weight))
+        })
+        .collect::<std::result::Result<Vec<_>, String>>()?;
+    let lists = arrays.cut(&name("undecided.offsets"), ids.len(), &multipliers)?;
+    Ok(ids
+        .into_iter()
+        .zip(upper)
+        .zip(lists)
+        .map(|((token, upper), multipliers)| UndecidedRecord { token, upper, multipliers })
+        .collect())
+}

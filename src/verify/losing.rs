@@ -1,0 +1,179 @@
+//! Weights on rivals that never let the token be the strict winner.
+//!
+//! For weights `lambda >= 0` of sum 1 on rivals whose rows differ from the token's, let
+//! `r = sum lambda_j w_j - w_t`. For every hidden state `h` of the domain
+//!
+//!     max_j (w_j.h + b_j) - (w_t.h + b_t) >= sum lambda_j (b_j - b_t) + sum_k min over the domain of r_k h_k,
+//!
+//! and when the right side is not negative the token never wins.
+
+use num_bigint::BigInt;
+use num_traits::{Signed, Zero};
+
+use crate::arithmetic::dyadic::{Dyadic, dot_integers};
+use crate::arithmetic::enclose::{Interval, SquareSystem};
+use crate::arithmetic::rounding::{TINY, power_of_two_near};
+use crate::certificate::EnclosedRecord;
+use crate::domain::Domain;
+use crate::head::Head;
+
+/// Rivals must exist and differ from the token: equal rows prove nothing here.
+fn check_rivals(head: &Head, token: u32, rivals: impl Iterator<Item = u32>) -> Result<(), String> {
+    for j in rivals {
+        if j as usize >= head.tokens() {
+            return Err(format!("its rival {j} does not exist"));
+        }
+        if (0..head.dim()).all(|k| head.weight(j as usize, k) == head.weight(token as usize, k)) {
+            return Err(format!("its rival {j} has its own row"));
+        }
+    }
+    Ok(())
+}
+
+/// Exact weights: positive integers, divided by their sum.
+pub fn check_exact(
+    head: &Head,
+    domain: &Domain,
+    token: u32,
+    weights: &[(u32, BigInt)],
+) -> Result<(), String> {
+    check_rivals(head, token, weights.iter().map(|w| w.0))?;
+    if weights.iter().any(|(_, n)| n.is_negative()) {
+        return Err("a weight is negative".to_owned());
+    }
+    let sum: BigInt = weights.iter().map(|w| &w.1).sum();
+    if sum.is_zero() {
+        return Err("all its weights are zero".to_owned());
+    }
+    let integers: Vec<BigInt> = weights.iter().map(|w| w.1.clone()).chain([-&sum]).collect();
+    let all = || weights.iter().map(|w| w.0 as usize).chain([token as usize]);
+    let mut slack = dot_integers(all().map(|j| head.bias(j)), &integers);
+    for k in 0..head.dim() {
+        let r = dot_integers(all().map(|j| head.weight(j, k)), &integers);
+        if r.is_zero() {
+            continue;
+        }
+        let end = if r.is_positive() { domain.lo(k) } else { domain.hi(k) };
+        if end.is_infinite() {
+            return Err(format!("its rivals do not combine to its row in coordinate {k}"));
+        }
+        slack = &slack + &(&r * &Dyadic::from_f64(end));
+    }
+    if slack.is_negative() {
+        Err("its rivals combine to less than its bias".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// Weights that exist near the given ones: those of `basic` solve the equations exactly.
+pub fn check_enclosed(head: &Head, domain: &Domain, record: &EnclosedRecord) -> Result<(), String> {
+    let t = record.token as usize;
+    let order = record.basic.len();
+    check_rivals(head, record.token, record.basic.iter().chain(&record.frozen).map(|x| x.0))?;
+    if record.frozen.iter().any(|&(_, w)| !(w >= 0.0 && w.is_finite())) {
+        return Err("a frozen weight is negative or not finite".to_owned());
+    }
+    if order != record.equations.len() + 1 {
+        return Err(format!(
+            "{order} weights for {} equations and their sum",
+            record.equations.len()
+        ));
+    }
+    if record.equations.iter().any(|&k| k as usize >= head.dim()) {
+        return Err("an equation is of a coordinate that does not exist".to_owned());
+    }
+
+    // The equations, each divided by a power of two; the given weights are not used: they are a hint.
+    let mut columns = vec![0.0; order * order];
+    let (mut rhs, mut rhs_error) = (Vec::new(), Vec::new());
+    for (i, &k) in record.equations.iter().enumerate() {
+        let k = k as usize;
+        let involved = record.basic.iter().chain(&record.frozen).map(|x| x.0 as usize).chain([t]);
+        let largest = involved.map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
+        if largest == 0.0 {
+            return Err(format!("the equation of coordinate {k} is empty"));
+        }
+        let scale = power_of_two_near(largest);
+        let entry = |j: usize| {
+            let x = head.weight(j, k) / scale;
+            if x * scale == head.weight(j, k) {
+                Ok(x)
+            } else {
+                Err(format!("coordinate {k} leaves the range of float64"))
+            }
+        };
+        for (c, &(j, _)) in record.basic.iter().enumerate() {
+            columns[c * order + i] = entry(j as usize)?;
+        }
+        let mut right = Interval::point(entry(t)?);
+        for &(j, w) in &record.frozen {
+            right = right - Interval::point(w) * entry(j as usize)?;
+        }
+        rhs.push(right.middle());
+        rhs_error.push(right.radius() + TINY);
+    }
+    columns.chunks_exact_mut(order).for_each(|column| column[order - 1] = 1.0);
+    let frozen =
+        record.frozen.iter().fold(Interval::point(0.0), |sum, &(_, w)| sum + Interval::point(w));
+    let rest = Interval::point(1.0) - frozen;
+    rhs.push(rest.middle());
+    rhs_error.push(rest.radius() + TINY);
+    let system = SquareSystem { order, columns, rhs, rhs_error };
+    let weights = system.enclose().ok_or("its equations are not proved to have one solution")?;
+    if weights.iter().any(|w| !(w.lo > 0.0)) {
+        return Err("a weight is not proved to be positive".to_owned());
+    }
+
+    let basic = record.basic.iter().zip(weights).map(|(&(j, _), w)| (j as usize, w));
+    let frozen = record.frozen.iter().map(|&(j, w)| (j as usize, Interval::point(w)));
+    let all: Vec<(usize, Interval)> = basic.chain(frozen).collect();
+    let same = |a: usize, b: usize| {
+        all.iter().map(|x| x.0).chain([t]).all(|j| head.weight(j, a) == head.weight(j, b))
+    };
+    let constant = |k: usize| all.iter().all(|&(j, _)| head.weight(j, k) == head.weight(t, k));
+    // Gains and losses apart: without a loss nothing needs to be compared, and zero stays zero.
+    let (mut gains, mut losses) = (Interval::point(0.0), Interval::point(0.0));
+    let mut add = |term: f64| {
+        if term >= 0.0 {
+            gains = gains + Interval::point(term);
+        } else {
+            losses = losses + Interval::point(-term);
+        }
+    };
+    for &(j, w) in &all {
+        let (rival, own) = (head.bias(j), head.bias(t));
+        if rival >= own {
+            add((w * (Interval::point(rival) - Interval::point(own))).lo.max(0.0));
+        } else {
+            add((w * (Interval::point(rival) - Interval::point(own))).lo);
+        }
+    }
+    for k in 0..head.dim() {
+        // Zero in exact arithmetic: solved, or the same in all rows, or the same as a solved one.
+        let solved = |k: usize| record.equations.contains(&(k as u32));
+        if solved(k) || constant(k) || record.equations.iter().any(|&e| same(e as usize, k)) {
+            continue;
+        }
+        let r = all
+            .iter()
+            .fold(Interval::point(-head.weight(t, k)), |r, &(j, w)| r + w * head.weight(j, k));
+        let (lo, hi) = (domain.lo(k), domain.hi(k));
+        if r.hi > 0.0 && lo.is_infinite()
+            || r.lo < 0.0 && hi.is_infinite()
+            || r.lo.is_nan()
+            || r.hi.is_nan()
+        {
+            return Err(format!("its rivals do not combine to its row in coordinate {k}"));
+        }
+        // The least value of r h is concave in r, so one end of the interval has it.
+        let least = |r: f64| match r {
+            r if r > 0.0 && lo != 0.0 => (r * lo).next_down(),
+            r if r < 0.0 && hi != 0.0 => (r * hi).next_down(),
+            _ => 0.0,
+        };
+        add(least(r.lo).min(least(r.hi)));
+    }
+    let proved = losses.hi == 0.0 || gains.lo >= losses.hi;
+    if proved { Ok(()) } else { Err("its rivals are not proved to reach its bias".to_owned()) }
+}

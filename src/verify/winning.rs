@@ -1,0 +1,262 @@
+//! Points where a token beats every token that is not its exact equal.
+//!
+//! Scores come from products in float32 where the rows are float32 (twice as fast), each with a proved
+//! bound of its error. What that leaves open is computed in float64, and what that leaves open, exactly.
+
+use std::collections::HashMap;
+
+use nalgebra::{DMatrix, DMatrixView};
+use num_bigint::BigInt;
+use num_traits::{Signed, Zero};
+use rayon::prelude::*;
+
+use super::equals::Equals;
+use crate::arithmetic::dot::Element;
+use crate::arithmetic::dyadic::{Dyadic, dot_floats, dot_integers};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
+use crate::certificate::{AuditRecord, MapRecord};
+use crate::domain::Domain;
+use crate::head::{Head, Rows};
+
+/// Where a record keeps a point.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// Map, and place among its tokens.
+    Map(usize, usize),
+    Float(usize),
+    Integers(usize),
+}
+
+/// All points of a record with their tokens.
+pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
+    let maps = record.maps.iter().enumerate();
+    let maps = maps.flat_map(|(m, map)| {
+        map.settled.iter().enumerate().map(move |(i, s)| (s.0, Place::Map(m, i)))
+    });
+    let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
+    let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
+    maps.chain(floats).chain(integers)
+}
+
+/// Points checked in one product.
+const BLOCK: usize = 256;
+/// Rows scored in one product: their scores stay in the cache.
+const ROWS: usize = 2048;
+
+/// Checks points, several of them a product; a token with several points must win at all.
+pub fn check_all(
+    head: &Head,
+    record: &AuditRecord,
+    equals: &Equals,
+    mut points: Vec<(u32, Place)>,
+) -> HashMap<u32, Result<(), String>> {
+    points.sort_by_key(|p| p.0);
+    let mut outcomes: HashMap<u32, Result<(), String>> = HashMap::new();
+    let beyond = |t: u32| t as usize >= head.tokens();
+    for &(token, _) in points.iter().filter(|p| beyond(p.0)) {
+        outcomes.insert(token, Err("there is no such token".to_owned()));
+    }
+    points.retain(|p| !beyond(p.0));
+    let (integers, floats): (Vec<_>, Vec<_>) =
+        points.into_iter().partition(|p| matches!(p.1, Place::Integers(_)));
+    let norms: Vec<f64> =
+        (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
+    let checked = floats
+        .par_chunks(BLOCK)
+        .flat_map_iter(|chunk| check_block(head, record, equals, &norms, chunk));
+    let exact = integers.par_iter().map(|&(token, place)| {
+        let Place::Integers(i) = place else {
+            return (token, Err("it has no integers".to_owned()));
+        };
+        let (_, numerators, denominator) = &record.integers[i];
+        (token, check_integers(head, &record.domain, equals, token, numerators, denominator))
+    });
+    for (token, outcome) in checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>())
+    {
+        let entry = outcomes.entry(token).or_insert(Ok(()));
+        if entry.is_ok() {
+            *entry = outcome;
+        }
+    }
+    outcomes
+}
+
+/// One point and what it must beat.
+struct Candidate {
+    token: u32,
+    h: Vec<f64>,
+    /// Proved upper bound of `|h|`.
+    norm: f64,
+    /// Proved lower bound of the token's own score.
+    own: f64,
+    tie: Vec<u32>,
+}
+
+fn check_block(
+    head: &Head,
+    record: &AuditRecord,
+    equals: &Equals,
+    norms: &[f64],
+    points: &[(u32, Place)],
+) -> Vec<(u32, Result<(), String>)> {
+    let mut outcomes: Vec<(u32, Result<(), String>)> = Vec::new();
+    let mut candidates = Vec::new();
+    for &(token, place) in points {
+        let mut h = match place {
+            Place::Map(m, i) => mapped(head, &record.maps[m], i),
+            Place::Float(i) => record.witnesses[i].1.clone(),
+            Place::Integers(_) => continue,
+        };
+        if let Place::Map(..) = place {
+            record.domain.clamp(&mut h);
+        }
+        if h.iter().any(|x| !x.is_finite()) {
+            outcomes.push((token, Err("its point is not finite".to_owned())));
+        } else if !record.domain.contains(&h) {
+            outcomes.push((token, Err("its point lies outside the domain".to_owned())));
+        } else {
+            let norm = norm_up(h.iter().copied());
+            let own = head.dot(token as usize, &h) + head.bias(token as usize);
+            let own = own - error(head, norms, token as usize, norm);
+            candidates.push(Candidate { token, h, norm, own, tie: equals.tie(token) });
+        }
+    }
+    let open = match head.rows() {
+        Rows::F32(rows) => open_after_float32(head, rows, norms, &candidates),
+        Rows::F64(_) => candidates.iter().map(|_| (0..head.tokens() as u32).collect()).collect(),
+    };
+    for (candidate, rivals) in candidates.iter().zip(open) {
+        let beaten_by = rivals.into_iter().find(|&j| !beats(head, norms, candidate, j));
+        let outcome = beaten_by
+            .map_or(Ok(()), |j| Err(format!("token {j} scores at least as much at its point")));
+        outcomes.push((candidate.token, outcome));
+    }
+    outcomes
+}
+
+/// `scale G (w_t - m)`, summed in the order of the coordinates.
+fn mapped(head: &Head, map: &MapRecord, i: usize) -> Vec<f64> {
+    let (token, scale) = map.settled[i];
+    let centred: Vec<f64> = head.row(token as usize).zip(&map.centre).map(|(x, m)| x - m).collect();
+    match &map.matrix {
+        None => centred.iter().map(|x| x * scale).collect(),
+        Some(matrix) => {
+            matrix.chunks_exact(head.dim()).map(|row| f32::dot(row, &centred) * scale).collect()
+        }
+    }
+}
+
+/// How far a float64 score can be from the true one: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow.
+fn error(head: &Head, norms: &[f64], j: usize, norm: f64) -> f64 {
+    let count = head.dim() + 16;
+    gamma(count) * (norms[j] * norm + head.bias(j).abs()) + count as f64 * TINY
+}
+
+/// The rivals of each candidate that float32 products do not prove to score less.
+///
+/// The points are scaled to about length one by a power of two and rounded to float32: a relative error of
+/// `2^-24` of each coordinate, as one more unit in `gamma_(d+16)` for unit `2^-24`; what underflows is below
+/// `2^-149` a coordinate and a product.
+fn open_after_float32(
+    head: &Head,
+    rows: &[f32],
+    norms: &[f64],
+    candidates: &[Candidate],
+) -> Vec<Vec<u32>> {
+    let (dim, count) = (head.dim(), candidates.len());
+    let mut open: Vec<Vec<u32>> = vec![Vec::new(); count];
+    if count == 0 {
+        return open;
+    }
+    let scales: Vec<f64> = candidates
+        .iter()
+        .map(|c| if c.norm > 0.0 { power_of_two_near(c.norm) } else { 1.0 })
+        .collect();
+    // `count x dim`, column-major: coordinate k of all points side by side.
+    let points = DMatrix::from_fn(count, dim, |i, k| (candidates[i].h[k] / scales[i]) as f32);
+    let unit = f64::from(f32::EPSILON) / 2.0;
+    let steps = (dim + 16) as f64 * unit;
+    let relative = steps / (1.0 - steps) * (1.0 + 1e-9);
+    let floor = 4.0 * dim as f64 * 2f64.powi(-149);
+    let limits: Vec<f64> = candidates.iter().zip(&scales).map(|(c, s)| c.own / s).collect();
+    let reach: Vec<f64> =
+        candidates.iter().zip(&scales).map(|(c, s)| c.norm / s * relative).collect();
+    let floors: Vec<f64> = scales.iter().map(|s| 1.0 / s).collect();
+    for (first, part) in rows.chunks(ROWS * dim).enumerate().map(|(i, part)| (i * ROWS, part)) {
+        let width = part.len() / dim;
+        let scores = &points * DMatrixView::from_slice(part, dim, width);
+        for (c, column) in scores.as_slice().chunks_exact(count).enumerate() {
+            let j = first + c;
+            let (norm, bias) = (norms[j], head.bias(j));
+            // All terms in units of the scaled point; the last factor covers their own rounding.
+            let below = |i: usize, score: f32| {
+                let b = bias * floors[i];
+                let size = norm * reach[i] + floor * (1.0 + norm) + b.abs() * relative;
+                f64::from(score) + b + size * (1.0 + 1e-9) < limits[i]
+            };
+            // Nearly always all are below, and a loop without a branch sees that fastest.
+            let above = column
+                .iter()
+                .enumerate()
+                .fold(0usize, |n, (i, &score)| n + usize::from(!below(i, score)));
+            if above > 0 {
+                for (i, &score) in column.iter().enumerate() {
+                    if !below(i, score) && !candidates[i].tie.contains(&(j as u32)) {
+                        open[i].push(j as u32);
+                    }
+                }
+            }
+        }
+    }
+    open
+}
+
+/// Whether the candidate scores more than `j`, by float64 if it can tell, else exactly.
+fn beats(head: &Head, norms: &[f64], candidate: &Candidate, j: u32) -> bool {
+    if candidate.tie.contains(&j) {
+        return true;
+    }
+    let rival = j as usize;
+    let score = head.dot(rival, &candidate.h) + head.bias(rival);
+    if score + error(head, norms, rival, candidate.norm) < candidate.own {
+        return true;
+    }
+    let exact = |t: usize| {
+        &dot_floats(head.row(t), candidate.h.iter().copied()) + &Dyadic::from_f64(head.bias(t))
+    };
+    exact(candidate.token as usize) > exact(rival)
+}
+
+/// A point of integers, everything exact but what float64 settles beyond doubt.
+fn check_integers(
+    head: &Head,
+    domain: &Domain,
+    equals: &Equals,
+    token: u32,
+    numerators: &[BigInt],
+    denominator: &BigInt,
+) -> Result<(), String> {
+    if !denominator.is_positive() {
+        return Err("the denominator of its point is not positive".to_owned());
+    }
+    let whole = Dyadic::from_integer(denominator.clone());
+    for (k, n) in numerators.iter().enumerate() {
+        let n = Dyadic::from_integer(n.clone());
+        let below = domain.lo(k).is_finite() && n < &Dyadic::from_f64(domain.lo(k)) * &whole;
+        let above = domain.hi(k).is_finite() && n > &Dyadic::from_f64(domain.hi(k)) * &whole;
+        if below || above {
+            return Err("its point lies outside the domain".to_owned());
+        }
+    }
+    let score = |t: usize| {
+        &dot_integers(head.row(t), numerators) + &(&Dyadic::from_f64(head.bias(t)) * &whole)
+    };
+    let own = score(token as usize);
+    let tie = equals.tie(token);
+    let all_zero = numerators.iter().all(Zero::is_zero);
+    debug_assert!(!all_zero || head.has_bias() || head.tokens() == tie.len());
+    match (0..head.tokens()).filter(|&j| !tie.contains(&(j as u32))).find(|&j| score(j) >= own) {
+        None => Ok(()),
+        Some(j) => Err(format!("token {j} scores at least as much at its point")),
+    }
+}
