@@ -125,11 +125,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let printed = print();
     // After the summary: what was computed is not lost to a full disk.
     written.context("--out")?;
-    match printed {
-        // A reader that has seen enough (`| head`) changes nothing about the exit status.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        printed => printed?,
-    }
+    super::unless_unread(printed)?;
 
     let failed: Vec<String> = arguments
         .fail_on

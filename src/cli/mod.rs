@@ -59,6 +59,14 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// A reader that has seen enough (`| head`) changes nothing about the outcome.
+fn unless_unread(printed: std::io::Result<()>) -> std::io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
