@@ -38,7 +38,8 @@ impl Enclosed {
         &self.support
     }
 
-    /// The enclosed weights, and the multipliers of the ends of the domain, to float64 precision.
+    /// The enclosed weights, and the multipliers of the ends of the domain (where it fixes no
+    /// coordinate), to float64 precision.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers
     }
@@ -87,7 +88,9 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
         if !slack.add_range(domain, k, r) {
             return None;
         }
-        let middle = 0.5 * (r.lo + r.hi);
+        // Both ends of a fixed coordinate are one number, which counts as bias; tokens that differ
+        // only there share this verdict.
+        let middle = if domain.is_fixed(k) { 0.0 } else { r.lo.midpoint(r.hi) };
         if middle > 0.0 {
             blockers.push((Rival::Lower(k as u32), middle));
         } else if middle < 0.0 {

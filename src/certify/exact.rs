@@ -20,7 +20,8 @@ impl Exact {
         &self.weights
     }
 
-    /// The weights, and the multipliers of the ends of the domain, to float64 precision.
+    /// The weights, and the multipliers of the ends of the domain (where it fixes no coordinate),
+    /// to float64 precision.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers
     }
@@ -65,8 +66,12 @@ pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> 
             return None;
         }
         slack = &slack + &(&r * &Dyadic::from_f64(end));
-        let multiplier = if r.is_negative() { -&r } else { r };
-        blockers.push((rival, share(&multiplier)));
+        // Both ends of a fixed coordinate are one number, which counts as bias; tokens that differ
+        // only there share this verdict.
+        if !domain.is_fixed(k) {
+            let multiplier = if r.is_negative() { -&r } else { r };
+            blockers.push((rival, share(&multiplier)));
+        }
     }
     (!slack.is_negative())
         .then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))

@@ -106,7 +106,8 @@ struct Gaps {
 }
 
 /// Bounds every gap from `scores[j]`, float64 values of `w_j . h` (`h` of norm at most `norm`) in any
-/// order of summation, perhaps with a relative error of `h` of a few units in the last place.
+/// order of summation, perhaps with a relative error of `h` of a few units in the last place, and
+/// perhaps multiplied by a power of two up to `factor` afterwards, underflow included.
 ///
 /// Score and bias are added here with errors of a unit each, so `gamma_(d+16)` of
 /// `|w_j| |h| + |b_j|` covers the sum with room for the bound's own roundings.
@@ -135,15 +136,19 @@ fn gaps(
             let gap = own - (scores[j] + head.bias(j) + error(j));
             // NaN, from an overflow, is open too.
             if gap > 0.0 {
-                found.least = found.least.min(gap);
+                // A gap that overflows is still larger than every float.
+                found.least = found.least.min(gap.min(f64::MAX));
             } else {
                 found.open.push(j as u32);
             }
         }
         start = equal as usize + 1;
     }
-    // The two subtractions above round by less than the spare units of `error`; one step down for them.
-    found.least = found.least.next_down().max(0.0);
+    // The two subtractions above round by less than the spare units of `error`; one step down for
+    // them. Infinity says that no gap was proved here.
+    if found.least.is_finite() {
+        found.least = found.least.next_down().max(0.0);
+    }
     found
 }
 
@@ -278,11 +283,15 @@ pub fn certify_block(
     let mut scores = vec![0.0; tokens.len() * count];
     head.product(&points, 0..count, &mut scores, count);
     let settle = |(((&token, h), scores), mut scale): (((&u32, &mut [f64]), &mut [f64]), f64)| {
+        let mut stretch = 1.0;
         if scaling == Scaling::Ray {
             let factor = best_factor(question, token, scores)?;
-            // A power of two: exact, so that the scaled scores are the scores of the scaled point.
+            // The scaled scores are those of the scaled point only where no coordinate underflows.
+            if h.iter().any(|x| x * factor / factor != *x) {
+                return None;
+            }
             h.iter_mut().chain(scores.iter_mut()).for_each(|x| *x *= factor);
-            scale = factor;
+            (scale, stretch) = (factor, factor);
         }
         if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(h) {
             return None;
@@ -311,8 +320,7 @@ pub fn certify_block(
 
 /// The power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
 ///
-/// Near its geometric middle, or twice its lower end where it has no upper one. Underflow of a
-/// scaled score is covered by the absolute term of the error bound.
+/// Near its geometric middle, or twice its lower end where it has no upper one.
 fn best_factor(question: &Question, token: u32, scores: &[f64]) -> Option<f64> {
     let head = question.head();
     let (own, bias) = (scores[token as usize], head.bias(token as usize));

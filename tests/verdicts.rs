@@ -1,0 +1,375 @@
+//! What the program returns beside the verdict's name, faults planted in proposals, and changes to a
+//! head that must not change its verdicts.
+
+mod evidence;
+
+use std::collections::HashSet;
+
+use num_bigint::BigInt;
+use unargmax::audit::{Audit, Options, audit};
+use unargmax::certify::enclosure::{self, Support};
+use unargmax::certify::witness::{Refusal, certify_float, certify_integers};
+use unargmax::certify::{Blocker, Loss, Verdict, exact};
+use unargmax::domain::Domain;
+use unargmax::head::Head;
+use unargmax::question::Question;
+
+/// Numbers in (-1, 1) that look like a bell curve, from a fixed seed.
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn bell(&mut self) -> f64 {
+        (0..4).map(|_| self.uniform() - 0.5).sum::<f64>() / 2.0
+    }
+
+    fn numbers(&mut self, count: usize) -> Vec<f64> {
+        (0..count).map(|_| self.bell()).collect()
+    }
+}
+
+const TOKENS: usize = 400;
+const DIM: usize = 12;
+
+/// Rows and biases of a head in which dozens of tokens lose.
+fn random_numbers() -> (Vec<f64>, Vec<f64>) {
+    let mut random = Random(1);
+    (random.numbers(TOKENS * DIM), random.numbers(TOKENS).into_iter().map(|b| b / 4.0).collect())
+}
+
+fn random_head() -> Head {
+    let (rows, bias) = random_numbers();
+    Head::new(rows, Some(bias), TOKENS, DIM).unwrap()
+}
+
+fn decide(head: &Head, domain: &Domain) -> Audit {
+    audit(head, domain, Options { threads: 2, ..Options::default() }).unwrap()
+}
+
+fn names(audit: &Audit) -> Vec<&'static str> {
+    audit.verdicts().iter().map(|v| v.1.name()).collect()
+}
+
+/// All that is published of a verdict, floats by their bits.
+fn published(
+    verdict: &Verdict,
+) -> (&'static str, &'static str, Option<(u64, u64)>, Vec<(String, u64)>) {
+    let witness = verdict.witness().map(|w| (w.margin().to_bits(), w.norm().to_bits()));
+    let blockers: Vec<Blocker> =
+        if let Verdict::Unargmaxable(loss) = verdict { loss.blockers() } else { Vec::new() };
+    (
+        verdict.name(),
+        verdict.proof(),
+        witness,
+        blockers.iter().map(|b| (b.0.to_string(), b.1.to_bits())).collect(),
+    )
+}
+
+#[test]
+fn every_verdict_of_a_random_head_has_sound_evidence_in_every_kind_of_domain() {
+    let (rows, bias) = random_numbers();
+    let narrow: Vec<f32> = rows.iter().map(|&x| x as f32).collect();
+    let mixed = Domain::ranges(
+        (0..DIM).map(|k| [f64::NEG_INFINITY, 0.0, -0.5, 0.25][k % 4]).collect(),
+        (0..DIM).map(|k| [f64::INFINITY, f64::INFINITY, 0.75, 0.25][k % 4]).collect(),
+    );
+    let domains = [
+        Domain::free(DIM),
+        Domain::range(DIM, 0.0, f64::INFINITY).unwrap(),
+        Domain::range(DIM, -1.0, 1.0).unwrap(),
+        mixed.unwrap(),
+    ];
+    let heads = [
+        Head::new(rows.clone(), None, TOKENS, DIM).unwrap(),
+        Head::new(rows, Some(bias.clone()), TOKENS, DIM).unwrap(),
+        Head::new(narrow, Some(bias), TOKENS, DIM).unwrap(),
+    ];
+    for head in &heads {
+        for domain in &domains {
+            let found = decide(head, domain);
+            assert_eq!(evidence::check(head, domain, &found), Ok(()), "{domain}");
+            let counts = found.counts();
+            assert!(
+                counts.argmaxable > 0 && counts.unargmaxable > 0,
+                "{domain}: {counts:?} tests one side only"
+            );
+        }
+    }
+}
+
+#[test]
+fn threads_change_nothing_that_is_published() {
+    let (head, domain) = (random_head(), Domain::free(DIM));
+    let with = |threads| {
+        let found = audit(&head, &domain, Options { threads, ..Options::default() }).unwrap();
+        found.verdicts().iter().map(|v| published(&v.1)).collect::<Vec<_>>()
+    };
+    let one = with(1);
+    assert!(one == with(2) && one == with(5));
+}
+
+#[test]
+fn tokens_asked_for_alone_get_the_verdicts_of_the_whole_head() {
+    let (head, domain) = (random_head(), Domain::free(DIM));
+    let all = decide(&head, &domain);
+    let some = [399, 7, 8, 250, 7];
+    let found =
+        audit(&head, &domain, Options { tokens: Some(&some), ..Options::default() }).unwrap();
+    assert_eq!(found.verdicts().iter().map(|v| v.0).collect::<Vec<_>>(), [7, 8, 250, 399]);
+    assert!(found.verdicts().iter().all(|(t, v)| v.name() == all.verdict(*t).unwrap().name()));
+}
+
+#[test]
+fn dropping_rows_never_makes_a_token_unargmaxable_and_dropping_losers_changes_nothing() {
+    let (rows, bias) = random_numbers();
+    let domain = Domain::range(DIM, -1.0, 1.0).unwrap();
+    let all = names(&decide(&random_head(), &domain));
+    let keep = |kept: &[usize]| {
+        let rows =
+            kept.iter().flat_map(|t| rows[t * DIM..(t + 1) * DIM].to_vec()).collect::<Vec<_>>();
+        let head = Head::new(rows, Some(kept.iter().map(|&t| bias[t]).collect()), kept.len(), DIM)
+            .unwrap();
+        names(&decide(&head, &domain))
+    };
+    let some: Vec<usize> = (0..TOKENS).filter(|t| t % 3 != 1).collect();
+    let found = keep(&some);
+    assert!(
+        some.iter().zip(&found).all(|(&t, name)| all[t] != "argmaxable" || *name == "argmaxable")
+    );
+    assert!(
+        some.iter().zip(&found).any(|(&t, name)| all[t] != *name),
+        "nothing was freed: the test shows little"
+    );
+    let winners: Vec<usize> = (0..TOKENS).filter(|&t| all[t] == "argmaxable").collect();
+    assert!(keep(&winners).iter().all(|name| *name == "argmaxable"));
+}
+
+#[test]
+fn scaling_by_powers_of_two_and_permuting_change_no_verdict() {
+    let (rows, bias) = random_numbers();
+    let domain = Domain::free(DIM);
+    let expected = names(&decide(&random_head(), &domain));
+    for (of_rows, of_bias) in [(1e-3f64, 1.0), (1.0, 1e6), (1e-200, 1e-200), (1e200, 1e-100)] {
+        let power = |x: f64| 2f64.powi(x.log2().round() as i32);
+        let scaled: Vec<f64> = rows.iter().map(|x| x * power(of_rows)).collect();
+        let head =
+            Head::new(scaled, Some(bias.iter().map(|b| b * power(of_bias)).collect()), TOKENS, DIM)
+                .unwrap();
+        assert_eq!(names(&decide(&head, &domain)), expected, "{of_rows} {of_bias}");
+    }
+    // 7 has no divisor in common with 400, so this visits every token.
+    let order: Vec<usize> = (0..TOKENS).map(|i| (i * 7 + 3) % TOKENS).collect();
+    let permuted =
+        order.iter().flat_map(|t| rows[t * DIM..(t + 1) * DIM].to_vec()).collect::<Vec<_>>();
+    let head =
+        Head::new(permuted, Some(order.iter().map(|&t| bias[t]).collect()), TOKENS, DIM).unwrap();
+    assert_eq!(
+        names(&decide(&head, &domain)),
+        order.iter().map(|&t| expected[t]).collect::<Vec<_>>()
+    );
+}
+
+/// The triangle (1, 0), (-1, 1), (-1, -1), a first token, a copy of it, and a row far inside.
+fn triangle(first: [f64; 2]) -> Head {
+    Head::new(
+        [first, [1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0], first, [-0.25, 0.125]].concat(),
+        None,
+        6,
+        2,
+    )
+    .unwrap()
+}
+
+fn support(basic: &[(u32, f64)]) -> Support {
+    Support { basic: basic.to_vec(), frozen: Vec::new(), equations: vec![0, 1] }
+}
+
+#[test]
+fn a_witness_is_accepted_until_it_ties() {
+    let (head, domain) = (triangle([0.0, 0.0]), Domain::free(2));
+    let question = Question::new(&head, &domain).unwrap();
+    // (1, 0) leads (-1, 1) where 2 x > y.
+    let witness = certify_float(&question, 1, vec![1.0, 2.0f64.next_down()]).unwrap();
+    assert!(witness.margin() > 0.0 && witness.margin() <= 2.0 - 2.0f64.next_down());
+    for y in [2.0, 2.0f64.next_up(), 3.0] {
+        let Err(Refusal::Beaten(rivals)) = certify_float(&question, 1, vec![1.0, y]) else {
+            panic!("{y} was accepted")
+        };
+        assert!(rivals.contains(&2));
+    }
+    let integers =
+        |x: i64, y: i64| certify_integers(&question, 1, vec![x.into(), y.into()], 7.into());
+    assert!(integers(1_000_000_000, 1_999_999_999).is_ok());
+    assert!(matches!(integers(1_000_000_000, 2_000_000_000), Err(Refusal::Beaten(_))));
+}
+
+#[test]
+fn a_witness_outside_the_domain_or_malformed_is_refused() {
+    let (head, domain) = (triangle([0.0, 0.0]), Domain::range(2, 0.0, 1.0).unwrap());
+    let question = Question::new(&head, &domain).unwrap();
+    assert!(certify_float(&question, 1, vec![1.0, 0.0]).is_ok());
+    let outside = [
+        vec![1.0f64.next_up(), 0.0],
+        vec![1.0, -5e-324],
+        vec![f64::NAN, 0.0],
+        vec![f64::INFINITY, 0.0],
+        vec![1.0],
+        vec![1.0, 0.0, 0.0],
+    ];
+    for h in outside {
+        assert!(matches!(certify_float(&question, 1, h.clone()), Err(Refusal::Outside)), "{h:?}");
+    }
+    let integers = |numerators: &[i64], denominator: i64| {
+        certify_integers(
+            &question,
+            1,
+            numerators.iter().map(|&n| n.into()).collect(),
+            denominator.into(),
+        )
+    };
+    assert!(integers(&[3, 0], 3).is_ok());
+    for (numerators, denominator) in
+        [(&[4, 0][..], 3), (&[3, -1], 3), (&[-3, 0], -3), (&[3, 0], 0), (&[3], 3)]
+    {
+        assert!(
+            matches!(integers(numerators, denominator), Err(Refusal::Outside)),
+            "{numerators:?} / {denominator}"
+        );
+    }
+}
+
+#[test]
+fn an_enclosure_with_a_wrong_support_is_refused() {
+    let (head, domain) = (triangle([0.0, 0.0]), Domain::free(2));
+    let question = Question::new(&head, &domain).unwrap();
+    let sound = support(&[(1, 0.5), (2, 0.25), (3, 0.25)]);
+    assert!(matches!(
+        enclosure::certify(&question, 0, sound.clone()),
+        Some(Verdict::Unargmaxable(Loss::Enclosed(_)))
+    ));
+    let with = |change: &dyn Fn(&mut Support)| {
+        let mut changed = sound.clone();
+        change(&mut changed);
+        enclosure::certify(&question, 0, changed).is_some()
+    };
+    let refused: [(&str, &dyn Fn(&mut Support)); 9] = [
+        ("a rival is missing", &|s| s.basic.truncate(2)),
+        ("a rival and its equation are missing", &|s| {
+            s.basic.pop();
+            s.equations.pop();
+        }),
+        ("a rival is there twice", &|s| s.basic[2].0 = 2),
+        ("a copy of the token carries weight", &|s| s.basic[0].0 = 4),
+        ("a copy of the token carries fixed weight", &|s| s.frozen.push((4, 0.125))),
+        ("the token carries its own weight", &|s| s.basic[0].0 = 0),
+        ("a rival does not exist", &|s| s.basic[0].0 = 6),
+        ("the token is not between these rivals", &|s| s.basic[0].0 = 5),
+        ("a fixed weight is negative", &|s| s.frozen.push((5, -0.125))),
+    ];
+    for (fault, change) in refused {
+        assert!(!with(change), "{fault}");
+    }
+    assert!(!with(&|s| s.frozen.push((5, 1.5))), "fixed weights of more than one in all");
+    assert!(!with(&|s| s.equations[1] = 0), "an equation twice");
+    assert!(with(&|s| s.frozen.push((5, 0.125))), "a small fixed weight inside does no harm");
+}
+
+#[test]
+fn an_enclosure_of_a_token_just_outside_is_refused_however_near() {
+    // The edge from (-1, 1) to (-1, -1) is x = -1. One unit inside is beyond float64, and either
+    // answer of the enclosure is sound.
+    let one = 1.0f64;
+    let nearby = [-1.0 + 1e-9, -one.next_down(), -1.0, -one.next_up(), -1.0 - 1e-9, -1.0 - 1e-3];
+    for x in nearby {
+        let (head, domain) = (triangle([x, 0.0]), Domain::free(2));
+        let question = Question::new(&head, &domain).unwrap();
+        let weights = support(&[(1, (x + 1.0) / 2.0), (2, 0.5), (3, 0.5)]);
+        let accepted = enclosure::certify(&question, 0, weights).is_some();
+        assert!(!accepted || x > -1.0, "{x:e} was accepted");
+        assert!(accepted || x != nearby[0], "{x:e} was refused");
+        let lost = decide(&head, &domain).verdict(0).unwrap().name() == "unargmaxable";
+        assert_eq!(lost, x >= -1.0, "{x:e}");
+    }
+}
+
+#[test]
+fn an_enclosure_under_a_bias_or_a_range_that_does_not_hold_is_refused() {
+    let rows = vec![0.0, 1.0, -1.0];
+    let enclosed = |bias: [f64; 3], domain: &Domain, support: Support| {
+        let head = Head::new(rows.clone(), Some(bias.to_vec()), 3, 1).unwrap();
+        let question = Question::new(&head, domain).unwrap();
+        enclosure::certify(&question, 0, support).is_some()
+    };
+    let both =
+        || Support { basic: vec![(1, 0.5), (2, 0.5)], frozen: Vec::new(), equations: vec![0] };
+    let free = Domain::free(1);
+    assert!(enclosed([0.0, 0.0, 0.0], &free, both()));
+    assert!(enclosed([0.0, 1.0, -0.9], &free, both()));
+    assert!(!enclosed([5e-324, 0.0, 0.0], &free, both()));
+    assert!(!enclosed([0.1, 1.0, -1.0], &free, both()));
+    let one = || Support { basic: vec![(1, 1.0)], frozen: Vec::new(), equations: Vec::new() };
+    assert!(enclosed([0.0; 3], &Domain::range(1, 0.0, 1.0).unwrap(), one()));
+    assert!(enclosed([0.0; 3], &Domain::range(1, 0.0, f64::INFINITY).unwrap(), one()));
+    assert!(!enclosed([0.0; 3], &Domain::range(1, -5e-324, f64::INFINITY).unwrap(), one()));
+    assert!(!enclosed([0.0; 3], &Domain::range(1, f64::NEG_INFINITY, 0.0).unwrap(), one()));
+    assert!(!enclosed([0.0; 3], &free, one()));
+}
+
+#[test]
+fn exact_weights_that_are_off_by_one_unit_negative_or_misplaced_are_refused() {
+    let (head, domain) = (triangle([0.0, 0.0]), Domain::free(2));
+    let question = Question::new(&head, &domain).unwrap();
+    let unit = BigInt::from(10).pow(40);
+    let certified =
+        |weights: &[(u32, BigInt)]| exact::certify(&question, 0, weights.to_vec()).is_some();
+    let sound = [(1, &unit * 2), (2, unit.clone()), (3, unit.clone())];
+    assert!(certified(&sound));
+    for at in 0..3 {
+        for step in [1, -1] {
+            let mut off = sound.clone();
+            off[at].1 += step;
+            assert!(!certified(&off), "{at} {step}");
+        }
+    }
+    assert!(!certified(&sound.clone().map(|(j, n)| (j, -n))), "all weights negative");
+    assert!(!certified(&[]), "no weights");
+    assert!(!certified(&[(1, BigInt::ZERO)]), "weights of zero");
+    assert!(!certified(&[(4, 1.into())]), "a copy of the token");
+    assert!(!certified(&[(0, 1.into())]), "the token itself");
+    assert!(!certified(&[(6, 1.into())]), "no such token");
+    let opposite = [(1, &unit * 2), (2, unit.clone()), (3, unit.clone()), (5, -&unit)];
+    assert!(!certified(&opposite), "one negative weight");
+    assert!(
+        !certified(&[(1, &unit * 2), (2, unit.clone()), (3, unit.clone()), (4, unit)]),
+        "a share on a copy"
+    );
+}
+
+#[test]
+fn exact_weights_under_a_bias_or_a_range_that_does_not_hold_are_refused() {
+    let certified = |bias: f64, lo: f64, hi: f64| {
+        let head = Head::new(vec![0.0, 1.0, 2.0], Some(vec![bias, 0.0, 0.0]), 3, 1).unwrap();
+        let domain = Domain::range(1, lo, hi).unwrap();
+        exact::certify(&Question::new(&head, &domain).unwrap(), 0, vec![(1, 1.into())]).is_some()
+    };
+    assert!(certified(0.0, 0.0, f64::INFINITY) && certified(0.5, 0.5, 1.0));
+    assert!(!certified(5e-324, 0.0, f64::INFINITY) && !certified(0.5, 0.5f64.next_down(), 1.0));
+    assert!(!certified(0.0, f64::NEG_INFINITY, f64::INFINITY) && !certified(0.0, -5e-324, 0.0));
+}
+
+#[test]
+fn blockers_fall_in_weight_and_name_each_rival_once() {
+    let found = decide(&random_head(), &Domain::free(DIM));
+    for (token, verdict) in found.verdicts() {
+        if let Verdict::Unargmaxable(loss) = verdict {
+            let blockers = loss.blockers();
+            assert!(blockers.is_sorted_by(|a, b| a.1 >= b.1), "token {token}");
+            let rivals: HashSet<_> = blockers.iter().map(|b| b.0).collect();
+            assert_eq!(rivals.len(), blockers.len(), "token {token}");
+        }
+    }
+}
