@@ -230,7 +230,7 @@ mod tests {
         let sum = tenth + Interval::point(0.2);
         assert!(sum.lo < 0.1 + 0.2 && 0.1 + 0.2 < sum.hi);
         assert_eq!(tenth * 0.0, Interval::point(0.0));
-        assert_eq!(-(tenth * -1.0) - tenth, (tenth * -1.0) * -1.0 - tenth);
+        assert_eq!(-(tenth * -1.0), tenth * 1.0);
         assert!((tenth - tenth).lo <= 0.0);
     }
 }
