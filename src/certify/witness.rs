@@ -134,8 +134,8 @@ fn gaps(
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
         for j in start..equal as usize {
             let gap = own - (scores[j] + head.bias(j) + error(j));
-            // NaN, from an overflow, is open too.
-            if gap > 0.0 {
+            // A sum that overflowed is infinite or NaN, whatever the true one is: open.
+            if gap > 0.0 && gap < f64::INFINITY {
                 // A gap that overflows is still larger than every float.
                 found.least = found.least.min(gap.min(f64::MAX));
             } else {
@@ -283,7 +283,6 @@ pub fn certify_block(
     let mut scores = vec![0.0; tokens.len() * count];
     head.product(&points, 0..count, &mut scores, count);
     let settle = |(((&token, h), scores), mut scale): (((&u32, &mut [f64]), &mut [f64]), f64)| {
-        let mut stretch = 1.0;
         if scaling == Scaling::Ray {
             let factor = best_factor(question, token, scores)?;
             // The scaled scores are those of the scaled point only where no coordinate underflows.
@@ -291,7 +290,7 @@ pub fn certify_block(
                 return None;
             }
             h.iter_mut().chain(scores.iter_mut()).for_each(|x| *x *= factor);
-            (scale, stretch) = (factor, factor);
+            scale = factor;
         }
         if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(h) {
             return None;

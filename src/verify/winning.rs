@@ -118,6 +118,8 @@ fn check_block(
             let norm = norm_up(h.iter().copied());
             let own = head.dot(token as usize, &h) + head.bias(token as usize);
             let own = own - error(head, norms, token as usize, norm);
+            // A sum that overflowed bounds nothing.
+            let own = if own.is_finite() { own } else { f64::NEG_INFINITY };
             candidates.push(Candidate { token, h, norm, own, tie: equals.tie(token) });
         }
     }
@@ -192,7 +194,7 @@ fn open_after_float32(
             let below = |i: usize, score: f32| {
                 let b = bias * floors[i];
                 let size = norm * reach[i] + floor * (1.0 + norm) + b.abs() * relative;
-                f64::from(score) + b + size * (1.0 + 1e-9) < limits[i]
+                score.is_finite() && f64::from(score) + b + size * (1.0 + 1e-9) < limits[i]
             };
             // Nearly always all are below, and a loop without a branch sees that fastest.
             let above = column
@@ -218,7 +220,8 @@ fn beats(head: &Head, norms: &[f64], candidate: &Candidate, j: u32) -> bool {
     }
     let rival = j as usize;
     let score = head.dot(rival, &candidate.h) + head.bias(rival);
-    if score + error(head, norms, rival, candidate.norm) < candidate.own {
+    // Infinite after an overflow, whatever the true sum is: then only exact arithmetic tells.
+    if score.is_finite() && score + error(head, norms, rival, candidate.norm) < candidate.own {
         return true;
     }
     let exact = |t: usize| {
