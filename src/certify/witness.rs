@@ -113,7 +113,7 @@ struct Gaps {
 /// `|w_j| |h| + |b_j|` covers the sum with room for the bound's own roundings.
 ///
 /// With a `radius` the gaps hold for every hidden state within that distance: each score moves by at
-/// most `radius |w_j|`.
+/// most `radius |w_j|`. `factor` is what the scores were multiplied by, and with them an underflow.
 fn gaps(
     question: &Question,
     token: u32,
@@ -298,11 +298,12 @@ pub fn certify_block(
         // The certificate recomputes the point: both its error and that of `h` are within the radius.
         let spread = 2.0 * map.radius(head, token, scale);
         let norm = norm_up(h.iter().copied());
-        let mapped = gaps(question, token, scores, norm, spread, stretch);
+        let factor = if scaling == Scaling::Ray { scale } else { 1.0 };
+        let mapped = gaps(question, token, scores, norm, spread, factor);
         let (found, point) = if mapped.open.is_empty() {
             (mapped, Point::Mapped { map: map.clone(), scale })
         } else {
-            (gaps(question, token, scores, norm, 0.0, stretch), Point::Float(h.to_vec()))
+            (gaps(question, token, scores, norm, 0.0, factor), Point::Float(h.to_vec()))
         };
         let margin = finite_margin(found.least);
         found.open.is_empty().then(|| Witness { token, norm: length(h), point, margin })
