@@ -136,23 +136,28 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     );
     let written =
         folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        out.write_all(summary.to_json().as_bytes())?;
-    } else if !arguments.quiet {
-        let path = input.checkpoint.path.as_str();
-        let subject = text::Subject {
-            path,
-            located: &input.located,
-            vocabulary: input.vocabulary.as_ref(),
-            domain: &domain,
-            reason: &reason,
-        };
-        text::write(&mut out, subject, &audit, started.elapsed().as_secs_f64(), arguments.list)?;
-    }
-    out.flush()?;
+    let print = || -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if arguments.json {
+            out.write_all(summary.to_json().as_bytes())?;
+        } else if !arguments.quiet {
+            let path = input.checkpoint.path.as_str();
+            let subject = text::Subject {
+                path,
+                located: &input.located,
+                vocabulary: input.vocabulary.as_ref(),
+                domain: &domain,
+                reason: &reason,
+            };
+            let seconds = started.elapsed().as_secs_f64();
+            text::write(&mut out, subject, &audit, seconds, arguments.list)?;
+        }
+        out.flush()
+    };
+    let printed = print();
     // After the summary: what was computed is not lost to a full disk.
     written.context("--out")?;
+    super::unless_unread(printed)?;
 
     let failed: Vec<String> = arguments
         .fail_on

@@ -65,9 +65,11 @@ impl HeadArguments {
         if let Some(named) =
             input.vocabulary.as_ref().map(|v| v.tokens.len()).filter(|&n| n > tokens)
         {
+            let file = self.tensors.vocab.as_ref().or(self.checkpoint.as_ref());
             bail!(
-                "the vocabulary has {named} tokens, but the head only {tokens} rows: is it the vocabulary of another model, \
-                 or is the weight stored d x V (--transpose)?"
+                "{}: the vocabulary has {named} tokens, but the head only {tokens} rows: is it the vocabulary of another \
+                 model, or is the weight stored d x V (--transpose)?",
+                file.map_or(bundled::NAME.into(), |f| f.display().to_string())
             );
         }
         Ok(input)

@@ -53,7 +53,8 @@ impl Kernel {
         offsets: &[i32; TILE],
         limits: &[i32; TILE],
     ) -> [u32; TILE] {
-        assert!(tokens.len() % TILE == 0 && rows.len() == tokens.len() / TILE * BLOCK * 4);
+        assert!(tokens.len().is_multiple_of(TILE), "whole tiles");
+        assert_eq!(rows.len(), tokens.len() / TILE * BLOCK * 4, "as many rows as words");
         // Saturating: a limit that no sum can pass stays one.
         let limits: [i32; TILE] = std::array::from_fn(|i| limits[i].saturating_add(offsets[i]));
         match self {
