@@ -9,14 +9,18 @@
 //! # The bound
 //! Let `z_j` be float32 vectors with `|z_j - A c_j| <= rho_j`, and `D >= |G - A^T A|_F`. Then, exactly,
 //!
-//!     (w_t - w_j).h_t / s_t  =  c_t.G c_t - c_j.G c_t
-//!                           >=  |z_t|^2 - 2 rho_t |z_t| - D |c_t|^2
-//!                               - z_j.z_t - rho_t |z_j| - rho_j |z_t| - rho_t rho_j - D |c_t| |c_j|,
+//! ```text
+//! (w_t - w_j).h_t / s_t  =  c_t.G c_t - c_j.G c_t
+//!                       >=  |z_t|^2 - 2 rho_t |z_t| - D |c_t|^2
+//!                           - z_j.z_t - rho_t |z_j| - rho_j |z_t| - rho_t rho_j - D |c_t| |c_j|,
+//! ```
 //!
 //! so `t` beats `j` by more than `s_t mu_t`, at every point within `r_t` of `h_t`, when
 //!
-//!     z_j.z_t <= T = |z_t|^2 - 2 rho_t |z_t| - D |c_t|^2 - mu_t - (b_j - b_t) / s_t
-//!                    - rho_t |z_j| - rho_j |z_t| - rho_t rho_j - D |c_t| |c_j| - (r_t / s_t) (|c_t| + |c_j|).
+//! ```text
+//! z_j.z_t <= T = |z_t|^2 - 2 rho_t |z_t| - D |c_t|^2 - mu_t - (b_j - b_t) / s_t
+//!                - rho_t |z_j| - rho_j |z_t| - rho_t rho_j - D |c_t| |c_j| - (r_t / s_t) (|c_t| + |c_j|).
+//! ```
 //!
 //! # The levels
 //! Rows are sorted and cut into blocks of [`BLOCK`] rows, which share the greatest norms and biases of
@@ -218,13 +222,10 @@ impl<'a> Pairs<'a> {
 
     fn witness(&self, token: &Candidate) -> Witness {
         let norm = token.stretch * self.transformed.image_length(token.id as usize);
-        Witness::by_pairs(
-            token.id,
-            self.map.clone(),
-            token.stretch,
-            norm,
-            (token.stretch * token.floor).next_down(),
-        )
+        let has_rivals = token.equals.len() < self.question.head().tokens();
+        let margin =
+            if has_rivals { (token.stretch * token.floor).next_down().max(0.0) } else { 0.0 };
+        Witness::by_pairs(token.id, self.map.clone(), token.stretch, norm, margin)
     }
 }
 
