@@ -1,4 +1,4 @@
-//! One token that no shared map settled: search, certify, and if need be surer paths.
+//! The tokens that no shared map settled: search, certify, and if need be surer paths.
 
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict};
@@ -12,44 +12,58 @@ use crate::question::Question;
 /// Shares of fixed weight tried by the push, from bold to faint.
 const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
 
-/// Decides one token that no other row dominates, by proposals of the solver `S` alone, and where
-/// float64 arithmetic fails by exact integers.
-pub fn decide<S: Solver>(system: &System, token: u32, start: Start) -> Verdict {
+/// Decides tokens that no other row dominates, by proposals of the solver `S` alone, and where
+/// float64 arithmetic fails by exact integers. The verdicts come in the order of the tokens and do not
+/// depend on which are decided together.
+pub fn decide<S: Solver>(system: &System, tokens: Vec<(u32, Start)>) -> Vec<Verdict> {
     let question = system.question();
-    let proposal = search::<S>(system, token, start);
-    certified::<S>(system, token, &proposal)
-        .or_else(|| simplex::decide(question, token, &proposal.working))
-        .unwrap_or_else(|| undecided(question, token, &proposal))
+    let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
+    let proposals = search::<S>(system, tokens);
+    let winners =
+        ids.iter().zip(&proposals).filter_map(|(&token, proposal)| match &proposal.side {
+            Side::Wins(h) => Some((token, unit_length(question, h.clone()))),
+            _ => None,
+        });
+    let mut witnesses = certify::witness::certify_floats(question, winners.collect()).into_iter();
+    ids.into_iter()
+        .zip(&proposals)
+        .map(|(token, proposal)| {
+            match proposal.side {
+                Side::Wins(_) => {
+                    witnesses.next().and_then(Result::ok).map(|w| certify::tied(question, w))
+                }
+                Side::Loses(ref multipliers) => {
+                    certified_loss::<S>(system, token, multipliers, &proposal.working)
+                }
+                Side::Stuck => None,
+            }
+            .or_else(|| simplex::decide(question, token, &proposal.working))
+            .unwrap_or_else(|| undecided(question, token, proposal))
+        })
+        .collect()
 }
 
-/// Tries to certify what float64 arithmetic proposes.
-fn certified<S: Solver>(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict> {
+/// Tries to certify losing weights: as a basic combination, pushed off a degenerate position, exactly.
+fn certified_loss<S: Solver>(
+    system: &System,
+    token: u32,
+    multipliers: &[(Constraint, f64)],
+    working: &[Constraint],
+) -> Option<Verdict> {
     let question = system.question();
-    match &proposal.side {
-        Side::Wins(h) => {
-            let witness =
-                certify::witness::certify_float(question, token, unit_length(question, h.clone()))
-                    .ok()?;
-            Some(certify::tied(question, witness))
-        }
-        Side::Loses(multipliers) => {
-            let enclose = |support| certify::enclosure::certify(question, token, support);
-            support::basic(system, token, multipliers)
-                .and_then(enclose)
-                .or_else(|| {
-                    let pushed = |share: &f64| {
-                        support::pushed::<S>(system, token, &proposal.working, *share)
-                            .and_then(enclose)
-                    };
-                    PUSHES.iter().find_map(pushed)
-                })
-                .or_else(|| {
-                    let weights = support::exact(system, token, multipliers)?;
-                    certify::exact::certify(question, token, weights)
-                })
-        }
-        Side::Stuck => None,
-    }
+    let enclose = |support| certify::enclosure::certify(question, token, support);
+    support::basic(system, token, multipliers)
+        .and_then(enclose)
+        .or_else(|| {
+            let pushed = |share: &f64| {
+                support::pushed::<S>(system, token, working, *share).and_then(enclose)
+            };
+            PUSHES.iter().find_map(pushed)
+        })
+        .or_else(|| {
+            let weights = support::exact(system, token, multipliers)?;
+            certify::exact::certify(question, token, weights)
+        })
 }
 
 /// Scales a witness to length one where its length means nothing.
@@ -108,8 +122,8 @@ mod tests {
         let mut lost = 0;
         for token in (0..head.tokens() as u32).step_by(11) {
             let near = vec![0.0; head.dim()];
-            let verdict = decide::<S>(&system, token, Start { near, may_win: false });
-            lost += usize::from(verdict.name() == "unargmaxable");
+            let verdicts = decide::<S>(&system, vec![(token, Start { near, may_win: false })]);
+            lost += usize::from(verdicts[0].name() == "unargmaxable");
         }
         assert!(lost > 10, "losing tokens take part");
         uses() - before

@@ -181,21 +181,18 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         open.iter().zip(&settled).filter(|(_, w)| w.is_none()).map(|(&t, _)| t).collect();
     options.progress.begin("prove", hard.len());
     let system = System::new(&question);
-    let proved: Vec<Verdict> = hard
-        .par_iter()
-        .with_max_len(1)
-        .map(|&token| {
-            let near = screen.start(token);
-            let verdict = match options.engine {
-                Engine::LeastDistance => {
-                    decide::decide::<LeastDistance>(&system, token, Start { near, may_win: true })
-                }
-                Engine::LinearProgram { .. } => {
-                    decide::decide::<LinearProgram>(&system, token, Start { near, may_win: false })
-                }
+    let may_win = options.engine == Engine::LeastDistance;
+    let proved: Vec<Vec<Verdict>> = hard
+        .par_chunks(group_size(&hard, head))
+        .map(|group| {
+            let starts =
+                group.iter().map(|&t| (t, Start { near: screen.start(t), may_win })).collect();
+            let verdicts = match options.engine {
+                Engine::LeastDistance => decide::decide::<LeastDistance>(&system, starts),
+                Engine::LinearProgram { .. } => decide::decide::<LinearProgram>(&system, starts),
             };
-            options.progress.advance(1);
-            verdict
+            options.progress.advance(group.len());
+            verdicts
         })
         .collect();
     clock.lap("prove");
@@ -214,7 +211,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 
     let easy =
         open.iter().zip(settled).filter_map(|(&t, w)| Some((t, certify::tied(&question, w?))));
-    let decided: HashMap<u32, Verdict> = easy.chain(hard.into_iter().zip(proved)).collect();
+    let decided: HashMap<u32, Verdict> =
+        easy.chain(hard.into_iter().zip(proved.into_iter().flatten())).collect();
     let verdicts = tokens
         .into_iter()
         .filter_map(|t| {
@@ -225,6 +223,13 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         })
         .collect();
     Ok(Audit { verdicts, radii, seconds: clock.laps })
+}
+
+/// How many tokens are decided together: enough to share a pass over the rows, few enough to keep all
+/// threads busy and their scores in some tens of megabytes. The verdicts do not depend on it.
+fn group_size(hard: &[u32], head: &Head) -> usize {
+    let shared = hard.len().div_ceil(4 * rayon::current_num_threads());
+    shared.clamp(1, 64).min((1 << 22) / head.tokens() + 1)
 }
 
 /// The tokens asked for, in id order and once each.

@@ -164,13 +164,42 @@ const EXACT_LIMIT: usize = 4096;
 /// # Errors
 /// `h` lies outside the domain, or some rival is not beaten (also when very many are too close to tell).
 pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Witness, Refusal> {
+    let mut outcome = certify_floats(question, vec![(token, h)]);
+    outcome.pop().unwrap_or(Err(Refusal::Outside))
+}
+
+/// [`certify_float`] for several tokens, each at its own hidden state, scored by one block of products.
+pub fn certify_floats(
+    question: &Question,
+    points: Vec<(u32, Vec<f64>)>,
+) -> Vec<Result<Witness, Refusal>> {
+    let (head, count) = (question.head(), question.head().tokens());
+    let flat: Vec<f64> = points.iter().flat_map(|(_, h)| h.iter().copied()).collect();
+    if flat.len() != points.len() * head.dim() {
+        return points.iter().map(|_| Err(Refusal::Outside)).collect();
+    }
+    let mut scores = vec![0.0; points.len() * count];
+    head.product(&flat, 0..count, &mut scores, count);
+    points
+        .into_iter()
+        .zip(scores.chunks_exact(count))
+        .map(|((token, h), scores)| certify_scored(question, token, h, scores))
+        .collect()
+}
+
+/// [`certify_float`] with the float64 scores of all tokens at `h`, without biases.
+fn certify_scored(
+    question: &Question,
+    token: u32,
+    h: Vec<f64>,
+    scores: &[f64],
+) -> Result<Witness, Refusal> {
     if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(&h) {
         return Err(Refusal::Outside);
     }
     let head = question.head();
-    let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
     let norm = norm_up(h.iter().copied());
-    let Gaps { mut least, open } = gaps(question, token, &scores, norm, 0.0, 1.0);
+    let Gaps { mut least, open } = gaps(question, token, scores, norm, 0.0, 1.0);
     if !open.is_empty() {
         // The largest float scores first: a lost cause is lost at once.
         let mut order = open.clone();
