@@ -175,7 +175,8 @@ impl Arrays {
         count: usize,
         values: &[T],
     ) -> Result<Vec<Vec<T>>, String> {
-        let offsets: Vec<u64> = self.take_exactly(name, count + 1)?;
+        let ends = count.checked_add(1).ok_or_else(|| format!("{count} lists are too many"))?;
+        let offsets: Vec<u64> = self.take_exactly(name, ends)?;
         let sound = offsets[0] == 0
             && offsets.windows(2).all(|w| w[0] <= w[1])
             && offsets[count] == values.len() as u64;
