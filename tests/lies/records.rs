@@ -500,7 +500,7 @@ pub const LIES: &[(&str, Place, &str, Plant)] = &[
         "token 10: its rival 10 is no rival",
         |g| {
             g.record.undecided[0].multipliers = vec![(MultiplierKind::Token, 10, 1.0)];
-            g.record.undecided[0].upper = 1e-300;
+            g.record.undecided[0].upper = 1e-9;
         },
     ),
     ("a multiplier beyond the head", Place::Free, "token 10: its rival 11 does not exist", |g| {
