@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to open, read or write a file.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
+        /// What the operating system said. It is part of the message, so it is not its `source` as well:
+        /// whoever prints the chain would say it twice.
+        reason: std::io::Error,
     },
     /// The file is not what its format says it must be.
     #[error("{}: {problem}", path.display())]
@@ -40,8 +41,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An operating-system error at `path`.
-    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Error::Io { path: path.as_ref().to_path_buf(), source }
+    pub fn io(path: impl AsRef<Path>, reason: std::io::Error) -> Self {
+        Error::Io { path: path.as_ref().to_path_buf(), reason }
     }
 
     /// A fault in the bytes of `path`.

@@ -29,6 +29,8 @@
 //! by the bounded and exact arithmetic of [`arithmetic`]. The proofs leave in a [`certificate`], which
 //! [`verify`](mod@verify) checks with code of its own.
 
+#![warn(missing_docs)]
+
 pub mod arithmetic;
 pub mod audit;
 pub mod certificate;

@@ -9,7 +9,7 @@ use num_bigint::BigInt;
 use unargmax::audit::{Audit, Options, audit};
 use unargmax::certify::enclosure::{self, Support};
 use unargmax::certify::witness::{Refusal, certify_float, certify_integers};
-use unargmax::certify::{Blocker, Loss, Verdict, exact};
+use unargmax::certify::{Loss, Rival, Verdict, exact};
 use unargmax::domain::Domain;
 use unargmax::head::Head;
 use unargmax::question::Question;
@@ -55,18 +55,24 @@ fn names(audit: &Audit) -> Vec<&'static str> {
 }
 
 /// All that is published of a verdict, floats by their bits.
-fn published(
-    verdict: &Verdict,
-) -> (&'static str, &'static str, Option<(u64, u64)>, Vec<(String, u64)>) {
-    let witness = verdict.witness().map(|w| (w.margin().to_bits(), w.norm().to_bits()));
-    let blockers: Vec<Blocker> =
+#[derive(PartialEq)]
+struct Published {
+    name: &'static str,
+    proof: &'static str,
+    /// Margin and norm.
+    witness: Option<(u64, u64)>,
+    blockers: Vec<(Rival, u64)>,
+}
+
+fn published(verdict: &Verdict) -> Published {
+    let blockers =
         if let Verdict::Unargmaxable(loss) = verdict { loss.blockers() } else { Vec::new() };
-    (
-        verdict.name(),
-        verdict.proof(),
-        witness,
-        blockers.iter().map(|b| (b.0.to_string(), b.1.to_bits())).collect(),
-    )
+    Published {
+        name: verdict.name(),
+        proof: verdict.proof(),
+        witness: verdict.witness().map(|w| (w.margin().to_bits(), w.norm().to_bits())),
+        blockers: blockers.iter().map(|b| (b.0, b.1.to_bits())).collect(),
+    }
 }
 
 #[test]
@@ -184,6 +190,9 @@ fn triangle(first: [f64; 2]) -> Head {
     .unwrap()
 }
 
+/// A change to a proposed support.
+type Change<'a> = &'a dyn Fn(&mut Support);
+
 fn support(basic: &[(u32, f64)]) -> Support {
     Support { basic: basic.to_vec(), frozen: Vec::new(), equations: vec![0, 1] }
 }
@@ -251,12 +260,12 @@ fn an_enclosure_with_a_wrong_support_is_refused() {
         enclosure::certify(&question, 0, sound.clone()),
         Some(Verdict::Unargmaxable(Loss::Enclosed(_)))
     ));
-    let with = |change: &dyn Fn(&mut Support)| {
+    let with = |change: Change| {
         let mut changed = sound.clone();
         change(&mut changed);
         enclosure::certify(&question, 0, changed).is_some()
     };
-    let refused: [(&str, &dyn Fn(&mut Support)); 9] = [
+    let refused: [(&str, Change); 9] = [
         ("a rival is missing", &|s| s.basic.truncate(2)),
         ("a rival and its equation are missing", &|s| {
             s.basic.pop();

@@ -3,25 +3,27 @@
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict};
 use crate::prove::simplex;
+use crate::prove::solver::Solver;
 use crate::prove::support;
 use crate::prove::system::{Constraint, System};
-use crate::prove::working_set::{Proposal, Side, search};
+use crate::prove::working_set::{Proposal, Side, Start, search};
 use crate::question::Question;
 
 /// Shares of fixed weight tried by the push, from bold to faint.
 const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
 
-/// Decides one token that no other row dominates, starting near `start`.
-pub fn decide(system: &System, token: u32, start: Vec<f64>) -> Verdict {
+/// Decides one token that no other row dominates, by proposals of the solver `S` alone, and where
+/// float64 arithmetic fails by exact integers.
+pub fn decide<S: Solver>(system: &System, token: u32, start: Start) -> Verdict {
     let question = system.question();
-    let proposal = search(system, token, start);
-    certified(system, token, &proposal)
+    let proposal = search::<S>(system, token, start);
+    certified::<S>(system, token, &proposal)
         .or_else(|| simplex::decide(question, token, &proposal.working))
         .unwrap_or_else(|| undecided(question, token, &proposal))
 }
 
 /// Tries to certify what float64 arithmetic proposes.
-fn certified(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict> {
+fn certified<S: Solver>(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict> {
     let question = system.question();
     match &proposal.side {
         Side::Wins(h) => {
@@ -36,7 +38,8 @@ fn certified(system: &System, token: u32, proposal: &Proposal) -> Option<Verdict
                 .and_then(enclose)
                 .or_else(|| {
                     let pushed = |share: &f64| {
-                        support::pushed(system, token, &proposal.working, *share).and_then(enclose)
+                        support::pushed::<S>(system, token, &proposal.working, *share)
+                            .and_then(enclose)
                     };
                     PUSHES.iter().find_map(pushed)
                 })
@@ -85,4 +88,36 @@ fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
         }
     };
     certify::undecided(reason, Margin::bounded_by(question, token, &rivals, sigma))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Domain;
+    use crate::head::bundled;
+    use crate::prove::least_distance::{LeastDistance, tests::uses};
+    use crate::prove::linear_program::LinearProgram;
+
+    /// How often deciding some tokens of the bundled head, on this thread, uses the least-distance method.
+    fn uses_by<S: Solver>() -> usize {
+        let head = bundled::read().unwrap().0.head;
+        let domain = Domain::free(head.dim());
+        let question = Question::new(&head, &domain).unwrap();
+        let system = System::new(&question);
+        let before = uses();
+        let mut lost = 0;
+        for token in (0..head.tokens() as u32).step_by(11) {
+            let near = vec![0.0; head.dim()];
+            let verdict = decide::<S>(&system, token, Start { near, may_win: false });
+            lost += usize::from(verdict.name() == "unargmaxable");
+        }
+        assert!(lost > 10, "losing tokens take part");
+        uses() - before
+    }
+
+    #[test]
+    fn the_linear_programs_never_ask_the_other_engine() {
+        assert_eq!(uses_by::<LinearProgram>(), 0);
+        assert!(uses_by::<LeastDistance>() > 0, "the count works");
+    }
 }

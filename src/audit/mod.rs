@@ -13,16 +13,46 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
+use crate::prove::least_distance::LeastDistance;
+use crate::prove::linear_program::LinearProgram;
+use crate::prove::radius;
 use crate::prove::system::System;
+use crate::prove::working_set::Start;
 use crate::question::Question;
 use crate::screen::Screen;
 use progress::{Progress, Silent};
+
+/// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// A screen for most tokens at once, then the least-distance problem of each of the others.
+    #[default]
+    LeastDistance,
+    /// Linear programs by a general solver for every token that is not an exact loser by its row
+    /// alone: slow, and a check on the other engine.
+    LinearProgram {
+        /// Whether to compute the radius of the 2022 paper too, see [`crate::prove::radius`].
+        radius: bool,
+    },
+}
+
+impl Engine {
+    /// The name as in `summary.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::LeastDistance => "least-distance",
+            Engine::LinearProgram { .. } => "lp",
+        }
+    }
+}
 
 /// What to audit, and how.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// The tokens to decide against all others; `None` is every token.
     pub tokens: Option<&'a [u32]>,
+    /// What proposes the verdicts.
+    pub engine: Engine,
     /// Threads to use; 0 takes all cores. Verdicts do not depend on it.
     pub threads: usize,
     /// Who is told how far the audit is.
@@ -31,7 +61,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { tokens: None, threads: 0, progress: &Silent }
+        Options { tokens: None, engine: Engine::default(), threads: 0, progress: &Silent }
     }
 }
 
@@ -39,6 +69,7 @@ impl Default for Options<'_> {
 #[derive(Clone, Debug)]
 pub struct Audit {
     verdicts: Vec<(u32, Verdict)>,
+    radii: Option<Vec<(u32, f64)>>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -80,6 +111,16 @@ impl Audit {
         counts
     }
 
+    /// Token ids and radii, if they were asked for: optima of float64 linear programs, not proved.
+    pub fn radii(&self) -> Option<&[(u32, f64)]> {
+        self.radii.as_deref()
+    }
+
+    /// How many tokens the paper's threshold calls unargmaxable, if the radii were asked for.
+    pub fn radii_below_threshold(&self) -> Option<usize> {
+        Some(self.radii()?.iter().filter(|r| r.1 < radius::THRESHOLD).count())
+    }
+
     /// Wall time of each stage, in seconds.
     pub fn seconds(&self) -> &BTreeMap<&'static str, f64> {
         &self.seconds
@@ -89,7 +130,8 @@ impl Audit {
 /// Decides tokens of `head` over `domain`, with proof.
 ///
 /// # Errors
-/// A domain of the wrong dimension, a token beyond the head, or a thread pool that the system refuses.
+/// A domain of the wrong dimension or, for radii, with an infinite end; a token beyond the head; or
+/// a thread pool that the system refuses.
 pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -102,6 +144,12 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     let mut clock = Clock::start();
     let question = Question::new(head, domain)?;
+    let radii = options.engine == Engine::LinearProgram { radius: true };
+    if radii && !domain.is_bounded() {
+        return Err(Error::Invalid(format!(
+            "radii need a domain that is bounded on all sides, such as range:-100:100, not {domain}"
+        )));
+    }
     clock.lap("groups");
 
     // One token of each group of equals speaks for all; dominated tokens need no search.
@@ -118,10 +166,15 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     open.sort_unstable();
     open.dedup();
 
-    options.progress.begin("screen", open.len());
     let screen = Screen::new(&question);
     clock.lap("prepare");
-    let settled = screen.settle(&open, options.progress);
+    let settled = match options.engine {
+        Engine::LeastDistance => {
+            options.progress.begin("screen", open.len());
+            screen.settle(&open, options.progress)
+        }
+        Engine::LinearProgram { .. } => vec![None; open.len()],
+    };
     clock.lap("screen");
 
     let hard: Vec<u32> =
@@ -132,12 +185,32 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         .par_iter()
         .with_max_len(1)
         .map(|&token| {
-            let verdict = decide::decide(&system, token, screen.start(token));
+            let near = screen.start(token);
+            let verdict = match options.engine {
+                Engine::LeastDistance => {
+                    decide::decide::<LeastDistance>(&system, token, Start { near, may_win: true })
+                }
+                Engine::LinearProgram { .. } => {
+                    decide::decide::<LinearProgram>(&system, token, Start { near, may_win: false })
+                }
+            };
             options.progress.advance(1);
             verdict
         })
         .collect();
     clock.lap("prove");
+
+    let radii = radii.then(|| {
+        options.progress.begin("radius", tokens.len());
+        let measured = tokens.par_iter().with_max_len(1).map(|&token| {
+            let radius = radius::radius(&question, token);
+            options.progress.advance(1);
+            (token, radius)
+        });
+        let measured: Vec<(u32, f64)> = measured.collect();
+        clock.lap("radius");
+        measured
+    });
 
     let easy =
         open.iter().zip(settled).filter_map(|(&t, w)| Some((t, certify::tied(&question, w?))));
@@ -151,7 +224,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
             ))
         })
         .collect();
-    Ok(Audit { verdicts, seconds: clock.laps })
+    Ok(Audit { verdicts, radii, seconds: clock.laps })
 }
 
 /// The tokens asked for, in id order and once each.

@@ -6,6 +6,7 @@
 //! other module can make one.
 //!
 //! - [`witness`]: a hidden state at which the token beats every rival;
+//! - [`pairs`]: the same for most tokens at once, by 8-bit products with a proved bound;
 //! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
 //! - [`exact`]: rival weights as integers that satisfy every equation;
 //! - [`interval`]: what is known of the best margin when neither was found.
@@ -14,6 +15,7 @@ pub mod enclosure;
 pub mod exact;
 pub mod interval;
 pub mod map;
+pub mod pairs;
 mod range_terms;
 mod verdict;
 pub mod witness;

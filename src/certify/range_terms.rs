@@ -2,8 +2,10 @@
 //!
 //! For weights `lambda` (sum 1) let `r = sum lambda_j w_j - w_t`. For every `h` of the domain
 //!
-//!     max_j (w_j.h + b_j) - (w_t.h + b_t) >= sum lambda_j (b_j - b_t) + sum_k r_k h_k
-//!                                         >= sum lambda_j (b_j - b_t) + sum_k min(r_k lo_k, r_k hi_k),
+//! ```text
+//! max_j (w_j.h + b_j) - (w_t.h + b_t) >= sum lambda_j (b_j - b_t) + sum_k r_k h_k
+//!                                     >= sum lambda_j (b_j - b_t) + sum_k min(r_k lo_k, r_k hi_k),
+//! ```
 //!
 //! so the token never wins strictly when the last line is not negative. The multiplier of the
 //! lower end is `max(r_k, 0)` and that of the upper end `max(-r_k, 0)`.
@@ -56,7 +58,7 @@ impl SlackBound {
             r if r < 0.0 && domain.hi(k) == f64::INFINITY => None,
             r if r > 0.0 => Some(product_down(r, domain.lo(k))),
             r if r < 0.0 => Some(product_down(r, domain.hi(k))),
-            r if r == 0.0 => Some(0.0),
+            0.0 => Some(0.0),
             _ => None,
         };
         match (least(r.lo), least(r.hi)) {

@@ -46,6 +46,11 @@ pub struct Witness {
 }
 
 impl Witness {
+    /// A win that [`super::pairs`] proved at a mapped point, against every vector within its radius.
+    pub(super) fn by_pairs(token: u32, map: Arc<Map>, scale: f64, norm: f64, margin: f64) -> Self {
+        Witness { token, point: Point::Mapped { map, scale }, norm, margin }
+    }
+
     /// The token that wins here.
     pub fn token(&self) -> u32 {
         self.token
@@ -70,7 +75,7 @@ impl Witness {
         }
     }
 
-    /// Euclidean length of the hidden state, to float64 precision.
+    /// Euclidean length of the hidden state, to about six digits.
     pub fn norm(&self) -> f64 {
         self.norm
     }
@@ -134,10 +139,9 @@ fn gaps(
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
         for j in start..equal as usize {
             let gap = own - (scores[j] + head.bias(j) + error(j));
-            // A sum that overflowed is infinite or NaN, whatever the true one is: open.
+            // NaN or infinity, from an overflow, is open too: a score of -inf says nothing.
             if gap > 0.0 && gap < f64::INFINITY {
-                // A gap that overflows is still larger than every float.
-                found.least = found.least.min(gap.min(f64::MAX));
+                found.least = found.least.min(gap);
             } else {
                 found.open.push(j as u32);
             }

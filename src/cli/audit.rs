@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::CONDITION;
 use super::input::{HeadArguments, Input};
 use super::progress::Bar;
 use super::selection;
-use unargmax::audit::{Audit, Options, audit};
+use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
 use unargmax::domain::Domain;
 use unargmax::report::files::OutputFolder;
@@ -32,6 +32,14 @@ pub struct Arguments {
     /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with an id or a token a line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
+    /// What proposes the verdicts, which are proved in the same way: `lp` puts every token through linear
+    /// programs by a general solver, slowly, as a check on `least-distance`
+    #[arg(long, value_enum, default_value = "least-distance")]
+    engine: EngineName,
+    /// Also compute the radius of Grivas et al. (ACL 2022) for each token, as published: by linear programs,
+    /// not proved. Needs `--engine lp` and a bounded domain, there `range:-100:100`; --out adds radius.csv
+    #[arg(long)]
+    radius: bool,
     /// Write summary.json, verdicts.csv and certificate.safetensors into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -50,6 +58,12 @@ pub struct Arguments {
     /// Print the summary as JSON
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    LeastDistance,
+    Lp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,11 +98,20 @@ static WRITING: AtomicBool = AtomicBool::new(false);
 /// Runs an audit.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
+    let engine = match (arguments.engine, arguments.radius) {
+        (EngineName::LeastDistance, false) => Engine::LeastDistance,
+        (EngineName::LeastDistance, true) => bail!("--radius needs --engine lp"),
+        (EngineName::Lp, radius) => Engine::LinearProgram { radius },
+    };
     let folder = arguments.out.as_ref().map(OutputFolder::open).transpose().context("--out")?;
     end_when_interrupted(folder.is_some());
     let input = arguments.head.read()?;
     let head = &input.located.head;
     let (domain, reason) = domain(arguments, &input)?;
+    ensure!(
+        !arguments.radius || domain.is_bounded(),
+        "--radius needs a domain that is bounded on all sides, such as --domain range:-100:100, not {domain}"
+    );
     let tokens = arguments
         .tokens
         .as_ref()
@@ -99,28 +122,42 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let audit =
-        audit(head, &domain, Options { tokens: tokens.as_deref(), threads, progress: &bar })?;
+    let options = Options { tokens: tokens.as_deref(), engine, threads, progress: &bar };
+    let audit = audit(head, &domain, options)?;
     bar.finish();
 
-    let written = folder.map(|folder| write(&folder, &input, &domain, threads, &audit)).transpose();
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        out.write_all(summary(&input, &domain, threads, &audit).to_json().as_bytes())?;
-    } else if !arguments.quiet {
-        let path = input.checkpoint.path.as_str();
-        let subject = text::Subject {
-            path,
-            located: &input.located,
-            vocabulary: input.vocabulary.as_ref(),
-            domain: &domain,
-            reason: &reason,
-        };
-        text::write(&mut out, subject, &audit, started.elapsed().as_secs_f64(), arguments.list)?;
-    }
-    out.flush()?;
+    let summary = Summary::new(
+        input.checkpoint.clone(),
+        &input.located,
+        &domain,
+        engine.name(),
+        threads,
+        &audit,
+    );
+    let written =
+        folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
+    let print = || -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if arguments.json {
+            out.write_all(summary.to_json().as_bytes())?;
+        } else if !arguments.quiet {
+            let path = input.checkpoint.path.as_str();
+            let subject = text::Subject {
+                path,
+                located: &input.located,
+                vocabulary: input.vocabulary.as_ref(),
+                domain: &domain,
+                reason: &reason,
+            };
+            let seconds = started.elapsed().as_secs_f64();
+            text::write(&mut out, subject, &audit, seconds, arguments.list)?;
+        }
+        out.flush()
+    };
+    let printed = print();
     // After the summary: what was computed is not lost to a full disk.
     written.context("--out")?;
+    super::unless_unread(printed)?;
 
     let failed: Vec<String> = arguments
         .fail_on
@@ -149,27 +186,27 @@ fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
     })
 }
 
-fn summary(input: &Input, domain: &Domain, threads: usize, audit: &Audit) -> Summary {
-    Summary::new(input.checkpoint.clone(), &input.located, domain, "least-distance", threads, audit)
-}
-
 fn write(
     folder: &OutputFolder,
     input: &Input,
     domain: &Domain,
-    threads: usize,
+    summary: &Summary,
     audit: &Audit,
 ) -> Result<()> {
-    let mut csv = Vec::new();
-    table::write(&mut csv, &input.located.head, input.vocabulary.as_ref(), audit)?;
+    let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
+    table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
     let certificate = Certificate::new(&input.located.head, domain, audit).to_bytes()?;
-    let json = summary(input, domain, threads, audit).to_json().into_bytes();
-    WRITING.store(true, Ordering::SeqCst);
-    folder.write(&[
-        ("summary.json", json),
-        ("verdicts.csv", csv),
+    let mut files = vec![
+        ("summary.json", summary.to_json().into_bytes()),
+        ("verdicts.csv", verdicts),
         (certificate::FILE, certificate),
-    ])?;
+    ];
+    if audit.radii().is_some() {
+        table::write_radii(&mut radii, audit)?;
+        files.push(("radius.csv", radii));
+    }
+    WRITING.store(true, Ordering::SeqCst);
+    folder.write(&files)?;
     WRITING.store(false, Ordering::SeqCst);
     Ok(())
 }

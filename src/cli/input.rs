@@ -55,7 +55,7 @@ impl HeadArguments {
     /// Reads head and vocabulary.
     pub fn read(&self) -> Result<Input> {
         let mut input = match &self.checkpoint {
-            Some(path) => self.from_file(path)?,
+            Some(path) => self.checkpoint_file(path)?,
             None => self.bundled()?,
         };
         if let Some(path) = &self.tensors.vocab {
@@ -65,9 +65,11 @@ impl HeadArguments {
         if let Some(named) =
             input.vocabulary.as_ref().map(|v| v.tokens.len()).filter(|&n| n > tokens)
         {
+            let file = self.tensors.vocab.as_ref().or(self.checkpoint.as_ref());
             bail!(
-                "the vocabulary has {named} tokens, but the head only {tokens} rows: is it the vocabulary of another model, \
-                 or is the weight stored d x V (--transpose)?"
+                "{}: the vocabulary has {named} tokens, but the head only {tokens} rows: is it the vocabulary of another \
+                 model, or is the weight stored d x V (--transpose)?",
+                file.map_or(bundled::NAME.into(), |f| f.display().to_string())
             );
         }
         Ok(input)
@@ -89,7 +91,7 @@ impl HeadArguments {
         Ok(Input { checkpoint, located, vocabulary: Some(vocabulary), before })
     }
 
-    fn from_file(&self, path: &Path) -> Result<Input> {
+    fn checkpoint_file(&self, path: &Path) -> Result<Input> {
         let checkpoint = checkpoint::open(path)?;
         let bias = match self.tensors.bias.as_deref() {
             None => BiasChoice::ByName,

@@ -29,11 +29,14 @@ pub struct Cli {
     command: Command,
 }
 
+// One value, parsed once.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
     Audit(audit::Arguments),
     Verify(verify::Arguments),
     Completions(shell::Completions),
+    /// Print the manual pages, in roff
     Man,
 }
 
@@ -53,6 +56,14 @@ pub fn run() -> ExitCode {
             eprintln!("unargmax: error: {error:#}");
             ExitCode::from(ERROR)
         }
+    }
+}
+
+/// A reader that has seen enough (`| head`) changes nothing about the outcome.
+fn unless_unread(printed: std::io::Result<()>) -> std::io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
     }
 }
 

@@ -51,12 +51,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()));
     let verification = verify(head, &certificate, tokens.transpose()?.as_deref());
     let mut out = io::stdout().lock();
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &verification)?;
-        writeln!(out)?;
+    super::unless_unread(if arguments.json {
+        let text = serde_json::to_string_pretty(&verification)? + "\n";
+        out.write_all(text.as_bytes())
     } else {
-        print(&mut out, &verification, started.elapsed().as_secs_f64(), arguments.list)?;
-    }
+        print(&mut out, &verification, started.elapsed().as_secs_f64(), arguments.list)
+    })?;
     Ok(if verification.is_accepted() { ExitCode::SUCCESS } else { ExitCode::from(CONDITION) })
 }
 

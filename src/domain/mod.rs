@@ -77,6 +77,11 @@ impl Domain {
         (0..self.dim()).all(|k| self.lo[k] == f64::NEG_INFINITY && self.hi[k] == f64::INFINITY)
     }
 
+    /// Whether no end is infinite.
+    pub fn is_bounded(&self) -> bool {
+        self.lo.iter().chain(&self.hi).all(|x| x.is_finite())
+    }
+
     /// Whether coordinate `k` can take only one value.
     pub fn is_fixed(&self, k: usize) -> bool {
         self.lo[k] == self.hi[k]

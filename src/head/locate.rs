@@ -62,7 +62,15 @@ const NAMES: [(&str, &str); 3] = [
 pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Located> {
     let tensors = checkpoint.tensors();
     let (weight, why) = match &choice.weight {
-        Some(name) => (name.clone(), "asked for by --weight".to_owned()),
+        Some(name) if tensors.iter().any(|t| t.name == *name) => {
+            (name.clone(), "asked for by --weight".to_owned())
+        }
+        Some(name) => {
+            return Err(Error::head(
+                path,
+                format!("there is no tensor `{name}`{}", listed(tensors)),
+            ));
+        }
         None => by_name(tensors, path)?,
     };
     let bias = match &choice.bias {

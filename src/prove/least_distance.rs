@@ -6,6 +6,7 @@
 //! without starting again. Each step costs `O(dim k)` for `k` active rows, and a scan of all rows.
 
 use super::orthogonal::{Factorisation, dot};
+use super::solver::{Outcome, Solver};
 
 /// The state of the method over the rows added so far.
 #[derive(Clone, Debug)]
@@ -20,23 +21,13 @@ pub struct LeastDistance {
     u: Vec<f64>,
 }
 
-/// What the method found.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// All rows added so far have `A u >= 1`, to rounding.
-    Point(Vec<f64>),
-    /// Rows and positive multipliers whose combination is 0, to rounding: no `u` has `A u > 0`.
-    Combination(Vec<(usize, f64)>),
-    /// The method made no more progress (rows too close to each other for float64).
-    Stalled,
-}
-
 /// A row with `a.u` above `1 - SATISFIED` is left alone: below what rounding can tell for moderate `u`.
 const SATISFIED: f64 = 1e-9;
 
-impl LeastDistance {
-    /// No rows yet.
-    pub fn new(dim: usize) -> Self {
+impl Solver for LeastDistance {
+    fn new(dim: usize) -> Self {
+        #[cfg(test)]
+        tests::count();
         LeastDistance {
             dim,
             rows: Vec::new(),
@@ -47,28 +38,12 @@ impl LeastDistance {
         }
     }
 
-    /// Adds a row of length one.
-    pub fn add(&mut self, row: &[f64]) {
+    fn add(&mut self, row: &[f64]) {
         debug_assert_eq!(row.len(), self.dim);
         self.rows.extend_from_slice(row);
     }
 
-    /// The number of rows.
-    pub fn len(&self) -> usize {
-        if self.dim == 0 { 0 } else { self.rows.len() / self.dim }
-    }
-
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn row(&self, i: usize) -> &[f64] {
-        &self.rows[i * self.dim..(i + 1) * self.dim]
-    }
-
-    /// Continues until all rows are satisfied or a combination is found.
-    pub fn solve(&mut self) -> Outcome {
+    fn solve(&mut self) -> Outcome {
         let limit = 40 * (self.len() + self.dim) + 100;
         let mut steps = 0;
         loop {
@@ -124,6 +99,25 @@ impl LeastDistance {
         }
     }
 
+    fn multipliers(&self) -> Vec<(usize, f64)> {
+        self.active.iter().copied().zip(self.multipliers.iter().copied()).collect()
+    }
+
+    fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>> {
+        combine(rows, dim, target)
+    }
+}
+
+impl LeastDistance {
+    /// The number of rows.
+    fn len(&self) -> usize {
+        self.rows.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.rows[i * self.dim..(i + 1) * self.dim]
+    }
+
     fn advance(&mut self, step: f64, shares: &[f64], gained: &mut f64, rest: &[f64]) {
         self.u.iter_mut().zip(rest).for_each(|(u, z)| *u += step * z);
         self.multipliers.iter_mut().zip(shares).for_each(|(m, s)| *m = (*m - step * s).max(0.0));
@@ -140,17 +134,14 @@ impl LeastDistance {
         }
         worst.1
     }
-
-    /// Approximate multipliers of the current point, for a bound of the best margin.
-    pub fn multipliers(&self) -> Vec<(usize, f64)> {
-        self.active.iter().copied().zip(self.multipliers.iter().copied()).collect()
-    }
 }
 
 /// Multipliers `x >= 0` with `sum x_i rows_i = target`, or `None` (Lawson and Hanson 1974, ch. 23, NNLS).
 ///
 /// `rows` is `count x dim`. The result has at most `dim` positive entries, on independent rows.
-pub fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>> {
+fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>> {
+    #[cfg(test)]
+    tests::count();
     let row = |i: usize| &rows[i * dim..(i + 1) * dim];
     let count = rows.len() / dim;
     let (mut passive, mut weights): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
@@ -214,8 +205,23 @@ pub fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        static USES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        USES.set(USES.get() + 1);
+    }
+
+    /// How often this thread has begun to use the method, for tests of engines that must not.
+    pub fn uses() -> usize {
+        USES.get()
+    }
 
     #[test]
     fn a_square_around_the_origin_combines_to_zero() {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use nalgebra::{DMatrix, DVector};
 use num_bigint::BigInt;
 
-use super::least_distance::combine;
+use super::solver::Solver;
 use super::system::{Constraint, System, normalise};
 use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
 use crate::arithmetic::linear;
@@ -55,7 +55,12 @@ pub fn basic(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> 
 /// degenerate position inside their hull; the rest is carried by a basic combination.
 ///
 /// `share` is the total of the fixed weights, about.
-pub fn pushed(system: &System, token: u32, working: &[Constraint], share: f64) -> Option<Support> {
+pub fn pushed<S: Solver>(
+    system: &System,
+    token: u32,
+    working: &[Constraint],
+    share: f64,
+) -> Option<Support> {
     let dim = system.dim();
     let mut rows = Vec::with_capacity(working.len() * dim);
     let mut lengths = Vec::with_capacity(working.len());
@@ -78,7 +83,7 @@ pub fn pushed(system: &System, token: u32, working: &[Constraint], share: f64) -
     for (row, weight) in rows.chunks_exact(dim).zip(&fixed) {
         target.iter_mut().zip(row).for_each(|(t, x)| *t -= weight * x);
     }
-    let combination = combine(&rows, dim, &target)?;
+    let combination = S::combine(&rows, dim, &target)?;
 
     // Back to unscaled rows, then to a total of one over the rivals.
     let mut basic: Vec<(Constraint, f64)> =

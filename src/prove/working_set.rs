@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::least_distance::{LeastDistance, Outcome};
+use super::solver::{Outcome, Solver};
 use super::system::{Constraint, System, normalise};
 use crate::certify::Rival;
 
@@ -33,34 +33,43 @@ const BATCH: usize = 48;
 /// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
 const ROUNDS: usize = 400;
 
-/// Searches from the hidden state `start`, which need not be in the domain.
-pub fn search(system: &System, token: u32, start: Vec<f64>) -> Proposal {
+/// Where a search begins.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// A hidden state, not necessarily in the domain: the rivals that lead there come in first.
+    pub near: Vec<f64>,
+    /// Whether it may itself be the answer; if not, the solver is asked in any case.
+    pub may_win: bool,
+}
+
+/// Searches with the solver `S`.
+pub fn search<S: Solver>(system: &System, token: u32, start: Start) -> Proposal {
     let question = system.question();
-    let mut problem = LeastDistance::new(system.dim());
+    let mut problem = S::new(system.dim());
     let mut working = Vec::new();
     let mut known = HashSet::new();
-    let mut add =
-        |constraint: Constraint, problem: &mut LeastDistance, working: &mut Vec<Constraint>| {
-            let mut row = system.row(token, constraint);
-            if !known.insert(constraint)
-                || normalise(&mut row) == 0.0
-                || !row.iter().all(|x| x.is_finite())
-            {
-                return false;
-            }
-            problem.add(&row);
-            working.push(constraint);
-            true
-        };
+    let mut add = |constraint: Constraint, problem: &mut S, working: &mut Vec<Constraint>| {
+        let mut row = system.row(token, constraint);
+        if !known.insert(constraint)
+            || normalise(&mut row) == 0.0
+            || !row.iter().all(|x| x.is_finite())
+        {
+            return false;
+        }
+        problem.add(&row);
+        working.push(constraint);
+        true
+    };
     if system.is_lifted() {
         add(Constraint::Scale, &mut problem, &mut working);
     }
-    let mut h = start;
+    let mut h = start.near;
     let mut side = Side::Stuck;
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let outside = ends_passed(system, &h);
         question.domain().clamp(&mut h);
-        let violators = violators(system, token, &h);
+        let whom = if round > 0 || start.may_win { Whom::Ahead } else { Whom::All };
+        let violators = leaders(system, token, &h, whom);
         if violators.is_empty() {
             side = Side::Wins(h);
             break;
@@ -124,15 +133,24 @@ fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
     passed.into_iter().map(|p| p.1).take(BATCH / 2).collect()
 }
 
-/// Tokens that score at least as much as `token` at `h` in float64, the largest score first.
-fn violators(system: &System, token: u32, h: &[f64]) -> Vec<u32> {
+/// Which rivals a scan looks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// Those that score at least as much as the token.
+    Ahead,
+    /// All of them.
+    All,
+}
+
+/// The rivals with the largest float64 scores at `h`, the largest first.
+fn leaders(system: &System, token: u32, h: &[f64], whom: Whom) -> Vec<u32> {
     let question = system.question();
     let head = question.head();
     let own = head.dot(token as usize, h) + head.bias(token as usize);
     let mut ahead: Vec<(f64, u32)> = (0..head.tokens() as u32)
         .map(|j| (head.dot(j as usize, h) + head.bias(j as usize), j))
         // Negated so that NaN counts as ahead.
-        .filter(|&(score, j)| !(score < own) && j != token)
+        .filter(|&(score, j)| (whom == Whom::All || !(score < own)) && j != token)
         .filter(|&(_, j)| !question.groups().same_row(token, j))
         .collect();
     let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));

@@ -1,7 +1,7 @@
 //! Files are written whole or not at all: first beside their place, then renamed into it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -21,6 +21,10 @@ impl OutputFolder {
     /// What the operating system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
+        if path.exists() && !path.is_dir() {
+            let reason = "is no folder; name one, or one to be made";
+            return Err(Error::io(&path, io::Error::new(io::ErrorKind::NotADirectory, reason)));
+        }
         fs::create_dir_all(&path).map_err(|e| Error::io(&path, e))?;
         NamedTempFile::new_in(&path).map_err(|e| Error::io(&path, e))?;
         Ok(OutputFolder { path })

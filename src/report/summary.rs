@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::audit::{Audit, Counts};
 use crate::domain::Domain;
 use crate::head::locate::Located;
+use crate::prove::radius::THRESHOLD;
 
 /// The version of this layout.
 const SCHEMA: &str = "unargmax summary 1";
@@ -50,7 +51,17 @@ struct AuditSummary {
     engine: &'static str,
     scope: usize,
     counts: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    radius: Option<RadiusSummary>,
     seconds: BTreeMap<&'static str, f64>,
+}
+
+/// Of the radii in `radius.csv`, which are not proved.
+#[derive(Clone, Debug, Serialize)]
+struct RadiusSummary {
+    threshold: f64,
+    below: usize,
+    not_found: usize,
 }
 
 impl Summary {
@@ -82,6 +93,11 @@ impl Summary {
                 engine,
                 scope: audit.verdicts().len(),
                 counts: audit.counts(),
+                radius: audit.radii().map(|radii| RadiusSummary {
+                    threshold: THRESHOLD,
+                    below: audit.radii_below_threshold().unwrap_or_default(),
+                    not_found: radii.iter().filter(|r| r.1.is_nan()).count(),
+                }),
                 seconds: audit.seconds().clone(),
             }],
         }

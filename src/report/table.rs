@@ -59,6 +59,20 @@ pub fn write(
     Ok(())
 }
 
+/// Writes `radius.csv`: ids and radii, unproved; nothing without radii.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_radii(out: impl Write, audit: &Audit) -> csv::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(["id", "radius"])?;
+    for (id, radius) in audit.radii().unwrap_or_default() {
+        csv.write_record([id.to_string(), number(*radius)])?;
+    }
+    csv.flush()?;
+    Ok(())
+}
+
 /// The shortest text that reads back as this number.
 fn number(x: f64) -> String {
     format!("{x:?}")

@@ -8,6 +8,7 @@ use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::head::locate::Located;
+use crate::prove::radius::THRESHOLD;
 
 /// Rivals named for a token; the table has all of them.
 const NAMED: usize = 4;
@@ -67,6 +68,18 @@ pub fn write(
         "\n{proved} of {scope} verdicts proved in {seconds:.2} s; the head has {} tokens.",
         head.tokens()
     )?;
+    if let (Some(radii), Some(below)) = (audit.radii(), audit.radii_below_threshold()) {
+        writeln!(
+            out,
+            "\nRadius below {THRESHOLD:e}, for which the linear program of Grivas et al. (ACL 2022) calls a token unargmaxable: \
+             {below} of {}.\nA float64 optimum, not proved; the verdicts above are.",
+            radii.len()
+        )?;
+        let failed = radii.iter().filter(|r| r.1.is_nan()).count();
+        if failed > 0 {
+            writeln!(out, "The solver gave up on the radius of {failed} tokens.")?;
+        }
+    }
     explain(out, subject, audit, shown)
 }
 

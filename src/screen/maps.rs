@@ -37,6 +37,22 @@ pub fn mean(head: &Head) -> Vec<f64> {
 pub fn whitened(head: &Head, centre: &[f64]) -> Map {
     let dim = head.dim();
     let identity = Map::new(centre.to_vec(), None);
+    let Some(covariance) = covariance(head, centre) else { return identity };
+    let Some(cholesky) = DMatrix::from_vec(dim, dim, covariance).cholesky() else {
+        return identity;
+    };
+    let inverse = cholesky.inverse();
+    let largest = inverse.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    let unit = power_of_two_near(largest);
+    // Symmetric, so that columns and rows are the same; scaled, so that float32 holds it.
+    let matrix = inverse.iter().map(|x| (x / unit) as f32).collect();
+    Map::new(centre.to_vec(), Some(matrix))
+}
+
+/// The covariance of the rows around `centre` with a ridge, up to a factor, `d x d`; `None` where the rows
+/// are all equal or leave the range of float64.
+fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
+    let dim = head.dim();
     let rows: Vec<usize> = sample(head).collect();
     let largest = rows
         .iter()
@@ -44,7 +60,7 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
         .zip(centre.iter().cycle())
         .fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
     if largest == 0.0 || !largest.is_finite() {
-        return identity;
+        return None;
     }
     let scale = power_of_two_near(largest);
     let mut columns = vec![0.0; dim * rows.len()];
@@ -64,15 +80,25 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
     for k in 0..dim {
         covariance[k * dim + k] += RIDGE * trace / dim as f64;
     }
-    let Some(cholesky) = DMatrix::from_vec(dim, dim, covariance).cholesky() else {
-        return identity;
-    };
-    let inverse = cholesky.inverse();
-    let largest = inverse.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let unit = power_of_two_near(largest);
-    // Symmetric, so that columns and rows are the same; scaled, so that float32 holds it.
-    let matrix = inverse.iter().map(|x| (x / unit) as f32).collect();
-    Map::new(centre.to_vec(), Some(matrix))
+    Some(covariance)
+}
+
+/// `A = L^(-1/4) U^T` for the covariance `S = U L U^T` around `centre`, `d x d` by rows of falling
+/// eigenvalue, up to a factor; `A^T A` is then `S^(-1/2)`, and the first rows hold most of what they give.
+pub fn half_whitening(head: &Head, centre: &[f64]) -> Option<Vec<f32>> {
+    let dim = head.dim();
+    let eigen = DMatrix::from_vec(dim, dim, covariance(head, centre)?).symmetric_eigen();
+    let mut order: Vec<usize> = (0..dim).collect();
+    let values = &eigen.eigenvalues;
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
+    let largest = values[*order.first()?];
+    let mut a = Vec::with_capacity(dim * dim);
+    for k in order {
+        let value = (values[k] / largest).max(RIDGE);
+        let weight = 1.0 / value.sqrt().sqrt();
+        a.extend(eigen.eigenvectors.column(k).iter().map(|x| (x * weight) as f32));
+    }
+    a.iter().all(|x| x.is_finite()).then_some(a)
 }
 
 /// A power of two that scales the map's hidden states so that gaps of scores are about as large as

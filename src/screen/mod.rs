@@ -3,7 +3,7 @@
 //! A token far from the mean of all rows, measured in the metric in which they have unit
 //! covariance, usually wins in the direction `S^-1 (w_t - m)`; of SmolLM2's 49152 tokens this leaves
 //! 67. The plain directions `w_t - m` and `w_t` settle some of the others. The maps only propose:
-//! [`certify_block`](crate::certify::witness::certify_block) proves each win from a block of products with all rows.
+//! [`certify_block`] proves each win from a block of products with all rows.
 
 mod maps;
 
@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::audit::progress::Progress;
 use crate::certify::map::Map;
+use crate::certify::pairs::{Pairs, Strength};
 use crate::certify::witness::{Scaling, Witness, certify_block};
 use crate::question::Question;
 
@@ -24,6 +25,9 @@ const BLOCK_SCORES: usize = 1 << 22;
 pub struct Screen<'a> {
     question: &'a Question<'a>,
     whitened: Arc<Map>,
+    /// All pairs by 8-bit products, for free domains.
+    pairs: Option<Pairs<'a>>,
+    strengths: Vec<Strength>,
     passes: Vec<(Arc<Map>, Scaling)>,
 }
 
@@ -32,6 +36,8 @@ impl<'a> Screen<'a> {
     pub fn new(question: &'a Question<'a>) -> Self {
         let centre = maps::mean(question.head());
         let whitened = Arc::new(maps::whitened(question.head(), &centre));
+        let pairs = question.domain().is_free().then(|| half_whitened(question, &centre)).flatten();
+        let strengths = strengths(question, pairs.as_ref());
         let centred = Arc::new(Map::new(centre, None));
         let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
         let mut passes = Vec::new();
@@ -46,12 +52,20 @@ impl<'a> Screen<'a> {
                 ));
             }
         }
-        Screen { question, whitened, passes }
+        Screen { question, whitened, pairs, strengths, passes }
     }
 
     /// Proves what the maps can prove: a witness or nothing for each of `tokens`, in their order.
     pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Option<Witness>> {
         let mut found: Vec<Option<Witness>> = vec![None; tokens.len()];
+        for strength in &self.strengths {
+            let open: Vec<usize> = (0..tokens.len()).filter(|&i| found[i].is_none()).collect();
+            let ids: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
+            let Some(pairs) = &self.pairs else { break };
+            let settled = pairs.settle(&ids, *strength);
+            progress.advance(settled.iter().flatten().count());
+            open.into_iter().zip(settled).for_each(|(i, witness)| found[i] = witness);
+        }
         let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
         for (map, scaling) in &self.passes {
             let open: Vec<usize> = (0..tokens.len()).filter(|&i| found[i].is_none()).collect();
@@ -81,5 +95,24 @@ impl<'a> Screen<'a> {
         h.iter_mut().for_each(|x| *x *= scale);
         self.question.domain().clamp(&mut h);
         h
+    }
+}
+
+fn half_whitened<'a>(question: &'a Question<'a>, centre: &[f64]) -> Option<Pairs<'a>> {
+    // Rounded first, so that the map's centre is exactly the one that rows are measured from.
+    let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
+    let wide: Vec<f64> = centre.iter().map(|&x| f64::from(x)).collect();
+    Pairs::new(question, &centre, &maps::half_whitening(question.head(), &wide)?)
+}
+
+/// Strengths of the biases to try: around where gaps of scores and of biases are of one size.
+fn strengths(question: &Question, pairs: Option<&Pairs>) -> Vec<Strength> {
+    match pairs {
+        None => Vec::new(),
+        Some(_) if question.is_scale_free() => vec![Strength::Unit],
+        Some(pairs) => {
+            let unit = pairs.balance();
+            [4.0, 32.0].map(|c| Strength::Fixed(unit * c)).to_vec()
+        }
     }
 }

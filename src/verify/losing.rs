@@ -3,7 +3,9 @@
 //! For weights `lambda >= 0` of sum 1 on rivals whose rows differ from the token's, let
 //! `r = sum lambda_j w_j - w_t`. For every hidden state `h` of the domain
 //!
-//!     max_j (w_j.h + b_j) - (w_t.h + b_t) >= sum lambda_j (b_j - b_t) + sum_k min over the domain of r_k h_k,
+//! ```text
+//! max_j (w_j.h + b_j) - (w_t.h + b_t) >= sum lambda_j (b_j - b_t) + sum_k min over the domain of r_k h_k,
+//! ```
 //!
 //! and when the right side is not negative the token never wins.
 

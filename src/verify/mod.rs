@@ -4,10 +4,10 @@
 //! arithmetic with the rest of the program, and nothing that produced the certificate: no
 //! screening, no solver, no maker of verdicts.
 //!
-//! - [`equals`]: which tokens have equal rows, recomputed in full;
-//! - [`winning`]: a point where the token beats every other;
-//! - [`losing`]: weights with which its rivals never score less;
-//! - [`margin`]: the bound of an undecided token's margin.
+//! - `equals`: which tokens have equal rows, recomputed in full;
+//! - `winning`: a point where the token beats every other;
+//! - `losing`: weights with which its rivals never score less;
+//! - `margin`: the bound of an undecided token's margin.
 
 mod equals;
 mod losing;

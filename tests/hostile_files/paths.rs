@@ -12,8 +12,8 @@ fn refused_as(path: &Path) -> ErrorKind {
     match checkpoint::open(path) {
         Err(error @ Error::Io { .. }) => {
             one_line(error.to_string(), &path.display().to_string());
-            let Error::Io { source, .. } = error else { unreachable!() };
-            source.kind()
+            let Error::Io { reason, .. } = error else { unreachable!() };
+            reason.kind()
         }
         Err(other) => panic!("another error: {other}"),
         Ok(_) => panic!("{} was opened", path.display()),

@@ -64,7 +64,7 @@ pub(super) fn parts(bytes: Bytes, header: Header) -> Result<Vec<(Bytes, Header)>
 fn part(asked: &Path, stem: &str, number: u64, count: u64) -> Result<(Bytes, Header)> {
     let path: PathBuf = asked.with_file_name(format!("{stem}{}", ending(number, count)));
     let bytes = match Bytes::open(&path) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+        Err(Error::Io { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => {
             return Err(Error::malformed(
                 asked,
                 format!(

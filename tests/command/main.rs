@@ -1,0 +1,63 @@
+//! What the `unargmax` command does, seen from outside.
+//!
+//! - `results`: verdicts on standard output and in files;
+//! - `inputs`: checkpoints, tensors, tokens, domains;
+//! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
+//! - `interruption`: signals and pipes that close.
+//!
+//! `files` makes the checkpoints.
+
+mod files;
+mod inputs;
+mod interruption;
+mod refusals;
+mod results;
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+/// The command, ready for arguments.
+fn unargmax() -> assert_cmd::Command {
+    assert_cmd::cargo::cargo_bin_cmd!("unargmax")
+}
+
+/// Runs the command and returns what it said, whatever its exit status.
+fn run(arguments: &[&str]) -> Output {
+    unargmax().args(arguments).output().unwrap()
+}
+
+/// Runs the command, which must exit with 0.
+fn done(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Standard error.
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The summary that `--json` prints.
+fn summary(arguments: &[&str]) -> Value {
+    serde_json::from_str(&done(&[arguments, &["--json"]].concat())).unwrap()
+}
+
+/// Argmaxable, tied, unargmaxable, undecided.
+fn counts(summary: &Value) -> [u64; 4] {
+    ["argmaxable", "tied", "unargmaxable", "undecided"]
+        .map(|name| summary["audits"][0]["counts"][name].as_u64().unwrap())
+}
+
+/// The bytes of `verdicts.csv` of an audit with these arguments.
+fn table(arguments: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    done(&[arguments, &["--quiet", "--out", utf8(folder.path())]].concat());
+    std::fs::read(folder.path().join("verdicts.csv")).unwrap()
+}
+
+fn utf8(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,128 @@
+//! Every error is one line, names its place and a way out, and exits with 2.
+
+use crate::files::{Folder, SQUARE, Stored};
+use crate::{run, said};
+
+/// Runs the command, which must exit with 2, print nothing, and say one line with all of `says`.
+fn refused(arguments: &[&str], says: &[&str]) {
+    let output = run(arguments);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    assert!(said.starts_with("unargmax: error: ") && said.ends_with('\n'), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in says {
+        assert!(said.contains(part), "{part:?} is missing in {said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    refused(&["audit", "no/such.safetensors"], &["no/such.safetensors: No such file"]);
+    refused(&["audit", "--vocab", "no/such.json"], &["no/such.json: No such file"]);
+    refused(&["audit", "--tokens", "@no/such.txt"], &["--tokens @no/such.txt: No such file"]);
+}
+
+#[test]
+fn a_folder_or_a_file_of_no_known_format() {
+    let folder = Folder::new();
+    let text = folder.write("notes.txt", "not a checkpoint");
+    refused(&["audit", &text], &["notes.txt: ", "format is not known", ".safetensors"]);
+    let here = folder.path("");
+    refused(&["audit", here.to_str().unwrap()], &["is a directory; name one file inside it"]);
+}
+
+#[test]
+fn a_tensor_that_is_not_there_or_not_clear() {
+    let folder = Folder::new();
+    let matrices = [
+        ("a.lm_head", Stored::f32(&[5, 2], &SQUARE)),
+        ("b.lm_head", Stored::f32(&[2, 2], &SQUARE[..4])),
+        ("scale", Stored::f32(&[2], &SQUARE[..2])),
+    ];
+    let path = folder.safetensors("two.safetensors", &matrices);
+    let listed = "the matrices are `a.lm_head` [5, 2] f32, `b.lm_head` [2, 2] f32";
+    refused(&["audit", &path], &["two.safetensors: ", "--weight", listed]);
+    refused(&["audit", &path, "--weight", "lm_head"], &["two.safetensors: ", "`lm_head`", listed]);
+    refused(&["audit", &path, "--weight", "scale"], &["`scale` has shape [2]", "--weight", listed]);
+    refused(&["audit", "--weight", "x"], &["choose tensors of a checkpoint; name one"]);
+}
+
+#[test]
+fn a_bias_of_another_length() {
+    let folder = Folder::new();
+    let path = folder.safetensors(
+        "head.safetensors",
+        &[("weight", Stored::f32(&[5, 2], &SQUARE)), ("bias", Stored::f32(&[4], &SQUARE[..4]))],
+    );
+    refused(
+        &["audit", &path],
+        &["head.safetensors: ", "`bias` has shape [4]", "5 tokens", "--bias none", "--transpose"],
+    );
+}
+
+#[test]
+fn a_number_that_is_not_finite() {
+    let folder = Folder::new();
+    let mut numbers = SQUARE;
+    numbers[7] = f64::NAN;
+    let path = folder.safetensors("nan.safetensors", &[("weight", Stored::f32(&[5, 2], &numbers))]);
+    refused(&["audit", &path], &["nan.safetensors: ", "`weight`", "row 3, column 1", "NaN"]);
+    let path = folder.safetensors(
+        "inf.safetensors",
+        &[
+            ("weight", Stored::f32(&[2, 1], &[1.0, 2.0])),
+            ("bias", Stored::f32(&[2], &[0.0, f64::NEG_INFINITY])),
+        ],
+    );
+    refused(&["audit", &path], &["inf.safetensors: ", "bias of token 1", "-inf"]);
+}
+
+#[test]
+fn a_vocabulary_that_is_longer_than_the_head() {
+    let folder = Folder::new();
+    let path = folder.npy("square.npy", &SQUARE, 5, 2);
+    let vocabulary = folder.write("six.txt", "a\nb\nc\nd\ne\nf\n");
+    refused(
+        &["audit", &path, "--vocab", &vocabulary],
+        &["six.txt: ", "6 tokens", "5 rows", "--transpose"],
+    );
+}
+
+#[test]
+fn a_domain_that_has_no_meaning() {
+    for domain in ["box", "range:1", "range:a:b", "Free"] {
+        refused(&["audit", "--domain", domain], &[domain, "`free`", "range:LO:HI"]);
+    }
+    refused(&["audit", "--domain", "range:1:0"], &["1 to 0, holds no number"]);
+}
+
+#[test]
+fn tokens_that_are_not_there() {
+    refused(&["audit", "--tokens", "876"], &["--tokens: 876", "ids 0-875"]);
+    refused(&["audit", "--tokens", "9-5"], &["--tokens: 9-5", "ids 0-875"]);
+    refused(&["audit", "--tokens", "zzz"], &["--tokens: no token", "\"zzz\""]);
+    refused(&["audit", "--tokens", ","], &["--tokens ,", "no token"]);
+    let folder = Folder::new();
+    let file = folder.write("chosen.txt", "1\nzzz\n");
+    refused(&["audit", "--tokens", &format!("@{file}")], &["chosen.txt, line 2: ", "\"zzz\""]);
+    let path = folder.npy("square.npy", &SQUARE, 5, 2);
+    refused(&["audit", &path, "--tokens", "zzz"], &["no vocabulary", "--vocab"]);
+}
+
+#[test]
+fn an_output_folder_that_is_a_file() {
+    let folder = Folder::new();
+    let file = folder.write("results", "mine");
+    refused(&["audit", "--out", &file], &["--out: ", "results: is no folder; name one"]);
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+}
+
+#[test]
+fn an_option_that_is_not_known_exits_with_2_as_well() {
+    for arguments in [&["audit", "--nonsense"][..], &["audit", "--threads", "0"], &["nonsense"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(said(&output).starts_with("error: "), "{}", said(&output));
+    }
+}

@@ -1,0 +1,179 @@
+//! Verdicts on standard output and in files.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::files::Folder;
+use crate::{counts, done, run, said, summary, table, utf8};
+
+/// The columns of `verdicts.csv`, as README.md lists them.
+const COLUMNS: &str =
+    "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof";
+
+#[test]
+fn without_a_subcommand_the_help_is_printed() {
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("Usage: unargmax") && said(&output).contains("audit"));
+    assert!(done(&["--help"]).contains("Exit status: 0 done"));
+}
+
+#[test]
+fn without_a_checkpoint_the_bundled_head_is_audited_behind_its_relu() {
+    let text = done(&["audit"]);
+    for says in [
+        "876 tokens x 32 dimensions, f32",
+        "domain  range:0:inf (auto: a ReLU stands before the head)",
+        "  unargmaxable      229\n",
+        "  undecided           0\n",
+        "876 of 876 verdicts proved",
+    ] {
+        assert!(text.contains(says), "{says:?} is missing in\n{text}");
+    }
+    assert_eq!(counts(&summary(&["audit"])), [647, 0, 229, 0]);
+}
+
+#[test]
+fn with_free_hidden_states_four_tokens_more_can_win() {
+    assert_eq!(counts(&summary(&["audit", "--domain", "free"])), [651, 0, 225, 0]);
+}
+
+#[test]
+fn the_summary_has_the_documented_fields() {
+    let summary = summary(&["audit", "--threads", "2", "--tokens", "0-9"]);
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(
+        keys(&summary),
+        ["schema", "tool", "version", "checkpoint", "head", "threads", "audits"]
+    );
+    assert_eq!(summary["schema"], "unargmax summary 1");
+    assert_eq!(summary["tool"], "unargmax");
+    assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(keys(&summary["checkpoint"]), ["path", "bytes", "format"]);
+    assert_eq!(keys(&summary["head"]), ["weight", "bias", "tokens", "dim", "dtype", "sha256"]);
+    assert_eq!(summary["head"]["tokens"], 876);
+    assert_eq!(summary["head"]["dim"], 32);
+    assert_eq!(summary["threads"], 2);
+    let audit = &summary["audits"][0];
+    assert_eq!(keys(audit), ["domain", "engine", "scope", "counts", "seconds"]);
+    assert_eq!(audit["domain"], "range:0:inf");
+    assert_eq!(audit["scope"], 10);
+    assert_eq!(keys(&audit["counts"]), ["argmaxable", "tied", "unargmaxable", "undecided"]);
+    for stage in ["groups", "prepare", "screen", "prove"] {
+        assert!(audit["seconds"][stage].as_f64().unwrap() >= 0.0, "{stage}");
+    }
+}
+
+/// The value was computed outside this program, from the definition in docs/results.md.
+#[test]
+fn the_bundled_head_has_its_documented_hash() {
+    assert_eq!(
+        summary(&["audit", "--tokens", "0"])["head"]["sha256"],
+        "d14efd43666ecfc7daa6ecb3efc592d263c3b8a3b4f7023907d95454bbbe380c"
+    );
+}
+
+#[test]
+fn out_writes_the_summary_and_a_table_in_id_order() {
+    let folder = Folder::new();
+    let out = folder.path("made/here");
+    done(&["audit", "--quiet", "--out", utf8(&out)]);
+
+    let json: Value = serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(counts(&json), [647, 0, 229, 0]);
+
+    let mut csv = csv::Reader::from_path(out.join("verdicts.csv")).unwrap();
+    assert_eq!(csv.headers().unwrap().iter().collect::<Vec<_>>().join(","), COLUMNS);
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 876);
+    for (id, row) in rows.iter().enumerate() {
+        assert_eq!(row[0], id.to_string());
+        assert_eq!((&row[1], &row[3]), (&row[2], "ordinary"));
+        match &row[5] {
+            "argmaxable" => {
+                assert!(row[6].parse::<f64>().unwrap() > 0.0, "{row:?}");
+                assert!(row[7].parse::<f64>().unwrap() > 0.0, "{row:?}");
+                assert!(row[9].is_empty() && ["map", "float", "integer"].contains(&&row[10]));
+            }
+            "unargmaxable" => {
+                assert!(row[6].is_empty() && row[7].is_empty(), "{row:?}");
+                assert!((weight_of_rivals(&row[9]) - 1.0).abs() < 1e-4, "{row:?}");
+                assert!(["equal-row", "enclosed", "exact"].contains(&&row[10]), "{row:?}");
+            }
+            other => panic!("{other} in {row:?}"),
+        }
+    }
+}
+
+/// The sum of the weights of the tokens among `blockers`; `lo[k]` and `hi[k]` are ends of the domain.
+fn weight_of_rivals(blockers: &str) -> f64 {
+    blockers
+        .split(' ')
+        .map(|pair| pair.split_once(':').unwrap())
+        .filter(|(rival, _)| rival.parse::<u32>().is_ok())
+        .map(|(_, weight)| weight.parse::<f64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn out_replaces_its_own_files_and_leaves_others_alone() {
+    let folder = Folder::new();
+    folder.write("notes.txt", "mine");
+    folder.write("verdicts.csv", "old");
+    let out = folder.path("");
+    for (domain, losers) in [("free", 225), ("range:0:inf", 229)] {
+        done(&["audit", "--quiet", "--domain", domain, "--out", utf8(&out)]);
+        let csv = fs::read_to_string(out.join("verdicts.csv")).unwrap();
+        assert_eq!(csv.matches(",unargmaxable,").count(), losers);
+    }
+    assert_eq!(fs::read(out.join("notes.txt")).unwrap(), b"mine");
+    let mut names: Vec<_> = fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["certificate.safetensors", "notes.txt", "summary.json", "verdicts.csv"]);
+}
+
+#[test]
+fn the_table_is_the_same_for_every_number_of_threads() {
+    let one = table(&["audit", "--threads", "1"]);
+    for threads in ["2", "3"] {
+        assert!(one == table(&["audit", "--threads", threads]), "{threads} threads");
+    }
+}
+
+#[test]
+fn fail_on_exits_with_1_only_for_its_verdicts() {
+    let output = run(&["audit", "--quiet", "--fail-on", "unargmaxable"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert_eq!(said(&output), "unargmax: --fail-on: 229 unargmaxable\n");
+    done(&["audit", "--quiet", "--fail-on", "tied,undecided"]);
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let output = run(&["audit", "--quiet"]);
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+}
+
+#[test]
+fn list_says_how_many_tokens_are_named() {
+    assert!(done(&["audit", "--list", "3"]).contains("... and 226 more (229 tokens in all)"));
+    let all = done(&["audit", "--list", "all"]);
+    assert!(!all.contains("more ("));
+    assert_eq!(all.lines().filter(|line| line.contains(" + ")).count(), 229);
+}
+
+#[test]
+fn completions_and_manual_are_printed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = done(&["completions", shell]);
+        assert!(script.contains("unargmax") && script.contains("fail-on"), "{shell}");
+    }
+    let manual = done(&["man"]);
+    assert!(manual.contains(".TH unargmax 1") && manual.contains(r"\-\-domain"));
+}
