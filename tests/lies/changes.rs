@@ -216,8 +216,9 @@ fn a_certificate_reads_back_as_it_was_and_does_not_depend_on_threads() {
 #[test]
 fn integers_of_any_size_read_back() {
     let mut garden = Garden::new(Place::Free);
-    let huge = BigInt::from(3) << 5000;
-    garden.record.integers[0] = (9, vec![-&huge, -&huge - 1], huge);
+    let huge: BigInt = BigInt::from(3) << 5000u32;
+    let below: BigInt = BigInt::from(-3) << 5000u32;
+    garden.record.integers[0] = (9, vec![below.clone(), below - 1], huge);
     assert!(garden.verify().is_accepted());
     let bytes = garden.certificate().to_bytes().unwrap();
     assert_eq!(Certificate::from_bytes(&bytes).unwrap(), garden.certificate());
