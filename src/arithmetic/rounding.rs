@@ -43,12 +43,13 @@ pub fn dot_error(n: usize, norm_x: f64, norm_y: f64) -> f64 {
     add_up(mul_up(gamma(n), mul_up(norm_x, norm_y)), n as f64 * TINY)
 }
 
-/// An upper bound of the Euclidean norm of `values`.
+/// An upper bound of the Euclidean norm of `values`; NaN if one of them is.
 pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let (largest, count) =
         values.clone().fold((0.0f64, 0usize), |(m, n), x| (m.max(x.abs()), n + 1));
     if largest == 0.0 {
-        return 0.0;
+        // 0, or NaN if one of them is: `max` passes over those.
+        return values.map(f64::abs).sum();
     }
     // A power of two keeps the scaling exact (a term that underflows is below 2^-1074 of the sum).
     let scale = power_of_two_near(largest);
@@ -87,6 +88,9 @@ mod tests {
             );
         }
         assert_eq!(norm_up([0.0, -0.0].into_iter()), 0.0);
+        for values in [[f64::NAN, 0.0], [f64::NAN, 1.0], [f64::NAN, f64::INFINITY]] {
+            assert!(norm_up(values.into_iter()).is_nan());
+        }
     }
 
     #[test]

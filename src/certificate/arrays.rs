@@ -51,7 +51,7 @@ type Array = (Dtype, Vec<usize>, Vec<u8>);
 pub struct Arrays(BTreeMap<String, Array>);
 
 impl Arrays {
-    /// Adds an array of a shape.
+    /// Adds an array of a shape; one that does not fit is found by [`Arrays::to_bytes`].
     pub fn put<T: Element>(
         &mut self,
         name: String,
@@ -60,7 +60,6 @@ impl Arrays {
     ) {
         let mut bytes = Vec::new();
         values.into_iter().for_each(|x| x.put(&mut bytes));
-        debug_assert_eq!(bytes.len(), shape.iter().product::<usize>() * T::SIZE);
         self.0.insert(name, (T::DTYPE, shape, bytes));
     }
 
@@ -91,7 +90,7 @@ impl Arrays {
     /// The file, with a description in its metadata.
     ///
     /// # Errors
-    /// What the safetensors crate refuses (nothing that is put here).
+    /// What the safetensors crate refuses: an array of another length than its shape.
     pub fn to_bytes(&self, description: String) -> Result<Vec<u8>, String> {
         let views = self
             .0
@@ -175,7 +174,8 @@ impl Arrays {
         count: usize,
         values: &[T],
     ) -> Result<Vec<Vec<T>>, String> {
-        let offsets: Vec<u64> = self.take_exactly(name, count + 1)?;
+        let ends = count.checked_add(1).ok_or_else(|| format!("{count} lists are too many"))?;
+        let offsets: Vec<u64> = self.take_exactly(name, ends)?;
         let sound = offsets[0] == 0
             && offsets.windows(2).all(|w| w[0] <= w[1])
             && offsets[count] == values.len() as u64;

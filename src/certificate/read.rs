@@ -14,8 +14,9 @@ use crate::checkpoint::bytes::Bytes;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 
-/// A hundred times the widest head known; a bound for what a description alone can allocate.
-const LARGEST_DIM: usize = 1 << 20;
+/// Coordinates of all domains together, a thousand times those of the widest head known: a bound for
+/// what a description alone can allocate.
+const MOST_COORDINATES: usize = 1 << 24;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,9 +76,11 @@ impl Certificate {
             serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
         debug_assert!(description.format == FORMAT && description.version == VERSION);
         let HeadDescription { sha256, tokens, dim } = description.head;
-        if dim > LARGEST_DIM {
+        let domains = dim.saturating_mul(description.audits.len().max(1));
+        if dim == 0 || domains > MOST_COORDINATES {
             return Err(format!(
-                "its head has {dim} coordinates, more than the {LARGEST_DIM} that are read"
+                "{} audits of {dim} coordinates are none, or more than the {MOST_COORDINATES} coordinates that are read",
+                description.audits.len()
             ));
         }
         let audits = description
@@ -145,8 +148,7 @@ impl AuditRecord {
                 ids.len()
             ));
         }
-        record.witnesses =
-            ids.into_iter().zip(points.chunks(dim.max(1)).map(<[f64]>::to_vec)).collect();
+        record.witnesses = ids.into_iter().zip(points.chunks(dim).map(<[f64]>::to_vec)).collect();
         let ids: Vec<u32> = arrays.take_list(&name("integer.ids"))?;
         let count = ids.len().checked_mul(dim + 1).ok_or("too many integers")?;
         let integers = arrays.take_integers(&name("integer.points"), count)?;

@@ -64,7 +64,7 @@ impl Certificate {
     /// The bytes of a certificate file.
     ///
     /// # Errors
-    /// None that a certificate of an audit is known to raise.
+    /// Lists whose lengths do not fit together; a certificate of an audit has none.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut arrays = Arrays::default();
         let audits: Vec<_> = self

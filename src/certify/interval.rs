@@ -42,7 +42,14 @@ impl Margin {
         let (head, domain) = (question.head(), question.domain());
         let total: f64 =
             multipliers.iter().filter(|m| matches!(m.0, Rival::Token(_))).map(|m| m.1).sum();
-        if !(total > 0.0) || multipliers.iter().any(|m| !(m.1 >= 0.0)) || !(sigma >= 0.0) {
+        // The token is no rival of itself, nor are its equals: their differences are 0.
+        let equals = question.equals(token);
+        let is_rival = |m: &(Rival, f64)| !matches!(m.0, Rival::Token(j) if equals.contains(&j));
+        if !(total > 0.0)
+            || !multipliers.iter().all(is_rival)
+            || multipliers.iter().any(|m| !(m.1 >= 0.0))
+            || !(sigma >= 0.0)
+        {
             return Margin::unknown();
         }
         let dim = head.dim();

@@ -12,6 +12,7 @@
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
 
+use super::equals::Equals;
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::arithmetic::enclose::{Interval, SquareSystem};
 use crate::arithmetic::rounding::{TINY, power_of_two_near};
@@ -19,13 +20,18 @@ use crate::certificate::EnclosedRecord;
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// Rivals must exist and differ from the token: equal rows prove nothing here.
-fn check_rivals(head: &Head, token: u32, rivals: impl Iterator<Item = u32>) -> Result<(), String> {
+/// Rivals must exist and differ from the token in their row: equal rows prove nothing here.
+fn check_rivals(
+    head: &Head,
+    equals: &Equals,
+    token: u32,
+    rivals: impl Iterator<Item = u32>,
+) -> Result<(), String> {
     for j in rivals {
         if j as usize >= head.tokens() {
             return Err(format!("its rival {j} does not exist"));
         }
-        if (0..head.dim()).all(|k| head.weight(j as usize, k) == head.weight(token as usize, k)) {
+        if equals.same_row(j, token) {
             return Err(format!("its rival {j} has its own row"));
         }
     }
@@ -36,10 +42,11 @@ fn check_rivals(head: &Head, token: u32, rivals: impl Iterator<Item = u32>) -> R
 pub fn check_exact(
     head: &Head,
     domain: &Domain,
+    equals: &Equals,
     token: u32,
     weights: &[(u32, BigInt)],
 ) -> Result<(), String> {
-    check_rivals(head, token, weights.iter().map(|w| w.0))?;
+    check_rivals(head, equals, token, weights.iter().map(|w| w.0))?;
     if weights.iter().any(|(_, n)| n.is_negative()) {
         return Err("a weight is negative".to_owned());
     }
@@ -69,10 +76,20 @@ pub fn check_exact(
 }
 
 /// Weights that exist near the given ones: those of `basic` solve the equations exactly.
-pub fn check_enclosed(head: &Head, domain: &Domain, record: &EnclosedRecord) -> Result<(), String> {
+pub fn check_enclosed(
+    head: &Head,
+    domain: &Domain,
+    equals: &Equals,
+    record: &EnclosedRecord,
+) -> Result<(), String> {
     let t = record.token as usize;
     let order = record.basic.len();
-    check_rivals(head, record.token, record.basic.iter().chain(&record.frozen).map(|x| x.0))?;
+    check_rivals(
+        head,
+        equals,
+        record.token,
+        record.basic.iter().chain(&record.frozen).map(|x| x.0),
+    )?;
     if record.frozen.iter().any(|&(_, w)| !(w >= 0.0 && w.is_finite())) {
         return Err("a frozen weight is negative or not finite".to_owned());
     }
@@ -82,8 +99,14 @@ pub fn check_enclosed(head: &Head, domain: &Domain, record: &EnclosedRecord) -> 
             record.equations.len()
         ));
     }
-    if record.equations.iter().any(|&k| k as usize >= head.dim()) {
-        return Err("an equation is of a coordinate that does not exist".to_owned());
+    // Distinct, and so no more than there are coordinates: this bounds the system below.
+    let mut solved = vec![false; head.dim()];
+    for &k in &record.equations {
+        match solved.get_mut(k as usize) {
+            None => return Err(format!("there is no coordinate {k} to have an equation")),
+            Some(true) => return Err(format!("the equation of coordinate {k} occurs twice")),
+            Some(seen) => *seen = true,
+        }
     }
 
     // The equations, each divided by a power of two; the given weights are not used: they are a hint.
@@ -153,8 +176,7 @@ pub fn check_enclosed(head: &Head, domain: &Domain, record: &EnclosedRecord) -> 
     }
     for k in 0..head.dim() {
         // Zero in exact arithmetic: solved, or the same in all rows, or the same as a solved one.
-        let solved = |k: usize| record.equations.contains(&(k as u32));
-        if solved(k) || constant(k) || record.equations.iter().any(|&e| same(e as usize, k)) {
+        if solved[k] || constant(k) || record.equations.iter().any(|&e| same(e as usize, k)) {
             continue;
         }
         let r = all

@@ -1,6 +1,7 @@
 //! The claimed bound of the best margin of an undecided token: see
 //! [`Margin`](crate::certify::interval::Margin) for what it says.
 
+use super::equals::Equals;
 use crate::arithmetic::enclose::Interval;
 use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{MultiplierKind, UndecidedRecord};
@@ -8,8 +9,13 @@ use crate::domain::Domain;
 use crate::head::Head;
 
 /// Recomputes the bound in intervals.
-pub fn check(head: &Head, domain: &Domain, record: &UndecidedRecord) -> Result<(), String> {
-    if record.upper == f64::INFINITY {
+pub fn check(
+    head: &Head,
+    domain: &Domain,
+    equals: &Equals,
+    record: &UndecidedRecord,
+) -> Result<(), String> {
+    if record.upper == f64::INFINITY && record.multipliers.is_empty() {
         return Ok(());
     }
     let dim = head.dim();
@@ -21,29 +27,33 @@ pub fn check(head: &Head, domain: &Domain, record: &UndecidedRecord) -> Result<(
             return Err("a multiplier is negative or not finite".to_owned());
         }
         let (at, weight) = (index as usize, Interval::point(weight));
-        let end = |end: f64| {
-            if at < dim && end.is_finite() {
-                Ok(end)
-            } else {
-                Err("an end of the domain that does not exist")
-            }
+        let end = |of: fn(&Domain, usize) -> f64| {
+            let end = Some(at).filter(|&k| k < dim).map(|k| of(domain, k));
+            end.filter(|end| end.is_finite())
+                .ok_or_else(|| format!("the domain has no such end in coordinate {index}"))
         };
         match kind {
-            MultiplierKind::Token if at < head.tokens() => {
+            MultiplierKind::Token if at >= head.tokens() => {
+                return Err(format!("its rival {index} does not exist"));
+            }
+            // Its own difference is 0 and would prove the bound 0 of any token.
+            MultiplierKind::Token if equals.are_tied(record.token, index) => {
+                return Err(format!("its rival {index} is no rival: it has its own row and bias"));
+            }
+            MultiplierKind::Token => {
                 for k in 0..dim {
                     sum[k] = sum[k] + weight * head.weight(t, k) - weight * head.weight(at, k);
                 }
                 sum[dim] = sum[dim] + weight * head.bias(t) - weight * head.bias(at);
                 total = total + weight;
             }
-            MultiplierKind::Token => return Err(format!("its rival {index} does not exist")),
             MultiplierKind::Lower => {
-                let lo = end(if at < dim { domain.lo(at) } else { f64::NAN })?;
+                let lo = end(Domain::lo)?;
                 sum[at] = sum[at] + weight;
                 sum[dim] = sum[dim] - weight * lo;
             }
             MultiplierKind::Upper => {
-                let hi = end(if at < dim { domain.hi(at) } else { f64::NAN })?;
+                let hi = end(Domain::hi)?;
                 sum[at] = sum[at] - weight;
                 sum[dim] = sum[dim] + weight * hi;
             }

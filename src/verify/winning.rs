@@ -4,10 +4,11 @@
 //! bound of its error. What that leaves open is computed in float64, and what that leaves open, exactly.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use nalgebra::{DMatrix, DMatrixView};
 use num_bigint::BigInt;
-use num_traits::{Signed, Zero};
+use num_traits::Signed;
 use rayon::prelude::*;
 
 use super::equals::Equals;
@@ -89,7 +90,6 @@ struct Candidate {
     norm: f64,
     /// Proved lower bound of the token's own score.
     own: f64,
-    tie: Vec<u32>,
 }
 
 fn check_block(
@@ -107,28 +107,39 @@ fn check_block(
             Place::Float(i) => record.witnesses[i].1.clone(),
             Place::Integers(_) => continue,
         };
+        if h.iter().any(|x| !x.is_finite()) {
+            outcomes.push((token, Err("its point is not finite".to_owned())));
+            continue;
+        }
         if let Place::Map(..) = place {
             record.domain.clamp(&mut h);
         }
-        if h.iter().any(|x| !x.is_finite()) {
-            outcomes.push((token, Err("its point is not finite".to_owned())));
-        } else if !record.domain.contains(&h) {
+        if !record.domain.contains(&h) {
             outcomes.push((token, Err("its point lies outside the domain".to_owned())));
-        } else {
-            let norm = norm_up(h.iter().copied());
-            let own = head.dot(token as usize, &h) + head.bias(token as usize);
-            let own = own - error(head, norms, token as usize, norm);
-            // A sum that overflowed bounds nothing.
-            let own = if own.is_finite() { own } else { f64::NEG_INFINITY };
-            candidates.push(Candidate { token, h, norm, own, tie: equals.tie(token) });
+            continue;
+        }
+        let norm = norm_up(h.iter().copied());
+        let own = head.dot(token as usize, &h) + head.bias(token as usize);
+        let own = own - error(head, norms, token as usize, norm);
+        // A sum that overflowed bounds nothing.
+        let own = if own.is_finite() { own } else { f64::NEG_INFINITY };
+        candidates.push(Candidate { token, h, norm, own });
+    }
+    let mut beaten_by: Vec<Option<u32>> = vec![None; candidates.len()];
+    for first in (0..head.tokens()).step_by(ROWS) {
+        let part = first..(first + ROWS).min(head.tokens());
+        let open = match head.rows() {
+            Rows::F32(rows) => open_after_float32(head, rows, norms, &candidates, part),
+            Rows::F64(_) => open_after_float64(head, norms, &candidates, part),
+        };
+        for (i, j) in open {
+            let tied = equals.are_tied(candidates[i].token, j);
+            if beaten_by[i].is_none() && !tied && !beats(head, norms, &candidates[i], j) {
+                beaten_by[i] = Some(j);
+            }
         }
     }
-    let open = match head.rows() {
-        Rows::F32(rows) => open_after_float32(head, rows, norms, &candidates),
-        Rows::F64(_) => candidates.iter().map(|_| (0..head.tokens() as u32).collect()).collect(),
-    };
-    for (candidate, rivals) in candidates.iter().zip(open) {
-        let beaten_by = rivals.into_iter().find(|&j| !beats(head, norms, candidate, j));
+    for (candidate, beaten_by) in candidates.iter().zip(beaten_by) {
         let outcome = beaten_by
             .map_or(Ok(()), |j| Err(format!("token {j} scores at least as much at its point")));
         outcomes.push((candidate.token, outcome));
@@ -154,7 +165,7 @@ fn error(head: &Head, norms: &[f64], j: usize, norm: f64) -> f64 {
     gamma(count) * (norms[j] * norm + head.bias(j).abs()) + count as f64 * TINY
 }
 
-/// The rivals of each candidate that float32 products do not prove to score less.
+/// The candidates and rivals of `part` for which float32 products do not prove a lower score.
 ///
 /// The points are scaled to about length one by a power of two and rounded to float32: a relative error of
 /// `2^-24` of each coordinate, as one more unit in `gamma_(d+16)` for unit `2^-24`; what underflows is below
@@ -164,9 +175,10 @@ fn open_after_float32(
     rows: &[f32],
     norms: &[f64],
     candidates: &[Candidate],
-) -> Vec<Vec<u32>> {
+    part: Range<usize>,
+) -> Vec<(usize, u32)> {
     let (dim, count) = (head.dim(), candidates.len());
-    let mut open: Vec<Vec<u32>> = vec![Vec::new(); count];
+    let mut open = Vec::new();
     if count == 0 {
         return open;
     }
@@ -178,50 +190,69 @@ fn open_after_float32(
     let points = DMatrix::from_fn(count, dim, |i, k| (candidates[i].h[k] / scales[i]) as f32);
     let unit = f64::from(f32::EPSILON) / 2.0;
     let steps = (dim + 16) as f64 * unit;
-    let relative = steps / (1.0 - steps) * (1.0 + 1e-9);
+    // So many coordinates that float32 has nothing to say.
+    let relative = if steps < 0.5 { steps / (1.0 - steps) * (1.0 + 1e-9) } else { f64::INFINITY };
     let floor = 4.0 * dim as f64 * 2f64.powi(-149);
     let limits: Vec<f64> = candidates.iter().zip(&scales).map(|(c, s)| c.own / s).collect();
     let reach: Vec<f64> =
         candidates.iter().zip(&scales).map(|(c, s)| c.norm / s * relative).collect();
     let floors: Vec<f64> = scales.iter().map(|s| 1.0 / s).collect();
-    for (first, part) in rows.chunks(ROWS * dim).enumerate().map(|(i, part)| (i * ROWS, part)) {
-        let width = part.len() / dim;
-        let scores = &points * DMatrixView::from_slice(part, dim, width);
-        for (c, column) in scores.as_slice().chunks_exact(count).enumerate() {
-            let j = first + c;
-            let (norm, bias) = (norms[j], head.bias(j));
-            // All terms in units of the scaled point; the last factor covers their own rounding.
-            let below = |i: usize, score: f32| {
-                let b = bias * floors[i];
-                let size = norm * reach[i] + floor * (1.0 + norm) + b.abs() * relative;
-                score.is_finite() && f64::from(score) + b + size * (1.0 + 1e-9) < limits[i]
-            };
-            // Nearly always all are below, and a loop without a branch sees that fastest.
-            let above = column
-                .iter()
-                .enumerate()
-                .fold(0usize, |n, (i, &score)| n + usize::from(!below(i, score)));
-            if above > 0 {
-                for (i, &score) in column.iter().enumerate() {
-                    if !below(i, score) && !candidates[i].tie.contains(&(j as u32)) {
-                        open[i].push(j as u32);
-                    }
-                }
-            }
+    let width = part.len();
+    let view = DMatrixView::from_slice(&rows[part.start * dim..part.end * dim], dim, width);
+    let scores = &points * view;
+    for (j, column) in part.zip(scores.as_slice().chunks_exact(count)) {
+        let (norm, bias) = (norms[j], head.bias(j));
+        // All terms in units of the scaled point; the last factor covers their own rounding.
+        let below = |i: usize, score: f32| {
+            let b = bias * floors[i];
+            let size = norm * reach[i] + floor * (1.0 + norm) + b.abs() * relative;
+            score.is_finite() && f64::from(score) + b + size * (1.0 + 1e-9) < limits[i]
+        };
+        // Nearly always all are below, and a loop without a branch sees that fastest.
+        let above = column
+            .iter()
+            .enumerate()
+            .fold(0usize, |n, (i, &score)| n + usize::from(!below(i, score)));
+        if above > 0 {
+            let doubtful = column.iter().enumerate().filter(|&(i, &score)| !below(i, score));
+            open.extend(doubtful.map(|(i, _)| (i, j as u32)));
         }
     }
     open
 }
 
+/// As [`open_after_float32`], by float64 products.
+fn open_after_float64(
+    head: &Head,
+    norms: &[f64],
+    candidates: &[Candidate],
+    part: Range<usize>,
+) -> Vec<(usize, u32)> {
+    let points: Vec<f64> = candidates.iter().flat_map(|c| c.h.iter().copied()).collect();
+    let mut scores = vec![0.0; candidates.len() * part.len()];
+    head.product(&points, part.clone(), &mut scores, part.len());
+    let mut open = Vec::new();
+    for (i, (candidate, scores)) in
+        candidates.iter().zip(scores.chunks_exact(part.len())).enumerate()
+    {
+        let doubtful = part.clone().zip(scores);
+        let doubtful = doubtful.filter(|&(j, &score)| !is_below(head, norms, candidate, j, score));
+        open.extend(doubtful.map(|(j, _)| (i, j as u32)));
+    }
+    open
+}
+
+/// Whether a float64 value of `w_j . h`, summed in any order, proves that `j` scores less.
+fn is_below(head: &Head, norms: &[f64], candidate: &Candidate, j: usize, product: f64) -> bool {
+    let score = product + head.bias(j);
+    // Infinite after an overflow, whatever the true sum is: then only exact arithmetic tells.
+    score.is_finite() && score + error(head, norms, j, candidate.norm) < candidate.own
+}
+
 /// Whether the candidate scores more than `j`, by float64 if it can tell, else exactly.
 fn beats(head: &Head, norms: &[f64], candidate: &Candidate, j: u32) -> bool {
-    if candidate.tie.contains(&j) {
-        return true;
-    }
     let rival = j as usize;
-    let score = head.dot(rival, &candidate.h) + head.bias(rival);
-    // Infinite after an overflow, whatever the true sum is: then only exact arithmetic tells.
-    if score.is_finite() && score + error(head, norms, rival, candidate.norm) < candidate.own {
+    if is_below(head, norms, candidate, rival, head.dot(rival, &candidate.h)) {
         return true;
     }
     let exact = |t: usize| {
@@ -255,10 +286,8 @@ fn check_integers(
         &dot_integers(head.row(t), numerators) + &(&Dyadic::from_f64(head.bias(t)) * &whole)
     };
     let own = score(token as usize);
-    let tie = equals.tie(token);
-    let all_zero = numerators.iter().all(Zero::is_zero);
-    debug_assert!(!all_zero || head.has_bias() || head.tokens() == tie.len());
-    match (0..head.tokens()).filter(|&j| !tie.contains(&(j as u32))).find(|&j| score(j) >= own) {
+    let mut rivals = (0..head.tokens()).filter(|&j| !equals.are_tied(token, j as u32));
+    match rivals.find(|&j| score(j) >= own) {
         None => Ok(()),
         Some(j) => Err(format!("token {j} scores at least as much at its point")),
     }

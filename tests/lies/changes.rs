@@ -1,0 +1,274 @@
+//! Random changes: what is still accepted is still true.
+
+use std::collections::{BTreeMap, HashSet};
+
+use num_bigint::BigInt;
+use unargmax::audit::{Options, audit};
+use unargmax::certificate::Certificate;
+use unargmax::domain::Domain;
+use unargmax::head::Head;
+use unargmax::verify::{Claim, verify};
+
+use super::files;
+use super::garden::{Garden, Place, refusals};
+use super::records;
+
+/// A small generator of its own (Marsaglia's xorshift64), so that every run makes the same changes.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        (self.next() >> 11) as usize % count
+    }
+
+    fn pick<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len())]
+    }
+}
+
+/// Rows on a small lattice: many equal rows, faces and ties; or anywhere.
+fn head(random: &mut Random, tokens: usize, dim: usize, lattice: bool, bias: bool) -> Head {
+    let mut number = || {
+        let x = random.next() as f32 / u64::MAX as f32 * 4.0 - 2.0;
+        if lattice { x.round() } else { x }
+    };
+    let rows: Vec<f32> = (0..tokens * dim).map(|_| number()).collect();
+    let bias = bias.then(|| (0..tokens).map(|_| f64::from(number()).round()).collect());
+    Head::new(rows, bias, tokens, dim).unwrap()
+}
+
+/// The verdict that a certificate claims of each token of the first audit.
+fn claimed(certificate: &Certificate) -> BTreeMap<u32, Claim> {
+    let record = &certificate.audits[0];
+    let mapped = record.maps.iter().flat_map(|m| m.settled.iter().map(|s| s.0));
+    let points = mapped
+        .chain(record.witnesses.iter().map(|w| w.0))
+        .chain(record.integers.iter().map(|w| w.0))
+        .map(|t| (t, Claim::Argmaxable));
+    let lost = record.enclosed.iter().map(|e| e.token);
+    let lost = lost.chain(record.exact.iter().map(|e| e.0));
+    let lost = lost.chain(record.dominated.iter().map(|d| d.0)).map(|t| (t, Claim::Unargmaxable));
+    let open = record.undecided.iter().map(|u| (u.token, Claim::Undecided));
+    // Last, for its first member has a point as well.
+    let ties = record.ties.iter().flatten().map(|&t| (t, Claim::Tied));
+    points.chain(lost).chain(open).chain(ties).collect()
+}
+
+/// The true verdicts, from a new audit.
+fn truth(head: &Head, domain: &Domain) -> Vec<&'static str> {
+    let audit = audit(head, domain, Options { threads: 1, ..Options::default() }).unwrap();
+    audit.verdicts().iter().map(|v| v.1.name()).collect()
+}
+
+/// Checks a certificate that may lie: whatever is accepted is true. Returns whether all of it was.
+fn only_truth_is_accepted(head: &Head, certificate: &Certificate, known: &Known) -> bool {
+    let verification = verify(head, certificate, None);
+    let Some(checked) = verification.audits.first() else { return false };
+    let scope = certificate.audits[0].scope.as_deref();
+    let asked = |t: u32| scope.is_none_or(|s| s.contains(&t)) && (t as usize) < head.tokens();
+    let refused: HashSet<u32> = checked.refused.iter().filter_map(|r| r.token).collect();
+    let accepted: Vec<(u32, Claim)> = claimed(certificate)
+        .into_iter()
+        .filter(|(t, _)| asked(*t) && !refused.contains(t))
+        .collect();
+    if checked.accepted.is_empty() {
+        return false;
+    }
+    assert_eq!(checked.accepted.values().sum::<usize>(), accepted.len());
+    let domain = &certificate.audits[0].domain;
+    let fresh = (*domain != known.domain).then(|| truth(head, domain));
+    let truth = fresh.as_ref().unwrap_or(&known.truth);
+    for (token, claim) in accepted {
+        let name = format!("{claim:?}").to_lowercase();
+        let holds = claim == Claim::Undecided || truth[token as usize] == name;
+        assert!(holds, "token {token}, which is {}, was accepted as {name}", truth[token as usize]);
+    }
+    verification.is_accepted()
+}
+
+struct Known {
+    domain: Domain,
+    truth: Vec<&'static str>,
+}
+
+/// One change of the bytes, mostly behind the header.
+fn change(random: &mut Random, bytes: &mut [u8], header: usize, tokens: usize) {
+    let count = bytes.len() - header;
+    match random.below(8) {
+        0..2 => {
+            let at = header + random.below(count);
+            bytes[at] ^= 1 << random.below(8);
+        }
+        2 => {
+            let at = header + random.below(count);
+            bytes[at] = random.pick(&[0, 1, 2, 3, 127, 128, 255]);
+        }
+        // A whole number of some type.
+        3..6 => {
+            let floats = [0.0, -0.0, 1.0, -1.0, 0.5, 1e300, 1e-300, f64::NAN, f64::INFINITY];
+            let (id, float) = (random.below(tokens + 2) as u32, random.pick(&floats));
+            let number: Vec<u8> = match random.below(3) {
+                0 => id.to_le_bytes().to_vec(),
+                1 => u64::from(id).to_le_bytes().to_vec(),
+                _ => float.to_le_bytes().to_vec(),
+            };
+            let at = header + random.below(count / number.len()) * number.len();
+            bytes[at..at + number.len()].copy_from_slice(&number);
+        }
+        // Two numbers change places.
+        6 => {
+            let size = random.pick(&[4, 8]);
+            let (a, b) = (random.below(count / size) * size, random.below(count / size) * size);
+            for i in 0..size {
+                bytes.swap(header + a + i, header + b + i);
+            }
+        }
+        _ => {
+            let at = random.below(header);
+            bytes[at] = random.pick(b"0123456789,:\"[]{}abt");
+        }
+    }
+}
+
+#[test]
+fn whatever_random_changes_leave_accepted_is_true() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut subjects: Vec<(Head, Certificate)> = [Place::Free, Place::Box]
+        .map(|place| {
+            let garden = Garden::new(place);
+            (garden.head(), garden.certificate())
+        })
+        .into();
+    for lattice in [true, false] {
+        for (bias, range) in [
+            (false, None),
+            (true, None),
+            (true, Some((0.0, f64::INFINITY))),
+            (false, Some((-1.0, 1.0))),
+        ] {
+            let head = head(&mut random, 24, 3, lattice, bias);
+            let domain =
+                range.map_or(Domain::free(3), |(lo, hi)| Domain::range(3, lo, hi).unwrap());
+            let audit = audit(&head, &domain, Options::default()).unwrap();
+            let certificate = Certificate::new(&head, &domain, &audit);
+            subjects.push((head, certificate));
+        }
+    }
+    let (mut read, mut whole) = (0, 0);
+    for (head, certificate) in &subjects {
+        let domain = certificate.audits[0].domain.clone();
+        let known = Known { truth: truth(head, &domain), domain };
+        assert!(only_truth_is_accepted(head, certificate, &known));
+        let bytes = certificate.to_bytes().unwrap();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for _ in 0..400 {
+            let mut bytes = bytes.clone();
+            for _ in 0..1 + random.below(3) {
+                change(&mut random, &mut bytes, header, head.tokens());
+            }
+            let Ok(certificate) = Certificate::from_bytes(&bytes) else { continue };
+            if certificate.audits.is_empty() {
+                continue;
+            }
+            read += 1;
+            whole += usize::from(only_truth_is_accepted(head, &certificate, &known));
+        }
+    }
+    // The changes are neither all noticed by the reader nor all harmless.
+    assert!(read > 1000 && whole > 100 && whole < read, "{read} read, {whole} accepted");
+}
+
+#[test]
+fn a_certificate_reads_back_as_it_was_and_does_not_depend_on_threads() {
+    let mut random = Random(7);
+    let lattice = head(&mut random, 200, 3, true, true);
+    let anywhere = head(&mut random, 200, 3, false, false);
+    let wide: Vec<f64> = (0..200).flat_map(|t| anywhere.row(t)).collect();
+    let wide = Head::new(wide, None, 200, 3).unwrap();
+    for head in [lattice, anywhere, wide] {
+        for domain in [Domain::free(3), Domain::range(3, 0.0, f64::INFINITY).unwrap()] {
+            let scope: Vec<u32> = (0..200).step_by(3).collect();
+            for tokens in [None, Some(&scope[..])] {
+                let bytes = [1, 2].map(|threads| {
+                    let options = Options { tokens, threads, ..Options::default() };
+                    let audit = audit(&head, &domain, options).unwrap();
+                    let certificate = Certificate::new(&head, &domain, &audit);
+                    let bytes = certificate.to_bytes().unwrap();
+                    assert_eq!(bytes, certificate.to_bytes().unwrap());
+                    assert_eq!(Certificate::from_bytes(&bytes).unwrap(), certificate);
+                    let verification = verify(&head, &certificate, None);
+                    assert!(verification.is_accepted(), "{:?}", refusals(&verification));
+                    bytes
+                });
+                assert!(bytes[0] == bytes[1], "one thread and two write different bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn integers_of_any_size_read_back() {
+    let mut garden = Garden::new(Place::Free);
+    let huge: BigInt = BigInt::from(3) << 5000u32;
+    let below: BigInt = BigInt::from(-3) << 5000u32;
+    garden.record.integers[0] = (9, vec![below.clone(), below - 1], huge);
+    assert!(garden.verify().is_accepted());
+    let bytes = garden.certificate().to_bytes().unwrap();
+    assert_eq!(Certificate::from_bytes(&bytes).unwrap(), garden.certificate());
+}
+
+/// Writes the garden, honest and with each lie, into the folder `UNARGMAX_LIES`, for other checkers.
+#[test]
+#[ignore = "writes files, for analyses/compare_checkers.py"]
+fn write_lies() {
+    let folder = std::path::PathBuf::from(std::env::var_os("UNARGMAX_LIES").unwrap());
+    let save = |name: &str, garden: &Garden, certificate: Vec<u8>| {
+        let folder = folder.join(name.replace([' ', ',', '\''], "-"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let rows: Vec<u8> = if garden.wide {
+            garden.rows.iter().flatten().flat_map(|x| x.to_le_bytes()).collect()
+        } else {
+            garden.rows.iter().flatten().flat_map(|&x| (x as f32).to_le_bytes()).collect()
+        };
+        let bias: Vec<u8> = garden.bias.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let kind = if garden.wide { safetensors::Dtype::F64 } else { safetensors::Dtype::F32 };
+        let count = garden.rows.len();
+        let view = |kind, shape, data| safetensors::tensor::TensorView::new(kind, shape, data);
+        let tensors = [
+            ("weight", view(kind, vec![count, 2], &rows).unwrap()),
+            ("bias", view(safetensors::Dtype::F64, vec![count], &bias).unwrap()),
+        ];
+        let head = safetensors::serialize(tensors, None).unwrap();
+        std::fs::write(folder.join("head.safetensors"), head).unwrap();
+        std::fs::write(folder.join("certificate.safetensors"), certificate).unwrap();
+    };
+    for place in [Place::Free, Place::Box] {
+        let garden = Garden::new(place);
+        let bytes = garden.certificate().to_bytes().unwrap();
+        save(&format!("honest {place:?}"), &garden, bytes.clone());
+        save(&format!("cut short {place:?}"), &garden, bytes[..bytes.len() - 1].to_vec());
+    }
+    for (name, place, _, plant) in records::LIES {
+        let mut garden = Garden::new(*place);
+        plant(&mut garden);
+        if let Ok(bytes) = garden.certificate().to_bytes()
+            && *name != "a domain of another dimension"
+        {
+            save(name, &garden, bytes);
+        }
+    }
+    for (name, place, _, change) in files::CHANGES {
+        save(name, &Garden::new(*place), files::planted(*place, *change));
+    }
+    let mut other = Garden::new(Place::Free);
+    let bytes = other.certificate().to_bytes().unwrap();
+    other.rows[10][0] = f64::from(1.0f32.next_up());
+    save("another head", &other, bytes);
+}

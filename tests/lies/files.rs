@@ -1,0 +1,262 @@
+//! Files that are cut, bent or padded.
+
+use serde_json::{Value, json};
+use unargmax::certificate::Certificate;
+use unargmax::certificate::arrays::{Arrays, Element};
+
+use super::garden::{Garden, Place};
+
+fn bytes(place: Place) -> Vec<u8> {
+    Garden::new(place).certificate().to_bytes().unwrap()
+}
+
+/// The file taken apart and put together again after a change.
+fn changed(place: Place, change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
+    let (mut arrays, description) = Arrays::from_bytes(&bytes(place)).unwrap();
+    let mut description: Value = serde_json::from_str(&description).unwrap();
+    change(&mut arrays, &mut description);
+    arrays.to_bytes(description.to_string()).unwrap()
+}
+
+/// Takes an array out, changes its elements and shape, and puts it back.
+fn edit<T: Element>(arrays: &mut Arrays, name: &str, change: fn(&mut Vec<T>, &mut Vec<usize>)) {
+    let (mut values, mut shape) = arrays.take::<T>(name).unwrap();
+    change(&mut values, &mut shape);
+    arrays.put(name.to_owned(), shape, values);
+}
+
+type Change = fn(&mut Arrays, &mut Value);
+
+/// A change of a file: its name, where, the error, and how it is made.
+pub const CHANGES: &[(&str, Place, &str, Change)] = &[
+    ("a renamed array", Place::Free, "the array `audit0.witness.ids` is missing", |a, _| {
+        let ids: Vec<u32> = a.take_list("audit0.witness.ids").unwrap();
+        a.put_list("audit0.witness.id".to_owned(), ids);
+    }),
+    ("a missing array", Place::Free, "the array `audit0.undecided.kinds` is missing", |a, _| {
+        a.take::<u8>("audit0.undecided.kinds").unwrap();
+    }),
+    ("an unknown array", Place::Free, "the array `audit0.extra` is not known", |a, _| {
+        a.put_list("audit0.extra".to_owned(), [1u32]);
+    }),
+    (
+        "a domain beside a free one",
+        Place::Free,
+        "the array `audit0.domain.lo` is not known",
+        |a, _| {
+            a.put_list("audit0.domain.lo".to_owned(), [0.0f64; 2]);
+        },
+    ),
+    (
+        "ids as u64",
+        Place::Free,
+        "the array `audit0.exact.ids` has elements U64, not U32",
+        |a, _| {
+            let ids: Vec<u32> = a.take_list("audit0.exact.ids").unwrap();
+            a.put_list("audit0.exact.ids".to_owned(), ids.into_iter().map(u64::from));
+        },
+    ),
+    (
+        "points as float32",
+        Place::Free,
+        "the array `audit0.witness.points` has elements F32",
+        |a, _| {
+            let (points, shape) = a.take::<f64>("audit0.witness.points").unwrap();
+            a.put("audit0.witness.points".to_owned(), shape, points.into_iter().map(|x| x as f32));
+        },
+    ),
+    (
+        "points transposed",
+        Place::Free,
+        "the array `audit0.witness.points` has shape [2, 1], not [1, 2]",
+        |a, _| {
+            edit::<f64>(a, "audit0.witness.points", |_, shape| shape.reverse());
+        },
+    ),
+    ("points in a row", Place::Free, "the array `audit0.witness.points` has shape [2]", |a, _| {
+        edit::<f64>(a, "audit0.witness.points", |_, shape| *shape = vec![2]);
+    }),
+    (
+        "a matrix in a row",
+        Place::Free,
+        "the array `audit0.map1.matrix` has shape [4], not [2, 2]",
+        |a, _| {
+            edit::<f32>(a, "audit0.map1.matrix", |_, shape| *shape = vec![4]);
+        },
+    ),
+    (
+        "ids in a column",
+        Place::Free,
+        "the array `audit0.map0.ids` has shape [2, 1], not one dimension",
+        |a, _| {
+            edit::<u32>(a, "audit0.map0.ids", |_, shape| shape.push(1));
+        },
+    ),
+    (
+        "one scale too many",
+        Place::Free,
+        "the array `audit0.map0.scales` has 3 entries, not 2",
+        |a, _| {
+            edit::<f64>(a, "audit0.map0.scales", |values, shape| {
+                values.push(1.0);
+                shape[0] += 1;
+            });
+        },
+    ),
+    ("one end too few", Place::Box, "the array `audit0.domain.hi` has 1 entries, not 2", |a, _| {
+        edit::<f64>(a, "audit0.domain.hi", |values, shape| {
+            values.pop();
+            shape[0] -= 1;
+        });
+    }),
+    (
+        "offsets that fall",
+        Place::Free,
+        "the offsets `audit0.enclosed.basic.offsets` do not cut",
+        |a, _| {
+            edit::<u64>(a, "audit0.enclosed.basic.offsets", |values, _| values[1] = 7);
+        },
+    ),
+    (
+        "offsets that begin late",
+        Place::Free,
+        "the offsets `audit0.tied.offsets` do not cut",
+        |a, _| {
+            edit::<u64>(a, "audit0.tied.offsets", |values, _| values[0] = 1);
+        },
+    ),
+    (
+        "offsets that end early",
+        Place::Free,
+        "the offsets `audit0.exact.weights.offsets` do not cut",
+        |a, _| {
+            edit::<u64>(a, "audit0.exact.weights.offsets", |values, _| values[2] = 1);
+        },
+    ),
+    (
+        "offsets beyond all memory",
+        Place::Free,
+        "the offsets `audit0.undecided.offsets` do not cut",
+        |a, _| {
+            edit::<u64>(a, "audit0.undecided.offsets", |values, _| values[1] = u64::MAX);
+        },
+    ),
+    (
+        "an unknown kind of multiplier",
+        Place::Free,
+        "the kind of multiplier 4 is not known",
+        |a, _| {
+            edit::<u8>(a, "audit0.undecided.kinds", |values, _| values[0] = 4);
+        },
+    ),
+    ("an empty range", Place::Box, "the range of coordinate 1, 9 to 8, holds no number", |a, _| {
+        edit::<f64>(a, "audit0.domain.lo", |values, _| values[1] = 9.0);
+    }),
+    (
+        "a range of NaN",
+        Place::Box,
+        "the range of coordinate 0, -8 to NaN, holds no number",
+        |a, _| {
+            edit::<f64>(a, "audit0.domain.hi", |values, _| values[0] = f64::NAN);
+        },
+    ),
+    (
+        "an unknown kind of domain",
+        Place::Free,
+        "the kind of domain \"ball\" is not known",
+        |_, d| {
+            d["audits"][0]["domain"] = json!("ball");
+        },
+    ),
+    ("an unknown scope", Place::Free, "the scope \"most\" is not known", |_, d| {
+        d["audits"][0]["scope"] = json!("most");
+    }),
+    (
+        "an unknown kind of map",
+        Place::Free,
+        "the kind of map \"quadratic\" is not known",
+        |_, d| {
+            d["audits"][0]["maps"][0] = json!("quadratic");
+        },
+    ),
+    ("a map less", Place::Free, "the array `audit0.map1.centre` is not known", |_, d| {
+        d["audits"][0]["maps"].as_array_mut().unwrap().pop();
+    }),
+    ("an audit less", Place::Free, "is not known to this version", |_, d| {
+        d["audits"] = json!([]);
+    }),
+    ("an audit more", Place::Free, "the array `audit1.witness.ids` is missing", |_, d| {
+        let mut twice = d["audits"][0].clone();
+        twice["maps"] = json!([]);
+        d["audits"].as_array_mut().unwrap().push(twice);
+    }),
+    (
+        "more groups than can be counted",
+        Place::Free,
+        "18446744073709551615 lists are too many",
+        |_, d| {
+            d["audits"][0]["groups"] = json!(u64::MAX);
+        },
+    ),
+    (
+        "one group more",
+        Place::Free,
+        "the array `audit0.tied.offsets` has 2 entries, not 3",
+        |_, d| {
+            d["audits"][0]["groups"] = json!(2);
+        },
+    ),
+    ("an absurd dimension", Place::Free, "1 audits of 1099511627776 coordinates are", |_, d| {
+        d["head"]["dim"] = json!(1u64 << 40);
+    }),
+    ("no dimension", Place::Free, "1 audits of 0 coordinates are none", |_, d| {
+        d["head"]["dim"] = json!(0);
+    }),
+    ("a later version", Place::Free, "version Some(2) is not", |_, d| d["version"] = json!(2)),
+    ("another format", Place::Free, "format Some(\"model\")", |_, d| d["format"] = json!("model")),
+    ("an unknown field", Place::Free, "unknown field `note`", |_, d| d["note"] = json!("trust me")),
+    ("an unknown field of an audit", Place::Free, "unknown field `sure`", |_, d| {
+        d["audits"][0]["sure"] = json!(true);
+    }),
+    ("a missing field", Place::Free, "missing field `groups`", |_, d| {
+        d["audits"][0].as_object_mut().unwrap().remove("groups");
+    }),
+    ("a description that is a list", Place::Free, "format None version None", |_, d| {
+        *d = json!([])
+    }),
+];
+
+/// The bytes of a changed file.
+pub fn planted(place: Place, change: Change) -> Vec<u8> {
+    changed(place, change)
+}
+
+#[test]
+fn every_bent_file_is_refused_for_what_it_is() {
+    for (name, place, expected, change) in CHANGES {
+        match Certificate::from_bytes(&planted(*place, *change)) {
+            Ok(_) => panic!("{name} was read"),
+            Err(reason) => assert!(reason.contains(expected), "{name}: {expected:?}: {reason}"),
+        }
+    }
+    let untouched = changed(Place::Box, |_, _| {});
+    assert_eq!(Certificate::from_bytes(&untouched).unwrap(), Garden::new(Place::Box).certificate());
+}
+
+#[test]
+fn no_prefix_of_a_file_is_a_certificate() {
+    let whole = bytes(Place::Box);
+    for length in 0..whole.len() {
+        assert!(Certificate::from_bytes(&whole[..length]).is_err(), "{length} bytes");
+    }
+    let longer: Vec<u8> = whole.iter().copied().chain([0]).collect();
+    assert!(Certificate::from_bytes(&longer).is_err());
+    assert!(Certificate::from_bytes(&whole).is_ok());
+}
+
+#[test]
+fn a_checkpoint_is_no_certificate() {
+    let head = include_bytes!("../../assets/g2pm/head.safetensors");
+    let reason = Certificate::from_bytes(head).unwrap_err();
+    assert!(reason.contains("its metadata have no entry `unargmax`"), "{reason}");
+}

@@ -1,0 +1,11 @@
+//! No lie passes the checker: each is planted alone in a certificate that is otherwise accepted.
+//!
+//! - `garden`: a head of eleven tokens and a certificate that holds every kind of record;
+//! - `records`: lies in what the records say, as data;
+//! - `files`: lies in how the file is laid out;
+//! - `changes`: thousands of random changes, and what must never change.
+
+mod changes;
+mod files;
+mod garden;
+mod records;
