@@ -667,9 +667,9 @@ fn some_tokens_are_checked_alone_but_only_those_in_the_scope() {
 
 #[test]
 fn coordinates_that_the_domain_fixes_make_no_rival() {
-    // Equal on the line h = (x, 1): both rows tie there, and neither proves that the other loses.
+    // On the line h = (x, 0) both rows tie, and neither proves that the other loses.
     let head = Head::new(vec![1.0f32, 2.0, 1.0, 2.0, -1.0, 2.0], None, 3, 2).unwrap();
-    let line = Domain::ranges(vec![f64::NEG_INFINITY, 1.0], vec![f64::INFINITY, 1.0]).unwrap();
+    let line = Domain::ranges(vec![f64::NEG_INFINITY, 0.0], vec![f64::INFINITY, 0.0]).unwrap();
     let shifted = Head::new(vec![1.0f32, 2.0, 1.0, 3.0, -1.0, 2.0], None, 3, 2).unwrap();
     let mut record = AuditRecord::empty(line);
     record.scope = Some(vec![0]);
