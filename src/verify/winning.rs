@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use multiversion::multiversion;
 use nalgebra::{DMatrix, DMatrixView};
 use num_bigint::BigInt;
 use num_traits::Signed;
@@ -40,9 +41,9 @@ pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
 }
 
 /// Points checked in one product.
-const BLOCK: usize = 256;
+const BLOCK: usize = 1024;
 /// Rows scored in one product: their scores stay in the cache.
-const ROWS: usize = 2048;
+const ROWS: usize = 1024;
 
 /// Checks points, several of them a product; a token with several points must win at all.
 pub fn check_all(
@@ -101,9 +102,21 @@ fn check_block(
 ) -> Vec<(u32, Result<(), String>)> {
     let mut outcomes: Vec<(u32, Result<(), String>)> = Vec::new();
     let mut candidates = Vec::new();
+    let mut by_map: Vec<HashMap<usize, Vec<f64>>> = record
+        .maps
+        .iter()
+        .enumerate()
+        .map(|(m, map)| {
+            let places = points.iter().filter_map(|p| match p.1 {
+                Place::Map(at, i) if at == m => Some(i),
+                _ => None,
+            });
+            mapped(head, map, &places.collect::<Vec<_>>())
+        })
+        .collect();
     for &(token, place) in points {
         let mut h = match place {
-            Place::Map(m, i) => mapped(head, &record.maps[m], i),
+            Place::Map(m, i) => by_map[m].remove(&i).unwrap_or_default(),
             Place::Float(i) => record.witnesses[i].1.clone(),
             Place::Integers(_) => continue,
         };
@@ -126,10 +139,11 @@ fn check_block(
         candidates.push(Candidate { token, h, norm, own });
     }
     let mut beaten_by: Vec<Option<u32>> = vec![None; candidates.len()];
+    let rounded = Rounded::new(head.dim(), &candidates);
     for first in (0..head.tokens()).step_by(ROWS) {
         let part = first..(first + ROWS).min(head.tokens());
         let open = match head.rows() {
-            Rows::F32(rows) => open_after_float32(head, rows, norms, &candidates, part),
+            Rows::F32(rows) => rounded.open(head, rows, norms, part),
             Rows::F64(_) => open_after_float64(head, norms, &candidates, part),
         };
         for (i, j) in open {
@@ -147,16 +161,24 @@ fn check_block(
     outcomes
 }
 
-/// `scale G (w_t - m)`, summed in the order of the coordinates.
-fn mapped(head: &Head, map: &MapRecord, i: usize) -> Vec<f64> {
-    let (token, scale) = map.settled[i];
-    let centred: Vec<f64> = head.row(token as usize).zip(&map.centre).map(|(x, m)| x - m).collect();
-    match &map.matrix {
-        None => centred.iter().map(|x| x * scale).collect(),
+/// `scale G (w_t - m)` for the points of one map, each by its place among the map's tokens.
+fn mapped(head: &Head, map: &MapRecord, places: &[usize]) -> HashMap<usize, Vec<f64>> {
+    let dim = head.dim();
+    let centred: Vec<f64> = places
+        .iter()
+        .flat_map(|&i| head.row(map.settled[i].0 as usize).zip(&map.centre).map(|(x, m)| x - m))
+        .collect();
+    let images = match &map.matrix {
+        None => centred,
         Some(matrix) => {
-            matrix.chunks_exact(head.dim()).map(|row| f32::dot(row, &centred) * scale).collect()
+            let mut images = vec![0.0; centred.len()];
+            f32::product(&centred, matrix, dim, &mut images, dim);
+            images
         }
-    }
+    };
+    let scaled =
+        |(&i, image): (&usize, &[f64])| (i, image.iter().map(|x| x * map.settled[i].1).collect());
+    places.iter().zip(images.chunks_exact(dim)).map(scaled).collect()
 }
 
 /// How far a float64 score can be from the true one: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow.
@@ -165,63 +187,109 @@ fn error(head: &Head, norms: &[f64], j: usize, norm: f64) -> f64 {
     gamma(count) * (norms[j] * norm + head.bias(j).abs()) + count as f64 * TINY
 }
 
-/// The candidates and rivals of `part` for which float32 products do not prove a lower score.
+/// The points of some candidates in float32, scaled to about length one by powers of two.
 ///
-/// The points are scaled to about length one by a power of two and rounded to float32: a relative error of
-/// `2^-24` of each coordinate, as one more unit in `gamma_(d+16)` for unit `2^-24`; what underflows is below
-/// `2^-149` a coordinate and a product.
-fn open_after_float32(
-    head: &Head,
-    rows: &[f32],
-    norms: &[f64],
-    candidates: &[Candidate],
-    part: Range<usize>,
-) -> Vec<(usize, u32)> {
-    let (dim, count) = (head.dim(), candidates.len());
-    let mut open = Vec::new();
-    if count == 0 {
-        return open;
-    }
-    let scales: Vec<f64> = candidates
-        .iter()
-        .map(|c| if c.norm > 0.0 { power_of_two_near(c.norm) } else { 1.0 })
-        .collect();
-    // `count x dim`, column-major: coordinate k of all points side by side.
-    let points = DMatrix::from_fn(count, dim, |i, k| (candidates[i].h[k] / scales[i]) as f32);
-    let unit = f64::from(f32::EPSILON) / 2.0;
-    let steps = (dim + 16) as f64 * unit;
-    // So many coordinates that float32 has nothing to say.
-    let relative = if steps < 0.5 { steps / (1.0 - steps) * (1.0 + 1e-9) } else { f64::INFINITY };
-    let floor = 4.0 * dim as f64 * 2f64.powi(-149);
-    let limits: Vec<f64> = candidates.iter().zip(&scales).map(|(c, s)| c.own / s).collect();
-    let reach: Vec<f64> =
-        candidates.iter().zip(&scales).map(|(c, s)| c.norm / s * relative).collect();
-    let floors: Vec<f64> = scales.iter().map(|s| 1.0 / s).collect();
-    let width = part.len();
-    let view = DMatrixView::from_slice(&rows[part.start * dim..part.end * dim], dim, width);
-    let scores = &points * view;
-    for (j, column) in part.zip(scores.as_slice().chunks_exact(count)) {
-        let (norm, bias) = (norms[j], head.bias(j));
-        // All terms in units of the scaled point; the last factor covers their own rounding.
-        let below = |i: usize, score: f32| {
-            let b = bias * floors[i];
-            let size = norm * reach[i] + floor * (1.0 + norm) + b.abs() * relative;
-            score.is_finite() && f64::from(score) + b + size * (1.0 + 1e-9) < limits[i]
-        };
-        // Nearly always all are below, and a loop without a branch sees that fastest.
-        let above = column
-            .iter()
-            .enumerate()
-            .fold(0usize, |n, (i, &score)| n + usize::from(!below(i, score)));
-        if above > 0 {
-            let doubtful = column.iter().enumerate().filter(|&(i, &score)| !below(i, score));
-            open.extend(doubtful.map(|(i, _)| (i, j as u32)));
-        }
-    }
-    open
+/// Rounding them is a relative error of `2^-24` of each coordinate, one more unit in `gamma_(d+16)` for
+/// unit `2^-24`; what underflows is below `2^-149` a coordinate and a product.
+struct Rounded {
+    /// `count x dim`, column-major: coordinate k of all points side by side.
+    points: DMatrix<f32>,
+    /// In units of the scaled points: own scores, `gamma |h|`, and one over the scale.
+    limits: Vec<f64>,
+    reach: Vec<f64>,
+    unscale: Vec<f64>,
+    relative: f64,
+    floor: f64,
 }
 
-/// As [`open_after_float32`], by float64 products.
+impl Rounded {
+    fn new(dim: usize, candidates: &[Candidate]) -> Self {
+        let scales: Vec<f64> = candidates
+            .iter()
+            .map(|c| if c.norm > 0.0 { power_of_two_near(c.norm) } else { 1.0 })
+            .collect();
+        let entry = |i: usize, k: usize| (candidates[i].h[k] / scales[i]) as f32;
+        let steps = (dim + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
+        // So many coordinates that float32 has nothing to say.
+        let relative =
+            if steps < 0.5 { steps / (1.0 - steps) * (1.0 + 1e-9) } else { f64::INFINITY };
+        let of = |f: &dyn Fn(&Candidate, f64) -> f64| {
+            candidates.iter().zip(&scales).map(|(c, &s)| f(c, s)).collect()
+        };
+        Rounded {
+            points: DMatrix::from_fn(candidates.len(), dim, entry),
+            limits: of(&|c, s| c.own / s),
+            reach: of(&|c, s| c.norm / s * relative),
+            unscale: of(&|_, s| 1.0 / s),
+            relative,
+            floor: 4.0 * dim as f64 * 2f64.powi(-149),
+        }
+    }
+
+    /// The candidates and rivals of `part` for which the products do not prove a lower score.
+    fn open(
+        &self,
+        head: &Head,
+        rows: &[f32],
+        norms: &[f64],
+        part: Range<usize>,
+    ) -> Vec<(usize, u32)> {
+        let (count, dim) = self.points.shape();
+        let mut open = Vec::new();
+        if count == 0 {
+            return open;
+        }
+        let rivals =
+            DMatrixView::from_slice(&rows[part.start * dim..part.end * dim], dim, part.len());
+        let scores = &self.points * rivals;
+        for (j, column) in part.zip(scores.as_slice().chunks_exact(count)) {
+            let (relative, floor) = (self.relative, self.floor);
+            let terms = Terms { norm: norms[j], bias: head.bias(j), relative, floor };
+            // Nearly always all are below, and a loop without a branch sees that fastest.
+            if any_open(column, &self.limits, &self.reach, &self.unscale, terms) {
+                let below = |i: usize| {
+                    terms.are_below(column[i], self.limits[i], self.reach[i], self.unscale[i])
+                };
+                open.extend((0..count).filter(|&i| !below(i)).map(|i| (i, j as u32)));
+            }
+        }
+        open
+    }
+}
+
+/// What a float32 score of one rival can be off by; all in units of the scaled point.
+#[derive(Clone, Copy)]
+struct Terms {
+    norm: f64,
+    bias: f64,
+    relative: f64,
+    floor: f64,
+}
+
+impl Terms {
+    /// Whether a score proves that the rival stays below `limit`. The last factor covers the roundings here.
+    #[inline(always)]
+    fn are_below(self, score: f32, limit: f64, reach: f64, unscale: f64) -> bool {
+        let bias = self.bias * unscale;
+        let size = self.norm * reach + self.floor * (1.0 + self.norm) + bias.abs() * self.relative;
+        // A score of -inf comes from an overflow and says nothing.
+        (f64::from(score) + bias + size * (1.0 + 1e-9) < limit) & (score > f32::NEG_INFINITY)
+    }
+}
+
+/// Whether some score of a rival leaves its candidate open.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn any_open(scores: &[f32], limits: &[f64], reach: &[f64], unscale: &[f64], terms: Terms) -> bool {
+    let n = scores.len();
+    let (limits, reach, unscale) = (&limits[..n], &reach[..n], &unscale[..n]);
+    let mut open = 0u32;
+    for i in 0..n {
+        open += u32::from(!terms.are_below(scores[i], limits[i], reach[i], unscale[i]));
+    }
+    open > 0
+}
+
+/// As [`Rounded::open`], by float64 products.
 fn open_after_float64(
     head: &Head,
     norms: &[f64],
