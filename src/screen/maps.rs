@@ -13,6 +13,8 @@ use crate::question::Question;
 
 /// Rows sampled for the covariance: enough for ten times as many as there are coordinates in common heads.
 const SAMPLE: usize = 8192;
+/// Rows whose products are added at a time: a panel of them stays in the nearest caches.
+const SLICE: usize = 256;
 /// Added to the diagonal as a share of the mean variance, for heads of lower rank.
 const RIDGE: f64 = 1e-6;
 
@@ -32,13 +34,13 @@ pub fn mean(head: &Head) -> Vec<f64> {
     sum
 }
 
-/// `G = S^-1` for the covariance `S` of the rows around `centre`, up to a factor; the identity where
-/// the numbers leave the range of float64.
-pub fn whitened(head: &Head, centre: &[f64]) -> Map {
-    let dim = head.dim();
+/// `G = S^-1` for the covariance `S` of the rows around `centre`, up to a factor; the identity without
+/// a covariance.
+pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
+    let dim = centre.len();
     let identity = Map::new(centre.to_vec(), None);
-    let Some(covariance) = covariance(head, centre) else { return identity };
-    let Some(cholesky) = DMatrix::from_vec(dim, dim, covariance).cholesky() else {
+    let Some(covariance) = covariance else { return identity };
+    let Some(cholesky) = DMatrix::from_column_slice(dim, dim, covariance).cholesky() else {
         return identity;
     };
     let inverse = cholesky.inverse();
@@ -51,7 +53,7 @@ pub fn whitened(head: &Head, centre: &[f64]) -> Map {
 
 /// The covariance of the rows around `centre` with a ridge, up to a factor, `d x d`; `None` where the rows
 /// are all equal or leave the range of float64.
-fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
+pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     let dim = head.dim();
     let rows: Vec<usize> = sample(head).collect();
     let largest = rows
@@ -63,19 +65,22 @@ fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
         return None;
     }
     let scale = power_of_two_near(largest);
-    let mut columns = vec![0.0; dim * rows.len()];
-    for (i, &t) in rows.iter().enumerate() {
-        for (k, (x, c)) in head.row(t).zip(centre).enumerate() {
-            columns[k * rows.len() + i] = (x - c) / scale;
+    let mut sum = vec![0.0; dim * dim];
+    for rows in rows.chunks(SLICE) {
+        let mut columns = vec![0.0; dim * rows.len()];
+        for (i, &t) in rows.iter().enumerate() {
+            for (k, (x, c)) in head.row(t).zip(centre).enumerate() {
+                columns[k * rows.len() + i] = (x - c) / scale;
+            }
         }
+        let count = rows.len();
+        sum.par_chunks_mut(dim * 64).zip(columns.par_chunks(count * 64)).for_each(|(sum, part)| {
+            let mut products = vec![0.0; sum.len()];
+            f64::product(part, &columns, count, &mut products, dim);
+            sum.iter_mut().zip(products).for_each(|(s, x)| *s += x);
+        });
     }
-    let count = rows.len();
-    let mut covariance = vec![0.0; dim * dim];
-    covariance.par_chunks_mut(dim * 16).zip(columns.par_chunks(count * 16)).for_each(
-        |(out, part)| {
-            f64::product(part, &columns, count, out, dim);
-        },
-    );
+    let mut covariance = sum;
     let trace: f64 = (0..dim).map(|k| covariance[k * dim + k]).sum();
     for k in 0..dim {
         covariance[k * dim + k] += RIDGE * trace / dim as f64;
@@ -83,11 +88,10 @@ fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     Some(covariance)
 }
 
-/// `A = L^(-1/4) U^T` for the covariance `S = U L U^T` around `centre`, `d x d` by rows of falling
-/// eigenvalue, up to a factor; `A^T A` is then `S^(-1/2)`, and the first rows hold most of what they give.
-pub fn half_whitening(head: &Head, centre: &[f64]) -> Option<Vec<f32>> {
-    let dim = head.dim();
-    let eigen = DMatrix::from_vec(dim, dim, covariance(head, centre)?).symmetric_eigen();
+/// `A = L^(-1/4) U^T` for the covariance `S = U L U^T`, `d x d` by rows of falling eigenvalue, up to a
+/// factor; `A^T A` is then `S^(-1/2)`, and the first rows hold most of what they give.
+pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<Vec<f32>> {
+    let eigen = DMatrix::from_column_slice(dim, dim, covariance).symmetric_eigen();
     let mut order: Vec<usize> = (0..dim).collect();
     let values = &eigen.eigenvalues;
     order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));

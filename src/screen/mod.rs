@@ -35,8 +35,10 @@ impl<'a> Screen<'a> {
     /// Fits the maps to the rows of a question.
     pub fn new(question: &'a Question<'a>) -> Self {
         let centre = maps::mean(question.head());
-        let whitened = Arc::new(maps::whitened(question.head(), &centre));
-        let pairs = question.domain().is_free().then(|| half_whitened(question, &centre)).flatten();
+        let covariance = maps::covariance(question.head(), &centre);
+        let whitened = Arc::new(maps::whitened(&centre, covariance.as_deref()));
+        let free = covariance.filter(|_| question.domain().is_free());
+        let pairs = free.and_then(|covariance| half_whitened(question, &centre, &covariance));
         let strengths = strengths(question, pairs.as_ref());
         let centred = Arc::new(Map::new(centre, None));
         let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
@@ -98,11 +100,14 @@ impl<'a> Screen<'a> {
     }
 }
 
-fn half_whitened<'a>(question: &'a Question<'a>, centre: &[f64]) -> Option<Pairs<'a>> {
-    // Rounded first, so that the map's centre is exactly the one that rows are measured from.
+fn half_whitened<'a>(
+    question: &'a Question<'a>,
+    centre: &[f64],
+    covariance: &[f64],
+) -> Option<Pairs<'a>> {
+    // Rounded, so that the map's centre is exactly the one that rows are measured from.
     let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
-    let wide: Vec<f64> = centre.iter().map(|&x| f64::from(x)).collect();
-    Pairs::new(question, &centre, &maps::half_whitening(question.head(), &wide)?)
+    Pairs::new(question, &centre, &maps::half_whitening(centre.len(), covariance)?)
 }
 
 /// Strengths of the biases to try: around where gaps of scores and of biases are of one size.

@@ -17,8 +17,9 @@ pub struct Transformed {
     pub norm: Vec<f64>,
     /// Upper bounds of `|c_j|`.
     pub length: Vec<f64>,
-    /// `rho_j = rho_share |c_j| + rho_floor`.
-    pub rho_share: f64,
+    /// `rho_j = rho_norm |z_j| + rho_length |c_j| + rho_floor`.
+    pub rho_norm: f64,
+    pub rho_length: f64,
     pub rho_floor: f64,
     /// `G`, a float32 rounding of `A^T A`, and `D >= |G - A^T A|_F`.
     pub gram: Vec<f32>,
@@ -44,16 +45,16 @@ impl Transformed {
         let mut length = vec![0f64; tokens];
         z.par_chunks_mut(CHUNK * dim).zip(length.par_chunks_mut(CHUNK)).enumerate().for_each(
             |(i, (z, length))| {
-                let mut centred = vec![0f32; z.len()];
+                let (mut centred, mut image) = (vec![0.0; z.len()], vec![0.0; z.len()]);
                 for (n, (c, length)) in centred.chunks_exact_mut(dim).zip(length).enumerate() {
                     for (c, (w, m)) in c.iter_mut().zip(head.row(i * CHUNK + n).zip(centre)) {
-                        *c = (w - f64::from(*m)) as f32;
+                        *c = w - f64::from(*m);
                     }
-                    // One unit of float32 for the rounding of each coordinate.
-                    *length =
-                        norm_up(c.iter().map(|&x| f64::from(x))) * (1.0 + f64::from(f32::EPSILON));
+                    // A unit for the rounding of each difference, with room.
+                    *length = norm_up(c.iter().copied()) * (1.0 + 1e-12);
                 }
-                product(&centred, a, dim, z);
+                f32::product(&centred, a, dim, &mut image, dim);
+                z.iter_mut().zip(image).for_each(|(z, x)| *z = x as f32);
             },
         );
         let largest = length.iter().copied().fold(0.0, f64::max);
@@ -77,14 +78,24 @@ impl Transformed {
         let rounding = norm_up(gram.iter().zip(&exact).map(|(&g, &x)| f64::from(g) - x));
         let gram_error = (rounding + gamma(dim + 2) * a_norm * a_norm) * (1.0 + 1e-12);
 
-        // Float32 sums of `dim` products in any order, one more unit for the rounding of `c`; below
-        // 2^-60 the terms that underflow are far below 2^-140 each.
-        let unit = f64::from(f32::EPSILON) / 2.0;
-        let steps = (dim + 8) as f64 * unit;
-        let rho_share = steps / (1.0 - steps) * a_norm * (1.0 + 1e-9);
-        let rho_floor = dim as f64 * dim as f64 * 2f64.powi(-140) * (1.0 + a_norm);
+        // Float64 sums of `dim` products and the rounding of `c`, then the rounding to float32; what
+        // underflows there is below 2^-149 a coordinate.
+        let rho_norm = f64::from(f32::EPSILON) / 2.0 * (1.0 + 1e-6);
+        let rho_length = gamma(dim + 4) * a_norm * (1.0 + 1e-6);
+        let rho_floor = dim as f64 * 2f64.powi(-148);
         let squares = wide.chunks_exact(dim).map(|row| row.iter().map(|x| x * x).sum()).collect();
-        Some(Transformed { dim, z, norm, length, rho_share, rho_floor, gram, gram_error, squares })
+        Some(Transformed {
+            dim,
+            z,
+            norm,
+            length,
+            rho_norm,
+            rho_length,
+            rho_floor,
+            gram,
+            gram_error,
+            squares,
+        })
     }
 
     /// `z_j`.
@@ -94,7 +105,7 @@ impl Transformed {
 
     /// `rho_j >= |z_j - A c_j|`.
     pub fn rho(&self, j: usize) -> f64 {
-        self.rho_share * self.length[j] + self.rho_floor
+        self.rho_norm * self.norm[j] + self.rho_length * self.length[j] + self.rho_floor
     }
 
     /// About `|A^T z_j| = |G c_j|`: exact when the rows of `A` are orthogonal.
@@ -111,47 +122,6 @@ impl Transformed {
     fn prefix(&self) -> usize {
         (self.dim * 2 / 5).next_multiple_of(16).min(self.dim.next_multiple_of(4))
     }
-}
-
-/// `out = points A^T` in float32, each entry summed in the order of the coordinates.
-fn product(points: &[f32], a: &[f32], dim: usize, out: &mut [f32]) {
-    #[multiversion::multiversion(targets(
-        "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
-        "x86_64+avx2"
-    ))]
-    fn body(points: &[f32], a: &[f32], dim: usize, out: &mut [f32]) {
-        const TILE: usize = 4;
-        const PANEL: usize = 32;
-        let mut panel = vec![0f32; PANEL * dim];
-        let mut tile = vec![0f32; TILE * dim];
-        for first in (0..dim).step_by(PANEL) {
-            let width = PANEL.min(dim - first);
-            for r in 0..width {
-                for k in 0..dim {
-                    panel[k * PANEL + r] = a[(first + r) * dim + k];
-                }
-            }
-            for (points, out) in points.chunks(TILE * dim).zip(out.chunks_mut(TILE * dim)) {
-                for (i, point) in points.chunks_exact(dim).enumerate() {
-                    point.iter().enumerate().for_each(|(k, &x)| tile[k * TILE + i] = x);
-                }
-                let mut sums = [[0f32; PANEL]; TILE];
-                for k in 0..dim {
-                    let x: [f32; TILE] = std::array::from_fn(|i| tile[k * TILE + i]);
-                    let row: &[f32] = &panel[k * PANEL..(k + 1) * PANEL];
-                    for i in 0..TILE {
-                        for r in 0..PANEL {
-                            sums[i][r] += x[i] * row[r];
-                        }
-                    }
-                }
-                for (out, sums) in out.chunks_exact_mut(dim).zip(&sums) {
-                    out[first..first + width].copy_from_slice(&sums[..width]);
-                }
-            }
-        }
-    }
-    body(points, a, dim, out);
 }
 
 /// Rows in falling order of a key, in blocks of 8-bit integers.
