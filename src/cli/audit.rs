@@ -206,9 +206,9 @@ fn write(
         files.push(("radius.csv", radii));
     }
     WRITING.store(true, Ordering::SeqCst);
-    folder.write(&files)?;
+    let written = folder.write(&files);
     WRITING.store(false, Ordering::SeqCst);
-    Ok(())
+    Ok(written?)
 }
 
 /// On the first interruption says that nothing was written, and ends.

@@ -16,6 +16,7 @@ use unargmax::verify::{Claim, Verification, verify};
 
 /// Check every verdict of a certificate against the head it speaks of.
 #[derive(Debug, Args)]
+#[command(override_usage = "unargmax verify [OPTIONS] [CHECKPOINT] <CERTIFICATE>")]
 pub struct Arguments {
     /// The checkpoint, then the certificate.safetensors of its audit; the certificate alone is for the
     /// bundled head

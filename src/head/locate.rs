@@ -165,7 +165,7 @@ fn vector(tensor: Tensor, tokens: usize, weight: &str, path: &Path) -> Result<Ve
         return Err(Error::head(
             path,
             format!(
-                "{problem}; choose by --bias NAME or --bias none, and --transpose if the weight is stored d x V"
+                "{problem}; choose by --bias NAME or --bias none (and --transpose says that the weight is stored d x V)"
             ),
         ));
     }
