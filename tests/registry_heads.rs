@@ -12,10 +12,12 @@
 use std::path::PathBuf;
 
 use unargmax::audit::{Audit, Counts, Options, audit};
+use unargmax::certificate::Certificate;
 use unargmax::certify::Verdict;
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
 use unargmax::head::locate::{Choice, locate};
+use unargmax::verify::verify;
 
 /// The path of a fetched file.
 fn fetched(model: &str, file: &str) -> PathBuf {
@@ -37,7 +39,13 @@ fn audited(model: &str, file: &str, domain: &str) -> Audit {
     let opened = checkpoint::open(&path).unwrap();
     let head = locate(opened.as_ref(), &path, &Choice::default()).unwrap().head;
     let domain = Domain::parse(domain, head.dim()).unwrap();
-    audit(&head, &domain, Options::default()).unwrap()
+    let audit = audit(&head, &domain, Options::default()).unwrap();
+    // Written, read and checked again by the code that made none of it.
+    let certificate = Certificate::new(&head, &domain, &audit).to_bytes().unwrap();
+    assert!(certificate.len() < 20_000_000, "{} bytes", certificate.len());
+    let checked = verify(&head, &Certificate::from_bytes(&certificate).unwrap(), None);
+    assert!(checked.is_accepted(), "{checked:?}");
+    audit
 }
 
 /// How many different groups of equals the tied tokens form.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Head;
+use super::final_norm::{self, FinalNorm};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::error::{Error, Result};
 
@@ -42,6 +43,8 @@ pub struct Located {
     pub dtype: Dtype,
     /// Why these tensors, for people.
     pub why: String,
+    /// The norm that the model applies before the head, where the format says.
+    pub final_norm: Option<FinalNorm>,
 }
 
 /// Names under which output layers are stored, the surest first: the plain export, then GGUF's
@@ -102,7 +105,8 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         .transpose()?;
     let head = Head::new(values, bias_values, tokens, dim)
         .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
-    Ok(Located { head, weight, bias, dtype, why })
+    let final_norm = final_norm::find(checkpoint)?;
+    Ok(Located { head, weight, bias, dtype, why, final_norm })
 }
 
 fn by_name(tensors: &[TensorInfo], path: &Path) -> Result<(String, String)> {

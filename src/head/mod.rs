@@ -2,6 +2,7 @@
 
 pub mod bundled;
 mod digest;
+pub mod final_norm;
 pub mod groups;
 pub mod locate;
 mod rows;

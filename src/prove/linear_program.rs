@@ -18,6 +18,11 @@
 //! spreads its weights over more rows than an enclosure takes. (clarabel settled the bundled head over
 //! all hidden states in 7 s, and under `range:0:inf` not in a minute; microlp takes 2 s for either.)
 
+#[cfg(all(feature = "lp-clarabel", not(feature = "lp-highs")))]
+use good_lp::clarabel as backend;
+#[cfg(feature = "lp-highs")]
+use good_lp::highs as backend;
+#[cfg(not(any(feature = "lp-clarabel", feature = "lp-highs")))]
 use good_lp::microlp as backend;
 use good_lp::variable::UnsolvedProblem;
 use good_lp::{

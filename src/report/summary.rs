@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::audit::{Audit, Counts};
 use crate::domain::Domain;
+use crate::head::final_norm::FinalNorm;
 use crate::head::locate::Located;
 use crate::prove::radius::THRESHOLD;
 
@@ -43,6 +44,7 @@ struct HeadSummary {
     dim: usize,
     dtype: String,
     sha256: String,
+    final_norm: Option<FinalNorm>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -86,6 +88,7 @@ impl Summary {
                 dim: located.head.dim(),
                 dtype: located.dtype.to_string(),
                 sha256: located.head.sha256(),
+                final_norm: located.final_norm.clone(),
             },
             threads,
             audits: vec![AuditSummary {

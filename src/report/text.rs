@@ -51,6 +51,9 @@ pub fn write(
         head.dim(),
         located.dtype
     )?;
+    if let Some(norm) = &located.final_norm {
+        writeln!(out, "before  {norm} (not folded in: the domain holds all it can give)")?;
+    }
     writeln!(out, "domain  {domain} ({reason})")?;
     writeln!(out)?;
     let (counts, scope) = (audit.counts(), audit.verdicts().len());
