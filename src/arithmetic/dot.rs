@@ -23,26 +23,27 @@ const PANEL: usize = 16;
 /// Points of a tile in a block product; with eight the compiler no longer keeps the sums in registers.
 const TILE: usize = 4;
 
+/// The sum behind [`Element::dot`], to be compiled into a caller's own vector width.
 #[inline(always)]
-fn dot_body<T: Element>(x: &[T], y: &[f64]) -> f64 {
-    let mut lanes = [0.0f64; LANES];
+pub fn lanes<T: Element>(x: &[T], y: &[f64]) -> f64 {
+    let mut sums = [0.0f64; LANES];
     let (mut xs, mut ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     for (a, b) in xs.by_ref().zip(ys.by_ref()) {
         for l in 0..LANES {
-            lanes[l] += a[l].into() * b[l];
+            sums[l] += a[l].into() * b[l];
         }
     }
     for (l, (&a, &b)) in xs.remainder().iter().zip(ys.remainder()).enumerate() {
-        lanes[l] += a.into() * b;
+        sums[l] += a.into() * b;
     }
     let mut width = LANES;
     while width > 1 {
         width /= 2;
         for l in 0..width {
-            lanes[l] += lanes[l + width];
+            sums[l] += sums[l + width];
         }
     }
-    lanes[0]
+    sums[0]
 }
 
 /// Each entry is summed in the order of the coordinates, whatever the block sizes.
@@ -99,7 +100,7 @@ macro_rules! element {
     ($type:ty, $dot:ident, $product:ident) => {
         #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
         fn $dot(x: &[$type], y: &[f64]) -> f64 {
-            dot_body(x, y)
+            lanes(x, y)
         }
 
         #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]

@@ -1,9 +1,14 @@
 //! A thin QR factorisation that follows a changing set of columns.
 
+use multiversion::multiversion;
+
+use crate::arithmetic::dot::lanes;
+
 /// `N = Q R` for the columns appended so far and not removed: `Q` orthonormal, `R` upper triangular.
 #[derive(Clone, Debug, Default)]
 pub struct Factorisation {
-    q: Vec<Vec<f64>>,
+    /// The columns of `Q`, one after the other.
+    q: Vec<f64>,
     /// Column `j` of `R` holds `j + 1` numbers.
     r: Vec<Vec<f64>>,
 }
@@ -15,25 +20,24 @@ const DEPENDENT: f64 = 1e-13;
 impl Factorisation {
     /// The number of columns.
     pub fn len(&self) -> usize {
-        self.q.len()
+        self.r.len()
     }
 
     /// Whether there is no column.
     pub fn is_empty(&self) -> bool {
-        self.q.is_empty()
+        self.r.is_empty()
     }
 
     /// `Q^T v` and the part of `v` outside the span, which is 0 when `v` counts as dependent.
     pub fn split(&self, v: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut rest = v.to_vec();
         let mut coefficients = vec![0.0; self.len()];
+        let mut parts = vec![0.0; self.len()];
         // Twice is enough (Giraud, Langou, Rozloznik 2005).
         for _ in 0..2 {
-            for (q, c) in self.q.iter().zip(&mut coefficients) {
-                let part = dot(q, &rest);
-                *c += part;
-                rest.iter_mut().zip(q).for_each(|(x, q)| *x -= part * q);
-            }
+            products(&self.q, &rest, &mut parts);
+            subtract(&self.q, &parts, &mut rest);
+            coefficients.iter_mut().zip(&parts).for_each(|(c, part)| *c += part);
         }
         if norm(&rest) <= DEPENDENT * norm(v) {
             rest.fill(0.0);
@@ -42,16 +46,16 @@ impl Factorisation {
     }
 
     /// Appends a column, given its [`Factorisation::split`] with a part outside the span that is not 0.
-    pub fn append(&mut self, mut coefficients: Vec<f64>, mut rest: Vec<f64>) {
+    pub fn append(&mut self, mut coefficients: Vec<f64>, rest: Vec<f64>) {
         let length = norm(&rest);
-        rest.iter_mut().for_each(|x| *x /= length);
         coefficients.push(length);
-        self.q.push(rest);
+        self.q.extend(rest.iter().map(|x| x / length));
         self.r.push(coefficients);
     }
 
     /// Removes column `at` and restores the triangle by plane rotations.
     pub fn remove(&mut self, at: usize) {
+        let dim = self.q.len() / self.r.len();
         self.r.remove(at);
         for i in at..self.r.len() {
             let (a, b) = (self.r[i][i], self.r[i][i + 1]);
@@ -64,12 +68,10 @@ impl Factorisation {
                 column[i + 1] = c * y - s * x;
             }
             self.r[i].truncate(i + 1);
-            let (left, right) = self.q.split_at_mut(i + 1);
-            for (x, y) in left[i].iter_mut().zip(&mut right[0]) {
-                (*x, *y) = (c * *x + s * *y, c * *y - s * *x);
-            }
+            let (left, right) = self.q[i * dim..(i + 2) * dim].split_at_mut(dim);
+            rotate(left, right, c, s);
         }
-        self.q.pop();
+        self.q.truncate(self.r.len() * dim);
     }
 
     /// `R^-1 v`.
@@ -87,14 +89,38 @@ impl Factorisation {
     pub fn shortest(&self, v: &[f64], dim: usize) -> Vec<f64> {
         let mut y = v.to_vec();
         for j in 0..y.len() {
-            let sum: f64 = self.r[j][..j].iter().zip(&y).map(|(r, y)| r * y).sum();
+            let sum = dot(&self.r[j][..j], &y[..j]);
             y[j] = (y[j] - sum) / self.r[j][j];
         }
+        // `subtract` takes the columns off; here they are wanted.
+        y.iter_mut().for_each(|y| *y = -*y);
         let mut u = vec![0.0; dim];
-        for (q, y) in self.q.iter().zip(&y) {
-            u.iter_mut().zip(q).for_each(|(u, q)| *u += y * q);
-        }
+        subtract(&self.q, &y, &mut u);
         u
+    }
+}
+
+/// Products of the columns of `q` with `v`, each in the fixed order of [`crate::arithmetic::dot`].
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn products(q: &[f64], v: &[f64], out: &mut [f64]) {
+    for (column, out) in q.chunks_exact(v.len().max(1)).zip(out) {
+        *out = lanes(column, v);
+    }
+}
+
+/// `v -= q weights`, column by column.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn subtract(q: &[f64], weights: &[f64], v: &mut [f64]) {
+    for (column, weight) in q.chunks_exact(v.len().max(1)).zip(weights) {
+        v.iter_mut().zip(column).for_each(|(v, q)| *v -= weight * q);
+    }
+}
+
+/// Turns two columns by the angle of cosine `c` and sine `s`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn rotate(left: &mut [f64], right: &mut [f64], c: f64, s: f64) {
+    for (x, y) in left.iter_mut().zip(right) {
+        (*x, *y) = (c * *x + s * *y, c * *y - s * *x);
     }
 }
 
