@@ -52,7 +52,10 @@ fn the_summary_has_the_documented_fields() {
     assert_eq!(summary["tool"], "unargmax");
     assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(keys(&summary["checkpoint"]), ["path", "bytes", "format"]);
-    assert_eq!(keys(&summary["head"]), ["weight", "bias", "tokens", "dim", "dtype", "sha256"]);
+    assert_eq!(
+        keys(&summary["head"]),
+        ["weight", "bias", "tokens", "dim", "dtype", "sha256", "final_norm"]
+    );
     assert_eq!(summary["head"]["tokens"], 876);
     assert_eq!(summary["head"]["dim"], 32);
     assert_eq!(summary["threads"], 2);
