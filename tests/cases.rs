@@ -17,14 +17,17 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use unargmax::audit::{Audit, Options, audit};
+use unargmax::audit::{Audit, Engine, Options, audit};
+use unargmax::certificate::Certificate;
 use unargmax::domain::Domain;
 use unargmax::head::Head;
+use unargmax::verify::verify;
 
-type Engine = fn(&Head, &Domain) -> Audit;
+const ENGINES: [Engine; 2] = [Engine::LeastDistance, Engine::LinearProgram { radius: false }];
 
-const ENGINES: [(&str, Engine); 1] =
-    [("default", |head, domain| audit(head, domain, Options::default()).unwrap())];
+fn decide(engine: Engine, head: &Head, domain: &Domain) -> Audit {
+    audit(head, domain, Options { engine, ..Options::default() }).unwrap()
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -270,10 +273,10 @@ impl Case {
         let (domain, expected) = (self.domain(dim), self.expected(tokens));
         let mut failures = Vec::new();
         for (precision, head) in &heads {
-            for (engine, decide) in ENGINES {
-                let found = decide(head, &domain);
+            for engine in ENGINES {
+                let found = decide(engine, head, &domain);
                 let mut fail = |what: String| {
-                    failures.push(format!("{} ({precision}, {engine}): {what}", self.name))
+                    failures.push(format!("{} ({precision}, {}): {what}", self.name, engine.name()))
                 };
                 for ((token, verdict), expected) in found.verdicts().iter().zip(&expected) {
                     if verdict.name() != expected {
@@ -282,6 +285,11 @@ impl Case {
                 }
                 if let Err(what) = evidence::check(head, &domain, &found) {
                     fail(what);
+                }
+                let bytes = Certificate::new(head, &domain, &found).to_bytes().unwrap();
+                let checked = verify(head, &Certificate::from_bytes(&bytes).unwrap(), None);
+                if !checked.is_accepted() {
+                    fail(format!("its certificate is refused: {checked:?}"));
                 }
             }
         }
