@@ -108,7 +108,7 @@ impl Transformed {
         self.rho_norm * self.norm[j] + self.rho_length * self.length[j] + self.rho_floor
     }
 
-    /// About `|A^T z_j| = |G c_j|`: exact when the rows of `A` are orthogonal.
+    /// About `|A^T z_j|` and so `|G c_j|`: as exact as the rows of `A` are orthogonal and `D |c_j|` is small.
     pub fn image_length(&self, j: usize) -> f64 {
         self.z(j)
             .iter()
