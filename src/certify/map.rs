@@ -58,7 +58,9 @@ impl Map {
     pub fn radius(&self, head: &Head, token: u32, scale: f64) -> f64 {
         let dim = head.dim();
         let centred = norm_up(head.row(token as usize).zip(&self.centre).map(|(x, m)| x - m));
-        let floor = mul_up(dim as f64 * dim as f64 * TINY, 1.0 + scale.abs());
+        // Times the matrix too, for whom scales the row first.
+        let reach = mul_up(1.0 + scale.abs(), 1.0 + self.norm);
+        let floor = mul_up(dim as f64 * dim as f64 * TINY, reach);
         mul_up(gamma(dim + 4), mul_up(scale.abs(), mul_up(self.norm, centred))) + floor
     }
 }

@@ -75,7 +75,7 @@ impl Witness {
         }
     }
 
-    /// Euclidean length of the hidden state, to about six digits.
+    /// Euclidean length of the hidden state, to four digits or more (fewest in heads of low rank).
     pub fn norm(&self) -> f64 {
         self.norm
     }

@@ -59,7 +59,7 @@ const FLOOR: f64 = 1.0 / 4096.0;
 /// How biases weigh against scores at the points `h_t = s_t G c_t`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strength {
-    /// Biases decide nothing: `s_t` makes `h_t` about one long.
+    /// Biases decide nothing, being equal: `s_t` makes `h_t` about one long. Proves nothing where they differ.
     Unit,
     /// `s_t = c / |z_t|`, `c > 0` in logits: half of all pairs are then free.
     Fixed(f64),
@@ -77,8 +77,12 @@ pub struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// Transforms all rows by `a` (`d x d`, row-major) around `centre` (`d`).
     ///
-    /// Returns `None` where float32 does not hold the numbers comfortably.
+    /// Returns `None` where float32 does not hold the numbers comfortably, and for a domain that is not free:
+    /// points are not moved into it here.
     pub fn new(question: &'a Question<'a>, centre: &[f32], a: &[f32]) -> Option<Self> {
+        if !question.domain().is_free() {
+            return None;
+        }
         let transformed = Transformed::new(question.head(), centre, a)?;
         let centre = centre.iter().map(|&x| f64::from(x)).collect();
         let map = Arc::new(Map::new(centre, Some(transformed.gram.clone())));
@@ -101,6 +105,9 @@ impl<'a> Pairs<'a> {
     /// Tries `tokens` against all others: a witness or nothing, in their order.
     pub fn settle(&self, tokens: &[u32], strength: Strength) -> Vec<Option<Witness>> {
         let head = self.question.head();
+        if strength == Strength::Unit && !head.bias_is_constant() {
+            return vec![None; tokens.len()];
+        }
         let rows = match strength {
             Strength::Unit => self.transformed.sorted(head, |j| self.transformed.norm[j]),
             Strength::Fixed(c) => {
@@ -197,7 +204,8 @@ impl<'a> Pairs<'a> {
         let square = norm * norm * (1.0 - 1e-9);
         let own =
             square - 2.0 * rho * norm - all.gram_error * length * length - floor - radius * length;
-        let open = norm > 0.0 && stretch > 0.0 && stretch.is_finite() && own > 0.0;
+        let finite = [stretch, 1.0 / stretch, stretch * floor].iter().all(|x| x.is_finite());
+        let open = norm > 0.0 && stretch > 0.0 && finite && own > 0.0;
         Candidate {
             id,
             place,
@@ -282,7 +290,10 @@ impl Candidate {
         } else {
             (self.per_bias * key, self.own + self.bias * self.per_bias)
         };
-        left + errors + (left.abs() + errors + right.abs()) * SLACK <= right
+        // A key may be a small difference of large terms, which then are about |z_t| |z_j| or |z_t|^2.
+        let terms = left.abs() + errors + right.abs() + self.norm * (norm + self.norm);
+        // Where biases overflow, infinity would be at most infinity.
+        right < f64::INFINITY && left + errors + terms * SLACK <= right
     }
 
     /// The greatest `q_j.q_t` on the prefix for which level 2 holds in a block.

@@ -32,13 +32,15 @@ pub struct Transformed {
 const CHUNK: usize = 256;
 
 impl Transformed {
-    /// `None` where the numbers are not finite or not within about `2^+-60`, where float32 is comfortable.
+    /// `None` where the numbers are not finite or not within about `2^+-60`, where float32 is comfortable,
+    /// and for rows of more than `2^16` coordinates.
     pub fn new(head: &Head, centre: &[f32], a: &[f32]) -> Option<Self> {
         let (dim, tokens) = (head.dim(), head.tokens());
         let wide: Vec<f64> = a.iter().map(|&x| f64::from(x)).collect();
         let comfortable = |x: f64| x == 0.0 || (2f64.powi(-60)..2f64.powi(60)).contains(&x.abs());
         let a_norm = norm_up(wide.iter().copied());
-        if !comfortable(a_norm) || a_norm == 0.0 {
+        // Wider rows could overflow sums of 32 bits.
+        if dim > 1 << 16 || !comfortable(a_norm) || a_norm == 0.0 {
             return None;
         }
         let mut z = vec![0f32; tokens * dim];
@@ -108,7 +110,7 @@ impl Transformed {
         self.rho_norm * self.norm[j] + self.rho_length * self.length[j] + self.rho_floor
     }
 
-    /// About `|A^T z_j| = |G c_j|`: exact when the rows of `A` are orthogonal.
+    /// About `|A^T z_j|` and so `|G c_j|`: as exact as the rows of `A` are orthogonal and `D |c_j|` is small.
     pub fn image_length(&self, j: usize) -> f64 {
         self.z(j)
             .iter()

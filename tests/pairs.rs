@@ -1,0 +1,543 @@
+//! The screen of all pairs by 8-bit products, on heads made to break its bound.
+//!
+//! Every witness is scored again in exact integers against all rivals, at the point that the checker
+//! recomputes and at points as far from it as the proof allows.
+
+use std::process::Command;
+
+use num_bigint::BigInt;
+use num_traits::Signed;
+use unargmax::audit::progress::Silent;
+use unargmax::audit::{Options, audit};
+use unargmax::certificate::Certificate;
+use unargmax::certify::pairs::{Pairs, Strength};
+use unargmax::certify::witness::{Point, Witness};
+use unargmax::checkpoint;
+use unargmax::domain::Domain;
+use unargmax::head::locate::{Choice, locate};
+use unargmax::head::{Head, Rows};
+use unargmax::question::Question;
+use unargmax::screen::Screen;
+use unargmax::verify::verify;
+
+/// Numbers without pattern, the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let x = (self.0 ^ (self.0 >> 29)).wrapping_mul(0xbf58476d1ce4e5b9);
+        x ^ (x >> 32)
+    }
+
+    /// Uniform in -1..1.
+    fn signed(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    /// About normal.
+    fn normal(&mut self) -> f64 {
+        (0..6).map(|_| self.signed()).sum::<f64>() / 2f64.sqrt()
+    }
+
+    fn normals(&mut self, count: usize) -> Vec<f64> {
+        (0..count).map(|_| self.normal()).collect()
+    }
+}
+
+/// `n 2^e` of a finite float.
+fn parts(x: f64) -> (i64, i64) {
+    let bits = x.to_bits();
+    let (biased, fraction) = (((bits >> 52) & 0x7ff) as i64, (bits & ((1 << 52) - 1)) as i64);
+    assert!(biased < 0x7ff, "{x} is not finite");
+    let n = if biased == 0 { fraction } else { fraction | 1 << 52 };
+    let zeros = if n == 0 { 0 } else { n.trailing_zeros() as i64 };
+    let (n, e) = (n >> zeros, biased.max(1) - 1075 + zeros);
+    (if x < 0.0 { -n } else { n }, if n == 0 { i64::MAX } else { e })
+}
+
+/// `x 2^-e`, an integer.
+fn integer(x: f64, e: i64) -> BigInt {
+    let (n, own) = parts(x);
+    if n == 0 { BigInt::ZERO } else { BigInt::from(n) << (own - e) as u64 }
+}
+
+fn least_exponent(values: impl Iterator<Item = f64>) -> i64 {
+    values.map(|x| parts(x).1).min().unwrap_or(0).min(1100)
+}
+
+/// A head in integers: rows over `2^-row`, biases over `2^-bias`.
+struct Scores {
+    dim: usize,
+    rows: Vec<BigInt>,
+    row: i64,
+    biases: Vec<BigInt>,
+    bias: i64,
+}
+
+impl Scores {
+    fn new(head: &Head) -> Self {
+        let rows = || (0..head.tokens()).flat_map(|t| head.row(t));
+        let biases = || (0..head.tokens()).map(|t| head.bias(t));
+        let (row, bias) = (least_exponent(rows()), least_exponent(biases()));
+        Scores {
+            dim: head.dim(),
+            rows: rows().map(|x| integer(x, row)).collect(),
+            row,
+            biases: biases().map(|x| integer(x, bias)).collect(),
+            bias,
+        }
+    }
+
+    /// Whether `token` is above every rival by at least `margin`, and more than 0, at `h`: the first that it
+    /// is not above.
+    fn refuted_by(&self, token: usize, equals: &[u32], h: &[f64], margin: f64) -> Option<usize> {
+        let unit = least_exponent(h.iter().copied());
+        let h: Vec<BigInt> = h.iter().map(|&x| integer(x, unit)).collect();
+        let base = (self.row + unit).min(self.bias).min(parts(margin).1);
+        let (up, bias_up) = ((self.row + unit - base) as u64, (self.bias - base) as u64);
+        let margin = integer(margin, base);
+        let score = |t: usize| -> BigInt {
+            let row = &self.rows[t * self.dim..][..self.dim];
+            (row.iter().zip(&h).map(|(w, h)| w * h).sum::<BigInt>() << up)
+                + (&self.biases[t] << bias_up)
+        };
+        let own = score(token);
+        (0..self.biases.len()).filter(|&j| !equals.contains(&(j as u32))).find(|&j| {
+            let gap = &own - score(j);
+            !gap.is_positive() || gap < margin
+        })
+    }
+}
+
+fn length(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// `h` and points within `radius` of it, some of them straight towards the rivals that score most.
+fn around(head: &Head, t: u32, h: &[f64], radius: f64, count: usize) -> Vec<Vec<f64>> {
+    let mut random = Random(u64::from(t) + 1);
+    let mut points = vec![h.to_vec()];
+    let mut directions: Vec<Vec<f64>> = (0..count).map(|_| random.normals(h.len())).collect();
+    let row: Vec<f64> = head.row(t as usize).collect();
+    let mut rivals: Vec<(f64, usize)> = (0..head.tokens())
+        .filter(|&j| j != t as usize)
+        .map(|j| (head.dot(j, h) + head.bias(j), j))
+        .collect();
+    rivals.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let gap = |&(_, j): &(f64, usize)| head.row(j).zip(&row).map(|(w, own)| w - own).collect();
+    directions.extend(rivals.iter().take(count.div_ceil(4)).map(gap));
+    for direction in directions {
+        // Rounded to float64, the point stays well within the twice as large radius of the proof.
+        let step = 0.999 * radius / length(&direction);
+        if step.is_finite() {
+            points.push(h.iter().zip(&direction).map(|(h, x)| h + step * x).collect());
+        }
+    }
+    points
+}
+
+/// Checks a witness exactly at its point and at others within its radius; the error says where it fails.
+fn check(
+    question: &Question,
+    scores: &Scores,
+    witness: &Witness,
+    count: usize,
+) -> Result<(), String> {
+    let (head, t) = (question.head(), witness.token());
+    let h = witness.hidden_state(question);
+    let radius = match witness.point() {
+        Point::Mapped { map, scale } => map.radius(head, t, *scale),
+        _ => 0.0,
+    };
+    let count = if radius > 0.0 { count } else { 0 };
+    for (i, point) in around(head, t, &h, radius, count).iter().enumerate() {
+        let refuted = scores.refuted_by(t as usize, &question.equals(t), point, witness.margin());
+        if let Some(j) = refuted {
+            let margin = witness.margin();
+            return Err(format!("token {t} does not beat {j} by {margin:e} at point {i}"));
+        }
+    }
+    Ok(())
+}
+
+/// Multiplications of integers for one head: the largest are checked on some tokens.
+const WORK: usize = 3_000_000;
+
+/// Proves what the screen can and checks it on all or some tokens; returns how many it proved by a map.
+fn screened(name: &str, head: &Head) -> usize {
+    let domain = Domain::free(head.dim());
+    let question = Question::new(head, &domain).unwrap();
+    let tokens: Vec<u32> = (0..head.tokens() as u32).collect();
+    let found = Screen::new(&question).settle(&tokens, &Silent);
+    let mapped: Vec<&Witness> = found.iter().flatten().filter(|w| w.kind() == "map").collect();
+    let scores = Scores::new(head);
+    let size = head.tokens() * head.dim();
+    // All tokens at their own points if that is little work, else every so many.
+    let count: usize = if mapped.len() * size * 26 <= WORK { 20 } else { 2 };
+    let step = (mapped.len() * size * (count + count.div_ceil(4) + 1)).div_ceil(WORK).max(1);
+    for witness in mapped.iter().step_by(step) {
+        check(&question, &scores, witness, count).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let length = length(&witness.hidden_state(&question));
+        if (1e-150..1e150).contains(&length) {
+            let off = (witness.norm() / length - 1.0).abs();
+            assert!(off < 1e-4, "{name}: the norm of {} is {off:e} off", witness.token());
+        }
+    }
+    mapped.len()
+}
+
+fn f32_head(rows: &[f64], bias: Option<Vec<f64>>, dim: usize) -> Head {
+    let rows: Vec<f32> = rows.iter().map(|&x| x as f32).collect();
+    let tokens = rows.len() / dim;
+    Head::new(Rows::from(rows), bias, tokens, dim).unwrap()
+}
+
+fn f64_head(rows: &[f64], bias: Option<Vec<f64>>, dim: usize) -> Head {
+    Head::new(Rows::from(rows.to_vec()), bias, rows.len() / dim, dim).unwrap()
+}
+
+/// Rows of many kinds that strain a bound of rounding errors.
+const FAMILIES: [&str; 10] = [
+    "normal",
+    "common",
+    "huge",
+    "tiny",
+    "large",
+    "equal norms",
+    "neighbours",
+    "clusters",
+    "duplicates",
+    "whole",
+];
+
+fn family(name: &str, tokens: usize, dim: usize, random: &mut Random) -> Vec<f64> {
+    let mut rows = random.normals(tokens * dim);
+    match name {
+        "common" => {
+            let common = random.normals(dim);
+            for row in rows.chunks_mut(dim) {
+                row.iter_mut().zip(&common).for_each(|(x, c)| *x = 1e4 * c + 1e-2 * *x);
+            }
+        }
+        "huge" => rows.chunks_mut(dim).for_each(|row| row[dim / 2] *= 1e5),
+        "tiny" => rows.iter_mut().enumerate().for_each(|(i, x)| {
+            *x *= 2f64.powi(-59 - (i / dim % 100) as i32);
+        }),
+        "large" => rows.iter_mut().for_each(|x| *x *= 2f64.powi(55)),
+        "equal norms" => rows.chunks_mut(dim).for_each(|row| {
+            let length = length(row);
+            row.iter_mut().for_each(|x| *x /= length);
+        }),
+        "neighbours" => {
+            // Each row beside a copy with one coordinate the next float32.
+            for t in (1..tokens).step_by(2) {
+                let (before, row) = rows[(t - 1) * dim..(t + 1) * dim].split_at_mut(dim);
+                row.copy_from_slice(before);
+                row[t % dim] = f64::from((row[t % dim] as f32).next_up());
+            }
+        }
+        "clusters" => {
+            for t in 0..tokens {
+                let first = t / 8 * 8 * dim;
+                for k in 0..dim {
+                    let own = rows[t * dim + k];
+                    rows[t * dim + k] = rows[first + k] + own * 1e-3;
+                }
+            }
+        }
+        "duplicates" => {
+            for t in (2..tokens).step_by(3) {
+                rows.copy_within((t - 2) * dim..(t - 1) * dim, t * dim);
+            }
+        }
+        "whole" => rows.iter_mut().for_each(|x| *x = (*x * 3.0).round()),
+        _ => {}
+    }
+    rows
+}
+
+/// Biases from none to ones that leave room for nothing else.
+fn biases(kind: usize, tokens: usize, random: &mut Random) -> Option<Vec<f64>> {
+    let numbers = random.normals(tokens);
+    Some(match kind {
+        0 => return None,
+        1 => vec![-1e30; tokens],
+        2 => numbers.into_iter().map(|x| 0.1 * x).collect(),
+        3 => numbers.into_iter().map(|x| -1e3 * x.abs()).collect(),
+        4 => numbers
+            .into_iter()
+            .enumerate()
+            .map(|(t, x)| if t == 1 { 1e9 } else { 1e-9 * x })
+            .collect(),
+        _ => numbers.into_iter().map(|x| x * 10f64.powi((x * 40.0) as i32 % 12)).collect(),
+    })
+}
+
+#[test]
+fn every_win_by_a_map_holds_exactly_on_strained_heads() {
+    let mut random = Random(1);
+    let mut proved = 0;
+    for (n, name) in FAMILIES.iter().enumerate() {
+        for (i, &dim) in [1, 2, 3, 5, 15, 16, 17, 40].iter().enumerate() {
+            for (v, &tokens) in [2, 7, 33, 150].iter().enumerate() {
+                let rows = family(name, tokens, dim, &mut random);
+                let kind = (n + i + v) % 6;
+                for kind in [0, kind] {
+                    let bias = biases(kind, tokens, &mut random);
+                    let case = format!("{name}, {tokens} x {dim}, bias {kind}");
+                    proved += screened(&case, &f32_head(&rows, bias.clone(), dim));
+                    if kind != 0 {
+                        proved += screened(&case, &f64_head(&rows, bias, dim));
+                    }
+                }
+            }
+        }
+    }
+    assert!(proved > 10_000, "only {proved} wins were there to check");
+}
+
+#[test]
+fn every_win_by_a_map_holds_exactly_on_wide_and_long_heads() {
+    let mut random = Random(2);
+    for (tokens, dim, kind) in
+        [(200, 577, 0), (200, 577, 2), (3000, 40, 0), (3000, 17, 2), (3000, 3, 5)]
+    {
+        for name in ["normal", "common", "clusters"] {
+            let rows = family(name, tokens, dim, &mut random);
+            let bias = biases(kind, tokens, &mut random);
+            screened(
+                &format!("{name}, {tokens} x {dim}, bias {kind}"),
+                &f32_head(&rows, bias, dim),
+            );
+        }
+    }
+}
+
+#[test]
+fn biases_that_overflow_prove_nothing_false() {
+    let mut random = Random(3);
+    for dim in [2, 16, 20] {
+        let mut rows: Vec<f64> = random.normals(60 * dim);
+        rows.iter_mut().for_each(|x| *x *= 1e12);
+        for size in [1e290, 1e300, 1.7e308] {
+            let bias = (0..60).map(|t| size * (1.0 - f64::from(t % 7) / 100.0)).collect();
+            screened(
+                &format!("{dim} coordinates, biases {size:e}"),
+                &f64_head(&rows, Some(bias), dim),
+            );
+        }
+    }
+}
+
+#[test]
+fn biases_that_differ_are_not_left_out_by_request() {
+    let mut random = Random(4);
+    let head = f64_head(&random.normals(200), Some(random.normals(40)), 5);
+    let domain = Domain::free(5);
+    let question = Question::new(&head, &domain).unwrap();
+    let identity: Vec<f32> = (0..25).map(|i| f32::from(u8::from(i % 6 == 0))).collect();
+    let pairs = Pairs::new(&question, &[0.0; 5], &identity).unwrap();
+    let tokens: Vec<u32> = (0..40).collect();
+    assert!(pairs.settle(&tokens, Strength::Unit).iter().all(Option::is_none));
+    assert!(pairs.settle(&tokens, Strength::Fixed(f64::NAN)).iter().all(Option::is_none));
+    assert!(pairs.settle(&tokens, Strength::Fixed(f64::INFINITY)).iter().all(Option::is_none));
+    assert!(pairs.settle(&tokens, Strength::Fixed(-1.0)).iter().all(Option::is_none));
+
+    let range = Domain::range(5, 0.0, 1.0).unwrap();
+    let question = Question::new(&head, &range).unwrap();
+    assert!(Pairs::new(&question, &[0.0; 5], &identity).is_none());
+}
+
+/// `A x`.
+fn apply(a: &[f32], x: &[f64]) -> Vec<f64> {
+    a.chunks_exact(x.len())
+        .map(|row| row.iter().zip(x).map(|(&a, x)| f64::from(a) * x).sum())
+        .collect()
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+/// A token at `c` and one rival, `c` less `share` of it and, at a right angle as `a` sees it, `side`.
+///
+/// In exact numbers the gap of `c` at `A^T A c` is then `share |A c|^2`.
+fn razor(a: &[f32], c: &[f64], share: f64, side: &[f64]) -> Vec<f64> {
+    let (image, other) = (apply(a, c), apply(a, side));
+    let overlap = dot(&image, &other) / dot(&image, &image);
+    let rival = c.iter().zip(side).map(|(c, s)| (1.0 - share + overlap) * c - s);
+    c.iter().copied().chain(rival).collect()
+}
+
+/// The floor of a proved gap, as a share of `|A c|^2`.
+const FLOOR: f64 = 1.0 / 4096.0;
+
+/// Tries razors of these sizes along and to the side and checks those that are proved: some, not all.
+fn shave(
+    name: &str,
+    random: &mut Random,
+    a: &[f32],
+    sizes: (&[f64], &[f64]),
+    share: impl Fn(&mut Random) -> f64,
+) {
+    let dim = sizes.0.len();
+    let domain = Domain::free(dim);
+    let scaled = |random: &mut Random, sizes: &[f64]| -> Vec<f64> {
+        sizes.iter().map(|s| s * random.normal()).collect()
+    };
+    let mut proved = 0;
+    for trial in 0..400 {
+        let (c, side) = (scaled(random, sizes.0), scaled(random, sizes.1));
+        let rows = razor(a, &c, share(random), &side);
+        let unbiased = trial % 2 == 0;
+        // A bias of both tokens that the screen cannot take for none.
+        let bias = (!unbiased).then(|| vec![0.0, 1e-300]);
+        let head = f64_head(&rows, bias, dim);
+        let question = Question::new(&head, &domain).unwrap();
+        let Some(pairs) = Pairs::new(&question, &vec![0.0; dim], a) else { continue };
+        let strength = if unbiased { Strength::Unit } else { Strength::Fixed(0.75) };
+        let scores = Scores::new(&head);
+        for witness in pairs.settle(&[0], strength).into_iter().flatten() {
+            check(&question, &scores, &witness, 8)
+                .unwrap_or_else(|e| panic!("{name}, {trial}: {e}"));
+            proved += 1;
+        }
+    }
+    assert!(proved > 20, "{name}: only {proved} proved");
+    assert!(proved < 400, "{name}: nothing was in doubt");
+}
+
+fn identity(dim: usize) -> Vec<f32> {
+    (0..dim * dim).map(|i| f32::from(u8::from(i % (dim + 1) == 0))).collect()
+}
+
+/// Gaps as close to the floor as the rounding of rows to float32 is large.
+#[test]
+fn the_rounding_of_rows_is_not_forgotten() {
+    let mut random = Random(5);
+    for dim in [1, 2, 3, 17] {
+        let sides = vec![if dim == 1 { 0.0 } else { 1.0 }; dim];
+        shave("rounded rows", &mut random, &identity(dim), (&vec![1.0; dim], &sides), |random| {
+            FLOOR * (1.0 + 4e-3 * random.signed())
+        });
+    }
+}
+
+/// Gaps as close to nothing as the rounding of rows to 8 bits is large, with and without a tail.
+#[test]
+fn the_rounding_to_integers_is_not_forgotten() {
+    let mut random = Random(6);
+    for dim in [3, 5, 15, 16, 17, 40, 100] {
+        for side in [0.1, 1.0, 5.0, 30.0] {
+            let sizes = (vec![1.0; dim], vec![side; dim]);
+            shave("integers", &mut random, &identity(dim), (&sizes.0, &sizes.1), |random| {
+                FLOOR + 0.05 * random.signed() * side.min(2.0)
+            });
+        }
+    }
+}
+
+/// A map whose product with itself is poor in float32, and rows where it is smallest.
+#[test]
+fn the_rounding_of_the_map_is_not_forgotten() {
+    let mut random = Random(7);
+    let (cos, sin) = (0.8123, 0.5832);
+    for large in [300.0, 1000.0] {
+        let a = [cos, sin, -sin * large, cos * large].map(|x| x as f32);
+        // Along (cos, sin) the second row of the map gives nothing.
+        let c = [cos, sin];
+        for side in [0.0, 0.3, 1.0] {
+            let domain = Domain::free(2);
+            let (mut proved, mut tried) = (0, 0);
+            for _ in 0..400 {
+                let across = side * random.signed();
+                let small = 1e-4 * random.signed();
+                let c = [c[0] - sin * small, c[1] + cos * small];
+                let share = FLOOR * 2f64.powf(6.0 + 6.0 * random.signed());
+                let rows = razor(&a, &c, share, &[-sin * across, cos * across]);
+                let head = f64_head(&rows, None, 2);
+                let question = Question::new(&head, &domain).unwrap();
+                let Some(pairs) = Pairs::new(&question, &[0.0; 2], &a) else { continue };
+                tried += 1;
+                for witness in pairs.settle(&[0], Strength::Unit).into_iter().flatten() {
+                    check(&question, &Scores::new(&head), &witness, 8).unwrap();
+                    proved += 1;
+                }
+            }
+            assert!(proved > 20 && proved < tried, "{proved} of {tried} proved");
+        }
+    }
+}
+
+/// A map so uneven that the points of two evaluations are far apart, and a rival far to the side.
+#[test]
+fn the_distance_to_another_evaluation_is_not_forgotten() {
+    let mut random = Random(8);
+    let a = [1.0, 0.0, 0.0, 0.0, 2f32.powi(20), 0.0, 0.0, 0.0, 0.0];
+    let domain = Domain::free(3);
+    let (mut proved, mut tried) = (0, 0);
+    for _ in 0..1000 {
+        let share = FLOOR * 2f64.powf(5.0 + 5.0 * random.signed());
+        let side = [0.0, 0.0, 40.0 * random.signed()];
+        let head = f64_head(&razor(&a, &[1.0, 0.0, 0.0], share, &side), None, 3);
+        let question = Question::new(&head, &domain).unwrap();
+        let Some(pairs) = Pairs::new(&question, &[0.0; 3], &a) else { continue };
+        tried += 1;
+        for witness in pairs.settle(&[0], Strength::Unit).into_iter().flatten() {
+            check(&question, &Scores::new(&head), &witness, 8).unwrap();
+            proved += 1;
+        }
+    }
+    assert!(proved > 20 && proved < tried, "{proved} of {tried} proved");
+}
+
+#[test]
+fn certificates_of_strained_heads_are_accepted() {
+    let mut random = Random(9);
+    for (n, name) in FAMILIES.iter().enumerate() {
+        let rows = family(name, 60, 6, &mut random);
+        let head = f32_head(&rows, biases(n % 6, 60, &mut random), 6);
+        let domain = Domain::free(6);
+        let audit = audit(&head, &domain, Options::default()).unwrap();
+        let verification = verify(&head, &Certificate::new(&head, &domain, &audit), None);
+        assert!(verification.is_accepted(), "{name}: {:?}", verification.audits);
+    }
+}
+
+#[test]
+fn all_kernels_write_the_same_bytes() {
+    let rxnmapper = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rxnmapper/head.safetensors");
+    for arguments in [vec!["--domain", "free"], vec![rxnmapper, "--domain", "free"]] {
+        let files = ["portable", "best"].map(|kernel| {
+            let folder = tempfile::tempdir().unwrap();
+            let status = Command::new(env!("CARGO_BIN_EXE_unargmax"))
+                .env("UNARGMAX_KERNEL", kernel)
+                .args(["audit", "--quiet", "--out"])
+                .arg(folder.path())
+                .args(&arguments)
+                .status()
+                .unwrap();
+            assert!(status.success(), "{arguments:?}");
+            ["verdicts.csv", "certificate.safetensors"]
+                .map(|name| std::fs::read(folder.path().join(name)).unwrap())
+        });
+        assert!(files[0] == files[1], "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_screen_settles_nearly_all_of_a_real_head() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rxnmapper/head.safetensors");
+    let opened = checkpoint::open(path).unwrap();
+    let head = locate(opened.as_ref(), path.as_ref(), &Choice::default()).unwrap().head;
+    let (domain, tokens) =
+        (Domain::free(head.dim()), (0..head.tokens() as u32).collect::<Vec<_>>());
+    let question = Question::new(&head, &domain).unwrap();
+    let centre = vec![0.0; head.dim()];
+    let pairs = Pairs::new(&question, &centre, &identity(head.dim())).unwrap();
+    let strength = Strength::Fixed(32.0 * pairs.balance());
+    let alone = pairs.settle(&tokens, strength).iter().flatten().count();
+    assert!(alone * 2 > head.tokens(), "only {alone} by the plain rows");
+    assert!(screened("rxnmapper", &head) * 10 > head.tokens() * 9);
+}
