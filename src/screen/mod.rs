@@ -1,9 +1,10 @@
-//! Most tokens at once: hidden states that a shared linear map makes of the tokens' own rows.
+//! Most tokens at once: hidden states that shared linear maps make of the tokens' own rows.
 //!
-//! A token far from the mean of all rows, measured in the metric in which they have unit
-//! covariance, usually wins in the direction `S^-1 (w_t - m)`; of SmolLM2's 49152 tokens this leaves
-//! 67. The plain directions `w_t - m` and `w_t` settle some of the others. The maps only propose:
-//! [`certify_block`] proves each win from a block of products with all rows.
+//! For free domains each token is first tried at `S^(-1/2) (w_t - m)`, up to a scale, by [`Pairs`]: mean `m` and
+//! covariance `S` of the rows, all pairs by 8-bit products with a proved bound. That settles nearly all
+//! tokens of a language model. What is left, and every token of another domain,
+//! is tried at `S^-1 (w_t - m)`, `w_t - m` and `w_t` by float64 products ([`certify_block`]). The maps only
+//! propose: both prove what they claim.
 
 mod maps;
 
