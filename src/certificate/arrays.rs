@@ -110,11 +110,13 @@ impl Arrays {
     /// # Errors
     /// A file that is not safetensors or has no description.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, String), String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+        let unreadable =
+            |e| format!("it is not a sound safetensors file, as a certificate is: {e}");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
         let description = header.metadata().as_ref().and_then(|m| m.get(KEY)).cloned();
         let description =
             description.ok_or("it is not a certificate: its metadata have no entry `unargmax`")?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+        let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
         let arrays = file.tensors().into_iter().map(|(name, view)| {
             (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
         });
