@@ -1,10 +1,9 @@
 //! Rival weights that provably exist, inside intervals around float64 approximations.
 //!
 //! The equations `sum lambda_j w_jk = w_tk` (for the chosen coordinates) and `sum lambda_j = 1` form a square
-//! system `M x = q` in the basic weights. With an approximate inverse `R` and `|I - R M| <= rho < 1`
-//! the exact solution lies within `|z| + rho |z|_inf / (1 - rho)` of `x0`, where `z = R (q - M x0)`
-//! (Krawczyk 1969; Rump 1983, *Solving algebraic problems with high accuracy*). When all enclosed
-//! weights are positive, exact positive weights exist, and the token loses.
+//! system in the basic weights, whose exact solution [`crate::arithmetic::enclose`] encloses. When all
+//! enclosed weights are positive, exact positive weights exist; when their slack is not negative, the
+//! token loses.
 
 use std::collections::HashSet;
 

@@ -17,6 +17,10 @@ impl Head {
     /// (row-major, little-endian IEEE numbers, -0 kept; the last piece may be shorter), then the
     /// digest of the bias as little-endian float64 when there is one. Pieces let all cores work.
     pub fn sha256(&self) -> String {
+        self.digest.get_or_init(|| self.hash()).clone()
+    }
+
+    fn hash(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"unargmax head 1\n");
         hash.update((self.tokens as u64).to_le_bytes());

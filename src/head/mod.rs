@@ -8,6 +8,7 @@ pub mod locate;
 mod rows;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
@@ -23,6 +24,8 @@ pub struct Head {
     bias: Option<Vec<f64>>,
     tokens: usize,
     dim: usize,
+    /// Its hash, once somebody has asked.
+    digest: OnceLock<String>,
 }
 
 impl Head {
@@ -74,7 +77,7 @@ impl Head {
                 rows.at(at)
             )));
         }
-        Ok(Head { rows, bias, tokens, dim })
+        Ok(Head { rows, bias, tokens, dim, digest: OnceLock::new() })
     }
 
     /// The number of tokens, `V`.

@@ -11,8 +11,7 @@
 //!
 //! All are feasible and bounded whatever the rows are, so that no answer has to be read from a status
 //! "infeasible", which comes without the multipliers that would prove it. Backends work within
-//! tolerances of their own (one reported -5.9e-6 for an optimum of exactly 0): an optimum proposes a
-//! side, and nothing more.
+//! tolerances of their own: an optimum proposes a side, and nothing more.
 //!
 //! The backend is a simplex method because combinations should be basic: an interior-point optimum
 //! spreads its weights over more rows than an enclosure takes. (clarabel settled the bundled head over

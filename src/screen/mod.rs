@@ -29,6 +29,8 @@ pub struct Screen<'a> {
     /// All pairs by 8-bit products, for free domains.
     pairs: Option<Pairs<'a>>,
     strengths: Vec<Strength>,
+    /// Scales the whitened direction to where searches start.
+    start_scale: f64,
     passes: Vec<(Arc<Map>, Scaling)>,
 }
 
@@ -55,7 +57,8 @@ impl<'a> Screen<'a> {
                 ));
             }
         }
-        Screen { question, whitened, pairs, strengths, passes }
+        let start_scale = maps::factor(question, &whitened);
+        Screen { question, whitened, pairs, strengths, start_scale, passes }
     }
 
     /// Proves what the maps can prove: a witness or nothing for each of `tokens`, in their order.
@@ -90,12 +93,8 @@ impl<'a> Screen<'a> {
 
     /// Where to start the search for a token that no map settled: near where it almost wins.
     pub fn start(&self, token: u32) -> Vec<f64> {
-        let scale = match self.passes[0].1 {
-            Scaling::Clamped(factor) => factor,
-            Scaling::Unit | Scaling::Ray => maps::factor(self.question, &self.whitened),
-        };
         let mut h = self.whitened.directions(self.question.head(), &[token]);
-        h.iter_mut().for_each(|x| *x *= scale);
+        h.iter_mut().for_each(|x| *x *= self.start_scale);
         self.question.domain().clamp(&mut h);
         h
     }
