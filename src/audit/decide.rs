@@ -1,6 +1,7 @@
 //! The tokens that no shared map settled: search, certify, and if need be surer paths.
 
 use crate::certify::interval::Margin;
+use crate::certify::pairs::Pairs;
 use crate::certify::{self, Rival, Verdict};
 use crate::prove::simplex;
 use crate::prove::solver::Solver;
@@ -15,10 +16,14 @@ const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.
 /// Decides tokens that no other row dominates, by proposals of the solver `S` alone, and where
 /// float64 arithmetic fails by exact integers. The verdicts come in the order of the tokens and do not
 /// depend on which are decided together.
-pub fn decide<S: Solver>(system: &System, tokens: Vec<(u32, Start)>) -> Vec<Verdict> {
+pub fn decide<S: Solver>(
+    system: &System,
+    pairs: Option<&Pairs>,
+    tokens: Vec<(u32, Start)>,
+) -> Vec<Verdict> {
     let question = system.question();
     let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
-    let proposals = search::<S>(system, tokens);
+    let proposals = search::<S>(system, pairs, tokens);
     let winners =
         ids.iter().zip(&proposals).filter_map(|(&token, proposal)| match &proposal.side {
             Side::Wins(h) => Some((token, unit_length(question, h.clone()))),
@@ -32,6 +37,7 @@ pub fn decide<S: Solver>(system: &System, tokens: Vec<(u32, Start)>) -> Vec<Verd
                 Side::Wins(_) => {
                     witnesses.next().and_then(Result::ok).map(|w| certify::tied(question, w))
                 }
+                Side::Proved(ref witness) => Some(certify::tied(question, witness.clone())),
                 Side::Loses(ref multipliers) => {
                     certified_loss::<S>(system, token, multipliers, &proposal.working)
                 }
@@ -91,7 +97,7 @@ fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
         }
     }
     let reason = match proposal.side {
-        Side::Wins(_) => {
+        Side::Wins(_) | Side::Proved(_) => {
             "a witness was proposed, but its gap is too small to prove within the budget of exact arithmetic"
         }
         Side::Loses(_) => {
@@ -122,7 +128,8 @@ mod tests {
         let mut lost = 0;
         for token in (0..head.tokens() as u32).step_by(11) {
             let near = vec![0.0; head.dim()];
-            let verdicts = decide::<S>(&system, vec![(token, Start { near, may_win: false })]);
+            let start = Start { near, behind: Vec::new(), may_win: false };
+            let verdicts = decide::<S>(&system, None, vec![(token, start)]);
             lost += usize::from(verdicts[0].name() == "unargmaxable");
         }
         assert!(lost > 10, "losing tokens take part");

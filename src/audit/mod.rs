@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use crate::certify::pairs::Trial;
 use crate::certify::{self, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -173,23 +174,34 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
             options.progress.begin("screen", open.len());
             screen.settle(&open, options.progress)
         }
-        Engine::LinearProgram { .. } => vec![None; open.len()],
+        Engine::LinearProgram { .. } => vec![Trial::Behind(Vec::new()); open.len()],
     };
     clock.lap("screen");
 
-    let hard: Vec<u32> =
-        open.iter().zip(&settled).filter(|(_, w)| w.is_none()).map(|(&t, _)| t).collect();
+    let (mut hard, mut easy) = (Vec::new(), Vec::new());
+    for (&token, trial) in open.iter().zip(settled) {
+        match trial {
+            Trial::Wins(witness) => easy.push((token, certify::tied(&question, witness))),
+            Trial::Behind(rivals) => hard.push((token, rivals)),
+        }
+    }
     options.progress.begin("prove", hard.len());
     let system = System::new(&question);
     let may_win = options.engine == Engine::LeastDistance;
     let proved: Vec<Vec<Verdict>> = hard
-        .par_chunks(group_size(&hard, head))
+        .par_chunks(group_size(hard.len(), head))
         .map(|group| {
-            let starts =
-                group.iter().map(|&t| (t, Start { near: screen.start(t), may_win })).collect();
+            let start = |(token, behind): &(u32, Vec<u32>)| {
+                (*token, Start { near: screen.start(*token), behind: behind.clone(), may_win })
+            };
+            let starts = group.iter().map(start).collect();
             let verdicts = match options.engine {
-                Engine::LeastDistance => decide::decide::<LeastDistance>(&system, starts),
-                Engine::LinearProgram { .. } => decide::decide::<LinearProgram>(&system, starts),
+                Engine::LeastDistance => {
+                    decide::decide::<LeastDistance>(&system, screen.pairs(), starts)
+                }
+                Engine::LinearProgram { .. } => {
+                    decide::decide::<LinearProgram>(&system, None, starts)
+                }
             };
             options.progress.advance(group.len());
             verdicts
@@ -209,10 +221,9 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         measured
     });
 
-    let easy =
-        open.iter().zip(settled).filter_map(|(&t, w)| Some((t, certify::tied(&question, w?))));
+    let hard = hard.into_iter().map(|h| h.0);
     let decided: HashMap<u32, Verdict> =
-        easy.chain(hard.into_iter().zip(proved.into_iter().flatten())).collect();
+        easy.into_iter().chain(hard.zip(proved.into_iter().flatten())).collect();
     let verdicts = tokens
         .into_iter()
         .filter_map(|t| {
@@ -227,8 +238,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 
 /// How many tokens are decided together: enough to share a pass over the rows, few enough to keep all
 /// threads busy and their scores in some tens of megabytes. The verdicts do not depend on it.
-fn group_size(hard: &[u32], head: &Head) -> usize {
-    let shared = hard.len().div_ceil(4 * rayon::current_num_threads());
+fn group_size(hard: usize, head: &Head) -> usize {
+    let shared = hard.div_ceil(4 * rayon::current_num_threads());
     shared.clamp(1, 64).min((1 << 22) / head.tokens() + 1)
 }
 

@@ -56,8 +56,13 @@ impl Map {
     /// How far any float64 evaluation of `scale G (w_t - m)`, in any order, can be from the exact
     /// vector: `gamma_(d+4) |scale| |G|_F |w_t - m|` and an underflow term.
     pub fn radius(&self, head: &Head, token: u32, scale: f64) -> f64 {
-        let dim = head.dim();
         let centred = norm_up(head.row(token as usize).zip(&self.centre).map(|(x, m)| x - m));
+        self.radius_of(centred, scale)
+    }
+
+    /// [`Map::radius`] for a token with at most this `|w_t - m|`.
+    pub fn radius_of(&self, centred: f64, scale: f64) -> f64 {
+        let dim = self.centre.len();
         // Times the matrix too, for whom scales the row first.
         let reach = mul_up(1.0 + scale.abs(), 1.0 + self.norm);
         let floor = mul_up(dim as f64 * dim as f64 * TINY, reach);

@@ -46,9 +46,9 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// A win that [`super::pairs`] proved at a mapped point, against every vector within its radius.
-    pub(super) fn by_pairs(token: u32, map: Arc<Map>, scale: f64, norm: f64, margin: f64) -> Self {
-        Witness { token, point: Point::Mapped { map, scale }, norm, margin }
+    /// A win that [`super::pairs`] proved; at a mapped point against every vector within its radius.
+    pub(super) fn by_pairs(token: u32, point: Point, norm: f64, margin: f64) -> Self {
+        Witness { token, point, norm, margin }
     }
 
     /// The token that wins here.
@@ -154,6 +154,64 @@ fn gaps(
         found.least = found.least.next_down().max(0.0);
     }
     found
+}
+
+/// The scores of the original rows at one float64 point, a rival at a time.
+pub(super) struct Scorer<'a> {
+    question: &'a Question<'a>,
+    token: u32,
+    h: Vec<f64>,
+    norm: f64,
+    radius: f64,
+    /// The token's score, from below.
+    own: f64,
+}
+
+impl<'a> Scorer<'a> {
+    /// With a `radius` gaps hold for every hidden state within that distance.
+    pub(super) fn new(question: &'a Question<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
+        let norm = norm_up(h.iter().copied());
+        let mut scorer = Scorer { question, token, h, norm, radius, own: 0.0 };
+        scorer.own = scorer.score(token) - scorer.error(token);
+        scorer
+    }
+
+    fn score(&self, j: u32) -> f64 {
+        self.question.head().dot(j as usize, &self.h) + self.question.head().bias(j as usize)
+    }
+
+    /// As in [`gaps`].
+    fn error(&self, j: u32) -> f64 {
+        let (head, j) = (self.question.head(), j as usize);
+        let unit = gamma(head.dim() + 16);
+        self.question.norms()[j] * (unit * self.norm + self.radius)
+            + unit * head.bias(j).abs()
+            + (head.dim() + 16) as f64 * TINY
+    }
+
+    /// A proved lower bound of the gap to a rival, above 0; or about how far the token is behind.
+    ///
+    /// # Errors
+    /// The rival scores at least as much, or (only with a radius) float64 cannot tell.
+    pub(super) fn gap(&self, rival: u32) -> Result<f64, f64> {
+        let (score, error) = (self.score(rival), self.error(rival));
+        let gap = self.own - (score + error);
+        if gap > 0.0 && gap < f64::INFINITY {
+            return Ok(gap.next_down().max(0.0));
+        }
+        let behind = score - error - (self.own + 2.0 * self.error(self.token));
+        // Written so that NaN is scored exactly.
+        if behind > 0.0 || self.radius > 0.0 {
+            return Err(behind);
+        }
+        let exact = exact_gap_floats(self.question, self.token, rival, &self.h);
+        if exact.is_positive() { Ok(exact.quotient_down(&one()).max(0.0)) } else { Err(0.0) }
+    }
+
+    /// The length of the point, and the point.
+    pub(super) fn into_point(self) -> (f64, Vec<f64>) {
+        (self.norm, self.h)
+    }
 }
 
 /// Rivals scored exactly before giving up on a float proposal.

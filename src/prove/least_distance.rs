@@ -18,6 +18,8 @@ pub struct LeastDistance {
     /// Multipliers of the active rows, not negative.
     multipliers: Vec<f64>,
     factors: Factorisation,
+    /// Where the point is to be near.
+    anchor: Vec<f64>,
     u: Vec<f64>,
 }
 
@@ -34,8 +36,14 @@ impl Solver for LeastDistance {
             active: Vec::new(),
             multipliers: Vec::new(),
             factors: Factorisation::default(),
+            anchor: vec![0.0; dim],
             u: vec![0.0; dim],
         }
+    }
+
+    fn near(&mut self, anchor: &[f64]) {
+        self.anchor.copy_from_slice(anchor);
+        self.u.copy_from_slice(anchor);
     }
 
     fn add(&mut self, row: &[f64]) {
@@ -91,7 +99,13 @@ impl Solver for LeastDistance {
                         self.multipliers.push(gained);
                         self.factors.append(coefficients, rest);
                         // Afresh from the active rows: sums of steps drift.
-                        self.u = self.factors.shortest(&vec![1.0; self.active.len()], self.dim);
+                        let wanted: Vec<f64> = self
+                            .active
+                            .iter()
+                            .map(|&i| 1.0 - dot(self.row(i), &self.anchor))
+                            .collect();
+                        self.u = self.factors.shortest(&wanted, self.dim);
+                        self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
                         break;
                     }
                 }

@@ -5,6 +5,9 @@ pub trait Solver {
     /// No rows yet, for `u` of `dim` coordinates.
     fn new(dim: usize) -> Self;
 
+    /// Among all points the one nearest to `anchor` is wanted, where the method can choose.
+    fn near(&mut self, _anchor: &[f64]) {}
+
     /// Adds a row of length one.
     fn add(&mut self, row: &[f64]);
 

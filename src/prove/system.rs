@@ -139,6 +139,20 @@ impl<'a> System<'a> {
         h
     }
 
+    /// The solution `u` that stands for the hidden state `h`, of length `length`.
+    pub fn solution(&self, h: &[f64], length: f64) -> Vec<f64> {
+        let mut u: Vec<f64> =
+            self.columns.iter().zip(&self.scales).map(|(&k, scale)| h[k] * scale).collect();
+        if self.lifted {
+            u.push(self.scales[self.columns.len()]);
+        }
+        let size = self::length(&u);
+        if size > 0.0 {
+            u.iter_mut().for_each(|x| *x *= length / size);
+        }
+        u
+    }
+
     /// The multiplier of the unscaled row for a multiplier of the row of [`System::row`] scaled to length one.
     pub fn unscaled(&self, token: u32, constraint: Constraint, multiplier: f64) -> f64 {
         multiplier / length(&self.row(token, constraint))

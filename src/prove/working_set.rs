@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use super::solver::{Outcome, Solver};
 use super::system::{Constraint, System, normalise};
+use crate::arithmetic::rounding::norm_up;
 use crate::certify::Rival;
+use crate::certify::pairs::{Attempt, Pairs, Trial};
+use crate::certify::witness::Witness;
 
 /// What the search proposes for a token.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Proposal {
 pub enum Side {
     /// A hidden state of the domain at which float64 sees no rival ahead.
     Wins(Vec<f64>),
+    /// A hidden state at which the token was proved to win, by the way.
+    Proved(Witness),
     /// Constraints of the token and positive multipliers that combine their unscaled rows to 0.
     Loses(Vec<(Constraint, f64)>),
     /// Float64 could not tell.
@@ -38,19 +43,26 @@ const ROUNDS: usize = 400;
 pub struct Start {
     /// A hidden state, not necessarily in the domain: the rivals that lead there come in first.
     pub near: Vec<f64>,
+    /// Rivals that are known not to be beaten there, the worst first.
+    pub behind: Vec<u32>,
     /// Whether it may itself be the answer; if not, the solver is asked in any case.
     pub may_win: bool,
 }
 
-/// Searches for several tokens with the solver `S`, in rounds: one block of products scores all
+/// How much longer than the gap that is asked of all rows of length one the point is that a search starts from:
+/// long enough that rows far from being violated stay out of the way, short enough for float64.
+const ANCHOR: f64 = 1024.0;
+
+/// Searches for several tokens with the solver `S`, in rounds: one pass over the rows scores all
 /// hidden states of a round, several times as fast as one at a time, and no token's answer depends on
-/// the others.
-pub fn search<S: Solver>(system: &System, tokens: Vec<(u32, Start)>) -> Vec<Proposal> {
-    let head = system.question().head();
-    let count = head.tokens();
+/// the others. With `pairs` that pass is the one of 8-bit products, which proves wins by the way.
+pub fn search<S: Solver>(
+    system: &System,
+    pairs: Option<&Pairs>,
+    tokens: Vec<(u32, Start)>,
+) -> Vec<Proposal> {
     let mut searches: Vec<Search<S>> =
         tokens.into_iter().map(|(token, start)| Search::new(system, token, start)).collect();
-    let mut scores = vec![0.0; searches.len() * count];
     for round in 0..ROUNDS {
         let mut running: Vec<&mut Search<S>> =
             searches.iter_mut().filter(|s| s.side.is_none()).collect();
@@ -58,15 +70,46 @@ pub fn search<S: Solver>(system: &System, tokens: Vec<(u32, Start)>) -> Vec<Prop
             break;
         }
         let outside: Vec<Vec<Rival>> = running.iter_mut().map(|s| s.enter_domain()).collect();
-        let points: Vec<f64> = running.iter().flat_map(|s| s.h.iter().copied()).collect();
-        head.product(&points, 0..count, &mut scores, count);
-        for ((search, outside), scores) in
-            running.into_iter().zip(outside).zip(scores.chunks_exact(count))
-        {
-            search.advance(outside, scores, round);
+        // Searches whose point the pairs cannot judge, and their ends passed.
+        let mut rest: Vec<(&mut Search<S>, Vec<Rival>)> = Vec::new();
+        match pairs.filter(|_| running.iter().all(|s| s.may_win)) {
+            None => rest.extend(running.into_iter().zip(outside)),
+            Some(pairs) => {
+                let trials = pairs.attempt(running.iter().map(|s| s.attempt()).collect());
+                for ((search, outside), trial) in running.into_iter().zip(outside).zip(trials) {
+                    match trial {
+                        Trial::Wins(witness) => search.side = Some(Side::Proved(witness)),
+                        Trial::Behind(rivals) if rivals.is_empty() => rest.push((search, outside)),
+                        Trial::Behind(rivals) => search.advance(outside, rivals),
+                    }
+                }
+            }
         }
+        by_products(system, rest, round);
     }
     searches.into_iter().map(Search::proposal).collect()
+}
+
+/// A round for which all rivals are scored in float64.
+fn by_products<S: Solver>(
+    system: &System,
+    searches: Vec<(&mut Search<S>, Vec<Rival>)>,
+    round: usize,
+) {
+    let head = system.question().head();
+    let count = head.tokens();
+    let points: Vec<f64> = searches.iter().flat_map(|(s, _)| s.h.iter().copied()).collect();
+    let mut scores = vec![0.0; searches.len() * count];
+    head.product(&points, 0..count, &mut scores, count);
+    for ((search, outside), scores) in searches.into_iter().zip(scores.chunks_exact(count)) {
+        let whom = if round > 0 || search.may_win { Whom::Ahead } else { Whom::All };
+        let violators = leaders(system, search.token, scores, whom);
+        if violators.is_empty() {
+            search.side = Some(Side::Wins(std::mem::take(&mut search.h)));
+        } else {
+            search.advance(outside, violators);
+        }
+    }
 }
 
 /// The search for one token, between two rounds.
@@ -94,8 +137,14 @@ impl<'a, S: Solver> Search<'a, S> {
             may_win: start.may_win,
             side: None,
         };
+        if search.may_win {
+            search.problem.near(&system.solution(&search.h, ANCHOR));
+        }
         if system.is_lifted() {
             search.add(Constraint::Scale);
+        }
+        if !start.behind.is_empty() {
+            search.advance(Vec::new(), start.behind);
         }
         search
     }
@@ -121,14 +170,29 @@ impl<'a, S: Solver> Search<'a, S> {
         outside
     }
 
-    /// One round: adds the worst violators at `h`, given all tokens' scores there, and solves again.
-    fn advance(&mut self, outside: Vec<Rival>, scores: &[f64], round: usize) {
-        let whom = if round > 0 || self.may_win { Whom::Ahead } else { Whom::All };
-        let violators = leaders(self.system, self.token, scores, whom);
-        if violators.is_empty() {
-            self.side = Some(Side::Wins(std::mem::take(&mut self.h)));
-            return;
+    /// The hidden state as it is to be proved: of length one where its length means nothing.
+    fn attempt(&self) -> Attempt {
+        let question = self.system.question();
+        let head = question.head();
+        let mut h = self.h.clone();
+        let length = norm_up(h.iter().copied());
+        if question.is_scale_free() && length > 0.0 && length.is_finite() {
+            h.iter_mut().for_each(|x| *x /= length);
         }
+        let score = |j: u32| head.dot(j as usize, &h) + head.bias(j as usize);
+        let own = score(self.token);
+        let least = self.working.iter().fold(f64::INFINITY, |least, constraint| match constraint {
+            Constraint::Rival(Rival::Token(j)) => least.min(own - score(*j)),
+            _ => least,
+        });
+        // Half of what the worst known rival leaves; where that is nothing, the rival is told again.
+        let least = if least.is_finite() { least } else { own.abs() };
+        let floor = (least / 2.0).max(1e-60);
+        Attempt { token: self.token, h, scale: None, floor }
+    }
+
+    /// One round: adds the worst violators at `h`, the worst first, and solves again.
+    fn advance(&mut self, outside: Vec<Rival>, violators: Vec<u32>) {
         let rivals = violators.into_iter().map(|j| Constraint::Rival(Rival::Token(j)));
         let mut added = 0;
         for constraint in outside.into_iter().map(Constraint::Rival).chain(rivals) {

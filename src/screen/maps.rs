@@ -89,20 +89,21 @@ pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
 }
 
 /// `A = L^(-1/4) U^T` for the covariance `S = U L U^T`, `d x d` by rows of falling eigenvalue, up to a
-/// factor; `A^T A` is then `S^(-1/2)`, and the first rows hold most of what they give.
-pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<Vec<f32>> {
+/// factor; `A^T A` is then `S^(-1/2)`, and the first rows hold most of what they give. With it `A^-T`.
+pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f32>)> {
     let eigen = DMatrix::from_column_slice(dim, dim, covariance).symmetric_eigen();
     let mut order: Vec<usize> = (0..dim).collect();
     let values = &eigen.eigenvalues;
     order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
     let largest = values[*order.first()?];
-    let mut a = Vec::with_capacity(dim * dim);
+    let (mut a, mut dual) = (Vec::with_capacity(dim * dim), Vec::with_capacity(dim * dim));
     for k in order {
         let value = (values[k] / largest).max(RIDGE);
-        let weight = 1.0 / value.sqrt().sqrt();
-        a.extend(eigen.eigenvectors.column(k).iter().map(|x| (x * weight) as f32));
+        let root = value.sqrt().sqrt();
+        a.extend(eigen.eigenvectors.column(k).iter().map(|x| (x / root) as f32));
+        dual.extend(eigen.eigenvectors.column(k).iter().map(|x| (x * root) as f32));
     }
-    a.iter().all(|x| x.is_finite()).then_some(a)
+    a.iter().chain(&dual).all(|x| x.is_finite()).then_some((a, dual))
 }
 
 /// A power of two that scales the map's hidden states so that gaps of scores are about as large as

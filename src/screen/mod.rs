@@ -1,10 +1,10 @@
 //! Most tokens at once: hidden states that shared linear maps make of the tokens' own rows.
 //!
-//! For free domains each token is first tried at `S^(-1/2) (w_t - m)`, up to a scale, by [`Pairs`]: mean `m` and
-//! covariance `S` of the rows, all pairs by 8-bit products with a proved bound. That settles nearly all
-//! tokens of a language model. What is left, and every token of another domain,
-//! is tried at `S^-1 (w_t - m)`, `w_t - m` and `w_t` by float64 products ([`certify_block`]). The maps only
-//! propose: both prove what they claim.
+//! Each token is first tried at `S^(-1/2) (w_t - m)`, up to a scale and moved into the domain, by [`Pairs`]:
+//! mean `m` and covariance `S` of the rows, all pairs by 8-bit products with a proved bound. That settles nearly
+//! all tokens of a language model, and tells of each of the others which rivals were in the way. Heads whose
+//! numbers float32 does not hold comfortably, and domains that fix a coordinate, are tried at `S^-1 (w_t - m)`,
+//! `w_t - m` and `w_t` by float64 products ([`certify_block`]). The maps only propose: both prove what they claim.
 
 mod maps;
 
@@ -12,44 +12,59 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::arithmetic::rounding::norm_up;
 use crate::audit::progress::Progress;
 use crate::certify::map::Map;
-use crate::certify::pairs::{Pairs, Strength};
-use crate::certify::witness::{Scaling, Witness, certify_block};
+use crate::certify::pairs::{Attempt, Pairs, Trial};
+use crate::certify::witness::{Scaling, certify_block};
 use crate::question::Question;
 
 /// Scores of a block held at once, a few tens of megabytes.
 const BLOCK_SCORES: usize = 1 << 22;
+/// Tokens tried together at points that are not their own.
+const GROUP: usize = 64;
+/// The gap to prove at a point moved into the domain, as a share of the lengths of row and point.
+const FLOOR: f64 = 1.0 / (1 << 20) as f64;
 
 /// The shared maps of a question.
 #[derive(Debug)]
 pub struct Screen<'a> {
     question: &'a Question<'a>,
-    whitened: Arc<Map>,
-    /// All pairs by 8-bit products, for free domains.
-    pairs: Option<Pairs<'a>>,
-    strengths: Vec<Strength>,
-    /// Scales the whitened direction to where searches start.
-    start_scale: f64,
-    passes: Vec<(Arc<Map>, Scaling)>,
+    /// Where searches start: this map, and a factor.
+    start: (Arc<Map>, f64),
+    method: Method<'a>,
 }
+
+/// How tokens are tried.
+#[derive(Debug)]
+enum Method<'a> {
+    /// All pairs by 8-bit products.
+    Pairs(Box<Pairs<'a>>),
+    /// By float64 products, one map after the other.
+    Products(Vec<(Arc<Map>, Scaling)>),
+}
+
+/// Lengths of the points tried in a box, as multiples of the one that fits it.
+const STEPS: [f64; 3] = [1.0, 8.0, 64.0];
 
 impl<'a> Screen<'a> {
     /// Fits the maps to the rows of a question.
     pub fn new(question: &'a Question<'a>) -> Self {
         let centre = maps::mean(question.head());
         let covariance = maps::covariance(question.head(), &centre);
+        let pairs = covariance.as_deref().and_then(|c| half_whitened(question, &centre, c));
+        if let Some(pairs) = pairs {
+            let start = (pairs.map().clone(), maps::factor(question, pairs.map()));
+            return Screen { question, start, method: Method::Pairs(Box::new(pairs)) };
+        }
         let whitened = Arc::new(maps::whitened(&centre, covariance.as_deref()));
-        let free = covariance.filter(|_| question.domain().is_free());
-        let pairs = free.and_then(|covariance| half_whitened(question, &centre, &covariance));
-        let strengths = strengths(question, pairs.as_ref());
         let centred = Arc::new(Map::new(centre, None));
         let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
         let mut passes = Vec::new();
         for map in [&whitened, &centred, &plain] {
             if !question.domain().is_free() {
                 let unit = maps::factor(question, map);
-                passes.extend([1.0, 8.0, 64.0].map(|c| (map.clone(), Scaling::Clamped(unit * c))));
+                passes.extend(STEPS.map(|c| (map.clone(), Scaling::Clamped(unit * c))));
             } else {
                 passes.push((
                     map.clone(),
@@ -57,44 +72,83 @@ impl<'a> Screen<'a> {
                 ));
             }
         }
-        let start_scale = maps::factor(question, &whitened);
-        Screen { question, whitened, pairs, strengths, start_scale, passes }
+        let scale = maps::factor(question, &whitened);
+        Screen { question, start: (whitened, scale), method: Method::Products(passes) }
     }
 
-    /// Proves what the maps can prove: a witness or nothing for each of `tokens`, in their order.
-    pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Option<Witness>> {
-        let mut found: Vec<Option<Witness>> = vec![None; tokens.len()];
-        for strength in &self.strengths {
-            let open: Vec<usize> = (0..tokens.len()).filter(|&i| found[i].is_none()).collect();
-            let ids: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
-            let Some(pairs) = &self.pairs else { break };
-            let settled = pairs.settle(&ids, *strength);
-            progress.advance(settled.iter().flatten().count());
-            open.into_iter().zip(settled).for_each(|(i, witness)| found[i] = witness);
+    /// The engine of all pairs, where the head allows it.
+    pub fn pairs(&self) -> Option<&Pairs<'a>> {
+        match &self.method {
+            Method::Pairs(pairs) => Some(pairs),
+            Method::Products(_) => None,
         }
-        let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
-        for (map, scaling) in &self.passes {
-            let open: Vec<usize> = (0..tokens.len()).filter(|&i| found[i].is_none()).collect();
-            let settled: Vec<Vec<Option<Witness>>> = open
-                .par_chunks(block)
-                .map(|chunk| {
-                    let ids: Vec<u32> = chunk.iter().map(|&i| tokens[i]).collect();
-                    let settled = certify_block(self.question, map, *scaling, &ids);
-                    progress.advance(settled.iter().flatten().count());
-                    settled
-                })
-                .collect();
-            for (&i, witness) in open.iter().zip(settled.into_iter().flatten()) {
-                found[i] = witness;
+    }
+
+    /// Proves what the maps can prove: what came of each of `tokens`, in their order.
+    pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Trial> {
+        let mut found = vec![Trial::Behind(Vec::new()); tokens.len()];
+        let mut pass = |settle: &dyn Fn(&[u32]) -> Vec<Trial>| {
+            let open: Vec<usize> =
+                (0..tokens.len()).filter(|&i| matches!(found[i], Trial::Behind(_))).collect();
+            let ids: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
+            for (i, trial) in open.into_iter().zip(settle(&ids)) {
+                let wins = matches!(trial, Trial::Wins(_));
+                progress.advance(usize::from(wins));
+                // The rivals of the first point are kept: searches start there.
+                if wins || matches!(&found[i], Trial::Behind(rivals) if rivals.is_empty()) {
+                    found[i] = trial;
+                }
+            }
+        };
+        match &self.method {
+            Method::Pairs(pairs) if self.question.domain().is_free() => {
+                for strength in pairs.strengths() {
+                    pass(&|ids| pairs.settle(ids, strength));
+                }
+            }
+            Method::Pairs(pairs) => {
+                for step in STEPS {
+                    pass(&|ids| self.moved_inside(pairs, self.start.1 * step, ids));
+                }
+            }
+            Method::Products(passes) => {
+                let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
+                for (map, scaling) in passes {
+                    pass(&|ids| {
+                        let settled = ids.par_chunks(block).flat_map_iter(|ids| {
+                            certify_block(self.question, map, *scaling, ids)
+                        });
+                        settled
+                            .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins))
+                            .collect()
+                    });
+                }
             }
         }
         found
     }
 
+    /// Tries tokens at their points moved into the domain.
+    fn moved_inside(&self, pairs: &Pairs, scale: f64, ids: &[u32]) -> Vec<Trial> {
+        let (head, domain) = (self.question.head(), self.question.domain());
+        let settle = |ids: &[u32]| {
+            let mut points = pairs.map().directions(head, ids);
+            let attempts = ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
+                h.iter_mut().for_each(|x| *x *= scale);
+                domain.clamp(h);
+                let size = self.question.norms()[token as usize] * norm_up(h.iter().copied());
+                Attempt { token, h: h.to_vec(), scale: Some(scale), floor: FLOOR * size }
+            });
+            pairs.attempt(attempts.collect())
+        };
+        ids.par_chunks(GROUP).flat_map_iter(settle).collect()
+    }
+
     /// Where to start the search for a token that no map settled: near where it almost wins.
     pub fn start(&self, token: u32) -> Vec<f64> {
-        let mut h = self.whitened.directions(self.question.head(), &[token]);
-        h.iter_mut().for_each(|x| *x *= self.start_scale);
+        let (map, scale) = &self.start;
+        let mut h = map.directions(self.question.head(), &[token]);
+        h.iter_mut().for_each(|x| *x *= scale);
         self.question.domain().clamp(&mut h);
         h
     }
@@ -107,17 +161,6 @@ fn half_whitened<'a>(
 ) -> Option<Pairs<'a>> {
     // Rounded, so that the map's centre is exactly the one that rows are measured from.
     let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
-    Pairs::new(question, &centre, &maps::half_whitening(centre.len(), covariance)?)
-}
-
-/// Strengths of the biases to try: around where gaps of scores and of biases are of one size.
-fn strengths(question: &Question, pairs: Option<&Pairs>) -> Vec<Strength> {
-    match pairs {
-        None => Vec::new(),
-        Some(_) if question.is_scale_free() => vec![Strength::Unit],
-        Some(pairs) => {
-            let unit = pairs.balance();
-            [4.0, 32.0].map(|c| Strength::Fixed(unit * c)).to_vec()
-        }
-    }
+    let (a, dual) = maps::half_whitening(centre.len(), covariance)?;
+    Pairs::new(question, &centre, &a, dual)
 }

@@ -22,39 +22,64 @@
 //!                - rho_t |z_j| - rho_j |z_t| - rho_t rho_j - D |c_t| |c_j| - (r_t / s_t) (|c_t| + |c_j|).
 //! ```
 //!
+//! # Other points
+//! A token may be tried at any float64 point `h` of the domain. With any float32 vector `x` (here `B h`
+//! rounded, where `B` is about `A^-T`) and `eta >= |h - A^T x|`, exactly,
+//!
+//! ```text
+//! (w_t - w_j).h = c_t.h - c_j.A^T x - c_j.(h - A^T x) >= c_t.h - z_j.x - rho_j |x| - eta |c_j|,
+//! ```
+//!
+//! so `t` beats `j` by more than `mu_t`, at every point within `r_t` of `h`, when
+//!
+//! ```text
+//! z_j.x <= T = c_t.h - mu_t - (b_j - b_t) - rho_j |x| - eta |c_j| - r_t (|c_t| + |c_j|).
+//! ```
+//!
 //! # The levels
 //! Rows are sorted and cut into blocks of [`BLOCK`] rows, which share the greatest norms and biases of
-//! their rows, so that `T` is one number for a token and a block.
-//! 1. `|z_j| |z_t| <= T` needs no product at all. With `s_t = c / |z_t|` and rows sorted by
+//! their rows, so that `T` is one number for a token and a block. With `x_t = z_t` for own points,
+//! 1. `|z_j| |x_t| <= T` needs no product at all. With `s_t = c / |z_t|` and rows sorted by
 //!    `c |z_j| + b_j` that holds for half of all pairs.
 //! 2. On the first coordinates, `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` a block:
-//!    `z_j.z_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |z_t| + tail_j tail_t`. All but `q_j.q'_t` is
+//!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All but `q_j.q'_t` is
 //!    known for the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
 //! 3. The same with all coordinates, pair by pair.
-//! 4. `z_j.z_t` in float64.
+//! 4. `z_j.x_t` in float64.
+//! 5. For points other than the token's own, the scores of the original rows, by float64 with a bound of its
+//!    error and where that cannot tell by exact arithmetic.
 //!
-//! A token with a pair that all levels leave open is left to others.
+//! The rivals that all levels leave open are told, so that a search can go on from them.
 
+mod candidate;
 pub mod kernel;
+mod rounding;
 mod rows;
+mod sorted;
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::witness::Witness;
+use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{gamma, power_of_two_near};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
 use crate::question::Question;
+use candidate::{Candidate, Kind, SLACK, Terms, Tile};
 use kernel::{BLOCK, Kernel, TILE};
-use rows::{Block, Losses, Sorted, Transformed};
+use rounding::Rounded;
+use rows::Transformed;
+use sorted::Sorted;
 
 /// Tokens that visit a block together, so that it stays in the nearest cache.
 const GROUP: usize = 64;
 
-/// The floor `mu_t` of a proved gap, as a share of `|z_t|^2`.
+/// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
+
+/// Rivals told of a token that is not proved to win; a token with as many is not tried any further.
+const RIVALS: usize = 128;
 
 /// How biases weigh against scores at the points `h_t = s_t G c_t`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,262 +90,333 @@ pub enum Strength {
     Fixed(f64),
 }
 
+/// What came of a trial.
+#[derive(Clone, Debug)]
+pub enum Trial {
+    /// The token wins there, with proof.
+    Wins(Witness),
+    /// Rivals that it was not shown to beat, the worst first; perhaps not all of them. Empty where
+    /// nothing could be tried.
+    Behind(Vec<u32>),
+}
+
+impl Trial {
+    /// The proof, if there is one.
+    pub fn witness(self) -> Option<Witness> {
+        match self {
+            Trial::Wins(witness) => Some(witness),
+            Trial::Behind(_) => None,
+        }
+    }
+}
+
+/// A point to try a token at.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The token.
+    pub token: u32,
+    /// The hidden state, in the domain (`d`).
+    pub h: Vec<f64>,
+    /// If it is `clamp(scale G c_t)` for the map of the [`Pairs`]: that scale.
+    pub scale: Option<f64>,
+    /// The gap to prove, above 0: a smaller one is published where only that holds.
+    pub floor: f64,
+}
+
 /// A matrix `A` and the rows of a head seen through it.
 #[derive(Debug)]
 pub struct Pairs<'a> {
     question: &'a Question<'a>,
     map: Arc<Map>,
     transformed: Transformed,
+    /// `B`, about `A^-T`.
+    dual: Vec<f32>,
+    rows: Sorted,
+    /// The rows are in the order of `weight |z_j| + b_j`; without it in that of `|z_j|`.
+    weight: Option<f64>,
     kernel: Kernel,
 }
 
 impl<'a> Pairs<'a> {
-    /// Transforms all rows by `a` (`d x d`, row-major) around `centre` (`d`).
+    /// Transforms all rows by `a` around `centre` (`d`); `dual` is about the inverse of the transpose of `a`, both
+    /// `d x d`, row-major.
     ///
-    /// Returns `None` where float32 does not hold the numbers comfortably, and for a domain that is not free:
-    /// points are not moved into it here.
-    pub fn new(question: &'a Question<'a>, centre: &[f32], a: &[f32]) -> Option<Self> {
-        if !question.domain().is_free() {
+    /// Returns `None` where float32 does not hold the numbers comfortably, and for domains that fix a coordinate.
+    pub fn new(
+        question: &'a Question<'a>,
+        centre: &[f32],
+        a: &[f32],
+        dual: Vec<f32>,
+    ) -> Option<Self> {
+        let (head, domain) = (question.head(), question.domain());
+        if (0..domain.dim()).any(|k| domain.is_fixed(k)) {
             return None;
         }
-        let transformed = Transformed::new(question.head(), centre, a)?;
+        let transformed = Transformed::new(head, centre, a)?;
         let centre = centre.iter().map(|&x| f64::from(x)).collect();
         let map = Arc::new(Map::new(centre, Some(transformed.gram.clone())));
-        Some(Pairs { question, map, transformed, kernel: Kernel::best() })
+        let weight =
+            (!head.bias_is_constant()).then(|| 8.0 * balance(question, &transformed));
+        let rows = Sorted::new(&transformed, head, |j| match weight {
+            Some(weight) => weight * transformed.norm[j] + head.bias(j),
+            None => transformed.norm[j],
+        });
+        Some(Pairs { question, map, transformed, dual, rows, weight, kernel: Kernel::best() })
     }
 
-    /// A power of two `c` for which `c |z_j|` varies about as much as the biases.
-    pub fn balance(&self) -> f64 {
-        let deviation = |values: &[f64]| {
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len() as f64)
-                .sqrt()
-        };
-        let biases: Vec<f64> =
-            (0..self.question.head().tokens()).map(|t| self.question.head().bias(t)).collect();
-        let ratio = deviation(&biases) / deviation(&self.transformed.norm);
-        if ratio.is_finite() && ratio > 0.0 { power_of_two_near(ratio) } else { 1.0 }
-    }
-
-    /// Tries `tokens` against all others: a witness or nothing, in their order.
-    pub fn settle(&self, tokens: &[u32], strength: Strength) -> Vec<Option<Witness>> {
-        let head = self.question.head();
-        if strength == Strength::Unit && !head.bias_is_constant() {
-            return vec![None; tokens.len()];
+    /// Strengths worth trying: around where gaps of scores and of biases are of one size. The first fits the
+    /// order of the rows.
+    pub fn strengths(&self) -> Vec<Strength> {
+        match self.weight {
+            None => vec![Strength::Unit],
+            Some(weight) => vec![Strength::Fixed(weight), Strength::Fixed(weight / 2.0), Strength::Fixed(weight * 4.0)],
         }
-        let rows = match strength {
-            Strength::Unit => self.transformed.sorted(head, |j| self.transformed.norm[j]),
-            Strength::Fixed(c) => {
-                self.transformed.sorted(head, |j| c * self.transformed.norm[j] + head.bias(j))
-            }
-        };
+    }
+
+    /// The map whose points are tried.
+    pub fn map(&self) -> &Arc<Map> {
+        &self.map
+    }
+
+    /// Tries `tokens` against all others at the points of the map, in their order.
+    pub fn settle(&self, tokens: &[u32], strength: Strength) -> Vec<Trial> {
+        let head = self.question.head();
+        let mixed = strength == Strength::Unit && !head.bias_is_constant();
+        if mixed || !self.question.domain().is_free() {
+            return vec![Trial::Behind(Vec::new()); tokens.len()];
+        }
         // Neighbours in the order have the same blocks to visit.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
-        order.sort_unstable_by_key(|&i| rows.position[tokens[i] as usize]);
-        let settled: Vec<Vec<Option<Witness>>> = order
+        order.sort_unstable_by_key(|&i| self.rows.position[tokens[i] as usize]);
+        let settled: Vec<Vec<Trial>> = order
             .par_chunks(GROUP)
             .map(|group| {
-                let group: Vec<Candidate> =
-                    group.iter().map(|&i| self.candidate(tokens[i], strength, &rows)).collect();
-                self.settle_group(group, &rows)
+                let group = group.iter().map(|&i| self.own(tokens[i], strength)).collect();
+                self.settle_group(group)
             })
             .collect();
-        let mut out = vec![None; tokens.len()];
-        order
-            .into_iter()
-            .zip(settled.into_iter().flatten())
-            .for_each(|(i, witness)| out[i] = witness);
+        let mut out = vec![Trial::Behind(Vec::new()); tokens.len()];
+        order.into_iter().zip(settled.into_iter().flatten()).for_each(|(i, trial)| out[i] = trial);
         out
     }
 
-    fn settle_group(&self, mut group: Vec<Candidate>, rows: &Sorted) -> Vec<Option<Witness>> {
-        let packed: Vec<(Vec<i32>, [i32; TILE])> =
-            group.chunks(TILE).map(|tile| pack(tile, rows)).collect();
-        for (at, block) in rows.blocks.iter().enumerate() {
-            group.iter_mut().for_each(|t| t.open &= !t.beats_the_rest(block.rest));
-            if !group.iter().any(|t| t.open) {
-                break;
-            }
-            for (tile, (words, offsets)) in group.chunks_mut(TILE).zip(&packed) {
-                let mut limits = [i32::MAX; TILE];
-                for (limit, token) in limits.iter_mut().zip(tile.iter()).filter(|(_, t)| t.open) {
-                    let room = token.room(block.norm, block.length, block.bias);
-                    // Written so that NaN goes on to the next level.
-                    if !(token.norm * block.norm <= room) {
-                        *limit = token.integer_limit(block, room);
-                    }
+    /// Tries tokens at points of any origin, in their order.
+    pub fn attempt(&self, attempts: Vec<Attempt>) -> Vec<Trial> {
+        let mut out = Vec::with_capacity(attempts.len());
+        let mut attempts = attempts.into_iter().peekable();
+        while attempts.peek().is_some() {
+            let group: Vec<Attempt> = attempts.by_ref().take(GROUP).collect();
+            out.extend(self.settle_group(self.given(group)));
+        }
+        out
+    }
+
+    fn settle_group(&self, mut group: Vec<Candidate>) -> Vec<Trial> {
+        let rows = &self.rows;
+        let mut tiles: Vec<Tile> =
+            group.chunks(TILE).map(|tile| Tile::new(tile, rows.prefix)).collect();
+        let stop = tiles.iter().map(|t| t.stop).max().unwrap_or(0);
+        for (at, block) in rows.blocks.iter().enumerate().take(stop) {
+            for (tile, packed) in group.chunks_mut(TILE).zip(&mut tiles) {
+                if at >= packed.stop {
+                    continue;
                 }
+                let limits = packed.limits(block);
                 if limits == [i32::MAX; TILE] {
                     continue;
                 }
-                let above = self.kernel.above(words, &block.bytes, offsets, &limits);
-                for (token, mut mask) in tile.iter_mut().zip(above) {
+                let above =
+                    self.kernel.above(&packed.words, &block.bytes, &packed.offsets, &limits);
+                if above == [0; TILE] {
+                    continue;
+                }
+                for (i, (token, mut mask)) in tile.iter_mut().zip(above).enumerate() {
                     while mask != 0 && token.open {
                         let place = at * BLOCK + mask.trailing_zeros() as usize;
                         mask &= mask - 1;
-                        if place < rows.order.len() && !self.beats(token, place, rows) {
-                            (token.open, token.beaten) = (false, true);
+                        if place < rows.order.len() {
+                            self.compare(token, place);
                         }
+                    }
+                    if !token.open {
+                        packed.close(i);
                     }
                 }
             }
         }
-        group.into_iter().map(|t| (!t.beaten).then(|| self.witness(&t))).collect()
+        group.into_iter().map(|token| self.trial(token)).collect()
     }
 
-    /// Levels 3 and 4 for one pair.
-    fn beats(&self, token: &Candidate, place: usize, rows: &Sorted) -> bool {
-        let j = rows.order[place];
-        if token.equals.contains(&j) {
-            return true;
-        }
+    /// Levels 3 to 5 for one pair.
+    fn compare(&self, token: &mut Candidate, place: usize) {
+        let j = self.rows.order[place];
         let (all, i) = (&self.transformed, j as usize);
-        let room = token.room(all.norm[i], all.length[i], self.question.head().bias(i));
-        let integers = kernel::dot(rows.bytes(place), rows.bytes(token.place));
-        let part = token.scale * rows.scale(place) * f64::from(integers);
-        let own = &rows.losses[token.place];
+        let room = token.terms.room(all.norm[i], all.length[i], self.question.head().bias(i));
+        let integers = kernel::dot(self.rows.bytes(place), &token.rounded.bytes);
+        let part = token.rounded.scale * self.rows.scale(place) * f64::from(integers);
         // |S q_j| <= |z_j| + |e_j|.
-        let lost = rows.losses[place].full_error;
-        let rest = (all.norm[i] + lost) * own.full_error + lost * token.norm;
-        if part + rest + (part.abs() + rest) * SLACK <= room {
-            return true;
+        let lost = self.rows.errors[place];
+        let rest =
+            (all.norm[i] + lost) * token.rounded.losses.full_error + lost * token.terms.norm;
+        if part + rest + (part.abs() + rest) * SLACK <= room || token.equals.contains(&j) {
+            return;
         }
-        let product = f32::dot(all.z(i), &token.z);
-        product + gamma(all.dim + 4) * all.norm[i] * token.norm <= room
+        let product = f32::dot(all.z(i), &token.x);
+        if product + gamma(all.dim + 4) * all.norm[i] * token.terms.norm <= room {
+            return;
+        }
+        let behind = match &token.kind {
+            Kind::Own { .. } => Some(product - room),
+            Kind::Given { scorer, .. } => match scorer.gap(j) {
+                Ok(gap) => {
+                    token.least = token.least.min(gap);
+                    None
+                }
+                Err(behind) => Some(behind),
+            },
+        };
+        if let Some(behind) = behind {
+            token.behind.push((behind, j));
+            token.open = token.behind.len() < RIVALS;
+        }
     }
 
-    fn candidate(&self, id: u32, strength: Strength, rows: &Sorted) -> Candidate {
+    fn own(&self, id: u32, strength: Strength) -> Candidate<'a> {
         let (all, i) = (&self.transformed, id as usize);
-        let place = rows.position[i] as usize;
+        let head = self.question.head();
         let (norm, length, rho) = (all.norm[i], all.length[i], all.rho(i));
-        let stretch = match strength {
-            Strength::Unit => 1.0 / all.image_length(i),
-            Strength::Fixed(c) => c / norm,
+        let (stretch, sorted) = match strength {
+            Strength::Unit => (1.0 / all.image_length(i), self.weight.is_none()),
+            Strength::Fixed(c) => (c / norm, self.weight == Some(c)),
         };
         // Twice: the writer's and the checker's evaluation each lie within it.
-        let radius = 2.0 * self.map.radius(self.question.head(), id, stretch) / stretch;
+        let radius = 2.0 * self.map.radius_of(length, stretch) / stretch;
         let floor = FLOOR * norm * norm;
         // The stored norm is above |z| by less than a relative 1e-10.
         let square = norm * norm * (1.0 - 1e-9);
         let own =
             square - 2.0 * rho * norm - all.gram_error * length * length - floor - radius * length;
         let finite = [stretch, 1.0 / stretch, stretch * floor].iter().all(|x| x.is_finite());
-        let open = norm > 0.0 && stretch > 0.0 && finite && own > 0.0;
-        Candidate {
-            id,
-            place,
-            open,
-            beaten: !open,
-            z: all.z(i).iter().map(|&x| f64::from(x)).collect(),
+        let terms = Terms {
             norm,
             own: own - own.abs() * SLACK,
             per_norm: rho + all.rho_norm * (norm + rho),
             per_length: all.rho_length * (norm + rho) + all.gram_error * length + radius,
             constant: all.rho_floor * (norm + rho),
-            bias: self.question.head().bias(i),
+            bias: head.bias(i),
             per_bias: 1.0 / stretch,
-            stretch,
-            floor,
-            scale: rows.scale(place),
-            losses: rows.losses[place],
-            equals: self.question.equals(id),
-            unbiased: strength == Strength::Unit,
-        }
-    }
-
-    fn witness(&self, token: &Candidate) -> Witness {
-        let norm = token.stretch * self.transformed.image_length(token.id as usize);
-        let has_rivals = token.equals.len() < self.question.head().tokens();
-        let margin =
-            if has_rivals { (token.stretch * token.floor).next_down().max(0.0) } else { 0.0 };
-        Witness::by_pairs(token.id, self.map.clone(), token.stretch, norm, margin)
-    }
-}
-
-/// Covers the roundings of float64 in each comparison: fewer than a hundred, each at most `2^-53` of a
-/// term that it multiplies, so `1.2e-14` in all.
-const SLACK: f64 = 1e-12;
-
-/// A token under trial, with the terms of the bound that do not depend on the rival.
-struct Candidate {
-    id: u32,
-    /// Its place among the sorted rows.
-    place: usize,
-    /// Whether there may be pairs left to look at.
-    open: bool,
-    /// Whether some pair was left open by all levels.
-    beaten: bool,
-    z: Vec<f64>,
-    norm: f64,
-    /// The terms of `T` without the rival.
-    own: f64,
-    /// What a rival's `|z_j|` and `|c_j|` take from it, and a constant.
-    per_norm: f64,
-    per_length: f64,
-    constant: f64,
-    bias: f64,
-    /// `1 / s_t`.
-    per_bias: f64,
-    /// `s_t`.
-    stretch: f64,
-    /// `mu_t`.
-    floor: f64,
-    scale: f64,
-    losses: Losses,
-    equals: Vec<u32>,
-    unbiased: bool,
-}
-
-impl Candidate {
-    /// `T` for rivals of at most this `|z_j|`, `|c_j|` and bias, rounded down.
-    fn room(&self, norm: f64, length: f64, bias: f64) -> f64 {
-        let raise = (bias - self.bias) * self.per_bias;
-        let errors = self.per_norm * norm + self.per_length * length + self.constant;
-        self.own - raise - errors - (self.own + raise.abs() + errors) * SLACK
-    }
-
-    /// Whether level 1 holds for all rows with at most this key, `|z_j|` and `|c_j|`.
-    ///
-    /// With `s_t = c / |z_t|` it reads `|z_t| (|z_j| + b_j / c) <= own + b_t |z_t| / c - errors`, and the key is
-    /// `c |z_j| + b_j`; without biases the key is `|z_j|`.
-    fn beats_the_rest(&self, (key, norm, length): (f64, f64, f64)) -> bool {
-        let errors = self.per_norm * norm + self.per_length * length + self.constant;
-        // Without biases the key is |z_j| itself, times |z_t|; with them `per_bias` is |z_t| / c.
-        let (left, right) = if self.unbiased {
-            (self.norm * key, self.own)
-        } else {
-            (self.per_bias * key, self.own + self.bias * self.per_bias)
         };
-        // A key may be a small difference of large terms, which then are about |z_t| |z_j| or |z_t|^2.
-        let terms = left.abs() + errors + right.abs() + self.norm * (norm + self.norm);
-        // Where biases overflow, infinity would be at most infinity.
-        right < f64::INFINITY && left + errors + terms * SLACK <= right
+        let unbiased = strength == Strength::Unit;
+        // The greatest keys fall from block to block. Whichever is found, the bound was seen to hold there.
+        let blocks = &self.rows.blocks;
+        let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, b.rest));
+        let seen = sorted && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, b.rest));
+        Candidate {
+            id,
+            kind: Kind::Own { stretch, floor },
+            open: norm > 0.0 && stretch > 0.0 && finite && own > 0.0,
+            behind: Vec::new(),
+            least: f64::INFINITY,
+            x: all.z(i).iter().map(|&x| f64::from(x)).collect(),
+            rounded: Rounded::new(all.z(i), self.rows.prefix.min(all.dim)),
+            terms,
+            equals: self.question.equals(id),
+            stop: if seen { stop } else { blocks.len() },
+        }
     }
 
-    /// The greatest `q_j.q_t` on the prefix for which level 2 holds in a block.
-    fn integer_limit(&self, block: &Block, room: f64) -> i32 {
-        let (a, b) = (&block.losses, &self.losses);
-        let lost =
-            a.prefix_norm * b.prefix_error + a.prefix_error * b.prefix_length + a.tail * b.tail;
-        let room = room - lost - (room.abs() + lost) * SLACK;
-        let quotient = room / (block.scale * self.scale);
-        let limit = (quotient - quotient.abs() * SLACK).floor();
-        // `as` saturates, but turns NaN into 0; one below the largest, which stands for "not asked".
-        if limit.is_nan() { i32::MIN } else { limit.clamp(-2e9, 2e9) as i32 }
+    fn given(&self, attempts: Vec<Attempt>) -> Vec<Candidate<'a>> {
+        let (all, head, dim) = (&self.transformed, self.question.head(), self.question.head().dim());
+        let points: Vec<f64> = attempts.iter().flat_map(|a| a.h.iter().copied()).collect();
+        let mut wide = vec![0.0; points.len()];
+        f32::product(&points, &self.dual, dim, &mut wide, dim);
+        let narrow: Vec<f32> = wide.iter().map(|&x| x as f32).collect();
+        wide.iter_mut().zip(&narrow).for_each(|(w, &x)| *w = f64::from(x));
+        let norms: Vec<f64> = narrow.chunks_exact(dim).map(rounding::norm).collect();
+        let (images, errors) = all.images(&wide, &norms);
+        let candidate = |(n, attempt): (usize, Attempt)| {
+            let Attempt { token, h, scale, floor } = attempt;
+            let at = n * dim..(n + 1) * dim;
+            let (i, norm) = (token as usize, norms[n]);
+            let length = norm_up(h.iter().copied());
+            let radius = scale.map_or(0.0, |s| 2.0 * self.map.radius_of(all.length[i], s));
+            let rest = h.iter().zip(&images[at.clone()]).map(|(h, image)| h - image);
+            let eta = (norm_up(rest) * (1.0 + 1e-12) + errors[n]) * (1.0 + 1e-12);
+            let centred: Vec<f64> =
+                head.row(i).zip(self.map.centre()).map(|(w, m)| w - m).collect();
+            let score = f64::dot(&centred, &h);
+            // One unit for the rounding of each difference, and of the bound itself.
+            let error = gamma(dim + 8) * all.length[i] * length + (dim + 16) as f64 * TINY;
+            let own = score - error - floor - radius * all.length[i];
+            let terms = Terms {
+                norm,
+                own: own - (score.abs() + error + floor + radius * all.length[i]) * SLACK,
+                per_norm: all.rho_norm * norm,
+                per_length: all.rho_length * norm + eta + radius,
+                constant: all.rho_floor * norm,
+                bias: head.bias(i),
+                per_bias: 1.0,
+            };
+            let comfortable = |x: f64| (2f64.powi(-60)..2f64.powi(60)).contains(&x);
+            let open = (norm == 0.0 || comfortable(norm))
+                && length < 2f64.powi(300)
+                && floor > 2f64.powi(-300)
+                && floor < 2f64.powi(300)
+                && eta.is_finite()
+                && self.question.domain().contains(&h);
+            Candidate {
+                id: token,
+                kind: Kind::Given {
+                    scorer: Scorer::new(self.question, token, h, radius),
+                    scale,
+                    floor,
+                },
+                open,
+                behind: Vec::new(),
+                least: f64::INFINITY,
+                rounded: Rounded::new(&narrow[at.clone()], self.rows.prefix.min(dim)),
+                x: wide[at].to_vec(),
+                terms,
+                equals: self.question.equals(token),
+                stop: self.rows.blocks.len(),
+            }
+        };
+        attempts.into_iter().enumerate().map(candidate).collect()
+    }
+
+    /// What a candidate came to; one that was never open has not beaten anybody.
+    fn trial(&self, mut token: Candidate) -> Trial {
+        if !token.open || !token.behind.is_empty() {
+            token.behind.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            return Trial::Behind(token.behind.into_iter().map(|b| b.1).collect());
+        }
+        let has_rivals = token.equals.len() < self.question.head().tokens();
+        let margin = |floor: f64| {
+            if has_rivals { floor.min(token.least).next_down().max(0.0) } else { 0.0 }
+        };
+        let mapped = |scale: f64| Point::Mapped { map: self.map.clone(), scale };
+        Trial::Wins(match token.kind {
+            Kind::Own { stretch, floor } => {
+                let norm = stretch * self.transformed.image_length(token.id as usize);
+                Witness::by_pairs(token.id, mapped(stretch), norm, margin(stretch * floor))
+            }
+            Kind::Given { scorer, scale, floor } => {
+                let (norm, h) = scorer.into_point();
+                let point = scale.map_or(Point::Float(h), mapped);
+                Witness::by_pairs(token.id, point, norm, margin(floor))
+            }
+        })
     }
 }
 
-/// The prefixes of a tile, four coordinates of its tokens side by side, and 128 times their sums.
-fn pack(tile: &[Candidate], rows: &Sorted) -> (Vec<i32>, [i32; TILE]) {
-    let mut words = vec![0i32; rows.prefix / 4 * TILE];
-    let mut offsets = [0i32; TILE];
-    for (i, token) in tile.iter().enumerate() {
-        let bytes = &rows.bytes(token.place)[..rows.prefix.min(rows.bytes(token.place).len())];
-        for (k, b) in bytes.chunks_exact(4).enumerate() {
-            words[k * TILE + i] =
-                i32::from_le_bytes([b[0] as u8, b[1] as u8, b[2] as u8, b[3] as u8]);
-        }
-        offsets[i] = 128 * bytes.iter().map(|&b| i32::from(b)).sum::<i32>();
-    }
-    (words, offsets)
+/// A power of two `c` for which `c |z_j|` varies about as much as the biases.
+fn balance(question: &Question, all: &Transformed) -> f64 {
+    let deviation = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len() as f64).sqrt()
+    };
+    let biases: Vec<f64> =
+        (0..question.head().tokens()).map(|t| question.head().bias(t)).collect();
+    let ratio = deviation(&biases) / deviation(&all.norm);
+    if ratio.is_finite() && ratio > 0.0 { power_of_two_near(ratio) } else { 1.0 }
 }

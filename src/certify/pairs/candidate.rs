@@ -1,0 +1,217 @@
+//! One token at one point, and the terms of the bound that do not depend on the rival.
+
+use multiversion::multiversion;
+
+use super::kernel::TILE;
+use super::rounding::{Losses, Rounded};
+use super::sorted::Block;
+use crate::certify::witness::Scorer;
+
+/// Covers the roundings of float64 in each comparison: fewer than a hundred, each at most `2^-53` of a
+/// term that it multiplies, so `1.2e-14` in all.
+pub const SLACK: f64 = 1e-12;
+
+/// Which point it is.
+pub enum Kind<'a> {
+    /// `s_t G c_t`: the proof holds for every point within the map's radius.
+    Own {
+        /// `s_t`.
+        stretch: f64,
+        /// `mu_t`.
+        floor: f64,
+    },
+    /// Any point.
+    Given {
+        /// Scores on the original rows, for the rivals that all levels leave open.
+        scorer: Scorer<'a>,
+        /// The map's scale, where the point is one of the map's and the proof holds within its radius.
+        scale: Option<f64>,
+        /// `mu_t`.
+        floor: f64,
+    },
+}
+
+/// A token under trial.
+pub struct Candidate<'a> {
+    /// The token.
+    pub id: u32,
+    /// The point.
+    pub kind: Kind<'a>,
+    /// Whether there may be pairs left to look at.
+    pub open: bool,
+    /// Rivals that are not beaten, and by how much, about.
+    pub behind: Vec<(f64, u32)>,
+    /// The least gap proved on the original rows.
+    pub least: f64,
+    /// `x_t`, widened.
+    pub x: Vec<f64>,
+    /// `x_t` in 8-bit integers.
+    pub rounded: Rounded,
+    /// The terms of the bound.
+    pub terms: Terms,
+    /// Tokens that need not be beaten.
+    pub equals: Vec<u32>,
+    /// The block from which on level 1 holds.
+    pub stop: usize,
+}
+
+/// The numbers of `T`: see the parent module.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Bound of `|x_t|`.
+    pub norm: f64,
+    /// The terms of `T` without the rival.
+    pub own: f64,
+    /// What a rival's `|z_j|` and `|c_j|` take from it, and a constant.
+    pub per_norm: f64,
+    /// See `per_norm`.
+    pub per_length: f64,
+    /// See `per_norm`.
+    pub constant: f64,
+    /// `b_t`.
+    pub bias: f64,
+    /// `1 / s_t`.
+    pub per_bias: f64,
+}
+
+impl Terms {
+    fn errors(&self, norm: f64, length: f64) -> f64 {
+        self.per_norm * norm + self.per_length * length + self.constant
+    }
+
+    /// `T` for rivals of at most this `|z_j|`, `|c_j|` and bias, rounded down.
+    pub fn room(&self, norm: f64, length: f64, bias: f64) -> f64 {
+        let raise = (bias - self.bias) * self.per_bias;
+        let errors = self.errors(norm, length);
+        self.own - raise - errors - (self.own.abs() + raise.abs() + errors) * SLACK
+    }
+
+    /// Whether level 1 holds for all rows with at most this key, `|z_j|` and `|c_j|`.
+    ///
+    /// With `s_t = c / |z_t|` it reads `|z_t| (|z_j| + b_j / c) <= own + b_t |z_t| / c - errors`, and the key is
+    /// `c |z_j| + b_j`; without biases the key is `|z_j|`.
+    pub fn beats_the_rest(&self, unbiased: bool, (key, norm, length): (f64, f64, f64)) -> bool {
+        let errors = self.errors(norm, length);
+        // Without biases the key is |z_j| itself, times |z_t|; with them `per_bias` is |z_t| / c.
+        let (left, right) = if unbiased {
+            (self.norm * key, self.own)
+        } else {
+            (self.per_bias * key, self.own + self.bias * self.per_bias)
+        };
+        // A key may be a small difference of large terms, which then are about |z_t| |z_j| or |z_t|^2.
+        let terms = left.abs() + errors + right.abs() + self.norm * (norm + self.norm);
+        // Where biases overflow, infinity would be at most infinity.
+        right < f64::INFINITY && left + errors + terms * SLACK <= right
+    }
+}
+
+/// The bounds of a tile of tokens side by side, so that one instruction serves all of them.
+pub struct Tile {
+    norm: [f64; TILE],
+    own: [f64; TILE],
+    per_norm: [f64; TILE],
+    per_length: [f64; TILE],
+    constant: [f64; TILE],
+    bias: [f64; TILE],
+    per_bias: [f64; TILE],
+    prefix_error: [f64; TILE],
+    prefix_length: [f64; TILE],
+    tail: [f64; TILE],
+    per_scale: [f64; TILE],
+    /// The prefixes, four coordinates of each token side by side.
+    pub words: Vec<i32>,
+    /// 128 times the sum of each token's integers on the prefix.
+    pub offsets: [i32; TILE],
+    /// The block from which on level 1 holds for all of them.
+    pub stop: usize,
+}
+
+impl Tile {
+    /// Packs at most [`TILE`] candidates; places without one, or with a closed one, never ask for a product.
+    pub fn new(tile: &[Candidate], prefix: usize) -> Self {
+        let mut packed = Tile {
+            norm: [0.0; TILE],
+            own: [f64::INFINITY; TILE],
+            per_norm: [0.0; TILE],
+            per_length: [0.0; TILE],
+            constant: [0.0; TILE],
+            bias: [0.0; TILE],
+            per_bias: [0.0; TILE],
+            prefix_error: [0.0; TILE],
+            prefix_length: [0.0; TILE],
+            tail: [0.0; TILE],
+            per_scale: [1.0; TILE],
+            words: vec![0i32; prefix / 4 * TILE],
+            offsets: [0i32; TILE],
+            stop: tile.iter().map(|t| if t.open { t.stop } else { 0 }).max().unwrap_or(0),
+        };
+        for (i, token) in tile.iter().enumerate().filter(|(_, t)| t.open) {
+            let (terms, Losses { prefix_error, prefix_length, tail, .. }) =
+                (&token.terms, token.rounded.losses);
+            packed.norm[i] = terms.norm;
+            packed.own[i] = terms.own;
+            packed.per_norm[i] = terms.per_norm;
+            packed.per_length[i] = terms.per_length;
+            packed.constant[i] = terms.constant;
+            packed.bias[i] = terms.bias;
+            packed.per_bias[i] = terms.per_bias;
+            packed.prefix_error[i] = prefix_error;
+            packed.prefix_length[i] = prefix_length;
+            packed.tail[i] = tail;
+            packed.per_scale[i] = 1.0 / token.rounded.scale;
+            let bytes = &token.rounded.bytes;
+            let bytes = &bytes[..prefix.min(bytes.len())];
+            for (k, b) in bytes.chunks_exact(4).enumerate() {
+                packed.words[k * TILE + i] =
+                    i32::from_le_bytes([b[0] as u8, b[1] as u8, b[2] as u8, b[3] as u8]);
+            }
+            packed.offsets[i] = 128 * bytes.iter().map(|&b| i32::from(b)).sum::<i32>();
+        }
+        packed
+    }
+
+    /// No more questions for the candidate at this place.
+    pub fn close(&mut self, i: usize) {
+        self.own[i] = f64::INFINITY;
+        self.norm[i] = 0.0;
+    }
+
+    /// For each token the greatest `q_j.q_t` on the prefix for which level 2 holds in a block, one or two
+    /// less at times; `i32::MAX` where level 1 holds or nothing is asked.
+    pub fn limits(&self, block: &Block) -> [i32; TILE] {
+        limits(self, block)
+    }
+}
+
+/// Each place is its own chain of the same float64 operations, so that no vector width changes a bit.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn limits(tile: &Tile, block: &Block) -> [i32; TILE] {
+    /// `1.5 2^52`: adding it rounds to an integer, in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let (a, per_scale) = (&block.losses, 1.0 / block.scale);
+    let (mut free, mut quotients) = ([false; TILE], [0.0; TILE]);
+    for i in 0..TILE {
+        let raise = (block.bias - tile.bias[i]) * tile.per_bias[i];
+        let errors =
+            tile.per_norm[i] * block.norm + tile.per_length[i] * block.length + tile.constant[i];
+        let room = tile.own[i] - raise - errors - (tile.own[i].abs() + raise.abs() + errors) * SLACK;
+        let lost = a.prefix_norm * tile.prefix_error[i]
+            + a.prefix_error * tile.prefix_length[i]
+            + a.tail * tile.tail[i];
+        // NaN goes on to the next level, in both places.
+        free[i] = tile.norm[i] * block.norm <= room || tile.own[i] == f64::INFINITY;
+        let room = room - lost - (room.abs() + lost) * SLACK;
+        let quotient = room * per_scale * tile.per_scale[i];
+        quotients[i] = quotient - quotient.abs() * SLACK;
+    }
+    let mut out = [i32::MAX; TILE];
+    for i in 0..TILE {
+        let quotient = quotients[i];
+        // Rounded to nearest and one less is at most the floor. One below the largest stands for "not asked".
+        let inside = if quotient < 2e9 { quotient } else { 2e9 };
+        let rounded = (inside + ROUND).to_bits() as u32 as i32 - 1;
+        let limit = if quotient > -2e9 { rounded } else { i32::MIN };
+        out[i] = if free[i] { i32::MAX } else { limit };
+    }
+    out
+}
