@@ -5,15 +5,21 @@
 //! added at any time: the current set of active rows stays a valid start, so a working set can grow
 //! without starting again. Each step costs `O(dim k)` for `k` active rows, and a scan of all rows.
 
-use super::orthogonal::{Factorisation, dot};
+use super::orthogonal::{Factorisation, LANES, dot, padded, products};
 use super::solver::{Outcome, Solver};
 
 /// The state of the method over the rows added so far.
 #[derive(Clone, Debug)]
 pub struct LeastDistance {
     dim: usize,
-    /// Rows of length one, `count x dim`.
+    /// `dim` rounded up to whole vector registers.
+    width: usize,
+    /// Rows of length one, `count x width`.
     rows: Vec<f64>,
+    /// The products of the rows with `u` at the last scan.
+    values: Vec<f64>,
+    /// Violated rows to look at before the next scan.
+    candidates: Vec<usize>,
     active: Vec<usize>,
     /// Multipliers of the active rows, not negative.
     multipliers: Vec<f64>,
@@ -32,23 +38,26 @@ impl Solver for LeastDistance {
         tests::count();
         LeastDistance {
             dim,
+            width: dim.next_multiple_of(LANES),
             rows: Vec::new(),
+            values: Vec::new(),
+            candidates: Vec::new(),
             active: Vec::new(),
             multipliers: Vec::new(),
             factors: Factorisation::default(),
-            anchor: vec![0.0; dim],
-            u: vec![0.0; dim],
+            anchor: padded(&vec![0.0; dim]),
+            u: padded(&vec![0.0; dim]),
         }
     }
 
     fn near(&mut self, anchor: &[f64]) {
-        self.anchor.copy_from_slice(anchor);
-        self.u.copy_from_slice(anchor);
+        self.anchor = padded(anchor);
+        self.u = self.anchor.clone();
     }
 
     fn add(&mut self, row: &[f64]) {
         debug_assert_eq!(row.len(), self.dim);
-        self.rows.extend_from_slice(row);
+        self.rows.extend_from_slice(&padded(row));
     }
 
     fn solve(&mut self) -> Outcome {
@@ -56,7 +65,7 @@ impl Solver for LeastDistance {
         let mut steps = 0;
         loop {
             let Some(entering) = self.most_violated() else {
-                return Outcome::Point(self.u.clone());
+                return Outcome::Point(self.u[..self.dim].to_vec());
             };
             let mut gained = 0.0;
             loop {
@@ -104,7 +113,7 @@ impl Solver for LeastDistance {
                             .iter()
                             .map(|&i| 1.0 - dot(self.row(i), &self.anchor))
                             .collect();
-                        self.u = self.factors.shortest(&wanted, self.dim);
+                        self.u = self.factors.shortest(&wanted, self.width);
                         self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
                         break;
                     }
@@ -125,11 +134,11 @@ impl Solver for LeastDistance {
 impl LeastDistance {
     /// The number of rows.
     fn len(&self) -> usize {
-        self.rows.len().checked_div(self.dim).unwrap_or(0)
+        self.rows.len().checked_div(self.width).unwrap_or(0)
     }
 
     fn row(&self, i: usize) -> &[f64] {
-        &self.rows[i * self.dim..(i + 1) * self.dim]
+        &self.rows[i * self.width..(i + 1) * self.width]
     }
 
     fn advance(&mut self, step: f64, shares: &[f64], gained: &mut f64, rest: &[f64]) {
@@ -138,17 +147,30 @@ impl LeastDistance {
         *gained += step;
     }
 
-    fn most_violated(&self) -> Option<usize> {
-        let mut worst = (1.0 - SATISFIED, None);
-        for i in 0..self.len() {
-            let value = dot(self.row(i), &self.u);
-            if value < worst.0 && !self.active.contains(&i) {
-                worst = (value, Some(i));
+    /// The next of the worst rows of the last scan that is still violated, or the worst of a new scan. `None`
+    /// when none is violated.
+    fn most_violated(&mut self) -> Option<usize> {
+        while let Some(i) = self.candidates.pop() {
+            if dot(self.row(i), &self.u) < 1.0 - SATISFIED && !self.active.contains(&i) {
+                return Some(i);
             }
         }
-        worst.1
+        self.values.resize(self.len(), 0.0);
+        products(&self.rows, &self.u, &mut self.values);
+        let violated = |i: &usize| self.values[*i] < 1.0 - SATISFIED && !self.active.contains(i);
+        let mut found: Vec<usize> = (0..self.len()).filter(violated).collect();
+        // The worst last.
+        let worst_last =
+            |a: &usize, b: &usize| self.values[*b].total_cmp(&self.values[*a]).then(b.cmp(a));
+        found.sort_unstable_by(worst_last);
+        found.drain(..found.len().saturating_sub(CANDIDATES));
+        self.candidates = found;
+        self.candidates.pop()
     }
 }
+
+/// Violated rows kept from a scan.
+const CANDIDATES: usize = 8;
 
 /// Multipliers `x >= 0` with `sum x_i rows_i = target`, or `None` (Lawson and Hanson 1974, ch. 23, NNLS).
 ///
@@ -156,8 +178,12 @@ impl LeastDistance {
 fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>> {
     #[cfg(test)]
     tests::count();
-    let row = |i: usize| &rows[i * dim..(i + 1) * dim];
     let count = rows.len() / dim;
+    let width = dim.next_multiple_of(LANES);
+    let rows: Vec<f64> = rows.chunks_exact(dim).flat_map(padded).collect();
+    let target = &padded(target);
+    let row = |i: usize| &rows[i * width..(i + 1) * width];
+    let mut gains = vec![0.0; count];
     let (mut passive, mut weights): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
     let mut factors = Factorisation::default();
     let size = target.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -167,9 +193,9 @@ fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>
         if residual.iter().map(|x| x * x).sum::<f64>().sqrt() <= 1e-12 * size {
             return Some(passive.into_iter().zip(factors.solve(&coefficients)).collect());
         }
-        let candidates = (0..count)
-            .filter(|i| !barred[*i] && !passive.contains(i))
-            .map(|i| (i, dot(row(i), &residual)));
+        products(&rows, &residual, &mut gains);
+        let candidates =
+            (0..count).filter(|i| !barred[*i] && !passive.contains(i)).map(|i| (i, gains[i]));
         let (entering, gain) = candidates.max_by(|a, b| a.1.total_cmp(&b.1))?;
         if gain <= 1e-14 * size {
             return None;

@@ -5,6 +5,8 @@ use multiversion::multiversion;
 use crate::arithmetic::dot::lanes;
 
 /// `N = Q R` for the columns appended so far and not removed: `Q` orthonormal, `R` upper triangular.
+///
+/// Columns are vectors of a whole number of [`LANES`], the rest filled with zeros: see [`padded`].
 #[derive(Clone, Debug, Default)]
 pub struct Factorisation {
     /// The columns of `Q`, one after the other.
@@ -16,6 +18,19 @@ pub struct Factorisation {
 /// A column whose part outside the span of the others is below this share of it counts as dependent.
 /// Orthogonalised twice, the part is accurate to a few units in the last place of the column.
 const DEPENDENT: f64 = 1e-13;
+
+/// Below this share a column is orthogonalised again.
+const CANCELLED: f64 = 0.1;
+
+/// Numbers that a vector register may hold, and so the unit of all lengths here.
+pub const LANES: usize = 8;
+
+/// A vector of a whole number of [`LANES`], by zeros at its end.
+pub fn padded(v: &[f64]) -> Vec<f64> {
+    let mut out = v.to_vec();
+    out.resize(v.len().next_multiple_of(LANES), 0.0);
+    out
+}
 
 impl Factorisation {
     /// The number of columns.
@@ -33,13 +48,19 @@ impl Factorisation {
         let mut rest = v.to_vec();
         let mut coefficients = vec![0.0; self.len()];
         let mut parts = vec![0.0; self.len()];
-        // Twice is enough (Giraud, Langou, Rozloznik 2005).
+        let (whole, mut left) = (norm(v), 0.0);
+        // Twice is enough (Giraud, Langou, Rozloznik 2005), and once where little cancels: what is not
+        // orthogonal is then a few units in the last place.
         for _ in 0..2 {
             products(&self.q, &rest, &mut parts);
             subtract(&self.q, &parts, &mut rest);
             coefficients.iter_mut().zip(&parts).for_each(|(c, part)| *c += part);
+            left = norm(&rest);
+            if left > CANCELLED * whole {
+                break;
+            }
         }
-        if norm(&rest) <= DEPENDENT * norm(v) {
+        if left <= DEPENDENT * whole {
             rest.fill(0.0);
         }
         (coefficients, rest)
@@ -77,21 +98,14 @@ impl Factorisation {
     /// `R^-1 v`.
     pub fn solve(&self, v: &[f64]) -> Vec<f64> {
         let mut x = v.to_vec();
-        for j in (0..x.len()).rev() {
-            x[j] /= self.r[j][j];
-            let (head, tail) = x.split_at_mut(j);
-            head.iter_mut().zip(&self.r[j]).for_each(|(x, r)| *x -= r * tail[0]);
-        }
+        back_substitute(&self.r, &mut x);
         x
     }
 
-    /// `Q R^-T v`: the shortest vector whose products with the columns are `v`.
+    /// `Q R^-T v`: the shortest vector whose products with the columns are `v`, of `dim` numbers.
     pub fn shortest(&self, v: &[f64], dim: usize) -> Vec<f64> {
         let mut y = v.to_vec();
-        for j in 0..y.len() {
-            let sum = dot(&self.r[j][..j], &y[..j]);
-            y[j] = (y[j] - sum) / self.r[j][j];
-        }
+        forward_substitute(&self.r, &mut y);
         // `subtract` takes the columns off; here they are wanted.
         y.iter_mut().for_each(|y| *y = -*y);
         let mut u = vec![0.0; dim];
@@ -100,18 +114,77 @@ impl Factorisation {
     }
 }
 
-/// Products of the columns of `q` with `v`, each in the fixed order of [`crate::arithmetic::dot`].
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn products(q: &[f64], v: &[f64], out: &mut [f64]) {
-    for (column, out) in q.chunks_exact(v.len().max(1)).zip(out) {
-        *out = lanes(column, v);
+fn back_substitute(r: &[Vec<f64>], x: &mut [f64]) {
+    for j in (0..x.len()).rev() {
+        x[j] /= r[j][j];
+        let (head, tail) = x.split_at_mut(j);
+        head.iter_mut().zip(&r[j]).for_each(|(x, r)| *x -= r * tail[0]);
     }
 }
 
-/// `v -= q weights`, column by column.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn forward_substitute(r: &[Vec<f64>], y: &mut [f64]) {
+    for j in 0..y.len() {
+        let sum = lanes(&r[j][..j], &y[..j]);
+        y[j] = (y[j] - sum) / r[j][j];
+    }
+}
+
+/// Products of `rows` with `v`, eight rows at a time: their sums are independent chains, and `v` is read once
+/// for all of them. Each product is the sum of [`LANES`] partial sums, in one order.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub fn products(rows: &[f64], v: &[f64], out: &mut [f64]) {
+    let width = v.len().max(1);
+    debug_assert!(v.len().is_multiple_of(LANES) && rows.len() >= out.len() * v.len());
+    let mut groups = rows.chunks_exact(8 * width);
+    let mut outs = out.chunks_exact_mut(8);
+    for (group, out) in groups.by_ref().zip(outs.by_ref()) {
+        let mut sums = [[0.0f64; LANES]; 8];
+        for (k, v) in v.as_chunks::<LANES>().0.iter().enumerate() {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let row = &group[r * width + k * LANES..][..LANES];
+                for l in 0..LANES {
+                    sums[l] += row[l] * v[l];
+                }
+            }
+        }
+        for (out, sums) in out.iter_mut().zip(&sums) {
+            *out = total(sums);
+        }
+    }
+    for (row, out) in groups.remainder().chunks_exact(width).zip(outs.into_remainder()) {
+        let mut sums = [0.0f64; LANES];
+        for (row, v) in row.as_chunks::<LANES>().0.iter().zip(v.as_chunks::<LANES>().0) {
+            for l in 0..LANES {
+                sums[l] += row[l] * v[l];
+            }
+        }
+        *out = total(&sums);
+    }
+}
+
+#[inline(always)]
+fn total(sums: &[f64; LANES]) -> f64 {
+    let four: [f64; 4] = std::array::from_fn(|l| sums[l] + sums[l + 4]);
+    (four[0] + four[2]) + (four[1] + four[3])
+}
+
+/// `v -= q weights`, four columns at a time.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn subtract(q: &[f64], weights: &[f64], v: &mut [f64]) {
-    for (column, weight) in q.chunks_exact(v.len().max(1)).zip(weights) {
+    let width = v.len().max(1);
+    let (fours, rest) = weights.as_chunks::<4>();
+    let mut columns = q.chunks_exact(width);
+    for w in fours {
+        let [Some(a), Some(b), Some(c), Some(d)] = std::array::from_fn(|_| columns.next()) else {
+            return;
+        };
+        for k in 0..v.len() {
+            v[k] -= (a[k] * w[0] + b[k] * w[1]) + (c[k] * w[2] + d[k] * w[3]);
+        }
+    }
+    for (column, weight) in columns.zip(rest) {
         v.iter_mut().zip(column).for_each(|(v, q)| *v -= weight * q);
     }
 }
@@ -149,16 +222,16 @@ mod tests {
             .collect();
         let mut qr = Factorisation::default();
         for c in &columns {
-            let (coefficients, rest) = qr.split(c);
+            let (coefficients, rest) = qr.split(&padded(c));
             qr.append(coefficients, rest);
         }
         qr.remove(1);
         let kept = [0, 2, 3, 4];
-        let u = qr.shortest(&[1.0, 2.0, 3.0, 4.0], 6);
+        let u = qr.shortest(&[1.0, 2.0, 3.0, 4.0], LANES);
         for (want, &j) in [1.0, 2.0, 3.0, 4.0].iter().zip(&kept) {
-            assert!((dot(&columns[j], &u) - want).abs() < 1e-12);
+            assert!((dot(&padded(&columns[j]), &u) - want).abs() < 1e-12);
         }
-        let (coefficients, rest) = qr.split(&columns[3]);
+        let (coefficients, rest) = qr.split(&padded(&columns[3]));
         assert_eq!(norm(&rest), 0.0);
         let x = qr.solve(&coefficients);
         assert!((x[2] - 1.0).abs() < 1e-12 && x[0].abs() < 1e-12);

@@ -181,11 +181,14 @@ impl<'a, S: Solver> Search<'a, S> {
         }
         let score = |j: u32| head.dot(j as usize, &h) + head.bias(j as usize);
         let own = score(self.token);
-        let least = self.working.iter().fold(f64::INFINITY, |least, constraint| match constraint {
-            Constraint::Rival(Rival::Token(j)) => least.min(own - score(*j)),
-            _ => least,
+        // Rivals that hold the point where it is; others leave more, or are told again.
+        let least = self.problem.multipliers().iter().fold(f64::INFINITY, |least, &(i, _)| {
+            match self.working[i] {
+                Constraint::Rival(Rival::Token(j)) => least.min(own - score(j)),
+                _ => least,
+            }
         });
-        // Half of what the worst known rival leaves; where that is nothing, the rival is told again.
+        // Half of what the worst of them leaves.
         let least = if least.is_finite() { least } else { own.abs() };
         let floor = (least / 2.0).max(1e-60);
         Attempt { token: self.token, h, scale: None, floor }

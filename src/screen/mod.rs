@@ -115,9 +115,9 @@ impl<'a> Screen<'a> {
                 let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
                 for (map, scaling) in passes {
                     pass(&|ids| {
-                        let settled = ids.par_chunks(block).flat_map_iter(|ids| {
-                            certify_block(self.question, map, *scaling, ids)
-                        });
+                        let settled = ids
+                            .par_chunks(block)
+                            .flat_map_iter(|ids| certify_block(self.question, map, *scaling, ids));
                         settled
                             .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins))
                             .collect()
@@ -133,12 +133,13 @@ impl<'a> Screen<'a> {
         let (head, domain) = (self.question.head(), self.question.domain());
         let settle = |ids: &[u32]| {
             let mut points = pairs.map().directions(head, ids);
-            let attempts = ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
-                h.iter_mut().for_each(|x| *x *= scale);
-                domain.clamp(h);
-                let size = self.question.norms()[token as usize] * norm_up(h.iter().copied());
-                Attempt { token, h: h.to_vec(), scale: Some(scale), floor: FLOOR * size }
-            });
+            let attempts =
+                ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
+                    h.iter_mut().for_each(|x| *x *= scale);
+                    domain.clamp(h);
+                    let size = self.question.norms()[token as usize] * norm_up(h.iter().copied());
+                    Attempt { token, h: h.to_vec(), scale: Some(scale), floor: FLOOR * size }
+                });
             pairs.attempt(attempts.collect())
         };
         ids.par_chunks(GROUP).flat_map_iter(settle).collect()

@@ -55,6 +55,17 @@ pub struct Candidate<'a> {
     pub stop: usize,
 }
 
+/// Rivals told of a token that is not proved to win; a token with as many is not tried any further.
+const RIVALS: usize = 1024;
+
+impl Candidate<'_> {
+    /// Notes a rival that is not beaten.
+    pub fn fall_behind(&mut self, by: f64, rival: u32) {
+        self.behind.push((by, rival));
+        self.open = self.behind.len() < RIVALS;
+    }
+}
+
 /// The numbers of `T`: see the parent module.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
@@ -75,7 +86,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    fn errors(&self, norm: f64, length: f64) -> f64 {
+    /// What a rival of this `|z_j|` and `|c_j|` takes from `T`.
+    pub fn errors(&self, norm: f64, length: f64) -> f64 {
         self.per_norm * norm + self.per_length * length + self.constant
     }
 
@@ -194,7 +206,8 @@ fn limits(tile: &Tile, block: &Block) -> [i32; TILE] {
         let raise = (block.bias - tile.bias[i]) * tile.per_bias[i];
         let errors =
             tile.per_norm[i] * block.norm + tile.per_length[i] * block.length + tile.constant[i];
-        let room = tile.own[i] - raise - errors - (tile.own[i].abs() + raise.abs() + errors) * SLACK;
+        let room =
+            tile.own[i] - raise - errors - (tile.own[i].abs() + raise.abs() + errors) * SLACK;
         let lost = a.prefix_norm * tile.prefix_error[i]
             + a.prefix_error * tile.prefix_length[i]
             + a.tail * tile.tail[i];

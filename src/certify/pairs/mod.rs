@@ -78,9 +78,6 @@ const GROUP: usize = 64;
 /// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
 
-/// Rivals told of a token that is not proved to win; a token with as many is not tried any further.
-const RIVALS: usize = 128;
-
 /// How biases weigh against scores at the points `h_t = s_t G c_t`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strength {
@@ -155,8 +152,7 @@ impl<'a> Pairs<'a> {
         let transformed = Transformed::new(head, centre, a)?;
         let centre = centre.iter().map(|&x| f64::from(x)).collect();
         let map = Arc::new(Map::new(centre, Some(transformed.gram.clone())));
-        let weight =
-            (!head.bias_is_constant()).then(|| 8.0 * balance(question, &transformed));
+        let weight = (!head.bias_is_constant()).then(|| 8.0 * balance(question, &transformed));
         let rows = Sorted::new(&transformed, head, |j| match weight {
             Some(weight) => weight * transformed.norm[j] + head.bias(j),
             None => transformed.norm[j],
@@ -169,7 +165,9 @@ impl<'a> Pairs<'a> {
     pub fn strengths(&self) -> Vec<Strength> {
         match self.weight {
             None => vec![Strength::Unit],
-            Some(weight) => vec![Strength::Fixed(weight), Strength::Fixed(weight / 2.0), Strength::Fixed(weight * 4.0)],
+            Some(weight) => {
+                [1.0, 0.25, 4.0, 0.0625, 16.0].map(|c| Strength::Fixed(weight * c)).to_vec()
+            }
         }
     }
 
@@ -256,28 +254,28 @@ impl<'a> Pairs<'a> {
         let part = token.rounded.scale * self.rows.scale(place) * f64::from(integers);
         // |S q_j| <= |z_j| + |e_j|.
         let lost = self.rows.errors[place];
-        let rest =
-            (all.norm[i] + lost) * token.rounded.losses.full_error + lost * token.terms.norm;
+        let rest = (all.norm[i] + lost) * token.rounded.losses.full_error + lost * token.terms.norm;
         if part + rest + (part.abs() + rest) * SLACK <= room || token.equals.contains(&j) {
+            return;
+        }
+        let floor = match token.kind {
+            Kind::Own { floor, .. } | Kind::Given { floor, .. } => floor,
+        };
+        if part - rest > room + floor + 4.0 * token.terms.errors(all.norm[i], all.length[i]) {
+            // Beyond help: no proof is needed to say so.
+            token.fall_behind(part - room, j);
             return;
         }
         let product = f32::dot(all.z(i), &token.x);
         if product + gamma(all.dim + 4) * all.norm[i] * token.terms.norm <= room {
             return;
         }
-        let behind = match &token.kind {
-            Kind::Own { .. } => Some(product - room),
+        match &token.kind {
+            Kind::Own { .. } => token.fall_behind(product - room, j),
             Kind::Given { scorer, .. } => match scorer.gap(j) {
-                Ok(gap) => {
-                    token.least = token.least.min(gap);
-                    None
-                }
-                Err(behind) => Some(behind),
+                Ok(gap) => token.least = token.least.min(gap),
+                Err(behind) => token.fall_behind(behind, j),
             },
-        };
-        if let Some(behind) = behind {
-            token.behind.push((behind, j));
-            token.open = token.behind.len() < RIVALS;
         }
     }
 
@@ -310,7 +308,8 @@ impl<'a> Pairs<'a> {
         // The greatest keys fall from block to block. Whichever is found, the bound was seen to hold there.
         let blocks = &self.rows.blocks;
         let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, b.rest));
-        let seen = sorted && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, b.rest));
+        let seen =
+            sorted && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, b.rest));
         Candidate {
             id,
             kind: Kind::Own { stretch, floor },
@@ -326,7 +325,8 @@ impl<'a> Pairs<'a> {
     }
 
     fn given(&self, attempts: Vec<Attempt>) -> Vec<Candidate<'a>> {
-        let (all, head, dim) = (&self.transformed, self.question.head(), self.question.head().dim());
+        let (all, head, dim) =
+            (&self.transformed, self.question.head(), self.question.head().dim());
         let points: Vec<f64> = attempts.iter().flat_map(|a| a.h.iter().copied()).collect();
         let mut wide = vec![0.0; points.len()];
         f32::product(&points, &self.dual, dim, &mut wide, dim);
@@ -415,8 +415,7 @@ fn balance(question: &Question, all: &Transformed) -> f64 {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len() as f64).sqrt()
     };
-    let biases: Vec<f64> =
-        (0..question.head().tokens()).map(|t| question.head().bias(t)).collect();
+    let biases: Vec<f64> = (0..question.head().tokens()).map(|t| question.head().bias(t)).collect();
     let ratio = deviation(&biases) / deviation(&all.norm);
     if ratio.is_finite() && ratio > 0.0 { power_of_two_near(ratio) } else { 1.0 }
 }
