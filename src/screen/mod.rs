@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::audit::progress::Progress;
 use crate::certify::map::Map;
+use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::{Pairs, Strength};
 use crate::certify::witness::{Scaling, Witness, certify_block};
 use crate::question::Question;
@@ -59,6 +60,11 @@ impl<'a> Screen<'a> {
         }
         let start_scale = maps::factor(question, &whitened);
         Screen { question, whitened, pairs, strengths, start_scale, passes }
+    }
+
+    /// Multiplies by another kernel than the fastest; the witnesses are the same.
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Screen { pairs: self.pairs.map(|pairs| pairs.with_kernel(kernel)), ..self }
     }
 
     /// Proves what the maps can prove: a witness or nothing for each of `tokens`, in their order.

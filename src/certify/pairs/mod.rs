@@ -89,6 +89,11 @@ impl<'a> Pairs<'a> {
         Some(Pairs { question, map, transformed, kernel: Kernel::best() })
     }
 
+    /// Multiplies by another kernel than the fastest; the witnesses are the same.
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Pairs { kernel, ..self }
+    }
+
     /// A power of two `c` for which `c |z_j|` varies about as much as the biases.
     pub fn balance(&self) -> f64 {
         let deviation = |values: &[f64]| {
