@@ -86,7 +86,10 @@ fn all_kernels_agree_with_plain_sums() {
 fn extreme_bytes_are_neither_cut_off_nor_wrapped() {
     for prefix in [4, 64, 576, 1 << 16] {
         for (token, row) in [(-128, -128), (-128, 127), (127, -128), (127, 127), (0, 127)] {
-            let case = Case { tokens: vec![vec![token; prefix]; TILE], rows: vec![vec![row; prefix]; BLOCK] };
+            let case = Case {
+                tokens: vec![vec![token; prefix]; TILE],
+                rows: vec![vec![row; prefix]; BLOCK],
+            };
             (0..3).for_each(|shift| case.assert_all_kernels_agree(case.limits(shift)));
         }
         // Neighbours of both signs, which pairwise sums in 16 bits would get wrong.

@@ -30,19 +30,38 @@ fn steps<'a>(
     tokens.as_chunks::<TILE>().0.iter().zip(rows.as_chunks::<STEP>().0)
 }
 
-/// Pieces of `N` bytes of two rows of one length, the last one filled up with zeros.
+/// 32 bytes without and 32 with all bits.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+const KEEP: [i8; 64] = {
+    let mut keep = [0; 64];
+    let mut i = 32;
+    while i < 64 {
+        keep[i] = -1;
+        i += 1;
+    }
+    keep
+};
+
+/// Hands out two rows of one length in pieces of `N` bytes. The last piece reaches back into the one before
+/// it, with zeros in the second row where they overlap; of a single short piece the rest is zeros.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 fn pieces<const N: usize>(a: &[i8], b: &[i8], mut each: impl FnMut(&[i8; N], &[i8; N])) {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<N>(), b.as_chunks::<N>());
-    for (a, b) in a.iter().zip(b) {
+    let ((whole_a, rest), (whole_b, rest_b)) = (a.as_chunks::<N>(), b.as_chunks::<N>());
+    for (a, b) in whole_a.iter().zip(whole_b) {
         each(a, b);
     }
-    if !a_rest.is_empty() {
-        let (mut x, mut y) = ([0; N], [0; N]);
-        x[..a_rest.len()].copy_from_slice(a_rest);
-        y[..b_rest.len()].copy_from_slice(b_rest);
-        each(&x, &y);
+    if rest.is_empty() {
+        return;
+    }
+    if let (Some(a), Some(b)) = (a.last_chunk::<N>(), b.last_chunk::<N>()) {
+        let keep = KEEP[32 - (N - rest.len())..].first_chunk::<N>().expect("32 more");
+        each(a, &std::array::from_fn(|i| b[i] & keep[i]));
+    } else {
+        let (mut a, mut b) = ([0; N], [0; N]);
+        a[..rest.len()].copy_from_slice(rest);
+        b[..rest.len()].copy_from_slice(rest_b);
+        each(&a, &b);
     }
 }
 
@@ -224,8 +243,7 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn lanes(sums: __m256i) -> i32 {
-        let four =
-            _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+        let four = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
         let two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
         _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
     }
@@ -287,7 +305,8 @@ mod x86 {
                     let even = rows.map(|r| _mm256_and_si256(r, _mm256_set1_epi16(255)));
                     let odd = rows.map(|r| _mm256_srli_epi16::<8>(r));
                     for i in 0..QUARTER.1 {
-                        let pair = pairs.each_ref().map(|p| _mm256_set1_epi32(p[half * QUARTER.1 + i]));
+                        let pair =
+                            pairs.each_ref().map(|p| _mm256_set1_epi32(p[half * QUARTER.1 + i]));
                         for v in 0..2 {
                             let products = _mm256_madd_epi16(even[v], pair[0]);
                             own[i][v] = _mm256_add_epi32(own[i][v], products);
