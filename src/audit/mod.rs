@@ -9,6 +9,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::certify::pairs::Trial;
+use crate::certify::pairs::kernel::Kernel;
 use crate::certify::{self, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -56,13 +57,21 @@ pub struct Options<'a> {
     pub engine: Engine,
     /// Threads to use; 0 takes all cores. Verdicts do not depend on it.
     pub threads: usize,
+    /// What multiplies integers in the screen. Verdicts and proofs do not depend on it.
+    pub kernel: Kernel,
     /// Who is told how far the audit is.
     pub progress: &'a dyn Progress,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { tokens: None, engine: Engine::default(), threads: 0, progress: &Silent }
+        Options {
+            tokens: None,
+            engine: Engine::default(),
+            threads: 0,
+            kernel: Kernel::best(),
+            progress: &Silent,
+        }
     }
 }
 
@@ -167,7 +176,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     open.sort_unstable();
     open.dedup();
 
-    let screen = Screen::new(&question);
+    let screen = Screen::new(&question).with_kernel(options.kernel);
     clock.lap("prepare");
     let settled = match options.engine {
         Engine::LeastDistance => {

@@ -15,6 +15,7 @@ use super::progress::Bar;
 use super::selection;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
+use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::domain::Domain;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::summary::Summary;
@@ -52,6 +53,10 @@ pub struct Arguments {
     /// Threads [default: all cores]; the verdicts do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// What multiplies 8-bit integers in the screen: `vnni`, `avx-vnni`, `avx2`, `neon` or `portable`
+    /// [default: $UNARGMAX_KERNEL, else the fastest of this machine]; the files do not depend on it
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
     /// Print nothing but errors
     #[arg(long)]
     quiet: bool,
@@ -92,6 +97,9 @@ fn list_length(text: &str) -> Result<usize, String> {
     }
 }
 
+/// The variable that names the kernel where `--kernel` does not.
+const KERNEL: &str = "UNARGMAX_KERNEL";
+
 /// Set while results are being renamed into place, which an interruption must not cut in two.
 static WRITING: AtomicBool = AtomicBool::new(false);
 
@@ -103,6 +111,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (EngineName::LeastDistance, true) => bail!("--radius needs --engine lp"),
         (EngineName::Lp, radius) => Engine::LinearProgram { radius },
     };
+    let kernel = kernel(arguments.kernel.as_deref())?;
     let folder = arguments.out.as_ref().map(OutputFolder::open).transpose().context("--out")?;
     end_when_interrupted(folder.is_some());
     let input = arguments.head.read()?;
@@ -122,7 +131,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let options = Options { tokens: tokens.as_deref(), engine, threads, progress: &bar };
+    let options = Options { tokens: tokens.as_deref(), engine, threads, kernel, progress: &bar };
     let audit = audit(head, &domain, options)?;
     bar.finish();
 
@@ -170,6 +179,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     eprintln!("unargmax: --fail-on: {}", failed.join(", "));
     Ok(ExitCode::from(CONDITION))
+}
+
+/// The kernel asked for, by the option or else by the environment.
+fn kernel(option: Option<&str>) -> Result<Kernel> {
+    if let Some(name) = option {
+        return Kernel::named(name).context("--kernel");
+    }
+    match std::env::var_os(KERNEL) {
+        Some(name) if !name.is_empty() => {
+            Kernel::named(&name.to_string_lossy()).with_context(|| format!("${KERNEL}"))
+        }
+        _ => Ok(Kernel::best()),
+    }
 }
 
 /// The domain asked for and why.

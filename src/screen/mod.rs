@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::arithmetic::rounding::norm_up;
 use crate::audit::progress::Progress;
 use crate::certify::map::Map;
+use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::{Attempt, Pairs, Trial};
 use crate::certify::witness::{Scaling, certify_block};
 use crate::question::Question;
@@ -74,6 +75,15 @@ impl<'a> Screen<'a> {
         }
         let scale = maps::factor(question, &whitened);
         Screen { question, start: (whitened, scale), method: Method::Products(passes) }
+    }
+
+    /// Multiplies by another kernel than the fastest; the witnesses are the same.
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        let method = match self.method {
+            Method::Pairs(pairs) => Method::Pairs(Box::new(pairs.with_kernel(kernel))),
+            products => products,
+        };
+        Screen { method, ..self }
     }
 
     /// The engine of all pairs, where the head allows it.

@@ -1,11 +1,16 @@
 //! Every error is one line, names its place and a way out, and exits with 2.
 
 use crate::files::{Folder, SQUARE, Stored};
-use crate::{run, said};
+use crate::{run, said, unargmax};
 
 /// Runs the command, which must exit with 2, print nothing, and say one line with all of `says`.
 fn refused(arguments: &[&str], says: &[&str]) {
-    let output = run(arguments);
+    refused_in(&[], arguments, says);
+}
+
+/// The same, with these variables in the environment.
+fn refused_in(variables: &[(&str, &str)], arguments: &[&str], says: &[&str]) {
+    let output = unargmax().envs(variables.iter().copied()).args(arguments).output().unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
     assert!(output.stdout.is_empty(), "{arguments:?}");
@@ -125,4 +130,30 @@ fn an_option_that_is_not_known_exits_with_2_as_well() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(said(&output).starts_with("error: "), "{}", said(&output));
     }
+}
+
+#[test]
+fn a_kernel_that_is_not_known_or_not_of_this_machine() {
+    use unargmax::certify::pairs::kernel::Kernel;
+    let here: Vec<&str> = Kernel::available().iter().map(|k| k.name()).collect();
+    let way_out = format!("it has {}", here.join(", "));
+    refused(&["audit", "--kernel", "sse9"], &["--kernel: there is no kernel \"sse9\"", &way_out]);
+    refused(&["audit", "--kernel", ""], &["--kernel: there is no kernel \"\"", &way_out]);
+    // No machine has the kernels of two architectures.
+    let missing: Vec<&str> = Kernel::NAMES.into_iter().filter(|n| !here.contains(n)).collect();
+    assert!(!missing.is_empty());
+    for name in missing {
+        let says = format!("--kernel: this machine does not have the kernel {name:?}");
+        refused(&["audit", "--kernel", name], &[&says, &way_out]);
+        refused_in(&[("UNARGMAX_KERNEL", name)], &["audit"], &["$UNARGMAX_KERNEL: this machine"]);
+    }
+    let unknown = [("UNARGMAX_KERNEL", "best")];
+    refused_in(&unknown, &["audit"], &["$UNARGMAX_KERNEL: there is no kernel \"best\"", &way_out]);
+    // The option comes first.
+    let output = unargmax()
+        .envs(unknown)
+        .args(["audit", "--quiet", "--kernel", "portable", "--tokens", "0"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }

@@ -160,6 +160,11 @@ impl<'a> Pairs<'a> {
         Some(Pairs { question, map, transformed, dual, rows, weight, kernel: Kernel::best() })
     }
 
+    /// Multiplies by another kernel than the fastest; the witnesses are the same.
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Pairs { kernel, ..self }
+    }
+
     /// Strengths worth trying: around where gaps of scores and of biases are of one size. The first fits the
     /// order of the rows.
     pub fn strengths(&self) -> Vec<Strength> {
@@ -250,7 +255,7 @@ impl<'a> Pairs<'a> {
         let j = self.rows.order[place];
         let (all, i) = (&self.transformed, j as usize);
         let room = token.terms.room(all.norm[i], all.length[i], self.question.head().bias(i));
-        let integers = kernel::dot(self.rows.bytes(place), &token.rounded.bytes);
+        let integers = self.kernel.dot(self.rows.bytes(place), &token.rounded.bytes);
         let part = token.rounded.scale * self.rows.scale(place) * f64::from(integers);
         // |S q_j| <= |z_j| + |e_j|.
         let lost = self.rows.errors[place];
