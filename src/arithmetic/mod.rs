@@ -13,4 +13,5 @@ pub mod dot;
 pub mod dyadic;
 pub mod enclose;
 pub mod linear;
+pub mod narrow;
 pub mod rounding;

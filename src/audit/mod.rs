@@ -200,10 +200,13 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let proved: Vec<Vec<Verdict>> = hard
         .par_chunks(group_size(hard.len(), head))
         .map(|group| {
-            let start = |(token, behind): &(u32, Vec<u32>)| {
-                (*token, Start { near: screen.start(*token), behind: behind.clone(), may_win })
-            };
-            let starts = group.iter().map(start).collect();
+            let ids: Vec<u32> = group.iter().map(|h| h.0).collect();
+            let starts = group.iter().zip(screen.starts(&ids));
+            let starts = starts
+                .map(|((token, behind), near)| {
+                    (*token, Start { near, behind: behind.clone(), may_win })
+                })
+                .collect();
             let verdicts = match options.engine {
                 Engine::LeastDistance => {
                     decide::decide::<LeastDistance>(&system, screen.pairs(), starts)

@@ -85,7 +85,9 @@ pub fn search<S: Solver>(
                 }
             }
         }
-        by_products(system, rest, round);
+        if !rest.is_empty() {
+            by_products(system, rest, round);
+        }
     }
     searches.into_iter().map(Search::proposal).collect()
 }

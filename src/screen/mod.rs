@@ -155,13 +155,16 @@ impl<'a> Screen<'a> {
         ids.par_chunks(GROUP).flat_map_iter(settle).collect()
     }
 
-    /// Where to start the search for a token that no map settled: near where it almost wins.
-    pub fn start(&self, token: u32) -> Vec<f64> {
+    /// Where to start the searches for tokens that no map settled: near where each almost wins.
+    pub fn starts(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
         let (map, scale) = &self.start;
-        let mut h = map.directions(self.question.head(), &[token]);
-        h.iter_mut().for_each(|x| *x *= scale);
-        self.question.domain().clamp(&mut h);
-        h
+        let mut points = map.directions(self.question.head(), tokens);
+        let moved = points.chunks_exact_mut(self.question.head().dim()).map(|h| {
+            h.iter_mut().for_each(|x| *x *= scale);
+            self.question.domain().clamp(h);
+            h.to_vec()
+        });
+        moved.collect()
     }
 }
 

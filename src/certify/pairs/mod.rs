@@ -303,7 +303,7 @@ impl<'a> Pairs<'a> {
         let terms = Terms {
             norm,
             own: own - own.abs() * SLACK,
-            per_norm: rho + all.rho_norm * (norm + rho),
+            per_norm: rho,
             per_length: all.rho_length * (norm + rho) + all.gram_error * length + radius,
             constant: all.rho_floor * (norm + rho),
             bias: head.bias(i),
@@ -356,7 +356,7 @@ impl<'a> Pairs<'a> {
             let terms = Terms {
                 norm,
                 own: own - (score.abs() + error + floor + radius * all.length[i]) * SLACK,
-                per_norm: all.rho_norm * norm,
+                per_norm: 0.0,
                 per_length: all.rho_length * norm + eta + radius,
                 constant: all.rho_floor * norm,
                 bias: head.bias(i),

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::rounding;
 use crate::arithmetic::dot::Element;
+use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up};
 use crate::head::Head;
 
@@ -16,8 +17,7 @@ pub struct Transformed {
     pub norm: Vec<f64>,
     /// Upper bounds of `|c_j|`.
     pub length: Vec<f64>,
-    /// `rho_j = rho_norm |z_j| + rho_length |c_j| + rho_floor`.
-    pub rho_norm: f64,
+    /// `rho_j = rho_length |c_j| + rho_floor`.
     pub rho_length: f64,
     pub rho_floor: f64,
     /// `G`, a float32 rounding of `A^T A`, and `D >= |G - A^T A|_F`.
@@ -45,20 +45,20 @@ impl Transformed {
         if dim > 1 << 16 || !comfortable(a_norm) || a_norm == 0.0 {
             return None;
         }
+        let panels = Panels::new(a, dim);
         let mut z = vec![0f32; tokens * dim];
         let mut length = vec![0f64; tokens];
         z.par_chunks_mut(CHUNK * dim).zip(length.par_chunks_mut(CHUNK)).enumerate().for_each(
             |(i, (z, length))| {
-                let (mut centred, mut image) = (vec![0.0; z.len()], vec![0.0; z.len()]);
+                let (mut row, mut centred) = (vec![0.0; dim], vec![0f32; z.len()]);
                 for (n, (c, length)) in centred.chunks_exact_mut(dim).zip(length).enumerate() {
-                    for (c, (w, m)) in c.iter_mut().zip(head.row(i * CHUNK + n).zip(centre)) {
-                        *c = w - f64::from(*m);
-                    }
-                    // A unit for the rounding of each difference, with room.
-                    *length = norm_up(c.iter().copied()) * (1.0 + 1e-12);
+                    head.copy_row(i * CHUNK + n, &mut row);
+                    row.iter_mut().zip(centre).for_each(|(w, m)| *w -= f64::from(*m));
+                    c.iter_mut().zip(&row).for_each(|(c, &w)| *c = w as f32);
+                    // A unit of float32 for the rounding of each difference, with room.
+                    *length = rounding::norm(c) * (1.0 + 1e-7) + dim as f64 * 2f64.powi(-149);
                 }
-                f32::product(&centred, a, dim, &mut image, dim);
-                z.iter_mut().zip(image).for_each(|(z, x)| *z = x as f32);
+                narrow::product(&centred, &panels, z);
             },
         );
         let largest = length.iter().copied().fold(0.0, f64::max);
@@ -82,18 +82,16 @@ impl Transformed {
         let rounding = norm_up(gram.iter().zip(&exact).map(|(&g, &x)| f64::from(g) - x));
         let gram_error = (rounding + gamma(dim + 2) * a_norm * a_norm) * (1.0 + 1e-12);
 
-        // Float64 sums of `dim` products and the rounding of `c`, then the rounding to float32; what
-        // underflows there is below 2^-149 a coordinate.
-        let rho_norm = f64::from(f32::EPSILON) / 2.0 * (1.0 + 1e-6);
-        let rho_length = gamma(dim + 4) * a_norm * (1.0 + 1e-6);
-        let rho_floor = dim as f64 * 2f64.powi(-148);
+        // The rounding of `c` to float32 and the sums; and what underflows there.
+        let unit = 2f64.powi(-24) + narrow::relative_error(dim);
+        let rho_length = unit * a_norm * (1.0 + 1e-6);
+        let rho_floor = dim as f64 * 2f64.powi(-148) * (dim as f64 + a_norm);
         let squares = wide.chunks_exact(dim).map(|row| row.iter().map(|x| x * x).sum()).collect();
         Some(Transformed {
             dim,
             z,
             norm,
             length,
-            rho_norm,
             rho_length,
             rho_floor,
             gram,
@@ -111,7 +109,7 @@ impl Transformed {
 
     /// `rho_j >= |z_j - A c_j|`.
     pub fn rho(&self, j: usize) -> f64 {
-        self.rho_norm * self.norm[j] + self.rho_length * self.length[j] + self.rho_floor
+        self.rho_length * self.length[j] + self.rho_floor
     }
 
     /// `A^T x` for several `x` (`count x d`), and for each a bound of its rounding errors, given one of `|x|`.
