@@ -1,0 +1,92 @@
+//! Whether an audit found what is known of its head.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::heads::{Known, Source, Subject};
+use crate::planted;
+
+/// What `verdicts.csv` says.
+#[derive(Debug, Default)]
+struct Found {
+    tokens: usize,
+    counts: BTreeMap<String, usize>,
+    unargmaxable: Vec<u32>,
+    /// Groups of tied tokens, ids rising, each once for each member.
+    tied: BTreeMap<Vec<u32>, usize>,
+}
+
+/// Compares the files of an audit with what is known: the counts as text, and what differs.
+pub fn check(subject: &Subject, folder: &Path) -> Result<(String, Vec<String>)> {
+    let found = read(&folder.join("verdicts.csv"))?;
+    let mut wrong = Vec::new();
+    let mut demand = |what: &str, found: usize, known: usize| {
+        if found != known {
+            wrong.push(format!("{}: {found} {what}, known are {known}", subject.name));
+        }
+    };
+    demand("tokens", found.tokens, subject.tokens);
+    demand("undecided", found.count("undecided"), 0);
+    let ties_are_whole = found.tied.iter().all(|(group, &times)| group.len() == times);
+    demand("groups of ties that their members tell differently", usize::from(!ties_are_whole), 0);
+    match (&subject.known, &subject.source) {
+        (Known::Counts { unargmaxable, tied, groups }, _) => {
+            demand("unargmaxable", found.count("unargmaxable"), *unargmaxable);
+            demand("tied", found.count("tied"), *tied);
+            demand("groups of ties", found.tied.len(), *groups);
+        }
+        (Known::Planted, Source::Generated(planted)) => {
+            let planted = planted::read(planted)?;
+            demand("unargmaxable", found.unargmaxable.len(), planted.unargmaxable.len());
+            demand("groups of ties", found.tied.len(), planted.tied.len());
+            let others = |a: &[u32], b: &[u32]| a.iter().filter(|t| !b.contains(t)).count();
+            let missed = others(&planted.unargmaxable, &found.unargmaxable);
+            demand("planted inside and not found", missed, 0);
+            let missed = planted.tied.iter().filter(|g| !found.tied.contains_key(*g)).count();
+            demand("groups planted and not found", missed, 0);
+        }
+        (Known::Planted, _) => wrong.push(format!("{}: nothing was planted", subject.name)),
+    }
+    let counts = ["argmaxable", "tied", "unargmaxable", "undecided"].map(|v| found.count(v));
+    ensure!(counts.iter().sum::<usize>() == found.tokens, "unknown verdicts: {:?}", found.counts);
+    let [_, tied, unargmaxable, undecided] = counts;
+    let open = if undecided > 0 { format!(", {undecided} undecided") } else { String::new() };
+    Ok((format!("{unargmaxable} lost, {tied} tied{open}"), wrong))
+}
+
+impl Found {
+    fn count(&self, verdict: &str) -> usize {
+        self.counts.get(verdict).copied().unwrap_or(0)
+    }
+}
+
+fn read(path: &Path) -> Result<Found> {
+    let mut csv = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
+    let headers = csv.headers()?.clone();
+    let column = |name: &str| {
+        headers.iter().position(|h| h == name).with_context(|| format!("no column {name}"))
+    };
+    let (id, verdict, ties) = (column("id")?, column("verdict")?, column("ties_with")?);
+    let mut found = Found::default();
+    let mut record = csv::StringRecord::new();
+    while csv.read_record(&mut record)? {
+        let token: u32 = record[id].parse()?;
+        ensure!(token as usize == found.tokens, "{}: line of token {token}", path.display());
+        found.tokens += 1;
+        *found.counts.entry(record[verdict].to_owned()).or_default() += 1;
+        match &record[verdict] {
+            "unargmaxable" => found.unargmaxable.push(token),
+            "tied" => {
+                let others = record[ties].split(' ').map(str::parse);
+                let mut group = others.collect::<Result<Vec<u32>, _>>()?;
+                group.push(token);
+                group.sort_unstable();
+                *found.tied.entry(group).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
