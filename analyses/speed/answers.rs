@@ -90,3 +90,71 @@ fn read(path: &Path) -> Result<Found> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(lines: &str, known: Known) -> Result<(String, Vec<String>)> {
+        let folder = tempfile::tempdir()?;
+        let text = format!("id,token,verdict,margin,ties_with\n{lines}");
+        std::fs::write(folder.path().join("verdicts.csv"), text)?;
+        let tokens = 5;
+        let subject = Subject {
+            name: "head".to_owned(),
+            label: String::new(),
+            source: Source::Generated(folder.path().to_path_buf()),
+            tokens,
+            dim: 2,
+            domain: "free",
+            aim: None,
+            known,
+        };
+        let planted = r#"{"tied":[[1,3]],"unargmaxable":[2]}"#;
+        std::fs::write(folder.path().join("planted.json"), planted)?;
+        check(&subject, folder.path())
+    }
+
+    const GOOD: &str =
+        "0,a,argmaxable,1,\n1,b,tied,1,3\n2,c,unargmaxable,,\n3,d,tied,1,1\n4,e,argmaxable,1,\n";
+
+    fn counts(unargmaxable: usize, tied: usize, groups: usize) -> Known {
+        Known::Counts { unargmaxable, tied, groups }
+    }
+
+    #[test]
+    fn the_known_answers_pass_and_any_other_count_is_named() {
+        for known in [counts(1, 2, 1), Known::Planted] {
+            let (said, wrong) = checked(GOOD, known).unwrap();
+            assert_eq!((said.as_str(), wrong.len()), ("1 lost, 2 tied", 0));
+        }
+        for known in [counts(2, 2, 1), counts(1, 3, 1), counts(1, 2, 2)] {
+            assert_eq!(checked(GOOD, known).unwrap().1.len(), 1);
+        }
+    }
+
+    #[test]
+    fn other_tokens_than_planted_missing_ones_and_open_ones_are_wrong() {
+        let changed = |from: &str, to: &str| {
+            let lines = GOOD.replace(from, to);
+            assert_ne!(lines, GOOD);
+            checked(&lines, Known::Planted).unwrap().1.join("; ")
+        };
+        let swapped = GOOD.replace("2,c,unargmaxable,,", "2,c,argmaxable,1,");
+        let swapped = swapped.replace("4,e,argmaxable,1,", "4,e,unargmaxable,,");
+        let wrong = checked(&swapped, Known::Planted).unwrap().1.join("; ");
+        assert!(wrong.contains("1 planted inside and not found"), "{wrong}");
+        let wrong = changed("2,c,unargmaxable", "2,c,undecided");
+        assert!(wrong.contains("1 undecided, known are 0"), "{wrong}");
+        let wrong = changed("4,e,argmaxable,1,\n", "");
+        assert!(wrong.contains("4 tokens, known are 5"), "{wrong}");
+        let wrong = changed("3,d,tied,1,1", "3,d,tied,1,4");
+        assert!(wrong.contains("tell differently"), "{wrong}");
+    }
+
+    #[test]
+    fn a_file_of_another_layout_is_an_error() {
+        assert!(checked("1,a,argmaxable,1,\n", Known::Planted).is_err(), "ids begin at 0");
+        assert!(checked("0,a,lost,1,\n", Known::Planted).is_err(), "no such verdict");
+    }
+}

@@ -64,7 +64,13 @@ impl Runner {
             if ended.stopped {
                 let answer = format!("ended after {} s", self.cap.as_secs());
                 let wrong = vec![format!("{}: {answer}", subject.name)];
-                return Ok(Audited { timing: Timing::default(), peak, answer, wrong, verified: None });
+                return Ok(Audited {
+                    timing: Timing::default(),
+                    peak,
+                    answer,
+                    wrong,
+                    verified: None,
+                });
             }
             seconds.push(ended.seconds);
         }

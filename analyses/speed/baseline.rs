@@ -86,7 +86,12 @@ pub fn estimate(subject: &Subject, method: Method, threads: usize, cap: u64) -> 
         Method::Program => (PROGRAMMED.min(subject.tokens), 1),
     };
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(method.command()).args(["--count", &asked.to_string(), "--threads", &busy.to_string()]);
+    command.arg(method.command()).args([
+        "--count",
+        &asked.to_string(),
+        "--threads",
+        &busy.to_string(),
+    ]);
     command.args(subject.source.path());
     let ended = process::run(&mut command, Duration::from_secs(cap))?;
     let events = ended

@@ -8,8 +8,10 @@ use crate::timing::Timing;
 
 /// `cost.svg`: seconds of audit and product, over `V` at one `d` and over `d` at one `V`.
 pub fn plot(results: &Results, dim: usize, tokens: usize) -> Result<String> {
-    let by_tokens = panel(&results.by_tokens, format!("d = {dim}"), "tokens, V", |l| l.subject.tokens);
-    let by_dim = panel(&results.by_dim, format!("V = {tokens}"), "dimensions, d", |l| l.subject.dim);
+    let by_tokens =
+        panel(&results.by_tokens, format!("d = {dim}"), "tokens, V", |l| l.subject.tokens);
+    let by_dim =
+        panel(&results.by_dim, format!("V = {tokens}"), "dimensions, d", |l| l.subject.dim);
     let panels: Vec<Panel> =
         [by_tokens, by_dim].into_iter().filter(|p| !p.series[0].points.is_empty()).collect();
     Ok(svg("Seconds of a whole audit and of one product W W^T", &panels)?)

@@ -50,7 +50,11 @@ pub enum Aim {
 /// What an audit must find; in any case nothing undecided.
 #[derive(Clone, Debug)]
 pub enum Known {
-    Counts { unargmaxable: usize, tied: usize, groups: usize },
+    Counts {
+        unargmaxable: usize,
+        tied: usize,
+        groups: usize,
+    },
     /// What was planted, and nothing else.
     Planted,
 }
@@ -77,13 +81,69 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
     let generated = Source::Generated(scratch.join("generated"));
     let (pp, swish) = (file("pp-ocrv4/head.safetensors"), "range:-0.2784645427610738:inf");
     vec![
-        subject("smollm2", "SmolLM2-135M-Instruct (GGUF)", smollm2, (49152, 576), "free", Aim::OfProduct(0.25, 0.10), tied(15, 4)),
-        subject("generated", "generated: Gaussian, planted rows", generated, (262144, 640), "free", Aim::OfProduct(0.15, 0.08), Known::Planted),
-        subject("whisper", "whisper-tiny.en", file("whisper-tiny-en/head.safetensors"), (51864, 384), "free", Aim::OfProduct(0.6, 0.25), tied(78, 31)),
-        subject("pp-ocrv4", "PP-OCRv4", pp.clone(), (6625, 120), "free", Aim::Seconds(0.5, 0.2), lost(202)),
-        subject("pp-ocrv4-swish", "PP-OCRv4 behind its Swish", pp, (6625, 120), swish, Aim::Seconds(1.0, 0.4), lost(217)),
-        subject("g2pm", "g2pM", Source::Bundled, (876, 32), "free", Aim::Seconds(0.050, 0.015), lost(225)),
-        subject("g2pm-relu", "g2pM behind its ReLU", Source::Bundled, (876, 32), "range:0:inf", Aim::Seconds(0.050, 0.015), lost(229)),
+        subject(
+            "smollm2",
+            "SmolLM2-135M-Instruct (GGUF)",
+            smollm2,
+            (49152, 576),
+            "free",
+            Aim::OfProduct(0.25, 0.10),
+            tied(15, 4),
+        ),
+        subject(
+            "generated",
+            "generated: Gaussian, planted rows",
+            generated,
+            (262144, 640),
+            "free",
+            Aim::OfProduct(0.15, 0.08),
+            Known::Planted,
+        ),
+        subject(
+            "whisper",
+            "whisper-tiny.en",
+            file("whisper-tiny-en/head.safetensors"),
+            (51864, 384),
+            "free",
+            Aim::OfProduct(0.6, 0.25),
+            tied(78, 31),
+        ),
+        subject(
+            "pp-ocrv4",
+            "PP-OCRv4",
+            pp.clone(),
+            (6625, 120),
+            "free",
+            Aim::Seconds(0.5, 0.2),
+            lost(202),
+        ),
+        subject(
+            "pp-ocrv4-swish",
+            "PP-OCRv4 behind its Swish",
+            pp,
+            (6625, 120),
+            swish,
+            Aim::Seconds(1.0, 0.4),
+            lost(217),
+        ),
+        subject(
+            "g2pm",
+            "g2pM",
+            Source::Bundled,
+            (876, 32),
+            "free",
+            Aim::Seconds(0.050, 0.015),
+            lost(225),
+        ),
+        subject(
+            "g2pm-relu",
+            "g2pM behind its ReLU",
+            Source::Bundled,
+            (876, 32),
+            "range:0:inf",
+            Aim::Seconds(0.050, 0.015),
+            lost(229),
+        ),
     ]
 }
 

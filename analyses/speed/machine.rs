@@ -20,10 +20,15 @@ impl Setting {
     pub fn now(threads: usize) -> Self {
         let unknown = || "unknown".to_owned();
         let changed = said("git", &["status", "--porcelain", "--untracked-files=no"]);
-        let with_changes = if changed.is_some_and(|c| !c.is_empty()) { " with changes" } else { "" };
+        let with_changes =
+            if changed.is_some_and(|c| !c.is_empty()) { " with changes" } else { "" };
         let commit = said("git", &["rev-parse", "--short=10", "HEAD"]).unwrap_or_else(unknown);
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let rest = if arguments.is_empty() { String::new() } else { format!(" -- {}", arguments.join(" ")) };
+        let rest = if arguments.is_empty() {
+            String::new()
+        } else {
+            format!(" -- {}", arguments.join(" "))
+        };
         let load = std::fs::read_to_string("/proc/loadavg").ok();
         Setting {
             date: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]).unwrap_or_else(unknown),
@@ -31,9 +36,7 @@ impl Setting {
             threads,
             commit: commit + with_changes,
             command: format!("cargo run --release --example speed{rest}"),
-            load: load
-                .and_then(|l| l.split(' ').next().map(str::to_owned))
-                .unwrap_or_else(unknown),
+            load: load.and_then(|l| l.split(' ').next().map(str::to_owned)).unwrap_or_else(unknown),
         }
     }
 }
@@ -59,6 +62,7 @@ fn processor() -> String {
     let family = field("cpu family").map(|f| format!(" family {f}")).unwrap_or_default();
     let flags = field("flags").or_else(|| field("Features")).unwrap_or_default();
     let kernels = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "asimd", "asimddp"];
-    let has: Vec<&str> = kernels.into_iter().filter(|k| flags.split(' ').any(|f| f == *k)).collect();
+    let has: Vec<&str> =
+        kernels.into_iter().filter(|k| flags.split(' ').any(|f| f == *k)).collect();
     format!("{model}{family} ({})", has.join(", "))
 }

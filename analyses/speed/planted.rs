@@ -84,7 +84,10 @@ impl Recipe {
 
     /// Writes `head.npy` (float32) and `planted.json` into a folder.
     pub fn write(&self, folder: &Path) -> Result<Planted> {
-        ensure!(self.dim >= 2 && self.tokens >= 4 * self.dim, "a head of 4 rows a coordinate or more");
+        ensure!(
+            self.dim >= 2 && self.tokens >= 4 * self.dim,
+            "a head of 4 rows a coordinate or more"
+        );
         std::fs::create_dir_all(folder)?;
         let (planted, inside) = self.places();
         let mut rows = self.gaussian()?;
@@ -150,8 +153,12 @@ impl Recipe {
     /// All rows in units, row-major.
     fn gaussian(&self) -> Result<Vec<i16>> {
         let dim = self.dim;
-        let rotation =
-            DMatrix::from_vec(dim, dim, self.normal(ROTATION, dim * dim)).qr().q().data.as_vec().clone();
+        let rotation = DMatrix::from_vec(dim, dim, self.normal(ROTATION, dim * dim))
+            .qr()
+            .q()
+            .data
+            .as_vec()
+            .clone();
         let falling: Vec<f64> =
             (0..dim).map(|k| DECADE.powf(-(k as f64) / (dim - 1) as f64)).collect();
         let size = (falling.iter().map(|x| x * x).sum::<f64>() / dim as f64).sqrt();
@@ -190,7 +197,10 @@ impl Inside {
                 let share = 1i64 << self.halvings;
                 let numerator = (share - 1) * count * entry(self.anchor, k) + others;
                 if numerator.abs() >= 1 << 24 {
-                    bail!("the planted row {} needs more than 24 bits; take another seed", self.token);
+                    bail!(
+                        "the planted row {} needs more than 24 bits; take another seed",
+                        self.token
+                    );
                 }
                 Ok(numerator as f32 / (share * count) as f32 * STEP)
             })
@@ -199,7 +209,8 @@ impl Inside {
 }
 
 fn write_header(out: &mut impl Write, tokens: usize, dim: usize) -> std::io::Result<()> {
-    let fields = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({tokens}, {dim}), }}");
+    let fields =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({tokens}, {dim}), }}");
     let padded = (10 + fields.len() + 1).next_multiple_of(64) - 10;
     out.write_all(b"\x93NUMPY\x01\x00")?;
     out.write_all(&(padded as u16).to_le_bytes())?;
@@ -211,4 +222,92 @@ pub fn read(folder: &Path) -> Result<Planted> {
     let path = folder.join("planted.json");
     let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
     Ok(serde_json::from_slice(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unargmax::audit::{Options, audit};
+    use unargmax::checkpoint;
+    use unargmax::domain::Domain;
+    use unargmax::head::Head;
+    use unargmax::head::locate::{Choice, locate};
+
+    const SMALL: Recipe = Recipe { tokens: 4096, dim: 64, seed: 3 };
+
+    fn written(recipe: Recipe) -> (Head, Planted, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let planted = recipe.write(folder.path()).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), planted, "the answers read back");
+        let path = folder.path().join("head.npy");
+        let opened = checkpoint::open(&path).unwrap();
+        let head = locate(opened.as_ref(), &path, &Choice::default()).unwrap().head;
+        (head, planted, std::fs::read(path).unwrap())
+    }
+
+    #[test]
+    fn planted_rows_are_exactly_means_of_rows_of_tokens_that_are_not_planted() {
+        let (head, planted, _) = written(SMALL);
+        let (same, inside) = SMALL.places();
+        assert_eq!(same, planted);
+        let special: Vec<u32> =
+            planted.tied.iter().flatten().chain(&planted.unargmaxable).copied().collect();
+        // Steps are whole numbers, so that all sums below are exact in integers.
+        let steps = |t: u32, k: usize, of: i64| {
+            let x = head.weight(t as usize, k) / f64::from(STEP) * of as f64;
+            assert_eq!(x, x.round(), "token {t}, coordinate {k}");
+            x as i64
+        };
+        for row in &inside {
+            assert!(row.others.len() >= SMALL.dim + 2);
+            let mut parents = row.others.clone();
+            parents.push(row.anchor);
+            parents.sort_unstable();
+            parents.dedup();
+            assert_eq!(parents.len(), row.others.len() + 1, "all are different tokens");
+            assert!(parents.iter().all(|t| !special.contains(t)));
+            let (share, count) = (1 << row.halvings, row.others.len() as i64);
+            for k in 0..SMALL.dim {
+                let sum: i64 = row.others.iter().map(|&t| steps(t, k, 1)).sum();
+                let mean = (share - 1) * count * steps(row.anchor, k, 1) + sum;
+                assert_eq!(steps(row.token, k, share * count), mean, "token {}, {k}", row.token);
+            }
+        }
+        assert!(inside.iter().any(|p| p.halvings == 0) && inside.iter().any(|p| p.halvings == 2));
+    }
+
+    #[test]
+    fn an_audit_finds_what_was_planted_and_nothing_else() {
+        let (head, planted, _) = written(SMALL);
+        let audit = audit(&head, &Domain::free(SMALL.dim), Options::default()).unwrap();
+        let named = |name: &str| -> Vec<u32> {
+            audit.verdicts().iter().filter(|v| v.1.name() == name).map(|v| v.0).collect()
+        };
+        assert_eq!(named("unargmaxable"), planted.unargmaxable);
+        let mut tied: Vec<u32> = planted.tied.concat();
+        tied.sort_unstable();
+        assert_eq!(named("tied"), tied);
+        assert_eq!(named("undecided"), [0; 0]);
+    }
+
+    #[test]
+    fn a_seed_gives_one_head_and_another_seed_another() {
+        let (one, two) = (written(SMALL).2, written(Recipe { seed: 4, ..SMALL }).2);
+        let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert!(single.install(|| written(SMALL).2) == one, "on one thread as on all");
+        assert!(one != two);
+    }
+
+    #[test]
+    fn eigenvalues_span_two_decades() {
+        let (head, ..) = written(SMALL);
+        let (rows, dim) = (head.tokens(), head.dim());
+        let mut matrix = DMatrix::from_fn(rows, dim, |t, k| head.weight(t, k));
+        let mean = matrix.row_mean();
+        matrix.row_iter_mut().for_each(|mut row| row -= &mean);
+        let values = (matrix.transpose() * &matrix / rows as f64).symmetric_eigenvalues();
+        let ratio = values.max() / values.min();
+        // A sample of 64 rows a coordinate spreads them by some (1.125 / 0.875)^2 at most.
+        assert!((60.0..170.0).contains(&ratio), "{ratio}");
+    }
 }

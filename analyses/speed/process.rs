@@ -119,3 +119,42 @@ mod system {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, cap: Duration) -> Ended {
+        run(Command::new("sh").args(["-c", script]), cap).unwrap()
+    }
+
+    #[test]
+    fn time_output_and_status_are_those_of_the_process() {
+        let ended = shell("sleep 0.2; echo out; echo err >&2; exit 3", Duration::from_secs(60));
+        assert!((0.2..30.0).contains(&ended.seconds), "{}", ended.seconds);
+        assert_eq!((ended.output.as_str(), ended.errors.as_str()), ("out\n", "err\n"));
+        assert_eq!((ended.status.code(), ended.stopped), (Some(3), false));
+        let refused = ended.succeeded("sh").unwrap_err().to_string();
+        assert!(refused.contains("err"), "{refused}");
+    }
+
+    #[test]
+    fn a_process_that_takes_too_long_is_ended_and_what_it_said_is_kept() {
+        let ended = shell("echo begun; exec sleep 60", Duration::from_millis(300));
+        assert!(ended.stopped && ended.seconds < 30.0);
+        assert_eq!(ended.output, "begun\n");
+        assert!(ended.succeeded("sh").is_ok(), "stopped is no failure of its own");
+    }
+
+    #[test]
+    fn the_peak_counts_memory_that_was_given_back() {
+        let small = shell("true", Duration::from_secs(60)).peak;
+        // A line of 64 MB that the shell holds for a moment.
+        let large = shell(
+            "x=$(head -c 64000000 /dev/zero | tr '\\0' x); x=; true",
+            Duration::from_secs(60),
+        )
+        .peak;
+        assert!(large > small + 60_000_000, "{small} {large}");
+    }
+}

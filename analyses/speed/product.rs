@@ -120,6 +120,9 @@ pub fn without_numpy(tokens: usize, dim: usize, threads: usize) -> Result<()> {
         seconds.push(one());
     }
     let by = "matrixmultiply (numpy is absent)".to_owned();
-    println!("{}", serde_json::to_string(&Report { by, threads, seconds, whole: height == tokens })?);
+    println!(
+        "{}",
+        serde_json::to_string(&Report { by, threads, seconds, whole: height == tokens })?
+    );
     Ok(())
 }

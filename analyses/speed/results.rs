@@ -51,18 +51,41 @@ impl Results {
     pub fn write_csv(&self, out: impl Write) -> Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record([
-            "date", "commit", "processor", "threads", "what", "head", "tokens", "dim", "domain", "runs",
-            "median_s", "min_s", "max_s", "peak_bytes", "extrapolated", "at_least", "note",
+            "date",
+            "commit",
+            "processor",
+            "threads",
+            "what",
+            "head",
+            "tokens",
+            "dim",
+            "domain",
+            "runs",
+            "median_s",
+            "min_s",
+            "max_s",
+            "peak_bytes",
+            "extrapolated",
+            "at_least",
+            "note",
         ])?;
         for line in self.lines() {
             let (subject, audited, product) = (&line.subject, &line.audited, &line.product);
-            let mut write = |what: &str, times: [f64; 3], runs: usize, peak: u64, marks: [bool; 2], note: &str| {
+            let mut write = |what: &str,
+                             times: [f64; 3],
+                             runs: usize,
+                             peak: u64,
+                             marks: [bool; 2],
+                             note: &str| {
                 let setting = &self.setting;
-                let mut record = vec![setting.date.clone(), setting.commit.clone(), setting.processor.clone()];
+                let mut record =
+                    vec![setting.date.clone(), setting.commit.clone(), setting.processor.clone()];
                 record.extend([setting.threads.to_string(), what.to_owned(), subject.name.clone()]);
                 record.extend([subject.tokens.to_string(), subject.dim.to_string()]);
                 record.extend([subject.domain.to_owned(), runs.to_string()]);
-                record.extend(times.map(|t| if t.is_nan() { String::new() } else { format!("{t:.6}") }));
+                record.extend(
+                    times.map(|t| if t.is_nan() { String::new() } else { format!("{t:.6}") }),
+                );
                 record.push(if peak > 0 { peak.to_string() } else { String::new() });
                 record.extend(marks.map(|m| m.to_string()));
                 record.push(note.to_owned());
@@ -70,7 +93,14 @@ impl Results {
             };
             let t = &audited.timing;
             let note = audited.wrong.first().unwrap_or(&audited.answer);
-            write("audit", [t.median(), t.min(), t.max()], t.runs(), audited.peak, [false; 2], note)?;
+            write(
+                "audit",
+                [t.median(), t.min(), t.max()],
+                t.runs(),
+                audited.peak,
+                [false; 2],
+                note,
+            )?;
             if let Some(s) = audited.verified {
                 write("verify", [s; 3], 1, 0, [false; 2], "")?;
             }
@@ -78,7 +108,8 @@ impl Results {
             let times = [t.median(), t.min(), t.max()];
             write("product", times, t.runs(), 0, [!product.whole, false], &product.by)?;
             for e in &line.estimates {
-                let note = format!("{} of {} tokens, {} found; {}", e.done, e.asked, e.found, e.note);
+                let note =
+                    format!("{} of {} tokens, {} found; {}", e.done, e.asked, e.found, e.note);
                 write(e.method.name(), [e.whole; 3], 1, 0, [true, e.at_least], &note)?;
             }
         }

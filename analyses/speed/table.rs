@@ -72,7 +72,10 @@ fn audits(out: &mut String, lines: &[Line], aims: bool) -> std::fmt::Result {
             cells.extend(aim(line));
         }
         let (peak, limit) = (audited.peak as f64 / 1e6, line.memory_limit() as f64 / 1e6);
-        cells.push(format!("{peak:.0} ({limit:.0}{})", if peak > limit { ", **over**" } else { "" }));
+        cells.push(format!(
+            "{peak:.0} ({limit:.0}{})",
+            if peak > limit { ", **over**" } else { "" }
+        ));
         let right = if audited.wrong.is_empty() { ", as known" } else { ", **WRONG**" };
         cells.push(audited.answer.clone() + right);
         if verified {
@@ -93,7 +96,8 @@ fn aim(line: &Line) -> [String; 2] {
         None => return Default::default(),
     };
     aims.map(|a| {
-        let said = if found <= a { "met".to_owned() } else { format!("missed, x {}", ratio(found / a)) };
+        let said =
+            if found <= a { "met".to_owned() } else { format!("missed, x {}", ratio(found / a)) };
         format!("{}: {said}", show(a))
     })
 }
@@ -101,7 +105,17 @@ fn aim(line: &Line) -> [String; 2] {
 fn baselines(out: &mut String, lines: &[Line]) -> std::fmt::Result {
     header(
         out,
-        &["head", "method", "tokens tried", "found to win", "a token", "whole head", "/ product", "/ audit", ""],
+        &[
+            "head",
+            "method",
+            "tokens tried",
+            "found to win",
+            "a token",
+            "whole head",
+            "/ product",
+            "/ audit",
+            "",
+        ],
     )?;
     for line in lines {
         for e in &line.estimates {
@@ -133,6 +147,11 @@ fn spread(timing: &Timing) -> String {
     match timing.runs() {
         0 => "-".to_owned(),
         1 => format!("{} (1 run)", text(timing.median())),
-        n => format!("{} ({} to {}, {n})", text(timing.median()), text(timing.min()), text(timing.max())),
+        n => format!(
+            "{} ({} to {}, {n})",
+            text(timing.median()),
+            text(timing.min()),
+            text(timing.max())
+        ),
     }
 }

@@ -55,3 +55,25 @@ pub fn ratio(x: f64) -> String {
         x => format!("{x:.0}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_the_mean_of_two() {
+        assert_eq!(Timing::new(vec![3.0, 1.0, 2.0]).median(), 2.0);
+        let even = Timing::new(vec![4.0, 1.0, 2.0, 3.0]);
+        assert_eq!((even.median(), even.min(), even.max()), (2.5, 1.0, 4.0));
+        assert!(Timing::default().median().is_nan());
+    }
+
+    #[test]
+    fn seconds_read_in_the_unit_that_fits() {
+        let all = [2e-5, 0.0123, 0.9996, 3.456, 45.0, 300.0, 9000.0, 1e6].map(text);
+        assert_eq!(
+            all,
+            ["20 µs", "12 ms", "1.00 s", "3.46 s", "45 s", "5.0 min", "2.5 h", "12 days"]
+        );
+    }
+}

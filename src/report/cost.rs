@@ -79,12 +79,18 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         return Err(Error::Invalid(format!("{p:?} has no place on logarithmic axes")));
     }
     let extreme = |pick: fn(f64, f64) -> f64, of: fn(&Point) -> f64| {
-        points().map(of).reduce(pick).ok_or_else(|| Error::Invalid(format!("{}: no points", panel.title)))
+        points()
+            .map(of)
+            .reduce(pick)
+            .ok_or_else(|| Error::Invalid(format!("{}: no points", panel.title)))
     };
     let (left, right) = (extreme(f64::min, |p| p.x)?.log2(), extreme(f64::max, |p| p.x)?.log2());
     // Decades at both ends, so that at least two lines are labelled.
-    let (bottom, top) = (extreme(f64::min, |p| p.low)?.log10(), extreme(f64::max, |p| p.high)?.log10());
-    let (bottom, top) = (10f64.powf((bottom - 0.05).floor()), 10f64.powf((top + 0.05).ceil()));
+    let (bottom, top) =
+        (extreme(f64::min, |p| p.low)?.log10(), extreme(f64::max, |p| p.high)?.log10());
+    let (bottom, top) = ((bottom - 0.05).floor(), (top + 0.05).ceil());
+    // A little more below, for the end of the range is no labelled line itself.
+    let (bottom, top) = (10f64.powf(bottom - 0.01), 10f64.powf(top));
 
     let mut chart = ChartBuilder::on(area)
         .caption(&panel.title, ("sans-serif", 16))
@@ -95,6 +101,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         .map_err(failed)?;
     chart
         .configure_mesh()
+        .x_max_light_lines(1)
         .x_labels((right - left).ceil() as usize + 2)
         .x_label_formatter(&|x| doubling(*x))
         .y_label_formatter(&|y| decade(*y))
@@ -109,7 +116,10 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
     for (series, colour) in panel.series.iter().zip(COLOURS.iter().cycle()) {
         let line = series.points.iter().map(|p| (p.x.log2(), p.y)).collect::<Vec<_>>();
         let ranges = series.points.iter().map(|p| {
-            PathElement::new(vec![(p.x.log2(), p.low), (p.x.log2(), p.high)], colour.stroke_width(1))
+            PathElement::new(
+                vec![(p.x.log2(), p.low), (p.x.log2(), p.high)],
+                colour.stroke_width(1),
+            )
         });
         chart.draw_series(ranges).map_err(failed)?;
         chart
@@ -119,7 +129,9 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
             .draw_series(std::iter::once(PathElement::new(line, colour.stroke_width(2))))
             .map_err(failed)?
             .label(&series.name)
-            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .legend(move |(x, y)| {
+                PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2))
+            });
     }
     chart
         .configure_series_labels()
@@ -194,7 +206,8 @@ mod tests {
     #[test]
     fn axes_legend_and_doublings_are_labelled_and_escaped() {
         let svg = svg("Cost", &[panel(&[0.02, 0.2]), panel(&[1.0])]).unwrap();
-        for text in ["Cost", "tokens &lt;V&gt;", "audit &amp; proof", "1k", "2k", "0.01", "seconds"] {
+        for text in ["Cost", "tokens &lt;V&gt;", "audit &amp; proof", "1k", "2k", "0.01", "seconds"]
+        {
             assert!(svg.contains(text), "{text} in {svg}");
         }
     }
