@@ -18,6 +18,13 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
     let s = &results.setting;
     writeln!(out, "# Speed\n\n`{}`, {}, commit {}.\n", s.command, s.date, s.commit)?;
     writeln!(out, "{}; {} threads; load before the run {}.", s.processor, s.threads, s.load)?;
+    // The compiler that came before leaves a load of one a thread.
+    if s.load.parse().is_ok_and(|load: f64| load > 1.25 * s.threads as f64) {
+        writeln!(
+            out,
+            "\n**Other work shared the cores: these times are too long by what it took.**\n"
+        )?;
+    }
     let products: std::collections::BTreeSet<&str> =
         results.lines().map(|l| l.product.by.as_str()).collect();
     for by in products {
