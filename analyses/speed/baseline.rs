@@ -72,7 +72,7 @@ pub struct Estimate {
     pub each: f64,
     /// For all tokens: `each` times their number.
     pub whole: f64,
-    /// The sample was not finished, so that the truth is above this.
+    /// The sample was not finished: tokens still at work count as done, so that this is from below.
     pub at_least: bool,
     /// Why the sample was not finished.
     pub note: String,

@@ -44,7 +44,7 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
         writeln!(
             out,
             "All figures for a whole head are extrapolated from a seeded sample of its tokens; > marks a sample that was not \
-             finished in its time, and so a lower bound. Neither method proves anything. Linear programs (microlp, all \
+             finished in its time, and so an estimate from below. Neither method proves anything. Linear programs (microlp, all \
              rivals at once) ran one at a time and count as if all threads shared them perfectly.\n"
         )?;
         baselines(out, &results.heads)?;
