@@ -1,7 +1,6 @@
 //! Cost against size as an SVG: panels of lines on logarithmic axes, for studies.
 
 use plotters::coord::Shift;
-use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 
 use crate::error::{Error, Result};
@@ -47,6 +46,10 @@ const PANEL: (u32, u32) = (560, 440);
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
+/// Lines at doublings and decades, and between decades.
+const LINE: RGBColor = RGBColor(205, 205, 205);
+const FINE_LINE: RGBColor = RGBColor(238, 238, 238);
+
 /// Draws panels beside each other; sizes double and costs grow tenfold from one labelled line to the next.
 ///
 /// # Errors
@@ -90,18 +93,19 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         (extreme(f64::min, |p| p.low)?.log10(), extreme(f64::max, |p| p.high)?.log10());
     let (bottom, top) = ((bottom - 0.05).floor(), (top + 0.05).ceil());
     // A little more below, for the end of the range is no labelled line itself.
-    let (bottom, top) = (10f64.powf(bottom - 0.01), 10f64.powf(top));
+    let (xs, ys) = (left - 0.2..right + 0.2, bottom - 0.02..top);
 
     let mut chart = ChartBuilder::on(area)
         .caption(&panel.title, ("sans-serif", 16))
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .build_cartesian_2d(left - 0.2..right + 0.2, (bottom..top).log_scale())
+        .build_cartesian_2d(xs.clone(), ys.clone())
         .map_err(failed)?;
     chart
         .configure_mesh()
-        .x_max_light_lines(1)
+        .disable_mesh()
+        .y_labels((top - bottom) as usize + 1)
         .x_labels((right - left).ceil() as usize + 2)
         .x_label_formatter(&|x| doubling(*x))
         .y_label_formatter(&|y| decade(*y))
@@ -109,15 +113,22 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         .y_desc(&panel.y_axis)
         .label_style(("sans-serif", 13))
         .axis_desc_style(("sans-serif", 14))
-        .light_line_style(RGBColor(240, 240, 240))
-        .bold_line_style(RGBColor(215, 215, 215))
         .draw()
         .map_err(failed)?;
+    let doublings = (left.ceil() as i32..=right.floor() as i32).map(f64::from).map(|x| (x, true));
+    let costs = (bottom as i32..top as i32).flat_map(|decade| {
+        (1..10).map(move |n| (f64::from(decade) + f64::from(n).log10(), n == 1))
+    });
+    let lines = doublings
+        .map(|(x, bold)| ([(x, ys.start), (x, ys.end)], bold))
+        .chain(costs.map(|(y, bold)| ([(xs.start, y), (xs.end, y)], bold)))
+        .map(|(ends, bold)| PathElement::new(ends, if bold { LINE } else { FINE_LINE }));
+    chart.draw_series(lines).map_err(failed)?;
     for (series, colour) in panel.series.iter().zip(COLOURS.iter().cycle()) {
-        let line = series.points.iter().map(|p| (p.x.log2(), p.y)).collect::<Vec<_>>();
+        let line = series.points.iter().map(|p| (p.x.log2(), p.y.log10())).collect::<Vec<_>>();
         let ranges = series.points.iter().map(|p| {
             PathElement::new(
-                vec![(p.x.log2(), p.low), (p.x.log2(), p.high)],
+                vec![(p.x.log2(), p.low.log10()), (p.x.log2(), p.high.log10())],
                 colour.stroke_width(1),
             )
         });
@@ -151,14 +162,13 @@ fn doubling(logarithm: f64) -> String {
     if size < 1024.0 { format!("{size}") } else { format!("{}k", size / 1024.0) }
 }
 
-/// `0.01`, `1`, `100`; nothing between two decades.
-fn decade(cost: f64) -> String {
-    let exponent = cost.log10();
-    if (exponent - exponent.round()).abs() > 1e-9 {
+/// A cost by its decimal logarithm: `0.01`, `1`, `100`; nothing between two decades.
+fn decade(logarithm: f64) -> String {
+    if (logarithm - logarithm.round()).abs() > 1e-9 {
         return String::new();
     }
-    let decimals = (-exponent.round()).max(0.0) as usize;
-    format!("{cost:.decimals$}")
+    let decimals = (-logarithm.round()).max(0.0) as usize;
+    format!("{:.decimals$}", 10f64.powf(logarithm.round()))
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
