@@ -33,6 +33,7 @@
 
 pub mod arithmetic;
 pub mod audit;
+pub mod baselines;
 pub mod certificate;
 pub mod certify;
 pub mod checkpoint;

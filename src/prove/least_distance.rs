@@ -24,8 +24,9 @@ pub struct LeastDistance {
     /// Multipliers of the active rows, not negative.
     multipliers: Vec<f64>,
     factors: Factorisation,
-    /// Where the point is to be near.
+    /// Where the point is to be near, and the products of the rows with it.
     anchor: Vec<f64>,
+    anchored: Vec<f64>,
     u: Vec<f64>,
 }
 
@@ -46,6 +47,7 @@ impl Solver for LeastDistance {
             multipliers: Vec::new(),
             factors: Factorisation::default(),
             anchor: padded(&vec![0.0; dim]),
+            anchored: Vec::new(),
             u: padded(&vec![0.0; dim]),
         }
     }
@@ -107,14 +109,6 @@ impl Solver for LeastDistance {
                         self.active.push(entering);
                         self.multipliers.push(gained);
                         self.factors.append(coefficients, rest);
-                        // Afresh from the active rows: sums of steps drift.
-                        let wanted: Vec<f64> = self
-                            .active
-                            .iter()
-                            .map(|&i| 1.0 - dot(self.row(i), &self.anchor))
-                            .collect();
-                        self.u = self.factors.shortest(&wanted, self.width);
-                        self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
                         break;
                     }
                 }
@@ -147,6 +141,17 @@ impl LeastDistance {
         *gained += step;
     }
 
+    /// The point afresh from the active rows: sums of steps drift.
+    fn refresh(&mut self) {
+        let products = self.anchored.len();
+        self.anchored.resize(self.len(), 0.0);
+        let new = &self.rows[products * self.width..];
+        self::products(new, &self.anchor, &mut self.anchored[products..]);
+        let wanted: Vec<f64> = self.active.iter().map(|&i| 1.0 - self.anchored[i]).collect();
+        self.u = self.factors.shortest(&wanted, self.width);
+        self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
+    }
+
     /// The next of the worst rows of the last scan that is still violated, or the worst of a new scan. `None`
     /// when none is violated.
     fn most_violated(&mut self) -> Option<usize> {
@@ -154,6 +159,9 @@ impl LeastDistance {
             if dot(self.row(i), &self.u) < 1.0 - SATISFIED && !self.active.contains(&i) {
                 return Some(i);
             }
+        }
+        if !self.active.is_empty() {
+            self.refresh();
         }
         self.values.resize(self.len(), 0.0);
         products(&self.rows, &self.u, &mut self.values);

@@ -33,8 +33,11 @@ pub enum Side {
     Stuck,
 }
 
-/// Violators added in a round.
-const BATCH: usize = 48;
+/// Violators added in a round: about as many as may take part in the end, for fewer rounds, but not so many
+/// that scanning them costs more than it saves.
+fn batch(system: &System) -> usize {
+    system.dim().clamp(32, 128)
+}
 /// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
 const ROUNDS: usize = 400;
 
@@ -201,7 +204,7 @@ impl<'a, S: Solver> Search<'a, S> {
         let rivals = violators.into_iter().map(|j| Constraint::Rival(Rival::Token(j)));
         let mut added = 0;
         for constraint in outside.into_iter().map(Constraint::Rival).chain(rivals) {
-            if added == BATCH {
+            if added == batch(self.system) {
                 break;
             }
             added += usize::from(self.add(constraint));
@@ -258,7 +261,7 @@ fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
         .collect();
     passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     // Half a batch at most, so that rivals always come in too.
-    passed.into_iter().map(|p| p.1).take(BATCH / 2).collect()
+    passed.into_iter().map(|p| p.1).take(batch(system) / 2).collect()
 }
 
 /// Which rivals a scan looks for.
@@ -282,9 +285,10 @@ fn leaders(system: &System, token: u32, scores: &[f64], whom: Whom) -> Vec<u32> 
         .filter(|&(_, j)| !question.groups().same_row(token, j))
         .collect();
     let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    if ahead.len() > 8 * BATCH {
-        ahead.select_nth_unstable_by(8 * BATCH, order);
-        ahead.truncate(8 * BATCH);
+    let kept = 8 * batch(system);
+    if ahead.len() > kept {
+        ahead.select_nth_unstable_by(kept, order);
+        ahead.truncate(kept);
     }
     ahead.sort_by(order);
     ahead.into_iter().map(|a| a.1).collect()

@@ -1,5 +1,6 @@
 //! What people and programs read after an audit: a table, a summary, files written whole.
 
+pub mod cost;
 pub mod files;
 pub mod summary;
 pub mod table;

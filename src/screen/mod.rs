@@ -16,7 +16,7 @@ use crate::arithmetic::rounding::norm_up;
 use crate::audit::progress::Progress;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
-use crate::certify::pairs::{Attempt, Pairs, Trial};
+use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
 use crate::certify::witness::{Scaling, certify_block};
 use crate::question::Question;
 
@@ -112,8 +112,10 @@ impl<'a> Screen<'a> {
         };
         match &self.method {
             Method::Pairs(pairs) if self.question.domain().is_free() => {
-                for strength in pairs.strengths() {
-                    pass(&|ids| pairs.settle(ids, strength));
+                for (i, strength) in pairs.strengths().into_iter().enumerate() {
+                    // Only the rivals at the first point are kept.
+                    let rivals = if i == 0 { RIVALS } else { 1 };
+                    pass(&|ids| pairs.settle(ids, strength, rivals));
                 }
             }
             Method::Pairs(pairs) => {

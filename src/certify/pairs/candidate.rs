@@ -41,6 +41,8 @@ pub struct Candidate<'a> {
     pub open: bool,
     /// Rivals that are not beaten, and by how much, about.
     pub behind: Vec<(f64, u32)>,
+    /// With as many of them the token is not tried any further.
+    pub limit: usize,
     /// The least gap proved on the original rows.
     pub least: f64,
     /// `x_t`, widened.
@@ -55,14 +57,11 @@ pub struct Candidate<'a> {
     pub stop: usize,
 }
 
-/// Rivals told of a token that is not proved to win; a token with as many is not tried any further.
-const RIVALS: usize = 1024;
-
 impl Candidate<'_> {
     /// Notes a rival that is not beaten.
     pub fn fall_behind(&mut self, by: f64, rival: u32) {
         self.behind.push((by, rival));
-        self.open = self.behind.len() < RIVALS;
+        self.open = self.behind.len() < self.limit;
     }
 }
 

@@ -78,6 +78,9 @@ const GROUP: usize = 64;
 /// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
 
+/// Rivals told of a token that does not win at a point, at most: the worst of many make the better start.
+pub const RIVALS: usize = 512;
+
 /// How biases weigh against scores at the points `h_t = s_t G c_t`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strength {
@@ -181,8 +184,9 @@ impl<'a> Pairs<'a> {
         &self.map
     }
 
-    /// Tries `tokens` against all others at the points of the map, in their order.
-    pub fn settle(&self, tokens: &[u32], strength: Strength) -> Vec<Trial> {
+    /// Tries `tokens` against all others at the points of the map, in their order; of those that do not win there
+    /// `rivals` are told, at least one and at most.
+    pub fn settle(&self, tokens: &[u32], strength: Strength, rivals: usize) -> Vec<Trial> {
         let head = self.question.head();
         let mixed = strength == Strength::Unit && !head.bias_is_constant();
         if mixed || !self.question.domain().is_free() {
@@ -194,7 +198,7 @@ impl<'a> Pairs<'a> {
         let settled: Vec<Vec<Trial>> = order
             .par_chunks(GROUP)
             .map(|group| {
-                let group = group.iter().map(|&i| self.own(tokens[i], strength)).collect();
+                let group = group.iter().map(|&i| self.own(tokens[i], strength, rivals)).collect();
                 self.settle_group(group)
             })
             .collect();
@@ -284,7 +288,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    fn own(&self, id: u32, strength: Strength) -> Candidate<'a> {
+    fn own(&self, id: u32, strength: Strength, rivals: usize) -> Candidate<'a> {
         let (all, i) = (&self.transformed, id as usize);
         let head = self.question.head();
         let (norm, length, rho) = (all.norm[i], all.length[i], all.rho(i));
@@ -320,6 +324,7 @@ impl<'a> Pairs<'a> {
             kind: Kind::Own { stretch, floor },
             open: norm > 0.0 && stretch > 0.0 && finite && own > 0.0,
             behind: Vec::new(),
+            limit: rivals,
             least: f64::INFINITY,
             x: all.z(i).iter().map(|&x| f64::from(x)).collect(),
             rounded: Rounded::new(all.z(i), self.rows.prefix.min(all.dim)),
@@ -378,6 +383,7 @@ impl<'a> Pairs<'a> {
                 },
                 open,
                 behind: Vec::new(),
+                limit: RIVALS,
                 least: f64::INFINITY,
                 rounded: Rounded::new(&narrow[at.clone()], self.rows.prefix.min(dim)),
                 x: wide[at].to_vec(),

@@ -1,0 +1,104 @@
+//! Whole audits, from file to certificate, as processes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::answers;
+use crate::heads::{Source, Subject};
+use crate::process;
+use crate::timing::Timing;
+
+/// No further run once the runs have taken so many seconds.
+const ENOUGH: f64 = 60.0;
+
+/// How audits are run.
+#[derive(Debug)]
+pub struct Runner {
+    /// The command `unargmax`.
+    pub program: PathBuf,
+    pub threads: usize,
+    pub runs: usize,
+    pub cap: Duration,
+    pub verify: bool,
+    /// Where audits write.
+    pub scratch: PathBuf,
+}
+
+/// A timed audit.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// No runs: it was ended after the cap.
+    pub timing: Timing,
+    /// The largest resident set of all runs, in bytes.
+    pub peak: u64,
+    /// Counts of verdicts, for people.
+    pub answer: String,
+    /// What differs from what is known; empty: all as known.
+    pub wrong: Vec<String>,
+    /// Seconds that `unargmax verify` took, where it was asked for.
+    pub verified: Option<f64>,
+}
+
+impl Runner {
+    /// Times the audit of a head, and checks what it found.
+    pub fn audit(&self, subject: &Subject) -> Result<Audited> {
+        let out = self.scratch.join("out").join(&subject.name);
+        if let Some(path) = subject.source.path() {
+            into_cache(&path, &subject.source)?;
+        }
+        let (mut seconds, mut peak) = (Vec::new(), 0);
+        while seconds.len() < self.runs && seconds.iter().sum::<f64>() < ENOUGH {
+            // Results of an earlier run must not be taken for this one's.
+            if out.exists() {
+                std::fs::remove_dir_all(&out)?;
+            }
+            let mut command = Command::new(&self.program);
+            command.arg("audit").args(subject.source.path()).args(["--domain", subject.domain]);
+            command.args(["--quiet", "--threads", &self.threads.to_string(), "--out"]).arg(&out);
+            let ended = process::run(&mut command, self.cap)?.succeeded(&subject.name)?;
+            peak = peak.max(ended.peak);
+            if ended.stopped {
+                let answer = format!("ended after {} s", self.cap.as_secs());
+                let wrong = vec![format!("{}: {answer}", subject.name)];
+                return Ok(Audited {
+                    timing: Timing::default(),
+                    peak,
+                    answer,
+                    wrong,
+                    verified: None,
+                });
+            }
+            seconds.push(ended.seconds);
+        }
+        let (answer, mut wrong) = answers::check(subject, &out)?;
+        let verified = self.verify.then(|| self.verify(subject, &out, &mut wrong)).transpose()?;
+        Ok(Audited { timing: Timing::new(seconds), peak, answer, wrong, verified })
+    }
+
+    fn verify(&self, subject: &Subject, out: &Path, wrong: &mut Vec<String>) -> Result<f64> {
+        let mut command = Command::new(&self.program);
+        command.arg("verify").args(subject.source.path()).arg(out.join("certificate.safetensors"));
+        let ended = process::run(&mut command, self.cap)?;
+        if ended.stopped || !ended.status.success() {
+            wrong.push(format!("{}: verify ended with {}", subject.name, ended.status));
+        }
+        Ok(ended.seconds)
+    }
+}
+
+/// Reads a file once, so that no run waits for the disk.
+fn into_cache(path: &Path, source: &Source) -> Result<()> {
+    let mut file = File::open(path).with_context(|| match source {
+        Source::File(_) => format!(
+            "{}; fetch it by: python3 analyses/fetch_heads.py smollm2 whisper-tiny-en pp-ocrv4 --out models",
+            path.display()
+        ),
+        _ => path.display().to_string(),
+    })?;
+    std::io::copy(&mut file, &mut std::io::sink())?;
+    Ok(())
+}

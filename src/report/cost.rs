@@ -1,0 +1,233 @@
+//! Cost against size as an SVG: panels of lines on logarithmic axes, for studies.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// One measured size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// The size, positive.
+    pub x: f64,
+    /// The cost, positive.
+    pub y: f64,
+    /// The least cost of several measurements, at most `y`.
+    pub low: f64,
+    /// The largest.
+    pub high: f64,
+}
+
+/// A line of the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// For the legend.
+    pub name: String,
+    /// Sizes rising.
+    pub points: Vec<Point>,
+}
+
+/// A coordinate system of its own, beside the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// What a size is.
+    pub x_axis: String,
+    /// What a cost is, with its unit.
+    pub y_axis: String,
+    /// In the order of the legend; colours repeat after four.
+    pub series: Vec<Series>,
+}
+
+/// Width of a panel and height of the plot, in pixels.
+const PANEL: (u32, u32) = (560, 440);
+/// Distinct in print and to the colour-blind (Okabe and Ito).
+const COLOURS: [RGBColor; 4] =
+    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+
+/// Lines at doublings and decades, and between decades.
+const LINE: RGBColor = RGBColor(205, 205, 205);
+const FINE_LINE: RGBColor = RGBColor(238, 238, 238);
+
+/// Draws panels beside each other; sizes double and costs grow tenfold from one labelled line to the next.
+///
+/// # Errors
+/// No panels, a panel without points, or a number that is not positive and finite.
+pub fn svg(title: &str, panels: &[Panel]) -> Result<String> {
+    if panels.is_empty() {
+        return Err(Error::Invalid("a plot needs a panel".to_owned()));
+    }
+    let mut text = String::new();
+    let size = (PANEL.0 * panels.len() as u32, PANEL.1);
+    let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+    draw(&root, title, panels)?;
+    drop(root);
+    Ok(text)
+}
+
+fn draw(root: &DrawingArea<SVGBackend, Shift>, title: &str, panels: &[Panel]) -> Result<()> {
+    root.fill(&WHITE).map_err(failed)?;
+    let below = root.titled(title, ("sans-serif", 20)).map_err(failed)?;
+    for (panel, area) in panels.iter().zip(below.split_evenly((1, panels.len()))) {
+        draw_panel(&area, panel)?;
+    }
+    root.present().map_err(failed)
+}
+
+fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()> {
+    let points = || panel.series.iter().flat_map(|s| &s.points);
+    let usable = |x: f64| x > 0.0 && x.is_finite();
+    if let Some(p) = points().find(|p| ![p.x, p.y, p.low, p.high].into_iter().all(usable)) {
+        return Err(Error::Invalid(format!("{p:?} has no place on logarithmic axes")));
+    }
+    let extreme = |pick: fn(f64, f64) -> f64, of: fn(&Point) -> f64| {
+        points()
+            .map(of)
+            .reduce(pick)
+            .ok_or_else(|| Error::Invalid(format!("{}: no points", panel.title)))
+    };
+    let (left, right) = (extreme(f64::min, |p| p.x)?.log2(), extreme(f64::max, |p| p.x)?.log2());
+    // Decades at both ends, so that at least two lines are labelled.
+    let (bottom, top) =
+        (extreme(f64::min, |p| p.low)?.log10(), extreme(f64::max, |p| p.high)?.log10());
+    let (bottom, top) = ((bottom - 0.05).floor(), (top + 0.05).ceil());
+    // A little more below, for the end of the range is no labelled line itself.
+    let (xs, ys) = (left - 0.2..right + 0.2, bottom - 0.02..top);
+
+    let mut chart = ChartBuilder::on(area)
+        .caption(&panel.title, ("sans-serif", 16))
+        .margin(12)
+        .x_label_area_size(44)
+        .y_label_area_size(64)
+        .build_cartesian_2d(xs.clone(), ys.clone())
+        .map_err(failed)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .y_labels((top - bottom) as usize + 1)
+        .x_labels((right - left).ceil() as usize + 2)
+        .x_label_formatter(&|x| doubling(*x))
+        .y_label_formatter(&|y| decade(*y))
+        .x_desc(&panel.x_axis)
+        .y_desc(&panel.y_axis)
+        .label_style(("sans-serif", 13))
+        .axis_desc_style(("sans-serif", 14))
+        .draw()
+        .map_err(failed)?;
+    let doublings = (left.ceil() as i32..=right.floor() as i32).map(f64::from).map(|x| (x, true));
+    let costs = (bottom as i32..top as i32).flat_map(|decade| {
+        (1..10).map(move |n| (f64::from(decade) + f64::from(n).log10(), n == 1))
+    });
+    let lines = doublings
+        .map(|(x, bold)| ([(x, ys.start), (x, ys.end)], bold))
+        .chain(costs.map(|(y, bold)| ([(xs.start, y), (xs.end, y)], bold)))
+        .map(|(ends, bold)| PathElement::new(ends, if bold { LINE } else { FINE_LINE }));
+    chart.draw_series(lines).map_err(failed)?;
+    for (series, colour) in panel.series.iter().zip(COLOURS.iter().cycle()) {
+        let line = series.points.iter().map(|p| (p.x.log2(), p.y.log10())).collect::<Vec<_>>();
+        let ranges = series.points.iter().map(|p| {
+            PathElement::new(
+                vec![(p.x.log2(), p.low.log10()), (p.x.log2(), p.high.log10())],
+                colour.stroke_width(1),
+            )
+        });
+        chart.draw_series(ranges).map_err(failed)?;
+        chart
+            .draw_series(line.iter().map(|&at| Circle::new(at, 3, colour.filled())))
+            .map_err(failed)?;
+        chart
+            .draw_series(std::iter::once(PathElement::new(line, colour.stroke_width(2))))
+            .map_err(failed)?
+            .label(&series.name)
+            .legend(move |(x, y)| {
+                PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2))
+            });
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .label_font(("sans-serif", 13))
+        .background_style(WHITE.mix(0.85))
+        .draw()
+        .map_err(failed)
+}
+
+/// A size by its binary logarithm: `64`, `8k` for 8192; nothing between two doublings.
+fn doubling(logarithm: f64) -> String {
+    if (logarithm - logarithm.round()).abs() > 1e-9 {
+        return String::new();
+    }
+    let size = logarithm.round().exp2();
+    if size < 1024.0 { format!("{size}") } else { format!("{}k", size / 1024.0) }
+}
+
+/// A cost by its decimal logarithm: `0.01`, `1`, `100`; nothing between two decades.
+fn decade(logarithm: f64) -> String {
+    if (logarithm - logarithm.round()).abs() > 1e-9 {
+        return String::new();
+    }
+    let decimals = (-logarithm.round()).max(0.0) as usize;
+    format!("{:.decimals$}", 10f64.powf(logarithm.round()))
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Invalid(format!("the plot: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(costs: &[f64]) -> Panel {
+        let point = |(i, &y)| Point { x: f64::from(1024 << i), y, low: 0.9 * y, high: 1.1 * y };
+        Panel {
+            title: "d = 256".to_owned(),
+            x_axis: "tokens <V>".to_owned(),
+            y_axis: "seconds".to_owned(),
+            series: vec![Series {
+                name: "audit & proof".to_owned(),
+                points: costs.iter().enumerate().map(point).collect(),
+            }],
+        }
+    }
+
+    #[test]
+    fn equal_ratios_are_equal_distances() {
+        let svg = svg("", &[panel(&[0.02, 0.2, 2.0])]).unwrap();
+        let marks: Vec<(f64, f64)> = svg
+            .lines()
+            .filter(|l| l.starts_with("<circle"))
+            .map(|l| {
+                let field = |name: &str| {
+                    let (_, rest) = l.split_once(&format!(" {name}=\"")).unwrap();
+                    rest.split_once('"').unwrap().0.parse::<f64>().unwrap()
+                };
+                (field("cx"), field("cy"))
+            })
+            .collect();
+        assert_eq!(marks.len(), 3);
+        let steps: Vec<(f64, f64)> =
+            marks.windows(2).map(|m| (m[1].0 - m[0].0, m[0].1 - m[1].1)).collect();
+        assert!((steps[0].0 - steps[1].0).abs() <= 1.0 && steps[0].0 > 50.0, "{marks:?}");
+        assert!((steps[0].1 - steps[1].1).abs() <= 1.0 && steps[0].1 > 50.0, "{marks:?}");
+    }
+
+    #[test]
+    fn axes_legend_and_doublings_are_labelled_and_escaped() {
+        let svg = svg("Cost", &[panel(&[0.02, 0.2]), panel(&[1.0])]).unwrap();
+        for text in ["Cost", "tokens &lt;V&gt;", "audit &amp; proof", "1k", "2k", "0.01", "seconds"]
+        {
+            assert!(svg.contains(text), "{text} in {svg}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_logarithm_is_an_error() {
+        assert!(svg("", &[]).is_err());
+        assert!(svg("", &[panel(&[])]).is_err());
+        for cost in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(svg("", &[panel(&[1.0, cost])]).is_err(), "{cost}");
+        }
+    }
+}
