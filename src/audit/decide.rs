@@ -41,7 +41,7 @@ pub fn decide<S: Solver>(
                 Side::Loses(ref multipliers) => {
                     certified_loss::<S>(system, token, multipliers, &proposal.working)
                 }
-                Side::Stuck => None,
+                Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
             }
             .or_else(|| simplex::decide(question, token, &proposal.working))
             .unwrap_or_else(|| undecided(question, token, proposal))
@@ -60,16 +60,21 @@ fn certified_loss<S: Solver>(
     let enclose = |support| certify::enclosure::certify(question, token, support);
     support::basic(system, token, multipliers)
         .and_then(enclose)
-        .or_else(|| {
-            let pushed = |share: &f64| {
-                support::pushed::<S>(system, token, working, *share).and_then(enclose)
-            };
-            PUSHES.iter().find_map(pushed)
-        })
+        .or_else(|| pushed_loss::<S>(system, token, working))
         .or_else(|| {
             let weights = support::exact(system, token, multipliers)?;
             certify::exact::certify(question, token, weights)
         })
+}
+
+/// Tries to certify losing weights near fixed ones on all of the working set.
+fn pushed_loss<S: Solver>(system: &System, token: u32, working: &[Constraint]) -> Option<Verdict> {
+    let question = system.question();
+    let pushed = |share: &f64| {
+        let support = support::pushed::<S>(system, token, working, *share)?;
+        certify::enclosure::certify(question, token, support)
+    };
+    PUSHES.iter().find_map(pushed)
 }
 
 /// Scales a witness to length one where its length means nothing.

@@ -22,6 +22,9 @@ const DEPENDENT: f64 = 1e-13;
 /// Below this share a column is orthogonalised again.
 const CANCELLED: f64 = 0.1;
 
+/// Columns taken off at once.
+const BLOCK: usize = 16;
+
 /// Numbers that a vector register may hold, and so the unit of all lengths here.
 pub const LANES: usize = 8;
 
@@ -52,8 +55,11 @@ impl Factorisation {
         // Twice is enough (Giraud, Langou, Rozloznik 2005), and once where little cancels: what is not
         // orthogonal is then a few units in the last place.
         for _ in 0..2 {
-            products(&self.q, &rest, &mut parts);
-            subtract(&self.q, &parts, &mut rest);
+            // A few columns at a time, so that they are still in the nearest caches when they are taken off.
+            for (q, parts) in self.q.chunks(BLOCK * v.len().max(1)).zip(parts.chunks_mut(BLOCK)) {
+                products(q, &rest, parts);
+                subtract(q, parts, &mut rest);
+            }
             coefficients.iter_mut().zip(&parts).for_each(|(c, part)| *c += part);
             left = norm(&rest);
             if left > CANCELLED * whole {
