@@ -13,7 +13,7 @@ use unargmax::audit::progress::Silent;
 use unargmax::audit::{Options, audit};
 use unargmax::certificate::Certificate;
 use unargmax::certify::pairs::kernel::Kernel;
-use unargmax::certify::pairs::{Pairs, Strength};
+use unargmax::certify::pairs::{Attempt, Pairs, Strength, Trial};
 use unargmax::certify::witness::{Point, Witness};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
@@ -164,6 +164,11 @@ fn check(
     Ok(())
 }
 
+/// The proofs among what trials came to.
+fn witnesses(trials: Vec<Trial>) -> Vec<Witness> {
+    trials.into_iter().filter_map(Trial::witness).collect()
+}
+
 /// Multiplications of integers for one head: the largest are checked on some tokens.
 const WORK: usize = 3_000_000;
 
@@ -172,8 +177,8 @@ fn screened(name: &str, head: &Head) -> usize {
     let domain = Domain::free(head.dim());
     let question = Question::new(head, &domain).unwrap();
     let tokens: Vec<u32> = (0..head.tokens() as u32).collect();
-    let found = Screen::new(&question).settle(&tokens, &Silent);
-    let mapped: Vec<&Witness> = found.iter().flatten().filter(|w| w.kind() == "map").collect();
+    let found = witnesses(Screen::new(&question).settle(&tokens, &Silent));
+    let mapped: Vec<&Witness> = found.iter().filter(|w| w.kind() == "map").collect();
     let scores = Scores::new(head);
     let size = head.tokens() * head.dim();
     // All tokens at their own points if that is little work, else every so many.
@@ -340,16 +345,21 @@ fn biases_that_differ_are_not_left_out_by_request() {
     let domain = Domain::free(5);
     let question = Question::new(&head, &domain).unwrap();
     let identity: Vec<f32> = (0..25).map(|i| f32::from(u8::from(i % 6 == 0))).collect();
-    let pairs = Pairs::new(&question, &[0.0; 5], &identity).unwrap();
+    let pairs = Pairs::new(&question, &[0.0; 5], &identity, identity.clone()).unwrap();
     let tokens: Vec<u32> = (0..40).collect();
-    assert!(pairs.settle(&tokens, Strength::Unit).iter().all(Option::is_none));
-    assert!(pairs.settle(&tokens, Strength::Fixed(f64::NAN)).iter().all(Option::is_none));
-    assert!(pairs.settle(&tokens, Strength::Fixed(f64::INFINITY)).iter().all(Option::is_none));
-    assert!(pairs.settle(&tokens, Strength::Fixed(-1.0)).iter().all(Option::is_none));
+    assert!(witnesses(pairs.settle(&tokens, Strength::Unit, 1)).is_empty());
+    assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(f64::NAN), 1)).is_empty());
+    assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(f64::INFINITY), 1)).is_empty());
+    assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(-1.0), 1)).is_empty());
 
     let range = Domain::range(5, 0.0, 1.0).unwrap();
     let question = Question::new(&head, &range).unwrap();
-    assert!(Pairs::new(&question, &[0.0; 5], &identity).is_none());
+    let pairs = Pairs::new(&question, &[0.0; 5], &identity, identity.clone()).unwrap();
+    let own = witnesses(pairs.settle(&tokens, Strength::Fixed(1.0), 1));
+    assert!(own.is_empty(), "the map's points are not moved into a box");
+    let fixed = Domain::ranges(vec![1.0; 5], vec![1.0, 2.0, 2.0, 2.0, 2.0]).unwrap();
+    let question = Question::new(&head, &fixed).unwrap();
+    assert!(Pairs::new(&question, &[0.0; 5], &identity, identity.clone()).is_none());
 }
 
 /// `A x`.
@@ -398,10 +408,12 @@ fn shave(
         let bias = (!unbiased).then(|| vec![0.0, 1e-300]);
         let head = f64_head(&rows, bias, dim);
         let question = Question::new(&head, &domain).unwrap();
-        let Some(pairs) = Pairs::new(&question, &vec![0.0; dim], a) else { continue };
+        let Some(pairs) = Pairs::new(&question, &vec![0.0; dim], a, identity(dim)) else {
+            continue;
+        };
         let strength = if unbiased { Strength::Unit } else { Strength::Fixed(0.75) };
         let scores = Scores::new(&head);
-        for witness in pairs.settle(&[0], strength).into_iter().flatten() {
+        for witness in witnesses(pairs.settle(&[0], strength, 1)) {
             check(&question, &scores, &witness, 8)
                 .unwrap_or_else(|e| panic!("{name}, {trial}: {e}"));
             proved += 1;
@@ -422,7 +434,7 @@ fn the_rounding_of_rows_is_not_forgotten() {
     for dim in [1, 2, 3, 17] {
         let sides = vec![if dim == 1 { 0.0 } else { 1.0 }; dim];
         shave("rounded rows", &mut random, &identity(dim), (&vec![1.0; dim], &sides), |random| {
-            FLOOR * (1.0 + 4e-3 * random.signed())
+            FLOOR * (1.0 + random.signed().powi(9))
         });
     }
 }
@@ -457,13 +469,15 @@ fn the_rounding_of_the_map_is_not_forgotten() {
                 let across = side * random.signed();
                 let small = 1e-4 * random.signed();
                 let c = [c[0] - sin * small, c[1] + cos * small];
-                let share = FLOOR * 2f64.powf(6.0 + 6.0 * random.signed());
+                let share = FLOOR * 2f64.powf(8.0 + 6.0 * random.signed());
                 let rows = razor(&a, &c, share, &[-sin * across, cos * across]);
                 let head = f64_head(&rows, None, 2);
                 let question = Question::new(&head, &domain).unwrap();
-                let Some(pairs) = Pairs::new(&question, &[0.0; 2], &a) else { continue };
+                let Some(pairs) = Pairs::new(&question, &[0.0; 2], &a, identity(2)) else {
+                    continue;
+                };
                 tried += 1;
-                for witness in pairs.settle(&[0], Strength::Unit).into_iter().flatten() {
+                for witness in witnesses(pairs.settle(&[0], Strength::Unit, 1)) {
                     check(&question, &Scores::new(&head), &witness, 8).unwrap();
                     proved += 1;
                 }
@@ -478,16 +492,19 @@ fn the_rounding_of_the_map_is_not_forgotten() {
 fn the_distance_to_another_evaluation_is_not_forgotten() {
     let mut random = Random(8);
     let a = [1.0, 0.0, 0.0, 0.0, 2f32.powi(20), 0.0, 0.0, 0.0, 0.0];
-    let domain = Domain::free(3);
+    // A box that moves nothing: points of the map are tried in boxes on the original rows.
+    let domain = Domain::range(3, -1e9, 1e9).unwrap();
     let (mut proved, mut tried) = (0, 0);
     for _ in 0..1000 {
         let share = FLOOR * 2f64.powf(5.0 + 5.0 * random.signed());
         let side = [0.0, 0.0, 40.0 * random.signed()];
         let head = f64_head(&razor(&a, &[1.0, 0.0, 0.0], share, &side), None, 3);
         let question = Question::new(&head, &domain).unwrap();
-        let Some(pairs) = Pairs::new(&question, &[0.0; 3], &a) else { continue };
+        let Some(pairs) = Pairs::new(&question, &[0.0; 3], &a, identity(3)) else { continue };
         tried += 1;
-        for witness in pairs.settle(&[0], Strength::Unit).into_iter().flatten() {
+        let h = pairs.map().directions(&head, &[0]);
+        let attempt = Attempt { token: 0, h, scale: Some(1.0), floor: FLOOR / 16.0 };
+        for witness in witnesses(pairs.attempt(vec![attempt])) {
             check(&question, &Scores::new(&head), &witness, 8).unwrap();
             proved += 1;
         }
@@ -545,6 +562,125 @@ fn all_kernels_write_the_same_files() {
     }
 }
 
+/// Tries every token of a head at points of many kinds, and checks in exact integers what is claimed to win
+/// there; and that no token is left out that wins clearly. Returns how many won and how many did not.
+fn attempted(
+    name: &str,
+    head: &Head,
+    domain: &Domain,
+    a: &[f32],
+    random: &mut Random,
+) -> [usize; 2] {
+    let dim = head.dim();
+    let question = Question::new(head, domain).unwrap();
+    let Some(pairs) = Pairs::new(&question, &vec![0.0; dim], a, identity(dim)) else {
+        return [0, 0];
+    };
+    let scores = Scores::new(head);
+    let mut counts = [0, 0];
+    for kind in 0..4 {
+        let attempt = |token: u32| {
+            let row: Vec<f64> = head.row(token as usize).collect();
+            let size = 2f64.powi((random.next() % 40) as i32 - 20);
+            let mut h: Vec<f64> = match kind {
+                // Along the token's own row, off it by little, and anywhere.
+                0 => row.iter().map(|x| x * size).collect(),
+                1 => row.iter().map(|x| x * (1.0 + 1e-7 * random.normal())).collect(),
+                2 => random.normals(dim).iter().map(|x| x * size).collect(),
+                _ => row.iter().map(|x| x + 1e-3 * random.normal()).collect(),
+            };
+            domain.clamp(&mut h);
+            let floor = 2f64.powi((random.next() % 60) as i32 - 50);
+            Attempt { token, h, scale: None, floor }
+        };
+        let attempts: Vec<Attempt> = (0..head.tokens() as u32).map(attempt).collect();
+        for (attempt, trial) in attempts.iter().zip(pairs.attempt(attempts.clone())) {
+            let equals = question.equals(attempt.token);
+            match trial {
+                Trial::Wins(witness) => {
+                    counts[0] += 1;
+                    assert!(witness.margin() <= attempt.floor, "{name}: more than was asked");
+                    check(&question, &scores, &witness, 0)
+                        .unwrap_or_else(|e| panic!("{name}: {e}"));
+                }
+                Trial::Behind(rivals) => {
+                    counts[1] += 1;
+                    // The exact twin: with biases or without, somebody really is in the way.
+                    let t = attempt.token as usize;
+                    let beaten = scores.refuted_by(t, &equals, &attempt.h, 0.0).is_none();
+                    assert!(!beaten || rivals.is_empty(), "{name}: {t} wins, {rivals:?} were told");
+                }
+            }
+        }
+    }
+    counts
+}
+
+#[test]
+fn a_token_tried_at_any_point_wins_exactly_where_it_is_ahead() {
+    let mut random = Random(77);
+    let (mut won, mut lost) = (0, 0);
+    for trial in 0..60 {
+        let dim = 1 + (random.next() % 9) as usize;
+        let tokens = 2 + (random.next() % 90) as usize;
+        let mut rows = random.normals(tokens * dim);
+        match trial % 6 {
+            // Small integers: exact ties and equal rows.
+            0 => rows.iter_mut().for_each(|x| *x = x.round()),
+            // All near one row, by units in the last place.
+            1 => {
+                let base = rows[..dim].to_vec();
+                rows.iter_mut().enumerate().for_each(|(i, x)| {
+                    *x = f64::from((base[i % dim] * (1.0 + 1e-7 * x.round())) as f32);
+                });
+            }
+            // One huge coordinate.
+            2 => rows.iter_mut().step_by(dim).for_each(|x| *x = 1e9 + x.round()),
+            // Tiny numbers.
+            3 => rows.iter_mut().for_each(|x| *x *= 1e-9),
+            _ => {}
+        }
+        let bias = (trial % 2 == 0).then(|| random.normals(tokens));
+        let head = f32_head(&rows, bias, dim);
+        let a: Vec<f32> = if trial % 3 == 0 {
+            random.normals(dim * dim).iter().map(|&x| x as f32).collect()
+        } else {
+            identity(dim)
+        };
+        let domain = match trial % 4 {
+            0 => Domain::range(dim, 0.0, f64::INFINITY).unwrap(),
+            1 => Domain::range(dim, -0.25, 2.0).unwrap(),
+            _ => Domain::free(dim),
+        };
+        let [wins, losses] = attempted(&format!("trial {trial}"), &head, &domain, &a, &mut random);
+        (won, lost) = (won + wins, lost + losses);
+    }
+    assert!(won > 300 && lost > 300, "{won} won, {lost} did not");
+}
+
+#[test]
+fn points_outside_the_domain_and_points_beyond_float32_are_not_judged() {
+    let head = f32_head(&[1.0, 0.0, 0.0, 1.0], None, 2);
+    let domain = Domain::range(2, 0.0, 1.0).unwrap();
+    let question = Question::new(&head, &domain).unwrap();
+    let pairs = Pairs::new(&question, &[0.0; 2], &identity(2), identity(2)).unwrap();
+    let attempt = |h: [f64; 2], floor| Attempt { token: 0, h: h.to_vec(), scale: None, floor };
+    let wins = |attempt| witnesses(pairs.attempt(vec![attempt])).len();
+    assert_eq!(wins(attempt([1.0, 0.0], 0.5)), 1);
+    for h in [[2.0, 0.0], [1.0, -1e-300], [f64::NAN, 0.0], [f64::INFINITY, 0.0]] {
+        assert_eq!(wins(attempt(h, 0.5)), 0, "{h:?}");
+    }
+    for floor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(wins(attempt([1.0, 0.0], floor)), 0, "{floor}");
+    }
+    let free = Domain::free(2);
+    let question = Question::new(&head, &free).unwrap();
+    let pairs = Pairs::new(&question, &[0.0; 2], &identity(2), identity(2)).unwrap();
+    for h in [[1e300, 0.0], [1e-300, 0.0]] {
+        assert!(witnesses(pairs.attempt(vec![attempt(h, 1e-310)])).is_empty(), "{h:?}");
+    }
+}
+
 #[test]
 fn the_screen_settles_nearly_all_of_a_real_head() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rxnmapper/head.safetensors");
@@ -554,9 +690,9 @@ fn the_screen_settles_nearly_all_of_a_real_head() {
         (Domain::free(head.dim()), (0..head.tokens() as u32).collect::<Vec<_>>());
     let question = Question::new(&head, &domain).unwrap();
     let centre = vec![0.0; head.dim()];
-    let pairs = Pairs::new(&question, &centre, &identity(head.dim())).unwrap();
-    let strength = Strength::Fixed(32.0 * pairs.balance());
-    let alone = pairs.settle(&tokens, strength).iter().flatten().count();
+    let pairs =
+        Pairs::new(&question, &centre, &identity(head.dim()), identity(head.dim())).unwrap();
+    let alone = witnesses(pairs.settle(&tokens, pairs.strengths()[0], 1)).len();
     assert!(alone * 2 > head.tokens(), "only {alone} by the plain rows");
     assert!(screened("rxnmapper", &head) * 10 > head.tokens() * 9);
 }

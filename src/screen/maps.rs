@@ -57,9 +57,8 @@ pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
 pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     let dim = head.dim();
     let rows: Vec<usize> = sample(head).collect();
-    let furthest = |&t: &usize| {
-        head.row(t).zip(centre).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()))
-    };
+    let furthest =
+        |&t: &usize| head.row(t).zip(centre).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
     let largest = rows.par_iter().map(furthest).reduce(|| 0.0, f64::max);
     if largest == 0.0 || !largest.is_finite() {
         return None;

@@ -270,7 +270,9 @@ impl<'a> Pairs<'a> {
         let floor = match token.kind {
             Kind::Own { floor, .. } | Kind::Given { floor, .. } => floor,
         };
-        if part - rest > room + floor + 4.0 * token.terms.errors(all.norm[i], all.length[i]) {
+        let errors = token.terms.errors(all.norm[i], all.length[i]);
+        let doubt = floor + 4.0 * (errors + (token.terms.own.abs() + floor) * SLACK);
+        if part - rest > room + doubt {
             // Beyond help: no proof is needed to say so.
             token.fall_behind(part - room, j);
             return;
