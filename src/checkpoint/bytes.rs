@@ -105,6 +105,12 @@ impl Bytes {
         matches!(self.data, Data::Mapped(_))
     }
 
+    /// The folder of a file on disk.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let folder = self.label.parent().filter(|_| self.is_file())?;
+        Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+    }
+
     /// A fault in these bytes, as an error that names them.
     pub(crate) fn malformed(&self, problem: impl Into<String>) -> Error {
         Error::malformed(&self.label, problem)

@@ -92,6 +92,14 @@ impl Checkpoint for Gguf {
         &self.tensors
     }
 
+    fn folder(&self) -> Option<&Path> {
+        self.parts[0].folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.parts.iter().map(|part| part.len() as u64).sum()
+    }
+
     fn read(&self, name: &str) -> Result<Tensor> {
         let at = find(&self.tensors, name, self.parts[0].label())?;
         let (info, (part, place)) = (self.tensors[at].clone(), self.places[at].clone());

@@ -17,6 +17,8 @@ pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 pub(crate) struct Header {
     pub dtype: Dtype,
     pub order: ByteOrder,
+    /// Bytes an element, where the type has a fixed size.
+    pub size: Option<usize>,
     /// Whether the first dimension is the contiguous one.
     pub fortran: bool,
     pub shape: Vec<usize>,
@@ -65,8 +67,8 @@ impl Header {
                 ));
             }
         }
-        let Element { dtype, order, refusal, .. } = element;
-        Ok(Header { dtype, order, fortran, shape, start, refusal })
+        let Element { dtype, order, refusal, size } = element;
+        Ok(Header { dtype, order, size, fortran, shape, start, refusal })
     }
 }
 
