@@ -175,7 +175,9 @@ fn inspect(
     member: usize,
     total: u64,
 ) -> Result<Option<TensorInfo>, String> {
-    if archive.name_for_index(member).is_some_and(|file| !file.ends_with(".npy")) {
+    if let Some(Ok(file)) = archive.name_for_index(member)
+        && !file.ends_with(".npy")
+    {
         return Ok(None);
     }
     let (file, size) = sizes(archive, member, total)?;
