@@ -1,11 +1,22 @@
 //! The head `logits = W h + b`: rows, bias, and which rows are equal.
 
+pub mod activation;
 pub mod bundled;
+mod configuration;
 mod digest;
 pub mod final_norm;
+mod found;
+mod gguf;
 pub mod groups;
 pub mod locate;
+mod onnx;
+mod onnx_before;
+mod plain;
+mod recognise;
+mod refuse;
 mod rows;
+mod rules;
+mod stored;
 
 use std::ops::Range;
 use std::sync::OnceLock;
