@@ -4,7 +4,10 @@
 //! size of the file before anything is allocated, and only the tensors asked for are decoded.
 
 pub mod bytes;
+pub mod ctranslate2;
+mod cursor;
 mod decode;
+pub mod folder;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gguf;
@@ -12,6 +15,7 @@ pub mod npy;
 pub mod npz;
 pub mod onnx;
 mod open;
+pub mod pickle;
 pub mod safetensors;
 pub mod vocabulary;
 

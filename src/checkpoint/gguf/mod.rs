@@ -5,7 +5,6 @@
 //! left aside: a large dependency for ten short functions.
 
 mod blocks;
-mod cursor;
 mod header;
 mod metadata;
 mod split;

@@ -70,6 +70,13 @@ impl Header {
         let Element { dtype, order, refusal, size } = element;
         Ok(Header { dtype, order, size, fortran, shape, start, refusal })
     }
+
+    /// The header of an array whose element type is known by its `descr` and whose data are apart;
+    /// `None` if that is no element type.
+    pub fn of_array(descr: &[u8], fortran: bool, shape: Vec<usize>) -> Option<Header> {
+        let Element { dtype, order, size, refusal } = Element::parse(descr)?;
+        Some(Header { dtype, order, size, fortran, shape, start: 0, refusal })
+    }
 }
 
 /// The dictionary literal, and the offset of the first element.
