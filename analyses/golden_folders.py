@@ -155,7 +155,9 @@ def make(name):
         arrays |= dict(gain=gain, norm_in=rows(seen["norm_in"]))
         if shift is not None:
             arrays["shift"] = shift.detach().clone()
-        expected["norm"] = dict(kind="LayerNorm" if isinstance(norm, torch.nn.LayerNorm) else "RMSNorm",
+        with torch.no_grad():  # only what subtracts the mean does not see a constant that is added
+            centred = torch.allclose(norm(seen["norm_in"] + 3.0), seen["norm_out"], atol=1e-3)
+        expected["norm"] = dict(kind="LayerNorm" if centred else "RMSNorm",
                                 epsilon=eps, factor=how.get("factor", 1.0))
     # The claim that the test in Rust repeats: the model's logits are those of this head, up to scale and softcap.
     again = arrays["hidden"] @ arrays["weight"].T + arrays.get("bias", torch.zeros(len(arrays["weight"])))
