@@ -11,6 +11,8 @@ pub(super) struct Found {
     pub why: String,
     /// The family whose rule found it.
     pub family: Option<&'static str>,
+    /// Where that rule is from.
+    pub source: Option<&'static str>,
     /// The bias's name.
     pub bias: Option<String>,
     /// Whether the weight is stored `d x V`.
@@ -25,6 +27,8 @@ pub(super) struct Found {
     pub notes: Vec<String>,
     /// How many tokens the configuration says there are.
     pub stated_tokens: Option<usize>,
+    /// The names of a classifier's labels.
+    pub labels: Option<Vec<String>>,
 }
 
 impl Found {
@@ -34,6 +38,7 @@ impl Found {
             weight: weight.into(),
             why: why.into(),
             family: None,
+            source: None,
             bias: None,
             transposed: false,
             tying: Tying::Unknown,
@@ -41,6 +46,7 @@ impl Found {
             activation: None,
             notes: Vec::new(),
             stated_tokens: None,
+            labels: None,
         }
     }
 }

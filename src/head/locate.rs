@@ -10,7 +10,7 @@ use super::found::Found;
 pub use super::found::Tying;
 use super::stored::Stored;
 use super::{gguf, onnx, plain, recognise};
-use crate::checkpoint::{Checkpoint, Dtype, Tensor, Values};
+use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 
@@ -54,6 +54,8 @@ pub struct Located {
     pub why: String,
     /// The family whose rule found it.
     pub family: Option<&'static str>,
+    /// Where that rule is from.
+    pub source: Option<&'static str>,
     /// Whether the head is the embedding as well.
     pub tying: Tying,
     /// The norm that the model applies before the head, where the checkpoint or its family says.
@@ -62,6 +64,8 @@ pub struct Located {
     pub activation: Option<Activation>,
     /// What else is known of what stands before and after the head.
     pub notes: Vec<String>,
+    /// The names of a classifier's labels, where the configuration has them.
+    pub labels: Option<Vec<String>>,
 }
 
 impl Located {
@@ -140,11 +144,18 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         transposed,
         why: found.why,
         family: found.family,
+        source: found.source,
         tying: found.tying,
         final_norm,
         activation: found.activation,
         notes: found.notes,
+        labels: found.labels,
     })
+}
+
+/// The matrices of a checkpoint that look most like heads, the longest first.
+pub fn candidates<'a>(checkpoint: &'a dyn Checkpoint, path: &'a Path) -> Vec<&'a TensorInfo> {
+    Stored::new(checkpoint, path).candidates()
 }
 
 /// The names of the head: those asked for, with what is known of them, or those that are found.

@@ -16,6 +16,7 @@ mod recognise;
 mod refuse;
 mod rows;
 mod rules;
+pub mod statistics;
 mod stored;
 
 use std::ops::Range;

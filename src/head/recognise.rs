@@ -132,7 +132,8 @@ fn merged<'r>(
             "its names fit several families ({}), so what stands before it is not known",
             families.join("; ")
         ));
-        (first.family, first.norm, first.activation, first.bias) = (None, None, None, bias);
+        (first.family, first.source, first.norm, first.activation) = (None, None, None, None);
+        first.bias = bias;
         first.why = format!("`{}` is the name of the output layer in several families", first.weight);
         return Ok(Some((first, rule)));
     }
@@ -250,6 +251,7 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
         weight,
         why,
         family: Some(rule.family),
+        source: Some(rule.source),
         bias,
         transposed,
         tying,
@@ -257,6 +259,7 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
         activation: rule.activation.and_then(Activation::named),
         notes,
         stated_tokens,
+        labels: know.config.filter(|_| rule.tied_to.is_empty()).and_then(Configuration::labels),
     }))
 }
 

@@ -10,7 +10,7 @@ mod graph;
 mod model;
 mod quantised;
 mod tensor;
-mod wire;
+pub(super) mod wire;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Field {
+pub(in crate::checkpoint) enum Field {
     /// A number of variable length.
     Varint(u64),
     /// Four bytes, little-endian.
@@ -19,7 +19,7 @@ pub(super) enum Field {
 
 /// A walk over the fields of the message that lies at a range of the file.
 #[derive(Clone, Debug)]
-pub(super) struct Message<'a> {
+pub(in crate::checkpoint) struct Message<'a> {
     bytes: &'a [u8],
     at: usize,
     end: usize,
