@@ -82,7 +82,11 @@ impl Located {
             ),
             (None, Some(norm)) => (
                 free,
-                format!("a {} stands before the head; what it confines hidden states to is not modelled", norm.kind),
+                format!(
+                    "{} {} stands before the head; what it confines hidden states to is not modelled",
+                    if norm.kind == "RMSNorm" { "an" } else { "a" },
+                    norm.kind
+                ),
             ),
             (None, None) => (free, "nothing is known of what stands before the head".to_owned()),
         })

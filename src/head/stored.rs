@@ -64,8 +64,14 @@ impl<'a> Stored<'a> {
     pub fn candidates(&self) -> Vec<&'a TensorInfo> {
         let mut matrices: Vec<&TensorInfo> =
             self.checkpoint.tensors().iter().filter(|t| t.shape.len() == 2).collect();
-        if matrices.iter().any(|t| !matches!(t.dtype, Dtype::Other(_))) {
-            matrices.retain(|t| !matches!(t.dtype, Dtype::Other(_)));
+        // What cannot be a head is listed only where there is nothing else.
+        for unlikely in [
+            |t: &TensorInfo| matches!(t.dtype, Dtype::Other(_)),
+            |t: &TensorInfo| t.shape.contains(&1) || t.shape.contains(&0),
+        ] {
+            if matrices.iter().any(|t| !unlikely(t)) {
+                matrices.retain(|t| !unlikely(t));
+            }
         }
         matrices.sort_by_key(|t| std::cmp::Reverse(t.shape.iter().max().copied()));
         matrices

@@ -101,6 +101,13 @@ impl Inspection {
     pub fn new(subject: Subject) -> Self {
         let Subject { checkpoint, candidates, located, before: (domain, why), vocabulary } = subject;
         let head = &located.head;
+        // The chosen one is listed, however it ranks; its listed name may be that of the embedding.
+        let is_chosen = |c: &Candidate| {
+            c.name == located.weight
+                || matches!(&located.tying, Tying::Tied(embedding) if *embedding == c.name)
+        };
+        let (first, rest): (Vec<Candidate>, Vec<Candidate>) =
+            candidates.iter().cloned().partition(is_chosen);
         let tied_to = match &located.tying {
             Tying::Tied(embedding) => Some(embedding.clone()),
             Tying::Own | Tying::Unknown => None,
@@ -110,7 +117,7 @@ impl Inspection {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             checkpoint: checkpoint.clone(),
-            candidates: candidates.iter().take(CANDIDATES).cloned().collect(),
+            candidates: first.into_iter().chain(rest).take(CANDIDATES).collect(),
             head: Chosen {
                 weight: located.weight.clone(),
                 bias: located.bias.clone(),
@@ -153,8 +160,11 @@ impl Inspection {
         writeln!(out, "file    {path}: {format}, {bytes} bytes")?;
         for (k, candidate) in self.candidates.iter().enumerate() {
             let first = if k == 0 { "tensors" } else { "" };
-            let chosen = if candidate.name == head.weight { "  <- the head" } else { "" };
             let Candidate { name, shape, dtype } = candidate;
+            let chosen = match *name == head.weight || head.tied_to.as_ref() == Some(name) {
+                true => "  <- the head",
+                false => "",
+            };
             writeln!(out, "{first:<8}`{name}` {shape:?} {dtype}{chosen}")?;
         }
         let turned = if head.transposed { ", stored d x V" } else { "" };
