@@ -15,7 +15,7 @@ use unargmax::report::summary::CheckpointSummary;
 /// Which head to read.
 #[derive(Debug, Args)]
 pub struct HeadArguments {
-    /// A .safetensors, .npy, .npz or .gguf file [default: the bundled head of g2pM]
+    /// A file or folder of a model, or its name in the cache of Hugging Face [default: the bundled head of g2pM]
     pub checkpoint: Option<PathBuf>,
     /// Its tensors.
     #[command(flatten)]
@@ -102,7 +102,7 @@ impl HeadArguments {
             Choice { weight: self.tensors.weight.clone(), bias, transpose: self.tensors.transpose };
         let located = locate(checkpoint.as_ref(), path, &choice)?;
         let vocabulary = checkpoint.vocabulary()?;
-        let bytes = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
+        let bytes = checkpoint.size();
         let summary = CheckpointSummary {
             path: path.display().to_string(),
             bytes,

@@ -119,7 +119,7 @@ fn names_that_occur_twice() {
     let w = variable("w", &[], 0, &[0; 4]);
     assert!(of(&[w.clone(), w.clone()]).contains("`w` occurs twice"));
     assert!(
-        refusal(model(6, &[w.clone()], &[("a", "w"), ("a", "w")]), LABEL)
+        refusal(model(6, std::slice::from_ref(&w), &[("a", "w"), ("a", "w")]), LABEL)
             .contains("`a` occurs twice")
     );
     assert!(refusal(model(6, &[w], &[("w", "w")]), LABEL).contains("has the name of a variable"));
@@ -130,7 +130,8 @@ fn aliases_of_nothing_and_of_each_other() {
     let w = variable("w", &[], 0, &[0; 4]);
     for aliases in [[("a", "b"), ("b", "a")], [("a", "w"), ("b", "a")]] {
         assert!(
-            refusal(model(6, &[w.clone()], &aliases), LABEL).contains("there is no such variable")
+            refusal(model(6, std::slice::from_ref(&w), &aliases), LABEL)
+                .contains("there is no such variable")
         );
     }
 }
@@ -142,7 +143,7 @@ fn integers_without_a_scale_that_fits() {
         let opened = CTranslate2::from_bytes(model(6, variables, &[]), LABEL).unwrap();
         opened.read("weight").unwrap_err().to_string()
     };
-    assert!(read(&[weight.clone()]).contains("its scale `weight_scale` is missing"));
+    assert!(read(std::slice::from_ref(&weight)).contains("its scale `weight_scale` is missing"));
     let scale = variable("weight_scale", &[3], 0, &[0; 12]);
     assert!(read(&[weight.clone(), scale]).contains("has 3 numbers for the shape [2, 3]"));
     let scale = variable("weight_scale", &[2], 3, &[0; 8]);
