@@ -102,6 +102,51 @@ fn of_blocks() {
 }
 
 #[test]
+fn of_torch_archives() {
+    check(include_bytes!("../data/pickles/zip.pt"), fuzz::pickle, 8, MOST_MEMORY);
+}
+
+#[test]
+fn of_legacy_files_of_torch() {
+    check(include_bytes!("../data/pickles/legacy.pt"), fuzz::pickle, 9, MOST_MEMORY);
+}
+
+#[test]
+fn of_pickled_arrays() {
+    check(include_bytes!("../data/pickles/numpy-2.pkl"), fuzz::pickle, 10, MOST_MEMORY);
+    check(include_bytes!("../data/pickles/numpy-5.pkl"), fuzz::pickle, 11, MOST_MEMORY);
+}
+
+#[test]
+fn of_onnx() {
+    check(include_bytes!("../data/onnx/tensors.onnx"), fuzz::onnx, 12, MOST_MEMORY);
+}
+
+#[test]
+fn of_ctranslate2() {
+    check(include_bytes!("../data/ctranslate2/int8.bin"), fuzz::ctranslate2, 13, MOST_MEMORY);
+    check(include_bytes!("../data/ctranslate2/float16.bin"), fuzz::ctranslate2, 14, MOST_MEMORY);
+}
+
+/// Fewer, as each is a file on disk.
+#[test]
+fn of_an_index_of_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = super::folder::valid_folder(folder.path());
+    let valid = std::fs::read(&index).unwrap();
+    let mut random = Random(15);
+    for number in 0..MUTANTS / 20 {
+        std::fs::write(&index, mutate(&valid, &mut random)).unwrap();
+        let largest = largest_request(|| {
+            if let Ok(opened) = unargmax::checkpoint::open(folder.path()) {
+                super::contents(&*opened);
+            }
+        });
+        assert!(largest <= MOST_MEMORY, "mutant {number} asked for {largest} bytes at once");
+    }
+}
+
+#[test]
 fn of_vocabularies() {
     check(br#"{"[PAD]": 0, "\u0120a": 1, "<0x0A>": 2, "b": 70}"#, fuzz::vocabulary, 6, MOST_TOKENS);
     check("\u{feff}[PAD]\r\nä\r\n\r\n<s>\r\n".as_bytes(), fuzz::vocabulary, 7, MOST_TOKENS);

@@ -22,8 +22,8 @@ pub(in crate::checkpoint) fn find(name: &Path) -> Result<Option<PathBuf>> {
     let model = hub.as_ref().map(|hub| hub.join(&entry));
     match model.filter(|model| model.is_dir()) {
         Some(model) => snapshot(&model).map(Some),
-        // A name without an organisation is more likely that of a file.
-        None if name.components().count() < 2 => Ok(None),
+        // A name without an organisation, or with the extension of a file, is more likely that of a file.
+        None if name.components().count() < 2 || super::is_called_a_file(name) => Ok(None),
         None => {
             let place = hub.map_or_else(
                 || "that has no place, as neither HF_HOME nor HOME is set".to_owned(),

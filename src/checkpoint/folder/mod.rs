@@ -28,6 +28,16 @@ const NAMES: [&str; 7] = [
     "adapter_model.bin",
 ];
 
+/// The extensions of files of tensors.
+const EXTENSIONS: [&str; 9] =
+    ["safetensors", "gguf", "onnx", "npz", "npy", "bin", "pt", "pth", "pkl"];
+
+/// Whether a path is called as files of tensors are.
+fn is_called_a_file(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+}
+
 /// Opens the checkpoint in `folder`.
 ///
 /// # Errors
@@ -50,17 +60,12 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Checkpoint>> {
 /// Why there is no checkpoint in a folder, and what could be named instead.
 fn nothing(folder: &Path) -> String {
     const SHOWN: usize = 8;
-    const EXTENSIONS: [&str; 9] =
-        ["safetensors", "gguf", "onnx", "npz", "npy", "bin", "pt", "pth", "pkl"];
     let mut found: Vec<String> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| {
-            let extension = Path::new(name).extension().and_then(|e| e.to_str());
-            extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-        })
+        .filter(|name| is_called_a_file(Path::new(name)))
         .collect();
     found.sort();
     let more = if found.len() > SHOWN { ", ..." } else { "" };

@@ -28,7 +28,7 @@ impl External {
         };
         let location =
             find("location").ok_or("its data are in another file, which is not named")?;
-        let plain = |part| matches!(part, Component::Normal(_));
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if location.is_empty()
             || location.contains('\\')
             || !Path::new(location).components().all(plain)

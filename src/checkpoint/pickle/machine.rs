@@ -74,7 +74,9 @@ impl Machine<'_> {
     fn step(&mut self) -> Result<Option<Id>, String> {
         let code = self.take(1)?;
         match self.bytes[code.start] {
-            PROTOCOL => drop(self.take(1)?),
+            PROTOCOL => {
+                self.take(1)?;
+            }
             0x95 => {
                 let length = self.number(8)?;
                 if length > (self.bytes.len() - self.at) as u64 {
@@ -87,7 +89,7 @@ impl Machine<'_> {
                 Some(&mark) if mark == self.stack.len() => drop(self.marks.pop()),
                 _ => drop(self.pop()?),
             },
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.above_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -128,7 +130,7 @@ impl Machine<'_> {
             b']' | 0x8f => self.push(Value::List(Vec::new())),
             b')' => self.push(Value::Tuple(Vec::new())),
             b't' => {
-                let elements = self.to_mark()?;
+                let elements = self.above_mark()?;
                 self.push(Value::Tuple(elements));
             }
             code @ 0x85..=0x87 => {
@@ -142,11 +144,11 @@ impl Machine<'_> {
                 self.push(Value::Tuple(elements));
             }
             b'l' | 0x91 => {
-                let elements = self.to_mark()?;
+                let elements = self.above_mark()?;
                 self.push(Value::List(elements));
             }
             b'd' => {
-                let elements = self.to_mark()?;
+                let elements = self.above_mark()?;
                 let pairs = pairs(&elements)?;
                 self.push(Value::Dict(pairs));
             }
@@ -155,7 +157,7 @@ impl Machine<'_> {
                 self.extend(&[element])?;
             }
             b'e' | 0x90 => {
-                let elements = self.to_mark()?;
+                let elements = self.above_mark()?;
                 self.extend(&elements)?;
             }
             b's' => {
@@ -163,7 +165,7 @@ impl Machine<'_> {
                 self.insert(&[key, value])?;
             }
             b'u' => {
-                let elements = self.to_mark()?;
+                let elements = self.above_mark()?;
                 self.insert(&elements)?;
             }
 
@@ -343,7 +345,7 @@ impl Machine<'_> {
     }
 
     /// What lies above the last mark, which goes too.
-    fn to_mark(&mut self) -> Result<Vec<Id>, String> {
+    fn above_mark(&mut self) -> Result<Vec<Id>, String> {
         let height = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(height))
     }

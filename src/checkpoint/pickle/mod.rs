@@ -1,14 +1,14 @@
 //! Python pickles, as `torch.save`, `pickle.dump` and numpy write models: `.pt`, `.pth`, `.bin`, `.pkl`.
 //!
 //! A pickle is a program that can call anything. Here it is run for its data alone: a name that is not on
-//! the list in [`allow`] is an error that tells the name and its offset, and what is on the list is not
-//! imported either but built as data (see [`machine`]). Read are protocols 2 to 5, with tensors in
+//! the list in `allow.rs` is an error that tells the name and its offset, and what is on the list is not
+//! imported either but built as data (see `machine.rs`). Read are protocols 2 to 5, with tensors in
 //! torch's zip archives (since 1.6), in its legacy files, or as arrays of numpy in the pickle itself.
 //! Of the archive and the file only the storages of tensors that are asked for are touched.
 //!
-//! Looked at and not used: `candle-core`'s reader (neither the legacy format nor protocol 4),
-//! `serde-pickle` (copies each value that is named again, and has no persistent ids), `repugnant-pickle`
-//! (protocol 2 of torch alone).
+//! Looked at and not used: the reader of `candle-core` 0.11 (neither the legacy format nor protocol 4),
+//! `serde-pickle` 1.2 (a fixed list of globals without torch's and numpy's), `repugnant-pickle` 0.0.1
+//! (by its own words best-effort scraping; of torch the zip archive alone).
 
 mod allow;
 mod build;

@@ -184,17 +184,18 @@ fn header(built: &Built, bytes: &[u8], array: &Array) -> Result<Header, String> 
 pub(super) fn array(built: &Built, bytes: &[u8], array: &Array) -> Result<Values, String> {
     let header = header(built, bytes, array)?;
     let decode = |data: &[u8]| {
-        let wanted = elements(&header.shape)
-            .zip(header.size)
-            .and_then(|(count, size)| count.checked_mul(size));
-        match wanted {
-            Some(wanted) if wanted != data.len() => Err(format!(
-                "its shape {:?} of {} takes {wanted} bytes, but it has {}",
+        // Types without a size are refused by their name below.
+        let fits = header.size.is_none_or(|size| {
+            elements(&header.shape).and_then(|count| count.checked_mul(size)) == Some(data.len())
+        });
+        match fits {
+            true => npy::decode(&header, data),
+            false => Err(format!(
+                "its shape {:?} of {} does not fit its {} bytes",
                 header.shape,
                 header.dtype,
                 data.len()
             )),
-            _ => npy::decode(&header, data),
         }
     };
     match &built.values[array.data] {
