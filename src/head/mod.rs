@@ -11,6 +11,8 @@ pub mod groups;
 pub mod locate;
 mod onnx;
 mod onnx_before;
+#[cfg(test)]
+mod onnx_tests;
 mod plain;
 mod recognise;
 mod refuse;
