@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::build::safetensors;
+use super::pickle::archive_of;
 use unargmax::checkpoint;
 
 const INDEX: &str = "model.safetensors.index.json";
@@ -55,6 +56,32 @@ fn shards_and_their_index_are_one_checkpoint() {
         assert_eq!(opened.folder(), Some(folder.path()));
         assert!(opened.read("d").unwrap_err().to_string().contains("no tensor `d` among its 3"));
     }
+}
+
+#[test]
+fn shards_of_torch_and_what_comes_first_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let found = || {
+        let opened = checkpoint::open(folder.path()).unwrap();
+        let names = opened.tensors().iter().map(|info| info.name.clone()).collect::<Vec<_>>();
+        assert!(names.iter().all(|name| opened.read(name).is_ok()));
+        (opened.format(), names.join(" "))
+    };
+    write("pytorch_model-00001-of-00002.bin", &archive_of("a"));
+    write("pytorch_model-00002-of-00002.bin", &archive_of("b"));
+    let map = r#"{"a":"pytorch_model-00001-of-00002.bin","b":"pytorch_model-00002-of-00002.bin"}"#;
+    write("pytorch_model.bin.index.json", format!(r#"{{"weight_map":{map}}}"#).as_bytes());
+    assert_eq!(found(), ("PyTorch (sharded)", "a b".into()));
+    write("pytorch_model.bin", &archive_of("c"));
+    assert_eq!(found(), ("PyTorch", "c".into()));
+    write("model.safetensors", &shard(&["d"]));
+    assert_eq!(found(), ("safetensors", "d".into()));
+    // Both shards have a storage `0`, each its own; the same tensor in both is an error.
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    std::fs::remove_file(folder.path().join("pytorch_model.bin")).unwrap();
+    write("pytorch_model-00002-of-00002.bin", &archive_of("a"));
+    assert!(said(folder.path()).contains("tensor `a` is in two shards"));
 }
 
 #[test]

@@ -277,3 +277,26 @@ fn scales_that_do_not_fit_their_weight() {
     }
     assert!(read(0, 2, 1).unwrap_err().contains("2 scales, but 1 zero points"));
 }
+
+/// The names that ONNX Runtime's quantiser gives: columns of a factor, rows of anything else.
+#[test]
+fn weights_that_belong_together_by_their_names() {
+    let read = |op: &str, scales: i64| {
+        let scale: Vec<u8> = (1..=scales).flat_map(|k| (k as f32).to_le_bytes()).collect();
+        let tensors = [
+            tensor("x_quantized", 3, &[2, 3], &[raw(&[1, 2, 3, 4, 5, 6])]),
+            tensor("x_scale", 1, &[scales], &[raw(&scale)]),
+            tensor("x_zero_point", 3, &[scales], &[raw(&vec![1; scales as usize])]),
+        ];
+        let node =
+            field(1, &[field(1, b"a"), field(1, b"x_quantized"), field(4, op.as_bytes())].concat());
+        let graph: Vec<_> = tensors.iter().map(|t| field(5, t)).chain([node]).collect();
+        let opened = Onnx::from_bytes(model(&graph), LABEL).unwrap();
+        opened.read("x").map(|tensor| tensor.values).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("MatMulInteger", 3), Ok(Values::F32(vec![0.0, 2.0, 6.0, 3.0, 8.0, 15.0])));
+    assert_eq!(read("Gather", 2), Ok(Values::F32(vec![0.0, 1.0, 2.0, 6.0, 8.0, 10.0])));
+    assert_eq!(read("Gather", 1), Ok(Values::F32(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0])));
+    assert!(read("Gather", 3).unwrap_err().contains("does not fit"));
+    assert!(read("MatMulInteger", 2).unwrap_err().contains("does not fit"));
+}

@@ -7,7 +7,10 @@
 //!
 //! Two places say what belongs together: a `DequantizeLinear` all of whose inputs are stored, whose output is
 //! listed; and the names that ONNX Runtime's quantiser gives (`X_quantized`, `X_scale`, `X_zero_point`, for
-//! `MatMulInteger` and its like), which are listed as `X`, scaled by columns where there are several.
+//! `MatMulInteger` and its like), which are listed as `X`. Where there are several scales, they are those of
+//! the columns of a factor of a product of matrices, and otherwise those of the rows.
+
+use std::collections::HashSet;
 
 use half::{bf16, f16};
 
@@ -36,7 +39,16 @@ pub(super) fn find<'a>(
     place: impl Fn(&str) -> Option<usize> + 'a,
 ) -> Vec<(TensorInfo, Quantised)> {
     let of_nodes = graph.nodes.iter().filter_map(|node| of_node(node, &place));
-    let of_names = stored.iter().filter_map(|tensor| of_name(&tensor.name, &place));
+    let factors: HashSet<&str> = graph
+        .nodes
+        .iter()
+        .filter(|node| node.op.contains("MatMul"))
+        .flat_map(|node| node.inputs.iter().map(String::as_str))
+        .collect();
+    let of_names = stored.iter().filter_map(|tensor| {
+        let axis = if factors.contains(tensor.name.as_str()) { -1 } else { 0 };
+        of_name(&tensor.name, axis, &place)
+    });
     of_nodes
         .chain(of_names)
         .filter(|(_, weight)| stored[weight.integers].is_quantised())
@@ -67,13 +79,17 @@ fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String
     Some((node.outputs.first()?.clone(), weight))
 }
 
-fn of_name(name: &str, place: impl Fn(&str) -> Option<usize>) -> Option<(String, Quantised)> {
+fn of_name(
+    name: &str,
+    axis: i64,
+    place: impl Fn(&str) -> Option<usize>,
+) -> Option<(String, Quantised)> {
     let plain = name.strip_suffix("_quantized").filter(|plain| place(plain).is_none())?;
     let weight = Quantised {
         integers: place(name)?,
         scale: place(&format!("{plain}_scale"))?,
         zero: Some(place(&format!("{plain}_zero_point"))?),
-        axis: -1,
+        axis,
         block: 0,
     };
     Some((plain.to_owned(), weight))
