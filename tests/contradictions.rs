@@ -35,7 +35,8 @@ impl Folder {
     }
 
     fn tensors(&self, name: &str, tensors: &[Made]) -> PathBuf {
-        let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, shape, seed)| numbers(shape, *seed)).collect();
+        let bytes: Vec<Vec<u8>> =
+            tensors.iter().map(|(_, shape, seed)| numbers(shape, *seed)).collect();
         let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
             (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
         });
@@ -71,7 +72,8 @@ fn weight(name: &str) -> Choice {
     Choice { weight: Some(name.to_owned()), ..Choice::default() }
 }
 
-const LLAMA: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 6"#;
+const LLAMA: &str =
+    r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 6"#;
 
 fn llama(rest: &str) -> String {
     format!("{LLAMA}{rest}}}")
@@ -137,7 +139,11 @@ fn a_bias_of_the_wrong_length_is_refused() {
     let phi = r#"{"model_type": "phi", "architectures": ["PhiForCausalLM"]}"#;
     let bias = |n| ("lm_head.bias", vec![n], 3);
     let folder = Folder::new(phi, &[embedding(0), head(1), bias(5)]);
-    folder.refused(&["`lm_head.bias` has shape [5]", "`lm_head.weight` has 6 tokens", "--bias none"]);
+    folder.refused(&[
+        "`lm_head.bias` has shape [5]",
+        "`lm_head.weight` has 6 tokens",
+        "--bias none",
+    ]);
     assert!(Folder::new(phi, &[embedding(0), head(1), bias(6)]).found().head.has_bias());
 }
 
@@ -167,7 +173,8 @@ fn two_biases_of_one_tied_head_that_differ_are_refused() {
 
 #[test]
 fn rows_that_are_not_as_many_as_the_configuration_says_are_refused() {
-    let folder = Folder::new(&llama(r#", "tie_word_embeddings": true"#).replace('6', "7"), &[embedding(0)]);
+    let folder =
+        Folder::new(&llama(r#", "tie_word_embeddings": true"#).replace('6', "7"), &[embedding(0)]);
     folder.refused(&["vocab_size 7", "`model.embed_tokens.weight` has 6 rows", "--weight"]);
     assert_eq!(folder.locate(&weight("model.embed_tokens.weight")).unwrap().head.tokens(), 6);
 }
@@ -191,18 +198,36 @@ fn a_missing_shard_is_refused() {
 fn two_heads_are_refused() {
     // Of one family by its two names,
     let neox = r#"{"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"]}"#;
-    Folder::new(neox, &[head(0), ("embed_out.weight", vec![6, 4], 1), ("gpt_neox.embed_in.weight", vec![6, 4], 2)])
-        .refused(&["two heads", "`embed_out.weight` [6, 4] f32", "`lm_head.weight` [6, 4] f32", "--weight"]);
+    Folder::new(
+        neox,
+        &[
+            head(0),
+            ("embed_out.weight", vec![6, 4], 1),
+            ("gpt_neox.embed_in.weight", vec![6, 4], 2),
+        ],
+    )
+    .refused(&[
+        "two heads",
+        "`embed_out.weight` [6, 4] f32",
+        "`lm_head.weight` [6, 4] f32",
+        "--weight",
+    ]);
     // of another family beside the configured one,
     let untied = llama(r#", "tie_word_embeddings": false"#);
     Folder::new(&untied, &[embedding(0), head(1), norm(), ("proj_out.weight", vec![6, 4], 2)])
         .refused(&["two heads", "proj_out.weight"]);
     // and without a configuration.
-    Folder::new("", &[head(0), ("proj_out.weight", vec![6, 4], 1)])
-        .refused(&["heads", "`lm_head.weight` [6, 4] f32", "`proj_out.weight` [6, 4] f32", "--weight"]);
+    Folder::new("", &[head(0), ("proj_out.weight", vec![6, 4], 1)]).refused(&[
+        "heads",
+        "`lm_head.weight` [6, 4] f32",
+        "`proj_out.weight` [6, 4] f32",
+        "--weight",
+    ]);
     // The same numbers under two names are one head.
     assert_eq!(
-        Folder::new(&untied, &[embedding(0), head(1), norm(), ("proj_out.weight", vec![6, 4], 1)]).found().weight,
+        Folder::new(&untied, &[embedding(0), head(1), norm(), ("proj_out.weight", vec![6, 4], 1)])
+            .found()
+            .weight,
         "lm_head.weight"
     );
 }
@@ -215,15 +240,22 @@ fn an_encoder_without_a_head_is_refused_with_what_can_be_done() {
         ("encoder.layer.0.output.dense.weight", vec![4, 8], 1),
     ];
     let folder = Folder::new(bert, &encoder);
-    let says = ["BERT without an output layer", "BertModel", "--weight", "embeddings.word_embeddings.weight"];
+    let says = [
+        "BERT without an output layer",
+        "BertModel",
+        "--weight",
+        "embeddings.word_embeddings.weight",
+    ];
     folder.refused(&says);
     assert!(folder.locate(&weight("embeddings.word_embeddings.weight")).is_ok());
     // Not even where the configuration claims a head: its other parts are missing.
     let claims = r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"]}"#;
     Folder::new(claims, &encoder).refused(&["BERT without an output layer"]);
     // A decoder that is used as an encoder is tied to nothing.
-    let embedder = r#"{"model_type": "qwen3", "architectures": ["Qwen3Model"], "tie_word_embeddings": true}"#;
-    Folder::new(embedder, &[embedding(0), norm()]).refused(&["Qwen without an output layer", "Qwen3Model"]);
+    let embedder =
+        r#"{"model_type": "qwen3", "architectures": ["Qwen3Model"], "tie_word_embeddings": true}"#;
+    Folder::new(embedder, &[embedding(0), norm()])
+        .refused(&["Qwen without an output layer", "Qwen3Model"]);
 }
 
 #[test]
@@ -234,7 +266,11 @@ fn without_a_configuration_an_embedding_is_no_head() {
     let located = Folder::new("", &[embedding(0), head(1), norm()]).found();
     assert_eq!((located.weight.as_str(), located.tying), ("lm_head.weight", Tying::Own));
     assert_eq!((located.final_norm, located.family), (None, None));
-    assert!(located.notes.iter().any(|note| note.contains("several families")), "{:?}", located.notes);
+    assert!(
+        located.notes.iter().any(|note| note.contains("several families")),
+        "{:?}",
+        located.notes
+    );
 }
 
 #[test]
@@ -248,17 +284,26 @@ fn flags_of_a_nested_configuration_that_differ_are_settled_by_the_tensors() {
 
 #[test]
 fn adapters_and_quantised_heads_are_refused_by_name() {
-    let adapter = Folder::new("", &[
-        ("base_model.model.lm_head.lora_A.weight", vec![2, 4], 0),
-        ("base_model.model.lm_head.lora_B.weight", vec![6, 2], 1),
-    ]);
+    let adapter = Folder::new(
+        "",
+        &[
+            ("base_model.model.lm_head.lora_A.weight", vec![2, 4], 0),
+            ("base_model.model.lm_head.lora_B.weight", vec![6, 2], 1),
+        ],
+    );
     adapter.refused(&["a LoRA adapter", "lora_A", "merge"]);
     let untied = llama(r#", "tie_word_embeddings": false"#);
-    let with = |name, config: &str| Folder::new(config, &[embedding(0), norm(), (name, vec![2, 4], 1)]);
+    let with =
+        |name, config: &str| Folder::new(config, &[embedding(0), norm(), (name, vec![2, 4], 1)]);
     with("lm_head.qweight", &untied).refused(&["quantised by GPTQ or AWQ", "lm_head.qweight"]);
-    let awq = llama(r#", "tie_word_embeddings": false, "quantization_config": {"quant_method": "awq"}"#);
+    let awq =
+        llama(r#", "tie_word_embeddings": false, "quantization_config": {"quant_method": "awq"}"#);
     with("lm_head.qweight", &awq).refused(&["quantised by AWQ"]);
-    with("lm_head.lora_A.weight", &untied).refused(&["LoRA adapter", "lm_head.lora_A.weight", "merge"]);
+    with("lm_head.lora_A.weight", &untied).refused(&[
+        "LoRA adapter",
+        "lm_head.lora_A.weight",
+        "merge",
+    ]);
     with("lm_head.base_layer.weight", &untied).refused(&["wrapped by an adapter", "merge"]);
 }
 
@@ -272,5 +317,9 @@ fn a_head_of_eight_bits_is_refused_by_name() {
         ("model.embed_tokens.weight", TensorView::new(Dtype::F32, vec![6, 4], &floats).unwrap()),
     ];
     serialize_to_file(views, None, &folder.path().join("model.safetensors")).unwrap();
-    folder.refused(&["`lm_head.weight` is stored as FP8", "lm_head.weight_scale", "f16, bf16 or f32"]);
+    folder.refused(&[
+        "`lm_head.weight` is stored as FP8",
+        "lm_head.weight_scale",
+        "f16, bf16 or f32",
+    ]);
 }

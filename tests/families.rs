@@ -47,8 +47,11 @@ impl Expected {
 
 fn folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families");
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.is_dir())
+        .collect();
     folders.sort();
     assert!(folders.len() >= 54, "{}", folders.len());
     folders
@@ -86,7 +89,9 @@ fn rows_bias_and_tying_are_those_of_the_output_embeddings() {
             // Some models carry a bias that is zero and that the logits do not show.
             None => assert!((0..head.tokens()).all(|t| head.bias(t) == 0.0), "{name}"),
         }
-        if let Some(tied) = expected.facts["tied"].as_bool().filter(|_| !name.contains("classifier")) {
+        if let Some(tied) =
+            expected.facts["tied"].as_bool().filter(|_| !name.contains("classifier"))
+        {
             assert_eq!(located.tying.is_tied(), Some(tied), "{name}: {}", located.why);
         }
     }
@@ -109,7 +114,11 @@ fn logits_are_those_of_the_model_at_the_same_hidden_states() {
                 if let Some(cap) = expected.number("softcap") {
                     ours = cap * (ours / cap).tanh();
                 }
-                assert!(close(ours, theirs, terms + head.bias(token).abs()), "{}: {ours} {theirs}", expected.name);
+                assert!(
+                    close(ours, theirs, terms + head.bias(token).abs()),
+                    "{}: {ours} {theirs}",
+                    expected.name
+                );
                 seen += 1;
             }
         }
@@ -138,7 +147,8 @@ fn the_final_norm_is_the_models_own() {
                 for (ours, theirs) in norm.gain.iter().zip(&gain) {
                     assert!(close(*ours, *theirs, 0.0), "{name}: {ours} {theirs}");
                 }
-                let (inputs, outputs) = (expected.array("norm_in").unwrap().0, expected.array("hidden").unwrap().0);
+                let (inputs, outputs) =
+                    (expected.array("norm_in").unwrap().0, expected.array("hidden").unwrap().0);
                 for (x, h) in inputs.chunks(dim).zip(outputs.chunks(dim)) {
                     for (ours, &theirs) in norm.apply(x).unwrap().iter().zip(h) {
                         assert!(close(*ours, theirs, theirs.abs()), "{name}: {ours} {theirs}");
@@ -149,7 +159,11 @@ fn the_final_norm_is_the_models_own() {
             Some(stem) => {
                 let norm = located.final_norm.unwrap_or_else(|| panic!("{name}: no norm"));
                 assert!(norm.weight.starts_with(stem.as_str().unwrap()), "{name}: {norm}");
-                assert_eq!((norm.kind, norm.gain.len()), ("LayerNorm", located.head.dim()), "{name}");
+                assert_eq!(
+                    (norm.kind, norm.gain.len()),
+                    ("LayerNorm", located.head.dim()),
+                    "{name}"
+                );
             }
             None => assert_eq!(located.final_norm, None, "{name}"),
         }

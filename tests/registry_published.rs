@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use unargmax::audit::{Audit, Counts, Options, audit};
-use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
 use unargmax::checkpoint;
+use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
 use unargmax::domain::Domain;
 use unargmax::head::locate::{BiasChoice, Choice, Located, locate};
 
@@ -57,8 +57,12 @@ fn rxnmappers_folder_is_a_tied_albert_with_its_bias_and_norm() {
     assert_eq!(located.family, Some("ALBERT"));
     assert_eq!(located.tying.is_tied(), Some(true));
     let norm = located.final_norm.as_ref().unwrap();
-    assert_eq!((norm.kind, norm.epsilon, norm.gain.len(), norm.shift.len()), ("LayerNorm", Some(1e-12), 128, 128));
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rxnmapper/head.safetensors");
+    assert_eq!(
+        (norm.kind, norm.epsilon, norm.gain.len(), norm.shift.len()),
+        ("LayerNorm", Some(1e-12), 128, 128)
+    );
+    let committed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rxnmapper/head.safetensors");
     let exported = found(&committed, &Choice::default());
     assert_eq!(located.head.sha256(), exported.head.sha256());
     let audit = free(&located);
@@ -114,7 +118,10 @@ fn whispers_ctranslate2_folder_is_tied_behind_a_layer_norm() {
     let opened = checkpoint::open(fetched("whisper-tiny-en/published")).unwrap();
     let (vocabulary, name) = beside(opened.as_ref()).unwrap().unwrap();
     assert_eq!((vocabulary.tokens.len(), name), (51864, "vocabulary.txt"));
-    assert_eq!((vocabulary.tokens[262].piece.as_str(), vocabulary.tokens[262].text.as_str()), ("Ġthe", " the"));
+    assert_eq!(
+        (vocabulary.tokens[262].piece.as_str(), vocabulary.tokens[262].text.as_str()),
+        ("Ġthe", " the")
+    );
 }
 
 #[test]
@@ -141,7 +148,8 @@ fn minilms_folder_is_an_encoder_without_a_head() {
     let path = fetched("minilm/published");
     let opened = checkpoint::open(&path).unwrap();
     let said = locate(opened.as_ref(), &path, &Choice::default()).unwrap_err().to_string();
-    for part in ["BERT without an output layer", "BertModel", "--weight", "word_embeddings.weight"] {
+    for part in ["BERT without an output layer", "BertModel", "--weight", "word_embeddings.weight"]
+    {
         assert!(said.contains(part), "{said}");
     }
 }

@@ -102,8 +102,12 @@ fn look(item: Item, levels: usize) {
 
 /// Reads a vocabulary in each of its forms.
 pub fn vocabulary(bytes: &[u8]) {
-    let forms = [Vocabulary::from_json_bytes(bytes, "fuzz"), Vocabulary::from_lines(bytes, "fuzz")];
-    forms.iter().flatten().for_each(labels);
+    for name in ["fuzz.json", "fuzz.txt", "fuzz.model", "fuzz.yml", "fuzz.pkl"] {
+        if let Ok(vocabulary) = Vocabulary::from_bytes(bytes.to_vec(), name) {
+            labels(&vocabulary);
+            labels(&vocabulary.guessed());
+        }
+    }
 }
 
 fn input(bytes: &[u8]) -> Bytes {

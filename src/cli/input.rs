@@ -67,7 +67,8 @@ impl HeadArguments {
         };
         if let Some(path) = &self.tensors.vocab {
             let none = path.as_os_str() == "none";
-            input.vocabulary = (!none).then(|| Vocabulary::from_file(path)).transpose()?.map(Vocabulary::guessed);
+            input.vocabulary =
+                (!none).then(|| Vocabulary::from_file(path)).transpose()?.map(Vocabulary::guessed);
             input.vocabulary_source = (!none).then(|| path.display().to_string());
         }
         let tokens = input.located.head.tokens();
@@ -158,7 +159,10 @@ impl TensorArguments {
 }
 
 /// The vocabulary that comes with a checkpoint, and where it lies.
-fn vocabulary(checkpoint: &dyn Checkpoint, located: &Located) -> Result<Option<(Vocabulary, String)>> {
+fn vocabulary(
+    checkpoint: &dyn Checkpoint,
+    located: &Located,
+) -> Result<Option<(Vocabulary, String)>> {
     if let Some(labels) = &located.labels {
         return Ok(Some((Vocabulary::from_pieces(labels), "id2label of config.json".to_owned())));
     }

@@ -153,7 +153,10 @@ mod tests {
             (&gelu_tanh, Activation::gelu_tanh().lo),
             (&mish, Activation::mish().lo),
             (&|x: f64| x / (1.0 + (-1.702 * x).exp()), Activation::named("quick_gelu").unwrap().lo),
-            (&|x: f64| x * (x / 6.0 + 0.5).clamp(0.0, 1.0), Activation::hard_swish(1.0 / 6.0, 0.5).lo),
+            (
+                &|x: f64| x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+                Activation::hard_swish(1.0 / 6.0, 0.5).lo,
+            ),
         ] {
             let found = (0..400_000).map(|i| f(-2.0 + 5e-6 * f64::from(i))).fold(0.0, f64::min);
             assert!(least <= found + 1e-16 && found - least < 1e-9, "{least} {found}");

@@ -120,7 +120,8 @@ impl Configuration {
         }
         for key in ["logit_scale", "logits_scaling", "lm_head_multiplier"] {
             if let Some(scale) = self.number(key).filter(|scale| *scale > 0.0 && *scale != 1.0) {
-                notes.push(format!("a scale ({key} {scale}) follows; it keeps the order of logits"));
+                notes
+                    .push(format!("a scale ({key} {scale}) follows; it keeps the order of logits"));
             }
         }
         notes
@@ -149,7 +150,9 @@ mod tests {
     #[test]
     fn tie_flags_that_differ_say_so() {
         let config = |top, text| {
-            of(&format!(r#"{{"tie_word_embeddings": {top}, "text_config": {{"tie_word_embeddings": {text}}}}}"#))
+            of(&format!(
+                r#"{{"tie_word_embeddings": {top}, "text_config": {{"tie_word_embeddings": {text}}}}}"#
+            ))
         };
         assert_eq!(config("true", "true").tie(), Tie::Said(true));
         assert_eq!(config("true", "false").tie(), Tie::Both);

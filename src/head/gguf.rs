@@ -10,8 +10,15 @@ const OUTPUT: &str = "output.weight";
 const EMBEDDING: &str = "token_embd.weight";
 
 /// Architectures that make no logits of tokens (`LLM_ARCH_*` with pooled or encoder output only).
-const ENCODERS: [&str; 7] =
-    ["bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "t5encoder"];
+const ENCODERS: [&str; 7] = [
+    "bert",
+    "modern-bert",
+    "nomic-bert",
+    "nomic-bert-moe",
+    "neo-bert",
+    "jina-bert-v2",
+    "t5encoder",
+];
 
 /// Looks for the head; `None` where neither name is stored.
 ///
@@ -47,7 +54,9 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     if let Some(scale) = metadata.get_f64(&format!("{architecture}.logit_scale"))?
         && scale > 0.0
     {
-        found.notes.push(format!("a scale (logit_scale {scale}) follows; it keeps the order of logits"));
+        found
+            .notes
+            .push(format!("a scale (logit_scale {scale}) follows; it keeps the order of logits"));
     }
     Ok(Some(found))
 }

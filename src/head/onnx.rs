@@ -13,8 +13,19 @@ use crate::error::{Error, Result};
 
 /// Operations after a head that keep the order of logits, token by token.
 const KEEPS_ORDER: [&str; 13] = [
-    "Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "ArgMax",
-    "Flatten", "QuantizeLinear", "DequantizeLinear",
+    "Softmax",
+    "LogSoftmax",
+    "Sigmoid",
+    "Identity",
+    "Cast",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+    "ArgMax",
+    "Flatten",
+    "QuantizeLinear",
+    "DequantizeLinear",
 ];
 
 /// A graph by what makes each value, beside the tensors.
@@ -115,7 +126,8 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
     let Some(Linear { node, input, weight, transposed, bias }) = last.into_iter().next() else {
         return Ok(None);
     };
-    let mut found = Found::plain(&weight, format!("the last {} before the graph's output", node.op));
+    let mut found =
+        Found::plain(&weight, format!("the last {} before the graph's output", node.op));
     (found.transposed, found.bias) = (transposed, bias);
     if let Some(other) = between.iter().find(|op| !KEEPS_ORDER.contains(op)) {
         found.notes.push(format!(
@@ -193,7 +205,9 @@ fn linear<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
         None => None,
     };
     // Other factors than 1 would change rows and bias apart.
-    if node.op == "Gemm" && (node.float("alpha").unwrap_or(1.0), node.float("beta").unwrap_or(1.0)) != (1.0, 1.0) {
+    if node.op == "Gemm"
+        && (node.float("alpha").unwrap_or(1.0), node.float("beta").unwrap_or(1.0)) != (1.0, 1.0)
+    {
         return None;
     }
     Some(Linear { node, input, weight, transposed: transposed != turned, bias })

@@ -17,8 +17,20 @@ pub(super) enum Before {
 /// Operations that move coordinates without changing the range of their values: of places, and of which
 /// there is one for all.
 const MOVES: [&str; 14] = [
-    "Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten", "Dropout", "Slice", "Gather",
-    "Expand", "GlobalMaxPool", "GlobalAveragePool", "ReduceMax",
+    "Identity",
+    "Cast",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+    "Flatten",
+    "Dropout",
+    "Slice",
+    "Gather",
+    "Expand",
+    "GlobalMaxPool",
+    "GlobalAveragePool",
+    "ReduceMax",
 ];
 
 /// Follows the value that enters the head back to what bounds it.
@@ -76,7 +88,8 @@ fn activation(flow: &Flow, node: &Node) -> Option<Activation> {
             Activation::new("ELU", -float("alpha", 1.0), infinite)
         }
         "Gelu" | "FastGelu" => {
-            let tanh = matches!(node.attribute("approximate"), Some(Attribute::Text(t)) if t == b"tanh");
+            let tanh =
+                matches!(node.attribute("approximate"), Some(Attribute::Text(t)) if t == b"tanh");
             match node.op == "FastGelu" || tanh {
                 true => Activation::gelu_tanh(),
                 false => Activation::gelu(std::f64::consts::SQRT_2),
@@ -91,10 +104,11 @@ fn activation(flow: &Flow, node: &Node) -> Option<Activation> {
 
 /// `Clip` with constant ends, as inputs or, before opset 11, as attributes.
 fn clip(flow: &Flow, node: &Node) -> Option<Activation> {
-    let end = |at: usize, name: &str, without: f64| match node.inputs.get(at).filter(|n| !n.is_empty()) {
-        Some(input) => scalar(flow, input),
-        None => Some(node.float(name).map_or(without, f64::from)),
-    };
+    let end =
+        |at: usize, name: &str, without: f64| match node.inputs.get(at).filter(|n| !n.is_empty()) {
+            Some(input) => scalar(flow, input),
+            None => Some(node.float(name).map_or(without, f64::from)),
+        };
     let (lo, hi) = (end(1, "min", f64::NEG_INFINITY)?, end(2, "max", f64::INFINITY)?);
     (lo <= hi).then(|| Activation::new(format!("clip to {lo} .. {hi}"), lo, hi))
 }
@@ -102,7 +116,10 @@ fn clip(flow: &Flow, node: &Node) -> Option<Activation> {
 /// Products that are activations: Swish and hard Swish of one value, GELU with erf.
 fn product(flow: &Flow, node: &Node) -> Option<Activation> {
     let [a, b] = &node.inputs[..] else { return None };
-    [(a, b), (b, a)].into_iter().find_map(|(x, gate)| swish(flow, x, gate)).or_else(|| gelu(flow, node))
+    [(a, b), (b, a)]
+        .into_iter()
+        .find_map(|(x, gate)| swish(flow, x, gate))
+        .or_else(|| gelu(flow, node))
 }
 
 /// `x * sigmoid(b x)` or `x * hard_sigmoid(x)`.
@@ -118,7 +135,8 @@ fn swish(flow: &Flow, x: &str, gate: &str) -> Option<Activation> {
             factor.filter(|f| *f > 0.0 && f.is_finite()).map(Activation::swish)
         }
         "HardSigmoid" if inner == x => {
-            let (alpha, beta) = (gate.float("alpha").unwrap_or(0.2), gate.float("beta").unwrap_or(0.5));
+            let (alpha, beta) =
+                (gate.float("alpha").unwrap_or(0.2), gate.float("beta").unwrap_or(0.5));
             (alpha > 0.0 && beta > 0.0)
                 .then(|| Activation::hard_swish(f64::from(alpha), f64::from(beta)))
         }
@@ -138,7 +156,9 @@ fn gelu(flow: &Flow, node: &Node) -> Option<Activation> {
             if erf.replace(inner).is_some() {
                 return None;
             }
-        } else if let Some(inner) = flow.producer(value).filter(|n| n.op == "Mul" && xs.is_empty() && holds_gelu(flow, n)) {
+        } else if let Some(inner) =
+            flow.producer(value).filter(|n| n.op == "Mul" && xs.is_empty() && holds_gelu(flow, n))
+        {
             open.extend(inner.inputs.iter().map(String::as_str));
         } else {
             xs.push(value);
@@ -233,7 +253,9 @@ fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
     let variance = operation(&variance, "ReduceMean").filter(|n| of_last_axis(n))?;
     let square = flow.producer(variance.inputs.first()?)?;
     let squares = match square.op.as_str() {
-        "Pow" => square.inputs.first() == Some(centred) && scalar(flow, square.inputs.get(1)?)? == 2.0,
+        "Pow" => {
+            square.inputs.first() == Some(centred) && scalar(flow, square.inputs.get(1)?)? == 2.0
+        }
         "Mul" => square.inputs.iter().all(|i| i == centred),
         _ => false,
     };

@@ -84,14 +84,37 @@ fn the_last_linear_layer_is_the_head_in_each_of_its_forms() {
     let inner = || node("MatMul", &["image", "inner"], "x");
     for (nodes, weight, transposed, bias) in [
         (vec![node("MatMul", &["x", "W"], "logits")], "W", true, None),
-        (vec![node("MatMul", &["x", "W"], "p"), node("Add", &["b", "p"], "logits")], "W", true, Some("b")),
-        (vec![node("Gemm", &["x", "W", "b"], "p"), node("Softmax", &["p"], "logits")], "W", true, Some("b")),
-        (vec![with(node("Gemm", &["x", "V"], "logits"), "transB", Attribute::Int(1))], "V", false, None),
-        (vec![node("Transpose", &["V"], "turned"), node("MatMul", &["x", "turned"], "logits")], "V", false, None),
+        (
+            vec![node("MatMul", &["x", "W"], "p"), node("Add", &["b", "p"], "logits")],
+            "W",
+            true,
+            Some("b"),
+        ),
+        (
+            vec![node("Gemm", &["x", "W", "b"], "p"), node("Softmax", &["p"], "logits")],
+            "W",
+            true,
+            Some("b"),
+        ),
+        (
+            vec![with(node("Gemm", &["x", "V"], "logits"), "transB", Attribute::Int(1))],
+            "V",
+            false,
+            None,
+        ),
+        (
+            vec![node("Transpose", &["V"], "turned"), node("MatMul", &["x", "turned"], "logits")],
+            "V",
+            false,
+            None,
+        ),
     ] {
         let nodes = [vec![inner()], nodes].concat();
         let found = search(nodes, &[]).unwrap().unwrap();
-        assert_eq!((found.weight.as_str(), found.transposed, found.bias.as_deref()), (weight, transposed, bias));
+        assert_eq!(
+            (found.weight.as_str(), found.transposed, found.bias.as_deref()),
+            (weight, transposed, bias)
+        );
     }
 }
 
@@ -103,7 +126,10 @@ fn two_last_layers_are_refused() {
         node("Concat", &["one", "two"], "logits"),
     ];
     let said = search(nodes, &[("W2", &[4, 6], 1.0)]).err().unwrap().to_string();
-    assert!(said.contains("2 linear layers") && said.contains("`W` [4, 6]") && said.contains("`W2`"), "{said}");
+    assert!(
+        said.contains("2 linear layers") && said.contains("`W` [4, 6]") && said.contains("`W2`"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -138,7 +164,8 @@ fn activations_are_recognised_by_their_operator() {
 
 #[test]
 fn swish_is_recognised_as_it_is_written_out() {
-    let constants: [(&str, &[usize], f32); 3] = [("two", &[1], 2.0), ("minus", &[], -1.0), ("row", &[4], 1.0)];
+    let constants: [(&str, &[usize], f32); 3] =
+        [("two", &[1], 2.0), ("minus", &[], -1.0), ("row", &[4], 1.0)];
     let found = |nodes| before(nodes, &constants).activation;
     let plain = vec![node("Sigmoid", &["x"], "s"), node("Mul", &["s", "x"], "h")];
     assert_eq!(found(plain), Some(Activation::swish(1.0)));
@@ -157,7 +184,11 @@ fn swish_is_recognised_as_it_is_written_out() {
     let other = vec![node("Sigmoid", &["image"], "s"), node("Mul", &["x", "s"], "h")];
     assert_eq!(found(other), None);
     let hard = vec![
-        with(with(node("HardSigmoid", &["x"], "s"), "alpha", Attribute::Float(0.25)), "beta", Attribute::Float(0.5)),
+        with(
+            with(node("HardSigmoid", &["x"], "s"), "alpha", Attribute::Float(0.25)),
+            "beta",
+            Attribute::Float(0.5),
+        ),
         node("Mul", &["x", "s"], "h"),
     ];
     let lo = found(hard).unwrap().lo;
@@ -166,8 +197,12 @@ fn swish_is_recognised_as_it_is_written_out() {
 
 #[test]
 fn gelu_is_recognised_as_it_is_written_out() {
-    let constants: [(&str, &[usize], f32); 4] =
-        [("root", &[], std::f32::consts::SQRT_2), ("one", &[], 1.0), ("half", &[], 0.5), ("two", &[], 2.0)];
+    let constants: [(&str, &[usize], f32); 4] = [
+        ("root", &[], std::f32::consts::SQRT_2),
+        ("one", &[], 1.0),
+        ("half", &[], 0.5),
+        ("two", &[], 2.0),
+    ];
     let written = |root: &str, half: &str, first: bool| {
         let mut nodes = vec![
             node("Div", &["x", root], "d"),
@@ -190,7 +225,8 @@ fn gelu_is_recognised_as_it_is_written_out() {
 
 #[test]
 fn what_only_moves_values_keeps_their_range_and_what_mixes_them_does_not() {
-    let through = |op: &str| before(vec![node("Relu", &["x"], "r"), node(op, &["r"], "h")], &[]).activation;
+    let through =
+        |op: &str| before(vec![node("Relu", &["x"], "r"), node(op, &["r"], "h")], &[]).activation;
     for op in ["Reshape", "Transpose", "Squeeze", "GlobalAveragePool", "Dropout"] {
         assert_eq!(through(op), Some(Activation::relu()), "{op}");
     }
@@ -203,11 +239,17 @@ fn what_only_moves_values_keeps_their_range_and_what_mixes_them_does_not() {
 fn norms_are_recognised_with_gain_and_shift() {
     let constants: [(&str, &[usize], f32); 4] =
         [("g", &[4], 1.5), ("s", &[4], 0.5), ("two", &[], 2.0), ("eps", &[], 0.25)];
-    let stated = |nodes| before(nodes, &constants).norm.map(|n| (n.kind, n.weight, n.bias, n.epsilon));
-    let layer = with(node("LayerNormalization", &["x", "g", "s"], "h"), "epsilon", Attribute::Float(0.25));
+    let stated =
+        |nodes| before(nodes, &constants).norm.map(|n| (n.kind, n.weight, n.bias, n.epsilon));
+    let layer =
+        with(node("LayerNormalization", &["x", "g", "s"], "h"), "epsilon", Attribute::Float(0.25));
     let expected = Some(("LayerNorm", "g".to_owned(), Some("s".to_owned()), Some(0.25)));
     assert_eq!(stated(vec![layer.clone()]), expected);
-    let rms = with(node("SimplifiedLayerNormalization", &["x", "g"], "h"), "epsilon", Attribute::Float(0.25));
+    let rms = with(
+        node("SimplifiedLayerNormalization", &["x", "g"], "h"),
+        "epsilon",
+        Attribute::Float(0.25),
+    );
     assert_eq!(stated(vec![rms]), Some(("RMSNorm", "g".to_owned(), None, Some(0.25))));
     let last = |n| with(n, "axes", Attribute::Ints(vec![-1]));
     let written = vec![

@@ -10,7 +10,15 @@ pub(super) const PLAIN: &str = "weight";
 
 /// What classifiers call their last layer, as the last part of its name.
 const LAST: [&str; 9] = [
-    "classifier", "fc", "head", "logits", "logit_layer", "output_layer", "out_proj", "score", "decoder",
+    "classifier",
+    "fc",
+    "head",
+    "logits",
+    "logit_layer",
+    "output_layer",
+    "out_proj",
+    "score",
+    "decoder",
 ];
 
 /// The head of a state dict.
@@ -66,7 +74,10 @@ fn last_linear(stored: &Stored) -> Option<Found> {
         .filter(|stem| LAST.contains(&stem.rsplit('.').next().unwrap_or(stem)))
         .collect();
     if let [stem] = named[..] {
-        return Some(found(stem, format!("the only linear layer that is named as a last one (`{stem}`)")));
+        return Some(found(
+            stem,
+            format!("the only linear layer that is named as a last one (`{stem}`)"),
+        ));
     }
     let numbered: Option<Vec<(&str, u32)>> = linear
         .iter()

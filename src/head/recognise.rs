@@ -40,7 +40,12 @@ fn by_configuration(stored: &Stored, config: &Configuration, known: &[&Rule]) ->
     };
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     for rule in rules {
-        let knowledge = Knowledge { config: Some(config), tie: declared(rule, config), own_only, certain: true };
+        let knowledge = Knowledge {
+            config: Some(config),
+            tie: declared(rule, config),
+            own_only,
+            certain: true,
+        };
         if let Some(fit) = fit(stored, rule, &knowledge)? {
             found.push((fit, rule));
         }
@@ -93,7 +98,9 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         _ => marian_tying(stored)?.map_or(Declared::Nobody, Declared::Explicit),
     };
     let architectures = config.map(Configuration::architectures).unwrap_or_default();
-    let makes_tokens = |name: &&str| ["LM", "ForConditionalGeneration", "MTModel"].iter().any(|s| name.contains(s));
+    let makes_tokens = |name: &&str| {
+        ["LM", "ForConditionalGeneration", "MTModel"].iter().any(|s| name.contains(s))
+    };
     let own_only = !architectures.is_empty() && !architectures.iter().any(makes_tokens);
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     for rule in RULES {
@@ -118,10 +125,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
 }
 
 /// Several rules that found the same weight say only what all of them say; a bias that one of them found is kept.
-fn merged<'r>(
-    stored: &Stored,
-    found: Vec<(Found, &'r Rule)>,
-) -> Result<Option<(Found, &'r Rule)>> {
+fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
     let bias = found.iter().find_map(|(f, _)| f.bias.clone());
     let several = found.len() > 1;
     let same = |f: &[(Found, &Rule)]| f.windows(2).all(|w| w[0].0.weight == w[1].0.weight);
@@ -134,7 +138,8 @@ fn merged<'r>(
         ));
         (first.family, first.source, first.norm, first.activation) = (None, None, None, None);
         first.bias = bias;
-        first.why = format!("`{}` is the name of the output layer in several families", first.weight);
+        first.why =
+            format!("`{}` is the name of the output layer in several families", first.weight);
         return Ok(Some((first, rule)));
     }
     one(stored, found)
@@ -143,11 +148,17 @@ fn merged<'r>(
 /// The one head found, or an error that lists them.
 fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
     if found.len() > 1 {
-        let names: Vec<String> =
-            found.iter().map(|(f, r)| format!("{} ({})", stored.described(&f.weight), r.family)).collect();
+        let names: Vec<String> = found
+            .iter()
+            .map(|(f, r)| format!("{} ({})", stored.described(&f.weight), r.family))
+            .collect();
         return Err(Error::head(
             stored.path,
-            format!("there are {} heads: {}; choose by --weight (and --bias)", names.len(), names.join(", ")),
+            format!(
+                "there are {} heads: {}; choose by --weight (and --bias)",
+                names.len(),
+                names.join(", ")
+            ),
         ));
     }
     Ok(found.into_iter().next())
@@ -187,7 +198,8 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
                 return Ok(None);
             }
             let missing = rule.own.join("`, `");
-            let (or_tied, list) = (format!("if it is tied, say --weight {embedding}"), stored.listed());
+            let (or_tied, list) =
+                (format!("if it is tied, say --weight {embedding}"), stored.listed());
             let problem = match know.tie {
                 Declared::Explicit(true) => None,
                 Declared::Default(true) => None,
@@ -235,7 +247,10 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
     let (mut notes, mut stated) = (Vec::new(), None);
     match between {
         Some(name) => notes.push(format!("a linear map, `{name}`, stands before the head")),
-        None => stated = rule.norm.as_ref().and_then(|norm| norm_of(stored, rule, norm, body, know.config)),
+        None => {
+            stated =
+                rule.norm.as_ref().and_then(|norm| norm_of(stored, rule, norm, body, know.config))
+        }
     }
     if rule.family == "T5"
         && let (Some(norm), Some(config)) = (&mut stated, know.config)
@@ -273,10 +288,18 @@ fn body<'r>(stored: &Stored, rule: &'r Rule) -> &'r str {
     rule.bodies.iter().copied().find(|b| under(b)).unwrap_or("")
 }
 
-fn contradiction(stored: &Stored, rule: &Rule, know: &Knowledge, own: &str, embedding: &str) -> Error {
+fn contradiction(
+    stored: &Stored,
+    rule: &Rule,
+    know: &Knowledge,
+    own: &str,
+    embedding: &str,
+) -> Error {
     let says = match know.tie {
         Declared::Explicit(_) => "the configuration says that the head is tied".to_owned(),
-        _ => format!("{} ties its head where the configuration does not say otherwise", rule.family),
+        _ => {
+            format!("{} ties its head where the configuration does not say otherwise", rule.family)
+        }
     };
     Error::head(
         stored.path,
@@ -305,7 +328,11 @@ fn bias(stored: &Stored, rule: &Rule, weight: &str, tying: &Tying) -> Result<Opt
     {
         return Err(Error::head(
             stored.path,
-            format!("the biases {} and {} differ: choose by --bias", stored.described(first), stored.described(second)),
+            format!(
+                "the biases {} and {} differ: choose by --bias",
+                stored.described(first),
+                stored.described(second)
+            ),
         ));
     }
     Ok(there.into_iter().next())
@@ -363,7 +390,10 @@ fn t5_factor(stored: &Stored, config: &Configuration, weight: &str) -> f64 {
 /// Another output layer of a language model beside the chosen one, with other numbers.
 fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
     for name in RULES.iter().filter(|r| !r.tied_to.is_empty()).flat_map(|r| r.own) {
-        if *name != chosen.weight && stored.matrix(name).is_some() && !stored.equal(name, &chosen.weight)? {
+        if *name != chosen.weight
+            && stored.matrix(name).is_some()
+            && !stored.equal(name, &chosen.weight)?
+        {
             return Err(Error::head(
                 stored.path,
                 format!(
@@ -406,7 +436,10 @@ fn marian_tying(stored: &Stored) -> Result<Option<bool>> {
 fn post_normed(stored: &Stored) -> Result<bool> {
     let options = marian_options(stored)?;
     let ends = |key: &str| {
-        options.as_deref().and_then(|o| option(o, key)).is_some_and(|operations| operations.ends_with('n'))
+        options
+            .as_deref()
+            .and_then(|o| option(o, key))
+            .is_some_and(|operations| operations.ends_with('n'))
     };
     let top = stored.has("decoder_top_ln_scale");
     Ok(if top { ends("transformer-postprocess-top") } else { ends("transformer-postprocess") })

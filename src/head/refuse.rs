@@ -49,13 +49,14 @@ pub(super) fn unreadable(stored: &Stored, stem: &str, quantisation: Option<&str>
             ),
         ));
     }
-    if let Some(name) = [".base_layer.weight", ".modules_to_save.default.weight"]
-        .iter()
-        .find_map(|s| part(s))
+    if let Some(name) =
+        [".base_layer.weight", ".modules_to_save.default.weight"].iter().find_map(|s| part(s))
     {
         return Err(Error::head(
             stored.path,
-            format!("the head is wrapped by an adapter (`{name}`): merge the adapter and name the result"),
+            format!(
+                "the head is wrapped by an adapter (`{name}`): merge the adapter and name the result"
+            ),
         ));
     }
     if let Some(name) = part(".qweight") {
@@ -65,7 +66,9 @@ pub(super) fn unreadable(stored: &Stored, stem: &str, quantisation: Option<&str>
             _ if part(".g_idx").is_some() => "GPTQ",
             _ => "GPTQ or AWQ",
         };
-        return refuse(format!("the head is quantised by {method} (`{name}`), which is not decoded"));
+        return refuse(format!(
+            "the head is quantised by {method} (`{name}`), which is not decoded"
+        ));
     }
     if let Some(name) = [".weight_packed", ".weight.absmax", ".weight.quant_map", ".SCB"]
         .iter()
@@ -81,7 +84,9 @@ pub(super) fn unreadable(stored: &Stored, stem: &str, quantisation: Option<&str>
         let scale = [".weight_scale", ".weight_scale_inv"].iter().find_map(|s| part(s));
         let scale = scale.map(|s| format!(" with the scale `{s}`")).unwrap_or_default();
         let kind = if name.to_ascii_uppercase().starts_with("F8") { "FP8, " } else { "" };
-        return refuse(format!("the head `{weight}` is stored as {kind}{name}{scale}, which is not decoded"));
+        return refuse(format!(
+            "the head `{weight}` is stored as {kind}{name}{scale}, which is not decoded"
+        ));
     }
     Ok(())
 }

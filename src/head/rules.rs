@@ -62,8 +62,12 @@ pub(super) const MARIAN_OPTIONS: &str = "special:model.yml";
 
 const LAYER_NORM: NormRule =
     NormRule { kind: "LayerNorm", stems: &[], epsilon: (&[], 1e-5), one_plus: false };
-const RMS_NORM: NormRule =
-    NormRule { kind: "RMSNorm", stems: &["*norm"], epsilon: (&["rms_norm_eps"], 1e-6), one_plus: false };
+const RMS_NORM: NormRule = NormRule {
+    kind: "RMSNorm",
+    stems: &["*norm"],
+    epsilon: (&["rms_norm_eps"], 1e-6),
+    one_plus: false,
+};
 const LAYER_NORM_EPS: &[&str] = &["layer_norm_eps"];
 
 const ANY: Rule = Rule {
@@ -84,7 +88,8 @@ const ANY: Rule = Rule {
     between: &[],
 };
 
-const MASKED: &[&str] = &["ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM", "WithLMHead"];
+const MASKED: &[&str] =
+    &["ForMaskedLM", "ForPreTraining", "LMHeadModel", "ForCausalLM", "WithLMHead"];
 const GENERATES: &[&str] = &[
     "ForCausalLM",
     "LMHeadModel",
@@ -95,14 +100,10 @@ const GENERATES: &[&str] = &[
 /// Where decoders lie: alone, or within a model of pictures or sound, in three orders that transformers has written.
 const DECODERS: &[&str] =
     &["model.", "language_model.model.", "model.language_model.", "model.text_model.", ""];
-const LM_HEADS: &[&str] = &["lm_head.weight", "language_model.lm_head.weight", "model.lm_head.weight"];
+const LM_HEADS: &[&str] =
+    &["lm_head.weight", "language_model.lm_head.weight", "model.lm_head.weight"];
 
-const ENCODER: Rule = Rule {
-    tasks: MASKED,
-    tied_by_default: true,
-    needs_bias: true,
-    ..ANY
-};
+const ENCODER: Rule = Rule { tasks: MASKED, tied_by_default: true, needs_bias: true, ..ANY };
 
 const DECODER: Rule = Rule {
     tasks: GENERATES,
@@ -151,9 +152,18 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "RoBERTa",
         source: "transformers models/roberta, models/xlm_roberta, models/camembert",
-        model_types: &["roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"],
+        model_types: &[
+            "roberta",
+            "xlm-roberta",
+            "camembert",
+            "xlm-roberta-xl",
+            "roberta-prelayernorm",
+        ],
         own: &["lm_head.decoder.weight"],
-        tied_to: &["roberta.embeddings.word_embeddings.weight", "embeddings.word_embeddings.weight"],
+        tied_to: &[
+            "roberta.embeddings.word_embeddings.weight",
+            "embeddings.word_embeddings.weight",
+        ],
         marks: &["lm_head.dense.weight", "lm_head.layer_norm.weight"],
         biases: &["lm_head.decoder.bias", "lm_head.bias"],
         norm: Some(NormRule {
@@ -184,7 +194,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "transformers models/electra",
         model_types: &["electra"],
         own: &["generator_lm_head.weight"],
-        tied_to: &["electra.embeddings.word_embeddings.weight", "embeddings.word_embeddings.weight"],
+        tied_to: &[
+            "electra.embeddings.word_embeddings.weight",
+            "embeddings.word_embeddings.weight",
+        ],
         tasks: &["ForMaskedLM", "ForCausalLM"],
         marks: &["generator_predictions.dense.weight", "generator_predictions.LayerNorm.weight"],
         biases: &["generator_lm_head.bias"],
@@ -201,7 +214,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "transformers models/distilbert",
         model_types: &["distilbert"],
         own: &["vocab_projector.weight"],
-        tied_to: &["distilbert.embeddings.word_embeddings.weight", "embeddings.word_embeddings.weight"],
+        tied_to: &[
+            "distilbert.embeddings.word_embeddings.weight",
+            "embeddings.word_embeddings.weight",
+        ],
         marks: &["vocab_transform.weight", "vocab_layer_norm.weight"],
         biases: &["vocab_projector.bias"],
         norm: Some(NormRule { stems: &["vocab_layer_norm"], epsilon: (&[], 1e-12), ..LAYER_NORM }),
@@ -294,7 +310,17 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "Llama",
         source: "transformers models/llama, models/llava, and those that inherit from them",
-        model_types: &["llama", "mistral", "mixtral", "ministral", "olmo2", "smollm3", "llava", "llava_next", "mistral3"],
+        model_types: &[
+            "llama",
+            "mistral",
+            "mixtral",
+            "ministral",
+            "olmo2",
+            "smollm3",
+            "llava",
+            "llava_next",
+            "mistral3",
+        ],
         ..DECODER
     },
     Rule {
@@ -452,14 +478,25 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "token classifier",
         source: "transformers modeling_layers.py (GenericForTokenClassification) and models/bert",
-        model_types: &["bert", "roberta", "xlm-roberta", "camembert", "albert", "electra", "distilbert"],
+        model_types: &[
+            "bert",
+            "roberta",
+            "xlm-roberta",
+            "camembert",
+            "albert",
+            "electra",
+            "distilbert",
+        ],
         tasks: &["ForTokenClassification"],
         ..CLASSIFIER
     },
     Rule {
         family: "decoder with a classifier",
         source: "transformers modeling_layers.py (GenericForSequenceClassification: score, without bias)",
-        model_types: &["gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi", "phi3", "opt", "bloom"],
+        model_types: &[
+            "gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi", "phi3", "opt",
+            "bloom",
+        ],
         own: &["score.weight"],
         needs_bias: false,
         ..CLASSIFIER
@@ -528,8 +565,14 @@ mod tests {
     fn every_rule_names_its_source_and_a_weight() {
         for rule in RULES {
             assert!(!rule.source.is_empty() && !rule.own.is_empty(), "{}", rule.family);
-            assert!(!rule.needs_bias || !rule.biases.is_empty() || rule.tasks.contains(&"ForSequenceClassification")
-                || rule.tasks.contains(&"ForTokenClassification"), "{}", rule.family);
+            assert!(
+                !rule.needs_bias
+                    || !rule.biases.is_empty()
+                    || rule.tasks.contains(&"ForSequenceClassification")
+                    || rule.tasks.contains(&"ForTokenClassification"),
+                "{}",
+                rule.family
+            );
             assert!(!rule.tied_by_default || !rule.tied_to.is_empty(), "{}", rule.family);
         }
     }

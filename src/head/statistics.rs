@@ -59,7 +59,8 @@ impl Statistics {
         let norms: Vec<f64> = (0..tokens).into_par_iter().map(|t| head.row_norm(t)).collect();
         let zero_rows =
             (0..tokens as u32).filter(|&t| head.row(t as usize).all(|x| x == 0.0)).collect();
-        let biases = head.has_bias().then(|| quantiles((0..tokens).map(|t| head.bias(t)).collect()));
+        let biases =
+            head.has_bias().then(|| quantiles((0..tokens).map(|t| head.bias(t)).collect()));
         let largest = norms.iter().fold(0.0f64, |m, &x| m.max(x));
         let (gram, mean) = gram(head, largest);
         let mut singular_values: Vec<f64> = gram

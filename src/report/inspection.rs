@@ -11,7 +11,7 @@ use crate::domain::Domain;
 use crate::head::activation::Activation;
 use crate::head::final_norm::FinalNorm;
 use crate::head::locate::{Located, Tying};
-use crate::head::statistics::{QUANTILES, Statistics};
+use crate::head::statistics::Statistics;
 
 /// The version of this layout; fields are only ever added.
 const SCHEMA: &str = "unargmax inspect 1";
@@ -99,7 +99,8 @@ pub struct Subject<'a> {
 impl Inspection {
     /// Looks at every row.
     pub fn new(subject: Subject) -> Self {
-        let Subject { checkpoint, candidates, located, before: (domain, why), vocabulary } = subject;
+        let Subject { checkpoint, candidates, located, before: (domain, why), vocabulary } =
+            subject;
         let head = &located.head;
         // The chosen one is listed, however it ranks; its listed name may be that of the embedding.
         let is_chosen = |c: &Candidate| {
@@ -184,7 +185,11 @@ impl Inspection {
             (None, _) => "not known".to_owned(),
         };
         writeln!(out, "tied    {tied}")?;
-        writeln!(out, "bias    {}", head.bias.as_ref().map_or("none".into(), |b| format!("`{b}`")))?;
+        writeln!(
+            out,
+            "bias    {}",
+            head.bias.as_ref().map_or("none".into(), |b| format!("`{b}`"))
+        )?;
         if let Some(norm) = &before.norm {
             writeln!(out, "before  {norm}")?;
         }
@@ -228,10 +233,21 @@ impl Inspection {
         )?;
         let line = |numbers: &[f64; 9]| {
             let at = |k: usize| rounded(numbers[k]);
-            format!("{} .. {} .. {} (least, median, greatest); 5 % {}, 95 % {}", at(0), at(4), at(8), at(2), at(6))
+            format!(
+                "{} .. {} .. {} (least, median, greatest); 5 % {}, 95 % {}",
+                at(0),
+                at(4),
+                at(8),
+                at(2),
+                at(6)
+            )
         };
-        debug_assert!(QUANTILES[4] == 0.5);
-        writeln!(out, "norms   {}; mean row {}", line(&seen.row_norms), rounded(seen.mean_row_norm))?;
+        writeln!(
+            out,
+            "norms   {}; mean row {}",
+            line(&seen.row_norms),
+            rounded(seen.mean_row_norm)
+        )?;
         if let Some(biases) = &seen.biases {
             writeln!(out, "biases  {}", line(biases))?;
         }

@@ -53,7 +53,11 @@ pub fn outcome(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Padding {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(out: &mut impl Write, vocabulary: Option<&Vocabulary>, audit: &Audit) -> io::Result<()> {
+pub fn write(
+    out: &mut impl Write,
+    vocabulary: Option<&Vocabulary>,
+    audit: &Audit,
+) -> io::Result<()> {
     let padding = outcome(audit, vocabulary);
     if padding.rows == 0 {
         return Ok(());
@@ -69,5 +73,8 @@ pub fn write(out: &mut impl Write, vocabulary: Option<&Vocabulary>, audit: &Audi
         _ if tied == 0 => format!("{argmaxable} can win"),
         can => format!("{can} can win ({tied} of them only in a tie)"),
     };
-    writeln!(out, "\nPadding: {rows} no token, {can}{open}. A decoder that picks such a row has no text for it.")
+    writeln!(
+        out,
+        "\nPadding: {rows} no token, {can}{open}. A decoder that picks such a row has no text for it."
+    )
 }

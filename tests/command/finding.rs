@@ -152,7 +152,10 @@ fn an_activation_that_is_found_bounds_the_domain_by_default() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families/bert-classifier");
     let read = summary(&["audit", utf8(&folder)]);
     assert_eq!(read["audits"][0]["domain"], "range:-1:1");
-    assert_eq!(summary(&["audit", utf8(&folder), "--domain", "free"])["audits"][0]["domain"], "free");
+    assert_eq!(
+        summary(&["audit", utf8(&folder), "--domain", "free"])["audits"][0]["domain"],
+        "free"
+    );
     let text = done(&["audit", utf8(&folder)]);
     assert!(text.contains("(auto: a tanh stands before the head)"), "{text}");
 }
@@ -185,5 +188,8 @@ fn numbered_linear_layers_end_in_the_head() {
         ],
     );
     let read = summary(&["audit", &path]);
-    assert_eq!((&read["head"]["weight"], &read["head"]["bias"]), (&"net.10.weight".into(), &"net.10.bias".into()));
+    assert_eq!(
+        (&read["head"]["weight"], &read["head"]["bias"]),
+        (&"net.10.weight".into(), &"net.10.bias".into())
+    );
 }

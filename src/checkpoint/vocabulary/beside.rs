@@ -58,7 +58,10 @@ pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'stati
 }
 
 /// A JSON file beside the checkpoint; one of another form says nothing here.
-fn json<T: for<'de> Deserialize<'de>>(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<T>> {
+fn json<T: for<'de> Deserialize<'de>>(
+    checkpoint: &dyn Checkpoint,
+    name: &str,
+) -> Result<Option<T>> {
     Ok(checkpoint.side_file(name)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
@@ -77,12 +80,16 @@ fn added_json(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Resul
 /// `added_tokens_decoder` of `tokenizer_config.json`.
 fn added_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
     let config: Option<Value> = json(checkpoint, "tokenizer_config.json")?;
-    let Some(Value::Object(added)) = config.and_then(|mut c| c.get_mut("added_tokens_decoder").map(Value::take))
+    let Some(Value::Object(added)) =
+        config.and_then(|mut c| c.get_mut("added_tokens_decoder").map(Value::take))
     else {
         return Ok(());
     };
     for (id, token) in added {
-        let (Ok(id), Some(content)) = (id.parse(), token.get("content").and_then(Value::as_str)) else { continue };
+        let (Ok(id), Some(content)) = (id.parse(), token.get("content").and_then(Value::as_str))
+        else {
+            continue;
+        };
         let special = token.get("special").and_then(Value::as_bool).unwrap_or(false);
         let token = Added { id, content: content.to_owned(), special }.token();
         ids::put(&mut vocabulary.tokens, id, token)

@@ -18,6 +18,7 @@ mod yaml;
 use std::fmt;
 use std::path::Path;
 
+use super::bytes::{Bytes, Data};
 use crate::error::Result;
 
 pub use beside::beside;
@@ -107,6 +108,14 @@ impl Vocabulary {
         file::read(path.as_ref())
     }
 
+    /// Reads a vocabulary file that is in memory; `label` names it in errors, and its extension chooses the form.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::from_file`].
+    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        file::parse(Bytes::new(data, label))
+    }
+
     /// Reads a JSON list of strings or map from token to id that is in memory; `label` names it in errors.
     ///
     /// # Errors
@@ -143,7 +152,8 @@ impl Vocabulary {
     /// table of GPT-2, and where one in a hundred begins with `▁` with that for a blank.
     pub fn guessed(self) -> Self {
         let often = |marker: char| {
-            let marked = |t: &&Token| t.piece.starts_with(marker) && t.piece.chars().nth(1).is_some();
+            let marked =
+                |t: &&Token| t.piece.starts_with(marker) && t.piece.chars().nth(1).is_some();
             100 * self.tokens.iter().filter(marked).count() > self.tokens.len()
         };
         match (often('Ġ'), often('▁')) {

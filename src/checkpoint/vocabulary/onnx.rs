@@ -32,10 +32,8 @@ mod tests {
 
     #[test]
     fn characters_come_after_the_blank_and_before_the_space() {
-        let graph = Graph {
-            metadata: vec![("character".into(), "a\nb\n".into())],
-            ..Graph::default()
-        };
+        let graph =
+            Graph { metadata: vec![("character".into(), "a\nb\n".into())], ..Graph::default() };
         let texts = |rows| {
             let read = Vocabulary::from_onnx(&graph, rows)?;
             Some(read.tokens.into_iter().map(|t| t.text).collect::<Vec<_>>())

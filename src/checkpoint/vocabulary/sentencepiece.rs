@@ -40,7 +40,8 @@ fn pieces(bytes: &[u8]) -> Result<Vec<Token>, String> {
         }
         let id = tokens.len();
         tokens.push(
-            token(text, kind).ok_or_else(|| format!("piece {id} has the type {kind}, which is unknown"))?,
+            token(text, kind)
+                .ok_or_else(|| format!("piece {id} has the type {kind}, which is unknown"))?,
         );
     }
     match tokens.is_empty() {
@@ -51,11 +52,8 @@ fn pieces(bytes: &[u8]) -> Result<Vec<Token>, String> {
 
 /// A piece by its `SentencePiece.Type`.
 fn token(piece: String, kind: u64) -> Option<Token> {
-    let spelled = |kind| Token {
-        text: Spelling::SentencePiece.text(&piece),
-        piece: piece.clone(),
-        kind,
-    };
+    let spelled =
+        |kind| Token { text: Spelling::SentencePiece.text(&piece), piece: piece.clone(), kind };
     let verbatim = |kind| Token { text: piece.clone(), piece: piece.clone(), kind };
     Some(match kind {
         1 => spelled(Kind::Ordinary),
@@ -90,7 +88,8 @@ mod tests {
 
     #[test]
     fn pieces_have_ids_in_their_order_and_kinds() {
-        let bytes = model(&[("<unk>", 2), ("<s>", 3), ("▁the", 1), ("<0x0A>", 6), ("x", 5), ("<mask>", 4)]);
+        let bytes =
+            model(&[("<unk>", 2), ("<s>", 3), ("▁the", 1), ("<0x0A>", 6), ("x", 5), ("<mask>", 4)]);
         let read = read(&bytes, Path::new("m.model")).unwrap();
         let seen: Vec<_> = read.tokens.iter().map(|t| (t.text.as_str(), t.kind)).collect();
         assert_eq!(

@@ -179,7 +179,11 @@ mod tests {
         let texts: Vec<_> = tokens(json).unwrap().into_iter().map(|t| (t.1, t.2)).collect();
         assert_eq!(
             texts,
-            [("<s>".into(), Kind::Special), (" a".into(), Kind::Ordinary), ("\n".into(), Kind::Byte)]
+            [
+                ("<s>".into(), Kind::Special),
+                (" a".into(), Kind::Ordinary),
+                ("\n".into(), Kind::Byte)
+            ]
         );
     }
 
@@ -188,7 +192,10 @@ mod tests {
         for (json, says) in [
             (r#"{"model": {"vocab": {"a": 0, "b": 0}}}"#, "id 0 belongs to `a` and to `b`"),
             (r#"{"model": {"vocab": {"a": 99999999}}}"#, "out of range"),
-            (r#"{"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": 99999999, "content": "b"}]}"#, "out of range"),
+            (
+                r#"{"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": 99999999, "content": "b"}]}"#,
+                "out of range",
+            ),
             (r#"{"model": {"vocab": {}}}"#, "no tokens"),
             (r#"{"model": {"vocab": 7}}"#, "a map from piece to id or a list"),
         ] {

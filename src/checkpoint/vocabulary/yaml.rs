@@ -21,7 +21,8 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
             continue;
         }
         let entry = entry(line).ok_or_else(|| {
-            let problem = format!("line {number} is not `token: id`; a map with one token a line is read");
+            let problem =
+                format!("line {number} is not `token: id`; a map with one token a line is read");
             Error::malformed(label, problem)
         })?;
         pieces.push(entry);
