@@ -144,7 +144,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         engine.name(),
         threads,
         &audit,
-    );
+    )
+    .with_padding(padding::outcome(&audit, input.vocabulary.as_ref()));
     let written =
         folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
     let print = || -> io::Result<()> {

@@ -54,6 +54,8 @@ fn padding_that_cannot_win_is_no_unargmaxable_token() {
     let path = llama(&folder, [0.0, 0.5], 5);
     let read = summary(&["audit", &path]);
     assert_eq!(counts(&read), [4, 0, 2, 0]);
+    let padding = &read["audits"][0]["padding"];
+    assert_eq!((&padding["rows"], &padding["unargmaxable"]), (&1.into(), &1.into()));
     let text = done(&["audit", &path]);
     assert!(text.contains("Padding: 1 row has no token, none can win"), "{text}");
     let output = run(&["audit", &path, "--quiet", "--fail-on", "unargmaxable,padding-can-win"]);
