@@ -16,13 +16,15 @@ pub(super) fn adapters(stored: &Stored) -> Result<()> {
     let config = stored.checkpoint.side_file("adapter_config.json")?.is_some();
     let only = adapted.is_some()
         && tensors.iter().all(|t| lora(&t.name) || t.name.contains("modules_to_save"));
-    if (config || only) && tensors.len() < 10_000 {
-        let found = adapted.map_or("adapter_config.json".into(), |t| format!("`{}`", t.name));
+    // Beside a whole model an adapter_config.json counts as well: transformers would apply the adapter to it.
+    if config || only {
+        let found = adapted
+            .map_or_else(|| "adapter_config.json beside it".into(), |t| format!("`{}`", t.name));
         return Err(Error::head(
             stored.path,
             format!(
-                "this is a LoRA adapter ({found}), which changes the head of another checkpoint: merge it into its base \
-                 model (merge_and_unload of peft) and name the result"
+                "this is a LoRA adapter ({found}), which may change the head of its base model: merge it (merge_and_unload \
+                 of peft) and name the result"
             ),
         ));
     }
