@@ -16,10 +16,11 @@ use super::selection;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
 use unargmax::certify::pairs::kernel::Kernel;
+use unargmax::checkpoint::vocabulary::Vocabulary;
 use unargmax::domain::Domain;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::summary::Summary;
-use unargmax::report::{table, text};
+use unargmax::report::{padding, table, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -41,10 +42,11 @@ pub struct Arguments {
     /// not proved. Needs `--engine lp` and a bounded domain, there `range:-100:100`; --out adds radius.csv
     #[arg(long)]
     radius: bool,
-    /// Write summary.json, verdicts.csv and certificate.safetensors into this folder
+    /// Write summary.json, verdicts.csv, inspect.json and certificate.safetensors into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Exit with status 1 if some token has one of these verdicts
+    /// Exit with status 1 if some token has one of these verdicts, or if a row without a token can win. Such
+    /// padding does not count as `unargmaxable`
     #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
     fail_on: Vec<Condition>,
     /// How many tokens of each kind to list: a number, or `all`
@@ -76,16 +78,25 @@ enum Condition {
     Unargmaxable,
     Undecided,
     Tied,
+    PaddingCanWin,
 }
 
 impl Condition {
-    fn count(self, audit: &Audit) -> usize {
+    /// How many tokens meet it; padding loses as it should, and is counted only where it does not.
+    fn count(self, audit: &Audit, vocabulary: Option<&Vocabulary>) -> usize {
         let counts = audit.counts();
+        let padding = padding::outcome(audit, vocabulary);
         match self {
-            Condition::Unargmaxable => counts.unargmaxable,
+            Condition::Unargmaxable => counts.unargmaxable - padding.unargmaxable,
             Condition::Undecided => counts.undecided,
             Condition::Tied => counts.tied,
+            Condition::PaddingCanWin => padding.can_win(),
         }
+    }
+
+    /// Its name on the command line.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -142,7 +153,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         engine.name(),
         threads,
         &audit,
-    );
+    )
+    .with_padding(padding::outcome(&audit, input.vocabulary.as_ref()));
     let written =
         folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
     let print = || -> io::Result<()> {
@@ -171,8 +183,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let failed: Vec<String> = arguments
         .fail_on
         .iter()
-        .filter(|c| c.count(&audit) > 0)
-        .map(|c| format!("{} {c:?}", c.count(&audit)).to_lowercase())
+        .map(|c| (c.count(&audit, input.vocabulary.as_ref()), c.name()))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
         .collect();
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -200,12 +213,8 @@ fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
     if arguments.domain != "auto" {
         return Ok((Domain::parse(&arguments.domain, dim)?, "asked for".to_owned()));
     }
-    Ok(match &input.before {
-        Some((domain, reason)) => (domain.clone(), format!("auto: {reason}")),
-        None => {
-            (Domain::free(dim), "auto: nothing is known of what stands before the head".to_owned())
-        }
-    })
+    let (domain, reason) = &input.before;
+    Ok((domain.clone(), format!("auto: {reason}")))
 }
 
 fn write(
@@ -221,6 +230,7 @@ fn write(
     let mut files = vec![
         ("summary.json", summary.to_json().into_bytes()),
         ("verdicts.csv", verdicts),
+        ("inspect.json", super::inspect::inspection(input).to_json().into_bytes()),
         (certificate::FILE, certificate),
     ];
     if audit.radii().is_some() {

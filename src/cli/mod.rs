@@ -3,6 +3,7 @@
 
 mod audit;
 mod input;
+mod inspect;
 mod progress;
 mod selection;
 mod shell;
@@ -34,6 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Audit(audit::Arguments),
+    Inspect(inspect::Arguments),
     Verify(verify::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
@@ -44,6 +46,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),

@@ -2,6 +2,8 @@
 
 pub mod cost;
 pub mod files;
+pub mod inspection;
+pub mod padding;
 pub mod summary;
 pub mod table;
 pub mod text;

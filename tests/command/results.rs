@@ -137,7 +137,10 @@ fn out_replaces_its_own_files_and_leaves_others_alone() {
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["certificate.safetensors", "notes.txt", "summary.json", "verdicts.csv"]);
+    assert_eq!(
+        names,
+        ["certificate.safetensors", "inspect.json", "notes.txt", "summary.json", "verdicts.csv"]
+    );
 }
 
 #[test]
