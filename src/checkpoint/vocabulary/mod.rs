@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::error::Result;
 
-pub use spelling::Spelling;
+pub use spelling::{Spelling, is_invisible};
 
 /// What kind of row a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
