@@ -1,7 +1,7 @@
 //! `unargmax audit`: read, decide, print, write.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -17,8 +17,10 @@ use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
 use unargmax::domain::Domain;
 use unargmax::report::files::OutputFolder;
+use unargmax::report::measures::{self, Measures};
+use unargmax::report::results::{self, Reported};
 use unargmax::report::summary::Summary;
-use unargmax::report::{table, text};
+use unargmax::report::{folder, table, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -40,9 +42,16 @@ pub struct Arguments {
     /// not proved. Needs `--engine lp` and a bounded domain, there `range:-100:100`; --out adds radius.csv
     #[arg(long)]
     radius: bool,
-    /// Write summary.json, verdicts.csv and certificate.safetensors into this folder
+    /// Write summary.json, verdicts.csv, certificate.safetensors and a report (report.html, summary.md, and
+    /// report.json behind them) into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write no report with --out
+    #[arg(long, requires = "out")]
+    no_report: bool,
+    /// Also write each picture of the report as an SVG file
+    #[arg(long, requires = "out", conflicts_with = "no_report")]
+    svg: bool,
     /// Exit with status 1 if some token has one of these verdicts
     #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
     fail_on: Vec<Condition>,
@@ -134,8 +143,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         threads,
         &audit,
     );
-    let written =
-        folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
+    let written = folder
+        .map(|folder| {
+            let mut files = files(&input, &domain, &summary, &audit)?;
+            if !arguments.no_report {
+                add_report(&mut files, arguments, &input, &reason, &audit)?;
+            }
+            write(&folder, &files)
+        })
+        .transpose();
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
         if arguments.json {
@@ -186,27 +202,44 @@ fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
     })
 }
 
-fn write(
-    folder: &OutputFolder,
-    input: &Input,
-    domain: &Domain,
-    summary: &Summary,
-    audit: &Audit,
-) -> Result<()> {
+type File = (String, Vec<u8>);
+
+fn files(input: &Input, domain: &Domain, summary: &Summary, audit: &Audit) -> Result<Vec<File>> {
     let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
     table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
     let certificate = Certificate::new(&input.located.head, domain, audit).to_bytes()?;
     let mut files = vec![
-        ("summary.json", summary.to_json().into_bytes()),
-        ("verdicts.csv", verdicts),
-        (certificate::FILE, certificate),
+        (results::SUMMARY.to_owned(), summary.to_json().into_bytes()),
+        (results::VERDICTS.to_owned(), verdicts),
+        (certificate::FILE.to_owned(), certificate),
     ];
     if audit.radii().is_some() {
         table::write_radii(&mut radii, audit)?;
-        files.push(("radius.csv", radii));
+        files.push(("radius.csv".to_owned(), radii));
     }
+    Ok(files)
+}
+
+/// Adds the measures and the report, which is made of the other files as `unargmax report` makes it.
+fn add_report(
+    files: &mut Vec<File>,
+    arguments: &Arguments,
+    input: &Input,
+    reason: &str,
+    audit: &Audit,
+) -> Result<()> {
+    let measures = Measures::new(&input.located, input.vocabulary.as_ref(), reason, audit);
+    let measures = measures.to_json().into_bytes();
+    let out = arguments.out.as_deref().unwrap_or(Path::new("."));
+    let reported = Reported::from_bytes(out, &files[0].1, &files[1].1, &measures)?;
+    files.push((measures::FILE.to_owned(), measures));
+    files.extend(folder::files(&reported, arguments.svg));
+    Ok(())
+}
+
+fn write(folder: &OutputFolder, files: &[File]) -> Result<()> {
     WRITING.store(true, Ordering::SeqCst);
-    let written = folder.write(&files);
+    let written = folder.write(files);
     WRITING.store(false, Ordering::SeqCst);
     Ok(written?)
 }

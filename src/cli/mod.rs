@@ -4,6 +4,7 @@
 mod audit;
 mod input;
 mod progress;
+mod report;
 mod selection;
 mod shell;
 mod verify;
@@ -35,6 +36,7 @@ pub struct Cli {
 enum Command {
     Audit(audit::Arguments),
     Verify(verify::Arguments),
+    Report(report::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -45,6 +47,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

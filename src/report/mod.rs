@@ -5,7 +5,10 @@
 //! same the day after.
 
 pub mod files;
+pub mod folder;
+pub mod markdown;
 pub mod measures;
+pub mod page;
 pub mod plots;
 pub mod results;
 pub mod shown;
