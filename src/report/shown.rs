@@ -15,7 +15,7 @@ use crate::checkpoint::vocabulary::is_invisible;
 pub enum Part {
     /// Text that shows itself.
     Text(String),
-    /// A stand-in: a picture of a control character, `U+00A0`, or a byte such as `E4`.
+    /// A stand-in: `␣`, the name of a control character, `U+00A0`, or a byte such as `E4`.
     Sign(String),
 }
 
@@ -23,8 +23,16 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(Vec<Part>);
 
-/// In [`Shown::coded`], the picture of control character `c` is this plus `c`; U+E07F is that of DEL.
-const PICTURE: u32 = 0xe000;
+/// The sign of a blank.
+const BLANK: &str = "␣";
+/// A blank in [`Shown::coded`].
+const CODED_BLANK: char = '\u{e020}';
+/// The names of the ASCII control characters.
+const CONTROLS: [&str; 32] = [
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FORM FEED", "CR", "SO",
+    "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS",
+    "RS", "US",
+];
 /// In [`Shown::coded`], around any other sign. Private characters are signs themselves, so that none
 /// of these can come from a token.
 const SIGN: [char; 2] = ['\u{e080}', '\u{e081}'];
@@ -62,11 +70,9 @@ impl Shown {
         };
         let group = character.general_category_group();
         match character {
-            // Unicode has a picture for each ASCII control character, for DEL and for the blank.
-            '\0'..=' ' => self.sign(
-                char::from_u32(0x2400 + u32::from(character)).unwrap_or(character).to_string(),
-            ),
-            '\x7f' => self.sign("␡".to_owned()),
+            ' ' => self.sign(BLANK.to_owned()),
+            '\0'..='\x1f' => self.sign(CONTROLS[character as usize].to_owned()),
+            '\x7f' => self.sign("DEL".to_owned()),
             // Within emoji these choose the picture.
             '\u{fe0f}' | '\u{200d}'
                 if before.is_some_and(|c| c.is_emoji_char() && !c.is_ascii() || c == '\u{fe0f}')
@@ -104,12 +110,12 @@ impl Shown {
         &self.0
     }
 
-    /// One line without markup: a sign longer than a picture stands in angle brackets.
+    /// One line without markup: signs but the blank's stand in angle brackets.
     pub fn line(&self) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
-            Part::Sign(sign) if sign.chars().count() == 1 => sign.clone(),
-            Part::Sign(sign) if sign.len() == 2 => format!("<0x{sign}>"),
+            Part::Sign(sign) if sign == BLANK => sign.clone(),
+            Part::Sign(sign) if is_byte(sign) => format!("<0x{sign}>"),
             Part::Sign(sign) => format!("<{sign}>"),
         };
         self.0.iter().map(part).collect()
@@ -130,23 +136,19 @@ impl Shown {
         for part in &self.0 {
             match part {
                 Part::Text(text) => coded.push_str(text),
-                Part::Sign(sign) => match picture(sign) {
-                    Some(picture) => coded.push(picture),
-                    None => coded.extend([SIGN[0]].into_iter().chain(sign.chars()).chain([SIGN[1]])),
-                },
+                Part::Sign(sign) if sign == BLANK => coded.push(CODED_BLANK),
+                Part::Sign(sign) => {
+                    coded.extend([SIGN[0]].into_iter().chain(sign.chars()).chain([SIGN[1]]))
+                }
             }
         }
         coded
     }
 }
 
-/// The private character for a picture of a control character.
-fn picture(sign: &str) -> Option<char> {
-    match sign.chars().next()? {
-        '␡' => char::from_u32(PICTURE + 0x7f),
-        c @ '\u{2400}'..='\u{2420}' => char::from_u32(PICTURE + u32::from(c) - 0x2400),
-        _ => None,
-    }
+/// Whether a sign is a byte. No name of a control character looks like one: that of form feed is written out.
+fn is_byte(sign: &str) -> bool {
+    sign.len() == 2 && sign.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The two digits of a `<0xE4>` that a text begins with.
@@ -182,8 +184,8 @@ mod tests {
     #[test]
     fn what_has_none_becomes_a_sign() {
         for (text, shown) in [
-            (" a\tb", "[␠]a[␉]b"),
-            ("\n\x7f\u{85}", "[␊][␡][U+0085]"),
+            (" a\tb", "[␣]a[TAB]b"),
+            ("\n\x7f\u{85}", "[LF][DEL][U+0085]"),
             ("a\u{a0}b\u{202e}c\u{200b}", "a[U+00A0]b[U+202E]c[U+200B]"),
             ("a\u{fe0f}\u{200d}", "a[U+FE0F][U+200D]"),
             ("1\u{fe0f}", "1[U+FE0F]"),
@@ -197,7 +199,7 @@ mod tests {
     #[test]
     fn a_mark_without_a_base_is_put_on_a_dotted_circle() {
         assert_eq!(parts("\u{301}"), "◌\u{301}");
-        assert_eq!(parts(" \u{301}a\u{301}"), "[␠]◌\u{301}a\u{301}");
+        assert_eq!(parts(" \u{301}a\u{301}"), "[␣]◌\u{301}a\u{301}");
         assert_eq!(parts("\u{94d}"), "◌\u{94d}");
     }
 
@@ -205,7 +207,7 @@ mod tests {
     fn signs_and_texts_that_spell_the_same_differ_in_code() {
         let coded = |text, bytes| Shown::text(text, bytes).coded();
         assert_eq!(coded("a b", false), "a\u{e020}b");
-        assert_eq!(coded("␠", false), "␠");
+        assert_eq!(coded("␣", false), "␣");
         assert_eq!(coded("<0xE4>", true), "\u{e080}E4\u{e081}");
         assert_eq!(coded("<0xE4>", false), "<0xE4>");
         assert_eq!(coded("\u{e020}", false), "\u{e080}U+E020\u{e081}");

@@ -95,20 +95,20 @@ pub fn headline(results: &Results) -> String {
 /// What the finding means to somebody who uses the model.
 pub fn meaning(counts: Counts) -> Vec<String> {
     let mut sentences = vec![
-        "For every choice a model makes, its last layer gives each token a score, and the token with the \
-         highest score wins."
+        "A model chooses among tokens: words, pieces of words, characters or labels. Its last layer gives each \
+         token a score, and the highest score wins."
             .to_owned(),
     ];
     if counts.unargmaxable > 0 {
-        let (these, they, them) = if counts.unargmaxable == 1 {
-            ("This token cannot", "it", "it")
+        let (these, them) = if counts.unargmaxable == 1 {
+            ("One token".to_owned(), "it")
         } else {
-            ("These tokens cannot", "them", "them")
+            (format!("These {} tokens", grouped(counts.unargmaxable)), "them")
         };
         sentences.push(format!(
-            "{these}: whatever the input, some other token always scores at least as high. A program that \
-             takes the winner (greedy decoding) cannot output {they}, exact ties and rounding aside; one that \
-             draws at random among the scores still can output {them}, but never as the favourite."
+            "{these} cannot: whatever the input, some other token always scores at least as high. A program \
+             that takes the winner (greedy decoding) cannot output {them}, exact ties and rounding aside; one \
+             that draws tokens at random by their scores still can, but never as the favourite."
         ));
     }
     if counts.tied > 0 {

@@ -17,19 +17,16 @@
     return made;
   };
 
-  // Signs travel as private characters: U+E000 and on for pictures of control characters, others in E080 ... E081.
-  const SIGNS = /[\ue000-\ue07f]|\ue080[^\ue081]*\ue081/g;
-  const sign = (coded) => {
-    if (coded.length > 1) return coded.slice(1, -1);
-    const code = coded.charCodeAt(0) - 0xe000;
-    return String.fromCharCode(0x2400 + (code === 0x7f ? 0x21 : code));
-  };
+  // Signs travel as private characters: U+E020 is a blank, others stand between U+E080 and U+E081.
+  const SIGNS = /\ue020|\ue080[^\ue081]*\ue081/g;
+  const sign = (coded) => coded === "\ue020"
+    ? element("span", "sign blank", "\u2423") : element("span", "sign", coded.slice(1, -1));
   const fillToken = (bdi, coded) => {
     bdi.textContent = "";
     let end = 0;
     for (const found of coded.matchAll(SIGNS)) {
       if (found.index > end) bdi.append(coded.slice(end, found.index));
-      bdi.append(element("span", "sign", sign(found[0])));
+      bdi.append(sign(found[0]));
       end = found.index + found[0].length;
     }
     if (end < coded.length) bdi.append(coded.slice(end));
@@ -45,7 +42,8 @@
     if (x === null) return "beyond float64";
     if (x === 0) return "0";
     const size = Math.abs(x);
-    return size >= 1e-3 && size < 1e5 ? String(Number(x.toPrecision(4))) : x.toExponential(3);
+    if (size >= 1e-3 && size < 1e5) return size < 1e4 ? x.toPrecision(4) : x.toFixed(0);
+    return x.toExponential(3);
   };
 
   const inflate = async (text) => {
@@ -89,8 +87,7 @@
     const keys = {
       id: (a, b) => a - b,
       token: (a, b) => {
-        names ??= data.shown.map((text) => text.replace(SIGNS, (found) =>
-          found.length > 1 ? found : String.fromCharCode(found.charCodeAt(0) - 0xe000)));
+        names ??= data.shown.map((text) => text.replaceAll("\ue020", " "));
         return names[a] < names[b] ? -1 : names[a] > names[b] ? 1 : 0;
       },
       piece: (a, b) => {
@@ -114,7 +111,7 @@
       if (/^#\d+$/.test(typed)) return (row) => id(row) === Number(typed.slice(1));
       lower ??= data.shown.map((text, row) => (text + "\n" + (piece(row) ?? "")).toLowerCase());
       // A blank is looked for as its sign.
-      const text = typed.toLowerCase().replace(/[ \u2420]/g, "\ue020");
+      const text = typed.toLowerCase().replace(/[ \u2423]/g, "\ue020");
       const plain = typed.toLowerCase();
       return (row) => lower[row].includes(text) || lower[row].includes(plain);
     };
@@ -134,7 +131,9 @@
       if (sorting.key !== "id") {
         const compare = keys[sorting.key];
         const way = sorting.down ? -1 : 1;
-        order.sort((a, b) => way * compare(a, b) || a - b);
+        // Rows without a value come last either way.
+        const lacks = sorting.key === "lead" ? (row) => !data.lead[row] : () => false;
+        order.sort((a, b) => lacks(a) - lacks(b) || way * compare(a, b) || a - b);
       } else if (sorting.down) {
         order.reverse();
       }
@@ -184,7 +183,7 @@
       cells.token.append(cells.text);
       cells.spelling = element("bdi");
       cells.spelling.setAttribute("translate", "no");
-      cells.piece.append(cells.spelling);
+      cells.piece?.append(cells.spelling);
       return { row, cells, shows: -1 };
     };
     const fill = (line, index) => {
@@ -198,7 +197,7 @@
       cells.id.textContent = String(id(row));
       fillToken(cells.text, data.shown[row]);
       cells.spelling.textContent = piece(row) ?? "";
-      cells.kind.textContent = kind(row);
+      if (cells.kind) cells.kind.textContent = kind(row);
       cells.norm.textContent = number(data.norm[row]);
       cells.verdict.textContent = data.verdicts[verdict(row)];
       cells.verdict.className = "verdict v" + verdict(row);
@@ -275,21 +274,6 @@
       const parts = [
         element("p", "", element("span", "v" + outcome, data.verdicts[outcome])),
       ];
-      const entry = blocked.get(row);
-      if (entry) {
-        const [, sentence, all, ids, weights] = entry;
-        const list = element("ol", "rivals");
-        const heaviest = Math.max(...weights);
-        ids.forEach((rivalId, i) => list.append(rival(rivalId, weights[i], heaviest)));
-        parts.push(element("p", "", sentence), list);
-        if (ids.length < all) parts.push(element("p", "note", `and ${all - ids.length} more in verdicts.csv`));
-      }
-      const group = tied.get(id(row));
-      if (group) {
-        const list = element("ul", "chips");
-        for (const member of group) if (member !== id(row)) list.append(element("li", "name", link(member)));
-        parts.push(element("p", "", "It has the same numbers as these tokens, and so always the same score:"), list);
-      }
       const facts = element("dl", "facts");
       const fact = (name, ...value) => facts.append(element("dt", "", name), element("dd", "", ...value));
       fact("id", String(id(row)));
@@ -307,7 +291,23 @@
       if (data.lead[row]) fact("lead shown", `${number(data.lead[row])}, proved at one state; others may give more`);
       const [proof, meaning] = data.proofs[digit(data.proof, row)];
       if (proof) fact("proof", element("code", "", proof), ": " + meaning);
-      dialog.replaceChildren(close, heading, ...parts, facts);
+      parts.push(facts);
+      const entry = blocked.get(row);
+      if (entry) {
+        const [, sentence, all, ids, weights] = entry;
+        const list = element("ol", "rivals");
+        const heaviest = Math.max(...weights);
+        ids.forEach((rivalId, i) => list.append(rival(rivalId, weights[i], heaviest)));
+        parts.push(element("p", "", sentence), list);
+        if (ids.length < all) parts.push(element("p", "note", `and ${all - ids.length} more in verdicts.csv`));
+      }
+      const group = tied.get(id(row));
+      if (group) {
+        const list = element("ul", "chips");
+        for (const member of group) if (member !== id(row)) list.append(element("li", "name", link(member)));
+        parts.push(element("p", "", "It has the same numbers as these tokens, and so always the same score:"), list);
+      }
+      dialog.replaceChildren(close, heading, ...parts);
       if (!dialog.open) dialog.showModal();
       dialog.scrollTop = 0;
     };

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{kind, named, picture, token};
+use super::{kind, named, small_picture, token};
 use crate::certify::Rival;
 use crate::report::plots;
 use crate::report::results::Reported;
@@ -17,7 +17,7 @@ const LISTED: usize = 60;
 /// Blockers on the face of a card.
 const FACE: usize = 5;
 /// Blockers behind it.
-const BEHIND: usize = 400;
+const BEHIND: usize = 100;
 
 pub fn section(reported: &Reported) -> Markup {
     let having = |outcome| -> Vec<&Row> {
@@ -96,10 +96,10 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                         @for (blocker, weight) in row.blockers.iter().filter(|b| !face.contains(b)).take(BEHIND) {
                             li { (label(reported, *blocker)) " " span .weight { (words::number(*weight)) } }
                         }
-                        @if rest > BEHIND { li { "and " (rest - BEHIND) " more in verdicts.csv" } }
+                        @if rest > BEHIND { li { "and " (rest - BEHIND) " more: the token in the table below has all" } }
                     }
                 }
-                @if let Some(figure) = &figure { (picture(figure)) }
+                @if let Some(figure) = &figure { (small_picture(figure)) }
                 p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof)) "." }
             }
         }

@@ -53,12 +53,23 @@ pub fn render(reported: &Reported) -> String {
 }
 
 /// A picture with heading and caption, in both forms; the style sheet shows the one that fits.
-fn picture(figure: &Figure) -> Markup {
+pub(super) fn picture(figure: &Figure) -> Markup {
     html! {
         figure id={ "picture-" (figure.name) } {
             h3 { (figure.title) }
             div .wide { (PreEscaped(figure.inline(Form::Wide))) }
             div .narrow { (PreEscaped(figure.inline(Form::Narrow))) }
+            figcaption { (figure.caption) }
+        }
+    }
+}
+
+/// A picture on a card, which is never wide.
+fn small_picture(figure: &Figure) -> Markup {
+    html! {
+        figure id={ "picture-" (figure.name) } {
+            h4 { (figure.title) }
+            (PreEscaped(figure.inline(Form::Narrow)))
             figcaption { (figure.caption) }
         }
     }
@@ -71,7 +82,7 @@ fn token(shown: &Shown) -> Markup {
             @for part in shown.parts() {
                 @match part {
                     Part::Text(text) => { (text) }
-                    Part::Sign(sign) => { span .sign { (sign) } }
+                    Part::Sign(sign) => { span .sign .blank[sign == "␣"] { (sign) } }
                 }
             }
         }

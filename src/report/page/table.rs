@@ -22,8 +22,14 @@ const COLUMNS: [(&str, &str, &str); 7] = [
 pub fn section(reported: &Reported) -> Markup {
     let table = &reported.results.table;
     let scope = table.rows().len();
+    let spelled = table.rows().iter().any(|row| !row.piece.is_empty() && row.piece != row.text);
     let kinds: BTreeSet<&str> =
         table.rows().iter().map(|row| row.kind.as_str()).filter(|kind| !kind.is_empty()).collect();
+    let shows = |key| match key {
+        "piece" => spelled,
+        "kind" => kinds.len() > 1,
+        _ => true,
+    };
     html! {
         section #all aria-labelledby="all-h" {
             h2 #all-h { "All tokens" }
@@ -44,7 +50,7 @@ pub fn section(reported: &Reported) -> Markup {
                 @if kinds.len() > 1 {
                     label {
                         "Kind"
-                        select #kind { option value="" { "all" } @for kind in kinds { option value=(kind) { (kind) } } }
+                        select #kind { option value="" { "all" } @for kind in &kinds { option value=(kind) { (kind) } } }
                     }
                 }
                 p #status role="status" { (words::tokens(scope)) }
@@ -56,7 +62,7 @@ pub fn section(reported: &Reported) -> Markup {
                         table #tokens role="grid" aria-labelledby="all-h" aria-rowcount=(scope + 1) aria-readonly="true" {
                             thead {
                                 tr aria-rowindex="1" {
-                                    @for (key, heading, says) in COLUMNS {
+                                    @for (key, heading, says) in COLUMNS.into_iter().filter(|c| shows(c.0)) {
                                         th scope="col" class=(key) data-key=(key) aria-sort=(if key == "id" { "ascending" } else { "none" }) {
                                             button type="button" title=(says) { (heading) }
                                         }

@@ -129,7 +129,7 @@ pub fn file(svg: &str, title: &str, description: &str) -> String {
     let (width, height) = (size[2], size[3]);
     let start = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"{view}\" xmlns=\"http://www.w3.org/2000/svg\">\n<title>{}</title><desc>{}</desc>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>",
+         <style>text{{paint-order:stroke;stroke:#ffffff;stroke-width:3px}}</style><rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>",
         escaped(title),
         escaped(description)
     );

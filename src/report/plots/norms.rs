@@ -24,6 +24,9 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let bin = |x: f64| (((x - lo) / (hi - lo) * BINS as f64) as usize).min(BINS - 1);
     let mut bars = [0usize; BINS];
     norms.iter().for_each(|&x| bars[bin(x)] += 1);
+    let mut lost = [0usize; BINS];
+    let losing = results.table.having(Outcome::Unargmaxable).map(|r| r.row_norm);
+    losing.filter(|x| x.is_finite()).for_each(|x| lost[bin(x)] += 1);
     let strips = notable(results);
     let of = |outcome: Outcome| -> Vec<f64> {
         let mut norms: Vec<f64> =
@@ -57,7 +60,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
     }
     let marks = match strips.len() {
         0 => String::new(),
-        _ => " Each stroke below the bars is a token that does not win by itself.".to_owned(),
+        _ => " Each stroke below the bars is a token that does not win by itself; those that cannot win are also the \
+              lower, red part of the bars.".to_owned(),
     };
     let caption = format!(
         "How long the rows are: each bar counts the tokens whose row has about that length.{marks} A short row \
@@ -92,15 +96,15 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 .y_desc(form.pick("tokens", ""))
                 .draw()?;
             let width = (hi - lo) / BINS as f64;
-            chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, &n)| {
-                let start = lo + width * i as f64;
-                let mut bar = Rectangle::new(
-                    [(start, 0.0), (start + width, n as f64)],
-                    Colour::Win.rgb().filled(),
-                );
-                bar.set_margin(0, 0, 0, 1);
-                bar
-            }))?;
+            for (bars, colour) in [(&bars, Colour::Win), (&lost, Colour::Lose)] {
+                chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, &n)| {
+                    let start = lo + width * i as f64;
+                    let corners = [(start, 0.0), (start + width, n as f64)];
+                    let mut bar = Rectangle::new(corners, colour.rgb().filled());
+                    bar.set_margin(0, 0, 0, 1);
+                    bar
+                }))?;
+            }
             let room = form.width() as i32 - left - 14;
             for (i, &(outcome, _)) in strips.iter().enumerate() {
                 let (top, colour) = (i as i32 * STRIP, colour(outcome).rgb());

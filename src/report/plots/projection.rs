@@ -48,17 +48,21 @@ pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
         heavy.join("; ")
     );
     let picture = |form: Form| {
-        let (width, height) = (form.width() as i32, form.pick(380, 320));
+        // Room for names at the sides; as high as the points need, within limits.
+        let (width, edge, above) = (form.width() as i32, form.pick(90.0, 48.0), 28.0);
+        let points = || rivals.iter().map(|r| (r.2, r.3)).chain([(0.0, 0.0), projection.mix]);
+        let span = |pick: fn((f64, f64)) -> f64| {
+            let ends = points().map(pick).fold((0.0f64, 0.0f64), |(lo, hi), x| (lo.min(x), hi.max(x)));
+            ((ends.0 + ends.1) / 2.0, (ends.1 - ends.0).max(reach * 0.2))
+        };
+        let ((middle_x, span_x), (middle_y, span_y)) = (span(|p| p.0), span(|p| p.1));
+        let tallest = form.pick(400.0, 320.0);
+        let scale = ((f64::from(width) - 2.0 * edge) / span_x).min((tallest - 2.0 * above) / span_y);
+        let height = (span_y * scale + 2.0 * above).clamp(160.0, tallest).round() as i32;
         draw(width as u32, height as u32, |area| {
-            let edge = form.pick(70.0, 40.0);
-            let widest = |pick: fn(&(u32, f64, f64, f64)) -> f64| {
-                rivals.iter().map(pick).fold(reach * 0.25, |most, x| most.max(x.abs()))
-            };
-            let scale = ((f64::from(width) / 2.0 - edge) / widest(|r| r.2))
-                .min((f64::from(height) / 2.0 - 24.0) / widest(|r| r.3));
             let place = |x: f64, y: f64| {
                 let at = |middle: i32, offset: f64| middle + (offset * scale).round().clamp(-2e4, 2e4) as i32;
-                (at(width / 2, x), at(height / 2, -y))
+                (at(width / 2, x - middle_x), at(height / 2, middle_y - y))
             };
             let inside = |(x, y): (i32, i32)| x > 2 && x < width - 2 && y > 2 && y < height - 2;
             for at in projection.background.iter().map(|&(x, y)| place(x, y)).filter(|&at| inside(at)) {

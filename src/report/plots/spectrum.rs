@@ -31,14 +31,14 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     } else {
         String::new()
     };
-    let tightness = if head.dim as f64 > 4.0 * bits { "far above it" } else { "not far above it" };
     let caption = format!(
         "How much the rows differ along each of {dim} principal directions (singular values of the centred rows, the \
          largest is 1). Effective rank {rank:.1}: the exponential of the entropy of the values, as if so many \
          directions were used alike. The other line is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
-         apart; d = {dim} is {tightness}. Rows without pattern lose hardly any token when d is many times log2 V, and \
-         many when it is near: a rule of thumb, no proof.{sampled}",
+         apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
+         about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
         dim = head.dim,
+        times = head.dim as f64 / bits,
         tokens = grouped(head.tokens),
     );
     let alternative = format!(
@@ -54,13 +54,16 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         let height = form.pick(300, 270);
         draw(form.width(), height, |area| {
             let end = values.len() as f64;
-            let (floor, top) = ((least * 0.8).max(FLOOR / 2.0), 1.6);
+            // Logarithms, from a power of ten up, where the values span more than one of them.
+            let exponent = least.log10().floor();
+            let (lo, hi) = if exponent < -1.0 { (exponent, 0.1) } else { (0.0, 1.05) };
+            let scaled = |value: f64| if exponent < -1.0 { value.log10() } else { value };
             let mut chart = ChartBuilder::on(area)
                 .margin_top(30)
                 .margin_right(14)
                 .x_label_area_size(40)
                 .y_label_area_size(form.pick(64, 46))
-                .build_cartesian_2d(0.0..end.max(bits * 1.05) + 1.0, (floor..top).log_scale())?;
+                .build_cartesian_2d(0.0..end.max(bits * 1.05) + 1.0, lo..hi)?;
             chart
                 .configure_mesh()
                 .disable_x_mesh()
@@ -72,22 +75,22 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 .x_labels(form.pick(8, 5))
                 .y_labels(5)
                 .x_label_formatter(&|x| format!("{x:.0}"))
-                .y_label_formatter(&|y| share(*y))
+                .y_label_formatter(&|&y| if exponent < -1.0 { power(y) } else { format!("{y:.1}") })
                 .x_desc("principal direction")
-                .y_desc(form.pick("singular value / largest", ""))
+                .y_desc(form.pick("share of the largest", ""))
                 .draw()?;
             chart.draw_series(LineSeries::new(
-                values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, value)),
+                values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, scaled(value))),
                 Colour::Win.rgb().stroke_width(2),
             ))?;
             let mut place = |at: f64, text: String, colour: Colour, row: i32| {
                 chart.draw_series(DashedLineSeries::new(
-                    [(at, floor), (at, top)],
+                    [(at, lo), (at, hi)],
                     5,
                     4,
                     colour.rgb().stroke_width(1),
                 ))?;
-                let (x, _) = chart.backend_coord(&(at, top));
+                let (x, _) = chart.backend_coord(&(at, hi));
                 // To the right of its line, unless that would be cut.
                 let room = form.width() as i32 - 8 - x;
                 let side = if width_of(&text, 12) < room { HPos::Left } else { HPos::Right };
@@ -101,6 +104,11 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))
 }
 
-fn share(y: f64) -> String {
-    if y >= 0.01 { format!("{y}") } else { format!("{y:.0e}") }
+/// The label of a whole exponent.
+fn power(exponent: f64) -> String {
+    if exponent.fract() != 0.0 {
+        return String::new();
+    }
+    let value = 10f64.powf(exponent);
+    if exponent >= -3.0 { format!("{value}") } else { format!("{value:.0e}") }
 }
