@@ -15,9 +15,12 @@ use super::progress::Bar;
 use super::selection;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
+use unargmax::certify::Verdict;
 use unargmax::domain::Domain;
+use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::measures::{self, Measures};
+use unargmax::report::results::verdicts::Outcome;
 use unargmax::report::results::{self, Reported};
 use unargmax::report::summary::Summary;
 use unargmax::report::{folder, table, text};
@@ -55,6 +58,9 @@ pub struct Arguments {
     /// Exit with status 1 if some token has one of these verdicts
     #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
     fail_on: Vec<Condition>,
+    /// Let --fail-on count only tokens that were better off in this earlier audit (a folder that --out wrote)
+    #[arg(long, value_name = "DIR", requires = "fail_on")]
+    baseline: Option<PathBuf>,
     /// How many tokens of each kind to list: a number, or `all`
     #[arg(long, value_name = "N|all", default_value = "20", value_parser = list_length)]
     list: usize,
@@ -83,13 +89,21 @@ enum Condition {
 }
 
 impl Condition {
-    fn count(self, audit: &Audit) -> usize {
-        let counts = audit.counts();
+    fn outcome(self) -> Outcome {
         match self {
-            Condition::Unargmaxable => counts.unargmaxable,
-            Condition::Undecided => counts.undecided,
-            Condition::Tied => counts.tied,
+            Condition::Unargmaxable => Outcome::Unargmaxable,
+            Condition::Undecided => Outcome::Undecided,
+            Condition::Tied => Outcome::Tied,
         }
+    }
+
+    /// The tokens that meet the condition and are not excused by the baseline.
+    fn tokens(self, audit: &Audit, baseline: Option<&Baseline>) -> Vec<u32> {
+        let outcome = self.outcome();
+        let meets = |(id, verdict): &&(u32, Verdict)| {
+            verdict.name() == outcome.name() && !baseline.is_some_and(|b| b.excuses(*id, outcome))
+        };
+        audit.verdicts().iter().filter(meets).map(|v| v.0).collect()
     }
 }
 
@@ -126,6 +140,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .as_ref()
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()))
         .transpose()?;
+
+    let baseline = arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
+    if let Some(baseline) = &baseline {
+        baseline.fits(&domain, head.tokens(), input.vocabulary.as_ref()).context("--baseline")?;
+    }
 
     let bar = Bar::new(arguments.quiet);
     let threads = arguments
@@ -175,16 +194,25 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     written.context("--out")?;
     super::unless_unread(printed)?;
 
-    let failed: Vec<String> = arguments
+    let failing: Vec<(Condition, Vec<u32>)> = arguments
         .fail_on
         .iter()
-        .filter(|c| c.count(&audit) > 0)
-        .map(|c| format!("{} {c:?}", c.count(&audit)).to_lowercase())
+        .map(|&c| (c, c.tokens(&audit, baseline.as_ref())))
+        .filter(|(_, tokens)| !tokens.is_empty())
         .collect();
+    let failed: Vec<String> =
+        failing.iter().map(|(c, t)| format!("{} {c:?}", t.len()).to_lowercase()).collect();
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("unargmax: --fail-on: {}", failed.join(", "));
+    let newly = if baseline.is_some() { " that were better off in the baseline, or not in it" } else { "" };
+    eprintln!("unargmax: --fail-on: {}{newly}", failed.join(", "));
+    if baseline.is_some() {
+        let label = |id: u32| input.vocabulary.as_ref().map_or(String::new(), |v| v.label(id as usize));
+        for &id in failing.iter().flat_map(|(_, tokens)| tokens).take(arguments.list) {
+            eprintln!("  {id} {}", label(id));
+        }
+    }
     Ok(ExitCode::from(CONDITION))
 }
 

@@ -2,6 +2,7 @@
 //! subcommands; the library never sees them.
 
 mod audit;
+mod compare;
 mod input;
 mod progress;
 mod report;
@@ -37,6 +38,7 @@ enum Command {
     Audit(audit::Arguments),
     Verify(verify::Arguments),
     Report(report::Arguments),
+    Compare(compare::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -48,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

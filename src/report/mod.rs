@@ -4,6 +4,8 @@
 //! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
 //! same the day after.
 
+pub mod baseline;
+pub mod compare;
 pub mod files;
 pub mod folder;
 pub mod markdown;

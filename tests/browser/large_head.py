@@ -4,7 +4,7 @@
 
 writes DIR/head.npy and DIR/vocab.json. The strings are those of the given vocabularies (JSON lists, maps from token to
 id, or verdicts.csv files), then the ideographs and syllables of Unicode, then pairs of given strings. The rows are
-random, with some copied (they tie) and some drawn towards the mean of others (they lose).
+random of length one, so that the audit is short, with some copied (they tie) and some shortened (they lose).
 """
 
 import argparse
@@ -14,7 +14,7 @@ import pathlib
 import random
 import struct
 
-TOKENS, DIM = 262144, 40
+TOKENS, DIM = 262144, 24
 
 
 def strings(path):
@@ -39,10 +39,15 @@ def main():
         tokens[rng.choice(given) + rng.choice(given)] = None
     tokens = list(tokens)[:TOKENS]
 
-    rows = [[rng.gauss(0, 1) for _ in range(DIM)] for _ in range(TOKENS)]
+    def row():
+        entries = [rng.gauss(0, 1) for _ in range(DIM)]
+        length = sum(x * x for x in entries) ** 0.5
+        return [x / length for x in entries]
+
+    rows = [row() for _ in range(TOKENS)]
     for _ in range(300):
         rows[rng.randrange(TOKENS)] = rows[rng.randrange(TOKENS)]
-    for _ in range(2000):
+    for _ in range(300):
         near, share = rng.randrange(TOKENS), rng.uniform(0.05, 0.4)
         rows[rng.randrange(TOKENS)] = [share * x for x in rows[near]]
 

@@ -76,7 +76,7 @@ fn small_picture(figure: &Figure) -> Markup {
 }
 
 /// A token's text with its signs set apart, in its own direction of writing.
-fn token(shown: &Shown) -> Markup {
+pub(super) fn token(shown: &Shown) -> Markup {
     html! {
         bdi translate="no" {
             @for part in shown.parts() {

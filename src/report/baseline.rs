@@ -1,0 +1,81 @@
+//! An earlier audit as a measure for a new one: which tokens are newly lost?
+
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::vocabulary::Vocabulary;
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::report::results::Results;
+use crate::report::results::verdicts::Outcome;
+
+/// The verdicts of an earlier audit.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    folder: PathBuf,
+    results: Results,
+}
+
+impl Baseline {
+    /// Reads the folder that `audit --out` wrote.
+    ///
+    /// # Errors
+    /// As [`Results::open`].
+    pub fn open(folder: &Path) -> Result<Self> {
+        Ok(Baseline { folder: folder.to_path_buf(), results: Results::open(folder)? })
+    }
+
+    /// Checks before an audit that it will be over the same states, and that its ids stand for the same
+    /// tokens as here, as far as both have names. Named heads may have grown or shrunk at the end.
+    ///
+    /// # Errors
+    /// Another domain; a token that both have under different names; or, without names, another number of tokens.
+    pub fn fits(&self, domain: &Domain, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<()> {
+        let (summary, folder) = (&self.results.summary, self.folder.display());
+        let fail = |problem: String| Err(Error::Invalid(format!("the baseline {folder} {problem}")));
+        let (earlier, now) = (&summary.audit().domain, domain.to_string());
+        if *earlier != now {
+            return fail(format!("is over the domain {earlier}, this audit over {now}: name the same by --domain"));
+        }
+        let rows = self.results.table.rows();
+        let Some(vocabulary) = vocabulary.filter(|_| rows.iter().any(|row| !row.piece.is_empty())) else {
+            let before = summary.head.tokens;
+            return match before == tokens {
+                true => Ok(()),
+                false => fail(format!(
+                    "has {before} tokens and this head {tokens}: without a vocabulary on both sides (--vocab) they cannot be matched"
+                )),
+            };
+        };
+        let renamed = rows.iter().find_map(|row| {
+            let now = &vocabulary.tokens.get(row.id as usize)?.piece;
+            (!row.piece.is_empty() && !now.is_empty() && *now != row.piece).then_some((row, now))
+        });
+        match renamed {
+            None => Ok(()),
+            Some((row, now)) => fail(format!(
+                "has {:?} for token {}, this vocabulary {now:?}: is it of another model?",
+                row.piece, row.id
+            )),
+        }
+    }
+
+    /// The earlier verdict of a token; `None` if it was not asked for, or did not exist.
+    pub fn outcome(&self, token: u32) -> Option<Outcome> {
+        self.results.table.row(token).map(|row| row.outcome)
+    }
+
+    /// Whether a token with this verdict now was no better off before: it cannot count as newly lost.
+    ///
+    /// A token without an earlier verdict is never excused, nor is one that was undecided and now is
+    /// proved to lose or tie.
+    pub fn excuses(&self, token: u32, now: Outcome) -> bool {
+        use Outcome::{Argmaxable, Tied, Unargmaxable, Undecided};
+        match (self.outcome(token), now) {
+            (_, Argmaxable) => true,
+            (None | Some(Argmaxable), _) => false,
+            (Some(before), now) if before == now => true,
+            (Some(Unargmaxable), Tied | Undecided) => true,
+            (Some(_), _) => false,
+        }
+    }
+}
