@@ -141,7 +141,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()))
         .transpose()?;
 
-    let baseline = arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
+    let baseline =
+        arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
     if let Some(baseline) = &baseline {
         baseline.fits(&domain, head.tokens(), input.vocabulary.as_ref()).context("--baseline")?;
     }
@@ -205,10 +206,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    let newly = if baseline.is_some() { " that were better off in the baseline, or not in it" } else { "" };
+    let newly =
+        if baseline.is_some() { " that were better off in the baseline, or not in it" } else { "" };
     eprintln!("unargmax: --fail-on: {}{newly}", failed.join(", "));
     if baseline.is_some() {
-        let label = |id: u32| input.vocabulary.as_ref().map_or(String::new(), |v| v.label(id as usize));
+        let label =
+            |id: u32| input.vocabulary.as_ref().map_or(String::new(), |v| v.label(id as usize));
         for &id in failing.iter().flat_map(|(_, tokens)| tokens).take(arguments.list) {
             eprintln!("  {id} {}", label(id));
         }

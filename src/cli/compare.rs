@@ -31,7 +31,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let page = page::render(&comparison).into_bytes();
     OutputFolder::open(&arguments.out)
         .and_then(|folder| {
-            folder.write(&[("compare.html", page), ("compare.csv", audits), ("changes.csv", changes)])
+            folder.write(&[
+                ("compare.html", page),
+                ("compare.csv", audits),
+                ("changes.csv", changes),
+            ])
         })
         .context("--out")?;
     super::unless_unread(print(&comparison, &arguments.out))?;
@@ -53,7 +57,10 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     }
     match &comparison.apart {
         Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
-        None => writeln!(out, "\n{} tokens change their verdict", comparison.changes.len())?,
+        None => match comparison.changes.len() {
+            1 => writeln!(out, "\n1 token changes its verdict")?,
+            n => writeln!(out, "\n{n} tokens change their verdict")?,
+        },
     }
     if !comparison.same_domain() {
         writeln!(out, "the audits are over different domains")?;

@@ -28,9 +28,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let files = folder::files(&reported, arguments.svg);
     OutputFolder::open(&arguments.folder)?.write(&files).context("report")?;
     let mut out = io::stdout().lock();
-    let names = files.iter().try_for_each(|(name, _)| {
-        writeln!(out, "{}", arguments.folder.join(name).display())
-    });
+    let names = files
+        .iter()
+        .try_for_each(|(name, _)| writeln!(out, "{}", arguments.folder.join(name).display()));
     super::unless_unread(names)?;
     Ok(ExitCode::SUCCESS)
 }

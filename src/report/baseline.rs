@@ -29,15 +29,24 @@ impl Baseline {
     ///
     /// # Errors
     /// Another domain; a token that both have under different names; or, without names, another number of tokens.
-    pub fn fits(&self, domain: &Domain, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<()> {
+    pub fn fits(
+        &self,
+        domain: &Domain,
+        tokens: usize,
+        vocabulary: Option<&Vocabulary>,
+    ) -> Result<()> {
         let (summary, folder) = (&self.results.summary, self.folder.display());
-        let fail = |problem: String| Err(Error::Invalid(format!("the baseline {folder} {problem}")));
+        let fail =
+            |problem: String| Err(Error::Invalid(format!("the baseline {folder} {problem}")));
         let (earlier, now) = (&summary.audit().domain, domain.to_string());
         if *earlier != now {
-            return fail(format!("is over the domain {earlier}, this audit over {now}: name the same by --domain"));
+            return fail(format!(
+                "is over the domain {earlier}, this audit over {now}: name the same by --domain"
+            ));
         }
         let rows = self.results.table.rows();
-        let Some(vocabulary) = vocabulary.filter(|_| rows.iter().any(|row| !row.piece.is_empty())) else {
+        let Some(vocabulary) = vocabulary.filter(|_| rows.iter().any(|row| !row.piece.is_empty()))
+        else {
             let before = summary.head.tokens;
             return match before == tokens {
                 true => Ok(()),
@@ -76,6 +85,41 @@ impl Baseline {
             (Some(before), now) if before == now => true,
             (Some(Unargmaxable), Tied | Undecided) => true,
             (Some(_), _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Outcome::{Argmaxable, Tied, Unargmaxable, Undecided};
+
+    const SUMMARY: &str = r#"{"schema": "unargmax summary 1", "version": "0", "checkpoint": {"path": "x", "bytes": 1, "format": "npy"},
+        "head": {"weight": "w", "bias": null, "tokens": 5, "dim": 1, "dtype": "f32", "sha256": "0"},
+        "audits": [{"domain": "free", "engine": "lp", "scope": 4,
+            "counts": {"argmaxable": 1, "tied": 1, "unargmaxable": 1, "undecided": 1}}]}"#;
+    const TABLE: &str =
+        "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof
+0,,,,1,argmaxable,,,,,
+1,,,,1,tied,,,,,
+2,,,,1,unargmaxable,,,,,
+3,,,,1,undecided,,,,,
+";
+
+    #[test]
+    fn a_token_is_excused_only_if_it_was_known_to_be_no_better_off() {
+        let folder = Path::new("x");
+        let results = Results::from_bytes(folder, SUMMARY.as_bytes(), TABLE.as_bytes()).unwrap();
+        let baseline = Baseline { folder: folder.to_path_buf(), results };
+        // Earlier: can win, tied, cannot win, undecided, not asked for.
+        for (now, excused) in [
+            (Argmaxable, [true, true, true, true, true]),
+            (Tied, [false, true, true, false, false]),
+            (Unargmaxable, [false, false, true, false, false]),
+            (Undecided, [false, false, true, true, false]),
+        ] {
+            let found = [0, 1, 2, 3, 4].map(|token| baseline.excuses(token, now));
+            assert_eq!(found, excused, "{now}");
         }
     }
 }

@@ -45,7 +45,12 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         (Outcome::Unargmaxable, counts.unargmaxable),
         (Outcome::Undecided, counts.undecided),
     ] {
-        writeln!(out, "| {} | {count} | {} |", words::outcome(outcome), words::percent(count, audit.scope))?;
+        writeln!(
+            out,
+            "| {} | {count} | {} |",
+            words::outcome(outcome),
+            words::percent(count, audit.scope)
+        )?;
     }
     writeln!(out)?;
     for sentence in words::meaning(counts) {
@@ -78,7 +83,11 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     })?;
     let open = having(reported, Outcome::Undecided);
     list(out, "Not decided", &open, |row| format!("{} (id {})", name(row.id), row.id))?;
-    writeln!(out, "\nsha256 of the head's numbers: `{}`. Made by unargmax {}.", head.sha256, summary.version)
+    writeln!(
+        out,
+        "\nsha256 of the head's numbers: `{}`. Made by unargmax {}.",
+        head.sha256, summary.version
+    )
 }
 
 fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
@@ -116,7 +125,11 @@ pub fn code(text: &str) -> String {
     }
     let fence = "`".repeat(longest + 1);
     // A blank beside a backtick at an end, and around a lone blank, belongs to the fence.
-    let pad = if line.starts_with('`') || line.ends_with('`') || line.trim().is_empty() { " " } else { "" };
+    let pad = if line.starts_with('`') || line.ends_with('`') || line.trim().is_empty() {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{line}{pad}{fence}")
 }
 

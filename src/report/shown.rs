@@ -29,9 +29,38 @@ const BLANK: &str = "␣";
 const CODED_BLANK: char = '\u{e020}';
 /// The names of the ASCII control characters.
 const CONTROLS: [&str; 32] = [
-    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FORM FEED", "CR", "SO",
-    "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS",
-    "RS", "US",
+    "NUL",
+    "SOH",
+    "STX",
+    "ETX",
+    "EOT",
+    "ENQ",
+    "ACK",
+    "BEL",
+    "BS",
+    "TAB",
+    "LF",
+    "VT",
+    "FORM FEED",
+    "CR",
+    "SO",
+    "SI",
+    "DLE",
+    "DC1",
+    "DC2",
+    "DC3",
+    "DC4",
+    "NAK",
+    "SYN",
+    "ETB",
+    "CAN",
+    "EM",
+    "SUB",
+    "ESC",
+    "FS",
+    "GS",
+    "RS",
+    "US",
 ];
 /// In [`Shown::coded`], around any other sign. Private characters are signs themselves, so that none
 /// of these can come from a token.
@@ -75,7 +104,8 @@ impl Shown {
             '\x7f' => self.sign("DEL".to_owned()),
             // Within emoji these choose the picture.
             '\u{fe0f}' | '\u{200d}'
-                if before.is_some_and(|c| c.is_emoji_char() && !c.is_ascii() || c == '\u{fe0f}')
+                if before
+                    .is_some_and(|c| c.is_emoji_char() && !c.is_ascii() || c == '\u{fe0f}')
                     && (character == '\u{fe0f}' || next.is_some_and(|c| c.is_emoji_char())) =>
             {
                 self.glyph(character)
@@ -173,7 +203,9 @@ mod tests {
 
     #[test]
     fn what_has_a_glyph_shows_itself() {
-        for text in ["中文", "مرحبا", "นี้", "</script>", "<img/onerror=alert(1)>", "&amp;", "e\u{301}"] {
+        for text in
+            ["中文", "مرحبا", "นี้", "</script>", "<img/onerror=alert(1)>", "&amp;", "e\u{301}"]
+        {
             assert_eq!(parts(text), text);
         }
         for emoji in ["😀", "❤\u{fe0f}", "👩\u{200d}🔬", "👍🏽", "🇫🇷"] {

@@ -160,8 +160,12 @@ pub fn domain(domain: &str, dim: usize) -> String {
     let range = domain.strip_prefix("range:").and_then(|range| range.split_once(':'));
     match (domain, range) {
         ("free", _) => format!("every possible state: {coordinates} may be anything"),
-        (_, Some((lo, "inf"))) => format!("every state in which {coordinates} are all at least {lo}"),
-        (_, Some(("-inf", hi))) => format!("every state in which {coordinates} are all at most {hi}"),
+        (_, Some((lo, "inf"))) => {
+            format!("every state in which {coordinates} are all at least {lo}")
+        }
+        (_, Some(("-inf", hi))) => {
+            format!("every state in which {coordinates} are all at most {hi}")
+        }
         (_, Some((lo, hi))) => {
             format!("every state in which {coordinates} all lie between {lo} and {hi}")
         }
@@ -190,7 +194,8 @@ pub fn blocked(row: &Row) -> String {
         if matches!(blocker.0, Rival::Token(_)) { (rivals + 1, ends) } else { (rivals, ends + 1) }
     });
     if row.proof == "equal-row" {
-        return "One rival has the very same row and a larger bias: it always scores more.".to_owned();
+        return "One rival has the very same row and a larger bias: it always scores more."
+            .to_owned();
     }
     if rivals == 1 {
         let within = if ends > 0 { " within the limits of the states" } else { "" };
@@ -210,7 +215,9 @@ pub fn blocked(row: &Row) -> String {
 /// The kind of proof, in words.
 pub fn proof(proof: &str) -> &'static str {
     match proof {
-        "map" => "wins at a state that a map shared by many tokens makes of its row; the lead exceeds every rounding error",
+        "map" => {
+            "wins at a state that a map shared by many tokens makes of its row; the lead exceeds every rounding error"
+        }
         "float" => "wins at a state of its own; the lead exceeds every rounding error",
         "integer" => "wins at a state of whole numbers; the lead is computed exactly",
         "equal-row" => "the rows are equal number by number, and the biases differ",
@@ -227,9 +234,13 @@ mod tests {
 
     #[test]
     fn shares_are_never_rounded_to_none_or_all() {
-        for (part, whole, text) in
-            [(0, 9, "0 %"), (9, 9, "100 %"), (1, 49152, "<0.1 %"), (49151, 49152, ">99.9 %"), (229, 876, "26.1 %")]
-        {
+        for (part, whole, text) in [
+            (0, 9, "0 %"),
+            (9, 9, "100 %"),
+            (1, 49152, "<0.1 %"),
+            (49151, 49152, ">99.9 %"),
+            (229, 876, "26.1 %"),
+        ] {
             assert_eq!(percent(part, whole), text);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! - `results`: verdicts on standard output and in files;
 //! - `inputs`: checkpoints, tensors, tokens, domains;
+//! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `interruption`: signals and pipes that close.
 //!
@@ -11,6 +12,7 @@ mod files;
 mod inputs;
 mod interruption;
 mod refusals;
+mod report;
 mod results;
 
 use std::path::Path;

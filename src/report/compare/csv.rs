@@ -11,8 +11,19 @@ use super::Comparison;
 pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     let mut csv = ::csv::Writer::from_writer(out);
     csv.write_record([
-        "audit", "step", "checkpoint", "sha256", "tokens", "dim", "dtype", "domain", "scope",
-        "argmaxable", "tied", "unargmaxable", "undecided",
+        "audit",
+        "step",
+        "checkpoint",
+        "sha256",
+        "tokens",
+        "dim",
+        "dtype",
+        "domain",
+        "scope",
+        "argmaxable",
+        "tied",
+        "unargmaxable",
+        "undecided",
     ])?;
     for entry in &comparison.entries {
         let summary = &entry.results.summary;

@@ -82,7 +82,10 @@ fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     };
     let row = a.table.rows().iter().find(differs)?;
     let other = b.table.row(row.id)?;
-    Some(format!("token {} is {:?} in one vocabulary and {:?} in the other", row.id, row.piece, other.piece))
+    Some(format!(
+        "token {} is {:?} in one vocabulary and {:?} in the other",
+        row.id, row.piece, other.piece
+    ))
 }
 
 fn apart(entries: &[Entry]) -> Option<String> {
@@ -99,7 +102,8 @@ fn changes(entries: &[Entry]) -> Vec<Change> {
         .filter_map(|id| {
             let rows: Vec<Option<&Row>> =
                 entries.iter().map(|entry| entry.results.table.row(id)).collect();
-            let outcomes: Vec<Option<Outcome>> = rows.iter().map(|r| r.map(|r| r.outcome)).collect();
+            let outcomes: Vec<Option<Outcome>> =
+                rows.iter().map(|r| r.map(|r| r.outcome)).collect();
             let mut known = outcomes.iter().flatten();
             let first = known.next()?;
             // What was not asked for is no other verdict.
@@ -163,7 +167,8 @@ mod tests {
 
     #[test]
     fn steps_are_read_where_all_labels_have_one() {
-        let read = |labels: &[&str]| steps(&labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>());
+        let read =
+            |labels: &[&str]| steps(&labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>());
         assert_eq!(read(&["step-2000", "checkpoint_10"]), Some(vec![2000.0, 10.0]));
         assert_eq!(read(&["500", "run/40"]), Some(vec![500.0, 40.0]));
         assert_eq!(read(&["model-Epoch3", "model-Epoch12"]), Some(vec![3.0, 12.0]));

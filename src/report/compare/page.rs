@@ -63,7 +63,11 @@ fn headline(comparison: &Comparison) -> String {
     let counts = if least == most {
         format!("{} that cannot win in each of {audits}", words::tokens(most))
     } else {
-        format!("{} to {} that cannot win, over {audits}", words::grouped(least), words::tokens(most))
+        format!(
+            "{} to {} that cannot win, over {audits}",
+            words::grouped(least),
+            words::tokens(most)
+        )
     };
     match (&comparison.apart, comparison.changes.len()) {
         (Some(_), _) => counts,

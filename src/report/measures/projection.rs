@@ -37,9 +37,11 @@ pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection
         })
         .collect();
     // The size is taken out, so that no square overflows.
-    let size = rivals.iter().map(|&(id, _)| id).chain([token]).fold(0.0f64, |size, id| {
-        head.row(id as usize).fold(size, |size, x| size.max(x.abs()))
-    });
+    let size = rivals
+        .iter()
+        .map(|&(id, _)| id)
+        .chain([token])
+        .fold(0.0f64, |size, id| head.row(id as usize).fold(size, |size, x| size.max(x.abs())));
     let size = if size > 0.0 { size } else { 1.0 };
     let offset = |id: usize| {
         DVector::from_iterator(

@@ -79,7 +79,11 @@ fn columns(reported: &Reported) -> Columns<'_> {
     let proofs: Vec<&str> = distinct(rows.iter().map(|row| row.proof.as_str()));
     let shown: Vec<String> = rows.iter().map(|row| Shown::of(row).coded()).collect();
     let piece = rows.iter().zip(&shown).map(|(row, shown)| {
-        if row.piece == *shown || row.piece.is_empty() { Piece::Same(0) } else { Piece::Other(&row.piece) }
+        if row.piece == *shown || row.piece.is_empty() {
+            Piece::Same(0)
+        } else {
+            Piece::Other(&row.piece)
+        }
     });
     let losing = rows.iter().filter(|row| !row.blockers.is_empty()).count();
     let all: usize = rows.iter().map(|row| row.blockers.len()).sum();
@@ -166,7 +170,13 @@ mod tests {
             proofs: vec![],
             proof: "00".into(),
             ties: vec![],
-            blocked: vec![(1, "x".into(), 2, vec![Name::Token(0), Name::End("lo[1]".into())], vec![1.0, 2.0])],
+            blocked: vec![(
+                1,
+                "x".into(),
+                2,
+                vec![Name::Token(0), Name::End("lo[1]".into())],
+                vec![1.0, 2.0],
+            )],
             others: vec![],
         };
         let text = encoded(&columns);

@@ -11,13 +11,31 @@ pub fn section(reported: &Reported) -> Markup {
     let seconds: f64 = audit.seconds.values().sum();
     let code = |text: &str| html! { code translate="no" { (text) } };
     let facts = [
-        ("Checkpoint", html! { (code(&summary.checkpoint.path)) ", " (summary.checkpoint.format) ", " (bytes(summary.checkpoint.bytes)) }),
-        ("Rows", html! { (code(&head.weight)) ", " (words::grouped(head.tokens)) " x " (words::grouped(head.dim)) ", stored as " (head.dtype) " (" (reported.measures.weight_reason) ")" }),
-        ("Bias", match &head.bias { Some(bias) => code(bias), None => html! { "none" } }),
+        (
+            "Checkpoint",
+            html! { (code(&summary.checkpoint.path)) ", " (summary.checkpoint.format) ", " (bytes(summary.checkpoint.bytes)) },
+        ),
+        (
+            "Rows",
+            html! { (code(&head.weight)) ", " (words::grouped(head.tokens)) " x " (words::grouped(head.dim)) ", stored as " (head.dtype) " (" (reported.measures.weight_reason) ")" },
+        ),
+        (
+            "Bias",
+            match &head.bias {
+                Some(bias) => code(bias),
+                None => html! { "none" },
+            },
+        ),
         ("Hash of the numbers", html! { span .hash { (code(&head.sha256)) } }),
         ("States", html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
-        ("Tokens decided", html! { (words::grouped(audit.scope)) " of " (words::grouped(head.tokens)) }),
-        ("Engine", html! { (code(&audit.engine)) ", " (format!("{seconds:.2} s")) ", unargmax " (summary.version) }),
+        (
+            "Tokens decided",
+            html! { (words::grouped(audit.scope)) " of " (words::grouped(head.tokens)) },
+        ),
+        (
+            "Engine",
+            html! { (code(&audit.engine)) ", " (format!("{seconds:.2} s")) ", unargmax " (summary.version) },
+        ),
     ];
     html! {
         section #facts aria-labelledby="facts-h" {

@@ -16,7 +16,11 @@ const COLUMNS: [(&str, &str, &str); 7] = [
     ("kind", "kind", "ordinary, special, unused, byte or padding"),
     ("norm", "row length", "Euclidean norm of the row"),
     ("verdict", "verdict", "can win, can only tie, cannot win, not decided"),
-    ("lead", "lead shown", "proved lead at the one state that was found; other states may give more"),
+    (
+        "lead",
+        "lead shown",
+        "proved lead at the one state that was found; other states may give more",
+    ),
 ];
 
 pub fn section(reported: &Reported) -> Markup {

@@ -17,7 +17,8 @@ const STRIP: i32 = 26;
 pub fn figure(results: &Results) -> Option<Figure> {
     let rows = results.table.rows();
     let norms: Vec<f64> = rows.iter().map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
-    let (lo, hi) = norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
+    let (lo, hi) =
+        norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
     if !(hi > lo) {
         return None;
     }
@@ -97,13 +98,15 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 .draw()?;
             let width = (hi - lo) / BINS as f64;
             for (bars, colour) in [(&bars, Colour::Win), (&lost, Colour::Lose)] {
-                chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, &n)| {
-                    let start = lo + width * i as f64;
-                    let corners = [(start, 0.0), (start + width, n as f64)];
-                    let mut bar = Rectangle::new(corners, colour.rgb().filled());
-                    bar.set_margin(0, 0, 0, 1);
-                    bar
-                }))?;
+                chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(
+                    |(i, &n)| {
+                        let start = lo + width * i as f64;
+                        let corners = [(start, 0.0), (start + width, n as f64)];
+                        let mut bar = Rectangle::new(corners, colour.rgb().filled());
+                        bar.set_margin(0, 0, 0, 1);
+                        bar
+                    },
+                ))?;
             }
             let room = form.width() as i32 - left - 14;
             for (i, &(outcome, _)) in strips.iter().enumerate() {

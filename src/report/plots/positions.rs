@@ -27,8 +27,10 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let sums: Vec<usize> = (0..bins).map(|bin| counts.iter().map(|c| c[bin]).sum()).collect();
     let most = sums.iter().copied().max().unwrap_or(1);
     let peak = sums.iter().position(|n| *n == most).unwrap_or(0);
-    let names: Vec<String> =
-        shown.iter().map(|(outcome, count)| format!("{} {}", grouped(*count), called(*outcome))).collect();
+    let names: Vec<String> = shown
+        .iter()
+        .map(|(outcome, count)| format!("{} {}", grouped(*count), called(*outcome)))
+        .collect();
     let caption = format!(
         "Which ids are affected: each bar counts the tokens among {} that do not win by themselves ({}). In many \
          vocabularies, ids rise from frequent tokens to rare ones, and special tokens stand at an end.",
@@ -50,7 +52,10 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 .margin_right(form.pick(20, 18))
                 .x_label_area_size(40)
                 .y_label_area_size(form.pick(64, 44))
-                .build_cartesian_2d(0.0..(bins * step) as f64, 0.0..(most as f64 * 1.06).max(1.2))?;
+                .build_cartesian_2d(
+                    0.0..(bins * step) as f64,
+                    0.0..(most as f64 * 1.06).max(1.2),
+                )?;
             chart
                 .configure_mesh()
                 .disable_x_mesh()
@@ -62,7 +67,9 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 .x_labels(form.pick(8, 4))
                 .y_labels(most.clamp(1, 5))
                 .x_label_formatter(&|x| format!("{x:.0}"))
-                .y_label_formatter(&|y| if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() })
+                .y_label_formatter(&|y| {
+                    if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
+                })
                 .x_desc("token id")
                 .y_desc(form.pick("tokens", ""))
                 .draw()?;
@@ -73,7 +80,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
                     .filter(|&bin| counts[bin] > 0)
                     .map(|bin| {
                         let (from, to) = (below[bin] as f64, (below[bin] + counts[bin]) as f64);
-                        let corners = [((bin * step) as f64, from), (((bin + 1) * step) as f64, to)];
+                        let corners =
+                            [((bin * step) as f64, from), (((bin + 1) * step) as f64, to)];
                         let mut bar = Rectangle::new(corners, fill);
                         bar.set_margin(0, 0, 0, 1);
                         bar
@@ -97,5 +105,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
 
 /// The next number of the form 1, 2 or 5 times a power of ten.
 fn tidy(step: usize) -> usize {
-    (0..).flat_map(|power| [1, 2, 5].map(|lead| lead * 10usize.pow(power))).find(|n| *n >= step).unwrap_or(1)
+    (0..)
+        .flat_map(|power| [1, 2, 5].map(|lead| lead * 10usize.pow(power)))
+        .find(|n| *n >= step)
+        .unwrap_or(1)
 }

@@ -42,7 +42,9 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     let words: Vec<String> = listed
         .iter()
         .take(5)
-        .map(|&(id, count)| format!("{} (id {id}) blocks {}", isolated(&name(id, 24)), grouped(count)))
+        .map(|&(id, count)| {
+            format!("{} (id {id}) blocks {}", isolated(&name(id, 24)), grouped(count))
+        })
         .collect();
     let alternative = format!("The most frequent rivals: {}.", words.join("; "));
     let picture = |form: Form| {
@@ -52,7 +54,8 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
             let room = form.width() as i32 - left - right;
             for (i, &(id, count)) in listed.iter().enumerate() {
                 let middle = 4 + LINE * i as i32 + LINE / 2;
-                let end = left + (count as f64 / most as f64 * f64::from(room)).round().max(1.0) as i32;
+                let end =
+                    left + (count as f64 / most as f64 * f64::from(room)).round().max(1.0) as i32;
                 let ink = letters(13, Colour::Ink, HPos::Right, VPos::Center);
                 let muted = letters(12, Colour::Muted, HPos::Left, VPos::Center);
                 let label = isolated(&name(id, form.pick(22, 12)));

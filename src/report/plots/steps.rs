@@ -75,12 +75,10 @@ fn legend(area: &super::canvas::Area, left: i32, shown: &[Outcome]) -> super::ca
 
 fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> String {
     draw(form.width(), 320, |area| {
-        let (lo, hi) = steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
-        let most = points
-            .iter()
-            .flat_map(|p| shown.iter().map(|&v| of(&p.2, v)))
-            .max()
-            .unwrap_or(1) as f64;
+        let (lo, hi) =
+            steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
+        let most = points.iter().flat_map(|p| shown.iter().map(|&v| of(&p.2, v))).max().unwrap_or(1)
+            as f64;
         let pad = (hi - lo) * 0.03;
         let mut chart = ChartBuilder::on(area)
             .margin_top(26)
@@ -99,7 +97,9 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
             .x_labels(form.pick(8, 4))
             .y_labels((most as usize).clamp(1, 6))
             .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() })
+            .y_label_formatter(&|y| {
+                if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
+            })
             .x_desc("step")
             .y_desc(form.pick("tokens", ""))
             .draw()?;

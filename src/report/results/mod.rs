@@ -93,7 +93,8 @@ impl Reported {
         let measures: Measures = serde_json::from_slice(measures)
             .map_err(|e| Error::malformed(&path, format!("not as an audit writes it: {e}")))?;
         if measures.schema != measures::SCHEMA {
-            let problem = format!("its schema is `{}`, not `{}`", measures.schema, measures::SCHEMA);
+            let problem =
+                format!("its schema is `{}`, not `{}`", measures.schema, measures::SCHEMA);
             return Err(Error::malformed(&path, format!("{problem}; audit again")));
         }
         if measures.head != results.summary.head.sha256 {
@@ -103,9 +104,10 @@ impl Reported {
             ));
         }
         let tokens = results.summary.head.tokens;
-        let ids = measures.projections.iter().flat_map(|p| {
-            [p.token].into_iter().chain(p.rivals.iter().map(|r| r.0))
-        });
+        let ids = measures
+            .projections
+            .iter()
+            .flat_map(|p| [p.token].into_iter().chain(p.rivals.iter().map(|r| r.0)));
         let named = measures.others.iter().map(|other| other.id);
         if let Some(id) = ids.chain(named).find(|&id| id as usize >= tokens) {
             let problem = format!("it names token {id}, but the head has {tokens} tokens");

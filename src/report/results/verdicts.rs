@@ -109,9 +109,8 @@ struct Columns([usize; 11]);
 impl Table {
     /// Reads a table of a head with so many tokens; `path` is for errors.
     pub(super) fn from_bytes(path: &Path, bytes: &[u8], tokens: usize) -> Result<Self> {
-        let fail = |line: u64, problem: String| {
-            Error::malformed(path, format!("line {line}: {problem}"))
-        };
+        let fail =
+            |line: u64, problem: String| Error::malformed(path, format!("line {line}: {problem}"));
         let mut csv = csv::Reader::from_reader(bytes);
         let header = csv.headers().map_err(|e| Error::malformed(path, e.to_string()))?;
         let columns = Columns::find(header).map_err(|problem| fail(1, problem))?;
@@ -235,7 +234,8 @@ fn blocker(text: &str) -> Option<(Rival, f64)> {
 mod tests {
     use super::*;
 
-    const HEADER: &str = "id,new,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof\n";
+    const HEADER: &str =
+        "id,new,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof\n";
 
     fn read(lines: &str) -> Result<Table> {
         Table::from_bytes(Path::new("verdicts.csv"), format!("{HEADER}{lines}").as_bytes(), 9)
