@@ -367,6 +367,7 @@
     }, { passive: true });
     new ResizeObserver(measure).observe(scroller);
     select();
+    performance.mark("ready");
     document.documentElement.dataset.ready = "yes";
   };
 
