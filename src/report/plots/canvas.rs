@@ -35,6 +35,11 @@ impl Form {
         if self == Form::Wide { 760 } else { 340 }
     }
 
+    /// Pixels to the left of a chart, and how many of them stay free.
+    pub fn left(self) -> (i32, i32) {
+        self.pick((80, 8), (46, 0))
+    }
+
     /// One of two values.
     pub fn pick<T>(self, wide: T, narrow: T) -> T {
         if self == Form::Wide { wide } else { narrow }

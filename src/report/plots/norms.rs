@@ -73,13 +73,14 @@ pub fn figure(results: &Results) -> Option<Figure> {
         let height = form.pick(300, 260) + below as u32;
         draw(form.width(), height, |area| {
             let (upper, lower) = area.split_vertically(height as i32 - below - 4);
-            let left = form.pick(64, 44);
+            let left = form.left().0;
             let most = bars.iter().copied().max().unwrap_or(1) as f64;
             let mut chart = ChartBuilder::on(&upper)
                 .margin_top(8)
                 .margin_right(14)
                 .x_label_area_size(40)
-                .y_label_area_size(left)
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
                 .build_cartesian_2d(lo..hi, 0.0..most * 1.04)?;
             chart
                 .configure_mesh()

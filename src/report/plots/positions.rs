@@ -51,7 +51,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 .margin_top(26)
                 .margin_right(form.pick(20, 18))
                 .x_label_area_size(40)
-                .y_label_area_size(form.pick(64, 44))
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
                 .build_cartesian_2d(
                     0.0..(bins * step) as f64,
                     0.0..(most as f64 * 1.06).max(1.2),
@@ -90,7 +91,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 chart.draw_series(bars)?;
                 below.iter_mut().zip(counts).for_each(|(below, n)| *below += n);
             }
-            let mut x = form.pick(64, 44);
+            let mut x = form.left().0;
             for &(outcome, _) in &shown {
                 let style = letters(12, Colour::Ink, HPos::Left, VPos::Center);
                 area.draw(&Rectangle::new([(x, 6), (x + 11, 17)], colour(outcome).rgb().filled()))?;

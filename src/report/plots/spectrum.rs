@@ -62,7 +62,8 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 .margin_top(30)
                 .margin_right(14)
                 .x_label_area_size(40)
-                .y_label_area_size(form.pick(64, 46))
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
                 .build_cartesian_2d(0.0..end.max(bits * 1.05) + 1.0, lo..hi)?;
             chart
                 .configure_mesh()

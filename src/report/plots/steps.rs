@@ -84,7 +84,8 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
             .margin_top(26)
             .margin_right(26)
             .x_label_area_size(40)
-            .y_label_area_size(form.pick(64, 46))
+            .margin_left(form.left().1)
+            .y_label_area_size(form.left().0 - form.left().1)
             .build_cartesian_2d(lo - pad..hi + pad, 0.0..(most * 1.06).max(1.2))?;
         chart
             .configure_mesh()
@@ -111,7 +112,7 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
             chart.draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)))?;
             chart.draw_series(line.into_iter().map(|at| Circle::new(at, 4, colour.filled())))?;
         }
-        legend(area, form.pick(64, 46), shown)
+        legend(area, form.left().0, shown)
     })
 }
 
