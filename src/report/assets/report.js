@@ -268,7 +268,7 @@
       const close = element("button", "close", "Close");
       close.type = "button";
       close.addEventListener("click", () => dialog.close());
-      const heading = element("h2", "token", token(data.shown[row]));
+      const heading = element("h2", data.shown[row].length > 24 ? "token long" : "token", token(data.shown[row]));
       heading.id = "card-token";
       const outcome = verdict(row);
       const parts = [

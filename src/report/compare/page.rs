@@ -61,19 +61,15 @@ fn headline(comparison: &Comparison) -> String {
         .collect();
     let (least, most) = lost.iter().fold((usize::MAX, 0), |(l, m), &n| (l.min(n), m.max(n)));
     let counts = if least == most {
-        format!("{} that cannot win in each of {audits}", words::tokens(most))
+        format!("{} cannot win in each of {audits}", words::tokens(most))
     } else {
-        format!(
-            "{} to {} that cannot win, over {audits}",
-            words::grouped(least),
-            words::tokens(most)
-        )
+        format!("{} to {} cannot win, over {audits}", words::grouped(least), words::tokens(most))
     };
     match (&comparison.apart, comparison.changes.len()) {
         (Some(_), _) => counts,
         (None, 0) => format!("{counts}; no verdict changes"),
-        (None, 1) => format!("{counts}; 1 token changes its verdict"),
-        (None, n) => format!("{counts}; {} tokens change theirs", words::grouped(n)),
+        (None, 1) => format!("{counts}; 1 verdict changes"),
+        (None, n) => format!("{counts}; {} verdicts change", words::grouped(n)),
     }
 }
 

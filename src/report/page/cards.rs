@@ -17,7 +17,7 @@ const LISTED: usize = 60;
 /// Blockers on the face of a card.
 const FACE: usize = 5;
 /// Blockers behind it.
-const BEHIND: usize = 100;
+const BEHIND: usize = 40;
 
 pub fn section(reported: &Reported) -> Markup {
     let having = |outcome| -> Vec<&Row> {
@@ -75,10 +75,12 @@ fn card(reported: &Reported, row: &Row) -> Markup {
     let heaviest = face.first().map_or(1.0, |b| b.1);
     let rest = row.blockers.len() - face.len();
     let figure = plots::projection(reported, row.id);
+    let shown = Shown::of(row);
+    let long = shown.line().chars().count() > 16;
     html! {
         article .card {
             header {
-                h3 .token { (token(&Shown::of(row))) }
+                h3 .token .long[long] { (token(&shown)) }
                 p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
             }
             p { (words::blocked(row)) }
@@ -96,7 +98,7 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                         @for (blocker, weight) in row.blockers.iter().filter(|b| !face.contains(b)).take(BEHIND) {
                             li { (label(reported, *blocker)) " " span .weight { (words::number(*weight)) } }
                         }
-                        @if rest > BEHIND { li { "and " (rest - BEHIND) " more: the token in the table below has all" } }
+                        @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the token in the table below has all" } }
                     }
                 }
                 @if let Some(figure) = &figure { (small_picture(figure)) }

@@ -18,7 +18,7 @@ pub fn section(reported: &Reported) -> Markup {
             ul .tiles {
                 @for outcome in Outcome::ALL {
                     @let count = of(counts, outcome);
-                    li .none[count == 0] class=(outcome.name()) {
+                    li class={ (outcome.name()) @if count == 0 { " none" } } {
                         span .count { (words::grouped(count)) }
                         span .what { (words::outcome(outcome)) }
                         span .share { (words::percent(count, audit.scope)) }

@@ -31,11 +31,13 @@ pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
     } else {
         " Their weighted average falls on the token."
     };
+    let flat = match reported.results.summary.head.dim {
+        0..=2 => String::new(),
+        dim => format!(": {dim} dimensions are flattened into two"),
+    };
     let caption = format!(
         "Rows of the rivals (dots, larger with more weight) around the token (square), on the plane in which the rivals \
-         spread most; grey dots are other tokens.{mix} The picture illustrates, it does not decide: {} dimensions \
-         are flattened into two.",
-        reported.results.summary.head.dim
+         spread most; grey dots are other tokens.{mix} The picture illustrates, it does not decide{flat}.",
     );
     let heavy: Vec<String> = rivals
         .iter()

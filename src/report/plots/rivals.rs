@@ -61,7 +61,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 let label = isolated(&name(id, form.pick(22, 12)));
                 area.draw(&Text::new(label, (left - 8, middle), ink))?;
                 let bar = [(left, middle - 7), (end, middle + 7)];
-                area.draw(&Rectangle::new(bar, Colour::Lose.rgb().filled()))?;
+                area.draw(&Rectangle::new(bar, Colour::Win.rgb().filled()))?;
                 area.draw(&Text::new(count.to_string(), (end + 6, middle), muted))?;
             }
             Ok(())
