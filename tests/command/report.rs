@@ -303,12 +303,41 @@ fn the_committed_report_is_what_this_program_makes_of_its_folder() {
 }
 
 #[test]
-fn unwritten_numbers_at_the_ends_of_the_float_range_have_a_report() {
+fn rows_at_the_ends_of_the_float_range_have_a_report() {
     let folder = Folder::new();
-    let numbers = [1e300, -1e300, 1e300, 1e300, -1e300, 1e300, -1e300, -1e300, 0.0, 0.0];
-    let weight = Stored::new(safetensors::Dtype::F64, &[5, 2], &numbers);
-    let path = folder.safetensors("large.safetensors", &[("weight", weight)]);
+    for size in [f64::MAX, 1e300, 1e-300, f64::MIN_POSITIVE] {
+        let numbers: Vec<f64> = SQUARE.iter().map(|x| x * size).collect();
+        let weight = Stored::new(safetensors::Dtype::F64, &[5, 2], &numbers);
+        let path = folder.safetensors("head.safetensors", &[("weight", weight)]);
+        let out = folder.path("out");
+        done(&["audit", &path, "--quiet", "--svg", "--out", utf8(&out)]);
+        assert!(read(&out, "report.html").contains("1 of 5 tokens can never win"), "{size}");
+    }
+}
+
+#[test]
+fn rows_of_almost_equal_length_have_a_report() {
+    let folder = Folder::new();
+    let numbers: Vec<f64> =
+        (0..40).flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()]).collect();
+    let weight = Stored::new(safetensors::Dtype::F64, &[40, 2], &numbers);
+    let path = folder.safetensors("head.safetensors", &[("weight", weight)]);
     let out = folder.path("out");
-    done(&["audit", &path, "--quiet", "--out", utf8(&out)]);
-    assert!(read(&out, "report.html").contains("1 of 5 tokens can never win"));
+    done(&["audit", &path, "--quiet", "--svg", "--out", utf8(&out)]);
+    assert!(read(&out, "report.html").contains("Every one of 40 tokens can win"));
+}
+
+#[test]
+fn the_smallest_heads_have_a_report() {
+    let folder = Folder::new();
+    for (numbers, tokens, finding) in [
+        (&[1.0][..], 1, "The token can win"),
+        (&[0.0, 0.0], 2, "No token is shut out; 2 of 2 can only tie"),
+        (&[-1.0, 0.0, 1.0], 3, "1 of 3 tokens can never win"),
+    ] {
+        let head = folder.npy("head.npy", numbers, tokens, 1);
+        let out = folder.path("out");
+        done(&["audit", &head, "--quiet", "--svg", "--out", utf8(&out)]);
+        assert!(read(&out, "report.html").contains(finding), "{finding}");
+    }
 }

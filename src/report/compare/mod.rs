@@ -153,7 +153,8 @@ fn steps(labels: &[String]) -> Option<Vec<f64>> {
             .collect();
         let word: String = word.chars().rev().collect::<String>().to_ascii_lowercase();
         let named = before.is_empty() || before.ends_with('/') || WORDS.contains(&word.as_str());
-        number.parse().ok().filter(|_| named)
+        // Longer ones are hashes or dates with a time, whose distances a scale would lose.
+        number.parse().ok().filter(|_| named && digits <= 12)
     };
     let steps: Vec<f64> = labels.iter().map(step).collect::<Option<_>>()?;
     let mut sorted = steps.clone();

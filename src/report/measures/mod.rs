@@ -135,7 +135,8 @@ fn others(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<Other> {
         .collect()
 }
 
-/// Six significant digits: what a picture needs, and the same text wherever the last bits differ.
+/// Six significant digits: what a picture needs, and the same text wherever the last bits differ. JSON
+/// has no infinity: what is beyond float64 becomes its end.
 fn six_digits(x: f64) -> f64 {
-    format!("{x:.5e}").parse().unwrap_or(x)
+    format!("{x:.5e}").parse().unwrap_or(x).clamp(f64::MIN, f64::MAX)
 }

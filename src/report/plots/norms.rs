@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Colour, Form, draw, letters};
+use super::canvas::{Colour, Form, draw, has_scale, letters};
 use super::{Figure, colour, notable};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
@@ -19,7 +19,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let norms: Vec<f64> = rows.iter().map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
     let (lo, hi) =
         norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
-    if !(hi > lo) {
+    if !has_scale(lo, hi) {
         return None;
     }
     let bin = |x: f64| (((x - lo) / (hi - lo) * BINS as f64) as usize).min(BINS - 1);

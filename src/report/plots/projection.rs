@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Colour, Form, draw, isolated, letters, width_of};
+use super::canvas::{Colour, Form, draw, has_scale, isolated, letters, width_of};
 use crate::report::measures::projection::Projection;
 use crate::report::results::Reported;
 use crate::report::shown::Shown;
@@ -17,7 +17,7 @@ const NAMED: usize = 8;
 pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
     let rivals = &projection.rivals;
     let reach = rivals.iter().map(|r| r.2.abs().max(r.3.abs())).fold(0.0f64, f64::max);
-    if !(reach > 0.0 && reach.is_finite()) {
+    if !has_scale(0.0, reach) {
         return None;
     }
     let name = |id: u32, characters: usize| match reported.token(id) {
