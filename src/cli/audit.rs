@@ -23,7 +23,7 @@ use unargmax::report::measures::{self, Measures};
 use unargmax::report::results::verdicts::Outcome;
 use unargmax::report::results::{self, Reported};
 use unargmax::report::summary::Summary;
-use unargmax::report::{folder, table, text};
+use unargmax::report::{folder, page, table, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -194,6 +194,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // After the summary: what was computed is not lost to a full disk.
     written.context("--out")?;
     super::unless_unread(printed)?;
+    if let Some(out) = arguments.out.as_ref().filter(|_| !arguments.no_report) {
+        if !arguments.quiet && !arguments.json {
+            let place = out.join(page::FILE);
+            super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
+        }
+    }
 
     let failing: Vec<(Condition, Vec<u32>)> = arguments
         .fail_on

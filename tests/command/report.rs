@@ -118,6 +118,11 @@ fn a_page_asks_for_nothing_from_outside() {
 #[test]
 fn no_report_writes_none_and_the_report_command_says_why_it_cannot() {
     let folder = Folder::new();
+    let audit =
+        |more: &[&str]| done(&[&["audit", "--out", utf8(&folder.path("told"))], more].concat());
+    assert!(
+        audit(&[]).ends_with("report.html\n") && !audit(&["--no-report"]).contains("report.html")
+    );
     let out = hostile_audit(&folder, &["--no-report"]);
     assert_eq!(names(&out), ["certificate.safetensors", "summary.json", "verdicts.csv"]);
     refused(&["report", utf8(&out)], &["report.json: is not there", "without --no-report"]);
