@@ -194,11 +194,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // After the summary: what was computed is not lost to a full disk.
     written.context("--out")?;
     super::unless_unread(printed)?;
-    if let Some(out) = arguments.out.as_ref().filter(|_| !arguments.no_report) {
-        if !arguments.quiet && !arguments.json {
-            let place = out.join(page::FILE);
-            super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
-        }
+    let told = !arguments.no_report && !arguments.quiet && !arguments.json;
+    if let Some(out) = arguments.out.as_ref().filter(|_| told) {
+        let place = out.join(page::FILE);
+        super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
     }
 
     let failing: Vec<(Condition, Vec<u32>)> = arguments
