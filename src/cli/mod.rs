@@ -2,9 +2,11 @@
 //! subcommands; the library never sees them.
 
 mod audit;
+mod compare;
 mod input;
 mod inspect;
 mod progress;
+mod report;
 mod selection;
 mod shell;
 mod verify;
@@ -37,6 +39,8 @@ enum Command {
     Audit(audit::Arguments),
     Inspect(inspect::Arguments),
     Verify(verify::Arguments),
+    Report(report::Arguments),
+    Compare(compare::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -48,6 +52,8 @@ pub fn run() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

@@ -18,6 +18,7 @@ mod recognise;
 mod refuse;
 mod rows;
 mod rules;
+pub mod spectrum;
 pub mod statistics;
 mod stored;
 

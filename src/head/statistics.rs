@@ -1,14 +1,11 @@
 //! What the rows of a head look like, without an audit: norms, zeros, duplicates, singular values.
 
-use nalgebra::{DMatrix, DMatrixView};
 use rayon::prelude::*;
 
 use super::Head;
 use super::groups::{Groups, Standing};
+use super::spectrum::{self, Spectra};
 use crate::domain::Domain;
-
-/// Rows whose products one task adds to the Gram matrix.
-const ROWS: usize = 4096;
 
 /// Facts about rows and biases.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -26,22 +23,28 @@ pub struct Statistics {
     pub row_norms: [f64; 9],
     /// The same of the bias; absent without one.
     pub biases: Option<[f64; 9]>,
-    /// How many singular values of `W` exceed `rank_tolerance` times the largest.
-    pub rank: usize,
+    /// How many singular values of `W` exceed `rank_tolerance` times the largest; absent for a head too wide to
+    /// tell. At least the rank of a sample of the rows where not all were used.
+    pub rank: Option<usize>,
     /// The relative size below which a singular value counts as zero: they come from the eigenvalues of `W^T W` in
     /// float64, which loses half of the digits.
     pub rank_tolerance: f64,
-    /// The singular values of `W`, falling, `d` of them.
+    /// How many rows the singular values are of, as [`Spectra::rows`]; 0 for a head too wide for them.
+    pub spectrum_rows: usize,
+    /// The singular values of `W`, falling: `d` of them, or none for a head too wide for them.
     pub singular_values: Vec<f64>,
     /// Norm of the mean row: how far the rows have a direction in common.
     pub mean_row_norm: f64,
+    /// Where the singular values are from, with those about the mean; absent for a head too wide for them.
+    #[serde(skip)]
+    pub spectra: Option<Spectra>,
 }
 
 /// The quantiles that [`Statistics::row_norms`] holds.
 pub const QUANTILES: [f64; 9] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0];
 
 impl Statistics {
-    /// Looks at every row: about `V d^2` operations.
+    /// Looks at every row, and multiplies them with each other as far as [`Spectra`] does.
     pub fn of(head: &Head) -> Self {
         let (tokens, dim) = (head.tokens(), head.dim());
         let groups = Groups::new(head, &Domain::free(dim));
@@ -61,14 +64,9 @@ impl Statistics {
             (0..tokens as u32).filter(|&t| head.row(t as usize).all(|x| x == 0.0)).collect();
         let biases =
             head.has_bias().then(|| quantiles((0..tokens).map(|t| head.bias(t)).collect()));
-        let largest = norms.iter().fold(0.0f64, |m, &x| m.max(x));
-        let (gram, mean) = gram(head, largest);
-        let mut singular_values: Vec<f64> = gram
-            .symmetric_eigenvalues()
-            .iter()
-            .map(|eigenvalue| eigenvalue.max(0.0).sqrt() * largest)
-            .collect();
-        singular_values.sort_by(|a, b| b.total_cmp(a));
+        let spectra = Spectra::of(head);
+        let singular_values =
+            spectra.as_ref().map_or(Vec::new(), |spectra| spectra.singular_values.clone());
         // The Gram matrix is exact to about d units in the last place of its largest eigenvalue.
         let rank_tolerance = (f64::EPSILON * dim as f64).sqrt();
         let floor = singular_values.first().copied().unwrap_or(0.0) * rank_tolerance;
@@ -79,46 +77,14 @@ impl Statistics {
             zero_rows,
             row_norms: quantiles(norms),
             biases,
-            rank: singular_values.iter().filter(|&&s| s > floor).count(),
+            rank: spectra.is_some().then(|| singular_values.iter().filter(|&&s| s > floor).count()),
             rank_tolerance,
+            spectrum_rows: spectra.as_ref().map_or(0, |spectra| spectra.rows),
             singular_values,
-            mean_row_norm: mean,
+            mean_row_norm: spectrum::mean_norm(head),
+            spectra,
         }
     }
-}
-
-/// `W^T W` of the rows divided by `scale` (so that squares stay finite), and the norm of the mean row.
-fn gram(head: &Head, scale: f64) -> (DMatrix<f64>, f64) {
-    let (tokens, dim) = (head.tokens(), head.dim());
-    let scale = if scale > 0.0 { scale } else { 1.0 };
-    let starts: Vec<usize> = (0..tokens).step_by(ROWS).collect();
-    let zero = || (DMatrix::zeros(dim, dim), vec![0.0; dim]);
-    let add = |(mut gram, mut sum): (DMatrix<f64>, Vec<f64>), start: usize| {
-        let end = tokens.min(start + ROWS);
-        let mut block = vec![0.0; (end - start) * dim];
-        for (token, out) in (start..end).zip(block.chunks_exact_mut(dim)) {
-            head.copy_row(token, out);
-            out.iter_mut().zip(&mut sum).for_each(|(x, s)| {
-                *x /= scale;
-                *s += *x;
-            });
-        }
-        // One token a column: the product is rows^T rows.
-        let rows = DMatrixView::from_slice(&block, dim, end - start);
-        gram.gemm(1.0, &rows, &rows.transpose(), 1.0);
-        (gram, sum)
-    };
-    // Few and large partial sums: each is d x d.
-    let parts = rayon::current_num_threads().min(starts.len()).max(1);
-    let partial: Vec<(DMatrix<f64>, Vec<f64>)> = starts
-        .par_chunks(starts.len().div_ceil(parts))
-        .map(|chunk| chunk.iter().copied().fold(zero(), add))
-        .collect();
-    let (gram, sum) = partial.into_iter().fold(zero(), |(gram, sum), (more, extra)| {
-        (gram + more, sum.iter().zip(&extra).map(|(a, b)| a + b).collect())
-    });
-    let square: f64 = sum.iter().map(|x| x / tokens as f64).map(|x| x * x).sum();
-    (gram, square.sqrt() * scale)
 }
 
 fn quantiles(mut numbers: Vec<f64>) -> [f64; 9] {
@@ -145,7 +111,7 @@ mod tests {
         for (value, expected) in seen.singular_values.iter().zip([5.0, 2f64.sqrt(), 0.0]) {
             assert!((value - expected).abs() < 1e-7, "{value} {expected}");
         }
-        assert_eq!((seen.rank, seen.zero_rows), (2, vec![4]));
+        assert_eq!((seen.rank, seen.spectrum_rows, seen.zero_rows), (Some(2), 5, vec![4]));
         assert_eq!((seen.tied_groups, seen.tied_tokens, seen.dominated_tokens), (1, 2, 0));
         assert_eq!((seen.row_norms[0], seen.row_norms[4], seen.row_norms[8]), (0.0, 1.0, 4.0));
         let mean = (1.4f64 * 1.4 + 0.4 * 0.4).sqrt();

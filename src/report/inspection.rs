@@ -13,6 +13,9 @@ use crate::head::final_norm::FinalNorm;
 use crate::head::locate::{Located, Tying};
 use crate::head::statistics::Statistics;
 
+/// The file's name in the output folder.
+pub const FILE: &str = "inspect.json";
+
 /// The version of this layout; fields are only ever added.
 const SCHEMA: &str = "unargmax inspect 1";
 
@@ -145,6 +148,11 @@ impl Inspection {
         }
     }
 
+    /// What its rows look like.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     /// As indented JSON with a final newline.
     pub fn to_json(&self) -> String {
         // The structure holds only strings and finite numbers, which always serialise.
@@ -252,11 +260,20 @@ impl Inspection {
             writeln!(out, "biases  {}", line(biases))?;
         }
         let values = &seen.singular_values;
+        let Some(rank) = seen.rank else {
+            return writeln!(
+                out,
+                "rank    not computed: the head is too wide for its singular values"
+            );
+        };
         let at = |part: f64| rounded(values[(part * (values.len() - 1) as f64).round() as usize]);
+        let sampled = match seen.spectrum_rows < self.head.tokens {
+            true => format!("; from {} rows, spread evenly", seen.spectrum_rows),
+            false => String::new(),
+        };
         writeln!(
             out,
-            "rank    {} of {} (to {} of the largest); singular values {} .. {} .. {}",
-            seen.rank,
+            "rank    {rank} of {} (to {} of the largest); singular values {} .. {} .. {}{sampled}",
             self.head.dim,
             rounded(seen.rank_tolerance),
             at(0.0),

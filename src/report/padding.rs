@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::audit::Audit;
 use crate::certify::Verdict;
-use crate::checkpoint::vocabulary::{Kind, Vocabulary};
+use crate::checkpoint::vocabulary::Vocabulary;
 
 /// What became of the rows without a token among those that were audited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -32,12 +32,7 @@ impl Padding {
 pub fn outcome(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Padding {
     let mut padding = Padding::default();
     let Some(vocabulary) = vocabulary else { return padding };
-    for (id, verdict) in audit.verdicts() {
-        // An id beyond the vocabulary has no token either.
-        let kind = vocabulary.tokens.get(*id as usize).map_or(Kind::Padding, |token| token.kind);
-        if kind != Kind::Padding {
-            continue;
-        }
+    for (_, verdict) in audit.verdicts().iter().filter(|(id, _)| vocabulary.is_padding(*id)) {
         padding.rows += 1;
         *match verdict {
             Verdict::Argmaxable(_) => &mut padding.argmaxable,

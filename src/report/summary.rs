@@ -12,7 +12,7 @@ use crate::head::locate::Located;
 use crate::prove::radius::THRESHOLD;
 
 /// The version of this layout.
-const SCHEMA: &str = "unargmax summary 1";
+pub const SCHEMA: &str = "unargmax summary 1";
 
 /// The whole summary.
 #[derive(Clone, Debug, Serialize)]

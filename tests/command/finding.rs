@@ -65,6 +65,53 @@ fn padding_that_cannot_win_is_no_unargmaxable_token() {
 }
 
 #[test]
+fn a_report_counts_tokens_and_tells_padding_apart() {
+    let folder = Folder::new();
+    for (last, headline, says) in [
+        ([0.0, 0.5], "1 of 5 tokens can never win", "It cannot win, as it should be."),
+        ([9.0, 9.0], "2 of 5 tokens can never win", "1 of them can win: a program"),
+    ] {
+        let out = folder.path("out");
+        let path = llama(&folder, last, 5);
+        done(&["audit", &path, "--quiet", "--out", utf8(&out)]);
+        for name in ["report.html", "summary.md"] {
+            let text = std::fs::read_to_string(out.join(name)).unwrap();
+            assert!(text.contains(headline) && text.contains(says), "{name}: {text:.900}");
+        }
+    }
+}
+
+#[test]
+fn a_baseline_excuses_padding_that_could_win_before() {
+    let folder = Folder::new();
+    let audit = |last: [f64; 2], tokens: usize, more: &[&str]| {
+        let path = llama(&folder, last, tokens);
+        let output = run(&[&["audit", &path, "--quiet", "--list", "3"], more].concat());
+        (output.status.code(), said(&output))
+    };
+    let (loses, wins) = (folder.path("loses"), folder.path("wins"));
+    let gate = |baseline: &Path| {
+        ["--baseline", utf8(baseline), "--fail-on", "unargmaxable,padding-can-win"]
+            .map(str::to_owned)
+    };
+    let gated = |last: [f64; 2], tokens: usize, baseline: &Path| {
+        let gate = gate(baseline);
+        audit(last, tokens, &gate.each_ref().map(String::as_str))
+    };
+    assert_eq!(audit([0.0, 0.5], 5, &["--out", utf8(&loses)]).0, Some(0));
+    assert_eq!(audit([9.0, -9.0], 5, &["--out", utf8(&wins)]).0, Some(0));
+    assert_eq!(gated([9.0, -9.0], 5, &wins), (Some(0), String::new()));
+    let (status, said) = gated([9.0, -9.0], 5, &loses);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("1 padding-can-win that were") && said.contains("\n  5 "), "{said}");
+    // Padding that loses is no reason; the token it has become is one.
+    assert_eq!(gated([0.0, 0.5], 5, &loses), (Some(0), String::new()));
+    let (status, said) = gated([0.0, 0.5], 6, &loses);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("1 unargmaxable that were") && said.contains("\n  5 f"), "{said}");
+}
+
+#[test]
 fn padding_that_only_ties_can_win() {
     let folder = Folder::new();
     let path = llama(&folder, [1.0, 1.0], 5);

@@ -4,6 +4,7 @@
 //! - `containers`: folders, a cache, pickles;
 //! - `finding`: heads found by themselves, vocabularies, padding, `inspect`;
 //! - `inputs`: checkpoints, tensors, tokens, domains;
+//! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `interruption`: signals and pipes that close.
 //!
@@ -15,6 +16,7 @@ mod finding;
 mod inputs;
 mod interruption;
 mod refusals;
+mod report;
 mod results;
 
 use std::path::Path;

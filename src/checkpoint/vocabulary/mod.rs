@@ -22,7 +22,7 @@ use super::bytes::{Bytes, Data};
 use crate::error::Result;
 
 pub use beside::beside;
-pub use spelling::Spelling;
+pub use spelling::{Spelling, is_invisible};
 
 /// What kind of row a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,6 +167,11 @@ impl Vocabulary {
     pub fn padded(mut self, rows: usize) -> Self {
         self.tokens.resize(self.tokens.len().max(rows), Token::hole());
         self
+    }
+
+    /// Whether no token has this row: a hole in the ids, or one beyond them.
+    pub fn is_padding(&self, id: u32) -> bool {
+        self.tokens.get(id as usize).is_none_or(|token| token.kind == Kind::Padding)
     }
 
     /// How many rows are of a kind.

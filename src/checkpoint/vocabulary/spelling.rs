@@ -125,7 +125,7 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// Format characters: no width of their own, or an effect on the direction of the rest of the line.
-fn is_invisible(character: char) -> bool {
+pub fn is_invisible(character: char) -> bool {
     matches!(
         character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
