@@ -117,18 +117,19 @@ impl Recipe {
         Ok(planted)
     }
 
-    /// Where the planted rows go, one token in 1024 inside and one in 1024 the first of a tie, and what
-    /// they are made of: rows of tokens that are nowhere planted.
+    /// Where the planted rows go, one token in 16384 inside and one in 1024 the first of a tie, and what
+    /// they are made of: rows of tokens that are nowhere planted. More inside would be unlike any language model
+    /// that was looked at.
     fn places(&self) -> (Planted, Vec<Inside>) {
-        let count = (self.tokens / 1024).max(2);
+        let (inner, count) = ((self.tokens / 16384).max(3), (self.tokens / 1024).max(2));
         let mut random = self.random(PLACES);
-        let mut places = index::sample(&mut random, self.tokens, 4 * count).into_iter();
+        let mut places = index::sample(&mut random, self.tokens, inner + 3 * count).into_iter();
         let mut take = |n: usize| -> Vec<u32> {
             let mut ids: Vec<u32> = places.by_ref().take(n).map(|t| t as u32).collect();
             ids.sort_unstable();
             ids
         };
-        let unargmaxable = take(count);
+        let unargmaxable = take(inner);
         let mut tied: Vec<Vec<u32>> = (0..count).map(|i| take(2 + i % 2)).collect();
         tied.sort_unstable();
         let taken: std::collections::HashSet<u32> =

@@ -5,7 +5,7 @@
 //! added at any time: the current set of active rows stays a valid start, so a working set can grow
 //! without starting again. Each step costs `O(dim k)` for `k` active rows, and a scan of all rows.
 
-use super::orthogonal::{Factorisation, LANES, dot, padded, products};
+use super::orthogonal::{Factorisation, LANES, dot, norm, padded, products};
 use super::solver::{Outcome, Solver};
 
 /// The state of the method over the rows added so far.
@@ -30,8 +30,10 @@ pub struct LeastDistance {
     u: Vec<f64>,
 }
 
-/// A row with `a.u` above `1 - SATISFIED` is left alone: below what rounding can tell for moderate `u`.
+/// A row with `a.u` this little below 1 is left alone: it is below what rounding can tell for moderate `u`,
+/// and then so, as a share of `|u|`. Chasing less than that goes round in circles.
 const SATISFIED: f64 = 1e-9;
+const ROUNDING: f64 = 1e-12;
 
 impl Solver for LeastDistance {
     fn new(dim: usize) -> Self {
@@ -155,8 +157,9 @@ impl LeastDistance {
     /// The next of the worst rows of the last scan that is still violated, or the worst of a new scan. `None`
     /// when none is violated.
     fn most_violated(&mut self) -> Option<usize> {
+        let enough = 1.0 - SATISFIED.max(ROUNDING * norm(&self.u));
         while let Some(i) = self.candidates.pop() {
-            if dot(self.row(i), &self.u) < 1.0 - SATISFIED && !self.active.contains(&i) {
+            if dot(self.row(i), &self.u) < enough && !self.active.contains(&i) {
                 return Some(i);
             }
         }
@@ -165,7 +168,7 @@ impl LeastDistance {
         }
         self.values.resize(self.len(), 0.0);
         products(&self.rows, &self.u, &mut self.values);
-        let violated = |i: &usize| self.values[*i] < 1.0 - SATISFIED && !self.active.contains(i);
+        let violated = |i: &usize| self.values[*i] < enough && !self.active.contains(i);
         let mut found: Vec<usize> = (0..self.len()).filter(violated).collect();
         // The worst last.
         let worst_last =

@@ -127,6 +127,8 @@ struct Search<'a, S> {
     /// Where the rivals are scored next.
     h: Vec<f64>,
     may_win: bool,
+    /// Whether the solver has begun again, from the origin.
+    afresh: bool,
     side: Option<Side>,
 }
 
@@ -140,6 +142,7 @@ impl<'a, S: Solver> Search<'a, S> {
             known: HashSet::new(),
             h: start.near,
             may_win: start.may_win,
+            afresh: false,
             side: None,
         };
         if search.may_win {
@@ -209,20 +212,33 @@ impl<'a, S: Solver> Search<'a, S> {
             }
             added += usize::from(self.add(constraint));
         }
-        if added == 0 {
-            self.side = Some(Side::Stuck);
-            return;
+        let mut progress = added > 0 && self.solve();
+        if !progress && !self.afresh {
+            // Far from the anchor, or after very many steps, float64 sees better from the origin.
+            self.afresh = true;
+            self.problem = S::new(self.system.dim());
+            for constraint in &self.working {
+                let mut row = self.system.row(self.token, *constraint);
+                normalise(&mut row);
+                self.problem.add(&row);
+            }
+            progress = self.solve();
         }
+        if !progress {
+            self.side = Some(Side::Stuck);
+        }
+    }
+
+    /// Whether the solver came to a side, or to another point to look at.
+    fn solve(&mut self) -> bool {
         match self.problem.solve() {
             Outcome::Point(u) => self.h = self.system.hidden_state(&u),
             Outcome::Combination(c) => {
                 self.side = Some(Side::Loses(unscaled(self.system, self.token, &self.working, c)));
             }
-            Outcome::Stalled => self.side = Some(Side::Stuck),
+            Outcome::Stalled => return false,
         }
-        if self.side.is_none() && !self.h.iter().all(|x| x.is_finite()) {
-            self.side = Some(Side::Stuck);
-        }
+        self.h.iter().all(|x| x.is_finite())
     }
 
     fn proposal(self) -> Proposal {
