@@ -11,6 +11,8 @@ pub fn section(reported: &Reported) -> Markup {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
     let (head, counts) = (&summary.head, results.token_counts());
+    // With padding among them not every row is a token.
+    let rows = if counts.sum() < audit.scope { "row" } else { "token" };
     html! {
         section .finding aria-labelledby="finding" {
             h1 #finding { (words::headline(results)) }
@@ -36,9 +38,9 @@ pub fn section(reported: &Reported) -> Markup {
                     h2 { "What was audited" }
                     p {
                         "The output layer of " strong { bdi translate="no" { (summary.name()) } } ": "
-                        (words::tokens(head.tokens)) ", " (words::counted(head.dim, "dimension")) "."
+                        (words::counted(head.tokens, rows)) ", " (words::counted(head.dim, "dimension")) "."
                         @if audit.scope < head.tokens {
-                            " Only " (words::tokens(audit.scope)) " of them were asked for; each was tried against all others."
+                            " Only " (words::counted(audit.scope, rows)) " of them were asked for; each was tried against all others."
                         }
                     }
                     p {
