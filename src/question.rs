@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 
-use crate::arithmetic::rounding::norm_up;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -31,7 +30,7 @@ impl<'a> Question<'a> {
                 head.dim()
             )));
         }
-        let norms = (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
+        let norms = (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect();
         Ok(Question { head, domain, groups: Groups::new(head, domain), norms })
     }
 

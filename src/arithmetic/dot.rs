@@ -61,6 +61,9 @@ fn product_body<T: Element>(
         return;
     }
     let (point_count, row_count) = (points.len() / dim, rows.len() / dim);
+    if point_count == 0 {
+        return;
+    }
     let mut tiles = vec![0.0f64; point_count.div_ceil(TILE) * TILE * dim];
     for (p, point) in points.chunks_exact(dim).enumerate() {
         let tile = &mut tiles[p / TILE * TILE * dim..];

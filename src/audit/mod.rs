@@ -21,7 +21,7 @@ use crate::prove::radius;
 use crate::prove::system::System;
 use crate::prove::working_set::Start;
 use crate::question::Question;
-use crate::screen::Screen;
+use crate::screen::{Moments, Screen};
 use progress::{Progress, Silent};
 
 /// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
@@ -153,7 +153,17 @@ pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     let mut clock = Clock::start();
-    let question = Question::new(head, domain)?;
+    let least_distance = options.engine == Engine::LeastDistance;
+    // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
+    let (question, moments) = rayon::join(
+        || {
+            let question = Question::new(head, domain);
+            head.sha256();
+            question
+        },
+        || Moments::new(head),
+    );
+    let question = question?;
     let radii = options.engine == Engine::LinearProgram { radius: true };
     if radii && !domain.is_bounded() {
         return Err(Error::Invalid(format!(
@@ -176,7 +186,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     open.sort_unstable();
     open.dedup();
 
-    let screen = Screen::new(&question).with_kernel(options.kernel);
+    let screen = Screen::with(&question, moments).with_kernel(options.kernel);
     clock.lap("prepare");
     let settled = match options.engine {
         Engine::LeastDistance => {
@@ -196,7 +206,6 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     }
     options.progress.begin("prove", hard.len());
     let system = System::new(&question);
-    let may_win = options.engine == Engine::LeastDistance;
     let proved: Vec<Vec<Verdict>> = hard
         .par_chunks(group_size(hard.len(), head))
         .map(|group| {
@@ -204,7 +213,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
             let starts = group.iter().zip(screen.starts(&ids));
             let starts = starts
                 .map(|((token, behind), near)| {
-                    (*token, Start { near, behind: behind.clone(), may_win })
+                    (*token, Start { near, behind: behind.clone(), may_win: least_distance })
                 })
                 .collect();
             let verdicts = match options.engine {

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 
 use rayon::prelude::*;
 
@@ -37,8 +36,10 @@ impl Groups {
     pub fn new(head: &Head, domain: &Domain) -> Self {
         let fixed: Vec<usize> = (0..head.dim()).filter(|&k| domain.is_fixed(k)).collect();
         let free: Vec<usize> = (0..head.dim()).filter(|&k| !domain.is_fixed(k)).collect();
-        let hashes: Vec<u64> =
-            (0..head.tokens()).into_par_iter().map(|t| hash_row(head, t, &free)).collect();
+        let hashes: Vec<u64> = (0..head.tokens())
+            .into_par_iter()
+            .map_init(|| vec![0.0; head.dim()], |row, t| hash_row(row, head, t, &free))
+            .collect();
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
 
@@ -91,13 +92,22 @@ impl Groups {
     }
 }
 
-fn hash_row(head: &Head, token: usize, columns: &[usize]) -> u64 {
-    // The standard hasher with its fixed keys: collisions only cost a comparison.
-    let mut hasher = std::hash::DefaultHasher::new();
-    for &k in columns {
-        (head.weight(token, k) + 0.0).to_bits().hash(&mut hasher);
+/// A hash of the bits, -0 as 0: eight chains side by side of a multiplication and a shift each. Collisions only cost
+/// a comparison.
+fn hash_row(row: &mut [f64], head: &Head, token: usize, columns: &[usize]) -> u64 {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let step = |h: u64, x: u64| {
+        let h = (h ^ x).wrapping_mul(FACTOR);
+        h ^ (h >> 29)
+    };
+    head.copy_row(token, row);
+    let mut chains = [0x243F_6A88_85A3_08D3; 8];
+    for columns in columns.chunks(chains.len()) {
+        for (chain, &k) in chains.iter_mut().zip(columns) {
+            *chain = step(*chain, (row[k] + 0.0).to_bits());
+        }
     }
-    hasher.finish()
+    chains.iter().fold(0, |h, &chain| step(h, chain))
 }
 
 fn classes_of_equal_rows(head: &Head, bucket: &[u32], columns: &[usize]) -> Vec<Vec<u32>> {

@@ -147,6 +147,11 @@ impl Head {
         row.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt() * scale
     }
 
+    /// An upper bound of the Euclidean length of a row, within a relative `1e-10`.
+    pub fn norm_up(&self, token: usize) -> f64 {
+        self.rows.norm_up(token * self.dim..(token + 1) * self.dim)
+    }
+
     /// `w_token . h`, without the bias, in the fixed order of [`crate::arithmetic::dot`].
     pub fn dot(&self, token: usize, h: &[f64]) -> f64 {
         self.rows.dot(token * self.dim..(token + 1) * self.dim, h)

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::arithmetic::dot::Element;
+use crate::arithmetic::rounding::{norm_up, norm_up_narrow};
 use crate::checkpoint::Values;
 
 /// Row-major numbers, float32 where that holds them (half the memory), else float64.
@@ -50,6 +51,13 @@ impl Rows {
 
     pub(super) fn dot(&self, range: Range<usize>, h: &[f64]) -> f64 {
         on_elements!(self, x => Element::dot(&x[range], h))
+    }
+
+    pub(super) fn norm_up(&self, range: Range<usize>) -> f64 {
+        match self {
+            Rows::F32(x) => norm_up_narrow(&x[range]),
+            Rows::F64(x) => norm_up(x[range].iter().copied()),
+        }
     }
 
     pub(super) fn product(

@@ -101,8 +101,11 @@ impl<'a> System<'a> {
             Constraint::Rival(Rival::Token(j)) => {
                 let head = self.question.head();
                 let (t, j) = (token as usize, j as usize);
+                let (mut own, mut rival) = (vec![0.0; head.dim()], vec![0.0; head.dim()]);
+                head.copy_row(t, &mut own);
+                head.copy_row(j, &mut rival);
                 for (x, (&k, &scale)) in row.iter_mut().zip(self.columns.iter().zip(&self.scales)) {
-                    *x = head.weight(t, k) / scale - head.weight(j, k) / scale;
+                    *x = own[k] / scale - rival[k] / scale;
                 }
                 if self.lifted {
                     row[last] = self.bias[t] / self.scales[last] - self.bias[j] / self.scales[last];

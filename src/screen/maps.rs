@@ -6,6 +6,7 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use crate::arithmetic::dot::Element;
+use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::certify::map::Map;
 use crate::head::Head;
@@ -56,28 +57,31 @@ pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
 pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     let dim = head.dim();
     let rows: Vec<usize> = sample(head).collect();
-    let largest = rows
-        .iter()
-        .flat_map(|&t| head.row(t))
-        .zip(centre.iter().cycle())
-        .fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
+    let furthest = |&t: &usize| {
+        head.row(t).zip(centre).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()))
+    };
+    let largest = rows.par_iter().map(furthest).reduce(|| 0.0, f64::max);
     if largest == 0.0 || !largest.is_finite() {
         return None;
     }
     let scale = power_of_two_near(largest);
     let mut sum = vec![0.0; dim * dim];
+    let mut columns = vec![0f32; dim * SLICE];
     for rows in rows.chunks(SLICE) {
-        let mut columns = vec![0.0; dim * rows.len()];
+        let count = rows.len();
+        let columns = &mut columns[..dim * count];
+        let mut row = vec![0.0; dim];
         for (i, &t) in rows.iter().enumerate() {
-            for (k, (x, c)) in head.row(t).zip(centre).enumerate() {
-                columns[k * rows.len() + i] = (x - c) / scale;
+            head.copy_row(t, &mut row);
+            for (k, (x, c)) in row.iter().zip(centre).enumerate() {
+                columns[k * count + i] = ((x - c) / scale) as f32;
             }
         }
-        let count = rows.len();
+        let panels = Panels::new(columns, count);
         sum.par_chunks_mut(dim * 64).zip(columns.par_chunks(count * 64)).for_each(|(sum, part)| {
-            let mut products = vec![0.0; sum.len()];
-            f64::product(part, &columns, count, &mut products, dim);
-            sum.iter_mut().zip(products).for_each(|(s, x)| *s += x);
+            let mut products = vec![0f32; sum.len()];
+            narrow::product(part, &panels, &mut products);
+            sum.iter_mut().zip(products).for_each(|(s, x)| *s += f64::from(x));
         });
     }
     let mut covariance = sum;
@@ -104,6 +108,27 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f
         dual.extend(eigen.eigenvectors.column(k).iter().map(|x| (x * root) as f32));
     }
     a.iter().chain(&dual).all(|x| x.is_finite()).then_some((a, dual))
+}
+
+/// What is fitted to the rows before a question is asked of them.
+#[derive(Debug)]
+pub struct Moments {
+    /// The mean of the (sampled) rows.
+    pub centre: Vec<f64>,
+    /// See [`covariance`].
+    pub covariance: Option<Vec<f64>>,
+    /// See [`half_whitening`].
+    pub half_whitening: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+impl Moments {
+    /// Fits them.
+    pub fn new(head: &Head) -> Self {
+        let centre = mean(head);
+        let covariance = covariance(head, &centre);
+        let half_whitening = covariance.as_deref().and_then(|c| half_whitening(head.dim(), c));
+        Moments { centre, covariance, half_whitening }
+    }
 }
 
 /// A power of two that scales the map's hidden states so that gaps of scores are about as large as

@@ -19,6 +19,7 @@ use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
 use crate::certify::witness::{Scaling, certify_block};
 use crate::question::Question;
+pub use maps::Moments;
 
 /// Scores of a block held at once, a few tens of megabytes.
 const BLOCK_SCORES: usize = 1 << 22;
@@ -51,10 +52,13 @@ const STEPS: [f64; 3] = [1.0, 8.0, 64.0];
 impl<'a> Screen<'a> {
     /// Fits the maps to the rows of a question.
     pub fn new(question: &'a Question<'a>) -> Self {
-        let centre = maps::mean(question.head());
-        let covariance = maps::covariance(question.head(), &centre);
-        let pairs = covariance.as_deref().and_then(|c| half_whitened(question, &centre, c));
-        if let Some(pairs) = pairs {
+        Screen::with(question, Moments::new(question.head()))
+    }
+
+    /// The same with what was fitted to the rows before.
+    pub fn with(question: &'a Question<'a>, moments: Moments) -> Self {
+        let Moments { centre, covariance, half_whitening } = moments;
+        if let Some(pairs) = half_whitening.and_then(|maps| pairs(question, &centre, maps)) {
             let start = (pairs.map().clone(), maps::factor(question, pairs.map()));
             return Screen { question, start, method: Method::Pairs(Box::new(pairs)) };
         }
@@ -170,13 +174,12 @@ impl<'a> Screen<'a> {
     }
 }
 
-fn half_whitened<'a>(
+fn pairs<'a>(
     question: &'a Question<'a>,
     centre: &[f64],
-    covariance: &[f64],
+    (a, dual): (Vec<f32>, Vec<f32>),
 ) -> Option<Pairs<'a>> {
     // Rounded, so that the map's centre is exactly the one that rows are measured from.
     let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
-    let (a, dual) = maps::half_whitening(centre.len(), covariance)?;
     Pairs::new(question, &centre, &a, dual)
 }

@@ -64,7 +64,7 @@ use rayon::prelude::*;
 use super::map::Map;
 use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up, norm_up_narrow, power_of_two_near};
 use crate::question::Question;
 use candidate::{Candidate, Kind, SLACK, Terms, Tile};
 use kernel::{BLOCK, Kernel, TILE};
@@ -342,7 +342,7 @@ impl<'a> Pairs<'a> {
         f32::product(&points, &self.dual, dim, &mut wide, dim);
         let narrow: Vec<f32> = wide.iter().map(|&x| x as f32).collect();
         wide.iter_mut().zip(&narrow).for_each(|(w, &x)| *w = f64::from(x));
-        let norms: Vec<f64> = narrow.chunks_exact(dim).map(rounding::norm).collect();
+        let norms: Vec<f64> = narrow.chunks_exact(dim).map(norm_up_narrow).collect();
         let (images, errors) = all.images(&wide, &norms);
         let candidate = |(n, attempt): (usize, Attempt)| {
             let Attempt { token, h, scale, floor } = attempt;

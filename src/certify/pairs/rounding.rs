@@ -2,6 +2,8 @@
 
 use multiversion::multiversion;
 
+use crate::arithmetic::rounding::root_up;
+
 /// What the rounding of one row to integers lost, rounded up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Losses {
@@ -57,27 +59,8 @@ pub fn largest(z: &[f32]) -> f32 {
     lanes.iter().fold(0.0, |m, &x| m.max(x))
 }
 
-/// An upper bound of `|z|`, within a relative `1e-10` for rows of fewer than `2^16` coordinates; squares of float32
-/// neither overflow nor underflow in float64.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub fn norm(z: &[f32]) -> f64 {
-    let mut sums = [0f64; LANES];
-    let (parts, rest) = z.as_chunks::<LANES>();
-    for part in parts.iter().chain([&padded(rest)]) {
-        for l in 0..LANES {
-            sums[l] += f64::from(part[l]) * f64::from(part[l]);
-        }
-    }
-    root_up(sums.iter().sum(), z.len())
-}
-
 /// Sums kept side by side.
 const LANES: usize = 16;
-
-/// The square root of a sum of `count` squares, each within a few units in the last place, rounded up.
-fn root_up(sum: f64, count: usize) -> f64 {
-    sum.sqrt() * (1.0 + (count as f64 + 16.0) * f64::EPSILON)
-}
 
 /// Rounds `z` to `scale` times integers of at most 127 and measures what is lost, whatever the rounding;
 /// `scale` is at least the largest entry of `z` over 127.

@@ -2,10 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::rounding;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up, norm_up_narrow};
 use crate::head::Head;
 
 /// `z_j`, float32, and what is known of them.
@@ -56,7 +55,7 @@ impl Transformed {
                     row.iter_mut().zip(centre).for_each(|(w, m)| *w -= f64::from(*m));
                     c.iter_mut().zip(&row).for_each(|(c, &w)| *c = w as f32);
                     // A unit of float32 for the rounding of each difference, with room.
-                    *length = rounding::norm(c) * (1.0 + 1e-7) + dim as f64 * 2f64.powi(-149);
+                    *length = norm_up_narrow(c) * (1.0 + 1e-7) + dim as f64 * 2f64.powi(-149);
                 }
                 narrow::product(&centred, &panels, z);
             },
@@ -65,7 +64,7 @@ impl Transformed {
         if !comfortable(largest) || largest == 0.0 || !z.iter().all(|x| x.is_finite()) {
             return None;
         }
-        let norm = z.par_chunks(dim).map(rounding::norm).collect();
+        let norm = z.par_chunks(dim).map(norm_up_narrow).collect();
 
         // A^T A in float64, with the error of its rounding to float32 and of its own sums.
         let mut columns = vec![0.0; dim * dim];
