@@ -84,9 +84,9 @@ impl Sorted {
     }
 }
 
-/// Coordinates of the first level: two fifths, in whole groups of sixteen where there are as many.
+/// Coordinates of the first level: half of them, in whole groups of sixteen where there are as many.
 pub fn prefix(dim: usize) -> usize {
-    (dim * 2 / 5).next_multiple_of(16).min(dim.next_multiple_of(4))
+    (dim / 2).next_multiple_of(16).min(dim.next_multiple_of(4))
 }
 
 fn block(
