@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,12 +64,16 @@ impl AsRef<[u8]> for Data {
 pub struct Bytes {
     label: PathBuf,
     data: Data,
+    /// The part of `data` that is meant.
+    range: Range<usize>,
 }
 
 impl Bytes {
     /// Bytes already in memory; `label` stands where a path would in errors.
     pub fn new(data: impl Into<Data>, label: impl AsRef<Path>) -> Self {
-        Bytes { label: label.as_ref().to_path_buf(), data: data.into() }
+        let data = data.into();
+        let range = 0..data.as_ref().len();
+        Bytes { label: label.as_ref().to_path_buf(), data, range }
     }
 
     /// Maps a regular, non-empty file.
@@ -92,7 +96,8 @@ impl Bytes {
                 "the file is empty (0 bytes); was its download cut short?",
             ));
         }
-        Ok(Bytes { label: path.to_path_buf(), data: Data::Mapped(Arc::new(map)) })
+        let range = 0..map.len();
+        Ok(Bytes { label: path.to_path_buf(), data: Data::Mapped(Arc::new(map)), range })
     }
 
     /// The path, or what stands for it.
@@ -100,9 +105,22 @@ impl Bytes {
         &self.label
     }
 
+    /// A part of these bytes, under the same label; `None` where it does not lie within them.
+    pub(crate) fn part(&self, range: Range<usize>) -> Option<Bytes> {
+        self.get(range.clone())?;
+        let range = self.range.start + range.start..self.range.start + range.end;
+        Some(Bytes { label: self.label.clone(), data: self.data.clone(), range })
+    }
+
     /// Whether the bytes are those of a file on disk, so that others may lie beside it.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.data, Data::Mapped(_))
+    }
+
+    /// The folder of a file on disk.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let folder = self.label.parent().filter(|_| self.is_file())?;
+        Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
     }
 
     /// A fault in these bytes, as an error that names them.
@@ -115,7 +133,7 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.data.as_ref()
+        &self.data.as_ref()[self.range.clone()]
     }
 }
 
@@ -154,5 +172,13 @@ mod tests {
         assert_eq!(&*Bytes::open(&path).unwrap(), b"four");
         assert_eq!(&*Bytes::new(b"four", "here"), b"four");
         assert_eq!(&*Bytes::new(b"four".to_vec(), "here"), b"four");
+    }
+
+    #[test]
+    fn a_part_of_a_part_lies_where_it_should() {
+        let whole = Bytes::new(b"0123456789", "here");
+        let part = whole.part(2..8).unwrap().part(1..3).unwrap();
+        assert_eq!(&*part, b"34");
+        assert!(whole.part(2..8).unwrap().part(0..7).is_none());
     }
 }

@@ -4,9 +4,12 @@
 //! The cargo-fuzz targets in `fuzz/` and the seeded mutations in `tests/hostile_files/` call these.
 
 use super::bytes::Bytes;
+use super::ctranslate2::CTranslate2;
 use super::gguf::Gguf;
 use super::npy::Npy;
 use super::npz::Npz;
+use super::onnx::Onnx;
+use super::pickle::{Item, Pickle, StateDict};
 use super::safetensors::Safetensors;
 use super::vocabulary::Vocabulary;
 use super::{Checkpoint, elements};
@@ -51,10 +54,60 @@ pub fn gguf(bytes: &[u8]) {
     exercise(opened);
 }
 
+/// Opens, lists and reads a pickle, alone or in one of torch's containers, and looks at its data.
+pub fn pickle(bytes: &[u8]) {
+    if let Ok(pickle) = Pickle::parse(input(bytes)) {
+        look(pickle.root(), 3);
+    }
+    exercise(StateDict::parse(input(bytes)));
+}
+
+/// Opens, lists and reads an ONNX model, and walks its graph.
+pub fn onnx(bytes: &[u8]) {
+    let opened = Onnx::parse(input(bytes));
+    if let Ok(Some(graph)) = opened.as_ref().map(Checkpoint::graph) {
+        for node in graph.nodes.iter().take(100) {
+            let makers = node.inputs.iter().filter_map(|name| graph.producer_of(name)).count();
+            assert!(makers <= node.inputs.len());
+        }
+    }
+    exercise(opened);
+}
+
+/// Opens, lists and reads CTranslate2's `model.bin`, and its aliases.
+pub fn ctranslate2(bytes: &[u8]) {
+    let opened = CTranslate2::parse(input(bytes));
+    if let Ok(model) = &opened {
+        for (alias, name) in model.aliases().iter().take(100) {
+            assert_eq!(model.read(alias).is_ok(), model.read(name).is_ok(), "{alias}");
+        }
+    }
+    exercise(opened);
+}
+
+/// Looks at data that may contain themselves, so many levels deep.
+fn look(item: Item, levels: usize) {
+    const MOST: usize = 100;
+    let _ = (item.text(), item.int(), item.float(), item.kind());
+    if levels > 0 {
+        for element in item.elements().into_iter().flatten().take(MOST) {
+            look(element, levels - 1);
+        }
+        for (key, value) in item.entries().into_iter().flatten().take(MOST) {
+            look(key, levels - 1);
+            look(value, levels - 1);
+        }
+    }
+}
+
 /// Reads a vocabulary in each of its forms.
 pub fn vocabulary(bytes: &[u8]) {
-    let forms = [Vocabulary::from_json_bytes(bytes, "fuzz"), Vocabulary::from_lines(bytes, "fuzz")];
-    forms.iter().flatten().for_each(labels);
+    for name in ["fuzz.json", "fuzz.txt", "fuzz.model", "fuzz.yml", "fuzz.pkl"] {
+        if let Ok(vocabulary) = Vocabulary::from_bytes(bytes.to_vec(), name) {
+            labels(&vocabulary);
+            labels(&vocabulary.guessed());
+        }
+    }
 }
 
 fn input(bytes: &[u8]) -> Bytes {

@@ -4,20 +4,27 @@
 //! size of the file before anything is allocated, and only the tensors asked for are decoded.
 
 pub mod bytes;
+pub mod ctranslate2;
+mod cursor;
 mod decode;
+pub mod folder;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gguf;
 pub mod npy;
 pub mod npz;
+pub mod onnx;
 mod open;
+pub mod pickle;
 pub mod safetensors;
 pub mod vocabulary;
 
 use std::fmt;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Component, Path};
 
 use crate::error::{Error, Result};
+use bytes::Bytes;
 
 pub use open::{from_bytes, open};
 
@@ -109,6 +116,40 @@ pub trait Checkpoint: Send + Sync {
     /// No such tensor, an element type that this reader cannot decode, or bytes that do not fit.
     fn read(&self, name: &str) -> Result<Tensor>;
 
+    /// The folder that holds the checkpoint, where it was opened from a disk.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The length of its files together, in bytes.
+    fn size(&self) -> u64;
+
+    /// What belongs to the checkpoint and holds none of its tensors: the file `name` of its folder
+    /// (`config.json`), or a member of that name of an archive (`special:model.yml` of Marian, as
+    /// the bytes of its array). `None` where there is none.
+    ///
+    /// # Errors
+    /// A name that is a path, and what is there but cannot be read.
+    fn side_file(&self, name: &str) -> Result<Option<Bytes>> {
+        self.folder().map_or(Ok(None), |folder| beside(folder, name))
+    }
+
+    /// Other names of tensors, each with the name under which the tensor is listed (CTranslate2);
+    /// `read` knows both.
+    fn aliases(&self) -> &[(String, String)] {
+        &[]
+    }
+
+    /// What kind of model a format says that it holds (CTranslate2: `WhisperSpec`).
+    fn model_kind(&self) -> Option<&str> {
+        None
+    }
+
+    /// The operations of a format that has them (ONNX).
+    fn graph(&self) -> Option<&onnx::Graph> {
+        None
+    }
+
     /// The key-value pairs of a format that has them (GGUF).
     fn metadata(&self) -> Option<&gguf::Metadata> {
         None
@@ -120,6 +161,23 @@ pub trait Checkpoint: Send + Sync {
     /// A vocabulary that is not sound.
     fn vocabulary(&self) -> Result<Option<vocabulary::Vocabulary>> {
         Ok(None)
+    }
+}
+
+/// The regular file `name` of `folder`; `None` where there is none. An empty file is an error.
+fn beside(folder: &Path, name: &str) -> Result<Option<Bytes>> {
+    let mut parts = Path::new(name).components();
+    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+        return Err(Error::malformed(folder, format!("`{name}` is no name of a file in it")));
+    }
+    match Bytes::open(folder.join(name)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Error::Io { reason, .. })
+            if matches!(reason.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -16,7 +16,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::bytes::{Bytes, Data};
 use super::npy::{self, Header};
-use super::{Checkpoint, Tensor, TensorInfo, find};
+use super::{Checkpoint, Tensor, TensorInfo, beside, find};
 use crate::error::Result;
 
 /// The first bytes of a zip archive, and of one without a member.
@@ -98,6 +98,14 @@ impl Checkpoint for Npz {
         &self.tensors
     }
 
+    fn folder(&self) -> Option<&Path> {
+        self.bytes.folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     fn read(&self, name: &str) -> Result<Tensor> {
         let at = find(&self.tensors, name, self.bytes.label())?;
         let values = inflate(&mut self.archive.clone(), self.members[at])
@@ -107,10 +115,30 @@ impl Checkpoint for Npz {
             })?;
         Ok(Tensor { info: self.tensors[at].clone(), values })
     }
+
+    fn side_file(&self, name: &str) -> Result<Option<Bytes>> {
+        if let Some(member) = self.member(name) {
+            let label = self.bytes.label().join(name);
+            return text(&mut self.archive.clone(), member, self.bytes.len() as u64)
+                .map(|text| Some(Bytes::new(text, label)))
+                .map_err(|problem| {
+                    self.bytes.malformed(format!("member `{name}` cannot be read: {problem}"))
+                });
+        }
+        self.folder().map_or(Ok(None), |folder| beside(folder, name))
+    }
+}
+
+impl Npz {
+    /// The member that holds the array `name`, or else the one called so itself.
+    fn member(&self, name: &str) -> Option<usize> {
+        let listed = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name));
+        listed.map(|at| self.members[at]).ok().or_else(|| self.archive.index_for_name(name))
+    }
 }
 
 /// Opens the archive, whose members must have names and bytes of their own.
-fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, String> {
+pub(super) fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, String> {
     let faulty = |error| format!("the zip archive is not sound: {error}; is the file complete?");
     let mut archive = ZipArchive::new(Cursor::new(bytes.clone())).map_err(faulty)?;
     if archive.has_duplicate_names() {
@@ -122,12 +150,59 @@ fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, String> {
     Ok(archive)
 }
 
+/// The bytes of a member that is text: those of a byte array (without the NULs that end Marian's), or all.
+fn text(
+    archive: &mut ZipArchive<Cursor<Bytes>>,
+    member: usize,
+    total: u64,
+) -> Result<Vec<u8>, String> {
+    sizes(archive, member, total)?;
+    let mut bytes = inflate(archive, member)?;
+    if bytes.starts_with(npy::MAGIC) {
+        let header = Header::parse(&bytes, bytes.len())?;
+        if header.size != Some(1) {
+            return Err(format!("it is an array of {}, not of bytes", header.dtype));
+        }
+        bytes.drain(..header.start);
+        bytes.truncate(bytes.len() - bytes.iter().rev().take_while(|&&byte| byte == 0).count());
+    }
+    Ok(bytes)
+}
+
 /// Checks the sizes and the header of a member of an archive of `total` bytes; `None` if its name does not end in `.npy`.
 fn inspect(
     archive: &mut ZipArchive<Cursor<Bytes>>,
     member: usize,
     total: u64,
 ) -> Result<Option<TensorInfo>, String> {
+    if let Some(Ok(file)) = archive.name_for_index(member)
+        && !file.ends_with(".npy")
+    {
+        return Ok(None);
+    }
+    let (file, size) = sizes(archive, member, total)?;
+    let Some(name) = file.strip_suffix(".npy") else { return Ok(None) };
+    let in_member = |problem: String| format!("member `{file}`: {problem}");
+    let total =
+        usize::try_from(size).map_err(|_| in_member(format!("its {size} bytes are too many")))?;
+
+    let mut prefix = Vec::new();
+    archive
+        .by_index(member)
+        .map_err(|error| in_member(error.to_string()))?
+        .take(PREFIX.min(size))
+        .read_to_end(&mut prefix)
+        .map_err(|error| in_member(error.to_string()))?;
+    let header = Header::parse(&prefix, total).map_err(in_member)?;
+    Ok(Some(TensorInfo { name: name.to_owned(), dtype: header.dtype, shape: header.shape }))
+}
+
+/// The name of a member of an archive of `total` bytes, and the size that it declares, which deflate can reach.
+pub(super) fn sizes(
+    archive: &mut ZipArchive<Cursor<Bytes>>,
+    member: usize,
+    total: u64,
+) -> Result<(String, u64), String> {
     let entry = archive
         .by_index_data(member)
         .map_err(|error| format!("member {member} is not sound: {error}"))?;
@@ -135,7 +210,6 @@ fn inspect(
         .name()
         .map_err(|error| format!("the name of member {member} is not sound: {error}"))?
         .into_owned();
-    let Some(name) = file.strip_suffix(".npy") else { return Ok(None) };
     let in_member = |problem: String| format!("member `{file}`: {problem}");
 
     let (packed, size) = (entry.compressed_size(), entry.size());
@@ -157,22 +231,14 @@ fn inspect(
             "it declares {size} bytes, which its {packed} in the archive cannot become"
         )));
     }
-    let total =
-        usize::try_from(size).map_err(|_| in_member(format!("its {size} bytes are too many")))?;
-
-    let mut prefix = Vec::new();
-    archive
-        .by_index(member)
-        .map_err(|error| in_member(error.to_string()))?
-        .take(PREFIX.min(size))
-        .read_to_end(&mut prefix)
-        .map_err(|error| in_member(error.to_string()))?;
-    let header = Header::parse(&prefix, total).map_err(in_member)?;
-    Ok(Some(TensorInfo { name: name.to_owned(), dtype: header.dtype, shape: header.shape }))
+    Ok((file, size))
 }
 
-/// The bytes of a member, whose size `inspect` has found reachable: no more than it declares.
-fn inflate(archive: &mut ZipArchive<Cursor<Bytes>>, member: usize) -> Result<Vec<u8>, String> {
+/// The bytes of a member, whose size `sizes` has found reachable: no more than it declares.
+pub(super) fn inflate(
+    archive: &mut ZipArchive<Cursor<Bytes>>,
+    member: usize,
+) -> Result<Vec<u8>, String> {
     let entry = archive.by_index(member).map_err(|error| error.to_string())?;
     let size = entry.size();
     let mut array = Vec::new();
@@ -244,6 +310,24 @@ mod tests {
             assert_eq!(opened.read("f").unwrap().values, expected);
             let said = opened.read("o").unwrap_err().to_string();
             assert!(said.contains("array `o`") && said.contains("pickle"), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_settings_of_a_marian_model_are_at_hand() {
+        let settings = array("|i1", false, "(9,)", b"type: s2\0");
+        let rows = array("<f4", false, "(1,)", &single(&[1.0]));
+        let members: [(&str, &[u8]); 3] =
+            [("special:model.yml.npy", &settings), ("Wemb.npy", &rows), ("note.txt", b"plain")];
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let opened = Npz::from_bytes(archive(&members, method), "a.npz").unwrap();
+            let text = |name| opened.side_file(name).map(|bytes| bytes.map(|b| b.to_vec()));
+            assert_eq!(text("special:model.yml").unwrap().unwrap(), b"type: s2");
+            assert_eq!(text("note.txt").unwrap().unwrap(), b"plain");
+            assert_eq!(text("config.json").unwrap(), None);
+            let said = text("Wemb").unwrap_err().to_string();
+            assert!(said.contains("member `Wemb`") && said.contains("not of bytes"), "{said}");
+            assert!(opened.read("Wemb").is_ok());
         }
     }
 

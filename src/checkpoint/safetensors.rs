@@ -134,6 +134,14 @@ impl Checkpoint for Safetensors {
         &self.tensors
     }
 
+    fn folder(&self) -> Option<&Path> {
+        self.bytes.folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     fn read(&self, name: &str) -> Result<Tensor> {
         let at = find(&self.tensors, name, self.bytes.label())?;
         let info = self.tensors[at].clone();

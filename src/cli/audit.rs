@@ -1,7 +1,7 @@
 //! `unargmax audit`: read, decide, print, write.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,11 +15,19 @@ use super::progress::Bar;
 use super::selection;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
+use unargmax::certify::Verdict;
 use unargmax::certify::pairs::kernel::Kernel;
+use unargmax::checkpoint::vocabulary::Vocabulary;
 use unargmax::domain::Domain;
+use unargmax::head::spectrum::Spectra;
+use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
+use unargmax::report::inspection::{self, Inspection};
+use unargmax::report::measures::{self, Measures};
+use unargmax::report::results::verdicts::Outcome;
+use unargmax::report::results::{self, Reported};
 use unargmax::report::summary::Summary;
-use unargmax::report::{table, text};
+use unargmax::report::{folder, padding, page, table, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -41,12 +49,23 @@ pub struct Arguments {
     /// not proved. Needs `--engine lp` and a bounded domain, there `range:-100:100`; --out adds radius.csv
     #[arg(long)]
     radius: bool,
-    /// Write summary.json, verdicts.csv and certificate.safetensors into this folder
+    /// Write summary.json, verdicts.csv, inspect.json, certificate.safetensors and a report (report.html,
+    /// summary.md, and report.json behind them) into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Exit with status 1 if some token has one of these verdicts
+    /// Write no report with --out
+    #[arg(long, requires = "out")]
+    no_report: bool,
+    /// Also write each picture of the report as an SVG file
+    #[arg(long, requires = "out", conflicts_with = "no_report")]
+    svg: bool,
+    /// Exit with status 1 if some token has one of these verdicts, or if a row without a token can win. Such
+    /// padding does not count as `unargmaxable`
     #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
     fail_on: Vec<Condition>,
+    /// Let --fail-on count only tokens that were better off in this earlier audit (a folder that --out wrote)
+    #[arg(long, value_name = "DIR", requires = "fail_on")]
+    baseline: Option<PathBuf>,
     /// How many tokens of each kind to list: a number, or `all`
     #[arg(long, value_name = "N|all", default_value = "20", value_parser = list_length)]
     list: usize,
@@ -76,16 +95,41 @@ enum Condition {
     Unargmaxable,
     Undecided,
     Tied,
+    PaddingCanWin,
 }
 
 impl Condition {
-    fn count(self, audit: &Audit) -> usize {
-        let counts = audit.counts();
-        match self {
-            Condition::Unargmaxable => counts.unargmaxable,
-            Condition::Undecided => counts.undecided,
-            Condition::Tied => counts.tied,
-        }
+    /// The tokens that meet the condition and are not excused by the baseline. Padding loses as it should: it
+    /// is no reason to fail.
+    fn tokens(
+        self,
+        audit: &Audit,
+        vocabulary: Option<&Vocabulary>,
+        baseline: Option<&Baseline>,
+    ) -> Vec<u32> {
+        let meets = |(id, verdict): &&(u32, Verdict)| {
+            let padding = vocabulary.map(|v| v.is_padding(*id));
+            let outcome = Outcome::of(verdict);
+            let counts = match self {
+                Condition::Unargmaxable => {
+                    outcome == Outcome::Unargmaxable && padding != Some(true)
+                }
+                Condition::Undecided => outcome == Outcome::Undecided,
+                Condition::Tied => outcome == Outcome::Tied,
+                Condition::PaddingCanWin => outcome.reaches_the_top() && padding == Some(true),
+            };
+            let excused = |baseline: &Baseline| match self {
+                Condition::PaddingCanWin => baseline.excuses_padding(*id),
+                _ => baseline.excuses(*id, padding, outcome),
+            };
+            counts && !baseline.is_some_and(excused)
+        };
+        audit.verdicts().iter().filter(meets).map(|v| v.0).collect()
+    }
+
+    /// Its name on the command line.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -127,6 +171,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()))
         .transpose()?;
 
+    let baseline =
+        arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
+    if let Some(baseline) = &baseline {
+        baseline.fits(&domain, head.tokens(), input.vocabulary.as_ref()).context("--baseline")?;
+    }
+
     let bar = Bar::new(arguments.quiet);
     let threads = arguments
         .threads
@@ -142,9 +192,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         engine.name(),
         threads,
         &audit,
-    );
-    let written =
-        folder.map(|folder| write(&folder, &input, &domain, &summary, &audit)).transpose();
+    )
+    .with_padding(padding::outcome(&audit, input.vocabulary.as_ref()));
+    let written = folder
+        .map(|folder| {
+            let inspection = super::inspect::inspection(&input);
+            let mut files = files(&input, &domain, &summary, &inspection, &audit)?;
+            if !arguments.no_report {
+                let spectra = inspection.statistics().spectra.as_ref();
+                add_report(&mut files, arguments, &input, &reason, spectra, &audit)?;
+            }
+            write(&folder, &files)
+        })
+        .transpose();
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
         if arguments.json {
@@ -167,17 +227,33 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // After the summary: what was computed is not lost to a full disk.
     written.context("--out")?;
     super::unless_unread(printed)?;
+    let told = !arguments.no_report && !arguments.quiet && !arguments.json;
+    if let Some(out) = arguments.out.as_ref().filter(|_| told) {
+        let place = out.join(page::FILE);
+        super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
+    }
 
-    let failed: Vec<String> = arguments
+    let failing: Vec<(Condition, Vec<u32>)> = arguments
         .fail_on
         .iter()
-        .filter(|c| c.count(&audit) > 0)
-        .map(|c| format!("{} {c:?}", c.count(&audit)).to_lowercase())
+        .map(|&c| (c, c.tokens(&audit, input.vocabulary.as_ref(), baseline.as_ref())))
+        .filter(|(_, tokens)| !tokens.is_empty())
         .collect();
+    let failed: Vec<String> =
+        failing.iter().map(|(c, t)| format!("{} {}", t.len(), c.name())).collect();
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("unargmax: --fail-on: {}", failed.join(", "));
+    let newly =
+        if baseline.is_some() { " that were better off in the baseline, or not in it" } else { "" };
+    eprintln!("unargmax: --fail-on: {}{newly}", failed.join(", "));
+    if baseline.is_some() {
+        let label =
+            |id: u32| input.vocabulary.as_ref().map_or(String::new(), |v| v.label(id as usize));
+        for &id in failing.iter().flat_map(|(_, tokens)| tokens).take(arguments.list) {
+            eprintln!("  {id} {}", label(id));
+        }
+    }
     Ok(ExitCode::from(CONDITION))
 }
 
@@ -200,35 +276,56 @@ fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
     if arguments.domain != "auto" {
         return Ok((Domain::parse(&arguments.domain, dim)?, "asked for".to_owned()));
     }
-    Ok(match &input.before {
-        Some((domain, reason)) => (domain.clone(), format!("auto: {reason}")),
-        None => {
-            (Domain::free(dim), "auto: nothing is known of what stands before the head".to_owned())
-        }
-    })
+    let (domain, reason) = &input.before;
+    Ok((domain.clone(), format!("auto: {reason}")))
 }
 
-fn write(
-    folder: &OutputFolder,
+type File = (String, Vec<u8>);
+
+fn files(
     input: &Input,
     domain: &Domain,
     summary: &Summary,
+    inspection: &Inspection,
     audit: &Audit,
-) -> Result<()> {
+) -> Result<Vec<File>> {
     let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
     table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
     let certificate = Certificate::new(&input.located.head, domain, audit).to_bytes()?;
     let mut files = vec![
-        ("summary.json", summary.to_json().into_bytes()),
-        ("verdicts.csv", verdicts),
-        (certificate::FILE, certificate),
+        (results::SUMMARY.to_owned(), summary.to_json().into_bytes()),
+        (results::VERDICTS.to_owned(), verdicts),
+        (inspection::FILE.to_owned(), inspection.to_json().into_bytes()),
+        (certificate::FILE.to_owned(), certificate),
     ];
     if audit.radii().is_some() {
         table::write_radii(&mut radii, audit)?;
-        files.push(("radius.csv", radii));
+        files.push(("radius.csv".to_owned(), radii));
     }
+    Ok(files)
+}
+
+/// Adds the measures and the report, which is made of the other files as `unargmax report` makes it.
+fn add_report(
+    files: &mut Vec<File>,
+    arguments: &Arguments,
+    input: &Input,
+    reason: &str,
+    spectra: Option<&Spectra>,
+    audit: &Audit,
+) -> Result<()> {
+    let measures = Measures::new(&input.located, spectra, input.vocabulary.as_ref(), reason, audit);
+    let measures = measures.to_json().into_bytes();
+    let out = arguments.out.as_deref().unwrap_or(Path::new("."));
+    let reported = Reported::from_bytes(out, &files[0].1, &files[1].1, &measures)?;
+    files.push((measures::FILE.to_owned(), measures));
+    files.extend(folder::files(&reported, arguments.svg));
+    Ok(())
+}
+
+fn write(folder: &OutputFolder, files: &[File]) -> Result<()> {
     WRITING.store(true, Ordering::SeqCst);
-    let written = folder.write(&files);
+    let written = folder.write(files);
     WRITING.store(false, Ordering::SeqCst);
     Ok(written?)
 }

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use unargmax::checkpoint::vocabulary::Vocabulary;
-use unargmax::checkpoint::{self};
+use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
+use unargmax::checkpoint::{self, Checkpoint};
 use unargmax::domain::Domain;
 use unargmax::head::bundled;
-use unargmax::head::locate::{BiasChoice, Choice, Located, locate};
+use unargmax::head::locate::{BiasChoice, Choice, Located, candidates, locate};
+use unargmax::report::inspection::Candidate;
 use unargmax::report::summary::CheckpointSummary;
 
 /// Which head to read.
 #[derive(Debug, Args)]
 pub struct HeadArguments {
-    /// A .safetensors, .npy, .npz or .gguf file [default: the bundled head of g2pM]
+    /// A checkpoint: a file (.safetensors, .bin, .pt, .pkl, .gguf, .onnx, .npy, .npz, CTranslate2's model.bin), a
+    /// folder as Hugging Face has it, or ORG/NAME in its cache on this machine [default: the bundled head of g2pM]
     pub checkpoint: Option<PathBuf>,
     /// Its tensors.
     #[command(flatten)]
@@ -34,8 +36,9 @@ pub struct TensorArguments {
     /// The weight is stored [d, V]
     #[arg(long)]
     transpose: bool,
-    /// The tokens: a JSON list, a JSON map from token to id, or one token a line
-    #[arg(long, value_name = "FILE")]
+    /// The tokens: tokenizer.json, a JSON list or map from token to id, a SentencePiece .model, Marian's .yml, a
+    /// pickled map, or one token a line [default: the checkpoint's own]
+    #[arg(long, value_name = "FILE|none")]
     vocab: Option<PathBuf>,
 }
 
@@ -45,10 +48,14 @@ pub struct Input {
     pub checkpoint: CheckpointSummary,
     /// The head and its tensors.
     pub located: Located,
-    /// Its tokens, if known.
+    /// Its tokens, if known, one a row of the head.
     pub vocabulary: Option<Vocabulary>,
-    /// What is known to stand before the head, and what that is.
-    pub before: Option<(Domain, &'static str)>,
+    /// Where they are from.
+    pub vocabulary_source: Option<String>,
+    /// The matrices that look most like heads.
+    pub candidates: Vec<Candidate>,
+    /// Where hidden states lie by what stands before the head, and what that is.
+    pub before: (Domain, String),
 }
 
 impl HeadArguments {
@@ -59,19 +66,23 @@ impl HeadArguments {
             None => self.bundled()?,
         };
         if let Some(path) = &self.tensors.vocab {
-            input.vocabulary = Some(Vocabulary::from_file(path)?);
+            let none = path.as_os_str() == "none";
+            input.vocabulary =
+                (!none).then(|| Vocabulary::from_file(path)).transpose()?.map(Vocabulary::guessed);
+            input.vocabulary_source = (!none).then(|| path.display().to_string());
         }
         let tokens = input.located.head.tokens();
         if let Some(named) =
             input.vocabulary.as_ref().map(|v| v.tokens.len()).filter(|&n| n > tokens)
         {
-            let file = self.tensors.vocab.as_ref().or(self.checkpoint.as_ref());
             bail!(
                 "{}: the vocabulary has {named} tokens, but the head only {tokens} rows: is it the vocabulary of another \
-                 model, or is the weight stored d x V (--transpose)?",
-                file.map_or(bundled::NAME.into(), |f| f.display().to_string())
+                 model, or is the weight stored d x V (--transpose)? --vocab FILE names another one, --vocab none goes \
+                 without",
+                input.vocabulary_source.unwrap_or_else(|| bundled::NAME.to_owned())
             );
         }
+        input.vocabulary = input.vocabulary.map(|v| v.padded(tokens));
         Ok(input)
     }
 
@@ -82,32 +93,86 @@ impl HeadArguments {
             );
         }
         let (located, vocabulary) = bundled::read()?;
-        let before = Some((bundled::domain(located.head.dim())?, "a ReLU stands before the head"));
+        let before =
+            (bundled::domain(located.head.dim())?, "a ReLU stands before the head".to_owned());
         let checkpoint = CheckpointSummary {
             path: bundled::NAME.to_owned(),
             bytes: bundled::size() as u64,
             format: "safetensors".to_owned(),
         };
-        Ok(Input { checkpoint, located, vocabulary: Some(vocabulary), before })
+        let vocabulary_source = Some(bundled::NAME.to_owned());
+        let candidates = vec![Candidate {
+            name: located.weight.clone(),
+            shape: vec![located.head.tokens(), located.head.dim()],
+            dtype: located.dtype.to_string(),
+        }];
+        let vocabulary = Some(vocabulary);
+        Ok(Input { checkpoint, located, vocabulary, vocabulary_source, candidates, before })
     }
 
     fn checkpoint_file(&self, path: &Path) -> Result<Input> {
         let checkpoint = checkpoint::open(path)?;
-        let bias = match self.tensors.bias.as_deref() {
+        let located = locate(checkpoint.as_ref(), path, &self.tensors.choice())?;
+        let (vocabulary, vocabulary_source) = match self.tensors.vocab {
+            // Read afterwards; a faulty one beside the checkpoint is then of no concern.
+            Some(_) => (None, None),
+            None => match vocabulary(checkpoint.as_ref(), &located)? {
+                Some((vocabulary, source)) => (Some(vocabulary), Some(source)),
+                None => (None, None),
+            },
+        };
+        let summary = CheckpointSummary {
+            path: path.display().to_string(),
+            bytes: checkpoint.size(),
+            format: checkpoint.format().to_owned(),
+        };
+        let before = located.domain()?;
+        let candidates = candidates(checkpoint.as_ref(), path)
+            .into_iter()
+            .map(|info| Candidate {
+                name: info.name.clone(),
+                shape: info.shape.clone(),
+                dtype: info.dtype.to_string(),
+            })
+            .collect();
+        Ok(Input {
+            checkpoint: summary,
+            located,
+            vocabulary,
+            vocabulary_source,
+            candidates,
+            before,
+        })
+    }
+}
+
+impl TensorArguments {
+    /// The tensors asked for.
+    pub fn choice(&self) -> Choice {
+        let bias = match self.bias.as_deref() {
             None => BiasChoice::ByName,
             Some("none") => BiasChoice::None,
             Some(name) => BiasChoice::Named(name.to_owned()),
         };
-        let choice =
-            Choice { weight: self.tensors.weight.clone(), bias, transpose: self.tensors.transpose };
-        let located = locate(checkpoint.as_ref(), path, &choice)?;
-        let vocabulary = checkpoint.vocabulary()?;
-        let bytes = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
-        let summary = CheckpointSummary {
-            path: path.display().to_string(),
-            bytes,
-            format: checkpoint.format().to_owned(),
-        };
-        Ok(Input { checkpoint: summary, located, vocabulary, before: None })
+        Choice { weight: self.weight.clone(), bias, transpose: self.transpose }
     }
+}
+
+/// The vocabulary that comes with a checkpoint, and where it lies.
+fn vocabulary(
+    checkpoint: &dyn Checkpoint,
+    located: &Located,
+) -> Result<Option<(Vocabulary, String)>> {
+    if let Some(labels) = &located.labels {
+        return Ok(Some((Vocabulary::from_pieces(labels), "id2label of config.json".to_owned())));
+    }
+    if let Some(read) = checkpoint.vocabulary()? {
+        return Ok(Some((read, format!("the metadata of the {} file", checkpoint.format()))));
+    }
+    let rows = located.head.tokens();
+    if let Some(read) = checkpoint.graph().and_then(|graph| Vocabulary::from_onnx(graph, rows)) {
+        return Ok(Some((read, "the metadata of the ONNX file (`character`)".to_owned())));
+    }
+    let folder = checkpoint.folder().map(Path::to_path_buf).unwrap_or_default();
+    Ok(beside(checkpoint)?.map(|(read, name)| (read, folder.join(name).display().to_string())))
 }

@@ -2,8 +2,11 @@
 //! subcommands; the library never sees them.
 
 mod audit;
+mod compare;
 mod input;
+mod inspect;
 mod progress;
+mod report;
 mod selection;
 mod shell;
 mod verify;
@@ -34,7 +37,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Audit(audit::Arguments),
+    Inspect(inspect::Arguments),
     Verify(verify::Arguments),
+    Report(report::Arguments),
+    Compare(compare::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -44,7 +50,10 @@ enum Command {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

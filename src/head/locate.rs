@@ -3,8 +3,15 @@
 use std::path::Path;
 
 use super::Head;
-use super::final_norm::{self, FinalNorm};
+use super::activation::Activation;
+use super::configuration::Configuration;
+use super::final_norm::FinalNorm;
+use super::found::Found;
+pub use super::found::Tying;
+use super::stored::Stored;
+use super::{gguf, onnx, plain, recognise};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
+use crate::domain::Domain;
 use crate::error::{Error, Result};
 
 /// Which tensors to take; nothing asked for means: by their names.
@@ -21,7 +28,7 @@ pub struct Choice {
 /// Which bias to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BiasChoice {
-    /// The tensor named like the weight, if there is one.
+    /// The one that belongs to the weight, if there is one.
     #[default]
     ByName,
     /// No bias.
@@ -41,117 +48,160 @@ pub struct Located {
     pub bias: Option<String>,
     /// How the weight was stored.
     pub dtype: Dtype,
+    /// Whether it is stored `d x V`.
+    pub transposed: bool,
     /// Why these tensors, for people.
     pub why: String,
-    /// The norm that the model applies before the head, where the format says.
+    /// The family whose rule found it.
+    pub family: Option<&'static str>,
+    /// Where that rule is from.
+    pub source: Option<&'static str>,
+    /// Whether the head is the embedding as well.
+    pub tying: Tying,
+    /// The norm that the model applies before the head, where the checkpoint or its family says.
     pub final_norm: Option<FinalNorm>,
+    /// The activation before the head, where it is known.
+    pub activation: Option<Activation>,
+    /// What else is known of what stands before and after the head.
+    pub notes: Vec<String>,
+    /// The names of a classifier's labels, where the configuration has them.
+    pub labels: Option<Vec<String>>,
 }
 
-/// Names under which output layers are stored, the surest first: the plain export, then GGUF's
-/// untied and tied ones.
-const NAMES: [(&str, &str); 3] = [
-    ("weight", "the tensor named `weight`"),
-    ("output.weight", "GGUF's output layer"),
-    (
-        "token_embd.weight",
-        "GGUF's token embedding: without `output.weight` the output layer is tied to it",
-    ),
-];
+impl Located {
+    /// The domain that what stands before the head gives, and the reason.
+    ///
+    /// # Errors
+    /// An activation whose range holds no number.
+    pub fn domain(&self) -> Result<(Domain, String)> {
+        let free = Domain::free(self.head.dim());
+        Ok(match (&self.activation, &self.final_norm) {
+            (Some(activation), _) => (
+                activation.domain(self.head.dim())?,
+                format!("a {activation} stands before the head"),
+            ),
+            (None, Some(norm)) => (
+                free,
+                format!(
+                    "{} {} stands before the head; what it confines hidden states to is not modelled",
+                    if norm.kind == "RMSNorm" { "an" } else { "a" },
+                    norm.kind
+                ),
+            ),
+            (None, None) => (free, "nothing is known of what stands before the head".to_owned()),
+        })
+    }
+}
 
 /// Reads the head of an opened checkpoint; `path` is for errors.
 ///
 /// # Errors
-/// No tensor or several that could be the weight, shapes that do not fit, or numbers that are not finite.
+/// No tensor or several that could be the weight, a configuration that contradicts the tensors, shapes that do not fit,
+/// or numbers that are not finite.
 pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Located> {
-    let tensors = checkpoint.tensors();
-    let (weight, why) = match &choice.weight {
-        Some(name) if tensors.iter().any(|t| t.name == *name) => {
-            (name.clone(), "asked for by --weight".to_owned())
-        }
-        Some(name) => {
-            return Err(Error::head(
-                path,
-                format!("there is no tensor `{name}`{}", listed(tensors)),
-            ));
-        }
-        None => by_name(tensors, path)?,
-    };
+    let stored = Stored::new(checkpoint, path);
+    let found = chosen(&stored, choice)?;
+    let transposed = choice.transpose || found.transposed;
     let bias = match &choice.bias {
         BiasChoice::None => None,
         BiasChoice::Named(name) => Some(name.clone()),
-        BiasChoice::ByName => {
-            let name = weight.strip_suffix("weight").map(|stem| format!("{stem}bias"));
-            name.filter(|name| tensors.iter().any(|t| t.name == *name))
-        }
+        BiasChoice::ByName => found.bias.clone().or_else(|| {
+            let name = found.weight.strip_suffix("weight").map(|stem| format!("{stem}bias"));
+            name.filter(|name| stored.has(name))
+        }),
     };
-    let stored = checkpoint.read(&weight)?;
-    let [rows, columns] = stored.info.shape[..] else {
+    let weight = found.weight;
+    let tensor = checkpoint.read(&weight)?;
+    let [rows, columns] = tensor.info.shape[..] else {
         let problem = format!(
             "the weight `{weight}` has shape {:?}, but a head has two dimensions, [V, d]",
-            stored.info.shape
+            tensor.info.shape
         );
         return Err(Error::head(
             path,
-            format!("{problem}; name another tensor by --weight{}", listed(tensors)),
+            format!("{problem}; name another tensor by --weight{}", stored.listed()),
         ));
     };
-    let dtype = stored.info.dtype.clone();
-    let (tokens, dim) = if choice.transpose { (columns, rows) } else { (rows, columns) };
-    let values =
-        if choice.transpose { transposed(stored.values, rows, columns) } else { stored.values };
+    let dtype = tensor.info.dtype.clone();
+    let (tokens, dim) = if transposed { (columns, rows) } else { (rows, columns) };
+    if let Some(stated) = found.stated_tokens.filter(|&n| n != tokens && choice.weight.is_none()) {
+        let problem = format!(
+            "the configuration says vocab_size {stated}, but `{weight}` has {tokens} rows: is it the configuration of \
+             another model? --weight {weight} takes the head as it is"
+        );
+        return Err(Error::head(path, problem));
+    }
+    let values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
     let bias_values = bias
         .as_ref()
         .map(|name| vector(checkpoint.read(name)?, tokens, &weight, path))
         .transpose()?;
     let head = Head::new(values, bias_values, tokens, dim)
         .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
-    let final_norm = final_norm::find(checkpoint)?;
-    Ok(Located { head, weight, bias, dtype, why, final_norm })
+    let final_norm =
+        found.norm.map(|stated| FinalNorm::read(checkpoint, path, dim, stated)).transpose()?;
+    Ok(Located {
+        head,
+        weight,
+        bias,
+        dtype,
+        transposed,
+        why: found.why,
+        family: found.family,
+        source: found.source,
+        tying: found.tying,
+        final_norm,
+        activation: found.activation,
+        notes: found.notes,
+        labels: found.labels,
+    })
 }
 
-fn by_name(tensors: &[TensorInfo], path: &Path) -> Result<(String, String)> {
-    let known = NAMES
-        .iter()
-        .find(|(name, _)| tensors.iter().any(|t| t.name == *name && t.shape.len() == 2));
-    if let Some((name, why)) = known {
-        return Ok(((*name).to_owned(), (*why).to_owned()));
-    }
-    let matrices: Vec<&TensorInfo> = tensors.iter().filter(|t| t.shape.len() == 2).collect();
-    match matrices[..] {
-        [only] => Ok((only.name.clone(), "the only matrix of the file".to_owned())),
-        [] => Err(Error::head(
-            path,
-            "no tensor has two dimensions, so none can be a head of shape [V, d]",
-        )),
-        _ => Err(Error::head(
-            path,
-            format!(
-                "which tensor is the head? Name it by --weight (and --bias){}",
-                listed(tensors)
-            ),
-        )),
-    }
+/// The matrices of a checkpoint that look most like heads, the longest first.
+pub fn candidates<'a>(checkpoint: &'a dyn Checkpoint, path: &'a Path) -> Vec<&'a TensorInfo> {
+    Stored::new(checkpoint, path).candidates()
 }
 
-/// The matrices that look most like heads: the largest first.
-fn listed(tensors: &[TensorInfo]) -> String {
-    const SHOWN: usize = 6;
-    let mut matrices: Vec<&TensorInfo> = tensors.iter().filter(|t| t.shape.len() == 2).collect();
-    matrices.sort_by_key(|t| std::cmp::Reverse(t.shape.iter().max().copied()));
-    if matrices.is_empty() {
-        return String::new();
+/// The names of the head: those asked for, with what is known of them, or those that are found.
+fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
+    let Some(name) = &choice.weight else { return found(stored) };
+    if !stored.has(name) {
+        return Err(Error::head(
+            stored.path,
+            format!("there is no tensor `{name}`{}", stored.listed()),
+        ));
     }
-    let names: Vec<String> = matrices
-        .iter()
-        .take(SHOWN)
-        .map(|t| format!("`{}` {:?} {}", t.name, t.shape, t.dtype))
-        .collect();
-    let more = if matrices.len() > SHOWN {
-        format!(" and {} more", matrices.len() - SHOWN)
-    } else {
-        String::new()
-    };
-    format!("; the matrices are {}{more}", names.join(", "))
+    // What is found by itself is of use if it is the same; why it was not found is of none.
+    let why = "asked for by --weight".to_owned();
+    Ok(match found(stored) {
+        Ok(found) if found.weight == *name => Found { why, ..found },
+        _ => Found::plain(name, why),
+    })
+}
+
+fn found(stored: &Stored) -> Result<Found> {
+    let checkpoint = stored.checkpoint;
+    if let Some(metadata) = checkpoint.metadata()
+        && let Some(found) = gguf::find(stored, metadata)?
+    {
+        return Ok(found);
+    }
+    if let Some(graph) = checkpoint.graph()
+        && let Some(found) = onnx::find(stored, graph)?
+    {
+        return Ok(found);
+    }
+    if stored.matrix(plain::PLAIN).is_none() {
+        // A converted model keeps a config.json of its own, which does not describe these tensors.
+        let config = match checkpoint.format() {
+            "CTranslate2" | "GGUF" | "ONNX" => None,
+            _ => Configuration::of(checkpoint)?,
+        };
+        if let Some(found) = recognise::recognise(stored, config.as_ref())? {
+            return Ok(found);
+        }
+    }
+    plain::find(stored)
 }
 
 fn beside(bias: &Option<String>) -> String {
@@ -179,7 +229,7 @@ fn vector(tensor: Tensor, tokens: usize, weight: &str, path: &Path) -> Result<Ve
     })
 }
 
-fn transposed(values: Values, rows: usize, columns: usize) -> Values {
+fn turned(values: Values, rows: usize, columns: usize) -> Values {
     fn turn<T: Copy>(x: &[T], rows: usize, columns: usize) -> Vec<T> {
         (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
     }

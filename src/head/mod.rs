@@ -1,11 +1,26 @@
 //! The head `logits = W h + b`: rows, bias, and which rows are equal.
 
+pub mod activation;
 pub mod bundled;
+mod configuration;
 mod digest;
 pub mod final_norm;
+mod found;
+mod gguf;
 pub mod groups;
 pub mod locate;
+mod onnx;
+mod onnx_before;
+#[cfg(test)]
+mod onnx_tests;
+mod plain;
+mod recognise;
+mod refuse;
 mod rows;
+mod rules;
+pub mod spectrum;
+pub mod statistics;
+mod stored;
 
 use std::ops::Range;
 use std::sync::OnceLock;

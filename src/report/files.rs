@@ -34,7 +34,7 @@ impl OutputFolder {
     ///
     /// # Errors
     /// What the operating system refuses.
-    pub fn write(&self, files: &[(&str, Vec<u8>)]) -> Result<()> {
+    pub fn write(&self, files: &[(impl AsRef<Path>, Vec<u8>)]) -> Result<()> {
         let staged: Vec<(PathBuf, NamedTempFile)> = files
             .iter()
             .map(|(name, bytes)| {

@@ -1,7 +1,28 @@
-//! What people and programs read after an audit: a table, a summary, files written whole.
+//! What people and programs read after an audit: a table, a summary, files written whole, and pages.
+//!
+//! `summary`, `table` and `measures` write what an audit found; `results` reads that back; `page`,
+//! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
+//! same the day after.
 
+pub mod baseline;
+pub mod compare;
 pub mod cost;
 pub mod files;
+pub mod folder;
+pub mod inspection;
+pub mod markdown;
+pub mod measures;
+pub mod padding;
+pub mod page;
+pub mod plots;
+pub mod results;
+pub mod shown;
 pub mod summary;
 pub mod table;
 pub mod text;
+pub mod words;
+
+/// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.
+pub(crate) fn is_marginal(kind: &str) -> bool {
+    !matches!(kind, "" | "ordinary" | "byte")
+}

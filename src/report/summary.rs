@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::padding::Padding;
 use crate::audit::{Audit, Counts};
 use crate::domain::Domain;
 use crate::head::final_norm::FinalNorm;
@@ -11,7 +12,7 @@ use crate::head::locate::Located;
 use crate::prove::radius::THRESHOLD;
 
 /// The version of this layout.
-const SCHEMA: &str = "unargmax summary 1";
+pub const SCHEMA: &str = "unargmax summary 1";
 
 /// The whole summary.
 #[derive(Clone, Debug, Serialize)]
@@ -53,6 +54,8 @@ struct AuditSummary {
     engine: &'static str,
     scope: usize,
     counts: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    padding: Option<Padding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     radius: Option<RadiusSummary>,
     seconds: BTreeMap<&'static str, f64>,
@@ -96,6 +99,7 @@ impl Summary {
                 engine,
                 scope: audit.verdicts().len(),
                 counts: audit.counts(),
+                padding: None,
                 radius: audit.radii().map(|radii| RadiusSummary {
                     threshold: THRESHOLD,
                     below: audit.radii_below_threshold().unwrap_or_default(),
@@ -104,6 +108,14 @@ impl Summary {
                 seconds: audit.seconds().clone(),
             }],
         }
+    }
+
+    /// Adds what became of the rows without a token, if there are any.
+    pub fn with_padding(mut self, padding: Padding) -> Self {
+        for audit in &mut self.audits {
+            audit.padding = (padding.rows > 0).then_some(padding);
+        }
+        self
     }
 
     /// The summary as indented JSON with a final newline.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::padding;
 use super::table::rounded;
 use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
@@ -54,6 +55,9 @@ pub fn write(
     if let Some(norm) = &located.final_norm {
         writeln!(out, "before  {norm} (not folded in: the domain holds all it can give)")?;
     }
+    for note in &located.notes {
+        writeln!(out, "note    {note}")?;
+    }
     writeln!(out, "domain  {domain} ({reason})")?;
     writeln!(out)?;
     let (counts, scope) = (audit.counts(), audit.verdicts().len());
@@ -83,6 +87,7 @@ pub fn write(
             writeln!(out, "The solver gave up on the radius of {failed} tokens.")?;
         }
     }
+    padding::write(out, subject.vocabulary, audit)?;
     explain(out, subject, audit, shown)
 }
 

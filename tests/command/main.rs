@@ -1,16 +1,22 @@
 //! What the `unargmax` command does, seen from outside.
 //!
 //! - `results`: verdicts on standard output and in files;
+//! - `containers`: folders, a cache, pickles;
+//! - `finding`: heads found by themselves, vocabularies, padding, `inspect`;
 //! - `inputs`: checkpoints, tensors, tokens, domains;
+//! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `interruption`: signals and pipes that close.
 //!
 //! `files` makes the checkpoints.
 
+mod containers;
 mod files;
+mod finding;
 mod inputs;
 mod interruption;
 mod refusals;
+mod report;
 mod results;
 
 use std::path::Path;

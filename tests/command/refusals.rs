@@ -34,7 +34,7 @@ fn a_folder_or_a_file_of_no_known_format() {
     let text = folder.write("notes.txt", "not a checkpoint");
     refused(&["audit", &text], &["notes.txt: ", "format is not known", ".safetensors"]);
     let here = folder.path("");
-    refused(&["audit", here.to_str().unwrap()], &["is a directory; name one file inside it"]);
+    refused(&["audit", here.to_str().unwrap()], &["it holds no file of a format that is read"]);
 }
 
 #[test]

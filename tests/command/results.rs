@@ -137,7 +137,17 @@ fn out_replaces_its_own_files_and_leaves_others_alone() {
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["certificate.safetensors", "notes.txt", "summary.json", "verdicts.csv"]);
+    let expected = [
+        "certificate.safetensors",
+        "inspect.json",
+        "notes.txt",
+        "report.html",
+        "report.json",
+        "summary.json",
+        "summary.md",
+        "verdicts.csv",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]

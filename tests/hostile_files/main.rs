@@ -2,12 +2,16 @@
 //! without a panic and without memory that the file's size does not justify.
 
 mod build;
+mod ctranslate2;
+mod folder;
 mod gguf;
 mod memory;
 mod mutation;
 mod npy;
 mod npz;
+mod onnx;
 mod paths;
+mod pickle;
 mod safetensors;
 mod split;
 

@@ -26,9 +26,23 @@ fn nothing_there() {
 }
 
 #[test]
-fn a_directory() {
+fn a_directory_without_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(refused_as(folder.path()), ErrorKind::IsADirectory);
+    let said = checkpoint::open(folder.path()).err().unwrap().to_string();
+    one_line(said.clone(), &folder.path().display().to_string());
+    assert!(
+        said.contains("none of model.safetensors") && said.contains("no file of a format"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_directory_in_place_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    std::fs::create_dir(&path).unwrap();
+    let Err(Error::Io { reason, .. }) = checkpoint::open(folder.path()) else { panic!() };
+    assert_eq!(reason.kind(), ErrorKind::IsADirectory);
 }
 
 #[cfg(unix)]
@@ -70,7 +84,7 @@ fn an_empty_file() {
 #[test]
 fn a_format_that_is_not_known() {
     let said = refusal(b"<!DOCTYPE html>".to_vec(), "model.html");
-    for format in [".safetensors", ".gguf", ".npy", ".npz"] {
+    for format in [".safetensors", ".gguf", ".npy", ".npz", ".bin", ".onnx", "model.bin"] {
         assert!(said.contains(format), "{said}");
     }
 }

@@ -5,9 +5,9 @@
 use std::ops::Range;
 
 use super::blocks::BlockType;
-use super::cursor::Cursor;
 use super::metadata::Metadata;
 use crate::checkpoint::bytes::Bytes;
+use crate::checkpoint::cursor::Cursor;
 use crate::checkpoint::{Dtype, TensorInfo, elements};
 
 /// The first bytes of every GGUF file.

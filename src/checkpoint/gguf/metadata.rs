@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cursor::Cursor;
 use crate::checkpoint::bytes::Bytes;
+use crate::checkpoint::cursor::Cursor;
 use crate::error::Result;
 
 /// How deep arrays may lie within arrays; ggml itself writes none within another.

@@ -5,7 +5,6 @@
 //! left aside: a large dependency for ten short functions.
 
 mod blocks;
-mod cursor;
 mod header;
 mod metadata;
 mod split;
@@ -90,6 +89,14 @@ impl Checkpoint for Gguf {
 
     fn tensors(&self) -> &[TensorInfo] {
         &self.tensors
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.parts[0].folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.parts.iter().map(|part| part.len() as u64).sum()
     }
 
     fn read(&self, name: &str) -> Result<Tensor> {

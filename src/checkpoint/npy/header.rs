@@ -17,6 +17,8 @@ pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 pub(crate) struct Header {
     pub dtype: Dtype,
     pub order: ByteOrder,
+    /// Bytes an element, where the type has a fixed size.
+    pub size: Option<usize>,
     /// Whether the first dimension is the contiguous one.
     pub fortran: bool,
     pub shape: Vec<usize>,
@@ -65,8 +67,15 @@ impl Header {
                 ));
             }
         }
-        let Element { dtype, order, refusal, .. } = element;
-        Ok(Header { dtype, order, fortran, shape, start, refusal })
+        let Element { dtype, order, refusal, size } = element;
+        Ok(Header { dtype, order, size, fortran, shape, start, refusal })
+    }
+
+    /// The header of an array whose element type is known by its `descr` and whose data are apart;
+    /// `None` if that is no element type.
+    pub fn of_array(descr: &[u8], fortran: bool, shape: Vec<usize>) -> Option<Header> {
+        let Element { dtype, order, size, refusal } = Element::parse(descr)?;
+        Some(Header { dtype, order, size, fortran, shape, start: 0, refusal })
     }
 }
 

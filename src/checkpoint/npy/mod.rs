@@ -63,6 +63,14 @@ impl Checkpoint for Npy {
         &self.tensors
     }
 
+    fn folder(&self) -> Option<&Path> {
+        self.bytes.folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     fn read(&self, name: &str) -> Result<Tensor> {
         let at = find(&self.tensors, name, self.bytes.label())?;
         let values = decode(&self.header, &self.bytes).map_err(|problem| {

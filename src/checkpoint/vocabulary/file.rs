@@ -1,4 +1,4 @@
-//! Vocabulary files: a JSON list, a JSON map from token to id, or one token a line.
+//! Vocabulary files, by their names: JSON of three forms, SentencePiece, YAML, pickles, or one token a line.
 
 use std::fmt;
 use std::io::Read;
@@ -7,24 +7,35 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::{Spelling, Token, Vocabulary};
-use crate::checkpoint::bytes::regular_file;
+use super::{Spelling, Token, Vocabulary, ids, pickled, sentencepiece, tokenizer, yaml};
+use crate::checkpoint::bytes::{Bytes, regular_file};
 use crate::error::{Error, Result};
-
-/// Ids that a map may leave out beside as many as it has tokens: more is damage, and each costs memory.
-const HOLES: usize = 65_536;
 
 pub(super) fn read(path: &Path) -> Result<Vocabulary> {
     let mut bytes = Vec::new();
     regular_file(path)?.read_to_end(&mut bytes).map_err(|source| Error::io(path, source))?;
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-        json(&bytes, path)
-    } else {
-        lines(&bytes, path)
-    }
+    parse(Bytes::new(bytes, path))
+}
+
+/// Reads a file by the extension of its name.
+pub(super) fn parse(bytes: Bytes) -> Result<Vocabulary> {
+    let label = bytes.label().to_path_buf();
+    let extension = label.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let read = match extension.to_ascii_lowercase().as_str() {
+        "json" => json(&bytes, &label)?,
+        "model" | "spm" => sentencepiece::read(&bytes, &label)?,
+        "yml" | "yaml" => yaml::read(&bytes, &label)?,
+        "pkl" | "pickle" => pickled::read(bytes)?,
+        _ => lines(&bytes, &label)?,
+    };
+    Ok(read)
 }
 
 pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
+    let bytes = strip_mark(bytes);
+    if tokenizer::recognise(bytes) {
+        return tokenizer::read(bytes, label);
+    }
     let Listing(tokens) = serde_json::from_slice(strip_mark(bytes)).map_err(|error| {
         Error::malformed(
             label,
@@ -102,24 +113,7 @@ impl<'de> Visitor<'de> for Tokens {
                 .map_err(|error| A::Error::custom(format!("token `{piece}`: {error}")))?;
             pieces.push((id, piece));
         }
-        pieces.sort_unstable();
-        if let Some([(id, one), (_, other)]) = pieces.array_windows().find(|[a, b]| a.0 == b.0) {
-            return Err(A::Error::custom(format!("id {id} belongs to `{one}` and to `{other}`")));
-        }
-        let Some((highest, piece)) = pieces.last() else {
-            return Err(A::Error::custom("the map is empty"));
-        };
-        if *highest > pieces.len().saturating_mul(2).saturating_add(HOLES) {
-            return Err(A::Error::custom(format!(
-                "token `{piece}` has the id {highest}, out of range for {} tokens",
-                pieces.len()
-            )));
-        }
-        let mut tokens = vec![Token::hole(); highest + 1];
-        for (id, piece) in pieces {
-            tokens[id] = Token::spelled(piece, Spelling::Plain);
-        }
-        Ok(tokens)
+        ids::placed(pieces).map_err(A::Error::custom)
     }
 }
 

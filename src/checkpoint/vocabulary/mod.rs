@@ -4,16 +4,25 @@
 //! encodes bytes (see [`Spelling`]) is those bytes where they are valid UTF-8; a byte that is not part
 //! of a valid character is shown as `<0xE4>`.
 
+mod beside;
 mod file;
 mod gguf;
+mod ids;
+mod onnx;
+mod pickled;
+mod sentencepiece;
 mod spelling;
+mod tokenizer;
+mod yaml;
 
 use std::fmt;
 use std::path::Path;
 
+use super::bytes::{Bytes, Data};
 use crate::error::Result;
 
-pub use spelling::Spelling;
+pub use beside::beside;
+pub use spelling::{Spelling, is_invisible};
 
 /// What kind of row a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,13 +89,15 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// Reads a vocabulary file.
     ///
-    /// A name that ends in `.json` is a JSON list of strings, or a JSON map from token to id, whose
-    /// ids must be distinct; an id that is left out becomes [`Kind::Padding`]. Any other file has
-    /// one token a line, in UTF-8: a byte order mark is no part of the first token, the last
-    /// line's end begins no token, and `\r\n` ends a line where every line ends so.
+    /// A name that ends in `.json` is a `tokenizer.json` of Hugging Face, a JSON list of strings, or a JSON
+    /// map from token to id, whose ids must be distinct; an id that is left out becomes [`Kind::Padding`].
+    /// `.model` and `.spm` are models of SentencePiece, `.yml` and `.yaml` Marian's maps from token to id
+    /// (one a line), `.pkl` a pickled map or list. Any other file has one token a line, in UTF-8: a byte
+    /// order mark is no part of the first token, the last line's end begins no token, and `\r\n` ends a
+    /// line where every line ends so.
     ///
-    /// Such files do not say how they spell: text is the piece itself (change that with
-    /// [`Vocabulary::respelled`]) and the kind is read off the piece: `<0x0A>` is a byte,
+    /// Lists, maps and lines do not say how they spell: text is the piece itself (change that with
+    /// [`Vocabulary::respelled`] and [`Vocabulary::guessed`]) and the kind is read off the piece: `<0x0A>` is a byte,
     /// `[unused7]` and `<unused7>` are unused, anything within `<|...|>`, `<extra_id_7>` and the usual
     /// control names (`<s>`, `</s>`, `<pad>`, `[CLS]`) special.
     ///
@@ -97,12 +108,26 @@ impl Vocabulary {
         file::read(path.as_ref())
     }
 
+    /// Reads a vocabulary file that is in memory; `label` names it in errors, and its extension chooses the form.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::from_file`].
+    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        file::parse(Bytes::new(data, label))
+    }
+
     /// Reads a JSON list of strings or map from token to id that is in memory; `label` names it in errors.
     ///
     /// # Errors
     /// As [`Vocabulary::from_file`].
     pub fn from_json_bytes(bytes: &[u8], label: impl AsRef<Path>) -> Result<Self> {
         file::json(bytes, label.as_ref())
+    }
+
+    /// Tokens of which only the pieces are known, in id order.
+    pub fn from_pieces(pieces: &[String]) -> Self {
+        let token = |piece: &String| Token::spelled(piece.clone(), Spelling::Plain);
+        Vocabulary { tokens: pieces.iter().map(token).collect() }
     }
 
     /// Reads one token a line from memory; `label` names it in errors.
@@ -121,6 +146,37 @@ impl Vocabulary {
             }
         }
         self
+    }
+
+    /// The same tokens, spelled as enough of them look: where one in a hundred pieces begins with `Ġ` by the
+    /// table of GPT-2, and where one in a hundred begins with `▁` with that for a blank.
+    pub fn guessed(self) -> Self {
+        let often = |marker: char| {
+            let marked =
+                |t: &&Token| t.piece.starts_with(marker) && t.piece.chars().nth(1).is_some();
+            100 * self.tokens.iter().filter(marked).count() > self.tokens.len()
+        };
+        match (often('Ġ'), often('▁')) {
+            (true, _) => self.respelled(Spelling::ByteLevel),
+            (false, true) => self.respelled(Spelling::SentencePiece),
+            (false, false) => self,
+        }
+    }
+
+    /// The same tokens, and a row of [`Kind::Padding`] for each id from there to `rows`.
+    pub fn padded(mut self, rows: usize) -> Self {
+        self.tokens.resize(self.tokens.len().max(rows), Token::hole());
+        self
+    }
+
+    /// Whether no token has this row: a hole in the ids, or one beyond them.
+    pub fn is_padding(&self, id: u32) -> bool {
+        self.tokens.get(id as usize).is_none_or(|token| token.kind == Kind::Padding)
+    }
+
+    /// How many rows are of a kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.tokens.iter().filter(|token| token.kind == kind).count()
     }
 
     /// The token for printing on one line, never empty: its text with blanks and control

@@ -74,16 +74,24 @@ const CONTROL: [&str; 10] = ["s", "unk", "pad", "mask", "cls", "sep", "bos", "eo
 
 /// The kind that the spelling of a piece tells, where its vocabulary does not.
 pub(super) fn kind(piece: &str) -> Kind {
-    let within = |open, close| piece.strip_prefix(open)?.strip_suffix(close);
-    let (angled, squared): (Option<&str>, Option<&str>) = (within('<', '>'), within('[', ']'));
+    let within = |open: &str, close: &str| piece.strip_prefix(open)?.strip_suffix(close);
+    let (angled, squared): (Option<&str>, Option<&str>) = (within("<", ">"), within("[", "]"));
     let numbered = |prefix| {
         let number = angled.or(squared)?.strip_prefix(prefix)?;
         number.bytes().all(|b| b.is_ascii_digit()).then_some(())
     };
+    // Llama's and fairseq's names for ids that no training text holds.
+    let reserved = |open, close| {
+        let number: Option<&str> = within(open, close);
+        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
     let is_control = |name: &str| CONTROL.contains(&name);
     if byte_piece(piece).is_some() {
         Kind::Byte
-    } else if numbered("unused").or(numbered("unused_")).is_some() {
+    } else if numbered("unused").or(numbered("unused_")).is_some()
+        || reserved("<|reserved_special_token_", "|>")
+        || reserved("madeupword", "")
+    {
         Kind::Unused
     } else if piece.len() > 4 && piece.starts_with("<|") && piece.ends_with("|>")
         || numbered("extra_id_").is_some()
@@ -117,7 +125,7 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// Format characters: no width of their own, or an effect on the direction of the rest of the line.
-fn is_invisible(character: char) -> bool {
+pub fn is_invisible(character: char) -> bool {
     matches!(
         character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -181,6 +189,9 @@ mod tests {
             ("<extra_id_7>", Kind::Special),
             ("[unused12]", Kind::Unused),
             ("<unused_0>", Kind::Unused),
+            ("<|reserved_special_token_7|>", Kind::Unused),
+            ("madeupword0001", Kind::Unused),
+            ("madeupword", Kind::Ordinary),
             ("<0x0A>", Kind::Byte),
             ("<0xGG>", Kind::Ordinary),
             ("<0x+1>", Kind::Ordinary),

@@ -1,0 +1,139 @@
+//! ONNX models: `.onnx`, a protobuf message with, perhaps, other files of numbers beside it.
+//!
+//! Listed are the initialisers of the main graph, the tensors of its `Constant` nodes (under the names of
+//! their outputs) and its weights of integers with a scale, see `quantised.rs`.
+//!
+//! The fields are walked here. `prost` would decode every message of the file into types of its own;
+//! `onnx-rs` 0.1.3 borrows from the file, but follows nested graphs without a bound, so that 54 kB of them
+//! overflowed its stack. Here nested messages that are of no interest are stepped over.
+
+mod external;
+mod graph;
+mod model;
+mod quantised;
+mod tensor;
+pub(super) mod wire;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::bytes::{Bytes, Data};
+use super::{Checkpoint, Dtype, Tensor, TensorInfo, Values, find};
+use crate::error::Result;
+use model::Model;
+use quantised::Quantised;
+use tensor::Stored;
+
+pub use graph::{Attribute, Graph, Node};
+
+/// Whether `bytes` are a model; a part of one is not told from other files.
+pub(crate) fn recognise(bytes: &[u8]) -> bool {
+    model::recognise(bytes)
+}
+
+/// An opened `.onnx` file.
+#[derive(Debug)]
+pub struct Onnx {
+    bytes: Bytes,
+    graph: Graph,
+    stored: Vec<Stored>,
+    /// Sorted by name.
+    tensors: Vec<TensorInfo>,
+    /// For each of `tensors` where its numbers come from.
+    sources: Vec<Source>,
+}
+
+/// Where numbers come from.
+#[derive(Clone, Debug)]
+enum Source {
+    /// The place among the stored tensors.
+    Stored(usize),
+    /// An attribute.
+    Numbers(Vec<f32>),
+    Quantised(Quantised),
+}
+
+impl Onnx {
+    /// Opens a file and lists its tensors.
+    ///
+    /// # Errors
+    /// Those of [`Bytes::open`], and a file that is not sound.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::open(path)?)
+    }
+
+    /// Opens a file that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// A file that is not sound. Tensors whose numbers are in other files cannot be read.
+    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::new(data, label))
+    }
+
+    /// Lists the tensors of `bytes`.
+    ///
+    /// # Errors
+    /// A file that is not sound, or whose numbers are said to lie outside its folder.
+    pub fn parse(bytes: Bytes) -> Result<Self> {
+        let Model { graph, stored, numbers } =
+            Model::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;
+        let places: HashMap<&str, usize> =
+            stored.iter().enumerate().map(|(at, tensor)| (tensor.name.as_str(), at)).collect();
+        let quantised = quantised::find(&graph, &stored, |name: &str| places.get(name).copied());
+
+        let mut listed: Vec<(TensorInfo, Source)> = Vec::new();
+        for (at, tensor) in stored.iter().enumerate() {
+            let (name, dtype, shape) = (tensor.name.clone(), tensor.dtype(), tensor.shape.clone());
+            listed.push((TensorInfo { name, dtype, shape }, Source::Stored(at)));
+        }
+        for (name, numbers, alone) in numbers {
+            let shape = if alone { Vec::new() } else { vec![numbers.len()] };
+            listed.push((TensorInfo { name, dtype: Dtype::F32, shape }, Source::Numbers(numbers)));
+        }
+        listed
+            .extend(quantised.into_iter().map(|(info, weight)| (info, Source::Quantised(weight))));
+        listed.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        if let Some([(twice, _), _]) =
+            listed.array_windows().find(|[(a, _), (b, _)]| a.name == b.name)
+        {
+            return Err(bytes.malformed(format!("tensor `{}` occurs twice", twice.name)));
+        }
+        let (tensors, sources) = listed.into_iter().unzip();
+        Ok(Onnx { bytes, graph, stored, tensors, sources })
+    }
+}
+
+impl Checkpoint for Onnx {
+    fn format(&self) -> &'static str {
+        "ONNX"
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.bytes.folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read(&self, name: &str) -> Result<Tensor> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let values = match &self.sources[at] {
+            Source::Stored(place) => self.stored[*place].floats(&self.bytes),
+            Source::Numbers(numbers) => Ok(Values::F32(numbers.clone())),
+            Source::Quantised(weight) => weight.read(&self.stored, &self.bytes),
+        };
+        let values = values.map_err(|problem| {
+            self.bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
+        })?;
+        Ok(Tensor { info: self.tensors[at].clone(), values })
+    }
+
+    fn graph(&self) -> Option<&Graph> {
+        Some(&self.graph)
+    }
+}

@@ -1,0 +1,188 @@
+//! The messages of a model: which tensors it stores, and its graph.
+//!
+//! Numbers of fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
+
+use std::ops::Range;
+
+use super::graph::{Attribute, Graph, Node};
+use super::tensor::Stored;
+use super::wire::{Field, Message};
+
+/// The least bytes that a node or a tensor with a name takes.
+const LEAST: usize = 8;
+
+/// A model as it is parsed.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub graph: Graph,
+    /// Initialisers, and the tensors of `Constant` nodes under the names of their outputs.
+    pub stored: Vec<Stored>,
+    /// Numbers that are attributes of `Constant` nodes: name, numbers, whether it is one alone.
+    pub numbers: Vec<(String, Vec<f32>, bool)>,
+}
+
+/// Whether `bytes` are a model: fields of one from the first byte to the last, with a graph.
+pub(super) fn recognise(bytes: &[u8]) -> bool {
+    let mut fields = Message::new(bytes, 0..bytes.len());
+    let mut graph = false;
+    loop {
+        match fields.next() {
+            Ok(None) => return graph,
+            Ok(Some((7, Field::Bytes(_)))) => graph = true,
+            Ok(Some((1 | 5, Field::Varint(_)))) => {}
+            Ok(Some((2 | 3 | 4 | 6 | 8 | 14 | 20 | 25 | 26, Field::Bytes(_)))) => {}
+            _ => return false,
+        }
+    }
+}
+
+impl Model {
+    pub fn parse(bytes: &[u8]) -> Result<Model, String> {
+        let mut model = Model::default();
+        let mut graph = None;
+        let mut fields = Message::new(bytes, 0..bytes.len());
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                2 => model.graph.producer = field.text(bytes)?,
+                7 if graph.is_some() => return Err("the model has two graphs".into()),
+                7 => graph = Some(field.range()?),
+                14 => model.graph.metadata.push(pair(bytes, field.range()?)?),
+                _ => {}
+            }
+        }
+        let graph = graph.ok_or("the model has no graph; is it an ONNX file?")?;
+        model.graph(bytes, graph)?;
+        Ok(model)
+    }
+
+    fn graph(&mut self, bytes: &[u8], graph: Range<usize>) -> Result<(), String> {
+        let most = graph.len() / LEAST + 1;
+        let mut fields = Message::new(bytes, graph);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => self.node(bytes, field.range()?)?,
+                5 => self.stored.push(Stored::parse(bytes, field.range()?)?),
+                11 => self.graph.inputs.push(value_name(bytes, field.range()?)?),
+                12 => self.graph.outputs.push(value_name(bytes, field.range()?)?),
+                _ => {}
+            }
+            if self.stored.len() + self.graph.nodes.len() > most {
+                return Err(format!(
+                    "its graph has more than {most} nodes and tensors, most of them empty"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, bytes: &[u8], message: Range<usize>) -> Result<(), String> {
+        let mut node = Node::default();
+        let mut tensors = Vec::new();
+        let mut fields = Message::new(bytes, message);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => node.inputs.push(field.text(bytes)?),
+                2 => node.outputs.push(field.text(bytes)?),
+                3 => node.name = field.text(bytes)?,
+                4 => node.op = field.text(bytes)?,
+                5 => {
+                    let (name, value, tensor) = attribute(bytes, field.range()?)?;
+                    tensors.extend(tensor.filter(|_| name == "value"));
+                    node.attributes.push((name, value));
+                }
+                7 => node.domain = field.text(bytes)?,
+                _ => {}
+            }
+        }
+        if node.op == "Constant"
+            && let Some(output) = node.outputs.first()
+        {
+            for tensor in tensors {
+                let mut stored = Stored::parse(bytes, tensor)?;
+                stored.name.clone_from(output);
+                self.stored.push(stored);
+            }
+            for (name, value) in &node.attributes {
+                match (name.as_str(), value) {
+                    ("value_float", Attribute::Float(number)) => {
+                        self.numbers.push((output.clone(), vec![*number], true));
+                    }
+                    ("value_floats", Attribute::Floats(numbers)) => {
+                        self.numbers.push((output.clone(), numbers.clone(), false));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.graph.nodes.push(node);
+        Ok(())
+    }
+}
+
+/// An attribute, and the place of the tensor that it is.
+fn attribute(
+    bytes: &[u8],
+    message: Range<usize>,
+) -> Result<(String, Attribute, Option<Range<usize>>), String> {
+    let mut name = String::new();
+    let (mut float, mut int, mut text, mut tensor) = (None, None, None, None);
+    let (mut floats, mut ints, mut kind) = (Vec::new(), Vec::new(), 0);
+    let mut fields = Message::new(bytes, message);
+    while let Some((number, field)) = fields.next()? {
+        match (number, field) {
+            (1, field) => name = field.text(bytes)?,
+            (2, Field::Fixed32(bits)) => float = Some(f32::from_bits(bits)),
+            (3, field) => int = Some(field.int()?),
+            (4, field) => text = Some(bytes[field.range()?].to_vec()),
+            (5, field) => tensor = Some(field.range()?),
+            (7, Field::Fixed32(bits)) => floats.push(f32::from_bits(bits)),
+            (7, Field::Bytes(range)) => {
+                let (packed, _) = bytes[range].as_chunks::<4>();
+                floats.extend(packed.iter().map(|&number| f32::from_le_bytes(number)));
+            }
+            (8, field) => field.integers(bytes, &mut ints)?,
+            (20, field) => kind = field.int()?,
+            _ => {}
+        }
+    }
+    // Files of the first versions of the format do not say which field is meant.
+    let value = match (kind, float, int, text) {
+        (1, float, ..) => Attribute::Float(float.unwrap_or(0.0)),
+        (2, _, int, _) => Attribute::Int(int.unwrap_or(0)),
+        (3, _, _, text) => Attribute::Text(text.unwrap_or_default()),
+        (6, ..) => Attribute::Floats(floats),
+        (7, ..) => Attribute::Ints(ints),
+        (0, Some(float), None, None) => Attribute::Float(float),
+        (0, None, Some(int), None) => Attribute::Int(int),
+        (0, None, None, Some(text)) => Attribute::Text(text),
+        (0, None, None, None) if !floats.is_empty() => Attribute::Floats(floats),
+        (0, None, None, None) if !ints.is_empty() => Attribute::Ints(ints),
+        _ => Attribute::Other,
+    };
+    Ok((name, value, tensor))
+}
+
+/// The name of an input or output of a graph.
+fn value_name(bytes: &[u8], message: Range<usize>) -> Result<String, String> {
+    let mut fields = Message::new(bytes, message);
+    while let Some((number, field)) = fields.next()? {
+        if number == 1 {
+            return field.text(bytes);
+        }
+    }
+    Ok(String::new())
+}
+
+/// A pair of texts (`StringStringEntryProto`).
+pub(super) fn pair(bytes: &[u8], message: Range<usize>) -> Result<(String, String), String> {
+    let (mut key, mut value) = (String::new(), String::new());
+    let mut fields = Message::new(bytes, message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => key = field.text(bytes)?,
+            2 => value = field.text(bytes)?,
+            _ => {}
+        }
+    }
+    Ok((key, value))
+}

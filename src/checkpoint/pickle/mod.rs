@@ -1,0 +1,243 @@
+//! Python pickles, as `torch.save`, `pickle.dump` and numpy write models: `.pt`, `.pth`, `.bin`, `.pkl`.
+//!
+//! A pickle is a program that can call anything. Here it is run for its data alone: a name that is not on
+//! the list in `allow.rs` is an error that tells the name and its offset, and what is on the list is not
+//! imported either but built as data (see `machine.rs`). Read are protocols 2 to 5, with tensors in
+//! torch's zip archives (since 1.6), in its legacy files, or as arrays of numpy in the pickle itself.
+//! Of the archive and the file only the storages of tensors that are asked for are touched.
+//!
+//! Looked at and not used: the reader of `candle-core` 0.11 (neither the legacy format nor protocol 4),
+//! `serde-pickle` 1.2 (a fixed list of globals without torch's and numpy's), `repugnant-pickle` 0.0.1
+//! (by its own words best-effort scraping; of torch the zip archive alone).
+
+mod allow;
+mod build;
+mod item;
+mod machine;
+mod storages;
+mod tensors;
+mod value;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use super::bytes::{Bytes, Data};
+use super::decode::ByteOrder;
+use super::{Checkpoint, Tensor, TensorInfo, find};
+use crate::error::Result;
+use storages::{Archive, Places};
+use tensors::Layout;
+use value::{Built, Id, Value};
+
+pub use item::{Item, Pickle};
+
+/// Whether `bytes` begin as a pickle of protocol 2 to 5 does.
+pub(crate) fn recognise(bytes: &[u8]) -> bool {
+    matches!(bytes, [machine::PROTOCOL, 2..=5, operation, ..] if *operation != 0)
+}
+
+/// Whether the zip archive `bytes` is one of torch.
+pub(crate) fn is_torch_archive(bytes: &Bytes) -> bool {
+    storages::is_torch(bytes)
+}
+
+/// The tensors of a pickle.
+pub struct StateDict {
+    /// The file.
+    bytes: Bytes,
+    /// The pickle in it that names the tensors.
+    pickle: Bytes,
+    built: Built,
+    container: Container,
+    /// Sorted by name.
+    tensors: Vec<TensorInfo>,
+    /// For each of `tensors` its value.
+    ids: Vec<Id>,
+}
+
+/// What is around the pickle.
+enum Container {
+    /// Nothing.
+    Plain,
+    Zip(Archive),
+    Legacy(Places),
+}
+
+impl fmt::Debug for StateDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateDict")
+            .field("bytes", &self.bytes)
+            .field("tensors", &self.tensors)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StateDict {
+    /// Opens a file and reads its pickle, without the numbers.
+    ///
+    /// # Errors
+    /// Those of [`Bytes::open`], and a pickle or what is around it that is not sound.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::open(path)?)
+    }
+
+    /// Opens a file that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// A pickle or what is around it that is not sound.
+    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::new(data, label))
+    }
+
+    /// Reads the pickle of `bytes`, which may be torch's zip archive, a legacy file of torch, or a pickle alone.
+    ///
+    /// # Errors
+    /// A pickle or what is around it that is not sound.
+    pub fn parse(bytes: Bytes) -> Result<Self> {
+        Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
+    }
+
+    fn contents(bytes: Bytes) -> Result<Self, String> {
+        let (pickle, built, mut container) = if bytes.starts_with(b"PK") {
+            let (archive, pickle) = Archive::open(&bytes)?;
+            let built =
+                machine::run(&pickle, 0).map_err(|problem| format!("in data.pkl, {problem}"))?;
+            (pickle, built, Container::Zip(archive))
+        } else if let Some(at) = storages::legacy_magic(&bytes) {
+            let (built, places) = legacy(&bytes, at)?;
+            (bytes.clone(), built, Container::Legacy(places))
+        } else {
+            let built = machine::run(&bytes, 0)?;
+            if built.end != bytes.len() {
+                return Err(format!(
+                    "the pickle ends at offset {} of {}; one pickle a file is read",
+                    built.end,
+                    bytes.len()
+                ));
+            }
+            (bytes.clone(), built, Container::Plain)
+        };
+
+        let stem = bytes.label().file_stem().unwrap_or_default().to_string_lossy();
+        let mut listed = tensors::list(&built, &pickle, &stem)?;
+        if listed.is_empty() {
+            return Err(
+                "the pickle holds neither an array nor a tensor (is it a vocabulary?)".into()
+            );
+        }
+        listed.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        if let Some([(twice, _), _]) =
+            listed.array_windows().find(|[(a, _), (b, _)]| a.name == b.name)
+        {
+            return Err(format!("two tensors are called `{}`", twice.name));
+        }
+        for (info, id) in &listed {
+            if let Value::Tensor(view) = &built.values[*id] {
+                Layout::of(&built, view)
+                    .and_then(|layout| container.check(&built, &pickle, &layout))
+                    .map_err(|problem| format!("tensor `{}`: {problem}", info.name))?;
+            }
+        }
+        let (tensors, ids) = listed.into_iter().unzip();
+        Ok(StateDict { bytes, pickle, built, container, tensors, ids })
+    }
+
+    fn values(&self, id: Id) -> Result<super::Values, String> {
+        match &self.built.values[id] {
+            Value::Array(Some(array)) => tensors::array(&self.built, &self.pickle, array),
+            Value::Tensor(view) => {
+                let layout = Layout::of(&self.built, view)?;
+                let key = self.built.text(&self.pickle, layout.key).unwrap_or_default();
+                match &self.container {
+                    Container::Zip(archive) => layout.read(&archive.read(key)?, archive.order),
+                    Container::Legacy(places) => {
+                        let place = places.get(key).cloned().unwrap_or_default();
+                        layout.read(&self.bytes[place], ByteOrder::Little)
+                    }
+                    Container::Plain => Err("its numbers are not in the pickle".into()),
+                }
+            }
+            _ => Err("it is no tensor".into()),
+        }
+    }
+}
+
+impl Container {
+    /// Checks that the storage of a tensor is there and as long as the pickle says.
+    fn check(&mut self, built: &Built, pickle: &[u8], layout: &Layout) -> Result<(), String> {
+        let key = built.text(pickle, layout.key).ok_or("the key of its storage is no text")?;
+        let held = match self {
+            Container::Plain => {
+                return Err(
+                    "its numbers are not in the pickle; was it written by torch.save?".into()
+                );
+            }
+            Container::Zip(archive) => archive.length(key)?,
+            Container::Legacy(places) => {
+                places.get(key).ok_or_else(|| format!("the storage `{key}` is missing"))?.len()
+            }
+        };
+        match layout.bytes() {
+            Some(wanted) if wanted <= held => Ok(()),
+            _ => Err(format!(
+                "its storage `{key}` of {} elements is only {held} bytes long",
+                layout.stored_count
+            )),
+        }
+    }
+}
+
+/// The objects of a legacy file and its storages, after the magic number that ends at `at`: the version of
+/// the format, the machine that wrote it, the objects, the keys of the storages, the storages.
+fn legacy(bytes: &[u8], at: usize) -> Result<(Built, Places), String> {
+    let version = machine::run(bytes, at)?;
+    if !matches!(version.values[version.root], Value::Int(1001)) {
+        return Err(format!("the legacy file of torch has at offset {at} not the version 1001"));
+    }
+    let system = machine::run(bytes, version.end)?;
+    let built = machine::run(bytes, system.end)?;
+    let mut widths: HashMap<&str, usize> = HashMap::new();
+    for value in &built.values {
+        if let Value::Storage(storage) = value
+            && let Some(key) = built.text(bytes, storage.key)
+        {
+            let width = allow::width(storage.dtype);
+            if widths.insert(key, width).is_some_and(|other| other != width) {
+                return Err(format!("the storage `{key}` has elements of different widths"));
+            }
+        }
+    }
+    let places = storages::legacy_places(bytes, built.end, |key| widths.get(key).copied())?;
+    Ok((built, places))
+}
+
+impl Checkpoint for StateDict {
+    fn format(&self) -> &'static str {
+        match self.container {
+            Container::Plain => "pickle",
+            Container::Zip(_) => "PyTorch",
+            Container::Legacy(_) => "PyTorch (legacy)",
+        }
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.bytes.folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read(&self, name: &str) -> Result<Tensor> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let values = self.values(self.ids[at]).map_err(|problem| {
+            self.bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
+        })?;
+        Ok(Tensor { info: self.tensors[at].clone(), values })
+    }
+}

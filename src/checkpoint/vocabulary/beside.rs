@@ -1,0 +1,123 @@
+//! The vocabulary that lies beside a checkpoint, under the names that its program uses.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::tokenizer::Added;
+use super::{Kind, Spelling, Vocabulary, file, ids};
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+
+/// Of Hugging Face's folders: `tokenizer.json` before the files that it was made from.
+const HUGGING_FACE: [&str; 5] =
+    ["tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model"];
+/// Of CTranslate2's: the target's before the one for both sides.
+const CTRANSLATE2: [&str; 6] = [
+    "target_vocabulary.json",
+    "target_vocabulary.txt",
+    "shared_vocabulary.json",
+    "shared_vocabulary.txt",
+    "vocabulary.json",
+    "vocabulary.txt",
+];
+/// Of Marian's and Nematus's archives, as far as there is a usual name.
+const MARIAN: [&str; 5] = ["vocab.yml", "vocab.trg.yml", "vocab.spm", "target.spm", "vocab.json"];
+
+/// Reads the vocabulary beside a checkpoint, and says which file it is; `None` where there is none, or where nothing
+/// shows that it belongs to the checkpoint: a lone file of tensors needs a `config.json` beside it for that.
+///
+/// # Errors
+/// A vocabulary that is not sound.
+pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'static str)>> {
+    let names: &[&'static str] = match checkpoint.format() {
+        "CTranslate2" => &CTRANSLATE2,
+        "npz" => &MARIAN,
+        _ if checkpoint.side_file("config.json")?.is_some() => &HUGGING_FACE,
+        _ => return Ok(None),
+    };
+    for &name in names {
+        let Some(bytes) = checkpoint.side_file(name)? else { continue };
+        let mut read = file::parse(bytes)?;
+        if matches!(name, "vocab.json" | "vocab.txt") && checkpoint.format() != "npz" {
+            // BPE of bytes has its merges beside it.
+            let merges = name == "vocab.json" && checkpoint.side_file("merges.txt")?.is_some();
+            read = if merges { read.respelled(Spelling::ByteLevel) } else { read.guessed() };
+            added_json(checkpoint, &mut read)?;
+        } else if name != "tokenizer.json" {
+            read = read.guessed();
+        }
+        if std::ptr::eq(names, &HUGGING_FACE[..]) {
+            added_tokens(checkpoint, &mut read)?;
+            special_tokens(checkpoint, &mut read)?;
+        }
+        return Ok(Some((read, name)));
+    }
+    Ok(None)
+}
+
+/// A JSON file beside the checkpoint; one of another form says nothing here.
+fn json<T: for<'de> Deserialize<'de>>(
+    checkpoint: &dyn Checkpoint,
+    name: &str,
+) -> Result<Option<T>> {
+    Ok(checkpoint.side_file(name)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// `added_tokens.json`: a map from token to id, of old folders.
+fn added_json(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
+    let added: Option<std::collections::BTreeMap<String, usize>> =
+        json(checkpoint, "added_tokens.json")?;
+    for (content, id) in added.unwrap_or_default() {
+        let token = Added { id, content, special: false }.token();
+        ids::put(&mut vocabulary.tokens, id, token)
+            .map_err(|e| Error::malformed("added_tokens.json", e))?;
+    }
+    Ok(())
+}
+
+/// `added_tokens_decoder` of `tokenizer_config.json`.
+fn added_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
+    let config: Option<Value> = json(checkpoint, "tokenizer_config.json")?;
+    let Some(Value::Object(added)) =
+        config.and_then(|mut c| c.get_mut("added_tokens_decoder").map(Value::take))
+    else {
+        return Ok(());
+    };
+    for (id, token) in added {
+        let (Ok(id), Some(content)) = (id.parse(), token.get("content").and_then(Value::as_str))
+        else {
+            continue;
+        };
+        let special = token.get("special").and_then(Value::as_bool).unwrap_or(false);
+        let token = Added { id, content: content.to_owned(), special }.token();
+        ids::put(&mut vocabulary.tokens, id, token)
+            .map_err(|e| Error::malformed("tokenizer_config.json", e))?;
+    }
+    Ok(())
+}
+
+/// `special_tokens_map.json`: names that stand for the special tokens.
+fn special_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
+    fn collect(value: &Value, to: &mut HashSet<String>) {
+        match value {
+            Value::String(token) => drop(to.insert(token.clone())),
+            Value::Array(list) => list.iter().for_each(|v| collect(v, to)),
+            Value::Object(map) => map.get("content").into_iter().for_each(|v| collect(v, to)),
+            _ => {}
+        }
+    }
+    let map: Option<Value> = json(checkpoint, "special_tokens_map.json")?;
+    let mut special = HashSet::new();
+    if let Some(Value::Object(map)) = map {
+        map.values().for_each(|value| collect(value, &mut special));
+    }
+    for token in &mut vocabulary.tokens {
+        if special.contains(&token.piece) && token.kind == Kind::Ordinary {
+            token.kind = Kind::Special;
+            token.text = token.piece.clone();
+        }
+    }
+    Ok(())
+}

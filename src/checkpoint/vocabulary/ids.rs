@@ -1,0 +1,41 @@
+//! Tokens at their ids.
+
+use super::{Spelling, Token};
+
+/// Ids that may be left out beside as many as there are tokens: more is damage, and each costs memory.
+const HOLES: usize = 65_536;
+
+/// The tokens by id, from pairs in any order; an id that is left out is padding.
+///
+/// # Errors
+/// No pair at all, an id that occurs twice, or one that is far beyond the number of tokens.
+pub(super) fn placed(mut pieces: Vec<(usize, String)>) -> Result<Vec<Token>, String> {
+    pieces.sort_unstable();
+    if let Some([(id, one), (_, other)]) = pieces.array_windows().find(|[a, b]| a.0 == b.0) {
+        return Err(format!("id {id} belongs to `{one}` and to `{other}`"));
+    }
+    let Some((highest, piece)) = pieces.last() else { return Err("the map is empty".into()) };
+    check(*highest, piece, pieces.len())?;
+    let mut tokens = vec![Token::hole(); highest + 1];
+    for (id, piece) in pieces {
+        tokens[id] = Token::spelled(piece, Spelling::Plain);
+    }
+    Ok(tokens)
+}
+
+/// Puts one more token at its id, over what is there.
+pub(super) fn put(tokens: &mut Vec<Token>, id: usize, token: Token) -> Result<(), String> {
+    check(id, &token.piece, tokens.len())?;
+    if id >= tokens.len() {
+        tokens.resize(id + 1, Token::hole());
+    }
+    tokens[id] = token;
+    Ok(())
+}
+
+fn check(id: usize, piece: &str, tokens: usize) -> Result<(), String> {
+    if id > tokens.saturating_mul(2).saturating_add(HOLES) {
+        return Err(format!("token `{piece}` has the id {id}, out of range for {tokens} tokens"));
+    }
+    Ok(())
+}

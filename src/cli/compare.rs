@@ -1,0 +1,69 @@
+//! `unargmax compare`: several audits on one page.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use unargmax::report::compare::{Comparison, csv, page};
+use unargmax::report::files::OutputFolder;
+
+/// Compare audits: checkpoints of one run, quantisations of one model, or a family of models.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Folders that `audit --out` wrote. Where all names end in a step (`step-1000`, `checkpoint-500`, `2000`),
+    /// counts are drawn against it
+    #[arg(value_name = "DIR", num_args = 2.., required = true)]
+    folders: Vec<PathBuf>,
+    /// Write compare.html, compare.csv and changes.csv into this folder
+    #[arg(long, value_name = "DIR", default_value = "comparison")]
+    out: PathBuf,
+}
+
+/// Compares audits.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let comparison = Comparison::open(&arguments.folders)?;
+    let (mut audits, mut changes) = (Vec::new(), Vec::new());
+    csv::audits(&mut audits, &comparison)?;
+    csv::changes(&mut changes, &comparison)?;
+    let page = page::render(&comparison).into_bytes();
+    OutputFolder::open(&arguments.out)
+        .and_then(|folder| {
+            folder.write(&[
+                ("compare.html", page),
+                ("compare.csv", audits),
+                ("changes.csv", changes),
+            ])
+        })
+        .context("--out")?;
+    super::unless_unread(print(&comparison, &arguments.out))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let width = comparison.entries.iter().map(|e| e.label.chars().count()).max().unwrap_or(0);
+    writeln!(out, "{:width$}  cannot win       tied  undecided", "")?;
+    for entry in &comparison.entries {
+        let counts = entry.results.summary.audit().counts;
+        let label = &entry.label;
+        writeln!(
+            out,
+            "{label:width$}  {:>10} {:>10} {:>10}",
+            counts.unargmaxable, counts.tied, counts.undecided
+        )?;
+    }
+    match &comparison.apart {
+        Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
+        None => match comparison.changes.len() {
+            1 => writeln!(out, "\n1 token changes its verdict")?,
+            n => writeln!(out, "\n{n} tokens change their verdict")?,
+        },
+    }
+    if !comparison.same_domain() {
+        writeln!(out, "the audits are over different domains")?;
+    }
+    writeln!(out, "{}", folder.join("compare.html").display())
+}

@@ -1,0 +1,47 @@
+//! `unargmax inspect`: what a checkpoint holds and which head is chosen, without an audit.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::input::{HeadArguments, Input};
+use unargmax::report::inspection::{Inspection, Subject};
+
+/// Say which head is chosen and why, what stands before it and what its rows look like, without an audit.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    head: HeadArguments,
+    /// Print JSON, as `audit --out` writes it to inspect.json
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs an inspection.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let inspection = inspection(&arguments.head.read()?);
+    let print = || -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match arguments.json {
+            true => out.write_all(inspection.to_json().as_bytes())?,
+            false => inspection.write(&mut out)?,
+        }
+        out.flush()
+    };
+    super::unless_unread(print())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Inspects what was read.
+pub fn inspection(input: &Input) -> Inspection {
+    let (domain, why) = &input.before;
+    Inspection::new(Subject {
+        checkpoint: &input.checkpoint,
+        candidates: &input.candidates,
+        located: &input.located,
+        before: (domain, why),
+        vocabulary: input.vocabulary.as_ref().map(|v| (v, input.vocabulary_source.as_deref())),
+    })
+}

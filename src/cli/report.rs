@@ -1,0 +1,36 @@
+//! `unargmax report`: the report of an audit, from what the audit left.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use unargmax::report::files::OutputFolder;
+use unargmax::report::folder;
+use unargmax::report::results::Reported;
+
+/// Write report.html and summary.md again, from the files of an audit alone.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The folder that `audit --out` wrote
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Also write each picture as an SVG file
+    #[arg(long)]
+    svg: bool,
+}
+
+/// Writes a report.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let reported = Reported::open(&arguments.folder)?;
+    let files = folder::files(&reported, arguments.svg);
+    OutputFolder::open(&arguments.folder)?.write(&files).context("report")?;
+    let mut out = io::stdout().lock();
+    let names = files
+        .iter()
+        .try_for_each(|(name, _)| writeln!(out, "{}", arguments.folder.join(name).display()));
+    super::unless_unread(names)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,165 @@
+//! The singular values of the rows, as they are and about their mean: how many directions a head really uses.
+
+use std::ops::Range;
+
+use nalgebra::{DMatrix, DMatrixViewMut, DVector};
+use rayon::prelude::*;
+
+use super::Head;
+
+/// Wider heads get no spectrum: the eigenvalues of a matrix of this size take half a minute.
+const WIDEST: usize = 4096;
+/// Multiplications for the products of the rows, about a second on one core.
+const BUDGET: usize = 20_000_000_000;
+/// A sample has at least so many rows for each coordinate.
+const ROWS_PER_COORDINATE: usize = 4;
+/// Rows multiplied at once.
+const BLOCK: usize = 2048;
+/// Columns of the product that are one task. The sums do not depend on the number of threads.
+const STRIPE: usize = 128;
+
+/// Both spectra of the rows, float64 sums without proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spectra {
+    /// How many rows were used, spread evenly over the ids: all, unless that takes long.
+    pub rows: usize,
+    /// Singular values of `W`, falling, `d` of them; estimated where not all rows were used.
+    pub singular_values: Vec<f64>,
+    /// Singular values of the centred rows divided by the root of their number (the standard deviations along
+    /// the principal directions), falling; `min(d, rows)` of them. A vector that is added to all rows, as the
+    /// mean is, changes no argmax.
+    pub deviations: Vec<f64>,
+}
+
+impl Spectra {
+    /// Measures the rows of a head, or enough of them; `None` if it is too wide.
+    pub fn of(head: &Head) -> Option<Self> {
+        let (tokens, dim) = (head.tokens(), head.dim());
+        if dim > WIDEST {
+            return None;
+        }
+        let rows = (BUDGET / (dim * dim)).max(ROWS_PER_COORDINATE * dim).min(tokens);
+        let ids: Vec<usize> = (0..rows).map(|i| i * tokens / rows).collect();
+        let scale = scale(head);
+        let mean = mean(head, &ids, scale);
+        let centred = covariance(head, &ids, &mean, scale);
+        // The mean is put back: adding loses no digits, as taking it out afterwards would.
+        let whole = &centred + &mean * mean.transpose();
+        let (deviations, all) = rayon::join(|| roots(centred), || roots(whole));
+        let sized = |values: Vec<f64>, size: f64| values.iter().map(|x| x * size).collect();
+        let mut deviations: Vec<f64> = sized(deviations, scale);
+        deviations.truncate(dim.min(rows));
+        let singular_values = sized(sized(all, (tokens as f64).sqrt()), scale);
+        Some(Spectra { rows, singular_values, deviations })
+    }
+}
+
+/// The norm of the mean row.
+pub fn mean_norm(head: &Head) -> f64 {
+    let (scale, ids) = (scale(head), (0..head.tokens()).collect::<Vec<_>>());
+    mean(head, &ids, scale).norm() * scale
+}
+
+/// The largest number of a head, by which all are divided so that no square overflows or vanishes; 1 if all
+/// are zero.
+fn scale(head: &Head) -> f64 {
+    let largest = |t: usize| head.row(t).fold(0.0f64, |m, x| m.max(x.abs()));
+    match (0..head.tokens()).into_par_iter().map(largest).reduce(|| 0.0, f64::max) {
+        0.0 => 1.0,
+        largest => largest,
+    }
+}
+
+/// The mean of some rows, divided by `scale`.
+fn mean(head: &Head, ids: &[usize], scale: f64) -> DVector<f64> {
+    let sum = |block: &[usize]| {
+        let mut sum = DVector::zeros(head.dim());
+        for &t in block {
+            head.row(t).zip(sum.iter_mut()).for_each(|(x, s): (f64, &mut f64)| *s += x / scale);
+        }
+        sum
+    };
+    let sums: Vec<DVector<f64>> = ids.par_chunks(BLOCK).map(sum).collect();
+    sums.iter().fold(DVector::zeros(head.dim()), |all, sum| all + sum) / ids.len() as f64
+}
+
+/// The mean of the products of some rows about `mean`, all divided by `scale`.
+fn covariance(head: &Head, ids: &[usize], mean: &DVector<f64>, scale: f64) -> DMatrix<f64> {
+    let dim = head.dim();
+    let mut product = DMatrix::<f64>::zeros(dim, dim);
+    for block in ids.chunks(BLOCK) {
+        // One token a column.
+        let mut rows = DMatrix::<f64>::zeros(dim, block.len());
+        rows.as_mut_slice().par_chunks_mut(dim).zip(block).for_each(|(out, &t)| {
+            head.copy_row(t, out);
+            out.iter_mut().zip(mean.iter()).for_each(|(x, m)| *x = *x / scale - m);
+        });
+        // The part on and below the diagonal is enough.
+        let stripes = product.as_mut_slice().par_chunks_mut(dim * STRIPE);
+        stripes.enumerate().for_each(|(k, stripe)| {
+            let columns: Range<usize> = k * STRIPE..dim.min((k + 1) * STRIPE);
+            let others = rows.rows_range(columns.clone()).transpose();
+            let mut stripe = DMatrixViewMut::from_slice(stripe, dim, columns.len());
+            let mut below = stripe.rows_range_mut(columns.start..);
+            below.gemm(1.0, &rows.rows_range(columns.start..), &others, 1.0);
+        });
+    }
+    product /= ids.len() as f64;
+    product.fill_upper_triangle_with_lower_triangle();
+    product
+}
+
+/// The roots of the eigenvalues, falling; what rounding made negative is zero.
+fn roots(matrix: DMatrix<f64>) -> Vec<f64> {
+    let mut roots: Vec<f64> =
+        matrix.symmetric_eigenvalues().iter().map(|x| x.max(0.0).sqrt()).collect();
+    roots.sort_by(|a, b| b.total_cmp(a));
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_no_part_of_the_deviations_and_a_part_of_the_singular_values() {
+        // A cross around (7, -3, 100): deviations 2 and 1 along two axes, none along the third.
+        let rows = [[9.0, -3.0, 100.0], [5.0, -3.0, 100.0], [7.0, -2.0, 100.0], [7.0, -4.0, 100.0]];
+        let head = Head::new(rows.concat(), None, 4, 3).unwrap();
+        let spectra = Spectra::of(&head).unwrap();
+        for (value, expected) in spectra.deviations.iter().zip([2.0f64.sqrt(), 0.5f64.sqrt(), 0.0])
+        {
+            assert!((value - expected).abs() < 1e-5, "{:?}", spectra.deviations);
+        }
+        let squares: f64 = spectra.singular_values.iter().map(|x| x * x).sum();
+        let expected: f64 = rows.concat().iter().map(|x| x * x).sum();
+        assert!((squares / expected - 1.0).abs() < 1e-12, "{:?}", spectra.singular_values);
+        assert!((mean_norm(&head) - (49.0f64 + 9.0 + 1e4).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn stripes_and_blocks_together_are_the_whole_product() {
+        let (tokens, dim) = (BLOCK + 77, STRIPE + 3);
+        let rows: Vec<f64> =
+            (0..tokens * dim).map(|i| ((i * 7919) % 1009) as f64 - 500.0).collect();
+        let head = Head::new(rows.clone(), None, tokens, dim).unwrap();
+        let spectra = Spectra::of(&head).unwrap();
+        let matrix = DMatrix::from_row_slice(tokens, dim, &rows);
+        let expected = matrix.singular_values();
+        for (value, expected) in spectra.singular_values.iter().zip(expected.iter()) {
+            assert!(
+                (value - expected).abs() < 1e-7 * spectra.singular_values[0],
+                "{value} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_at_the_ends_of_the_float_range_do_not_overflow() {
+        for size in [1e300, 1e-300] {
+            let head = Head::new(vec![size, -size], None, 2, 1).unwrap();
+            let value = Spectra::of(&head).unwrap().deviations[0];
+            assert!((value / size - 1.0).abs() < 1e-5, "{value}");
+        }
+    }
+}

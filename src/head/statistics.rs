@@ -1,0 +1,124 @@
+//! What the rows of a head look like, without an audit: norms, zeros, duplicates, singular values.
+
+use rayon::prelude::*;
+
+use super::Head;
+use super::groups::{Groups, Standing};
+use super::spectrum::{self, Spectra};
+use crate::domain::Domain;
+
+/// Facts about rows and biases.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Statistics {
+    /// Groups of two or more tokens with equal rows and the largest bias of their row, and how many tokens they hold:
+    /// such tokens can only tie.
+    pub tied_groups: usize,
+    /// See `tied_groups`.
+    pub tied_tokens: usize,
+    /// Tokens that share a row with a token of larger bias, and so never win.
+    pub dominated_tokens: usize,
+    /// Tokens whose row is zero, in id order.
+    pub zero_rows: Vec<u32>,
+    /// Least, 1, 5, 25, 50, 75, 95, 99 % and greatest row norm.
+    pub row_norms: [f64; 9],
+    /// The same of the bias; absent without one.
+    pub biases: Option<[f64; 9]>,
+    /// How many singular values of `W` exceed `rank_tolerance` times the largest; absent for a head too wide to
+    /// tell. At least the rank of a sample of the rows where not all were used.
+    pub rank: Option<usize>,
+    /// The relative size below which a singular value counts as zero: they come from the eigenvalues of `W^T W` in
+    /// float64, which loses half of the digits.
+    pub rank_tolerance: f64,
+    /// How many rows the singular values are of, as [`Spectra::rows`]; 0 for a head too wide for them.
+    pub spectrum_rows: usize,
+    /// The singular values of `W`, falling: `d` of them, or none for a head too wide for them.
+    pub singular_values: Vec<f64>,
+    /// Norm of the mean row: how far the rows have a direction in common.
+    pub mean_row_norm: f64,
+    /// Where the singular values are from, with those about the mean; absent for a head too wide for them.
+    #[serde(skip)]
+    pub spectra: Option<Spectra>,
+}
+
+/// The quantiles that [`Statistics::row_norms`] holds.
+pub const QUANTILES: [f64; 9] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0];
+
+impl Statistics {
+    /// Looks at every row, and multiplies them with each other as far as [`Spectra`] does.
+    pub fn of(head: &Head) -> Self {
+        let (tokens, dim) = (head.tokens(), head.dim());
+        let groups = Groups::new(head, &Domain::free(dim));
+        let (mut tied_groups, mut tied_tokens, mut dominated_tokens) = (0, 0, 0);
+        for token in 0..tokens as u32 {
+            match groups.standing(token) {
+                Standing::Alone => {}
+                Standing::Tied(members) => {
+                    tied_tokens += 1;
+                    tied_groups += usize::from(members[0] == token);
+                }
+                Standing::Dominated(_) => dominated_tokens += 1,
+            }
+        }
+        let norms: Vec<f64> = (0..tokens).into_par_iter().map(|t| head.row_norm(t)).collect();
+        let zero_rows =
+            (0..tokens as u32).filter(|&t| head.row(t as usize).all(|x| x == 0.0)).collect();
+        let biases =
+            head.has_bias().then(|| quantiles((0..tokens).map(|t| head.bias(t)).collect()));
+        let spectra = Spectra::of(head);
+        let singular_values =
+            spectra.as_ref().map_or(Vec::new(), |spectra| spectra.singular_values.clone());
+        // The Gram matrix is exact to about d units in the last place of its largest eigenvalue.
+        let rank_tolerance = (f64::EPSILON * dim as f64).sqrt();
+        let floor = singular_values.first().copied().unwrap_or(0.0) * rank_tolerance;
+        Statistics {
+            tied_groups,
+            tied_tokens,
+            dominated_tokens,
+            zero_rows,
+            row_norms: quantiles(norms),
+            biases,
+            rank: spectra.is_some().then(|| singular_values.iter().filter(|&&s| s > floor).count()),
+            rank_tolerance,
+            spectrum_rows: spectra.as_ref().map_or(0, |spectra| spectra.rows),
+            singular_values,
+            mean_row_norm: spectrum::mean_norm(head),
+            spectra,
+        }
+    }
+}
+
+fn quantiles(mut numbers: Vec<f64>) -> [f64; 9] {
+    numbers.sort_by(f64::total_cmp);
+    QUANTILES.map(|q| numbers[(q * (numbers.len() - 1) as f64).round() as usize])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_known_singular_values_are_seen_through() {
+        // Orthogonal columns of lengths 5, sqrt 2 and 0; one duplicate, one zero row, one dominated token.
+        let rows = vec![
+            3.0, 0.0, 0.0, //
+            4.0, 0.0, 0.0, //
+            0.0, 1.0, 0.0, //
+            0.0, 1.0, 0.0, //
+            0.0, 0.0, 0.0,
+        ];
+        let head = Head::new(rows.clone(), None, 5, 3).unwrap();
+        let seen = Statistics::of(&head);
+        for (value, expected) in seen.singular_values.iter().zip([5.0, 2f64.sqrt(), 0.0]) {
+            assert!((value - expected).abs() < 1e-7, "{value} {expected}");
+        }
+        assert_eq!((seen.rank, seen.spectrum_rows, seen.zero_rows), (Some(2), 5, vec![4]));
+        assert_eq!((seen.tied_groups, seen.tied_tokens, seen.dominated_tokens), (1, 2, 0));
+        assert_eq!((seen.row_norms[0], seen.row_norms[4], seen.row_norms[8]), (0.0, 1.0, 4.0));
+        let mean = (1.4f64 * 1.4 + 0.4 * 0.4).sqrt();
+        assert!((seen.mean_row_norm - mean).abs() < 1e-15);
+        let biased = Head::new(rows, Some(vec![0.0, 0.0, 1.0, 0.0, 0.0]), 5, 3).unwrap();
+        let seen = Statistics::of(&biased);
+        assert_eq!((seen.tied_tokens, seen.dominated_tokens), (0, 1));
+        assert_eq!(seen.biases.unwrap()[8], 1.0);
+    }
+}

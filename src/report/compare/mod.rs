@@ -1,0 +1,188 @@
+//! Several audits side by side: checkpoints of one run, quantisations of one model, a family of models.
+
+pub mod csv;
+pub mod page;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::report::results::Results;
+use crate::report::results::verdicts::{Outcome, Row};
+
+/// One of the audits.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The folder's name, with as many parents as tell it from the others.
+    pub label: String,
+    /// The training step that the label ends with, if all labels do.
+    pub step: Option<f64>,
+    /// What the audit left.
+    pub results: Results,
+}
+
+/// Audits in the order of their steps, or as they were given.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The audits.
+    pub entries: Vec<Entry>,
+    /// Why tokens cannot be followed by their ids from one audit to the next; `None` if they can.
+    pub apart: Option<String>,
+    /// Tokens with different verdicts, in id order; empty where they cannot be followed.
+    pub changes: Vec<Change>,
+}
+
+/// A token whose verdict is not everywhere the same.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its row in the first audit that has it.
+    pub row: Row,
+    /// Its verdict in each audit; `None` where it was not asked for.
+    pub outcomes: Vec<Option<Outcome>>,
+}
+
+impl Comparison {
+    /// Reads the folders, at least two.
+    ///
+    /// # Errors
+    /// Fewer than two folders, one named twice, or one that cannot be read.
+    pub fn open(folders: &[PathBuf]) -> Result<Self> {
+        if folders.len() < 2 {
+            return Err(Error::Invalid("name at least two folders to compare".to_owned()));
+        }
+        let labels = labels(folders)?;
+        let steps = steps(&labels);
+        let read = |(i, folder): (usize, &PathBuf)| {
+            let (label, step) = (labels[i].clone(), steps.as_ref().map(|steps| steps[i]));
+            Ok(Entry { label, step, results: Results::open(folder)? })
+        };
+        let mut entries = folders.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
+        entries.sort_by(|a, b| a.step.unwrap_or(0.0).total_cmp(&b.step.unwrap_or(0.0)));
+        let apart = apart(&entries);
+        let changes = if apart.is_some() { Vec::new() } else { changes(&entries) };
+        Ok(Comparison { entries, apart, changes })
+    }
+
+    /// Whether all audits are over the same states.
+    pub fn same_domain(&self) -> bool {
+        let domain = |entry: &Entry| entry.results.summary.audit().domain.clone();
+        self.entries.windows(2).all(|pair| domain(&pair[0]) == domain(&pair[1]))
+    }
+}
+
+/// Why the ids of two audits do not stand for the same tokens; `None` if they do, as far as both have names.
+fn different_tokens(a: &Results, b: &Results) -> Option<String> {
+    let (tokens_a, tokens_b) = (a.summary.head.tokens, b.summary.head.tokens);
+    if tokens_a != tokens_b {
+        return Some(format!("one head has {tokens_a} tokens, the other {tokens_b}"));
+    }
+    // A row without a name may have got one.
+    let differs = |row: &&Row| {
+        let other = b.table.row(row.id).map_or("", |other| other.piece.as_str());
+        !row.piece.is_empty() && !other.is_empty() && other != row.piece
+    };
+    let row = a.table.rows().iter().find(differs)?;
+    let other = b.table.row(row.id)?;
+    Some(format!(
+        "token {} is {:?} in one vocabulary and {:?} in the other",
+        row.id, row.piece, other.piece
+    ))
+}
+
+fn apart(entries: &[Entry]) -> Option<String> {
+    let first = &entries[0];
+    entries[1..].iter().find_map(|entry| {
+        let why = different_tokens(&first.results, &entry.results)?;
+        Some(format!("{} and {}: {why}", first.label, entry.label))
+    })
+}
+
+fn changes(entries: &[Entry]) -> Vec<Change> {
+    let tokens = entries[0].results.summary.head.tokens as u32;
+    (0..tokens)
+        .filter_map(|id| {
+            let rows: Vec<Option<&Row>> =
+                entries.iter().map(|entry| entry.results.table.row(id)).collect();
+            let outcomes: Vec<Option<Outcome>> =
+                rows.iter().map(|r| r.map(|r| r.outcome)).collect();
+            let mut known = outcomes.iter().flatten();
+            let first = known.next()?;
+            // What was not asked for is no other verdict.
+            if known.all(|outcome| outcome == first) {
+                return None;
+            }
+            let row = (*rows.iter().flatten().next()?).clone();
+            Some(Change { row, outcomes })
+        })
+        .collect()
+}
+
+/// The shortest endings of the paths that tell all of them apart.
+fn labels(folders: &[PathBuf]) -> Result<Vec<String>> {
+    let whole = |folder: &PathBuf| -> Vec<String> {
+        // `.` and `a/..` have no name of their own.
+        let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+        folder.iter().map(|part| part.to_string_lossy().into_owned()).collect()
+    };
+    let parts: Vec<Vec<String>> = folders.iter().map(whole).collect();
+    let longest = parts.iter().map(Vec::len).max().unwrap_or(1);
+    for length in 1..=longest {
+        let labels: Vec<String> =
+            parts.iter().map(|p| p[p.len().saturating_sub(length)..].join("/")).collect();
+        let mut sorted = labels.clone();
+        sorted.sort();
+        if sorted.windows(2).all(|pair| pair[0] != pair[1]) {
+            return Ok(labels);
+        }
+    }
+    let twice = folders.iter().enumerate().find(|(i, _)| parts[..*i].contains(&parts[*i]));
+    let twice = twice.map_or(Path::new(""), |(_, folder)| folder.as_path());
+    Err(Error::Invalid(format!("{} is named twice", twice.display())))
+}
+
+/// The steps that all labels name, as `step-2000`, `checkpoint_500`, `epoch3` or `2000`.
+fn steps(labels: &[String]) -> Option<Vec<f64>> {
+    const WORDS: [&str; 6] = ["step", "steps", "checkpoint", "ckpt", "epoch", "iter"];
+    let step = |label: &String| -> Option<f64> {
+        let digits = label.chars().rev().take_while(char::is_ascii_digit).count();
+        let (before, number) = label.split_at(label.len() - digits);
+        let word: String = before
+            .trim_end_matches(['-', '_', '.', '=', ' '])
+            .chars()
+            .rev()
+            .take_while(char::is_ascii_alphabetic)
+            .collect();
+        let word: String = word.chars().rev().collect::<String>().to_ascii_lowercase();
+        let named = before.is_empty() || before.ends_with('/') || WORDS.contains(&word.as_str());
+        // Longer ones are hashes or dates with a time, whose distances a scale would lose.
+        number.parse().ok().filter(|_| named && digits <= 12)
+    };
+    let steps: Vec<f64> = labels.iter().map(step).collect::<Option<_>>()?;
+    let mut sorted = steps.clone();
+    sorted.sort_by(f64::total_cmp);
+    sorted.windows(2).all(|pair| pair[0] < pair[1]).then_some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_where_all_labels_have_one() {
+        let read =
+            |labels: &[&str]| steps(&labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>());
+        assert_eq!(read(&["step-2000", "checkpoint_10"]), Some(vec![2000.0, 10.0]));
+        assert_eq!(read(&["500", "run/40"]), Some(vec![500.0, 40.0]));
+        assert_eq!(read(&["model-Epoch3", "model-Epoch12"]), Some(vec![3.0, 12.0]));
+        for labels in [["q4", "q8"], ["step-1", "final"], ["step-1", "steps-1"], ["v1", "v2"]] {
+            assert_eq!(read(&labels), None, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn labels_are_as_long_as_it_takes_to_tell_them_apart() {
+        let made = |paths: &[&str]| labels(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(made(&["x/a", "x/b"]).unwrap(), ["a", "b"]);
+        assert_eq!(made(&["x/out", "y/out"]).unwrap(), ["x/out", "y/out"]);
+        assert!(made(&["x/a", "x/a"]).unwrap_err().to_string().contains("x/a is named twice"));
+    }
+}

@@ -1,0 +1,143 @@
+//! `compare.html`: the audits, their counts, and the tokens whose verdict changes.
+
+use maud::{Markup, html};
+
+use super::{Change, Comparison};
+use crate::report::page::{document, picture, token};
+use crate::report::plots::steps;
+use crate::report::results::verdicts::Outcome;
+use crate::report::shown::Shown;
+use crate::report::{is_marginal, words};
+
+/// Changes on the page; `changes.csv` has all.
+const LISTED: usize = 500;
+
+/// The page. The same results give the same bytes.
+pub fn render(comparison: &Comparison) -> String {
+    let points: Vec<steps::Point> = comparison
+        .entries
+        .iter()
+        .map(|e| (e.label.clone(), e.step, e.results.summary.audit().counts))
+        .collect();
+    let body = html! {
+        section .finding aria-labelledby="finding" {
+            h1 #finding { (headline(comparison)) }
+            p {
+                "A model gives each token a score, and the highest score wins. A token that cannot win scores no higher than "
+                "some other token in every state that was audited; all verdicts but the undecided ones are proved. "
+                "The audits' own reports say how to check them."
+            }
+            @if !comparison.same_domain() {
+                p .warning { "The audits are over different states, so their counts do not measure the same." }
+            }
+        }
+        section aria-labelledby="audits-h" {
+            h2 #audits-h { "Audits" }
+            (audits(comparison))
+            @match steps::figure(&points) {
+                Some(figure) => (picture(&figure))
+                None => p { "In none of them is there a token that does not win by itself." }
+            }
+        }
+        section aria-labelledby="changes-h" {
+            h2 #changes-h { "Tokens that change their verdict" }
+            @match &comparison.apart {
+                Some(why) => p { "The tokens cannot be followed by their ids: " (why) "." }
+                None if comparison.changes.is_empty() => p { "None: every token has the same verdict in all audits that decided it." }
+                None => (changes(comparison))
+            }
+        }
+    };
+    let title = format!("unargmax: {} compared", words::counted(comparison.entries.len(), "audit"));
+    document(&title, &words::counted(comparison.entries.len(), "audit"), body)
+}
+
+fn headline(comparison: &Comparison) -> String {
+    let audits = words::counted(comparison.entries.len(), "audit");
+    let lost: Vec<usize> = comparison
+        .entries
+        .iter()
+        .map(|entry| entry.results.summary.audit().counts.unargmaxable)
+        .collect();
+    let (least, most) = lost.iter().fold((usize::MAX, 0), |(l, m), &n| (l.min(n), m.max(n)));
+    let counts = if least == most {
+        format!("{} cannot win in each of {audits}", words::tokens(most))
+    } else {
+        format!("{} to {} cannot win, over {audits}", words::grouped(least), words::tokens(most))
+    };
+    match (&comparison.apart, comparison.changes.len()) {
+        (Some(_), _) => counts,
+        (None, 0) => format!("{counts}; no verdict changes"),
+        (None, 1) => format!("{counts}; 1 verdict changes"),
+        (None, n) => format!("{counts}; {} verdicts change", words::grouped(n)),
+    }
+}
+
+fn audits(comparison: &Comparison) -> Markup {
+    html! {
+        div .scroll tabindex="0" role="region" aria-labelledby="audits-h" {
+            table .plain {
+                thead {
+                    tr {
+                        @for heading in ["audit", "checkpoint", "tokens", "dimensions", "stored as", "states", "can win", "tie", "cannot win", "not decided"] {
+                            th scope="col" { (heading) }
+                        }
+                    }
+                }
+                tbody {
+                    @for entry in &comparison.entries {
+                        @let summary = &entry.results.summary;
+                        @let audit = summary.audit();
+                        tr {
+                            th scope="row" { bdi translate="no" { (entry.label) } }
+                            td { bdi translate="no" { (summary.name()) } }
+                            td .number { (words::grouped(summary.head.tokens)) }
+                            td .number { (words::grouped(summary.head.dim)) }
+                            td { (summary.head.dtype) }
+                            td { code { (audit.domain) } }
+                            td .number { (words::grouped(audit.counts.argmaxable)) }
+                            td .number { (words::grouped(audit.counts.tied)) }
+                            td .number { (words::grouped(audit.counts.unargmaxable)) }
+                            td .number { (words::grouped(audit.counts.undecided)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn changes(comparison: &Comparison) -> Markup {
+    let mut listed: Vec<&Change> = comparison.changes.iter().collect();
+    listed.sort_by_key(|change| (is_marginal(&change.row.kind), change.row.id));
+    html! {
+        div .scroll tabindex="0" role="region" aria-labelledby="changes-h" {
+            table .plain {
+                thead {
+                    tr {
+                        th scope="col" { "token" }
+                        th scope="col" { "id" }
+                        @for entry in &comparison.entries { th scope="col" { bdi translate="no" { (entry.label) } } }
+                    }
+                }
+                tbody {
+                    @for change in listed.iter().take(LISTED) {
+                        tr {
+                            th scope="row" { (token(&Shown::of(&change.row))) }
+                            td .number { (change.row.id) }
+                            @for outcome in &change.outcomes { (verdict(*outcome)) }
+                        }
+                    }
+                }
+            }
+        }
+        @if listed.len() > LISTED { p { "and " (words::grouped(listed.len() - LISTED)) " more in changes.csv" } }
+    }
+}
+
+fn verdict(outcome: Option<Outcome>) -> Markup {
+    match outcome {
+        Some(outcome) => html! { td class={ "v" (outcome as u8) } { (words::outcome(outcome)) } },
+        None => html! { td .id { "not asked for" } },
+    }
+}

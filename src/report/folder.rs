@@ -1,0 +1,23 @@
+//! Everything that is made of results: the page, the summary, and on demand the pictures as files.
+
+use super::results::Reported;
+use super::results::verdicts::Outcome;
+use super::{markdown, page, plots};
+
+/// A file's name and its bytes.
+pub type File = (String, Vec<u8>);
+
+/// The report of an audit as files; with `pictures` each picture is a file as well.
+pub fn files(reported: &Reported, pictures: bool) -> Vec<File> {
+    let mut files: Vec<File> = vec![
+        (page::FILE.to_owned(), page::render(reported).into_bytes()),
+        (markdown::FILE.to_owned(), markdown::render(reported).into_bytes()),
+    ];
+    if pictures {
+        let lost = reported.results.table.having(Outcome::Unargmaxable);
+        let projections = lost.filter_map(|row| plots::projection(reported, row.id));
+        let figures = plots::overview(reported).into_iter().chain(projections);
+        files.extend(figures.map(|f| (format!("{}.svg", f.name), f.file().into_bytes())));
+    }
+    files
+}

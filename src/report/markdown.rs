@@ -1,0 +1,155 @@
+//! `summary.md`: the finding for an issue or a model card.
+
+use std::fmt::Write;
+
+use super::results::Reported;
+use super::results::verdicts::{Outcome, Row};
+use super::shown::Shown;
+use super::{is_marginal, words};
+
+/// The file's name in the output folder.
+pub const FILE: &str = "summary.md";
+
+/// Tokens that are listed of each kind.
+const LISTED: usize = 40;
+/// Rivals named for a token.
+const RIVALS: usize = 4;
+
+/// The summary. The same results give the same text.
+pub fn render(reported: &Reported) -> String {
+    let mut out = String::new();
+    // Writing into a string cannot fail.
+    let _ = write(&mut out, reported);
+    out
+}
+
+fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
+    let results = &reported.results;
+    let (summary, audit) = (&results.summary, results.summary.audit());
+    let (head, counts) = (&summary.head, results.token_counts());
+    writeln!(out, "## {}: {}\n", code(&summary.name()), words::headline(results))?;
+    writeln!(
+        out,
+        "The output layer of {} ({} x {}, {}) was audited over {} (`{}`).\n",
+        code(&summary.checkpoint.path),
+        head.tokens,
+        head.dim,
+        head.dtype,
+        words::domain(&audit.domain, head.dim),
+        audit.domain
+    )?;
+    writeln!(out, "| verdict | tokens | share |\n|---|---|---|")?;
+    for (outcome, count) in [
+        (Outcome::Argmaxable, counts.argmaxable),
+        (Outcome::Tied, counts.tied),
+        (Outcome::Unargmaxable, counts.unargmaxable),
+        (Outcome::Undecided, counts.undecided),
+    ] {
+        writeln!(
+            out,
+            "| {} | {count} | {} |",
+            words::outcome(outcome),
+            words::percent(count, counts.sum())
+        )?;
+    }
+    writeln!(out)?;
+    for sentence in words::meaning(counts) {
+        writeln!(out, "{sentence}")?;
+    }
+    if let Some(sentence) = words::padding(results.table.padding()) {
+        writeln!(out, "{sentence}")?;
+    }
+    writeln!(out, "\n{}\n\n    {}", words::sureness(audit.counts), words::check(results))?;
+    let name = |id: u32| match reported.token(id) {
+        Some(row) => code(&Shown::of(row).line()),
+        None => format!("#{id}"),
+    };
+    let lost = having(reported, Outcome::Unargmaxable);
+    list(out, "Tokens that cannot win, and the heaviest of their rivals", &lost, |row| {
+        let rivals: Vec<String> = row
+            .rivals()
+            .take(RIVALS)
+            .map(|(id, weight)| format!("{} {}", words::number(weight), name(id)))
+            .collect();
+        let more = if row.blockers.len() > rivals.len() { " + ..." } else { "" };
+        format!("{} (id {}): {}{more}", name(row.id), row.id, rivals.join(" + "))
+    })?;
+    let tied: Vec<&Row> = having(reported, Outcome::Tied)
+        .into_iter()
+        .filter(|row| row.ties.iter().all(|other| *other > row.id))
+        .collect();
+    list(out, "Exact doubles", &tied, |row| {
+        let members: Vec<String> =
+            [row.id].iter().chain(&row.ties).take(LISTED).map(|&id| name(id)).collect();
+        let more = if row.ties.len() >= LISTED { " = ..." } else { "" };
+        format!("{}{more}", members.join(" = "))
+    })?;
+    let open = having(reported, Outcome::Undecided);
+    list(out, "Not decided", &open, |row| format!("{} (id {})", name(row.id), row.id))?;
+    writeln!(
+        out,
+        "\nsha256 of the head's numbers: `{}`. Made by unargmax {}.",
+        head.sha256, summary.version
+    )
+}
+
+fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
+    let mut rows: Vec<&Row> = reported.results.table.having(outcome).collect();
+    rows.sort_by_key(|row| (is_marginal(&row.kind), row.id));
+    rows
+}
+
+fn list(
+    out: &mut String,
+    title: &str,
+    rows: &[&Row],
+    line: impl Fn(&Row) -> String,
+) -> std::fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n### {title}\n")?;
+    for row in rows.iter().take(LISTED) {
+        writeln!(out, "- {}", line(row))?;
+    }
+    if rows.len() > LISTED {
+        writeln!(out, "- and {} more in verdicts.csv", rows.len() - LISTED)?;
+    }
+    Ok(())
+}
+
+/// Text as code: nothing in it is markup, whatever backticks it has.
+pub fn code(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let (mut longest, mut run) = (0, 0);
+    for c in line.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    // A blank beside a backtick at an end, and around a lone blank, belongs to the fence.
+    let pad = if line.starts_with('`') || line.ends_with('`') || line.trim().is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{pad}{line}{pad}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_token_ends_its_code() {
+        for (text, expected) in [
+            ("a", "`a`"),
+            ("`", "`` ` ``"),
+            ("a``b", "```a``b```"),
+            ("</script>", "`</script>`"),
+            ("a\nb", "`a\u{fffd}b`"),
+        ] {
+            assert_eq!(code(text), expected);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `report.json`: what the report shows and the table does not hold, taken from the head while it is there.
+
+pub mod projection;
+pub mod spectrum;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Audit;
+use crate::certify::{Rival, Verdict};
+use crate::checkpoint::vocabulary::Vocabulary;
+use crate::head::locate::Located;
+use crate::head::spectrum::Spectra;
+use projection::Projection;
+use spectrum::Spectrum;
+
+/// The file's name in the output folder.
+pub const FILE: &str = "report.json";
+
+/// The version of this layout.
+pub const SCHEMA: &str = "unargmax report 1";
+
+/// Losing tokens of which a picture is kept.
+const PICTURES: usize = 12;
+
+/// Measurements for people to look at. They are float64 sums without proof, to six digits; no verdict
+/// rests on them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measures {
+    /// The layout, [`SCHEMA`].
+    pub schema: String,
+    /// The hash of the head, as in `summary.json`.
+    pub head: String,
+    /// Why these tensors were taken for the head.
+    pub weight_reason: String,
+    /// Why this domain was audited.
+    pub domain_reason: String,
+    /// How the rows spread; absent for a head too wide for that.
+    pub spectrum: Option<Spectrum>,
+    /// Pictures of some losing tokens among their rivals.
+    pub projections: Vec<Projection>,
+    /// Tokens that verdicts name, but that were not audited themselves.
+    pub others: Vec<Other>,
+}
+
+/// The name of a token outside the audit's scope.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Other {
+    /// Its row.
+    pub id: u32,
+    /// Its readable text.
+    pub text: String,
+    /// Its spelling in the vocabulary.
+    pub piece: String,
+    /// What kind of row it is.
+    pub kind: String,
+}
+
+impl Measures {
+    /// Measures a head and the verdicts on it; the spectra are those of its rows.
+    pub fn new(
+        located: &Located,
+        spectra: Option<&Spectra>,
+        vocabulary: Option<&Vocabulary>,
+        domain_reason: &str,
+        audit: &Audit,
+    ) -> Self {
+        let head = &located.head;
+        Measures {
+            schema: SCHEMA.to_owned(),
+            head: head.sha256(),
+            weight_reason: located.why.clone(),
+            domain_reason: domain_reason.to_owned(),
+            spectrum: spectra.map(Spectrum::of),
+            projections: pictured(vocabulary, audit)
+                .into_iter()
+                .filter_map(|token| {
+                    let Verdict::Unargmaxable(loss) = audit.verdict(token)? else { return None };
+                    Some(projection::project(head, token, &loss.blockers()))
+                })
+                .collect(),
+            others: others(vocabulary, audit),
+        }
+    }
+
+    /// The measures as JSON on one line.
+    pub fn to_json(&self) -> String {
+        // The structure holds only strings and finite numbers, which always serialise.
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// The losing tokens to picture: those with text first, in id order, at most [`PICTURES`]; they are
+/// the first that the report shows. A loser to one rival alone is a point on another: no picture.
+fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<u32> {
+    let kind = |id: u32| {
+        vocabulary.and_then(|v| v.tokens.get(id as usize)).map(|token| token.kind.to_string())
+    };
+    let losing = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
+        Verdict::Unargmaxable(loss) if loss.blockers().len() > 1 => Some(*id),
+        _ => None,
+    });
+    let mut losing: Vec<u32> = losing.collect();
+    losing.sort_by_key(|&id| (super::is_marginal(kind(id).as_deref().unwrap_or_default()), id));
+    losing.truncate(PICTURES);
+    losing
+}
+
+fn others(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<Other> {
+    let Some(vocabulary) = vocabulary else { return Vec::new() };
+    let mut named = BTreeSet::new();
+    for (_, verdict) in audit.verdicts() {
+        match verdict {
+            Verdict::Unargmaxable(loss) => {
+                named.extend(loss.blockers().iter().filter_map(|(rival, _)| match rival {
+                    Rival::Token(id) => Some(*id),
+                    _ => None,
+                }))
+            }
+            Verdict::Tied(tie) => named.extend(tie.members()),
+            _ => {}
+        }
+    }
+    named
+        .into_iter()
+        .filter(|&id| audit.verdict(id).is_none())
+        .filter_map(|id| {
+            let token = vocabulary.tokens.get(id as usize)?;
+            Some(Other {
+                id,
+                text: token.text.clone(),
+                piece: token.piece.clone(),
+                kind: token.kind.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Six significant digits: what a picture needs, and the same text wherever the last bits differ. JSON
+/// has no infinity: what is beyond float64 becomes its end.
+fn six_digits(x: f64) -> f64 {
+    format!("{x:.5e}").parse().unwrap_or(x).clamp(f64::MIN, f64::MAX)
+}

@@ -1,0 +1,50 @@
+//! The singular values of the centred rows: how many directions the head really uses.
+
+use serde::{Deserialize, Serialize};
+
+use super::six_digits;
+use crate::head::spectrum::Spectra;
+
+/// How the rows spread around their mean.
+///
+/// The mean is taken out because a vector that is added to all rows changes no argmax.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spectrum {
+    /// How many rows were used, spread evenly over the ids.
+    pub rows: usize,
+    /// Singular values of the centred rows divided by the root of their number (the standard
+    /// deviations along the principal directions), falling; `min(d, rows)` of them.
+    pub values: Vec<f64>,
+}
+
+impl Spectrum {
+    /// What was measured, to six digits.
+    pub fn of(spectra: &Spectra) -> Self {
+        let values = spectra.deviations.iter().map(|&x| six_digits(x)).collect();
+        Spectrum { rows: spectra.rows, values }
+    }
+
+    /// The exponential of the entropy of the values' shares (Roy and Vetterli 2007): how many equal
+    /// values would be as spread out. Between 1 and d; 0 if all rows are equal.
+    pub fn effective_rank(&self) -> f64 {
+        let sum: f64 = self.values.iter().sum();
+        if !(sum > 0.0) {
+            return 0.0;
+        }
+        let shares = self.values.iter().map(|x| x / sum).filter(|share| *share > 0.0);
+        shares.map(|share| -share * share.ln()).sum::<f64>().exp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_directions_count_fully_and_absent_ones_not_at_all() {
+        let rank = |values: &[f64]| Spectrum { rows: 9, values: values.to_vec() }.effective_rank();
+        assert!((rank(&[2.0, 2.0, 2.0, 0.0]) - 3.0).abs() < 1e-12);
+        assert!((rank(&[5.0, 0.0]) - 1.0).abs() < 1e-12);
+        assert_eq!(rank(&[0.0, 0.0]), 0.0);
+    }
+}

@@ -1,0 +1,129 @@
+//! Tokens that cannot win, each on a card: the token, what blocks it, how that is proved.
+
+use maud::{Markup, html};
+
+use super::{kind, named, small_picture, token};
+use crate::certify::Rival;
+use crate::report::plots;
+use crate::report::results::Reported;
+use crate::report::results::verdicts::{Outcome, Row};
+use crate::report::shown::Shown;
+use crate::report::{is_marginal, words};
+
+/// Cards on the page; the table has all tokens.
+const CARDS: usize = 24;
+/// Undecided tokens that are listed.
+const LISTED: usize = 60;
+/// Blockers on the face of a card.
+const FACE: usize = 5;
+/// Blockers behind it.
+const BEHIND: usize = 40;
+
+pub fn section(reported: &Reported) -> Markup {
+    let having = |outcome| -> Vec<&Row> {
+        let mut rows: Vec<&Row> = reported.results.table.having(outcome).collect();
+        rows.sort_by_key(|row| (is_marginal(&row.kind), row.id));
+        rows
+    };
+    let (lost, open) = (having(Outcome::Unargmaxable), having(Outcome::Undecided));
+    html! {
+        @if !lost.is_empty() {
+            section #cannot-win aria-labelledby="cannot-win-h" {
+                h2 #cannot-win-h { "Tokens that cannot win" }
+                p {
+                    "Each is ruled out by rivals whose weights add up to 1. If a weighted average of scores is never less "
+                    "than the token's own score, then the highest of those scores is not either."
+                }
+                div .cards { @for row in lost.iter().take(CARDS) { (card(reported, row)) } }
+                @if lost.len() > CARDS {
+                    p .more {
+                        button type="button" data-filter=(Outcome::Unargmaxable as u8) {
+                            "Show all " (words::grouped(lost.len())) " in the table"
+                        }
+                    }
+                }
+            }
+        }
+        @if !open.is_empty() {
+            section #open aria-labelledby="open-h" {
+                h2 #open-h { "Tokens not decided" }
+                p {
+                    "Neither proof was found: these tokens lie so close to the edge that the budget of exact arithmetic ended. "
+                    "The certificate bounds their best lead."
+                }
+                ul .chips { @for row in open.iter().take(LISTED) { li { (token(&Shown::of(row))) } } }
+                @if open.len() > LISTED {
+                    p .more {
+                        button type="button" data-filter=(Outcome::Undecided as u8) {
+                            "Show all " (words::grouped(open.len())) " in the table"
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn card(reported: &Reported, row: &Row) -> Markup {
+    let face: Vec<(Rival, f64)> = row
+        .blockers
+        .iter()
+        .filter(|b| matches!(b.0, Rival::Token(_)))
+        .take(FACE)
+        .copied()
+        .collect();
+    let heaviest = face.first().map_or(1.0, |b| b.1);
+    let rest = row.blockers.len() - face.len();
+    let figure = plots::projection(reported, row.id);
+    let shown = Shown::of(row);
+    let long = shown.line().chars().count() > 16;
+    html! {
+        article .card {
+            header {
+                h3 .token .long[long] { (token(&shown)) }
+                p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
+            }
+            p { (words::blocked(row)) }
+            ol .rivals { @for blocker in &face { (rival(reported, *blocker, heaviest)) } }
+            details {
+                summary {
+                    @match (rest, figure.is_some()) {
+                        (0, false) => "Proof"
+                        (0, true) => "Picture and proof"
+                        (n, with) => { (n) " more" @if with { ", picture" } " and proof" }
+                    }
+                }
+                @if rest > 0 {
+                    ul .rest {
+                        @for (blocker, weight) in row.blockers.iter().filter(|b| !face.contains(b)).take(BEHIND) {
+                            li { (label(reported, *blocker)) " " span .weight { (words::number(*weight)) } }
+                        }
+                        @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the token in the table below has all" } }
+                    }
+                }
+                @if let Some(figure) = &figure { (small_picture(figure)) }
+                p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof)) "." }
+            }
+        }
+    }
+}
+
+fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> Markup {
+    let width = (100.0 * weight / heaviest).clamp(1.0, 100.0);
+    html! {
+        li {
+            span .name { (label(reported, rival)) }
+            span .gauge aria-hidden="true" style={ "--w:" (format!("{width:.1}%")) } {}
+            span .weight { (words::number(weight)) }
+        }
+    }
+}
+
+/// A rival's token, or which end of which coordinate.
+fn label(reported: &Reported, rival: Rival) -> Markup {
+    match rival {
+        Rival::Token(id) => named(reported, id),
+        Rival::Lower(k) => html! { span .end { "lower end of coordinate " (k) } },
+        Rival::Upper(k) => html! { span .end { "upper end of coordinate " (k) } },
+    }
+}

@@ -1,0 +1,199 @@
+//! The table inside the page: columns as JSON, deflated, in base64, which no token can break out of.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use maud::{Markup, PreEscaped, html};
+use serde::Serialize;
+
+use super::ties;
+use crate::report::results::Reported;
+use crate::report::results::verdicts::{Outcome, Row};
+use crate::report::shown::Shown;
+use crate::report::words;
+
+/// Blockers kept in all; the table in the folder has the rest.
+const BLOCKERS: usize = 300_000;
+/// Blockers kept of a token in any case.
+const LEAST: usize = 8;
+
+/// What the script reads. `kind`, `verdict` and `proof` hold a character a row: `0` and the following.
+#[derive(Serialize)]
+struct Columns<'a> {
+    /// Absent where the ids are 0, 1, 2 and so on.
+    ids: Option<Vec<u32>>,
+    shown: Vec<String>,
+    /// 0 where the spelling is what is shown.
+    piece: Vec<Piece<'a>>,
+    kinds: Vec<&'a str>,
+    kind: String,
+    /// Five digits; null where it is not finite.
+    norm: Vec<f64>,
+    verdicts: [&'static str; 4],
+    verdict: String,
+    /// Five digits; 0 without a witness.
+    lead: Vec<f64>,
+    /// Name and meaning.
+    proofs: Vec<(&'a str, &'static str)>,
+    proof: String,
+    ties: Vec<Vec<u32>>,
+    /// Row number, sentence, number of blockers, blockers, weights.
+    blocked: Vec<(usize, String, usize, Vec<Name>, Vec<f64>)>,
+    others: Vec<(u32, String)>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Piece<'a> {
+    Same(u8),
+    Other(&'a str),
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Name {
+    Token(u32),
+    End(String),
+}
+
+/// The element that holds the data.
+pub fn element(reported: &Reported) -> Markup {
+    html! { script #data type="application/octet-stream" { (PreEscaped(encoded(&columns(reported)))) } }
+}
+
+fn encoded(columns: &Columns) -> String {
+    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::new(7));
+    // Into memory, from numbers and strings: nothing here can fail.
+    let json = serde_json::to_vec(columns).unwrap_or_default();
+    let written = deflated.write_all(&json).and_then(|()| deflated.finish());
+    STANDARD.encode(written.unwrap_or_default())
+}
+
+fn columns(reported: &Reported) -> Columns<'_> {
+    let rows = reported.results.table.rows();
+    let kinds: Vec<&str> = distinct(rows.iter().map(|row| row.kind.as_str()));
+    let proofs: Vec<&str> = distinct(rows.iter().map(|row| row.proof.as_str()));
+    let shown: Vec<String> = rows.iter().map(|row| Shown::of(row).coded()).collect();
+    let piece = rows.iter().zip(&shown).map(|(row, shown)| {
+        if row.piece == *shown || row.piece.is_empty() {
+            Piece::Same(0)
+        } else {
+            Piece::Other(&row.piece)
+        }
+    });
+    let losing = rows.iter().filter(|row| !row.blockers.is_empty()).count();
+    let all: usize = rows.iter().map(|row| row.blockers.len()).sum();
+    let kept = if all <= BLOCKERS { usize::MAX } else { (BLOCKERS / losing).max(LEAST) };
+    let mut known: BTreeSet<u32> = BTreeSet::new();
+    let mut blocked = Vec::new();
+    for (i, row) in rows.iter().enumerate().filter(|(_, row)| !row.blockers.is_empty()) {
+        let kept = row.blockers.iter().take(kept);
+        let names = kept.clone().map(|(rival, _)| match rival {
+            crate::certify::Rival::Token(id) => {
+                known.insert(*id);
+                Name::Token(*id)
+            }
+            end => Name::End(end.to_string()),
+        });
+        blocked.push((
+            i,
+            words::blocked(row),
+            row.blockers.len(),
+            names.collect(),
+            kept.map(|(_, weight)| digits(*weight, 5)).collect(),
+        ));
+    }
+    let ties = ties::groups(reported);
+    known.extend(ties.iter().flatten());
+    let others = known
+        .into_iter()
+        .filter(|&id| reported.results.table.row(id).is_none())
+        .filter_map(|id| Some((id, Shown::of(reported.token(id)?).coded())));
+    let consecutive = rows.iter().enumerate().all(|(i, row)| row.id as usize == i);
+    let place = |names: &[&str], name: &str| {
+        char::from(b'0' + names.iter().position(|n| *n == name).unwrap_or(0) as u8)
+    };
+    Columns {
+        ids: (!consecutive).then(|| rows.iter().map(|row| row.id).collect()),
+        piece: piece.collect(),
+        kind: rows.iter().map(|row| place(&kinds, &row.kind)).collect(),
+        kinds,
+        norm: rows.iter().map(|row| digits(row.row_norm, 5)).collect(),
+        verdicts: Outcome::ALL.map(words::outcome),
+        verdict: rows.iter().map(|row| char::from(b'0' + row.outcome as u8)).collect(),
+        lead: rows.iter().map(lead).collect(),
+        proof: rows.iter().map(|row| place(&proofs, &row.proof)).collect(),
+        proofs: proofs.into_iter().map(|proof| (proof, words::proof(proof))).collect(),
+        ties,
+        blocked,
+        others: others.collect(),
+        shown,
+    }
+}
+
+fn lead(row: &Row) -> f64 {
+    row.margin.map_or(0.0, |margin| digits(margin, 5))
+}
+
+/// At most 64 names, so that each has a character of its own; what is beyond them counts as the first.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let names: BTreeSet<&str> = names.collect();
+    names.into_iter().take(64).collect()
+}
+
+fn digits(x: f64, digits: usize) -> f64 {
+    format!("{x:.*e}", digits - 1).parse().unwrap_or(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let columns = Columns {
+            ids: None,
+            shown: vec!["</script>".into(), "\u{e020}中\0\"".into()],
+            piece: vec![Piece::Same(0), Piece::Other("<!--")],
+            kinds: vec![""],
+            kind: "00".into(),
+            norm: vec![1.5, f64::INFINITY],
+            verdicts: Outcome::ALL.map(words::outcome),
+            verdict: "02".into(),
+            lead: vec![0.0, 1.0],
+            proofs: vec![],
+            proof: "00".into(),
+            ties: vec![],
+            blocked: vec![(
+                1,
+                "x".into(),
+                2,
+                vec![Name::Token(0), Name::End("lo[1]".into())],
+                vec![1.0, 2.0],
+            )],
+            others: vec![],
+        };
+        let text = encoded(&columns);
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
+        let bytes = STANDARD.decode(text).unwrap();
+        let mut json = String::new();
+        flate2::read::ZlibDecoder::new(&bytes[..]).read_to_string(&mut json).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["shown"], serde_json::json!(["</script>", "\u{e020}中\0\""]));
+        assert_eq!(read["piece"], serde_json::json!([0, "<!--"]));
+        assert_eq!(read["norm"], serde_json::json!([1.5, null]));
+        assert_eq!(read["blocked"][0], serde_json::json!([1, "x", 2, [0, "lo[1]"], [1.0, 2.0]]));
+    }
+
+    #[test]
+    fn numbers_keep_five_digits() {
+        assert_eq!((digits(2.972037905760914, 5), digits(1e-300, 5)), (2.972, 1e-300));
+        assert_eq!(digits(123456.0, 5), 123460.0);
+    }
+}

@@ -1,0 +1,78 @@
+//! What was audited and how, for those who want to repeat it.
+
+use maud::{Markup, html};
+
+use crate::report::results::Reported;
+use crate::report::words;
+
+pub fn section(reported: &Reported) -> Markup {
+    let summary = &reported.results.summary;
+    let (head, audit) = (&summary.head, summary.audit());
+    let seconds: f64 = audit.seconds.values().sum();
+    let code = |text: &str| html! { code translate="no" { (text) } };
+    let facts = [
+        (
+            "Checkpoint",
+            html! { (code(&summary.checkpoint.path)) ", " (summary.checkpoint.format) ", " (bytes(summary.checkpoint.bytes)) },
+        ),
+        (
+            "Rows",
+            html! { (code(&head.weight)) ", " (words::grouped(head.tokens)) " x " (words::grouped(head.dim)) ", stored as " (head.dtype) " (" (reported.measures.weight_reason) ")" },
+        ),
+        (
+            "Bias",
+            match &head.bias {
+                Some(bias) => code(bias),
+                None => html! { "none" },
+            },
+        ),
+        ("Hash of the numbers", html! { span .hash { (code(&head.sha256)) } }),
+        ("States", html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
+        (
+            "Tokens decided",
+            html! { (words::grouped(audit.scope)) " of " (words::grouped(head.tokens)) },
+        ),
+        (
+            "Engine",
+            html! { (code(&audit.engine)) ", " (format!("{seconds:.2} s")) ", unargmax " (summary.version) },
+        ),
+    ];
+    html! {
+        section #facts aria-labelledby="facts-h" {
+            h2 #facts-h { "What was audited, and how to check it" }
+            dl .facts { @for (name, value) in &facts { dt { (name) } dd { (value) } } }
+            @if !summary.more_audits().is_empty() {
+                table .plain {
+                    caption { "The same head over other states" }
+                    thead { tr { th { "states" } th { "can win" } th { "tie" } th { "cannot win" } th { "not decided" } } }
+                    tbody {
+                        @for audit in summary.more_audits() {
+                            tr {
+                                td { (code(&audit.domain)) }
+                                @for count in [audit.counts.argmaxable, audit.counts.tied, audit.counts.unargmaxable, audit.counts.undecided] {
+                                    td .number { (words::grouped(count)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            p { "The certificate beside this page holds the proof of every verdict. Check them against the checkpoint with" }
+            p .command { code { (words::check(&reported.results)) } }
+            p {
+                "and the same --weight, --bias and --transpose as the audit, if it had any. The verdicts hold for a linear output layer "
+                "and say nothing of the layers below it: \"can win\" means that a state exists, not that a text leads to it; \"cannot win\" "
+                "holds whatever the layers below do, as long as the state is among those above."
+            }
+        }
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count as f64 {
+        n if n < 1e4 => format!("{count} bytes"),
+        n if n < 1e6 => format!("{:.0} kB", n / 1e3),
+        n if n < 1e9 => format!("{:.1} MB", n / 1e6),
+        n => format!("{:.1} GB", n / 1e9),
+    }
+}

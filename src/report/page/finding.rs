@@ -1,0 +1,106 @@
+//! The first screen: what was found, what it means, how sure it is, what was audited.
+
+use maud::{Markup, html};
+
+use crate::report::results::Reported;
+use crate::report::results::summary::Counts;
+use crate::report::results::verdicts::Outcome;
+use crate::report::words;
+
+pub fn section(reported: &Reported) -> Markup {
+    let results = &reported.results;
+    let (summary, audit) = (&results.summary, results.summary.audit());
+    let (head, counts) = (&summary.head, results.token_counts());
+    // With padding among them not every row is a token.
+    let rows = if counts.sum() < audit.scope { "row" } else { "token" };
+    html! {
+        section .finding aria-labelledby="finding" {
+            h1 #finding { (words::headline(results)) }
+            (bar(counts))
+            ul .tiles {
+                @for outcome in Outcome::ALL {
+                    @let count = of(counts, outcome);
+                    li class={ (outcome.name()) @if count == 0 { " none" } } {
+                        span .count { (words::grouped(count)) }
+                        span .what { (words::outcome(outcome)) }
+                        span .share { (words::percent(count, counts.sum())) }
+                    }
+                }
+            }
+            div .columns {
+                div {
+                    h2 { "What this means" }
+                    @for sentence in words::meaning(counts) { p { (sentence) } }
+                    @if let Some(sentence) = marginal(reported) { p { (sentence) } }
+                    @if let Some(sentence) = words::padding(results.table.padding()) { p { (sentence) } }
+                }
+                div {
+                    h2 { "What was audited" }
+                    p {
+                        "The output layer of " strong { bdi translate="no" { (summary.name()) } } ": "
+                        (words::counted(head.tokens, rows)) ", " (words::counted(head.dim, "dimension")) "."
+                        @if audit.scope < head.tokens {
+                            " Only " (words::counted(audit.scope, rows)) " of them were asked for; each was tried against all others."
+                        }
+                    }
+                    p {
+                        "The verdicts are for " (words::domain(&audit.domain, head.dim)) ". "
+                        "(" code { (audit.domain) } ", " (reported.measures.domain_reason) ".)"
+                    }
+                    @if !summary.more_audits().is_empty() {
+                        p { "The same head was also audited over other states: see " a href="#facts" { "below" } "." }
+                    }
+                }
+                div {
+                    h2 { "How sure this is" }
+                    p { (words::sureness(audit.counts)) }
+                    p { "To check the proofs with code that did not make them, in the folder of this report:" }
+                    p .command { code { (words::check(results)) } }
+                }
+            }
+        }
+    }
+}
+
+fn of(counts: Counts, outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Argmaxable => counts.argmaxable,
+        Outcome::Tied => counts.tied,
+        Outcome::Unargmaxable => counts.unargmaxable,
+        Outcome::Undecided => counts.undecided,
+    }
+}
+
+/// The verdicts as parts of one bar; the numbers stand below it.
+fn bar(counts: Counts) -> Markup {
+    html! {
+        div .bar aria-hidden="true" {
+            @for outcome in Outcome::ALL {
+                @let count = of(counts, outcome);
+                @if count > 0 { span class=(outcome.name()) style={ "flex-grow:" (count) } {} }
+            }
+        }
+    }
+}
+
+/// How many of the affected tokens are no part of the language; padding is told apart.
+fn marginal(reported: &Reported) -> Option<String> {
+    let table = &reported.results.table;
+    let lost = || {
+        table.rows().iter().filter(|row| row.outcome != Outcome::Argmaxable && !row.is_padding())
+    };
+    let marginal = lost().filter(|row| crate::report::is_marginal(&row.kind)).count();
+    let all = lost().count();
+    match marginal {
+        0 => None,
+        n if n == all => Some(format!(
+            "All {} are control tokens or reserved ids, no part of ordinary text.",
+            words::grouped(n)
+        )),
+        n => Some(format!(
+            "{} of these {} are control tokens or reserved ids, no part of ordinary text.",
+            words::grouped(n),
+            words::grouped(all)
+        )),
+    }
+}

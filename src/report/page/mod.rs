@@ -1,0 +1,103 @@
+//! `report.html`: one file with everything in it, made of what a folder holds.
+
+mod cards;
+mod data;
+mod document;
+mod facts;
+mod finding;
+mod table;
+mod ties;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::plots::canvas::Form;
+use super::plots::{self, Figure};
+use super::results::Reported;
+use super::results::verdicts::{Outcome, Row};
+use super::shown::{Part, Shown};
+
+pub(super) use document::document;
+
+/// The file's name in the output folder.
+pub const FILE: &str = "report.html";
+
+/// The page of an audit. The same results give the same bytes.
+pub fn render(reported: &Reported) -> String {
+    let name = reported.results.summary.name();
+    let lost = reported.results.table.having(Outcome::Unargmaxable).next().is_some();
+    let ties = ties::groups(reported);
+    let links = [
+        (lost, "cannot-win", "Tokens that cannot win"),
+        (!ties.is_empty(), "ties", "Exact doubles"),
+        (true, "all", "All tokens"),
+        (true, "pictures", "Pictures"),
+        (true, "facts", "What was audited, and how to check it"),
+    ];
+    let body = html! {
+        (finding::section(reported))
+        nav aria-label="Parts of this page" {
+            ul { @for (_, id, text) in links.iter().filter(|l| l.0) { li { a href={ "#" (id) } { (text) } } } }
+        }
+        (cards::section(reported))
+        (ties::section(reported, &ties))
+        (table::section(reported))
+        section #pictures aria-labelledby="pictures-h" {
+            h2 #pictures-h { "Pictures" }
+            @for figure in plots::overview(reported) { (picture(&figure)) }
+        }
+        (facts::section(reported))
+        (data::element(reported))
+        dialog #card aria-labelledby="card-token" {}
+    };
+    document(&format!("{name}: which tokens can it never output?"), &name, body)
+}
+
+/// A picture with heading and caption, in both forms; the style sheet shows the one that fits.
+pub(super) fn picture(figure: &Figure) -> Markup {
+    html! {
+        figure id={ "picture-" (figure.name) } {
+            h3 { (figure.title) }
+            div .wide { (PreEscaped(figure.inline(Form::Wide))) }
+            div .narrow { (PreEscaped(figure.inline(Form::Narrow))) }
+            figcaption { (figure.caption) }
+        }
+    }
+}
+
+/// A picture on a card, which is never wide.
+fn small_picture(figure: &Figure) -> Markup {
+    html! {
+        figure id={ "picture-" (figure.name) } {
+            h4 { (figure.title) }
+            (PreEscaped(figure.inline(Form::Narrow)))
+            figcaption { (figure.caption) }
+        }
+    }
+}
+
+/// A token's text with its signs set apart, in its own direction of writing.
+pub(super) fn token(shown: &Shown) -> Markup {
+    html! {
+        bdi translate="no" {
+            @for part in shown.parts() {
+                @match part {
+                    Part::Text(text) => { (text) }
+                    Part::Sign(sign) => { span .sign .blank[sign == "␣"] { (sign) } }
+                }
+            }
+        }
+    }
+}
+
+/// The name of a token by its id.
+fn named(reported: &Reported, id: u32) -> Markup {
+    match reported.token(id) {
+        Some(row) => token(&Shown::of(row)),
+        None => html! { "#" (id) },
+    }
+}
+
+/// The kind of row, where it is no ordinary token.
+fn kind(row: &Row) -> Option<&str> {
+    (!matches!(row.kind.as_str(), "" | "ordinary")).then_some(row.kind.as_str())
+}

@@ -1,0 +1,93 @@
+//! Pictures of an audit. Each is drawn twice, for wide and for narrow screens, in colours that the page
+//! sets, and comes with a caption and with the same in words for those who cannot see it.
+
+pub mod canvas;
+mod norms;
+mod positions;
+mod projection;
+mod rivals;
+mod spectrum;
+pub mod steps;
+
+use super::results::Reported;
+use super::results::verdicts::Outcome;
+use canvas::{Colour, Form};
+
+/// A picture with its words.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Short name, part of file names and of ids.
+    pub name: String,
+    /// Its heading.
+    pub title: String,
+    /// What it shows, and what it does not.
+    pub caption: String,
+    /// The main values in words.
+    pub alternative: String,
+    wide: String,
+    narrow: String,
+}
+
+impl Figure {
+    /// Draws both forms.
+    fn new(
+        name: impl Into<String>,
+        title: impl Into<String>,
+        caption: String,
+        alternative: String,
+        draw: impl Fn(Form) -> String,
+    ) -> Figure {
+        let (wide, narrow) = (draw(Form::Wide), draw(Form::Narrow));
+        Figure { name: name.into(), title: title.into(), caption, alternative, wide, narrow }
+    }
+
+    /// The picture for a page, which sets the colours.
+    pub fn inline(&self, form: Form) -> String {
+        let svg = match form {
+            Form::Wide => &self.wide,
+            Form::Narrow => &self.narrow,
+        };
+        canvas::inline(svg, &format!("{}-{form}", self.name), &self.title, &self.alternative)
+    }
+
+    /// The wide picture as a file of its own, dark on white.
+    pub fn file(&self) -> String {
+        canvas::file(&self.wide, &self.title, &self.alternative)
+    }
+}
+
+/// The pictures of the whole head, those that have something to show.
+pub fn overview(reported: &Reported) -> Vec<Figure> {
+    let figures = [
+        norms::figure(&reported.results),
+        spectrum::figure(reported),
+        positions::figure(&reported.results),
+        rivals::figure(reported),
+    ];
+    figures.into_iter().flatten().collect()
+}
+
+/// The picture of one losing token, where the audit kept one.
+pub fn projection(reported: &Reported, token: u32) -> Option<Figure> {
+    let projection = reported.measures.projections.iter().find(|p| p.token == token)?;
+    projection::figure(reported, projection)
+}
+
+/// The colour of a verdict.
+fn colour(outcome: Outcome) -> Colour {
+    match outcome {
+        Outcome::Argmaxable => Colour::Win,
+        Outcome::Tied => Colour::Tie,
+        Outcome::Unargmaxable => Colour::Lose,
+        Outcome::Undecided => Colour::Open,
+    }
+}
+
+/// Verdicts other than "can win" that some token has.
+fn notable(results: &super::results::Results) -> Vec<(Outcome, usize)> {
+    Outcome::ALL[1..]
+        .iter()
+        .map(|&outcome| (outcome, results.table.having(outcome).count()))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}

@@ -1,0 +1,151 @@
+//! How long the rows are, and where among them the tokens lie that cannot win.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Colour, Form, draw, has_scale, letters};
+use super::{Figure, colour, notable};
+use crate::report::results::Results;
+use crate::report::results::verdicts::Outcome;
+use crate::report::words::{counted, number, outcome as called, tokens};
+
+const BINS: usize = 60;
+/// Height of a row of strokes below the bars.
+const STRIP: i32 = 26;
+
+/// A histogram of row norms, with a stroke for each token that does not win, a strip a verdict.
+pub fn figure(results: &Results) -> Option<Figure> {
+    let rows = results.table.rows();
+    let norms: Vec<f64> = rows.iter().map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
+    let (lo, hi) =
+        norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
+    if !has_scale(lo, hi) {
+        return None;
+    }
+    let bin = |x: f64| (((x - lo) / (hi - lo) * BINS as f64) as usize).min(BINS - 1);
+    let mut bars = [0usize; BINS];
+    norms.iter().for_each(|&x| bars[bin(x)] += 1);
+    let mut lost = [0usize; BINS];
+    let losing = results.table.having(Outcome::Unargmaxable).map(|r| r.row_norm);
+    losing.filter(|x| x.is_finite()).for_each(|x| lost[bin(x)] += 1);
+    let strips = notable(results);
+    let of = |outcome: Outcome| -> Vec<f64> {
+        let mut norms: Vec<f64> =
+            results.table.having(outcome).map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
+        norms.sort_by(f64::total_cmp);
+        norms
+    };
+    let median = |norms: &[f64]| number(norms.get(norms.len() / 2).copied().unwrap_or(f64::NAN));
+
+    let mut sorted = norms.clone();
+    sorted.sort_by(f64::total_cmp);
+    let mut alternative = format!(
+        "Row lengths of {} range from {} to {}, median {}.",
+        tokens(norms.len()),
+        number(lo),
+        number(hi),
+        median(&sorted)
+    );
+    for &(outcome, _) in &strips {
+        let norms = of(outcome);
+        if let (Some(first), Some(last)) = (norms.first(), norms.last()) {
+            alternative += &format!(
+                " Of the {} that {}: from {} to {}, median {}.",
+                counted(norms.len(), "token"),
+                called(outcome),
+                number(*first),
+                number(*last),
+                median(&norms)
+            );
+        }
+    }
+    let marks = match strips.len() {
+        0 => String::new(),
+        _ => " Each stroke below the bars is a token that does not win by itself; those that cannot win are also the \
+              lower, red part of the bars.".to_owned(),
+    };
+    let caption = format!(
+        "How long the rows are: each bar counts the tokens whose row has about that length.{marks} A short row \
+         scores low in most states; whether it can win depends on all rows together."
+    );
+    let picture = |form: Form| {
+        let below = STRIP * strips.len() as i32;
+        let height = form.pick(300, 260) + below as u32;
+        draw(form.width(), height, |area| {
+            let (upper, lower) = area.split_vertically(height as i32 - below - 4);
+            let left = form.left().0;
+            let most = bars.iter().copied().max().unwrap_or(1) as f64;
+            let mut chart = ChartBuilder::on(&upper)
+                .margin_top(8)
+                .margin_right(14)
+                .x_label_area_size(40)
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
+                .build_cartesian_2d(lo..hi, 0.0..most * 1.04)?;
+            chart
+                .configure_mesh()
+                .disable_x_mesh()
+                .light_line_style(Colour::Grid.rgb().mix(0.0))
+                .bold_line_style(Colour::Grid.rgb())
+                .axis_style(Colour::Muted.rgb())
+                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
+                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
+                .x_labels(form.pick(8, 4))
+                .y_labels(5)
+                .x_label_formatter(&|x| short(*x))
+                .y_label_formatter(&|y| format!("{y:.0}"))
+                .x_desc("length of the row (Euclidean norm)")
+                .y_desc(form.pick("tokens", ""))
+                .draw()?;
+            let width = (hi - lo) / BINS as f64;
+            for (bars, colour) in [(&bars, Colour::Win), (&lost, Colour::Lose)] {
+                chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(
+                    |(i, &n)| {
+                        let start = lo + width * i as f64;
+                        let corners = [(start, 0.0), (start + width, n as f64)];
+                        let mut bar = Rectangle::new(corners, colour.rgb().filled());
+                        bar.set_margin(0, 0, 0, 1);
+                        bar
+                    },
+                ))?;
+            }
+            let room = form.width() as i32 - left - 14;
+            for (i, &(outcome, _)) in strips.iter().enumerate() {
+                let (top, colour) = (i as i32 * STRIP, colour(outcome).rgb());
+                let style = letters(12, self::colour(outcome), HPos::Right, VPos::Center);
+                let name = form.pick(called(outcome), short_name(outcome));
+                lower.draw(&Text::new(name, (left - 8, top + STRIP / 2), style))?;
+                let mut last = i32::MIN;
+                for norm in of(outcome) {
+                    let x = left + ((norm - lo) / (hi - lo) * f64::from(room)) as i32;
+                    // Strokes on the same pixel would only repeat the first.
+                    if x > last {
+                        let stroke = [(x, top + 4), (x, top + STRIP - 4)];
+                        lower.draw(&PathElement::new(stroke, colour.stroke_width(1)))?;
+                        last = x;
+                    }
+                }
+            }
+            Ok(())
+        })
+    };
+    Some(Figure::new("row-norms", "Length of the rows", caption, alternative, picture))
+}
+
+fn short(x: f64) -> String {
+    if x == 0.0 || (0.01..1e5).contains(&x.abs()) {
+        let text = format!("{x:.2}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{x:.0e}")
+    }
+}
+
+fn short_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Argmaxable => "win",
+        Outcome::Tied => "tie",
+        Outcome::Unargmaxable => "lose",
+        Outcome::Undecided => "open",
+    }
+}

@@ -1,0 +1,113 @@
+//! Where among the ids the tokens lie that do not win by themselves.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Colour, Form, draw, letters};
+use super::{Figure, colour, notable};
+use crate::report::results::Results;
+use crate::report::words::{counted, grouped, outcome as called};
+
+const BINS: usize = 80;
+
+/// Stacked bars, a bin a range of ids; nothing if every token wins.
+pub fn figure(results: &Results) -> Option<Figure> {
+    let shown = notable(results);
+    if shown.is_empty() {
+        return None;
+    }
+    let tokens = results.summary.head.tokens;
+    // Bins of a round number of ids, so that a bar can be named.
+    let step = tidy(tokens.div_ceil(BINS));
+    let bins = tokens.div_ceil(step);
+    let mut counts = vec![vec![0usize; bins]; shown.len()];
+    for (row, counts) in shown.iter().zip(&mut counts) {
+        results.table.having(row.0).for_each(|r| counts[r.id as usize / step] += 1);
+    }
+    let sums: Vec<usize> = (0..bins).map(|bin| counts.iter().map(|c| c[bin]).sum()).collect();
+    let most = sums.iter().copied().max().unwrap_or(1);
+    let peak = sums.iter().position(|n| *n == most).unwrap_or(0);
+    let names: Vec<String> = shown
+        .iter()
+        .map(|(outcome, count)| format!("{} {}", grouped(*count), called(*outcome)))
+        .collect();
+    let caption = format!(
+        "Which ids are affected: each bar counts the tokens among {} that do not win by themselves ({}). In many \
+         vocabularies, ids rise from frequent tokens to rare ones, and special tokens stand at an end.",
+        counted(step, "consecutive id"),
+        names.join(", ")
+    );
+    let alternative = format!(
+        "{} of {} bars are empty. The highest bar is ids {} to {}, with {}.",
+        sums.iter().filter(|n| **n == 0).count(),
+        bins,
+        peak * step,
+        ((peak + 1) * step).min(tokens) - 1,
+        counted(most, "token")
+    );
+    let picture = |form: Form| {
+        draw(form.width(), 250, |area| {
+            let mut chart = ChartBuilder::on(area)
+                .margin_top(26)
+                .margin_right(form.pick(20, 18))
+                .x_label_area_size(40)
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
+                .build_cartesian_2d(
+                    0.0..(bins * step) as f64,
+                    0.0..(most as f64 * 1.06).max(1.2),
+                )?;
+            chart
+                .configure_mesh()
+                .disable_x_mesh()
+                .light_line_style(Colour::Grid.rgb().mix(0.0))
+                .bold_line_style(Colour::Grid.rgb())
+                .axis_style(Colour::Muted.rgb())
+                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
+                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
+                .x_labels(form.pick(8, 4))
+                .y_labels(most.clamp(1, 5))
+                .x_label_formatter(&|x| format!("{x:.0}"))
+                .y_label_formatter(&|y| {
+                    if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
+                })
+                .x_desc("token id")
+                .y_desc(form.pick("tokens", ""))
+                .draw()?;
+            let mut below = vec![0usize; bins];
+            for (&(outcome, _), counts) in shown.iter().zip(&counts) {
+                let fill = colour(outcome).rgb().filled();
+                let bars: Vec<Rectangle<(f64, f64)>> = (0..bins)
+                    .filter(|&bin| counts[bin] > 0)
+                    .map(|bin| {
+                        let (from, to) = (below[bin] as f64, (below[bin] + counts[bin]) as f64);
+                        let corners =
+                            [((bin * step) as f64, from), (((bin + 1) * step) as f64, to)];
+                        let mut bar = Rectangle::new(corners, fill);
+                        bar.set_margin(0, 0, 0, 1);
+                        bar
+                    })
+                    .collect();
+                chart.draw_series(bars)?;
+                below.iter_mut().zip(counts).for_each(|(below, n)| *below += n);
+            }
+            let mut x = form.left().0;
+            for &(outcome, _) in &shown {
+                let style = letters(12, Colour::Ink, HPos::Left, VPos::Center);
+                area.draw(&Rectangle::new([(x, 6), (x + 11, 17)], colour(outcome).rgb().filled()))?;
+                area.draw(&Text::new(called(outcome), (x + 16, 12), style))?;
+                x += 30 + super::canvas::width_of(called(outcome), 12);
+            }
+            Ok(())
+        })
+    };
+    Some(Figure::new("ids", "Where in the vocabulary", caption, alternative, picture))
+}
+
+/// The next number of the form 1, 2 or 5 times a power of ten.
+fn tidy(step: usize) -> usize {
+    (0..)
+        .flat_map(|power| [1, 2, 5].map(|lead| lead * 10usize.pow(power)))
+        .find(|n| *n >= step)
+        .unwrap_or(1)
+}

@@ -1,0 +1,115 @@
+//! The singular values of the rows, with the effective rank and the number of bits that name a token.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::Figure;
+use super::canvas::{Colour, Form, draw, letters, width_of};
+use crate::report::results::Reported;
+use crate::report::words::{grouped, number};
+
+/// Values below this share of the largest are drawn at it.
+const FLOOR: f64 = 1e-5;
+
+/// The spectrum on a logarithmic scale.
+pub fn figure(reported: &Reported) -> Option<Figure> {
+    let spectrum = reported.measures.spectrum.as_ref()?;
+    let head = &reported.results.summary.head;
+    let largest = spectrum.values.first().copied().filter(|x| *x > 0.0)?;
+    if spectrum.values.len() < 2 || !largest.is_finite() {
+        return None;
+    }
+    let (rank, bits) = (spectrum.effective_rank(), (head.tokens as f64).log2());
+    let values: Vec<f64> = spectrum.values.iter().map(|x| (x / largest).max(FLOOR)).collect();
+    let least = values.last().copied().unwrap_or(FLOOR);
+    let sampled = if spectrum.rows < head.tokens {
+        format!(
+            " Measured on a sample of {} of the {} rows, spread evenly over the ids.",
+            grouped(spectrum.rows),
+            grouped(head.tokens)
+        )
+    } else {
+        String::new()
+    };
+    let caption = format!(
+        "How much the rows differ along each of {dim} principal directions (singular values of the centred rows, the \
+         largest is 1). Effective rank {rank:.1}: the exponential of the entropy of the values, as if so many \
+         directions were used alike. The other line is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
+         apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
+         about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
+        dim = head.dim,
+        times = head.dim as f64 / bits,
+        tokens = grouped(head.tokens),
+    );
+    let alternative = format!(
+        "{} singular values, falling from {} to {}; half of the largest is reached at place {}. Effective rank \
+         {rank:.1} of {}; log2 of the number of tokens is {bits:.1}.",
+        values.len(),
+        number(largest),
+        number(spectrum.values.last().copied().unwrap_or(0.0)),
+        values.iter().position(|x| *x < 0.5).map_or("none".to_owned(), |i| (i + 1).to_string()),
+        head.dim,
+    );
+    let picture = |form: Form| {
+        let height = form.pick(300, 270);
+        draw(form.width(), height, |area| {
+            let end = values.len() as f64;
+            // Logarithms, from a power of ten up, where the values span more than one of them.
+            let exponent = least.log10().floor();
+            let (lo, hi) = if exponent < -1.0 { (exponent, 0.1) } else { (0.0, 1.05) };
+            let scaled = |value: f64| if exponent < -1.0 { value.log10() } else { value };
+            let mut chart = ChartBuilder::on(area)
+                .margin_top(30)
+                .margin_right(14)
+                .x_label_area_size(40)
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
+                .build_cartesian_2d(0.0..end.max(bits * 1.05) + 1.0, lo..hi)?;
+            chart
+                .configure_mesh()
+                .disable_x_mesh()
+                .light_line_style(Colour::Grid.rgb().mix(0.0))
+                .bold_line_style(Colour::Grid.rgb())
+                .axis_style(Colour::Muted.rgb())
+                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
+                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
+                .x_labels(form.pick(8, 5))
+                .y_labels(5)
+                .x_label_formatter(&|x| format!("{x:.0}"))
+                .y_label_formatter(&|&y| if exponent < -1.0 { power(y) } else { format!("{y:.1}") })
+                .x_desc("principal direction")
+                .y_desc(form.pick("share of the largest", ""))
+                .draw()?;
+            chart.draw_series(LineSeries::new(
+                values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, scaled(value))),
+                Colour::Win.rgb().stroke_width(2),
+            ))?;
+            let mut place = |at: f64, text: String, colour: Colour, row: i32| {
+                chart.draw_series(DashedLineSeries::new(
+                    [(at, lo), (at, hi)],
+                    5,
+                    4,
+                    colour.rgb().stroke_width(1),
+                ))?;
+                let (x, _) = chart.backend_coord(&(at, hi));
+                // To the right of its line, unless that would be cut.
+                let room = form.width() as i32 - 8 - x;
+                let side = if width_of(&text, 12) < room { HPos::Left } else { HPos::Right };
+                let style = letters(12, colour, side, VPos::Top);
+                area.draw(&Text::new(text, (x, 2 + row * 14), style))
+            };
+            place(bits, format!("log2 V = {bits:.1}"), Colour::Tie, 0)?;
+            place(rank, format!("effective rank {rank:.1}"), Colour::Open, 1)
+        })
+    };
+    Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))
+}
+
+/// The label of a whole exponent.
+fn power(exponent: f64) -> String {
+    if exponent.fract() != 0.0 {
+        return String::new();
+    }
+    let value = 10f64.powf(exponent);
+    if exponent >= -3.0 { format!("{value}") } else { format!("{value:.0e}") }
+}

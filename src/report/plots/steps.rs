@@ -1,0 +1,149 @@
+//! How many tokens do not win in each of several audits.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Colour, Form, draw, isolated, letters, width_of};
+use super::{Figure, colour};
+use crate::report::results::summary::Counts;
+use crate::report::results::verdicts::Outcome;
+use crate::report::words::outcome as called;
+
+/// One audit: its name, its step if it has one, and its counts.
+pub type Point = (String, Option<f64>, Counts);
+
+const VERDICTS: [Outcome; 3] = [Outcome::Unargmaxable, Outcome::Tied, Outcome::Undecided];
+const LINE: i32 = 30;
+
+fn of(counts: &Counts, outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Argmaxable => counts.argmaxable,
+        Outcome::Tied => counts.tied,
+        Outcome::Unargmaxable => counts.unargmaxable,
+        Outcome::Undecided => counts.undecided,
+    }
+}
+
+/// Counts against step where all audits have one, else a bar an audit.
+pub fn figure(points: &[Point]) -> Option<Figure> {
+    let shown: Vec<Outcome> = VERDICTS
+        .into_iter()
+        .filter(|&v| v == Outcome::Unargmaxable || points.iter().any(|p| of(&p.2, v) > 0))
+        .collect();
+    let words: Vec<String> = points
+        .iter()
+        .map(|(name, _, counts)| {
+            let counts: Vec<String> =
+                shown.iter().map(|&v| format!("{} {}", of(counts, v), called(v))).collect();
+            format!("{}: {}", isolated(name), counts.join(", "))
+        })
+        .collect();
+    let alternative = words.join("; ") + ".";
+    let most = points.iter().map(|p| shown.iter().map(|&v| of(&p.2, v)).sum::<usize>()).max()?;
+    if most == 0 {
+        return None;
+    }
+    let steps: Option<Vec<f64>> = points.iter().map(|p| p.1).collect();
+    match steps.filter(|steps| steps.len() > 1) {
+        Some(steps) => Some(Figure::new(
+            "steps",
+            "Tokens that do not win, by step",
+            "Each dot is one audit; the steps were read off the names.".to_owned(),
+            alternative,
+            |form| lines(form, points, &steps, &shown),
+        )),
+        None => Some(Figure::new(
+            "audits",
+            "Tokens that do not win",
+            "Each bar is one audit.".to_owned(),
+            alternative,
+            |form| bars(form, points, &shown, most),
+        )),
+    }
+}
+
+fn legend(area: &super::canvas::Area, left: i32, shown: &[Outcome]) -> super::canvas::Drawn {
+    let mut x = left;
+    for &outcome in shown {
+        area.draw(&Rectangle::new([(x, 6), (x + 11, 17)], colour(outcome).rgb().filled()))?;
+        let style = letters(12, Colour::Ink, HPos::Left, VPos::Center);
+        area.draw(&Text::new(called(outcome), (x + 16, 12), style))?;
+        x += 30 + width_of(called(outcome), 12);
+    }
+    Ok(())
+}
+
+fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> String {
+    draw(form.width(), 320, |area| {
+        let (lo, hi) =
+            steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
+        let most = points.iter().flat_map(|p| shown.iter().map(|&v| of(&p.2, v))).max().unwrap_or(1)
+            as f64;
+        let pad = (hi - lo) * 0.03;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(26)
+            .margin_right(26)
+            .x_label_area_size(40)
+            .margin_left(form.left().1)
+            .y_label_area_size(form.left().0 - form.left().1)
+            .build_cartesian_2d(lo - pad..hi + pad, 0.0..(most * 1.06).max(1.2))?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(Colour::Grid.rgb().mix(0.0))
+            .bold_line_style(Colour::Grid.rgb())
+            .axis_style(Colour::Muted.rgb())
+            .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
+            .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
+            .x_labels(form.pick(8, 4))
+            .y_labels((most as usize).clamp(1, 6))
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| {
+                if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
+            })
+            .x_desc("step")
+            .y_desc(form.pick("tokens", ""))
+            .draw()?;
+        for &outcome in shown {
+            let mut line: Vec<(f64, f64)> =
+                steps.iter().zip(points).map(|(&x, p)| (x, of(&p.2, outcome) as f64)).collect();
+            line.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let colour = colour(outcome).rgb();
+            chart.draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)))?;
+            chart.draw_series(line.into_iter().map(|at| Circle::new(at, 4, colour.filled())))?;
+        }
+        legend(area, form.left().0, shown)
+    })
+}
+
+fn bars(form: Form, points: &[Point], shown: &[Outcome], most: usize) -> String {
+    let (left, right) = form.pick((230, 60), (130, 44));
+    let height = LINE * points.len() as i32 + 34;
+    draw(form.width(), height as u32, |area| {
+        let room = form.width() as i32 - left - right;
+        for (i, (name, _, counts)) in points.iter().enumerate() {
+            let middle = 30 + LINE * i as i32 + LINE / 2;
+            let characters = form.pick(30, 16);
+            let cut: String = match name.chars().count() > characters {
+                true => name.chars().take(characters - 1).chain(['…']).collect(),
+                false => name.clone(),
+            };
+            let ink = letters(13, Colour::Ink, HPos::Right, VPos::Center);
+            area.draw(&Text::new(isolated(&cut), (left - 8, middle), ink))?;
+            let mut x = left;
+            for &outcome in shown {
+                let count = of(counts, outcome);
+                let end = x + (count as f64 / most as f64 * f64::from(room)).round() as i32;
+                if count > 0 {
+                    let bar = [(x, middle - 9), (end.max(x + 1), middle + 9)];
+                    area.draw(&Rectangle::new(bar, colour(outcome).rgb().filled()))?;
+                }
+                x = end;
+            }
+            let total: usize = shown.iter().map(|&v| of(counts, v)).sum();
+            let muted = letters(12, Colour::Muted, HPos::Left, VPos::Center);
+            area.draw(&Text::new(total.to_string(), (x + 6, middle), muted))?;
+        }
+        legend(area, 8, shown)
+    })
+}

@@ -1,0 +1,142 @@
+//! An output folder read back: all that the reports, comparisons and baselines know of an audit.
+
+pub mod summary;
+pub mod verdicts;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::report::measures::{self, Measures};
+use summary::{Counts, Summary};
+use verdicts::{Row, Table};
+
+/// The summary's name in the folder.
+pub const SUMMARY: &str = "summary.json";
+/// The table's name in the folder.
+pub const VERDICTS: &str = "verdicts.csv";
+
+/// What an audit left, as claims: nothing here is proved again.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// What was audited, with counts.
+    pub summary: Summary,
+    /// A row a token, in id order.
+    pub table: Table,
+}
+
+/// Results together with the measures for a report.
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// Summary and table.
+    pub results: Results,
+    /// What the table does not hold.
+    pub measures: Measures,
+    /// Tokens that are named by the table but have no row there.
+    others: HashMap<u32, Row>,
+}
+
+impl Results {
+    /// Reads summary and table of a folder.
+    ///
+    /// # Errors
+    /// A folder without them, files of another form, or files of two different audits.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let summary = read(folder, SUMMARY)?;
+        Results::from_bytes(folder, &summary, &read(folder, VERDICTS)?)
+    }
+
+    /// Reads summary and table from memory; `folder` is for errors.
+    ///
+    /// # Errors
+    /// As [`Results::open`].
+    pub fn from_bytes(folder: &Path, summary: &[u8], verdicts: &[u8]) -> Result<Self> {
+        let summary = Summary::from_bytes(&folder.join(SUMMARY), summary)?;
+        let path = folder.join(VERDICTS);
+        let table = Table::from_bytes(&path, verdicts, summary.head.tokens)?;
+        let (stated, found) = (summary.audit().counts, table.counts());
+        if stated != found {
+            return Err(Error::malformed(
+                &path,
+                format!(
+                    "the verdicts are {found}, but {SUMMARY} counts {stated}: are they of two audits? Audit again"
+                ),
+            ));
+        }
+        Ok(Results { summary, table })
+    }
+
+    /// The verdicts on tokens: on all rows that were asked for but padding, which is no token.
+    pub fn token_counts(&self) -> Counts {
+        self.summary.audit().counts.without(self.table.padding())
+    }
+}
+
+impl Reported {
+    /// Reads a folder whose audit was not asked to leave out the report.
+    ///
+    /// # Errors
+    /// As [`Results::open`], and measures that are missing or of another head.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let files = [SUMMARY, VERDICTS, measures::FILE].map(|name| read(folder, name));
+        let [summary, verdicts, measures] = files;
+        Reported::from_bytes(folder, &summary?, &verdicts?, &measures?)
+    }
+
+    /// Reads the three files from memory; `folder` is for errors.
+    ///
+    /// # Errors
+    /// As [`Reported::open`].
+    pub fn from_bytes(
+        folder: &Path,
+        summary: &[u8],
+        verdicts: &[u8],
+        measures: &[u8],
+    ) -> Result<Self> {
+        let results = Results::from_bytes(folder, summary, verdicts)?;
+        let path = folder.join(measures::FILE);
+        let measures: Measures = serde_json::from_slice(measures)
+            .map_err(|e| Error::malformed(&path, format!("not as an audit writes it: {e}")))?;
+        if measures.schema != measures::SCHEMA {
+            let problem =
+                format!("its schema is `{}`, not `{}`", measures.schema, measures::SCHEMA);
+            return Err(Error::malformed(&path, format!("{problem}; audit again")));
+        }
+        if measures.head != results.summary.head.sha256 {
+            return Err(Error::malformed(
+                &path,
+                format!("it is of another head than {SUMMARY} (their sha256 differ); audit again"),
+            ));
+        }
+        let tokens = results.summary.head.tokens;
+        let ids = measures
+            .projections
+            .iter()
+            .flat_map(|p| [p.token].into_iter().chain(p.rivals.iter().map(|r| r.0)));
+        let named = measures.others.iter().map(|other| other.id);
+        if let Some(id) = ids.chain(named).find(|&id| id as usize >= tokens) {
+            let problem = format!("it names token {id}, but the head has {tokens} tokens");
+            return Err(Error::malformed(&path, problem));
+        }
+        let others = measures.others.iter().map(|o| (o.id, Row::named(o))).collect();
+        Ok(Reported { results, measures, others })
+    }
+
+    /// What is known of a token: its row, or its name only.
+    pub fn token(&self, id: u32) -> Option<&Row> {
+        self.results.table.row(id).or_else(|| self.others.get(&id))
+    }
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let path: PathBuf = folder.join(name);
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(bytes),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {
+            let made = if name == measures::FILE { " (without --no-report)" } else { "" };
+            let problem = format!("is not there: `unargmax audit --out DIR` writes it{made}");
+            Err(Error::malformed(&path, problem))
+        }
+        Err(e) => Err(Error::io(&path, e)),
+    }
+}

@@ -1,0 +1,149 @@
+//! `summary.json` read back. Fields that are not known here are left alone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::report::summary::SCHEMA;
+
+/// What was audited.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Summary {
+    schema: String,
+    /// The version of the program.
+    pub version: String,
+    /// The file.
+    pub checkpoint: Checkpoint,
+    /// The head.
+    pub head: Head,
+    audits: Vec<AuditEntry>,
+}
+
+/// The file that was read.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Checkpoint {
+    /// As it was named.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The reader that took it.
+    pub format: String,
+}
+
+/// The head.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Head {
+    /// The tensor of the rows.
+    pub weight: String,
+    /// The tensor of the bias.
+    pub bias: Option<String>,
+    /// V.
+    pub tokens: usize,
+    /// d.
+    pub dim: usize,
+    /// How the weight was stored.
+    pub dtype: String,
+    /// The hash of its numbers.
+    pub sha256: String,
+}
+
+/// One domain.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AuditEntry {
+    /// Where hidden states may lie.
+    pub domain: String,
+    /// What proposed the verdicts.
+    pub engine: String,
+    /// How many tokens were decided.
+    pub scope: usize,
+    /// Their verdicts.
+    pub counts: Counts,
+    /// Wall time of the stages.
+    #[serde(default)]
+    pub seconds: BTreeMap<String, f64>,
+}
+
+/// How many tokens have each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Counts {
+    /// Strict winners somewhere.
+    pub argmaxable: usize,
+    /// Winners up to exact equals.
+    pub tied: usize,
+    /// Never strict winners.
+    pub unargmaxable: usize,
+    /// Not proved either way.
+    pub undecided: usize,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn sum(&self) -> usize {
+        self.argmaxable + self.tied + self.unargmaxable + self.undecided
+    }
+
+    /// These without those of a part of the tokens.
+    pub fn without(self, part: Counts) -> Counts {
+        Counts {
+            argmaxable: self.argmaxable.saturating_sub(part.argmaxable),
+            tied: self.tied.saturating_sub(part.tied),
+            unargmaxable: self.unargmaxable.saturating_sub(part.unargmaxable),
+            undecided: self.undecided.saturating_sub(part.undecided),
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} argmaxable, {} tied, {} unargmaxable, {} undecided",
+            self.argmaxable, self.tied, self.unargmaxable, self.undecided
+        )
+    }
+}
+
+impl Summary {
+    pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let summary: Summary = serde_json::from_slice(bytes)
+            .map_err(|e| Error::malformed(path, format!("not as an audit writes it: {e}")))?;
+        if summary.schema != SCHEMA {
+            let problem = format!("its schema is `{}`, not `{SCHEMA}`", summary.schema);
+            return Err(Error::malformed(path, problem));
+        }
+        if summary.audits.is_empty() {
+            return Err(Error::malformed(path, "`audits` is empty"));
+        }
+        Ok(summary)
+    }
+
+    /// The audit whose verdicts the table holds.
+    pub fn audit(&self) -> &AuditEntry {
+        &self.audits[0]
+    }
+
+    /// Audits of the same head over other domains.
+    pub fn more_audits(&self) -> &[AuditEntry] {
+        &self.audits[1..]
+    }
+
+    /// A short name for people: the file, with its folder where the file alone says nothing.
+    pub fn name(&self) -> String {
+        const GENERIC: [&str; 7] =
+            ["head", "model", "pytorch_model", "weight", "weights", "lm_head", "output"];
+        let parts: Vec<&str> =
+            self.checkpoint.path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
+        let Some((file, folders)) = parts.split_last() else { return "a checkpoint".to_owned() };
+        let stem = file.split('.').next().unwrap_or_default();
+        let stem = stem.split("-0000").next().unwrap_or_default();
+        match folders.last() {
+            Some(folder) if GENERIC.contains(&stem) && *folder != "." && *folder != ".." => {
+                format!("{folder}/{file}")
+            }
+            _ => (*file).to_owned(),
+        }
+    }
+}

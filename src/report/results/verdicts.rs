@@ -1,0 +1,307 @@
+//! `verdicts.csv` read back. Columns are found by name; more columns than these do not matter.
+
+use std::fmt;
+use std::path::Path;
+
+use super::summary::Counts;
+use crate::certify::{Rival, Verdict};
+use crate::error::{Error, Result};
+use crate::report::measures::Other;
+
+/// A verdict as a table claims it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Can win.
+    Argmaxable,
+    /// Reaches the maximum only together with its equals.
+    Tied,
+    /// Can never be the strict winner.
+    Unargmaxable,
+    /// Not proved either way.
+    Undecided,
+}
+
+impl Outcome {
+    /// In the order in which reports list them.
+    pub const ALL: [Outcome; 4] =
+        [Outcome::Argmaxable, Outcome::Tied, Outcome::Unargmaxable, Outcome::Undecided];
+
+    /// That of a verdict.
+    pub fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Argmaxable(_) => Outcome::Argmaxable,
+            Verdict::Tied(_) => Outcome::Tied,
+            Verdict::Unargmaxable(_) => Outcome::Unargmaxable,
+            Verdict::Undecided(_) => Outcome::Undecided,
+        }
+    }
+
+    /// Whether it is proved to reach the maximum somewhere, alone or with its equals.
+    pub fn reaches_the_top(self) -> bool {
+        matches!(self, Outcome::Argmaxable | Outcome::Tied)
+    }
+
+    /// The name as in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Argmaxable => "argmaxable",
+            Outcome::Tied => "tied",
+            Outcome::Unargmaxable => "unargmaxable",
+            Outcome::Undecided => "undecided",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A token and what was found of it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The row of the weight.
+    pub id: u32,
+    /// Its readable text; empty without one.
+    pub text: String,
+    /// Its spelling in the vocabulary; empty without one.
+    pub piece: String,
+    /// What kind of row it is; empty without a vocabulary.
+    pub kind: String,
+    /// Length of the row.
+    pub row_norm: f64,
+    /// The verdict.
+    pub outcome: Outcome,
+    /// The gap at its one witness: a floor, not its best margin.
+    pub margin: Option<f64>,
+    /// Length of that hidden state.
+    pub witness_norm: Option<f64>,
+    /// Tokens with the same row and bias.
+    pub ties: Vec<u32>,
+    /// Rivals and ends of the domain with their weights, those falling.
+    pub blockers: Vec<(Rival, f64)>,
+    /// The kind of proof; empty without one.
+    pub proof: String,
+}
+
+impl Row {
+    /// A token of which only the name is known.
+    pub(super) fn named(other: &Other) -> Row {
+        Row {
+            id: other.id,
+            text: other.text.clone(),
+            piece: other.piece.clone(),
+            kind: other.kind.clone(),
+            row_norm: f64::NAN,
+            outcome: Outcome::Undecided,
+            margin: None,
+            witness_norm: None,
+            ties: Vec::new(),
+            blockers: Vec::new(),
+            proof: String::new(),
+        }
+    }
+
+    /// Whether no token has this row.
+    pub fn is_padding(&self) -> bool {
+        self.kind == "padding"
+    }
+
+    /// The rivals that are tokens.
+    pub fn rivals(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
+        self.blockers.iter().filter_map(|&(rival, weight)| match rival {
+            Rival::Token(id) => Some((id, weight)),
+            _ => None,
+        })
+    }
+}
+
+/// All rows, their ids rising.
+#[derive(Clone, Debug)]
+pub struct Table {
+    rows: Vec<Row>,
+}
+
+/// Where the columns are.
+struct Columns([usize; 11]);
+
+impl Table {
+    /// Reads a table of a head with so many tokens; `path` is for errors.
+    pub(super) fn from_bytes(path: &Path, bytes: &[u8], tokens: usize) -> Result<Self> {
+        let fail =
+            |line: u64, problem: String| Error::malformed(path, format!("line {line}: {problem}"));
+        let mut csv = csv::Reader::from_reader(bytes);
+        let header = csv.headers().map_err(|e| Error::malformed(path, e.to_string()))?;
+        let columns = Columns::find(header).map_err(|problem| fail(1, problem))?;
+        let (mut rows, mut record) = (Vec::<Row>::new(), csv::StringRecord::new());
+        while csv.read_record(&mut record).map_err(|e| Error::malformed(path, e.to_string()))? {
+            let line = record.position().map_or(0, csv::Position::line);
+            let row = columns.row(&record).map_err(|problem| fail(line, problem))?;
+            let named = row.rivals().map(|r| r.0).chain(row.ties.iter().copied()).chain([row.id]);
+            if let Some(beyond) = named.max().filter(|&id| id as usize >= tokens) {
+                let problem = format!("token {beyond} is beyond the head's {tokens} tokens");
+                return Err(fail(line, problem));
+            }
+            if rows.last().is_some_and(|before| before.id >= row.id) {
+                return Err(fail(line, format!("id {} does not rise", row.id)));
+            }
+            rows.push(row);
+        }
+        Ok(Table { rows })
+    }
+
+    /// The rows, in id order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The row of a token, if it was audited.
+    pub fn row(&self, id: u32) -> Option<&Row> {
+        match self.rows.get(id as usize) {
+            Some(row) if row.id == id => Some(row),
+            _ => self.rows.binary_search_by_key(&id, |row| row.id).ok().map(|i| &self.rows[i]),
+        }
+    }
+
+    /// The rows with a verdict.
+    pub fn having(&self, outcome: Outcome) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.outcome == outcome)
+    }
+
+    /// How many rows have each verdict.
+    pub fn counts(&self) -> Counts {
+        counts(self.rows.iter())
+    }
+
+    /// How many of the rows that no token has have each verdict.
+    pub fn padding(&self) -> Counts {
+        counts(self.rows.iter().filter(|row| row.is_padding()))
+    }
+}
+
+fn counts<'a>(rows: impl Iterator<Item = &'a Row>) -> Counts {
+    let mut counts = Counts::default();
+    for row in rows {
+        *match row.outcome {
+            Outcome::Argmaxable => &mut counts.argmaxable,
+            Outcome::Tied => &mut counts.tied,
+            Outcome::Unargmaxable => &mut counts.unargmaxable,
+            Outcome::Undecided => &mut counts.undecided,
+        } += 1;
+    }
+    counts
+}
+
+impl Columns {
+    const NAMES: [&str; 11] = [
+        "id",
+        "token",
+        "piece",
+        "kind",
+        "row_norm",
+        "verdict",
+        "margin",
+        "witness_norm",
+        "ties_with",
+        "blockers",
+        "proof",
+    ];
+
+    fn find(header: &csv::StringRecord) -> Result<Self, String> {
+        let mut places = [0; 11];
+        for (place, name) in places.iter_mut().zip(Self::NAMES) {
+            *place = header
+                .iter()
+                .position(|h| h == name)
+                .ok_or_else(|| format!("there is no column `{name}`; audit again"))?;
+        }
+        Ok(Columns(places))
+    }
+
+    fn row(&self, record: &csv::StringRecord) -> Result<Row, String> {
+        let at = |column: usize| record.get(self.0[column]).unwrap_or_default();
+        let bad = |column: usize| format!("`{}` is no {}", at(column), Self::NAMES[column]);
+        let optional = |column: usize| match at(column) {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| bad(column)),
+        };
+        let ids = at(8).split_ascii_whitespace().map(str::parse);
+        let blockers = at(9).split_ascii_whitespace().map(blocker);
+        Ok(Row {
+            id: at(0).parse().map_err(|_| bad(0))?,
+            text: at(1).to_owned(),
+            piece: at(2).to_owned(),
+            kind: at(3).to_owned(),
+            row_norm: at(4).parse().map_err(|_| bad(4))?,
+            outcome: Outcome::ALL
+                .into_iter()
+                .find(|outcome| outcome.name() == at(5))
+                .ok_or_else(|| bad(5))?,
+            margin: optional(6)?,
+            witness_norm: optional(7)?,
+            ties: ids.collect::<Result<_, _>>().map_err(|_| bad(8))?,
+            blockers: blockers.collect::<Option<_>>().ok_or_else(|| bad(9))?,
+            proof: at(10).to_owned(),
+        })
+    }
+}
+
+/// `17:0.25`, `lo[3]:1.5` or `hi[3]:1.5`.
+fn blocker(text: &str) -> Option<(Rival, f64)> {
+    let (rival, weight) = text.split_once(':')?;
+    let end = |name: &str| rival.strip_prefix(name)?.strip_suffix(']')?.parse().ok();
+    let rival = match (end("lo["), end("hi[")) {
+        (Some(k), _) => Rival::Lower(k),
+        (_, Some(k)) => Rival::Upper(k),
+        _ => Rival::Token(rival.parse().ok()?),
+    };
+    Some((rival, weight.parse().ok().filter(|w: &f64| w.is_finite())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        "id,new,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof\n";
+
+    fn read(lines: &str) -> Result<Table> {
+        Table::from_bytes(Path::new("verdicts.csv"), format!("{HEADER}{lines}").as_bytes(), 9)
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_more_of_them_do_no_harm() {
+        let table = read(
+            "2,?,\"a,\nb\",p,ordinary,1.5,unargmaxable,,,,3:0.75 1:0.25 lo[7]:2e-3 hi[1]:4.0,enclosed\n\
+             5,?,,,,0.0,tied,0.5,1.0,2 8,,map\n",
+        );
+        let table = table.unwrap();
+        let row = &table.rows()[0];
+        assert_eq!((row.id, row.text.as_str(), row.row_norm), (2, "a,\nb", 1.5));
+        let ends = [(Rival::Lower(7), 2e-3), (Rival::Upper(1), 4.0)];
+        assert_eq!(row.blockers[2..], ends);
+        assert_eq!(row.rivals().collect::<Vec<_>>(), [(3, 0.75), (1, 0.25)]);
+        assert_eq!((&table.row(5).unwrap().ties[..], table.row(4).is_none()), (&[2, 8][..], true));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        for (line, says) in [
+            ("x,,,,,1,tied,,,,,map", "line 2: `x` is no id"),
+            ("1,,,,,1,won,,,,,map", "line 2: `won` is no verdict"),
+            ("1,,,,,1,tied,a,,,,map", "line 2: `a` is no margin"),
+            ("1,,,,,1,tied,,,2 x,,map", "line 2: `2 x` is no ties_with"),
+            ("1,,,,,1,unargmaxable,,,,3=1,map", "line 2: `3=1` is no blockers"),
+            ("1,,,,,1,unargmaxable,,,,3:nan,map", "line 2: `3:nan` is no blockers"),
+            ("9,,,,,1,tied,,,,,map", "line 2: token 9 is beyond the head's 9 tokens"),
+            ("1,,,,,1,tied,,,,,map\n1,,,,,1,tied,,,,,map", "line 3: id 1 does not rise"),
+            ("1,,,", "verdicts.csv: "),
+        ] {
+            let said = read(&format!("{line}\n")).unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+        }
+        let old = Table::from_bytes(Path::new("v"), b"id,token\n", 9).unwrap_err().to_string();
+        assert!(old.contains("no column `piece`"), "{old}");
+    }
+}

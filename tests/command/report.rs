@@ -1,0 +1,356 @@
+//! Reports, comparisons and baselines: what they write, and that they need only what an audit left.
+
+use std::path::{Path, PathBuf};
+
+use crate::files::{Folder, SQUARE, Stored};
+use crate::{done, run, said, utf8};
+
+/// Tokens for the square whose last, the loser, would run if it were markup.
+const HOSTILE: [&str; 5] = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "中文",
+    "\"'&amp;<!--",
+    "<b>]]>&lt;</b>",
+];
+
+fn hostile_audit(folder: &Folder, more: &[&str]) -> PathBuf {
+    let head = folder.npy("square.npy", &SQUARE, 5, 2);
+    let vocabulary = folder.write("v.json", serde_json::to_string(&HOSTILE).unwrap());
+    let out = folder.path("out");
+    done(
+        &[&["audit", &head, "--vocab", &vocabulary, "--quiet", "--out", utf8(&out)], more].concat(),
+    );
+    out
+}
+
+fn read(path: &Path, name: &str) -> String {
+    String::from_utf8(std::fs::read(path.join(name)).unwrap()).unwrap()
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Copies the files of an audit without those that a report consists of.
+fn without_report(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for name in ["summary.json", "verdicts.csv", "report.json"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+/// Runs the command, which must exit with 2 and say one line with all of `says`.
+fn refused(arguments: &[&str], says: &[&str]) {
+    let output = run(arguments);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in says {
+        assert!(said.contains(part), "{part:?} is missing in {said}");
+    }
+}
+
+/// What an audit writes and its report is not made of.
+const NOT_OF_A_REPORT: [&str; 2] = ["certificate.safetensors", "inspect.json"];
+
+#[test]
+fn the_report_of_a_folder_is_that_of_its_audit_byte_for_byte() {
+    let folder = Folder::new();
+    let (out, again) = (folder.path("out"), folder.path("again"));
+    done(&["audit", "--quiet", "--svg", "--out", utf8(&out)]);
+    without_report(&out, &again);
+    done(&["report", "--svg", utf8(&again)]);
+    assert!(names(&out).iter().filter(|name| name.ends_with(".svg")).count() > 10);
+    for name in names(&out).iter().filter(|name| !NOT_OF_A_REPORT.contains(&name.as_str())) {
+        assert!(
+            std::fs::read(out.join(name)).unwrap() == std::fs::read(again.join(name)).unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_audit_of_some_tokens_names_their_rivals_in_its_report() {
+    let folder = Folder::new();
+    let (out, again) = (folder.path("out"), folder.path("again"));
+    done(&["audit", "--tokens", "jian3", "--quiet", "--out", utf8(&out)]);
+    without_report(&out, &again);
+    done(&["report", utf8(&again)]);
+    let page = read(&again, "report.html");
+    // Rivals that were not audited themselves; which ones they are is up to the solver.
+    let measures: serde_json::Value = serde_json::from_str(&read(&again, "report.json")).unwrap();
+    let rivals = measures["others"].as_array().unwrap();
+    assert!(rivals.len() > 2 && page.contains("Only 1 token of them"));
+    assert!(
+        rivals.iter().all(|rival| page.contains(rival["text"].as_str().unwrap())),
+        "{rivals:?}"
+    );
+    assert_eq!(page, read(&out, "report.html"));
+}
+
+#[test]
+fn tokens_are_text_in_every_file_of_a_report() {
+    let folder = Folder::new();
+    let out = hostile_audit(&folder, &["--svg"]);
+    let page = read(&out, "report.html");
+    assert!(page.contains("<bdi translate=\"no\">&lt;b&gt;]]&gt;&amp;lt;&lt;/b&gt;</bdi>"));
+    for markup in ["<img", "<b>", "alert(1)</script>", "<!--"] {
+        assert!(!page.contains(markup), "{markup} is markup");
+    }
+    // The script of the program, its data, nothing else.
+    assert_eq!(page.matches("<script").count(), 2);
+    assert!(page.contains("default-src 'none'; script-src 'sha256-"));
+    assert!(read(&out, "summary.md").contains("`<b>]]>&lt;</b>` (id 4)"));
+    let picture = read(&out, "projection-4.svg");
+    assert!(picture.contains("&lt;b&gt;]]&gt;") && !picture.contains("<b>"));
+}
+
+#[test]
+fn a_page_asks_for_nothing_from_outside() {
+    let folder = Folder::new();
+    let page = read(&hostile_audit(&folder, &[]), "report.html");
+    for outside in ["http:", "https:", "src=\"", "@import", "url("] {
+        let found = page.match_indices(outside).map(|(at, _)| &page[at..(at + 60).min(page.len())]);
+        let found: Vec<&str> =
+            found.filter(|text| !text.starts_with("http://www.w3.org/2000/svg")).collect();
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn no_report_writes_none_and_the_report_command_says_why_it_cannot() {
+    let folder = Folder::new();
+    let audit =
+        |more: &[&str]| done(&[&["audit", "--out", utf8(&folder.path("told"))], more].concat());
+    assert!(
+        audit(&[]).ends_with("report.html\n") && !audit(&["--no-report"]).contains("report.html")
+    );
+    let out = hostile_audit(&folder, &["--no-report"]);
+    let expected = ["certificate.safetensors", "inspect.json", "summary.json", "verdicts.csv"];
+    assert_eq!(names(&out), expected);
+    refused(&["report", utf8(&out)], &["report.json: is not there", "without --no-report"]);
+    assert!(said(&run(&["audit", "--svg"])).contains("--out <DIR>"));
+}
+
+#[test]
+fn files_that_are_missing_garbled_or_of_another_audit_are_refused() {
+    let folder = Folder::new();
+    let out = hostile_audit(&folder, &[]);
+    let other = folder.path("g2pm");
+    done(&["audit", "--quiet", "--out", utf8(&other)]);
+    refused(&["report", "no/such"], &["no/such", "No such file"]);
+    refused(&["compare", utf8(&out), "no/such"], &["no/such"]);
+    refused(&["compare", utf8(&out), utf8(&out)], &["is named twice"]);
+    let table = read(&out, "verdicts.csv");
+    let cut = table.rsplit_once("4,").unwrap().0.to_owned();
+    let measures = read(&out, "report.json");
+    let summary = read(&out, "summary.json");
+    for (name, content, says) in [
+        ("summary.json", "{".to_owned(), "summary.json: not as an audit writes it"),
+        (
+            "summary.json",
+            summary.replace("summary 1", "summary 9"),
+            "its schema is `unargmax summary 9`",
+        ),
+        ("verdicts.csv", String::new(), "verdicts.csv: line 1: there is no column `id`"),
+        ("verdicts.csv", table.replace("unargmaxable", "lost"), "line 6: `lost` is no verdict"),
+        ("verdicts.csv", cut, "4 argmaxable, 0 tied, 0 unargmaxable"),
+        ("verdicts.csv", read(&other, "verdicts.csv"), "is beyond the head's 5 tokens"),
+        ("report.json", "[]".to_owned(), "report.json: not as an audit writes it"),
+        ("report.json", read(&other, "report.json"), "report.json: it is of another head"),
+        ("report.json", measures.replace("\"token\":4", "\"token\":5"), "it names token 5"),
+    ] {
+        let broken = tempfile::tempdir().unwrap();
+        let broken = broken.path().join("broken");
+        without_report(&out, &broken);
+        std::fs::write(broken.join(name), content).unwrap();
+        refused(&["report", utf8(&broken)], &[says, utf8(&broken)]);
+        std::fs::remove_file(broken.join(name)).unwrap();
+        refused(&["report", utf8(&broken)], &[name, "is not there"]);
+    }
+}
+
+#[test]
+fn later_columns_and_audits_do_no_harm() {
+    let folder = Folder::new();
+    let out = hostile_audit(&folder, &[]);
+    let page = read(&out, "report.html");
+    let mut summary: serde_json::Value = serde_json::from_str(&read(&out, "summary.json")).unwrap();
+    summary["later"] = 1.into();
+    let mut entry = summary["audits"][0].clone();
+    entry["domain"] = "range:0:inf".into();
+    summary["audits"].as_array_mut().unwrap().push(entry);
+    std::fs::write(out.join("summary.json"), summary.to_string()).unwrap();
+    let wider: String =
+        read(&out, "verdicts.csv").lines().map(|line| format!("{line},later\n")).collect();
+    std::fs::write(out.join("verdicts.csv"), wider).unwrap();
+    done(&["report", utf8(&out)]);
+    let later = read(&out, "report.html");
+    assert!(
+        later.contains("The same head over other states")
+            && !page.contains("The same head over other states")
+    );
+}
+
+#[test]
+fn checkpoints_of_a_run_are_compared_in_the_order_of_their_steps() {
+    let folder = Folder::new();
+    // The fifth token moves from a corner of its own into the square of the others.
+    for (name, fifth) in
+        [("step-900", [0.0, 0.0]), ("step-50", [3.0, 0.0]), ("step-100", [0.5, 0.5])]
+    {
+        let numbers = [&SQUARE[..8], &fifth].concat();
+        let head = folder.npy(&format!("{name}.npy"), &numbers, 5, 2);
+        let vocabulary = folder.write("v.txt", "a\nb\nc\nd\n<b>\n");
+        done(&[
+            "audit",
+            &head,
+            "--vocab",
+            &vocabulary,
+            "--quiet",
+            "--out",
+            utf8(&folder.path(name)),
+        ]);
+    }
+    let out = folder.path("compared");
+    let folders =
+        ["step-900", "step-50", "step-100"].map(|name| utf8(&folder.path(name)).to_owned());
+    let told = done(&["compare", &folders[0], &folders[1], &folders[2], "--out", utf8(&out)]);
+    assert!(told.contains("\n1 token changes its verdict\n"), "{told}");
+    assert_eq!(
+        read(&out, "changes.csv"),
+        "id,token,piece,step-50,step-100,step-900\n4,<b>,<b>,argmaxable,unargmaxable,unargmaxable\n"
+    );
+    let audits = read(&out, "compare.csv");
+    let lost: Vec<&str> = audits.lines().map(|line| line.split(',').nth(11).unwrap()).collect();
+    assert_eq!(lost, ["unargmaxable", "0", "1", "1"]);
+    let page = read(&out, "compare.html");
+    assert!(page.contains("by step") && page.contains("&lt;b&gt;") && !page.contains("<b>"));
+}
+
+#[test]
+fn tokens_of_different_vocabularies_are_not_followed() {
+    let folder = Folder::new();
+    let head = folder.npy("square.npy", &SQUARE, 5, 2);
+    for (name, tokens) in [("one", "a\nb\nc\nd\ne\n"), ("two", "a\nb\nc\ne\nd\n")] {
+        let vocabulary = folder.write("v.txt", tokens);
+        done(&[
+            "audit",
+            &head,
+            "--vocab",
+            &vocabulary,
+            "--quiet",
+            "--out",
+            utf8(&folder.path(name)),
+        ]);
+    }
+    let (one, two, out) = (folder.path("one"), folder.path("two"), folder.path("compared"));
+    let told = done(&["compare", utf8(&one), utf8(&two), "--out", utf8(&out)]);
+    assert!(told.contains("token 3 is \"d\" in one vocabulary and \"e\" in the other"), "{told}");
+}
+
+#[test]
+fn a_baseline_excuses_tokens_that_were_lost_before_and_no_others() {
+    let folder = Folder::new();
+    let audit = |name: &str, numbers: &[f64], more: &[&str]| {
+        let head = folder.npy(&format!("{name}.npy"), numbers, numbers.len() / 2, 2);
+        let out = folder.path(name);
+        let arguments = ["audit", &head, "--quiet", "--no-report", "--out", utf8(&out)];
+        let output = run(&[&arguments, more].concat());
+        (output.status.code().unwrap(), said(&output))
+    };
+    let baseline = folder.path("before");
+    let gate = ["--baseline", utf8(&baseline), "--fail-on", "unargmaxable,tied"];
+    // Six tokens: a square, its centre, and one outside.
+    let before = [&SQUARE[..], &[3.0, 0.0]].concat();
+    assert_eq!(audit("before", &before, &[]).0, 0);
+    assert_eq!(audit("same", &before, &["--fail-on", "unargmaxable"]).0, 1);
+    assert_eq!(audit("same", &before, &gate), (0, String::new()));
+    let (status, said) = audit("worse", &[&SQUARE[..], &[0.5, 0.0]].concat(), &gate);
+    assert_eq!(status, 1);
+    assert!(said.contains("1 unargmaxable") && said.contains("\n  5 "), "{said}");
+    // The centre now doubles the sixth token, which was better off; the centre itself was not.
+    let (status, said) = audit("tied", &[&SQUARE[..8], &[3.0, 0.0, 3.0, 0.0]].concat(), &gate);
+    assert_eq!(status, 1);
+    assert!(
+        said.contains("1 tied") && said.contains("\n  5 ") && !said.contains("\n  4 "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_baseline_of_another_model_or_domain_is_refused_before_the_audit() {
+    let folder = Folder::new();
+    let baseline = hostile_audit(&folder, &["--no-report"]);
+    let head = folder.npy("square.npy", &SQUARE, 5, 2);
+    let vocabulary = folder.write("other.json", r#"["a", "b", "c", "d", "e"]"#);
+    let gate = ["--baseline", utf8(&baseline), "--fail-on", "unargmaxable"];
+    let refused = |more: &[&str], says: &[&str]| refused(&[more, &gate].concat(), says);
+    refused(&["audit", &head, "--vocab", &vocabulary], &["for token 0, this vocabulary \"a\""]);
+    refused(
+        &["audit", &head, "--domain", "range:0:1"],
+        &["over the domain free, this audit over range:0:1"],
+    );
+    refused(
+        &["audit", &folder.npy("two.npy", &SQUARE[..4], 2, 2)],
+        &["has 5 tokens and this head 2"],
+    );
+}
+
+#[test]
+fn the_committed_report_is_what_this_program_makes_of_its_folder() {
+    let folder = Folder::new();
+    let (committed, again) = (Path::new("reports/g2pm"), folder.path("again"));
+    without_report(committed, &again);
+    done(&["report", utf8(&again)]);
+    for name in ["report.html", "summary.md"] {
+        let same = read(committed, name) == read(&again, name);
+        assert!(same, "reports/g2pm/{name} is old: `unargmax report reports/g2pm` makes it new");
+    }
+    done(&["verify", "reports/g2pm/certificate.safetensors"]);
+}
+
+#[test]
+fn rows_at_the_ends_of_the_float_range_have_a_report() {
+    let folder = Folder::new();
+    for size in [f64::MAX, 1e300, 1e-300, f64::MIN_POSITIVE] {
+        let numbers: Vec<f64> = SQUARE.iter().map(|x| x * size).collect();
+        let weight = Stored::new(safetensors::Dtype::F64, &[5, 2], &numbers);
+        let path = folder.safetensors("head.safetensors", &[("weight", weight)]);
+        let out = folder.path("out");
+        done(&["audit", &path, "--quiet", "--svg", "--out", utf8(&out)]);
+        assert!(read(&out, "report.html").contains("1 of 5 tokens can never win"), "{size}");
+    }
+}
+
+#[test]
+fn rows_of_almost_equal_length_have_a_report() {
+    let folder = Folder::new();
+    let numbers: Vec<f64> =
+        (0..40).flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()]).collect();
+    let weight = Stored::new(safetensors::Dtype::F64, &[40, 2], &numbers);
+    let path = folder.safetensors("head.safetensors", &[("weight", weight)]);
+    let out = folder.path("out");
+    done(&["audit", &path, "--quiet", "--svg", "--out", utf8(&out)]);
+    assert!(read(&out, "report.html").contains("Every one of 40 tokens can win"));
+}
+
+#[test]
+fn the_smallest_heads_have_a_report() {
+    let folder = Folder::new();
+    for (numbers, tokens, finding) in [
+        (&[1.0][..], 1, "The token can win"),
+        (&[0.0, 0.0], 2, "No token is shut out; 2 of 2 can only tie"),
+        (&[-1.0, 0.0, 1.0], 3, "1 of 3 tokens can never win"),
+    ] {
+        let head = folder.npy("head.npy", numbers, tokens, 1);
+        let out = folder.path("out");
+        done(&["audit", &head, "--quiet", "--svg", "--out", utf8(&out)]);
+        assert!(read(&out, "report.html").contains(finding), "{finding}");
+    }
+}
