@@ -114,9 +114,9 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f
 pub struct Moments {
     /// The mean of the (sampled) rows.
     pub centre: Vec<f64>,
-    /// See [`covariance`].
+    /// The covariance of the rows around the centre with a ridge, up to a factor, `d x d`.
     pub covariance: Option<Vec<f64>>,
-    /// See [`half_whitening`].
+    /// `A = L^(-1/4) U^T` for that covariance `U L U^T`, and `A^-T`, both `d x d` by rows.
     pub half_whitening: Option<(Vec<f32>, Vec<f32>)>,
 }
 

@@ -35,8 +35,9 @@ fn an_interrupted_audit_writes_nothing_and_says_so() {
     let head = Stored::f32(&[TOKENS, DIM], &integers(TOKENS * DIM, 5));
     let path = folder.safetensors("big.safetensors", &[("weight", head)]);
     let out = folder.path("out");
-    let mut child =
-        piped(&["audit", &path, "--threads", "1", "--out", out.to_str().unwrap()]).spawn().unwrap();
+    // By the slow engine: the other one would be done before the signal comes.
+    let slow = ["audit", &path, "--threads", "1", "--engine", "lp", "--out", out.to_str().unwrap()];
+    let mut child = piped(&slow).spawn().unwrap();
 
     // The folder is made before anything is read, and right after it the handler is set.
     let patience = Instant::now();
