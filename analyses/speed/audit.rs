@@ -58,7 +58,9 @@ impl Runner {
             }
             let mut command = Command::new(&self.program);
             command.arg("audit").args(subject.source.path()).args(["--domain", subject.domain]);
-            command.args(["--quiet", "--no-report", "--threads", &self.threads.to_string(), "--out"]).arg(&out);
+            command
+                .args(["--quiet", "--no-report", "--threads", &self.threads.to_string(), "--out"])
+                .arg(&out);
             let ended = process::run(&mut command, self.cap)?.succeeded(&subject.name)?;
             peak = peak.max(ended.peak);
             if ended.stopped {

@@ -1,9 +1,10 @@
-//! The shortest `u` with `A u >= 1`, or multipliers that combine rows of `A` to zero.
+//! The `u` with `A u >= 1` nearest to an anchor (the origin, if nobody sets one), or multipliers that combine rows
+//! of `A` to zero.
 //!
 //! The dual active-set method of D. Goldfarb and A. Idnani (Math. Programming 27, 1983) for the
 //! least-distance problem of Lawson and Hanson (1974, ch. 23). It starts without rows, and rows may be
 //! added at any time: the current set of active rows stays a valid start, so a working set can grow
-//! without starting again. Each step costs `O(dim k)` for `k` active rows, and a scan of all rows.
+//! without starting again. Each step costs `O(dim k)` for `k` active rows; a scan of all rows serves several.
 
 use super::orthogonal::{Factorisation, LANES, dot, norm, padded, products};
 use super::solver::{Outcome, Solver};
