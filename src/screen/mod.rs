@@ -50,7 +50,8 @@ enum Method<'a> {
 const LENGTHS: [f64; 3] = [1.0, 8.0, 64.0];
 /// How far out searches start, and tokens are tried in a box, as a multiple of the length where scores and biases
 /// balance: so far that rows decide most, and most coordinates come to lie on the ends of a box. (PP-OCRv4 behind
-/// its Swish: 529 tokens are left, at a half or twice as many as 1427; searches in it take a third of the time.)
+/// its Swish leaves 529 tokens, and 1427 at lengths up to half of this; without a range its searches take half the
+/// time that they take from the balanced length.)
 const REACH: f64 = 128.0;
 /// Lengths of the points tried in a box by 8-bit products, as multiples of that.
 const STEPS: [f64; 3] = [1.0, 4.0, 0.25];
