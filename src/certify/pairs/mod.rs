@@ -238,7 +238,8 @@ impl<'a> Pairs<'a> {
                     continue;
                 }
                 for (i, (token, mut mask)) in tile.iter_mut().zip(above).enumerate() {
-                    while mask != 0 && token.open {
+                    // A tile goes on to the last stop of its tokens; none is asked beyond its own.
+                    while mask != 0 && token.open && at < token.stop {
                         let place = at * BLOCK + mask.trailing_zeros() as usize;
                         mask &= mask - 1;
                         if place < rows.order.len() {
