@@ -5,23 +5,29 @@ use rayon::prelude::*;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::head::fold::Folded;
 use crate::head::groups::{Groups, Standing};
 
-/// Which tokens of `head` can strictly win for some hidden state of `domain`?
+/// Which tokens of a head can strictly win for some hidden state of `domain`?
+///
+/// Hidden states are looked at as *points*. Without a ball these are the hidden states, and scores are those of the
+/// head. With one they are the states `z` before gain and shift, and scores those of the folded head.
 #[derive(Debug)]
 pub struct Question<'a> {
-    head: &'a Head,
+    stored: &'a Head,
+    folded: Option<Folded>,
     domain: &'a Domain,
     groups: Groups,
     /// Upper bounds of the Euclidean norms of the rows.
     norms: Vec<f64>,
+    has_levels: bool,
 }
 
 impl<'a> Question<'a> {
-    /// Groups equal rows and bounds the norms.
+    /// Folds a norm, groups equal rows and bounds the norms of rows.
     ///
     /// # Errors
-    /// A domain of another number of coordinates than the head.
+    /// A domain of another number of coordinates than the head, or a norm that cannot be folded in.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Result<Self> {
         if head.dim() != domain.dim() {
             return Err(Error::Invalid(format!(
@@ -30,13 +36,26 @@ impl<'a> Question<'a> {
                 head.dim()
             )));
         }
-        let norms = (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect();
-        Ok(Question { head, domain, groups: Groups::new(head, domain), norms })
+        let folded = domain.ball().map(|ball| Folded::new(head, ball)).transpose()?;
+        let rows = folded.as_ref().map_or(head, |f| &f.head);
+        let norms = (0..head.tokens()).into_par_iter().map(|t| rows.norm_up(t)).collect();
+        let has_levels = match domain.ball() {
+            Some(ball) => Folded::has_levels(head, ball),
+            None => !head.bias_is_constant(),
+        };
+        let groups = Groups::new(head, domain);
+        Ok(Question { stored: head, folded, domain, groups, norms, has_levels })
     }
 
-    /// The head.
-    pub fn head(&self) -> &'a Head {
-        self.head
+    /// The head that scores points: folded where there is a ball, then to within [`Question::row_error`] and
+    /// [`Question::level_error`].
+    pub fn head(&self) -> &Head {
+        self.folded.as_ref().map_or(self.stored, |f| &f.head)
+    }
+
+    /// The head as stored, which scores hidden states exactly.
+    pub fn stored(&self) -> &'a Head {
+        self.stored
     }
 
     /// Where hidden states may lie.
@@ -44,12 +63,22 @@ impl<'a> Question<'a> {
         self.domain
     }
 
+    /// How far a row of [`Question::head`] can be from the true one; 0 without a ball.
+    pub fn row_error(&self) -> f64 {
+        self.folded.as_ref().map_or(0.0, |f| f.row_error)
+    }
+
+    /// How far a bias of [`Question::head`] can be from the true level; 0 without a ball.
+    pub fn level_error(&self) -> f64 {
+        self.folded.as_ref().map_or(0.0, |f| f.level_error)
+    }
+
     /// Tokens with equal rows.
     pub fn groups(&self) -> &Groups {
         &self.groups
     }
 
-    /// Upper bounds of the row norms.
+    /// Upper bounds of the row norms of [`Question::head`].
     pub fn norms(&self) -> &[f64] {
         &self.norms
     }
@@ -62,8 +91,13 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Whether the set of winning hidden states is a cone, so that a witness can be scaled freely.
+    /// Whether some tokens have an advantage at the point 0, by bias or by the norm's shift.
+    pub fn has_levels(&self) -> bool {
+        self.has_levels
+    }
+
+    /// Whether the set of winning points is a cone, so that a witness can be scaled freely; with a ball, only down.
     pub fn is_scale_free(&self) -> bool {
-        self.head.bias_is_constant() && !self.domain.has_lengths()
+        !self.has_levels && !self.domain.has_lengths()
     }
 }

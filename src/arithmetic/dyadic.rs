@@ -257,6 +257,22 @@ fn trimmed_integer_at(value: &Dyadic, exponent: i64) -> BigInt {
     }
 }
 
+/// Numbers as integers over one power of two.
+pub fn over_power_of_two(values: &[Dyadic]) -> (Vec<BigInt>, BigInt) {
+    let (integers, exponent) = integers_at_common_exponent(values);
+    if exponent >= 0 {
+        (integers.into_iter().map(|n| n << exponent as u64).collect(), one())
+    } else {
+        (integers, one() << (-exponent) as u64)
+    }
+}
+
+/// Float coordinates as integers over a power of two, for exact uses of a float point.
+pub fn as_integers(h: &[f64]) -> (Vec<BigInt>, BigInt) {
+    let values: Vec<Dyadic> = h.iter().map(|&x| Dyadic::from_f64(x)).collect();
+    over_power_of_two(&values)
+}
+
 /// The number 1 as a big integer; spares callers a trait import.
 pub fn one() -> BigInt {
     BigInt::one()

@@ -49,6 +49,11 @@ pub struct AuditRecord {
     pub enclosed: Vec<EnclosedRecord>,
     /// Tokens that lose to exact weights: rivals and positive integers.
     pub exact: Vec<(u32, Vec<(u32, BigInt)>)>,
+    /// Tokens that lose in a ball: rivals with positive integers, and coordinates with multipliers of their ends (above 0
+    /// for the lower one).
+    pub outweighed: Vec<OutweighedRecord>,
+    /// Tokens whose verdict follows from another audit of the same certificate.
+    pub carried: Vec<u32>,
     /// Groups of tokens with the same row and bias, whose first one has a point where it wins.
     pub ties: Vec<Vec<u32>>,
     /// Tokens and one with the same row and a larger bias.
@@ -66,6 +71,17 @@ pub struct MapRecord {
     pub matrix: Option<Vec<f32>>,
     /// Tokens and scales.
     pub settled: Vec<(u32, f64)>,
+}
+
+/// See [`Outweighed`](crate::certify::outweighed::Outweighed).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutweighedRecord {
+    /// The losing token.
+    pub token: u32,
+    /// Rivals and weights.
+    pub rivals: Vec<(u32, BigInt)>,
+    /// Coordinates and multipliers.
+    pub ends: Vec<(u32, BigInt)>,
 }
 
 /// See [`Support`](crate::certify::enclosure::Support).

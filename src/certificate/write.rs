@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::arrays::Arrays;
 use super::{
-    AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, UndecidedRecord,
-    VERSION,
+    AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, OutweighedRecord,
+    UndecidedRecord, VERSION,
 };
 use crate::audit::Audit;
 use crate::certify::map::Map;
@@ -106,6 +106,8 @@ impl AuditRecord {
             integers: Vec::new(),
             enclosed: Vec::new(),
             exact: Vec::new(),
+            outweighed: Vec::new(),
+            carried: Vec::new(),
             ties: Vec::new(),
             dominated: Vec::new(),
             undecided: Vec::new(),
@@ -114,6 +116,7 @@ impl AuditRecord {
 
     fn add_witness(&mut self, witness: &Witness, maps: &mut Vec<(Arc<Map>, MapRecord)>) {
         match witness.point() {
+            Point::Inside => self.carried.push(witness.token()),
             Point::Float(h) => self.witnesses.push((witness.token(), h.clone())),
             Point::Integers { numerators, denominator } => {
                 self.integers.push((witness.token(), numerators.clone(), denominator.clone()));
@@ -143,6 +146,12 @@ impl AuditRecord {
                 });
             }
             Loss::Exact(exact) => self.exact.push((token, exact.weights().to_vec())),
+            Loss::Outweighed(outweighed) => self.outweighed.push(OutweighedRecord {
+                token,
+                rivals: outweighed.rivals().to_vec(),
+                ends: outweighed.ends().to_vec(),
+            }),
+            Loss::Carried(_) => self.carried.push(token),
         }
     }
 

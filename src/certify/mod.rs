@@ -9,15 +9,19 @@
 //! - [`pairs`]: the same for most tokens at once, by 8-bit products with a proved bound;
 //! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
 //! - [`exact`]: rival weights as integers that satisfy every equation;
+//! - [`outweighed`]: rival weights that no point of a ball overcomes;
 //! - [`interval`]: what is known of the best margin when neither was found.
 
 pub mod enclosure;
 pub mod exact;
 pub mod interval;
 pub mod map;
+pub mod outweighed;
 pub mod pairs;
 mod range_terms;
 mod verdict;
 pub mod witness;
 
-pub use verdict::{Blocker, Loss, Rival, Tie, Undecided, Verdict, dominated, tied, undecided};
+pub use verdict::{
+    Blocker, Loss, Rival, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, tied, undecided,
+};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::enclosure::Enclosed;
 use super::exact::Exact;
 use super::interval::Margin;
+use super::outweighed::Outweighed;
 use super::witness::Witness;
 use crate::head::groups::Standing;
 use crate::question::Question;
@@ -51,6 +52,23 @@ pub enum Loss {
     Enclosed(Arc<Enclosed>),
     /// Exact rival weights.
     Exact(Arc<Exact>),
+    /// Rival weights that no point of the ball overcomes.
+    Outweighed(Arc<Outweighed>),
+    /// It cannot win in a larger domain either.
+    Carried(Carried),
+}
+
+/// The same token lost in an audit over a larger domain.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    loss: Box<Loss>,
+}
+
+impl Carried {
+    /// Why it lost there.
+    pub fn loss(&self) -> &Loss {
+        &self.loss
+    }
 }
 
 /// The same row with a larger bias.
@@ -98,6 +116,8 @@ impl Loss {
             Loss::Dominated(d) => vec![(Rival::Token(d.by), 1.0)],
             Loss::Enclosed(e) => e.blockers().to_vec(),
             Loss::Exact(e) => e.blockers().to_vec(),
+            Loss::Outweighed(o) => o.blockers().to_vec(),
+            Loss::Carried(c) => c.loss.blockers(),
         };
         blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         blockers
@@ -109,6 +129,8 @@ impl Loss {
             Loss::Dominated(_) => "equal-row",
             Loss::Enclosed(_) => "enclosed",
             Loss::Exact(_) => "exact",
+            Loss::Outweighed(_) => "outweighed",
+            Loss::Carried(_) => "free",
         }
     }
 }
@@ -152,6 +174,29 @@ pub fn tied(question: &Question, witness: Witness) -> Verdict {
     match question.groups().standing(witness.token()) {
         Standing::Tied(members) => Verdict::Tied(Tie { members: members.into(), witness }),
         _ => Verdict::Argmaxable(witness),
+    }
+}
+
+/// The verdict over a larger domain (all of space) of a token that wins in the domain of `inside`, a question about the
+/// same head: it wins at the same hidden state. `None` if the token is no winner there, or if there are tokens that
+/// it must beat in the larger domain alone.
+pub fn carried_win(larger: &Question, inside: &Question, verdict: &Verdict) -> Option<Verdict> {
+    let witness = verdict.witness()?;
+    let token = witness.token();
+    let same_head = std::ptr::eq(larger.stored(), inside.stored());
+    let same_equals = larger.equals(token) == inside.equals(token);
+    (larger.domain().is_free() && same_head && same_equals)
+        .then(|| tied(larger, witness.carried_out()))
+}
+
+/// The verdict over the domain of `inside` of a token that loses in all of space, a question about the same head.
+pub fn carried_loss(larger: &Question, inside: &Question, verdict: &Verdict) -> Option<Verdict> {
+    let same_head = std::ptr::eq(larger.stored(), inside.stored());
+    match verdict {
+        Verdict::Unargmaxable(loss) if larger.domain().is_free() && same_head => {
+            Some(Verdict::Unargmaxable(Loss::Carried(Carried { loss: Box::new(loss.clone()) })))
+        }
+        _ => None,
     }
 }
 

@@ -1,24 +1,24 @@
-//! Hidden states at which a token beats every rival, proved on the original rows.
+//! Points at which a token beats every rival, proved on the stored rows.
 //!
 //! Float64 scores decide where the gap exceeds a bound of their error; the rivals that they leave
 //! open are scored exactly.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive};
 
 use super::map::Map;
-use crate::arithmetic::dyadic::{
-    Dyadic, dot_floats, dot_integers, integers_at_common_exponent, one,
-};
+use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers, one};
 use crate::arithmetic::rounding::{TINY, exponent, gamma, norm_up, power_of_two};
+use crate::head::Head;
 use crate::question::Question;
 
-/// A hidden state.
+/// A hidden state, or behind a final norm the state `z` before its gain and shift (see [`crate::domain::Ball`]).
 #[derive(Clone, Debug)]
 pub enum Point {
-    /// `clamp(scale G (w_t - m))` for the witness's own token: see [`Map`].
+    /// `clamp(scale G (w_t - m))` for the witness's own token, with its folded row behind a norm: see [`Map`].
     Mapped {
         /// The map, shared by many tokens.
         map: Arc<Map>,
@@ -34,6 +34,8 @@ pub enum Point {
         /// Above 0.
         denominator: BigInt,
     },
+    /// That of the token's witness in an audit over a smaller domain.
+    Inside,
 }
 
 /// Proof that a token can strictly win against all rows that differ from its own.
@@ -56,14 +58,27 @@ impl Witness {
         self.token
     }
 
-    /// The hidden state in the form it was proved in.
+    /// The point in the form it was proved in.
     pub fn point(&self) -> &Point {
         &self.point
     }
 
-    /// The hidden state in float64; exact unless the point is one of integers.
-    pub fn hidden_state(&self, question: &Question) -> Vec<f64> {
-        match &self.point {
+    /// The same win as one over a larger domain.
+    pub(super) fn carried_out(&self) -> Self {
+        Witness { point: Point::Inside, ..self.clone() }
+    }
+
+    /// The hidden state in float64; exact unless the point is one of integers or stands before a norm. `None` where it
+    /// is kept by another audit.
+    pub fn hidden_state(&self, question: &Question) -> Option<Vec<f64>> {
+        let point = self.point_in_floats(question)?;
+        Some(question.domain().ball().map_or(point.clone(), |ball| ball.hidden_state(&point)))
+    }
+
+    /// The point in float64; exact unless it is one of integers. `None` where it is kept by another audit.
+    pub fn point_in_floats(&self, question: &Question) -> Option<Vec<f64>> {
+        Some(match &self.point {
+            Point::Inside => return None,
             Point::Float(h) => h.clone(),
             Point::Mapped { map, scale } => {
                 let mut h = map.directions(question.head(), &[self.token]);
@@ -72,10 +87,10 @@ impl Witness {
                 h
             }
             Point::Integers { numerators, denominator } => nearest(numerators, denominator),
-        }
+        })
     }
 
-    /// Euclidean length of the hidden state, to four digits or more (fewest in heads of low rank).
+    /// Euclidean length of the point, to four digits or more (fewest in heads of low rank).
     pub fn norm(&self) -> f64 {
         self.norm
     }
@@ -91,6 +106,7 @@ impl Witness {
             Point::Mapped { .. } => "map",
             Point::Float(_) => "float",
             Point::Integers { .. } => "integer",
+            Point::Inside => "inside",
         }
     }
 }
@@ -119,6 +135,7 @@ struct Gaps {
 ///
 /// With a `radius` the gaps hold for every hidden state within that distance: each score moves by at
 /// most `radius |w_j|`. `factor` is what the scores were multiplied by, and with them an underflow.
+/// Folded rows and levels are off by the bounds of the question.
 fn gaps(
     question: &Question,
     token: u32,
@@ -131,7 +148,8 @@ fn gaps(
     let unit = gamma(head.dim() + 16);
     let floor = (head.dim() + 16) as f64 * TINY * factor.max(1.0);
     let reach = unit * norm + radius;
-    let error = |j: usize| question.norms()[j] * reach + unit * head.bias(j).abs() + floor;
+    let doubt = doubt(question, norm + radius);
+    let error = |j: usize| question.norms()[j] * reach + unit * head.bias(j).abs() + floor + doubt;
     let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
     let skip = question.equals(token);
     let mut found = Gaps { least: f64::INFINITY, open: Vec::new() };
@@ -156,6 +174,11 @@ fn gaps(
     found
 }
 
+/// How far a score can be off for the folding of a norm, at points of at most this length.
+fn doubt(question: &Question, length: f64) -> f64 {
+    (question.row_error() * length + question.level_error()) * (1.0 + 1e-12)
+}
+
 /// The scores of the original rows at one float64 point, a rival at a time.
 pub(super) struct Scorer<'a> {
     question: &'a Question<'a>,
@@ -165,13 +188,14 @@ pub(super) struct Scorer<'a> {
     radius: f64,
     /// The token's score, from below.
     own: f64,
+    exact: OnceCell<ExactPoint<'a>>,
 }
 
 impl<'a> Scorer<'a> {
     /// With a `radius` gaps hold for every hidden state within that distance.
     pub(super) fn new(question: &'a Question<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
         let norm = norm_up(h.iter().copied());
-        let mut scorer = Scorer { question, token, h, norm, radius, own: 0.0 };
+        let mut scorer = Scorer { question, token, h, norm, radius, own: 0.0, exact: OnceCell::new() };
         scorer.own = scorer.score(token) - scorer.error(token);
         scorer
     }
@@ -187,6 +211,7 @@ impl<'a> Scorer<'a> {
         self.question.norms()[j] * (unit * self.norm + self.radius)
             + unit * head.bias(j).abs()
             + (head.dim() + 16) as f64 * TINY
+            + doubt(self.question, self.norm + self.radius)
     }
 
     /// A proved lower bound of the gap to a rival, above 0; or about how far the token is behind.
@@ -204,8 +229,9 @@ impl<'a> Scorer<'a> {
         if behind > 0.0 || self.radius > 0.0 {
             return Err(behind);
         }
-        let exact = exact_gap_floats(self.question, self.token, rival, &self.h);
-        if exact.is_positive() { Ok(exact.quotient_down(&one()).max(0.0)) } else { Err(0.0) }
+        let exact = self.exact.get_or_init(|| ExactPoint::new(self.question, &self.h));
+        let gap = exact.gap(self.token, rival);
+        if gap.is_positive() { Ok(exact.logits_down(&gap)) } else { Err(0.0) }
     }
 
     /// The length of the point, and the point.
@@ -263,14 +289,14 @@ fn certify_scored(
         let mut order = open.clone();
         let score = |j: u32| scores[j as usize] + head.bias(j as usize);
         order.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
-        let exact = |j: u32| exact_gap_floats(question, token, j, &h);
+        let exact = ExactPoint::new(question, &h);
         match order.first() {
-            Some(&j) if order.len() > EXACT_LIMIT || !exact(j).is_positive() => {
+            Some(&j) if order.len() > EXACT_LIMIT || !exact.gap(token, j).is_positive() => {
                 return Err(Refusal::Beaten(open));
             }
             _ => {}
         }
-        let (gap, beaten) = exact_gaps(&open, exact);
+        let (gap, beaten) = exact.gaps(token, &open);
         if !beaten.is_empty() {
             return Err(Refusal::Beaten(beaten));
         }
@@ -290,17 +316,11 @@ pub fn certify_integers(
     numerators: Vec<BigInt>,
     denominator: BigInt,
 ) -> Result<Witness, Refusal> {
-    let (head, domain) = (question.head(), question.domain());
-    if !denominator.is_positive() || numerators.len() != head.dim() {
-        return Err(Refusal::Outside);
-    }
-    let scaled = |x: f64| &Dyadic::from_f64(x) * &Dyadic::from_integer(denominator.clone());
-    let inside = numerators.iter().enumerate().all(|(k, n)| {
-        let n = Dyadic::from_integer(n.clone());
-        (domain.lo(k) == f64::NEG_INFINITY || scaled(domain.lo(k)) <= n)
-            && (domain.hi(k) == f64::INFINITY || n <= scaled(domain.hi(k)))
-    });
-    if !inside {
+    let head = question.head();
+    if !denominator.is_positive()
+        || numerators.len() != head.dim()
+        || !question.domain().contains_exactly(&numerators, &denominator)
+    {
         return Err(Refusal::Outside);
     }
     let h = nearest(&numerators, &denominator);
@@ -318,16 +338,9 @@ pub fn certify_integers(
             open: (0..head.tokens() as u32).filter(|j| !equals.contains(j)).collect(),
         }
     };
-    let exact = |j: u32| exact_gap_integers(question, token, j, &numerators, &denominator);
-    let beaten: Vec<u32> = open
-        .iter()
-        .copied()
-        .filter(|&j| {
-            let gap = exact(j);
-            least = least.min(gap.quotient_down(&denominator).max(0.0));
-            !gap.is_positive()
-        })
-        .collect();
+    let exact = ExactPoint::from_integers(question, &numerators, &denominator);
+    let (gap, beaten) = exact.gaps(token, &open);
+    least = least.min(gap);
     if !beaten.is_empty() {
         return Err(Refusal::Beaten(beaten));
     }
@@ -438,43 +451,76 @@ fn best_factor(question: &Question, token: u32, scores: &[f64]) -> Option<f64> {
     [below, 2.0 * below].into_iter().find(|factor| low < *factor && *factor < high)
 }
 
-/// The exact gap at a float hidden state.
-fn exact_gap_floats(question: &Question, token: u32, rival: u32, h: &[f64]) -> Dyadic {
-    let score = |j: usize| {
-        &dot_floats(question.head().row(j), h.iter().copied())
-            + &Dyadic::from_f64(question.head().bias(j))
-    };
-    &score(token as usize) - &score(rival as usize)
+/// The stored rows at one hidden state, scored exactly.
+#[derive(Debug)]
+struct ExactPoint<'a> {
+    head: &'a Head,
+    state: State,
 }
 
-/// The exact gap at `numerators / denominator`, times the denominator.
-fn exact_gap_integers(
-    question: &Question,
-    token: u32,
-    rival: u32,
-    numerators: &[BigInt],
-    denominator: &BigInt,
-) -> Dyadic {
-    let head = question.head();
-    let bias =
-        &Dyadic::from_f64(head.bias(token as usize)) - &Dyadic::from_f64(head.bias(rival as usize));
-    let rows = &dot_integers(head.row(token as usize), numerators)
-        - &dot_integers(head.row(rival as usize), numerators);
-    &rows + &(&bias * &Dyadic::from_integer(denominator.clone()))
+#[derive(Debug)]
+enum State {
+    Floats(Vec<f64>),
+    /// Numerators over a denominator above 0.
+    Integers(Vec<BigInt>, BigInt),
 }
 
-/// The least of the exact gaps, rounded down, and the rivals whose gap is not above 0.
-fn exact_gaps(rivals: &[u32], gap: impl Fn(u32) -> Dyadic) -> (f64, Vec<u32>) {
-    let (mut least, mut beaten, unit) = (f64::INFINITY, Vec::new(), one());
-    for &j in rivals {
-        let gap = gap(j);
-        if gap.is_positive() {
-            least = least.min(gap.quotient_down(&unit).max(0.0));
-        } else {
-            beaten.push(j);
+impl<'a> ExactPoint<'a> {
+    fn new(question: &Question<'a>, point: &[f64]) -> Self {
+        if question.domain().ball().is_none() {
+            return ExactPoint { head: question.stored(), state: State::Floats(point.to_vec()) };
+        }
+        let (numerators, denominator) = as_integers(point);
+        ExactPoint::from_integers(question, &numerators, &denominator)
+    }
+
+    fn from_integers(question: &Question<'a>, numerators: &[BigInt], denominator: &BigInt) -> Self {
+        let (numerators, denominator) = match question.domain().ball() {
+            Some(ball) => ball.exact_state(numerators, denominator),
+            None => (numerators.to_vec(), denominator.clone()),
+        };
+        ExactPoint { head: question.stored(), state: State::Integers(numerators, denominator) }
+    }
+
+    /// The gap of a token to a rival, times the denominator.
+    fn gap(&self, token: u32, rival: u32) -> Dyadic {
+        let (t, j) = (token as usize, rival as usize);
+        let bias = &Dyadic::from_f64(self.head.bias(t)) - &Dyadic::from_f64(self.head.bias(j));
+        match &self.state {
+            State::Floats(h) => {
+                let score = |t: usize| dot_floats(self.head.row(t), h.iter().copied());
+                &(&score(t) - &score(j)) + &bias
+            }
+            State::Integers(numerators, denominator) => {
+                let score = |t: usize| dot_integers(self.head.row(t), numerators);
+                let bias = &bias * &Dyadic::from_integer(denominator.clone());
+                &(&score(t) - &score(j)) + &bias
+            }
         }
     }
-    (least, beaten)
+
+    /// A gap in logits, rounded down and not below 0.
+    fn logits_down(&self, gap: &Dyadic) -> f64 {
+        let unit = match &self.state {
+            State::Floats(_) => &one(),
+            State::Integers(_, denominator) => denominator,
+        };
+        gap.quotient_down(unit).max(0.0)
+    }
+
+    /// The least of the gaps, rounded down, and the rivals whose gap is not above 0.
+    fn gaps(&self, token: u32, rivals: &[u32]) -> (f64, Vec<u32>) {
+        let (mut least, mut beaten) = (f64::INFINITY, Vec::new());
+        for &j in rivals {
+            let gap = self.gap(token, j);
+            if gap.is_positive() {
+                least = least.min(self.logits_down(&gap));
+            } else {
+                beaten.push(j);
+            }
+        }
+        (least, beaten)
+    }
 }
 
 /// Without rivals any finite number bounds the gap; none is more true than 0.
@@ -502,15 +548,4 @@ fn nearest(numerators: &[BigInt], denominator: &BigInt) -> Vec<f64> {
             }
         })
         .collect()
-}
-
-/// Float coordinates as integers over a power of two, for exact uses of a float point.
-pub fn as_integers(h: &[f64]) -> (Vec<BigInt>, BigInt) {
-    let values: Vec<Dyadic> = h.iter().map(|&x| Dyadic::from_f64(x)).collect();
-    let (integers, exponent) = integers_at_common_exponent(&values);
-    if exponent >= 0 {
-        (integers.into_iter().map(|n| n << exponent as u64).collect(), one())
-    } else {
-        (integers, one() << (-exponent) as u64)
-    }
 }

@@ -272,9 +272,8 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
 
 /// The domain asked for and why.
 fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
-    let dim = input.located.head.dim();
     if arguments.domain != "auto" {
-        return Ok((Domain::parse(&arguments.domain, dim)?, "asked for".to_owned()));
+        return Ok((input.located.parse_domain(&arguments.domain)?, "asked for".to_owned()));
     }
     let (domain, reason) = &input.before;
     Ok((domain.clone(), format!("auto: {reason}")))

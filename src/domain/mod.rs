@@ -1,10 +1,17 @@
-//! Where a hidden state may lie.
+//! Where a hidden state may lie: a box, a ball as a final norm leaves it, or both.
+
+mod ball;
+mod meeting;
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use num_bigint::BigInt;
 
-/// A box of hidden states: `lo_k <= h_k <= hi_k`, either end perhaps infinite.
+use crate::arithmetic::dyadic::Dyadic;
+use crate::error::{Error, Result};
+pub use ball::Ball;
+
+/// Hidden states in a box, `lo_k <= h_k <= hi_k`, either end perhaps infinite, and perhaps in a [`Ball`] as well.
 ///
 /// A token that wins strictly somewhere in a closed box with an interior wins in its interior too,
 /// so strict and closed ranges ask the same question.
@@ -14,12 +21,13 @@ pub struct Domain {
     lo: Vec<f64>,
     /// Greatest value of each coordinate, never NaN or `-inf`, never below `lo`.
     hi: Vec<f64>,
+    ball: Option<Ball>,
 }
 
 impl Domain {
     /// All of `R^dim`.
     pub fn free(dim: usize) -> Self {
-        Domain { lo: vec![f64::NEG_INFINITY; dim], hi: vec![f64::INFINITY; dim] }
+        Domain { lo: vec![f64::NEG_INFINITY; dim], hi: vec![f64::INFINITY; dim], ball: None }
     }
 
     /// The same range for every coordinate.
@@ -54,7 +62,32 @@ impl Domain {
         Ok(Domain {
             lo: lo.into_iter().map(positive_zero).collect(),
             hi: hi.into_iter().map(positive_zero).collect(),
+            ball: None,
         })
+    }
+
+    /// The part of this domain inside a ball, which takes the place of any other ball.
+    ///
+    /// # Errors
+    /// A ball of another number of coordinates, a range of one number, or a box and a ball that do not meet: no hidden
+    /// state is left. (A box that only touches the ball from outside is taken for one that does not meet it.)
+    pub fn within(self, ball: Ball) -> Result<Self> {
+        if ball.dim() != self.dim() {
+            return Err(Error::Invalid(format!(
+                "the ball has {} coordinates, but the box {}",
+                ball.dim(),
+                self.dim()
+            )));
+        }
+        if let Some(k) = (0..self.dim()).find(|&k| self.is_fixed(k)) {
+            return Err(Error::Invalid(format!(
+                "the range of coordinate {k} is the number {}: together with a ball each range needs some width",
+                self.lo[k]
+            )));
+        }
+        let domain = Domain { ball: Some(ball), ..self };
+        meeting::check(&domain)?;
+        Ok(domain)
     }
 
     /// The number of coordinates.
@@ -72,9 +105,19 @@ impl Domain {
         self.hi[k]
     }
 
+    /// The ball, if hidden states are confined to one.
+    pub fn ball(&self) -> Option<&Ball> {
+        self.ball.as_ref()
+    }
+
     /// Whether nothing is restricted.
     pub fn is_free(&self) -> bool {
-        (0..self.dim()).all(|k| self.lo[k] == f64::NEG_INFINITY && self.hi[k] == f64::INFINITY)
+        self.ball.is_none() && !self.has_ranges()
+    }
+
+    /// Whether some end of the box is finite.
+    pub fn has_ranges(&self) -> bool {
+        self.lo.iter().chain(&self.hi).any(|x| x.is_finite())
     }
 
     /// Whether no end is infinite.
@@ -92,43 +135,117 @@ impl Domain {
         self.lo.iter().chain(&self.hi).any(|&x| x.is_finite() && x != 0.0)
     }
 
-    /// Whether `h` lies in the closed domain.
-    pub fn contains(&self, h: &[f64]) -> bool {
-        h.len() == self.dim()
-            && h.iter().enumerate().all(|(k, &x)| self.lo[k] <= x && x <= self.hi[k])
+    /// Whether the hidden state of a point lies in the domain, exactly: in the closed box and the open ball. Points are
+    /// `z` where there is a ball (see [`Ball`]), else they are the hidden states themselves.
+    pub fn contains(&self, point: &[f64]) -> bool {
+        match &self.ball {
+            Some(ball) => meeting::holds(self, ball, point),
+            None => {
+                point.len() == self.dim()
+                    && point.iter().enumerate().all(|(k, &x)| self.lo[k] <= x && x <= self.hi[k])
+            }
+        }
     }
 
-    /// Moves `h` to the nearest point of the domain.
+    /// [`Domain::contains`] for the point `numerators / denominator`, the denominator above 0.
+    pub fn contains_exactly(&self, numerators: &[BigInt], denominator: &BigInt) -> bool {
+        let in_box = |h: &[BigInt], over: &BigInt| {
+            let over = Dyadic::from_integer(over.clone());
+            h.len() == self.dim()
+                && h.iter().enumerate().all(|(k, n)| {
+                    let n = Dyadic::from_integer(n.clone());
+                    let at = |end: f64| &Dyadic::from_f64(end) * &over;
+                    (self.lo[k] == f64::NEG_INFINITY || at(self.lo[k]) <= n)
+                        && (self.hi[k] == f64::INFINITY || n <= at(self.hi[k]))
+                })
+        };
+        match &self.ball {
+            None => in_box(numerators, denominator),
+            Some(ball) if !ball.holds_exactly(numerators, denominator) => false,
+            Some(_) if !self.has_ranges() => numerators.len() == self.dim(),
+            Some(ball) => {
+                let (h, over) = ball.exact_state(numerators, denominator);
+                in_box(&h, &over)
+            }
+        }
+    }
+
+    /// Some point of the domain.
+    pub fn some_point(&self) -> Vec<f64> {
+        let in_ball = self.ball.as_ref().and_then(|ball| meeting::point(self, ball));
+        in_ball.unwrap_or_else(|| {
+            let mut origin = vec![0.0; self.dim()];
+            self.clamp(&mut origin);
+            origin
+        })
+    }
+
+    /// Moves `h` to the nearest point of the box.
     pub fn clamp(&self, h: &mut [f64]) {
         for (k, x) in h.iter_mut().enumerate() {
             *x = x.clamp(self.lo[k], self.hi[k]);
         }
     }
 
-    /// Reads `free` or `range:LO:HI` (`inf`, `-inf` allowed) for hidden states of `dim` coordinates.
+    /// Reads `free`, `range:LO:HI` (`inf`, `-inf` allowed), `ball:R`, or a ball and a range as `ball:R+range:LO:HI`, for
+    /// hidden states of `dim` coordinates. `layernorm` or `rmsnorm` stands for the ball of the final norm, given by
+    /// `norm` for the name.
     ///
     /// # Errors
-    /// Anything else, with the accepted forms.
-    pub fn parse(text: &str, dim: usize) -> Result<Self> {
-        if text == "free" {
-            return Ok(Domain::free(dim));
-        }
-        let ends = text.strip_prefix("range:").and_then(|rest| rest.split_once(':'));
+    /// Anything else, with the accepted forms; what `norm` says; and see [`Domain::within`].
+    pub fn parse(
+        text: &str,
+        dim: usize,
+        norm: impl Fn(&str) -> Result<Ball>,
+    ) -> Result<Self> {
+        let (mut domain, mut ball) = (None, None);
         let number = |s: &str| s.trim().parse::<f64>().ok().filter(|x| !x.is_nan());
-        match ends.and_then(|(lo, hi)| Some((number(lo)?, number(hi)?))) {
-            Some((lo, hi)) => Domain::range(dim, lo, hi),
-            None => Err(Error::Invalid(format!(
-                "the domain {text:?} is neither `free` nor `range:LO:HI` (such as range:0:inf)"
-            ))),
+        for part in text.split('+') {
+            let ends = part.strip_prefix("range:").and_then(|rest| rest.split_once(':'));
+            let ends = ends.and_then(|(lo, hi)| Some((number(lo)?, number(hi)?)));
+            let radius = part.strip_prefix("ball:").and_then(number);
+            match (part, ends, radius) {
+                ("free", ..) if text == "free" => domain = Some(Domain::free(dim)),
+                ("layernorm" | "rmsnorm", ..) if ball.is_none() => ball = Some(norm(part)?),
+                (_, Some((lo, hi)), _) if domain.is_none() => {
+                    domain = Some(Domain::range(dim, lo, hi)?);
+                }
+                (.., Some(radius)) if ball.is_none() => {
+                    ball = Some(Ball::around_origin(dim, radius)?);
+                }
+                _ => {
+                    return Err(Error::Invalid(format!(
+                        "the domain {text:?} is none of `free`, `range:LO:HI` (such as range:0:inf), `ball:R`, \
+                         `layernorm`, `rmsnorm`, or a ball or norm with a range (ball:R+range:LO:HI)"
+                    )));
+                }
+            }
+        }
+        let domain = domain.unwrap_or_else(|| Domain::free(dim));
+        match ball {
+            Some(ball) => domain.within(ball),
+            None => Ok(domain),
         }
     }
 }
 
 impl fmt::Display for Domain {
-    /// `free`, `range:LO:HI`, or the number of different ranges.
+    /// `free`, `range:LO:HI`, `ball:R`, the kind of norm, or the number of different ranges.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_free() {
             return f.write_str("free");
+        }
+        if let Some(ball) = &self.ball {
+            let plain = ball.gain().iter().all(|g| *g == 1.0) && ball.shift().iter().all(|c| *c == 0.0);
+            match ball.radius() {
+                [r, same] if plain && !ball.is_centred() && r == same => write!(f, "ball:{r}")?,
+                _ if ball.is_centred() => f.write_str("layernorm")?,
+                _ => f.write_str("rmsnorm")?,
+            }
+            if !self.has_ranges() {
+                return Ok(());
+            }
+            f.write_str("+")?;
         }
         let uniform = (1..self.dim()).all(|k| self.lo[k] == self.lo[0] && self.hi[k] == self.hi[0]);
         if uniform {
@@ -143,22 +260,50 @@ impl fmt::Display for Domain {
 mod tests {
     use super::*;
 
+    /// A norm of three coordinates.
+    fn norm(name: &str) -> Result<Ball> {
+        Ball::after_norm(vec![1.0, 2.0, 0.5], vec![0.0; 3], name == "layernorm")
+    }
+
     #[test]
     fn domains_read_back_as_they_print() {
-        for text in ["free", "range:0:inf", "range:-1:1", "range:-0.2784645427610738:inf"] {
-            assert_eq!(Domain::parse(text, 3).unwrap().to_string(), text);
+        for text in [
+            "free",
+            "range:0:inf",
+            "range:-1:1",
+            "range:-0.2784645427610738:inf",
+            "ball:2.5",
+            "ball:2.5+range:-1:1",
+            "layernorm",
+            "rmsnorm+range:-1:inf",
+        ] {
+            assert_eq!(Domain::parse(text, 3, norm).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn an_empty_or_unknown_domain_is_an_error() {
-        for text in ["range:1:0", "range:nan:1", "range:0", "range:inf:inf", "box", ""] {
-            assert!(Domain::parse(text, 3).is_err(), "{text}");
+        for text in [
+            "range:1:0",
+            "range:nan:1",
+            "range:0",
+            "range:inf:inf",
+            "box",
+            "",
+            "ball:0",
+            "ball:inf",
+            "ball:x",
+            "ball:1+ball:2",
+            "free+ball:1",
+            "layernorm+rmsnorm",
+            "ball:1+range:2:3",
+        ] {
+            assert!(Domain::parse(text, 3, norm).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_range_without_ends_is_free() {
-        assert!(Domain::parse("range:-inf:inf", 2).unwrap().is_free());
+        assert!(Domain::parse("range:-inf:inf", 3, norm).unwrap().is_free());
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::checkpoint::{Checkpoint, Values};
+use crate::domain::Ball;
 use crate::error::{Error, Result};
 
-/// The final norm, with its numbers. It is reported, not folded: hidden states after it are a part of
-/// the domain, so that a token that never wins over the domain never wins after the norm either.
+/// The final norm, with its numbers.
 ///
 /// A LayerNorm makes `factor * (gain (x - mean x) / sqrt(var x + epsilon) + shift)` of `x`, an RMSNorm
 /// `factor * (gain x / sqrt(mean x^2 + epsilon) + shift)`.
@@ -65,6 +65,45 @@ impl FinalNorm {
         }
         let shift = bias.as_deref().map(vector).transpose()?.unwrap_or_default();
         Ok(FinalNorm { kind, weight, bias, epsilon, factor, one_plus, gain, shift })
+    }
+
+    /// Whether it is known to be a LayerNorm or an RMSNorm.
+    pub fn is_known(&self) -> bool {
+        matches!(self.kind, "LayerNorm" | "RMSNorm")
+    }
+
+    /// The ball that it leaves to hidden states. Its gain and shift are the stored ones times `factor`, rounded to
+    /// float64 where that is not 1; they are what a verdict over the ball speaks of.
+    ///
+    /// # Errors
+    /// A norm whose kind is not known.
+    pub fn ball(&self) -> Result<Ball> {
+        let centred = match self.kind {
+            "LayerNorm" => true,
+            "RMSNorm" => false,
+            _ => {
+                return Err(Error::Invalid(format!(
+                    "the final norm `{}` is neither known as a LayerNorm nor as an RMSNorm: choose by --domain \
+                     layernorm or --domain rmsnorm",
+                    self.weight
+                )));
+            }
+        };
+        self.ball_as(centred)
+    }
+
+    /// As [`FinalNorm::ball`] for a norm taken for a LayerNorm (`centred`) or an RMSNorm.
+    ///
+    /// # Errors
+    /// Products with `factor` that are not finite.
+    pub fn ball_as(&self, centred: bool) -> Result<Ball> {
+        let times = |x: &f64| x * self.factor;
+        let shift = if self.shift.is_empty() {
+            vec![0.0; self.gain.len()]
+        } else {
+            self.shift.iter().map(times).collect()
+        };
+        Ball::after_norm(self.gain.iter().map(times).collect(), shift, centred)
     }
 
     /// What the norm makes of `x`, in float64; `None` where its kind or epsilon is not known.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::Head;
-use crate::arithmetic::dyadic::{Dyadic, dot_floats};
-use crate::domain::Domain;
+use super::{Head, Rows};
+use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
+use crate::domain::{Ball, Domain};
 
 /// How a token stands to the tokens with the same row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub enum Standing<'a> {
 
 /// The partition of the tokens by equal rows, as numbers: -0 equals 0.
 ///
-/// Coordinates that the domain fixes to one value count as part of the bias.
+/// Coordinates that the domain fixes to one value, by a range of one number or by a gain of 0, count as part of the
+/// bias. Behind a norm that takes off the mean, rows are equal if after the gain they differ by a multiple of the
+/// vector of ones.
 #[derive(Debug)]
 pub struct Groups {
     /// For each token of a group of two or more: the index of its group and whether it survives.
@@ -34,11 +36,10 @@ pub struct Groups {
 impl Groups {
     /// Groups the tokens of `head` over `domain`.
     pub fn new(head: &Head, domain: &Domain) -> Self {
-        let fixed: Vec<usize> = (0..head.dim()).filter(|&k| domain.is_fixed(k)).collect();
-        let free: Vec<usize> = (0..head.dim()).filter(|&k| !domain.is_fixed(k)).collect();
+        let seen = Seen::new(head, domain);
         let hashes: Vec<u64> = (0..head.tokens())
             .into_par_iter()
-            .map_init(|| vec![0.0; head.dim()], |row, t| hash_row(row, head, t, &free))
+            .map_init(|| vec![0.0; head.dim()], |row, t| seen.hash(row, t))
             .collect();
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
@@ -48,13 +49,13 @@ impl Groups {
             .chunk_by(|&a, &b| hashes[a as usize] == hashes[b as usize])
             .filter(|b| b.len() > 1)
         {
-            for members in classes_of_equal_rows(head, bucket, &free) {
+            for members in seen.classes(bucket) {
                 if members.len() < 2 {
                     continue;
                 }
-                let biases = effective_biases(head, domain, &members, &fixed);
-                let largest = biases.iter().max().cloned();
-                let survives: Vec<bool> = biases.into_iter().map(|b| Some(b) == largest).collect();
+                let levels = seen.levels(&members);
+                let largest = levels.iter().max().cloned();
+                let survives: Vec<bool> = levels.into_iter().map(|b| Some(b) == largest).collect();
                 let group = survivors.len() as u32;
                 membership.extend(members.iter().zip(&survives).map(|(&t, &s)| (t, (group, s))));
                 survivors.push(
@@ -92,56 +93,139 @@ impl Groups {
     }
 }
 
+/// Rows as hidden states of the domain can tell them apart.
+struct Seen<'a> {
+    head: &'a Head,
+    /// Coordinates that are fixed, and to what.
+    fixed: Vec<(usize, f64)>,
+    /// The others.
+    free: Vec<usize>,
+    /// The gain, where rows count up to a multiple of ones after it.
+    gain: Option<&'a [f64]>,
+    /// The shift then: such rows may differ in what it gives them.
+    shift: Option<&'a [f64]>,
+    /// Whether gain and rows are of float32, so that their products are exact in float64.
+    exact_products: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn new(head: &'a Head, domain: &'a Domain) -> Self {
+        let ball = domain.ball();
+        let value = |k: usize| match ball {
+            Some(ball) => (ball.gain()[k] == 0.0).then(|| ball.shift()[k]),
+            None => domain.is_fixed(k).then(|| domain.lo(k)),
+        };
+        let fixed = (0..head.dim()).filter_map(|k| Some((k, value(k)?))).collect();
+        let free = (0..head.dim()).filter(|&k| value(k).is_none()).collect();
+        let gain = ball.filter(|ball| ball.is_centred()).map(Ball::gain);
+        let shift = gain.and(ball).map(Ball::shift);
+        let narrow = |g: &f64| f64::from(*g as f32) == *g;
+        let exact_products = matches!(head.rows(), Rows::F32(_))
+            && gain.is_none_or(|gain| gain.iter().all(narrow));
+        Seen { head, fixed, free, gain, shift, exact_products }
+    }
+
+    /// Equal for equal rows.
+    fn hash(&self, row: &mut [f64], token: usize) -> u64 {
+        self.head.copy_row(token, row);
+        match self.gain {
+            None => hash_bits(self.free.iter().map(|&k| row[k])),
+            Some(gain) if self.exact_products => {
+                // Differences of exact numbers, rounded once: equal where the true ones are.
+                let first = gain[0] * row[0];
+                hash_bits(row.iter().zip(gain).map(|(w, g)| g * w - first))
+            }
+            Some(_) => {
+                let first = self.product(token, 0);
+                let difference = |k: usize| (&self.product(token, k) - &first).quotient_down(&one());
+                hash_bits((0..row.len()).map(difference))
+            }
+        }
+    }
+
+    /// `g_k w_k`, exactly; without a gain `w_k`.
+    fn product(&self, token: usize, k: usize) -> Dyadic {
+        let weight = Dyadic::from_f64(self.head.weight(token, k));
+        self.gain.map_or(weight.clone(), |gain| &weight * &Dyadic::from_f64(gain[k]))
+    }
+
+    fn same_numbers(&self, a: u32, b: u32, columns: &[usize]) -> bool {
+        let weight = |t: u32, k: usize| self.head.weight(t as usize, k);
+        columns.iter().all(|&k| weight(a, k) == weight(b, k))
+    }
+
+    fn equal(&self, a: u32, b: u32) -> bool {
+        if self.same_numbers(a, b, &self.free) {
+            return true;
+        }
+        let Some(gain) = self.gain else { return false };
+        let difference = |k: usize| &self.product(a as usize, k) - &self.product(b as usize, k);
+        let first = difference(0);
+        (1..gain.len()).all(|k| difference(k) == first)
+    }
+
+    fn classes(&self, bucket: &[u32]) -> Vec<Vec<u32>> {
+        let mut classes: Vec<Vec<u32>> = Vec::new();
+        for &token in bucket {
+            match classes.iter_mut().find(|class| self.equal(class[0], token)) {
+                Some(class) => class.push(token),
+                None => classes.push(vec![token]),
+            }
+        }
+        classes
+    }
+
+    /// What tokens of one class score at any hidden state, up to what they share: biases and fixed coordinates,
+    /// exactly, in an order-preserving form.
+    fn levels(&self, members: &[u32]) -> Vec<Bias> {
+        let bias = |t: u32| self.head.bias(t as usize);
+        if self.gain.is_none() && self.fixed.is_empty() {
+            return members.iter().map(|&t| Bias::Stored(bias(t))).collect();
+        }
+        let all: Vec<usize> = (0..self.head.dim()).collect();
+        // Rows equal in all coordinates, the common case, differ by their biases alone.
+        let mut known: Vec<(u32, Dyadic)> = Vec::new();
+        members
+            .iter()
+            .map(|&t| {
+                let found = known.iter().find(|(other, _)| self.same_numbers(*other, t, &all));
+                let level = found.map(|(_, level)| level.clone()).unwrap_or_else(|| {
+                    let level = self.level(t);
+                    known.push((t, level.clone()));
+                    level
+                });
+                Bias::Exact(&Dyadic::from_f64(bias(t)) + &level)
+            })
+            .collect()
+    }
+
+    /// The part of a token's scores that no hidden state changes, bias aside, up to what its class shares.
+    fn level(&self, token: u32) -> Dyadic {
+        let t = token as usize;
+        let rows = self.fixed.iter().map(|&(k, _)| self.head.weight(t, k));
+        let fixed = dot_floats(rows, self.fixed.iter().map(|f| f.1));
+        match self.shift {
+            None => fixed,
+            Some(shift) => dot_floats(self.head.row(t), shift.iter().copied()),
+        }
+    }
+}
+
 /// A hash of the bits, -0 as 0: eight chains side by side of a multiplication and a shift each. Collisions only cost
 /// a comparison.
-fn hash_row(row: &mut [f64], head: &Head, token: usize, columns: &[usize]) -> u64 {
+fn hash_bits(numbers: impl Iterator<Item = f64>) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    const CHAINS: usize = 8;
     let step = |h: u64, x: u64| {
         let h = (h ^ x).wrapping_mul(FACTOR);
         h ^ (h >> 29)
     };
-    head.copy_row(token, row);
-    let mut chains = [0x243F_6A88_85A3_08D3; 8];
-    for columns in columns.chunks(chains.len()) {
-        for (chain, &k) in chains.iter_mut().zip(columns) {
-            *chain = step(*chain, (row[k] + 0.0).to_bits());
-        }
+    let mut chains = [0x243F_6A88_85A3_08D3; CHAINS];
+    for (i, x) in numbers.enumerate() {
+        let chain = &mut chains[i % CHAINS];
+        *chain = step(*chain, (x + 0.0).to_bits());
     }
     chains.iter().fold(0, |h, &chain| step(h, chain))
-}
-
-fn classes_of_equal_rows(head: &Head, bucket: &[u32], columns: &[usize]) -> Vec<Vec<u32>> {
-    let mut classes: Vec<Vec<u32>> = Vec::new();
-    for &token in bucket {
-        let equal = |other: u32| {
-            columns
-                .iter()
-                .all(|&k| head.weight(token as usize, k) == head.weight(other as usize, k))
-        };
-        match classes.iter_mut().find(|class| equal(class[0])) {
-            Some(class) => class.push(token),
-            None => classes.push(vec![token]),
-        }
-    }
-    classes
-}
-
-/// `b_t + sum over fixed k of w_tk lo_k`, exactly, in an order-preserving form.
-fn effective_biases(head: &Head, domain: &Domain, members: &[u32], fixed: &[usize]) -> Vec<Bias> {
-    members
-        .iter()
-        .map(|&t| {
-            let t = t as usize;
-            if fixed.is_empty() {
-                return Bias::Stored(head.bias(t));
-            }
-            let rows = fixed.iter().map(|&k| head.weight(t, k));
-            Bias::Exact(
-                &Dyadic::from_f64(head.bias(t))
-                    + &dot_floats(rows, fixed.iter().map(|&k| domain.lo(k))),
-            )
-        })
-        .collect()
 }
 
 #[derive(Clone, Debug)]
@@ -208,5 +292,48 @@ mod tests {
         assert_eq!(Groups::new(&head, &fixed).standing(0), Standing::Dominated(1));
         let zero = Domain::ranges(vec![f64::NEG_INFINITY, 0.0], vec![f64::INFINITY, 0.0]).unwrap();
         assert_eq!(Groups::new(&head, &zero).standing(0), Standing::Tied(&[0, 1]));
+    }
+
+    fn behind(gain: [f64; 2], shift: [f64; 2], centred: bool) -> Domain {
+        let ball = Ball::after_norm(gain.to_vec(), shift.to_vec(), centred).unwrap();
+        Domain::free(2).within(ball).unwrap()
+    }
+
+    #[test]
+    fn rows_that_only_a_gain_of_zero_tells_apart_merge() {
+        let head = head(&[[1.0, 0.1], [1.0, 0.2], [2.0, 0.0]], None);
+        let tie = Groups::new(&head, &behind([3.0, 0.0], [1.0, 0.0], false));
+        assert_eq!(tie.standing(0), Standing::Tied(&[0, 1]));
+        let loss = Groups::new(&head, &behind([3.0, 0.0], [1.0, -1.0], false));
+        assert_eq!((loss.standing(1), loss.standing(0)), (Standing::Dominated(0), Standing::Alone));
+    }
+
+    #[test]
+    fn rows_that_differ_by_ones_after_the_gain_merge_behind_a_centring_norm() {
+        // 3 w_0 - w_1 is 0.5 and 3.5 - 3; 2.5 - 2; and the third is apart by one unit in the last place.
+        let rows = [[0.5, 1.0], [1.0, 2.5], [0.5, 1.0 + f64::EPSILON]];
+        let shift = [0.0, 0.0];
+        let centred = behind([3.0, 1.0], shift, true);
+        for (wide, rows) in [(true, rows), (false, rows.map(|r| r.map(|x| f64::from(x as f32))))] {
+            let groups = Groups::new(&head(&rows, None), &centred);
+            assert_eq!(groups.same_row(0, 1), true);
+            assert_eq!(groups.same_row(0, 2), !wide);
+        }
+        let plain = behind([3.0, 1.0], shift, false);
+        assert!(!Groups::new(&head(&rows, None), &plain).same_row(0, 1));
+        // With a shift the one that it favours survives: 0.5 * 2 - 1 = 0, 1 * 2 - 2.5 = -0.5.
+        let groups = Groups::new(&head(&rows, None), &behind([3.0, 1.0], [2.0, -1.0], true));
+        assert_eq!(groups.standing(1), Standing::Dominated(0));
+    }
+
+    #[test]
+    fn float32_rows_and_float64_rows_merge_alike() {
+        let rows = [[0.5f32, 1.0], [1.0, 2.5], [0.75, 1.0]];
+        let narrow = Head::new(rows.concat(), None, 3, 2).unwrap();
+        let wide = head(&rows.map(|r| r.map(f64::from)), None);
+        let domain = behind([3.0, 1.0], [0.0, 0.0], true);
+        for head in [narrow, wide] {
+            assert_eq!(Groups::new(&head, &domain).standing(0), Standing::Tied(&[0, 1]));
+        }
     }
 }

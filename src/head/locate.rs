@@ -69,10 +69,34 @@ pub struct Located {
 }
 
 impl Located {
+    /// Reads a domain, see [`Domain::parse`]: `layernorm` and `rmsnorm` stand for what the final norm leaves.
+    ///
+    /// # Errors
+    /// As [`Domain::parse`]; no known final norm, or one of the other kind.
+    pub fn parse_domain(&self, text: &str) -> Result<Domain> {
+        Domain::parse(text, self.head.dim(), |name| {
+            let centred = name == "layernorm";
+            match &self.final_norm {
+                Some(norm) if norm.is_known() && centred != (norm.kind == "LayerNorm") => {
+                    Err(Error::Invalid(format!(
+                        "the domain {name} does not fit: a final {} stands before this head (`{}`)",
+                        norm.kind, norm.weight
+                    )))
+                }
+                Some(norm) => norm.ball_as(centred),
+                None => Err(Error::Invalid(format!(
+                    "the domain {name} needs the gain and the shift of a final norm, and none was found before \
+                     `{}`; audit the whole checkpoint, or give `ball:R`",
+                    self.weight
+                ))),
+            }
+        })
+    }
+
     /// The domain that what stands before the head gives, and the reason.
     ///
     /// # Errors
-    /// An activation whose range holds no number.
+    /// An activation whose range holds no number, or a norm that leaves the range of float64.
     pub fn domain(&self) -> Result<(Domain, String)> {
         let free = Domain::free(self.head.dim());
         Ok(match (&self.activation, &self.final_norm) {
@@ -80,14 +104,18 @@ impl Located {
                 activation.domain(self.head.dim())?,
                 format!("a {activation} stands before the head"),
             ),
-            (None, Some(norm)) => (
-                free,
-                format!(
-                    "{} {} stands before the head; what it confines hidden states to is not modelled",
-                    if norm.kind == "RMSNorm" { "an" } else { "a" },
-                    norm.kind
-                ),
-            ),
+            (None, Some(norm)) if norm.is_known() => {
+                let article = if norm.kind == "RMSNorm" { "an" } else { "a" };
+                let sphere = match norm.epsilon {
+                    Some(0.0) => " (of epsilon 0: hidden states lie on the edge of the ball)",
+                    _ => "",
+                };
+                let reason = format!("{article} {} stands before the head{sphere}", norm.kind);
+                (free.within(norm.ball()?)?, reason)
+            }
+            (None, Some(_)) => {
+                (free, "a norm stands before the head, but its kind is not known".to_owned())
+            }
             (None, None) => (free, "nothing is known of what stands before the head".to_owned()),
         })
     }

@@ -5,6 +5,7 @@ pub mod bundled;
 mod configuration;
 mod digest;
 pub mod final_norm;
+pub mod fold;
 mod found;
 mod gguf;
 pub mod groups;

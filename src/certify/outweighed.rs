@@ -1,0 +1,242 @@
+//! Losing weights in a ball: rivals that together always score at least as much.
+//!
+//! For weights `N_j >= 0` on rivals, not all 0, and multipliers `e_k` of either sign on the ends of ranges (the lower
+//! end of coordinate `k` where `e_k > 0`, the upper one where `e_k < 0`) let
+//!
+//! ```text
+//! v = sum N_j (w_t - w_j) + e,    F = v.c + sum N_j (b_t - b_j) - sum e_k end_k.
+//! ```
+//!
+//! At `h = g * Pz + c` in the box, `sum N_j gap_j + sum e_k (h_k - end_k) = z.P(g * v) + F`, and the second sum is not
+//! negative. So the token never wins strictly inside the ball when `F + R |P(g * v)| <= 0`, and by minimax some such
+//! weights exist for every token that never wins. Float64 with a bound of its error shows it where the left side
+//! is plainly below 0, exact integers elsewhere.
+
+use num_bigint::BigInt;
+use num_traits::{Signed, ToPrimitive, Zero};
+
+use super::verdict::{Blocker, Loss, Rival, Verdict};
+use crate::arithmetic::dyadic::{Dyadic, dot_integers};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::domain::Ball;
+use crate::question::Question;
+
+/// Bits that proposed weights are rounded to, relative to the largest: an inequality that holds plainly holds for
+/// the rounded ones too.
+const BITS: i32 = 40;
+
+/// Rivals and ends of ranges that outweigh a token everywhere in a ball.
+#[derive(Clone, Debug)]
+pub struct Outweighed {
+    rivals: Vec<(u32, BigInt)>,
+    ends: Vec<(u32, BigInt)>,
+    blockers: Vec<Blocker>,
+}
+
+impl Outweighed {
+    /// Rivals and weights above 0.
+    pub fn rivals(&self) -> &[(u32, BigInt)] {
+        &self.rivals
+    }
+
+    /// Coordinates and multipliers: above 0 for the lower end, below for the upper one.
+    pub fn ends(&self) -> &[(u32, BigInt)] {
+        &self.ends
+    }
+
+    /// Weights and multipliers to float64 precision, those of the rivals with sum 1.
+    pub fn blockers(&self) -> &[Blocker] {
+        &self.blockers
+    }
+}
+
+/// Proves that `token` never wins strictly in the ball of the question, from approximate multipliers above 0.
+pub fn certify(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
+    let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
+    let unit = 2f64.powi(BITS) / largest;
+    if !(largest > 0.0) || !unit.is_finite() || multipliers.iter().any(|m| !(m.1 >= 0.0)) {
+        return None;
+    }
+    let (mut rivals, mut ends) = (Vec::new(), Vec::new());
+    for &(rival, weight) in multipliers {
+        let integer = BigInt::from((weight * unit).round() as i64);
+        match rival {
+            Rival::Token(j) => rivals.push((j, integer)),
+            Rival::Lower(k) => ends.push((k, integer)),
+            Rival::Upper(k) => ends.push((k, -integer)),
+        }
+    }
+    certify_integers(question, token, rivals, ends)
+}
+
+/// [`certify`] for integers taken as they are; zeros are dropped.
+pub fn certify_integers(
+    question: &Question,
+    token: u32,
+    mut rivals: Vec<(u32, BigInt)>,
+    mut ends: Vec<(u32, BigInt)>,
+) -> Option<Verdict> {
+    let ball = question.domain().ball()?;
+    rivals.retain(|r| !r.1.is_zero());
+    ends.retain(|e| !e.1.is_zero());
+    let tokens = question.head().tokens();
+    let sound = |&(j, ref n): &(u32, BigInt)| {
+        n.is_positive() && (j as usize) < tokens && !question.groups().same_row(j, token)
+    };
+    let finite = |&(k, ref n): &(u32, BigInt)| {
+        (k as usize) < question.head().dim() && end(question, k, n).is_finite()
+    };
+    if rivals.is_empty() || !rivals.iter().all(sound) || !ends.iter().all(finite) {
+        return None;
+    }
+    if !(plainly(question, ball, token, &rivals, &ends)
+        || exactly(question, ball, token, &rivals, &ends))
+    {
+        return None;
+    }
+    let sum: BigInt = rivals.iter().map(|r| &r.1).sum();
+    // Undo the last step down: a share that is a float shows as itself.
+    let share = |n: &BigInt| Dyadic::from_integer(n.abs()).quotient_down(&sum).next_up();
+    let tokens = rivals.iter().map(|(j, n)| (Rival::Token(*j), share(n)));
+    let side = |k: u32, n: &BigInt| {
+        if n.is_positive() { Rival::Lower(k) } else { Rival::Upper(k) }
+    };
+    let blockers = tokens.chain(ends.iter().map(|(k, n)| (side(*k, n), share(n)))).collect();
+    Some(Verdict::Unargmaxable(Loss::Outweighed(Outweighed { rivals, ends, blockers }.into())))
+}
+
+/// The end that a multiplier belongs to.
+fn end(question: &Question, k: u32, multiplier: &BigInt) -> f64 {
+    let domain = question.domain();
+    if multiplier.is_positive() { domain.lo(k as usize) } else { domain.hi(k as usize) }
+}
+
+/// The inequality in float64 on the folded rows, with every error bounded; only without ends.
+fn plainly(
+    question: &Question,
+    ball: &Ball,
+    token: u32,
+    rivals: &[(u32, BigInt)],
+    ends: &[(u32, BigInt)],
+) -> bool {
+    // Larger integers are no floats.
+    if !ends.is_empty() || rivals.iter().any(|r| r.1.bits() > 53) {
+        return false;
+    }
+    let (head, t) = (question.head(), token as usize);
+    let mut v = vec![0.0; head.dim()];
+    let (mut own, mut rival) = (v.clone(), v.clone());
+    head.copy_row(t, &mut own);
+    let (mut sum, mut size, mut levels, mut level_size) = (0.0, 0.0, 0.0, 0.0);
+    for (j, n) in rivals {
+        let (weight, j) = (n.to_f64().unwrap_or(f64::NAN), *j as usize);
+        head.copy_row(j, &mut rival);
+        v.iter_mut().zip(&own).zip(&rival).for_each(|((v, a), b)| *v += weight * (a - b));
+        sum += weight;
+        size += weight * (question.norms()[t] + question.norms()[j]);
+        levels += weight * (head.bias(t) - head.bias(j));
+        level_size += weight * (head.bias(t).abs() + head.bias(j).abs());
+    }
+    // Each term is off by two units and each sum by one a term; so are the bounds themselves.
+    let unit = gamma(rivals.len() + 8);
+    let spare = 1.0 + 1e-9;
+    let length = norm_up(v.iter().copied())
+        + (unit * size + 2.0 * sum * question.row_error()) * spare
+        + (rivals.len() * head.dim() + 8) as f64 * TINY;
+    let level = levels
+        + (unit * level_size + 2.0 * sum * question.level_error()) * spare
+        + (rivals.len() + 8) as f64 * TINY;
+    let pull = ball.radius_up() * length * spare;
+    level + pull + (level.abs() + pull) * 1e-12 <= 0.0
+}
+
+/// The inequality in integers on the stored rows.
+fn exactly(
+    question: &Question,
+    ball: &Ball,
+    token: u32,
+    rivals: &[(u32, BigInt)],
+    ends: &[(u32, BigInt)],
+) -> bool {
+    let (head, dim) = (question.stored(), question.stored().dim());
+    // The token itself takes part with all the weight.
+    let integers: Vec<BigInt> = rivals
+        .iter()
+        .map(|r| -&r.1)
+        .chain([rivals.iter().map(|r| &r.1).sum()])
+        .collect();
+    let ids: Vec<usize> = rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();
+    let mut level = dot_integers(ids.iter().map(|&j| head.bias(j)), &integers);
+    let mut extra = vec![BigInt::ZERO; dim];
+    for (k, n) in ends {
+        extra[*k as usize] += n;
+        let end = Dyadic::from_f64(end(question, *k, n));
+        level = &level - &(&end * &Dyadic::from_integer(n.clone()));
+    }
+    let (mut sum, mut squares) = (Dyadic::zero(), Dyadic::zero());
+    for (k, extra) in extra.into_iter().enumerate() {
+        let v = dot_integers(ids.iter().map(|&j| head.weight(j, k)), &integers);
+        let v = &v + &Dyadic::from_integer(extra);
+        level = &level + &(&v * &Dyadic::from_f64(ball.shift()[k]));
+        let folded = &v * &Dyadic::from_f64(ball.gain()[k]);
+        squares = &squares + &(&folded * &folded);
+        sum = &sum + &folded;
+    }
+    // d |P y|^2 = d sum y^2 - (sum y)^2.
+    let count = Dyadic::from_f64(dim as f64);
+    let mut length = &count * &squares;
+    if ball.is_centred() {
+        length = &length - &(&sum * &sum);
+    }
+    let level_squared = &(&level * &level) * &count;
+    !level.is_positive() && &ball.radius_squared() * &length <= level_squared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Domain;
+    use crate::head::Head;
+
+    /// Tokens at 0 and +-1 with biases: token 0 is behind by `deficit`, and the ball reaches `radius`.
+    fn proved(deficit: f64, radius: f64, weights: [f64; 2]) -> bool {
+        let head = Head::new(vec![1.0, 0.0, -1.0], Some(vec![-deficit, 0.0, -9.0]), 3, 1).unwrap();
+        let ball = Ball::around_origin(1, radius).unwrap();
+        let domain = Domain::free(1).within(ball).unwrap();
+        let question = Question::new(&head, &domain).unwrap();
+        let multipliers = [(Rival::Token(1), weights[0]), (Rival::Token(2), weights[1])];
+        certify(&question, 0, &multipliers).is_some()
+    }
+
+    #[test]
+    fn a_deficit_beyond_the_radius_is_proved_and_one_within_is_not() {
+        assert!(proved(2.0, 1.5, [1.0, 0.0]), "plainly");
+        assert!(proved(2.0, 2.0, [1.0, 0.0]), "on the edge, which the open ball does not hold");
+        assert!(!proved(2.0, 2.0f64.next_up(), [1.0, 0.0]));
+        assert!(!proved(2.0, 1.5, [0.0, 1.0]), "the weights matter");
+        assert!(!proved(2.0, 1.5, [0.0, 0.0]) && !proved(2.0, 1.5, [f64::NAN, 1.0]));
+    }
+
+    #[test]
+    fn ends_of_ranges_take_part() {
+        // Token 0 needs h > 1 to beat token 1, and the range ends at 1.
+        let head = Head::new(vec![1.0, 0.0], Some(vec![-1.0, 0.0]), 2, 1).unwrap();
+        let wide = Ball::around_origin(1, 50.0).unwrap();
+        let range = Domain::range(1, -1.0, 1.0).unwrap().within(wide.clone()).unwrap();
+        let question = Question::new(&head, &range).unwrap();
+        let both = [(Rival::Token(1), 1.0), (Rival::Upper(0), 1.0)];
+        assert!(certify(&question, 0, &both).is_some());
+        assert!(certify(&question, 0, &both[..1]).is_none());
+        let free = Domain::free(1).within(wide).unwrap();
+        let question = Question::new(&head, &free).unwrap();
+        assert!(certify(&question, 0, &both).is_none(), "an end that is not there");
+    }
+
+    #[test]
+    fn weights_on_equal_rows_prove_nothing() {
+        let head = Head::new(vec![1.0, 1.0, 0.0], None, 3, 1).unwrap();
+        let domain = Domain::free(1).within(Ball::around_origin(1, 1.0).unwrap()).unwrap();
+        let question = Question::new(&head, &domain).unwrap();
+        assert!(certify(&question, 0, &[(Rival::Token(1), 1.0)]).is_none());
+    }
+}
