@@ -31,6 +31,8 @@ const ROOMS: [f64; 4] = [1.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0];
 const ROUNDS: usize = 400;
 /// Searches start this share of the way out to the point where the token almost won.
 const OUT: f64 = 15.0 / 16.0;
+/// How often an anchor is drawn in before a search begins from the centre.
+const DRAWN_IN: usize = 6;
 /// A point this close to the sphere, as a share of its radius, counts as beyond it.
 const EDGE: f64 = 1.0 / 1073741824.0;
 
@@ -55,6 +57,8 @@ pub struct Search<'a> {
     known: HashSet<Rival>,
     ask: Ask,
     anchor: Option<Vec<f64>>,
+    /// How often it was drawn in.
+    drawn_in: usize,
     /// The point to look at next.
     z: Vec<f64>,
 }
@@ -83,6 +87,7 @@ impl<'a> Search<'a> {
             ask,
             z: anchor.clone().unwrap_or_else(|| vec![0.0; dim]),
             anchor,
+            drawn_in: 0,
         };
         search.begin(&[]);
         search
@@ -112,6 +117,22 @@ impl<'a> Search<'a> {
     pub fn restart(&mut self, ask: Ask) -> Step {
         self.ask = ask;
         self.anchor = None;
+        let working = std::mem::take(&mut self.working);
+        self.lengths.clear();
+        self.begin(&working);
+        self.solve()
+    }
+
+    /// Begins again from an anchor that lies where the ray to the point meets the ball, and then some way in, with all
+    /// rivals known so far; from the centre when that was done often enough.
+    fn draw_in(&mut self, ask: Ask) -> Step {
+        let length = norm_up(self.z.iter().copied());
+        if self.anchor.is_none() || self.drawn_in == DRAWN_IN || !length.is_finite() {
+            return self.restart(ask);
+        }
+        self.drawn_in += 1;
+        let share = OUT.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
+        self.anchor = Some(self.z.iter().map(|x| x * share).collect());
         let working = std::mem::take(&mut self.working);
         self.lengths.clear();
         self.begin(&working);
@@ -261,6 +282,9 @@ fn conclude(search: &mut Search, mut step: Step) -> Option<Side> {
             Ask::Gap(_) => None,
         };
         match room {
+            Some(room) if !stalled && search.drawn_in < DRAWN_IN => {
+                step = search.draw_in(Ask::Room(room));
+            }
             Some(room) => step = search.restart(Ask::Room(room)),
             None => return Some(Side::Stuck(multipliers)),
         }
