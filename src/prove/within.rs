@@ -33,6 +33,8 @@ const ROUNDS: usize = 400;
 const OUT: f64 = 15.0 / 16.0;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
+/// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
+const IN: f64 = 7.0 / 8.0;
 /// A point this close to the sphere, as a share of its radius, counts as beyond it.
 const EDGE: f64 = 1.0 / 1073741824.0;
 
@@ -131,7 +133,7 @@ impl<'a> Search<'a> {
             return self.restart(ask);
         }
         self.drawn_in += 1;
-        let share = OUT.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
+        let share = IN.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
         self.anchor = Some(self.z.iter().map(|x| x * share).collect());
         let working = std::mem::take(&mut self.working);
         self.lengths.clear();
