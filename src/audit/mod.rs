@@ -347,36 +347,47 @@ fn search(
     let least_distance = options.engine == Engine::LeastDistance;
     let sphere = Sphere::new(question);
     let system = sphere.is_none().then(|| System::new(question));
-    let decide = |group: &[(u32, Vec<u32>)]| {
-        let ids: Vec<u32> = group.iter().map(|h| h.0).collect();
-        let starts = group.iter().zip(screen.starts(&ids)).map(|((token, behind), near)| {
-            (*token, Start { near, behind: behind.clone(), may_win: least_distance })
-        });
-        let starts = starts.collect();
+    let decide = |group: Vec<(u32, Start)>| {
+        let count = group.len();
         let findings = match (&sphere, &system, options.engine) {
-            (Some(sphere), ..) => ball::decide(sphere, screen.pairs(), starts),
+            (Some(sphere), ..) => ball::decide(sphere, screen.pairs(), group),
             (None, Some(system), Engine::LeastDistance) => {
-                decided(decide::decide::<LeastDistance>(system, screen.pairs(), starts))
+                decided(decide::decide::<LeastDistance>(system, screen.pairs(), group))
             }
             (None, Some(system), Engine::LinearProgram { .. }) => {
-                decided(decide::decide::<LinearProgram>(system, None, starts))
+                decided(decide::decide::<LinearProgram>(system, None, group))
             }
             (None, None, _) => Vec::new(),
         };
-        options.progress.advance(group.len());
+        options.progress.advance(count);
         findings
     };
-    // Hard tokens often are neighbours: each group takes every so-and-so-many-th, so that all have their share.
-    let count = hard.len().div_ceil(group_size(hard.len(), question.head())).max(1);
+    let ids: Vec<u32> = hard.iter().map(|h| h.0).collect();
+    let starts = hard.iter().zip(screen.starts(&ids)).map(|((token, behind), near)| {
+        (*token, Start { near, behind: behind.clone(), may_win: least_distance })
+    });
+    let starts: Vec<(u32, Start)> = starts.collect();
+    match &sphere {
+        Some(sphere) => ball::by_scouts(sphere, starts, |starts| dealt(starts, question, &decide)),
+        None => dealt(starts, question, &decide),
+    }
+}
+
+/// Decides hard tokens in groups. They often are neighbours: each group takes every so-and-so-many-th, so that all have
+/// their share of the work.
+fn dealt(
+    starts: Vec<(u32, Start)>,
+    question: &Question,
+    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<Finding> + Sync),
+) -> Vec<Finding> {
+    let count = starts.len().div_ceil(group_size(starts.len(), question.head())).max(1);
     let found: Vec<Vec<Finding>> = (0..count)
         .into_par_iter()
         .with_max_len(1)
-        .map(|first| {
-            decide(&hard.iter().skip(first).step_by(count).cloned().collect::<Vec<_>>())
-        })
+        .map(|first| decide(starts.iter().skip(first).step_by(count).cloned().collect()))
         .collect();
     let mut found: Vec<_> = found.into_iter().map(Vec::into_iter).collect();
-    (0..hard.len()).filter_map(|i| found[i % count].next()).collect()
+    (0..starts.len()).filter_map(|i| found[i % count].next()).collect()
 }
 
 fn decided(verdicts: Vec<Verdict>) -> Vec<Finding> {

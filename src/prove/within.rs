@@ -29,7 +29,7 @@ pub enum Ask {
 const ROOMS: [f64; 4] = [1.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0];
 /// Rounds before giving up; each adds at least one new rival.
 const ROUNDS: usize = 400;
-/// Searches start this share of the way out to the point where the token almost won.
+/// Searches start this share of the way out to the point where the token almost won, where that is on the sphere.
 const OUT: f64 = 15.0 / 16.0;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
@@ -260,7 +260,9 @@ pub fn search(sphere: &Sphere, pairs: Option<&Pairs>, tokens: Vec<(u32, Start)>)
     let mut states: Vec<(Search, Option<Side>)> = tokens
         .into_iter()
         .map(|(token, start)| {
-            let anchor = start.near.iter().map(|x| x * OUT).collect();
+            let inside = norm_up(start.near.iter().copied()) < sphere.ball().radius_down() * (1.0 - EDGE);
+            let share = if inside { 1.0 } else { OUT };
+            let anchor = start.near.iter().map(|x| x * share).collect();
             let mut search = Search::new(sphere, token, Ask::Room(ROOMS[0]), Some(anchor));
             let side = match start.behind.is_empty() {
                 true => None,
