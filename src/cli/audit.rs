@@ -290,7 +290,7 @@ fn files(
 ) -> Result<Vec<File>> {
     let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
     table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
-    let certificate = Certificate::new(&input.located.head, domain, audit).to_bytes()?;
+    let certificate = Certificate::new(&input.located.head, &[(domain, audit)]).to_bytes()?;
     let mut files = vec![
         (results::SUMMARY.to_owned(), summary.to_json().into_bytes()),
         (results::VERDICTS.to_owned(), verdicts),

@@ -157,7 +157,7 @@ fn whatever_random_changes_leave_accepted_is_true() {
             let domain =
                 range.map_or(Domain::free(3), |(lo, hi)| Domain::range(3, lo, hi).unwrap());
             let audit = audit(&head, &domain, Options::default()).unwrap();
-            let certificate = Certificate::new(&head, &domain, &audit);
+            let certificate = Certificate::new(&head, &[(&domain, &audit)]);
             subjects.push((head, certificate));
         }
     }
@@ -199,7 +199,7 @@ fn a_certificate_reads_back_as_it_was_and_does_not_depend_on_threads() {
                 let bytes = [1, 2].map(|threads| {
                     let options = Options { tokens, threads, ..Options::default() };
                     let audit = audit(&head, &domain, options).unwrap();
-                    let certificate = Certificate::new(&head, &domain, &audit);
+                    let certificate = Certificate::new(&head, &[(&domain, &audit)]);
                     let bytes = certificate.to_bytes().unwrap();
                     assert_eq!(bytes, certificate.to_bytes().unwrap());
                     assert_eq!(Certificate::from_bytes(&bytes).unwrap(), certificate);
