@@ -6,12 +6,13 @@ use num_bigint::BigInt;
 use unargmax::audit::{Options, audit};
 use unargmax::certificate::Certificate;
 use unargmax::domain::Domain;
-use unargmax::head::Head;
+use unargmax::head::{Head, Rows};
 use unargmax::verify::{Claim, verify};
 
-use super::files;
+use super::ball_garden::{self, BallGarden};
 use super::garden::{Garden, Place, refusals};
 use super::records;
+use super::{ball_records, files};
 
 /// A small generator of its own (Marsaglia's xorshift64), so that every run makes the same changes.
 struct Random(u64);
@@ -232,29 +233,52 @@ fn write_lies() {
     let passing = tempfile::tempdir().unwrap();
     let asked = std::env::var_os("UNARGMAX_LIES").map(std::path::PathBuf::from);
     let folder = asked.unwrap_or_else(|| passing.path().to_path_buf());
-    let save = |name: &str, garden: &Garden, certificate: Vec<u8>| {
+    let save_head = |name: &str, head: &Head, certificate: Vec<u8>| {
         let folder = folder.join(name.replace([' ', ',', '\''], "-"));
         std::fs::create_dir_all(&folder).unwrap();
-        let rows: Vec<u8> = if garden.wide {
-            garden.rows.iter().flatten().flat_map(|x| x.to_le_bytes()).collect()
-        } else {
-            garden.rows.iter().flatten().flat_map(|&x| (x as f32).to_le_bytes()).collect()
+        let (kind, rows): (_, Vec<u8>) = match head.rows() {
+            Rows::F64(rows) => {
+                (safetensors::Dtype::F64, rows.iter().flat_map(|x| x.to_le_bytes()).collect())
+            }
+            Rows::F32(rows) => {
+                (safetensors::Dtype::F32, rows.iter().flat_map(|x| x.to_le_bytes()).collect())
+            }
         };
-        let bias: Vec<u8> = garden.bias.iter().flat_map(|x| x.to_le_bytes()).collect();
-        let kind = if garden.wide { safetensors::Dtype::F64 } else { safetensors::Dtype::F32 };
-        let count = garden.rows.len();
+        let count = head.tokens();
+        let bias: Vec<u8> = (0..count).flat_map(|t| head.bias(t).to_le_bytes()).collect();
         let view = |kind, shape, data| safetensors::tensor::TensorView::new(kind, shape, data);
         let tensors = [
-            ("weight", view(kind, vec![count, 2], &rows).unwrap()),
+            ("weight", view(kind, vec![count, head.dim()], &rows).unwrap()),
             ("bias", view(safetensors::Dtype::F64, vec![count], &bias).unwrap()),
         ];
         let head = safetensors::serialize(tensors, None).unwrap();
         std::fs::write(folder.join("head.safetensors"), head).unwrap();
         std::fs::write(folder.join("certificate.safetensors"), certificate).unwrap();
     };
+    let save = |name: &str, garden: &Garden, certificate: Vec<u8>| {
+        save_head(name, &garden.head(), certificate);
+    };
+    for kind in ball_garden::KINDS {
+        for wide in [false, true] {
+            let garden = BallGarden { wide, ..BallGarden::new(kind) };
+            let name = format!("honest {kind:?} {wide}");
+            save_head(&name, &garden.head(), garden.certificate().to_bytes().unwrap());
+        }
+    }
+    for (name, kind, _, plant) in ball_records::LIES {
+        let mut garden = BallGarden::new(*kind);
+        plant(&mut garden);
+        save_head(name, &garden.head(), garden.certificate().to_bytes().unwrap());
+    }
+    for (name, kind, _, change) in files::BALL_CHANGES {
+        let garden = BallGarden::new(*kind);
+        save_head(name, &garden.head(), files::planted_in_ball(*kind, *change));
+    }
     for place in [Place::Free, Place::Box] {
         let garden = Garden::new(place);
         let bytes = garden.certificate().to_bytes().unwrap();
+        let first = files::planted(place, files::make_first_version);
+        save(&format!("honest {place:?} of version 1"), &garden, first);
         save(&format!("honest {place:?}"), &garden, bytes.clone());
         save(&format!("cut short {place:?}"), &garden, bytes[..bytes.len() - 1].to_vec());
     }
