@@ -1,5 +1,7 @@
 //! One head over one domain: what every stage after reading looks at.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::domain::Domain;
@@ -15,7 +17,7 @@ use crate::head::groups::{Groups, Standing};
 #[derive(Debug)]
 pub struct Question<'a> {
     stored: &'a Head,
-    folded: Option<Folded>,
+    folded: Option<Arc<Folded>>,
     domain: &'a Domain,
     groups: Groups,
     /// Upper bounds of the Euclidean norms of the rows.
@@ -29,6 +31,14 @@ impl<'a> Question<'a> {
     /// # Errors
     /// A domain of another number of coordinates than the head, or a norm that cannot be folded in.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Result<Self> {
+        Ok(Question::about(head, domain, Question::fold(head, domain)?))
+    }
+
+    /// The head as points see it, where that is not the stored one: the first step of [`Question::new`].
+    ///
+    /// # Errors
+    /// See [`Question::new`].
+    pub fn fold(head: &Head, domain: &Domain) -> Result<Option<Arc<Folded>>> {
         if head.dim() != domain.dim() {
             return Err(Error::Invalid(format!(
                 "the domain has {} coordinates, but the rows of the head have {}",
@@ -36,7 +46,15 @@ impl<'a> Question<'a> {
                 head.dim()
             )));
         }
-        let folded = domain.ball().map(|ball| Folded::new(head, ball)).transpose()?;
+        domain.ball().map(|ball| Folded::new(head, ball).map(Arc::new)).transpose()
+    }
+
+    /// The other steps; `folded` is what [`Question::fold`] gave for the same head and domain.
+    pub(crate) fn about(
+        head: &'a Head,
+        domain: &'a Domain,
+        folded: Option<Arc<Folded>>,
+    ) -> Self {
         let rows = folded.as_ref().map_or(head, |f| &f.head);
         let norms = (0..head.tokens()).into_par_iter().map(|t| rows.norm_up(t)).collect();
         let has_levels = match domain.ball() {
@@ -44,7 +62,7 @@ impl<'a> Question<'a> {
             None => !head.bias_is_constant(),
         };
         let groups = Groups::new(head, domain);
-        Ok(Question { stored: head, folded, domain, groups, norms, has_levels })
+        Question { stored: head, folded, domain, groups, norms, has_levels }
     }
 
     /// The head that scores points: folded where there is a ball, then to within [`Question::row_error`] and

@@ -1,5 +1,6 @@
 //! One run: every token asked for goes through the stages, and comes out with a verdict.
 
+mod ball;
 mod decide;
 pub mod progress;
 
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::certify::pairs::Trial;
 use crate::certify::pairs::kernel::Kernel;
-use crate::certify::{self, Verdict};
+use crate::certify::{self, Rival, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -18,6 +19,7 @@ use crate::head::groups::Standing;
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::linear_program::LinearProgram;
 use crate::prove::radius;
+use crate::prove::sphere::Sphere;
 use crate::prove::system::System;
 use crate::prove::working_set::Start;
 use crate::question::Question;
@@ -39,6 +41,13 @@ pub enum Engine {
 }
 
 impl Engine {
+    fn without_radius(self) -> Self {
+        match self {
+            Engine::LinearProgram { .. } => Engine::LinearProgram { radius: false },
+            other => other,
+        }
+    }
+
     /// The name as in `summary.json`.
     pub fn name(self) -> &'static str {
         match self {
@@ -57,6 +66,8 @@ pub struct Options<'a> {
     pub engine: Engine,
     /// Threads to use; 0 takes all cores. Verdicts do not depend on it.
     pub threads: usize,
+    /// Whether to decide the tokens over all of space too, where the domain is less than that.
+    pub beside: bool,
     /// What multiplies integers in the screen. Verdicts and proofs do not depend on it.
     pub kernel: Kernel,
     /// Who is told how far the audit is.
@@ -69,6 +80,7 @@ impl Default for Options<'_> {
             tokens: None,
             engine: Engine::default(),
             threads: 0,
+            beside: false,
             kernel: Kernel::best(),
             progress: &Silent,
         }
@@ -81,6 +93,7 @@ pub struct Audit {
     verdicts: Vec<(u32, Verdict)>,
     radii: Option<Vec<(u32, f64)>>,
     seconds: BTreeMap<&'static str, f64>,
+    free: Option<Box<Audit>>,
 }
 
 /// How many tokens have each verdict.
@@ -131,6 +144,12 @@ impl Audit {
         Some(self.radii()?.iter().filter(|r| r.1 < radius::THRESHOLD).count())
     }
 
+    /// The verdicts over all of space, if they were asked for or if some of these follow from them; then perhaps for
+    /// those tokens alone.
+    pub fn free(&self) -> Option<&Audit> {
+        self.free.as_deref()
+    }
+
     /// Wall time of each stage, in seconds.
     pub fn seconds(&self) -> &BTreeMap<&'static str, f64> {
         &self.seconds
@@ -140,8 +159,8 @@ impl Audit {
 /// Decides tokens of `head` over `domain`, with proof.
 ///
 /// # Errors
-/// A domain of the wrong dimension or, for radii, with an infinite end; a token beyond the head; or
-/// a thread pool that the system refuses.
+/// A domain of the wrong dimension or, for radii, with an infinite end, or a ball for linear programs; a token beyond
+/// the head; or a thread pool that the system refuses.
 pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -153,25 +172,124 @@ pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     let mut clock = Clock::start();
-    let least_distance = options.engine == Engine::LeastDistance;
+    let folded = Question::fold(head, domain)?;
     // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
+    let rows = folded.as_ref().map_or(head, |f| &f.head);
     let (question, moments) = rayon::join(
         || {
-            let question = Question::new(head, domain);
+            let question = Question::about(head, domain, folded.clone());
             head.sha256();
             question
         },
-        || Moments::new(head),
+        || Moments::new(rows),
     );
-    let question = question?;
     let radii = options.engine == Engine::LinearProgram { radius: true };
     if radii && !domain.is_bounded() {
         return Err(Error::Invalid(format!(
             "radii need a domain that is bounded on all sides, such as range:-100:100, not {domain}"
         )));
     }
+    if domain.ball().is_some() && options.engine != Engine::LeastDistance {
+        return Err(Error::Invalid(format!(
+            "a ball is no matter of linear programs: the engine `lp` decides `free` and ranges, not {domain}"
+        )));
+    }
     clock.lap("groups");
+    let findings = settle(&question, moments, &tokens, options, &mut clock);
 
+    // Over all of space: those that win inside win there too; the others are decided, and may lose inside as there.
+    let all = Domain::free(head.dim());
+    let stuck = findings.iter().any(|f| matches!(f.1, Finding::Stuck(_)));
+    let larger = (!domain.is_free() && (options.beside || stuck))
+        .then(|| Question::new(head, &all))
+        .transpose()?;
+    let free = larger.as_ref().map(|larger| beside(larger, &question, &findings, options));
+    if free.is_some() {
+        clock.lap("free");
+    }
+    let carried = |token: u32| {
+        let verdict = free.as_ref()?.verdict(token)?;
+        certify::carried_loss(larger.as_ref()?, &question, verdict)
+    };
+    let verdicts: Vec<(u32, Verdict)> = findings
+        .into_par_iter()
+        .map(|(token, finding)| match finding {
+            Finding::Decided(verdict) => (token, verdict),
+            Finding::Stuck(multipliers) => {
+                let verdict = carried(token);
+                (token, verdict.unwrap_or_else(|| ball::on_the_edge(&question, token, &multipliers)))
+            }
+        })
+        .collect();
+    if stuck {
+        clock.lap("edge");
+    }
+
+    let radii = radii.then(|| {
+        options.progress.begin("radius", tokens.len());
+        let measured = tokens.par_iter().with_max_len(1).map(|&token| {
+            let radius = radius::radius(&question, token);
+            options.progress.advance(1);
+            (token, radius)
+        });
+        let measured: Vec<(u32, f64)> = measured.collect();
+        clock.lap("radius");
+        measured
+    });
+    Ok(Audit { verdicts, radii, seconds: clock.laps, free: free.map(Box::new) })
+}
+
+/// What the stages say of a token.
+#[derive(Clone)]
+enum Finding {
+    Decided(Verdict),
+    /// In a ball: neither side is plain. With multipliers of inequalities that come near to a proof of losing.
+    Stuck(Vec<(Rival, f64)>),
+}
+
+/// The verdicts over all of space of the tokens that `findings` are about, or where only what these need is asked for, of
+/// those that are stuck.
+fn beside(
+    larger: &Question,
+    inside: &Question,
+    findings: &[(u32, Finding)],
+    options: Options,
+) -> Audit {
+    let mut clock = Clock::start();
+    let (mut verdicts, mut rest) = (Vec::new(), Vec::new());
+    for (token, finding) in findings {
+        let won = match finding {
+            Finding::Decided(verdict) => certify::carried_win(larger, inside, verdict),
+            Finding::Stuck(_) => None,
+        };
+        match won {
+            Some(_) if !options.beside => {}
+            Some(verdict) => verdicts.push((*token, verdict)),
+            None if options.beside || matches!(finding, Finding::Stuck(_)) => rest.push(*token),
+            None => {}
+        }
+    }
+    if !rest.is_empty() {
+        let moments = Moments::new(larger.head());
+        let options = Options { engine: options.engine.without_radius(), ..options };
+        let found = settle(larger, moments, &rest, options, &mut clock);
+        verdicts.extend(found.into_iter().filter_map(|(token, finding)| match finding {
+            Finding::Decided(verdict) => Some((token, verdict)),
+            Finding::Stuck(_) => None,
+        }));
+        verdicts.sort_by_key(|v| v.0);
+    }
+    Audit { verdicts, radii: None, seconds: clock.laps, free: None }
+}
+
+/// Sends tokens through the stages, and returns what they say of each, in the order of `tokens`.
+fn settle(
+    question: &Question,
+    moments: Moments,
+    tokens: &[u32],
+    options: Options,
+    clock: &mut Clock,
+) -> Vec<(u32, Finding)> {
     // One token of each group of equals speaks for all; dominated tokens need no search.
     let spokesman = |token: u32| match question.groups().standing(token) {
         Standing::Tied(members) => members[0],
@@ -180,13 +298,13 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let mut open: Vec<u32> = tokens
         .iter()
         .copied()
-        .filter(|&t| certify::dominated(&question, t).is_none())
+        .filter(|&t| certify::dominated(question, t).is_none())
         .map(spokesman)
         .collect();
     open.sort_unstable();
     open.dedup();
 
-    let screen = Screen::with(&question, moments).with_kernel(options.kernel);
+    let screen = Screen::with(question, moments).with_kernel(options.kernel);
     clock.lap("prepare");
     let settled = match options.engine {
         Engine::LeastDistance => {
@@ -200,63 +318,62 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let (mut hard, mut easy) = (Vec::new(), Vec::new());
     for (&token, trial) in open.iter().zip(settled) {
         match trial {
-            Trial::Wins(witness) => easy.push((token, certify::tied(&question, witness))),
+            Trial::Wins(witness) => {
+                easy.push((token, Finding::Decided(certify::tied(question, witness))));
+            }
             Trial::Behind(rivals) => hard.push((token, rivals)),
         }
     }
     options.progress.begin("prove", hard.len());
-    let system = System::new(&question);
-    let proved: Vec<Vec<Verdict>> = hard
-        .par_chunks(group_size(hard.len(), head))
-        .map(|group| {
-            let ids: Vec<u32> = group.iter().map(|h| h.0).collect();
-            let starts = group.iter().zip(screen.starts(&ids));
-            let starts = starts
-                .map(|((token, behind), near)| {
-                    (*token, Start { near, behind: behind.clone(), may_win: least_distance })
-                })
-                .collect();
-            let verdicts = match options.engine {
-                Engine::LeastDistance => {
-                    decide::decide::<LeastDistance>(&system, screen.pairs(), starts)
-                }
-                Engine::LinearProgram { .. } => {
-                    decide::decide::<LinearProgram>(&system, None, starts)
-                }
-            };
-            options.progress.advance(group.len());
-            verdicts
-        })
-        .collect();
+    let proved = search(question, &screen, &hard, options);
     clock.lap("prove");
 
-    let radii = radii.then(|| {
-        options.progress.begin("radius", tokens.len());
-        let measured = tokens.par_iter().with_max_len(1).map(|&token| {
-            let radius = radius::radius(&question, token);
-            options.progress.advance(1);
-            (token, radius)
-        });
-        let measured: Vec<(u32, f64)> = measured.collect();
-        clock.lap("radius");
-        measured
-    });
-
     let hard = hard.into_iter().map(|h| h.0);
-    let decided: HashMap<u32, Verdict> =
-        easy.into_iter().chain(hard.zip(proved.into_iter().flatten())).collect();
-    let verdicts = tokens
-        .into_iter()
-        .filter_map(|t| {
-            Some((
-                t,
-                certify::dominated(&question, t).or_else(|| decided.get(&spokesman(t)).cloned())?,
-            ))
-        })
-        .collect();
-    Ok(Audit { verdicts, radii, seconds: clock.laps })
+    let found: HashMap<u32, Finding> = easy.into_iter().chain(hard.zip(proved)).collect();
+    let finding = |&t: &u32| {
+        let dominated = certify::dominated(question, t).map(Finding::Decided);
+        Some((t, dominated.or_else(|| found.get(&spokesman(t)).cloned())?))
+    };
+    tokens.iter().filter_map(finding).collect()
 }
 
+/// Searches for the tokens that the screen left, each with the rivals that were in its way.
+fn search(
+    question: &Question,
+    screen: &Screen,
+    hard: &[(u32, Vec<u32>)],
+    options: Options,
+) -> Vec<Finding> {
+    let least_distance = options.engine == Engine::LeastDistance;
+    let sphere = Sphere::new(question);
+    let system = sphere.is_none().then(|| System::new(question));
+    let decide = |group: &[(u32, Vec<u32>)]| {
+        let ids: Vec<u32> = group.iter().map(|h| h.0).collect();
+        let starts = group.iter().zip(screen.starts(&ids)).map(|((token, behind), near)| {
+            (*token, Start { near, behind: behind.clone(), may_win: least_distance })
+        });
+        let starts = starts.collect();
+        let findings = match (&sphere, &system, options.engine) {
+            (Some(sphere), ..) => ball::decide(sphere, screen.pairs(), starts),
+            (None, Some(system), Engine::LeastDistance) => {
+                decided(decide::decide::<LeastDistance>(system, screen.pairs(), starts))
+            }
+            (None, Some(system), Engine::LinearProgram { .. }) => {
+                decided(decide::decide::<LinearProgram>(system, None, starts))
+            }
+            (None, None, _) => Vec::new(),
+        };
+        options.progress.advance(group.len());
+        findings
+    };
+    let groups = hard.par_chunks(group_size(hard.len(), question.head()));
+    let found: Vec<Vec<Finding>> = groups.map(decide).collect();
+    found.into_iter().flatten().collect()
+}
+
+fn decided(verdicts: Vec<Verdict>) -> Vec<Finding> {
+    verdicts.into_iter().map(Finding::Decided).collect()
+}
 /// How many tokens are decided together: enough to share a pass over the rows, few enough to keep all
 /// threads busy and their scores in some tens of megabytes. The verdicts do not depend on it.
 fn group_size(hard: usize, head: &Head) -> usize {

@@ -1,33 +1,52 @@
 //! What is known of the best margin of a token that was not decided.
 
 use super::verdict::Rival;
+use super::weighed::Weighed;
 use crate::arithmetic::rounding::{gamma, norm_up};
+use crate::domain::Ball;
 use crate::question::Question;
 
 /// A proved interval of `max { min_j (p_t - p_j).u : |u| <= 1, u in the domain's cone }`, where
-/// `p_j = (w_j, b_j)` and `u = (h, s)`, `s >= 0`. The token can win exactly if this is above 0.
+/// `p_j = (w_j, b_j)` and `u = (h, s)`, `s >= 0`. The token can win exactly if this is above 0. In a ball it is instead
+/// the best `min_j gap_j` over the closed ball (and the ranges), in logits.
 #[derive(Clone, Debug)]
 pub struct Margin {
+    lower: f64,
     upper: f64,
     multipliers: Vec<(Rival, f64)>,
     sigma: f64,
 }
 
 impl Margin {
-    /// The interval. `u = 0` always gives 0, so that is the lower end.
+    /// The interval. Outside balls `u = 0` always gives 0, so that is the lower end; in a ball none is known.
     pub fn ends(&self) -> (f64, f64) {
-        (0.0, self.upper)
+        (self.lower, self.upper)
     }
 
     /// Nothing is known above.
     pub fn unknown() -> Self {
-        Margin { upper: f64::INFINITY, multipliers: Vec::new(), sigma: 0.0 }
+        Margin { lower: 0.0, upper: f64::INFINITY, multipliers: Vec::new(), sigma: 0.0 }
     }
 
     /// The rows and multipliers that prove the upper end; `None` stands for `s >= 0`.
     pub fn multipliers(&self) -> impl Iterator<Item = (Option<Rival>, f64)> + '_ {
         let scale = (self.sigma > 0.0).then_some((None, self.sigma));
         self.multipliers.iter().map(|&(rival, weight)| (Some(rival), weight)).chain(scale)
+    }
+
+    /// The bound from approximate multipliers of a question over a ball, see [`Weighed`].
+    pub fn in_ball(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Self {
+        let radius = question.domain().ball().map_or(f64::INFINITY, Ball::radius_up);
+        match Weighed::new(question, token, multipliers).map(|w| w.best_gap(radius)) {
+            // A little room for a checker that adds in another order.
+            Some(upper) if upper.is_finite() => Margin {
+                lower: f64::NEG_INFINITY,
+                upper: upper + upper.abs() * 1e-9 + f64::MIN_POSITIVE,
+                multipliers: multipliers.to_vec(),
+                sigma: 0.0,
+            },
+            _ => Margin { lower: f64::NEG_INFINITY, ..Margin::unknown() },
+        }
     }
 
     /// The bound from approximate multipliers: for `lambda >= 0` on rivals (scaled to sum 1),
@@ -85,7 +104,7 @@ impl Margin {
         // A little room for a checker that adds in another order.
         let upper = norm_up(reach) / (total * (1.0 - unit)) * (1.0 + 1e-9);
         if upper.is_finite() {
-            Margin { upper, multipliers: multipliers.to_vec(), sigma }
+            Margin { lower: 0.0, upper, multipliers: multipliers.to_vec(), sigma }
         } else {
             Margin::unknown()
         }

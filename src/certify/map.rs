@@ -35,6 +35,11 @@ impl Map {
         self.matrix.as_deref()
     }
 
+    /// An upper bound of the Frobenius norm of `G`; 1 for the identity.
+    pub fn stretch(&self) -> f64 {
+        self.norm
+    }
+
     /// `G (w_t - m)` for several tokens, `count x d`; every sum in the order of the coordinates.
     pub fn directions(&self, head: &Head, tokens: &[u32]) -> Vec<f64> {
         let dim = head.dim();

@@ -9,7 +9,7 @@
 //! - [`pairs`]: the same for most tokens at once, by 8-bit products with a proved bound;
 //! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
 //! - [`exact`]: rival weights as integers that satisfy every equation;
-//! - [`outweighed`]: rival weights that no point of a ball overcomes;
+//! - [`outweighed`]: rival weights that no point of a ball overcomes, and [`weighed`]: what weights bound there;
 //! - [`interval`]: what is known of the best margin when neither was found.
 
 pub mod enclosure;
@@ -20,6 +20,7 @@ pub mod outweighed;
 pub mod pairs;
 mod range_terms;
 mod verdict;
+pub mod weighed;
 pub mod witness;
 
 pub use verdict::{

@@ -16,8 +16,8 @@ use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive, Zero};
 
 use super::verdict::{Blocker, Loss, Rival, Verdict};
+use super::weighed::Weighed;
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
 use crate::domain::Ball;
 use crate::question::Question;
 
@@ -52,6 +52,35 @@ impl Outweighed {
 
 /// Proves that `token` never wins strictly in the ball of the question, from approximate multipliers above 0.
 pub fn certify(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
+    let (rivals, ends) = rounded(multipliers)?;
+    certify_integers(question, token, rivals, ends)
+}
+
+/// [`certify`] by float64 alone: fast, and so without the cases on the edge.
+pub fn certify_plainly(
+    question: &Question,
+    token: u32,
+    multipliers: &[(Rival, f64)],
+) -> Option<Verdict> {
+    let (rivals, ends) = rounded(multipliers)?;
+    proved(question, token, rivals, ends, false)
+}
+
+/// [`certify`] for integers taken as they are; zeros are dropped.
+pub fn certify_integers(
+    question: &Question,
+    token: u32,
+    rivals: Weights,
+    ends: Weights,
+) -> Option<Verdict> {
+    proved(question, token, rivals, ends, true)
+}
+
+/// Tokens, or coordinates, and integers.
+type Weights = Vec<(u32, BigInt)>;
+
+/// Weights of rivals and multipliers of ends as integers.
+fn rounded(multipliers: &[(Rival, f64)]) -> Option<(Weights, Weights)> {
     let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
     let unit = 2f64.powi(BITS) / largest;
     if !(largest > 0.0) || !unit.is_finite() || multipliers.iter().any(|m| !(m.1 >= 0.0)) {
@@ -66,15 +95,15 @@ pub fn certify(question: &Question, token: u32, multipliers: &[(Rival, f64)]) ->
             Rival::Upper(k) => ends.push((k, -integer)),
         }
     }
-    certify_integers(question, token, rivals, ends)
+    Some((rivals, ends))
 }
 
-/// [`certify`] for integers taken as they are; zeros are dropped.
-pub fn certify_integers(
+fn proved(
     question: &Question,
     token: u32,
-    mut rivals: Vec<(u32, BigInt)>,
-    mut ends: Vec<(u32, BigInt)>,
+    mut rivals: Weights,
+    mut ends: Weights,
+    exact: bool,
 ) -> Option<Verdict> {
     let ball = question.domain().ball()?;
     rivals.retain(|r| !r.1.is_zero());
@@ -90,18 +119,18 @@ pub fn certify_integers(
         return None;
     }
     if !(plainly(question, ball, token, &rivals, &ends)
-        || exactly(question, ball, token, &rivals, &ends))
+        || exact && exactly(question, ball, token, &rivals, &ends))
     {
         return None;
     }
     let sum: BigInt = rivals.iter().map(|r| &r.1).sum();
     // Undo the last step down: a share that is a float shows as itself.
     let share = |n: &BigInt| Dyadic::from_integer(n.abs()).quotient_down(&sum).next_up();
-    let tokens = rivals.iter().map(|(j, n)| (Rival::Token(*j), share(n)));
     let side = |k: u32, n: &BigInt| {
         if n.is_positive() { Rival::Lower(k) } else { Rival::Upper(k) }
     };
-    let blockers = tokens.chain(ends.iter().map(|(k, n)| (side(*k, n), share(n)))).collect();
+    let shares = rivals.iter().map(|(j, n)| (Rival::Token(*j), share(n)));
+    let blockers = shares.chain(ends.iter().map(|(k, n)| (side(*k, n), share(n)))).collect();
     Some(Verdict::Unargmaxable(Loss::Outweighed(Outweighed { rivals, ends, blockers }.into())))
 }
 
@@ -111,43 +140,21 @@ fn end(question: &Question, k: u32, multiplier: &BigInt) -> f64 {
     if multiplier.is_positive() { domain.lo(k as usize) } else { domain.hi(k as usize) }
 }
 
-/// The inequality in float64 on the folded rows, with every error bounded; only without ends.
-fn plainly(
-    question: &Question,
-    ball: &Ball,
-    token: u32,
-    rivals: &[(u32, BigInt)],
-    ends: &[(u32, BigInt)],
-) -> bool {
-    // Larger integers are no floats.
-    if !ends.is_empty() || rivals.iter().any(|r| r.1.bits() > 53) {
-        return false;
-    }
-    let (head, t) = (question.head(), token as usize);
-    let mut v = vec![0.0; head.dim()];
-    let (mut own, mut rival) = (v.clone(), v.clone());
-    head.copy_row(t, &mut own);
-    let (mut sum, mut size, mut levels, mut level_size) = (0.0, 0.0, 0.0, 0.0);
-    for (j, n) in rivals {
-        let (weight, j) = (n.to_f64().unwrap_or(f64::NAN), *j as usize);
-        head.copy_row(j, &mut rival);
-        v.iter_mut().zip(&own).zip(&rival).for_each(|((v, a), b)| *v += weight * (a - b));
-        sum += weight;
-        size += weight * (question.norms()[t] + question.norms()[j]);
-        levels += weight * (head.bias(t) - head.bias(j));
-        level_size += weight * (head.bias(t).abs() + head.bias(j).abs());
-    }
-    // Each term is off by two units and each sum by one a term; so are the bounds themselves.
-    let unit = gamma(rivals.len() + 8);
-    let spare = 1.0 + 1e-9;
-    let length = norm_up(v.iter().copied())
-        + (unit * size + 2.0 * sum * question.row_error()) * spare
-        + (rivals.len() * head.dim() + 8) as f64 * TINY;
-    let level = levels
-        + (unit * level_size + 2.0 * sum * question.level_error()) * spare
-        + (rivals.len() + 8) as f64 * TINY;
-    let pull = ball.radius_up() * length * spare;
-    level + pull + (level.abs() + pull) * 1e-12 <= 0.0
+/// The inequality in float64 on the folded rows, with every error bounded.
+fn plainly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
+    let float = |n: &BigInt| {
+        // Larger integers are no floats.
+        (n.bits() <= 53).then(|| n.abs().to_f64()).flatten()
+    };
+    let side = |k: u32, n: &BigInt| {
+        if n.is_positive() { Rival::Lower(k) } else { Rival::Upper(k) }
+    };
+    let rivals = rivals.iter().map(|(j, n)| Some((Rival::Token(*j), float(n)?)));
+    let ends = ends.iter().map(|(k, n)| Some((side(*k, n), float(n)?)));
+    let multipliers: Option<Vec<(Rival, f64)>> = rivals.chain(ends).collect();
+    multipliers
+        .and_then(|multipliers| Weighed::new(question, token, &multipliers))
+        .is_some_and(|weighed| weighed.most(ball.radius_up()) <= 0.0)
 }
 
 /// The inequality in integers on the stored rows.
@@ -155,8 +162,8 @@ fn exactly(
     question: &Question,
     ball: &Ball,
     token: u32,
-    rivals: &[(u32, BigInt)],
-    ends: &[(u32, BigInt)],
+    rivals: &Weights,
+    ends: &Weights,
 ) -> bool {
     let (head, dim) = (question.stored(), question.stored().dim());
     // The token itself takes part with all the weight.

@@ -181,7 +181,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let options = Options { tokens: tokens.as_deref(), engine, threads, kernel, progress: &bar };
+    let options = Options {
+        tokens: tokens.as_deref(),
+        engine,
+        threads,
+        beside: true,
+        kernel,
+        progress: &bar,
+    };
     let audit = audit(head, &domain, options)?;
     bar.finish();
 

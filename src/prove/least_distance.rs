@@ -1,5 +1,5 @@
-//! The `u` with `A u >= 1` nearest to an anchor (the origin, if nobody sets one), or multipliers that combine rows
-//! of `A` to zero.
+//! The `u` with `A u >= 1`, or another bound for each row, nearest to an anchor (the origin, if nobody sets one), or
+//! multipliers that combine rows of `A` to zero.
 //!
 //! The dual active-set method of D. Goldfarb and A. Idnani (Math. Programming 27, 1983) for the
 //! least-distance problem of Lawson and Hanson (1974, ch. 23). It starts without rows, and rows may be
@@ -17,6 +17,8 @@ pub struct LeastDistance {
     width: usize,
     /// Rows of length one, `count x width`.
     rows: Vec<f64>,
+    /// What each row asks of `a.u`.
+    wanted: Vec<f64>,
     /// The products of the rows with `u` at the last scan.
     values: Vec<f64>,
     /// Violated rows to look at before the next scan.
@@ -31,7 +33,7 @@ pub struct LeastDistance {
     u: Vec<f64>,
 }
 
-/// A row with `a.u` this little below 1 is left alone: it is below what rounding can tell for moderate `u`,
+/// A row with `a.u` this little below what it asks is left alone: it is below what rounding can tell for moderate `u`,
 /// and then so, as a share of `|u|`. Chasing less than that goes round in circles.
 const SATISFIED: f64 = 1e-9;
 const ROUNDING: f64 = 1e-12;
@@ -44,6 +46,7 @@ impl Solver for LeastDistance {
             dim,
             width: dim.next_multiple_of(LANES),
             rows: Vec::new(),
+            wanted: Vec::new(),
             values: Vec::new(),
             candidates: Vec::new(),
             active: Vec::new(),
@@ -61,8 +64,7 @@ impl Solver for LeastDistance {
     }
 
     fn add(&mut self, row: &[f64]) {
-        debug_assert_eq!(row.len(), self.dim);
-        self.rows.extend_from_slice(&padded(row));
+        self.add_bounded(row, 1.0);
     }
 
     fn solve(&mut self) -> Outcome {
@@ -90,7 +92,7 @@ impl Solver for LeastDistance {
                     .min_by(|a, b| a.1.total_cmp(&b.1));
                 let slope = dot(&rest, &rest);
                 let to_constraint =
-                    if slope > 0.0 { (1.0 - dot(&row, &self.u)) / slope } else { f64::INFINITY };
+                    if slope > 0.0 { (self.wanted[entering] - dot(&row, &self.u)) / slope } else { f64::INFINITY };
                 match blocking {
                     Some((at, step)) if step <= to_constraint => {
                         self.advance(step, &shares, &mut gained, &rest);
@@ -129,6 +131,13 @@ impl Solver for LeastDistance {
 }
 
 impl LeastDistance {
+    /// Adds a row of length one that asks for `row.u >= bound`.
+    pub fn add_bounded(&mut self, row: &[f64], bound: f64) {
+        debug_assert_eq!(row.len(), self.dim);
+        self.rows.extend_from_slice(&padded(row));
+        self.wanted.push(bound);
+    }
+
     /// The number of rows.
     fn len(&self) -> usize {
         self.rows.len().checked_div(self.width).unwrap_or(0)
@@ -150,7 +159,7 @@ impl LeastDistance {
         self.anchored.resize(self.len(), 0.0);
         let new = &self.rows[products * self.width..];
         self::products(new, &self.anchor, &mut self.anchored[products..]);
-        let wanted: Vec<f64> = self.active.iter().map(|&i| 1.0 - self.anchored[i]).collect();
+        let wanted: Vec<f64> = self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect();
         self.u = self.factors.shortest(&wanted, self.width);
         self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
     }
@@ -158,8 +167,9 @@ impl LeastDistance {
     /// The next of the worst rows of the last scan that is still violated, or the worst of a new scan. `None`
     /// when none is violated.
     fn most_violated(&mut self) -> Option<usize> {
-        let enough = 1.0 - SATISFIED.max(ROUNDING * norm(&self.u));
+        let spare = SATISFIED.max(ROUNDING * norm(&self.u));
         while let Some(i) = self.candidates.pop() {
+            let enough = self.wanted[i] - spare;
             if dot(self.row(i), &self.u) < enough && !self.active.contains(&i) {
                 return Some(i);
             }
@@ -169,11 +179,11 @@ impl LeastDistance {
         }
         self.values.resize(self.len(), 0.0);
         products(&self.rows, &self.u, &mut self.values);
-        let violated = |i: &usize| self.values[*i] < enough && !self.active.contains(i);
+        let short = |i: usize| self.wanted[i] - self.values[i];
+        let violated = |i: &usize| short(*i) > spare && !self.active.contains(i);
         let mut found: Vec<usize> = (0..self.len()).filter(violated).collect();
         // The worst last.
-        let worst_last =
-            |a: &usize, b: &usize| self.values[*b].total_cmp(&self.values[*a]).then(b.cmp(a));
+        let worst_last = |a: &usize, b: &usize| short(*a).total_cmp(&short(*b)).then(b.cmp(a));
         found.sort_unstable_by(worst_last);
         found.drain(..found.len().saturating_sub(CANDIDATES));
         self.candidates = found;

@@ -18,6 +18,8 @@ pub mod orthogonal;
 pub mod radius;
 pub mod simplex;
 pub mod solver;
+pub mod sphere;
 pub mod support;
 pub mod system;
+pub mod within;
 pub mod working_set;

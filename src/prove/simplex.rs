@@ -16,6 +16,7 @@ use crate::arithmetic::rounding::{exponent, norm_up};
 use crate::certify::Rival;
 use crate::certify::witness::{self, Refusal, Witness};
 use crate::certify::{self, Verdict};
+use crate::domain::Ball;
 use crate::question::Question;
 
 /// A number of limb products that takes a few seconds.
@@ -23,8 +24,12 @@ const BUDGET: u64 = 4_000_000_000;
 /// Violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
 
-/// Decides `token` exactly, starting from a working set; `None` when the budget ends first.
+/// Decides `token` exactly, starting from a working set; `None` when the budget ends first, and in a ball where
+/// lengths matter.
 pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option<Verdict> {
+    if question.domain().ball().is_some() && !question.is_scale_free() {
+        return None;
+    }
     let problem = Problem::new(question, token);
     let mut rows: Vec<Constraint> = Vec::new();
     if problem.lifted {
@@ -49,11 +54,13 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
                     Constraint::Rival(Rival::Token(j)) => Some((j, n)),
                     _ => None,
                 });
-                return certify::exact::certify(
-                    question,
-                    token,
-                    problem.unscaled_weights(rivals.collect()),
-                );
+                let weights = problem.unscaled_weights(rivals.collect());
+                return match question.domain().ball() {
+                    None => certify::exact::certify(question, token, weights),
+                    Some(_) => {
+                        certify::outweighed::certify_integers(question, token, weights, Vec::new())
+                    }
+                };
             }
             Optimum::Point(u) => match problem.witness(&u) {
                 Ok(witness) => return Some(certify::tied(question, witness)),
@@ -93,9 +100,12 @@ struct Problem<'a> {
 impl<'a> Problem<'a> {
     fn new(question: &'a Question<'a>, token: u32) -> Self {
         let (head, domain) = (question.head(), question.domain());
-        let (fixed, columns): (Vec<usize>, Vec<usize>) =
+        let (fixed, mut columns): (Vec<usize>, Vec<usize>) =
             (0..head.dim()).partition(|&k| domain.is_fixed(k));
-        let lifted = !head.bias_is_constant() || domain.has_lengths() || !fixed.is_empty();
+        if domain.ball().is_some_and(Ball::is_centred) {
+            columns.pop();
+        }
+        let lifted = question.has_levels() || domain.has_lengths() || !fixed.is_empty();
         let mut problem =
             Problem { question, token, columns, lifted, exponents: Vec::new(), fixed };
         // The magnitude of a column is enough for a sensible box |u_k| <= 1.
@@ -127,7 +137,7 @@ impl<'a> Problem<'a> {
 
     /// A row as integers, and the exponent of the power of two that it was divided by.
     fn row(&self, constraint: Constraint) -> (Vec<BigInt>, i64) {
-        let (head, domain, t) = (self.question.head(), self.question.domain(), self.token as usize);
+        let (domain, t) = (self.question.domain(), self.token as usize);
         let exact = Dyadic::from_f64;
         let mut row: Vec<Dyadic> = vec![Dyadic::zero(); self.dim()];
         let last = self.columns.len();
@@ -135,8 +145,18 @@ impl<'a> Problem<'a> {
         match constraint {
             Constraint::Rival(Rival::Token(j)) => {
                 let j = j as usize;
+                let stored = self.question.stored();
+                let difference = |k: usize| {
+                    let plain = &exact(stored.weight(t, k)) - &exact(stored.weight(j, k));
+                    domain.ball().map_or(plain.clone(), |ball| &plain * &exact(ball.gain()[k]))
+                };
+                let centred = domain.ball().is_some_and(Ball::is_centred);
+                let mean = centred.then(|| difference(stored.dim() - 1));
                 for (x, &k) in row.iter_mut().zip(&self.columns) {
-                    *x = &exact(head.weight(t, k)) - &exact(head.weight(j, k));
+                    *x = difference(k);
+                    if let Some(mean) = &mean {
+                        *x = &*x - mean;
+                    }
                 }
                 if self.lifted {
                     row[last] = &self.bias(t) - &self.bias(j);
@@ -175,9 +195,35 @@ impl<'a> Problem<'a> {
         weights.into_iter().map(|w| w.0).zip(integers).collect()
     }
 
+    /// The point of `u` in a ball, where any length will do that is short enough.
+    fn witness_in_ball(&self, u: &[BigInt], ball: &Ball) -> Result<Witness, Refusal> {
+        let mut z = vec![Dyadic::zero(); self.question.head().dim()];
+        for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
+            z[k] = Dyadic::from_integer(u.clone()).scaled(-e);
+        }
+        if ball.is_centred() {
+            let sum = z.iter().fold(Dyadic::zero(), |sum, x| &sum + x);
+            z[self.columns.len()] = -&sum;
+        }
+        let (integers, _) = integers_at_common_exponent(&z);
+        // At most a quarter of the radius: |z| <= sqrt(d) max |z_k|.
+        let bits = integers.iter().map(BigInt::bits).max().unwrap_or(0) as i64;
+        let shift = bits + exponent(integers.len() as f64) / 2 + 4 - exponent(ball.radius_down());
+        let (lift, denominator) = (BigInt::one() << (-shift).max(0), BigInt::one() << shift.max(0));
+        let integers: Vec<BigInt> = integers.into_iter().map(|n| n * &lift).collect();
+        let approximate = |n: &BigInt| Dyadic::from_integer(n.clone()).quotient_down(&denominator);
+        let float = integers.iter().map(|n| approximate(n).next_up()).collect();
+        witness::certify_float(self.question, self.token, float).or_else(|_| {
+            witness::certify_integers(self.question, self.token, integers, denominator)
+        })
+    }
+
     /// The hidden state of `u`, tried as float64 first.
     fn witness(&self, u: &[BigInt]) -> Result<Witness, Refusal> {
         let domain = self.question.domain();
+        if let Some(ball) = domain.ball() {
+            return self.witness_in_ball(u, ball);
+        }
         let last = self.columns.len();
         let s = if self.lifted { u[last].clone() } else { BigInt::one() };
         if !s.is_positive() {

@@ -73,7 +73,8 @@ impl<'a> Screen<'a> {
         let centred = Arc::new(Map::new(centre, None));
         let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
         let mut passes = Vec::new();
-        for map in [&whitened, &centred, &plain] {
+        let maps = [&whitened, &centred, &plain];
+        for map in maps.into_iter().filter(|_| question.domain().ball().is_none()) {
             if !question.domain().is_free() {
                 let unit = maps::factor(question, map);
                 passes.extend(LENGTHS.map(|c| (map.clone(), Scaling::Clamped(unit * c))));
@@ -122,7 +123,9 @@ impl<'a> Screen<'a> {
             }
         };
         match &self.method {
-            Method::Pairs(pairs) if self.question.domain().is_free() => {
+            // In the part of a ball that ranges leave no map has a point: all tokens are searched for.
+            Method::Pairs(_) if self.is_cut() => {}
+            Method::Pairs(pairs) if !self.question.domain().has_ranges() => {
                 for (i, strength) in pairs.strengths().into_iter().enumerate() {
                     // Only the rivals at the first point are kept.
                     let rivals = if i == 0 { RIVALS } else { 1 };
@@ -151,6 +154,11 @@ impl<'a> Screen<'a> {
         found
     }
 
+    fn is_cut(&self) -> bool {
+        let domain = self.question.domain();
+        domain.ball().is_some() && domain.has_ranges()
+    }
+
     /// Tries tokens at their points moved into the domain.
     fn moved_inside(&self, pairs: &Pairs, scale: f64, ids: &[u32]) -> Vec<Trial> {
         let (head, domain) = (self.question.head(), self.question.domain());
@@ -172,9 +180,16 @@ impl<'a> Screen<'a> {
     pub fn starts(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
         let (map, scale) = &self.start;
         let mut points = map.directions(self.question.head(), tokens);
+        let ball = self.question.domain().ball();
         let moved = points.chunks_exact_mut(self.question.head().dim()).map(|h| {
+            let scale = match ball {
+                None => *scale,
+                Some(ball) => ball.radius_down() / norm_up(h.iter().copied()).max(f64::MIN_POSITIVE),
+            };
             h.iter_mut().for_each(|x| *x *= scale);
-            self.question.domain().clamp(h);
+            if ball.is_none() {
+                self.question.domain().clamp(h);
+            }
             h.to_vec()
         });
         moved.collect()

@@ -100,14 +100,21 @@ impl Terms {
     /// Whether level 1 holds for all rows with at most this key, `|z_j|` and `|c_j|`.
     ///
     /// With `s_t = c / |z_t|` it reads `|z_t| (|z_j| + b_j / c) <= own + b_t |z_t| / c - errors`, and the key is
-    /// `c |z_j| + b_j`; without biases the key is `|z_j|`.
-    pub fn beats_the_rest(&self, unbiased: bool, (key, norm, length): (f64, f64, f64)) -> bool {
+    /// `c |z_j| + b_j`; without biases the key is `|z_j|`. Where `s_t |z_t|` is more than the `c` of the key by some
+    /// `excess`, rivals gain at most `excess |z_j|`.
+    pub fn beats_the_rest(
+        &self,
+        unbiased: bool,
+        excess: f64,
+        (key, norm, length): (f64, f64, f64),
+    ) -> bool {
         let errors = self.errors(norm, length);
         // Without biases the key is |z_j| itself, times |z_t|; with them `per_bias` is |z_t| / c.
         let (left, right) = if unbiased {
             (self.norm * key, self.own)
         } else {
-            (self.per_bias * key, self.own + self.bias * self.per_bias)
+            let gained = excess * norm * self.per_bias;
+            (self.per_bias * key + gained, self.own + self.bias * self.per_bias)
         };
         // A key may be a small difference of large terms, which then are about |z_t| |z_j| or |z_t|^2.
         let terms = left.abs() + errors + right.abs() + self.norm * (norm + self.norm);

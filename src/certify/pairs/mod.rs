@@ -36,6 +36,11 @@
 //! z_j.x <= T = c_t.h - mu_t - (b_j - b_t) - rho_j |x| - eta |c_j| - r_t (|c_t| + |c_j|).
 //! ```
 //!
+//! # Behind a final norm
+//! Rows are then folded rows, which are off by at most `phi`, and biases are levels, off by at most `psi` (see
+//! [`crate::head::fold`]): another `2 phi |h_t| + 2 psi` is taken from every gap, and a checker's own folding moves a
+//! mapped point by `s_t |G|_F phi` at most. The point must lie inside the ball, with its radius `r_t`.
+//!
 //! # The levels
 //! Rows are sorted and cut into blocks of [`BLOCK`] rows, which share the greatest norms and biases of
 //! their rows, so that `T` is one number for a token and a block. With `x_t = z_t` for own points,
@@ -65,6 +70,7 @@ use super::map::Map;
 use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, norm_up_narrow, power_of_two_near};
+use crate::domain::Ball;
 use crate::question::Question;
 use candidate::{Candidate, Kind, SLACK, Terms, Tile};
 use kernel::{BLOCK, Kernel, TILE};
@@ -74,6 +80,10 @@ use sorted::Sorted;
 
 /// Tokens that visit a block together, so that it stays in the nearest cache.
 const GROUP: usize = 64;
+
+/// Shares of the radius that are tried in a ball: nearly all, so that rows decide most, and less for tokens that
+/// their levels favour.
+const SHARES: [f64; 3] = [1.0 - 1.0 / 1048576.0, 0.5, 0.125];
 
 /// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
@@ -88,6 +98,8 @@ pub enum Strength {
     Unit,
     /// `s_t = c / |z_t|`, `c > 0` in logits: half of all pairs are then free.
     Fixed(f64),
+    /// `s_t` takes the point to this share, below 1, of the radius of the ball that the domain is.
+    Sphere(f64),
 }
 
 /// What came of a trial.
@@ -152,10 +164,16 @@ impl<'a> Pairs<'a> {
         if (0..domain.dim()).any(|k| domain.is_fixed(k)) {
             return None;
         }
-        let transformed = Transformed::new(head, centre, a)?;
+        let mut transformed = Transformed::new(head, centre, a)?;
+        if domain.ball().is_some() {
+            transformed.measure_skew(a);
+        }
         let centre = centre.iter().map(|&x| f64::from(x)).collect();
         let map = Arc::new(Map::new(centre, Some(transformed.gram.clone())));
-        let weight = (!head.bias_is_constant()).then(|| 8.0 * balance(question, &transformed));
+        let weight = (!head.bias_is_constant()).then(|| match domain.ball() {
+            Some(ball) => middle_strength(&transformed, ball.radius_down()),
+            None => 8.0 * balance(question, &transformed),
+        });
         let rows = Sorted::new(&transformed, head, |j| match weight {
             Some(weight) => weight * transformed.norm[j] + head.bias(j),
             None => transformed.norm[j],
@@ -171,6 +189,9 @@ impl<'a> Pairs<'a> {
     /// Strengths worth trying: around where gaps of scores and of biases are of one size. The first fits the
     /// order of the rows.
     pub fn strengths(&self) -> Vec<Strength> {
+        if self.question.domain().ball().is_some() {
+            return SHARES.map(Strength::Sphere).to_vec();
+        }
         match self.weight {
             None => vec![Strength::Unit],
             Some(weight) => {
@@ -189,7 +210,9 @@ impl<'a> Pairs<'a> {
     pub fn settle(&self, tokens: &[u32], strength: Strength, rivals: usize) -> Vec<Trial> {
         let head = self.question.head();
         let mixed = strength == Strength::Unit && !head.bias_is_constant();
-        if mixed || !self.question.domain().is_free() {
+        let domain = self.question.domain();
+        let on_sphere = matches!(strength, Strength::Sphere(_));
+        if mixed || domain.has_ranges() || on_sphere != domain.ball().is_some() {
             return vec![Trial::Behind(Vec::new()); tokens.len()];
         }
         // Neighbours in the order have the same blocks to visit.
@@ -295,12 +318,25 @@ impl<'a> Pairs<'a> {
         let (all, i) = (&self.transformed, id as usize);
         let head = self.question.head();
         let (norm, length, rho) = (all.norm[i], all.length[i], all.rho(i));
+        // Twice: the writer's and the checker's evaluation each lie within it.
+        let radius_of = |stretch: f64| {
+            let folding = stretch * self.map.stretch() * self.question.row_error();
+            2.0 * (self.map.radius_of(length, stretch) + folding * (1.0 + 1e-12))
+        };
+        let ball = self.question.domain().ball();
+        let reach = if ball.is_some() { all.image_up(i) } else { 0.0 };
         let (stretch, sorted) = match strength {
             Strength::Unit => (1.0 / all.image_length(i), self.weight.is_none()),
             Strength::Fixed(c) => (c / norm, self.weight == Some(c)),
+            Strength::Sphere(share) => {
+                let radius = ball.map_or(f64::NAN, Ball::radius_down);
+                (share * radius / (reach + radius_of(1.0)), true)
+            }
         };
-        // Twice: the writer's and the checker's evaluation each lie within it.
-        let radius = 2.0 * self.map.radius_of(length, stretch) / stretch;
+        let radius = radius_of(stretch) / stretch;
+        let doubt = self.question.row_error() * (reach + radius)
+            + self.question.level_error() / stretch;
+        let inside = ball.is_none_or(|b| stretch * (reach + radius) * (1.0 + 1e-9) < b.radius_down());
         let floor = FLOOR * norm * norm;
         // The stored norm is above |z| by less than a relative 1e-10.
         let square = norm * norm * (1.0 - 1e-9);
@@ -312,20 +348,21 @@ impl<'a> Pairs<'a> {
             own: own - own.abs() * SLACK,
             per_norm: rho,
             per_length: all.rho_length * (norm + rho) + all.gram_error * length + radius,
-            constant: all.rho_floor * (norm + rho),
+            constant: all.rho_floor * (norm + rho) + 2.0 * doubt * (1.0 + 1e-12),
             bias: head.bias(i),
             per_bias: 1.0 / stretch,
         };
-        let unbiased = strength == Strength::Unit;
+        let unbiased = self.weight.is_none();
+        let excess = self.weight.map_or(0.0, |c| (stretch * norm * (1.0 + 1e-12) - c).max(0.0));
         // The greatest keys fall from block to block. Whichever is found, the bound was seen to hold there.
         let blocks = &self.rows.blocks;
-        let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, b.rest));
+        let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, excess, b.rest));
         let seen =
-            sorted && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, b.rest));
+            sorted && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, excess, b.rest));
         Candidate {
             id,
             kind: Kind::Own { stretch, floor },
-            open: norm > 0.0 && stretch > 0.0 && finite && own > 0.0,
+            open: norm > 0.0 && stretch > 0.0 && finite && own > 0.0 && inside,
             behind: Vec::new(),
             limit: rivals,
             least: f64::INFINITY,
@@ -353,6 +390,7 @@ impl<'a> Pairs<'a> {
             let (i, norm) = (token as usize, norms[n]);
             let length = norm_up(h.iter().copied());
             let radius = scale.map_or(0.0, |s| 2.0 * self.map.radius_of(all.length[i], s));
+            let doubt = self.question.row_error() * (length + radius) + self.question.level_error();
             let rest = h.iter().zip(&images[at.clone()]).map(|(h, image)| h - image);
             let eta = (norm_up(rest) * (1.0 + 1e-12) + errors[n]) * (1.0 + 1e-12);
             let centred: Vec<f64> =
@@ -366,7 +404,7 @@ impl<'a> Pairs<'a> {
                 own: own - (score.abs() + error + floor + radius * all.length[i]) * SLACK,
                 per_norm: 0.0,
                 per_length: all.rho_length * norm + eta + radius,
-                constant: all.rho_floor * norm,
+                constant: all.rho_floor * norm + 2.0 * doubt * (1.0 + 1e-12),
                 bias: head.bias(i),
                 per_bias: 1.0,
             };
@@ -376,7 +414,8 @@ impl<'a> Pairs<'a> {
                 && floor > 2f64.powi(-300)
                 && floor < 2f64.powi(300)
                 && eta.is_finite()
-                && self.question.domain().contains(&h);
+                && self.question.domain().contains(&h)
+                && (scale.is_none() || self.question.domain().ball().is_none());
             Candidate {
                 id: token,
                 kind: Kind::Given {
@@ -421,6 +460,18 @@ impl<'a> Pairs<'a> {
             }
         })
     }
+}
+
+/// A strength that is about right for tokens on the sphere of this radius: half of them have a larger one.
+fn middle_strength(all: &Transformed, radius: f64) -> f64 {
+    let count = all.norm.len();
+    let mut strengths: Vec<f64> = (0..count)
+        .step_by(count.div_ceil(1024))
+        .map(|j| radius * all.norm[j] / all.image_length(j))
+        .filter(|x| x.is_finite())
+        .collect();
+    strengths.sort_unstable_by(f64::total_cmp);
+    strengths.get(strengths.len() / 2).copied().unwrap_or(1.0)
 }
 
 /// A power of two `c` for which `c |z_j|` varies about as much as the biases.

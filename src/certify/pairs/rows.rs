@@ -27,6 +27,8 @@ pub struct Transformed {
     /// `A^T`, `d x d` by rows, and a bound of its Frobenius norm.
     columns: Vec<f32>,
     a_norm: f64,
+    /// A bound of `|A A^T|_F` off the diagonal, once measured.
+    skew: f64,
 }
 
 /// Rows transformed at once by one thread.
@@ -98,6 +100,7 @@ impl Transformed {
             squares,
             columns: transposed(a, dim),
             a_norm,
+            skew: f64::INFINITY,
         })
     }
 
@@ -131,6 +134,33 @@ impl Transformed {
             .map(|(&z, s)| f64::from(z) * f64::from(z) * s)
             .sum::<f64>()
             .sqrt()
+    }
+}
+
+impl Transformed {
+    /// Measures how far the rows of `a`, the matrix of the transformation, are from orthogonal: see
+    /// [`Transformed::image_up`].
+    pub fn measure_skew(&mut self, a: &[f32]) {
+        let dim = self.dim;
+        let wide: Vec<f64> = a.iter().map(|&x| f64::from(x)).collect();
+        let mut products = vec![0.0; dim * dim];
+        products.par_chunks_mut(CHUNK * dim).zip(wide.par_chunks(CHUNK * dim)).for_each(
+            |(out, part)| f32::product(part, a, dim, out, dim),
+        );
+        let off_diagonal = products.iter().enumerate().filter(|(i, _)| i / dim != i % dim);
+        let rounding = gamma(dim + 2) * self.a_norm * self.a_norm;
+        self.skew = (norm_up(off_diagonal.map(|(_, x)| *x)) + rounding) * (1.0 + 1e-12);
+    }
+
+    /// An upper bound of `|G c_j|`, infinite before [`Transformed::measure_skew`].
+    ///
+    /// `|A^T z|^2 = sum_k z_k^2 |a_k|^2 + (what A A^T has off its diagonal)`, and `|G c - A^T z| <= D |c| + |A| rho`.
+    pub fn image_up(&self, j: usize) -> f64 {
+        let diagonal = self.image_length(j) * (1.0 + gamma(2 * self.dim + 8));
+        let off = self.skew * self.norm[j] * self.norm[j];
+        let image = (diagonal * diagonal * (1.0 + 1e-15) + off).sqrt() * (1.0 + 1e-15);
+        (image + self.gram_error * self.length[j] + self.a_norm * self.rho(j)) * (1.0 + 1e-12)
+            + self.dim as f64 * f64::MIN_POSITIVE
     }
 }
 

@@ -1,0 +1,75 @@
+//! The tokens of a ball that no shared map settled.
+
+use num_bigint::BigInt;
+
+use super::Finding;
+use crate::certify::interval::Margin;
+use crate::certify::pairs::Pairs;
+use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::prove::simplex;
+use crate::prove::sphere::Sphere;
+use crate::prove::system::Constraint;
+use crate::prove::within::{Side, search};
+use crate::prove::working_set::Start;
+use crate::question::Question;
+
+/// Decides tokens that no other row dominates, where one of the sides is plain.
+pub fn decide(sphere: &Sphere, pairs: Option<&Pairs>, tokens: Vec<(u32, Start)>) -> Vec<Finding> {
+    search(sphere, pairs, tokens)
+        .into_iter()
+        .map(|side| match side {
+            Side::Wins(witness) => Finding::Decided(certify::tied(sphere.question(), witness)),
+            Side::Loses(verdict) => Finding::Decided(verdict),
+            Side::Stuck(multipliers) => Finding::Stuck(multipliers),
+        })
+        .collect()
+}
+
+/// Denominators of the weights that are tried where the inequality holds with equality, or not at all.
+const DENOMINATORS: std::ops::RangeInclusive<u32> = 1..=64;
+/// How far from a fraction a weight may be to be taken for it.
+const NEAR: f64 = 1e-7;
+
+/// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
+/// as small fractions, and where winning points form a cone by exact linear programming.
+pub fn on_the_edge(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Verdict {
+    let working: Vec<Constraint> = multipliers.iter().map(|m| Constraint::Rival(m.0)).collect();
+    outweighed::certify(question, token, multipliers)
+        .or_else(|| by_fractions(question, token, multipliers))
+        .or_else(|| simplex::decide(question, token, &working))
+        .unwrap_or_else(|| {
+            certify::undecided(
+                "neither a point of the ball nor losing weights were proved: the token is on the edge, or float64 cannot \
+                 tell",
+                Margin::in_ball(question, token, multipliers),
+            )
+        })
+}
+
+/// Tries weights that are fractions of the largest one with a small common denominator.
+fn by_fractions(
+    question: &Question,
+    token: u32,
+    multipliers: &[(Rival, f64)],
+) -> Option<Verdict> {
+    let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
+    let whole = |denominator: u32| {
+        let scale = f64::from(denominator) / largest;
+        let near = |m: &(Rival, f64)| {
+            let share = m.1 * scale;
+            (share - share.round()).abs() <= NEAR * f64::from(denominator)
+        };
+        multipliers.iter().all(near).then_some(scale)
+    };
+    let scale = DENOMINATORS.filter_map(whole).next()?;
+    let (mut rivals, mut ends) = (Vec::new(), Vec::new());
+    for &(rival, weight) in multipliers {
+        let integer = BigInt::from((weight * scale).round() as i64);
+        match rival {
+            Rival::Token(j) => rivals.push((j, integer)),
+            Rival::Lower(k) => ends.push((k, integer)),
+            Rival::Upper(k) => ends.push((k, -integer)),
+        }
+    }
+    outweighed::certify_integers(question, token, rivals, ends)
+}

@@ -1,0 +1,110 @@
+//! What weights on rivals say of a token in a ball, in float64 with every error bounded.
+//!
+//! With the notation of [`super::outweighed`]: for every point of the domain `sum N_j gap_j <= z.P(g * v) + F`. So with
+//! `pull >= |P(g * v)|` and `level >= F`
+//!
+//! - the best `min_j gap_j` within the radius `R` is at most `(R pull + level) / sum N_j`;
+//! - where `level < 0`, no point shorter than `-level / pull` lets the token win.
+
+use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::certify::Rival;
+use crate::question::Question;
+
+/// Bounds of a weighted sum of gaps.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighed {
+    /// At least `|P(g * v)|`.
+    pub pull: f64,
+    /// At least `F`, in logits.
+    pub level: f64,
+    /// At most the sum of the weights of the rivals.
+    pub weight: f64,
+}
+
+impl Weighed {
+    /// Weighs rivals and ends of ranges; the weights are taken as exact. `None` outside balls, for weights that are
+    /// negative or no numbers or all 0, for rivals with the row of the token, and for ends that are infinite.
+    pub fn new(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Self> {
+        let ball = question.domain().ball()?;
+        let (head, domain, t) = (question.head(), question.domain(), token as usize);
+        let mut v = vec![0.0; head.dim()];
+        let (mut own, mut rival) = (v.clone(), v.clone());
+        head.copy_row(t, &mut own);
+        let (mut weights, mut size, mut level, mut level_size) = (0.0, 0.0, 0.0, 0.0);
+        for &(whom, weight) in multipliers {
+            if !(weight >= 0.0) {
+                return None;
+            }
+            match whom {
+                Rival::Token(j) if (j as usize) < head.tokens() => {
+                    if question.groups().same_row(j, token) {
+                        return None;
+                    }
+                    let j = j as usize;
+                    head.copy_row(j, &mut rival);
+                    v.iter_mut().zip(&own).zip(&rival).for_each(|((v, a), b)| *v += weight * (a - b));
+                    weights += weight;
+                    size += weight * (question.norms()[t] + question.norms()[j]);
+                    level += weight * (head.bias(t) - head.bias(j));
+                    level_size += weight * (head.bias(t).abs() + head.bias(j).abs());
+                }
+                Rival::Lower(k) | Rival::Upper(k) if (k as usize) < head.dim() => {
+                    let k = k as usize;
+                    let (sign, end) = match whom {
+                        Rival::Lower(_) => (1.0, domain.lo(k)),
+                        _ => (-1.0, domain.hi(k)),
+                    };
+                    if end.is_infinite() {
+                        return None;
+                    }
+                    let gain = sign * weight * ball.gain()[k];
+                    let mean = if ball.is_centred() { gain / head.dim() as f64 } else { 0.0 };
+                    v.iter_mut().for_each(|x| *x -= mean);
+                    v[k] += gain;
+                    size += 2.0 * gain.abs();
+                    level += sign * weight * (ball.shift()[k] - end);
+                    level_size += weight * (ball.shift()[k].abs() + end.abs());
+                }
+                _ => return None,
+            }
+        }
+        if !(weights > 0.0) {
+            return None;
+        }
+        // Each term is off by at most four units and each sum by one a term; so are the bounds themselves.
+        let unit = gamma(multipliers.len() + 16);
+        let spare = 1.0 + 1e-9;
+        let tiny = (multipliers.len() * head.dim() + 16) as f64 * TINY;
+        let doubt = 2.0 * weights * (1.0 + unit);
+        let pull = norm_up(v.iter().copied())
+            + (unit * size + doubt * question.row_error()) * spare
+            + tiny;
+        let level = level + (unit * level_size + doubt * question.level_error()) * spare + tiny;
+        let level = level + level.abs() * 4.0 * f64::EPSILON;
+        let weight = weights * (1.0 - unit);
+        let weighed = Weighed { pull: pull * (1.0 + 1e-15), level, weight };
+        [weighed.pull, weighed.level, 1.0 / weight].iter().all(|x| x.is_finite()).then_some(weighed)
+    }
+
+    /// An upper bound of the best weighted sum of gaps within a radius of at most `radius`, in logits times weight.
+    pub fn most(&self, radius: f64) -> f64 {
+        let pull = radius * self.pull * (1.0 + 1e-15);
+        self.level + pull + (self.level.abs() + pull) * 1e-12
+    }
+
+    /// An upper bound of the best `min_j gap_j` within a radius of at most `radius`, in logits.
+    pub fn best_gap(&self, radius: f64) -> f64 {
+        let most = self.most(radius);
+        let gap = most / self.weight;
+        // A quotient below 0 is nearest to 0 with the larger divisor; the weight is within `gamma` of its bound.
+        gap + gap.abs() * 1e-9
+    }
+
+    /// A lower bound of the length of points at which the token wins; 0 where nothing follows.
+    pub fn least_length(&self) -> f64 {
+        if self.level >= 0.0 {
+            return 0.0;
+        }
+        if self.pull == 0.0 { f64::INFINITY } else { -self.level / self.pull * (1.0 - 1e-15) }
+    }
+}

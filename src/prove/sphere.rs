@@ -1,0 +1,116 @@
+//! The inequalities of one token in a ball: rows `r` and levels `f` with `r.z + f > 0` for all of them exactly when the
+//! token wins at `z`, or `z` is inside the ranges.
+//!
+//! Rows are differences of folded rows (see [`crate::head::fold`]), and `P(g_k e_k)` for ends of ranges, their levels
+//! `c_k - lo_k` and `hi_k - c_k`. Lengths matter here, so all coordinates are scaled by one power of two: the ball then
+//! has a radius near [`RADIUS`]. All of this is approximate: it proposes.
+
+use crate::arithmetic::rounding::{norm_up, power_of_two_near};
+use crate::certify::Rival;
+use crate::domain::Ball;
+use crate::question::Question;
+
+/// The radius of a ball in scaled coordinates, up to a factor of two: so large that a distance of 1 is a small one and
+/// that rows asking for a millionth of that are still told apart from rounding.
+pub const RADIUS: f64 = 1024.0;
+
+/// A question over a ball, scaled.
+#[derive(Debug)]
+pub struct Sphere<'a> {
+    question: &'a Question<'a>,
+    ball: &'a Ball,
+    /// `u = unit z`.
+    unit: f64,
+}
+
+/// `r.u >= bound` for a row of length one.
+#[derive(Clone, Debug)]
+pub struct Face {
+    /// The row, of length one.
+    pub row: Vec<f64>,
+    /// How long it was.
+    pub length: f64,
+    /// The level over that length, in scaled coordinates: the inequality is `row.u + level > 0`.
+    pub level: f64,
+}
+
+impl<'a> Sphere<'a> {
+    /// `None` for a domain without a ball.
+    pub fn new(question: &'a Question<'a>) -> Option<Self> {
+        let ball = question.domain().ball()?;
+        Some(Sphere { question, ball, unit: power_of_two_near(RADIUS / ball.radius_down()) })
+    }
+
+    /// The question.
+    pub fn question(&self) -> &'a Question<'a> {
+        self.question
+    }
+
+    /// The ball.
+    pub fn ball(&self) -> &'a Ball {
+        self.ball
+    }
+
+    /// What `z` is multiplied by.
+    pub fn unit(&self) -> f64 {
+        self.unit
+    }
+
+    /// The inequality against a rival or an end; `None` if its row is 0 in float64.
+    pub fn face(&self, token: u32, rival: Rival) -> Option<Face> {
+        let (head, domain) = (self.question.head(), self.question.domain());
+        let t = token as usize;
+        let mut row = vec![0.0; head.dim()];
+        let level = match rival {
+            Rival::Token(j) => {
+                let mut other = vec![0.0; head.dim()];
+                head.copy_row(t, &mut row);
+                head.copy_row(j as usize, &mut other);
+                row.iter_mut().zip(&other).for_each(|(a, b)| *a -= b);
+                head.bias(t) - head.bias(j as usize)
+            }
+            Rival::Lower(k) | Rival::Upper(k) => {
+                let k = k as usize;
+                let up = matches!(rival, Rival::Lower(_));
+                let gain = if up { self.ball.gain()[k] } else { -self.ball.gain()[k] };
+                row[k] = gain;
+                if self.ball.is_centred() {
+                    let mean = gain / row.len() as f64;
+                    row.iter_mut().for_each(|x| *x -= mean);
+                }
+                let shift = self.ball.shift()[k];
+                if up { shift - domain.lo(k) } else { domain.hi(k) - shift }
+            }
+        };
+        let length = norm_up(row.iter().copied());
+        let level = level / length * self.unit;
+        if !(length > 0.0) || !length.is_finite() || !level.is_finite() {
+            return None;
+        }
+        row.iter_mut().for_each(|x| *x /= length);
+        Some(Face { row, length, level })
+    }
+
+    /// How far `z` is beyond ends of ranges, the worst first.
+    pub fn ends_passed(&self, z: &[f64]) -> Vec<Rival> {
+        let domain = self.question.domain();
+        if !domain.has_ranges() {
+            return Vec::new();
+        }
+        let mut passed: Vec<(f64, Rival)> = self
+            .ball
+            .hidden_state(z)
+            .into_iter()
+            .enumerate()
+            .flat_map(|(k, h)| {
+                [
+                    (domain.lo(k) - h, Rival::Lower(k as u32)),
+                    (h - domain.hi(k), Rival::Upper(k as u32)),
+                ]
+            })
+            .filter(|(excess, _)| *excess >= 0.0)
+            .collect();
+        passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        passed.into_iter().map(|p| p.1).collect()
+    }
+}
