@@ -91,25 +91,66 @@ class Arrays:
         strings = self.lists(name + ".offsets", count, strings)
         return [int.from_bytes(s, "little", signed=True) for s in strings]
 
+    def integer_pairs(self, indices, integers, offsets, count):
+        indices = self.take(indices, np.uint32, None).tolist()
+        return self.lists(offsets, count, list(zip(indices, self.integers(integers, len(indices)))))
+
     def pairs(self, name, count):
         rivals = self.take(name + ".rivals", np.uint32, None).tolist()
         weights = self.take(name + ".weights", np.float64, len(rivals)).tolist()
         return self.lists(name + ".offsets", count, list(zip(rivals, weights)))
 
 
+class Norm:
+    """The ball |z| < R and its hidden states h = g * Pz + c."""
+
+    def __init__(self, radius, gain, shift, centred):
+        demand(all(2.0**-400 <= r < 2.0**400 for r in radius), "a radius out of range")
+        demand(np.isfinite(gain).all() and np.isfinite(shift).all(), "the gain or the shift is not finite")
+        self.squared, self.centred, self.gain, self.shift = Q(radius[0]) * Q(radius[1]), centred, gain, shift
+        self.g, self.c = [Q(x) for x in gain.tolist()], [Q(x) for x in shift.tolist()]
+
+    def state(self, z):
+        mean = sum(z) / len(z) if self.centred else 0
+        return [g * (x - mean) + c for g, x, c in zip(self.g, z, self.c)]
+
+    def rounded(self, z):
+        """The state of a float64 point, and bounds of its errors: a mean, a difference, a product and a sum."""
+        mean, size = (z.mean(), abs(z).mean()) if self.centred else (0, 0)
+        g, steps = abs(self.gain), len(z) + 16
+        errors = 2 * steps * (2.0**-53 * (g * (abs(z) + size) + abs(self.shift)) + 5e-324 * (1 + g))
+        return self.gain * (z - mean) + self.shift, errors
+
+    def fold(self, row):
+        row = self.gain * row
+        return row - row.mean() if self.centred else row
+
+
 class Audit:
-    def __init__(self, head, arrays, index, about):
+    def __init__(self, head, arrays, index, about, version):
         self.head, dim = head, head.dim
-        keys = {"domain", "scope", "maps", "groups"}
+        keys = {"domain", "scope", "maps", "groups"} | ({"centred", "carried_from"} if version > 1 else set())
         demand(isinstance(about, dict) and set(about) == keys, "unknown or missing fields")
         take = lambda name, *rest: arrays.take(f"audit{index}.{name}", *rest)
         name = lambda field: f"audit{index}.{field}"
         ids = lambda field: take(field, np.uint32, None).tolist()
-        demand(about["domain"] in ("free", "box"), "an unknown kind of domain")
-        self.lo, self.hi = np.full(dim, -inf), np.full(dim, inf)
-        if about["domain"] == "box":
+        kinds = ("free", "box", "ball", "box and ball") if version > 1 else ("free", "box")
+        demand(about["domain"] in kinds, "an unknown kind of domain")
+        has_box, has_ball = "box" in about["domain"], "ball" in about["domain"]
+        self.lo, self.hi, self.norm = np.full(dim, -inf), np.full(dim, inf), None
+        if has_box:
             self.lo, self.hi = take("domain.lo", np.float64, dim), take("domain.hi", np.float64, dim)
             demand(all((self.lo <= self.hi) & (self.lo < inf) & (self.hi > -inf)), "an empty range")
+        centred, self.source = about.get("centred"), about.get("carried_from")
+        demand(type(centred) is bool if has_ball else centred is None, "centred is not for this domain")
+        demand(self.source is None or type(self.source) is int and self.source >= 0, "carried_from is no index")
+        if has_ball:
+            self.norm = Norm(*(take(f"domain.{x}", np.float64, n) for x, n in (("radius", 2), ("gain", dim), ("shift", dim))), centred)
+            demand(all(self.lo < self.hi), "a range of one number beside a ball")
+        if has_box and has_ball:
+            point = take("domain.point", np.float64, dim)
+            demand(np.isfinite(point).all() and self.holds([Q(x) for x in point.tolist()]), "the point of the domain lies outside")
+        self.is_free = not has_ball and not np.isfinite([self.lo, self.hi]).any()
         demand(about["scope"] in ("all", "listed"), "an unknown kind of scope")
         self.scope = ids("scope") if about["scope"] == "listed" else list(range(head.tokens))
         rising = self.scope == sorted(set(self.scope)) and self.scope and self.scope[-1] < head.tokens
@@ -122,8 +163,9 @@ class Audit:
             tokens, centre = ids(f"map{m}.ids"), take(f"map{m}.centre", np.float64, dim)
             scales = take(f"map{m}.scales", np.float64, len(tokens))
             demand(np.isfinite(centre).all() and np.isfinite(matrix).all(), "a map is not finite")
+            matrix = matrix.astype(np.float64)
             for t, scale in zip(tokens, scales):
-                self.points[t].append(("map", (matrix.astype(np.float64), centre, scale)))
+                self.points[t].append(("map", (matrix, centre, scale)))
         tokens = ids("witness.ids")
         for t, h in zip(tokens, take("witness.points", np.float64, len(tokens), dim)):
             self.points[t].append(("float", h))
@@ -142,6 +184,16 @@ class Audit:
         tokens, rivals = ids("exact.ids"), ids("exact.rivals")
         weights = list(zip(rivals, arrays.integers(name("exact.weights"), len(rivals))))
         claim(tokens, "unargmaxable", self.check_weights, arrays.lists(name("exact.offsets"), len(tokens), weights))
+        self.carried = []
+        if version > 1:
+            tokens = ids("outweighed.ids")
+            rivals, ends = (
+                arrays.integer_pairs(*(name(f"outweighed.{x}") for x in parts), len(tokens))
+                for parts in (("rivals", "weights", "offsets"), ("ends", "ends.multipliers", "ends.offsets"))
+            )
+            claim(tokens, "unargmaxable", self.check_outweighed, rivals, ends)
+            self.carried = ids("carried.ids")
+        demand(self.carried == sorted(set(self.carried)), "the carried ids do not rise")
         tokens = ids("dominated.ids")
         claim(tokens, "unargmaxable", self.check_dominated, take("dominated.by", np.uint32, len(tokens)).tolist())
         tokens, kinds = ids("undecided.ids"), take("undecided.kinds", np.uint8, None).tolist()
@@ -155,50 +207,120 @@ class Audit:
         self.group_equals()
 
     def group_equals(self):
-        """Classes of equal rows, and groups of equal rows and biases; fixed coordinates count with the bias."""
-        fixed = np.flatnonzero(self.lo == self.hi)
-        free = np.ascontiguousarray(np.delete(self.head.rows, fixed, axis=1) + 0.0)  # -0 becomes 0
-        self.row = [row.tobytes() for row in free]
-        at = [Q(0)] * self.head.dim
-        for k in fixed:
-            at[k] = Q(float(self.lo[k]))
-        level = (lambda t: self.head.score(t, at)) if len(fixed) else (lambda t: Q(float(self.head.bias[t])))
-        self.level = [level(t) for t in range(self.head.tokens)]
-        self.groups = defaultdict(list)
+        """Classes of tokens with equal rows, in self.row and self.classes."""
+        rows = self.head.rows
+        if self.norm and self.norm.centred:
+            keys = self.difference_keys()
+        else:
+            still = self.norm.gain == 0 if self.norm else self.lo == self.hi
+            keys = (row.tobytes() for row in np.ascontiguousarray(rows[:, ~still] + 0.0))  # -0 becomes 0
+        still = range(0) if self.norm else np.flatnonzero(self.lo == self.hi)
+        self.at = list(self.norm.c) if self.norm else [Q(float(self.lo[k])) if k in still else Q(0) for k in range(self.head.dim)]
+        known, self.row, self.classes, self.levels = {}, [], defaultdict(list), {}
+        for t, key in enumerate(keys):
+            self.row.append(known.setdefault(key, len(known)))
+            self.classes[self.row[t]].append(t)
+
+    def difference_keys(self):
+        """Of each token, what is equal where all g_k w_k - g_0 w_0 are."""
+        rows, gain, split = self.head.rows, self.norm.gain, defaultdict(list)
+        narrow = all((x.astype(np.float32) == x).all() for x in (rows, gain))
         for t in range(self.head.tokens):
-            self.groups[self.row[t], self.level[t]].append(t)
+            # Products of float32 are exact in float64, so equal differences are rounded to equal ones.
+            rough = (gain * rows[t] - gain[0] * rows[t][0] + 0.0).tobytes() if narrow else b""
+            split[rough].append(t)
+        keys = [None] * self.head.tokens
+        for number, tokens in enumerate(split.values()):
+            for t in tokens:
+                products = [g * Q(w) for g, w in zip(self.norm.g, rows[t].tolist())] if len(tokens) > 1 else [0]
+                keys[t] = number, tuple(x - products[0] for x in products)
+        return keys
+
+    def level(self, token):
+        if token not in self.levels:
+            self.levels[token] = self.head.score(token, self.at)
+        return self.levels[token]
 
     def group(self, token):
-        return self.groups[self.row[token], self.level[token]]
+        equals = self.classes[self.row[token]]
+        return [t for t in equals if len(equals) == 1 or self.level(t) == self.level(token)]
 
-    def check(self, wanted):
-        """All verdicts: counts of the accepted ones and the refusals."""
-        firsts, scope, refused = {g[0] for g in self.ties if g}, set(self.scope), defaultdict(set)
-        points = [(t, "argmaxable", self.check_alone, ()) for t, p in self.points.items() if t not in firsts for _ in p]
+    def holds(self, point):
+        """Whether a point of rationals lies in the domain."""
+        h = self.norm.state(point) if self.norm else point
+        inside = all((lo == -inf or Q(lo) <= x) and (hi == inf or x <= Q(hi)) for lo, x, hi in zip(self.lo.tolist(), h, self.hi.tolist()))
+        return inside and (not self.norm or sum(x * x for x in point) < self.norm.squared)
+
+    def asks(self, wanted):
+        """The carried tokens whose proofs elsewhere the wanted ones need."""
+        ties = [g[0] for g in self.ties if any(map(wanted, g))]
+        return set(filter(wanted, self.carried)) | set(self.carried).intersection(ties)
+
+    def examine(self, needed, asked):
+        """All verdicts but the carried ones: what is wrong with each, nothing being an empty text."""
+        self.firsts, scope, self.refused = {g[0] for g in self.ties if g}, set(self.scope), defaultdict(set)
+        own = [t for t in self.points for _ in self.points[t]]
+        points = [(t, "argmaxable", self.check_alone, ()) for t in own if t not in self.firsts]
         ties = [(t, "tied", self.check_tie, (group,)) for group in self.ties for t in group if t in scope]
-        claims = self.claims + points + ties
-        for first in firsts:
-            if len(self.points[first]) > 1:
-                refused[first].add("several points")
+        verdict = "argmaxable" if self.is_free else "unargmaxable"
+        passed = [(t, verdict, None, ()) for t in self.carried if not (self.is_free and t in self.firsts)]
+        claims = self.claims + points + ties + passed
+        for first in self.firsts:
+            if len(self.points[first]) + (self.is_free and first in self.carried) > 1:
+                self.refused[first].add("several points")
         for group in self.ties:
             if not scope.intersection(group):
-                refused[-1].add("a tie has no member in the scope")
+                self.refused[-1].add("a tie has no member in the scope")
         count = Counter(c[0] for c in claims)
         for t in scope.union(count):
             if count[t] != (t in scope):
-                refused[t].add(f"{count[t]} verdicts, in scope: {t in scope}")
-        claims = [c for c in claims if wanted(c[0])]
-        needed = {c[0] for c in claims} | {c[3][0][0] for c in claims if c[1] == "tied"}
-        self.outcomes = self.check_points([(t, p) for t in needed for p in self.points.get(t, [])])
-        accepted = Counter()
-        for t, verdict, check, proof in claims:
-            try:
-                demand(t < self.head.tokens, "no such token")
-                check(t, *proof)
-                accepted[verdict] += t not in refused
-            except Refused as refusal:
-                refused[t].add(str(refusal))
+                self.refused[t].add(f"{count[t]} verdicts, in scope: {t in scope}")
+        self.verdicts = [c for c in claims if needed(c[0])]
+        tokens = {c[0] for c in self.verdicts} | {c[3][0][0] for c in self.verdicts if c[1] == "tied"} | asked
+        self.outcomes = self.check_points([(t, p) for t in sorted(tokens) for p in self.points.get(t, [])])
+        self.own = defaultdict(list)
+        for t, verdict, check, proof in self.verdicts:
+            self.own[t].append((verdict, check and self.problem(t, check, proof)))
+
+    def problem(self, token, check, proof):
+        try:
+            demand(token < self.head.tokens, "no such token")
+            check(token, *proof)
+            return ""
+        except Refused as refusal:
+            return str(refusal)
+
+    def finish(self, wanted, audits):
+        """Counts of the accepted verdicts, and all refusals."""
+        accepted, refused = Counter(), defaultdict(set, {t: set(r) for t, r in self.refused.items()})
+        for t, verdict, check, proof in self.verdicts:
+            if not wanted(t):
+                continue
+            first = proof[0][0] if verdict == "tied" else t
+            reasons = {problem for kind, problem in self.own[t] if kind == verdict and problem}
+            if check is None or verdict == "tied" and self.is_free and first in self.carried:
+                reasons.add(self.problem(t, self.check_carried, (first, audits)))
+                if check is None and verdict == "argmaxable" and t < self.head.tokens and len(self.group(t)) > 1:
+                    reasons.add(f"it ties with {self.group(t)}")
+            refused_here = reasons - {""}
+            if refused_here:
+                refused[t] |= refused_here
+            accepted[verdict] += not refused_here and t not in self.refused
         return accepted, refused
+
+    def check_carried(self, _, token, audits):
+        demand(token < self.head.tokens, "no such token")
+        demand(self.source is not None and self.source < len(audits), "there is no audit to carry it from")
+        other = audits[self.source]
+        demand(self.is_free != other.is_free, "nothing is carried between these domains")
+        kind = "argmaxable" if self.is_free else "unargmaxable"
+        ties = [g for g in other.ties if g and g[0] == token and set(g).intersection(other.scope)]
+        if self.is_free and ties:
+            proved = any(not other.problem(token, other.check_tie, (g,)) for g in ties)
+        else:
+            proved = other.own[token] == [(kind, "")]
+        demand(proved and token not in other.refused, "the other audit has no proof of its own")
+        demand(self.group(token) == other.group(token), "it has other equals in the other audit")
 
     def check_alone(self, token):
         demand(len(self.group(token)) == 1, f"it ties with {self.group(token)}")
@@ -206,9 +328,10 @@ class Audit:
 
     def check_tie(self, token, members):
         whole = members[0] < self.head.tokens and len(members) > 1 and self.group(members[0]) == members
-        demand(whole, "the tie is not the group of equal rows and biases")
-        demand(members[0] in self.outcomes, "the tie has no point")
-        demand(self.outcomes[members[0]] == "", self.outcomes[members[0]])
+        demand(whole, "the tie is not the group of equal rows and levels")
+        if not (self.is_free and members[0] in self.carried):
+            demand(members[0] in self.outcomes, "the tie has no point")
+            demand(self.outcomes[members[0]] == "", self.outcomes[members[0]])
 
     def check_points(self, points):
         """Why each point is no win of its token; an empty text where it is one."""
@@ -219,46 +342,64 @@ class Audit:
                 if kind == "integer":
                     *numerators, denominator = data
                     demand(denominator > 0, "the denominator is not positive")
-                    self.check_exactly(token, [Q(n, denominator) for n in numerators], range(self.head.tokens))
+                    point = [Q(n, denominator) for n in numerators]
+                    demand(self.holds(point), "the point lies outside the domain")
+                    self.check_exactly(token, point, range(self.head.tokens))
                     outcomes.setdefault(token, "")
                     continue
-                h = data
-                if kind == "map":
-                    matrix, centre, scale = data
-                    h = self.head.rows[token] - centre
-                    h = (matrix @ h if matrix.size else h) * scale
-                demand(np.isfinite(h).all(), "the point is not finite")
-                h = np.clip(h, self.lo, self.hi) if kind == "map" else h
-                demand(((self.lo <= h) & (h <= self.hi)).all(), "the point lies outside the domain")
-                floats.append((token, h))
+                floats.append((token, *self.float_point(token, kind, data)))
             except Refused as refusal:
                 outcomes[token] = str(refusal)
         # gamma_(d+8) bounds the error of a float64 sum of d products in any order, and of the few steps beside it.
         rows, bias, steps = self.head.rows, self.head.bias, self.head.dim + 8
         gamma = steps * 2.0**-53 / (1 - steps * 2.0**-53) * (1 + 2.0**-50)
         for start in range(0, len(floats), BLOCK):
-            tokens, h = [f[0] for f in floats[start : start + BLOCK]], np.array([f[1] for f in floats[start : start + BLOCK]])
+            tokens, points, h, off = zip(*floats[start : start + BLOCK])
+            h, off = np.array(h), np.array(off)
             scores = h @ rows.T + bias
-            errors = 2 * gamma * (abs(h) @ abs(rows).T + abs(bias)) + 2 * steps * 5e-324
+            errors = (2 * gamma * abs(h) + 2 * off) @ abs(rows).T + 2 * gamma * abs(bias) + 4 * steps * 5e-324
             for i, token in enumerate(tokens):
                 proved = scores[i] + errors[i] < scores[i, token] - errors[i, token]
                 proved &= np.isfinite(scores[i]) & np.isfinite(errors[i]) & np.isfinite(scores[i, token])
                 try:
-                    self.check_exactly(token, [Q(x) for x in h[i].tolist()], np.flatnonzero(~proved).tolist())
+                    self.check_exactly(token, points[i], np.flatnonzero(~proved).tolist())
                     outcomes.setdefault(token, "")
                 except Refused as refusal:
                     outcomes[token] = str(refusal)
         return outcomes
 
-    def check_exactly(self, token, h, rivals):
-        inside = all((lo == -inf or Q(lo) <= x) and (hi == inf or x <= Q(hi)) for lo, x, hi in zip(self.lo.tolist(), h, self.hi.tolist()))
-        demand(inside, "the point lies outside the domain")
-        equal, own = set(self.group(token)), self.head.score(token, h)
-        for j in rivals:
-            demand(j in equal or self.head.score(j, h) < own, f"token {j} scores at least as much")
+    def float_point(self, token, kind, data):
+        """A point of the domain, its hidden state in float64, and bounds of the errors of that."""
+        point = data
+        if kind == "map":
+            matrix, centre, scale = data
+            row = self.head.rows[token]
+            point = (self.norm.fold(row) if self.norm else row) - centre
+            point = (matrix @ point if matrix.size else point) * scale
+        demand(np.isfinite(point).all(), "the point is not finite")
+        if kind == "map" and not self.norm:
+            point = np.clip(point, self.lo, self.hi)
+        if not self.norm:
+            demand(((self.lo <= point) & (point <= self.hi)).all(), "the point lies outside the domain")
+            return point, point, np.zeros_like(point)
+        h, off = self.norm.rounded(point)
+        plain = (point * point).sum() * (1 + 1e-9) < float(self.norm.squared) and ((self.lo < h - 2 * off) & (h + 2 * off < self.hi)).all()
+        demand(plain or self.holds([Q(x) for x in point.tolist()]), "the point lies outside the domain")
+        return point, h, off
+
+    def check_exactly(self, token, point, rivals):
+        equal = set(self.group(token))
+        rivals = [j for j in rivals if j not in equal]
+        if rivals:
+            h = [Q(x) for x in point]
+            h = self.norm.state(h) if self.norm else h
+            own = self.head.score(token, h)
+            for j in rivals:
+                demand(self.head.score(j, h) < own, f"token {j} scores at least as much")
 
     def check_weights(self, token, weights):
         """Weights, positive when scaled to sum 1, with which the rivals never score less."""
+        demand(not self.norm, "such weights prove nothing under a ball")
         total = Q(sum(n for _, n in weights))
         demand(all(n >= 0 for _, n in weights) and total > 0, "the weights are negative or all zero")
         for j, _ in weights:
@@ -295,13 +436,41 @@ class Audit:
 
     def check_dominated(self, token, by):
         demand(by < self.head.tokens and self.row[by] == self.row[token], f"its row is not that of {by}")
-        demand(self.level[by] > self.level[token], f"its bias is not below that of {by}")
+        demand(self.level(by) > self.level(token), f"its bias is not below that of {by}")
+
+    def check_outweighed(self, token, rivals, ends):
+        """Integer weights with which the rivals score as much as the token everywhere in the ball."""
+        demand(self.norm, "no ball to be outweighed in")
+        demand(rivals and all(n > 0 for _, n in rivals), "no weights, or one that is not above 0")
+        for j, _ in rivals:
+            demand(j < self.head.tokens, f"there is no rival {j}")
+            demand(self.row[j] != self.row[token], f"rival {j} has its row")
+        self.check_ball(token, rivals, ends, 0, "the rivals do not outweigh it")
+
+    def check_ball(self, token, rivals, ends, upper, reason):
+        """Whether R |P(g * v)| + F <= upper times the sum of the weights, which are integers."""
+        tokens, weights = [token] + [j for j, _ in rivals], [sum(n for _, n in rivals)] + [-n for _, n in rivals]
+        numbers, exponent = as_integers(np.column_stack([self.head.rows[tokens], self.head.bias[tokens]]))
+        *v, level = [Q(int(x)) * Q(2) ** exponent for x in np.array(weights, dtype=object) @ numbers]
+        level -= Q(upper) * weights[0]
+        for k, e in ends:
+            demand(e and k < self.head.dim, "a multiplier of 0 or of no coordinate")
+            end = float(self.lo[k] if e > 0 else self.hi[k])
+            demand(isfinite(end), "no such end of the domain")
+            v[k] += e
+            level -= e * Q(end)
+        level += sum(x * c for x, c in zip(v, self.norm.c) if x and c)
+        y = [x * g for x, g in zip(v, self.norm.g)]
+        length = self.head.dim * sum(x * x for x in y) - (sum(y) ** 2 if self.norm.centred else 0)
+        demand(level <= 0 and self.norm.squared * length <= self.head.dim * level**2, reason)
 
     def check_margin(self, token, upper, multipliers):
         demand(upper == upper and upper > -inf, "the bound is no number")
         demand(all(isfinite(w) and w >= 0 for _, _, w in multipliers), "a multiplier is negative or not finite")
         if upper == inf and not multipliers:
             return
+        if self.norm:
+            return self.check_ball_margin(token, upper, multipliers)
         total, sums = Q(0), [Q(0)] * (self.head.dim + 1)
         for kind, index, w in ((kind, index, Q(w)) for kind, index, w in multipliers):
             if kind == 0:
@@ -319,6 +488,31 @@ class Audit:
                 sums[-1] -= sign * w * Q(float(ends[index]))
         demand(total > 0, "no rival has weight")
         demand(upper == inf or upper >= 0 and sum(x * x for x in sums) <= (Q(upper) * total) ** 2, "the bound is too small")
+
+
+    def check_ball_margin(self, token, upper, multipliers):
+        weights = [Q(w) for _, _, w in multipliers]
+        common, sides = max(w.denominator for w in weights), {0: [], 1: [], 2: []}  # all are powers of two
+        for (kind, index, _), w in zip(multipliers, weights):
+            demand(kind != 3, "points of a ball have no scale")
+            if kind == 0:
+                demand(index < self.head.tokens and index not in self.group(token), f"{index} is no rival")
+            else:
+                demand(index < self.head.dim and isfinite((self.lo if kind == 1 else self.hi)[index]), "no such end of the domain")
+            sides[kind].append((index, int(w * common) * (-1 if kind == 2 else 1)))
+        rivals, ends = ([(i, n) for i, n in pairs if n] for pairs in (sides[0], sides[1] + sides[2]))
+        demand(rivals, "no rival has weight")
+        if upper < inf:
+            self.check_ball(token, rivals, ends, upper, "the bound is too small")
+
+
+def as_integers(numbers):
+    """An array of floats as whole multiples of one power of two, and its exponent."""
+    mantissas, exponents = np.frexp(numbers)
+    mantissas, exponents = (mantissas * 2.0**53).astype(np.int64), exponents.astype(np.int64) - 53
+    lowest = int(exponents[mantissas != 0].min(initial=0))
+    shifts = np.where(mantissas != 0, exponents - lowest, 0)
+    return mantissas.astype(object) * np.array([2], dtype=object) ** shifts.astype(object), lowest
 
 
 def solve(system):
@@ -344,14 +538,27 @@ def read(head, path):
     arrays = Arrays(path)
     about = arrays.description
     demand(isinstance(about, dict), "no certificate: no description under the key `unargmax`")
-    known = about.get("format") == "unargmax certificate" and about.get("version") == 1
+    version = about.get("version")
+    known = about.get("format") == "unargmax certificate" and version in (1, 2) and type(version) is int
     demand(known and set(about) == {"format", "version", "tool", "head", "audits"}, "an unknown format or version")
     same = about["head"] == {"sha256": head.sha256, "tokens": head.tokens, "dim": head.dim}
     demand(same, f"it is for another head: {about['head']}, not {head.sha256}")
-    audits = [Audit(head, arrays, i, audit) for i, audit in enumerate(about["audits"])]
+    audits = [Audit(head, arrays, i, audit, version) for i, audit in enumerate(about["audits"])]
+    demand(all(a.source is None or a.source < len(audits) for a in audits), "carried_from is no index of an audit")
     demand(not arrays.arrays, f"unknown arrays: {sorted(arrays.arrays)}")
     demand(audits, "no audits")
     return audits
+
+
+def choose(audit, options):
+    """The tokens whose proofs are checked."""
+    chosen = audit.scope
+    if options.tokens:
+        ends = [part.split("-") for part in options.tokens.split(",")]
+        chosen = [t for first, *rest in ends for t in range(int(first), int((rest or [first])[0]) + 1)]
+    if options.sample is not None:
+        chosen = random.Random(1).sample(chosen, min(options.sample, len(chosen)))
+    return chosen
 
 
 def main():
@@ -370,19 +577,18 @@ def main():
     except (Refused, SafetensorError, ValueError) as refusal:
         print(f"refused: {refusal}")
         return 1
-    for audit in audits:
-        chosen = audit.scope
-        if options.tokens:
-            ends = [part.split("-") for part in options.tokens.split(",")]
-            chosen = [t for first, *rest in ends for t in range(int(first), int((rest or [first])[0]) + 1)]
-        if options.sample is not None:
-            chosen = random.Random(1).sample(chosen, min(options.sample, len(chosen)))
-        limited = options.tokens or options.sample is not None
-        accepted, refused = audit.check(set(chosen).__contains__ if limited else lambda _: True)
-        for t in set(chosen).difference(audit.scope):
+    limited = options.tokens or options.sample is not None
+    choices = [choose(audit, options) for audit in audits]
+    wanted = [set(chosen).__contains__ if limited else lambda _: True for chosen in choices]
+    for i, audit in enumerate(audits):
+        asked = set().union(*(a.asks(w) for a, w in zip(audits, wanted) if a.source == i))
+        audit.examine(lambda t: wanted[i](t) or t in asked, asked)
+    for i, audit in enumerate(audits):
+        accepted, refused = audit.finish(wanted[i], audits)
+        for t in set(choices[i]).difference(audit.scope):
             refused[t].add("asked for, but not in the scope")
-        free = not np.isfinite([audit.lo, audit.hi]).any()
-        print(f"{'free domain' if free else 'box'}: " + ", ".join(f"{n} {verdict} accepted" for verdict, n in sorted(accepted.items())))
+        name = f"{'box and ' if np.isfinite([audit.lo, audit.hi]).any() else ''}ball" if audit.norm else "free domain" if audit.is_free else "box"
+        print(f"{name}: " + ", ".join(f"{n} {verdict} accepted" for verdict, n in sorted(accepted.items())))
         for t in sorted(refused)[: options.list]:
             print(f"  {'audit' if t < 0 else f'token {t}'}: {'; '.join(sorted(refused[t]))}")
         print(f"  {len(refused)} refused" if refused else "  none refused")

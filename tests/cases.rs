@@ -286,7 +286,7 @@ impl Case {
                 if let Err(what) = evidence::check(head, &domain, &found) {
                     fail(what);
                 }
-                let bytes = Certificate::new(head, &domain, &found).to_bytes().unwrap();
+                let bytes = Certificate::new(head, &[(&domain, &found)]).to_bytes().unwrap();
                 let checked = verify(head, &Certificate::from_bytes(&bytes).unwrap(), None);
                 if !checked.is_accepted() {
                     fail(format!("its certificate is refused: {checked:?}"));

@@ -520,7 +520,7 @@ fn certificates_of_strained_heads_are_accepted() {
         let head = f32_head(&rows, biases(n % 6, 60, &mut random), 6);
         let domain = Domain::free(6);
         let audit = audit(&head, &domain, Options::default()).unwrap();
-        let verification = verify(&head, &Certificate::new(&head, &domain, &audit), None);
+        let verification = verify(&head, &Certificate::new(&head, &[(&domain, &audit)]), None);
         assert!(verification.is_accepted(), "{name}: {:?}", verification.audits);
     }
 }

@@ -15,7 +15,6 @@ use unargmax::audit::{Audit, Counts, Options, audit};
 use unargmax::certificate::Certificate;
 use unargmax::certify::Verdict;
 use unargmax::checkpoint;
-use unargmax::domain::Domain;
 use unargmax::head::locate::{Choice, locate};
 use unargmax::verify::verify;
 
@@ -37,11 +36,12 @@ fn fetched(model: &str, file: &str) -> PathBuf {
 fn audited(model: &str, file: &str, domain: &str) -> Audit {
     let path = fetched(model, file);
     let opened = checkpoint::open(&path).unwrap();
-    let head = locate(opened.as_ref(), &path, &Choice::default()).unwrap().head;
-    let domain = Domain::parse(domain, head.dim()).unwrap();
+    let located = locate(opened.as_ref(), &path, &Choice::default()).unwrap();
+    let domain = located.parse_domain(domain).unwrap();
+    let head = located.head;
     let audit = audit(&head, &domain, Options::default()).unwrap();
     // Written, read and checked again by the code that made none of it.
-    let certificate = Certificate::new(&head, &domain, &audit).to_bytes().unwrap();
+    let certificate = Certificate::new(&head, &[(&domain, &audit)]).to_bytes().unwrap();
     assert!(certificate.len() < 20_000_000, "{} bytes", certificate.len());
     let checked = verify(&head, &Certificate::from_bytes(&certificate).unwrap(), None);
     assert!(checked.is_accepted(), "{checked:?}");

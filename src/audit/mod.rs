@@ -209,7 +209,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     }
     let carried = |token: u32| {
         let verdict = free.as_ref()?.verdict(token)?;
-        certify::carried_loss(larger.as_ref()?, &question, verdict)
+        certify::carried_loss(larger.as_ref()?, &question, token, verdict)
     };
     let verdicts: Vec<(u32, Verdict)> = findings
         .into_par_iter()

@@ -5,6 +5,7 @@
 //! format is described in `docs/certificate.md`; [`crate::verify`] checks it.
 
 pub mod arrays;
+mod domain;
 pub mod read;
 pub mod write;
 
@@ -14,8 +15,8 @@ use crate::domain::Domain;
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
-/// The version of the format; a reader refuses any other.
-pub const VERSION: u64 = 1;
+/// The version of the format that is written; [`read`](mod@read) knows this one and those before it.
+pub const VERSION: u64 = 2;
 /// The file's name in an output folder.
 pub const FILE: &str = "certificate.safetensors";
 
@@ -37,6 +38,8 @@ pub struct Certificate {
 pub struct AuditRecord {
     /// Where hidden states may lie.
     pub domain: Domain,
+    /// Only if that is both a box and a ball: a point (`d`) that shows that they meet.
+    pub inside: Option<Vec<f64>>,
     /// The tokens that have a verdict, ids rising; `None` is all.
     pub scope: Option<Vec<u32>>,
     /// Tokens that win at a point made from their own rows.
@@ -52,17 +55,42 @@ pub struct AuditRecord {
     /// Tokens that lose in a ball: rivals with positive integers, and coordinates with multipliers of their ends (above 0
     /// for the lower one).
     pub outweighed: Vec<OutweighedRecord>,
-    /// Tokens whose verdict follows from another audit of the same certificate.
+    /// Tokens whose verdict follows from another audit of the same certificate, ids rising.
     pub carried: Vec<u32>,
-    /// Groups of tokens with the same row and bias, whose first one has a point where it wins.
+    /// The index of that audit.
+    pub carried_from: Option<usize>,
+    /// Groups of tokens that no hidden state tells apart, whose first one has a point where it wins.
     pub ties: Vec<Vec<u32>>,
-    /// Tokens and one with the same row and a larger bias.
+    /// Tokens and one with the same row and a larger level.
     pub dominated: Vec<(u32, u32)>,
     /// Tokens without a proof.
     pub undecided: Vec<UndecidedRecord>,
 }
 
-/// One map and the tokens that it settles: token `t` wins at `scale_t G (w_t - centre)`, moved into the domain.
+impl AuditRecord {
+    /// Nothing but a domain, which is not asked for a point.
+    fn blank(domain: Domain) -> Self {
+        AuditRecord {
+            domain,
+            inside: None,
+            scope: None,
+            maps: Vec::new(),
+            witnesses: Vec::new(),
+            integers: Vec::new(),
+            enclosed: Vec::new(),
+            exact: Vec::new(),
+            outweighed: Vec::new(),
+            carried: Vec::new(),
+            carried_from: None,
+            ties: Vec::new(),
+            dominated: Vec::new(),
+            undecided: Vec::new(),
+        }
+    }
+}
+
+/// One map and the tokens that it settles: token `t` wins at `scale_t G (w_t - centre)`, moved into the box; under a
+/// ball with its folded row in place of `w_t`, and not moved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapRecord {
     /// `d`.
@@ -80,7 +108,7 @@ pub struct OutweighedRecord {
     pub token: u32,
     /// Rivals and weights.
     pub rivals: Vec<(u32, BigInt)>,
-    /// Coordinates and multipliers.
+    /// Coordinates and multipliers: above 0 for the lower end, below for the upper one.
     pub ends: Vec<(u32, BigInt)>,
 }
 

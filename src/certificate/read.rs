@@ -3,16 +3,17 @@
 
 use std::path::Path;
 
+use num_bigint::BigInt;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::arrays::Arrays;
 use super::{
-    AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, UndecidedRecord,
-    VERSION,
+    AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, OutweighedRecord,
+    UndecidedRecord, VERSION, domain,
 };
 use crate::checkpoint::bytes::Bytes;
-use crate::domain::Domain;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Coordinates of all domains together, a thousand times those of the widest head known: a bound for
 /// what a description alone can allocate.
@@ -20,13 +21,13 @@ const MOST_COORDINATES: usize = 1 << 24;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Description {
+struct Description<A> {
     format: String,
     version: u64,
     #[allow(dead_code, reason = "for people")]
     tool: String,
     head: HeadDescription,
-    audits: Vec<AuditDescription>,
+    audits: Vec<A>,
 }
 
 #[derive(Deserialize)]
@@ -41,9 +42,40 @@ struct HeadDescription {
 #[serde(deny_unknown_fields)]
 struct AuditDescription {
     domain: String,
+    // A function of its own makes the field one that must be there.
+    #[serde(deserialize_with = "Option::deserialize")]
+    centred: Option<bool>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    carried_from: Option<usize>,
     scope: String,
     maps: Vec<String>,
     groups: usize,
+}
+
+/// That of version 1, which knew no ball and carried nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirstAuditDescription {
+    domain: String,
+    scope: String,
+    maps: Vec<String>,
+    groups: usize,
+}
+
+impl From<FirstAuditDescription> for AuditDescription {
+    fn from(first: FirstAuditDescription) -> Self {
+        let FirstAuditDescription { domain, scope, maps, groups } = first;
+        AuditDescription { domain, centred: None, carried_from: None, scope, maps, groups }
+    }
+}
+
+fn describe<A: DeserializeOwned + Into<AuditDescription>>(
+    value: serde_json::Value,
+) -> std::result::Result<(HeadDescription, Vec<AuditDescription>), String> {
+    let description: Description<A> =
+        serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
+    debug_assert!(description.format == FORMAT && description.version <= VERSION);
+    Ok((description.head, description.audits.into_iter().map(Into::into).collect()))
 }
 
 impl Certificate {
@@ -67,27 +99,32 @@ impl Certificate {
             .map_err(|e| format!("the description is not JSON: {e}"))?;
         // Format and version first: a later version may have other fields.
         let (format, version) = (value["format"].as_str(), value["version"].as_u64());
-        if format != Some(FORMAT) || version != Some(VERSION) {
+        let version = version.filter(|v| format == Some(FORMAT) && (1..=VERSION).contains(v));
+        let Some(version) = version else {
             return Err(format!(
-                "format {format:?} version {version:?} is not {FORMAT:?} version {VERSION}"
+                "format {} version {} is not {FORMAT:?} version 1 to {VERSION}",
+                value["format"], value["version"]
             ));
-        }
-        let description: Description =
-            serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
-        debug_assert!(description.format == FORMAT && description.version == VERSION);
-        let HeadDescription { sha256, tokens, dim } = description.head;
-        let domains = dim.saturating_mul(description.audits.len().max(1));
+        };
+        let (HeadDescription { sha256, tokens, dim }, audits) = match version {
+            1 => describe::<FirstAuditDescription>(value)?,
+            _ => describe::<AuditDescription>(value)?,
+        };
+        let domains = dim.saturating_mul(audits.len().max(1));
         if dim == 0 || domains > MOST_COORDINATES {
             return Err(format!(
                 "{} audits of {dim} coordinates are none, or more than the {MOST_COORDINATES} coordinates that are read",
-                description.audits.len()
+                audits.len()
             ));
         }
-        let audits = description
-            .audits
+        let count = audits.len();
+        if let Some(from) = audits.iter().filter_map(|a| a.carried_from).find(|&i| i >= count) {
+            return Err(format!("there is no audit {from} to carry verdicts from, but {count}"));
+        }
+        let audits = audits
             .iter()
             .enumerate()
-            .map(|(i, audit)| AuditRecord::take(&mut arrays, i, audit, dim))
+            .map(|(i, audit)| AuditRecord::take(&mut arrays, i, audit, dim, version))
             .collect::<std::result::Result<Vec<_>, _>>()?;
         if let Some(name) = arrays.names().next() {
             return Err(format!("the array `{name}` is not known to this version"));
@@ -102,20 +139,12 @@ impl AuditRecord {
         index: usize,
         description: &AuditDescription,
         dim: usize,
+        version: u64,
     ) -> std::result::Result<Self, String> {
         let name = |field: &str| format!("audit{index}.{field}");
-        let domain = match description.domain.as_str() {
-            "free" => Domain::free(dim),
-            "box" => {
-                let lo = arrays.take_exactly(&name("domain.lo"), dim)?;
-                let hi = arrays.take_exactly(&name("domain.hi"), dim)?;
-                Domain::ranges(lo, hi).map_err(|e: Error| e.to_string())?
-            }
-            other => {
-                return Err(format!("the kind of domain {other:?} is not known to this version"));
-            }
-        };
-        let mut record = AuditRecord::empty(domain);
+        let (kind, centred) = (&description.domain, description.centred);
+        let (domain, inside) = domain::take(arrays, &name, kind, centred, dim)?;
+        let mut record = AuditRecord { inside, ..AuditRecord::blank(domain) };
         record.scope = match description.scope.as_str() {
             "all" => None,
             "listed" => Some(arrays.take_list(&name("scope"))?),
@@ -181,6 +210,11 @@ impl AuditRecord {
         let lists = arrays.cut(&name("exact.offsets"), ids.len(), &pairs)?;
         record.exact = ids.into_iter().zip(lists).collect();
 
+        if version > 1 {
+            record.outweighed = outweighed(arrays, &name)?;
+            record.carried = arrays.take_list(&name("carried.ids"))?;
+            record.carried_from = description.carried_from;
+        }
         let members: Vec<u32> = arrays.take_list(&name("tied.members"))?;
         record.ties = arrays.cut(&name("tied.offsets"), description.groups, &members)?;
         let ids: Vec<u32> = arrays.take_list(&name("dominated.ids"))?;
@@ -211,9 +245,29 @@ fn weighted(
     arrays.cut(&format!("{name}.offsets"), count, &pairs)
 }
 
+fn outweighed(
+    arrays: &mut Arrays,
+    name: &domain::Name,
+) -> std::result::Result<Vec<OutweighedRecord>, String> {
+    let ids: Vec<u32> = arrays.take_list(&name("outweighed.ids"))?;
+    let mut lists = |indices: &str, integers: &str, offsets: &str| {
+        let indices: Vec<u32> = arrays.take_list(&name(indices))?;
+        let integers = arrays.take_integers(&name(integers), indices.len())?;
+        let pairs: Vec<(u32, BigInt)> = indices.into_iter().zip(integers).collect();
+        arrays.cut(&name(offsets), ids.len(), &pairs)
+    };
+    let rivals = lists("outweighed.rivals", "outweighed.weights", "outweighed.offsets")?;
+    let ends = lists("outweighed.ends", "outweighed.ends.multipliers", "outweighed.ends.offsets")?;
+    Ok(ids
+        .into_iter()
+        .zip(rivals.into_iter().zip(ends))
+        .map(|(token, (rivals, ends))| OutweighedRecord { token, rivals, ends })
+        .collect())
+}
+
 fn undecided(
     arrays: &mut Arrays,
-    name: &dyn Fn(&str) -> String,
+    name: &domain::Name,
 ) -> std::result::Result<Vec<UndecidedRecord>, String> {
     let ids: Vec<u32> = arrays.take_list(&name("undecided.ids"))?;
     let upper: Vec<f64> = arrays.take_exactly(&name("undecided.upper"), ids.len())?;

@@ -8,56 +8,33 @@ use serde_json::json;
 use super::arrays::Arrays;
 use super::{
     AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, OutweighedRecord,
-    UndecidedRecord, VERSION,
+    UndecidedRecord, VERSION, domain,
 };
 use crate::audit::Audit;
 use crate::certify::map::Map;
 use crate::certify::witness::{Point, Witness};
 use crate::certify::{Loss, Rival, Verdict};
-use crate::domain::Domain;
+use crate::domain::{Ball, Domain};
 use crate::error::{Error, Result};
 use crate::head::Head;
 
 impl Certificate {
-    /// The proofs of one audit.
-    pub fn new(head: &Head, domain: &Domain, audit: &Audit) -> Self {
-        let mut record = AuditRecord::empty(domain.clone());
-        if audit.verdicts().len() < head.tokens() {
-            record.scope = Some(audit.verdicts().iter().map(|v| v.0).collect());
-        }
-        let mut maps: Vec<(Arc<Map>, MapRecord)> = Vec::new();
-        let mut ties: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (token, verdict) in audit.verdicts() {
-            match verdict {
-                Verdict::Argmaxable(witness) => record.add_witness(witness, &mut maps),
-                Verdict::Tied(tie) => {
-                    let first = tie.members()[0];
-                    if ties.insert(first, tie.members().to_vec()).is_none() {
-                        record.add_witness(tie.witness(), &mut maps);
-                    }
-                }
-                Verdict::Unargmaxable(loss) => record.add_loss(*token, loss),
-                Verdict::Undecided(undecided) => record.undecided.push(UndecidedRecord {
-                    token: *token,
-                    upper: undecided.interval().1,
-                    multipliers: undecided
-                        .multipliers()
-                        .map(|(row, weight)| multiplier(row, weight))
-                        .collect(),
-                }),
+    /// The proofs of audits of one head over several domains. Losses that one of them carries are those of the free
+    /// audit, and wins those of the first audit that is not free.
+    pub fn new(head: &Head, audits: &[(&Domain, &Audit)]) -> Self {
+        let records = audits.iter().map(|(domain, audit)| {
+            let mut record = AuditRecord::new(head, domain, audit);
+            if !record.carried.is_empty() {
+                let other = |a: &(&Domain, &Audit)| a.0.is_free() != domain.is_free();
+                record.carried_from = audits.iter().position(other);
             }
-        }
-        record.ties = ties.into_values().collect();
-        // The speaker of a tie stands where its group was first met: by id again.
-        record.witnesses.sort_by_key(|w| w.0);
-        record.integers.sort_by_key(|w| w.0);
-        record.maps = maps.into_iter().map(|m| m.1).collect();
-        record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
+            record
+        });
         Certificate {
             head: head.sha256(),
             tokens: head.tokens(),
             dim: head.dim(),
-            audits: vec![record],
+            audits: records.collect(),
         }
     }
 
@@ -96,22 +73,49 @@ fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
 }
 
 impl AuditRecord {
+    /// The proofs of one audit.
+    fn new(head: &Head, domain: &Domain, audit: &Audit) -> Self {
+        let mut record = AuditRecord::empty(domain.clone());
+        if audit.verdicts().len() < head.tokens() {
+            record.scope = Some(audit.verdicts().iter().map(|v| v.0).collect());
+        }
+        let mut maps: Vec<(Arc<Map>, MapRecord)> = Vec::new();
+        let mut ties: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (token, verdict) in audit.verdicts() {
+            match verdict {
+                Verdict::Argmaxable(witness) => record.add_witness(witness, &mut maps),
+                Verdict::Tied(tie) => {
+                    let first = tie.members()[0];
+                    if ties.insert(first, tie.members().to_vec()).is_none() {
+                        record.add_witness(tie.witness(), &mut maps);
+                    }
+                }
+                Verdict::Unargmaxable(loss) => record.add_loss(*token, loss),
+                Verdict::Undecided(undecided) => record.undecided.push(UndecidedRecord {
+                    token: *token,
+                    upper: undecided.interval().1,
+                    multipliers: undecided
+                        .multipliers()
+                        .map(|(row, weight)| multiplier(row, weight))
+                        .collect(),
+                }),
+            }
+        }
+        record.ties = ties.into_values().collect();
+        // The speaker of a tie stands where its group was first met: by id again.
+        record.witnesses.sort_by_key(|w| w.0);
+        record.integers.sort_by_key(|w| w.0);
+        record.maps = maps.into_iter().map(|m| m.1).collect();
+        record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
+        record.carried.sort_unstable();
+        record
+    }
+
     /// No verdicts yet.
     pub fn empty(domain: Domain) -> Self {
-        AuditRecord {
-            domain,
-            scope: None,
-            maps: Vec::new(),
-            witnesses: Vec::new(),
-            integers: Vec::new(),
-            enclosed: Vec::new(),
-            exact: Vec::new(),
-            outweighed: Vec::new(),
-            carried: Vec::new(),
-            ties: Vec::new(),
-            dominated: Vec::new(),
-            undecided: Vec::new(),
-        }
+        let both = domain.ball().is_some() && domain.has_ranges();
+        let inside = both.then(|| domain.some_point());
+        AuditRecord { inside, ..AuditRecord::blank(domain) }
     }
 
     fn add_witness(&mut self, witness: &Witness, maps: &mut Vec<(Arc<Map>, MapRecord)>) {
@@ -158,10 +162,7 @@ impl AuditRecord {
     /// Adds the arrays of the `index`-th audit and returns its description.
     fn put(&self, arrays: &mut Arrays, index: usize, dim: usize) -> serde_json::Value {
         let name = |field: &str| format!("audit{index}.{field}");
-        if !self.domain.is_free() {
-            arrays.put_list(name("domain.lo"), (0..dim).map(|k| self.domain.lo(k)));
-            arrays.put_list(name("domain.hi"), (0..dim).map(|k| self.domain.hi(k)));
-        }
+        let kind = domain::put(arrays, &name, &self.domain, self.inside.as_ref());
         if let Some(scope) = &self.scope {
             arrays.put_list(name("scope"), scope.iter().copied());
         }
@@ -216,6 +217,23 @@ impl AuditRecord {
             self.exact.iter().flat_map(|e| e.1.iter().map(|w| &w.1)),
         );
 
+        arrays.put_list(name("outweighed.ids"), self.outweighed.iter().map(|o| o.token));
+        arrays.put_offsets(
+            name("outweighed.offsets"),
+            self.outweighed.iter().map(|o| o.rivals.len()),
+        );
+        let rivals = || self.outweighed.iter().flat_map(|o| &o.rivals);
+        arrays.put_list(name("outweighed.rivals"), rivals().map(|r| r.0));
+        arrays.put_integers(&name("outweighed.weights"), rivals().map(|r| &r.1));
+        arrays.put_offsets(
+            name("outweighed.ends.offsets"),
+            self.outweighed.iter().map(|o| o.ends.len()),
+        );
+        let ends = || self.outweighed.iter().flat_map(|o| &o.ends);
+        arrays.put_list(name("outweighed.ends"), ends().map(|e| e.0));
+        arrays.put_integers(&name("outweighed.ends.multipliers"), ends().map(|e| &e.1));
+        arrays.put_list(name("carried.ids"), self.carried.iter().copied());
+
         arrays.put_offsets(name("tied.offsets"), self.ties.iter().map(Vec::len));
         arrays.put_list(name("tied.members"), self.ties.iter().flatten().copied());
         arrays.put_list(name("dominated.ids"), self.dominated.iter().map(|d| d.0));
@@ -238,7 +256,9 @@ impl AuditRecord {
             .map(|m| if m.matrix.is_some() { "matrix" } else { "identity" })
             .collect();
         json!({
-            "domain": if self.domain.is_free() { "free" } else { "box" },
+            "domain": kind,
+            "centred": self.domain.ball().map(Ball::is_centred),
+            "carried_from": self.carried_from,
             "scope": if self.scope.is_some() { "listed" } else { "all" },
             "maps": maps,
             "groups": self.ties.len(),

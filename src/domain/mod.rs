@@ -72,6 +72,16 @@ impl Domain {
     /// A ball of another number of coordinates, a range of one number, or a box and a ball that do not meet: no hidden
     /// state is left. (A box that only touches the ball from outside is taken for one that does not meet it.)
     pub fn within(self, ball: Ball) -> Result<Self> {
+        let domain = self.crossed_with(ball)?;
+        meeting::check(&domain)?;
+        Ok(domain)
+    }
+
+    /// As [`Domain::within`], for whoever has a point of both at hand: does not look for one.
+    ///
+    /// # Errors
+    /// A ball of another number of coordinates, or a range of one number.
+    pub fn crossed_with(self, ball: Ball) -> Result<Self> {
         if ball.dim() != self.dim() {
             return Err(Error::Invalid(format!(
                 "the ball has {} coordinates, but the box {}",
@@ -85,9 +95,7 @@ impl Domain {
                 self.lo[k]
             )));
         }
-        let domain = Domain { ball: Some(ball), ..self };
-        meeting::check(&domain)?;
-        Ok(domain)
+        Ok(Domain { ball: Some(ball), ..self })
     }
 
     /// The number of coordinates.

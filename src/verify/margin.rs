@@ -1,14 +1,20 @@
 //! The claimed bound of the best margin of an undecided token: see
-//! [`Margin`](crate::certify::interval::Margin) for what it says.
+//! [`Margin`](crate::certify::interval::Margin) for what it says. Under a ball it is one of the best gap, see
+//! [`outweighed`](super::outweighed).
+
+use num_bigint::BigInt;
+use num_traits::Zero;
 
 use super::equals::Equals;
+use super::outweighed::{self, Combination};
+use crate::arithmetic::dyadic::as_integers;
 use crate::arithmetic::enclose::Interval;
 use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{MultiplierKind, UndecidedRecord};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// Recomputes the bound in intervals.
+/// Recomputes the bound, in intervals or under a ball exactly.
 pub fn check(
     head: &Head,
     domain: &Domain,
@@ -18,14 +24,65 @@ pub fn check(
     if record.upper == f64::INFINITY && record.multipliers.is_empty() {
         return Ok(());
     }
+    for &(kind, index, weight) in &record.multipliers {
+        if !(weight >= 0.0 && weight.is_finite()) {
+            return Err("a multiplier is negative or not finite".to_owned());
+        }
+        if kind == MultiplierKind::Token && index as usize >= head.tokens() {
+            return Err(format!("its rival {index} does not exist"));
+        }
+        // Its own difference is 0 and would prove the bound 0 of any token.
+        if kind == MultiplierKind::Token && equals.are_tied(record.token, index) {
+            return Err(format!("its rival {index} is no rival: it has its own row and bias"));
+        }
+    }
+    let bounded = match domain.ball() {
+        Some(_) => bounded_in_ball(head, domain, record)?,
+        None => bounded_for_directions(head, domain, record)?,
+    };
+    if bounded {
+        Ok(())
+    } else {
+        Err(format!("its multipliers do not bound the margin by {}", record.upper))
+    }
+}
+
+fn bounded_in_ball(head: &Head, domain: &Domain, record: &UndecidedRecord) -> Result<bool, String> {
+    // One factor for all makes no difference.
+    let weights: Vec<f64> = record.multipliers.iter().map(|m| m.2).collect();
+    let (integers, _) = as_integers(&weights);
+    let (mut rivals, mut ends): (Vec<(u32, BigInt)>, _) = (Vec::new(), Vec::new());
+    for (&(kind, index, _), integer) in record.multipliers.iter().zip(integers) {
+        let side: i32 = match kind {
+            MultiplierKind::Token => {
+                rivals.push((index, integer));
+                continue;
+            }
+            MultiplierKind::Lower => 1,
+            MultiplierKind::Upper => -1,
+            MultiplierKind::Scale => return Err("points of a ball have no scale".to_owned()),
+        };
+        outweighed::end(head, domain, index, &side.into())?;
+        ends.push((index, side * integer));
+    }
+    rivals.retain(|r| !r.1.is_zero());
+    ends.retain(|e: &(u32, BigInt)| !e.1.is_zero());
+    let combination = Combination { token: record.token, rivals: &rivals, ends: &ends };
+    let Some(ball) = domain.ball().filter(|_| !rivals.is_empty()) else { return Ok(false) };
+    Ok(record.upper == f64::INFINITY
+        || record.upper.is_finite() && combination.is_at_most(head, domain, ball, record.upper))
+}
+
+fn bounded_for_directions(
+    head: &Head,
+    domain: &Domain,
+    record: &UndecidedRecord,
+) -> Result<bool, String> {
     let dim = head.dim();
     let t = record.token as usize;
     let mut sum = vec![Interval::point(0.0); dim + 1];
     let mut total = Interval::point(0.0);
     for &(kind, index, weight) in &record.multipliers {
-        if !(weight >= 0.0 && weight.is_finite()) {
-            return Err("a multiplier is negative or not finite".to_owned());
-        }
         let (at, weight) = (index as usize, Interval::point(weight));
         let end = |of: fn(&Domain, usize) -> f64| {
             let end = Some(at).filter(|&k| k < dim).map(|k| of(domain, k));
@@ -33,13 +90,6 @@ pub fn check(
                 .ok_or_else(|| format!("the domain has no such end in coordinate {index}"))
         };
         match kind {
-            MultiplierKind::Token if at >= head.tokens() => {
-                return Err(format!("its rival {index} does not exist"));
-            }
-            // Its own difference is 0 and would prove the bound 0 of any token.
-            MultiplierKind::Token if equals.are_tied(record.token, index) => {
-                return Err(format!("its rival {index} is no rival: it has its own row and bias"));
-            }
             MultiplierKind::Token => {
                 for k in 0..dim {
                     sum[k] = sum[k] + weight * head.weight(t, k) - weight * head.weight(at, k);
@@ -61,9 +111,5 @@ pub fn check(
         }
     }
     let bound = norm_up(sum.iter().map(|x| x.lo.abs().max(x.hi.abs()))) / total.lo;
-    if total.lo > 0.0 && bound.next_up() <= record.upper {
-        Ok(())
-    } else {
-        Err(format!("its multipliers do not bound the margin by {}", record.upper))
-    }
+    Ok(total.lo > 0.0 && bound.next_up() <= record.upper)
 }

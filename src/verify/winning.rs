@@ -13,10 +13,10 @@ use num_traits::Signed;
 use rayon::prelude::*;
 
 use super::equals::Equals;
-use crate::arithmetic::dot::Element;
-use crate::arithmetic::dyadic::{Dyadic, dot_floats, dot_integers};
+use super::mapped;
+use super::state::{State, integer_score};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
-use crate::certificate::{AuditRecord, MapRecord};
+use crate::certificate::AuditRecord;
 use crate::domain::Domain;
 use crate::head::{Head, Rows};
 
@@ -84,10 +84,10 @@ pub fn check_all(
 }
 
 /// One point and what it must beat.
-struct Candidate {
+struct Candidate<'a> {
     token: u32,
-    h: Vec<f64>,
-    /// Proved upper bound of `|h|`.
+    state: State<'a>,
+    /// Proved upper bound of the length of the state in floats.
     norm: f64,
     /// Proved lower bound of the token's own score.
     own: f64,
@@ -111,32 +111,32 @@ fn check_block(
                 Place::Map(at, i) if at == m => Some(i),
                 _ => None,
             });
-            mapped(head, map, &places.collect::<Vec<_>>())
+            mapped::points(head, &record.domain, map, &places.collect::<Vec<_>>())
         })
         .collect();
     for &(token, place) in points {
-        let mut h = match place {
+        let point = match place {
             Place::Map(m, i) => by_map[m].remove(&i).unwrap_or_default(),
             Place::Float(i) => record.witnesses[i].1.clone(),
             Place::Integers(_) => continue,
         };
-        if h.iter().any(|x| !x.is_finite()) {
+        if point.iter().any(|x| !x.is_finite()) {
             outcomes.push((token, Err("its point is not finite".to_owned())));
             continue;
         }
-        if let Place::Map(..) = place {
-            record.domain.clamp(&mut h);
-        }
-        if !record.domain.contains(&h) {
+        let Some(state) = State::new(&record.domain, point) else {
             outcomes.push((token, Err("its point lies outside the domain".to_owned())));
             continue;
-        }
-        let norm = norm_up(h.iter().copied());
-        let own = head.dot(token as usize, &h) + head.bias(token as usize);
-        let own = own - error(head, norms, token as usize, norm);
+        };
+        let norm = norm_up(state.h.iter().copied());
+        let own = head.dot(token as usize, &state.h) + head.bias(token as usize);
+        let mut candidate = Candidate { token, state, norm, own: f64::NEG_INFINITY };
+        let own = own - error(head, norms, token as usize, &candidate);
         // A sum that overflowed bounds nothing.
-        let own = if own.is_finite() { own } else { f64::NEG_INFINITY };
-        candidates.push(Candidate { token, h, norm, own });
+        if own.is_finite() {
+            candidate.own = own;
+        }
+        candidates.push(candidate);
     }
     let mut beaten_by: Vec<Option<u32>> = vec![None; candidates.len()];
     let rounded = Rounded::new(head.dim(), &candidates);
@@ -161,40 +161,23 @@ fn check_block(
     outcomes
 }
 
-/// `scale G (w_t - m)` for the points of one map, each by its place among the map's tokens.
-fn mapped(head: &Head, map: &MapRecord, places: &[usize]) -> HashMap<usize, Vec<f64>> {
-    let dim = head.dim();
-    let centred: Vec<f64> = places
-        .iter()
-        .flat_map(|&i| head.row(map.settled[i].0 as usize).zip(&map.centre).map(|(x, m)| x - m))
-        .collect();
-    let images = match &map.matrix {
-        None => centred,
-        Some(matrix) => {
-            let mut images = vec![0.0; centred.len()];
-            f32::product(&centred, matrix, dim, &mut images, dim);
-            images
-        }
-    };
-    let scaled =
-        |(&i, image): (&usize, &[f64])| (i, image.iter().map(|x| x * map.settled[i].1).collect());
-    places.iter().zip(images.chunks_exact(dim)).map(scaled).collect()
+/// How far a float64 score can be from the true one: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, and what the
+/// hidden state itself is off.
+fn error(head: &Head, norms: &[f64], j: usize, candidate: &Candidate) -> f64 {
+    let (count, doubt) = (head.dim() + 16, candidate.state.doubt * (1.0 + 1e-12));
+    gamma(count) * (norms[j] * candidate.norm + head.bias(j).abs())
+        + norms[j] * doubt
+        + count as f64 * TINY
 }
 
-/// How far a float64 score can be from the true one: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow.
-fn error(head: &Head, norms: &[f64], j: usize, norm: f64) -> f64 {
-    let count = head.dim() + 16;
-    gamma(count) * (norms[j] * norm + head.bias(j).abs()) + count as f64 * TINY
-}
-
-/// The points of some candidates in float32, scaled to about length one by powers of two.
+/// The hidden states of some candidates in float32, scaled to about length one by powers of two.
 ///
 /// Rounding them is a relative error of `2^-24` of each coordinate, one more unit in `gamma_(d+16)` for
 /// unit `2^-24`; what underflows is below `2^-149` a coordinate and a product.
 struct Rounded {
     /// `count x dim`, column-major: coordinate k of all points side by side.
     points: DMatrix<f32>,
-    /// In units of the scaled points: own scores, `gamma |h|`, and one over the scale.
+    /// In units of the scaled points: own scores, `gamma |h|` with the doubt of the state, and one over the scale.
     limits: Vec<f64>,
     reach: Vec<f64>,
     unscale: Vec<f64>,
@@ -208,7 +191,7 @@ impl Rounded {
             .iter()
             .map(|c| if c.norm > 0.0 { power_of_two_near(c.norm) } else { 1.0 })
             .collect();
-        let entry = |i: usize, k: usize| (candidates[i].h[k] / scales[i]) as f32;
+        let entry = |i: usize, k: usize| (candidates[i].state.h[k] / scales[i]) as f32;
         let steps = (dim + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
         // So many coordinates that float32 has nothing to say.
         let relative =
@@ -219,7 +202,7 @@ impl Rounded {
         Rounded {
             points: DMatrix::from_fn(candidates.len(), dim, entry),
             limits: of(&|c, s| c.own / s),
-            reach: of(&|c, s| c.norm / s * relative),
+            reach: of(&|c, s| c.norm / s * relative + c.state.doubt / s * (1.0 + 1e-9)),
             unscale: of(&|_, s| 1.0 / s),
             relative,
             floor: 4.0 * dim as f64 * 2f64.powi(-149),
@@ -296,7 +279,7 @@ fn open_after_float64(
     candidates: &[Candidate],
     part: Range<usize>,
 ) -> Vec<(usize, u32)> {
-    let points: Vec<f64> = candidates.iter().flat_map(|c| c.h.iter().copied()).collect();
+    let points: Vec<f64> = candidates.iter().flat_map(|c| c.state.h.iter().copied()).collect();
     let mut scores = vec![0.0; candidates.len() * part.len()];
     head.product(&points, part.clone(), &mut scores, part.len());
     let mut open = Vec::new();
@@ -314,19 +297,17 @@ fn open_after_float64(
 fn is_below(head: &Head, norms: &[f64], candidate: &Candidate, j: usize, product: f64) -> bool {
     let score = product + head.bias(j);
     // Infinite after an overflow, whatever the true sum is: then only exact arithmetic tells.
-    score.is_finite() && score + error(head, norms, j, candidate.norm) < candidate.own
+    score.is_finite() && score + error(head, norms, j, candidate) < candidate.own
 }
 
 /// Whether the candidate scores more than `j`, by float64 if it can tell, else exactly.
 fn beats(head: &Head, norms: &[f64], candidate: &Candidate, j: u32) -> bool {
     let rival = j as usize;
-    if is_below(head, norms, candidate, rival, head.dot(rival, &candidate.h)) {
+    if is_below(head, norms, candidate, rival, head.dot(rival, &candidate.state.h)) {
         return true;
     }
-    let exact = |t: usize| {
-        &dot_floats(head.row(t), candidate.h.iter().copied()) + &Dyadic::from_f64(head.bias(t))
-    };
-    exact(candidate.token as usize) > exact(rival)
+    let exact = |t: u32| candidate.state.exact_score(head, t);
+    exact(candidate.token) > exact(j)
 }
 
 /// A point of integers, everything exact but what float64 settles beyond doubt.
@@ -341,20 +322,15 @@ fn check_integers(
     if !denominator.is_positive() {
         return Err("the denominator of its point is not positive".to_owned());
     }
-    let whole = Dyadic::from_integer(denominator.clone());
-    for (k, n) in numerators.iter().enumerate() {
-        let n = Dyadic::from_integer(n.clone());
-        let below = domain.lo(k).is_finite() && n < &Dyadic::from_f64(domain.lo(k)) * &whole;
-        let above = domain.hi(k).is_finite() && n > &Dyadic::from_f64(domain.hi(k)) * &whole;
-        if below || above {
-            return Err("its point lies outside the domain".to_owned());
-        }
+    if !domain.contains_exactly(numerators, denominator) {
+        return Err("its point lies outside the domain".to_owned());
     }
-    let score = |t: usize| {
-        &dot_integers(head.row(t), numerators) + &(&Dyadic::from_f64(head.bias(t)) * &whole)
-    };
-    let own = score(token as usize);
-    let mut rivals = (0..head.tokens()).filter(|&j| !equals.are_tied(token, j as u32));
+    let state = domain.ball().map(|ball| ball.exact_state(numerators, denominator));
+    let (numerators, denominator) =
+        state.as_ref().map_or((numerators, denominator), |s| (s.0.as_slice(), &s.1));
+    let score = |t: u32| integer_score(head, t, numerators, denominator);
+    let own = score(token);
+    let mut rivals = (0..head.tokens() as u32).filter(|&j| !equals.are_tied(token, j));
     match rivals.find(|&j| score(j) >= own) {
         None => Ok(()),
         Some(j) => Err(format!("token {j} scores at least as much at its point")),

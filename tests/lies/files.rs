@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use unargmax::certificate::Certificate;
 use unargmax::certificate::arrays::{Arrays, Element};
 
+use super::ball_garden::{BallGarden, Kind};
 use super::garden::{Garden, Place};
 
 fn bytes(place: Place) -> Vec<u8> {
@@ -12,7 +13,11 @@ fn bytes(place: Place) -> Vec<u8> {
 
 /// The file taken apart and put together again after a change.
 fn changed(place: Place, change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
-    let (mut arrays, description) = Arrays::from_bytes(&bytes(place)).unwrap();
+    apply(&bytes(place), change)
+}
+
+fn apply(bytes: &[u8], change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
+    let (mut arrays, description) = Arrays::from_bytes(bytes).unwrap();
     let mut description: Value = serde_json::from_str(&description).unwrap();
     change(&mut arrays, &mut description);
     arrays.to_bytes(description.to_string()).unwrap()
@@ -163,9 +168,9 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     (
         "an unknown kind of domain",
         Place::Free,
-        "the kind of domain \"ball\" is not known",
+        "the kind of domain \"simplex\" is not known",
         |_, d| {
-            d["audits"][0]["domain"] = json!("ball");
+            d["audits"][0]["domain"] = json!("simplex");
         },
     ),
     ("an unknown scope", Place::Free, "the scope \"most\" is not known", |_, d| {
@@ -212,19 +217,179 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     ("no dimension", Place::Free, "1 audits of 0 coordinates are none", |_, d| {
         d["head"]["dim"] = json!(0);
     }),
-    ("a later version", Place::Free, "version Some(2) is not", |_, d| d["version"] = json!(2)),
-    ("another format", Place::Free, "format Some(\"model\")", |_, d| d["format"] = json!("model")),
+    ("a later version", Place::Free, "version 3 is not", |_, d| d["version"] = json!(3)),
+    ("a version before the first", Place::Free, "version 0 is not", |_, d| d["version"] = json!(0)),
+    ("a version that is no number", Place::Free, "version \"2\" is not", |_, d| {
+        d["version"] = json!("2");
+    }),
+    ("another format", Place::Free, "format \"model\"", |_, d| d["format"] = json!("model")),
     ("an unknown field", Place::Free, "unknown field `note`", |_, d| d["note"] = json!("trust me")),
     ("an unknown field of an audit", Place::Free, "unknown field `sure`", |_, d| {
         d["audits"][0]["sure"] = json!(true);
     }),
+    ("fields of a later version", Place::Free, "unknown field `centred`", |a, d| {
+        make_first_version(a, d);
+        d["audits"][0]["centred"] = Value::Null;
+    }),
+    (
+        "arrays of a later version",
+        Place::Free,
+        "the array `audit0.carried.ids` is not known",
+        |a, d| {
+            make_first_version(a, d);
+            a.put_list("audit0.carried.ids".to_owned(), [0u32; 0]);
+        },
+    ),
+    ("a version that lacks its fields", Place::Free, "missing field `centred`", |a, d| {
+        make_first_version(a, d);
+        d["version"] = json!(2);
+    }),
     ("a missing field", Place::Free, "missing field `groups`", |_, d| {
         d["audits"][0].as_object_mut().unwrap().remove("groups");
     }),
-    ("a description that is a list", Place::Free, "format None version None", |_, d| {
+    ("a description that is a list", Place::Free, "format null version null", |_, d| {
         *d = json!([])
     }),
 ];
+
+/// Turns a file into one of version 1.
+pub fn make_first_version(arrays: &mut Arrays, description: &mut Value) {
+    let names: Vec<String> = arrays.names().map(str::to_owned).collect();
+    for name in names.iter().filter(|n| n.contains(".outweighed.") || n.contains(".carried.")) {
+        if name.ends_with(".bytes") {
+            arrays.take::<u8>(name).unwrap();
+        } else if name.ends_with("offsets") {
+            arrays.take::<u64>(name).unwrap();
+        } else {
+            arrays.take::<u32>(name).unwrap();
+        }
+    }
+    description["version"] = json!(1);
+    for audit in description["audits"].as_array_mut().unwrap() {
+        audit.as_object_mut().unwrap().retain(|key, _| key != "centred" && key != "carried_from");
+    }
+}
+
+/// Changes of a file of two audits, one in a ball.
+pub const BALL_CHANGES: &[(&str, Kind, &str, Change)] = &[
+    ("a ball that may be centred", Kind::Plain, "\"ball\" needs a field `centred`", |_, d| {
+        d["audits"][0]["centred"] = Value::Null;
+    }),
+    ("a free domain that is centred", Kind::Plain, "\"free\" has no use for a field", |_, d| {
+        d["audits"][1]["centred"] = json!(false);
+    }),
+    ("centred left out", Kind::Plain, "missing field `centred`", |_, d| {
+        d["audits"][1].as_object_mut().unwrap().remove("centred");
+    }),
+    ("centred as a number", Kind::Centred, "invalid type: integer `1`", |_, d| {
+        d["audits"][0]["centred"] = json!(1);
+    }),
+    ("carried_from left out", Kind::Plain, "missing field `carried_from`", |_, d| {
+        d["audits"][1].as_object_mut().unwrap().remove("carried_from");
+    }),
+    ("carried from beyond the file", Kind::Plain, "there is no audit 2 to carry", |_, d| {
+        d["audits"][0]["carried_from"] = json!(2);
+    }),
+    ("carried from before the file", Kind::Plain, "invalid value: integer `-1`", |_, d| {
+        d["audits"][0]["carried_from"] = json!(-1);
+    }),
+    ("carried from true", Kind::Plain, "invalid type: boolean `true`", |_, d| {
+        d["audits"][0]["carried_from"] = json!(true);
+    }),
+    ("a radius of zero", Kind::Plain, "the radius of the ball, sqrt(0 x 1), is not", |a, _| {
+        edit::<f64>(a, "audit0.domain.radius", |values, _| values[0] = 0.0);
+    }),
+    (
+        "a radius below zero",
+        Kind::Plain,
+        "the radius of the ball, sqrt(-2 x -1), is not",
+        |a, _| {
+            edit::<f64>(a, "audit0.domain.radius", |values, _| {
+                values.iter_mut().for_each(|r| *r = -*r);
+            });
+        },
+    ),
+    (
+        "a radius that is NaN",
+        Kind::Plain,
+        "the radius of the ball, sqrt(NaN x 1), is not",
+        |a, _| {
+            edit::<f64>(a, "audit0.domain.radius", |values, _| values[0] = f64::NAN);
+        },
+    ),
+    ("a radius out of range", Kind::Plain, "is not a number above 0 within", |a, _| {
+        edit::<f64>(a, "audit0.domain.radius", |values, _| *values = vec![1e200, 1e-200]);
+    }),
+    ("a radius of one number", Kind::Plain, "`audit0.domain.radius` has 1 entries", |a, _| {
+        edit::<f64>(a, "audit0.domain.radius", |values, shape| {
+            values.pop();
+            shape[0] -= 1;
+        });
+    }),
+    ("an infinite gain", Kind::Centred, "gain inf and shift 0.5 of the norm", |a, _| {
+        edit::<f64>(a, "audit0.domain.gain", |values, _| values[0] = f64::INFINITY);
+    }),
+    ("a shift that is NaN", Kind::Centred, "gain 2 and shift NaN of the norm", |a, _| {
+        edit::<f64>(a, "audit0.domain.shift", |values, _| values[0] = f64::NAN);
+    }),
+    ("a gain too few", Kind::Centred, "`audit0.domain.gain` has 2 entries, not 3", |a, _| {
+        edit::<f64>(a, "audit0.domain.gain", |values, shape| {
+            values.pop();
+            shape[0] -= 1;
+        });
+    }),
+    ("a ball without a shift", Kind::Plain, "`audit0.domain.shift` is missing", |a, _| {
+        a.take::<f64>("audit0.domain.shift").unwrap();
+    }),
+    ("a ball said to be a box", Kind::Plain, "\"box\" has no use for a field", |_, d| {
+        d["audits"][0]["domain"] = json!("box");
+    }),
+    ("a ball said to be in a box", Kind::Plain, "`audit0.domain.lo` is missing", |_, d| {
+        d["audits"][0]["domain"] = json!("box and ball");
+    }),
+    ("a box kept silent", Kind::Crossed, "`audit0.domain.hi` is not known", |_, d| {
+        d["audits"][0]["domain"] = json!("ball");
+    }),
+    (
+        "the point of the domain left out",
+        Kind::Crossed,
+        "`audit0.domain.point` is missing",
+        |a, _| {
+            a.take::<f64>("audit0.domain.point").unwrap();
+        },
+    ),
+    ("a point of a ball alone", Kind::Plain, "`audit0.domain.point` is not known", |a, _| {
+        a.put_list("audit0.domain.point".to_owned(), [0.0f64; 4]);
+    }),
+    (
+        "a range of one number beside a ball",
+        Kind::Crossed,
+        "together with a ball each range needs some width",
+        |a, _| edit::<f64>(a, "audit0.domain.lo", |values, _| values[3] = 8.0),
+    ),
+    (
+        "weights that are not cut for their tokens",
+        Kind::Plain,
+        "the offsets `audit0.outweighed.offsets` do not cut",
+        |a, _| edit::<u64>(a, "audit0.outweighed.offsets", |values, _| values[3] = 3),
+    ),
+    (
+        "an end without a multiplier",
+        Kind::Crossed,
+        "the offsets `audit0.outweighed.ends.multipliers.offsets`",
+        |a, _| {
+            edit::<u64>(a, "audit0.outweighed.ends.multipliers.offsets", |values, _| values[2] = 0)
+        },
+    ),
+    ("carried ids left out", Kind::Plain, "the array `audit1.carried.ids` is missing", |a, _| {
+        a.take::<u32>("audit1.carried.ids").unwrap();
+    }),
+];
+
+/// The bytes of a changed file of two audits.
+pub fn planted_in_ball(kind: Kind, change: Change) -> Vec<u8> {
+    apply(&BallGarden::new(kind).certificate().to_bytes().unwrap(), change)
+}
 
 /// The bytes of a changed file.
 pub fn planted(place: Place, change: Change) -> Vec<u8> {
@@ -239,8 +404,22 @@ fn every_bent_file_is_refused_for_what_it_is() {
             Err(reason) => assert!(reason.contains(expected), "{name}: {expected:?}: {reason}"),
         }
     }
+    for (name, kind, expected, change) in BALL_CHANGES {
+        match Certificate::from_bytes(&planted_in_ball(*kind, *change)) {
+            Ok(_) => panic!("{name} was read"),
+            Err(reason) => assert!(reason.contains(expected), "{name}: {expected:?}: {reason}"),
+        }
+    }
     let untouched = changed(Place::Box, |_, _| {});
     assert_eq!(Certificate::from_bytes(&untouched).unwrap(), Garden::new(Place::Box).certificate());
+}
+
+#[test]
+fn a_file_of_version_1_is_read_as_what_it_says() {
+    for place in [Place::Free, Place::Box] {
+        let read = Certificate::from_bytes(&changed(place, make_first_version)).unwrap();
+        assert_eq!(read, Garden::new(place).certificate());
+    }
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! The domain of an audit in a certificate file: its kind in the description, its numbers in arrays.
+
+use super::arrays::Arrays;
+use crate::domain::{Ball, Domain};
+use crate::error::Error;
+
+/// The kinds: the name, and whether there is a box and a ball.
+const KINDS: [(&str, bool, bool); 4] = [
+    ("free", false, false),
+    ("box", true, false),
+    ("ball", false, true),
+    ("box and ball", true, true),
+];
+
+/// Names an array of the audit by the field that it holds.
+pub type Name<'a> = dyn Fn(&str) -> String + 'a;
+
+/// Adds the arrays of a domain, with a point inside where it needs one, and returns the name of its kind.
+pub fn put(
+    arrays: &mut Arrays,
+    name: &Name,
+    domain: &Domain,
+    inside: Option<&Vec<f64>>,
+) -> &'static str {
+    let kind = (domain.has_ranges(), domain.ball().is_some());
+    if domain.has_ranges() {
+        arrays.put_list(name("domain.lo"), (0..domain.dim()).map(|k| domain.lo(k)));
+        arrays.put_list(name("domain.hi"), (0..domain.dim()).map(|k| domain.hi(k)));
+    }
+    if let Some(ball) = domain.ball() {
+        arrays.put_list(name("domain.radius"), ball.radius());
+        arrays.put_list(name("domain.gain"), ball.gain().iter().copied());
+        arrays.put_list(name("domain.shift"), ball.shift().iter().copied());
+    }
+    if let Some(inside) = inside {
+        arrays.put_list(name("domain.point"), inside.iter().copied());
+    }
+    let named = KINDS.iter().find(|k| (k.1, k.2) == kind);
+    named.map_or(KINDS[0].0, |k| k.0)
+}
+
+/// Removes the arrays of a domain of this kind: the domain, and a point that is said to lie inside. Whether it does is
+/// for [`crate::verify`] to check.
+///
+/// # Errors
+/// An unknown kind, arrays that are missing or of another length, or numbers that make no box or ball.
+pub fn take(
+    arrays: &mut Arrays,
+    name: &Name,
+    kind: &str,
+    centred: Option<bool>,
+    dim: usize,
+) -> Result<(Domain, Option<Vec<f64>>), String> {
+    let unknown = || format!("the kind of domain {kind:?} is not known to this version");
+    let &(_, has_box, has_ball) = KINDS.iter().find(|k| k.0 == kind).ok_or_else(unknown)?;
+    if has_ball != centred.is_some() {
+        let fault = if has_ball { "needs a field" } else { "has no use for a field" };
+        return Err(format!("the domain {kind:?} {fault} `centred`"));
+    }
+    let text = |e: Error| e.to_string();
+    let mut domain = Domain::free(dim);
+    if has_box {
+        let lo = arrays.take_exactly(&name("domain.lo"), dim)?;
+        let hi = arrays.take_exactly(&name("domain.hi"), dim)?;
+        domain = Domain::ranges(lo, hi).map_err(text)?;
+    }
+    if let Some(centred) = centred {
+        let radius: Vec<f64> = arrays.take_exactly(&name("domain.radius"), 2)?;
+        let gain = arrays.take_exactly(&name("domain.gain"), dim)?;
+        let shift = arrays.take_exactly(&name("domain.shift"), dim)?;
+        let ball = Ball::new([radius[0], radius[1]], gain, shift, centred).map_err(text)?;
+        domain = domain.crossed_with(ball).map_err(text)?;
+    }
+    let inside = has_box && has_ball;
+    let inside = inside.then(|| arrays.take_exactly(&name("domain.point"), dim));
+    Ok((domain, inside.transpose()?))
+}

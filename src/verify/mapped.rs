@@ -1,0 +1,52 @@
+//! Points that a map makes of the rows of tokens, computed again.
+
+use std::collections::HashMap;
+
+use crate::arithmetic::dot::Element;
+use crate::certificate::MapRecord;
+use crate::domain::{Ball, Domain};
+use crate::head::Head;
+
+/// `scale G (w_t - m)` for the tokens of one map at these places among them; under a ball of the folded rows
+/// `P(g * w_t)`, else moved into the box.
+pub fn points(
+    head: &Head,
+    domain: &Domain,
+    map: &MapRecord,
+    places: &[usize],
+) -> HashMap<usize, Vec<f64>> {
+    let dim = head.dim();
+    let mut centred = vec![0.0; places.len() * dim];
+    for (row, &i) in centred.chunks_exact_mut(dim).zip(places) {
+        head.copy_row(map.settled[i].0 as usize, row);
+        if let Some(ball) = domain.ball() {
+            fold(ball, row);
+        }
+        row.iter_mut().zip(&map.centre).for_each(|(x, m)| *x -= m);
+    }
+    let mut images = match &map.matrix {
+        None => centred,
+        Some(matrix) => {
+            let mut images = vec![0.0; centred.len()];
+            f32::product(&centred, matrix, dim, &mut images, dim);
+            images
+        }
+    };
+    for (image, &i) in images.chunks_exact_mut(dim).zip(places) {
+        image.iter_mut().for_each(|x| *x *= map.settled[i].1);
+        // Infinity and NaN have no nearest point in the box.
+        if domain.ball().is_none() && image.iter().all(|x| x.is_finite()) {
+            domain.clamp(image);
+        }
+    }
+    places.iter().copied().zip(images.chunks_exact(dim).map(<[f64]>::to_vec)).collect()
+}
+
+/// `P(g * w)` in place of `w`.
+fn fold(ball: &Ball, row: &mut [f64]) {
+    row.iter_mut().zip(ball.gain()).for_each(|(w, g)| *w *= g);
+    if ball.is_centred() {
+        let mean = row.iter().sum::<f64>() / row.len() as f64;
+        row.iter_mut().for_each(|q| *q -= mean);
+    }
+}
