@@ -209,7 +209,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     }
     let carried = |token: u32| {
         let verdict = free.as_ref()?.verdict(token)?;
-        certify::carried_loss(larger.as_ref()?, &question, verdict)
+        certify::carried_loss(larger.as_ref()?, &question, token, verdict)
     };
     let verdicts: Vec<(u32, Verdict)> = findings
         .into_par_iter()
@@ -217,7 +217,9 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
             Finding::Decided(verdict) => (token, verdict),
             Finding::Stuck(multipliers) => {
                 let verdict = carried(token);
-                (token, verdict.unwrap_or_else(|| ball::on_the_edge(&question, token, &multipliers)))
+                // One of a group of equals speaks for all, so that they share one proof.
+                let first = question.equals(token)[0];
+                (token, verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers)))
             }
         })
         .collect();

@@ -189,11 +189,18 @@ pub fn carried_win(larger: &Question, inside: &Question, verdict: &Verdict) -> O
         .then(|| tied(larger, witness.carried_out()))
 }
 
-/// The verdict over the domain of `inside` of a token that loses in all of space, a question about the same head.
-pub fn carried_loss(larger: &Question, inside: &Question, verdict: &Verdict) -> Option<Verdict> {
+/// The verdict over the domain of `inside` of a token that loses in all of space, a question about the same head. `None` if
+/// there are tokens that it must beat in the larger domain alone: it may lose there to what it is tied with inside.
+pub fn carried_loss(
+    larger: &Question,
+    inside: &Question,
+    token: u32,
+    verdict: &Verdict,
+) -> Option<Verdict> {
     let same_head = std::ptr::eq(larger.stored(), inside.stored());
+    let same_equals = larger.equals(token) == inside.equals(token);
     match verdict {
-        Verdict::Unargmaxable(loss) if larger.domain().is_free() && same_head => {
+        Verdict::Unargmaxable(loss) if larger.domain().is_free() && same_head && same_equals => {
             Some(Verdict::Unargmaxable(Loss::Carried(Carried { loss: Box::new(loss.clone()) })))
         }
         _ => None,

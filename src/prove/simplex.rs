@@ -35,7 +35,7 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
     if problem.lifted {
         rows.push(Constraint::Scale);
     }
-    for k in problem.columns.iter().map(|&k| k as u32) {
+    for k in problem.bounded().map(|k| k as u32) {
         let (lo, hi) = (question.domain().lo(k as usize), question.domain().hi(k as usize));
         rows.extend(lo.is_finite().then_some(Constraint::Rival(Rival::Lower(k))));
         rows.extend(hi.is_finite().then_some(Constraint::Rival(Rival::Upper(k))));
@@ -50,16 +50,12 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
     loop {
         match table.solve()? {
             Optimum::Combination(weights) => {
-                let rivals = weights.into_iter().filter_map(|(i, n)| match rows[i] {
-                    Constraint::Rival(Rival::Token(j)) => Some((j, n)),
-                    _ => None,
-                });
-                let weights = problem.unscaled_weights(rivals.collect());
+                let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
+                let (rivals, ends) = problem.unscaled_weights(weights);
                 return match question.domain().ball() {
-                    None => certify::exact::certify(question, token, weights),
-                    Some(_) => {
-                        certify::outweighed::certify_integers(question, token, weights, Vec::new())
-                    }
+                    // The ends follow from the rivals there.
+                    None => certify::exact::certify(question, token, rivals),
+                    Some(_) => certify::outweighed::certify_integers(question, token, rivals, ends),
                 };
             }
             Optimum::Point(u) => match problem.witness(&u) {
@@ -84,6 +80,9 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
         }
     }
 }
+
+/// Tokens, or coordinates, and integers.
+type Weights = Vec<(u32, BigInt)>;
 
 /// The integer rows of one token.
 struct Problem<'a> {
@@ -124,6 +123,14 @@ impl<'a> Problem<'a> {
         self.columns.len() + usize::from(self.lifted)
     }
 
+    /// Coordinates whose ends of ranges may hold a token back.
+    fn bounded(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self.question.domain().ball() {
+            None => Box::new(self.columns.iter().copied()),
+            Some(ball) => Box::new((0..ball.dim()).filter(|&k| ball.gain()[k] != 0.0)),
+        }
+    }
+
     fn is_same_row(&self, constraint: &Constraint) -> bool {
         matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.question.groups().same_row(*j, self.token))
     }
@@ -142,7 +149,18 @@ impl<'a> Problem<'a> {
         let mut row: Vec<Dyadic> = vec![Dyadic::zero(); self.dim()];
         let last = self.columns.len();
         let at = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
+        let ball = domain.ball();
         match constraint {
+            Constraint::Rival(Rival::Lower(k) | Rival::Upper(k)) if ball.is_some() => {
+                // No lengths, so the ends are 0. Coordinates of `z` of mean 0 leave out the last, their sum's opposite.
+                let gain = exact(ball.map_or(1.0, |ball| ball.gain()[k as usize]));
+                let up = matches!(constraint, Constraint::Rival(Rival::Lower(_)));
+                let gain = if up { gain } else { -&gain };
+                match self.columns.iter().position(|&c| c == k as usize) {
+                    Some(place) => row[place] = gain,
+                    None => row.iter_mut().for_each(|x| *x = -&gain),
+                }
+            }
             Constraint::Rival(Rival::Token(j)) => {
                 let j = j as usize;
                 let stored = self.question.stored();
@@ -182,17 +200,24 @@ impl<'a> Problem<'a> {
         integers_at_common_exponent(&row)
     }
 
-    /// Weights on the integer rows of rivals as weights on the rivals: each row had a factor of its own.
-    fn unscaled_weights(&self, weights: Vec<(u32, BigInt)>) -> Vec<(u32, BigInt)> {
+    /// Weights on the integer rows as weights on rivals and multipliers of ends (below 0 for upper ones): each row had a
+    /// factor of its own.
+    fn unscaled_weights(&self, weights: Vec<(Constraint, BigInt)>) -> (Weights, Weights) {
         let factors: Vec<Dyadic> = weights
             .iter()
-            .map(|(j, n)| {
-                Dyadic::from_integer(n.clone())
-                    .scaled(-self.row(Constraint::Rival(Rival::Token(*j))).1)
-            })
+            .map(|(c, n)| Dyadic::from_integer(n.clone()).scaled(-self.row(*c).1))
             .collect();
         let (integers, _) = integers_at_common_exponent(&factors);
-        weights.into_iter().map(|w| w.0).zip(integers).collect()
+        let (mut rivals, mut ends) = (Vec::new(), Vec::new());
+        for ((constraint, _), n) in weights.into_iter().zip(integers) {
+            match constraint {
+                Constraint::Rival(Rival::Token(j)) => rivals.push((j, n)),
+                Constraint::Rival(Rival::Lower(k)) => ends.push((k, n)),
+                Constraint::Rival(Rival::Upper(k)) => ends.push((k, -n)),
+                Constraint::Scale => {}
+            }
+        }
+        (rivals, ends)
     }
 
     /// The point of `u` in a ball, where any length will do that is short enough.
