@@ -163,8 +163,9 @@ class Audit:
             tokens, centre = ids(f"map{m}.ids"), take(f"map{m}.centre", np.float64, dim)
             scales = take(f"map{m}.scales", np.float64, len(tokens))
             demand(np.isfinite(centre).all() and np.isfinite(matrix).all(), "a map is not finite")
+            matrix = matrix.astype(np.float64)
             for t, scale in zip(tokens, scales):
-                self.points[t].append(("map", (matrix.astype(np.float64), centre, scale)))
+                self.points[t].append(("map", (matrix, centre, scale)))
         tokens = ids("witness.ids")
         for t, h in zip(tokens, take("witness.points", np.float64, len(tokens), dim)):
             self.points[t].append(("float", h))

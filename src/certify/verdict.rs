@@ -189,8 +189,8 @@ pub fn carried_win(larger: &Question, inside: &Question, verdict: &Verdict) -> O
         .then(|| tied(larger, witness.carried_out()))
 }
 
-/// The verdict over the domain of `inside` of a token that loses in all of space, a question about the same head. `None` if
-/// there are tokens that it must beat in the larger domain alone: it may lose there to what it is tied with inside.
+/// The verdict over the domain of `inside` of a token that loses in all of space, a question about the same head. `None`
+/// if it does not, or if it has other equals inside: then it may be tied there with rivals that beat it outside.
 pub fn carried_loss(
     larger: &Question,
     inside: &Question,

@@ -297,7 +297,10 @@ fn files(
 ) -> Result<Vec<File>> {
     let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
     table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
-    let certificate = Certificate::new(&input.located.head, &[(domain, audit)]).to_bytes()?;
+    let all = Domain::free(domain.dim());
+    let audits: Vec<_> =
+        [(domain, audit)].into_iter().chain(audit.free().map(|free| (&all, free))).collect();
+    let certificate = Certificate::new(&input.located.head, &audits).to_bytes()?;
     let mut files = vec![
         (results::SUMMARY.to_owned(), summary.to_json().into_bytes()),
         (results::VERDICTS.to_owned(), verdicts),

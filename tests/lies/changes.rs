@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use num_bigint::BigInt;
 use unargmax::audit::{Options, audit};
-use unargmax::certificate::Certificate;
-use unargmax::domain::Domain;
+use unargmax::certificate::{AuditRecord, Certificate};
+use unargmax::domain::{Ball, Domain};
 use unargmax::head::{Head, Rows};
 use unargmax::verify::{Claim, verify};
 
@@ -13,6 +13,14 @@ use super::ball_garden::{self, BallGarden};
 use super::garden::{Garden, Place, refusals};
 use super::records;
 use super::{ball_records, files};
+
+/// The certificate of an audit, with the free one beside it where there is one.
+fn certificate(head: &Head, domain: &Domain, options: Options) -> Certificate {
+    let audit = audit(head, domain, Options { beside: true, ..options }).unwrap();
+    let all = Domain::free(head.dim());
+    let beside = audit.free().map(|free| (&all, free));
+    Certificate::new(head, &[(domain, &audit)].into_iter().chain(beside).collect::<Vec<_>>())
+}
 
 /// A small generator of its own (Marsaglia's xorshift64), so that every run makes the same changes.
 struct Random(u64);
@@ -45,9 +53,8 @@ fn head(random: &mut Random, tokens: usize, dim: usize, lattice: bool, bias: boo
     Head::new(rows, bias, tokens, dim).unwrap()
 }
 
-/// The verdict that a certificate claims of each token of the first audit.
-fn claimed(certificate: &Certificate) -> BTreeMap<u32, Claim> {
-    let record = &certificate.audits[0];
+/// The verdict that an audit of a certificate claims of each token.
+fn claimed(record: &AuditRecord) -> BTreeMap<u32, Claim> {
     let mapped = record.maps.iter().flat_map(|m| m.settled.iter().map(|s| s.0));
     let points = mapped
         .chain(record.witnesses.iter().map(|w| w.0))
@@ -55,48 +62,65 @@ fn claimed(certificate: &Certificate) -> BTreeMap<u32, Claim> {
         .map(|t| (t, Claim::Argmaxable));
     let lost = record.enclosed.iter().map(|e| e.token);
     let lost = lost.chain(record.exact.iter().map(|e| e.0));
+    let lost = lost.chain(record.outweighed.iter().map(|o| o.token));
     let lost = lost.chain(record.dominated.iter().map(|d| d.0)).map(|t| (t, Claim::Unargmaxable));
+    let free = record.domain.is_free();
+    let carried = if free { Claim::Argmaxable } else { Claim::Unargmaxable };
+    let carried = record.carried.iter().map(|&t| (t, carried));
     let open = record.undecided.iter().map(|u| (u.token, Claim::Undecided));
     // Last, for its first member has a point as well.
     let ties = record.ties.iter().flatten().map(|&t| (t, Claim::Tied));
-    points.chain(lost).chain(open).chain(ties).collect()
+    points.chain(lost).chain(carried).chain(open).chain(ties).collect()
 }
 
-/// The true verdicts, from a new audit.
-fn truth(head: &Head, domain: &Domain) -> Vec<&'static str> {
-    let audit = audit(head, domain, Options { threads: 1, ..Options::default() }).unwrap();
-    audit.verdicts().iter().map(|v| v.1.name()).collect()
+/// The true verdicts, from a new audit; `None` where the domain is none that can be audited.
+fn truth(head: &Head, domain: &Domain) -> Option<Vec<&'static str>> {
+    let audit = audit(head, domain, Options { threads: 1, ..Options::default() }).ok()?;
+    Some(audit.verdicts().iter().map(|v| v.1.name()).collect())
 }
 
-/// Checks a certificate that may lie: whatever is accepted is true. Returns whether all of it was.
-fn only_truth_is_accepted(head: &Head, certificate: &Certificate, known: &Known) -> bool {
+/// Checks a certificate that may lie: whatever is accepted is true. Returns whether all of it was accepted.
+fn only_truth_is_accepted(head: &Head, certificate: &Certificate, known: &mut Known) -> bool {
     let verification = verify(head, certificate, None);
-    let Some(checked) = verification.audits.first() else { return false };
-    let scope = certificate.audits[0].scope.as_deref();
-    let asked = |t: u32| scope.is_none_or(|s| s.contains(&t)) && (t as usize) < head.tokens();
-    let refused: HashSet<u32> = checked.refused.iter().filter_map(|r| r.token).collect();
-    let accepted: Vec<(u32, Claim)> = claimed(certificate)
-        .into_iter()
-        .filter(|(t, _)| asked(*t) && !refused.contains(t))
-        .collect();
-    if checked.accepted.is_empty() {
-        return false;
-    }
-    assert_eq!(checked.accepted.values().sum::<usize>(), accepted.len());
-    let domain = &certificate.audits[0].domain;
-    let fresh = (*domain != known.domain).then(|| truth(head, domain));
-    let truth = fresh.as_ref().unwrap_or(&known.truth);
-    for (token, claim) in accepted {
-        let name = format!("{claim:?}").to_lowercase();
-        let holds = claim == Claim::Undecided || truth[token as usize] == name;
-        assert!(holds, "token {token}, which is {}, was accepted as {name}", truth[token as usize]);
+    for (record, checked) in certificate.audits.iter().zip(&verification.audits) {
+        let scope = record.scope.as_deref();
+        let asked = |t: u32| scope.is_none_or(|s| s.contains(&t)) && (t as usize) < head.tokens();
+        let refused: HashSet<u32> = checked.refused.iter().filter_map(|r| r.token).collect();
+        let accepted: Vec<(u32, Claim)> = claimed(record)
+            .into_iter()
+            .filter(|(t, _)| asked(*t) && !refused.contains(t))
+            .collect();
+        if checked.accepted.is_empty() {
+            continue;
+        }
+        assert_eq!(checked.accepted.values().sum::<usize>(), accepted.len());
+        let fresh = known.truths.iter().all(|(domain, _)| *domain != record.domain);
+        let fresh = fresh.then(|| truth(head, &record.domain));
+        let known_truth = known.truths.iter().find(|k| k.0 == record.domain).map(|k| &k.1);
+        let Some(truth) = fresh.unwrap_or_else(|| known_truth.cloned()) else {
+            known.unknown += 1;
+            continue;
+        };
+        for (token, claim) in accepted {
+            let name = format!("{claim:?}").to_lowercase();
+            let truth = truth[token as usize];
+            // The engine may know less than a proof by hand.
+            let holds = claim == Claim::Undecided || truth == "undecided" || truth == name;
+            assert!(
+                holds,
+                "token {token}, which is {truth} over {}, was accepted as {name}",
+                record.domain
+            );
+        }
     }
     verification.is_accepted()
 }
 
+/// The verdicts over the domains of a certificate before it is changed, and how many domains were met that no audit
+/// takes.
 struct Known {
-    domain: Domain,
-    truth: Vec<&'static str>,
+    truths: Vec<(Domain, Vec<&'static str>)>,
+    unknown: usize,
 }
 
 /// One change of the bytes, mostly behind the header.
@@ -147,6 +171,10 @@ fn whatever_random_changes_leave_accepted_is_true() {
             (garden.head(), garden.certificate())
         })
         .into();
+    for kind in ball_garden::KINDS {
+        let garden = BallGarden::new(kind);
+        subjects.push((garden.head(), garden.certificate()));
+    }
     for lattice in [true, false] {
         for (bias, range) in [
             (false, None),
@@ -157,16 +185,22 @@ fn whatever_random_changes_leave_accepted_is_true() {
             let head = head(&mut random, 24, 3, lattice, bias);
             let domain =
                 range.map_or(Domain::free(3), |(lo, hi)| Domain::range(3, lo, hi).unwrap());
-            let audit = audit(&head, &domain, Options::default()).unwrap();
-            let certificate = Certificate::new(&head, &[(&domain, &audit)]);
-            subjects.push((head, certificate));
+            let gain = [[1.0, 0.5, 0.0], [2.0, 1.0, -1.0]][usize::from(bias)];
+            let centred = range.is_none() && bias;
+            let ball = Ball::new([1.5, 1.0], gain.to_vec(), vec![0.25, 0.5, 0.75], centred);
+            let inside = domain.clone().within(ball.unwrap()).unwrap();
+            for domain in [domain, inside] {
+                let certificate = certificate(&head, &domain, Options::default());
+                subjects.push((head.clone(), certificate));
+            }
         }
     }
-    let (mut read, mut whole) = (0, 0);
+    let (mut read, mut whole, mut unknown) = (0, 0, 0);
     for (head, certificate) in &subjects {
-        let domain = certificate.audits[0].domain.clone();
-        let known = Known { truth: truth(head, &domain), domain };
-        assert!(only_truth_is_accepted(head, certificate, &known));
+        let domains = certificate.audits.iter().map(|a| a.domain.clone());
+        let truths = domains.map(|domain| (domain.clone(), truth(head, &domain).unwrap()));
+        let mut known = Known { truths: truths.collect(), unknown: 0 };
+        assert!(only_truth_is_accepted(head, certificate, &mut known));
         let bytes = certificate.to_bytes().unwrap();
         let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         for _ in 0..400 {
@@ -179,11 +213,14 @@ fn whatever_random_changes_leave_accepted_is_true() {
                 continue;
             }
             read += 1;
-            whole += usize::from(only_truth_is_accepted(head, &certificate, &known));
+            whole += usize::from(only_truth_is_accepted(head, &certificate, &mut known));
         }
+        unknown += known.unknown;
     }
     // The changes are neither all noticed by the reader nor all harmless.
     assert!(read > 1000 && whole > 100 && whole < read, "{read} read, {whole} accepted");
+    // Gains and shifts near the end of float64, and boxes that the engine takes for ones that only touch the ball.
+    assert!(unknown < read / 50, "{unknown} of {read} domains could not be audited");
 }
 
 #[test]
@@ -194,13 +231,18 @@ fn a_certificate_reads_back_as_it_was_and_does_not_depend_on_threads() {
     let wide: Vec<f64> = (0..200).flat_map(|t| anywhere.row(t)).collect();
     let wide = Head::new(wide, None, 200, 3).unwrap();
     for head in [lattice, anywhere, wide] {
-        for domain in [Domain::free(3), Domain::range(3, 0.0, f64::INFINITY).unwrap()] {
+        let norm = |centred: bool| {
+            let ball = Ball::after_norm(vec![1.0, 0.5, 2.0], vec![0.0, 0.5, 0.25], centred);
+            Domain::free(3).within(ball.unwrap()).unwrap()
+        };
+        let above = Domain::range(3, 0.0, f64::INFINITY).unwrap();
+        let both = above.clone().within(norm(true).ball().unwrap().clone()).unwrap();
+        for domain in [Domain::free(3), above, norm(false), norm(true), both] {
             let scope: Vec<u32> = (0..200).step_by(3).collect();
             for tokens in [None, Some(&scope[..])] {
                 let bytes = [1, 2].map(|threads| {
                     let options = Options { tokens, threads, ..Options::default() };
-                    let audit = audit(&head, &domain, options).unwrap();
-                    let certificate = Certificate::new(&head, &[(&domain, &audit)]);
+                    let certificate = certificate(&head, &domain, options);
                     let bytes = certificate.to_bytes().unwrap();
                     assert_eq!(bytes, certificate.to_bytes().unwrap());
                     assert_eq!(Certificate::from_bytes(&bytes).unwrap(), certificate);
