@@ -83,13 +83,13 @@ const ACCURACY: f64 = 1e-5;
 
 #[test]
 fn the_best_margin_of_a_hand_made_corner() {
-    // x > 3 and y > 4: along the diagonal of the corner the margin grows as fast as both coordinates.
+    // x > 3 and y > 4, with |h| = 5 at (3, 4).
     let head = Head::new(vec![0.0, 0.0, -1.0, 0.0, 0.0, -1.0], Some(vec![0.0, 3.0, 4.0]), 3, 2);
     let domain = Domain::free(2).within(unargmax::domain::Ball::around_origin(2, 5.0).unwrap());
     let (head, domain) = (head.unwrap(), domain.unwrap());
     assert!(best_margin(&head, &domain, 0).abs() < ACCURACY);
-    // (-1, 0) leads 0 by 3 - x, and (0, -1) by y - x - 1: for x = -y / 2 - .. at most where both are equal, y = 4.
-    assert!((best_margin(&head, &domain, 1) - 6.0).abs() < ACCURACY);
+    // (-1, 0) leads 0 by 3 - x and (0, -1) by y - x - 1, at most 5 sqrt(2) - 1, where the other is 3 + 5 / sqrt(2).
+    assert!((best_margin(&head, &domain, 1) - (5.0 * 2f64.sqrt() - 1.0)).abs() < ACCURACY);
 }
 
 #[test]
@@ -113,11 +113,11 @@ fn verdicts_agree_with_second_order_cone_programs() {
                         assert!(lost, "{about}: {}", verdict.name());
                         losses[kind] += 1;
                     } else {
-                        // Cones have no margin below 0. Without exact coincidences none is close to it from above.
+                        // Cones have no best margin below 0. Without exact coincidences none is close to it from above.
                         let exact = numbers == Numbers::Coarse || place.levels;
                         assert!(lost || exact, "{about}: {}", verdict.name());
                         losses[kind] += usize::from(!exact);
-                        close[kind] += usize::from(exact);
+                        close[kind] += usize::from(place.levels);
                     }
                     if let Some(witness) = verdict.witness() {
                         assert!(witness.margin() <= best + ACCURACY, "{about}");
@@ -127,5 +127,5 @@ fn verdicts_agree_with_second_order_cone_programs() {
         }
         assert!(wins[kind] > 100 && losses[kind] > 100, "{place:?}: {wins:?} {losses:?}");
     }
-    assert!(close.iter().sum::<usize>() < 400, "{wins:?} {losses:?} {close:?}");
+    assert!(close.iter().sum::<usize>() < 100, "{wins:?} {losses:?} {close:?}");
 }

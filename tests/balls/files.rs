@@ -49,7 +49,7 @@ fn write_model(folder: &Path) {
     std::fs::write(folder.join("config.json"), configuration.to_string()).unwrap();
 }
 
-/// The files of an audit, without the times in the summary, and the counts.
+/// The files of an audit, without threads and times in the summary, and the counts.
 fn written(model: &Path, arguments: &[&str]) -> (BTreeMap<OsString, Vec<u8>>, serde_json::Value) {
     let folder = tempfile::tempdir().unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_unargmax"))
@@ -66,6 +66,7 @@ fn written(model: &Path, arguments: &[&str]) -> (BTreeMap<OsString, Vec<u8>>, se
         entries.map(|e| (e.file_name(), std::fs::read(e.path()).unwrap())).collect();
     let summary = files.get_mut(OsStr::new("summary.json")).unwrap();
     let mut value: serde_json::Value = serde_json::from_slice(summary).unwrap();
+    assert!(value.as_object_mut().unwrap().remove("threads").is_some(), "no threads");
     for audit in value["audits"].as_array_mut().unwrap() {
         assert!(audit.as_object_mut().unwrap().remove("seconds").is_some(), "no times");
     }
