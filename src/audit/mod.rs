@@ -368,9 +368,17 @@ fn search(
         options.progress.advance(group.len());
         findings
     };
-    let groups = hard.par_chunks(group_size(hard.len(), question.head()));
-    let found: Vec<Vec<Finding>> = groups.map(decide).collect();
-    found.into_iter().flatten().collect()
+    // Hard tokens often are neighbours: each group takes every so-and-so-many-th, so that all have their share.
+    let count = hard.len().div_ceil(group_size(hard.len(), question.head())).max(1);
+    let found: Vec<Vec<Finding>> = (0..count)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|first| {
+            decide(&hard.iter().skip(first).step_by(count).cloned().collect::<Vec<_>>())
+        })
+        .collect();
+    let mut found: Vec<_> = found.into_iter().map(Vec::into_iter).collect();
+    (0..hard.len()).filter_map(|i| found[i % count].next()).collect()
 }
 
 fn decided(verdicts: Vec<Verdict>) -> Vec<Finding> {

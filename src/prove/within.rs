@@ -33,6 +33,8 @@ const ROUNDS: usize = 400;
 const OUT: f64 = 15.0 / 16.0;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
+/// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
+const IN: f64 = 7.0 / 8.0;
 /// A point this close to the sphere, as a share of its radius, counts as beyond it.
 const EDGE: f64 = 1.0 / 1073741824.0;
 
@@ -131,7 +133,7 @@ impl<'a> Search<'a> {
             return self.restart(ask);
         }
         self.drawn_in += 1;
-        let share = OUT.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
+        let share = IN.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
         self.anchor = Some(self.z.iter().map(|x| x * share).collect());
         let working = std::mem::take(&mut self.working);
         self.lengths.clear();
@@ -163,19 +165,52 @@ impl<'a> Search<'a> {
         true
     }
 
-    /// Adds rivals, the most pressing first, at most a batch of them, and solves.
+    /// Takes in rivals, the most pressing first: a batch of them, and as long as the point keeps inside the ball more of
+    /// those that it does not beat.
     pub fn advance(&mut self, rivals: impl IntoIterator<Item = Rival>) -> Step {
         let batch = self.z.len().clamp(32, 128);
-        let mut added = 0;
-        for rival in rivals {
-            if added == batch {
-                break;
+        let mut told: Vec<Rival> = rivals.into_iter().filter(|r| !self.known.contains(r)).collect();
+        if told.is_empty() {
+            return Step::Stalled;
+        }
+        let mut next: Vec<Rival> = told.drain(..told.len().min(batch)).collect();
+        loop {
+            let mut added = 0;
+            for rival in next {
+                added += usize::from(self.known.insert(rival) && self.enter(rival));
             }
-            if self.known.insert(rival) {
-                added += usize::from(self.enter(rival));
+            if added == 0 {
+                return Step::Stalled;
+            }
+            let step = self.solve();
+            if told.is_empty() || !matches!(step, Step::Point) || !self.is_inside() {
+                return step;
+            }
+            next = self.unbeaten(&mut told, batch);
+            if next.is_empty() {
+                return step;
             }
         }
-        if added == 0 { Step::Stalled } else { self.solve() }
+    }
+
+    /// Removes from `told` the rivals that the point does not beat, at most a batch, the worst first.
+    fn unbeaten(&self, told: &mut Vec<Rival>, batch: usize) -> Vec<Rival> {
+        let head = self.sphere.question().head();
+        let score = |j: u32| head.dot(j as usize, &self.z) + head.bias(j as usize);
+        let own = score(self.token);
+        let mut ahead: Vec<(f64, Rival)> = told
+            .iter()
+            .filter_map(|&rival| match rival {
+                Rival::Token(j) => Some((score(j) - own, rival)),
+                _ => None,
+            })
+            .filter(|(ahead, _)| *ahead >= 0.0)
+            .collect();
+        ahead.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        ahead.truncate(batch);
+        let chosen: HashSet<Rival> = ahead.iter().map(|a| a.1).collect();
+        told.retain(|rival| !chosen.contains(rival));
+        ahead.into_iter().map(|a| a.1).collect()
     }
 
     fn solve(&mut self) -> Step {

@@ -126,9 +126,10 @@ impl<'a> Screen<'a> {
             // In the part of a ball that ranges leave no map has a point: all tokens are searched for.
             Method::Pairs(_) if self.is_cut() => {}
             Method::Pairs(pairs) if !self.question.domain().has_ranges() => {
+                let on_sphere = self.question.domain().ball().is_some();
                 for (i, strength) in pairs.strengths().into_iter().enumerate() {
                     // Only the rivals at the first point are kept.
-                    let rivals = if i == 0 { RIVALS } else { 1 };
+                    let rivals = if i > 0 { 1 } else if on_sphere { RIVALS / 4 } else { RIVALS };
                     pass(&|ids| pairs.settle(ids, strength, rivals));
                 }
             }

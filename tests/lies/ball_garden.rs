@@ -118,7 +118,7 @@ impl BallGarden {
         let (rows, bias) = TOKENS.map(|token| kind.row(token)).into_iter().unzip();
         let dim = kind.dim();
         let diagonal =
-            |k: usize| if k % (dim + 1) == 0 { [0.5, 1.0, 1.0, 0.5][k / dim] } else { 0.0 };
+            |k: usize| if k.is_multiple_of(dim + 1) { [0.5, 1.0, 1.0, 0.5][k / dim] } else { 0.0 };
         let one = || BigInt::from(1);
 
         let mut inside = AuditRecord::empty(kind.domain(ball));

@@ -162,9 +162,8 @@ fn change(random: &mut Random, bytes: &mut [u8], header: usize, tokens: usize) {
     }
 }
 
-#[test]
-fn whatever_random_changes_leave_accepted_is_true() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+/// Heads and certificates of every kind: by hand, and of audits.
+fn subjects(random: &mut Random) -> Vec<(Head, Certificate)> {
     let mut subjects: Vec<(Head, Certificate)> = [Place::Free, Place::Box]
         .map(|place| {
             let garden = Garden::new(place);
@@ -182,7 +181,7 @@ fn whatever_random_changes_leave_accepted_is_true() {
             (true, Some((0.0, f64::INFINITY))),
             (false, Some((-1.0, 1.0))),
         ] {
-            let head = head(&mut random, 24, 3, lattice, bias);
+            let head = head(random, 24, 3, lattice, bias);
             let domain =
                 range.map_or(Domain::free(3), |(lo, hi)| Domain::range(3, lo, hi).unwrap());
             let gain = [[1.0, 0.5, 0.0], [2.0, 1.0, -1.0]][usize::from(bias)];
@@ -195,6 +194,23 @@ fn whatever_random_changes_leave_accepted_is_true() {
             }
         }
     }
+    subjects
+}
+
+/// A few random changes of a file.
+fn changed(random: &mut Random, bytes: &[u8], tokens: usize) -> Vec<u8> {
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut bytes = bytes.to_vec();
+    for _ in 0..1 + random.below(3) {
+        change(random, &mut bytes, header, tokens);
+    }
+    bytes
+}
+
+#[test]
+fn whatever_random_changes_leave_accepted_is_true() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let subjects = subjects(&mut random);
     let (mut read, mut whole, mut unknown) = (0, 0, 0);
     for (head, certificate) in &subjects {
         let domains = certificate.audits.iter().map(|a| a.domain.clone());
@@ -202,12 +218,8 @@ fn whatever_random_changes_leave_accepted_is_true() {
         let mut known = Known { truths: truths.collect(), unknown: 0 };
         assert!(only_truth_is_accepted(head, certificate, &mut known));
         let bytes = certificate.to_bytes().unwrap();
-        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         for _ in 0..400 {
-            let mut bytes = bytes.clone();
-            for _ in 0..1 + random.below(3) {
-                change(&mut random, &mut bytes, header, head.tokens());
-            }
+            let bytes = changed(&mut random, &bytes, head.tokens());
             let Ok(certificate) = Certificate::from_bytes(&bytes) else { continue };
             if certificate.audits.is_empty() {
                 continue;
@@ -289,10 +301,10 @@ fn write_lies() {
         let count = head.tokens();
         let bias: Vec<u8> = (0..count).flat_map(|t| head.bias(t).to_le_bytes()).collect();
         let view = |kind, shape, data| safetensors::tensor::TensorView::new(kind, shape, data);
-        let tensors = [
-            ("weight", view(kind, vec![count, head.dim()], &rows).unwrap()),
-            ("bias", view(safetensors::Dtype::F64, vec![count], &bias).unwrap()),
-        ];
+        let mut tensors = vec![("weight", view(kind, vec![count, head.dim()], &rows).unwrap())];
+        if head.has_bias() {
+            tensors.push(("bias", view(safetensors::Dtype::F64, vec![count], &bias).unwrap()));
+        }
         let head = safetensors::serialize(tensors, None).unwrap();
         std::fs::write(folder.join("head.safetensors"), head).unwrap();
         std::fs::write(folder.join("certificate.safetensors"), certificate).unwrap();
@@ -335,6 +347,19 @@ fn write_lies() {
     }
     for (name, place, _, change) in files::CHANGES {
         save(name, &Garden::new(*place), files::planted(*place, *change));
+    }
+    // Named by what `verify` says of them.
+    let mut random = Random(11);
+    for (i, (head, certificate)) in subjects(&mut random).iter().enumerate() {
+        let bytes = certificate.to_bytes().unwrap();
+        save_head(&format!("honest subject {i}"), head, bytes.clone());
+        for n in 0..20 {
+            let bytes = changed(&mut random, &bytes, head.tokens());
+            let Ok(certificate) = Certificate::from_bytes(&bytes) else { continue };
+            let accepted = verify(head, &certificate, None).is_accepted();
+            let word = if accepted { "honest" } else { "lying" };
+            save_head(&format!("{word} subject {i} changed {n}"), head, bytes);
+        }
     }
     let mut other = Garden::new(Place::Free);
     let bytes = other.certificate().to_bytes().unwrap();

@@ -132,21 +132,25 @@ pub struct Tile {
     constant: [f64; TILE],
     bias: [f64; TILE],
     per_bias: [f64; TILE],
-    prefix_error: [f64; TILE],
-    prefix_length: [f64; TILE],
-    tail: [f64; TILE],
     per_scale: [f64; TILE],
-    /// The prefixes, four coordinates of each token side by side.
+    /// What takes part in the losses of integer products on the prefix, and of whole rows.
+    prefix_losses: [[f64; TILE]; 3],
+    whole_losses: [[f64; TILE]; 3],
+    /// The rows, four coordinates of each token side by side, the prefix first.
     pub words: Vec<i32>,
-    /// 128 times the sum of each token's integers on the prefix.
+    /// 128 times the sum of each token's integers on the prefix, and of all of them.
     pub offsets: [i32; TILE],
+    /// See `offsets`.
+    pub whole_offsets: [i32; TILE],
     /// The block from which on level 1 holds for all of them.
     pub stop: usize,
 }
 
 impl Tile {
     /// Packs at most [`TILE`] candidates; places without one, or with a closed one, never ask for a product.
-    pub fn new(tile: &[Candidate], prefix: usize) -> Self {
+    ///
+    /// `width` is the number of coordinates in whole fours, the first `prefix` of them the prefix.
+    pub fn new(tile: &[Candidate], prefix: usize, width: usize) -> Self {
         let mut packed = Tile {
             norm: [0.0; TILE],
             own: [f64::INFINITY; TILE],
@@ -155,16 +159,16 @@ impl Tile {
             constant: [0.0; TILE],
             bias: [0.0; TILE],
             per_bias: [0.0; TILE],
-            prefix_error: [0.0; TILE],
-            prefix_length: [0.0; TILE],
-            tail: [0.0; TILE],
             per_scale: [1.0; TILE],
-            words: vec![0i32; prefix / 4 * TILE],
+            prefix_losses: [[0.0; TILE]; 3],
+            whole_losses: [[0.0; TILE]; 3],
+            words: vec![0i32; width / 4 * TILE],
             offsets: [0i32; TILE],
+            whole_offsets: [0i32; TILE],
             stop: tile.iter().map(|t| if t.open { t.stop } else { 0 }).max().unwrap_or(0),
         };
         for (i, token) in tile.iter().enumerate().filter(|(_, t)| t.open) {
-            let (terms, Losses { prefix_error, prefix_length, tail, .. }) =
+            let (terms, Losses { prefix_error, prefix_length, tail, full_error, .. }) =
                 (&token.terms, token.rounded.losses);
             packed.norm[i] = terms.norm;
             packed.own[i] = terms.own;
@@ -173,17 +177,21 @@ impl Tile {
             packed.constant[i] = terms.constant;
             packed.bias[i] = terms.bias;
             packed.per_bias[i] = terms.per_bias;
-            packed.prefix_error[i] = prefix_error;
-            packed.prefix_length[i] = prefix_length;
-            packed.tail[i] = tail;
+            for (k, part) in [prefix_error, prefix_length, tail].into_iter().enumerate() {
+                packed.prefix_losses[k][i] = part;
+            }
+            for (k, part) in [full_error, terms.norm, 0.0].into_iter().enumerate() {
+                packed.whole_losses[k][i] = part;
+            }
             packed.per_scale[i] = 1.0 / token.rounded.scale;
             let bytes = &token.rounded.bytes;
-            let bytes = &bytes[..prefix.min(bytes.len())];
             for (k, b) in bytes.chunks_exact(4).enumerate() {
                 packed.words[k * TILE + i] =
                     i32::from_le_bytes([b[0] as u8, b[1] as u8, b[2] as u8, b[3] as u8]);
             }
-            packed.offsets[i] = 128 * bytes.iter().map(|&b| i32::from(b)).sum::<i32>();
+            let sum = |bytes: &[i8]| 128 * bytes.iter().map(|&b| i32::from(b)).sum::<i32>();
+            packed.offsets[i] = sum(&bytes[..prefix.min(bytes.len())]);
+            packed.whole_offsets[i] = sum(bytes);
         }
         packed
     }
@@ -197,16 +205,23 @@ impl Tile {
     /// For each token the greatest `q_j.q_t` on the prefix for which level 2 holds in a block, one or two
     /// less at times; `i32::MAX` where level 1 holds or nothing is asked.
     pub fn limits(&self, block: &Block) -> [i32; TILE] {
-        limits(self, block)
+        let lost = &block.losses;
+        limits(self, block, [lost.prefix_norm, lost.prefix_error, lost.tail], &self.prefix_losses)
+    }
+
+    /// The same for `q_j.q_t` on all coordinates: `|S q_j|` is at most `|z_j| + |e_j|`.
+    pub fn whole_limits(&self, block: &Block) -> [i32; TILE] {
+        let error = block.losses.full_error;
+        limits(self, block, [block.norm + error, error, 0.0], &self.whole_losses)
     }
 }
 
 /// Each place is its own chain of the same float64 operations, so that no vector width changes a bit.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn limits(tile: &Tile, block: &Block) -> [i32; TILE] {
+fn limits(tile: &Tile, block: &Block, rows: [f64; 3], tokens: &[[f64; TILE]; 3]) -> [i32; TILE] {
     /// `1.5 2^52`: adding it rounds to an integer, in the low bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    let (a, per_scale) = (&block.losses, 1.0 / block.scale);
+    let per_scale = 1.0 / block.scale;
     let (mut free, mut quotients) = ([false; TILE], [0.0; TILE]);
     for i in 0..TILE {
         let raise = (block.bias - tile.bias[i]) * tile.per_bias[i];
@@ -214,9 +229,7 @@ fn limits(tile: &Tile, block: &Block) -> [i32; TILE] {
             tile.per_norm[i] * block.norm + tile.per_length[i] * block.length + tile.constant[i];
         let room =
             tile.own[i] - raise - errors - (tile.own[i].abs() + raise.abs() + errors) * SLACK;
-        let lost = a.prefix_norm * tile.prefix_error[i]
-            + a.prefix_error * tile.prefix_length[i]
-            + a.tail * tile.tail[i];
+        let lost = rows[0] * tokens[0][i] + rows[1] * tokens[1][i] + rows[2] * tokens[2][i];
         // NaN goes on to the next level, in both places.
         free[i] = tile.norm[i] * block.norm <= room || tile.own[i] == f64::INFINITY;
         let room = room - lost - (room.abs() + lost) * SLACK;

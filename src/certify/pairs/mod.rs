@@ -49,7 +49,8 @@
 //! 2. On the first coordinates, `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` a block:
 //!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All but `q_j.q'_t` is
 //!    known for the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
-//! 3. The same with all coordinates, pair by pair.
+//! 3. The same with all coordinates, pair by pair; where level 2 leaves many pairs of a block open, first by one limit
+//!    for the block again.
 //! 4. `z_j.x_t` in float64.
 //! 5. For points other than the token's own, the scores of the original rows, by float64 with a bound of its
 //!    error and where that cannot tell by exact arithmetic.
@@ -84,6 +85,10 @@ const GROUP: usize = 64;
 /// Shares of the radius that are tried in a ball: nearly all, so that rows decide most, and less for tokens that
 /// their levels favour.
 const SHARES: [f64; 3] = [1.0 - 1.0 / 1048576.0, 0.5, 0.125];
+
+/// With more pairs of a tile and a block than this open after level 2, products of whole rows of all of them cost less
+/// than going on pair by pair.
+const DENSE: u32 = 16;
 
 /// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
@@ -244,7 +249,7 @@ impl<'a> Pairs<'a> {
     fn settle_group(&self, mut group: Vec<Candidate>) -> Vec<Trial> {
         let rows = &self.rows;
         let mut tiles: Vec<Tile> =
-            group.chunks(TILE).map(|tile| Tile::new(tile, rows.prefix)).collect();
+            group.chunks(TILE).map(|tile| Tile::new(tile, rows.prefix, rows.width)).collect();
         let stop = tiles.iter().map(|t| t.stop).max().unwrap_or(0);
         for (at, block) in rows.blocks.iter().enumerate().take(stop) {
             for (tile, packed) in group.chunks_mut(TILE).zip(&mut tiles) {
@@ -255,8 +260,23 @@ impl<'a> Pairs<'a> {
                 if limits == [i32::MAX; TILE] {
                     continue;
                 }
-                let above =
-                    self.kernel.above(&packed.words, &block.bytes, &packed.offsets, &limits);
+                let (words, bytes) = (rows.prefix / 4 * TILE, rows.prefix * BLOCK);
+                let mut above = self.kernel.above(
+                    &packed.words[..words],
+                    &block.bytes[..bytes],
+                    &packed.offsets,
+                    &limits,
+                );
+                if above.iter().map(|mask| mask.count_ones()).sum::<u32>() > DENSE {
+                    let limits = packed.whole_limits(block);
+                    let whole = self.kernel.above(
+                        &packed.words,
+                        &block.bytes,
+                        &packed.whole_offsets,
+                        &limits,
+                    );
+                    above.iter_mut().zip(whole).for_each(|(mask, whole)| *mask &= whole);
+                }
                 if above == [0; TILE] {
                     continue;
                 }

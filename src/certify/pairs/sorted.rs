@@ -20,7 +20,8 @@ pub struct Sorted {
     pub prefix: usize,
     /// 8-bit integers by place, `width` a row.
     bytes: Vec<i8>,
-    width: usize,
+    /// Coordinates of a row, in whole fours.
+    pub width: usize,
     /// By place: bound of `|z - S q|`.
     pub errors: Vec<f64>,
 }
@@ -40,7 +41,8 @@ pub struct Block {
     pub losses: Losses,
     /// Greatest key, norm and length of this block and all after it.
     pub rest: (f64, f64, f64),
-    /// The prefix, `prefix / 4 x BLOCK x 4` bytes, each the integer plus 128.
+    /// The rows, four coordinates of each side by side: `width / 4 x BLOCK x 4` bytes, each the integer plus 128. The
+    /// prefix comes first.
     pub bytes: Vec<u8>,
 }
 
@@ -103,7 +105,7 @@ fn block(
     let mut block = Block {
         scale,
         bias: f64::NEG_INFINITY,
-        bytes: vec![128; prefix * BLOCK],
+        bytes: vec![128; width * BLOCK],
         ..Block::default()
     };
     for (r, ((&t, bytes), error)) in
@@ -111,7 +113,7 @@ fn block(
     {
         let losses = rounding::round(all.z(t as usize), scale, prefix.min(all.dim), bytes);
         *error = losses.full_error;
-        for (k, four) in bytes[..prefix.min(width)].chunks_exact(4).enumerate() {
+        for (k, four) in bytes.chunks_exact(4).enumerate() {
             let at = k * 4 * BLOCK + r * 4;
             for (out, q) in block.bytes[at..at + 4].iter_mut().zip(four) {
                 *out = q.wrapping_add(-128) as u8;
@@ -124,6 +126,7 @@ fn block(
         greater(&mut block.losses.prefix_error, losses.prefix_error);
         greater(&mut block.losses.prefix_norm, losses.prefix_norm);
         greater(&mut block.losses.tail, losses.tail);
+        greater(&mut block.losses.full_error, losses.full_error);
     }
     block
 }
