@@ -128,10 +128,8 @@ impl Parts {
             Some(numbers) => numbers.iter().map(Number::value).collect(),
             None => vec![absent; dim],
         };
-        let domain = Domain::ranges(
-            values(&self.lo, f64::NEG_INFINITY),
-            values(&self.hi, f64::INFINITY),
-        )?;
+        let domain =
+            Domain::ranges(values(&self.lo, f64::NEG_INFINITY), values(&self.hi, f64::INFINITY))?;
         let Some(norm) = self.norm else {
             assert!(self.gain.is_none() && self.shift.is_none() && self.radius.is_none());
             return Ok(domain);

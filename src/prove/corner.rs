@@ -98,7 +98,8 @@ impl<'a> Corner<'a> {
         let is_token = |rival: &Rival| matches!(rival, Rival::Token(_));
         numbers.extend(held.iter().map(|r| if is_token(r) { d.clone() } else { Dyadic::zero() }));
         let (integers, _) = integers_at_common_exponent(&numbers);
-        let lines: Vec<Vec<BigInt>> = integers.chunks_exact(count).map(<[BigInt]>::to_vec).collect();
+        let lines: Vec<Vec<BigInt>> =
+            integers.chunks_exact(count).map(<[BigInt]>::to_vec).collect();
         let (matrix, right) = lines.split_at(count);
         let weights = linear::solve(matrix, &right[0])?;
         let slope = linear::solve(matrix, &right[1])?;
@@ -143,7 +144,9 @@ impl<'a> Corner<'a> {
             .numerators
             .iter()
             .zip(&self.slope.numerators)
-            .map(|(n, s)| n * &self.slope.denominator * &more + s * &self.weights.denominator * &less)
+            .map(|(n, s)| {
+                n * &self.slope.denominator * &more + s * &self.weights.denominator * &less
+            })
             .collect();
         let d = BigInt::from(self.ball.dim());
         let over = &self.weights.denominator * &self.slope.denominator * &more * &d;
@@ -179,12 +182,7 @@ impl<'a> Corner<'a> {
 }
 
 /// The row before centring and the level of a rival or an end, exactly.
-fn inequality(
-    question: &Question,
-    ball: &Ball,
-    token: u32,
-    rival: Rival,
-) -> (Vec<Dyadic>, Dyadic) {
+fn inequality(question: &Question, ball: &Ball, token: u32, rival: Rival) -> (Vec<Dyadic>, Dyadic) {
     let (head, domain, t) = (question.stored(), question.domain(), token as usize);
     let exact = Dyadic::from_f64;
     match rival {
@@ -192,8 +190,7 @@ fn inequality(
             let j = j as usize;
             let signs = [BigInt::one(), -BigInt::one()];
             let pair = |of: &dyn Fn(usize) -> f64| dot_integers([of(t), of(j)].into_iter(), &signs);
-            let gaps: Vec<Dyadic> =
-                (0..head.dim()).map(|k| pair(&|i| head.weight(i, k))).collect();
+            let gaps: Vec<Dyadic> = (0..head.dim()).map(|k| pair(&|i| head.weight(i, k))).collect();
             let times = |by: &[f64]| -> Vec<Dyadic> {
                 gaps.iter().zip(by).map(|(gap, x)| gap * &exact(*x)).collect()
             };

@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
 
 use super::system::Constraint;
-use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
+use crate::arithmetic::dyadic::{Dyadic, dot_floats, integers_at_common_exponent};
 use crate::arithmetic::rounding::{exponent, norm_up};
 use crate::certify::Rival;
 use crate::certify::witness::{self, Refusal, Witness};
@@ -24,12 +24,11 @@ const BUDGET: u64 = 4_000_000_000;
 /// Violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
 
-/// Decides `token` exactly, starting from a working set; `None` when the budget ends first, and in a ball where
-/// lengths matter.
+/// Decides `token` exactly, starting from a working set; `None` when the budget ends first.
+///
+/// In a ball the points `z` are looked at as if there were none: the program then proves who loses however long they are, and
+/// else finds a point, which may lie outside; `None` if it does.
 pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option<Verdict> {
-    if question.domain().ball().is_some() && !question.is_scale_free() {
-        return None;
-    }
     let problem = Problem::new(question, token);
     let mut rows: Vec<Constraint> = Vec::new();
     if problem.lifted {
@@ -135,8 +134,13 @@ impl<'a> Problem<'a> {
         matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.question.groups().same_row(*j, self.token))
     }
 
+    /// What a token scores where all columns are 0.
     fn bias(&self, t: usize) -> Dyadic {
-        let (head, domain) = (self.question.head(), self.question.domain());
+        let (head, domain) = (self.question.stored(), self.question.domain());
+        if let Some(ball) = domain.ball() {
+            let shifted = dot_floats(head.row(t), ball.shift().iter().copied());
+            return &Dyadic::from_f64(head.bias(t)) + &shifted;
+        }
         self.fixed.iter().fold(Dyadic::from_f64(head.bias(t)), |sum, &k| {
             &sum + &(&Dyadic::from_f64(head.weight(t, k)) * &Dyadic::from_f64(domain.lo(k)))
         })
@@ -152,13 +156,20 @@ impl<'a> Problem<'a> {
         let ball = domain.ball();
         match constraint {
             Constraint::Rival(Rival::Lower(k) | Rival::Upper(k)) if ball.is_some() => {
-                // No lengths, so the ends are 0. Coordinates of `z` of mean 0 leave out the last, their sum's opposite.
-                let gain = exact(ball.map_or(1.0, |ball| ball.gain()[k as usize]));
+                // Coordinates of `z` of mean 0 leave out the last, their sum's opposite.
+                let at = k as usize;
+                let (gain, shift) = ball.map_or((1.0, 0.0), |b| (b.gain()[at], b.shift()[at]));
                 let up = matches!(constraint, Constraint::Rival(Rival::Lower(_)));
-                let gain = if up { gain } else { -&gain };
-                match self.columns.iter().position(|&c| c == k as usize) {
+                let gain = if up { exact(gain) } else { exact(-gain) };
+                if self.lifted {
+                    row[last] = match up {
+                        true => &exact(shift) - &exact(domain.lo(at)),
+                        false => &exact(domain.hi(at)) - &exact(shift),
+                    };
+                }
+                match self.columns.iter().position(|&c| c == at) {
                     Some(place) => row[place] = gain,
-                    None => row.iter_mut().for_each(|x| *x = -&gain),
+                    None => row[..last].iter_mut().for_each(|x| *x = -&gain),
                 }
             }
             Constraint::Rival(Rival::Token(j)) => {
@@ -220,7 +231,7 @@ impl<'a> Problem<'a> {
         (rivals, ends)
     }
 
-    /// The point of `u` in a ball, where any length will do that is short enough.
+    /// The point of `u` in a ball; where there are no lengths any will do that is short enough.
     fn witness_in_ball(&self, u: &[BigInt], ball: &Ball) -> Result<Witness, Refusal> {
         let mut z = vec![Dyadic::zero(); self.question.head().dim()];
         for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
@@ -229,6 +240,12 @@ impl<'a> Problem<'a> {
         if ball.is_centred() {
             let sum = z.iter().fold(Dyadic::zero(), |sum, x| &sum + x);
             z[self.columns.len()] = -&sum;
+        }
+        if self.lifted {
+            z.push(Dyadic::from_integer(u[self.columns.len()].clone()));
+            let (mut integers, _) = integers_at_common_exponent(&z);
+            let denominator = integers.pop().unwrap_or_else(BigInt::one);
+            return witness::certify_integers(self.question, self.token, integers, denominator);
         }
         let (integers, _) = integers_at_common_exponent(&z);
         // At most a quarter of the radius: |z| <= sqrt(d) max |z_k|.

@@ -11,11 +11,11 @@ use unargmax::certify::pairs::kernel::Kernel;
 
 use super::instances::Instances;
 
-const TOKENS: usize = 3000;
+const TOKENS: usize = 1200;
 const DIM: usize = 24;
 
 /// A model of GPT-2's kind, as far as an audit looks at it: many tokens near the middle, a gain and a shift.
-fn write_model(folder: &Path) {
+pub fn write_model(folder: &Path, epsilon: f64) {
     let mut instances = Instances::new(12);
     let mut normal = |size: f64| (instances.normal() * size) as f32;
     let rows: Vec<f32> = (0..TOKENS)
@@ -43,7 +43,7 @@ fn write_model(folder: &Path) {
         "model_type": "gpt2",
         "vocab_size": TOKENS,
         "n_embd": DIM,
-        "layer_norm_epsilon": 1e-5,
+        "layer_norm_epsilon": epsilon,
         "tie_word_embeddings": true,
     });
     std::fs::write(folder.join("config.json"), configuration.to_string()).unwrap();
@@ -77,10 +77,10 @@ fn written(model: &Path, arguments: &[&str]) -> (BTreeMap<OsString, Vec<u8>>, se
 #[test]
 fn threads_and_kernels_change_no_file_of_an_audit_behind_a_layernorm() {
     let model = tempfile::tempdir().unwrap();
-    write_model(model.path());
+    write_model(model.path(), 1e-5);
     let (one, counts) = written(model.path(), &["--threads", "1", "--kernel", "portable"]);
     let both = ["argmaxable", "unargmaxable"].map(|name| counts[name].as_u64().unwrap());
-    assert!(both.iter().all(|n| *n > 300) && counts["undecided"] == 0, "{counts}");
+    assert!(both.iter().all(|n| *n > 100) && counts["undecided"] == 0, "{counts}");
     assert!(one.len() >= 3, "{:?}", one.keys());
     for threads in ["2", "3"] {
         let (other, _) = written(model.path(), &["--threads", threads]);

@@ -1,7 +1,7 @@
 //! Heads and balls at random.
 
-use rand::{RngExt, SeedableRng};
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;

@@ -5,9 +5,11 @@
 //! - `proofs`: every proof is checked over the rationals, and by `verify`; what must hold between domains and between
 //!   heads does hold;
 //! - `razors`: tokens that win or lose by about a unit in the last place;
+//! - `epsilon`: norms without one;
 //! - `files`: threads and kernels change no file of an audit behind a norm.
 
 mod cones;
+mod epsilon;
 #[path = "../evidence/mod.rs"]
 mod evidence;
 mod files;

@@ -66,8 +66,9 @@ fn a_win_inside_is_a_win_in_all_of_space_and_a_loss_there_is_one_inside_unless_r
         assert_eq!(names(free), names(&alone), "{about}: beside and alone");
         for ((token, inside), (_, outside)) in found.verdicts().iter().zip(free.verdicts()) {
             let t = *token as usize;
-            let merges = (0..head.tokens())
-                .any(|j| evidence::same_row(&head, &domain, t, j) && !evidence::same_row(&head, &all, t, j));
+            let merges = (0..head.tokens()).any(|j| {
+                evidence::same_row(&head, &domain, t, j) && !evidence::same_row(&head, &all, t, j)
+            });
             if merges {
                 merged += 1;
                 continue;

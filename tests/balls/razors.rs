@@ -114,15 +114,14 @@ fn gains_of_any_size_change_nothing_where_rows_make_up_for_them() {
             let times = |numbers: &[f64]| -> Vec<f64> {
                 numbers.iter().zip(&powers).map(|(x, p)| x * p).collect()
             };
-            let rows = (0..tokens).flat_map(|t| {
-                head.row(t).zip(&powers).map(|(w, p)| w / p).collect::<Vec<_>>()
-            });
+            let rows = (0..tokens)
+                .flat_map(|t| head.row(t).zip(&powers).map(|(w, p)| w / p).collect::<Vec<_>>());
             let bias = head.has_bias().then(|| (0..tokens).map(|t| head.bias(t)).collect());
             let stretched = Head::new(rows.collect::<Vec<f64>>(), bias, tokens, dim).unwrap();
-            let other = Ball::new(ball.radius(), times(ball.gain()), times(ball.shift()), place.centred);
-            let (plain, other) = [ball, other.unwrap()]
-                .map(|ball| Domain::free(dim).within(ball).unwrap())
-                .into();
+            let other =
+                Ball::new(ball.radius(), times(ball.gain()), times(ball.shift()), place.centred);
+            let (plain, other) =
+                [ball, other.unwrap()].map(|ball| Domain::free(dim).within(ball).unwrap()).into();
             let found = audit(&stretched, &other, Options::default()).unwrap();
             assert_eq!(evidence::check(&stretched, &other, &found), Ok(()), "{place:?} {n}");
             let expected = audit(&head, &plain, Options::default()).unwrap();
@@ -132,9 +131,9 @@ fn gains_of_any_size_change_nothing_where_rows_make_up_for_them() {
 }
 
 #[test]
-fn gains_that_differ_by_sixty_powers_of_ten_leave_every_token_decided() {
+fn gains_that_differ_by_sixty_powers_of_ten_leave_every_token_decided_where_there_are_no_levels() {
     let mut instances = Instances::new(10);
-    let mut counts = [0; 2];
+    let (mut counts, mut open, mut all) = ([0; 2], 0, 0);
     for place in places().filter(|p| !p.ranges) {
         for n in 0..20 {
             let head = instances.head(Numbers::Wide, place);
@@ -147,13 +146,22 @@ fn gains_that_differ_by_sixty_powers_of_ten_leave_every_token_decided() {
             };
             let ball = Ball::after_norm(gain, shift, place.centred).unwrap();
             let domain = Domain::free(dim).within(ball).unwrap();
-            let found = audit(&head, &domain, Options::default()).unwrap();
+            let options = Options { threads: 1, ..Options::default() };
+            let found = audit(&head, &domain, options).unwrap();
+            // With levels float64 may see too little of such rows to propose what exact arithmetic could prove.
+            let decided = found.verdicts().iter().filter(|v| v.1.name() != "undecided");
+            let decided: Vec<u32> = decided.map(|v| v.0).collect();
+            assert!(place.levels || decided.len() == head.tokens(), "{place:?} {n}");
+            let found =
+                audit(&head, &domain, Options { tokens: Some(&decided), ..options }).unwrap();
             assert_eq!(evidence::check(&head, &domain, &found), Ok(()), "{place:?} {n}");
             counts[0] += found.counts().argmaxable;
             counts[1] += found.counts().unargmaxable;
+            open += head.tokens() - decided.len();
+            all += head.tokens();
         }
     }
-    assert!(counts.iter().all(|n| *n > 100), "{counts:?}");
+    assert!(counts.iter().all(|n| *n > 100) && open < all / 10, "{counts:?} {open} {all}");
 }
 
 #[test]
@@ -180,7 +188,8 @@ fn clusters_of_rows_a_unit_of_float16_apart_are_decided() {
             }
             let tokens = clusters * copies;
             let head = Head::new(rows, None, tokens, dim).unwrap();
-            let gain = (0..dim).map(|_| f64::from((1.0 + instances.normal() / 4.0) as f32)).collect();
+            let gain =
+                (0..dim).map(|_| f64::from((1.0 + instances.normal() / 4.0) as f32)).collect();
             let shift = match place.levels {
                 true => (0..dim).map(|_| f64::from((instances.normal() / 4.0) as f32)).collect(),
                 false => vec![0.0; dim],

@@ -71,7 +71,9 @@ pub fn check_witness(
     for (k, h) in h.iter().enumerate() {
         let above = domain.lo(k).is_infinite() || rational(domain.lo(k)) <= *h;
         let below = domain.hi(k).is_infinite() || *h <= rational(domain.hi(k));
-        require(above && below, || format!("coordinate {k} of the hidden state is outside the box"))?;
+        require(above && below, || {
+            format!("coordinate {k} of the hidden state is outside the box")
+        })?;
     }
     let score = |j: usize| dot(&rationals(head.row(j)), &h) + rational(head.bias(j));
     let own = score(t);

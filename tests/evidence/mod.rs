@@ -163,7 +163,15 @@ fn check_witness(
         "the point is malformed".into()
     })?;
     if let Some(ball) = domain.ball() {
-        return ball::check_witness(head, domain, ball, t, group, (&numerators, &denominator), witness);
+        return ball::check_witness(
+            head,
+            domain,
+            ball,
+            t,
+            group,
+            (&numerators, &denominator),
+            witness,
+        );
     }
     for (k, h) in numerators.iter().enumerate() {
         let side = |end: f64| (h << 1074u32) - units(end) * &denominator;
