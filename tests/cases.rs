@@ -7,8 +7,12 @@
 //!   times a power of two (`"3p-20"`);
 //! - `scale`: a factor for all columns, or one a column; every product must be exact;
 //! - `bias`; absent, a family may bring its own;
-//! - `domain`: `"free"` (also when absent), `"range:LO:HI"` or `{ lo = [..], hi = [..] }`;
-//! - `verdicts`: one a token; or `all`, with exceptions by token in `except`.
+//! - `domain`: `"free"` (also when absent), `"range:LO:HI"`, `"ball:R"`, both (`"ball:R+range:LO:HI"`), or a table of
+//!   - `lo` and `hi`, a number a column each;
+//!   - `norm`: `"layernorm"` or `"rmsnorm"`, then perhaps its `gain` (else ones) and its `shift` (else zeros), a number a
+//!     column each, and `radius`, in place of the root of the number of columns;
+//! - `verdicts`: one a token; or `all`, with exceptions by token in `except`; or
+//! - `error`: a part of what the domain's refusal says.
 
 mod evidence;
 
@@ -19,11 +23,16 @@ use std::path::Path;
 use serde::Deserialize;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::Certificate;
-use unargmax::domain::Domain;
+use unargmax::domain::{Ball, Domain};
+use unargmax::error::Error;
 use unargmax::head::Head;
 use unargmax::verify::verify;
 
-const ENGINES: [Engine; 2] = [Engine::LeastDistance, Engine::LinearProgram { radius: false }];
+/// Linear programs know no balls.
+fn engines(domain: &Domain) -> &'static [Engine] {
+    const ENGINES: [Engine; 2] = [Engine::LeastDistance, Engine::LinearProgram { radius: false }];
+    if domain.ball().is_some() { &ENGINES[..1] } else { &ENGINES }
+}
 
 fn decide(engine: Engine, head: &Head, domain: &Domain) -> Audit {
     audit(head, domain, Options { engine, ..Options::default() }).unwrap()
@@ -50,6 +59,7 @@ struct Case {
     all: Option<String>,
     #[serde(default)]
     except: BTreeMap<String, String>,
+    error: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +101,43 @@ enum Scale {
 #[serde(untagged)]
 enum Place {
     Text(String),
-    Ends { lo: Vec<Number>, hi: Vec<Number> },
+    Parts(Parts),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    lo: Option<Vec<Number>>,
+    hi: Option<Vec<Number>>,
+    norm: Option<Norm>,
+    gain: Option<Vec<Number>>,
+    shift: Option<Vec<Number>>,
+    radius: Option<Number>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Norm {
+    LayerNorm,
+    RmsNorm,
+}
+
+impl Parts {
+    fn domain(&self, dim: usize) -> Result<Domain, Error> {
+        let values = |numbers: &Option<Vec<Number>>, absent: f64| match numbers {
+            Some(numbers) => numbers.iter().map(Number::value).collect(),
+            None => vec![absent; dim],
+        };
+        let domain =
+            Domain::ranges(values(&self.lo, f64::NEG_INFINITY), values(&self.hi, f64::INFINITY))?;
+        let Some(norm) = self.norm else {
+            assert!(self.gain.is_none() && self.shift.is_none() && self.radius.is_none());
+            return Ok(domain);
+        };
+        let radius = self.radius.as_ref().map_or([dim as f64, 1.0], |r| [r.value(); 2]);
+        let (gain, shift) = (values(&self.gain, 1.0), values(&self.shift, 0.0));
+        domain.within(Ball::new(radius, gain, shift, norm == Norm::LayerNorm)?)
+    }
 }
 
 impl Number {
@@ -231,12 +277,13 @@ impl Case {
         (rows, self.bias.as_ref().map(|b| b.iter().map(Number::value).collect()).or(bias))
     }
 
-    fn domain(&self, dim: usize) -> Domain {
-        let values = |ends: &[Number]| ends.iter().map(Number::value).collect();
+    fn domain(&self, dim: usize) -> Result<Domain, Error> {
         match &self.domain {
-            None => Domain::free(dim),
-            Some(Place::Text(text)) => Domain::parse(text, dim).unwrap(),
-            Some(Place::Ends { lo, hi }) => Domain::ranges(values(lo), values(hi)).unwrap(),
+            None => Ok(Domain::free(dim)),
+            Some(Place::Text(text)) => {
+                Domain::parse(text, dim, |name| panic!("{}: {name} is a table's", self.name))
+            }
+            Some(Place::Parts(parts)) => parts.domain(dim),
         }
     }
 
@@ -270,10 +317,15 @@ impl Case {
         if narrow.iter().zip(&numbers).all(|(&n, &x)| f64::from(n) == x) {
             heads.push(("f32", Head::new(narrow, bias, tokens, dim).unwrap()));
         }
-        let (domain, expected) = (self.domain(dim), self.expected(tokens));
+        let domain = match (self.domain(dim), &self.error) {
+            (Ok(domain), None) => domain,
+            (Err(said), Some(part)) if said.to_string().contains(part) => return Vec::new(),
+            (found, _) => return vec![format!("{}: the domain is {found:?}", self.name)],
+        };
+        let expected = self.expected(tokens);
         let mut failures = Vec::new();
         for (precision, head) in &heads {
-            for engine in ENGINES {
+            for &engine in engines(&domain) {
                 let found = decide(engine, head, &domain);
                 let mut fail = |what: String| {
                     failures.push(format!("{} ({precision}, {}): {what}", self.name, engine.name()))
@@ -286,7 +338,10 @@ impl Case {
                 if let Err(what) = evidence::check(head, &domain, &found) {
                     fail(what);
                 }
-                let bytes = Certificate::new(head, &[(&domain, &found)]).to_bytes().unwrap();
+                let free = Domain::free(dim);
+                let mut audits = vec![(&domain, &found)];
+                audits.extend(found.free().map(|audit| (&free, audit)));
+                let bytes = Certificate::new(head, &audits).to_bytes().unwrap();
                 let checked = verify(head, &Certificate::from_bytes(&bytes).unwrap(), None);
                 if !checked.is_accepted() {
                     fail(format!("its certificate is refused: {checked:?}"));

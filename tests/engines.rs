@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn small_heads(head in heads(), range in proptest::sample::select(&RANGES[..])) {
-        let domain = Domain::parse(range, head.dim()).unwrap();
+        let domain = Domain::parse(range, head.dim(), |name| panic!("no {name} stands before it")).unwrap();
         let (one, other) =
             (audited(&head, &domain, Engine::LeastDistance), audited(&head, &domain, LINEAR));
         prop_assert_eq!(names(&one), names(&other));

@@ -148,7 +148,7 @@ fn check(
     count: usize,
 ) -> Result<(), String> {
     let (head, t) = (question.head(), witness.token());
-    let h = witness.hidden_state(question);
+    let h = witness.hidden_state(question).unwrap();
     let radius = match witness.point() {
         Point::Mapped { map, scale } => map.radius(head, t, *scale),
         _ => 0.0,
@@ -186,7 +186,7 @@ fn screened(name: &str, head: &Head) -> usize {
     let step = (mapped.len() * size * (count + count.div_ceil(4) + 1)).div_ceil(WORK).max(1);
     for witness in mapped.iter().step_by(step) {
         check(&question, &scores, witness, count).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let length = length(&witness.hidden_state(&question));
+        let length = length(&witness.hidden_state(&question).unwrap());
         if (1e-150..1e150).contains(&length) {
             let off = (witness.norm() / length - 1.0).abs();
             assert!(off < 1e-4, "{name}: the norm of {} is {off:e} off", witness.token());

@@ -5,16 +5,15 @@
 
 use unargmax::audit::{Counts, Options, audit};
 use unargmax::checkpoint;
-use unargmax::domain::Domain;
 use unargmax::head::locate::{Choice, locate};
 
 /// Audits the head in `folder` over a domain, written as the command takes it.
 fn counts(folder: &str, domain: &str) -> Counts {
     let path = format!("{}/{folder}/head.safetensors", env!("CARGO_MANIFEST_DIR"));
     let opened = checkpoint::open(&path).unwrap();
-    let head = locate(opened.as_ref(), path.as_ref(), &Choice::default()).unwrap().head;
-    let domain = Domain::parse(domain, head.dim()).unwrap();
-    audit(&head, &domain, Options::default()).unwrap().counts()
+    let located = locate(opened.as_ref(), path.as_ref(), &Choice::default()).unwrap();
+    let domain = located.parse_domain(domain).unwrap();
+    audit(&located.head, &domain, Options::default()).unwrap().counts()
 }
 
 /// Counts of a head without ties.

@@ -7,7 +7,7 @@ use super::Finding;
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
 use crate::certify::{self, Rival, Verdict, outweighed};
-use crate::prove::simplex;
+use crate::prove::{corner, simplex};
 use crate::prove::sphere::Sphere;
 use crate::prove::system::Constraint;
 use crate::prove::within::{Side, search};
@@ -85,11 +85,12 @@ const DENOMINATORS: std::ops::RangeInclusive<u32> = 1..=64;
 const NEAR: f64 = 1e-7;
 
 /// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
-/// as small fractions, and where winning points form a cone by exact linear programming.
+/// as small fractions, at the corner where the rivals meet, and by exact linear programming, which needs no ball.
 pub fn on_the_edge(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Verdict {
     let working: Vec<Constraint> = multipliers.iter().map(|m| Constraint::Rival(m.0)).collect();
     outweighed::certify(question, token, multipliers)
         .or_else(|| by_fractions(question, token, multipliers))
+        .or_else(|| corner::decide(question, token, multipliers))
         .or_else(|| simplex::decide(question, token, &working))
         .unwrap_or_else(|| {
             certify::undecided(

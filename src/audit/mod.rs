@@ -217,7 +217,9 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
             Finding::Decided(verdict) => (token, verdict),
             Finding::Stuck(multipliers) => {
                 let verdict = carried(token);
-                (token, verdict.unwrap_or_else(|| ball::on_the_edge(&question, token, &multipliers)))
+                // One of a group of equals speaks for all, so that they share one proof.
+                let first = question.equals(token)[0];
+                (token, verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers)))
             }
         })
         .collect();

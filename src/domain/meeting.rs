@@ -47,9 +47,10 @@ fn nearest(domain: &Domain, ball: &Ball, inset: f64) -> Option<Vec<f64>> {
     let mut ends = Vec::with_capacity(domain.dim());
     for k in 0..domain.dim() {
         let (lo, hi) = (domain.lo(k), domain.hi(k));
-        let width = (hi - lo).min(1.0) * inset;
-        let (lo, hi) = (lo + width, hi - width);
         let (g, c) = (ball.gain()[k], ball.shift()[k]);
+        // A coordinate that is always `c` may be at an end.
+        let width = if g == 0.0 { 0.0 } else { (hi - lo).min(1.0) * inset };
+        let (lo, hi) = (lo + width, hi - width);
         ends.push(match g {
             0.0 if lo <= c && c <= hi => (f64::NEG_INFINITY, f64::INFINITY),
             0.0 => return None,

@@ -8,10 +8,12 @@
 //!   the linear program of the 2022 paper;
 //! - [`working_set`]: a few rivals at a time, the worst violators added until one side is found;
 //! - [`support`]: multipliers turned into a support that the certifier can enclose, and the *push*;
+//! - [`sphere`] and [`within`]: the same search in a ball, and [`corner`], exactly, for tokens on its edge;
 //! - [`simplex`]: the surest and slowest path, in exact integers, and the last resort of both engines.
 //!
 //! Nothing here decides: see [`crate::certify`].
 
+pub mod corner;
 pub mod least_distance;
 pub mod linear_program;
 pub mod orthogonal;

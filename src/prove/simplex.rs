@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
 
 use super::system::Constraint;
-use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
+use crate::arithmetic::dyadic::{Dyadic, dot_floats, integers_at_common_exponent};
 use crate::arithmetic::rounding::{exponent, norm_up};
 use crate::certify::Rival;
 use crate::certify::witness::{self, Refusal, Witness};
@@ -24,18 +24,17 @@ const BUDGET: u64 = 4_000_000_000;
 /// Violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
 
-/// Decides `token` exactly, starting from a working set; `None` when the budget ends first, and in a ball where
-/// lengths matter.
+/// Decides `token` exactly, starting from a working set; `None` when the budget ends first.
+///
+/// In a ball the points `z` are looked at as if there were none: the program then proves who loses however long they are, and
+/// else finds a point, which may lie outside; `None` if it does.
 pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option<Verdict> {
-    if question.domain().ball().is_some() && !question.is_scale_free() {
-        return None;
-    }
     let problem = Problem::new(question, token);
     let mut rows: Vec<Constraint> = Vec::new();
     if problem.lifted {
         rows.push(Constraint::Scale);
     }
-    for k in problem.columns.iter().map(|&k| k as u32) {
+    for k in problem.bounded().map(|k| k as u32) {
         let (lo, hi) = (question.domain().lo(k as usize), question.domain().hi(k as usize));
         rows.extend(lo.is_finite().then_some(Constraint::Rival(Rival::Lower(k))));
         rows.extend(hi.is_finite().then_some(Constraint::Rival(Rival::Upper(k))));
@@ -50,16 +49,12 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
     loop {
         match table.solve()? {
             Optimum::Combination(weights) => {
-                let rivals = weights.into_iter().filter_map(|(i, n)| match rows[i] {
-                    Constraint::Rival(Rival::Token(j)) => Some((j, n)),
-                    _ => None,
-                });
-                let weights = problem.unscaled_weights(rivals.collect());
+                let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
+                let (rivals, ends) = problem.unscaled_weights(weights);
                 return match question.domain().ball() {
-                    None => certify::exact::certify(question, token, weights),
-                    Some(_) => {
-                        certify::outweighed::certify_integers(question, token, weights, Vec::new())
-                    }
+                    // The ends follow from the rivals there.
+                    None => certify::exact::certify(question, token, rivals),
+                    Some(_) => certify::outweighed::certify_integers(question, token, rivals, ends),
                 };
             }
             Optimum::Point(u) => match problem.witness(&u) {
@@ -84,6 +79,9 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
         }
     }
 }
+
+/// Tokens, or coordinates, and integers.
+type Weights = Vec<(u32, BigInt)>;
 
 /// The integer rows of one token.
 struct Problem<'a> {
@@ -124,12 +122,25 @@ impl<'a> Problem<'a> {
         self.columns.len() + usize::from(self.lifted)
     }
 
+    /// Coordinates whose ends of ranges may hold a token back.
+    fn bounded(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self.question.domain().ball() {
+            None => Box::new(self.columns.iter().copied()),
+            Some(ball) => Box::new((0..ball.dim()).filter(|&k| ball.gain()[k] != 0.0)),
+        }
+    }
+
     fn is_same_row(&self, constraint: &Constraint) -> bool {
         matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.question.groups().same_row(*j, self.token))
     }
 
+    /// What a token scores where all columns are 0.
     fn bias(&self, t: usize) -> Dyadic {
-        let (head, domain) = (self.question.head(), self.question.domain());
+        let (head, domain) = (self.question.stored(), self.question.domain());
+        if let Some(ball) = domain.ball() {
+            let shifted = dot_floats(head.row(t), ball.shift().iter().copied());
+            return &Dyadic::from_f64(head.bias(t)) + &shifted;
+        }
         self.fixed.iter().fold(Dyadic::from_f64(head.bias(t)), |sum, &k| {
             &sum + &(&Dyadic::from_f64(head.weight(t, k)) * &Dyadic::from_f64(domain.lo(k)))
         })
@@ -142,7 +153,25 @@ impl<'a> Problem<'a> {
         let mut row: Vec<Dyadic> = vec![Dyadic::zero(); self.dim()];
         let last = self.columns.len();
         let at = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
+        let ball = domain.ball();
         match constraint {
+            Constraint::Rival(Rival::Lower(k) | Rival::Upper(k)) if ball.is_some() => {
+                // Coordinates of `z` of mean 0 leave out the last, their sum's opposite.
+                let at = k as usize;
+                let (gain, shift) = ball.map_or((1.0, 0.0), |b| (b.gain()[at], b.shift()[at]));
+                let up = matches!(constraint, Constraint::Rival(Rival::Lower(_)));
+                let gain = if up { exact(gain) } else { exact(-gain) };
+                if self.lifted {
+                    row[last] = match up {
+                        true => &exact(shift) - &exact(domain.lo(at)),
+                        false => &exact(domain.hi(at)) - &exact(shift),
+                    };
+                }
+                match self.columns.iter().position(|&c| c == at) {
+                    Some(place) => row[place] = gain,
+                    None => row[..last].iter_mut().for_each(|x| *x = -&gain),
+                }
+            }
             Constraint::Rival(Rival::Token(j)) => {
                 let j = j as usize;
                 let stored = self.question.stored();
@@ -182,20 +211,27 @@ impl<'a> Problem<'a> {
         integers_at_common_exponent(&row)
     }
 
-    /// Weights on the integer rows of rivals as weights on the rivals: each row had a factor of its own.
-    fn unscaled_weights(&self, weights: Vec<(u32, BigInt)>) -> Vec<(u32, BigInt)> {
+    /// Weights on the integer rows as weights on rivals and multipliers of ends (below 0 for upper ones): each row had a
+    /// factor of its own.
+    fn unscaled_weights(&self, weights: Vec<(Constraint, BigInt)>) -> (Weights, Weights) {
         let factors: Vec<Dyadic> = weights
             .iter()
-            .map(|(j, n)| {
-                Dyadic::from_integer(n.clone())
-                    .scaled(-self.row(Constraint::Rival(Rival::Token(*j))).1)
-            })
+            .map(|(c, n)| Dyadic::from_integer(n.clone()).scaled(-self.row(*c).1))
             .collect();
         let (integers, _) = integers_at_common_exponent(&factors);
-        weights.into_iter().map(|w| w.0).zip(integers).collect()
+        let (mut rivals, mut ends) = (Vec::new(), Vec::new());
+        for ((constraint, _), n) in weights.into_iter().zip(integers) {
+            match constraint {
+                Constraint::Rival(Rival::Token(j)) => rivals.push((j, n)),
+                Constraint::Rival(Rival::Lower(k)) => ends.push((k, n)),
+                Constraint::Rival(Rival::Upper(k)) => ends.push((k, -n)),
+                Constraint::Scale => {}
+            }
+        }
+        (rivals, ends)
     }
 
-    /// The point of `u` in a ball, where any length will do that is short enough.
+    /// The point of `u` in a ball; where there are no lengths any will do that is short enough.
     fn witness_in_ball(&self, u: &[BigInt], ball: &Ball) -> Result<Witness, Refusal> {
         let mut z = vec![Dyadic::zero(); self.question.head().dim()];
         for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
@@ -204,6 +240,12 @@ impl<'a> Problem<'a> {
         if ball.is_centred() {
             let sum = z.iter().fold(Dyadic::zero(), |sum, x| &sum + x);
             z[self.columns.len()] = -&sum;
+        }
+        if self.lifted {
+            z.push(Dyadic::from_integer(u[self.columns.len()].clone()));
+            let (mut integers, _) = integers_at_common_exponent(&z);
+            let denominator = integers.pop().unwrap_or_else(BigInt::one);
+            return witness::certify_integers(self.question, self.token, integers, denominator);
         }
         let (integers, _) = integers_at_common_exponent(&z);
         // At most a quarter of the radius: |z| <= sqrt(d) max |z_k|.

@@ -1,7 +1,9 @@
 //! An independent check of the evidence behind every verdict, in exact integers and rationals.
 //!
 //! It shares no arithmetic with the library: a float is `n / 2^1074`, and a support is solved by
-//! Gaussian elimination over the rationals.
+//! Gaussian elimination over the rationals. [`ball`] does the same for hidden states behind a norm.
+
+mod ball;
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -35,11 +37,17 @@ pub fn rational(x: f64) -> BigRational {
 
 /// Whether no hidden state of the domain tells the tokens' rows apart, apart from a constant.
 pub fn same_row(head: &Head, domain: &Domain, a: usize, b: usize) -> bool {
+    if let Some(ball) = domain.ball() {
+        return ball::same_row(head, ball, a, b);
+    }
     (0..head.dim()).all(|k| domain.is_fixed(k) || head.weight(a, k) == head.weight(b, k))
 }
 
-/// `b_a - b_b` with the coordinates that the domain fixes.
+/// `b_a - b_b` with the coordinates that the domain fixes; behind a norm with what its shift gives.
 pub fn bias_gap(head: &Head, domain: &Domain, a: usize, b: usize) -> BigRational {
+    if let Some(ball) = domain.ball() {
+        return ball::level_gap(head, ball, a, b);
+    }
     let fixed = (0..head.dim()).filter(|&k| domain.is_fixed(k));
     fixed.fold(rational(head.bias(a)) - rational(head.bias(b)), |sum, k| {
         sum + (rational(head.weight(a, k)) - rational(head.weight(b, k))) * rational(domain.lo(k))
@@ -78,19 +86,30 @@ fn check_verdict(
             })?;
             check_witness(scores, domain, t, &group, tie.witness())
         }
-        Verdict::Unargmaxable(Loss::Dominated(by)) => {
+        Verdict::Unargmaxable(loss) => check_loss(head, domain, t, loss),
+        Verdict::Undecided(undecided) => Err(format!("undecided: {}", undecided.reason())),
+    }
+}
+
+fn check_loss(head: &Head, domain: &Domain, t: usize, loss: &Loss) -> Result<(), String> {
+    match loss {
+        Loss::Dominated(by) => {
             let by = by.by() as usize;
             require(same_row(head, domain, t, by), || format!("{by} has another row"))?;
             require(bias_gap(head, domain, by, t).is_positive(), || {
                 format!("{by} has no larger bias")
             })
         }
-        Verdict::Unargmaxable(Loss::Exact(exact)) => check_exact(head, domain, t, exact),
-        Verdict::Unargmaxable(Loss::Enclosed(enclosed)) => {
+        Loss::Carried(carried) => {
+            require(!domain.is_free(), || "there is no larger domain".into())?;
+            check_loss(head, &Domain::free(head.dim()), t, carried.loss())
+        }
+        Loss::Outweighed(outweighed) => ball::check_outweighed(head, domain, t, outweighed),
+        Loss::Exact(exact) if domain.ball().is_none() => check_exact(head, domain, t, exact),
+        Loss::Enclosed(enclosed) if domain.ball().is_none() => {
             check_enclosed(head, domain, t, enclosed)
         }
-        Verdict::Unargmaxable(_) => Err("an unknown kind of proof".into()),
-        Verdict::Undecided(undecided) => Err(format!("undecided: {}", undecided.reason())),
+        _ => Err("an unknown kind of proof".into()),
     }
 }
 
@@ -119,15 +138,14 @@ impl<'a> Scores<'a> {
     }
 }
 
-/// A hidden state as integers over a positive denominator.
+/// The point of a witness as integers over a positive denominator.
 fn integers(question: &Question, witness: &Witness) -> (Vec<BigInt>, BigInt) {
     match witness.point() {
         Point::Integers { numerators, denominator } => (numerators.clone(), denominator.clone()),
-        Point::Float(h) => (h.iter().map(|&x| units(x)).collect(), BigInt::one() << 1074u32),
-        Point::Mapped { .. } => (
-            witness.hidden_state(question).into_iter().map(units).collect(),
-            BigInt::one() << 1074u32,
-        ),
+        _ => {
+            let point = witness.point_in_floats(question).expect("a point of its own");
+            (point.into_iter().map(units).collect(), BigInt::one() << 1074u32)
+        }
     }
 }
 
@@ -144,6 +162,17 @@ fn check_witness(
     require(denominator.is_positive() && numerators.len() == head.dim(), || {
         "the point is malformed".into()
     })?;
+    if let Some(ball) = domain.ball() {
+        return ball::check_witness(
+            head,
+            domain,
+            ball,
+            t,
+            group,
+            (&numerators, &denominator),
+            witness,
+        );
+    }
     for (k, h) in numerators.iter().enumerate() {
         let side = |end: f64| (h << 1074u32) - units(end) * &denominator;
         let above = domain.lo(k).is_infinite() || !side(domain.lo(k)).is_negative();

@@ -1,0 +1,27 @@
+//! Verdicts in balls on heads made at random, from fixed seeds.
+//!
+//! - `instances`: heads, norms, balls and boxes;
+//! - `cones`: the best margin by Clarabel's second-order cone programs agrees with every verdict;
+//! - `proofs`: every proof is checked over the rationals, and by `verify`; what must hold between domains and between
+//!   heads does hold;
+//! - `razors`: tokens that win or lose by about a unit in the last place;
+//! - `epsilon`: norms without one;
+//! - `files`: threads and kernels change no file of an audit behind a norm.
+
+mod cones;
+mod epsilon;
+#[path = "../evidence/mod.rs"]
+mod evidence;
+mod files;
+mod instances;
+mod proofs;
+mod razors;
+
+use unargmax::audit::{Audit, Options, audit};
+use unargmax::domain::Domain;
+use unargmax::head::Head;
+
+/// The audit, and the one over all of space beside it.
+fn audited(head: &Head, domain: &Domain) -> Audit {
+    audit(head, domain, Options { threads: 1, beside: true, ..Options::default() }).unwrap()
+}
