@@ -44,4 +44,5 @@ pub mod prove;
 pub mod question;
 pub mod report;
 pub mod screen;
+pub mod transformer;
 pub mod verify;
