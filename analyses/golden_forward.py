@@ -339,7 +339,8 @@ def make(name):
     for key in arrays:
         assert torch.allclose(arrays[key], repeated[key], atol=1e-5), f"{name}: {key} is not what was saved"
     sizes = [value.abs().max().item() for key, value in arrays.items() if "logits" in key]
-    write(folder, dict(architecture=type(model).__name__, cases=facts), arrays)
+    apart = {key: facts.pop(key) for key in ("greedy", "buckets") if key in facts}
+    write(folder, dict(architecture=type(model).__name__, cases=facts) | apart, arrays)
     size = sum(f.stat().st_size for f in folder.iterdir())
     print(f"{name:24} {size:7} bytes, logits up to {max(sizes):.1f}: {', '.join(facts)}", flush=True)
 
