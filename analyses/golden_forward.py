@@ -301,7 +301,7 @@ MARIAN = dict(d_model=D, encoder_layers=2, decoder_layers=3, encoder_attention_h
 case("marian", ask=encoder_decoder, target_vectors=False)(
     lambda: tf.MarianMTModel(config(tf.MarianConfig, COMMON, MARIAN)))
 case("marian-two-vocabularies", ask=encoder_decoder, target_vectors=False)(
-    lambda: tf.MarianMTModel(config(tf.MarianConfig, COMMON, MARIAN, decoder_vocab_size=V,
+    lambda: tf.MarianMTModel(config(tf.MarianConfig, COMMON, MARIAN, vocab_size=V + 6, decoder_vocab_size=V,
                                     share_encoder_decoder_embeddings=False)))
 case("xlnet", ask=xlnet)(
     lambda: tf.XLNetLMHeadModel(config(tf.XLNetConfig, COMMON, d_model=D, n_layer=2, n_head=4, d_inner=48)))
