@@ -284,6 +284,15 @@ impl Configuration {
                 return Err(format!("{base} is no base of a rotary embedding"));
             }
         }
+        if let Position::Buckets { buckets, furthest } = self.position {
+            // Half of an encoder's lie on each side, and half of these hold one distance each.
+            if buckets < 4 || furthest <= buckets / 2 {
+                return Err(format!(
+                    "{buckets} buckets cannot hold the distances up to {furthest}: there must be 4 or more, and the \
+                     furthest distance beyond half of them"
+                ));
+            }
+        }
         if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {
             return Err(format!("{} is no epsilon of a norm", self.epsilon));
         }
