@@ -1,0 +1,6 @@
+//! Which tokens real inputs reach: what a model scores at each place of a text, what it goes on to
+//! say, which of a few words it puts into a gap, and which tokens ever win on a corpus.
+//!
+//! The audit says what an output layer could emit; this stage runs the transformer before it.
+
+pub mod text;
