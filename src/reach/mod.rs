@@ -3,4 +3,7 @@
 //!
 //! The audit says what an output layer could emit; this stage runs the transformer before it.
 
+pub mod ranking;
+pub mod rescore;
+pub mod sampling;
 pub mod text;
