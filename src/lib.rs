@@ -45,4 +45,5 @@ pub mod question;
 pub mod reach;
 pub mod report;
 pub mod screen;
+pub mod transformer;
 pub mod verify;
