@@ -121,6 +121,24 @@ impl Tokenizer {
         }
     }
 
+    /// The tokens that are added before and after a text.
+    ///
+    /// # Errors
+    /// A vocabulary that cannot spell a letter, or a tokenizer that changes a text when it adds to it.
+    pub fn around(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        if let Kind::Split(_) = self.kind {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let (bare, added) = (self.encode("a", Around::Bare)?, self.encode("a", Around::Added)?);
+        let found = (0..=added.len().saturating_sub(bare.len()))
+            .find(|&before| added[before..].starts_with(&bare));
+        let Some(before) = found else {
+            let problem = "it changes a text when it adds tokens around it: give ids by --ids";
+            return Err(Error::malformed(&self.source, problem));
+        };
+        Ok((added[..before].to_vec(), added[before + bare.len()..].to_vec()))
+    }
+
     /// The text of ids, special tokens included. An id that no token has is shown as `#7`, bytes
     /// that are no text as U+FFFD.
     ///
