@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// reference implementation, and no number becomes NaN.
 const HIDDEN: f32 = -1e30;
 
+/// The same for padding, which must not count even where nothing is visible.
+const PADDING: f32 = -2e30;
+
 /// Which positions each position of a row sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mask {
@@ -145,12 +148,13 @@ impl Masks<'_> {
             let (ranks, length) = (mask.ranks(), self.before + self.lengths[row]);
             for query in queries.clone() {
                 bias.extend((0..keys).map(|key| {
-                    let hidden = key >= length
-                        || !mask.sees(&ranks, query, key)
-                        || (stream == Stream::Query
-                            && key == query
-                            && *mask != Mask::Bidirectional);
-                    if hidden { HIDDEN } else { 0.0 }
+                    let own = key == query && *mask != Mask::Bidirectional;
+                    let hidden = !mask.sees(&ranks, query, key);
+                    match key >= length {
+                        true => PADDING,
+                        false if hidden || own && stream == Stream::Query => HIDDEN,
+                        false => 0.0,
+                    }
                 }));
             }
         }
@@ -162,7 +166,7 @@ impl Masks<'_> {
     pub fn sources(lengths: &[usize], keys: usize, dtype: DType) -> Result<Tensor> {
         let rows = if lengths.iter().all(|&length| length >= keys) { 1 } else { lengths.len() };
         let hidden =
-            |length: usize| (0..keys).map(move |key| if key >= length { HIDDEN } else { 0.0 });
+            |length: usize| (0..keys).map(move |key| if key >= length { PADDING } else { 0.0 });
         let bias: Vec<f32> = lengths[..rows].iter().flat_map(|&length| hidden(length)).collect();
         Ok(Tensor::from_vec(bias, (rows, 1, 1, keys), &Device::Cpu)?.to_dtype(dtype)?)
     }
@@ -211,6 +215,6 @@ mod tests {
         let bias = masks.bias(0..2, 2, Stream::Content, DType::F32).unwrap();
         assert_eq!(bias.dims(), [2, 1, 2, 2]);
         let bias: Vec<f32> = bias.flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(bias, [0.0, HIDDEN, 0.0, HIDDEN, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(bias, [0.0, PADDING, 0.0, PADDING, 0.0, 0.0, 0.0, 0.0]);
     }
 }
