@@ -33,7 +33,10 @@ fn every_family_and_mask_computes_what_the_reference_does() {
                     for at in (0..lengths[row]).filter(|&at| !averages_padding(&batch, row, at)) {
                         let place = at * width..(at + 1) * width;
                         let apart = distance(&a[place.clone()], &b[place]);
-                        assert!(apart < CLOSE, "{name} {case} {what} row {row} token {at}: {apart}");
+                        assert!(
+                            apart < CLOSE,
+                            "{name} {case} {what} row {row} token {at}: {apart}"
+                        );
                     }
                 }
                 compared += 1;
