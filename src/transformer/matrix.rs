@@ -113,6 +113,14 @@ impl Matrix {
         })
     }
 
+    /// Its numbers, where they are floats.
+    pub fn floats(&mut self) -> Option<&mut Tensor> {
+        match &mut self.numbers {
+            Numbers::Dense(numbers) => Some(numbers),
+            _ => None,
+        }
+    }
+
     /// A copy that shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         let numbers = match &self.numbers {

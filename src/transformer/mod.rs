@@ -36,6 +36,7 @@ mod matrix;
 mod names;
 mod norm;
 mod output;
+mod parameters;
 mod relative;
 mod rotary;
 mod run;
