@@ -269,6 +269,37 @@ fn a_gguf_whose_tokenizer_is_not_known_is_refused_by_name() {
 }
 
 #[test]
+fn a_tokenizer_with_any_byte_changed_is_read_or_refused() {
+    for name in ["byte-level", "unigram"] {
+        let whole = std::fs::read(data(name).join("tokenizer.json")).unwrap();
+        let mut state = 7u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % below
+        };
+        let mut refused = 0;
+        for _ in 0..1500 {
+            let mut bytes = whole.clone();
+            for _ in 0..=next(3) {
+                let at = next(bytes.len());
+                bytes[at] = b" 0179-{}[]\",:xE\xff\0"[next(18)];
+            }
+            match Tokenizer::from_json(&bytes, "tokenizer.json") {
+                Ok(tokenizer) => {
+                    for text in ["The river 12, doesn't  漢🙂", ""] {
+                        if let Ok(ids) = tokenizer.encode(text, Around::Added) {
+                            let _ = tokenizer.decode(&ids);
+                        }
+                    }
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 300, "{name}: {refused}");
+    }
+}
+
+#[test]
 #[ignore = "needs SmolLM2's GGUF file"]
 fn smollm2_splits_as_transformers_does() {
     // From `AutoTokenizer.from_pretrained(folder, gguf_file=...)` of transformers 5.24.

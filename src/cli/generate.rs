@@ -67,6 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let mut generation =
         Generation::new(&opened.model, prompt.clone(), sampler, arguments.max_tokens)?;
+    // A prompt that the model refuses is not shown.
+    let mut next = generation.token()?;
     let mut out = io::stdout().lock();
     // The prompt is shown again where text goes on from it.
     let mut stream = tokenizer.as_ref().map(|t| t.stream());
@@ -79,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         super::unless_unread(write!(out, "{text}").and_then(|()| out.flush()))?;
     }
     let mut first = true;
-    while let Some(token) = generation.token()? {
+    while let Some(token) = next {
         let text = match &mut stream {
             Some(stream) => stream.push(token)?,
             None if first => token.to_string(),
@@ -88,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         first = false;
         // A reader that has seen enough ends the text.
         write!(out, "{text}").and_then(|()| out.flush())?;
+        next = generation.token()?;
     }
     let rest = stream.map_or(Ok(String::new()), |stream| stream.finish())?;
     super::unless_unread(writeln!(out, "{rest}").and_then(|()| out.flush()))?;

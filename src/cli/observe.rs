@@ -61,6 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let size = file.metadata().with_context(|| arguments.file.display().to_string())?.len();
     ensure!(size > 0, "{}: the corpus is empty", arguments.file.display());
     let folder = OutputFolder::open(&arguments.out).context("--out")?;
+    super::audit::end_when_interrupted(true);
     let opened = arguments.model.open()?;
     let configuration = opened.model.configuration();
     if configuration.has_encoder() {
@@ -104,11 +105,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         audit: results.as_ref(),
         observer: &observer,
     };
-    let mut files = vec![(observed::FILE, subject.table()?)];
+    let mut files = vec![(observed::FILE.to_owned(), subject.table()?)];
     if observer.contradicting() > 0 {
-        files.push((observed::CONTRADICTIONS, subject.contradictions()?));
+        files.push((observed::CONTRADICTIONS.to_owned(), subject.contradictions()?));
     }
-    folder.write(&files).context("--out")?;
+    super::audit::write(&folder, &files).context("--out")?;
     let mut out = io::stdout().lock();
     super::unless_unread(if arguments.json {
         let text = serde_json::to_string_pretty(&subject.summary())? + "\n";
