@@ -5,13 +5,12 @@
 //! ```
 //!
 //! Prints the seconds of each run, of the pass without and of the pass with logits of all positions, and of
-//! single tokens behind a cache. `--tokens`, `--runs` and `--rounded` (candle's products of quantised blocks)
-//! change what is measured.
+//! single tokens behind a cache. `--tokens` and `--runs` change what is measured.
 
 use std::time::Instant;
 
 use clap::Parser;
-use unargmax::transformer::{Batch, Cache, Options, Products, Transformer};
+use unargmax::transformer::{Batch, Cache, Options, Transformer};
 
 /// What to measure.
 #[derive(Parser)]
@@ -24,16 +23,12 @@ struct Arguments {
     /// How often.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Quantised blocks by candle's products, which round each input vector to 8 bits.
-    #[arg(long)]
-    rounded: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let products = if arguments.rounded { Products::Rounded } else { Products::Decoded };
     let begun = Instant::now();
-    let model = Transformer::open(&arguments.model, Options { products, ..Options::default() })?;
+    let model = Transformer::open(&arguments.model, Options::default())?;
     println!("opened in {:.3} s", begun.elapsed().as_secs_f64());
     let known = model.configuration().tokens as u64;
     // The same ids as in the reference's script.

@@ -94,7 +94,7 @@ impl Assembly<'_> {
         };
         let segments = names.segments.filter(|_| c.segments > 0);
         Ok(Embedding {
-            tokens: weights.exact(&tokens, c.tokens, width, Stored::OutIn)?,
+            tokens: weights.matrix(&tokens, c.tokens, width, Stored::OutIn)?,
             positions,
             segments: segments
                 .map(|name| weights.tensor(&whole(name), &[c.segments, width]))
@@ -261,7 +261,7 @@ impl Assembly<'_> {
             transform: transform.transpose()?,
             scale: c.output_scale,
             head: Linear {
-                weight: weights.exact(&head.weight, c.tokens, width, stored)?,
+                weight: weights.matrix(&head.weight, c.tokens, width, stored)?,
                 bias: bias.transpose()?,
             },
         })

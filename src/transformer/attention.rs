@@ -1,8 +1,9 @@
 //! Attention: queries, keys and values in heads, in groups where keys are shared, with whatever a
 //! family adds to the scores.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 
+use super::fused::masked_softmax;
 use super::linear::Linear;
 use super::relative::{Distances, Relative};
 use super::rotary::Rotation;
@@ -109,7 +110,7 @@ impl Attention {
             Some(bias) => scores.broadcast_add(bias)?,
             None => scores,
         };
-        let weights = softmax(&scores.broadcast_add(&scene.mask)?)?;
+        let weights = masked_softmax(&scores, &scene.mask)?;
         let taken = weights.reshape((rows, groups, each * count, length))?.matmul(&seen.values)?;
         let taken = taken.reshape((rows, self.heads, count, self.head_width))?.transpose(1, 2)?;
         self.output.forward(&taken.reshape((rows, count, self.heads * self.head_width))?)
@@ -132,11 +133,4 @@ impl Attention {
         let (rows, count, _) = x.dims3()?;
         Ok(x.reshape((rows, count, heads, self.head_width))?.transpose(1, 2)?.contiguous()?)
     }
-}
-
-/// The softmax of the last dimension. The greatest score is a constant to the gradient: it cancels.
-fn softmax(scores: &Tensor) -> Result<Tensor> {
-    let greatest = scores.max_keepdim(D::Minus1)?.detach();
-    let weights = scores.broadcast_sub(&greatest)?.exp()?;
-    Ok(weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?)
 }

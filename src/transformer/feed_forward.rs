@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::configuration::Activation;
+use super::fused::silu;
 use super::linear::Linear;
 use crate::error::Result;
 
@@ -48,7 +49,7 @@ impl Activation {
             Activation::Gelu => x.gelu_erf()?,
             Activation::GeluTanh => x.gelu()?,
             Activation::Relu => x.relu()?,
-            Activation::Silu => x.silu()?,
+            Activation::Silu => silu(x)?,
             Activation::Tanh => x.tanh()?,
         })
     }

@@ -30,6 +30,7 @@ mod configuration;
 mod embedding;
 mod families;
 mod feed_forward;
+mod fused;
 mod linear;
 mod mask;
 mod matrix;
@@ -61,7 +62,6 @@ pub use configuration::{
     Special,
 };
 pub use mask::Mask;
-pub use matrix::Products;
 
 /// How a model is opened.
 #[derive(Clone, Copy, Debug)]
@@ -70,13 +70,11 @@ pub struct Options {
     pub dtype: DType,
     /// Whether layers that share their tensors get copies of their own: the same logits, until one is changed.
     pub unshared: bool,
-    /// How quantised blocks are multiplied.
-    pub products: Products,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { dtype: DType::F32, unshared: false, products: Products::default() }
+        Options { dtype: DType::F32, unshared: false }
     }
 }
 
@@ -137,7 +135,7 @@ impl Transformer {
         }
         let (configuration, names) = families::recognise(checkpoint, path)?;
         let head = locate::names(checkpoint, path, &locate::Choice::default())?;
-        let weights = Weights::new(checkpoint, path, options.dtype, options.products);
+        let weights = Weights::new(checkpoint, path, options.dtype);
         let parts = assemble::assemble(&weights, &configuration, &names, &head, options.unshared)?;
         Ok(Transformer {
             path: path.to_path_buf(),

@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::configuration::NormKind;
 use super::linear::Linear;
-use super::matrix::{Matrix, Products};
+use super::matrix::Matrix;
 use super::norm::Norm;
 use crate::checkpoint::{Checkpoint, TensorInfo, Values};
 use crate::error::{Error, Result};
@@ -38,21 +38,15 @@ pub(super) struct Weights<'a> {
     path: &'a Path,
     names: HashMap<&'a str, &'a TensorInfo>,
     dtype: DType,
-    products: Products,
     /// Matrices by name, so that a tied head and its embedding are one in memory.
     read: RefCell<HashMap<String, Matrix>>,
 }
 
 impl<'a> Weights<'a> {
     /// The tensors of `checkpoint`, decoded to `dtype`.
-    pub fn new(
-        checkpoint: &'a dyn Checkpoint,
-        path: &'a Path,
-        dtype: DType,
-        products: Products,
-    ) -> Self {
+    pub fn new(checkpoint: &'a dyn Checkpoint, path: &'a Path, dtype: DType) -> Self {
         let names = checkpoint.tensors().iter().map(|info| (info.name.as_str(), info)).collect();
-        Weights { checkpoint, path, names, dtype, products, read: RefCell::default() }
+        Weights { checkpoint, path, names, dtype, read: RefCell::default() }
     }
 
     /// Whether there is such a tensor.
@@ -89,40 +83,21 @@ impl<'a> Weights<'a> {
         columns: usize,
         stored: Stored,
     ) -> Result<Matrix> {
-        self.matrix_of(name, rows, columns, stored, self.products)
-    }
-
-    /// As [`Weights::matrix`], but never multiplied with rounded vectors: embeddings and heads.
-    ///
-    /// # Errors
-    /// As [`Weights::tensor`].
-    pub fn exact(&self, name: &str, rows: usize, columns: usize, stored: Stored) -> Result<Matrix> {
-        self.matrix_of(name, rows, columns, stored, Products::Decoded)
-    }
-
-    fn matrix_of(
-        &self,
-        name: &str,
-        rows: usize,
-        columns: usize,
-        stored: Stored,
-        products: Products,
-    ) -> Result<Matrix> {
         let shape = match stored {
             Stored::OutIn => [rows, columns],
             Stored::InOut => [columns, rows],
         };
         self.check(name, &shape)?;
-        let key = format!("{name}\0{stored:?}\0{products:?}");
+        let key = format!("{name}\0{stored:?}");
         if let Some(matrix) = self.read.borrow().get(&key) {
             return Ok(matrix.clone());
         }
         let blocks = match stored {
-            Stored::OutIn => self.checkpoint.blocks(name)?.filter(|b| b.info.shape.len() == 2),
+            Stored::OutIn => self.checkpoint.blocks(name)?.filter(|b| b.info.shape == shape),
             Stored::InOut => None,
         };
         let matrix = match (blocks, stored) {
-            (Some(blocks), _) => Matrix::blocks(blocks, self.dtype, products)?,
+            (Some(blocks), _) => Matrix::blocks(blocks, self.dtype),
             (None, Stored::OutIn) => Matrix::dense(self.tensor(name, &shape)?)?,
             (None, Stored::InOut) => Matrix::dense(self.tensor(name, &shape)?.t()?)?,
         };
