@@ -42,6 +42,7 @@ pub mod error;
 pub mod head;
 pub mod prove;
 pub mod question;
+pub mod reach;
 pub mod report;
 pub mod screen;
 pub mod transformer;
