@@ -50,9 +50,10 @@ pub(super) fn assemble(
     let body = names.bodies.iter().find(with).unwrap_or(&names.bodies[0]);
     let from = Assembly { weights, configuration, names, body, unshared };
     // Where the head is an embedding of its own width, that is the width of the state.
-    let encoder = names.encoder.as_ref().map(|(embedding, stack)| -> Result<_> {
-        let layers = configuration.encoder_layers.unwrap_or_default();
-        Ok((from.embedding(embedding)?, from.stack(stack, layers, true)?))
+    let encoder = names.encoder.as_ref().zip(configuration.of_encoder());
+    let encoder = encoder.map(|((embedding, stack), configuration)| -> Result<_> {
+        let from = Assembly { configuration: &configuration, ..from };
+        Ok((from.embedding(embedding)?, from.stack(stack, true)?))
     });
     let blind = match configuration.position {
         Position::Relative { .. } => {
@@ -63,13 +64,14 @@ pub(super) fn assemble(
     };
     Ok(Parts {
         embedding: from.embedding(&names.embedding)?,
-        stack: from.stack(&names.stack, configuration.layers, false)?,
+        stack: from.stack(&names.stack, false)?,
         encoder: encoder.transpose()?,
         output: from.output(head)?,
         blind,
     })
 }
 
+#[derive(Clone, Copy)]
 struct Assembly<'a> {
     weights: &'a Weights<'a>,
     configuration: &'a Configuration,
@@ -112,8 +114,9 @@ impl Assembly<'_> {
         })
     }
 
-    fn stack(&self, names: &StackNames, layers: usize, encoder: bool) -> Result<Stack> {
+    fn stack(&self, names: &StackNames, encoder: bool) -> Result<Stack> {
         let c = self.configuration;
+        let layers = c.layers;
         let mut blocks: Vec<Arc<Block>> = Vec::new();
         match c.sharing {
             Sharing::None => {

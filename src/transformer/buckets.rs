@@ -50,3 +50,27 @@ fn bucket(distance: i64, both: bool, buckets: usize, furthest: usize) -> usize {
     let further = exact + (part * (buckets - exact) as f32) as usize;
     first + further.min(buckets - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of all published models, at distances where the logarithm may fall on either side.
+    #[test]
+    fn distances_fall_into_the_buckets_of_the_reference() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/forward/t5/golden.json");
+        let golden: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let golden = &golden["buckets"];
+        let number = |key: &str| golden[key].as_i64().unwrap();
+        for (key, both) in [("bidirectional", true), ("causal", false)] {
+            let expected = golden[key].as_array().unwrap();
+            assert!(expected.len() > 300);
+            for (distance, expected) in (number("first")..).zip(expected) {
+                let (count, furthest) = (number("count") as usize, number("max_distance") as usize);
+                let ours = bucket(distance, both, count, furthest) as u64;
+                assert_eq!(Some(ours), expected.as_u64(), "{key} {distance}");
+            }
+        }
+    }
+}

@@ -19,8 +19,8 @@ pub struct Configuration {
     pub input_width: usize,
     /// How many blocks a hidden state passes, in the decoder where there are two stacks.
     pub layers: usize,
-    /// How many blocks the encoder has; `None` in a model of one stack.
-    pub encoder_layers: Option<usize>,
+    /// The sizes of the encoder; `None` in a model of one stack. All else is as in the decoder.
+    pub encoder: Option<EncoderSizes>,
     /// How many attention heads a block has.
     pub heads: usize,
     /// How many of them have keys and values of their own (grouped attention has fewer than `heads`).
@@ -59,6 +59,21 @@ pub struct Configuration {
     pub attention: Direction,
     /// The ids of tokens with a part to play.
     pub special: Special,
+}
+
+/// What an encoder need not have in common with its decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncoderSizes {
+    /// How many tokens its texts may have.
+    pub tokens: usize,
+    /// How many blocks it has.
+    pub layers: usize,
+    /// How many attention heads a block has, each with keys and values of its own.
+    pub heads: usize,
+    /// The width of one head.
+    pub head_width: usize,
+    /// The inner width of the feed-forward layer.
+    pub inner: usize,
 }
 
 /// Which tokens the model was trained to see.
@@ -196,7 +211,23 @@ impl Configuration {
 
     /// Whether the model has an encoder beside its decoder.
     pub fn has_encoder(&self) -> bool {
-        self.encoder_layers.is_some()
+        self.encoder.is_some()
+    }
+
+    /// The configuration of the encoder as a stack of its own.
+    pub(super) fn of_encoder(&self) -> Option<Configuration> {
+        let EncoderSizes { tokens, layers, heads, head_width, inner } = self.encoder?;
+        let key_value_heads = heads;
+        let sizes = Configuration {
+            tokens,
+            layers,
+            heads,
+            key_value_heads,
+            head_width,
+            inner,
+            ..self.clone()
+        };
+        Some(Configuration { encoder: None, ..sizes })
     }
 
     /// What no transformer can be, in one sentence.
@@ -204,12 +235,14 @@ impl Configuration {
     /// # Errors
     /// A size of 0, heads that do not divide, too many layers.
     pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(encoder) = self.of_encoder() {
+            encoder.check().map_err(|problem| format!("{problem} (encoder)"))?;
+        }
         let sizes = [
             ("tokens", self.tokens),
             ("coordinates of a hidden state", self.width),
             ("coordinates of an input vector", self.input_width),
             ("layers", self.layers),
-            ("encoder layers", self.encoder_layers.unwrap_or(1)),
             ("attention heads", self.heads),
             ("key-value heads", self.key_value_heads),
             ("coordinates of a head", self.head_width),
@@ -225,8 +258,8 @@ impl Configuration {
                 self.heads, self.key_value_heads
             ));
         }
-        let layers = self.layers.max(self.encoder_layers.unwrap_or(0));
-        if layers > MOST_LAYERS {
+        if self.layers > MOST_LAYERS {
+            let layers = self.layers;
             return Err(format!("{layers} layers are more than the {MOST_LAYERS} that are read"));
         }
         if let Sharing::Groups { groups, inner } = self.sharing {
@@ -249,6 +282,15 @@ impl Configuration {
             }
             if !(base.is_finite() && base > 0.0) {
                 return Err(format!("{base} is no base of a rotary embedding"));
+            }
+        }
+        if let Position::Buckets { buckets, furthest } = self.position {
+            // Half of an encoder's lie on each side, and half of these hold one distance each.
+            if buckets < 4 || furthest <= buckets / 2 {
+                return Err(format!(
+                    "{buckets} buckets cannot hold the distances up to {furthest}: there must be 4 or more, and the \
+                     furthest distance beyond half of them"
+                ));
             }
         }
         if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {

@@ -58,8 +58,8 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Configuration, Direction, NormKind, Pairing, Placement, Position, Scores, Sharing,
-    Special,
+    Activation, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement, Position,
+    Scores, Sharing, Special,
 };
 pub use mask::Mask;
 

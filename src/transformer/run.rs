@@ -42,6 +42,13 @@ pub(super) fn pass(
         Some(source) => Some(source),
         None => encode(model, batch.source.as_ref())?,
     };
+    if let Some((_, lengths)) = &source
+        && lengths.len() != rows
+    {
+        let problem =
+            format!("there are {} sources for {rows} rows: give one a row", lengths.len());
+        return Err(Error::Invalid(problem));
+    }
     let pass = Pass { model, batch, text, masks, before, source };
     match cache {
         Some(cache) => pass.extend(cache),

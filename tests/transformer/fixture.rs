@@ -23,6 +23,11 @@ pub const MODELS: &[&str] = &[
     "llama-gguf-q8_0",
     "llama-gguf-q4_1",
     "xlnet",
+    "t5",
+    "t5-v1_1",
+    "mt5",
+    "marian",
+    "marian-two-vocabularies",
 ];
 
 /// The folder of a model.

@@ -1,7 +1,7 @@
 //! Logits, states and hidden states are those of the Python package `transformers`.
 
 use super::fixture::{Golden, MODELS, distance, open, unpadded};
-use unargmax::transformer::{Batch, Mask, Options};
+use unargmax::transformer::{Batch, Input, Mask, Options};
 
 /// How far a number may be from the reference's; both round float32 in orders of their own.
 const CLOSE: f64 = 1e-4;
@@ -46,6 +46,12 @@ fn every_family_and_mask_computes_what_the_reference_does() {
             for (layer, hidden) in states.hidden.iter().enumerate() {
                 check(&format!("hidden.{layer}"), hidden, &states.lengths);
             }
+            if let Some(Input::Ids(source)) = &batch.source {
+                let lengths: Vec<usize> = source.iter().map(Vec::len).collect();
+                for (layer, hidden) in states.encoder_hidden.iter().enumerate() {
+                    check(&format!("encoder.{layer}"), hidden, &lengths);
+                }
+            }
             for (layer, hidden) in states.query_hidden.iter().enumerate() {
                 check(&format!("query.{layer}"), hidden, &states.lengths);
             }
@@ -58,6 +64,10 @@ fn every_family_and_mask_computes_what_the_reference_does() {
         }
         let layers = golden.array(&format!("{}.hidden.{}", golden.cases()[0], model.blocks()));
         assert!(layers.is_some(), "{name}: the last hidden state was compared");
+        if let Some(encoder) = model.configuration().encoder {
+            let layers = golden.array(&format!("causal.encoder.{}", encoder.layers));
+            assert!(layers.is_some(), "{name}: the encoder's last hidden state was compared");
+        }
     }
     assert!(compared > 230, "{compared}");
 }

@@ -64,6 +64,18 @@ fn configurations_that_no_transformer_can_have_are_refused_before_any_tensor_is_
         ("llama", "num_hidden_layers", json!(4096), "layers.2."),
         ("xlnet", "untie_r", json!(false), "`untie_r`"),
         ("xlnet", "d_inner", json!(1), "asks for [1, "),
+        ("t5", "relative_attention_num_buckets", json!(1), "1 buckets"),
+        ("t5", "relative_attention_max_distance", json!(4), "up to 4"),
+        ("t5", "relative_attention_num_buckets", json!(9), "asks for [9, 4]"),
+        ("t5", "feed_forward_proj", json!("gated-snake"), "`gated-snake`"),
+        ("t5", "num_decoder_layers", json!(4), "decoder.block.3."),
+        ("t5", "d_kv", json!(7), "asks for [32, 28]"),
+        ("t5", "model_type", json!("umt5"), "`umt5` is not known"),
+        ("marian", "encoder_attention_heads", json!(5), "5 attention heads do not divide"),
+        ("marian", "encoder_layers", json!(0), "0 layers (encoder)"),
+        ("marian", "decoder_layers", json!(4), "decoder.layers.3."),
+        ("marian", "encoder_ffn_dim", json!(40), "asks for [40, 32]"),
+        ("marian", "normalize_before", json!(true), "norms before the sums"),
     ];
     for (name, key, value, said) in cases {
         let (_copy, path) = tampered(name, |config| config[*key] = value.clone());

@@ -39,7 +39,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         width,
         input_width: width,
         layers: settings.needed(&["n_layer", "num_hidden_layers"])?,
-        encoder_layers: None,
+        encoder: None,
         heads,
         key_value_heads: heads,
         head_width: settings.head_width(width, heads)?,

@@ -31,7 +31,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         width,
         input_width: width,
         layers: settings.needed(&["num_hidden_layers"])?,
-        encoder_layers: None,
+        encoder: None,
         heads,
         key_value_heads: settings.size("num_key_value_heads")?.unwrap_or(heads),
         head_width,

@@ -78,7 +78,7 @@ pub(super) fn configuration(
         width,
         input_width: width,
         layers: needed("llama.block_count")?,
-        encoder_layers: None,
+        encoder: None,
         heads,
         key_value_heads: size("llama.attention.head_count_kv")?.unwrap_or(heads),
         head_width,

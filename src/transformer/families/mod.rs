@@ -5,7 +5,9 @@ mod bert;
 mod gpt2;
 mod llama;
 mod llama_gguf;
+mod marian;
 mod roberta;
+mod t5;
 mod xlnet;
 
 use super::configuration::Configuration;
@@ -34,6 +36,8 @@ pub(super) const FAMILIES: &[&Family] = &[
     &albert::FAMILY,
     &gpt2::FAMILY,
     &llama::FAMILY,
+    &t5::FAMILY,
+    &marian::FAMILY,
     &xlnet::FAMILY,
 ];
 
