@@ -9,6 +9,7 @@ use safetensors::tensor::{TensorView, serialize_to_file};
 use serde::Deserialize;
 use tempfile::TempDir;
 use unargmax::checkpoint;
+use unargmax::reach::corpus::{Corpus, Texts};
 use unargmax::reach::text::{Around, How, Tokenizer};
 
 /// A text, its ids, and what those decode to.
@@ -297,6 +298,77 @@ fn a_tokenizer_with_any_byte_changed_is_read_or_refused() {
         }
         assert!(refused > 300, "{name}: {refused}");
     }
+}
+
+/// The windows of a text, and how many bytes were read.
+fn windows(
+    bytes: &[u8],
+    tokenizer: &Tokenizer,
+    texts: Texts,
+    window: usize,
+) -> Result<Vec<Vec<u32>>, String> {
+    let mut corpus = Corpus::new(bytes, Path::new("text"), tokenizer, texts, window)
+        .map_err(|e| e.to_string())?;
+    let mut windows = Vec::new();
+    while let Some(ids) = corpus.window().map_err(|e| e.to_string())? {
+        windows.push(ids);
+    }
+    assert_eq!(corpus.bytes_read(), bytes.len() as u64);
+    Ok(windows)
+}
+
+#[test]
+fn a_long_text_has_the_same_tokens_in_windows_as_at_once() {
+    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let line =
+        "The river was high: 12 boats,\n\n  and \u{6f22}\u{5b57} \u{1f642} in 2026.\nShe counted\n";
+    // Stretches end at the line ends that are followed by a letter.
+    let text = line.repeat(3000);
+    assert!(text.len() > 3 * (1 << 16));
+    let windows = windows(text.as_bytes(), &tokenizer, Texts::Whole, 100).unwrap();
+    assert!(windows.iter().rev().skip(1).all(|w| w.len() == 100));
+    assert_eq!(windows.concat(), tokenizer.encode(&text, Around::Bare).unwrap());
+}
+
+#[test]
+fn a_line_without_end_is_cut_between_characters() {
+    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let text = format!("a{}", "\u{6f22}\u{1f642}".repeat(1 << 18));
+    assert!(text.len() > 1 << 20);
+    let windows = windows(text.as_bytes(), &tokenizer, Texts::Whole, 5000).unwrap();
+    assert_eq!(tokenizer.decode(&windows.concat()).unwrap(), text);
+}
+
+#[test]
+fn each_line_is_a_text_of_its_own_where_asked_for() {
+    let tokenizer = of_folder("word-piece", &How::Stated).unwrap();
+    let windows =
+        windows(b"the rain\r\n\nthe bus, the bus\nrain", &tokenizer, Texts::Lines, 5).unwrap();
+    let shown: Vec<String> = windows.iter().map(|w| tokenizer.decode(w).unwrap()).collect();
+    assert!(windows.iter().all(|w| w.len() <= 5 && w[0] == 2 && w[w.len() - 1] == 3), "{shown:?}");
+    let text = |ids: &[u32]| ids[1..ids.len() - 1].to_vec();
+    let bare = |text: &str| tokenizer.encode(text, Around::Bare).unwrap();
+    assert!(bare("the bus, the bus").len() > 3);
+    let all: Vec<u32> = windows.iter().flat_map(|w| text(w)).collect();
+    assert_eq!(all, [bare("the rain"), bare("the bus, the bus"), bare("rain")].concat());
+    // No window holds tokens of two lines.
+    assert!(
+        !windows.iter().any(|w| text(w).ends_with(&bare("rain"))
+            && w.len() == 5
+            && text(w)[0] != bare("the")[0])
+    );
+}
+
+#[test]
+fn a_corpus_that_is_no_text_is_named_by_its_byte() {
+    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    for (bytes, at) in [(&b"ab\xffc"[..], 2), (b"line\nab\xe6\xbc", 7)] {
+        let said = windows(bytes, &tokenizer, Texts::Whole, 9).unwrap_err();
+        assert!(said.contains(&format!("text: it is not UTF-8 at byte {at};")), "{said}");
+    }
+    assert!(windows(b"", &tokenizer, Texts::Whole, 9).unwrap().is_empty());
+    let pieces = of_folder("word-piece", &How::Stated).unwrap();
+    assert!(windows(b"a", &pieces, Texts::Whole, 2).unwrap_err().contains("2 stand around"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub struct Tokenizer {
 
 enum Kind {
     Library(Box<tokenizers::Tokenizer>),
-    Split(Split),
+    Split(Box<Split>),
 }
 
 /// How a text is split, where the checkpoint does not say it or is not to be asked.
@@ -78,7 +78,7 @@ impl Tokenizer {
                 let (pieces, source) = beside::pieces(checkpoint, path)?;
                 let split = Split::new(pieces, pattern)?;
                 let mask = MASKS.iter().find_map(|name| split.id(name));
-                Ok(Tokenizer { kind: Kind::Split(split), source, mask })
+                Ok(Tokenizer { kind: Kind::Split(Box::new(split)), source, mask })
             }
             How::Stated => match checkpoint.metadata() {
                 Some(metadata) => gguf::read(metadata, path),
