@@ -243,6 +243,9 @@ fn a_damaged_tokenizer_is_an_error_that_names_its_file() {
         br#"{"version": "2.0"}"#,
         br#"{"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}}"#,
         br#"{"version": "1.0", "model": {"type": "Unigram", "vocab": [], "unk_id": 7}}"#,
+        br#"{"version": "1.0", "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Precompiled", "precompiled_charsmap": "!"}]},
+            "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#,
     ] {
         let beside = folder(&[("tokenizer.json", damaged)]);
         let said = open(beside.path(), &How::Stated).err().unwrap();

@@ -13,6 +13,9 @@ mod stream;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+use tokenizers::normalizers::Precompiled;
+
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use split::Split;
@@ -96,7 +99,12 @@ impl Tokenizer {
         let refused = |e: &dyn std::fmt::Display| {
             Error::malformed(label, format!("not a tokenizer that is read here: {e}"))
         };
-        let mut library = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| refused(&e))?;
+        // The crate takes sound JSON for granted, and panics within a decoder that is not.
+        let tree: Value = serde_json::from_slice(bytes).map_err(|e| refused(&e))?;
+        check_maps(&tree["normalizer"]).map_err(|e| refused(&e))?;
+        let mut library = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
+            .and_then(|read| read.map_err(|e| e.to_string()))
+            .map_err(|e| refused(&e))?;
         // Some files cut or pad what they were last used for.
         library.with_truncation(None).map_err(|e| refused(&e))?;
         library.with_padding(None);
@@ -111,7 +119,8 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>> {
         match &self.kind {
             Kind::Library(library) => {
-                let encoded = library.encode_fast(text, around == Around::Added);
+                let split = || library.encode_fast(text, around == Around::Added);
+                let encoded = guarded(split).and_then(|ids| ids.map_err(|e| e.to_string()));
                 let encoded = encoded.map_err(|e| {
                     Error::malformed(&self.source, format!("the text cannot be split: {e}"))
                 })?;
@@ -153,7 +162,8 @@ impl Tokenizer {
             }
             match &self.kind {
                 Kind::Library(library) => {
-                    text += &library.decode(run, false).map_err(|e| {
+                    let decoded = guarded(|| library.decode(run, false));
+                    text += &decoded.and_then(|t| t.map_err(|e| e.to_string())).map_err(|e| {
                         Error::malformed(&self.source, format!("ids {run:?} have no text: {e}"))
                     })?
                 }
@@ -189,5 +199,26 @@ impl Tokenizer {
     /// Text as it grows by one id after another.
     pub fn stream(&self) -> Stream<'_> {
         Stream::new(self)
+    }
+}
+
+/// What `work` gives. The crate `tokenizers` is not made for damaged files and may panic on one: that is an error
+/// like others, although the panic has been reported by then.
+fn guarded<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .map_err(|_| "the file is damaged in a way that its reader did not expect".to_owned())
+}
+
+/// Refuses a damaged map of characters within a normalizer, on which the crate would panic.
+fn check_maps(normalizer: &Value) -> std::result::Result<(), String> {
+    match normalizer {
+        Value::Object(parts) if parts.get("type").is_some_and(|kind| kind == "Precompiled") => {
+            guarded(|| serde_json::from_value::<Precompiled>(normalizer.clone()))?
+                .map_err(|e| format!("its map of characters: {e}"))
+                .map(drop)
+        }
+        Value::Object(parts) => parts.values().try_for_each(check_maps),
+        Value::Array(parts) => parts.iter().try_for_each(check_maps),
+        _ => Ok(()),
     }
 }
