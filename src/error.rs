@@ -34,6 +34,15 @@ pub enum Error {
     /// A head, a domain or a selection that has no meaning (a shape that does not fit, a number that is not finite).
     #[error("{0}")]
     Invalid(String),
+    /// What the tensor library refused: a fault of this program, since shapes are checked before.
+    #[error("the tensor library refused an operation: {0}")]
+    Tensors(String),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(refusal: candle_core::Error) -> Self {
+        Error::Tensors(one_line(refusal.to_string()))
+    }
 }
 
 /// The library's result.

@@ -27,7 +27,8 @@
 //! Data flows one way: [`checkpoint`] -> [`head`] -> [`domain`] -> [`question`] -> [`screen`] ->
 //! [`prove`] -> [`certify`] -> [`audit`] -> [`report`]. Solvers propose; only [`certify`] makes verdicts,
 //! by the bounded and exact arithmetic of [`arithmetic`]. The proofs leave in a [`certificate`], which
-//! [`verify`](mod@verify) checks with code of its own.
+//! [`verify`](mod@verify) checks with code of its own. Beside it, [`transformer`] -> [`reach`]: the whole
+//! model before the head, and which tokens it makes the argmax on real texts.
 
 #![warn(missing_docs)]
 
@@ -42,6 +43,8 @@ pub mod error;
 pub mod head;
 pub mod prove;
 pub mod question;
+pub mod reach;
 pub mod report;
 pub mod screen;
+pub mod transformer;
 pub mod verify;

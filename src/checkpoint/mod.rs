@@ -155,6 +155,15 @@ pub trait Checkpoint: Send + Sync {
         None
     }
 
+    /// A tensor of quantised blocks as it lies in the file (GGUF), so that it need not be decoded as a
+    /// whole; `None` for any other element type and format.
+    ///
+    /// # Errors
+    /// No such tensor.
+    fn blocks(&self, _name: &str) -> Result<Option<gguf::Blocks>> {
+        Ok(None)
+    }
+
     /// The vocabulary of a format that holds one (GGUF); `None` where there is none.
     ///
     /// # Errors

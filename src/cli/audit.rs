@@ -332,7 +332,8 @@ fn add_report(
     Ok(())
 }
 
-fn write(folder: &OutputFolder, files: &[File]) -> Result<()> {
+/// Writes files into a folder; an interruption waits until they are there.
+pub(super) fn write(folder: &OutputFolder, files: &[(String, Vec<u8>)]) -> Result<()> {
     WRITING.store(true, Ordering::SeqCst);
     let written = folder.write(files);
     WRITING.store(false, Ordering::SeqCst);
@@ -340,7 +341,7 @@ fn write(folder: &OutputFolder, files: &[File]) -> Result<()> {
 }
 
 /// On the first interruption says that nothing was written, and ends.
-fn end_when_interrupted(writes: bool) {
+pub(super) fn end_when_interrupted(writes: bool) {
     let handler = move || {
         if WRITING.load(Ordering::SeqCst) {
             return;

@@ -3,8 +3,13 @@
 
 mod audit;
 mod compare;
+mod generate;
 mod input;
 mod inspect;
+mod logits;
+mod model;
+mod observe;
+mod pattern;
 mod progress;
 mod report;
 mod selection;
@@ -19,13 +24,16 @@ use clap::{Parser, Subcommand};
 const CONDITION: u8 = 1;
 /// Exit status of an error.
 const ERROR: u8 = 2;
+/// Exit status of a model that does what an audit proved impossible.
+const CONTRADICTION: u8 = 3;
 
 /// Which tokens can a language model never output? Decided and proved for every token.
 #[derive(Debug, Parser)]
 #[command(name = "unargmax", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(
     after_help = "Try `unargmax audit` without a checkpoint: it audits a bundled real model.\n\
-    Exit status: 0 done, 1 a condition asked for by --fail-on or a refused certificate, 2 an error."
+    Exit status: 0 done, 1 a condition asked for by --fail-on or a refused certificate, 2 an error, 3 an \
+    observation that contradicts an audit."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -41,6 +49,10 @@ enum Command {
     Verify(verify::Arguments),
     Report(report::Arguments),
     Compare(compare::Arguments),
+    Logits(logits::Arguments),
+    Generate(generate::Arguments),
+    Pattern(pattern::Arguments),
+    Observe(observe::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -54,6 +66,10 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Logits(arguments) => logits::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Pattern(arguments) => pattern::run(&arguments),
+        Command::Observe(arguments) => observe::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

@@ -12,13 +12,16 @@ impl Bar {
     pub fn new(quiet: bool) -> Self {
         let target =
             if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let style =
-            ProgressStyle::with_template("{msg:8} {wide_bar} {pos}/{len} tokens, {elapsed}");
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        Bar(match style {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        })
+        Bar(ProgressBar::with_draw_target(Some(0), target)).counting("tokens")
+    }
+
+    /// The same, counting other things than tokens.
+    pub fn counting(self, what: &str) -> Self {
+        let template = format!("{{msg:8}} {{wide_bar}} {{pos}}/{{len}} {what}, {{elapsed}}");
+        match ProgressStyle::with_template(&template) {
+            Ok(style) => Bar(self.0.with_style(style)),
+            Err(_) => self,
+        }
     }
 
     /// Takes the bar away.

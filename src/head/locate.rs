@@ -129,16 +129,7 @@ impl Located {
 pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Located> {
     let stored = Stored::new(checkpoint, path);
     let found = chosen(&stored, choice)?;
-    let transposed = choice.transpose || found.transposed;
-    let bias = match &choice.bias {
-        BiasChoice::None => None,
-        BiasChoice::Named(name) => Some(name.clone()),
-        BiasChoice::ByName => found.bias.clone().or_else(|| {
-            let name = found.weight.strip_suffix("weight").map(|stem| format!("{stem}bias"));
-            name.filter(|name| stored.has(name))
-        }),
-    };
-    let weight = found.weight;
+    let Names { weight, bias, transposed } = named(&stored, &found, choice);
     let tensor = checkpoint.read(&weight)?;
     let [rows, columns] = tensor.info.shape[..] else {
         let problem = format!(
@@ -183,6 +174,40 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         notes: found.notes,
         labels: found.labels,
     })
+}
+
+/// The names of a head's tensors, before their numbers are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The weight's name.
+    pub weight: String,
+    /// The bias's name.
+    pub bias: Option<String>,
+    /// Whether the weight is stored `d x V`.
+    pub transposed: bool,
+}
+
+/// The names of the tensors that [`locate`] would read.
+///
+/// # Errors
+/// As [`locate`], for what can be said without the numbers.
+pub fn names(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Names> {
+    let stored = Stored::new(checkpoint, path);
+    let found = chosen(&stored, choice)?;
+    Ok(named(&stored, &found, choice))
+}
+
+fn named(stored: &Stored, found: &Found, choice: &Choice) -> Names {
+    let bias = match &choice.bias {
+        BiasChoice::None => None,
+        BiasChoice::Named(name) => Some(name.clone()),
+        BiasChoice::ByName => found.bias.clone().or_else(|| {
+            let name = found.weight.strip_suffix("weight").map(|stem| format!("{stem}bias"));
+            name.filter(|name| stored.has(name))
+        }),
+    };
+    let transposed = choice.transpose || found.transposed;
+    Names { weight: found.weight.clone(), bias, transposed }
 }
 
 /// The matrices of a checkpoint that look most like heads, the longest first.

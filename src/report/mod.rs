@@ -12,6 +12,7 @@ pub mod folder;
 pub mod inspection;
 pub mod markdown;
 pub mod measures;
+pub mod observed;
 pub mod padding;
 pub mod page;
 pub mod plots;

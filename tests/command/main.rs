@@ -6,15 +6,19 @@
 //! - `inputs`: checkpoints, tensors, tokens, domains;
 //! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
+//! - `reach`, `reach_refusals`: models run on text;
 //! - `interruption`: signals and pipes that close.
 //!
-//! `files` makes the checkpoints.
+//! `files` makes the checkpoints, `models` whole models.
 
 mod containers;
 mod files;
 mod finding;
 mod inputs;
 mod interruption;
+mod models;
+mod reach;
+mod reach_refusals;
 mod refusals;
 mod report;
 mod results;

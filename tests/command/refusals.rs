@@ -4,7 +4,7 @@ use crate::files::{Folder, SQUARE, Stored};
 use crate::{run, said, unargmax};
 
 /// Runs the command, which must exit with 2, print nothing, and say one line with all of `says`.
-fn refused(arguments: &[&str], says: &[&str]) {
+pub fn refused(arguments: &[&str], says: &[&str]) {
     refused_in(&[], arguments, says);
 }
 

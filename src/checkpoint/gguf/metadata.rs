@@ -184,6 +184,19 @@ impl Metadata {
         })
     }
 
+    /// An array of floating-point numbers; `None` where there is no such key.
+    ///
+    /// # Errors
+    /// The value is of another type.
+    pub fn get_array_f64(&self, key: &str) -> Result<Option<Vec<f64>>> {
+        self.decode(key, "an array of floating-point numbers", |kind, cursor| {
+            array(kind, cursor, |value| match value {
+                Value::Float(number) => Some(number),
+                _ => None,
+            })
+        })
+    }
+
     /// An array of integers of any width; `None` where there is no such key.
     ///
     /// # Errors

@@ -14,12 +14,48 @@ use std::path::Path;
 
 use super::bytes::{Bytes, Data};
 use super::vocabulary::Vocabulary;
-use super::{Checkpoint, Tensor, TensorInfo, find};
-use crate::error::Result;
+use super::{Checkpoint, Dtype, Tensor, TensorInfo, Values, find};
+use crate::error::{Error, Result};
 use header::Header;
 
 pub(crate) use header::MAGIC;
 pub use metadata::{Metadata, Value};
+
+/// A matrix of quantised blocks that stays as it lies in the file; the file remains mapped.
+#[derive(Clone, Debug)]
+pub struct Blocks {
+    /// Its name, block type and shape (`rows x columns`).
+    pub info: TensorInfo,
+    bytes: Bytes,
+}
+
+impl Blocks {
+    /// The numbers of some of its rows, those that [`Checkpoint::read`] gives.
+    ///
+    /// # Errors
+    /// Rows that are not there, a row that is no whole number of blocks, or too little memory.
+    pub fn rows(&self, rows: Range<usize>) -> Result<Vec<f32>> {
+        let problem = |what: &str| {
+            self.bytes.malformed(format!("tensor `{}` cannot be read: {what}", self.info.name))
+        };
+        let count = self.info.shape.first().copied().unwrap_or(1).max(1);
+        let stride = self.bytes.len() / count;
+        let columns = self.info.shape.iter().skip(1).product::<usize>();
+        let part = (stride * count == self.bytes.len())
+            .then(|| self.bytes.get(rows.start * stride..rows.end * stride))
+            .flatten()
+            .ok_or_else(|| problem(&format!("it has no rows {rows:?}")))?;
+        match blocks::decode(&self.info.dtype, part).map_err(|what| problem(&what))? {
+            Values::F32(numbers) if numbers.len() == rows.len() * columns => Ok(numbers),
+            _ => Err(problem("a row is no whole number of blocks")),
+        }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// An opened GGUF file, with the other parts of a split one.
 #[derive(Debug)]
@@ -107,6 +143,19 @@ impl Checkpoint for Gguf {
             bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
         })?;
         Ok(Tensor { info, values })
+    }
+
+    fn blocks(&self, name: &str) -> Result<Option<Blocks>> {
+        let at = find(&self.tensors, name, self.parts[0].label())?;
+        let (info, (part, place)) = (self.tensors[at].clone(), self.places[at].clone());
+        if !matches!(info.dtype, Dtype::Block(_)) {
+            return Ok(None);
+        }
+        let whole = &self.parts[part];
+        let bytes = whole.part(place).ok_or_else(|| {
+            Error::malformed(whole.label(), format!("tensor `{name}` does not lie in the file"))
+        })?;
+        Ok(Some(Blocks { info, bytes }))
     }
 
     fn metadata(&self) -> Option<&Metadata> {

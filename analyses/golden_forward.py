@@ -1,0 +1,365 @@
+#!/usr/bin/env python3
+"""Makes tests/data/forward: tiny random models, and what the Python package transformers computes with them.
+
+    python3 -m venv VENV && VENV/bin/pip install torch transformers safetensors gguf sentencepiece accelerate
+    VENV/bin/python analyses/golden_forward.py [NAME ...]
+
+Each folder is a model with seeded random numbers in every parameter, biases and gains included (`config.json` and
+`model.safetensors`), with `golden.json`, what was asked, and `golden.safetensors`, what came out. tests/data/forward/README.md
+says what they hold. `rxnmapper` and `smollm2` are published models that analyses/fetch_heads.py fetches.
+"""
+
+import json
+import pathlib
+import shutil
+import sys
+
+import torch
+import transformers as tf
+from safetensors.torch import load_file, save_file
+
+from golden_folders import config, module
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+ROOT = REPOSITORY / "tests" / "data" / "forward"
+V, D, T, S = 70, 32, 10, 11  # tokens, width, length of a text, length of a source of an encoder-decoder
+LENGTHS, SOURCE_LENGTHS = [10, 7], [11, 8]
+COMMON = dict(vocab_size=V, pad_token_id=0, bos_token_id=1, eos_token_id=2, attn_implementation="eager")
+ENCODER = dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
+               max_position_embeddings=16)
+FORBIDDEN = torch.finfo(torch.float32).min
+CASES = {}
+
+
+def case(name, **how):
+    """Registers a function that makes a model."""
+    def keep(build):
+        CASES[name] = (build, how)
+        return build
+    return keep
+
+
+def randomise(model, seed):
+    """Seeded numbers in every parameter: weights keep the size of what passes through them, gains are about 1."""
+    generator = torch.Generator().manual_seed(seed)
+    named = dict(model.named_parameters())
+    named |= {n: b for n, b in model.named_buffers() if n.endswith("final_logits_bias")}
+    with torch.no_grad():
+        for name in sorted(named):
+            if "embed_positions" in name:
+                continue  # Marian's sines, which are not saved
+            value = named[name]
+            drawn = torch.randn(value.shape, generator=generator)
+            norm = "norm" in name.lower() or ".ln_" in name
+            if norm and name.endswith("weight"):
+                drawn = 1.0 + 0.3 * drawn
+            elif "embed" in name or "shared" in name or ".wte" in name or ".wpe" in name or "mask_emb" in name:
+                drawn = 0.7 * drawn
+            elif value.dim() < 2 or "_bias" in name:
+                drawn = 0.3 * drawn
+            else:
+                drawn = drawn * value.shape[-1 if name.endswith("weight") and "c_" not in name else 0] ** -0.5
+            value.copy_(drawn)
+
+
+def ids(model, seed, length, lengths):
+    """Two rows of random tokens, padded on the right, and their attention mask."""
+    drawn = torch.randint(3, V, (2, length), generator=torch.Generator().manual_seed(seed))
+    mask = (torch.arange(length)[None] < torch.tensor(lengths)[:, None]).long()
+    return torch.where(mask.bool(), drawn, model.config.pad_token_id), mask
+
+
+# Masks, as which position may look at which ----------------------------------------------------------------------
+
+def allowed(kind, length, **how):
+    """`[B, T, T]`: whether position i (second index) may look at position j (third)."""
+    i, j = torch.arange(length)[:, None], torch.arange(length)[None]
+    if kind == "bidirectional":
+        rows = [(i >= 0) & (j >= 0)] * 2
+    elif kind == "causal":
+        rows = [j <= i] * 2
+    elif kind == "prefix":  # UniLM: the source is seen by all, the rest is causal
+        rows = [(j < source) | (j <= i) for source in how["source"]]
+    elif kind == "permutation":  # XLNet's content stream: what comes no later in the order
+        rows = []
+        for order in how["order"]:
+            rank = torch.empty(length, dtype=torch.long)
+            rank[torch.tensor(order)] = torch.arange(length)
+            rows.append(rank[None, :] <= rank[:, None])
+    elif kind == "latent":  # UniVAE: source and target see position 0 and, of the rest, only themselves
+        rows = [((i < source) & (j < source)) | ((i >= source) & ((j == 0) | ((j >= source) & (j <= i))))
+                for source in how["source"]]
+    return torch.stack(rows)
+
+
+def additive(seen, attention_mask):
+    """The `[B, 1, T, T]` mask that is added to the attention scores; a padded row looks at itself."""
+    seen = (seen & attention_mask[:, None, :].bool()) | torch.eye(seen.shape[-1], dtype=torch.bool)
+    return torch.where(seen, 0.0, FORBIDDEN)[:, None]
+
+
+MASKS = dict(
+    causal={},
+    bidirectional={},
+    prefix=dict(source=[4, 3]),
+    permutation=dict(order=[[3, 0, 7, 9, 2, 5, 8, 1, 6, 4], [6, 2, 0, 5, 1, 4, 3, 7, 8, 9]]),
+    latent=dict(source=[5, 3]),
+)
+
+
+# What a model is asked -------------------------------------------------------------------------------------------
+
+def ask(model, **given):
+    """One forward pass: logits, hidden states, and what meets the output matrix."""
+    seen = {}
+    hook = model.get_output_embeddings().register_forward_hook(lambda m, a, out: seen.update(state=a[0]))
+    with torch.no_grad():
+        out = model(**given, output_hidden_states=True)
+    hook.remove()
+    arrays = dict(logits=out.logits, state=seen["state"])
+    if model.config.is_encoder_decoder:
+        arrays |= {f"hidden.{i}": h for i, h in enumerate(out.decoder_hidden_states)}
+        arrays |= {f"encoder.{i}": h for i, h in enumerate(out.encoder_hidden_states)}
+    else:
+        arrays |= {f"hidden.{i}": h for i, h in enumerate(out.hidden_states)}
+    return arrays
+
+
+def single_stack(model, seed, how):
+    """Models of one stack: the mask of their kind with padding, other masks, segments, input vectors."""
+    tokens, mask = ids(model, seed, T, LENGTHS)
+    # A model's own mask comes from the package; the others are handed to it.
+    own = how["own"]
+    facts, arrays = {}, {}
+
+    def keep(name, given, **fact):
+        facts[name] = dict(ids=tokens.tolist(), lengths=LENGTHS, **fact)
+        arrays.update({f"{name}.{key}": value for key, value in ask(model, **given).items()})
+
+    keep(own, dict(input_ids=tokens, attention_mask=mask), mask=own)
+    for kind, details in MASKS.items():
+        if kind in how["masks"]:
+            shape = allowed(kind, T, **details)
+            keep(kind, dict(input_ids=tokens, attention_mask=additive(shape, mask)), mask=kind, **details)
+    # The same mask handed over gives the same logits, so that the shape of an explicit mask is understood.
+    again = ask(model, input_ids=tokens, attention_mask=additive(allowed(own, T), mask))
+    real = mask.bool()
+    assert torch.allclose(again["logits"][real], arrays[f"{own}.logits"][real], atol=1e-5)
+    if how.get("segments"):
+        segments = (torch.arange(T)[None] >= torch.tensor([[4], [3]])).long() * mask
+        keep("segments", dict(input_ids=tokens, attention_mask=mask, token_type_ids=segments), mask=own,
+             segments=segments.tolist())
+    vectors = torch.randn(2, T, model.get_input_embeddings().weight.shape[1],
+                          generator=torch.Generator().manual_seed(seed + 1000))
+    keep("vectors", dict(inputs_embeds=vectors, attention_mask=mask), mask=own)
+    del facts["vectors"]["ids"]
+    arrays["vectors.vectors"] = vectors
+    if own == "causal":
+        facts["greedy"] = greedy(model, tokens[:1, :5])
+    return facts, arrays
+
+
+def greedy(model, prompt, steps=8, **given):
+    """Greedy decoding with the package's key/value cache, which must say what one pass without it says."""
+    text, new, cache, rows = prompt, prompt, None, []
+    key = "decoder_input_ids" if model.config.is_encoder_decoder else "input_ids"
+    with torch.no_grad():
+        for _ in range(steps):
+            out = model(**{key: new}, cache=cache, use_cache=True, **given)
+            cache = out.cache
+            rows.append(out.logits)
+            new = out.logits[:, -1:].argmax(-1)
+            text = torch.cat([text, new], 1)
+        logits = torch.cat(rows, 1)
+        whole = model(**{key: text[:, :-1]}, use_cache=False, **given).logits
+    assert torch.allclose(whole, logits, atol=1e-4), "the cache changes the logits"
+    best = logits[:, prompt.shape[1] - 1:].topk(2).values
+    assert (best[..., 0] - best[..., 1]).min() > 1e-3, "greedy decoding hangs on a near tie"
+    return dict(prompt=prompt[0].tolist(), text=text[0].tolist())
+
+
+def buckets(model):
+    """T5's buckets of the distances -200 to 200 (key less query), with the numbers of the published models."""
+    bucket = model.decoder.block[0].layer[0].SelfAttention._relative_position_bucket
+    distances = torch.arange(-200, 201)
+    return dict(first=-200, count=32, max_distance=128,
+                bidirectional=bucket(distances, True, 32, 128).tolist(), causal=bucket(distances, False, 32, 128).tolist())
+
+
+def encoder_decoder(model, seed, how):
+    source, source_mask = ids(model, seed, S, SOURCE_LENGTHS)
+    target, target_mask = ids(model, seed + 1, T, LENGTHS)
+    target[:, 0] = model.config.decoder_start_token_id
+    both = dict(attention_mask=source_mask, decoder_input_ids=target, decoder_attention_mask=target_mask)
+    shared = dict(mask="causal", lengths=LENGTHS, source_lengths=SOURCE_LENGTHS, ids=target.tolist())
+    facts, arrays = {}, {}
+
+    def keep(name, given, **fact):
+        facts[name] = shared | fact
+        arrays.update({f"{name}.{key}": value for key, value in ask(model, **(both | given)).items()})
+
+    keep("causal", dict(input_ids=source), source=source.tolist())
+    draw = lambda n: torch.randn(2, n, D, generator=torch.Generator().manual_seed(seed + 1000 + n))
+    vectors = draw(S)
+    keep("source_vectors", dict(inputs_embeds=vectors))
+    arrays["source_vectors.source_vectors"] = vectors
+    if how["target_vectors"]:
+        vectors = draw(T)
+        keep("vectors", dict(input_ids=source, decoder_input_ids=None, decoder_inputs_embeds=vectors),
+             source=source.tolist())
+        del facts["vectors"]["ids"]
+        arrays["vectors.vectors"] = vectors
+    facts["greedy"] = greedy(model, target[:1, :1], input_ids=source[:1])
+    facts["greedy"]["source"] = source[0].tolist()
+    if hasattr(model.config, "relative_attention_num_buckets"):
+        facts["buckets"] = buckets(model)
+    return facts, arrays
+
+
+def xlnet(model, seed, how):
+    """XLNet: both streams under `perm_mask`, the content stream alone, and no permutation."""
+    tokens, mask = ids(model, seed, T, LENGTHS)
+    real = mask.bool()
+    given = dict(input_ids=tokens, attention_mask=mask.float())
+    facts, arrays = {}, {}
+    fact = dict(ids=tokens.tolist(), lengths=LENGTHS)
+
+    def keep(name, out, **more):
+        facts[name] = fact | more
+        arrays.update({f"{name}.{key}": value for key, value in out.items()})
+
+    keep("bidirectional", ask(model, **given), mask="bidirectional")
+    segments = (torch.arange(T)[None] >= torch.tensor([[4], [3]])).long() * mask
+    keep("segments", ask(model, **given, token_type_ids=segments), mask="bidirectional", segments=segments.tolist())
+    order = MASKS["permutation"]["order"]
+    for name, mask_kind, details in (("permutation", "permutation", MASKS["permutation"]), ("causal", "causal", {})):
+        # The content stream sees itself; the package adds that. The query stream, which predicts, must not.
+        perm_mask = (~allowed(mask_kind, T, **details)).float()
+        own = torch.eye(T).expand(2, T, T)
+        perm_mask = torch.maximum(perm_mask, own)
+        keep(f"{name}", ask(model, **given, perm_mask=perm_mask), mask=mask_kind, **details)
+        out = ask(model, **given, perm_mask=perm_mask, target_mapping=own.clone())
+        count = sum(key.startswith("hidden.") for key in out) // 2
+        states = [out.pop(f"hidden.{i}") for i in range(2 * count)]
+        for i in range(count):  # the package lays content and query states in turn
+            out[f"query.{i}"] = states[2 * i + 1]
+            assert torch.allclose(states[2 * i][real], arrays[f"{name}.hidden.{i}"][real], atol=1e-5)
+        keep(f"{name}_query", out, mask=mask_kind, stream="query", **details)
+    # A target_mapping of some positions says the same of them, so that positions can be picked afterwards.
+    picked = torch.tensor(order)[:, [4, 6]]
+    mapping = torch.nn.functional.one_hot(picked, T).float()
+    perm_mask = torch.maximum((~allowed("permutation", T, order=order)).float(), torch.eye(T))
+    some = ask(model, **given, perm_mask=perm_mask, target_mapping=mapping)["logits"]
+    rows = torch.gather(arrays["permutation_query.logits"], 1, picked[..., None].expand(-1, -1, V))
+    assert torch.allclose(some, rows, atol=1e-5)
+    vectors = torch.randn(2, T, D, generator=torch.Generator().manual_seed(seed + 1000))
+    keep("vectors", ask(model, inputs_embeds=vectors, attention_mask=mask.float()), mask="bidirectional")
+    del facts["vectors"]["ids"]
+    arrays["vectors.vectors"] = vectors
+    return facts, arrays
+
+
+# Models ----------------------------------------------------------------------------------------------------------
+
+UNTIE = "lm_head"
+ALL = ("prefix", "permutation", "latent")
+
+case("bert", own="bidirectional", masks=ALL + ("causal",), segments=True)(
+    lambda: tf.BertForMaskedLM(config(tf.BertConfig, COMMON, ENCODER)))
+case("roberta", own="bidirectional", masks=("prefix", "causal"))(
+    lambda: tf.RobertaForMaskedLM(config(tf.RobertaConfig, COMMON, ENCODER, max_position_embeddings=20,
+                                         type_vocab_size=1, pad_token_id=1, bos_token_id=0)))
+case("xlm-roberta", own="bidirectional", masks=("prefix", "causal"))(
+    lambda: tf.XLMRobertaForMaskedLM(config(tf.XLMRobertaConfig, COMMON, ENCODER, max_position_embeddings=20,
+                                            type_vocab_size=1)))
+case("albert", own="bidirectional", masks=("prefix", "causal"), segments=True)(
+    lambda: tf.AlbertForMaskedLM(config(tf.AlbertConfig, COMMON, ENCODER, embedding_size=20, num_hidden_layers=3)))
+case("albert-groups", own="bidirectional", masks=())(
+    lambda: tf.AlbertForMaskedLM(config(tf.AlbertConfig, COMMON, ENCODER, embedding_size=20, num_hidden_layers=4,
+                                        num_hidden_groups=2, inner_group_num=2)))
+case("gpt2", own="causal", masks=("prefix", "bidirectional"))(
+    lambda: tf.GPT2LMHeadModel(config(tf.GPT2Config, COMMON, n_embd=D, n_layer=2, n_head=4, n_positions=16)))
+LLAMA = dict(ENCODER, num_key_value_heads=2, intermediate_size=64)
+case("llama", own="causal", masks=("prefix", "bidirectional"))(
+    lambda: tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, tie_word_embeddings=True)))
+case("llama-untied", own="causal", masks=("prefix",), old_rope=True)(
+    lambda: tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, tie_word_embeddings=False, head_dim=10,
+                                       rms_norm_eps=1e-5,
+                                       rope_parameters=dict(rope_type="default", rope_theta=500.0))))
+T5 = dict(d_model=D, d_kv=6, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=4,
+          relative_attention_num_buckets=8, relative_attention_max_distance=12, decoder_start_token_id=0)
+case("t5", ask=encoder_decoder, target_vectors=True)(
+    lambda: tf.T5ForConditionalGeneration(config(tf.T5Config, COMMON, T5, tie_word_embeddings=True)))
+case("t5-v1_1", ask=encoder_decoder, target_vectors=True, untie=True)(
+    lambda: tf.T5ForConditionalGeneration(config(tf.T5Config, COMMON, T5, tie_word_embeddings=False,
+                                                 feed_forward_proj="gated-gelu")))
+case("mt5", ask=encoder_decoder, target_vectors=True, untie=True)(
+    lambda: tf.MT5ForConditionalGeneration(config(tf.MT5Config, COMMON, T5, tie_word_embeddings=False)))
+MARIAN = dict(d_model=D, encoder_layers=2, decoder_layers=3, encoder_attention_heads=4, decoder_attention_heads=2,
+              encoder_ffn_dim=48, decoder_ffn_dim=40, max_position_embeddings=16, decoder_start_token_id=0,
+              scale_embedding=True, activation_function="swish")
+case("marian", ask=encoder_decoder, target_vectors=False)(
+    lambda: tf.MarianMTModel(config(tf.MarianConfig, COMMON, MARIAN)))
+case("marian-two-vocabularies", ask=encoder_decoder, target_vectors=False)(
+    lambda: tf.MarianMTModel(config(tf.MarianConfig, COMMON, MARIAN, vocab_size=V + 6, decoder_vocab_size=V,
+                                    share_encoder_decoder_embeddings=False)))
+case("xlnet", ask=xlnet)(
+    lambda: tf.XLNetLMHeadModel(config(tf.XLNetConfig, COMMON, d_model=D, n_layer=2, n_head=4, d_inner=48)))
+
+
+def make(name):
+    build, how = CASES[name]
+    seed = 100 + sorted(CASES).index(name)
+    torch.manual_seed(seed)
+    model = build().eval()
+    if how.get("untie"):
+        # The configurations of T5 in 5.x tie in any case; the checkpoints of T5 1.1 and mT5 have heads of their own.
+        head = model.lm_head
+        head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    randomise(model, seed)
+    questions = how.get("ask", single_stack)
+    facts, arrays = questions(model, seed, how)
+
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    written = json.loads((folder / "config.json").read_text())
+    if how.get("untie"):
+        written["tie_word_embeddings"] = False
+        assert "lm_head.weight" in load_file(folder / "model.safetensors")
+    if how.get("old_rope"):  # as versions before 5 wrote it
+        written["rope_theta"] = written.pop("rope_parameters")["rope_theta"]
+    (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
+    # The folder is the model: loaded again it says the same.
+    loaded = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    again, repeated = questions(loaded, seed, how)
+    assert again == facts
+    for key in arrays:
+        assert torch.allclose(arrays[key], repeated[key], atol=1e-5), f"{name}: {key} is not what was saved"
+    sizes = [value.abs().max().item() for key, value in arrays.items() if "logits" in key]
+    apart = {key: facts.pop(key) for key in ("greedy", "buckets") if key in facts}
+    write(folder, dict(architecture=type(model).__name__, cases=facts) | apart, arrays)
+    size = sum(f.stat().st_size for f in folder.iterdir())
+    print(f"{name:24} {size:7} bytes, logits up to {max(sizes):.1f}: {', '.join(facts)}", flush=True)
+
+
+def write(folder, facts, arrays):
+    made = f"transformers {tf.__version__}, torch {torch.__version__.split('+')[0]}"
+    (folder / "golden.json").write_text(json.dumps(dict(made_by=made) | facts) + "\n")
+    save_file({k: v.detach().float().contiguous().clone() for k, v in arrays.items()}, folder / "golden.safetensors")
+
+
+if __name__ == "__main__":
+    tf.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    ROOT.mkdir(exist_ok=True)
+    failed = []
+    for name in sys.argv[1:] or CASES:
+        try:
+            make(name)
+        except Exception as error:  # one line a failure, and the rest is still made
+            failed.append(name)
+            print(f"{name:24} FAILED: {type(error).__name__}: {error}")
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)

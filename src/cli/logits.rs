@@ -1,0 +1,162 @@
+//! `unargmax logits`: what a model scores at each position of a text.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Serialize;
+
+use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments};
+use unargmax::reach::logits::{each_position, to_safetensors};
+use unargmax::reach::ranking::{self, Scored};
+use unargmax::reach::text::Around;
+use unargmax::report::files::OutputFolder;
+use unargmax::transformer::{Batch, Input};
+
+/// Run a model on a text and show the most probable tokens at each position.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    text: TextArguments,
+    /// Add no tokens around the text ([CLS], <s>, ...)
+    #[arg(long)]
+    bare: bool,
+    /// The text of the encoder, for a model that has one; --text is then what its decoder sees
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    source: Option<String>,
+    /// The text of the encoder as token ids
+    #[arg(long, value_name = "IDS", conflicts_with = "source")]
+    source_ids: Option<Ids>,
+    /// Which positions see which: `bidirectional`, `causal`, `prefix:N` (the first N are seen by all), `latent:N`, or
+    /// `permutation:2,0,1` (each sees those before it in this order) [default: as the model was trained]
+    #[arg(long, value_name = "MASK")]
+    mask: Option<Masked>,
+    /// Predict each position without its own token (XLNet's query stream)
+    #[arg(long)]
+    blind: bool,
+    /// How many tokens to show at each position
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    top: usize,
+    /// Write the hidden states of all layers into this safetensors file
+    #[arg(long, value_name = "FILE")]
+    hidden: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed of a position.
+#[derive(Serialize)]
+struct Shown {
+    position: usize,
+    id: u32,
+    token: String,
+    top: Vec<Candidate>,
+}
+
+#[derive(Serialize)]
+struct Candidate {
+    id: u32,
+    token: String,
+    logit: f32,
+    probability: f64,
+}
+
+/// Runs a model on a text.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let opened = arguments.model.open()?;
+    let around = if arguments.bare { Around::Bare } else { Around::Added };
+    let ids = arguments.text.ids(&arguments.model, &opened, around)?;
+    let batch = batch(arguments, &opened, &ids)?;
+    let states = opened.model.states(&batch)?;
+    let mut positions = Vec::new();
+    each_position(
+        &opened.model,
+        &states.state.get(0).map_err(unargmax::error::Error::from)?,
+        |part| {
+            for position in part {
+                let top = ranking::top(position.logits, arguments.top);
+                positions.push(shown(&opened, position.at, ids[position.at], &top));
+            }
+            Ok(())
+        },
+    )?;
+    if let Some(file) = &arguments.hidden {
+        write(file, to_safetensors(&states, &ids)?).context("--hidden")?;
+    }
+    let mut out = io::stdout().lock();
+    super::unless_unread(if arguments.json {
+        let value = serde_json::json!({
+            "checkpoint": opened.path.display().to_string(),
+            "family": opened.model.configuration().family,
+            "tokens": opened.model.configuration().tokens,
+            "positions": positions,
+        });
+        out.write_all((serde_json::to_string_pretty(&value)? + "\n").as_bytes())
+    } else {
+        print(&mut out, &positions)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn batch(arguments: &Arguments, opened: &Opened, ids: &[u32]) -> Result<Batch> {
+    let mut batch = Batch::ids(vec![ids.to_vec()]);
+    if let Some(Masked(mask)) = &arguments.mask {
+        batch = batch.masked(mask.clone());
+    }
+    batch.predict_blind = arguments.blind;
+    let source = match (&arguments.source, &arguments.source_ids) {
+        (Some(text), _) => Some(arguments.model.tokenizer(opened)?.encode(text, Around::Added)?),
+        (None, Some(Ids(ids))) => Some(ids.clone()),
+        (None, None) => None,
+    };
+    match (opened.model.configuration().has_encoder(), source) {
+        (true, Some(source)) => Ok(batch.from_source(Input::Ids(vec![source]))),
+        (true, None) => bail!(
+            "{} has an encoder: give its text by --source or --source-ids, and what the decoder sees by --text or --ids",
+            opened.model.configuration().family
+        ),
+        (false, Some(_)) => bail!(
+            "{} has no encoder, so there is no place for --source",
+            opened.model.configuration().family
+        ),
+        (false, None) => Ok(batch),
+    }
+}
+
+fn shown(opened: &Opened, position: usize, id: u32, top: &[Scored]) -> Shown {
+    let candidate = |s: &Scored| Candidate {
+        id: s.token,
+        token: opened.label(s.token),
+        logit: s.logit,
+        probability: s.probability,
+    };
+    Shown { position, id, token: opened.label(id), top: top.iter().map(candidate).collect() }
+}
+
+/// Writes one file whole.
+fn write(file: &Path, bytes: Vec<u8>) -> Result<()> {
+    let Some(name) = file.file_name() else { bail!("{} names no file", file.display()) };
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    Ok(OutputFolder::open(folder)?.write(&[(name, bytes)])?)
+}
+
+fn print(out: &mut impl Write, positions: &[Shown]) -> io::Result<()> {
+    let width = positions.iter().map(|p| p.token.chars().count()).max().unwrap_or(0).min(24);
+    writeln!(out, "position  token and the most probable tokens there")?;
+    for position in positions {
+        write!(out, "{:>8}  {:<width$} ", position.position, position.token)?;
+        for candidate in &position.top {
+            write!(out, "  {} {:.4}", candidate.token, candidate.probability)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

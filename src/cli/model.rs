@@ -1,0 +1,193 @@
+//! From arguments to a whole model, and the text that goes into it.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
+use unargmax::checkpoint::{self, Checkpoint};
+use unargmax::reach::text::{Around, How, Tokenizer};
+use unargmax::transformer::{Mask, Options, Transformer};
+
+/// Which model, and how text is split for it.
+#[derive(Debug, Args)]
+pub struct ModelArguments {
+    /// A whole model: a folder with config.json and its tensors, a GGUF file, or ORG/NAME in the cache of Hugging Face on
+    /// this machine
+    pub checkpoint: PathBuf,
+    /// Split text by this tokenizer.json [default: as the checkpoint says]
+    #[arg(long, value_name = "FILE", group = "split")]
+    tokenizer: Option<PathBuf>,
+    /// Take vocab.txt for word pieces as BERT has them, where nothing beside it says so
+    #[arg(long, value_name = "CASE", value_enum, group = "split")]
+    wordpiece: Option<Case>,
+    /// Take each match of this regular expression for a token; all of the text must match. No tokens are added around
+    /// it: write [CLS] and the like in the text
+    #[arg(long, value_name = "PATTERN", group = "split")]
+    split_regex: Option<String>,
+}
+
+/// Whether word pieces keep capitals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Case {
+    Cased,
+    Uncased,
+}
+
+/// An opened model.
+pub struct Opened {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its tensors and files.
+    pub checkpoint: Box<dyn Checkpoint>,
+    /// The model.
+    pub model: Transformer,
+    /// Its tokens, if known, one a row of the head at least.
+    pub vocabulary: Option<Vocabulary>,
+}
+
+impl ModelArguments {
+    /// Opens the model.
+    pub fn open(&self) -> Result<Opened> {
+        let path = self.checkpoint.clone();
+        let checkpoint = checkpoint::open(&path)?;
+        let model = Transformer::of(checkpoint.as_ref(), &path, Options::default())?;
+        let vocabulary = match checkpoint.vocabulary()? {
+            Some(read) => Some(read),
+            None => beside(checkpoint.as_ref())?.map(|(read, _)| read),
+        };
+        let vocabulary = vocabulary.map(|v| v.padded(model.configuration().tokens));
+        Ok(Opened { path, checkpoint, model, vocabulary })
+    }
+
+    /// What splits text for it.
+    pub fn tokenizer(&self, opened: &Opened) -> Result<Tokenizer> {
+        let how = match (&self.tokenizer, self.wordpiece, &self.split_regex) {
+            (Some(file), ..) => How::File(file.clone()),
+            (_, Some(case), _) => How::WordPiece { lowercase: case == Case::Uncased },
+            (.., Some(pattern)) => How::Split(pattern.clone()),
+            _ => How::Stated,
+        };
+        Ok(Tokenizer::of(opened.checkpoint.as_ref(), &opened.path, &how)?)
+    }
+}
+
+impl Opened {
+    /// A token for printing on one line.
+    pub fn label(&self, id: u32) -> String {
+        self.vocabulary.as_ref().map_or_else(|| format!("#{id}"), |v| v.label(id as usize))
+    }
+}
+
+/// One text for a model.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct TextArguments {
+    /// The text
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    text: Option<String>,
+    /// The text as token ids: 504,3575,282
+    #[arg(long, value_name = "IDS")]
+    ids: Option<Ids>,
+    /// A file with the text, in UTF-8
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl TextArguments {
+    /// The ids of the text; those given as ids are taken as they are.
+    pub fn ids(&self, model: &ModelArguments, opened: &Opened, around: Around) -> Result<Vec<u32>> {
+        let text = match (&self.text, &self.ids, &self.file) {
+            (_, Some(Ids(ids)), _) => return Ok(ids.clone()),
+            (Some(text), ..) => text.clone(),
+            (.., Some(file)) => read(file)?,
+            _ => bail!("give a text by --text, --ids or --file"),
+        };
+        let ids = model.tokenizer(opened)?.encode(&text, around)?;
+        if ids.is_empty() {
+            bail!("the text has no tokens");
+        }
+        Ok(ids)
+    }
+}
+
+/// A text file.
+pub fn read(file: &Path) -> Result<String> {
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(e) => {
+            let at = e.utf8_error().valid_up_to();
+            bail!("{}: it is not UTF-8 at byte {at}; save it as UTF-8", file.display())
+        }
+    }
+}
+
+/// Token ids between commas or blanks.
+#[derive(Clone, Debug)]
+pub struct Ids(pub Vec<u32>);
+
+impl FromStr for Ids {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
+        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is no token id"));
+        let ids: Vec<u32> = parts.map(one).collect::<Result<_, _>>()?;
+        if ids.is_empty() { Err("there are no ids".to_owned()) } else { Ok(Ids(ids)) }
+    }
+}
+
+/// A mask as it is written on the command line.
+#[derive(Clone, Debug)]
+pub struct Masked(pub Mask);
+
+impl FromStr for Masked {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mask = match text.split_once(':') {
+            None if text == "bidirectional" => Some(Mask::Bidirectional),
+            None if text == "causal" => Some(Mask::Causal),
+            Some(("prefix", n)) => n.parse().ok().map(|source| Mask::Prefix { source }),
+            Some(("latent", n)) => n.parse().ok().map(|source| Mask::Latent { source }),
+            Some(("permutation", list)) => {
+                let order = list.split(',').map(|p| p.trim().parse().ok()).collect();
+                Option::map(order, |order| Mask::Permutation { order })
+            }
+            _ => None,
+        };
+        mask.map(Masked).ok_or_else(|| {
+            "it is neither bidirectional, causal, prefix:N, latent:N nor permutation:2,0,1"
+                .to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_read_by_name() {
+        let read = |text: &str| text.parse::<Masked>().map(|m| m.0);
+        assert_eq!(read("causal"), Ok(Mask::Causal));
+        assert_eq!(read("prefix:3"), Ok(Mask::Prefix { source: 3 }));
+        assert_eq!(read("permutation:2,0, 1"), Ok(Mask::Permutation { order: vec![2, 0, 1] }));
+        for bad in
+            ["", "Causal", "prefix", "prefix:", "prefix:-1", "permutation:", "permutation:1,x"]
+        {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_stand_between_commas_or_blanks() {
+        assert_eq!("5, 17 3".parse::<Ids>().unwrap().0, [5, 17, 3]);
+        for bad in ["", ",", "5,x", "-1", "99999999999"] {
+            assert!(bad.parse::<Ids>().is_err(), "{bad}");
+        }
+    }
+}

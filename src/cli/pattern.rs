@@ -1,0 +1,249 @@
+//! `unargmax pattern`: classes by the word that a model puts into a gap.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::model::{ModelArguments, Opened, read};
+use super::progress::Bar;
+use unargmax::audit::progress::Progress;
+use unargmax::head::locate::{Choice, locate};
+use unargmax::reach::pattern::{Fates, Label, Pattern, Scorer, Scores, Word, fates, labels};
+
+/// Classify texts by a pattern with a gap (PET): say of each label word whether it can win at all, then score.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// The pattern: `{text}` is the place of the text, `[MASK]` of the label word; `{text} It was [MASK]`. A model that
+    /// sees only what stands before needs the gap last
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pattern: String,
+    /// The label words, `great,terrible`, or classes with their words, `positive=great,negative=terrible`
+    #[arg(long, value_name = "WORDS")]
+    labels: String,
+    /// The texts: a .csv or .tsv file with a column `text` and perhaps one `label`, or one text a line
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print no scores of single texts
+    #[arg(long)]
+    summary: bool,
+}
+
+/// A text and its class, where the file has them.
+struct Text {
+    text: String,
+    class: Option<usize>,
+}
+
+/// Runs a classification.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let pattern = Pattern::parse(&arguments.pattern).context("--pattern")?;
+    let labels = labels(&arguments.labels).context("--labels")?;
+    let texts = texts(&arguments.file, &labels)?;
+    let opened = arguments.model.open()?;
+    pattern.check(&opened.model).context("--pattern")?;
+    let tokenizer = arguments.model.tokenizer(&opened)?;
+    let words: Vec<Word> =
+        labels.iter().map(|l| Word::new(l, &pattern, &tokenizer)).collect::<Result<_, _>>()?;
+    let tokens: Option<Vec<u32>> = words.iter().map(Word::token).collect();
+    let distinct = |tokens: &Vec<u32>| (1..tokens.len()).all(|i| !tokens[..i].contains(&tokens[i]));
+    let fates = match tokens.filter(distinct) {
+        Some(tokens) => {
+            let located = locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?;
+            Some(fates(&located.head, &located.domain()?.0, &tokens)?)
+        }
+        None => None,
+    };
+    let mut out = io::stdout().lock();
+    if !arguments.json {
+        // Before anything is scored, and also where nothing can be.
+        super::unless_unread(print_words(&mut out, &opened, &words, fates.as_ref()))?;
+    }
+    let scorer = Scorer::new(&opened.model, &tokenizer, &pattern, &words).context("--labels")?;
+    let bar = Bar::new(arguments.json).counting("texts");
+    bar.begin("score", texts.len());
+    let lines: Vec<&str> = texts.iter().map(|t| t.text.as_str()).collect();
+    let scores = scorer
+        .score(&lines, |done| bar.advance(done))
+        .with_context(|| arguments.file.display().to_string())?;
+    bar.finish();
+    let outcome = Outcome::new(&texts, &scores, labels.len());
+    super::unless_unread(if arguments.json {
+        let value = to_json(&opened, &words, fates.as_ref(), &texts, &scores, &outcome);
+        out.write_all((serde_json::to_string_pretty(&value)? + "\n").as_bytes())
+    } else {
+        let shown = if arguments.summary { &[][..] } else { &scores[..] };
+        print(&mut out, &labels, &texts, shown, &outcome)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How many texts were put into their class.
+struct Outcome {
+    predicted: Vec<usize>,
+    /// Right ones, labelled ones, and the size of the largest class, where the file has labels.
+    accuracy: Option<(usize, usize, usize)>,
+}
+
+impl Outcome {
+    fn new(texts: &[Text], scores: &[Scores], labels: usize) -> Self {
+        let mut predicted = vec![0; labels];
+        scores.iter().for_each(|s| predicted[s.best] += 1);
+        let classes: Vec<usize> = texts.iter().filter_map(|t| t.class).collect();
+        let right = texts.iter().zip(scores).filter(|(t, s)| t.class == Some(s.best)).count();
+        let mut sizes = BTreeMap::new();
+        classes.iter().for_each(|&class| *sizes.entry(class).or_insert(0) += 1);
+        let largest = sizes.values().copied().max();
+        Outcome { predicted, accuracy: largest.map(|largest| (right, classes.len(), largest)) }
+    }
+}
+
+/// The texts of a file.
+fn texts(file: &Path, labels: &[Label]) -> Result<Vec<Text>> {
+    let content = read(file)?;
+    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let texts = match extension.to_ascii_lowercase().as_str() {
+        "csv" => table(&content, b',', labels),
+        "tsv" => table(&content, b'\t', labels),
+        _ => Ok(content
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| Text { text: line.to_owned(), class: None })
+            .collect()),
+    };
+    let texts = texts.with_context(|| file.display().to_string())?;
+    ensure!(!texts.is_empty(), "{}: it holds no text", file.display());
+    Ok(texts)
+}
+
+fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(content.as_bytes());
+    let header = reader.headers()?.clone();
+    let column = |name: &str| header.iter().position(|h| h.trim() == name);
+    let Some(text) = column("text") else { bail!("there is no column `text` in its first line") };
+    let label = column("label");
+    let mut texts = Vec::new();
+    for record in reader.records() {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let class = match label.and_then(|column| record.get(column)) {
+            Some(name) => match labels.iter().position(|l| l.class == name.trim()) {
+                None => bail!("line {line}: `{name}` is none of the classes of --labels"),
+                found => found,
+            },
+            None => None,
+        };
+        texts.push(Text { text: record.get(text).unwrap_or_default().to_owned(), class });
+    }
+    Ok(texts)
+}
+
+/// What a word's verdicts are called here.
+fn fate(fates: &Fates, place: usize, token: u32) -> [String; 2] {
+    let all = fates.among_all.verdict(token);
+    let among = fates.among_labels.verdict(place as u32);
+    [all, among].map(|verdict| verdict.map_or("unknown", |v| v.name()).to_owned())
+}
+
+fn print_words(
+    out: &mut impl Write,
+    opened: &Opened,
+    words: &[Word],
+    fates: Option<&Fates>,
+) -> io::Result<()> {
+    for (place, word) in words.iter().enumerate() {
+        write!(out, "label {:?}: ", word.label.word)?;
+        match (word.token(), fates) {
+            (Some(token), Some(fates)) => {
+                let [all, among] = fate(fates, place, token);
+                let label = opened.label(token);
+                writeln!(
+                    out,
+                    "token {token} {label}; among all tokens {all}, among the labels {among}"
+                )?;
+            }
+            (Some(token), None) => writeln!(out, "token {token} {}", opened.label(token))?,
+            (None, _) => {
+                let parts: Vec<String> = word.tokens.iter().map(|&t| opened.label(t)).collect();
+                writeln!(out, "{} tokens ({})", parts.len(), parts.join(" "))?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn print(
+    out: &mut impl Write,
+    labels: &[Label],
+    texts: &[Text],
+    scores: &[Scores],
+    outcome: &Outcome,
+) -> io::Result<()> {
+    for (text, scores) in texts.iter().zip(scores) {
+        let mark = match text.class {
+            Some(class) if class == scores.best => "right",
+            Some(_) => "wrong",
+            None => "",
+        };
+        let best = &labels[scores.best].class;
+        writeln!(
+            out,
+            "{best:<12} {:.3} {mark:<5} {}",
+            scores.probabilities[scores.best], text.text
+        )?;
+    }
+    let counts: Vec<String> =
+        labels.iter().zip(&outcome.predicted).map(|(l, n)| format!("{n} {}", l.class)).collect();
+    writeln!(out, "{} texts: {}", texts.len(), counts.join(", "))?;
+    if let Some((right, labelled, largest)) = outcome.accuracy {
+        let share = |n: usize| 100.0 * n as f64 / labelled as f64;
+        writeln!(
+            out,
+            "accuracy {right} of {labelled} ({:.1} %); always the most frequent class {largest} of {labelled} ({:.1} %)",
+            share(right),
+            share(largest)
+        )?;
+    }
+    Ok(())
+}
+
+fn to_json(
+    opened: &Opened,
+    words: &[Word],
+    fates: Option<&Fates>,
+    texts: &[Text],
+    scores: &[Scores],
+    outcome: &Outcome,
+) -> Value {
+    let words_json: Vec<Value> = words
+        .iter()
+        .enumerate()
+        .map(|(place, word)| {
+            let fate = word.token().zip(fates).map(|(token, fates)| fate(fates, place, token));
+            json!({"class": word.label.class, "word": word.label.word, "tokens": word.tokens,
+                   "among_all": fate.as_ref().map(|f| &f[0]), "among_labels": fate.as_ref().map(|f| &f[1])})
+        })
+        .collect();
+    let class = |place: usize| &words[place].label.class;
+    let texts: Vec<Value> = texts
+        .iter()
+        .zip(scores)
+        .map(|(text, scores)| {
+            json!({"text": text.text, "label": text.class.map(class), "predicted": class(scores.best),
+                   "logits": scores.logits, "probabilities": scores.probabilities})
+        })
+        .collect();
+    let accuracy = outcome.accuracy.map(
+        |(right, labelled, largest)| json!({"right": right, "labelled": labelled, "largest_class": largest}),
+    );
+    json!({"checkpoint": opened.path.display().to_string(), "labels": words_json, "texts": texts, "accuracy": accuracy})
+}

@@ -1,0 +1,119 @@
+//! Text that goes on: one token after another, each chosen from the logits after the last.
+
+use super::logits;
+use super::sampling::Sampler;
+use crate::error::{Error, Result};
+use crate::transformer::{Batch, Cache, Configuration, Direction, Input, Transformer};
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The model chose this token, which ends a text and is no part of it.
+    Token(u32),
+    /// There are as many tokens as were asked for.
+    Limit,
+    /// The context is full.
+    Context,
+}
+
+/// A text in the making.
+pub struct Generation<'a> {
+    model: &'a Transformer,
+    sampler: Sampler,
+    cache: Cache,
+    /// What the model sees next.
+    next: Batch,
+    left: usize,
+    end: Option<End>,
+}
+
+impl<'a> Generation<'a> {
+    /// Goes on from `prompt` by at most `limit` tokens; in a model with an encoder the prompt is the
+    /// encoder's text.
+    ///
+    /// # Errors
+    /// A model that sees in both directions, a prompt without tokens, and a decoder whose first token is not known.
+    pub fn new(
+        model: &'a Transformer,
+        prompt: Vec<u32>,
+        sampler: Sampler,
+        limit: usize,
+    ) -> Result<Self> {
+        let configuration = model.configuration();
+        check_one_way(configuration)?;
+        let mut prompt = prompt;
+        if prompt.is_empty() && !configuration.has_encoder() {
+            prompt.extend(configuration.special.beginning);
+        }
+        if prompt.is_empty() {
+            return invalid(
+                "the prompt has no tokens, and the model has none that begins a text: give some"
+                    .to_owned(),
+            );
+        }
+        let next = if configuration.has_encoder() {
+            let Some(start) = configuration.special.decoder_start else {
+                return invalid(
+                    "the checkpoint does not say which token its decoder begins with (decoder_start_token_id in \
+                     config.json)"
+                        .to_owned(),
+                );
+            };
+            Batch::ids(vec![vec![start]]).from_source(Input::Ids(vec![prompt]))
+        } else {
+            Batch::ids(vec![prompt])
+        };
+        Ok(Generation { model, sampler, cache: Cache::new(), next, left: limit, end: None })
+    }
+
+    /// The next token, or `None` at the end.
+    ///
+    /// # Errors
+    /// Those of the model, such as a prompt beyond its context, and logits that are not finite.
+    pub fn token(&mut self) -> Result<Option<u32>> {
+        if self.end.is_none() && self.left == 0 {
+            self.end = Some(End::Limit);
+        }
+        let configuration = self.model.configuration();
+        let full = !self.cache.is_empty()
+            && configuration.context.is_some_and(|context| self.cache.len() >= context);
+        if self.end.is_none() && full {
+            self.end = Some(End::Context);
+        }
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let states = self.model.extend(&self.next, &mut self.cache)?;
+        let last = states.state.get(0)?;
+        let logits = logits::of_state(self.model, &last.get(last.dim(0)? - 1)?)?;
+        let token = self.sampler.next(&logits)?;
+        if configuration.special.end.contains(&token) {
+            self.end = Some(End::Token(token));
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.next = Batch::ids(vec![vec![token]]);
+        Ok(Some(token))
+    }
+
+    /// Why the text ended, once it has.
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+}
+
+/// Refuses a model that sees what comes after a position: its logits do not tell how a text goes on.
+fn check_one_way(configuration: &Configuration) -> Result<()> {
+    match configuration.attention {
+        Direction::Backwards => Ok(()),
+        Direction::Both => invalid(format!(
+            "{} sees the whole text and fills gaps in it, so it cannot go on from a prompt: `unargmax logits` shows what \
+             it puts at each place, `unargmax pattern` what it puts into a gap",
+            configuration.family
+        )),
+    }
+}
+
+fn invalid<T>(problem: String) -> Result<T> {
+    Err(Error::Invalid(problem))
+}

@@ -1,0 +1,99 @@
+//! The logits of hidden states, a few positions at a time, and states as a file.
+
+use candle_core::{DType, Tensor};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use super::ranking;
+use crate::error::{Error, Result};
+use crate::transformer::{States, Transformer};
+
+/// How many positions get their logits together: a vocabulary of 250000 tokens then takes 64 MB.
+const TOGETHER: usize = 64;
+
+/// The state and the logits of one position.
+pub struct Position<'a> {
+    /// Its place in the row.
+    pub at: usize,
+    /// What meets the output matrix.
+    pub state: &'a [f32],
+    /// One score a token.
+    pub logits: &'a [f32],
+}
+
+/// Calls `each` with the positions of a row of states, `T x d`, in order, some of them together.
+///
+/// # Errors
+/// Those of `each`, and logits that are not finite.
+pub fn each_position(
+    model: &Transformer,
+    state: &Tensor,
+    mut each: impl FnMut(&[Position]) -> Result<()>,
+) -> Result<()> {
+    let length = state.dim(0)?;
+    for from in (0..length).step_by(TOGETHER) {
+        let part = state.narrow(0, from, TOGETHER.min(length - from))?;
+        let logits = rows(&model.logits(&part.unsqueeze(0)?)?.squeeze(0)?)?;
+        let states = rows(&part)?;
+        let mut positions = Vec::new();
+        for (i, (state, logits)) in states.iter().zip(&logits).enumerate() {
+            ranking::check(logits)?;
+            positions.push(Position { at: from + i, state, logits });
+        }
+        each(&positions)?;
+    }
+    Ok(())
+}
+
+/// The logits of one state, `d`.
+///
+/// # Errors
+/// A state of another width, or logits that are not finite.
+pub fn of_state(model: &Transformer, state: &Tensor) -> Result<Vec<f32>> {
+    let logits = model.logits(&state.reshape((1, 1, ()))?)?;
+    let logits = logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
+    ranking::check(&logits)?;
+    Ok(logits)
+}
+
+fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
+    Ok(tensor.to_dtype(DType::F32)?.to_vec2()?)
+}
+
+/// The states of one row as a safetensors file: `ids` (T), `state` (T x d'), `hidden.0` to `hidden.L` (T x d), and
+/// `encoder.I` and `query.I` where the model has them.
+///
+/// # Errors
+/// What cannot be written in that format.
+pub fn to_safetensors(states: &States, ids: &[u32]) -> Result<Vec<u8>> {
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut add = |name: String, tensor: &Tensor| -> Result<()> {
+        let tensor = tensor.get(0)?.to_dtype(DType::F32)?;
+        let numbers: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
+        let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        tensors.push((name, tensor.dims().to_vec(), bytes));
+        Ok(())
+    };
+    add("state".to_owned(), &states.state)?;
+    for (name, list) in [
+        ("hidden", &states.hidden),
+        ("encoder", &states.encoder_hidden),
+        ("query", &states.query_hidden),
+    ] {
+        for (layer, tensor) in list.iter().enumerate() {
+            add(format!("{name}.{layer}"), tensor)?;
+        }
+    }
+    let ids_bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+    let failed =
+        |e: &dyn std::fmt::Display| Error::Invalid(format!("states cannot be stored: {e}"));
+    let mut views = vec![(
+        "ids".to_owned(),
+        TensorView::new(Dtype::U32, vec![ids.len()], &ids_bytes).map_err(|e| failed(&e))?,
+    )];
+    for (name, shape, bytes) in &tensors {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| failed(&e))?;
+        views.push((name.clone(), view));
+    }
+    safetensors::serialize(views, None).map_err(|e| failed(&e))
+}

@@ -1,0 +1,294 @@
+//! Which tokens win on a corpus, how near the others come, and whether an audit's proofs stand up to it.
+//!
+//! A token that an audit proved never to be the strict winner may still seem to win: by a rounding, or as
+//! the first of equal scores. Each time that happens its score is taken again, exactly, at the hidden state that the
+//! model made; only a strict win there contradicts the proof.
+
+use rayon::prelude::*;
+
+use super::logits::{Position, each_position};
+use super::rescore::{Standing, standing};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::transformer::{Batch, Transformer};
+
+/// How many contradictions are kept with their states: more do not say more.
+const MOST_KEPT: usize = 64;
+
+/// What an audit claims of the head whose logits are observed.
+pub struct Claims {
+    /// The head, decoded.
+    pub head: Head,
+    /// The hidden states that the claims are about.
+    pub domain: Domain,
+    /// For each token, whether it is claimed never to be the strict winner.
+    pub never_alone: Vec<bool>,
+}
+
+/// A token that won although that was proved impossible.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contradiction {
+    /// The token.
+    pub token: u32,
+    /// The position, counted over the corpus.
+    pub position: u64,
+    /// Where it won, `d` numbers.
+    pub state: Vec<f32>,
+}
+
+/// What was seen of one token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// At how many positions it was the argmax; of equal logits the lowest id is.
+    pub argmax: u64,
+    /// Its best rank: one more than the number of tokens with larger logits; 0 before anything was seen.
+    pub best_rank: u32,
+    /// The first position where it had that rank, counted over the corpus.
+    pub best_position: u64,
+    /// How often it had the largest logit and, exactly, the largest score together with others, although proved never
+    /// to be the strict winner.
+    pub won_by_tie: u64,
+    /// How often it had the largest logit but, exactly, less than the largest score, although proved never to be the
+    /// strict winner.
+    pub won_by_rounding: u64,
+}
+
+/// Counts over a corpus.
+pub struct Observer {
+    claims: Option<Claims>,
+    seen: Vec<Seen>,
+    positions: u64,
+    outside: u64,
+    contradictions: Vec<Contradiction>,
+    contradicting: u64,
+}
+
+impl Observer {
+    /// Nothing seen yet of a vocabulary of so many tokens.
+    ///
+    /// # Errors
+    /// Claims about another number of tokens.
+    pub fn new(tokens: usize, claims: Option<Claims>) -> Result<Self> {
+        if let Some(claims) = claims.as_ref().filter(|c| c.head.tokens() != tokens) {
+            return Err(Error::Invalid(format!(
+                "the audit is of {} tokens, but the model has {tokens}",
+                claims.head.tokens()
+            )));
+        }
+        let (contradictions, contradicting) = (Vec::new(), 0);
+        let seen = vec![Seen::default(); tokens];
+        Ok(Observer { claims, seen, positions: 0, outside: 0, contradictions, contradicting })
+    }
+
+    /// Passes a window through the model and records all its positions.
+    ///
+    /// # Errors
+    /// Those of the model, and logits that are not finite.
+    pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
+        let states = model.states(&Batch::ids(vec![ids]))?;
+        each_position(model, &states.state.get(0)?, |positions| self.record(positions))
+    }
+
+    /// Records positions.
+    ///
+    /// # Errors
+    /// Logits of another number of tokens.
+    pub fn record(&mut self, positions: &[Position]) -> Result<()> {
+        if let Some(position) = positions.iter().find(|p| p.logits.len() != self.seen.len()) {
+            return Err(Error::Invalid(format!(
+                "the model has {} logits for {} tokens",
+                position.logits.len(),
+                self.seen.len()
+            )));
+        }
+        let orders: Vec<Vec<u64>> = positions.par_iter().map(|p| order(p.logits)).collect();
+        for (position, order) in positions.iter().zip(orders) {
+            self.ranks(position.logits, &order);
+            self.check(position, &order);
+            self.positions += 1;
+        }
+        Ok(())
+    }
+
+    fn ranks(&mut self, logits: &[f32], order: &[u64]) {
+        let (mut rank, mut before) = (0, f32::INFINITY);
+        for (place, &entry) in (1..).zip(order) {
+            let token = token(entry);
+            if logits[token] < before {
+                (rank, before) = (place, logits[token]);
+            }
+            let seen = &mut self.seen[token];
+            if seen.best_rank == 0 || rank < seen.best_rank {
+                (seen.best_rank, seen.best_position) = (rank, self.positions);
+            }
+        }
+        self.seen[token(order[0])].argmax += 1;
+    }
+
+    /// Scores those with the largest logit again whose strict win was proved impossible.
+    fn check(&mut self, position: &Position, order: &[u64]) {
+        let Some(claims) = &self.claims else { return };
+        let largest = position.logits[token(order[0])];
+        let leaders = order.iter().map(|&entry| token(entry));
+        let leaders = leaders.take_while(|&token| position.logits[token] == largest);
+        let suspects: Vec<usize> = leaders.filter(|&token| claims.never_alone[token]).collect();
+        if suspects.is_empty() {
+            return;
+        }
+        let state: Vec<f64> = position.state.iter().map(|&x| x.into()).collect();
+        // The claims are silent about other states.
+        if !claims.domain.contains(&state) {
+            self.outside += 1;
+            return;
+        }
+        for token in suspects {
+            match standing(&claims.head, &state, token as u32) {
+                Standing::Ties(_) => self.seen[token].won_by_tie += 1,
+                Standing::Loses(_) => self.seen[token].won_by_rounding += 1,
+                Standing::Wins => {
+                    self.contradicting += 1;
+                    if self.contradictions.len() < MOST_KEPT {
+                        self.contradictions.push(Contradiction {
+                            token: token as u32,
+                            position: self.positions,
+                            state: position.state.to_vec(),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was seen of each token, by id.
+    pub fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// How many positions were seen.
+    pub fn positions(&self) -> u64 {
+        self.positions
+    }
+
+    /// How many tokens were the argmax somewhere.
+    pub fn covered(&self) -> usize {
+        self.seen.iter().filter(|seen| seen.argmax > 0).count()
+    }
+
+    /// At how many positions a token seemed to win against its proof, but outside of the domain that the proof is about.
+    pub fn outside(&self) -> u64 {
+        self.outside
+    }
+
+    /// How many strict wins contradict a proof.
+    pub fn contradicting(&self) -> u64 {
+        self.contradicting
+    }
+
+    /// The first of these.
+    pub fn contradictions(&self) -> &[Contradiction] {
+        &self.contradictions
+    }
+}
+
+/// Tokens by falling logit, of equal ones by rising id, as numbers that sort so: the logit's bits, turned, above the id.
+fn order(logits: &[f32]) -> Vec<u64> {
+    let key = |(id, &logit): (usize, &f32)| {
+        let bits = (logit + 0.0).to_bits();
+        let rising = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        u64::from(!rising) << 32 | id as u64
+    };
+    let mut order: Vec<u64> = logits.iter().enumerate().map(key).collect();
+    order.sort_unstable();
+    order
+}
+
+fn token(entry: u64) -> usize {
+    (entry & u64::from(u32::MAX)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reach::ranking;
+
+    /// Four tokens: two rivals, their midpoint, and one that is the first again.
+    fn claims(domain: Domain) -> Claims {
+        let rows = vec![1f32, 0.0, 0.0, 1.0, 0.5, 0.5, 1.0, 0.0];
+        let head = Head::new(rows, None, 4, 2).unwrap();
+        Claims { head, domain, never_alone: vec![true, false, true, true] }
+    }
+
+    fn observed(claims: Option<Claims>, seen: &[([f32; 2], [f32; 4])]) -> Observer {
+        let mut observer = Observer::new(4, claims).unwrap();
+        for (at, (state, logits)) in seen.iter().enumerate() {
+            observer.record(&[Position { at, state, logits }]).unwrap();
+        }
+        observer
+    }
+
+    #[test]
+    fn wins_and_best_ranks_are_counted() {
+        let observer = observed(
+            None,
+            &[
+                ([0.0; 2], [3.0, 1.0, 2.0, -5.0]),
+                ([0.0; 2], [0.0, 1.0, 1.0, -0.0]),
+                ([0.0; 2], [3.0, 1.0, 2.0, -5.0]),
+            ],
+        );
+        let argmax: Vec<u64> = observer.seen().iter().map(|s| s.argmax).collect();
+        let ranks: Vec<(u32, u64)> =
+            observer.seen().iter().map(|s| (s.best_rank, s.best_position)).collect();
+        assert_eq!(argmax, [2, 1, 0, 0]);
+        // Token 2 shares the largest logit once; token 3 is then behind two.
+        assert_eq!(ranks, [(1, 0), (1, 1), (1, 1), (3, 1)]);
+        assert_eq!((observer.positions(), observer.covered()), (3, 2));
+    }
+
+    #[test]
+    fn only_a_strict_win_in_exact_arithmetic_contradicts() {
+        let free = || Some(claims(Domain::free(2)));
+        // Exactly 1/2 against 1/2: token 2 and both rivals tie.
+        let tie = observed(free(), &[([1.0, 1.0], [1.0, 1.0, 1.0, 0.0])]);
+        let by_tie: Vec<u64> = tie.seen().iter().map(|s| s.won_by_tie).collect();
+        assert_eq!((by_tie, tie.contradicting()), (vec![1, 0, 1, 0], 0));
+        // The midpoint's logit was rounded up; token 1 leads exactly.
+        let rounded = observed(free(), &[([1.0, 1.0f32.next_up()], [1.0, 1.0, 1.0, 1.0])]);
+        let rounding: Vec<u64> = rounded.seen().iter().map(|s| s.won_by_rounding).collect();
+        assert_eq!((rounding, rounded.contradicting()), (vec![1, 0, 1, 1], 0));
+        // Token 1 was not claimed to lose; it may win.
+        assert_eq!(observed(free(), &[([0.0, 1.0], [0.0, 1.0, 0.5, 0.0])]).contradicting(), 0);
+        // A claim that is false: token 1 never wins alone.
+        let mut lie = claims(Domain::free(2));
+        lie.never_alone[1] = true;
+        let caught = observed(
+            Some(lie),
+            &[([1.0, 0.0], [1.0, 0.0, 0.5, 1.0]), ([0.0, 1.0], [0.0, 1.0, 0.5, 0.0])],
+        );
+        let expected = Contradiction { token: 1, position: 1, state: vec![0.0, 1.0] };
+        assert_eq!((caught.contradicting(), caught.contradictions()), (1, &[expected][..]));
+    }
+
+    #[test]
+    fn claims_are_silent_outside_their_domain() {
+        let mut lie = claims(Domain::range(2, 0.0, 0.5).unwrap());
+        lie.never_alone[1] = true;
+        let observer = observed(Some(lie), &[([0.0, 1.0], [0.0, 1.0, 0.5, 0.0])]);
+        assert_eq!((observer.contradicting(), observer.outside()), (0, 1));
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_ranking() {
+        let logits = [0.0, -0.0, 1.5, -1.5, f32::MAX, f32::MIN, 1.5, -1e-40, 1e-40];
+        let ids: Vec<u32> = order(&logits).iter().map(|&e| token(e) as u32).collect();
+        assert_eq!(ids, ranking::first(&logits, 9));
+    }
+
+    #[test]
+    fn a_model_of_another_size_is_refused() {
+        assert!(Observer::new(5, Some(claims(Domain::free(2)))).is_err());
+        let mut observer = Observer::new(3, None).unwrap();
+        assert!(observer.record(&[Position { at: 0, state: &[], logits: &[0.0] }]).is_err());
+    }
+}

@@ -1,0 +1,346 @@
+//! Classification by a pattern with a gap: whichever label word scores most in the gap names the class.
+//!
+//! Source: Schick and Schuetze, "Exploiting cloze questions for few-shot text classification and natural language
+//! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here
+//! without any training.
+
+use crate::audit::{Audit, Options, audit};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::reach::logits;
+use crate::reach::text::{Around, Tokenizer};
+use crate::transformer::{Batch, Direction, Transformer};
+
+/// Where the text goes.
+const TEXT: &str = "{text}";
+/// Where the word goes.
+const GAP: &str = "[MASK]";
+/// How many texts pass the model together.
+const TOGETHER: usize = 8;
+
+/// A pattern such as `{text} It was [MASK].`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// What stands before the gap, the place of the text perhaps in it.
+    before: String,
+    /// What stands behind the gap, the place of the text perhaps in it.
+    behind: String,
+}
+
+/// A class and its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// What the class is called.
+    pub class: String,
+    /// The word that stands for it.
+    pub word: String,
+}
+
+/// What is known of a label's word before anything is scored.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// The label.
+    pub label: Label,
+    /// How the word is spelled in the gap.
+    pub tokens: Vec<u32>,
+}
+
+/// The scores of the labels in one text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// The logit of each label's word.
+    pub logits: Vec<f32>,
+    /// Their softmax among the labels.
+    pub probabilities: Vec<f64>,
+    /// The best label; the first of equal ones.
+    pub best: usize,
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// No or several places for the text, no or several gaps.
+    pub fn parse(pattern: &str) -> Result<Self> {
+        for (sign, what) in [(TEXT, "the text"), (GAP, "the label word")] {
+            match pattern.matches(sign).count() {
+                1 => {}
+                0 => {
+                    return invalid(format!(
+                        "the pattern {pattern:?} has no place for {what}: write {sign} there"
+                    ));
+                }
+                n => {
+                    return invalid(format!(
+                        "the pattern {pattern:?} has {n} places for {what}: one {sign} is needed"
+                    ));
+                }
+            }
+        }
+        let (before, behind) = pattern.split_once(GAP).unwrap_or((pattern, ""));
+        Ok(Pattern { before: before.to_owned(), behind: behind.to_owned() })
+    }
+
+    /// What stands before the gap in a text, without blanks at its end, and whether there were any.
+    fn left(&self, text: &str) -> (String, bool) {
+        let filled = self.before.replace(TEXT, text);
+        let kept = filled.trim_end();
+        (kept.to_owned(), kept.len() < filled.len())
+    }
+
+    /// The pattern with a text, and `gap` for the word.
+    fn filled(&self, text: &str, gap: &str) -> String {
+        let (before, behind) = (self.before.replace(TEXT, text), self.behind.replace(TEXT, text));
+        format!("{before}{gap}{behind}")
+    }
+
+    /// Refuses a pattern that the model cannot read.
+    ///
+    /// # Errors
+    /// Words behind the gap for a model that sees only what stands before it; a model with an encoder.
+    pub fn check(&self, model: &Transformer) -> Result<()> {
+        let configuration = model.configuration();
+        if configuration.has_encoder() {
+            return invalid(format!(
+                "{} has an encoder; patterns are for models of one stack",
+                configuration.family
+            ));
+        }
+        if configuration.attention == Direction::Backwards && !self.behind.is_empty() {
+            return invalid(format!(
+                "{} sees only what stands before the gap, but the pattern has {:?} behind it: put {GAP} last",
+                configuration.family, self.behind
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads labels: `great,terrible`, or with the names of their classes `positive=great,negative=terrible`.
+///
+/// # Errors
+/// Fewer than two labels, an empty word, and a class or a word that occurs twice.
+pub fn labels(text: &str) -> Result<Vec<Label>> {
+    let one = |part: &str| {
+        let (class, word) = part.split_once('=').unwrap_or((part, part));
+        Label { class: class.trim().to_owned(), word: word.trim().to_owned() }
+    };
+    let labels: Vec<Label> = text.split(',').map(one).collect();
+    if labels.len() < 2 || labels.iter().any(|l| l.class.is_empty() || l.word.is_empty()) {
+        return invalid(format!(
+            "the labels {text:?} are not two or more words, such as great,terrible"
+        ));
+    }
+    for (i, label) in labels.iter().enumerate() {
+        if labels[..i].iter().any(|l| l.class == label.class || l.word == label.word) {
+            return invalid(format!("the labels {text:?} name `{}` twice", label.word));
+        }
+    }
+    Ok(labels)
+}
+
+impl Word {
+    /// Spells a label's word as it stands in the gap.
+    ///
+    /// # Errors
+    /// A word that the vocabulary cannot spell.
+    pub fn new(label: &Label, pattern: &Pattern, tokenizer: &Tokenizer) -> Result<Self> {
+        // A letter takes the place of the text, so that a blank behind it is no blank at the beginning.
+        let (left, blank) = pattern.left("x");
+        let spaced =
+            if blank && !left.is_empty() { format!(" {}", label.word) } else { label.word.clone() };
+        let context = tokenizer.encode(&left, Around::Bare)?;
+        let whole = tokenizer.encode(&format!("{left}{spaced}"), Around::Bare)?;
+        let tokens = match whole.strip_prefix(&context[..]) {
+            Some(rest) => rest.to_vec(),
+            None => tokenizer.encode(&spaced, Around::Bare)?,
+        };
+        Ok(Word { label: label.clone(), tokens })
+    }
+
+    /// Its one token.
+    pub fn token(&self) -> Option<u32> {
+        match self.tokens[..] {
+            [token] => Some(token),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the tokens can win among all tokens, and among themselves alone.
+#[derive(Clone, Debug)]
+pub struct Fates {
+    /// Each against all tokens.
+    pub among_all: Audit,
+    /// Each against the other labels, by its place among them.
+    pub among_labels: Audit,
+}
+
+/// Audits the tokens of the labels, which are distinct.
+///
+/// # Errors
+/// Those of an audit.
+pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<Fates> {
+    let mut rows = vec![0.0; tokens.len() * head.dim()];
+    for (&token, row) in tokens.iter().zip(rows.chunks_exact_mut(head.dim())) {
+        head.copy_row(token as usize, row);
+    }
+    let bias = head.has_bias().then(|| tokens.iter().map(|&t| head.bias(t as usize)).collect());
+    let labels = Head::new(rows, bias, tokens.len(), head.dim())?;
+    let options = Options { tokens: Some(tokens), ..Options::default() };
+    Ok(Fates {
+        among_all: audit(head, domain, options)?,
+        among_labels: audit(&labels, domain, Options::default())?,
+    })
+}
+
+/// Scores label words in texts.
+pub struct Scorer<'a> {
+    model: &'a Transformer,
+    tokenizer: &'a Tokenizer,
+    pattern: &'a Pattern,
+    tokens: Vec<u32>,
+}
+
+impl<'a> Scorer<'a> {
+    /// A scorer of these words, each of one token.
+    ///
+    /// # Errors
+    /// A word of several tokens, two words of the same token, a pattern that the model cannot read, and a vocabulary without a
+    /// token for the gap.
+    pub fn new(
+        model: &'a Transformer,
+        tokenizer: &'a Tokenizer,
+        pattern: &'a Pattern,
+        words: &[Word],
+    ) -> Result<Self> {
+        pattern.check(model)?;
+        let mut tokens = Vec::new();
+        for word in words {
+            let Some(token) = word.token() else {
+                return invalid(format!(
+                    "the label word `{}` is {} tokens in the gap, and one is needed: choose another word",
+                    word.label.word,
+                    word.tokens.len()
+                ));
+            };
+            if tokens.contains(&token) {
+                return invalid(format!(
+                    "the label word `{}` is the same token as another",
+                    word.label.word
+                ));
+            }
+            tokens.push(token);
+        }
+        if model.configuration().attention == Direction::Both && tokenizer.mask().is_none() {
+            return Err(Error::malformed(
+                tokenizer.source(),
+                "the vocabulary has no token that stands for a hidden word ([MASK] or <mask>)",
+            ));
+        }
+        Ok(Scorer { model, tokenizer, pattern, tokens })
+    }
+
+    /// The scores of each text, in order; `done` is told how many are.
+    ///
+    /// # Errors
+    /// A text beyond the context or with a mask of its own, named by its number from 1.
+    pub fn score(&self, texts: &[&str], mut done: impl FnMut(usize)) -> Result<Vec<Scores>> {
+        let mut scores = Vec::new();
+        for (group, texts) in texts.chunks(TOGETHER).enumerate() {
+            let mut rows = Vec::new();
+            for (i, text) in texts.iter().enumerate() {
+                let number = group * TOGETHER + i + 1;
+                let row =
+                    self.row(text).map_err(|e| Error::Invalid(format!("text {number}: {e}")))?;
+                rows.push(row);
+            }
+            let ids = rows.iter().map(|r| r.0.clone()).collect();
+            let states = self.model.states(&Batch::ids(ids)).map_err(|e| {
+                let (first, last) = (group * TOGETHER + 1, group * TOGETHER + texts.len());
+                Error::Invalid(format!("texts {first} to {last}: {e}"))
+            })?;
+            for (row, (_, gap)) in rows.iter().enumerate() {
+                let logits = logits::of_state(self.model, &states.state.get(row)?.get(*gap)?)?;
+                scores.push(self.scores(&logits));
+            }
+            done(texts.len());
+        }
+        Ok(scores)
+    }
+
+    /// The ids of a text in the pattern, and the position whose logits are of the gap.
+    fn row(&self, text: &str) -> Result<(Vec<u32>, usize)> {
+        match (self.model.configuration().attention, self.tokenizer.mask()) {
+            (Direction::Both, Some((mask, piece))) => {
+                let ids =
+                    self.tokenizer.encode(&self.pattern.filled(text, &piece), Around::Added)?;
+                let gaps: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask).collect();
+                match gaps[..] {
+                    [gap] => Ok((ids, gap)),
+                    _ => invalid(format!(
+                        "it has {} gaps with the pattern around it, and one is needed",
+                        gaps.len()
+                    )),
+                }
+            }
+            _ => {
+                let (mut ids, _) = self.tokenizer.around()?;
+                ids.extend(self.tokenizer.encode(&self.pattern.left(text).0, Around::Bare)?);
+                match ids.len() {
+                    0 => invalid("nothing stands before the gap".to_owned()),
+                    length => Ok((ids, length - 1)),
+                }
+            }
+        }
+    }
+
+    fn scores(&self, logits: &[f32]) -> Scores {
+        let logits: Vec<f32> = self.tokens.iter().map(|&token| logits[token as usize]).collect();
+        let best = super::ranking::argmax(&logits) as usize;
+        let probabilities = super::ranking::top(&logits, logits.len());
+        let mut shares = vec![0.0; logits.len()];
+        probabilities.iter().for_each(|s| shares[s.token as usize] = s.probability);
+        Scores { logits, probabilities: shares, best }
+    }
+}
+
+fn invalid<T>(problem: String) -> Result<T> {
+    Err(Error::Invalid(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_has_one_place_for_the_text_and_one_gap() {
+        let pattern = Pattern::parse("{text} It was [MASK].").unwrap();
+        assert_eq!(pattern.filled("Good.", "<mask>"), "Good. It was <mask>.");
+        assert_eq!(pattern.left("Good."), ("Good. It was".to_owned(), true));
+        assert_eq!(Pattern::parse("[MASK]: {text}").unwrap().left("x"), (String::new(), false));
+        for (pattern, says) in [
+            ("It was [MASK].", "no place for the text"),
+            ("{text} It was good.", "no place for the label word"),
+            ("{text}{text}[MASK]", "2 places for the text"),
+            ("[MASK] {text} [MASK]", "2 places for the label word"),
+        ] {
+            let said = Pattern::parse(pattern).unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+        }
+    }
+
+    #[test]
+    fn labels_are_words_or_classes_with_words() {
+        let label = |class: &str, word: &str| Label { class: class.into(), word: word.into() };
+        assert_eq!(
+            labels("great, terrible").unwrap(),
+            [label("great", "great"), label("terrible", "terrible")]
+        );
+        assert_eq!(labels("yes=good,no=bad").unwrap(), [label("yes", "good"), label("no", "bad")]);
+        for bad in ["", "great", "great,", "a=,b", "great,great", "x=a,x=b"] {
+            assert!(labels(bad).is_err(), "{bad}");
+        }
+    }
+}

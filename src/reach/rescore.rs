@@ -1,0 +1,116 @@
+//! Whether a token wins at a hidden state, in exact arithmetic on the decoded rows.
+//!
+//! A model computes in float32, where a token may seem to win because of a rounding, or by the order in
+//! which equal scores are looked at. Here scores come in float64 with proved bounds, and those that the
+//! bounds leave open as exact numbers.
+
+use crate::arithmetic::dyadic::{Dyadic, dot_floats};
+use crate::arithmetic::rounding::{UNIT, add_down, add_up, dot_error, mul_up, norm_up};
+use crate::head::Head;
+
+/// What a token does at a hidden state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It scores more than every other token.
+    Wins,
+    /// It has the largest score, but not alone: with these.
+    Ties(Vec<u32>),
+    /// This token scores more.
+    Loses(u32),
+}
+
+/// The standing of `token` at a hidden state of `d` finite coordinates.
+pub fn standing(head: &Head, state: &[f64], token: u32) -> Standing {
+    let (tokens, dim) = (head.tokens(), head.dim());
+    let mut scores = vec![0.0; tokens];
+    head.product(state, 0..tokens, &mut scores, tokens);
+    let length = norm_up(state.iter().copied());
+    // One more rounding for the bias.
+    let error = |j: usize, score: f64| {
+        add_up(dot_error(dim, head.norm_up(j), length), mul_up(UNIT, score.abs()))
+    };
+    let own = scores[token as usize] + head.bias(token as usize);
+    let floor = add_down(own, -error(token as usize, own));
+    // Not a number falls on the side that is settled exactly.
+    let open = |j: &usize| {
+        let score = scores[*j] + head.bias(*j);
+        !(add_up(score, error(*j, score)) < floor)
+    };
+    let exact = |j: usize| {
+        let dot = dot_floats(head.row(j), state.iter().copied());
+        &dot + &Dyadic::from_f64(head.bias(j))
+    };
+    let own = exact(token as usize);
+    let mut equals = Vec::new();
+    for j in (0..tokens).filter(|&j| j != token as usize).filter(open) {
+        let lead = &exact(j) - &own;
+        if lead.is_positive() {
+            return Standing::Loses(j as u32);
+        }
+        if lead.is_zero() {
+            equals.push(j as u32);
+        }
+    }
+    if equals.is_empty() { Standing::Wins } else { Standing::Ties(equals) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::Rows;
+
+    fn head(rows: impl Into<Rows>, bias: Option<Vec<f64>>, tokens: usize) -> Head {
+        let rows = rows.into();
+        let dim = rows.len() / tokens;
+        Head::new(rows, bias, tokens, dim).unwrap()
+    }
+
+    #[test]
+    fn a_lead_below_float64_is_seen() {
+        // 1 + 2^-60 against 1: the sum rounds to 1 in float64.
+        let tiny = 2f64.powi(-60);
+        let head = head(vec![1.0, tiny, 1.0, 0.0], None, 2);
+        assert_eq!(standing(&head, &[1.0, 1.0], 0), Standing::Wins);
+        assert_eq!(standing(&head, &[1.0, 1.0], 1), Standing::Loses(0));
+        assert_eq!(standing(&head, &[1.0, -1.0], 1), Standing::Wins);
+        assert_eq!(standing(&head, &[1.0, 0.0], 0), Standing::Ties(vec![1]));
+    }
+
+    #[test]
+    fn a_bias_counts_to_its_last_bit() {
+        let head = head(vec![1f32, 1.0, 0.5], Some(vec![0.0, 5e-324, 0.0]), 3);
+        assert_eq!(standing(&head, &[1.0], 0), Standing::Loses(1));
+        assert_eq!(standing(&head, &[1.0], 1), Standing::Wins);
+        assert_eq!(standing(&head, &[1.0], 2), Standing::Loses(0));
+    }
+
+    #[test]
+    fn scores_that_overflow_are_compared_all_the_same() {
+        let head = head(vec![1e308, 1e308, 1e308, 2e307], None, 2);
+        assert_eq!(standing(&head, &[10.0, 10.0], 0), Standing::Wins);
+        assert_eq!(standing(&head, &[10.0, 10.0], 1), Standing::Loses(0));
+    }
+
+    #[test]
+    fn bounds_and_exact_numbers_agree_on_a_head_of_near_equals() {
+        // Rows that differ in the last bits of float32, and a state that makes their order hard to see.
+        let number = |i: usize| 1.0 + (i * 2654435761 % 97) as f32 * 2f32.powi(-23);
+        let rows: Vec<f32> = (0..40 * 6).map(number).collect();
+        let head = head(rows, None, 40);
+        let state: Vec<f64> = (0..6)
+            .map(|k| f64::from(number(k + 500)) * if k % 2 == 0 { 1.0 } else { -1.0 })
+            .collect();
+        let exact = |j: usize| dot_floats(head.row(j), state.iter().copied());
+        let best = (0..40).map(exact).max().unwrap();
+        for j in 0..40 {
+            let leaders: Vec<u32> = (0..40u32).filter(|&i| exact(i as usize) == best).collect();
+            match standing(&head, &state, j as u32) {
+                Standing::Wins => assert_eq!(leaders, [j as u32]),
+                Standing::Ties(with) => {
+                    assert!(leaders.contains(&(j as u32)) && with.len() + 1 == leaders.len())
+                }
+                Standing::Loses(to) => assert!(exact(to as usize) > exact(j)),
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The tokenizer that lies beside a checkpoint, as Hugging Face's folders have it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::Tokenizer;
+use super::form::{self, Form};
+use super::pre_tokenizer::{PreTokenizer, byte_level};
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::vocabulary::{Vocabulary, beside};
+use crate::error::{Error, Result};
+
+/// Classes of transformers whose vocab.txt holds word pieces, without `Fast` at the end.
+const WORD_PIECES: [&str; 5] = [
+    "BertTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "MobileBertTokenizer",
+    "BertJapaneseTokenizer",
+];
+/// Files whose text-splitting is in a program and not in the file.
+const SENTENCE_PIECE: [&str; 5] =
+    ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "source.spm", "vocab.spm"];
+
+/// The tokenizer that the files beside a checkpoint state.
+///
+/// # Errors
+/// None, one that is not read here, or a vocab.txt that could be of several kinds.
+pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
+    if let Some(bytes) = checkpoint.side_file("tokenizer.json")? {
+        return Tokenizer::from_json(&bytes, bytes.label());
+    }
+    if checkpoint.side_file("vocab.txt")?.is_some() {
+        let lowercase = stated_case(checkpoint, path)?;
+        return word_pieces(checkpoint, path, lowercase);
+    }
+    if checkpoint.side_file("vocab.json")?.is_some()
+        && checkpoint.side_file("merges.txt")?.is_some()
+    {
+        return merged(checkpoint, path);
+    }
+    for name in SENTENCE_PIECE {
+        if checkpoint.side_file(name)?.is_some() {
+            return Err(Error::malformed(
+                path,
+                format!(
+                    "text is not split by {name} here: give a tokenizer.json by --tokenizer (transformers writes one, \
+                     `AutoTokenizer.from_pretrained(...).save_pretrained(...)`), or ids by --ids"
+                ),
+            ));
+        }
+    }
+    Err(Error::malformed(
+        path,
+        "there is no tokenizer beside it: give a tokenizer.json by --tokenizer, or ids by --ids",
+    ))
+}
+
+/// Whether `tokenizer_config.json` says that vocab.txt holds word pieces in lower case.
+fn stated_case(checkpoint: &dyn Checkpoint, path: &Path) -> Result<bool> {
+    let config = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
+    let class = config["tokenizer_class"].as_str();
+    let known = class.is_some_and(|c| WORD_PIECES.contains(&c.trim_end_matches("Fast")));
+    match (config["do_lower_case"].as_bool(), class) {
+        // Without a class the option is BERT's all the same; no other vocab.txt has it.
+        (Some(lowercase), None) => Ok(lowercase),
+        (Some(lowercase), Some(_)) if known => Ok(lowercase),
+        // The default of these classes.
+        (None, Some(_)) if known => Ok(true),
+        (_, Some(other)) => Err(ambiguous(
+            path,
+            &format!("tokenizer_config.json names `{other}`, which is not read here"),
+        )),
+        (None, None) => Err(ambiguous(path, "nothing beside it says how it splits text")),
+    }
+}
+
+fn ambiguous(path: &Path, why: &str) -> Error {
+    Error::malformed(
+        path,
+        format!(
+            "there is a vocab.txt, but {why}: --wordpiece uncased or --wordpiece cased reads it as BERT does, \
+             --split-regex PATTERN by a pattern, --tokenizer FILE takes a tokenizer.json, and --ids takes ids"
+        ),
+    )
+}
+
+/// `vocab.txt` as BERT reads it.
+///
+/// # Errors
+/// No such file, or one without `[UNK]`, `[CLS]` or `[SEP]`.
+pub(super) fn word_pieces(
+    checkpoint: &dyn Checkpoint,
+    path: &Path,
+    lowercase: bool,
+) -> Result<Tokenizer> {
+    let Some(bytes) = checkpoint.side_file("vocab.txt")? else {
+        return Err(Error::malformed(
+            path,
+            "there is no vocab.txt beside it to read word pieces from",
+        ));
+    };
+    let label = bytes.label().to_path_buf();
+    let vocabulary = Vocabulary::from_lines(&bytes, &label)?;
+    let id = |name: &str| -> Result<(u32, String)> {
+        let found = vocabulary.tokens.iter().position(|t| t.piece == name);
+        let problem =
+            || Error::malformed(&label, format!("word pieces need `{name}`, which is not there"));
+        Ok((found.ok_or_else(problem)? as u32, name.to_owned()))
+    };
+    let config = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
+    let chinese = config["tokenize_chinese_chars"].as_bool().unwrap_or(true);
+    let [normalizer, pre_tokenizer, decoder] =
+        form::bert(lowercase, chinese, config["strip_accents"].as_bool());
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+    let added = special.iter().filter_map(|name| id(name).ok());
+    let form = Form {
+        model: form::word_pieces(numbered(&vocabulary), &id("[UNK]")?.1),
+        added: added.map(|(id, name)| (id as usize, name, true)).collect(),
+        normalizer,
+        pre_tokenizer,
+        decoder,
+        before: vec![id("[CLS]")?],
+        after: vec![id("[SEP]")?],
+    };
+    Tokenizer::from_json(&form.to_json(), label)
+}
+
+/// `vocab.json` and `merges.txt` of GPT-2 and RoBERTa.
+fn merged(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
+    let config = json_file(checkpoint, "config.json")?.unwrap_or_default();
+    let kind = config["model_type"].as_str().unwrap_or("unknown");
+    if !["gpt2", "roberta"].contains(&kind) {
+        return Err(Error::malformed(
+            path,
+            format!(
+                "vocab.json and merges.txt are read for gpt2 and roberta, and this is `{kind}`: give a tokenizer.json \
+                 by --tokenizer, or ids by --ids"
+            ),
+        ));
+    }
+    let (Some(pieces), Some(merges)) =
+        (checkpoint.side_file("vocab.json")?, checkpoint.side_file("merges.txt")?)
+    else {
+        return Err(Error::malformed(path, "vocab.json and merges.txt are gone"));
+    };
+    let vocabulary = Vocabulary::from_bytes(pieces.to_vec(), pieces.label())?;
+    let text = std::str::from_utf8(&merges).map_err(|e| {
+        Error::malformed(merges.label(), format!("not UTF-8 at byte {}", e.valid_up_to()))
+    })?;
+    let mut pairs = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.is_empty() || line.starts_with("#version") {
+            continue;
+        }
+        let (left, right) = line.split_once(' ').ok_or_else(|| {
+            Error::malformed(merges.label(), format!("line {number} is not two pieces"))
+        })?;
+        pairs.push(json!([left, right]));
+    }
+    let find = |name: &str| vocabulary.tokens.iter().position(|t| t.piece == name);
+    let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "<|endoftext|>"];
+    let around = |name: &str| -> Result<Vec<(u32, String)>> {
+        match (kind, find(name)) {
+            ("gpt2", _) => Ok(Vec::new()),
+            (_, Some(id)) => Ok(vec![(id as u32, name.to_owned())]),
+            (_, None) => Err(Error::malformed(pieces.label(), format!("roberta needs `{name}`"))),
+        }
+    };
+    let form = Form {
+        model: form::byte_pairs(numbered(&vocabulary), pairs, false),
+        added: special.iter().filter_map(|n| Some((find(n)?, (*n).to_owned(), true))).collect(),
+        pre_tokenizer: PreTokenizer::named("gpt-2").map_or(Value::Null, PreTokenizer::form),
+        decoder: byte_level(true),
+        before: around("<s>")?,
+        after: around("</s>")?,
+        ..Form::default()
+    };
+    Tokenizer::from_json(&form.to_json(), pieces.label())
+}
+
+/// The pieces of a vocabulary whose way to split is given from outside, and where they are from.
+///
+/// # Errors
+/// No vocabulary, or a damaged one.
+pub(super) fn pieces(checkpoint: &dyn Checkpoint, path: &Path) -> Result<(Vocabulary, PathBuf)> {
+    if let Some(vocabulary) = checkpoint.vocabulary()? {
+        return Ok((vocabulary, path.to_path_buf()));
+    }
+    let folder = checkpoint.folder().unwrap_or(path).to_path_buf();
+    let (vocabulary, name) = beside(checkpoint)?.ok_or_else(|| {
+        Error::malformed(path, "there is no vocabulary beside it to look tokens up in")
+    })?;
+    Ok((vocabulary, folder.join(name)))
+}
+
+/// Pieces with their ids; holes have none.
+fn numbered(vocabulary: &Vocabulary) -> impl Iterator<Item = (String, usize)> + '_ {
+    let named = vocabulary.tokens.iter().enumerate().filter(|(_, token)| !token.piece.is_empty());
+    named.map(|(id, token)| (token.piece.clone(), id))
+}
+
+fn json_file(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<Value>> {
+    let Some(bytes) = checkpoint.side_file(name)? else { return Ok(None) };
+    let read = serde_json::from_slice(&bytes);
+    read.map(Some).map_err(|e| Error::malformed(bytes.label(), format!("not JSON: {e}")))
+}

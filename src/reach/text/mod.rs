@@ -1,0 +1,224 @@
+//! Text to token ids and back, by the vocabulary that a checkpoint brings along.
+//!
+//! The crate `tokenizers` does the work. A `tokenizer.json` is read as it is; the vocabulary of a GGUF file, a `vocab.txt`
+//! of word pieces and a `vocab.json` with merges are first written in that form ([`form`]). Where
+//! a vocabulary does not say how it splits text, nothing is guessed: the error names what would say it.
+
+mod beside;
+mod form;
+mod gguf;
+mod pre_tokenizer;
+mod split;
+mod stream;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokenizers::normalizers::Precompiled;
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use split::Split;
+pub use stream::Stream;
+
+/// What turns text into ids and ids into text.
+pub struct Tokenizer {
+    kind: Kind,
+    /// Where it is from, for errors.
+    source: PathBuf,
+    /// The token that stands for a hidden word, where the vocabulary has one.
+    mask: Option<u32>,
+}
+
+enum Kind {
+    Library(Box<tokenizers::Tokenizer>),
+    Split(Box<Split>),
+}
+
+/// How a text is split, where the checkpoint does not say it or is not to be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum How {
+    /// As the checkpoint says.
+    #[default]
+    Stated,
+    /// By this `tokenizer.json`.
+    File(PathBuf),
+    /// `vocab.txt` holds word pieces (Schuster and Nakajima 2012) as BERT has them.
+    WordPiece {
+        /// Whether text is first made lower case and loses its accents.
+        lowercase: bool,
+    },
+    /// Each match of this regular expression is a token (molecules and the like).
+    Split(String),
+}
+
+/// Whether the tokens that the model expects around a text are added: `[CLS]` and `[SEP]`, `<s>`, `</s>`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Around {
+    /// As the model was trained.
+    #[default]
+    Added,
+    /// Nothing but the text.
+    Bare,
+}
+
+/// The names by which vocabularies call the token that stands for a hidden word.
+const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
+
+impl Tokenizer {
+    /// The tokenizer of a checkpoint; `path` names it in errors.
+    ///
+    /// # Errors
+    /// A vocabulary that is missing, damaged, of a kind that is not read here, or that does not say how it splits text.
+    pub fn of(checkpoint: &dyn Checkpoint, path: &Path, how: &How) -> Result<Self> {
+        match how {
+            How::File(file) => {
+                let bytes = std::fs::read(file).map_err(|e| Error::io(file, e))?;
+                Tokenizer::from_json(&bytes, file)
+            }
+            How::WordPiece { lowercase } => beside::word_pieces(checkpoint, path, *lowercase),
+            How::Split(pattern) => {
+                let (pieces, source) = beside::pieces(checkpoint, path)?;
+                let split = Split::new(pieces, pattern)?;
+                let mask = MASKS.iter().find_map(|name| split.id(name));
+                Ok(Tokenizer { kind: Kind::Split(Box::new(split)), source, mask })
+            }
+            How::Stated => match checkpoint.metadata() {
+                Some(metadata) => gguf::read(metadata, path),
+                None => beside::stated(checkpoint, path),
+            },
+        }
+    }
+
+    /// Reads a `tokenizer.json`; `label` names it in errors.
+    ///
+    /// # Errors
+    /// What the crate `tokenizers` does not read.
+    pub fn from_json(bytes: &[u8], label: impl AsRef<Path>) -> Result<Self> {
+        let label = label.as_ref();
+        let refused = |e: &dyn std::fmt::Display| {
+            Error::malformed(label, format!("not a tokenizer that is read here: {e}"))
+        };
+        // The crate takes sound JSON for granted, and panics within a decoder that is not.
+        let tree: Value = serde_json::from_slice(bytes).map_err(|e| refused(&e))?;
+        check_maps(&tree["normalizer"]).map_err(|e| refused(&e))?;
+        let mut library = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
+            .and_then(|read| read.map_err(|e| e.to_string()))
+            .map_err(|e| refused(&e))?;
+        // Some files cut or pad what they were last used for.
+        library.with_truncation(None).map_err(|e| refused(&e))?;
+        library.with_padding(None);
+        let mask = MASKS.iter().find_map(|name| library.token_to_id(name));
+        Ok(Tokenizer { kind: Kind::Library(Box::new(library)), source: label.to_path_buf(), mask })
+    }
+
+    /// The ids of a text.
+    ///
+    /// # Errors
+    /// What the vocabulary cannot spell.
+    pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>> {
+        match &self.kind {
+            Kind::Library(library) => {
+                let split = || library.encode_fast(text, around == Around::Added);
+                let encoded = guarded(split).and_then(|ids| ids.map_err(|e| e.to_string()));
+                let encoded = encoded.map_err(|e| {
+                    Error::malformed(&self.source, format!("the text cannot be split: {e}"))
+                })?;
+                Ok(encoded.get_ids().to_vec())
+            }
+            Kind::Split(split) => split.encode(text, &self.source),
+        }
+    }
+
+    /// The tokens that are added before and after a text.
+    ///
+    /// # Errors
+    /// A vocabulary that cannot spell a letter, or a tokenizer that changes a text when it adds to it.
+    pub fn around(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        if let Kind::Split(_) = self.kind {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let (bare, added) = (self.encode("a", Around::Bare)?, self.encode("a", Around::Added)?);
+        let found = (0..=added.len().saturating_sub(bare.len()))
+            .find(|&before| added[before..].starts_with(&bare));
+        let Some(before) = found else {
+            let problem = "it changes a text when it adds tokens around it: give ids by --ids";
+            return Err(Error::malformed(&self.source, problem));
+        };
+        Ok((added[..before].to_vec(), added[before + bare.len()..].to_vec()))
+    }
+
+    /// The text of ids, special tokens included. An id that no token has is shown as `#7`, bytes
+    /// that are no text as U+FFFD.
+    ///
+    /// # Errors
+    /// A decoder that refuses a token.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        let mut text = String::new();
+        for run in ids.chunk_by(|a, b| self.knows(*a) == self.knows(*b)) {
+            if !self.knows(run[0]) {
+                run.iter().for_each(|id| text.push_str(&format!("#{id}")));
+                continue;
+            }
+            match &self.kind {
+                Kind::Library(library) => {
+                    let decoded = guarded(|| library.decode(run, false));
+                    text += &decoded.and_then(|t| t.map_err(|e| e.to_string())).map_err(|e| {
+                        Error::malformed(&self.source, format!("ids {run:?} have no text: {e}"))
+                    })?
+                }
+                Kind::Split(split) => run.iter().for_each(|&id| text.push_str(split.piece(id))),
+            }
+        }
+        Ok(text)
+    }
+
+    /// Whether a token has this id.
+    pub fn knows(&self, id: u32) -> bool {
+        match &self.kind {
+            Kind::Library(library) => library.id_to_token(id).is_some(),
+            Kind::Split(split) => !split.piece(id).is_empty(),
+        }
+    }
+
+    /// The token that stands for a hidden word: id, and how it is written in a text.
+    pub fn mask(&self) -> Option<(u32, String)> {
+        let id = self.mask?;
+        let piece = match &self.kind {
+            Kind::Library(library) => library.id_to_token(id)?,
+            Kind::Split(split) => split.piece(id).to_owned(),
+        };
+        Some((id, piece))
+    }
+
+    /// Where it is from.
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// Text as it grows by one id after another.
+    pub fn stream(&self) -> Stream<'_> {
+        Stream::new(self)
+    }
+}
+
+/// What `work` gives. The crate `tokenizers` is not made for damaged files and may panic on one: that is an error
+/// like others, although the panic has been reported by then.
+fn guarded<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .map_err(|_| "the file is damaged in a way that its reader did not expect".to_owned())
+}
+
+/// Refuses a damaged map of characters within a normalizer, on which the crate would panic.
+fn check_maps(normalizer: &Value) -> std::result::Result<(), String> {
+    match normalizer {
+        Value::Object(parts) if parts.get("type").is_some_and(|kind| kind == "Precompiled") => {
+            guarded(|| serde_json::from_value::<Precompiled>(normalizer.clone()))?
+                .map_err(|e| format!("its map of characters: {e}"))
+                .map(drop)
+        }
+        Value::Object(parts) => parts.values().try_for_each(check_maps),
+        Value::Array(parts) => parts.iter().try_for_each(check_maps),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,103 @@
+//! How text falls into words before byte pairs are joined, by the names that GGUF files use for it.
+//!
+//! Source: llama.cpp, `src/llama-vocab.cpp` (`tokenizer_pre` and `regex_exprs`), and the `tokenizer.json` of the models that
+//! the names stand for. A name is listed where both agree; the others are refused by name.
+
+use serde_json::{Value, json};
+
+/// What a name stands for.
+pub(super) struct PreTokenizer {
+    names: &'static [&'static str],
+    split: Split,
+    /// A word that is a token by itself is not built from its merges.
+    pub ignore_merges: bool,
+    /// Whether the beginning of a text is marked unless the file says otherwise.
+    pub add_bos: bool,
+    /// Unicode's composed form first.
+    nfc: bool,
+}
+
+enum Split {
+    /// GPT-2's pattern.
+    Gpt2,
+    /// GPT-2's pattern after each digit has been set apart.
+    Digits,
+    /// A pattern of its own.
+    Pattern(&'static str),
+}
+
+/// Llama 3: up to three digits together, contractions in either case, line ends with what stands before them.
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// Qwen 2: the same with single digits.
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+const TABLE: [PreTokenizer; 4] = [
+    PreTokenizer {
+        names: &["gpt-2", "phi-2"],
+        split: Split::Gpt2,
+        ignore_merges: false,
+        add_bos: false,
+        nfc: false,
+    },
+    PreTokenizer {
+        names: &["smollm", "starcoder", "refact"],
+        split: Split::Digits,
+        ignore_merges: false,
+        add_bos: false,
+        nfc: false,
+    },
+    PreTokenizer {
+        names: &["llama3", "llama-v3", "llama-bpe"],
+        split: Split::Pattern(LLAMA3),
+        ignore_merges: true,
+        add_bos: true,
+        nfc: false,
+    },
+    PreTokenizer {
+        names: &["qwen2"],
+        split: Split::Pattern(QWEN2),
+        ignore_merges: false,
+        add_bos: false,
+        nfc: true,
+    },
+];
+
+impl PreTokenizer {
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<&'static PreTokenizer> {
+        TABLE.iter().find(|row| row.names.contains(&name))
+    }
+
+    /// All names, for an error.
+    pub fn names() -> String {
+        TABLE.iter().flat_map(|row| row.names).copied().collect::<Vec<_>>().join(", ")
+    }
+
+    /// As a part of a `tokenizer.json`.
+    pub fn form(&self) -> Value {
+        match self.split {
+            Split::Gpt2 => byte_level(true),
+            Split::Digits => {
+                sequence([json!({"type": "Digits", "individual_digits": true}), byte_level(true)])
+            }
+            Split::Pattern(pattern) => sequence([
+                json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false}),
+                byte_level(false),
+            ]),
+        }
+    }
+
+    /// The normalizer before it.
+    pub fn normalizer(&self) -> Value {
+        if self.nfc { json!({"type": "NFC"}) } else { Value::Null }
+    }
+}
+
+/// Bytes as characters, with or without GPT-2's pattern before that.
+pub(super) fn byte_level(pattern: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": pattern})
+}
+
+fn sequence(parts: [Value; 2]) -> Value {
+    json!({"type": "Sequence", "pretokenizers": parts})
+}

@@ -1,0 +1,272 @@
+//! A transformer out of its parts: a configuration, a table of names, and the tensors of a file.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use super::attention::Attention;
+use super::block::Block;
+use super::buckets::Buckets;
+use super::configuration::{Configuration, Position, Sharing};
+use super::embedding::Embedding;
+use super::feed_forward::FeedForward;
+use super::linear::Linear;
+use super::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use super::output::{Output, Transform};
+use super::relative::Relative;
+use super::stack::Stack;
+use super::weights::{Biases, Stored, Weights};
+use crate::error::Result;
+use crate::head::locate;
+
+/// All parts of a model.
+pub(super) struct Parts {
+    /// Before the only stack, or the decoder.
+    pub embedding: Embedding,
+    /// The only stack, or the decoder.
+    pub stack: Stack,
+    /// The encoder with its embedding.
+    pub encoder: Option<(Embedding, Stack)>,
+    /// The output layer.
+    pub output: Output,
+    /// The first state of XLNet's queries.
+    pub blind: Option<Tensor>,
+}
+
+/// Reads all parts.
+///
+/// # Errors
+/// A tensor that is missing or has another shape than the configuration asks for.
+pub(super) fn assemble(
+    weights: &Weights,
+    configuration: &Configuration,
+    names: &Names,
+    head: &locate::Names,
+    unshared: bool,
+) -> Result<Parts> {
+    let with = |body: &&&str| {
+        names.embedding.tokens.iter().any(|name| weights.has(&format!("{body}{name}")))
+    };
+    let body = names.bodies.iter().find(with).unwrap_or(&names.bodies[0]);
+    let from = Assembly { weights, configuration, names, body, unshared };
+    // Where the head is an embedding of its own width, that is the width of the state.
+    let encoder = names.encoder.as_ref().zip(configuration.of_encoder());
+    let encoder = encoder.map(|((embedding, stack), configuration)| -> Result<_> {
+        let from = Assembly { configuration: &configuration, ..from };
+        Ok((from.embedding(embedding)?, from.stack(stack, true)?))
+    });
+    let blind = match configuration.position {
+        Position::Relative { .. } => {
+            let name = format!("{body}mask_emb");
+            Some(weights.tensor(&name, &[1, 1, configuration.width])?)
+        }
+        _ => None,
+    };
+    Ok(Parts {
+        embedding: from.embedding(&names.embedding)?,
+        stack: from.stack(&names.stack, false)?,
+        encoder: encoder.transpose()?,
+        output: from.output(head)?,
+        blind,
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Assembly<'a> {
+    weights: &'a Weights<'a>,
+    configuration: &'a Configuration,
+    names: &'a Names,
+    body: &'a str,
+    unshared: bool,
+}
+
+impl Assembly<'_> {
+    fn embedding(&self, names: &EmbeddingNames) -> Result<Embedding> {
+        let (weights, c) = (self.weights, self.configuration);
+        let whole = |name: &str| format!("{}{name}", self.body);
+        let tokens = names.tokens.iter().map(|name| whole(name)).find(|name| weights.has(name));
+        let tokens = tokens.unwrap_or_else(|| whole(names.tokens[0]));
+        let width = c.input_width;
+        let positions = match (c.position, names.positions) {
+            (Position::Learned { offset, .. }, Some(name)) => {
+                let rows = c.context.unwrap_or_default() + offset;
+                Some(weights.tensor(&whole(name), &[rows, width])?)
+            }
+            _ => None,
+        };
+        let segments = names.segments.filter(|_| c.segments > 0);
+        Ok(Embedding {
+            tokens: weights.matrix(&tokens, c.tokens, width, Stored::OutIn)?,
+            positions,
+            segments: segments
+                .map(|name| weights.tensor(&whole(name), &[c.segments, width]))
+                .transpose()?,
+            norm: names
+                .norm
+                .map(|name| weights.norm(&whole(name), width, c.norm, c.epsilon))
+                .transpose()?,
+            projection: names
+                .projection
+                .map(|name| {
+                    weights.linear(&whole(name), c.width, width, Stored::OutIn, Biases::All)
+                })
+                .transpose()?,
+        })
+    }
+
+    fn stack(&self, names: &StackNames, encoder: bool) -> Result<Stack> {
+        let c = self.configuration;
+        let layers = c.layers;
+        let mut blocks: Vec<Arc<Block>> = Vec::new();
+        match c.sharing {
+            Sharing::None => {
+                for layer in 0..layers {
+                    let at = names.block.replace("{layer}", &layer.to_string());
+                    blocks.push(Arc::new(self.block(names, &at, layer)?));
+                }
+            }
+            Sharing::Groups { groups, inner } => {
+                let mut shared = Vec::new();
+                for group in 0..groups {
+                    for number in 0..inner {
+                        let at = names.block.replace("{group}", &group.to_string());
+                        let at = at.replace("{inner}", &number.to_string());
+                        shared.push(Arc::new(self.block(names, &at, 0)?));
+                    }
+                }
+                for layer in 0..layers {
+                    // As the reference finds the group: by a division of floats.
+                    let group = (layer as f64 / (layers as f64 / groups as f64)) as usize;
+                    let first = group.min(groups - 1) * inner;
+                    for block in &shared[first..first + inner] {
+                        blocks.push(match self.unshared {
+                            true => Arc::new(block.apart()?),
+                            false => block.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        let norm =
+            |name| self.weights.norm(&format!("{}{name}", self.body), c.width, c.norm, c.epsilon);
+        let buckets = match (c.position, names.buckets) {
+            (Position::Buckets { buckets, furthest }, Some(name)) => {
+                let name = format!("{}{name}", self.body);
+                let table = self.weights.tensor(&name, &[buckets, c.heads])?;
+                Some(Buckets { table, furthest, both: encoder })
+            }
+            _ => None,
+        };
+        Ok(Stack { blocks, final_norm: names.final_norm.map(norm).transpose()?, buckets })
+    }
+
+    fn block(&self, names: &StackNames, at: &str, layer: usize) -> Result<Block> {
+        let c = self.configuration;
+        let at = format!("{}{at}", self.body);
+        let norm =
+            |name: &str| self.weights.norm(&format!("{at}{name}"), c.width, c.norm, c.epsilon);
+        let cross = names.cross.as_ref().map(|(attention, name)| -> Result<_> {
+            Ok((self.attention(attention, &at, layer)?, norm(name)?))
+        });
+        Ok(Block {
+            attention: self.attention(&names.attention, &at, layer)?,
+            attention_norm: norm(names.attention_norm)?,
+            cross: cross.transpose()?,
+            feed_forward: FeedForward {
+                gate: names
+                    .gate
+                    .map(|name| self.linear(&format!("{at}{name}"), c.inner, c.width))
+                    .transpose()?,
+                inner: self.linear(&format!("{at}{}", names.inner), c.inner, c.width)?,
+                outer: self.linear(&format!("{at}{}", names.outer), c.width, c.inner)?,
+                activation: c.activation,
+            },
+            feed_forward_norm: norm(names.feed_forward_norm)?,
+            placement: c.placement,
+        })
+    }
+
+    fn linear(&self, stem: &str, out: usize, input: usize) -> Result<Linear> {
+        self.weights.linear(stem, out, input, self.names.stored, self.names.biases)
+    }
+
+    fn attention(&self, names: &AttentionNames, at: &str, layer: usize) -> Result<Attention> {
+        let c = self.configuration;
+        let (own, shared) = (c.heads * c.head_width, c.key_value_heads * c.head_width);
+        let ([query, key, value, output], relative) = match names {
+            AttentionNames::Apart([query, key, value, output]) => {
+                let to = |name: &str, out| self.linear(&format!("{at}{name}"), out, c.width);
+                let output = self.linear(&format!("{at}{output}"), c.width, own)?;
+                ([to(query, own)?, to(key, shared)?, to(value, shared)?, output], None)
+            }
+            AttentionNames::Together([together, output]) => {
+                let all = self.linear(&format!("{at}{together}"), own + 2 * shared, c.width)?;
+                let output = self.linear(&format!("{at}{output}"), c.width, own)?;
+                let (query, key) = (all.rows(0, own)?, all.rows(own, shared)?);
+                ([query, key, all.rows(own + shared, shared)?, output], None)
+            }
+            AttentionNames::Relative(stem) => {
+                let (maps, relative) = self.relative(&format!("{at}{stem}"))?;
+                (maps, Some(relative))
+            }
+        };
+        Ok(Attention {
+            query,
+            key,
+            value,
+            output,
+            heads: c.heads,
+            key_value_heads: c.key_value_heads,
+            head_width: c.head_width,
+            scale: c.score_scale(layer),
+            relative,
+        })
+    }
+
+    /// XLNet's tensors: `q`, `k`, `v` and `r` are `d x H x head`, `o` is `d x H x head` as well, but maps back.
+    fn relative(&self, at: &str) -> Result<([Linear; 4], Relative)> {
+        let (weights, c) = (self.weights, self.configuration);
+        let (heads, width) = (c.heads, c.head_width);
+        let to = |name: &str| -> Result<Linear> {
+            let numbers = weights.tensor(&format!("{at}{name}"), &[c.width, heads, width])?;
+            let numbers = numbers.reshape((c.width, heads * width))?;
+            let numbers = if name == "o" { numbers } else { numbers.t()? };
+            Ok(Linear { weight: super::matrix::Matrix::dense(numbers)?, bias: None })
+        };
+        let bias = |name: &str| -> Result<Tensor> {
+            Ok(weights.tensor(&format!("{at}{name}"), &[heads, width])?.unsqueeze(1)?)
+        };
+        let segments = weights.tensor(&format!("{at}seg_embed"), &[2, heads, width])?;
+        let relative = Relative {
+            distances: to("r")?,
+            content_bias: bias("r_w_bias")?,
+            position_bias: bias("r_r_bias")?,
+            segment_bias: bias("r_s_bias")?,
+            segments: segments.permute((1, 2, 0))?.contiguous()?,
+        };
+        Ok(([to("q")?, to("k")?, to("v")?, to("o")?], relative))
+    }
+
+    fn output(&self, head: &locate::Names) -> Result<Output> {
+        let (weights, c) = (self.weights, self.configuration);
+        // A transform maps to the width of the embedding, to which the head is tied.
+        let width = if self.names.transform.is_some() { c.input_width } else { c.width };
+        let transform = self.names.transform.map(|(dense, norm)| -> Result<_> {
+            Ok(Transform {
+                dense: weights.linear(dense, width, c.width, Stored::OutIn, Biases::All)?,
+                activation: c.transform_activation,
+                norm: weights.norm(norm, width, c.norm, c.epsilon)?,
+            })
+        });
+        let stored = if head.transposed { Stored::InOut } else { Stored::OutIn };
+        let bias = head.bias.as_ref().map(|name| weights.tensor(name, &[c.tokens]));
+        Ok(Output {
+            transform: transform.transpose()?,
+            scale: c.output_scale,
+            head: Linear {
+                weight: weights.matrix(&head.weight, c.tokens, width, stored)?,
+                bias: bias.transpose()?,
+            },
+        })
+    }
+}

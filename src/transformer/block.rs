@@ -1,0 +1,102 @@
+//! One block: attention, attention to an encoder where there is one, feed-forward; norms before or after.
+
+use candle_core::Tensor;
+
+use super::attention::{Attention, KeysAndValues, Scene};
+use super::cache::Kept;
+use super::configuration::Placement;
+use super::feed_forward::FeedForward;
+use super::norm::Norm;
+use crate::error::Result;
+
+/// One layer's maps and norms.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// To the text itself.
+    pub attention: Attention,
+    /// Its norm.
+    pub attention_norm: Norm,
+    /// To the encoder's states, with its norm.
+    pub cross: Option<(Attention, Norm)>,
+    /// The feed-forward layer.
+    pub feed_forward: FeedForward,
+    /// Its norm.
+    pub feed_forward_norm: Norm,
+    /// Where the norms stand.
+    pub placement: Placement,
+}
+
+/// What a decoder sees of its encoder.
+pub(super) struct Encoded {
+    /// The encoder's last states, `B x S x d`.
+    pub states: Tensor,
+    /// Hides the padding of the source.
+    pub scene: Scene,
+}
+
+impl Block {
+    /// Maps the states `x`, `B x T x d`. `memory` are the states that are seen, where these are not `x`
+    /// itself; `kept` holds the keys of earlier tokens and receives those of `x`.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        memory: Option<&Tensor>,
+        scene: &Scene,
+        encoded: Option<&Encoded>,
+        mut kept: Option<&mut Kept>,
+    ) -> Result<Tensor> {
+        let x = self.around(x, &self.attention_norm, |x| {
+            let memory = memory.unwrap_or(x);
+            let new = self.attention.keys_and_values(memory, scene)?;
+            let seen = match &mut kept {
+                Some(kept) => kept.extend(new)?,
+                None => new,
+            };
+            self.attention.forward(x, &seen, scene)
+        })?;
+        let x = match (&self.cross, encoded) {
+            (Some((attention, norm)), Some(encoded)) => self.around(&x, norm, |x| {
+                let seen = match &mut kept {
+                    Some(kept) => kept.source(|| source(attention, encoded))?,
+                    None => source(attention, encoded)?,
+                };
+                attention.forward(x, &seen, &encoded.scene)
+            })?,
+            _ => x,
+        };
+        self.around(&x, &self.feed_forward_norm, |x| self.feed_forward.forward(x))
+    }
+
+    /// The residual connection around `f`, with the norm where it belongs.
+    fn around(
+        &self,
+        x: &Tensor,
+        norm: &Norm,
+        f: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        match self.placement {
+            Placement::Before => Ok((x + f(&norm.forward(x)?)?)?),
+            Placement::After => norm.forward(&(x + f(x)?)?),
+        }
+    }
+
+    /// A copy that shares no memory with this one.
+    pub fn apart(&self) -> Result<Self> {
+        let cross = self
+            .cross
+            .as_ref()
+            .map(|(attention, norm)| -> Result<_> { Ok((attention.apart()?, norm.apart()?)) });
+        Ok(Block {
+            attention: self.attention.apart()?,
+            attention_norm: self.attention_norm.apart()?,
+            cross: cross.transpose()?,
+            feed_forward: self.feed_forward.apart()?,
+            feed_forward_norm: self.feed_forward_norm.apart()?,
+            placement: self.placement,
+        })
+    }
+}
+
+fn source(attention: &Attention, encoded: &Encoded) -> Result<KeysAndValues> {
+    attention.keys_and_values(&encoded.states, &encoded.scene)
+}

@@ -1,0 +1,90 @@
+//! From tokens, or vectors in their place, to the first hidden state.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::configuration::{Configuration, Position};
+use super::linear::Linear;
+use super::matrix::Matrix;
+use super::norm::Norm;
+use crate::error::Result;
+
+/// The tables and maps before the first block.
+#[derive(Clone, Debug)]
+pub(super) struct Embedding {
+    /// `V x e`.
+    pub tokens: Matrix,
+    /// One row a position, `rows x e`, where positions are learned.
+    pub positions: Option<Tensor>,
+    /// One row a kind of segment.
+    pub segments: Option<Tensor>,
+    /// The norm of the sum.
+    pub norm: Option<Norm>,
+    /// `e` to `d`.
+    pub projection: Option<Linear>,
+}
+
+impl Embedding {
+    /// The vectors of token ids, `B x T x e`, with the family's factor.
+    pub fn vectors(&self, ids: &[Vec<u32>], scale: f64) -> Result<Tensor> {
+        let flat: Vec<u32> = ids.iter().flatten().copied().collect();
+        let vectors = self.tokens.select(&flat)?.reshape((ids.len(), (), self.tokens.columns()))?;
+        Ok(if scale == 1.0 { vectors } else { (vectors * scale)? })
+    }
+
+    /// The first hidden state of `vectors`, `B x T x e`. `positions` numbers the tokens of each row, or
+    /// of all rows alike.
+    pub fn forward(
+        &self,
+        vectors: &Tensor,
+        positions: &[Vec<usize>],
+        segments: Option<&[Vec<u32>]>,
+        configuration: &Configuration,
+    ) -> Result<Tensor> {
+        let (rows, length, width) = vectors.dims3()?;
+        let mut x = vectors.clone();
+        if let Some(table) = &self.segments {
+            let ids = match segments {
+                Some(segments) => segments.iter().flatten().copied().collect(),
+                None => vec![0; rows * length],
+            };
+            x = (x + picked(table, ids, (rows, length))?)?;
+        }
+        match (configuration.position, &self.positions) {
+            (Position::Learned { .. }, Some(table)) => {
+                let ids = positions.iter().flatten().map(|&position| position as u32).collect();
+                x = x.broadcast_add(&picked(table, ids, (positions.len(), length))?)?;
+            }
+            (Position::Sinusoidal, _) => {
+                x = x.broadcast_add(&sinusoids(positions, width, x.dtype())?)?;
+            }
+            _ => {}
+        }
+        if let Some(norm) = &self.norm {
+            x = norm.forward(&x)?;
+        }
+        match &self.projection {
+            Some(projection) => projection.forward(&x),
+            None => Ok(x),
+        }
+    }
+}
+
+/// Rows of a table, `B x T x e`.
+fn picked(table: &Tensor, ids: Vec<u32>, (rows, length): (usize, usize)) -> Result<Tensor> {
+    let ids = Tensor::from_vec(ids, rows * length, &Device::Cpu)?;
+    Ok(table.index_select(&ids, 0)?.reshape((rows, length, ()))?)
+}
+
+/// Sines in the first half of the coordinates, cosines in the second (`MarianSinusoidalPositionalEmbedding`).
+fn sinusoids(positions: &[Vec<usize>], width: usize, dtype: DType) -> Result<Tensor> {
+    let half = width.div_ceil(2);
+    let length = positions.first().map_or(0, Vec::len);
+    let mut numbers = Vec::with_capacity(positions.len() * length * width);
+    for &position in positions.iter().flatten() {
+        let angle = |k: usize| position as f64 / 10_000f64.powf(2.0 * k as f64 / width as f64);
+        numbers.extend((0..half).map(|k| angle(k).sin() as f32));
+        numbers.extend((0..width - half).map(|k| angle(k).cos() as f32));
+    }
+    let table = Tensor::from_vec(numbers, (positions.len(), length, width), &Device::Cpu)?;
+    Ok(table.to_dtype(dtype)?)
+}

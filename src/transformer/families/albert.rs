@@ -1,0 +1,55 @@
+//! ALBERT (Lan et al., 2019): layers that share their tensors, and an embedding narrower than they are.
+//!
+//! Reference: `models/albert/modeling_albert.py` of transformers.
+
+use super::Family;
+use super::bert;
+use crate::error::Result;
+use crate::transformer::configuration::{Activation, Configuration, Sharing};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family =
+    Family { name: "ALBERT", model_types: &["albert"], configuration, names };
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    let mut configuration = bert::configuration(settings)?;
+    configuration.family = FAMILY.name;
+    configuration.input_width = settings.needed(&["embedding_size"])?;
+    configuration.activation = settings.activation("hidden_act", Activation::GeluTanh)?;
+    configuration.transform_activation = configuration.activation;
+    configuration.sharing = Sharing::Groups {
+        groups: settings.size("num_hidden_groups")?.unwrap_or(1),
+        inner: settings.size("inner_group_num")?.unwrap_or(1),
+    };
+    Ok(configuration)
+}
+
+fn names(_: &Configuration) -> Names {
+    Names {
+        bodies: &["albert.", ""],
+        embedding: EmbeddingNames {
+            projection: Some("encoder.embedding_hidden_mapping_in"),
+            ..bert::EMBEDDING
+        },
+        stack: StackNames {
+            block: "encoder.albert_layer_groups.{group}.albert_layers.{inner}.",
+            attention: AttentionNames::Apart([
+                "attention.query",
+                "attention.key",
+                "attention.value",
+                "attention.dense",
+            ]),
+            attention_norm: "attention.LayerNorm",
+            inner: "ffn",
+            outer: "ffn_output",
+            feed_forward_norm: "full_layer_layer_norm",
+            ..bert::STACK
+        },
+        encoder: None,
+        transform: Some(("predictions.dense", "predictions.LayerNorm")),
+        stored: Stored::OutIn,
+        biases: Biases::All,
+    }
+}

@@ -1,0 +1,94 @@
+//! BERT (Devlin et al., 2018), with its masked language model's head.
+//!
+//! Reference: `models/bert/modeling_bert.py` of transformers.
+
+use serde_json::json;
+
+use super::Family;
+use crate::error::Result;
+use crate::transformer::configuration::{
+    Activation, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family =
+    Family { name: "BERT", model_types: &["bert"], configuration, names };
+
+/// What BERT and RoBERTa have in common.
+pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
+    settings.only("position_embedding_type", &json!("absolute"), "other positions")?;
+    settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
+    let width = settings.needed(&["hidden_size"])?;
+    let heads = settings.needed(&["num_attention_heads"])?;
+    let activation = settings.activation("hidden_act", Activation::Gelu)?;
+    let one_way = settings.truth("is_decoder", false)?;
+    Ok(Configuration {
+        family: FAMILY.name,
+        tokens: settings.needed(&["vocab_size"])?,
+        width,
+        input_width: width,
+        layers: settings.needed(&["num_hidden_layers"])?,
+        encoder: None,
+        heads,
+        key_value_heads: heads,
+        head_width: settings.head_width(width, heads)?,
+        inner: settings.needed(&["intermediate_size"])?,
+        context: Some(settings.needed(&["max_position_embeddings"])?),
+        segments: settings.size("type_vocab_size")?.unwrap_or(2),
+        norm: NormKind::LayerNorm,
+        epsilon: settings.number("layer_norm_eps", 1e-12)?,
+        placement: Placement::After,
+        position: Position::Learned { offset: 0, padding: None },
+        activation,
+        transform_activation: activation,
+        gated: false,
+        sharing: Sharing::None,
+        scores: Scores::InverseRoot,
+        embedding_scale: 1.0,
+        output_scale: 1.0,
+        attention: if one_way { Direction::Backwards } else { Direction::Both },
+        special: settings.special()?,
+    })
+}
+
+fn names(_: &Configuration) -> Names {
+    Names {
+        bodies: &["bert.", ""],
+        embedding: EMBEDDING,
+        stack: STACK,
+        encoder: None,
+        transform: Some(("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm")),
+        stored: Stored::OutIn,
+        biases: Biases::All,
+    }
+}
+
+/// Those of BERT, RoBERTa and ALBERT.
+pub(super) const EMBEDDING: EmbeddingNames = EmbeddingNames {
+    tokens: &["embeddings.word_embeddings.weight"],
+    positions: Some("embeddings.position_embeddings.weight"),
+    segments: Some("embeddings.token_type_embeddings.weight"),
+    norm: Some("embeddings.LayerNorm"),
+    projection: None,
+};
+
+/// Those of BERT and RoBERTa.
+pub(super) const STACK: StackNames = StackNames {
+    block: "encoder.layer.{layer}.",
+    attention: AttentionNames::Apart([
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+        "attention.output.dense",
+    ]),
+    attention_norm: "attention.output.LayerNorm",
+    cross: None,
+    gate: None,
+    inner: "intermediate.dense",
+    outer: "output.dense",
+    feed_forward_norm: "output.LayerNorm",
+    final_norm: None,
+    buckets: None,
+};

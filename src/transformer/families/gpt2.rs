@@ -1,0 +1,92 @@
+//! GPT-2 (Radford et al., 2019); CPM-LM (Zhang et al., 2020) is one.
+//!
+//! Reference: `models/gpt2/modeling_gpt2.py` of transformers.
+
+use serde_json::json;
+
+use super::Family;
+use crate::error::Result;
+use crate::transformer::configuration::{
+    Activation, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family =
+    Family { name: "GPT-2", model_types: &["gpt2"], configuration, names };
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
+    let width = settings.needed(&["n_embd", "hidden_size"])?;
+    let heads = settings.needed(&["n_head", "num_attention_heads"])?;
+    let activation = settings.activation("activation_function", Activation::GeluTanh)?;
+    let scaled = settings.truth("scale_attn_weights", true)?;
+    let by_layer = settings.truth("scale_attn_by_inverse_layer_idx", false)?;
+    let scores = match (scaled, by_layer) {
+        (true, false) => Scores::InverseRoot,
+        (true, true) => Scores::InverseRootAndLayer,
+        (false, false) => Scores::Plain,
+        (false, true) => {
+            let problem = "scores scaled by the layer alone (`scale_attn_weights` false, \
+                           `scale_attn_by_inverse_layer_idx` true) are not implemented";
+            return Err(settings.refuse(problem));
+        }
+    };
+    Ok(Configuration {
+        family: FAMILY.name,
+        tokens: settings.needed(&["vocab_size"])?,
+        width,
+        input_width: width,
+        layers: settings.needed(&["n_layer", "num_hidden_layers"])?,
+        encoder: None,
+        heads,
+        key_value_heads: heads,
+        head_width: settings.head_width(width, heads)?,
+        inner: settings.size("n_inner")?.unwrap_or(4 * width),
+        context: Some(settings.needed(&["n_positions", "n_ctx", "max_position_embeddings"])?),
+        segments: 0,
+        norm: NormKind::LayerNorm,
+        epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
+        placement: Placement::Before,
+        position: Position::Learned { offset: 0, padding: None },
+        activation,
+        transform_activation: activation,
+        gated: false,
+        sharing: Sharing::None,
+        scores,
+        embedding_scale: 1.0,
+        output_scale: 1.0,
+        attention: Direction::Backwards,
+        special: settings.special()?,
+    })
+}
+
+fn names(_: &Configuration) -> Names {
+    Names {
+        bodies: &["transformer.", ""],
+        embedding: EmbeddingNames {
+            tokens: &["wte.weight"],
+            positions: Some("wpe.weight"),
+            segments: None,
+            norm: None,
+            projection: None,
+        },
+        stack: StackNames {
+            block: "h.{layer}.",
+            attention: AttentionNames::Together(["attn.c_attn", "attn.c_proj"]),
+            attention_norm: "ln_1",
+            cross: None,
+            gate: None,
+            inner: "mlp.c_fc",
+            outer: "mlp.c_proj",
+            feed_forward_norm: "ln_2",
+            final_norm: Some("ln_f"),
+            buckets: None,
+        },
+        encoder: None,
+        transform: None,
+        stored: Stored::InOut,
+        biases: Biases::All,
+    }
+}

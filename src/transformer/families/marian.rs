@@ -1,0 +1,114 @@
+//! Marian (Junczys-Dowmunt et al., 2018) as OPUS-MT publishes it: the original encoder and decoder of Vaswani et al.
+//! (2017), norms after the sums, sinusoidal positions, and a bias of the logits.
+//!
+//! Reference: `models/marian/modeling_marian.py` of transformers.
+
+use serde_json::json;
+
+use super::Family;
+use crate::error::Result;
+use crate::transformer::configuration::{
+    Activation, Configuration, Direction, EncoderSizes, NormKind, Placement, Position, Scores,
+    Sharing,
+};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family =
+    Family { name: "Marian", model_types: &["marian"], configuration, names };
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    // Switches of earlier versions of the reference, which it no longer reads: published models have them so.
+    settings.only("normalize_before", &json!(false), "norms before the sums")?;
+    settings.only("normalize_embedding", &json!(false), "a norm of the embedding")?;
+    settings.only("add_final_layer_norm", &json!(false), "a norm after the last layer")?;
+    settings.only("static_position_embeddings", &json!(true), "learned positions")?;
+    let width = settings.needed(&["d_model"])?;
+    let tokens = settings.needed(&["vocab_size"])?;
+    let encoder_heads = settings.needed(&["encoder_attention_heads"])?;
+    let heads = settings.needed(&["decoder_attention_heads"])?;
+    let activation = settings.activation("activation_function", Activation::Gelu)?;
+    let scale = if settings.truth("scale_embedding", false)? { (width as f64).sqrt() } else { 1.0 };
+    Ok(Configuration {
+        family: FAMILY.name,
+        tokens: settings.size("decoder_vocab_size")?.unwrap_or(tokens),
+        width,
+        input_width: width,
+        layers: settings.needed(&["decoder_layers"])?,
+        encoder: Some(EncoderSizes {
+            tokens,
+            layers: settings.needed(&["encoder_layers"])?,
+            heads: encoder_heads,
+            head_width: settings.head_width(width, encoder_heads)?,
+            inner: settings.needed(&["encoder_ffn_dim"])?,
+        }),
+        heads,
+        key_value_heads: heads,
+        head_width: settings.head_width(width, heads)?,
+        inner: settings.needed(&["decoder_ffn_dim"])?,
+        context: Some(settings.needed(&["max_position_embeddings"])?),
+        segments: 0,
+        norm: NormKind::LayerNorm,
+        // The default of torch, which the reference does not change.
+        epsilon: 1e-5,
+        placement: Placement::After,
+        position: Position::Sinusoidal,
+        activation,
+        transform_activation: activation,
+        gated: false,
+        sharing: Sharing::None,
+        scores: Scores::InverseRoot,
+        embedding_scale: scale,
+        output_scale: 1.0,
+        attention: Direction::Backwards,
+        special: settings.special()?,
+    })
+}
+
+fn names(_: &Configuration) -> Names {
+    Names {
+        bodies: &["model.", ""],
+        // Where encoder and decoder have vocabularies of their own, nothing is shared.
+        embedding: embedding(&["decoder.embed_tokens.weight", "shared.weight"]),
+        stack: StackNames {
+            block: "decoder.layers.{layer}.",
+            cross: Some((CROSS, "encoder_attn_layer_norm")),
+            ..ENCODER
+        },
+        encoder: Some((embedding(&["encoder.embed_tokens.weight", "shared.weight"]), ENCODER)),
+        transform: None,
+        stored: Stored::OutIn,
+        biases: Biases::All,
+    }
+}
+
+/// A table of tokens; the sines are computed, although old files hold them too.
+fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
+    EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
+}
+
+const CROSS: AttentionNames = AttentionNames::Apart([
+    "encoder_attn.q_proj",
+    "encoder_attn.k_proj",
+    "encoder_attn.v_proj",
+    "encoder_attn.out_proj",
+]);
+
+const ENCODER: StackNames = StackNames {
+    block: "encoder.layers.{layer}.",
+    attention: AttentionNames::Apart([
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "self_attn.out_proj",
+    ]),
+    attention_norm: "self_attn_layer_norm",
+    cross: None,
+    gate: None,
+    inner: "fc1",
+    outer: "fc2",
+    feed_forward_norm: "final_layer_norm",
+    final_norm: None,
+    buckets: None,
+};

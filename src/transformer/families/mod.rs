@@ -1,0 +1,89 @@
+//! The families of transformers that are known: one small file each, with its configuration and its names.
+
+mod albert;
+mod bert;
+mod gpt2;
+mod llama;
+mod llama_gguf;
+mod marian;
+mod roberta;
+mod t5;
+mod xlnet;
+
+use super::configuration::Configuration;
+use super::names::Names;
+use super::settings::Settings;
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// One family.
+pub(super) struct Family {
+    /// Its name for people.
+    pub name: &'static str,
+    /// `model_type` in config.json.
+    pub model_types: &'static [&'static str],
+    /// Reads config.json.
+    pub configuration: fn(&Settings) -> Result<Configuration>,
+    /// How it calls its tensors.
+    pub names: fn(&Configuration) -> Names,
+}
+
+/// Every family that is known.
+pub(super) const FAMILIES: &[&Family] = &[
+    &bert::FAMILY,
+    &roberta::FAMILY,
+    &albert::FAMILY,
+    &gpt2::FAMILY,
+    &llama::FAMILY,
+    &t5::FAMILY,
+    &marian::FAMILY,
+    &xlnet::FAMILY,
+];
+
+/// The configuration and the names of an opened checkpoint.
+///
+/// # Errors
+/// No configuration, a family that is not known, or a configuration that no transformer can have.
+pub(super) fn recognise(
+    checkpoint: &dyn Checkpoint,
+    path: &Path,
+) -> Result<(Configuration, Names)> {
+    if let Some(metadata) = checkpoint.metadata() {
+        let architecture = metadata.get_str("general.architecture")?.unwrap_or_default();
+        if architecture != "llama" {
+            let problem = format!(
+                "the architecture `{architecture}` of this GGUF file is not known; known is llama"
+            );
+            return Err(Error::malformed(path, problem));
+        }
+        let configuration = llama_gguf::configuration(checkpoint, metadata, path)?;
+        configuration.check().map_err(|problem| Error::malformed(path, problem))?;
+        return Ok((configuration, llama_gguf::names()));
+    }
+    let Some(settings) = Settings::of(checkpoint)? else {
+        let problem = format!(
+            "there is no config.json beside it, which says what the model is made of; name a folder with one, \
+             or a GGUF file (families: {})",
+            listed()
+        );
+        return Err(Error::malformed(path, problem));
+    };
+    let model_type = settings.text("model_type")?.unwrap_or_default();
+    let Some(family) = FAMILIES.iter().find(|family| family.model_types.contains(&model_type))
+    else {
+        return Err(settings.refuse(format!(
+            "the model type `{model_type}` is not known; known are {}",
+            listed()
+        )));
+    };
+    let configuration = settings.checked((family.configuration)(&settings)?)?;
+    let names = (family.names)(&configuration);
+    Ok((configuration, names))
+}
+
+/// The known families with their model types.
+fn listed() -> String {
+    let one = |family: &&Family| format!("{} ({})", family.name, family.model_types.join(", "));
+    FAMILIES.iter().map(one).collect::<Vec<_>>().join(", ")
+}

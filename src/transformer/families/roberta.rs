@@ -1,0 +1,50 @@
+//! RoBERTa (Liu et al., 2019) and XLM-R (Conneau et al., 2019): BERT with positions that begin behind
+//! the padding token's id and do not count it.
+//!
+//! Reference: `models/roberta/modeling_roberta.py` of transformers.
+
+use super::Family;
+use super::bert;
+use crate::error::Result;
+use crate::transformer::configuration::{Activation, Configuration, Position};
+use crate::transformer::names::Names;
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family = Family {
+    name: "RoBERTa, XLM-R",
+    model_types: &["roberta", "xlm-roberta", "camembert"],
+    configuration,
+    names,
+};
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    let mut configuration = bert::configuration(settings)?;
+    let padding = configuration.special.padding.unwrap_or(1);
+    let rows = configuration.context.unwrap_or_default();
+    let offset = padding as usize + 1;
+    if rows <= offset {
+        return Err(settings.refuse(format!(
+            "`max_position_embeddings` is {rows}, but positions begin behind the padding token's id {padding}"
+        )));
+    }
+    configuration.family = FAMILY.name;
+    configuration.special.padding = Some(padding);
+    configuration.context = Some(rows - offset);
+    configuration.position = Position::Learned { offset, padding: Some(padding) };
+    // The head has its own, whatever the configuration says.
+    configuration.transform_activation = Activation::Gelu;
+    Ok(configuration)
+}
+
+fn names(_: &Configuration) -> Names {
+    Names {
+        bodies: &["roberta.", ""],
+        embedding: bert::EMBEDDING,
+        stack: bert::STACK,
+        encoder: None,
+        transform: Some(("lm_head.dense", "lm_head.layer_norm")),
+        stored: Stored::OutIn,
+        biases: Biases::All,
+    }
+}

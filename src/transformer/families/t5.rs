@@ -1,0 +1,156 @@
+//! T5 (Raffel et al., 2020), T5 1.1 and mT5 (Xue et al., 2021): encoder and decoder with learned biases of
+//! distances, norms that leave the mean, and scores that are not scaled. The later two have gated activations and
+//! an output matrix of their own.
+//!
+//! Reference: `models/t5/modeling_t5.py` and `models/mt5/modeling_mt5.py` of transformers.
+
+use super::Family;
+use crate::error::Result;
+use crate::transformer::configuration::{
+    Activation, Configuration, Direction, EncoderSizes, NormKind, Placement, Position, Scores,
+    Sharing,
+};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family =
+    Family { name: "T5", model_types: &["t5", "mt5"], configuration, names };
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    let multilingual = settings.text("model_type")? == Some("mt5");
+    let width = settings.needed(&["d_model"])?;
+    let tokens = settings.needed(&["vocab_size"])?;
+    let heads = settings.needed(&["num_heads"])?;
+    let head_width = settings.needed(&["d_kv"])?;
+    let inner = settings.needed(&["d_ff"])?;
+    let layers = settings.needed(&["num_layers"])?;
+    let (activation, gated) = feed_forward(settings, multilingual)?;
+    Ok(Configuration {
+        family: FAMILY.name,
+        tokens,
+        width,
+        input_width: width,
+        layers: settings.size("num_decoder_layers")?.unwrap_or(layers),
+        encoder: Some(EncoderSizes { tokens, layers, heads, head_width, inner }),
+        heads,
+        key_value_heads: heads,
+        head_width,
+        inner,
+        context: None,
+        segments: 0,
+        norm: NormKind::RootMeanSquare,
+        epsilon: settings.number("layer_norm_epsilon", 1e-6)?,
+        placement: Placement::Before,
+        position: Position::Buckets {
+            buckets: settings.size("relative_attention_num_buckets")?.unwrap_or(32),
+            furthest: settings.size("relative_attention_max_distance")?.unwrap_or(128),
+        },
+        activation,
+        transform_activation: activation,
+        gated,
+        sharing: Sharing::None,
+        scores: Scores::Plain,
+        embedding_scale: 1.0,
+        output_scale: if scaled(settings, multilingual)? { (width as f64).powf(-0.5) } else { 1.0 },
+        attention: Direction::Backwards,
+        special: settings.special()?,
+    })
+}
+
+/// Whether what meets the output matrix is multiplied by `d^-1/2`: in the first T5, which ties that matrix to the
+/// embedding. Version 5 of transformers has a flag of its own for it.
+fn scaled(settings: &Settings, multilingual: bool) -> Result<bool> {
+    let tied = settings.truth("tie_word_embeddings", true)?;
+    settings.truth("scale_decoder_outputs", !multilingual && tied)
+}
+
+/// The activation and whether it is gated: `relu`, `gated-gelu` and the like.
+fn feed_forward(settings: &Settings, multilingual: bool) -> Result<(Activation, bool)> {
+    let default = if multilingual { "gated-gelu" } else { "relu" };
+    let said = settings.text("feed_forward_proj")?.unwrap_or(default);
+    let (name, gated) = match said.strip_prefix("gated-") {
+        // The published models mean the approximation.
+        Some("gelu") => ("gelu_new", true),
+        Some(name) => (name, true),
+        None => (said, false),
+    };
+    match Activation::by_name(name) {
+        Some(activation) => Ok((activation, gated)),
+        None => {
+            Err(settings
+                .refuse(format!("the activation `{said}` (feed_forward_proj) is not known")))
+        }
+    }
+}
+
+fn names(configuration: &Configuration) -> Names {
+    let gated = configuration.gated;
+    Names {
+        bodies: &[""],
+        embedding: embedding(&["shared.weight", "decoder.embed_tokens.weight"]),
+        stack: StackNames {
+            gate: gated.then_some("layer.2.DenseReluDense.wi_0"),
+            inner: if gated { "layer.2.DenseReluDense.wi_1" } else { "layer.2.DenseReluDense.wi" },
+            ..DECODER
+        },
+        encoder: Some((
+            embedding(&["shared.weight", "encoder.embed_tokens.weight"]),
+            StackNames {
+                gate: gated.then_some("layer.1.DenseReluDense.wi_0"),
+                inner: if gated {
+                    "layer.1.DenseReluDense.wi_1"
+                } else {
+                    "layer.1.DenseReluDense.wi"
+                },
+                ..ENCODER
+            },
+        )),
+        transform: None,
+        stored: Stored::OutIn,
+        biases: Biases::Stored,
+    }
+}
+
+/// A table of tokens and nothing else.
+fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
+    EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
+}
+
+const ATTENTION: AttentionNames = AttentionNames::Apart([
+    "layer.0.SelfAttention.q",
+    "layer.0.SelfAttention.k",
+    "layer.0.SelfAttention.v",
+    "layer.0.SelfAttention.o",
+]);
+
+const CROSS: AttentionNames = AttentionNames::Apart([
+    "layer.1.EncDecAttention.q",
+    "layer.1.EncDecAttention.k",
+    "layer.1.EncDecAttention.v",
+    "layer.1.EncDecAttention.o",
+]);
+
+const ENCODER: StackNames = StackNames {
+    block: "encoder.block.{layer}.",
+    attention: ATTENTION,
+    attention_norm: "layer.0.layer_norm",
+    cross: None,
+    gate: None,
+    inner: "layer.1.DenseReluDense.wi",
+    outer: "layer.1.DenseReluDense.wo",
+    feed_forward_norm: "layer.1.layer_norm",
+    final_norm: Some("encoder.final_layer_norm"),
+    buckets: Some("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
+};
+
+const DECODER: StackNames = StackNames {
+    block: "decoder.block.{layer}.",
+    cross: Some((CROSS, "layer.1.layer_norm")),
+    inner: "layer.2.DenseReluDense.wi",
+    outer: "layer.2.DenseReluDense.wo",
+    feed_forward_norm: "layer.2.layer_norm",
+    final_norm: Some("decoder.final_layer_norm"),
+    buckets: Some("decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
+    ..ENCODER
+};

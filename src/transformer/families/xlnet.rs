@@ -1,0 +1,99 @@
+//! XLNet (Yang et al., 2019): relative positions, and a second stream of queries that do not see their own token.
+//!
+//! Reference: `models/xlnet/modeling_xlnet.py` of transformers.
+
+use serde_json::json;
+
+use super::Family;
+use crate::error::Result;
+use crate::transformer::configuration::{
+    Activation, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::{Biases, Stored};
+
+pub(super) const FAMILY: Family =
+    Family { name: "XLNet", model_types: &["xlnet"], configuration, names };
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    settings.only("untie_r", &json!(true), "biases that all layers share")?;
+    settings.only("bi_data", &json!(false), "two directions in one batch")?;
+    settings.only("same_length", &json!(false), "attention of one length")?;
+    let width = settings.needed(&["d_model", "hidden_size"])?;
+    let heads = settings.needed(&["n_head", "num_attention_heads"])?;
+    let head_width = settings.head_width(width, heads)?;
+    if width % 2 == 1 {
+        return Err(
+            settings.refuse(format!("`d_model` is {width}, but its sinusoids need an even one"))
+        );
+    }
+    let activation = settings.activation("ff_activation", Activation::Gelu)?;
+    let attention = match settings.text("attn_type")? {
+        None | Some("bi") => Direction::Both,
+        Some("uni") => Direction::Backwards,
+        Some(kind) => {
+            return Err(settings.refuse(format!("`attn_type` is `{kind}`, not bi or uni")));
+        }
+    };
+    let clamp = match settings.number("clamp_len", -1.0)? {
+        clamp if clamp <= 0.0 => None,
+        clamp => Some(clamp as usize),
+    };
+    Ok(Configuration {
+        family: FAMILY.name,
+        tokens: settings.needed(&["vocab_size"])?,
+        width,
+        input_width: width,
+        layers: settings.needed(&["n_layer", "num_hidden_layers"])?,
+        encoder: None,
+        heads,
+        key_value_heads: heads,
+        head_width,
+        inner: settings.needed(&["d_inner"])?,
+        context: None,
+        segments: 0,
+        norm: NormKind::LayerNorm,
+        epsilon: settings.number("layer_norm_eps", 1e-12)?,
+        placement: Placement::After,
+        position: Position::Relative { clamp },
+        activation,
+        transform_activation: activation,
+        gated: false,
+        sharing: Sharing::None,
+        scores: Scores::InverseRoot,
+        embedding_scale: 1.0,
+        output_scale: 1.0,
+        attention,
+        special: settings.special()?,
+    })
+}
+
+fn names(_: &Configuration) -> Names {
+    Names {
+        bodies: &["transformer.", ""],
+        embedding: EmbeddingNames {
+            tokens: &["word_embedding.weight"],
+            positions: None,
+            segments: None,
+            norm: None,
+            projection: None,
+        },
+        stack: StackNames {
+            block: "layer.{layer}.",
+            attention: AttentionNames::Relative("rel_attn."),
+            attention_norm: "rel_attn.layer_norm",
+            cross: None,
+            gate: None,
+            inner: "ff.layer_1",
+            outer: "ff.layer_2",
+            feed_forward_norm: "ff.layer_norm",
+            final_norm: None,
+            buckets: None,
+        },
+        encoder: None,
+        transform: None,
+        stored: Stored::OutIn,
+        biases: Biases::All,
+    }
+}

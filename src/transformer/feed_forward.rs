@@ -1,0 +1,56 @@
+//! The feed-forward layer of a block, gated or not.
+
+use candle_core::Tensor;
+
+use super::configuration::Activation;
+use super::fused::silu;
+use super::linear::Linear;
+use crate::error::Result;
+
+/// `outer(f(inner(x)))`, or `outer(f(gate(x)) * inner(x))` (Shazeer, "GLU variants", 2020).
+#[derive(Clone, Debug)]
+pub(super) struct FeedForward {
+    /// `d` to the inner width, under the activation.
+    pub gate: Option<Linear>,
+    /// `d` to the inner width.
+    pub inner: Linear,
+    /// The inner width to `d`.
+    pub outer: Linear,
+    /// `f`.
+    pub activation: Activation,
+}
+
+impl FeedForward {
+    /// Maps `x`, `... x d`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let inner = self.inner.forward(x)?;
+        let active = match &self.gate {
+            Some(gate) => (self.activation.apply(&gate.forward(x)?)? * inner)?,
+            None => self.activation.apply(&inner)?,
+        };
+        self.outer.forward(&active)
+    }
+
+    /// A copy that shares no memory with this one.
+    pub fn apart(&self) -> Result<Self> {
+        Ok(FeedForward {
+            gate: self.gate.as_ref().map(Linear::apart).transpose()?,
+            inner: self.inner.apart()?,
+            outer: self.outer.apart()?,
+            activation: self.activation,
+        })
+    }
+}
+
+impl Activation {
+    /// The activation of every number.
+    pub(super) fn apply(self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Activation::Gelu => x.gelu_erf()?,
+            Activation::GeluTanh => x.gelu()?,
+            Activation::Relu => x.relu()?,
+            Activation::Silu => silu(x)?,
+            Activation::Tanh => x.tanh()?,
+        })
+    }
+}

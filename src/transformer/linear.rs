@@ -1,0 +1,41 @@
+//! `x W^T + b`.
+
+use candle_core::Tensor;
+
+use super::matrix::Matrix;
+use crate::error::Result;
+
+/// A linear map with or without a bias.
+#[derive(Clone, Debug)]
+pub(super) struct Linear {
+    /// `out x in`.
+    pub weight: Matrix,
+    /// `out`.
+    pub bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Maps the last dimension of `x`, `... x in` to `... x out`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut shape = x.dims().to_vec();
+        let y = self.weight.product(&x.reshape(((), self.weight.columns()))?)?;
+        let y = match &self.bias {
+            Some(bias) => y.broadcast_add(bias)?,
+            None => y,
+        };
+        *shape.last_mut().expect("a tensor to map has dimensions") = self.weight.rows();
+        Ok(y.reshape(shape)?)
+    }
+
+    /// The map to `count` of its outputs, from the first on.
+    pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        let bias = self.bias.as_ref().map(|bias| bias.narrow(0, first, count)).transpose()?;
+        Ok(Linear { weight: self.weight.part(first, count)?, bias })
+    }
+
+    /// A copy that shares no memory with this one.
+    pub fn apart(&self) -> Result<Self> {
+        let bias = self.bias.as_ref().map(Tensor::copy).transpose()?;
+        Ok(Linear { weight: self.weight.apart()?, bias })
+    }
+}

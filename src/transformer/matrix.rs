@@ -1,0 +1,111 @@
+//! A weight matrix in memory, or as the quantised blocks of the mapped file.
+//!
+//! Blocks are decoded whenever they are used, which costs a tenth of a pass of 512 tokens: the products
+//! are those of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
+//! (`QMatMul`) round each input vector to 8 bits, have no gradient, and took several times as long for such a pass.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::checkpoint::gguf::Blocks;
+use crate::error::Result;
+
+/// A matrix that maps `columns` coordinates to `rows`.
+#[derive(Clone, Debug)]
+pub(super) struct Matrix {
+    rows: usize,
+    columns: usize,
+    dtype: DType,
+    numbers: Numbers,
+}
+
+#[derive(Clone, Debug)]
+enum Numbers {
+    /// `rows x columns`, in any order of strides.
+    Dense(Tensor),
+    Blocks(Blocks),
+}
+
+impl Matrix {
+    /// A matrix of floats, `rows x columns`.
+    pub fn dense(numbers: Tensor) -> Result<Self> {
+        let (rows, columns) = numbers.dims2()?;
+        Ok(Matrix { rows, columns, dtype: numbers.dtype(), numbers: Numbers::Dense(numbers) })
+    }
+
+    /// A matrix of quantised blocks.
+    pub fn blocks(blocks: Blocks, dtype: DType) -> Self {
+        let (rows, columns) = (blocks.info.shape[0], blocks.info.shape[1]);
+        Matrix { rows, columns, dtype, numbers: Numbers::Blocks(blocks) }
+    }
+
+    /// How many coordinates come out.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many coordinates go in.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// `x W^T` for rows `x`, `n x columns`.
+    pub fn product(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(match &self.numbers {
+            Numbers::Dense(numbers) => x.matmul(&numbers.t()?)?,
+            Numbers::Blocks(blocks) => {
+                let numbers = blocks.rows(0..self.rows)?;
+                x.matmul(&self.tensor(numbers, self.rows)?.t()?)?
+            }
+        })
+    }
+
+    /// Rows by their numbers, `ids.len() x columns`.
+    ///
+    /// # Errors
+    /// A row that is not there.
+    pub fn select(&self, ids: &[u32]) -> Result<Tensor> {
+        match &self.numbers {
+            Numbers::Dense(numbers) => {
+                let ids = Tensor::new(ids, &Device::Cpu)?;
+                Ok(numbers.index_select(&ids, 0)?)
+            }
+            Numbers::Blocks(blocks) => {
+                let mut numbers = Vec::with_capacity(ids.len() * self.columns);
+                for &id in ids {
+                    numbers.extend(blocks.rows(id as usize..id as usize + 1)?);
+                }
+                self.tensor(numbers, ids.len())
+            }
+        }
+    }
+
+    /// The rows from `first` on, `count` of them; blocks are decoded.
+    pub fn part(&self, first: usize, count: usize) -> Result<Self> {
+        Self::dense(match &self.numbers {
+            Numbers::Dense(numbers) => numbers.narrow(0, first, count)?,
+            Numbers::Blocks(blocks) => self.tensor(blocks.rows(first..first + count)?, count)?,
+        })
+    }
+
+    /// Its numbers, where they are floats.
+    pub fn floats(&mut self) -> Option<&mut Tensor> {
+        match &mut self.numbers {
+            Numbers::Dense(numbers) => Some(numbers),
+            _ => None,
+        }
+    }
+
+    /// A copy that shares no memory with this one.
+    pub fn apart(&self) -> Result<Self> {
+        let numbers = match &self.numbers {
+            Numbers::Dense(numbers) => Numbers::Dense(numbers.copy()?),
+            other => other.clone(),
+        };
+        Ok(Matrix { numbers, ..self.clone() })
+    }
+
+    fn tensor(&self, numbers: Vec<f32>, rows: usize) -> Result<Tensor> {
+        let tensor = Tensor::from_vec(numbers, (rows, self.columns), &Device::Cpu)?;
+        Ok(tensor.to_dtype(self.dtype)?)
+    }
+}

@@ -1,0 +1,219 @@
+//! One transformer, many masks: from a checkpoint to logits and every hidden state before them.
+//!
+//! BERT, a one-way language model, XLNet and a sequence-to-sequence model differ in their attention mask
+//! and in a few choices, so there is one body ([`Configuration`] lists the choices, [`Mask`] the masks)
+//! and a small file for each family. Masks, hidden states, input vectors and each layer's latent can be
+//! reached from outside, and gradients flow to input vectors and latents. The output layer is the very
+//! head that [`crate::head::locate`] finds, so that an audit and the model speak of the same one.
+//!
+//! The tensors are those of candle, on the processor. `candle-transformers` was left aside: its models
+//! keep their parts private and their masks inside, and it has no GPT-2, ALBERT or XLNet.
+//!
+//! ```no_run
+//! use unargmax::transformer::{Batch, Mask, Options, Transformer};
+//!
+//! let model = Transformer::open("models/bert", Options::default())?;
+//! // The first three tokens are the source of a sequence-to-sequence model, although this is BERT.
+//! let batch = Batch::ids(vec![vec![101, 7592, 102, 2088, 102]]).masked(Mask::Prefix { source: 3 });
+//! let output = model.forward(&batch)?;
+//! println!("{:?}", output.logits.dims()); // rows x tokens x V
+//! # Ok::<(), unargmax::error::Error>(())
+//! ```
+
+mod assemble;
+mod attention;
+mod batch;
+mod block;
+mod buckets;
+mod cache;
+mod configuration;
+mod embedding;
+mod families;
+mod feed_forward;
+mod fused;
+mod linear;
+mod mask;
+mod matrix;
+mod names;
+mod norm;
+mod output;
+mod parameters;
+mod relative;
+mod rotary;
+mod run;
+mod settings;
+mod stack;
+mod weights;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Tensor};
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::error::{Error, Result};
+use crate::head::locate;
+use assemble::Parts;
+use weights::Weights;
+
+pub use batch::{Batch, Input};
+pub use cache::Cache;
+pub use configuration::{
+    Activation, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement, Position,
+    Scores, Sharing, Special,
+};
+pub use mask::Mask;
+
+/// How a model is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The element type of all tensors: `F32`, or `F64` for checks of gradients.
+    pub dtype: DType,
+    /// Whether layers that share their tensors get copies of their own: the same logits, until one is changed.
+    pub unshared: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { dtype: DType::F32, unshared: false }
+    }
+}
+
+/// An opened model.
+pub struct Transformer {
+    path: PathBuf,
+    configuration: Configuration,
+    parts: Parts,
+    head: locate::Names,
+    dtype: DType,
+}
+
+/// What a model makes of a batch before its output layer.
+#[derive(Clone, Debug)]
+pub struct States {
+    /// What meets the output matrix, `B x T x (head's width)`.
+    pub state: Tensor,
+    /// The hidden state before the first block and after each, `B x T x d`; the last one is behind the
+    /// final norm, as in transformers.
+    pub hidden: Vec<Tensor>,
+    /// Those of XLNet's query stream, where the batch is to be predicted blind.
+    pub query_hidden: Vec<Tensor>,
+    /// Those of the encoder, where there is one.
+    pub encoder_hidden: Vec<Tensor>,
+    /// How many tokens each row has; what lies behind them is padding.
+    pub lengths: Vec<usize>,
+}
+
+/// What a model makes of a batch.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// One score a token of the vocabulary, `B x T x V`.
+    pub logits: Tensor,
+    /// What led to them.
+    pub states: States,
+}
+
+impl Transformer {
+    /// Opens a folder with `config.json` and tensors, or a GGUF file.
+    ///
+    /// # Errors
+    /// Those of the reader, a family that is not known, a configuration that no transformer can have, a tensor
+    /// that is missing or has another shape, and no head.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref();
+        let checkpoint = checkpoint::open(path)?;
+        Self::of(checkpoint.as_ref(), path, options)
+    }
+
+    /// The model of an opened checkpoint; `path` is for errors.
+    ///
+    /// # Errors
+    /// As [`Transformer::open`].
+    pub fn of(checkpoint: &dyn Checkpoint, path: &Path, options: Options) -> Result<Self> {
+        if !matches!(options.dtype, DType::F32 | DType::F64) {
+            let problem = format!("a model is computed in f32 or f64, not {:?}", options.dtype);
+            return Err(Error::Invalid(problem));
+        }
+        let (configuration, names) = families::recognise(checkpoint, path)?;
+        let head = locate::names(checkpoint, path, &locate::Choice::default())?;
+        let weights = Weights::new(checkpoint, path, options.dtype);
+        let parts = assemble::assemble(&weights, &configuration, &names, &head, options.unshared)?;
+        Ok(Transformer {
+            path: path.to_path_buf(),
+            configuration,
+            parts,
+            head,
+            dtype: options.dtype,
+        })
+    }
+
+    /// Sizes and choices.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Where the model was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tensors of its head, which are those that an audit reads.
+    pub fn head(&self) -> &locate::Names {
+        &self.head
+    }
+
+    /// How many blocks a hidden state passes, which is how many latents a batch may set.
+    pub fn blocks(&self) -> usize {
+        self.parts.stack.blocks.len()
+    }
+
+    /// The vectors of token ids, `B x T x e`: what [`Input::Vectors`] takes in their place. Rows have one length.
+    ///
+    /// # Errors
+    /// A token id that is not known, rows of different lengths.
+    pub fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        if rows.iter().any(|row| row.len() != rows[0].len()) || rows.iter().all(Vec::is_empty) {
+            return Err(Error::Invalid("vectors need rows of one length, at least 1".to_owned()));
+        }
+        for &id in rows.iter().flatten() {
+            configuration::check_id("token id", id, self.parts.embedding.tokens.rows())?;
+        }
+        self.parts.embedding.vectors(rows, self.configuration.embedding_scale)
+    }
+
+    /// Logits and states of a batch.
+    ///
+    /// # Errors
+    /// What does not fit the model: an unknown token, a text beyond the context, a mask, segments, vectors or
+    /// latents of the wrong size, an encoder's text that is missing or has no place.
+    pub fn forward(&self, batch: &Batch) -> Result<Output> {
+        let states = self.states(batch)?;
+        Ok(Output { logits: self.logits(&states.state)?, states })
+    }
+
+    /// The states of a batch without its logits.
+    ///
+    /// # Errors
+    /// As [`Transformer::forward`].
+    pub fn states(&self, batch: &Batch) -> Result<States> {
+        run::pass(self, batch, None)
+    }
+
+    /// The states of the tokens of a batch, which follow those in the cache: each sees all before it.
+    ///
+    /// Rows must have one length. The first call sets the masks and the encoder's text.
+    ///
+    /// # Errors
+    /// As [`Transformer::forward`], rows of different lengths or another number of rows, and a mask under which
+    /// earlier tokens see later ones.
+    pub fn extend(&self, batch: &Batch, cache: &mut Cache) -> Result<States> {
+        run::pass(self, batch, Some(cache))
+    }
+
+    /// Logits of states, `B x T x (head's width)` to `B x T x V`.
+    ///
+    /// # Errors
+    /// A state of another width.
+    pub fn logits(&self, state: &Tensor) -> Result<Tensor> {
+        self.parts.output.logits(state)
+    }
+}

@@ -1,0 +1,111 @@
+//! One layer's tensors by name, so that a layer can be changed and the rest left as it is.
+//!
+//! After Su Jianlin, "Drop the constraint: one line that lifts ALBERT" (2020): shared layers, copied
+//! (`Options::unshared`), give the same logits until one of them is changed.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use super::Transformer;
+use super::attention::Attention;
+use super::block::Block;
+use super::linear::Linear;
+use super::norm::Norm;
+use crate::error::{Error, Result};
+
+impl Transformer {
+    /// Replaces a tensor of layer `layer` (of the decoder, or of the only stack) by what `change` makes of it, of the
+    /// same shape. Layers that share the tensor all change.
+    ///
+    /// Tensors are called `attention`, `cross`, `feed_forward` and their maps (`query`, `key`, `value`, `output`;
+    /// `gate`, `inner`, `outer`), or `attention_norm`, `cross_norm`, `feed_forward_norm`, then `weight` or `bias`:
+    /// `feed_forward.outer.weight` is `d x inner`.
+    ///
+    /// # Errors
+    /// No such layer or tensor, a matrix of quantised blocks, or another shape.
+    pub fn change_layer(
+        &mut self,
+        layer: usize,
+        name: &str,
+        change: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<()> {
+        let blocks = &mut self.parts.stack.blocks;
+        let Some(old) = blocks.get(layer).cloned() else {
+            return Err(Error::Invalid(format!(
+                "there is no layer {layer} among the {}",
+                blocks.len()
+            )));
+        };
+        let mut new = Block::clone(&old);
+        let Some(tensor) = new.tensor(name) else {
+            let problem = format!("layer {layer} has no tensor of floats called `{name}`");
+            return Err(Error::Invalid(problem));
+        };
+        let changed = change(tensor)?;
+        if changed.dims() != tensor.dims() || changed.dtype() != tensor.dtype() {
+            return Err(Error::Invalid(format!(
+                "`{name}` has shape {:?} and not {:?}",
+                tensor.dims(),
+                changed.dims()
+            )));
+        }
+        *tensor = changed;
+        let new = Arc::new(new);
+        blocks.iter_mut().filter(|block| Arc::ptr_eq(block, &old)).for_each(|block| {
+            *block = new.clone();
+        });
+        Ok(())
+    }
+}
+
+impl Block {
+    /// A tensor by its name.
+    fn tensor(&mut self, name: &str) -> Option<&mut Tensor> {
+        let (part, rest) = name.split_once('.')?;
+        match part {
+            "attention" => of_attention(&mut self.attention, rest),
+            "cross" => of_attention(&mut self.cross.as_mut()?.0, rest),
+            "attention_norm" => of_norm(&mut self.attention_norm, rest),
+            "cross_norm" => of_norm(&mut self.cross.as_mut()?.1, rest),
+            "feed_forward_norm" => of_norm(&mut self.feed_forward_norm, rest),
+            "feed_forward" => {
+                let (map, rest) = rest.split_once('.')?;
+                match map {
+                    "gate" => of_linear(self.feed_forward.gate.as_mut()?, rest),
+                    "inner" => of_linear(&mut self.feed_forward.inner, rest),
+                    "outer" => of_linear(&mut self.feed_forward.outer, rest),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+fn of_attention<'a>(attention: &'a mut Attention, name: &str) -> Option<&'a mut Tensor> {
+    let (map, rest) = name.split_once('.')?;
+    match map {
+        "query" => of_linear(&mut attention.query, rest),
+        "key" => of_linear(&mut attention.key, rest),
+        "value" => of_linear(&mut attention.value, rest),
+        "output" => of_linear(&mut attention.output, rest),
+        _ => None,
+    }
+}
+
+fn of_linear<'a>(linear: &'a mut Linear, name: &str) -> Option<&'a mut Tensor> {
+    match name {
+        "weight" => linear.weight.floats(),
+        "bias" => linear.bias.as_mut(),
+        _ => None,
+    }
+}
+
+fn of_norm<'a>(norm: &'a mut Norm, name: &str) -> Option<&'a mut Tensor> {
+    match name {
+        "weight" => Some(&mut norm.gain),
+        "bias" => norm.shift.as_mut(),
+        _ => None,
+    }
+}

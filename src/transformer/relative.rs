@@ -1,0 +1,109 @@
+//! XLNet's relative attention: scores against sinusoids of the distance and against whether two
+//! positions are of one segment (Dai et al., Transformer-XL, 2019; `XLNetRelativeAttention`).
+
+use candle_core::{D, DType, Device, Tensor};
+
+use super::linear::Linear;
+use crate::error::Result;
+
+/// What a relative attention has beside its four maps.
+#[derive(Clone, Debug)]
+pub(super) struct Relative {
+    /// Maps the encoding of a distance, `d` to `H x head`.
+    pub distances: Linear,
+    /// Added to queries that meet keys, `H x 1 x head`.
+    pub content_bias: Tensor,
+    /// Added to queries that meet distances, `H x 1 x head`.
+    pub position_bias: Tensor,
+    /// Added to queries that meet segments, `H x 1 x head`.
+    pub segment_bias: Tensor,
+    /// One vector for the same segment and one for another, `H x head x 2`.
+    pub segments: Tensor,
+}
+
+/// What the relative attention of a batch has in common in all layers.
+#[derive(Clone)]
+pub(super) struct Distances {
+    /// Encodings of the distances from `keys` down to `1 - queries`, `(keys + queries) x d`.
+    pub encodings: Tensor,
+    /// 1 where two positions are of different segments, `B x 1 x queries x keys`; `None` without segments.
+    pub differ: Option<Tensor>,
+}
+
+impl Distances {
+    /// For `length` queries that are also the keys.
+    pub fn new(
+        length: usize,
+        width: usize,
+        clamp: Option<usize>,
+        segments: Option<&[Vec<u32>]>,
+        dtype: DType,
+    ) -> Result<Self> {
+        let half = width / 2;
+        let frequencies: Vec<f32> =
+            (0..half).map(|k| 1.0 / 10_000f32.powf(2.0 * k as f32 / width as f32)).collect();
+        let mut encodings = Vec::with_capacity(2 * length * width);
+        for step in 0..2 * length {
+            let distance = length as f32 - step as f32;
+            let distance = match clamp {
+                Some(clamp) => distance.clamp(-(clamp as f32), clamp as f32),
+                None => distance,
+            };
+            encodings.extend(frequencies.iter().map(|f| (distance * f).sin()));
+            encodings.extend(frequencies.iter().map(|f| (distance * f).cos()));
+        }
+        let differ = segments.map(|segments| -> Result<Tensor> {
+            let mut differ = Vec::with_capacity(segments.len() * length * length);
+            for row in segments {
+                let pairs = row.iter().flat_map(|a| row.iter().map(move |b| a != b));
+                differ.extend(pairs.map(|other| if other { 1f32 } else { 0.0 }));
+            }
+            let shape = (segments.len(), 1, length, length);
+            Ok(Tensor::from_vec(differ, shape, &Device::Cpu)?.to_dtype(dtype)?)
+        });
+        let encodings = Tensor::from_vec(encodings, (2 * length, 2 * half), &Device::Cpu)?;
+        Ok(Distances { encodings: encodings.to_dtype(dtype)?, differ: differ.transpose()? })
+    }
+}
+
+impl Relative {
+    /// The scores of `queries` (`B x H x T x head`) against `keys` (`B x H x T x head`), not yet scaled.
+    pub fn scores(&self, queries: &Tensor, keys: &Tensor, distances: &Distances) -> Result<Tensor> {
+        let (_, heads, count, width) = queries.dims4()?;
+        let length = keys.dim(2)?;
+        let content = queries.broadcast_add(&self.content_bias)?.matmul(&keys.t()?)?;
+        let encoded = self.distances.forward(&distances.encodings)?;
+        let encoded = encoded.reshape(((), heads, width))?.permute((1, 2, 0))?.contiguous()?;
+        let position = queries.broadcast_add(&self.position_bias)?;
+        let position = position.broadcast_matmul(&encoded.unsqueeze(0)?)?;
+        let mut scores = (content + shifted(&position, count, length)?)?;
+        if let Some(differ) = &distances.differ {
+            let segment = queries.broadcast_add(&self.segment_bias)?;
+            let segment = segment.broadcast_matmul(&self.segments.unsqueeze(0)?)?;
+            let (same, other) =
+                (segment.narrow(D::Minus1, 0, 1)?, segment.narrow(D::Minus1, 1, 1)?);
+            let change = (other - &same)?.broadcast_mul(differ)?;
+            scores = (scores + change.broadcast_add(&same)?)?;
+        }
+        Ok(scores)
+    }
+
+    /// A copy that shares no memory with this one.
+    pub fn apart(&self) -> Result<Self> {
+        Ok(Relative {
+            distances: self.distances.apart()?,
+            content_bias: self.content_bias.copy()?,
+            position_bias: self.position_bias.copy()?,
+            segment_bias: self.segment_bias.copy()?,
+            segments: self.segments.copy()?,
+        })
+    }
+}
+
+/// Moves each query's scores so that column `j` holds the distance to key `j` (Transformer-XL's shift).
+fn shifted(scores: &Tensor, queries: usize, keys: usize) -> Result<Tensor> {
+    let (rows, heads, _, steps) = scores.dims4()?;
+    let turned = scores.reshape((rows, heads, steps, queries))?.narrow(2, 1, steps - 1)?;
+    let turned = turned.contiguous()?.reshape((rows, heads, queries, steps - 1))?;
+    Ok(turned.narrow(3, 0, keys)?.contiguous()?)
+}

@@ -1,0 +1,69 @@
+//! Rotary positions: pairs of coordinates turn by an angle that grows with the position (Su et al.,
+//! "RoFormer", 2021), composed of operations that have gradients.
+
+use std::ops::Range;
+
+use candle_core::{D, DType, Device, Tensor};
+
+use super::configuration::Pairing;
+use crate::error::Result;
+
+/// The angles of some positions.
+#[derive(Clone)]
+pub(super) struct Rotation {
+    /// `positions x width / 2`.
+    cosines: Tensor,
+    sines: Tensor,
+    pairing: Pairing,
+}
+
+impl Rotation {
+    /// The angles of `positions` for heads of `width` coordinates. They are formed in float32, as
+    /// transformers forms them.
+    pub fn new(
+        positions: Range<usize>,
+        width: usize,
+        base: f64,
+        pairing: Pairing,
+        dtype: DType,
+    ) -> Result<Self> {
+        let half = width / 2;
+        let frequencies: Vec<f32> =
+            (0..half).map(|k| 1.0 / (base as f32).powf(2.0 * k as f32 / width as f32)).collect();
+        let shape = (positions.len(), half);
+        let angles: Vec<f32> = positions
+            .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
+            .collect();
+        let of = |f: fn(f32) -> f32| -> Result<Tensor> {
+            let numbers = angles.iter().copied().map(f).collect();
+            Ok(Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(dtype)?)
+        };
+        Ok(Rotation { cosines: of(f32::cos)?, sines: of(f32::sin)?, pairing })
+    }
+
+    /// Turns `x`, `B x H x T x width`.
+    pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
+        let (rows, heads, length, width) = x.dims4()?;
+        let half = width / 2;
+        let turned = |a: &Tensor, b: &Tensor| -> Result<(Tensor, Tensor)> {
+            let (cosines, sines) = (&self.cosines, &self.sines);
+            Ok((
+                (a.broadcast_mul(cosines)? - b.broadcast_mul(sines)?)?,
+                (b.broadcast_mul(cosines)? + a.broadcast_mul(sines)?)?,
+            ))
+        };
+        Ok(match self.pairing {
+            Pairing::Halves => {
+                let (a, b) =
+                    turned(&x.narrow(D::Minus1, 0, half)?, &x.narrow(D::Minus1, half, half)?)?;
+                Tensor::cat(&[a, b], D::Minus1)?
+            }
+            Pairing::Neighbours => {
+                let x = x.reshape((rows, heads, length, half, 2))?;
+                let of = |k| x.narrow(D::Minus1, k, 1)?.squeeze(D::Minus1);
+                let (a, b) = turned(&of(0)?, &of(1)?)?;
+                Tensor::stack(&[a, b], D::Minus1)?.reshape((rows, heads, length, width))?
+            }
+        })
+    }
+}

@@ -1,0 +1,268 @@
+//! One pass of a batch through a model.
+
+use std::ops::Range;
+
+use candle_core::Tensor;
+
+use super::attention::Scene;
+use super::batch::{self, Batch, Input, Prepared};
+use super::block::Encoded;
+use super::cache::{Cache, Kept};
+use super::configuration::Position;
+use super::mask::{Mask, Masks, Stream};
+use super::relative::Distances;
+use super::rotary::Rotation;
+use super::stack::Stack;
+use super::{States, Transformer};
+use crate::error::{Error, Result};
+
+/// The states of `batch`, whose tokens follow those of the cache.
+pub(super) fn pass(
+    model: &Transformer,
+    batch: &Batch,
+    cache: Option<&mut Cache>,
+) -> Result<States> {
+    let (parts, configuration) = (&model.parts, &model.configuration);
+    let before = cache.as_ref().map_or(0, |cache| cache.length);
+    let counted = cache.as_ref().map_or(&[][..], |cache| &cache.counted);
+    let text = batch.input.prepare(configuration, &parts.embedding, before, counted)?;
+    let rows = text.lengths.len();
+    let masks = match &cache {
+        Some(cache) => continued_masks(model, batch, cache, &text)?,
+        None => batch.masks(configuration, rows)?,
+    };
+    for (row, length) in text.lengths.iter().enumerate() {
+        masks[if masks.len() == 1 { 0 } else { row }].check(before + length)?;
+    }
+    batch.check_latents(parts.stack.blocks.len(), rows, configuration.width)?;
+    let source = match cache.as_ref().and_then(|cache| cache.source.clone()) {
+        Some(_) if batch.source.is_some() => {
+            return invalid("the cache already holds an encoder's text; begin another cache");
+        }
+        Some(source) => Some(source),
+        None => encode(model, batch.source.as_ref())?,
+    };
+    if let Some((_, lengths)) = &source
+        && lengths.len() != rows
+    {
+        let problem =
+            format!("there are {} sources for {rows} rows: give one a row", lengths.len());
+        return Err(Error::Invalid(problem));
+    }
+    let pass = Pass { model, batch, text, masks, before, source };
+    match cache {
+        Some(cache) => pass.extend(cache),
+        None => pass.whole(),
+    }
+}
+
+/// The masks of a text that goes on.
+fn continued_masks(
+    model: &Transformer,
+    batch: &Batch,
+    cache: &Cache,
+    text: &Prepared,
+) -> Result<Vec<Mask>> {
+    let rows = text.lengths.len();
+    if text.lengths.iter().any(|&length| length != text.length()) {
+        return invalid("tokens for a cache need rows of one length: extend one text at a time");
+    }
+    if let Position::Relative { .. } = model.configuration.position {
+        return invalid("XLNet has no cache here: its queries need all distances; use forward");
+    }
+    if cache.is_empty() {
+        let masks = batch.masks(&model.configuration, rows)?;
+        if let Some(mask) = masks.iter().find(|mask| !mask.keeps_keys()) {
+            let problem = format!(
+                "a cache needs a mask under which no token sees later ones (Causal, Prefix, Latent), not {mask:?}"
+            );
+            return Err(Error::Invalid(problem));
+        }
+        return Ok(masks);
+    }
+    if cache.counted.len() != rows {
+        let problem = format!("the cache holds {} rows, but {rows} go on", cache.counted.len());
+        return Err(Error::Invalid(problem));
+    }
+    if batch.latents.is_some() {
+        return invalid("latents stand at position 0: set them with the first tokens of a cache");
+    }
+    if !batch.masks.is_empty() && batch.masks != cache.masks {
+        return invalid("the first tokens of a cache set its masks; leave them out afterwards");
+    }
+    Ok(cache.masks.clone())
+}
+
+/// The encoder's states and the lengths of its rows.
+fn encode(
+    model: &Transformer,
+    source: Option<&Input>,
+) -> Result<Option<(Vec<Tensor>, Vec<usize>)>> {
+    let (Some((embedding, stack)), Some(input)) = (&model.parts.encoder, source) else {
+        return match (&model.parts.encoder, source) {
+            (Some(_), None) => {
+                invalid("the model has an encoder, so a batch needs its text (source)")
+            }
+            (None, Some(_)) => invalid("the model has no encoder, so a batch has no source"),
+            _ => Ok(None),
+        };
+    };
+    let text = input.prepare(&model.configuration, embedding, 0, &[])?;
+    let x = embedding.forward(&text.vectors, &text.positions, None, &model.configuration)?;
+    let masks = Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0 };
+    let length = text.length();
+    let scene = scene(model, stack, &masks, 0..length, length, None)?;
+    Ok(Some((stack.forward(x, &scene, None, None, None)?, text.lengths)))
+}
+
+/// What the attention of a stack's blocks has in common.
+fn scene(
+    model: &Transformer,
+    stack: &Stack,
+    masks: &Masks,
+    queries: Range<usize>,
+    keys: usize,
+    distances: Option<Distances>,
+) -> Result<Scene> {
+    let configuration = &model.configuration;
+    let rotation = match configuration.position {
+        Position::Rotary { base, pairing } => {
+            let width = configuration.head_width;
+            Some(Rotation::new(queries.clone(), width, base, pairing, model.dtype)?)
+        }
+        _ => None,
+    };
+    let bias = stack.buckets.as_ref().map(|buckets| buckets.bias(queries.clone(), keys));
+    Ok(Scene {
+        mask: masks.bias(queries, keys, Stream::Content, model.dtype)?,
+        bias: bias.transpose()?,
+        rotation,
+        distances,
+    })
+}
+
+struct Pass<'a> {
+    model: &'a Transformer,
+    batch: &'a Batch,
+    text: Prepared,
+    masks: Vec<Mask>,
+    /// How many tokens came before.
+    before: usize,
+    source: Option<(Vec<Tensor>, Vec<usize>)>,
+}
+
+impl Pass<'_> {
+    /// A text by itself.
+    fn whole(self) -> Result<States> {
+        let segments = self.segments()?;
+        let x = self.embedded(segments.as_deref())?;
+        let distances = match self.model.configuration.position {
+            Position::Relative { clamp } => Some(Distances::new(
+                self.text.length(),
+                self.model.configuration.width,
+                clamp,
+                segments.as_deref(),
+                self.model.dtype,
+            )?),
+            _ => None,
+        };
+        if self.batch.predict_blind {
+            return self.blind(x, distances);
+        }
+        let hidden = self.through(x, distances, None)?;
+        self.finished(hidden, Vec::new())
+    }
+
+    /// A text that goes on.
+    fn extend(self, cache: &mut Cache) -> Result<States> {
+        if self.batch.predict_blind {
+            return invalid("only XLNet predicts blind, and it has no cache here");
+        }
+        let segments = self.segments()?;
+        let x = self.embedded(segments.as_deref())?;
+        let mut kept = match cache.is_empty() {
+            true => vec![Kept::default(); self.model.parts.stack.blocks.len()],
+            // A failure part of the way must not leave a cache that some blocks have extended.
+            false => cache.blocks.clone(),
+        };
+        let hidden = self.through(x, None, Some(&mut kept))?;
+        cache.blocks = kept;
+        cache.length += self.text.length();
+        cache.counted = self.text.counted.clone();
+        cache.masks = self.masks.clone();
+        cache.source = self.source.clone();
+        self.finished(hidden, Vec::new())
+    }
+
+    /// Both streams of XLNet.
+    fn blind(self, x: Tensor, distances: Option<Distances>) -> Result<States> {
+        let Some(first) = &self.model.parts.blind else {
+            return invalid("only XLNet has a stream of queries that predicts blind");
+        };
+        let length = self.text.length();
+        let masks = self.bias();
+        let stack = &self.model.parts.stack;
+        let query = first.broadcast_as(x.shape())?.contiguous()?;
+        let scene = scene(self.model, stack, &masks, 0..length, length, distances)?;
+        let blind = masks.bias(0..length, length, Stream::Query, self.model.dtype)?;
+        if self.batch.latents.is_some() {
+            return invalid("latents have no place in two streams");
+        }
+        let (hidden, queries) = stack.forward_streams(x, query, &scene, &blind)?;
+        self.finished(hidden, queries)
+    }
+
+    fn through(
+        &self,
+        x: Tensor,
+        distances: Option<Distances>,
+        kept: Option<&mut Vec<Kept>>,
+    ) -> Result<Vec<Tensor>> {
+        let (length, stack) = (self.text.length(), &self.model.parts.stack);
+        let (queries, keys) = (self.before..self.before + length, self.before + length);
+        let scene = scene(self.model, stack, &self.bias(), queries, keys, distances)?;
+        let encoded = self.source.as_ref().map(|(hidden, lengths)| -> Result<Encoded> {
+            let states = hidden.last().expect("an encoder has states").clone();
+            let mask = Masks::sources(lengths, states.dim(1)?, self.model.dtype)?;
+            let scene = Scene { mask, bias: None, rotation: None, distances: None };
+            Ok(Encoded { states, scene })
+        });
+        let latents = self.batch.latents.as_deref();
+        stack.forward(x, &scene, latents, encoded.transpose()?.as_ref(), kept)
+    }
+
+    fn bias(&self) -> Masks<'_> {
+        Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before }
+    }
+
+    fn segments(&self) -> Result<Option<Vec<Vec<u32>>>> {
+        let (given, configuration) = (self.batch.segments.as_ref(), &self.model.configuration);
+        let kinds = match configuration.position {
+            // XLNet only compares them.
+            Position::Relative { .. } => None,
+            _ => Some(configuration.segments),
+        };
+        batch::segments(given, &self.text.lengths, self.text.length(), kinds)
+    }
+
+    fn embedded(&self, segments: Option<&[Vec<u32>]>) -> Result<Tensor> {
+        let (text, parts) = (&self.text, &self.model.parts);
+        let configuration = &self.model.configuration;
+        parts.embedding.forward(&text.vectors, &text.positions, segments, configuration)
+    }
+
+    fn finished(self, hidden: Vec<Tensor>, query_hidden: Vec<Tensor>) -> Result<States> {
+        let last = query_hidden.last().or(hidden.last()).expect("there is a first state");
+        Ok(States {
+            state: self.model.parts.output.state(last)?,
+            hidden,
+            query_hidden,
+            encoder_hidden: self.source.map(|(hidden, _)| hidden).unwrap_or_default(),
+            lengths: self.text.lengths,
+        })
+    }
+}
+
+fn invalid<T>(problem: &str) -> Result<T> {
+    Err(Error::Invalid(problem.to_owned()))
+}

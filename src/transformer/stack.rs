@@ -1,0 +1,88 @@
+//! Blocks on top of each other.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use super::attention::Scene;
+use super::block::{Block, Encoded};
+use super::buckets::Buckets;
+use super::cache::Kept;
+use super::norm::Norm;
+use crate::error::Result;
+
+/// The blocks of an encoder, of a decoder, or of a model that has one stack.
+#[derive(Clone, Debug)]
+pub(super) struct Stack {
+    /// In the order in which states pass them; layers that share tensors are the same block.
+    pub blocks: Vec<Arc<Block>>,
+    /// The norm after the last.
+    pub final_norm: Option<Norm>,
+    /// The learned biases of distances.
+    pub buckets: Option<Buckets>,
+}
+
+impl Stack {
+    /// All hidden states, `B x T x d` each: `x` first, then one a block, the last one behind the final
+    /// norm. `latents` (`B x d`, one a block) take the place of position 0 before each block.
+    pub fn forward(
+        &self,
+        x: Tensor,
+        scene: &Scene,
+        latents: Option<&[Tensor]>,
+        encoded: Option<&Encoded>,
+        mut kept: Option<&mut Vec<Kept>>,
+    ) -> Result<Vec<Tensor>> {
+        let mut hidden = vec![x];
+        for (layer, block) in self.blocks.iter().enumerate() {
+            if let Some(latents) = latents {
+                let x = hidden.pop().expect("there is a state before each block");
+                hidden.push(with_latent(&x, &latents[layer])?);
+            }
+            let x = &hidden[layer];
+            let kept = kept.as_mut().map(|kept| &mut kept[layer]);
+            hidden.push(block.forward(x, None, scene, encoded, kept)?);
+        }
+        self.finish(&mut hidden)?;
+        Ok(hidden)
+    }
+
+    /// Both streams of XLNet: the content states as [`Stack::forward`] gives them, and those of the
+    /// queries, which begin as `query` and see the content under the mask `blind`.
+    pub fn forward_streams(
+        &self,
+        x: Tensor,
+        query: Tensor,
+        scene: &Scene,
+        blind: &Tensor,
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let query_scene = scene.under(blind);
+        let (mut hidden, mut queries) = (vec![x], vec![query]);
+        for (layer, block) in self.blocks.iter().enumerate() {
+            let (x, query) = (&hidden[layer], &queries[layer]);
+            let next = block.forward(query, Some(x), &query_scene, None, None)?;
+            hidden.push(block.forward(x, None, scene, None, None)?);
+            queries.push(next);
+        }
+        self.finish(&mut hidden)?;
+        self.finish(&mut queries)?;
+        Ok((hidden, queries))
+    }
+
+    fn finish(&self, hidden: &mut [Tensor]) -> Result<()> {
+        if let (Some(norm), Some(last)) = (&self.final_norm, hidden.last_mut()) {
+            *last = norm.forward(last)?;
+        }
+        Ok(())
+    }
+}
+
+/// `x` with `latent` at position 0.
+fn with_latent(x: &Tensor, latent: &Tensor) -> Result<Tensor> {
+    let length = x.dim(1)?;
+    let latent = latent.unsqueeze(1)?;
+    Ok(match length {
+        1 => latent,
+        _ => Tensor::cat(&[&latent, &x.narrow(1, 1, length - 1)?], 1)?,
+    })
+}

@@ -1,0 +1,163 @@
+//! Tensors of a checkpoint by name, each checked against the shape that the configuration asks for
+//! before anything is decoded.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::configuration::NormKind;
+use super::linear::Linear;
+use super::matrix::Matrix;
+use super::norm::Norm;
+use crate::checkpoint::{Checkpoint, TensorInfo, Values};
+use crate::error::{Error, Result};
+
+/// How a matrix lies in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// `out x in`.
+    OutIn,
+    /// `in x out` (GPT-2's Conv1D).
+    InOut,
+}
+
+/// Whether a linear map has a bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Biases {
+    /// Always.
+    All,
+    /// Where one is stored.
+    Stored,
+}
+
+/// The tensors of an opened checkpoint.
+pub(super) struct Weights<'a> {
+    checkpoint: &'a dyn Checkpoint,
+    path: &'a Path,
+    names: HashMap<&'a str, &'a TensorInfo>,
+    dtype: DType,
+    /// Matrices by name, so that a tied head and its embedding are one in memory.
+    read: RefCell<HashMap<String, Matrix>>,
+}
+
+impl<'a> Weights<'a> {
+    /// The tensors of `checkpoint`, decoded to `dtype`.
+    pub fn new(checkpoint: &'a dyn Checkpoint, path: &'a Path, dtype: DType) -> Self {
+        let names = checkpoint.tensors().iter().map(|info| (info.name.as_str(), info)).collect();
+        Weights { checkpoint, path, names, dtype, read: RefCell::default() }
+    }
+
+    /// Whether there is such a tensor.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// An error about this checkpoint.
+    pub fn refuse(&self, problem: impl Into<String>) -> Error {
+        Error::malformed(self.path, problem)
+    }
+
+    /// A tensor of exactly this shape, dimensions of one aside.
+    ///
+    /// # Errors
+    /// It is not there, has another shape, or cannot be decoded.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.check(name, shape)?;
+        let numbers = match self.checkpoint.read(name)?.values {
+            Values::F32(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
+            Values::F64(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
+        };
+        Ok(numbers.to_dtype(self.dtype)?)
+    }
+
+    /// A matrix of `rows` outputs by `columns` inputs.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn matrix(
+        &self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+        stored: Stored,
+    ) -> Result<Matrix> {
+        let shape = match stored {
+            Stored::OutIn => [rows, columns],
+            Stored::InOut => [columns, rows],
+        };
+        self.check(name, &shape)?;
+        let key = format!("{name}\0{stored:?}");
+        if let Some(matrix) = self.read.borrow().get(&key) {
+            return Ok(matrix.clone());
+        }
+        let blocks = match stored {
+            Stored::OutIn => self.checkpoint.blocks(name)?.filter(|b| b.info.shape == shape),
+            Stored::InOut => None,
+        };
+        let matrix = match (blocks, stored) {
+            (Some(blocks), _) => Matrix::blocks(blocks, self.dtype),
+            (None, Stored::OutIn) => Matrix::dense(self.tensor(name, &shape)?)?,
+            (None, Stored::InOut) => Matrix::dense(self.tensor(name, &shape)?.t()?)?,
+        };
+        self.read.borrow_mut().insert(key, matrix.clone());
+        Ok(matrix)
+    }
+
+    /// `stem.weight` and `stem.bias`.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn linear(
+        &self,
+        stem: &str,
+        out: usize,
+        input: usize,
+        stored: Stored,
+        biases: Biases,
+    ) -> Result<Linear> {
+        let weight = self.matrix(&format!("{stem}.weight"), out, input, stored)?;
+        let name = format!("{stem}.bias");
+        let bias = match biases {
+            Biases::Stored if !self.has(&name) => None,
+            _ => Some(self.tensor(&name, &[out])?),
+        };
+        Ok(Linear { weight, bias })
+    }
+
+    /// `stem.weight` and, of a LayerNorm, `stem.bias`; `gamma` and `beta` in old checkpoints.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn norm(&self, stem: &str, width: usize, kind: NormKind, epsilon: f64) -> Result<Norm> {
+        let named = |new: &str, old: &str| {
+            let old = format!("{stem}.{old}");
+            if self.has(&old) { old } else { format!("{stem}.{new}") }
+        };
+        let gain = self.tensor(&named("weight", "gamma"), &[width])?;
+        let shift = match kind {
+            NormKind::LayerNorm => Some(self.tensor(&named("bias", "beta"), &[width])?),
+            NormKind::RootMeanSquare => None,
+        };
+        Ok(Norm { kind, gain, shift, epsilon })
+    }
+
+    /// Refuses a tensor that is missing or of another shape.
+    fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let Some(info) = self.names.get(name) else {
+            return Err(self.refuse(format!(
+                "tensor `{name}`, of shape {shape:?} by the configuration, is missing"
+            )));
+        };
+        let long =
+            |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|&n| n != 1).collect() };
+        if long(&info.shape) != long(shape) {
+            return Err(self.refuse(format!(
+                "tensor `{name}` has shape {:?}, but the configuration asks for {shape:?}",
+                info.shape
+            )));
+        }
+        Ok(())
+    }
+}

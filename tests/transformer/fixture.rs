@@ -1,0 +1,151 @@
+//! The tiny models of `tests/data/forward` and what was computed with them; its README tells the forms.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use serde_json::Value;
+use unargmax::checkpoint::safetensors::Safetensors;
+use unargmax::checkpoint::{Checkpoint, Values};
+use unargmax::transformer::{Batch, Input, Mask, Options, Transformer};
+
+/// Every model that is computed here, by the name of its folder.
+pub const MODELS: &[&str] = &[
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "albert",
+    "albert-groups",
+    "gpt2",
+    "llama",
+    "llama-untied",
+    "llama-gguf-f32",
+    "llama-gguf-f16",
+    "llama-gguf-q8_0",
+    "llama-gguf-q4_1",
+    "xlnet",
+    "t5",
+    "t5-v1_1",
+    "mt5",
+    "marian",
+    "marian-two-vocabularies",
+];
+
+/// The folder of a model.
+pub fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/forward").join(name)
+}
+
+/// What to open: the folder, or the GGUF file in it.
+pub fn path(name: &str) -> PathBuf {
+    let gguf = folder(name).join("model.gguf");
+    if gguf.is_file() { gguf } else { folder(name) }
+}
+
+pub fn open(name: &str, options: Options) -> Transformer {
+    Transformer::open(path(name), options).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A model's file of golden values.
+pub struct Golden {
+    pub json: Value,
+    arrays: Safetensors,
+}
+
+impl Golden {
+    pub fn of(name: &str) -> Self {
+        let text = std::fs::read_to_string(folder(name).join("golden.json")).unwrap();
+        let arrays = Safetensors::open(folder(name).join("golden.safetensors")).unwrap();
+        Golden { json: serde_json::from_str(&text).unwrap(), arrays }
+    }
+
+    /// The names of the cases.
+    pub fn cases(&self) -> Vec<String> {
+        self.json["cases"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// An array, `None` where there is none.
+    pub fn array(&self, name: &str) -> Option<Tensor> {
+        let info = self.arrays.tensors().iter().find(|info| info.name == name)?;
+        let Values::F32(numbers) = self.arrays.read(name).unwrap().values else { panic!("{name}") };
+        Some(Tensor::from_vec(numbers, &info.shape[..], &Device::Cpu).unwrap())
+    }
+
+    /// What a case asks.
+    pub fn batch(&self, name: &str) -> Batch {
+        let case = &self.json["cases"][name];
+        let lengths = sizes(&case["lengths"]);
+        let mut batch = match &case["ids"] {
+            Value::Null => {
+                let vectors = self.array(&format!("{name}.vectors")).unwrap();
+                let mut batch = Batch::vectors(vectors.clone());
+                batch.input = Input::Vectors { vectors, lengths: Some(lengths.clone()) };
+                batch
+            }
+            ids => Batch::ids(rows(ids, &lengths)),
+        };
+        batch.masks = masks(case, &lengths);
+        if !case["segments"].is_null() {
+            batch.segments = Some(rows(&case["segments"], &lengths));
+        }
+        batch.predict_blind = case["stream"] == "query";
+        if !case["source_lengths"].is_null() {
+            let lengths = sizes(&case["source_lengths"]);
+            batch.source = Some(match self.array(&format!("{name}.source_vectors")) {
+                Some(vectors) => Input::Vectors { vectors, lengths: Some(lengths) },
+                None => Input::Ids(rows(&case["source"], &lengths)),
+            });
+        }
+        batch
+    }
+}
+
+/// The masks of a case, one a row.
+fn masks(case: &Value, lengths: &[usize]) -> Vec<Mask> {
+    let of = |row: usize| match case["mask"].as_str().unwrap() {
+        "bidirectional" => Mask::Bidirectional,
+        "causal" => Mask::Causal,
+        "prefix" => Mask::Prefix { source: sizes(&case["source"])[row] },
+        "latent" => Mask::Latent { source: sizes(&case["source"])[row] },
+        "permutation" => {
+            // Positions of the padding are in the file's order, and have no place in ours.
+            let order = sizes(&case["order"][row]);
+            Mask::Permutation { order: order.into_iter().filter(|&p| p < lengths[row]).collect() }
+        }
+        other => panic!("{other}"),
+    };
+    (0..lengths.len()).map(of).collect()
+}
+
+fn sizes(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect()
+}
+
+/// The ids of each row without its padding.
+fn rows(value: &Value, lengths: &[usize]) -> Vec<Vec<u32>> {
+    let row = |(row, &length): (&Value, &usize)| {
+        sizes(row)[..length].iter().map(|&id| id as u32).collect()
+    };
+    value.as_array().unwrap().iter().zip(lengths).map(row).collect()
+}
+
+/// The numbers of each row's own tokens, without padding.
+pub fn unpadded(tensor: &Tensor, lengths: &[usize]) -> Vec<Vec<f64>> {
+    lengths
+        .iter()
+        .enumerate()
+        .map(|(row, &length)| numbers(&tensor.get(row).unwrap().narrow(0, 0, length).unwrap()))
+        .collect()
+}
+
+/// All numbers of a tensor.
+pub fn numbers(tensor: &Tensor) -> Vec<f64> {
+    let tensor = tensor.flatten_all().unwrap().to_dtype(candle_core::DType::F64).unwrap();
+    tensor.to_vec1().unwrap()
+}
+
+/// The greatest distance between two rows of numbers.
+pub fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    // A NaN must not pass for a small distance.
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m, d| if d <= m { m } else { d })
+}

@@ -1,0 +1,162 @@
+//! What holds whatever the numbers are: sharing, padding, caches, and the head that an audit reads.
+
+use std::path::Path;
+
+use candle_core::Tensor;
+use unargmax::checkpoint;
+use unargmax::head::locate::{Choice, locate};
+use unargmax::transformer::{
+    Batch, Cache, Direction, Mask, Options, Position, Sharing, Transformer,
+};
+
+use super::fixture::{Golden, MODELS, distance, numbers, open, path, unpadded};
+
+/// Texts of a model's own golden values.
+fn texts(name: &str) -> Vec<Vec<u32>> {
+    let golden = Golden::of(name);
+    let own = golden.cases().into_iter().find(|case| case != "vectors").unwrap();
+    let unargmax::transformer::Input::Ids(rows) = golden.batch(&own).input else {
+        panic!("{name}")
+    };
+    rows
+}
+
+#[test]
+fn albert_with_layers_of_their_own_computes_the_same_bits_until_one_is_changed() {
+    for name in ["albert", "albert-groups"] {
+        let shared = open(name, Options::default());
+        assert!(matches!(shared.configuration().sharing, Sharing::Groups { .. }));
+        let mut apart = open(name, Options { unshared: true, ..Options::default() });
+        let batch = Batch::ids(texts(name));
+        let (a, b) = (shared.forward(&batch).unwrap(), apart.forward(&batch).unwrap());
+        assert_eq!(bits(&a.logits), bits(&b.logits));
+        for (a, b) in a.states.hidden.iter().zip(&b.states.hidden) {
+            assert_eq!(bits(a), bits(b));
+        }
+        // The last layer alone: the states before it stay as they are.
+        let last = apart.blocks() - 1;
+        apart.change_layer(last, "feed_forward.outer.weight", |w| w * 2.0).unwrap();
+        let changed = apart.forward(&batch).unwrap();
+        assert_ne!(bits(&a.logits), bits(&changed.logits));
+        assert_eq!(bits(&a.states.hidden[last]), bits(&changed.states.hidden[last]));
+        // Shared, it is every layer's tensor.
+        let mut shared = shared;
+        shared.change_layer(last, "feed_forward.outer.weight", |w| w * 2.0).unwrap();
+        let changed = shared.forward(&batch).unwrap();
+        assert_ne!(bits(&a.states.hidden[last]), bits(&changed.states.hidden[last]));
+    }
+}
+
+#[test]
+fn padding_does_not_change_a_row() {
+    for name in MODELS {
+        let (model, golden) = (open(name, Options::default()), Golden::of(name));
+        for case in golden.cases().iter().filter(|case| !case.contains("vectors")) {
+            let together = golden.batch(case);
+            let logits = model.forward(&together).unwrap().logits;
+            let unargmax::transformer::Input::Ids(rows) = &together.input else { panic!() };
+            for (row, ids) in rows.iter().enumerate() {
+                let mut alone = together.clone();
+                alone.input = unargmax::transformer::Input::Ids(vec![ids.clone()]);
+                alone.masks = vec![together.masks[row].clone()];
+                alone.segments = together.segments.as_ref().map(|all| vec![all[row].clone()]);
+                alone.source = together.source.as_ref().map(|source| match source {
+                    unargmax::transformer::Input::Ids(rows) => {
+                        unargmax::transformer::Input::Ids(vec![rows[row].clone()])
+                    }
+                    _ => panic!("{name} {case}"),
+                });
+                let alone = numbers(&model.forward(&alone).unwrap().logits);
+                let padded =
+                    &unpadded(&logits, &rows.iter().map(Vec::len).collect::<Vec<_>>())[row];
+                let apart = distance(&alone, padded);
+                assert!(apart < 2e-5, "{name} {case} row {row}: {apart}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cache_changes_nothing() {
+    for name in MODELS {
+        let model = open(name, Options::default());
+        if matches!(model.configuration().position, Position::Relative { .. }) {
+            continue;
+        }
+        let golden = Golden::of(name);
+        let text = texts(name)[0].clone();
+        let mut masks = vec![Mask::Causal, Mask::Prefix { source: 4 }, Mask::Latent { source: 4 }];
+        if model.configuration().attention == Direction::Both {
+            masks.push(Mask::Prefix { source: 2 });
+        }
+        for mask in masks {
+            let mut whole = Batch::ids(vec![text.clone()]).masked(mask.clone());
+            if model.configuration().has_encoder() {
+                let case = &golden.cases()[0];
+                let Some(unargmax::transformer::Input::Ids(rows)) = golden.batch(case).source
+                else {
+                    panic!("{name}")
+                };
+                whole.source = Some(unargmax::transformer::Input::Ids(rows[..1].to_vec()));
+            }
+            let whole_logits = numbers(&model.forward(&whole).unwrap().logits);
+            let mut cache = Cache::new();
+            let mut pieces: Vec<Tensor> = Vec::new();
+            // Several tokens, then one at a time, then several again.
+            for (from, to) in [(0, 4), (4, 5), (5, 6), (6, text.len())] {
+                let mut piece = whole.clone();
+                piece.input = unargmax::transformer::Input::Ids(vec![text[from..to].to_vec()]);
+                if from > 0 {
+                    (piece.masks, piece.source) = (Vec::new(), None);
+                }
+                let states = model.extend(&piece, &mut cache).unwrap();
+                pieces.push(model.logits(&states.state).unwrap());
+                assert_eq!(cache.len(), to);
+            }
+            let pieces = numbers(&Tensor::cat(&pieces, 1).unwrap());
+            let apart = distance(&whole_logits, &pieces);
+            assert!(apart < 2e-5, "{name} {mask:?}: {apart}");
+        }
+    }
+}
+
+/// The head of an audit is the head of the model: its rows by the state are the model's logits.
+#[test]
+fn the_audited_head_gives_the_models_logits() {
+    for name in MODELS {
+        let model = open(name, Options::default());
+        let golden = Golden::of(name);
+        agree(&model, &path(name), &golden.batch(&golden.cases()[0]), 7);
+    }
+}
+
+/// Compares the head of the checkpoint at `path` with the model at the positions of row 0, every `step`th token.
+pub fn agree(model: &Transformer, path: &Path, batch: &Batch, step: usize) {
+    let opened = checkpoint::open(path).unwrap();
+    let located = locate(opened.as_ref(), path, &Choice::default()).unwrap();
+    assert_eq!(located.weight, model.head().weight);
+    assert_eq!(located.bias, model.head().bias);
+    let output = model.forward(batch).unwrap();
+    let length = output.states.lengths[0];
+    let state = &unpadded(&output.states.state, &output.states.lengths)[0];
+    let logits = &unpadded(&output.logits, &output.states.lengths)[0];
+    let (tokens, width) = (located.head.tokens(), located.head.dim());
+    assert_eq!((logits.len(), state.len()), (length * tokens, length * width));
+    for at in 0..length {
+        let h = &state[at * width..(at + 1) * width];
+        for token in (0..tokens).step_by(step) {
+            let audited = located.head.dot(token, h) + located.head.bias(token);
+            let size = located.head.row_norm(token) * h.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let apart = (audited - logits[at * tokens + token]).abs();
+            assert!(
+                apart <= 1e-4 * audited.abs().max(1e-2 * size),
+                "{path:?} {at} {token}: {apart}"
+            );
+        }
+    }
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    numbers.into_iter().map(f32::to_bits).collect()
+}
