@@ -76,9 +76,11 @@ pub fn out_of_reach(results: &Results) -> Option<String> {
     let others = known().filter(|row| row.free == Some(Outcome::Unargmaxable)).count();
     let rest = match (others, shut_out) {
         (0, _) => String::new(),
-        (n, 0) if n == lost => " What cannot win there, no vector lets win.".to_owned(),
-        (1, _) => " No vector at all lets 1 more win.".to_owned(),
-        (n, _) => format!(" No vector at all lets {} more win.", grouped(n)),
+        (n, 0) if n == lost => {
+            " Those that cannot win there cannot win with any vector.".to_owned()
+        }
+        (1, _) => " 1 more cannot win with any vector.".to_owned(),
+        (n, _) => format!(" {} more cannot win with any vector.", grouped(n)),
     };
     Some(found + &rest)
 }
@@ -120,21 +122,26 @@ pub fn rounding(results: &Results) -> Option<String> {
     if all == 0 {
         return None;
     }
-    let survive = Format::ALL.map(|format| {
-        let count = tried().filter(|row| row.measured.survives.contains(&format)).count();
-        format!("{} in {}", grouped(count), called(format))
-    });
+    let counts = Format::ALL
+        .map(|format| tried().filter(|row| row.measured.survives.contains(&format)).count());
+    let survive: Vec<String> = Format::ALL
+        .iter()
+        .zip(counts)
+        .map(|(format, count)| format!("{} in {}", grouped(count), called(*format)))
+        .collect();
+    let rest = match counts.iter().all(|count| *count == all) {
+        true => "",
+        false => " Of the others that was not shown.",
+    };
     let among = match language(results).count() {
         n if n == all => ",".to_owned(),
         n => format!(" measured, out of {},", grouped(n)),
     };
     Some(format!(
         "With scores rounded to a format of few digits, a small lead can become a tie. Of the {}{among} each at the state where \
-         it leads most, these provably still lead after rounding: {}, {}, {}. Of the others that was not shown.",
+         it leads most, these provably still lead after rounding: {}.{rest}",
         tokens(all),
-        survive[0],
-        survive[1],
-        survive[2]
+        survive.join(", ")
     ))
 }
 
@@ -225,15 +232,15 @@ mod tests {
                     "unargmaxable,unargmaxable,,,,,,,",
                 ],
                 Some(
-                    "2 tokens that some vector could reach are out of reach behind the LayerNorm. No vector at all lets 1 \
-                     more win.",
+                    "2 tokens that some vector could reach are out of reach behind the LayerNorm. 1 more \
+                     cannot win with any vector.",
                 ),
             ),
             (
                 &["unargmaxable,unargmaxable,,,,,,,"],
                 Some(
-                    "No token that some vector could reach is out of reach behind the LayerNorm. What cannot win there, no \
-                     vector lets win.",
+                    "No token that some vector could reach is out of reach behind the LayerNorm. Those that cannot \
+                     win there cannot win with any vector.",
                 ),
             ),
         ] {
@@ -270,7 +277,12 @@ mod tests {
             &["argmaxable,,,,1,1,f16 f32,,", "tied,,,,1,1,f32,,", "argmaxable,,,,,,,,"],
         ));
         let said = said.unwrap();
-        assert!(said.contains("0 in bfloat16, 1 in float16, 2 in float32"), "{said}");
+        assert!(
+            said.ends_with(
+                "0 in bfloat16, 1 in float16, 2 in float32. Of the others that was not shown."
+            ),
+            "{said}"
+        );
         assert!(said.contains("Of the 2 tokens measured, out of 3, each"), "{said}");
         assert_eq!(rounding(&results("ball:2", &["argmaxable,,,,,,,,"])), None);
     }

@@ -52,18 +52,20 @@ impl End {
 
     /// The least number of five digits that is not below `x`.
     fn above(x: f64) -> End {
-        if x.is_infinite() {
-            return End::Infinite(if x > 0.0 { "Infinity" } else { "-Infinity" });
+        let rounded: f64 = format!("{x:.4e}").parse().unwrap_or(x);
+        if rounded == f64::INFINITY {
+            return End::Infinite("Infinity");
         }
-        let near = format!("{x:.4e}");
-        let rounded: f64 = near.parse().unwrap_or(x);
+        if x == f64::NEG_INFINITY {
+            return End::Infinite("-Infinity");
+        }
         if rounded >= x {
             return End::Finite(rounded);
         }
         // One more in the last digit.
-        let exponent = near.split_once('e').map_or("0", |(_, exponent)| exponent);
-        let step: f64 =
-            format!("1e{}", exponent.parse::<i32>().unwrap_or(0) - 4).parse().unwrap_or(0.0);
+        let scientific = format!("{x:.16e}");
+        let exponent = scientific.split_once('e').and_then(|(_, e)| e.parse::<i32>().ok());
+        let step: f64 = format!("1e{}", exponent.unwrap_or(0) - 4).parse().unwrap_or(0.0);
         let next = format!("{:.4e}", rounded + step).parse().unwrap_or(x);
         End::Finite(if next >= x { next } else { x })
     }
@@ -85,6 +87,8 @@ mod tests {
         ] {
             assert_eq!((End::below(x), End::above(x)), (End::Finite(below), End::Finite(above)));
         }
+        assert_eq!(End::above(f64::MAX), End::Infinite("Infinity"));
+        assert_eq!(End::below(f64::MAX), End::Finite(f64::MAX));
         assert_eq!(End::below(f64::INFINITY), End::Infinite("Infinity"));
         assert_eq!(End::below(f64::NEG_INFINITY), End::Infinite("-Infinity"));
         let End::Finite(zero) = End::below(0.0) else { panic!() };

@@ -45,7 +45,7 @@ fn width(key: &str) -> u32 {
         "id" => 84,
         "kind" => 96,
         "norm" => 110,
-        "margin" | "effort" | "bias" => 136,
+        "margin" | "effort" | "bias" => 168,
         "lead" => 118,
         _ => 124,
     }

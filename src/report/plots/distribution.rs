@@ -9,7 +9,7 @@ use crate::report::results::measured::Interval;
 const BINS: usize = 48;
 /// Values this many times above or below the middle one are counted in the bars at the ends.
 const REACH: f64 = 1e4;
-/// From this ratio of ends the axis is logarithmic.
+/// From this ratio of the upper end to the value of which a twentieth is below, the axis is logarithmic.
 const LOGARITHMIC: f64 = 50.0;
 
 /// A scale for values, linear or logarithmic.
@@ -33,7 +33,7 @@ impl Axis {
             let middle = positive[positive.len() / 2];
             let bottom = if mark > 0.0 { positive[0].min(mark) } else { positive[0] };
             let (lo, hi) = (bottom.max(middle / REACH), most.min(middle * REACH));
-            if hi / lo > LOGARITHMIC {
+            if hi / positive[positive.len() / 20].min(hi) > LOGARITHMIC {
                 let (lo, hi) = (lo.log10().floor(), hi.log10().ceil());
                 return Some(Axis { lo, hi, logarithmic: true });
             }
@@ -267,6 +267,9 @@ mod tests {
             axis(&[0.0, 0.002, 0.5], 1.0),
             Some(Axis { lo: -3.0, hi: 0.0, logarithmic: true })
         );
+        // A few small ones among many do not matter.
+        let many = [&[1e-6][..], &[0.5; 40]].concat();
+        assert_eq!(axis(&many, 1.0), Some(Axis { lo: 0.0, hi: 1.0, logarithmic: false }));
         assert_eq!(axis(&[-0.5, 2.0], 0.0), Some(Axis { lo: -0.5, hi: 2.0, logarithmic: false }));
     }
 

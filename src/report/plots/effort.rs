@@ -45,7 +45,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
         .to_owned();
     caption += &distribution.notes();
     if none > 0 {
-        caption += &format!(" Effort 0, which {} need, is in the first bar.", tokens(none));
+        caption += &format!(" The first bar holds {} with effort 0.", tokens(none));
     }
     if never > 0 {
         caption += &format!(" {} that no length helps are not shown.", tokens(never));
