@@ -165,14 +165,19 @@ pub fn bias_needed(results: &Results) -> Option<String> {
             "The lost token would win in some state with a larger bias of its own. It lacks {}.",
             interval(least)
         ),
-        n => format!(
-            "With a larger bias of its own, each of {} would win in some state. The one that lacks least lacks {}, \
-             half of them at most {}, and the one that lacks most {}.",
-            counted(n, "lost token"),
-            interval(least),
-            number(half.high),
-            interval(most)
-        ),
+        n => {
+            let half = match half.high.is_finite() {
+                true => format!(", half of them at most {}", number(half.high)),
+                false => String::new(),
+            };
+            format!(
+                "With a larger bias of its own, each of {} would win in some state. The one that lacks least lacks {}{half}, \
+                 and the one that lacks most {}.",
+                counted(n, "lost token"),
+                interval(least),
+                interval(most)
+            )
+        }
     })
 }
 
@@ -293,6 +298,11 @@ mod tests {
         let (a, b, c) = (lost("0.5,0.5"), lost("0.25,0.375"), lost("2,inf"));
         let said = bias_needed(&results("free", &[&a, &b, &c])).unwrap();
         assert!(said.contains("lacks 0.2500 to 0.3750, half of them at most 0.5000, and the one that lacks most at least 2.000."), "{said}");
+        let open = bias_needed(&results("free", &[&a, &c, &c])).unwrap();
+        assert!(
+            open.contains("lacks 0.5000, and the one that lacks most at least 2.000."),
+            "{open}"
+        );
         assert!(bias_needed(&results("free", &[&a])).unwrap().contains("It lacks 0.5000."));
         assert_eq!(bias_needed(&results("free", &["unargmaxable,,,,,,,,"])), None);
     }
