@@ -57,10 +57,18 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     }
     match &comparison.apart {
         Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
-        None => match comparison.changes.len() {
-            1 => writeln!(out, "\n1 token changes its verdict")?,
-            n => writeln!(out, "\n{n} tokens change their verdict")?,
-        },
+        None => {
+            let (audited, free) = comparison.changed();
+            match audited {
+                1 => writeln!(out, "\n1 token changes its verdict")?,
+                n => writeln!(out, "\n{n} tokens change their verdict")?,
+            }
+            match free {
+                0 => {}
+                1 => writeln!(out, "1 more changes only that over all vectors")?,
+                n => writeln!(out, "{n} more change only that over all vectors")?,
+            }
+        }
     }
     if !comparison.same_domain() {
         writeln!(out, "the audits are over different domains")?;

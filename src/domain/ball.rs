@@ -192,7 +192,7 @@ mod tests {
         let z = [BigInt::from(4), BigInt::from(-2), BigInt::from(1)];
         let (halves, one) = (BigInt::from(2), BigInt::from(1));
         for (centred, expected) in
-            [(true, [3.25, -0.75, 3.0 + 1.0 - 0.5]), (false, [4.25, -0.5, 2.5])]
+            [(true, [3.25, -0.75, 3.0]), (false, [4.25, -0.5, 2.5])]
         {
             let ball = Ball::after_norm(gain.clone(), shift.clone(), centred).unwrap();
             let (h, over) = ball.exact_state(&z, &halves);

@@ -316,7 +316,7 @@ mod tests {
         let centred = behind([3.0, 1.0], shift, true);
         for (wide, rows) in [(true, rows), (false, rows.map(|r| r.map(|x| f64::from(x as f32))))] {
             let groups = Groups::new(&head(&rows, None), &centred);
-            assert_eq!(groups.same_row(0, 1), true);
+            assert!(groups.same_row(0, 1));
             assert_eq!(groups.same_row(0, 2), !wide);
         }
         let plain = behind([3.0, 1.0], shift, false);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::results::Reported;
 use super::results::verdicts::{Outcome, Row};
 use super::shown::Shown;
-use super::{is_marginal, words};
+use super::{beyond, is_marginal, words};
 
 /// The file's name in the output folder.
 pub const FILE: &str = "summary.md";
@@ -38,22 +38,24 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         words::domain(&audit.domain, head.dim),
         audit.domain
     )?;
-    writeln!(out, "| verdict | tokens | share |\n|---|---|---|")?;
-    for (outcome, count) in [
-        (Outcome::Argmaxable, counts.argmaxable),
-        (Outcome::Tied, counts.tied),
-        (Outcome::Unargmaxable, counts.unargmaxable),
-        (Outcome::Undecided, counts.undecided),
-    ] {
+    let free = beyond::free_counts(results);
+    let (heading, rule) = if free.is_some() { (" with any vector |", "---|") } else { ("", "") };
+    writeln!(out, "| verdict | tokens | share |{heading}\n|---|---|---|{rule}")?;
+    for outcome in Outcome::ALL {
+        let count = counts.of(outcome);
+        let beside = free.map_or(String::new(), |free| format!(" {} |", free.of(outcome)));
         writeln!(
             out,
-            "| {} | {count} | {} |",
+            "| {} | {count} | {} |{beside}",
             words::outcome(outcome),
             words::percent(count, counts.sum())
         )?;
     }
     writeln!(out)?;
     for sentence in words::meaning(counts) {
+        writeln!(out, "{sentence}")?;
+    }
+    for sentence in beyond::sentences(results) {
         writeln!(out, "{sentence}")?;
     }
     if let Some(sentence) = words::padding(results.table.padding()) {
@@ -72,7 +74,12 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
             .map(|(id, weight)| format!("{} {}", words::number(weight), name(id)))
             .collect();
         let more = if row.blockers.len() > rivals.len() { " + ..." } else { "" };
-        format!("{} (id {}): {}{more}", name(row.id), row.id, rivals.join(" + "))
+        let reach = if row.is_out_of_reach() { ", though some vector lets it win" } else { "" };
+        let bias = row
+            .measured
+            .bias_needed
+            .map_or(String::new(), |bias| format!(", bias needed {}", beyond::interval(bias)));
+        format!("{} (id {}): {}{more}{reach}{bias}", name(row.id), row.id, rivals.join(" + "))
     })?;
     let tied: Vec<&Row> = having(reported, Outcome::Tied)
         .into_iter()

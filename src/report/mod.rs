@@ -5,6 +5,7 @@
 //! same the day after.
 
 pub mod baseline;
+pub mod beyond;
 pub mod compare;
 pub mod cost;
 pub mod files;

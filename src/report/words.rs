@@ -191,19 +191,32 @@ pub fn sureness(counts: Counts) -> String {
 /// The domain in words.
 pub fn domain(domain: &str, dim: usize) -> String {
     let coordinates = format!("the {} that the layers below hand to it", counted(dim, "number"));
-    let range = domain.strip_prefix("range:").and_then(|range| range.split_once(':'));
-    match (domain, range) {
-        ("free", _) => format!("every possible state: {coordinates} may be anything"),
-        (_, Some((lo, "inf"))) => {
-            format!("every state in which {coordinates} are all at least {lo}")
+    let range = |part: &str| match part.strip_prefix("range:").and_then(|r| r.split_once(':')) {
+        Some((lo, "inf")) => format!("are all at least {lo}"),
+        Some(("-inf", hi)) => format!("are all at most {hi}"),
+        Some((lo, hi)) => format!("all lie between {lo} and {hi}"),
+        None => "lie within given ranges".to_owned(),
+    };
+    let (ball, ranges) = match domain.split_once('+') {
+        Some((ball, ranges)) => (ball, Some(ranges)),
+        None => (domain, None),
+    };
+    let within = match (ball, ball.strip_prefix("ball:")) {
+        ("free", _) => {
+            return format!("every possible state: {coordinates} may be anything");
         }
-        (_, Some(("-inf", hi))) => {
-            format!("every state in which {coordinates} are all at most {hi}")
+        ("layernorm", _) => {
+            "every state that the LayerNorm before it can give, whatever it is handed".to_owned()
         }
-        (_, Some((lo, hi))) => {
-            format!("every state in which {coordinates} all lie between {lo} and {hi}")
+        ("rmsnorm", _) => {
+            "every state that the RMSNorm before it can give, whatever it is handed".to_owned()
         }
-        _ => format!("every state in which {coordinates} lie within given ranges"),
+        (_, Some(radius)) => format!("every state of a length below {radius}"),
+        _ => return format!("every state in which {coordinates} {}", range(domain)),
+    };
+    match ranges {
+        Some(ranges) => format!("{within}, and in which {coordinates} {}", range(ranges)),
+        None => within,
     }
 }
 
@@ -231,8 +244,9 @@ pub fn blocked(row: &Row) -> String {
         return "One rival has the very same row and a larger bias: it always scores more."
             .to_owned();
     }
+    let audited = if row.proof == "outweighed" { " that was audited" } else { "" };
     if rivals == 1 {
-        let within = if ends > 0 { " within the limits of the states" } else { "" };
+        let within = if ends > 0 { " within the limits of the states" } else { audited };
         return format!("One rival scores at least as high in every state{within}.");
     }
     let limits = match ends {
@@ -241,7 +255,7 @@ pub fn blocked(row: &Row) -> String {
         n => format!(", given the limits of {n} coordinates"),
     };
     format!(
-        "In every state, at least one of these {rivals} rivals scores as high or higher: their average, with \
+        "In every state{audited}, at least one of these {rivals} rivals scores as high or higher: their average, with \
          the weights given here, never scores less{limits}."
     )
 }
@@ -257,6 +271,10 @@ pub fn proof(proof: &str) -> &'static str {
         "equal-row" => "the rows are equal number by number, and the biases differ",
         "enclosed" => "exact weights are proved to exist within tiny intervals around these",
         "exact" => "whole-number weights, every equation checked exactly",
+        "outweighed" => {
+            "at no state within the given length does it score more than the average of these, whose rounding errors are bounded"
+        }
+        "free" => "no vector at all lets it win, and the proof of that covers these states",
         "" => "none",
         _ => "see docs/results.md",
     }
@@ -317,6 +335,9 @@ mod tests {
             ("range:-inf:2", "all at most 2"),
             ("range:-1:1", "between -1 and 1"),
             ("ranges of 3 coordinates", "within given ranges"),
+            ("layernorm", "the LayerNorm before it can give, whatever"),
+            ("ball:2.5", "a length below 2.5"),
+            ("rmsnorm+range:-1:inf", "whatever it is handed, and in which the 3 numbers"),
         ] {
             assert!(domain(text, 3).contains(says), "{}", domain(text, 3));
         }

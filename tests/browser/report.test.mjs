@@ -1,5 +1,6 @@
 // The report in a browser, from disk: `UNARGMAX_REPORTS=DIR npm test`, where DIR holds the folders of audits named
-// hostile (hostile_head.py), pp-ocrv4 and large (large_head.py). Chromium is /usr/bin/chromium or $CHROMIUM.
+// hostile (hostile_head.py), pp-ocrv4 (--bias-needed), rxnmapper (--effort all --margins all) and large (large_head.py).
+// Chromium is /usr/bin/chromium or $CHROMIUM.
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -129,9 +130,34 @@ test("tokens that look like markup are text, and signs stand for what cannot be 
   assert.equal(await page.title(), title);
 }));
 
-for (const [colorScheme, viewport] of [["light", { width: 390, height: 844 }], ["dark", { width: 1280, height: 900 }]]) {
-  test(`nothing is wider than the page (${colorScheme}, ${viewport.width} px)`, () => opened(`${reports}/pp-ocrv4/report.html`, { colorScheme, viewport }, async (page) => {
-    await page.locator(".card summary").first().click();
+test("tokens that only the limits of the states shut out are a click away", () => opened(`${reports}/pp-ocrv4/report.html`, {}, async (page) => {
+  await page.getByRole("button", { name: "Show in the table" }).click();
+  assert.equal(await status(page), "15 of 6625 tokens");
+  assert.ok((await firstCells(page, "verdict")).every((text) => text === "cannot win"));
+  assert.ok((await firstCells(page, "free")).every((text) => text === "can win"));
+  await page.locator("#rows tr:not([hidden])").first().click();
+  assert.match(await page.locator("dialog[open]").textContent(), /any vectorcan win, if the state could be any vector.*bias needed[\d.]+/);
+}));
+
+test("effort and best lead sort by their numbers", () => opened(`${reports}/rxnmapper/report.html`, {}, async (page) => {
+  const upper = (text) => Number(text.split(" to ").at(-1));
+  for (const key of ["effort", "margin"]) {
+    for (const sign of [1, -1]) {
+      await page.locator(`th.${key} button`).click();
+      const values = (await firstCells(page, key)).map(upper);
+      assert.ok(values.length > 5 && values.every(Number.isFinite), `${values}`);
+      assert.deepEqual(values, [...values].sort((a, b) => sign * (a - b)));
+    }
+  }
+  await page.locator("#rows tr:not([hidden])").first().click();
+  assert.match(await page.locator("dialog[open]").textContent(), /best lead.* logits.*survives.*effort/);
+}));
+
+const looks = [["light", { width: 390, height: 844 }], ["dark", { width: 1280, height: 900 }]];
+for (const [name, colorScheme, viewport] of ["pp-ocrv4", "rxnmapper"].flatMap((name) => looks.map((look) => [name, ...look]))) {
+  test(`nothing is wider than the page (${name}, ${colorScheme}, ${viewport.width} px)`, () => opened(`${reports}/${name}/report.html`, { colorScheme, viewport }, async (page) => {
+    const card = page.locator(".card summary").first();
+    if (await card.count()) await card.click();
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(wide, 0);
     // Letters of the pictures are where they can be read: inside their picture, and not tiny.

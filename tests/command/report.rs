@@ -197,6 +197,188 @@ fn later_columns_and_audits_do_no_harm() {
     );
 }
 
+/// The columns of a table that earlier versions did not write.
+const LATER: [&str; 8] = [
+    "free_verdict",
+    "effort_low",
+    "effort_high",
+    "margin_low",
+    "margin_high",
+    "survives",
+    "bias_needed_low",
+    "bias_needed_high",
+];
+
+/// Gives the table of a folder these later columns, each with a value a line, and no others. Verdicts over all vectors
+/// are counted in the summary as well.
+fn with_columns(out: &Path, columns: &[(&str, Vec<&str>)]) {
+    let table = read(out, "verdicts.csv");
+    let mut old = csv::Reader::from_reader(table.as_bytes());
+    let header = old.headers().unwrap().clone();
+    let kept: Vec<usize> = (0..header.len()).filter(|&i| !LATER.contains(&&header[i])).collect();
+    let mut new = csv::Writer::from_writer(Vec::new());
+    let names = kept.iter().map(|&i| &header[i]).chain(columns.iter().map(|c| c.0));
+    new.write_record(names).unwrap();
+    for (line, record) in old.records().enumerate() {
+        let record = record.unwrap();
+        let later = columns.iter().map(|(_, values)| values[line]);
+        new.write_record(kept.iter().map(|&i| &record[i]).chain(later)).unwrap();
+    }
+    std::fs::write(out.join("verdicts.csv"), new.into_inner().unwrap()).unwrap();
+    let mut summary: serde_json::Value = serde_json::from_str(&read(out, "summary.json")).unwrap();
+    let audits = summary["audits"].as_array_mut().unwrap();
+    audits.truncate(1);
+    if let Some((_, verdicts)) = columns.iter().find(|c| c.0 == "free_verdict") {
+        let mut free = audits[0].clone();
+        free["domain"] = "free".into();
+        for name in ["argmaxable", "tied", "unargmaxable", "undecided"] {
+            free["counts"][name] = verdicts.iter().filter(|v| **v == name).count().into();
+        }
+        audits.push(free);
+    }
+    std::fs::write(out.join("summary.json"), summary.to_string()).unwrap();
+}
+
+/// An audit of the square within the unit circle: its corners win, its centre, the fifth, does not.
+fn audit_in_ball(folder: &Folder, name: &str) -> PathBuf {
+    let head = folder.npy("square.npy", &SQUARE, 5, 2);
+    let out = folder.path(name);
+    done(&["audit", &head, "--domain", "ball:1", "--quiet", "--out", utf8(&out)]);
+    out
+}
+
+#[test]
+fn what_was_measured_beyond_verdicts_is_told_and_drawn() {
+    let folder = Folder::new();
+    let out = audit_in_ball(&folder, "out");
+    with_columns(
+        &out,
+        &[
+            ("free_verdict", vec!["argmaxable"; 5]),
+            ("effort_low", vec!["0.25", "0.25", "0.25", "0.5", "1.5"]),
+            ("effort_high", vec!["0.25", "0.25", "0.25", "0.75", "inf"]),
+            ("margin_low", vec!["1.0", "1.0", "", "0.001", "-0.5"]),
+            ("margin_high", vec!["1.0", "1.5", "", "0.001", "-0.5"]),
+            ("survives", vec!["bf16 f16 f32", "f32", "", "", ""]),
+            ("bias_needed_low", vec!["", "", "", "", "0.5"]),
+            ("bias_needed_high", vec!["", "", "", "", "0.625"]),
+        ],
+    );
+    done(&["report", "--svg", utf8(&out)]);
+    let (page, summary) = (read(&out, "report.html"), read(&out, "summary.md"));
+    let finding = "1 token that some vector could reach is out of reach within the given length.";
+    assert!(page.contains(finding) && summary.contains(finding), "{summary}");
+    for key in ["free", "effort", "margin", "survives", "bias"] {
+        assert!(page.contains(&format!("data-key=\"{key}\"")), "{key}");
+    }
+    for says in [
+        "| cannot win | 1 | 20.0 % | 0 |",
+        "the most that one of them needs is 0.5000 to 0.7500.",
+        "1 in bfloat16, 1 in float16, 2 in float32",
+        "though some vector lets it win, bias needed 0.5000 to 0.6250",
+    ] {
+        assert!(summary.contains(says), "{says:?} is missing in {summary}");
+    }
+    let card = "The state would have to be at least 1.500 times as long as the longest. Its bias is too small by 0.5000 to 0.6250.";
+    assert!(page.contains(card));
+    for picture in ["verdicts.svg", "effort.svg", "margins.svg"] {
+        assert!(read(&out, picture).contains("</svg>"), "{picture}");
+    }
+}
+
+#[test]
+fn a_table_without_the_later_columns_has_a_report_without_them() {
+    let folder = Folder::new();
+    let out = audit_in_ball(&folder, "out");
+    with_columns(&out, &[]);
+    done(&["report", "--svg", utf8(&out)]);
+    let page = read(&out, "report.html");
+    for key in LATER.iter().filter_map(|name| name.split('_').next()) {
+        assert!(!page.contains(&format!("data-key=\"{key}\"")), "{key}");
+    }
+    assert!(!page.contains("out of reach") && !read(&out, "summary.md").contains("any vector"));
+    let pictures = names(&out);
+    assert!(
+        pictures.contains(&"row-norms.svg".to_owned())
+            && !pictures.contains(&"effort.svg".to_owned())
+    );
+}
+
+#[test]
+fn measurements_at_the_ends_of_the_float_range_have_a_report() {
+    let folder = Folder::new();
+    let out = audit_in_ball(&folder, "out");
+    let greatest = f64::MAX.to_string();
+    let least = f64::MIN.to_string();
+    for (low, high) in [
+        ("0.0", "0.0"),
+        ("1.0", "1.0"),
+        ("5e-324", "5e-324"),
+        (greatest.as_str(), greatest.as_str()),
+        (least.as_str(), greatest.as_str()),
+        ("1.0", "inf"),
+        ("inf", "inf"),
+        ("-inf", "inf"),
+    ] {
+        for (one_low, one_high) in [(low, high), ("1.0", "1.0"), ("5e-324", "1e-3")] {
+            let lows = vec![low, low, one_low, low, low];
+            let highs = vec![high, high, one_high, high, high];
+            let ends = |name: &'static str| [(name, lows.clone()), (name, highs.clone())];
+            let mut columns: Vec<(&str, Vec<&str>)> = Vec::new();
+            for name in ["effort", "margin", "bias_needed"] {
+                let of = LATER.iter().filter(|later| later.starts_with(name));
+                columns.extend(of.zip(ends(name)).map(|(later, (_, values))| (*later, values)));
+            }
+            with_columns(&out, &columns);
+            done(&["report", "--svg", utf8(&out)]);
+            assert!(read(&out, "report.html").contains("data-key=\"effort\""), "{low} {high}");
+        }
+    }
+}
+
+#[test]
+fn columns_that_contradict_the_summary_or_themselves_are_refused() {
+    let folder = Folder::new();
+    let out = audit_in_ball(&folder, "out");
+    let mut free = vec!["argmaxable"; 5];
+    with_columns(&out, &[("free_verdict", free.clone())]);
+    let summary = read(&out, "summary.json");
+    free[4] = "unargmaxable";
+    with_columns(&out, &[("free_verdict", free)]);
+    std::fs::write(out.join("summary.json"), summary).unwrap();
+    refused(&["report", utf8(&out)], &["verdicts.csv", "over all vectors are 4 argmaxable"]);
+    let ends = [("effort_low", vec!["0.5"; 5]), ("effort_high", vec!["0.25"; 5])];
+    with_columns(&out, &ends);
+    refused(&["report", utf8(&out)], &["verdicts.csv: line 2: `0.5` and `0.25` are no effort_low"]);
+}
+
+#[test]
+fn verdicts_over_all_vectors_are_compared_as_well() {
+    let folder = Folder::new();
+    let (one, two) = (audit_in_ball(&folder, "one"), audit_in_ball(&folder, "two"));
+    let all = vec!["argmaxable"; 5];
+    with_columns(&one, &[("free_verdict", [&all[..4], &["unargmaxable"]].concat())]);
+    with_columns(&two, &[("free_verdict", all)]);
+    let out = folder.path("compared");
+    let told = done(&["compare", utf8(&one), utf8(&two), "--out", utf8(&out)]);
+    assert!(
+        told.contains(
+            "\n0 tokens change their verdict\n1 more changes only that over all vectors\n"
+        ),
+        "{told}"
+    );
+    assert_eq!(
+        read(&out, "changes.csv"),
+        "id,token,piece,one,two,free one,free two\n4,,,unargmaxable,unargmaxable,unargmaxable,argmaxable\n"
+    );
+    let audits = read(&out, "compare.csv");
+    let lost: Vec<&str> = audits.lines().map(|line| line.split(',').nth(15).unwrap()).collect();
+    assert_eq!(lost, ["free_unargmaxable", "1", "0"]);
+    let page = read(&out, "compare.html");
+    assert!(page.contains("no verdict changes, and that for any vector of 1"), "the headline");
+    assert!(page.contains("cannot win with any vector") && page.contains("(any vector: can win)"));
+}
+
 #[test]
 fn checkpoints_of_a_run_are_compared_in_the_order_of_their_steps() {
     let folder = Folder::new();

@@ -46,6 +46,16 @@
     return x.toExponential(3);
   };
 
+  // What is proved of a number: one where its ends agree, as far as they are shown.
+  const span = (low, high) => {
+    if (Number.isNaN(low)) return "";
+    if (low === Infinity) return "never";
+    if (high === Infinity) return low === -Infinity ? "not known" : "\u2265\u202f" + number(low);
+    if (low === -Infinity) return "\u2264\u202f" + number(high);
+    const least = number(low), most = number(high);
+    return least === most ? least : `${least} to ${most}`;
+  };
+
   const inflate = async (text) => {
     let bytes;
     if (Uint8Array.fromBase64) {
@@ -77,6 +87,35 @@
     const tied = new Map();
     for (const group of data.ties) for (const member of group) tied.set(member, group);
 
+    const free = (row) => (data.free ? digit(data.free, row) : 4);
+    const FORMATS = ["bf16", "f16", "f32"];
+    const survives = (row) => {
+      const bits = digit(data.survives, row);
+      return FORMATS.filter((name, i) => bits & (1 << i)).join(" ") || "none shown";
+    };
+    // The ends of intervals, NaN where there is none.
+    const spread = (spans) => {
+      if (!spans) return null;
+      const low = new Float64Array(count).fill(NaN), high = new Float64Array(count).fill(NaN);
+      spans.low.forEach((end, i) => {
+        const row = spans.rows ? spans.rows[i] : i;
+        low[row] = Number(end);
+        high[row] = Number(spans.high[i]);
+      });
+      return { low, high };
+    };
+    const spans = { effort: spread(data.effort), margin: spread(data.margin), bias: spread(data.bias) };
+    const has = (key, row) => spans[key] !== null && !Number.isNaN(spans[key].low[row]);
+    const spanned = (key, row) => span(spans[key].low[row], spans[key].high[row]);
+    const rank = (key, row) => {
+      const high = spans[key].high[row];
+      return Number.isFinite(high) ? high : spans[key].low[row];
+    };
+    const bySpan = (key) => (a, b) => {
+      const x = rank(key, a), y = rank(key, b);
+      return x < y ? -1 : x > y ? 1 : 0;
+    };
+
     // Which rows, in which order.
     let order = new Uint32Array(0);
     let sorting = { key: "id", down: false };
@@ -98,9 +137,23 @@
       norm: (a, b) => (data.norm[a] ?? Infinity) - (data.norm[b] ?? Infinity) || 0,
       verdict: (a, b) => verdict(a) - verdict(b),
       lead: (a, b) => data.lead[a] - data.lead[b],
+      free: (a, b) => free(a) - free(b),
+      survives: (a, b) => digit(data.survives, a) - digit(data.survives, b),
+      effort: bySpan("effort"),
+      margin: bySpan("margin"),
+      bias: bySpan("bias"),
+    };
+    // Rows without a value, which come last either way.
+    const without = {
+      lead: (row) => !data.lead[row],
+      free: (row) => free(row) === 4,
+      survives: (row) => !has("margin", row),
+      effort: (row) => !has("effort", row),
+      margin: (row) => !has("margin", row),
+      bias: (row) => !has("bias", row),
     };
 
-    const search = byId("search"), wanted = byId("verdict"), wantedKind = byId("kind");
+    const search = byId("search"), wanted = byId("verdict"), wantedKind = byId("kind"), wantedFree = byId("beside");
     const scroller = byId("scroller"), sizer = byId("sizer"), frame = byId("window");
     const table = byId("tokens"), body = byId("rows"), status = byId("status"), dialog = byId("card");
     const empty = element("p", "empty", "No token fits.");
@@ -120,19 +173,20 @@
       const fits = matches();
       const one = wanted.value === "" ? -1 : Number(wanted.value);
       const sort = wantedKind?.value ?? "";
+      const anywhere = wantedFree?.value ? Number(wantedFree.value) : -1;
       const found = new Uint32Array(count);
       let length = 0;
       for (let row = 0; row < count; row++) {
         if (one >= 0 && verdict(row) !== one) continue;
         if (sort && kind(row) !== sort) continue;
+        if (anywhere >= 0 && free(row) !== anywhere) continue;
         if (fits(row)) found[length++] = row;
       }
       order = found.subarray(0, length);
       if (sorting.key !== "id") {
         const compare = keys[sorting.key];
         const way = sorting.down ? -1 : 1;
-        // Rows without a value come last either way.
-        const lacks = sorting.key === "lead" ? (row) => !data.lead[row] : () => false;
+        const lacks = without[sorting.key] ?? (() => false);
         order.sort((a, b) => lacks(a) - lacks(b) || way * compare(a, b) || a - b);
       } else if (sorting.down) {
         order.reverse();
@@ -201,7 +255,13 @@
       cells.norm.textContent = number(data.norm[row]);
       cells.verdict.textContent = data.verdicts[verdict(row)];
       cells.verdict.className = "verdict v" + verdict(row);
-      cells.lead.textContent = data.lead[row] ? number(data.lead[row]) : "";
+      if (cells.lead) cells.lead.textContent = data.lead[row] ? number(data.lead[row]) : "";
+      if (cells.free) {
+        cells.free.textContent = data.verdicts[free(row)] ?? "";
+        cells.free.className = "free v" + free(row);
+      }
+      for (const key in spans) if (cells[key]) cells[key].textContent = spanned(key, row);
+      if (cells.survives) cells.survives.textContent = has("margin", row) ? survives(row) : "";
     };
     const render = () => {
       const place = position();
@@ -289,6 +349,13 @@
       }
       fact("row length", number(data.norm[row]));
       if (data.lead[row]) fact("lead shown", `${number(data.lead[row])}, proved at one state; others may give more`);
+      if (free(row) !== 4) fact("any vector", `${data.verdicts[free(row)]}, if the state could be any vector`);
+      if (has("margin", row)) {
+        fact("best lead", `${spanned("margin", row)} logits, the greatest that any of the states gives it`);
+        fact("survives", `${survives(row)}: there it provably still leads after rounding; of other formats that was not shown`);
+      }
+      if (has("effort", row)) fact("effort", `${spanned("effort", row)}, the least length of a state that lets it win, as a share of the greatest one`);
+      if (has("bias", row)) fact("bias needed", `${spanned("bias", row)}, the least raise of its own bias that would let it win`);
       const [proof, meaning] = data.proofs[digit(data.proof, row)];
       if (proof) fact("proof", element("code", "", proof), ": " + meaning);
       parts.push(facts);
@@ -346,10 +413,12 @@
     });
     wanted.addEventListener("change", select);
     wantedKind?.addEventListener("change", select);
+    wantedFree?.addEventListener("change", select);
     for (const button of document.querySelectorAll("button[data-filter]")) {
       button.addEventListener("click", () => {
         search.value = "";
         if (wantedKind) wantedKind.value = "";
+        if (wantedFree) wantedFree.value = button.dataset.free ?? "";
         wanted.value = button.dataset.filter;
         select();
         byId("all").scrollIntoView();

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::Comparison;
+use crate::report::results::verdicts::Outcome;
 
 /// Writes a line an audit.
 ///
@@ -24,10 +25,16 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
         "tied",
         "unargmaxable",
         "undecided",
+        "free_argmaxable",
+        "free_tied",
+        "free_unargmaxable",
+        "free_undecided",
     ])?;
     for entry in &comparison.entries {
         let summary = &entry.results.summary;
         let (head, audit) = (&summary.head, summary.audit());
+        let free =
+            |outcome| entry.free_counts().map_or(String::new(), |c| c.of(outcome).to_string());
         csv.write_record([
             entry.label.clone(),
             entry.step.map(|step| step.to_string()).unwrap_or_default(),
@@ -42,24 +49,37 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
             audit.counts.tied.to_string(),
             audit.counts.unargmaxable.to_string(),
             audit.counts.undecided.to_string(),
+            free(Outcome::Argmaxable),
+            free(Outcome::Tied),
+            free(Outcome::Unargmaxable),
+            free(Outcome::Undecided),
         ])?;
     }
     csv.flush()?;
     Ok(())
 }
 
-/// Writes a line a changing token: its names, then its verdict in each audit, empty where it was not asked for.
+/// Writes a line a changing token: its names, then its verdict in each audit, empty where it was not asked for. Where
+/// verdicts over all vectors stand beside those of some audit, they follow for each, in columns named `free LABEL`.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     let mut csv = ::csv::Writer::from_writer(out);
-    let labels = comparison.entries.iter().map(|entry| entry.label.as_str());
-    csv.write_record(["id", "token", "piece"].into_iter().chain(labels))?;
+    let labels = || comparison.entries.iter().map(|entry| entry.label.clone());
+    let beside = comparison.has_beside();
+    let mut header = ["id", "token", "piece"].map(str::to_owned).to_vec();
+    header.extend(labels());
+    if beside {
+        header.extend(labels().map(|label| format!("free {label}")));
+    }
+    csv.write_record(header)?;
     for change in &comparison.changes {
         let id = change.row.id.to_string();
         let names = [id.as_str(), &change.row.text, &change.row.piece];
-        let outcomes = change.outcomes.iter().map(|o| o.map_or("", |outcome| outcome.name()));
+        let free = if beside { &change.free[..] } else { &[] };
+        let outcomes = change.outcomes.iter().chain(free);
+        let outcomes = outcomes.map(|o| o.map_or("", |outcome| outcome.name()));
         csv.write_record(names.into_iter().chain(outcomes))?;
     }
     csv.flush()?;

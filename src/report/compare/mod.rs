@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::report::results::Results;
+use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::{Outcome, Row};
 
 /// One of the audits.
@@ -20,6 +21,21 @@ pub struct Entry {
     pub results: Results,
 }
 
+impl Entry {
+    /// The verdicts over all vectors: those of the audit itself, or those beside it.
+    pub fn free_counts(&self) -> Option<Counts> {
+        let summary = &self.results.summary;
+        match summary.audit().domain.as_str() {
+            "free" => Some(summary.audit().counts),
+            _ => summary.free().map(|free| free.counts),
+        }
+    }
+
+    fn free_outcome(&self, row: &Row) -> Option<Outcome> {
+        if self.results.summary.audit().domain == "free" { Some(row.outcome) } else { row.free }
+    }
+}
+
 /// Audits in the order of their steps, or as they were given.
 #[derive(Clone, Debug)]
 pub struct Comparison {
@@ -27,7 +43,8 @@ pub struct Comparison {
     pub entries: Vec<Entry>,
     /// Why tokens cannot be followed by their ids from one audit to the next; `None` if they can.
     pub apart: Option<String>,
-    /// Tokens with different verdicts, in id order; empty where they cannot be followed.
+    /// Tokens with different verdicts over the audited states or over all vectors, in id order; empty where they cannot be
+    /// followed.
     pub changes: Vec<Change>,
 }
 
@@ -38,6 +55,15 @@ pub struct Change {
     pub row: Row,
     /// Its verdict in each audit; `None` where it was not asked for.
     pub outcomes: Vec<Option<Outcome>>,
+    /// Its verdict over all vectors in each; `None` where that is not known.
+    pub free: Vec<Option<Outcome>>,
+}
+
+impl Change {
+    /// Whether the verdict over the audited states is not everywhere the same; else that over all vectors alone is not.
+    pub fn is_of_the_audits(&self) -> bool {
+        differ(&self.outcomes)
+    }
 }
 
 impl Comparison {
@@ -60,6 +86,17 @@ impl Comparison {
         let apart = apart(&entries);
         let changes = if apart.is_some() { Vec::new() } else { changes(&entries) };
         Ok(Comparison { entries, apart, changes })
+    }
+
+    /// How many tokens change their verdict over the audited states, and how many others that over all vectors alone.
+    pub fn changed(&self) -> (usize, usize) {
+        let audited = self.changes.iter().filter(|change| change.is_of_the_audits()).count();
+        (audited, self.changes.len() - audited)
+    }
+
+    /// Whether verdicts over all vectors stand beside those of some audit over fewer states.
+    pub fn has_beside(&self) -> bool {
+        self.entries.iter().any(|entry| entry.results.summary.free().is_some())
     }
 
     /// Whether all audits are over the same states.
@@ -104,16 +141,22 @@ fn changes(entries: &[Entry]) -> Vec<Change> {
                 entries.iter().map(|entry| entry.results.table.row(id)).collect();
             let outcomes: Vec<Option<Outcome>> =
                 rows.iter().map(|r| r.map(|r| r.outcome)).collect();
-            let mut known = outcomes.iter().flatten();
-            let first = known.next()?;
-            // What was not asked for is no other verdict.
-            if known.all(|outcome| outcome == first) {
+            let free: Vec<Option<Outcome>> =
+                entries.iter().zip(&rows).map(|(e, r)| e.free_outcome((*r)?)).collect();
+            if !differ(&outcomes) && !differ(&free) {
                 return None;
             }
             let row = (*rows.iter().flatten().next()?).clone();
-            Some(Change { row, outcomes })
+            Some(Change { row, outcomes, free })
         })
         .collect()
+}
+
+/// Whether verdicts differ; what was not asked for is no other verdict.
+fn differ(outcomes: &[Option<Outcome>]) -> bool {
+    let mut known = outcomes.iter().flatten();
+    let first = known.next();
+    known.any(|outcome| Some(outcome) != first)
 }
 
 /// The shortest endings of the paths that tell all of them apart.

@@ -28,7 +28,10 @@ pub fn render(comparison: &Comparison) -> String {
                 "The audits' own reports say how to check them."
             }
             @if !comparison.same_domain() {
-                p .warning { "The audits are over different states, so their counts do not measure the same." }
+                p .warning {
+                    "The audits are over different states, so their counts do not measure the same."
+                    @if comparison.has_beside() { " Those for any vector do, where they stand." }
+                }
             }
         }
         section aria-labelledby="audits-h" {
@@ -65,11 +68,20 @@ fn headline(comparison: &Comparison) -> String {
     } else {
         format!("{} to {} cannot win, over {audits}", words::grouped(least), words::tokens(most))
     };
-    match (&comparison.apart, comparison.changes.len()) {
+    let changes = |n: usize| match n {
+        0 => "no verdict changes".to_owned(),
+        1 => "1 verdict changes".to_owned(),
+        n => format!("{} verdicts change", words::grouped(n)),
+    };
+    match (&comparison.apart, comparison.changed()) {
         (Some(_), _) => counts,
-        (None, 0) => format!("{counts}; no verdict changes"),
-        (None, 1) => format!("{counts}; 1 verdict changes"),
-        (None, n) => format!("{counts}; {} verdicts change", words::grouped(n)),
+        (None, (n, 0)) => format!("{counts}; {}", changes(n)),
+        (None, (n, free)) => format!(
+            "{counts}; {}, and that for any vector of {}{}",
+            changes(n),
+            words::grouped(free),
+            if n > 0 { " more" } else { "" }
+        ),
     }
 }
 
@@ -82,6 +94,7 @@ fn audits(comparison: &Comparison) -> Markup {
                         @for heading in ["audit", "checkpoint", "tokens", "dimensions", "stored as", "states", "can win", "tie", "cannot win", "not decided"] {
                             th scope="col" { (heading) }
                         }
+                        @if comparison.has_beside() { th scope="col" { "cannot win with any vector" } }
                     }
                 }
                 tbody {
@@ -99,6 +112,11 @@ fn audits(comparison: &Comparison) -> Markup {
                             td .number { (words::grouped(audit.counts.tied)) }
                             td .number { (words::grouped(audit.counts.unargmaxable)) }
                             td .number { (words::grouped(audit.counts.undecided)) }
+                            @if comparison.has_beside() {
+                                td .number {
+                                    @if let Some(free) = entry.free_counts() { (words::grouped(free.unargmaxable)) }
+                                }
+                            }
                         }
                     }
                 }
@@ -125,7 +143,7 @@ fn changes(comparison: &Comparison) -> Markup {
                         tr {
                             th scope="row" { (token(&Shown::of(&change.row))) }
                             td .number { (change.row.id) }
-                            @for outcome in &change.outcomes { (verdict(*outcome)) }
+                            @for (outcome, free) in change.outcomes.iter().zip(&change.free) { (verdict(*outcome, *free)) }
                         }
                     }
                 }
@@ -135,9 +153,16 @@ fn changes(comparison: &Comparison) -> Markup {
     }
 }
 
-fn verdict(outcome: Option<Outcome>) -> Markup {
+/// A verdict, with that for any vector where it is another.
+fn verdict(outcome: Option<Outcome>, free: Option<Outcome>) -> Markup {
+    let beside = free.filter(|free| Some(*free) != outcome);
     match outcome {
-        Some(outcome) => html! { td class={ "v" (outcome as u8) } { (words::outcome(outcome)) } },
+        Some(outcome) => html! {
+            td {
+                span class={ "v" (outcome as u8) } { (words::outcome(outcome)) }
+                @if let Some(free) = beside { " (any vector: " (words::outcome(free)) ")" }
+            }
+        },
         None => html! { td .id { "not asked for" } },
     }
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{kind, named, small_picture, token};
 use crate::certify::Rival;
+use crate::report::beyond;
 use crate::report::plots;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
@@ -84,6 +85,7 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                 p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
             }
             p { (words::blocked(row)) }
+            @if let Some(nearness) = nearness(reported, row) { p { (nearness) } }
             ol .rivals { @for blocker in &face { (rival(reported, *blocker, heaviest)) } }
             details {
                 summary {
@@ -106,6 +108,28 @@ fn card(reported: &Reported, row: &Row) -> Markup {
             }
         }
     }
+}
+
+/// What would let the token win: another vector, a longer state, a larger bias.
+fn nearness(reported: &Reported, row: &Row) -> Option<String> {
+    let confined = beyond::confined(&reported.results.summary.audit().domain);
+    let mut sentences = Vec::new();
+    if row.is_out_of_reach() {
+        sentences.push(format!("Some vector would let it win, but none that occurs {confined}."));
+    }
+    if let Some(effort) = row.measured.effort {
+        sentences.push(match effort.low.is_infinite() {
+            true => "No length of the state would let it win.".to_owned(),
+            false => {
+                let times = beyond::interval(effort);
+                format!("The state would have to be {times} times as long as the longest.")
+            }
+        });
+    }
+    if let Some(bias) = row.measured.bias_needed {
+        sentences.push(format!("Its bias is too small by {}.", beyond::interval(bias)));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> Markup {

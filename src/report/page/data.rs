@@ -10,6 +10,7 @@ use flate2::write::ZlibEncoder;
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
+use super::spans::Spans;
 use super::ties;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
@@ -44,6 +45,18 @@ struct Columns<'a> {
     /// Row number, sentence, number of blockers, blockers, weights.
     blocked: Vec<(usize, String, usize, Vec<Name>, Vec<f64>)>,
     others: Vec<(u32, String)>,
+    /// The verdict over all vectors, as `verdict`; 4 where it is not known. Absent where all are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<Spans>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    margin: Option<Spans>,
+    /// The sum of 1, 2 and 4 for bf16, f16 and f32, as far as the lead survives rounding to them. Absent without margins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    survives: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bias: Option<Spans>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +130,13 @@ fn columns(reported: &Reported) -> Columns<'_> {
     let place = |names: &[&str], name: &str| {
         char::from(b'0' + names.iter().position(|n| *n == name).unwrap_or(0) as u8)
     };
+    let margin = Spans::of(rows, |row| row.measured.margin);
     Columns {
+        free: super::has_free(reported).then(|| rows.iter().map(free).collect()),
+        effort: Spans::of(rows, |row| row.measured.effort),
+        survives: margin.is_some().then(|| rows.iter().map(survives).collect()),
+        margin,
+        bias: Spans::of(rows, |row| row.measured.bias_needed),
         ids: (!consecutive).then(|| rows.iter().map(|row| row.id).collect()),
         piece: piece.collect(),
         kind: rows.iter().map(|row| place(&kinds, &row.kind)).collect(),
@@ -137,6 +156,15 @@ fn columns(reported: &Reported) -> Columns<'_> {
 
 fn lead(row: &Row) -> f64 {
     row.margin.map_or(0.0, |margin| digits(margin, 5))
+}
+
+fn free(row: &Row) -> char {
+    char::from(b'0' + row.free.map_or(4, |outcome| outcome as u8))
+}
+
+fn survives(row: &Row) -> char {
+    let bits = row.measured.survives.iter().fold(0, |bits, &format| bits | 1 << format as u8);
+    char::from(b'0' + bits)
 }
 
 /// At most 64 names, so that each has a character of its own; what is beyond them counts as the first.
@@ -178,6 +206,11 @@ mod tests {
                 vec![1.0, 2.0],
             )],
             others: vec![],
+            free: Some("40".into()),
+            effort: None,
+            margin: None,
+            survives: None,
+            bias: None,
         };
         let text = encoded(&columns);
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
@@ -188,6 +221,7 @@ mod tests {
         assert_eq!(read["shown"], serde_json::json!(["</script>", "\u{e020}中\0\""]));
         assert_eq!(read["piece"], serde_json::json!([0, "<!--"]));
         assert_eq!(read["norm"], serde_json::json!([1.5, null]));
+        assert_eq!((&read["free"], read.get("effort")), (&"40".into(), None));
         assert_eq!(read["blocked"][0], serde_json::json!([1, "x", 2, [0, "lo[1]"], [1.0, 2.0]]));
     }
 

@@ -48,7 +48,7 @@ pub fn section(reported: &Reported) -> Markup {
                     tbody {
                         @for audit in summary.more_audits() {
                             tr {
-                                td { (code(&audit.domain)) }
+                                td { (code(&audit.domain)) @if audit.domain == "free" { " (any vector)" } }
                                 @for count in [audit.counts.argmaxable, audit.counts.tied, audit.counts.unargmaxable, audit.counts.undecided] {
                                     td .number { (words::grouped(count)) }
                                 }

@@ -1,7 +1,10 @@
 //! The first screen: what was found, what it means, how sure it is, what was audited.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
+use crate::report::beyond;
 use crate::report::results::Reported;
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
@@ -19,7 +22,7 @@ pub fn section(reported: &Reported) -> Markup {
             (bar(counts))
             ul .tiles {
                 @for outcome in Outcome::ALL {
-                    @let count = of(counts, outcome);
+                    @let count = counts.of(outcome);
                     li class={ (outcome.name()) @if count == 0 { " none" } } {
                         span .count { (words::grouped(count)) }
                         span .what { (words::outcome(outcome)) }
@@ -47,9 +50,12 @@ pub fn section(reported: &Reported) -> Markup {
                         "The verdicts are for " (words::domain(&audit.domain, head.dim)) ". "
                         "(" code { (audit.domain) } ", " (reported.measures.domain_reason) ".)"
                     }
-                    @if !summary.more_audits().is_empty() {
+                    @if summary.free().is_some() {
+                        p { "The tokens were also decided for any vector whatever: see " a href="#facts" { "below" } "." }
+                    } @else if !summary.more_audits().is_empty() {
                         p { "The same head was also audited over other states: see " a href="#facts" { "below" } "." }
                     }
+                    (within_reach(reported))
                 }
                 div {
                     h2 { "How sure this is" }
@@ -62,25 +68,48 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
-fn of(counts: Counts, outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Argmaxable => counts.argmaxable,
-        Outcome::Tied => counts.tied,
-        Outcome::Unargmaxable => counts.unargmaxable,
-        Outcome::Undecided => counts.undecided,
-    }
-}
-
 /// The verdicts as parts of one bar; the numbers stand below it.
 fn bar(counts: Counts) -> Markup {
     html! {
         div .bar aria-hidden="true" {
             @for outcome in Outcome::ALL {
-                @let count = of(counts, outcome);
+                @let count = counts.of(outcome);
                 @if count > 0 { span class=(outcome.name()) style={ "flex-grow:" (count) } {} }
             }
         }
     }
+}
+
+/// What the verdicts alone do not say: how far from winning and from losing the tokens are.
+fn within_reach(reported: &Reported) -> Markup {
+    let results = &reported.results;
+    let out_of_reach = beyond::out_of_reach(results);
+    let more = [beyond::effort(results), beyond::bias_needed(results)];
+    if out_of_reach.iter().chain(more.iter().flatten()).next().is_none() {
+        return html! {};
+    }
+    html! {
+        h2 { "Within reach, and out of it" }
+        @if let Some(sentence) = out_of_reach {
+            p {
+                (sentence)
+                @if let Some(free) = reached(reported) {
+                    " "
+                    button .inline type="button" data-filter=(Outcome::Unargmaxable as u8) data-free=(free as u8) {
+                        "Show in the table"
+                    }
+                }
+            }
+        }
+        @for sentence in more.iter().flatten() { p { (sentence) } }
+    }
+}
+
+/// The verdict over all vectors of the tokens that are out of reach, where they have the same.
+fn reached(reported: &Reported) -> Option<Outcome> {
+    let rows = reported.results.table.rows().iter().filter(|row| row.is_out_of_reach());
+    let outcomes: BTreeSet<Outcome> = rows.filter_map(|row| row.free).collect();
+    outcomes.first().copied().filter(|_| outcomes.len() == 1)
 }
 
 /// How many of the affected tokens are no part of the language; padding is told apart.

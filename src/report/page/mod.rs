@@ -5,6 +5,7 @@ mod data;
 mod document;
 mod facts;
 mod finding;
+mod spans;
 mod table;
 mod ties;
 
@@ -95,6 +96,11 @@ fn named(reported: &Reported, id: u32) -> Markup {
         Some(row) => token(&Shown::of(row)),
         None => html! { "#" (id) },
     }
+}
+
+/// Whether verdicts over all vectors stand beside the others.
+fn has_free(reported: &Reported) -> bool {
+    reported.results.table.rows().iter().any(|row| row.free.is_some())
 }
 
 /// The kind of row, where it is no ordinary token.

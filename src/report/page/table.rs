@@ -5,23 +5,51 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use crate::report::results::Reported;
+use crate::report::results::measured::Measured;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words;
 
 /// Key, heading, and what a pointer over it says.
-const COLUMNS: [(&str, &str, &str); 7] = [
+const COLUMNS: [(&str, &str, &str); 12] = [
     ("id", "id", "row of the output layer"),
     ("token", "token", "readable text; signs stand for what could not be seen"),
     ("piece", "spelling", "as the vocabulary spells it, where that differs"),
     ("kind", "kind", "ordinary, special, unused, byte or padding"),
     ("norm", "row length", "Euclidean norm of the row"),
     ("verdict", "verdict", "can win, can only tie, cannot win, not decided"),
+    ("free", "any vector", "the verdict if the state could be any vector"),
     (
         "lead",
         "lead shown",
         "proved lead at the one state that was found; other states may give more",
     ),
+    ("margin", "best lead", "the greatest lead that any of the states gives it, in logits"),
+    (
+        "survives",
+        "survives",
+        "number formats in which it provably still leads after rounding, where it leads most",
+    ),
+    (
+        "effort",
+        "effort",
+        "least length of a state that lets it win, as a share of the greatest one",
+    ),
+    ("bias", "bias needed", "least raise of its own bias that would let it win"),
 ];
+
+/// The least width of a column that is always shown in wide windows, in pixels.
+fn width(key: &str) -> u32 {
+    match key {
+        "token" => 190,
+        "piece" => 150,
+        "id" => 84,
+        "kind" => 96,
+        "norm" => 110,
+        "margin" | "effort" | "bias" => 168,
+        "lead" => 118,
+        _ => 124,
+    }
+}
 
 pub fn section(reported: &Reported) -> Markup {
     let table = &reported.results.table;
@@ -29,11 +57,19 @@ pub fn section(reported: &Reported) -> Markup {
     let spelled = table.rows().iter().any(|row| !row.piece.is_empty() && row.piece != row.text);
     let kinds: BTreeSet<&str> =
         table.rows().iter().map(|row| row.kind.as_str()).filter(|kind| !kind.is_empty()).collect();
+    let measured = |of: fn(&Measured) -> bool| table.rows().iter().any(|row| of(&row.measured));
     let shows = |key| match key {
         "piece" => spelled,
         "kind" => kinds.len() > 1,
+        "free" => super::has_free(reported),
+        // The best lead says more.
+        "lead" => !table.rows().iter().all(|row| row.measured.margin.is_some()),
+        "effort" => measured(|m| m.effort.is_some()),
+        "margin" | "survives" => measured(|m| m.margin.is_some()),
+        "bias" => measured(|m| m.bias_needed.is_some()),
         _ => true,
     };
+    let width: u32 = COLUMNS.iter().filter(|c| shows(c.0)).map(|c| width(c.0)).sum();
     html! {
         section #all aria-labelledby="all-h" {
             h2 #all-h { "All tokens" }
@@ -51,6 +87,20 @@ pub fn section(reported: &Reported) -> Markup {
                         }
                     }
                 }
+                @if shows("free") {
+                    label {
+                        "Any vector"
+                        select #beside {
+                            option value="" { "all" }
+                            @for outcome in Outcome::ALL {
+                                @let count = table.rows().iter().filter(|row| row.free == Some(outcome)).count();
+                                @if count > 0 {
+                                    option value=(outcome as u8) { (words::outcome(outcome)) " (" (words::grouped(count)) ")" }
+                                }
+                            }
+                        }
+                    }
+                }
                 @if kinds.len() > 1 {
                     label {
                         "Kind"
@@ -61,7 +111,7 @@ pub fn section(reported: &Reported) -> Markup {
             }
             noscript { p { "This table needs the script inside this page. The file verdicts.csv holds the same." } }
             div #scroller {
-                div #sizer {
+                div #sizer style={ "--least:" (width) "px" } {
                     div #window {
                         table #tokens role="grid" aria-labelledby="all-h" aria-rowcount=(scope + 1) aria-readonly="true" {
                             thead {
@@ -79,8 +129,14 @@ pub fn section(reported: &Reported) -> Markup {
                 }
             }
             p .note {
-                "Headings sort. Arrow keys move through the rows, Enter opens a token. \"Lead shown\" is the proved lead at the one "
-                "state that was found, a floor: other states may give more. verdicts.csv has all digits."
+                "Headings sort. Arrow keys move through the rows, Enter opens a token. "
+                @if shows("lead") {
+                    "\"Lead shown\" is the proved lead at the one state that was found, a floor: other states may give more. "
+                }
+                @if ["margin", "effort", "bias"].into_iter().any(shows) {
+                    "Where two numbers stand, the true one is proved to lie between them. "
+                }
+                "verdicts.csv has all digits."
             }
         }
     }

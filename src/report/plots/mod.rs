@@ -1,7 +1,12 @@
 //! Pictures of an audit. Each is drawn twice, for wide and for narrow screens, in colours that the page
 //! sets, and comes with a caption and with the same in words for those who cannot see it.
 
+mod beside;
+mod bias;
 pub mod canvas;
+mod distribution;
+mod effort;
+mod margins;
 mod norms;
 mod positions;
 mod projection;
@@ -58,10 +63,15 @@ impl Figure {
 
 /// The pictures of the whole head, those that have something to show.
 pub fn overview(reported: &Reported) -> Vec<Figure> {
+    let results = &reported.results;
     let figures = [
-        norms::figure(&reported.results),
+        beside::figure(results),
+        effort::figure(results),
+        margins::figure(results),
+        bias::figure(results),
+        norms::figure(results),
         spectrum::figure(reported),
-        positions::figure(&reported.results),
+        positions::figure(results),
         rivals::figure(reported),
     ];
     figures.into_iter().flatten().collect()
@@ -80,6 +90,16 @@ fn colour(outcome: Outcome) -> Colour {
         Outcome::Tied => Colour::Tie,
         Outcome::Unargmaxable => Colour::Lose,
         Outcome::Undecided => Colour::Open,
+    }
+}
+
+/// A verdict in one word, for narrow pictures.
+fn short_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Argmaxable => "win",
+        Outcome::Tied => "tie",
+        Outcome::Unargmaxable => "lose",
+        Outcome::Undecided => "open",
     }
 }
 

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Colour, Form, draw, has_scale, letters};
-use super::{Figure, colour, notable};
+use super::{Figure, colour, notable, short_name};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words::{counted, number, outcome as called, tokens};
@@ -138,14 +138,5 @@ fn short(x: f64) -> String {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
         format!("{x:.0e}")
-    }
-}
-
-fn short_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Argmaxable => "win",
-        Outcome::Tied => "tie",
-        Outcome::Unargmaxable => "lose",
-        Outcome::Undecided => "open",
     }
 }

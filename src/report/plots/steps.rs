@@ -15,31 +15,22 @@ pub type Point = (String, Option<f64>, Counts);
 const VERDICTS: [Outcome; 3] = [Outcome::Unargmaxable, Outcome::Tied, Outcome::Undecided];
 const LINE: i32 = 30;
 
-fn of(counts: &Counts, outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Argmaxable => counts.argmaxable,
-        Outcome::Tied => counts.tied,
-        Outcome::Unargmaxable => counts.unargmaxable,
-        Outcome::Undecided => counts.undecided,
-    }
-}
-
 /// Counts against step where all audits have one, else a bar an audit.
 pub fn figure(points: &[Point]) -> Option<Figure> {
     let shown: Vec<Outcome> = VERDICTS
         .into_iter()
-        .filter(|&v| v == Outcome::Unargmaxable || points.iter().any(|p| of(&p.2, v) > 0))
+        .filter(|&v| v == Outcome::Unargmaxable || points.iter().any(|p| p.2.of(v) > 0))
         .collect();
     let words: Vec<String> = points
         .iter()
         .map(|(name, _, counts)| {
             let counts: Vec<String> =
-                shown.iter().map(|&v| format!("{} {}", of(counts, v), called(v))).collect();
+                shown.iter().map(|&v| format!("{} {}", counts.of(v), called(v))).collect();
             format!("{}: {}", isolated(name), counts.join(", "))
         })
         .collect();
     let alternative = words.join("; ") + ".";
-    let most = points.iter().map(|p| shown.iter().map(|&v| of(&p.2, v)).sum::<usize>()).max()?;
+    let most = points.iter().map(|p| shown.iter().map(|&v| p.2.of(v)).sum::<usize>()).max()?;
     if most == 0 {
         return None;
     }
@@ -77,8 +68,8 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
     draw(form.width(), 320, |area| {
         let (lo, hi) =
             steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
-        let most = points.iter().flat_map(|p| shown.iter().map(|&v| of(&p.2, v))).max().unwrap_or(1)
-            as f64;
+        let most =
+            points.iter().flat_map(|p| shown.iter().map(|&v| p.2.of(v))).max().unwrap_or(1) as f64;
         let pad = (hi - lo) * 0.03;
         let mut chart = ChartBuilder::on(area)
             .margin_top(26)
@@ -106,7 +97,7 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
             .draw()?;
         for &outcome in shown {
             let mut line: Vec<(f64, f64)> =
-                steps.iter().zip(points).map(|(&x, p)| (x, of(&p.2, outcome) as f64)).collect();
+                steps.iter().zip(points).map(|(&x, p)| (x, p.2.of(outcome) as f64)).collect();
             line.sort_by(|a, b| a.0.total_cmp(&b.0));
             let colour = colour(outcome).rgb();
             chart.draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)))?;
@@ -132,7 +123,7 @@ fn bars(form: Form, points: &[Point], shown: &[Outcome], most: usize) -> String 
             area.draw(&Text::new(isolated(&cut), (left - 8, middle), ink))?;
             let mut x = left;
             for &outcome in shown {
-                let count = of(counts, outcome);
+                let count = counts.of(outcome);
                 let end = x + (count as f64 / most as f64 * f64::from(room)).round() as i32;
                 if count > 0 {
                     let bar = [(x, middle - 9), (end.max(x + 1), middle + 9)];
@@ -140,7 +131,7 @@ fn bars(form: Form, points: &[Point], shown: &[Outcome], most: usize) -> String 
                 }
                 x = end;
             }
-            let total: usize = shown.iter().map(|&v| of(counts, v)).sum();
+            let total: usize = shown.iter().map(|&v| counts.of(v)).sum();
             let muted = letters(12, Colour::Muted, HPos::Left, VPos::Center);
             area.draw(&Text::new(total.to_string(), (x + 6, middle), muted))?;
         }

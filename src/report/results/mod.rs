@@ -1,5 +1,6 @@
 //! An output folder read back: all that the reports, comparisons and baselines know of an audit.
 
+pub mod measured;
 pub mod summary;
 pub mod verdicts;
 
@@ -60,6 +61,17 @@ impl Results {
                 &path,
                 format!(
                     "the verdicts are {found}, but {SUMMARY} counts {stated}: are they of two audits? Audit again"
+                ),
+            ));
+        }
+        if let (Some(found), Some(free)) = (table.free_counts(), summary.free())
+            && free.counts != found
+        {
+            return Err(Error::malformed(
+                &path,
+                format!(
+                    "the verdicts over all vectors are {found}, but {SUMMARY} counts {}: are they of two audits? Audit again",
+                    free.counts
                 ),
             ));
         }

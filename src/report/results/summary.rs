@@ -61,9 +61,20 @@ pub struct AuditEntry {
     pub scope: usize,
     /// Their verdicts.
     pub counts: Counts,
+    /// Which tokens the effort was measured of; absent if of none.
+    pub effort: Option<Measurement>,
+    /// Which tokens the best margin was measured of; absent if of none.
+    pub margin: Option<Measurement>,
     /// Wall time of the stages.
     #[serde(default)]
     pub seconds: BTreeMap<String, f64>,
+}
+
+/// Of which tokens something was measured.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Measurement {
+    /// The seed by which some of the tokens were drawn; absent where they were named, or are all.
+    pub sample_seed: Option<u64>,
 }
 
 /// How many tokens have each verdict.
@@ -128,6 +139,11 @@ impl Summary {
     /// Audits of the same head over other domains.
     pub fn more_audits(&self) -> &[AuditEntry] {
         &self.audits[1..]
+    }
+
+    /// The audit over all vectors that stands beside that of fewer states, whose verdicts the table then holds as well.
+    pub fn free(&self) -> Option<&AuditEntry> {
+        self.more_audits().iter().find(|audit| audit.domain == "free")
     }
 
     /// A short name for people: the file, with its folder where the file alone says nothing.

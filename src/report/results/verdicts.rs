@@ -1,8 +1,10 @@
-//! `verdicts.csv` read back. Columns are found by name; more columns than these do not matter.
+//! `verdicts.csv` read back. Columns are found by name; more columns than these do not matter, and those that earlier
+//! versions did not write may be missing.
 
 use std::fmt;
 use std::path::Path;
 
+use super::measured::{self, Measured};
 use super::summary::Counts;
 use crate::certify::{Rival, Verdict};
 use crate::error::{Error, Result};
@@ -39,6 +41,11 @@ impl Outcome {
     /// Whether it is proved to reach the maximum somewhere, alone or with its equals.
     pub fn reaches_the_top(self) -> bool {
         matches!(self, Outcome::Argmaxable | Outcome::Tied)
+    }
+
+    /// The verdict of a name in the table.
+    fn named(name: &str) -> Option<Self> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
     }
 
     /// The name as in the table.
@@ -83,6 +90,10 @@ pub struct Row {
     pub blockers: Vec<(Rival, f64)>,
     /// The kind of proof; empty without one.
     pub proof: String,
+    /// The verdict over all vectors, where the audit is over fewer of them and decided that too.
+    pub free: Option<Outcome>,
+    /// What was measured beyond verdicts.
+    pub measured: Measured,
 }
 
 impl Row {
@@ -100,7 +111,14 @@ impl Row {
             ties: Vec::new(),
             blockers: Vec::new(),
             proof: String::new(),
+            free: None,
+            measured: Measured::default(),
         }
+    }
+
+    /// Whether some vector lets it reach the maximum, but none of the audited states does.
+    pub fn is_out_of_reach(&self) -> bool {
+        self.outcome == Outcome::Unargmaxable && self.free.is_some_and(Outcome::reaches_the_top)
     }
 
     /// Whether no token has this row.
@@ -124,7 +142,12 @@ pub struct Table {
 }
 
 /// Where the columns are.
-struct Columns([usize; 11]);
+struct Columns {
+    /// Those of every table.
+    places: [usize; 11],
+    free: Option<usize>,
+    measured: measured::Columns,
+}
 
 impl Table {
     /// Reads a table of a head with so many tokens; `path` is for errors.
@@ -171,26 +194,46 @@ impl Table {
 
     /// How many rows have each verdict.
     pub fn counts(&self) -> Counts {
-        counts(self.rows.iter())
+        Counts::over(self.rows.iter().map(|row| row.outcome))
+    }
+
+    /// How many rows have each verdict over all vectors; nothing if that stands beside none of them.
+    pub fn free_counts(&self) -> Option<Counts> {
+        let mut free = self.rows.iter().filter_map(|row| row.free).peekable();
+        free.peek()?;
+        Some(Counts::over(free))
     }
 
     /// How many of the rows that no token has have each verdict.
     pub fn padding(&self) -> Counts {
-        counts(self.rows.iter().filter(|row| row.is_padding()))
+        Counts::over(self.rows.iter().filter(|row| row.is_padding()).map(|row| row.outcome))
     }
 }
 
-fn counts<'a>(rows: impl Iterator<Item = &'a Row>) -> Counts {
-    let mut counts = Counts::default();
-    for row in rows {
-        *match row.outcome {
-            Outcome::Argmaxable => &mut counts.argmaxable,
-            Outcome::Tied => &mut counts.tied,
-            Outcome::Unargmaxable => &mut counts.unargmaxable,
-            Outcome::Undecided => &mut counts.undecided,
-        } += 1;
+impl Counts {
+    /// Of some verdicts.
+    pub fn over(outcomes: impl Iterator<Item = Outcome>) -> Counts {
+        let mut counts = Counts::default();
+        for outcome in outcomes {
+            *match outcome {
+                Outcome::Argmaxable => &mut counts.argmaxable,
+                Outcome::Tied => &mut counts.tied,
+                Outcome::Unargmaxable => &mut counts.unargmaxable,
+                Outcome::Undecided => &mut counts.undecided,
+            } += 1;
+        }
+        counts
     }
-    counts
+
+    /// How many have this one.
+    pub fn of(&self, outcome: Outcome) -> usize {
+        match outcome {
+            Outcome::Argmaxable => self.argmaxable,
+            Outcome::Tied => self.tied,
+            Outcome::Unargmaxable => self.unargmaxable,
+            Outcome::Undecided => self.undecided,
+        }
+    }
 }
 
 impl Columns {
@@ -207,6 +250,7 @@ impl Columns {
         "blockers",
         "proof",
     ];
+    const FREE: &str = "free_verdict";
 
     fn find(header: &csv::StringRecord) -> Result<Self, String> {
         let mut places = [0; 11];
@@ -216,15 +260,22 @@ impl Columns {
                 .position(|h| h == name)
                 .ok_or_else(|| format!("there is no column `{name}`; audit again"))?;
         }
-        Ok(Columns(places))
+        let free = header.iter().position(|h| h == Self::FREE);
+        Ok(Columns { places, free, measured: measured::Columns::find(header) })
     }
 
     fn row(&self, record: &csv::StringRecord) -> Result<Row, String> {
-        let at = |column: usize| record.get(self.0[column]).unwrap_or_default();
+        let at = |column: usize| record.get(self.places[column]).unwrap_or_default();
         let bad = |column: usize| format!("`{}` is no {}", at(column), Self::NAMES[column]);
         let optional = |column: usize| match at(column) {
             "" => Ok(None),
             text => text.parse().map(Some).map_err(|_| bad(column)),
+        };
+        let free = match self.free.and_then(|i| record.get(i)).unwrap_or_default() {
+            "" => None,
+            name => {
+                Some(Outcome::named(name).ok_or_else(|| format!("`{name}` is no {}", Self::FREE))?)
+            }
         };
         let ids = at(8).split_ascii_whitespace().map(str::parse);
         let blockers = at(9).split_ascii_whitespace().map(blocker);
@@ -234,15 +285,14 @@ impl Columns {
             piece: at(2).to_owned(),
             kind: at(3).to_owned(),
             row_norm: at(4).parse().map_err(|_| bad(4))?,
-            outcome: Outcome::ALL
-                .into_iter()
-                .find(|outcome| outcome.name() == at(5))
-                .ok_or_else(|| bad(5))?,
+            outcome: Outcome::named(at(5)).ok_or_else(|| bad(5))?,
             margin: optional(6)?,
             witness_norm: optional(7)?,
             ties: ids.collect::<Result<_, _>>().map_err(|_| bad(8))?,
             blockers: blockers.collect::<Option<_>>().ok_or_else(|| bad(9))?,
             proof: at(10).to_owned(),
+            free,
+            measured: self.measured.row(record)?,
         })
     }
 }
@@ -283,6 +333,26 @@ mod tests {
         assert_eq!(row.blockers[2..], ends);
         assert_eq!(row.rivals().collect::<Vec<_>>(), [(3, 0.75), (1, 0.25)]);
         assert_eq!((&table.row(5).unwrap().ties[..], table.row(4).is_none()), (&[2, 8][..], true));
+    }
+
+    #[test]
+    fn the_verdict_over_all_vectors_is_read_where_it_stands() {
+        let header = HEADER.replace("proof", "proof,free_verdict,effort_low,effort_high");
+        let read = |lines: &str| {
+            Table::from_bytes(Path::new("v"), format!("{header}{lines}").as_bytes(), 9)
+        };
+        let table = read(
+            "1,,,,,1,unargmaxable,,,,3:1.0,outweighed,argmaxable,1.5,inf\n\
+             2,,,,,1,unargmaxable,,,,3:1.0,exact,unargmaxable,,\n3,,,,,1,tied,,,,,map,,,\n",
+        );
+        let table = table.unwrap();
+        let out_of_reach: Vec<bool> = table.rows().iter().map(Row::is_out_of_reach).collect();
+        assert_eq!(out_of_reach, [true, false, false]);
+        assert_eq!(table.rows()[0].measured.effort.unwrap().low, 1.5);
+        let counts = Counts { argmaxable: 1, unargmaxable: 1, ..Counts::default() };
+        assert_eq!(table.free_counts(), Some(counts));
+        let said = read("1,,,,,1,tied,,,,,map,won,,\n").unwrap_err().to_string();
+        assert!(said.contains("line 2: `won` is no free_verdict"), "{said}");
     }
 
     #[test]

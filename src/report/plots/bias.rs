@@ -1,0 +1,49 @@
+//! How much bias the lost tokens lack.
+
+use super::Figure;
+use super::canvas::{Colour, Form};
+use super::distribution::{Axis, Distribution, End, Group};
+use crate::report::beyond::{self, language};
+use crate::report::results::Results;
+use crate::report::results::verdicts::Outcome;
+use crate::report::words::{outcome as called, tokens};
+
+/// Fewer tokens than this have their number on a card or in the table, and make no distribution.
+const FEW: usize = 5;
+
+/// The least raises of bias that would let lost tokens win, by their upper ends.
+pub fn figure(results: &Results) -> Option<Figure> {
+    let intervals: Vec<_> = language(results).filter_map(|row| row.measured.bias_needed).collect();
+    if intervals.len() < FEW {
+        return None;
+    }
+    let open = intervals.iter().filter(|i| i.high.is_infinite()).count();
+    let group = Group {
+        name: called(Outcome::Unargmaxable),
+        colour: Colour::Lose,
+        intervals,
+        end: End::High,
+    };
+    let axis = Axis::over(group.values(), 0.0)?;
+    let count = group.intervals.len();
+    let distribution = Distribution {
+        axis,
+        groups: vec![group],
+        mark: None,
+        what: "least raise of its own bias that lets it win, in logits",
+    };
+    let mut caption = "How much larger the bias of a token that cannot win would have to be for some state to let it win: a bar \
+                       counts proved upper bounds, so that this raise and any above it are enough."
+        .to_owned();
+    caption += &distribution.notes();
+    if open > 0 {
+        caption += &format!(" {} without an upper bound are not shown.", tokens(open));
+    }
+    let alternative = format!(
+        "Raises of {}. {}",
+        tokens(count - open),
+        beyond::bias_needed(results).unwrap_or_default()
+    );
+    let draw = |form: Form| distribution.svg(form);
+    Some(Figure::new("bias-needed", "How much bias a lost token needs", caption, alternative, draw))
+}

@@ -1,0 +1,303 @@
+//! How proved intervals are distributed: bars of one of their ends, a line of the other.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Colour, Form, draw, has_scale, letters, width_of};
+use crate::report::results::measured::Interval;
+
+const BINS: usize = 48;
+/// Values this many times above or below the middle one are counted in the bars at the ends.
+const REACH: f64 = 1e4;
+/// From this ratio of the upper end to the value of which a twentieth is below, the axis is logarithmic.
+const LOGARITHMIC: f64 = 50.0;
+
+/// A scale for values, linear or logarithmic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Axis {
+    /// Ends of the scale: values, or their decimal logarithms.
+    lo: f64,
+    hi: f64,
+    logarithmic: bool,
+}
+
+impl Axis {
+    /// A scale over finite values and a mark of special meaning; `None` where there is no value, or none that has a scale.
+    pub fn over(values: impl Iterator<Item = f64>, mark: f64) -> Option<Axis> {
+        let mut sorted: Vec<f64> = values.filter(|x| x.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (&first, &last) = (sorted.first()?, sorted.last()?);
+        let (least, most) = (first.min(mark), last.max(mark));
+        let positive = &sorted[sorted.partition_point(|x| *x <= 0.0)..];
+        if first >= 0.0 && mark >= 0.0 && !positive.is_empty() {
+            let middle = positive[positive.len() / 2];
+            let bottom = if mark > 0.0 { positive[0].min(mark) } else { positive[0] };
+            let (lo, hi) = (bottom.max(middle / REACH), most.min(middle * REACH));
+            if hi / positive[positive.len() / 20].min(hi) > LOGARITHMIC {
+                let (lo, hi) = (lo.log10().floor(), hi.log10().ceil());
+                return Some(Axis { lo, hi, logarithmic: true });
+            }
+            return has_scale(0.0, hi).then_some(Axis { lo: 0.0, hi, logarithmic: false });
+        }
+        has_scale(least, most).then_some(Axis { lo: least, hi: most, logarithmic: false })
+    }
+
+    /// Where a value lies, at an end of the scale if it is beyond it.
+    fn place(&self, value: f64) -> f64 {
+        let scaled = if self.logarithmic { value.log10() } else { value };
+        scaled.clamp(self.lo, self.hi)
+    }
+
+    /// Whether a value is beyond an end of the scale.
+    fn is_beyond(&self, value: f64) -> bool {
+        let scaled = if self.logarithmic { value.log10() } else { value };
+        !(self.lo..=self.hi).contains(&scaled)
+    }
+
+    fn bin(&self, value: f64) -> usize {
+        let share = (self.place(value) - self.lo) / (self.hi - self.lo);
+        ((share * BINS as f64) as usize).min(BINS - 1)
+    }
+
+    fn counts(&self, values: impl Iterator<Item = f64>) -> [usize; BINS] {
+        let mut counts = [0; BINS];
+        values.filter(|x| x.is_finite()).for_each(|x| counts[self.bin(x)] += 1);
+        counts
+    }
+
+    /// The label of a tick; nothing between two powers of ten.
+    fn label(&self, at: f64) -> String {
+        if !self.logarithmic {
+            // What is left of 0 after steps that are no binary fractions.
+            let at = if at.abs() < 1e-9 * (self.hi - self.lo) { 0.0 } else { at };
+            let text = if at == 0.0 || (1e-3..1e5).contains(&at.abs()) {
+                format!("{at:.4}")
+            } else {
+                return format!("{at:.0e}");
+            };
+            return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        }
+        let exponent = at.round();
+        if (at - exponent).abs() > 1e-9 {
+            String::new()
+        } else if (-3.0..=4.0).contains(&exponent) {
+            format!("{}", 10f64.powf(exponent))
+        } else {
+            format!("1e{exponent}")
+        }
+    }
+
+    /// How many labels are asked of plotters: one a decade, as far as there is room.
+    fn labels(&self, form: Form) -> usize {
+        let room = form.pick(9, 5);
+        if self.logarithmic { ((self.hi - self.lo) as usize + 1).min(room) } else { room }
+    }
+}
+
+/// Which end of an interval is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The lower one.
+    Low,
+    /// The upper one.
+    High,
+}
+
+impl End {
+    /// That end.
+    pub fn of(self, interval: &Interval) -> f64 {
+        if self == End::Low { interval.low } else { interval.high }
+    }
+}
+
+/// Tokens of one colour.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// For the legend.
+    pub name: &'static str,
+    /// Of the bars.
+    pub colour: Colour,
+    /// What was proved of each token.
+    pub intervals: Vec<Interval>,
+    /// Which end the bars show; the line shows the other.
+    pub end: End,
+}
+
+impl Group {
+    /// The ends that the bars show, as far as they are finite.
+    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        self.intervals.iter().map(|i| self.end.of(i)).filter(|x| x.is_finite())
+    }
+}
+
+/// What a picture of a distribution shows.
+#[derive(Clone, Debug)]
+pub struct Distribution<'a> {
+    /// The scale of the values.
+    pub axis: Axis,
+    /// Stacked upon each other, none of them empty.
+    pub groups: Vec<Group>,
+    /// A value of special meaning, and what it means.
+    pub mark: Option<(f64, &'a str)>,
+    /// What the values are.
+    pub what: &'a str,
+}
+
+impl Distribution<'_> {
+    /// Whether some interval is so wide that its ends are in different bars.
+    fn is_wide(&self) -> bool {
+        self.groups.iter().flat_map(|g| &g.intervals).any(|i| {
+            i.low.is_finite() && i.high.is_finite() && self.axis.bin(i.low) != self.axis.bin(i.high)
+        })
+    }
+
+    /// What to know of the axis and the line, for the caption; starts with a blank.
+    pub fn notes(&self) -> String {
+        let mut notes = String::new();
+        if self.is_wide() {
+            notes += " The line counts the other ends of the proved intervals.";
+        }
+        if self.axis.logarithmic {
+            notes += " Each label on the axis is ten times the one before.";
+        }
+        if self.groups.iter().flat_map(Group::values).any(|x| self.axis.is_beyond(x)) {
+            notes += " The first and the last bar also hold what is beyond them.";
+        }
+        notes
+    }
+
+    /// The picture as SVG.
+    pub fn svg(&self, form: Form) -> String {
+        draw(form.width(), form.pick(300, 270), |area| {
+            let Axis { lo, hi, .. } = self.axis;
+            let bars: Vec<[usize; BINS]> =
+                self.groups.iter().map(|group| self.axis.counts(group.values())).collect();
+            let other = |group: &Group| {
+                let end = if group.end == End::Low { End::High } else { End::Low };
+                group.intervals.iter().map(move |i| end.of(i)).collect::<Vec<_>>()
+            };
+            let line = self.axis.counts(self.groups.iter().flat_map(other));
+            let sums = (0..BINS).map(|bin| bars.iter().map(|b| b[bin]).sum::<usize>());
+            let most = sums.chain(line).max().unwrap_or(1).max(1) as f64;
+            let mut chart = ChartBuilder::on(area)
+                .margin_top(40)
+                .margin_right(form.pick(20, 18))
+                .x_label_area_size(40)
+                .margin_left(form.left().1)
+                .y_label_area_size(form.left().0 - form.left().1)
+                .build_cartesian_2d(lo..hi, 0.0..(most * 1.06).max(1.2))?;
+            chart
+                .configure_mesh()
+                .disable_x_mesh()
+                .light_line_style(Colour::Grid.rgb().mix(0.0))
+                .bold_line_style(Colour::Grid.rgb())
+                .axis_style(Colour::Muted.rgb())
+                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
+                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
+                .x_labels(self.axis.labels(form))
+                .y_labels((most as usize).clamp(1, 5))
+                .x_label_formatter(&|x| self.axis.label(*x))
+                .y_label_formatter(&|y| {
+                    if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
+                })
+                .x_desc(self.what)
+                .y_desc(form.pick("tokens", ""))
+                .draw()?;
+            let step = (hi - lo) / BINS as f64;
+            let edge = |bin: usize| lo + step * bin as f64;
+            let mut below = [0usize; BINS];
+            for (group, counts) in self.groups.iter().zip(&bars) {
+                let filled: Vec<Rectangle<(f64, f64)>> = (0..BINS)
+                    .filter(|&bin| counts[bin] > 0)
+                    .map(|bin| {
+                        let (from, to) = (below[bin] as f64, (below[bin] + counts[bin]) as f64);
+                        let corners = [(edge(bin), from), (edge(bin + 1), to)];
+                        let mut bar = Rectangle::new(corners, group.colour.rgb().filled());
+                        bar.set_margin(0, 0, 0, 1);
+                        bar
+                    })
+                    .collect();
+                chart.draw_series(filled)?;
+                below.iter_mut().zip(counts).for_each(|(below, n)| *below += n);
+            }
+            if self.is_wide() {
+                let steps = (0..BINS).flat_map(|bin| {
+                    let y = line[bin] as f64;
+                    [(edge(bin), y), (edge(bin + 1), y)]
+                });
+                chart.draw_series(LineSeries::new(steps, Colour::Ink.rgb().stroke_width(1)))?;
+            }
+            if let Some((value, meaning)) = self.mark.filter(|m| !self.axis.is_beyond(m.0)) {
+                let at = self.axis.place(value);
+                let ends = [(at, 0.0), (at, (most * 1.06).max(1.2))];
+                let dashed = Colour::Muted.rgb().stroke_width(1);
+                chart.draw_series(DashedLineSeries::new(ends, 5, 4, dashed))?;
+                let (x, _) = chart.backend_coord(&ends[1]);
+                // To the right of its line, unless that would be cut.
+                let fits = width_of(meaning, 12) < form.width() as i32 - 8 - x;
+                let side = if fits { HPos::Left } else { HPos::Right };
+                let style = letters(12, Colour::Muted, side, VPos::Top);
+                area.draw(&Text::new(meaning, (x, 22), style))?;
+            }
+            let mut x = form.left().0;
+            for group in &self.groups {
+                let style = letters(12, Colour::Ink, HPos::Left, VPos::Center);
+                let swatch = [(x, 6), (x + 11, 17)];
+                area.draw(&Rectangle::new(swatch, group.colour.rgb().filled()))?;
+                area.draw(&Text::new(group.name, (x + 16, 12), style))?;
+                x += 30 + width_of(group.name, 12);
+            }
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(values: &[f64], mark: f64) -> Option<Axis> {
+        Axis::over(values.iter().copied(), mark)
+    }
+
+    #[test]
+    fn values_of_one_size_are_on_a_linear_scale_and_others_on_a_logarithmic_one() {
+        assert_eq!(axis(&[0.5, 0.75], 1.0), Some(Axis { lo: 0.0, hi: 1.0, logarithmic: false }));
+        assert_eq!(
+            axis(&[0.0, 0.002, 0.5], 1.0),
+            Some(Axis { lo: -3.0, hi: 0.0, logarithmic: true })
+        );
+        // A few small ones among many do not matter.
+        let many = [&[1e-6][..], &[0.5; 40]].concat();
+        assert_eq!(axis(&many, 1.0), Some(Axis { lo: 0.0, hi: 1.0, logarithmic: false }));
+        assert_eq!(axis(&[-0.5, 2.0], 0.0), Some(Axis { lo: -0.5, hi: 2.0, logarithmic: false }));
+    }
+
+    #[test]
+    fn no_scale_is_degenerate_or_endless() {
+        for (values, mark) in [
+            (&[][..], 1.0),
+            (&[f64::INFINITY], 1.0),
+            (&[0.0, 0.0], 0.0),
+            (&[f64::MAX], 0.0),
+            (&[f64::MIN_POSITIVE], 0.0),
+            (&[f64::MIN, f64::MAX], 0.0),
+            (&[5e-324], 0.0),
+        ] {
+            assert_eq!(axis(values, mark), None, "{values:?}");
+        }
+        for values in [&[1e-300, 0.5][..], &[0.5, 1e300], &[0.0, 5e-324, 0.5, 0.5], &[1.0 + 1e-15]]
+        {
+            let axis = axis(values, 1.0).unwrap();
+            assert!(axis.hi - axis.lo <= 9.0 && axis.hi - axis.lo >= 1.0, "{axis:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_scale_is_counted_in_the_bars_at_its_ends() {
+        let axis = axis(&[1e-300, 0.5, 0.5, 1e300], 1.0).unwrap();
+        let counts = axis.counts([1e-300, 0.0, 0.5, 1e300, f64::INFINITY].into_iter());
+        assert_eq!((counts[0], counts[BINS - 1], counts.iter().sum::<usize>()), (2, 1, 4));
+        assert!(axis.is_beyond(1e-300) && !axis.is_beyond(0.5));
+    }
+}

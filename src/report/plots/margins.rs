@@ -1,0 +1,51 @@
+//! The best lead of each token in a ball.
+
+use super::canvas::Form;
+use super::distribution::{Axis, Distribution, End, Group};
+use super::{Figure, colour};
+use crate::report::beyond::{self, language};
+use crate::report::results::Results;
+use crate::report::results::verdicts::Outcome;
+use crate::report::words::{number, outcome as called, tokens};
+
+/// Best margins by their lower ends, a colour a verdict.
+pub fn figure(results: &Results) -> Option<Figure> {
+    let groups: Vec<Group> = Outcome::ALL
+        .into_iter()
+        .map(|outcome| Group {
+            name: called(outcome),
+            colour: colour(outcome),
+            intervals: language(results)
+                .filter(|row| row.outcome == outcome)
+                .filter_map(|row| row.measured.margin)
+                .collect(),
+            end: End::Low,
+        })
+        .filter(|group| !group.intervals.is_empty())
+        .collect();
+    let mut values: Vec<f64> = groups.iter().flat_map(Group::values).collect();
+    values.sort_by(f64::total_cmp);
+    let axis = Axis::over(values.iter().copied(), 0.0)?;
+    let distribution = Distribution {
+        axis,
+        groups,
+        mark: Some((0.0, "no lead")),
+        what: "best lead over all other tokens, in logits",
+    };
+    let mut caption =
+        "The lead of a token over the best of the others, at the state where that is greatest: a bar counts proved lower \
+         bounds. Below 0 it cannot win, and lags that much at best."
+            .to_owned();
+    caption += &distribution.notes();
+    let rounding = beyond::rounding(results).unwrap_or_default();
+    caption += &format!(" {rounding}");
+    let alternative = format!(
+        "Best leads of {}, from {} to {}, median {}. {rounding}",
+        tokens(values.len()),
+        number(*values.first()?),
+        number(*values.last()?),
+        number(values[values.len() / 2]),
+    );
+    let draw = |form: Form| distribution.svg(form);
+    Some(Figure::new("margins", "How far a token can lead", caption, alternative, draw))
+}
