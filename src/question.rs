@@ -50,11 +50,7 @@ impl<'a> Question<'a> {
     }
 
     /// The other steps; `folded` is what [`Question::fold`] gave for the same head and domain.
-    pub(crate) fn about(
-        head: &'a Head,
-        domain: &'a Domain,
-        folded: Option<Arc<Folded>>,
-    ) -> Self {
+    pub(crate) fn about(head: &'a Head, domain: &'a Domain, folded: Option<Arc<Folded>>) -> Self {
         let rows = folded.as_ref().map_or(head, |f| &f.head);
         let norms = (0..head.tokens()).into_par_iter().map(|t| rows.norm_up(t)).collect();
         let has_levels = match domain.ball() {

@@ -7,11 +7,11 @@ use super::Finding;
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
 use crate::certify::{self, Rival, Verdict, outweighed};
-use crate::prove::{corner, simplex};
 use crate::prove::sphere::Sphere;
 use crate::prove::system::Constraint;
 use crate::prove::within::{Side, search};
 use crate::prove::working_set::Start;
+use crate::prove::{corner, simplex};
 use crate::question::Question;
 
 /// Decides tokens that no other row dominates, where one of the sides is plain.
@@ -65,14 +65,16 @@ pub fn by_scouts(
             (0..head.tokens()).map(score).fold(f64::NEG_INFINITY, f64::max)
         })
         .collect();
-    others.par_iter_mut().filter(|(_, (_, start))| crowded(start)).for_each(|(_, (token, start))| {
-        let t = *token as usize;
-        let behind = |i: usize| best[i] - head.dot(t, &points[i]) - head.bias(t);
-        let least = (0..points.len()).min_by(|&a, &b| behind(a).total_cmp(&behind(b)));
-        if let Some(i) = least {
-            (start.near, start.behind) = (points[i].clone(), Vec::new());
-        }
-    });
+    others.par_iter_mut().filter(|(_, (_, start))| crowded(start)).for_each(
+        |(_, (token, start))| {
+            let t = *token as usize;
+            let behind = |i: usize| best[i] - head.dot(t, &points[i]) - head.bias(t);
+            let least = (0..points.len()).min_by(|&a, &b| behind(a).total_cmp(&behind(b)));
+            if let Some(i) = least {
+                (start.near, start.behind) = (points[i].clone(), Vec::new());
+            }
+        },
+    );
     let places: Vec<usize> = others.iter().map(|o| o.0).collect();
     findings.extend(places.into_iter().zip(decide(others.into_iter().map(|o| o.1).collect())));
     findings.sort_by_key(|f| f.0);
@@ -102,11 +104,7 @@ pub fn on_the_edge(question: &Question, token: u32, multipliers: &[(Rival, f64)]
 }
 
 /// Tries weights that are fractions of the largest one with a small common denominator.
-fn by_fractions(
-    question: &Question,
-    token: u32,
-    multipliers: &[(Rival, f64)],
-) -> Option<Verdict> {
+fn by_fractions(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
     let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
     let whole = |denominator: u32| {
         let scale = f64::from(denominator) / largest;

@@ -219,7 +219,10 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
                 let verdict = carried(token);
                 // One of a group of equals speaks for all, so that they share one proof.
                 let first = question.equals(token)[0];
-                (token, verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers)))
+                (
+                    token,
+                    verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers)),
+                )
             }
         })
         .collect();

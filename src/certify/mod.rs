@@ -24,5 +24,6 @@ pub mod weighed;
 pub mod witness;
 
 pub use verdict::{
-    Blocker, Loss, Rival, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, tied, undecided,
+    Blocker, Loss, Rival, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, tied,
+    undecided,
 };

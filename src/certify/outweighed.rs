@@ -158,20 +158,11 @@ fn plainly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends:
 }
 
 /// The inequality in integers on the stored rows.
-fn exactly(
-    question: &Question,
-    ball: &Ball,
-    token: u32,
-    rivals: &Weights,
-    ends: &Weights,
-) -> bool {
+fn exactly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
     let (head, dim) = (question.stored(), question.stored().dim());
     // The token itself takes part with all the weight.
-    let integers: Vec<BigInt> = rivals
-        .iter()
-        .map(|r| -&r.1)
-        .chain([rivals.iter().map(|r| &r.1).sum()])
-        .collect();
+    let integers: Vec<BigInt> =
+        rivals.iter().map(|r| -&r.1).chain([rivals.iter().map(|r| &r.1).sum()]).collect();
     let ids: Vec<usize> = rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();
     let mut level = dot_integers(ids.iter().map(|&j| head.bias(j)), &integers);
     let mut extra = vec![BigInt::ZERO; dim];

@@ -42,7 +42,10 @@ impl Weighed {
                     }
                     let j = j as usize;
                     head.copy_row(j, &mut rival);
-                    v.iter_mut().zip(&own).zip(&rival).for_each(|((v, a), b)| *v += weight * (a - b));
+                    v.iter_mut()
+                        .zip(&own)
+                        .zip(&rival)
+                        .for_each(|((v, a), b)| *v += weight * (a - b));
                     weights += weight;
                     size += weight * (question.norms()[t] + question.norms()[j]);
                     level += weight * (head.bias(t) - head.bias(j));

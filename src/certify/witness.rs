@@ -195,7 +195,8 @@ impl<'a> Scorer<'a> {
     /// With a `radius` gaps hold for every hidden state within that distance.
     pub(super) fn new(question: &'a Question<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
         let norm = norm_up(h.iter().copied());
-        let mut scorer = Scorer { question, token, h, norm, radius, own: 0.0, exact: OnceCell::new() };
+        let mut scorer =
+            Scorer { question, token, h, norm, radius, own: 0.0, exact: OnceCell::new() };
         scorer.own = scorer.score(token) - scorer.error(token);
         scorer
     }

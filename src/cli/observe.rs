@@ -19,7 +19,7 @@ use unargmax::reach::observe::{Claims, Observer};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::observed::{self, Subject};
 use unargmax::report::results::Results;
-use unargmax::report::results::verdicts::Outcome;
+use unargmax::report::results::verdicts::{Outcome, Row};
 
 /// Run a model over a corpus: how often was each token the argmax, how near did the others come, and does that agree
 /// with an audit?
@@ -151,12 +151,21 @@ fn audited(dir: &Path, opened: &Opened) -> Result<(Results, Claims)> {
         dir.display(),
         located.weight
     );
-    let stated = &results.summary.audit().domain;
-    let domain = Domain::parse(stated, located.head.dim())
+    let stated = located
+        .parse_domain(&results.summary.audit().domain)
         .with_context(|| format!("--audit: {}", dir.display()))?;
+    // A computed state is rounded, and so never exactly one that a norm gives: what is claimed of the ball is silent about
+    // it, and what is claimed of all vectors is not.
+    let (domain, in_ball) = match stated.ball() {
+        Some(_) => (Domain::free(located.head.dim()), true),
+        None => (stated, false),
+    };
+    let claimed = |row: &Row| {
+        let outcome = if in_ball { row.free } else { Some(row.outcome) };
+        matches!(outcome, Some(Outcome::Unargmaxable | Outcome::Tied))
+    };
     let never_alone = (0..located.head.tokens() as u32)
-        .map(|id| results.table.row(id))
-        .map(|row| row.is_some_and(|r| matches!(r.outcome, Outcome::Unargmaxable | Outcome::Tied)))
+        .map(|id| results.table.row(id).is_some_and(claimed))
         .collect();
     Ok((results, Claims { head: located.head, domain, never_alone }))
 }

@@ -45,12 +45,7 @@ impl Ball {
     ///
     /// # Errors
     /// Numbers that are not finite, a radius that is not above 0, or gains and shifts of different lengths.
-    pub fn new(
-        radius: [f64; 2],
-        gain: Vec<f64>,
-        shift: Vec<f64>,
-        centred: bool,
-    ) -> Result<Self> {
+    pub fn new(radius: [f64; 2], gain: Vec<f64>, shift: Vec<f64>, centred: bool) -> Result<Self> {
         let sound = |r: &f64| r.is_finite() && *r > 0.0;
         // Beyond 2^+-400 squares and their bounds would leave the range of float64.
         let comfortable = |r: &f64| (2f64.powi(-400)..2f64.powi(400)).contains(r);
@@ -127,8 +122,7 @@ impl Ball {
 
     /// The hidden state `g * Pz + c` in float64.
     pub fn hidden_state(&self, z: &[f64]) -> Vec<f64> {
-        let mean =
-            if self.centred { z.iter().sum::<f64>() / z.len() as f64 } else { 0.0 };
+        let mean = if self.centred { z.iter().sum::<f64>() / z.len() as f64 } else { 0.0 };
         z.iter()
             .zip(self.gain.iter().zip(&self.shift))
             .map(|(z, (g, c))| g * (z - mean) + c)
@@ -136,7 +130,11 @@ impl Ball {
     }
 
     /// The hidden state `g * Pz + c` of `z = numerators / denominator`, exactly, in the same form.
-    pub fn exact_state(&self, numerators: &[BigInt], denominator: &BigInt) -> (Vec<BigInt>, BigInt) {
+    pub fn exact_state(
+        &self,
+        numerators: &[BigInt],
+        denominator: &BigInt,
+    ) -> (Vec<BigInt>, BigInt) {
         // With the mean taken off everything is over d as well.
         let (count, sum) = if self.centred {
             (BigInt::from(numerators.len()), numerators.iter().sum())
@@ -149,11 +147,8 @@ impl Ball {
             &(&Dyadic::from_f64(*g) * &z)
                 + &(&Dyadic::from_f64(*c) * &Dyadic::from_integer(over.clone()))
         };
-        let states: Vec<Dyadic> = numerators
-            .iter()
-            .zip(self.gain.iter().zip(&self.shift))
-            .map(coordinate)
-            .collect();
+        let states: Vec<Dyadic> =
+            numerators.iter().zip(self.gain.iter().zip(&self.shift)).map(coordinate).collect();
         let (states, scale) = over_power_of_two(&states);
         (states, over * scale)
     }
@@ -191,9 +186,7 @@ mod tests {
         let (gain, shift) = (vec![2.0, 0.5, -1.0], vec![0.25, 0.0, 3.0]);
         let z = [BigInt::from(4), BigInt::from(-2), BigInt::from(1)];
         let (halves, one) = (BigInt::from(2), BigInt::from(1));
-        for (centred, expected) in
-            [(true, [3.25, -0.75, 3.0]), (false, [4.25, -0.5, 2.5])]
-        {
+        for (centred, expected) in [(true, [3.25, -0.75, 3.0]), (false, [4.25, -0.5, 2.5])] {
             let ball = Ball::after_norm(gain.clone(), shift.clone(), centred).unwrap();
             let (h, over) = ball.exact_state(&z, &halves);
             for (n, expected) in h.into_iter().zip(expected) {

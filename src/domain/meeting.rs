@@ -60,9 +60,8 @@ fn nearest(domain: &Domain, ball: &Ball, inset: f64) -> Option<Vec<f64>> {
             }
         });
     }
-    let at = |level: f64| -> Vec<f64> {
-        ends.iter().map(|&(lo, hi)| level.max(lo).min(hi)).collect()
-    };
+    let at =
+        |level: f64| -> Vec<f64> { ends.iter().map(|&(lo, hi)| level.max(lo).min(hi)).collect() };
     if !ball.is_centred() {
         return Some(at(0.0));
     }
@@ -95,7 +94,8 @@ mod tests {
     fn a_box_that_meets_the_ball_has_a_point_in_both() {
         for centred in [false, true] {
             let ball = ball(2.0, centred);
-            let domain = Domain::ranges(vec![0.5, 1.5, -3.0], vec![1.0, 9.0, f64::INFINITY]).unwrap();
+            let domain =
+                Domain::ranges(vec![0.5, 1.5, -3.0], vec![1.0, 9.0, f64::INFINITY]).unwrap();
             let domain = domain.within(ball.clone()).unwrap();
             let z = point(&domain, &ball).unwrap();
             assert!(holds(&domain, &ball, &z), "{z:?}");
@@ -109,7 +109,11 @@ mod tests {
         for (lo, hi, centred) in [(2.0, 3.0, false), (0.5, 3.0, true), (1.0, 1.0, false)] {
             let domain = Domain::range(3, lo, hi).unwrap();
             // After centring three coordinates of at least 0.5 are no mean of 0 with this gain.
-            assert!(domain.within(Ball::new([1.0, 1.0], vec![1.0; 3], vec![0.0; 3], centred).unwrap()).is_err());
+            assert!(
+                domain
+                    .within(Ball::new([1.0, 1.0], vec![1.0; 3], vec![0.0; 3], centred).unwrap())
+                    .is_err()
+            );
         }
         let zero = Ball::new([1.0, 1.0], vec![0.0], vec![5.0], false).unwrap();
         assert!(Domain::range(1, 0.0, 4.0).unwrap().within(zero.clone()).is_err());

@@ -201,11 +201,7 @@ impl Domain {
     ///
     /// # Errors
     /// Anything else, with the accepted forms; what `norm` says; and see [`Domain::within`].
-    pub fn parse(
-        text: &str,
-        dim: usize,
-        norm: impl Fn(&str) -> Result<Ball>,
-    ) -> Result<Self> {
+    pub fn parse(text: &str, dim: usize, norm: impl Fn(&str) -> Result<Ball>) -> Result<Self> {
         let (mut domain, mut ball) = (None, None);
         let number = |s: &str| s.trim().parse::<f64>().ok().filter(|x| !x.is_nan());
         for part in text.split('+') {
@@ -244,7 +240,8 @@ impl fmt::Display for Domain {
             return f.write_str("free");
         }
         if let Some(ball) = &self.ball {
-            let plain = ball.gain().iter().all(|g| *g == 1.0) && ball.shift().iter().all(|c| *c == 0.0);
+            let plain =
+                ball.gain().iter().all(|g| *g == 1.0) && ball.shift().iter().all(|c| *c == 0.0);
             match ball.radius() {
                 [r, same] if plain && !ball.is_centred() && r == same => write!(f, "ball:{r}")?,
                 _ if ball.is_centred() => f.write_str("layernorm")?,

@@ -46,8 +46,7 @@ impl Folded {
                     head.copy_row(token, row);
                     let level = f64::dot(row, shift) + head.bias(token);
                     let length = norm_up(row.iter().copied());
-                    let level_error =
-                        unit * (length * shift_norm + head.bias(token).abs()) + floor;
+                    let level_error = unit * (length * shift_norm + head.bias(token).abs()) + floor;
                     row.iter_mut().zip(gain).for_each(|(w, g)| *w *= g);
                     // A unit for the product, `gamma_(d+2)` of the mean of absolute values for the mean, which is at
                     // most `|q| / sqrt(d)`, in each of d coordinates, and a unit for the difference.
@@ -64,7 +63,9 @@ impl Folded {
         let (level_error, row_error) = (largest(|r| r.1), largest(|r| r.2));
         let levels: Vec<f64> = rest.iter().map(|r| r.0).collect();
         let beyond = |e: Error| {
-            Error::Invalid(format!("folded into the head, the final norm leaves the range of float64: {e}"))
+            Error::Invalid(format!(
+                "folded into the head, the final norm leaves the range of float64: {e}"
+            ))
         };
         let head = Head::new(rows, Some(levels), tokens, dim).map_err(beyond)?;
         Ok(Folded { head, row_error, level_error })
@@ -82,7 +83,8 @@ mod tests {
 
     #[test]
     fn folded_scores_are_those_of_the_norm() {
-        let head = Head::new(vec![1.0, 2.0, -3.0, 0.1, 0.2, 7.0], Some(vec![0.5, -1.0]), 2, 3).unwrap();
+        let head =
+            Head::new(vec![1.0, 2.0, -3.0, 0.1, 0.2, 7.0], Some(vec![0.5, -1.0]), 2, 3).unwrap();
         for centred in [false, true] {
             let ball =
                 Ball::after_norm(vec![2.0, 0.3, -1.0], vec![0.25, 1.0, 0.0], centred).unwrap();

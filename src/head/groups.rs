@@ -120,8 +120,8 @@ impl<'a> Seen<'a> {
         let gain = ball.filter(|ball| ball.is_centred()).map(Ball::gain);
         let shift = gain.and(ball).map(Ball::shift);
         let narrow = |g: &f64| f64::from(*g as f32) == *g;
-        let exact_products = matches!(head.rows(), Rows::F32(_))
-            && gain.is_none_or(|gain| gain.iter().all(narrow));
+        let exact_products =
+            matches!(head.rows(), Rows::F32(_)) && gain.is_none_or(|gain| gain.iter().all(narrow));
         Seen { head, fixed, free, gain, shift, exact_products }
     }
 
@@ -137,7 +137,8 @@ impl<'a> Seen<'a> {
             }
             Some(_) => {
                 let first = self.product(token, 0);
-                let difference = |k: usize| (&self.product(token, k) - &first).quotient_down(&one());
+                let difference =
+                    |k: usize| (&self.product(token, k) - &first).quotient_down(&one());
                 hash_bits((0..row.len()).map(difference))
             }
         }

@@ -91,8 +91,11 @@ impl Solver for LeastDistance {
                     .map(|(i, (share, multiplier))| (i, multiplier / share))
                     .min_by(|a, b| a.1.total_cmp(&b.1));
                 let slope = dot(&rest, &rest);
-                let to_constraint =
-                    if slope > 0.0 { (self.wanted[entering] - dot(&row, &self.u)) / slope } else { f64::INFINITY };
+                let to_constraint = if slope > 0.0 {
+                    (self.wanted[entering] - dot(&row, &self.u)) / slope
+                } else {
+                    f64::INFINITY
+                };
                 match blocking {
                     Some((at, step)) if step <= to_constraint => {
                         self.advance(step, &shares, &mut gained, &rest);
@@ -159,7 +162,8 @@ impl LeastDistance {
         self.anchored.resize(self.len(), 0.0);
         let new = &self.rows[products * self.width..];
         self::products(new, &self.anchor, &mut self.anchored[products..]);
-        let wanted: Vec<f64> = self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect();
+        let wanted: Vec<f64> =
+            self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect();
         self.u = self.factors.shortest(&wanted, self.width);
         self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
     }

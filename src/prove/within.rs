@@ -260,7 +260,8 @@ pub fn search(sphere: &Sphere, pairs: Option<&Pairs>, tokens: Vec<(u32, Start)>)
     let mut states: Vec<(Search, Option<Side>)> = tokens
         .into_iter()
         .map(|(token, start)| {
-            let inside = norm_up(start.near.iter().copied()) < sphere.ball().radius_down() * (1.0 - EDGE);
+            let inside =
+                norm_up(start.near.iter().copied()) < sphere.ball().radius_down() * (1.0 - EDGE);
             let share = if inside { 1.0 } else { OUT };
             let anchor = start.near.iter().map(|x| x * share).collect();
             let mut search = Search::new(sphere, token, Ask::Room(ROOMS[0]), Some(anchor));
@@ -281,7 +282,8 @@ pub fn search(sphere: &Sphere, pairs: Option<&Pairs>, tokens: Vec<(u32, Start)>)
             break;
         }
         let trials = tried(sphere, pairs, running.iter().map(|s| &s.0).collect());
-        for ((search, side), trial) in running.iter_mut().map(|s| (&mut s.0, &mut s.1)).zip(trials) {
+        for ((search, side), trial) in running.iter_mut().map(|s| (&mut s.0, &mut s.1)).zip(trials)
+        {
             *side = match trial {
                 Trial::Wins(witness) => Some(Side::Wins(witness)),
                 Trial::Behind(rivals) => {

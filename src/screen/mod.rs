@@ -129,7 +129,13 @@ impl<'a> Screen<'a> {
                 let on_sphere = self.question.domain().ball().is_some();
                 for (i, strength) in pairs.strengths().into_iter().enumerate() {
                     // Only the rivals at the first point are kept.
-                    let rivals = if i > 0 { 1 } else if on_sphere { RIVALS / 4 } else { RIVALS };
+                    let rivals = if i > 0 {
+                        1
+                    } else if on_sphere {
+                        RIVALS / 4
+                    } else {
+                        RIVALS
+                    };
                     pass(&|ids| pairs.settle(ids, strength, rivals));
                 }
             }
@@ -185,7 +191,9 @@ impl<'a> Screen<'a> {
         let moved = points.chunks_exact_mut(self.question.head().dim()).map(|h| {
             let scale = match ball {
                 None => *scale,
-                Some(ball) => ball.radius_down() / norm_up(h.iter().copied()).max(f64::MIN_POSITIVE),
+                Some(ball) => {
+                    ball.radius_down() / norm_up(h.iter().copied()).max(f64::MIN_POSITIVE)
+                }
             };
             h.iter_mut().for_each(|x| *x *= scale);
             if ball.is_none() {

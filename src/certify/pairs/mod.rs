@@ -354,9 +354,10 @@ impl<'a> Pairs<'a> {
             }
         };
         let radius = radius_of(stretch) / stretch;
-        let doubt = self.question.row_error() * (reach + radius)
-            + self.question.level_error() / stretch;
-        let inside = ball.is_none_or(|b| stretch * (reach + radius) * (1.0 + 1e-9) < b.radius_down());
+        let doubt =
+            self.question.row_error() * (reach + radius) + self.question.level_error() / stretch;
+        let inside =
+            ball.is_none_or(|b| stretch * (reach + radius) * (1.0 + 1e-9) < b.radius_down());
         let floor = FLOOR * norm * norm;
         // The stored norm is above |z| by less than a relative 1e-10.
         let square = norm * norm * (1.0 - 1e-9);
@@ -377,8 +378,8 @@ impl<'a> Pairs<'a> {
         // The greatest keys fall from block to block. Whichever is found, the bound was seen to hold there.
         let blocks = &self.rows.blocks;
         let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, excess, b.rest));
-        let seen =
-            sorted && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, excess, b.rest));
+        let seen = sorted
+            && blocks.get(stop).is_some_and(|b| terms.beats_the_rest(unbiased, excess, b.rest));
         Candidate {
             id,
             kind: Kind::Own { stretch, floor },

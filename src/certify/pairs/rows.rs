@@ -144,9 +144,10 @@ impl Transformed {
         let dim = self.dim;
         let wide: Vec<f64> = a.iter().map(|&x| f64::from(x)).collect();
         let mut products = vec![0.0; dim * dim];
-        products.par_chunks_mut(CHUNK * dim).zip(wide.par_chunks(CHUNK * dim)).for_each(
-            |(out, part)| f32::product(part, a, dim, out, dim),
-        );
+        products
+            .par_chunks_mut(CHUNK * dim)
+            .zip(wide.par_chunks(CHUNK * dim))
+            .for_each(|(out, part)| f32::product(part, a, dim, out, dim));
         let off_diagonal = products.iter().enumerate().filter(|(i, _)| i / dim != i % dim);
         let rounding = gamma(dim + 2) * self.a_norm * self.a_norm;
         self.skew = (norm_up(off_diagonal.map(|(_, x)| *x)) + rounding) * (1.0 + 1e-12);
