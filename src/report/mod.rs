@@ -11,6 +11,8 @@ pub mod files;
 pub mod folder;
 pub mod inspection;
 pub mod markdown;
+pub mod measured;
+mod measured_text;
 pub mod measures;
 pub mod padding;
 pub mod page;
