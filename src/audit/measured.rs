@@ -108,7 +108,8 @@ fn lacking(
     if question.domain().ball().is_none() {
         return bias::gaps(question, &lost, typical_length(verdicts), options.progress);
     }
-    let of = |token: u32| known.binary_search_by_key(&token, BestGap::token).ok().map(|i| &known[i]);
+    let of =
+        |token: u32| known.binary_search_by_key(&token, BestGap::token).ok().map(|i| &known[i]);
     let (done, open): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(t, _)| of(*t).is_some());
     let mut gaps: Vec<BestGap> = done.into_iter().filter_map(|(t, _)| of(t).cloned()).collect();
     gaps.extend(margin::margins(question, &open, options.progress));

@@ -56,7 +56,7 @@ impl Effort {
     /// Raises the lower end by what weights on rivals and ends of ranges prove, see [`Weighed`].
     pub fn weigh(&mut self, question: &Question, multipliers: &[(Rival, f64)]) {
         let Some(ball) = question.domain().ball() else { return };
-        let Some(weighed) = Weighed::new(question, self.token, multipliers) else { return };
+        let Some(weighed) = Weighed::in_sum(question, self.token, multipliers) else { return };
         let low = (weighed.least_length() / ball.radius_up()).next_down();
         if low > self.low {
             self.low = low.min(self.high);
@@ -68,12 +68,19 @@ impl Effort {
     ///
     /// # Errors
     /// The token is not proved to win there.
-    pub fn reach(&mut self, question: &Question, scored: &Scored, at: usize) -> Result<(), Refusal> {
+    pub fn reach(
+        &mut self,
+        question: &Question,
+        scored: &Scored,
+        at: usize,
+    ) -> Result<(), Refusal> {
         let outer = scored.question().domain().ball();
         let Some((ball, outer)) = question.domain().ball().zip(outer) else {
             return Err(Refusal::Outside);
         };
-        if !std::ptr::eq(question.stored(), scored.question().stored()) || !ball.is_concentric(outer) {
+        if !std::ptr::eq(question.stored(), scored.question().stored())
+            || !ball.is_concentric(outer)
+        {
             return Err(Refusal::Outside);
         }
         let witness = scored.witness(at, self.token)?;

@@ -54,7 +54,9 @@ impl<'a> Scored<'a> {
         let unit = gamma(head.dim() + 16);
         let floor = (head.dim() + 16) as f64 * TINY
             + (question.row_error() * norm + question.level_error()) * (1.0 + 1e-12);
-        move |j| question.norms()[j as usize] * unit * norm + unit * head.bias(j as usize).abs() + floor
+        move |j| {
+            question.norms()[j as usize] * unit * norm + unit * head.bias(j as usize).abs() + floor
+        }
     }
 
     /// Proves that `token` wins at a point, see [`super::witness::certify_float`].

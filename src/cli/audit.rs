@@ -217,7 +217,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         &audit,
     )
     .with_padding(&audit, input.vocabulary.as_ref())
-    .with_seeds(measures.efforts.and_then(|m| m.seed), measures.margins.and_then(|m| m.seed));
+    .with_seeds(measures.seeds());
     let written = folder
         .map(|folder| {
             let inspection = super::inspect::inspection(&input);
@@ -241,6 +241,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
                 vocabulary: input.vocabulary.as_ref(),
                 domain: &domain,
                 reason: &reason,
+                seeds: measures.seeds(),
             };
             let seconds = started.elapsed().as_secs_f64();
             text::write(&mut out, subject, &audit, seconds, arguments.list)?;
@@ -312,6 +313,11 @@ impl Measures {
             margins: of("--margins", &arguments.margins)?,
         })
     }
+
+    /// What samples were drawn with.
+    fn seeds(&self) -> [Option<u64>; 2] {
+        [&self.efforts, &self.margins].map(|sample| sample.as_ref()?.seed)
+    }
 }
 
 /// The kernel asked for, by the option or else by the environment.
@@ -370,7 +376,8 @@ fn add_report(
     spectra: Option<&Spectra>,
     audit: &Audit,
 ) -> Result<()> {
-    let measures = measures::Measures::new(&input.located, spectra, input.vocabulary.as_ref(), reason, audit);
+    let measures =
+        measures::Measures::new(&input.located, spectra, input.vocabulary.as_ref(), reason, audit);
     let measures = measures.to_json().into_bytes();
     let out = arguments.out.as_deref().unwrap_or(Path::new("."));
     let reported = Reported::from_bytes(out, &files[0].1, &files[1].1, &measures)?;

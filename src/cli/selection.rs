@@ -74,11 +74,9 @@ pub fn sample(
         }
         (ids, None)
     } else {
-        let count: usize = text
-            .parse()
-            .ok()
-            .filter(|count| *count > 0)
-            .with_context(|| format!("{option} {text} is neither `all`, a number above 0, nor @FILE"))?;
+        let count: usize = text.parse().ok().filter(|count| *count > 0).with_context(|| {
+            format!("{option} {text} is neither `all`, a number above 0, nor @FILE")
+        })?;
         if count >= among.len() { (among, None) } else { (drawn(among, count), Some(SEED)) }
     };
     if chosen.is_empty() {

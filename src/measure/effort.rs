@@ -88,8 +88,17 @@ impl<'a> Seeker<'a> {
     fn new(question: &'a Question<'a>, sphere: &'a Sphere<'a>, effort: Effort, finer: f64) -> Self {
         let search = Search::new(sphere, effort.token(), Ask::Room(ROOMS[FIRST] * finer), None);
         let (reached, bolder) = (false, false);
-        let mut seeker =
-            Seeker { question, sphere, search, effort, finer, room: FIRST, reached, bolder, done: false };
+        let mut seeker = Seeker {
+            question,
+            sphere,
+            search,
+            effort,
+            finer,
+            room: FIRST,
+            reached,
+            bolder,
+            done: false,
+        };
         seeker.done = seeker.is_settled();
         seeker
     }
@@ -153,7 +162,8 @@ impl<'a> Seeker<'a> {
             self.bolder = true;
             self.room = FIRST;
         }
-        let room = if self.bolder { self.room.checked_sub(1) } else { fainter.then_some(self.room + 1) };
+        let room =
+            if self.bolder { self.room.checked_sub(1) } else { fainter.then_some(self.room + 1) };
         let Some(room) = room else {
             self.done = true;
             return;

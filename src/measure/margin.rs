@@ -20,10 +20,12 @@ use crate::question::Question;
 const WIDTH: f64 = 1e-7;
 /// What float64 leaves of a gap, as a share of the score that a row can reach.
 const FAINT: f64 = 1e-12;
-/// Newton steps between two looks at all rivals; a handful is enough.
-const STEPS: usize = 60;
+/// Newton steps between two looks at all rivals, with those after which ends of ranges came in; a handful is enough.
+const STEPS: usize = 200;
 /// Proved bounds are this much above what they bound: steps shorter than a few of that are none.
 const BOUND: f64 = 4e-9;
+/// How far beyond the ball a point may be that is drawn back to it, as a multiple of the radius.
+const NEARLY: f64 = 1.0 + 1e-7;
 /// Shares of the way to a point inside the domain by which a point is drawn into it, from faint to bold.
 const DRAWN: [f64; 6] = [0.0, 1e-12, 1e-11, 1e-9, 1e-7, 1e-5];
 
@@ -37,8 +39,10 @@ pub fn margins(
     let Some(sphere) = Sphere::new(question) else { return Vec::new() };
     let survival = Survival::new(question);
     let measure = |group: &[(u32, &Verdict)]| {
-        let mut seekers: Vec<Seeker> =
-            group.iter().filter_map(|(token, verdict)| Seeker::new(&sphere, *token, verdict)).collect();
+        let mut seekers: Vec<Seeker> = group
+            .iter()
+            .filter_map(|(token, verdict)| Seeker::new(&sphere, *token, verdict))
+            .collect();
         for _ in 0..ROUNDS {
             let mut running: Vec<&mut Seeker> = seekers.iter_mut().filter(|s| !s.done).collect();
             if running.is_empty() {
@@ -105,11 +109,7 @@ impl<'a> Seeker<'a> {
         let rivals: Vec<Rival> =
             self.first.drain(..).chain(ahead.into_iter().map(Rival::Token)).collect();
         let step = match &mut self.search {
-            Some(search) => {
-                let mut ends = self.sphere.ends_passed(search.point());
-                ends.truncate(count / 2);
-                search.advance(ends.into_iter().chain(rivals))
-            }
+            Some(search) => search.advance(rivals),
             None => self.begin(rivals),
         };
         self.done = !self.newton(step);
@@ -137,13 +137,16 @@ impl<'a> Seeker<'a> {
         let question = self.sphere.question();
         let radius = self.sphere.ball().radius_up();
         let Some(search) = &mut self.search else { return false };
+        // Where rounding alone forbids a point, a little less is asked for, and ever more of that.
+        let mut below = FAINT * radius * question.norms()[self.gap.token() as usize];
         for _ in 0..STEPS {
             let (multipliers, is_point) = match step {
                 Step::Point => (search.multipliers(), true),
                 Step::Combination(multipliers) => (multipliers, false),
                 Step::Stalled => return false,
             };
-            let within = is_point && norm_up(search.point().iter().copied()) <= radius;
+            let length = norm_up(search.point().iter().copied());
+            let within = is_point && length <= radius;
             let bound = if within { None } else { self.gap.weigh(question, &multipliers) };
             let next = bound.filter(|b| *b < self.asked - BOUND * self.asked.abs());
             match next {
@@ -151,13 +154,19 @@ impl<'a> Seeker<'a> {
                     self.asked = bound;
                     step = search.restart(Ask::Gap(bound));
                 }
-                None if is_point => {
+                None if is_point && length <= radius * NEARLY => {
                     let point = search.point().to_vec();
-                    return self.draw_in(point);
+                    let mut ends = self.sphere.ends_passed(&point);
+                    ends.retain(|end| !search.working().contains(end));
+                    if ends.is_empty() {
+                        return self.draw_in(point);
+                    }
+                    step = search.advance(ends);
                 }
-                // A little below the least bound: there is a point then, if float64 sees it.
+                // Nor is a point far out one: the rivals all but forbid the gap, and float64 cannot tell.
                 None => {
-                    self.asked -= BOUND * self.asked.abs() + f64::MIN_POSITIVE;
+                    below = (2.0 * below).max(BOUND * self.asked.abs());
+                    self.asked -= below;
                     step = search.restart(Ask::Gap(self.asked));
                 }
             }

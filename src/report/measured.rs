@@ -35,7 +35,8 @@ impl Quantiles {
         let mut sorted: Vec<f64> = numbers.filter(|x| x.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let last = sorted.len().checked_sub(1)?;
-        let at = |percent: usize| sorted[(sorted.len() * percent).div_ceil(100).clamp(1, last + 1) - 1];
+        let at =
+            |percent: usize| sorted[(sorted.len() * percent).div_ceil(100).clamp(1, last + 1) - 1];
         Some(Quantiles {
             min: sorted[0],
             p01: at(1),
@@ -129,7 +130,8 @@ pub fn efforts(audit: &Audit) -> Option<EffortSummary> {
 /// `None` if none were asked for.
 pub fn margins(audit: &Audit) -> Option<MarginSummary> {
     let margins = audit.margins();
-    let survive = |format: Format| margins.iter().filter(|m| m.survives().contains(&format)).count();
+    let survive =
+        |format: Format| margins.iter().filter(|m| m.survives().contains(&format)).count();
     (!margins.is_empty()).then(|| MarginSummary {
         tokens: margins.len(),
         sample_seed: None,
@@ -160,7 +162,10 @@ mod tests {
     #[test]
     fn quantiles_are_numbers_of_the_list() {
         let all = Quantiles::new((1..=200).rev().map(f64::from)).unwrap();
-        assert_eq!((all.min, all.p01, all.p10, all.median, all.p99, all.max), (1.0, 2.0, 20.0, 100.0, 198.0, 200.0));
+        assert_eq!(
+            (all.min, all.p01, all.p10, all.median, all.p99, all.max),
+            (1.0, 2.0, 20.0, 100.0, 198.0, 200.0)
+        );
         let one = Quantiles::new([f64::INFINITY, 3.0].into_iter()).unwrap();
         assert_eq!((one.min, one.p01, one.max), (3.0, 3.0, 3.0));
         assert!(Quantiles::new([f64::INFINITY].into_iter()).is_none());

@@ -18,13 +18,17 @@ pub fn write(
     audit: &Audit,
     shown: usize,
 ) -> io::Result<()> {
+    let sampled = |seed: Option<u64>| {
+        seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"))
+    };
     let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
     if let Some(summary) = measured::efforts(audit) {
         writeln!(
             out,
-            "\nEffort of {} tokens: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
+            "\nEffort of {} tokens{}: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
              none wider than {}. {} begin at the centre, {} only beyond the ball.",
             summary.tokens,
+            sampled(subject.seeds[0]),
             rounded(summary.widest),
             summary.effortless,
             summary.unreachable
@@ -47,9 +51,10 @@ pub fn write(
     if let Some(summary) = measured::margins(audit) {
         writeln!(
             out,
-            "\nBest margin of {} tokens in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
+            "\nBest margin of {} tokens{} in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
              provably stays ahead of its rivals when its logits are rounded to bf16: {}, f16: {}, f32: {} tokens.",
             summary.tokens,
+            sampled(subject.seeds[1]),
             rounded(summary.widest),
             summary.survives.bf16,
             summary.survives.f16,

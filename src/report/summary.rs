@@ -118,7 +118,7 @@ impl Summary {
     }
 
     /// Adds the seeds of the samples that efforts and margins were measured of.
-    pub fn with_seeds(mut self, effort: Option<u64>, margin: Option<u64>) -> Self {
+    pub fn with_seeds(mut self, [effort, margin]: [Option<u64>; 2]) -> Self {
         if let Some(summary) = &mut self.audits[0].effort {
             summary.sample_seed = effort;
         }

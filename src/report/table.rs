@@ -69,7 +69,11 @@ pub fn write(
             ties(*id, verdict),
             blockers(verdict),
             verdict.proof().to_owned(),
-            audit.free().and_then(|f| f.verdict(*id)).map(|v| v.name().to_owned()).unwrap_or_default(),
+            audit
+                .free()
+                .and_then(|f| f.verdict(*id))
+                .map(|v| v.name().to_owned())
+                .unwrap_or_default(),
             effort_low,
             effort_high,
             margin_low,

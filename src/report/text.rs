@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{measured_text, padding};
 use super::table::rounded;
+use super::{measured_text, padding};
 use crate::audit::{Audit, Counts};
 use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -27,6 +27,8 @@ pub struct Subject<'a> {
     pub domain: &'a Domain,
     /// Why this domain.
     pub reason: &'a str,
+    /// What the samples that efforts and margins were measured of were drawn with, if they are samples.
+    pub seeds: [Option<u64>; 2],
 }
 
 /// Writes the summary; at most `shown` tokens of each kind are listed.
@@ -53,7 +55,11 @@ pub fn write(
         located.dtype
     )?;
     if let Some(norm) = &located.final_norm {
-        writeln!(out, "before  {norm} (not folded in: the domain holds all it can give)")?;
+        let folded = match domain.ball() {
+            Some(_) => "folded in, where the domain is its ball",
+            None => "not folded in: the domain holds all it can give",
+        };
+        writeln!(out, "before  {norm} ({folded})")?;
     }
     for note in &located.notes {
         writeln!(out, "note    {note}")?;
