@@ -1,6 +1,8 @@
 //! Efforts, best margins and the biases that lost tokens lack: known by hand, against each other, against exact
 //! arithmetic, against real rounding, and against audits of heads whose bias was raised.
 
+use std::path::PathBuf;
+
 use half::{bf16, f16};
 use num_bigint::BigInt;
 use unargmax::arithmetic::dyadic::{Dyadic, as_integers, dot_integers};
@@ -9,7 +11,9 @@ use unargmax::certify::best_gap::BestGap;
 use unargmax::certify::effort::Effort;
 use unargmax::certify::survival::Format;
 use unargmax::certify::{Loss, Verdict};
+use unargmax::checkpoint;
 use unargmax::domain::{Ball, Domain};
+use unargmax::head::locate::{Choice, locate};
 use unargmax::head::{Head, bundled};
 
 /// Everything measured of every token.
@@ -367,7 +371,10 @@ fn with_bias(head: &Head, domain: &Domain, token: u32, raise: f64) -> Verdict {
 
 /// A little above the interval the token wins, a little below it loses; returns how many were not 0.
 fn assert_needed(head: &Head, domain: &Domain, step: usize) -> usize {
-    let audit = measured(head, domain, 2);
+    assert_needed_of(head, domain, measured(head, domain, 2), step)
+}
+
+fn assert_needed_of(head: &Head, domain: &Domain, audit: Audit, step: usize) -> usize {
     let lost = audit.counts().unargmaxable;
     assert_eq!(audit.bias_needed().len(), lost, "{domain}");
     let mut positive = 0;
@@ -407,5 +414,22 @@ fn the_bundled_head_lacks_what_its_bias_needs() {
         [Domain::free(head.dim()), bundled::domain(head.dim()).unwrap(), ball(head.dim(), 4.0)]
     {
         assert!(assert_needed(&head, &domain, 5) > 20, "{domain}");
+    }
+}
+
+/// A published head that is too large for the repository, see `engines_models.rs`.
+#[test]
+#[ignore = "needs models/"]
+fn pp_ocrv4_lacks_what_its_bias_needs() {
+    let folder = std::env::var_os("UNARGMAX_MODELS").map_or("models".into(), PathBuf::from);
+    let path = folder.join("pp-ocrv4/head.safetensors");
+    let checkpoint = checkpoint::open(&path).unwrap();
+    let head = locate(checkpoint.as_ref(), &path, &Choice::default()).unwrap().head;
+    let swish = Domain::range(head.dim(), -0.27846454276107, f64::INFINITY).unwrap();
+    let tokens: Vec<u32> = (0..head.tokens() as u32).step_by(20).collect();
+    for domain in [Domain::free(head.dim()), swish] {
+        let options = Options { tokens: Some(&tokens), bias_needed: true, ..Options::default() };
+        let audit = audit(&head, &domain, options).unwrap();
+        assert!(assert_needed_of(&head, &domain, audit, 1) >= 3, "{domain}");
     }
 }

@@ -25,9 +25,10 @@ const STEPS: usize = 200;
 /// Proved bounds are this much above what they bound: steps shorter than a few of that are none.
 const BOUND: f64 = 4e-9;
 /// How far beyond the ball a point may be that is drawn back to it, as a multiple of the radius.
-const NEARLY: f64 = 1.0 + 1e-7;
-/// Shares of the way to a point inside the domain by which a point is drawn into it, from faint to bold.
-const DRAWN: [f64; 6] = [0.0, 1e-12, 1e-11, 1e-9, 1e-7, 1e-5];
+const NEARLY: f64 = 1.0 + 1e-8;
+/// The least share of the way to a point inside the domain by which a point is drawn into it; then four times as much, and
+/// so on, up to the largest.
+const DRAWN: (f64, f64) = (1e-12, 1e-4);
 
 /// The best gaps of tokens with these verdicts over the ball of `question`, in their order, those without a rival left
 /// out.
@@ -80,12 +81,16 @@ impl<'a> Seeker<'a> {
         let gap = BestGap::new(question, token, verdict)?;
         let won = verdict.witness().and_then(|w| w.point_in_floats(question));
         let won = won.filter(|z| question.domain().contains(z));
-        let inside = won.unwrap_or_else(|| question.domain().some_point());
+        // Half of the way to a point that is well inside the ranges, which a witness need not be.
+        let mut inside = question.domain().some_point();
+        if let Some(won) = &won {
+            inside.iter_mut().zip(won).for_each(|(x, y)| *x = 0.5 * (*x + y));
+        }
         let first = match verdict {
             Verdict::Unargmaxable(loss) => loss.blockers().into_iter().map(|b| b.0).collect(),
             _ => Vec::new(),
         };
-        let point = inside.clone();
+        let point = won.unwrap_or_else(|| inside.clone());
         Some(Seeker { sphere, gap, search: None, asked: 0.0, inside, point, first, done: false })
     }
 
@@ -178,16 +183,19 @@ impl<'a> Seeker<'a> {
     fn draw_in(&mut self, mut point: Vec<f64>) -> bool {
         let (domain, ball) = (self.sphere.question().domain(), self.sphere.ball());
         let length = norm_up(point.iter().copied());
-        if length > ball.radius_down() {
+        // Towards the centre, unless that would lead out of the ranges.
+        if length > ball.radius_down() && !domain.has_ranges() {
             point.iter_mut().for_each(|x| *x *= ball.radius_down() / length);
         }
-        for share in DRAWN {
+        let mut share = 0.0;
+        while share <= DRAWN.1 {
             let drawn: Vec<f64> =
                 point.iter().zip(&self.inside).map(|(x, y)| x + share * (y - x)).collect();
             if domain.contains(&drawn) {
                 self.point = drawn;
                 return true;
             }
+            share = (4.0 * share).max(DRAWN.0);
         }
         false
     }
