@@ -41,6 +41,7 @@ pub mod checkpoint;
 pub mod domain;
 pub mod error;
 pub mod head;
+pub mod measure;
 pub mod prove;
 pub mod question;
 pub mod reach;

@@ -67,6 +67,14 @@ impl<'a> Question<'a> {
         self.folded.as_ref().map_or(self.stored, |f| &f.head)
     }
 
+    /// The same question with hidden states in `domain`, which differs from this one's by the radius of its ball alone:
+    /// nothing is folded anew. `None` for another domain.
+    pub(crate) fn resized(&self, domain: &'a Domain) -> Option<Self> {
+        let same = self.domain.ball().zip(domain.ball()).is_some_and(|(a, b)| a.is_concentric(b))
+            && (0..domain.dim()).all(|k| domain.lo(k) == self.domain.lo(k) && domain.hi(k) == self.domain.hi(k));
+        same.then(|| Question::about(self.stored, domain, self.folded.clone()))
+    }
+
     /// The head as stored, which scores hidden states exactly.
     pub fn stored(&self) -> &'a Head {
         self.stored

@@ -2,6 +2,7 @@
 
 mod ball;
 mod decide;
+mod measured;
 pub mod progress;
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,6 +10,8 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use crate::certify::best_gap::BestGap;
+use crate::certify::effort::Effort;
 use crate::certify::pairs::Trial;
 use crate::certify::pairs::kernel::Kernel;
 use crate::certify::{self, Rival, Verdict};
@@ -24,6 +27,7 @@ use crate::prove::system::System;
 use crate::prove::working_set::Start;
 use crate::question::Question;
 use crate::screen::{Moments, Screen};
+use measured::Measured;
 use progress::{Progress, Silent};
 
 /// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
@@ -68,6 +72,12 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Whether to decide the tokens over all of space too, where the domain is less than that.
     pub beside: bool,
+    /// The tokens whose efforts to measure, in a ball: some of those to decide.
+    pub efforts: Option<&'a [u32]>,
+    /// The tokens whose best gaps to measure, in a ball: some of those to decide.
+    pub margins: Option<&'a [u32]>,
+    /// Whether to measure the raise of its own bias that each lost token of a head with a bias lacks.
+    pub bias_needed: bool,
     /// What multiplies integers in the screen. Verdicts and proofs do not depend on it.
     pub kernel: Kernel,
     /// Who is told how far the audit is.
@@ -81,6 +91,9 @@ impl Default for Options<'_> {
             engine: Engine::default(),
             threads: 0,
             beside: false,
+            efforts: None,
+            margins: None,
+            bias_needed: false,
             kernel: Kernel::best(),
             progress: &Silent,
         }
@@ -94,6 +107,7 @@ pub struct Audit {
     radii: Option<Vec<(u32, f64)>>,
     seconds: BTreeMap<&'static str, f64>,
     free: Option<Box<Audit>>,
+    measured: Measured,
 }
 
 /// How many tokens have each verdict.
@@ -150,6 +164,21 @@ impl Audit {
         self.free.as_deref()
     }
 
+    /// The efforts asked for, in id order; none outside balls.
+    pub fn efforts(&self) -> &[Effort] {
+        &self.measured.efforts
+    }
+
+    /// The best gaps asked for, in id order; none outside balls, nor of a token without a rival.
+    pub fn margins(&self) -> &[BestGap] {
+        &self.measured.margins
+    }
+
+    /// The best gaps of lost tokens, in id order, if the bias that they lack was asked for.
+    pub fn bias_needed(&self) -> &[BestGap] {
+        &self.measured.lacking
+    }
+
     /// Wall time of each stage, in seconds.
     pub fn seconds(&self) -> &BTreeMap<&'static str, f64> {
         &self.seconds
@@ -159,8 +188,8 @@ impl Audit {
 /// Decides tokens of `head` over `domain`, with proof.
 ///
 /// # Errors
-/// A domain of the wrong dimension or, for radii, with an infinite end, or a ball for linear programs; a token beyond
-/// the head; or a thread pool that the system refuses.
+/// A domain of the wrong dimension or, for radii, with an infinite end, or a ball for linear programs; efforts or margins
+/// outside a ball, or of tokens that are not decided; a token beyond the head; or a thread pool that the system refuses.
 pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -171,6 +200,7 @@ pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 
 fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
+    measured::check(domain, &tokens, options)?;
     let mut clock = Clock::start();
     let folded = Question::fold(head, domain)?;
     // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
@@ -241,7 +271,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         clock.lap("radius");
         measured
     });
-    Ok(Audit { verdicts, radii, seconds: clock.laps, free: free.map(Box::new) })
+    let measured = measured::measure(&question, &verdicts, free.as_ref(), options, &mut clock);
+    Ok(Audit { verdicts, radii, seconds: clock.laps, free: free.map(Box::new), measured })
 }
 
 /// What the stages say of a token.
@@ -284,7 +315,8 @@ fn beside(
         }));
         verdicts.sort_by_key(|v| v.0);
     }
-    Audit { verdicts, radii: None, seconds: clock.laps, free: None }
+    let measured = Measured::default();
+    Audit { verdicts, radii: None, seconds: clock.laps, free: None, measured }
 }
 
 /// Sends tokens through the stages, and returns what they say of each, in the order of `tokens`.

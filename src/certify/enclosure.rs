@@ -46,6 +46,25 @@ impl Enclosed {
 
 /// Proves that `token` never wins strictly, or returns `None`.
 pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verdict> {
+    let (blockers, slack) = combined(question, token, &support)?;
+    slack
+        .is_not_negative()
+        .then(|| Verdict::Unargmaxable(Loss::Enclosed(Enclosed { support, blockers }.into())))
+}
+
+/// A lower bound of how far the combination stays ahead of the token everywhere, in logits; `None` if no such weights
+/// were proved to exist. May be below 0.
+pub(super) fn slack(question: &Question, token: u32, support: Support) -> Option<f64> {
+    let slack = combined(question, token, &support)?.1.total();
+    (!slack.is_nan()).then_some(slack)
+}
+
+/// The enclosed weights to float64 precision, and a bound of the slack.
+fn combined(
+    question: &Question,
+    token: u32,
+    support: &Support,
+) -> Option<(Vec<Blocker>, SlackBound)> {
     let (head, domain) = (question.head(), question.domain());
     let t = token as usize;
     let order = support.basic.len();
@@ -60,7 +79,7 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
         return None;
     }
 
-    let weights = system(question, t, &support)?.enclose()?;
+    let weights = system(question, t, support)?.enclose()?;
     if !weights.iter().all(|w| w.lo > 0.0) {
         return None;
     }
@@ -96,9 +115,7 @@ pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verd
             blockers.push((Rival::Upper(k as u32), -middle));
         }
     }
-    slack
-        .is_not_negative()
-        .then(|| Verdict::Unargmaxable(Loss::Enclosed(Enclosed { support, blockers }.into())))
+    Some((blockers, slack))
 }
 
 /// Whether the equation of coordinate `k` follows exactly from the others: its column is constant

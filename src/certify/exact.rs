@@ -32,6 +32,24 @@ impl Exact {
 /// With `D = sum N_j` and `r = sum N_j w_j - D w_t` it requires, exactly, an end of the domain on the
 /// side of every `r_k` that is not 0 and `sum N_j (b_j - b_t) + sum_k min(r_k lo_k, r_k hi_k) >= 0`.
 pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> Option<Verdict> {
+    let (weights, blockers, slack) = combined(question, token, weights)?;
+    (!slack.is_negative())
+        .then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))
+}
+
+/// A lower bound of how far the combination stays ahead of the token everywhere, in logits; `None` for weights that do not
+/// combine to the token's row. May be below 0.
+pub(super) fn slack(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> Option<f64> {
+    let (weights, _, slack) = combined(question, token, weights)?;
+    Some(slack.quotient_down(&weights.iter().map(|w| &w.1).sum()))
+}
+
+/// Weights above 0, the same to float64 precision with the ends of the domain, and `sum N_j` times the slack.
+fn combined(
+    question: &Question,
+    token: u32,
+    weights: Vec<(u32, BigInt)>,
+) -> Option<(Vec<(u32, BigInt)>, Vec<Blocker>, Dyadic)> {
     let (head, domain) = (question.head(), question.domain());
     let t = token as usize;
     let weights: Vec<(u32, BigInt)> = weights.into_iter().filter(|(_, n)| !n.is_zero()).collect();
@@ -73,6 +91,5 @@ pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> 
             blockers.push((rival, share(&multiplier)));
         }
     }
-    (!slack.is_negative())
-        .then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))
+    Some((weights, blockers, slack))
 }

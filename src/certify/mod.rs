@@ -10,8 +10,11 @@
 //! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
 //! - [`exact`]: rival weights as integers that satisfy every equation;
 //! - [`outweighed`]: rival weights that no point of a ball overcomes, and [`weighed`]: what weights bound there;
+//! - [`effort`], [`best_gap`], [`survival`]: proved intervals of what else can be said of a token, from [`scored`] points;
 //! - [`interval`]: what is known of the best margin when neither was found.
 
+pub mod best_gap;
+pub mod effort;
 pub mod enclosure;
 pub mod exact;
 pub mod interval;
@@ -19,6 +22,8 @@ pub mod map;
 pub mod outweighed;
 pub mod pairs;
 mod range_terms;
+pub mod scored;
+pub mod survival;
 mod verdict;
 pub mod weighed;
 pub mod witness;

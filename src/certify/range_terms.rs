@@ -47,6 +47,11 @@ impl SlackBound {
         self.losses == 0.0 && self.gains >= 0.0 || self.gains >= self.losses
     }
 
+    /// A lower bound of the sum.
+    pub fn total(&self) -> f64 {
+        if self.losses == 0.0 { self.gains } else { add_down(self.gains, -self.losses) }
+    }
+
     /// Adds the least of `r h_k` for `r` of the interval and `h_k` of the domain.
     ///
     /// Returns false when the domain has no end on the side that is needed. The least value is a concave

@@ -23,8 +23,18 @@ pub struct Weighed {
 
 impl Weighed {
     /// Weighs rivals and ends of ranges; the weights are taken as exact. `None` outside balls, for weights that are
-    /// negative or no numbers or all 0, for rivals with the row of the token, and for ends that are infinite.
+    /// negative or no numbers, for rivals with the row of the token or of no weight at all, and for ends that are infinite.
     pub fn new(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Self> {
+        let weighed = Weighed::in_sum(question, token, multipliers)?;
+        (weighed.weight > 0.0 && (1.0 / weighed.weight).is_finite()).then_some(weighed)
+    }
+
+    /// [`Weighed::new`], but ends may stand alone: then no point shorter than [`Weighed::least_length`] is in the domain.
+    pub(super) fn in_sum(
+        question: &Question,
+        token: u32,
+        multipliers: &[(Rival, f64)],
+    ) -> Option<Self> {
         let ball = question.domain().ball()?;
         let (head, domain, t) = (question.head(), question.domain(), token as usize);
         let mut v = vec![0.0; head.dim()];
@@ -71,9 +81,6 @@ impl Weighed {
                 _ => return None,
             }
         }
-        if !(weights > 0.0) {
-            return None;
-        }
         // Each term is off by at most four units and each sum by one a term; so are the bounds themselves.
         let unit = gamma(multipliers.len() + 16);
         let spare = 1.0 + 1e-9;
@@ -86,7 +93,7 @@ impl Weighed {
         let level = level + level.abs() * 4.0 * f64::EPSILON;
         let weight = weights * (1.0 - unit);
         let weighed = Weighed { pull: pull * (1.0 + 1e-15), level, weight };
-        [weighed.pull, weighed.level, 1.0 / weight].iter().all(|x| x.is_finite()).then_some(weighed)
+        [weighed.pull, weighed.level, weight].iter().all(|x| x.is_finite()).then_some(weighed)
     }
 
     /// An upper bound of the best weighted sum of gaps within a radius of at most `radius`, in logits times weight.

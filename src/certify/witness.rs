@@ -273,7 +273,7 @@ pub fn certify_floats(
 }
 
 /// [`certify_float`] with the float64 scores of all tokens at `h`, without biases.
-fn certify_scored(
+pub(super) fn certify_scored(
     question: &Question,
     token: u32,
     h: Vec<f64>,

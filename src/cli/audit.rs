@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::CONDITION;
 use super::input::{HeadArguments, Input};
 use super::progress::Bar;
-use super::selection;
+use super::selection::{self, Sample};
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
 use unargmax::certify::Verdict;
@@ -23,11 +23,11 @@ use unargmax::head::spectrum::Spectra;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::inspection::{self, Inspection};
-use unargmax::report::measures::{self, Measures};
+use unargmax::report::measures;
 use unargmax::report::results::verdicts::Outcome;
 use unargmax::report::results::{self, Reported};
 use unargmax::report::summary::Summary;
-use unargmax::report::{folder, padding, page, table, text};
+use unargmax::report::{folder, page, table, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -41,6 +41,17 @@ pub struct Arguments {
     /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with an id or a token a line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
+    /// In a ball or behind a norm: measure how far out each of these tokens begins to win, as a share of the radius:
+    /// `all`, a number (a sample of so many, by a fixed seed), or `@FILE` with an id or a token a line
+    #[arg(long, value_name = "all|N|@FILE")]
+    effort: Option<String>,
+    /// In a ball or behind a norm: measure the best margin of each of these tokens, and whether it survives rounding
+    #[arg(long, value_name = "all|N|@FILE")]
+    margins: Option<String>,
+    /// Measure how far each lost token's own bias would have to be raised for it to win (heads with a bias). It takes
+    /// some seconds where hundreds of tokens lose
+    #[arg(long)]
+    bias_needed: bool,
     /// What proposes the verdicts, which are proved in the same way: `lp` puts every token through linear
     /// programs by a general solver, slowly, as a check on `least-distance`
     #[arg(long, value_enum, default_value = "least-distance")]
@@ -171,6 +182,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()))
         .transpose()?;
 
+    let measures = Measures::resolve(arguments, &domain, tokens.as_deref(), &input)?;
+
     let baseline =
         arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
     if let Some(baseline) = &baseline {
@@ -186,6 +199,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         engine,
         threads,
         beside: true,
+        efforts: measures.efforts.as_ref().map(|m| m.tokens.as_slice()),
+        margins: measures.margins.as_ref().map(|m| m.tokens.as_slice()),
+        bias_needed: arguments.bias_needed,
         kernel,
         progress: &bar,
     };
@@ -200,7 +216,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         threads,
         &audit,
     )
-    .with_padding(padding::outcome(&audit, input.vocabulary.as_ref()));
+    .with_padding(&audit, input.vocabulary.as_ref())
+    .with_seeds(measures.seeds());
     let written = folder
         .map(|folder| {
             let inspection = super::inspect::inspection(&input);
@@ -224,6 +241,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
                 vocabulary: input.vocabulary.as_ref(),
                 domain: &domain,
                 reason: &reason,
+                seeds: measures.seeds(),
             };
             let seconds = started.elapsed().as_secs_f64();
             text::write(&mut out, subject, &audit, seconds, arguments.list)?;
@@ -262,6 +280,44 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::from(CONDITION))
+}
+
+/// The tokens to measure.
+struct Measures {
+    efforts: Option<Sample>,
+    margins: Option<Sample>,
+}
+
+impl Measures {
+    fn resolve(
+        arguments: &Arguments,
+        domain: &Domain,
+        audited: Option<&[u32]>,
+        input: &Input,
+    ) -> Result<Self> {
+        let of = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
+            let Some(text) = text else { return Ok(None) };
+            ensure!(
+                domain.ball().is_some(),
+                "{option} needs a ball, the domain of a final norm or `--domain ball:R`: in {domain} lengths have no measure"
+            );
+            let tokens = input.located.head.tokens();
+            selection::sample(option, text, audited, tokens, input.vocabulary.as_ref()).map(Some)
+        };
+        ensure!(
+            !arguments.bias_needed || input.located.head.has_bias(),
+            "--bias-needed is about heads with a bias, and this one has none"
+        );
+        Ok(Measures {
+            efforts: of("--effort", &arguments.effort)?,
+            margins: of("--margins", &arguments.margins)?,
+        })
+    }
+
+    /// What samples were drawn with.
+    fn seeds(&self) -> [Option<u64>; 2] {
+        [&self.efforts, &self.margins].map(|sample| sample.as_ref()?.seed)
+    }
 }
 
 /// The kernel asked for, by the option or else by the environment.
@@ -323,7 +379,8 @@ fn add_report(
     spectra: Option<&Spectra>,
     audit: &Audit,
 ) -> Result<()> {
-    let measures = Measures::new(&input.located, spectra, input.vocabulary.as_ref(), reason, audit);
+    let measures =
+        measures::Measures::new(&input.located, spectra, input.vocabulary.as_ref(), reason, audit);
     let measures = measures.to_json().into_bytes();
     let out = arguments.out.as_deref().unwrap_or(Path::new("."));
     let reported = Reported::from_bytes(out, &files[0].1, &files[1].1, &measures)?;

@@ -1,4 +1,5 @@
-//! `--tokens 5,17,100-200` or `--tokens @file`: ids, ranges of ids, or token strings.
+//! `--tokens 5,17,100-200` or `--tokens @file`: ids, ranges of ids, or token strings; and `--effort` or `--margins` with
+//! `all`, the size of a sample, or `@file`.
 
 use anyhow::{Context, Result, bail};
 
@@ -6,31 +7,102 @@ use unargmax::checkpoint::vocabulary::Vocabulary;
 
 /// The ids of a selection among `tokens` tokens.
 pub fn parse(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
-    let mut ids = Vec::new();
-    match text.strip_prefix('@') {
-        Some(path) => {
-            let content =
-                std::fs::read_to_string(path).with_context(|| format!("--tokens {text}"))?;
-            for (i, line) in content.lines().enumerate() {
-                let line = line.trim_end_matches('\r');
-                if !line.is_empty() {
-                    ids.extend(
-                        item(line, tokens, vocabulary)
-                            .with_context(|| format!("--tokens {text}, line {}", i + 1))?,
-                    );
-                }
-            }
-        }
+    let ids = match text.strip_prefix('@') {
+        Some(path) => listed("--tokens", path, tokens, vocabulary)?,
         None => {
+            let mut ids = Vec::new();
             for part in text.split(',').filter(|p| !p.is_empty()) {
                 ids.extend(item(part, tokens, vocabulary).context("--tokens")?);
             }
+            ids
         }
-    }
+    };
     if ids.is_empty() {
         bail!("--tokens {text} selects no token");
     }
     Ok(ids)
+}
+
+/// The ids of a file for `option`.
+fn listed(
+    option: &str,
+    path: &str,
+    tokens: usize,
+    vocabulary: Option<&Vocabulary>,
+) -> Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    let content = std::fs::read_to_string(path).with_context(|| format!("{option} @{path}"))?;
+    for (i, line) in content.lines().enumerate() {
+        let line = line.trim_end_matches('\r');
+        if !line.is_empty() {
+            let found = item(line, tokens, vocabulary);
+            ids.extend(found.with_context(|| format!("{option} @{path}, line {}", i + 1))?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Tokens to measure.
+pub struct Sample {
+    /// Ids, rising.
+    pub tokens: Vec<u32>,
+    /// What they were drawn with, if they are a sample.
+    pub seed: Option<u64>,
+}
+
+/// The one seed of samples, so that everybody draws the same.
+const SEED: u64 = 1;
+
+/// The tokens that `option` asks for, among those audited (all of `tokens`, if none are named): `all`, a number for a
+/// sample of so many, or `@file`.
+pub fn sample(
+    option: &str,
+    text: &str,
+    audited: Option<&[u32]>,
+    tokens: usize,
+    vocabulary: Option<&Vocabulary>,
+) -> Result<Sample> {
+    let mut among: Vec<u32> = audited.map_or_else(|| (0..tokens as u32).collect(), <[u32]>::to_vec);
+    among.sort_unstable();
+    among.dedup();
+    let (mut chosen, seed) = if text == "all" {
+        (among, None)
+    } else if let Some(path) = text.strip_prefix('@') {
+        let ids = listed(option, path, tokens, vocabulary)?;
+        if let Some(other) = ids.iter().find(|id| among.binary_search(id).is_err()) {
+            bail!("{option} {text}: token {other} is not among those that --tokens has audited");
+        }
+        (ids, None)
+    } else {
+        let count: usize = text.parse().ok().filter(|count| *count > 0).with_context(|| {
+            format!("{option} {text} is neither `all`, a number above 0, nor @FILE")
+        })?;
+        if count >= among.len() { (among, None) } else { (drawn(among, count), Some(SEED)) }
+    };
+    if chosen.is_empty() {
+        bail!("{option} {text} selects no token");
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    Ok(Sample { tokens: chosen, seed })
+}
+
+/// The first `count` places of a shuffle (Fisher and Yates) by SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a
+/// smaller sample is part of a larger one.
+fn drawn(mut among: Vec<u32>, count: usize) -> Vec<u32> {
+    let mut state = SEED;
+    for i in 0..count {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut x = state;
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^= x >> 31;
+        // The high half of a product spreads over the rest, to within 2^-32.
+        let rest = (among.len() - i) as u128;
+        among.swap(i, i + ((u128::from(x) * rest) >> 64) as usize);
+    }
+    among.truncate(count);
+    among
 }
 
 /// One id, range or string; what looks like ids is ids.
@@ -80,6 +152,28 @@ mod tests {
         let select = |text| parse(text, 4, Some(&vocabulary));
         assert_eq!(select("2,0-1").unwrap(), [2, 0, 1]);
         assert_eq!(select("b,7x,a-b").unwrap(), [1, 3, 2]);
+    }
+
+    #[test]
+    fn samples_are_the_same_every_time_and_smaller_ones_part_of_larger_ones() {
+        let draw = |text| sample("--effort", text, None, 1000, None).unwrap();
+        let (some, more) = (draw("30"), draw("60"));
+        assert_eq!((some.tokens.len(), more.tokens.len()), (30, 60));
+        assert!(some.tokens.iter().all(|t| more.tokens.binary_search(t).is_ok()));
+        assert_eq!(draw("30").tokens, some.tokens);
+        assert!(some.tokens.iter().any(|t| *t > 800) && some.tokens.iter().any(|t| *t < 200));
+        assert_eq!((some.seed, draw("all").seed, draw("1000").seed), (Some(SEED), None, None));
+        assert_eq!(draw("all").tokens.len(), 1000);
+    }
+
+    #[test]
+    fn samples_are_of_audited_tokens() {
+        let draw = |text| sample("--margins", text, Some(&[7, 3, 3]), 1000, None);
+        assert_eq!(draw("all").unwrap().tokens, [3, 7]);
+        assert_eq!(draw("5").unwrap().tokens, [3, 7]);
+        for text in ["0", "-1", "x", "", "3,7", "@/no/such/file"] {
+            assert!(draw(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -71,6 +71,21 @@ impl Ball {
         Ok(Ball { radius, gain, shift, centred })
     }
 
+    /// This ball with a radius `factor` times as large, a power of two.
+    ///
+    /// # Errors
+    /// See [`Ball::new`].
+    pub fn enlarged(&self, factor: f64) -> Result<Self> {
+        // Its square is that of the radius times `factor^2`.
+        let radius = self.radius.map(|r| r * factor);
+        Ball::new(radius, self.gain.clone(), self.shift.clone(), self.centred)
+    }
+
+    /// Whether the other ball is this one with another radius.
+    pub fn is_concentric(&self, other: &Ball) -> bool {
+        self.gain == other.gain && self.shift == other.shift && self.centred == other.centred
+    }
+
     /// The number of coordinates.
     pub fn dim(&self) -> usize {
         self.gain.len()

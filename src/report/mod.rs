@@ -12,6 +12,8 @@ pub mod files;
 pub mod folder;
 pub mod inspection;
 pub mod markdown;
+pub mod measured;
+mod measured_text;
 pub mod measures;
 pub mod observed;
 pub mod padding;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::padding::Padding;
+use super::measured::{self, BiasSummary, EffortSummary, MarginSummary};
+use super::padding::{self, Padding};
 use crate::audit::{Audit, Counts};
+use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::head::final_norm::FinalNorm;
 use crate::head::locate::Located;
@@ -58,6 +60,12 @@ struct AuditSummary {
     padding: Option<Padding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     radius: Option<RadiusSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<EffortSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    margin: Option<MarginSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bias_needed: Option<BiasSummary>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -94,26 +102,28 @@ impl Summary {
                 final_norm: located.final_norm.clone(),
             },
             threads,
-            audits: vec![AuditSummary {
-                domain: domain.to_string(),
-                engine,
-                scope: audit.verdicts().len(),
-                counts: audit.counts(),
-                padding: None,
-                radius: audit.radii().map(|radii| RadiusSummary {
-                    threshold: THRESHOLD,
-                    below: audit.radii_below_threshold().unwrap_or_default(),
-                    not_found: radii.iter().filter(|r| r.1.is_nan()).count(),
-                }),
-                seconds: audit.seconds().clone(),
-            }],
+            audits: std::iter::once(AuditSummary::new(domain.to_string(), engine, audit))
+                .chain(audit.free().map(|free| AuditSummary::new("free".to_owned(), engine, free)))
+                .collect(),
         }
     }
 
     /// Adds what became of the rows without a token, if there are any.
-    pub fn with_padding(mut self, padding: Padding) -> Self {
-        for audit in &mut self.audits {
-            audit.padding = (padding.rows > 0).then_some(padding);
+    pub fn with_padding(mut self, audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
+        for (summary, audit) in self.audits.iter_mut().zip([Some(audit), audit.free()]) {
+            let padding = audit.map(|audit| padding::outcome(audit, vocabulary));
+            summary.padding = padding.filter(|padding| padding.rows > 0);
+        }
+        self
+    }
+
+    /// Adds the seeds of the samples that efforts and margins were measured of.
+    pub fn with_seeds(mut self, [effort, margin]: [Option<u64>; 2]) -> Self {
+        if let Some(summary) = &mut self.audits[0].effort {
+            summary.sample_seed = effort;
+        }
+        if let Some(summary) = &mut self.audits[0].margin {
+            summary.sample_seed = margin;
         }
         self
     }
@@ -122,5 +132,26 @@ impl Summary {
     pub fn to_json(&self) -> String {
         // The structure holds only strings and finite numbers, which always serialise.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+impl AuditSummary {
+    fn new(domain: String, engine: &'static str, audit: &Audit) -> Self {
+        AuditSummary {
+            domain,
+            engine,
+            scope: audit.verdicts().len(),
+            counts: audit.counts(),
+            padding: None,
+            radius: audit.radii().map(|radii| RadiusSummary {
+                threshold: THRESHOLD,
+                below: audit.radii_below_threshold().unwrap_or_default(),
+                not_found: radii.iter().filter(|r| r.1.is_nan()).count(),
+            }),
+            effort: measured::efforts(audit),
+            margin: measured::margins(audit),
+            bias_needed: measured::bias_needed(audit),
+            seconds: audit.seconds().clone(),
+        }
     }
 }

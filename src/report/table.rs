@@ -4,11 +4,13 @@ use std::io::Write;
 
 use crate::audit::Audit;
 use crate::certify::Verdict;
+use crate::certify::best_gap::BestGap;
+use crate::certify::effort::Effort;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
 
 /// The columns.
-pub const COLUMNS: [&str; 11] = [
+pub const COLUMNS: [&str; 19] = [
     "id",
     "token",
     "piece",
@@ -20,6 +22,14 @@ pub const COLUMNS: [&str; 11] = [
     "ties_with",
     "blockers",
     "proof",
+    "free_verdict",
+    "effort_low",
+    "effort_high",
+    "margin_low",
+    "margin_high",
+    "survives",
+    "bias_needed_low",
+    "bias_needed_high",
 ];
 
 /// Writes the table of an audit.
@@ -41,6 +51,12 @@ pub fn write(
             (Some(_), Some(token)) => token.kind.to_string(),
             (Some(_), None) => Kind::Padding.to_string(),
         };
+        let effort = find(audit.efforts(), *id, Effort::token).map(Effort::ends);
+        let margin = find(audit.margins(), *id, BestGap::token);
+        let lacking = find(audit.bias_needed(), *id, BestGap::token).map(BestGap::bias_needed);
+        let [effort_low, effort_high] = interval(effort);
+        let [margin_low, margin_high] = interval(margin.map(BestGap::ends));
+        let [bias_low, bias_high] = interval(lacking);
         csv.write_record([
             id.to_string(),
             token.map(|t| t.text.clone()).unwrap_or_default(),
@@ -53,10 +69,36 @@ pub fn write(
             ties(*id, verdict),
             blockers(verdict),
             verdict.proof().to_owned(),
+            audit
+                .free()
+                .and_then(|f| f.verdict(*id))
+                .map(|v| v.name().to_owned())
+                .unwrap_or_default(),
+            effort_low,
+            effort_high,
+            margin_low,
+            margin_high,
+            margin.map(survives).unwrap_or_default(),
+            bias_low,
+            bias_high,
         ])?;
     }
     csv.flush()?;
     Ok(())
+}
+
+/// What was measured of a token.
+fn find<T>(measured: &[T], id: u32, token: fn(&T) -> u32) -> Option<&T> {
+    measured.binary_search_by_key(&id, token).ok().map(|i| &measured[i])
+}
+
+/// Both ends, or nothing of an interval that was not measured.
+fn interval(ends: Option<(f64, f64)>) -> [String; 2] {
+    ends.map_or_else(Default::default, |(low, high)| [number(low), number(high)])
+}
+
+fn survives(margin: &BestGap) -> String {
+    margin.survives().iter().map(|format| format.name()).collect::<Vec<_>>().join(" ")
 }
 
 /// Writes `radius.csv`: ids and radii, unproved; nothing without radii.

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::padding;
 use super::table::rounded;
-use crate::audit::Audit;
+use super::{measured_text, padding};
+use crate::audit::{Audit, Counts};
 use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
@@ -27,6 +27,8 @@ pub struct Subject<'a> {
     pub domain: &'a Domain,
     /// Why this domain.
     pub reason: &'a str,
+    /// What the samples that efforts and margins were measured of were drawn with, if they are samples.
+    pub seeds: [Option<u64>; 2],
 }
 
 /// Writes the summary; at most `shown` tokens of each kind are listed.
@@ -53,7 +55,11 @@ pub fn write(
         located.dtype
     )?;
     if let Some(norm) = &located.final_norm {
-        writeln!(out, "before  {norm} (not folded in: the domain holds all it can give)")?;
+        let folded = match domain.ball() {
+            Some(_) => "folded in, where the domain is its ball",
+            None => "not folded in: the domain holds all it can give",
+        };
+        writeln!(out, "before  {norm} ({folded})")?;
     }
     for note in &located.notes {
         writeln!(out, "note    {note}")?;
@@ -61,13 +67,19 @@ pub fn write(
     writeln!(out, "domain  {domain} ({reason})")?;
     writeln!(out)?;
     let (counts, scope) = (audit.counts(), audit.verdicts().len());
-    for (name, count) in [
-        ("argmaxable", counts.argmaxable),
-        ("tied", counts.tied),
-        ("unargmaxable", counts.unargmaxable),
-        ("undecided", counts.undecided),
-    ] {
-        writeln!(out, "  {name:<12} {count:>8}")?;
+    // Beside each other where both are about the same tokens.
+    let free = audit.free().filter(|free| free.verdicts().len() == scope).map(Audit::counts);
+    let heading = domain.to_string();
+    let width = if free.is_some() { heading.len().max(8) } else { 8 };
+    if free.is_some() {
+        writeln!(out, "  {:<12} {heading:>width$} {:>8}", "", "free")?;
+    }
+    for (name, of) in COUNTS {
+        write!(out, "  {name:<12} {:>width$}", of(&counts))?;
+        match &free {
+            Some(free) => writeln!(out, " {:>8}", of(free))?,
+            None => writeln!(out)?,
+        }
     }
     let proved = scope - counts.undecided;
     writeln!(
@@ -88,8 +100,17 @@ pub fn write(
         }
     }
     padding::write(out, subject.vocabulary, audit)?;
-    explain(out, subject, audit, shown)
+    explain(out, subject, audit, shown)?;
+    measured_text::write(out, subject, audit, shown)
 }
+
+/// The verdicts and how to count them.
+const COUNTS: [(&str, fn(&Counts) -> usize); 4] = [
+    ("argmaxable", |c| c.argmaxable),
+    ("tied", |c| c.tied),
+    ("unargmaxable", |c| c.unargmaxable),
+    ("undecided", |c| c.undecided),
+];
 
 fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
     let counts = audit.counts();

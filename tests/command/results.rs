@@ -8,8 +8,8 @@ use crate::files::Folder;
 use crate::{counts, done, run, said, summary, table, utf8};
 
 /// The columns of `verdicts.csv`, as README.md lists them.
-const COLUMNS: &str =
-    "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof";
+const COLUMNS: &str = "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof,free_verdict,effort_low,effort_high,\
+     margin_low,margin_high,survives,bias_needed_low,bias_needed_high";
 
 #[test]
 fn without_a_subcommand_the_help_is_printed() {

@@ -1,0 +1,127 @@
+//! What an audit measures of tokens once they have verdicts.
+
+use super::{Audit, Clock, Options};
+use crate::certify::Verdict;
+use crate::certify::best_gap::BestGap;
+use crate::certify::effort::Effort;
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::measure::effort::Known;
+use crate::measure::{bias, effort, margin};
+use crate::question::Question;
+
+/// Efforts and best gaps, in id order.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    pub efforts: Vec<Effort>,
+    pub margins: Vec<BestGap>,
+    pub lacking: Vec<BestGap>,
+}
+
+/// Refuses measures that have no meaning.
+pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
+    for (name, asked) in [("efforts", options.efforts), ("margins", options.margins)] {
+        let Some(asked) = asked else { continue };
+        if domain.ball().is_none() {
+            return Err(Error::Invalid(format!(
+                "{name} are measured in a ball, the domain of a final norm (layernorm, rmsnorm) or `ball:R`, not in {domain}"
+            )));
+        }
+        if let Some(other) = asked.iter().find(|t| tokens.binary_search(t).is_err()) {
+            return Err(Error::Invalid(format!(
+                "{name} can be measured of tokens that are audited, and {other} is not among them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Measures what the options ask for.
+pub fn measure(
+    question: &Question,
+    verdicts: &[(u32, Verdict)],
+    free: Option<&Audit>,
+    options: Options,
+    clock: &mut Clock,
+) -> Measured {
+    let mut measured = Measured::default();
+    let of = |asked: &[u32]| -> Vec<(u32, &Verdict)> {
+        let mut asked = asked.to_vec();
+        asked.sort_unstable();
+        asked.dedup();
+        let verdict = |t: u32| verdicts.binary_search_by_key(&t, |v| v.0).ok();
+        asked.into_iter().filter_map(|t| Some((t, &verdicts[verdict(t)?].1))).collect()
+    };
+    if let Some(asked) = options.efforts {
+        options.progress.begin("effort", asked.len());
+        let free = |token: u32| free.and_then(|audit| audit.verdict(token));
+        let known = of(asked).into_iter();
+        let known =
+            known.map(|(token, verdict)| Known { token, verdict, free: free(token) }).collect();
+        measured.efforts = efforts(question, known, options);
+        clock.lap("effort");
+    }
+    if let Some(asked) = options.margins {
+        options.progress.begin("margin", asked.len());
+        measured.margins = margin::margins(question, &of(asked), options.progress);
+        clock.lap("margin");
+    }
+    if options.bias_needed && question.stored().has_bias() {
+        let lost = |v: &&(u32, Verdict)| matches!(v.1, Verdict::Unargmaxable(_));
+        let lost: Vec<(u32, &Verdict)> =
+            verdicts.iter().filter(lost).map(|(t, verdict)| (*t, verdict)).collect();
+        if !lost.is_empty() {
+            options.progress.begin("bias", lost.len());
+            measured.lacking = lacking(question, verdicts, lost, &measured.margins, options);
+            clock.lap("bias");
+        }
+    }
+    measured
+}
+
+/// Tokens that can win are looked for inside the ball, others beyond it.
+fn efforts(question: &Question, tokens: Vec<Known>, options: Options) -> Vec<Effort> {
+    let (inside, beyond): (Vec<Known>, Vec<Known>) =
+        tokens.into_iter().partition(|known| known.verdict.witness().is_some());
+    let mut efforts = effort::efforts(question, question, &inside, options.progress);
+    if !beyond.is_empty() {
+        let larger = question.domain().ball().and_then(|ball| {
+            question.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok()
+        });
+        // Near the ends of float64 nothing is looked for beyond the ball.
+        let outer = larger.as_ref().and_then(|domain| question.resized(domain));
+        let outer = outer.as_ref().unwrap_or(question);
+        efforts.extend(effort::efforts(question, outer, &beyond, options.progress));
+        efforts.sort_by_key(Effort::token);
+    }
+    efforts
+}
+
+/// The best gaps of lost tokens, from those measured already where they are.
+fn lacking(
+    question: &Question,
+    verdicts: &[(u32, Verdict)],
+    lost: Vec<(u32, &Verdict)>,
+    known: &[BestGap],
+    options: Options,
+) -> Vec<BestGap> {
+    if question.domain().ball().is_none() {
+        return bias::gaps(question, &lost, typical_length(verdicts), options.progress);
+    }
+    let of =
+        |token: u32| known.binary_search_by_key(&token, BestGap::token).ok().map(|i| &known[i]);
+    let (done, open): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(t, _)| of(*t).is_some());
+    let mut gaps: Vec<BestGap> = done.into_iter().filter_map(|(t, _)| of(t).cloned()).collect();
+    gaps.extend(margin::margins(question, &open, options.progress));
+    gaps.sort_by_key(BestGap::token);
+    gaps
+}
+
+/// The median length of the witnesses, or 1 without any.
+fn typical_length(verdicts: &[(u32, Verdict)]) -> f64 {
+    let witnesses = verdicts.iter().filter_map(|(_, verdict)| verdict.witness());
+    let mut lengths: Vec<f64> = witnesses.map(|w| w.norm()).filter(|n| *n > 0.0).collect();
+    lengths.sort_by(f64::total_cmp);
+    let median = lengths.get(lengths.len() / 2).copied().unwrap_or(1.0);
+    median.clamp(1e-100, 1e100)
+}

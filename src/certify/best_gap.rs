@@ -1,0 +1,131 @@
+//! The best gap of a token over its domain, and the bias that it lacks.
+
+use num_bigint::BigInt;
+
+use super::enclosure::{self, Support};
+use super::exact;
+use super::scored::Scored;
+use super::survival::{Format, Survival};
+use super::verdict::{Rival, Verdict};
+use super::weighed::Weighed;
+use crate::arithmetic::rounding::add_up;
+use crate::head::groups::Standing;
+use crate::question::Question;
+
+/// A proved interval of `max min_j gap_j` over the closed domain, in logits: above 0 for a token that can win, not above 0
+/// for one that cannot. The gap is that to the closest rival; tokens with exactly the same row and bias are none.
+///
+/// In a ball any weights bound it from above ([`Weighed`]), elsewhere only those that combine to the token's row
+/// ([`enclosure`], [`exact`]); any point of the domain bounds it from below.
+#[derive(Clone, Debug)]
+pub struct BestGap {
+    token: u32,
+    low: f64,
+    high: f64,
+    /// The best point looked at, and what was proved there.
+    point: Option<(Vec<f64>, f64)>,
+    survives: Vec<Format>,
+}
+
+impl BestGap {
+    /// What the verdict of `question` about `token` says; `None` where there is no rival.
+    pub(crate) fn new(question: &Question, token: u32, verdict: &Verdict) -> Option<Self> {
+        let head = question.head();
+        if question.equals(token).len() == head.tokens() {
+            return None;
+        }
+        let (low, mut high) = match verdict {
+            Verdict::Argmaxable(w) => (w.margin(), f64::INFINITY),
+            Verdict::Tied(t) => (t.witness().margin(), f64::INFINITY),
+            Verdict::Unargmaxable(_) => (f64::NEG_INFINITY, 0.0f64),
+            Verdict::Undecided(_) => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        if let Standing::Dominated(by) = question.groups().standing(token) {
+            high = high.min(behind(question, token, by));
+        }
+        Some(BestGap { token, low, high, point: None, survives: Vec::new() })
+    }
+
+    /// The token.
+    pub fn token(&self) -> u32 {
+        self.token
+    }
+
+    /// The interval; an end is infinite where nothing is known.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// The least raise of the token's own bias beyond which it would win: the gap it lacks, as an interval.
+    pub fn bias_needed(&self) -> (f64, f64) {
+        // Not -0.
+        ((-self.high).max(0.0) + 0.0, (-self.low).max(0.0) + 0.0)
+    }
+
+    /// The best point looked at: where the lower end was found, unless the verdict's own witness is better.
+    pub fn point(&self) -> Option<&[f64]> {
+        Some(&self.point.as_ref()?.0)
+    }
+
+    /// The formats whose rounding the win there is proved to survive.
+    pub fn survives(&self) -> &[Format] {
+        &self.survives
+    }
+
+    /// Lowers the upper end by weights in a ball, and returns what these weights bound.
+    pub fn weigh(&mut self, question: &Question, multipliers: &[(Rival, f64)]) -> Option<f64> {
+        let ball = question.domain().ball()?;
+        let bound = Weighed::new(question, self.token, multipliers)?.best_gap(ball.radius_up());
+        self.lower_to(bound);
+        Some(bound)
+    }
+
+    /// Lowers the upper end by rival weights that provably exist. Says whether they do.
+    pub fn enclose(&mut self, question: &Question, support: Support) -> bool {
+        match enclosure::slack(question, self.token, support) {
+            Some(slack) => self.lower_to(-slack),
+            None => return false,
+        }
+        true
+    }
+
+    /// Lowers the upper end by exact rival weights. Says whether they combine to the token's row.
+    pub fn combine(&mut self, question: &Question, weights: Vec<(u32, BigInt)>) -> bool {
+        match exact::slack(question, self.token, weights) {
+            Some(slack) => self.lower_to(-slack),
+            None => return false,
+        }
+        true
+    }
+
+    fn lower_to(&mut self, bound: f64) {
+        if bound < self.high {
+            self.high = bound.max(self.low);
+        }
+    }
+
+    /// Raises the lower end to what is proved at a point of the domain.
+    pub fn reach(&mut self, scored: &Scored, at: usize, survival: Option<&Survival>) {
+        let question = scored.question();
+        if !question.domain().contains(scored.point(at)) {
+            return;
+        }
+        let gap = scored.least_gap(at, self.token);
+        self.low = self.low.max(gap).min(self.high);
+        if self.point.as_ref().is_none_or(|p| p.1 < gap) {
+            self.point = Some((scored.point(at).to_vec(), gap));
+            self.survives = survival.map_or(Vec::new(), |s| s.formats(scored, at, self.token));
+        }
+    }
+}
+
+/// An upper bound of the gap to a token with the same row, which is the same everywhere.
+fn behind(question: &Question, token: u32, by: u32) -> f64 {
+    let level = |t: u32| question.head().bias(t as usize);
+    let fixed = (0..question.domain().dim()).any(|k| question.domain().is_fixed(k));
+    // Coordinates of one value would count too.
+    if fixed {
+        return 0.0;
+    }
+    add_up((level(token) - level(by)).next_up(), 2.0 * question.level_error()).min(0.0)
+}

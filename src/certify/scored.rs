@@ -1,0 +1,109 @@
+//! Float64 scores of all tokens at several points, and what they prove of single tokens.
+
+use super::witness::{Refusal, Witness, certify_scored};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::question::Question;
+
+/// Points of a question and the scores of all tokens there, from one block of products.
+pub struct Scored<'a> {
+    question: &'a Question<'a>,
+    points: Vec<Vec<f64>>,
+    /// Without biases, `points x V`.
+    scores: Vec<f64>,
+}
+
+impl<'a> Scored<'a> {
+    /// Scores points of `d` coordinates. The scores at a point do not depend on the others.
+    pub fn new(question: &'a Question<'a>, points: Vec<Vec<f64>>) -> Self {
+        let head = question.head();
+        debug_assert!(points.iter().all(|p| p.len() == head.dim()));
+        let flat: Vec<f64> = points.iter().flatten().copied().collect();
+        let mut scores = vec![0.0; points.len() * head.tokens()];
+        head.product(&flat, 0..head.tokens(), &mut scores, head.tokens());
+        Scored { question, points, scores }
+    }
+
+    /// The question.
+    pub fn question(&self) -> &'a Question<'a> {
+        self.question
+    }
+
+    /// A point.
+    pub fn point(&self, at: usize) -> &[f64] {
+        &self.points[at]
+    }
+
+    fn at(&self, at: usize) -> &[f64] {
+        let count = self.question.head().tokens();
+        &self.scores[at * count..(at + 1) * count]
+    }
+
+    /// The score of a token at a point, in logits, to within [`Scored::error`].
+    pub fn score(&self, at: usize, token: u32) -> f64 {
+        self.at(at)[token as usize] + self.question.head().bias(token as usize)
+    }
+
+    /// How far the scores at a point can be off: a function of the token.
+    ///
+    /// Score and bias are added with errors of a unit each, so `gamma_(d+16)` of `|w_j| |h| + |b_j|` covers the sum
+    /// with room for the bound's own roundings and for two more sums; folded rows and levels are off by the bounds of
+    /// the question.
+    pub fn error(&self, at: usize) -> impl Fn(u32) -> f64 + '_ {
+        let (question, head) = (self.question, self.question.head());
+        let norm = norm_up(self.points[at].iter().copied());
+        let unit = gamma(head.dim() + 16);
+        let floor = (head.dim() + 16) as f64 * TINY
+            + (question.row_error() * norm + question.level_error()) * (1.0 + 1e-12);
+        move |j| {
+            question.norms()[j as usize] * unit * norm + unit * head.bias(j as usize).abs() + floor
+        }
+    }
+
+    /// Proves that `token` wins at a point, see [`super::witness::certify_float`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn witness(&self, at: usize, token: u32) -> Result<Witness, Refusal> {
+        certify_scored(self.question, token, self.points[at].clone(), self.at(at))
+    }
+
+    /// A proved lower bound of the least gap of `token` at a point, in logits and of either sign: to all tokens but
+    /// those that it need not beat. Infinite without such a token, and `-inf` where nothing is proved.
+    pub fn least_gap(&self, at: usize, token: u32) -> f64 {
+        let error = self.error(at);
+        let own = self.score(at, token) - error(token);
+        let skip = self.question.equals(token);
+        let mut least = f64::INFINITY;
+        let mut start = 0;
+        for &equal in skip.iter().chain([&(self.question.head().tokens() as u32)]) {
+            for j in start..equal {
+                let gap = own - (self.score(at, j) + error(j));
+                if !gap.is_finite() {
+                    return f64::NEG_INFINITY;
+                }
+                least = least.min(gap);
+            }
+            start = equal + 1;
+        }
+        if least.is_finite() { least.next_down() } else { least }
+    }
+
+    /// At most `count` rivals whose gap to `token` is below `wanted`, the largest scores first. Tokens with the same
+    /// row are left out: no point changes their gap.
+    pub fn ahead(&self, at: usize, token: u32, wanted: f64, count: usize) -> Vec<u32> {
+        let limit = self.score(at, token) - wanted;
+        let groups = self.question.groups();
+        let mut ahead: Vec<(f64, u32)> = (0..self.question.head().tokens() as u32)
+            .map(|j| (self.score(at, j), j))
+            // Negated so that NaN counts as ahead.
+            .filter(|&(score, j)| !(score <= limit) && j != token && !groups.same_row(token, j))
+            .collect();
+        let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if ahead.len() > count {
+            ahead.select_nth_unstable_by(count, order);
+            ahead.truncate(count);
+        }
+        ahead.sort_by(order);
+        ahead.into_iter().map(|a| a.1).collect()
+    }
+}

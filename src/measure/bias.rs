@@ -1,0 +1,213 @@
+//! The raise of its own bias that a lost token lacks, in a box or all of space: its best gap there, see [`BestGap`].
+//!
+//! The best gap is the value of a linear program, and by duality the least `sum x_j (b_t - b_j)` (and terms of the ends)
+//! over weights that combine to the token's row. Each step asks for a gap a little below the least value known: either
+//! the rivals looked at leave a point, or they combine to less (Dinkelbach 1967, which for a linear program is the dual
+//! simplex method with whole pivots). Lengths are those of a large ball, which only proposes.
+
+use num_bigint::BigInt;
+
+use super::{ROUNDS, batch, in_groups};
+use crate::arithmetic::rounding::norm_up;
+use crate::audit::progress::Progress;
+use crate::certify::best_gap::BestGap;
+use crate::certify::enclosure::Support;
+use crate::certify::scored::Scored;
+use crate::certify::{Loss, Rival, Verdict};
+use crate::domain::{Ball, Domain};
+use crate::prove::sphere::Sphere;
+use crate::prove::support;
+use crate::prove::system::{Constraint, System};
+use crate::prove::within::{Ask, Search, Step};
+use crate::question::Question;
+
+/// Steps between two looks at all rivals.
+const STEPS: usize = 200;
+/// How much below the least value known a gap is asked for, as a share of the score of the longest row at the proposals' radius:
+/// a little more than the solver leaves undone.
+const BELOW: f64 = 1.0 / 274877906944.0;
+
+/// The best gaps of lost tokens over a domain without a ball, in their order. `length` is about that of hidden states
+/// at which biases and scores balance. Empty where the domain fixes a coordinate.
+pub fn gaps(
+    question: &Question,
+    tokens: &[(u32, &Verdict)],
+    length: f64,
+    progress: &dyn Progress,
+) -> Vec<BestGap> {
+    let Some(domain) = proposing(question.domain(), length) else { return Vec::new() };
+    let Ok(around) = Question::new(question.stored(), &domain) else { return Vec::new() };
+    let Some(sphere) = Sphere::new(&around) else { return Vec::new() };
+    let system = System::new(question);
+    let measure = |group: &[(u32, &Verdict)]| {
+        let mut seekers: Vec<Seeker> = group
+            .iter()
+            .filter_map(|(token, verdict)| Seeker::new(question, &sphere, *token, verdict))
+            .collect();
+        for _ in 0..ROUNDS {
+            let mut running: Vec<&mut Seeker> = seekers.iter_mut().filter(|s| !s.done).collect();
+            if running.is_empty() {
+                break;
+            }
+            let scored = Scored::new(question, running.iter().map(|s| s.point.clone()).collect());
+            for (at, seeker) in running.iter_mut().enumerate() {
+                seeker.look(&scored, at);
+            }
+        }
+        seekers.into_iter().zip(group).map(|(s, (_, verdict))| s.proved(&system, verdict)).collect()
+    };
+    in_groups(question.head(), tokens, progress, measure)
+}
+
+/// The domain with a ball around it whose radius scales the searches.
+fn proposing(domain: &Domain, length: f64) -> Option<Domain> {
+    let size = norm_up(domain.some_point().into_iter());
+    let radius = length.max(4.0 * size);
+    let ball = Ball::around_origin(domain.dim(), radius).ok()?;
+    domain.clone().within(ball).ok()
+}
+
+/// The search for one token.
+struct Seeker<'a> {
+    question: &'a Question<'a>,
+    sphere: &'a Sphere<'a>,
+    search: Search<'a>,
+    gap: BestGap,
+    asked: f64,
+    below: f64,
+    /// The weights of the least value known.
+    weights: Vec<(Rival, f64)>,
+    least: f64,
+    point: Vec<f64>,
+    done: bool,
+}
+
+impl<'a> Seeker<'a> {
+    fn new(
+        question: &'a Question<'a>,
+        sphere: &'a Sphere<'a>,
+        token: u32,
+        verdict: &Verdict,
+    ) -> Option<Self> {
+        let Verdict::Unargmaxable(loss) = verdict else { return None };
+        let gap = BestGap::new(question, token, verdict)?;
+        let longest = question.norms().iter().fold(f64::MIN_POSITIVE, |m, n| m.max(*n));
+        let reach = longest * sphere.ball().radius_up();
+        let mut seeker = Seeker {
+            question,
+            sphere,
+            search: Search::new(sphere, token, Ask::Gap(0.0), None),
+            gap,
+            asked: 0.0,
+            below: BELOW * reach,
+            weights: Vec::new(),
+            least: f64::INFINITY,
+            point: question.domain().some_point(),
+            done: false,
+        };
+        let rivals = loss.blockers().into_iter().map(|b| b.0);
+        let rivals: Vec<Rival> = rivals
+            .filter(|r| !matches!(r, Rival::Token(j) if question.groups().same_row(*j, token)))
+            .collect();
+        if !rivals.is_empty() {
+            let step = seeker.search.advance(rivals);
+            // A step that fails here is one that the first look makes up for.
+            seeker.descend(step);
+        }
+        Some(seeker)
+    }
+
+    fn look(&mut self, scored: &Scored, at: usize) {
+        self.gap.reach(scored, at, None);
+        let count = batch(self.point.len());
+        let mut ends = self.sphere.ends_passed(self.search.point());
+        ends.truncate(count / 2);
+        let ahead = scored.ahead(at, self.gap.token(), self.asked, count);
+        let step = self.search.advance(ends.into_iter().chain(ahead.into_iter().map(Rival::Token)));
+        self.done = !self.descend(step);
+    }
+
+    /// Asks for less until the rivals looked at leave a point; false if they do not, or if nothing was added.
+    fn descend(&mut self, mut step: Step) -> bool {
+        let mut below = self.below;
+        for _ in 0..STEPS {
+            match step {
+                Step::Point => {
+                    self.point = self.search.point().to_vec();
+                    self.question.domain().clamp(&mut self.point);
+                    return self.point.iter().all(|x| x.is_finite());
+                }
+                Step::Combination(weights) => {
+                    let value = self.value(&weights);
+                    if value < self.least {
+                        self.least = value;
+                        self.weights = weights;
+                    }
+                    self.asked = self.asked.min(value) - below;
+                    // Where rounding alone forbids a point, ever more.
+                    below *= 2.0;
+                    step = self.search.restart(Ask::Gap(self.asked));
+                }
+                Step::Stalled => return false,
+            }
+        }
+        false
+    }
+
+    /// What weights on unscaled inequalities that combine to 0 bound, to rounding.
+    fn value(&self, weights: &[(Rival, f64)]) -> f64 {
+        let (head, domain) = (self.question.head(), self.question.domain());
+        let own = head.bias(self.gap.token() as usize);
+        let (mut sum, mut total) = (0.0, 0.0);
+        for &(rival, weight) in weights {
+            match rival {
+                Rival::Token(j) => {
+                    sum += weight * (own - head.bias(j as usize));
+                    total += weight;
+                }
+                Rival::Lower(k) => sum -= weight * domain.lo(k as usize),
+                Rival::Upper(k) => sum += weight * domain.hi(k as usize),
+            }
+        }
+        if total > 0.0 { sum / total } else { f64::INFINITY }
+    }
+
+    /// The interval, with what the best weights prove, or else those of the verdict.
+    fn proved(mut self, system: &System, verdict: &Verdict) -> BestGap {
+        let token = self.gap.token();
+        let weights: Vec<(Constraint, f64)> =
+            self.weights.iter().map(|&(r, w)| (Constraint::Rival(r), w)).collect();
+        let enclosed = support::basic(system, token, &weights)
+            .is_some_and(|support| self.gap.enclose(self.question, support));
+        if !enclosed
+            && !support::exact(system, token, &weights)
+                .is_some_and(|weights| self.gap.combine(self.question, weights))
+        {
+            match verdict_weights(verdict) {
+                Some(Weights::Enclosed(support)) => {
+                    self.gap.enclose(self.question, support);
+                }
+                Some(Weights::Exact(weights)) => {
+                    self.gap.combine(self.question, weights);
+                }
+                None => {}
+            }
+        }
+        self.gap
+    }
+}
+
+/// The weights of a losing proof.
+enum Weights {
+    Enclosed(Support),
+    Exact(Vec<(u32, BigInt)>),
+}
+
+fn verdict_weights(verdict: &Verdict) -> Option<Weights> {
+    let Verdict::Unargmaxable(loss) = verdict else { return None };
+    match loss {
+        Loss::Enclosed(e) => Some(Weights::Enclosed(e.support().clone())),
+        Loss::Exact(e) => Some(Weights::Exact(e.weights().to_vec())),
+        _ => None,
+    }
+}

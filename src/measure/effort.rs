@@ -1,0 +1,175 @@
+//! Effort: the shortest points at which tokens win, see [`Effort`].
+//!
+//! The shortest point with a little room to all rivals, by the search of [`crate::prove::within`], is a witness; the
+//! multipliers that hold it there bound the effort from below (Lawson and Hanson 1974, ch. 23: the dual of
+//! least-distance programming). The room is made smaller until both ends meet.
+
+use super::{ROUNDS, batch, in_groups};
+use crate::audit::progress::Progress;
+use crate::certify::effort::Effort;
+use crate::certify::scored::Scored;
+use crate::certify::witness::Refusal;
+use crate::certify::{Rival, Verdict};
+use crate::prove::sphere::Sphere;
+use crate::prove::within::{Ask, Search, Step};
+use crate::question::Question;
+
+/// Rooms asked for, from bold to faint, in the coordinates of [`Sphere`] for a ball of the radius that shares are of.
+const ROOMS: [f64; 5] = [1.0, 1.0 / 1024.0, 1.0 / 262144.0, 1.0 / 16777216.0, 1.0 / 268435456.0];
+/// The room to begin with: the point is then about `1e-8` of the radius longer than it must be, for most tokens.
+const FIRST: usize = 2;
+/// The width of the interval that is good enough, as a share of its upper end.
+const WIDTH: f64 = 1e-7;
+/// How much larger the ball is in which tokens that cannot win are searched for.
+pub const BEYOND: f64 = 64.0;
+
+/// A token and its verdicts.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// The token.
+    pub token: u32,
+    /// Over the ball.
+    pub verdict: &'a Verdict,
+    /// Over all of space, if it was asked for.
+    pub free: Option<&'a Verdict>,
+}
+
+/// The efforts of tokens with these verdicts over the ball of `question`, in their order. Points are looked for in
+/// `outer`, the same question with a ball as large or larger by a power of two.
+pub fn efforts(
+    question: &Question,
+    outer: &Question,
+    tokens: &[Known],
+    progress: &dyn Progress,
+) -> Vec<Effort> {
+    let Some(sphere) = Sphere::new(outer) else { return Vec::new() };
+    let Some((inside, outside)) = question.domain().ball().zip(outer.domain().ball()) else {
+        return Vec::new();
+    };
+    let finer = inside.radius_up() / outside.radius_up();
+    let measure = |group: &[Known]| {
+        let start = |known: &Known| {
+            let effort = Effort::new(question, known.token, known.verdict, known.free)?;
+            Some(Seeker::new(question, &sphere, effort, finer))
+        };
+        let mut seekers: Vec<Seeker> = group.iter().filter_map(start).collect();
+        for _ in 0..ROUNDS {
+            let mut running: Vec<&mut Seeker> = seekers.iter_mut().filter(|s| !s.done).collect();
+            if running.is_empty() {
+                break;
+            }
+            let points = running.iter().map(|s| s.search.point().to_vec()).collect();
+            let scored = Scored::new(outer, points);
+            for (at, seeker) in running.iter_mut().enumerate() {
+                seeker.look(&scored, at);
+            }
+        }
+        seekers.into_iter().map(|s| s.effort).collect()
+    };
+    in_groups(question.head(), tokens, progress, measure)
+}
+
+/// The search for one token.
+struct Seeker<'a> {
+    question: &'a Question<'a>,
+    sphere: &'a Sphere<'a>,
+    search: Search<'a>,
+    effort: Effort,
+    /// What rooms are multiplied by.
+    finer: f64,
+    room: usize,
+    /// Whether some point was proved, and whether bolder rooms were tried.
+    reached: bool,
+    bolder: bool,
+    done: bool,
+}
+
+impl<'a> Seeker<'a> {
+    fn new(question: &'a Question<'a>, sphere: &'a Sphere<'a>, effort: Effort, finer: f64) -> Self {
+        let search = Search::new(sphere, effort.token(), Ask::Room(ROOMS[FIRST] * finer), None);
+        let (reached, bolder) = (false, false);
+        let mut seeker = Seeker {
+            question,
+            sphere,
+            search,
+            effort,
+            finer,
+            room: FIRST,
+            reached,
+            bolder,
+            done: false,
+        };
+        seeker.done = seeker.is_settled();
+        seeker
+    }
+
+    fn is_settled(&self) -> bool {
+        let (low, high) = self.effort.ends();
+        high.is_finite() && high - low <= WIDTH * high || low == high
+    }
+
+    /// Looks at the scores of the search's point.
+    fn look(&mut self, scored: &Scored, at: usize) {
+        let token = self.effort.token();
+        let count = batch(self.search.point().len());
+        let mut ends = self.sphere.ends_passed(self.search.point());
+        ends.truncate(count / 2);
+        let ahead = scored.ahead(at, token, 0.0, count - ends.len());
+        let rivals: Vec<Rival> =
+            ends.into_iter().chain(ahead.into_iter().map(Rival::Token)).collect();
+        if rivals.iter().any(|r| !self.search.working().contains(r)) {
+            return self.add(rivals);
+        }
+        match self.effort.reach(self.question, scored, at) {
+            Ok(()) => {
+                self.reached = true;
+                self.done = self.is_settled() || self.bolder;
+                if !self.done {
+                    self.next();
+                }
+            }
+            Err(Refusal::Beaten(rivals)) => self.add(rivals.into_iter().map(Rival::Token)),
+            Err(Refusal::Outside) => self.next(),
+        }
+    }
+
+    fn add(&mut self, rivals: impl IntoIterator<Item = Rival>) {
+        let step = self.search.advance(rivals);
+        self.take(step);
+    }
+
+    /// Keeps what a step proves; goes on to another room where it gives no point.
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Point => {
+                let multipliers = self.search.multipliers();
+                self.effort.weigh(self.question, &multipliers);
+                // No longer worth while: the shortest points are all beyond what is known.
+                self.done = self.is_settled();
+            }
+            Step::Combination(multipliers) => {
+                self.effort.weigh(self.question, &multipliers);
+                self.next();
+            }
+            Step::Stalled => self.next(),
+        }
+    }
+
+    /// A fainter room, or a bolder one as long as nothing was reached.
+    fn next(&mut self) {
+        let fainter = self.room + 1 < ROOMS.len() && !self.bolder;
+        if !fainter && !self.bolder && !self.reached {
+            self.bolder = true;
+            self.room = FIRST;
+        }
+        let room =
+            if self.bolder { self.room.checked_sub(1) } else { fainter.then_some(self.room + 1) };
+        let Some(room) = room else {
+            self.done = true;
+            return;
+        };
+        self.room = room;
+        let step = self.search.restart(Ask::Room(ROOMS[room] * self.finer));
+        self.take(step);
+    }
+}

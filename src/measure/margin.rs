@@ -1,0 +1,202 @@
+//! The best gap of tokens in a ball, see [`BestGap`].
+//!
+//! Let `N(m)` be the length of the shortest point with a gap of `m` to every rival looked at: convex and rising in `m`. The
+//! best gap within the radius `R` has `N(m) = R`. Newton's method from the right converges from above, and its steps
+//! are what the multipliers bound by duality, so each is proved. Rivals that come closer at the point found are
+//! looked at too, until none does.
+
+use super::{ROUNDS, batch, in_groups};
+use crate::arithmetic::rounding::norm_up;
+use crate::audit::progress::Progress;
+use crate::certify::best_gap::BestGap;
+use crate::certify::scored::Scored;
+use crate::certify::survival::Survival;
+use crate::certify::{Rival, Verdict};
+use crate::prove::sphere::Sphere;
+use crate::prove::within::{Ask, Search, Step};
+use crate::question::Question;
+
+/// The width of the interval that is good enough, as a share of its ends.
+const WIDTH: f64 = 1e-7;
+/// What float64 leaves of a gap, as a share of the score that a row can reach.
+const FAINT: f64 = 1e-12;
+/// Newton steps between two looks at all rivals, with those after which ends of ranges came in; a handful is enough.
+const STEPS: usize = 200;
+/// Proved bounds are this much above what they bound: steps shorter than a few of that are none.
+const BOUND: f64 = 4e-9;
+/// How far beyond the ball a point may be that is drawn back to it, as a multiple of the radius.
+const NEARLY: f64 = 1.0 + 1e-8;
+/// The least share of the way to a point inside the domain by which a point is drawn into it; then four times as much, and
+/// so on, up to the largest.
+const DRAWN: (f64, f64) = (1e-12, 1e-4);
+
+/// The best gaps of tokens with these verdicts over the ball of `question`, in their order, those without a rival left
+/// out.
+pub fn margins(
+    question: &Question,
+    tokens: &[(u32, &Verdict)],
+    progress: &dyn Progress,
+) -> Vec<BestGap> {
+    let Some(sphere) = Sphere::new(question) else { return Vec::new() };
+    let survival = Survival::new(question);
+    let measure = |group: &[(u32, &Verdict)]| {
+        let mut seekers: Vec<Seeker> = group
+            .iter()
+            .filter_map(|(token, verdict)| Seeker::new(&sphere, *token, verdict))
+            .collect();
+        for _ in 0..ROUNDS {
+            let mut running: Vec<&mut Seeker> = seekers.iter_mut().filter(|s| !s.done).collect();
+            if running.is_empty() {
+                break;
+            }
+            let scored = Scored::new(question, running.iter().map(|s| s.point.clone()).collect());
+            for (at, seeker) in running.iter_mut().enumerate() {
+                seeker.look(&scored, at, &survival);
+            }
+        }
+        seekers.into_iter().map(|s| s.gap).collect()
+    };
+    in_groups(question.head(), tokens, progress, measure)
+}
+
+/// The search for one token.
+struct Seeker<'a> {
+    sphere: &'a Sphere<'a>,
+    gap: BestGap,
+    /// `None` until some rivals are known.
+    search: Option<Search<'a>>,
+    asked: f64,
+    /// A point inside the domain.
+    inside: Vec<f64>,
+    /// The point to score next, in the domain.
+    point: Vec<f64>,
+    /// Rivals and ends to begin with.
+    first: Vec<Rival>,
+    done: bool,
+}
+
+impl<'a> Seeker<'a> {
+    fn new(sphere: &'a Sphere<'a>, token: u32, verdict: &Verdict) -> Option<Self> {
+        let question = sphere.question();
+        let gap = BestGap::new(question, token, verdict)?;
+        let won = verdict.witness().and_then(|w| w.point_in_floats(question));
+        let won = won.filter(|z| question.domain().contains(z));
+        // Half of the way to a point that is well inside the ranges, which a witness need not be.
+        let mut inside = question.domain().some_point();
+        if let Some(won) = &won {
+            inside.iter_mut().zip(won).for_each(|(x, y)| *x = 0.5 * (*x + y));
+        }
+        let first = match verdict {
+            Verdict::Unargmaxable(loss) => loss.blockers().into_iter().map(|b| b.0).collect(),
+            _ => Vec::new(),
+        };
+        let point = won.unwrap_or_else(|| inside.clone());
+        Some(Seeker { sphere, gap, search: None, asked: 0.0, inside, point, first, done: false })
+    }
+
+    fn is_settled(&self) -> bool {
+        let (low, high) = self.gap.ends();
+        let question = self.sphere.question();
+        let reach = self.sphere.ball().radius_up() * question.norms()[self.gap.token() as usize];
+        high - low <= (WIDTH * high.abs().min(low.abs())).max(FAINT * reach)
+    }
+
+    fn look(&mut self, scored: &Scored, at: usize, survival: &Survival) {
+        self.gap.reach(scored, at, Some(survival));
+        if self.search.is_some() && self.is_settled() {
+            self.done = true;
+            return;
+        }
+        let count = batch(self.point.len());
+        let begun = self.search.is_some();
+        let wanted = if begun { self.asked - BOUND * self.asked.abs() } else { f64::INFINITY };
+        let ahead = scored.ahead(at, self.gap.token(), wanted, count);
+        let rivals: Vec<Rival> =
+            self.first.drain(..).chain(ahead.into_iter().map(Rival::Token)).collect();
+        let step = match &mut self.search {
+            Some(search) => search.advance(rivals),
+            None => self.begin(rivals),
+        };
+        self.done = !self.newton(step);
+    }
+
+    /// Begins at a gap that one rival alone forbids to exceed.
+    fn begin(&mut self, rivals: Vec<Rival>) -> Step {
+        let question = self.sphere.question();
+        let token = self.gap.token();
+        let tokens = rivals.iter().filter(|r| matches!(r, Rival::Token(_)));
+        let bounds = tokens.filter_map(|&rival| self.gap.weigh(question, &[(rival, 1.0)]));
+        let bound = bounds.fold(f64::INFINITY, f64::min);
+        if !bound.is_finite() {
+            return Step::Stalled;
+        }
+        self.asked = bound;
+        let mut search = Search::new(self.sphere, token, Ask::Gap(bound), None);
+        let step = search.advance(rivals);
+        self.search = Some(search);
+        step
+    }
+
+    /// Newton's method over the rivals looked at; sets the point to score. False if there is none.
+    fn newton(&mut self, mut step: Step) -> bool {
+        let question = self.sphere.question();
+        let radius = self.sphere.ball().radius_up();
+        let Some(search) = &mut self.search else { return false };
+        // Where rounding alone forbids a point, a little less is asked for, and ever more of that.
+        let mut below = FAINT * radius * question.norms()[self.gap.token() as usize];
+        for _ in 0..STEPS {
+            let (multipliers, is_point) = match step {
+                Step::Point => (search.multipliers(), true),
+                Step::Combination(multipliers) => (multipliers, false),
+                Step::Stalled => return false,
+            };
+            let length = norm_up(search.point().iter().copied());
+            let within = is_point && length <= radius;
+            let bound = if within { None } else { self.gap.weigh(question, &multipliers) };
+            let next = bound.filter(|b| *b < self.asked - BOUND * self.asked.abs());
+            match next {
+                Some(bound) => {
+                    self.asked = bound;
+                    step = search.restart(Ask::Gap(bound));
+                }
+                None if is_point && length <= radius * NEARLY => {
+                    let point = search.point().to_vec();
+                    let mut ends = self.sphere.ends_passed(&point);
+                    ends.retain(|end| !search.working().contains(end));
+                    if ends.is_empty() {
+                        return self.draw_in(point);
+                    }
+                    step = search.advance(ends);
+                }
+                // Nor is a point far out one: the rivals all but forbid the gap, and float64 cannot tell.
+                None => {
+                    below = (2.0 * below).max(BOUND * self.asked.abs());
+                    self.asked -= below;
+                    step = search.restart(Ask::Gap(self.asked));
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes a point into the domain, if it is close to it.
+    fn draw_in(&mut self, mut point: Vec<f64>) -> bool {
+        let (domain, ball) = (self.sphere.question().domain(), self.sphere.ball());
+        let length = norm_up(point.iter().copied());
+        // Towards the centre, unless that would lead out of the ranges.
+        if length > ball.radius_down() && !domain.has_ranges() {
+            point.iter_mut().for_each(|x| *x *= ball.radius_down() / length);
+        }
+        let mut share = 0.0;
+        while share <= DRAWN.1 {
+            let drawn: Vec<f64> =
+                point.iter().zip(&self.inside).map(|(x, y)| x + share * (y - x)).collect();
+            if domain.contains(&drawn) {
+                self.point = drawn;
+                return true;
+            }
+            share = (4.0 * share).max(DRAWN.0);
+        }
+        false
+    }
+}

@@ -1,0 +1,116 @@
+//! Efforts, best margins and lacking biases for a terminal.
+
+use std::io::{self, Write};
+
+use super::measured;
+use super::table::rounded;
+use super::text::Subject;
+use crate::audit::Audit;
+use crate::certify::best_gap::BestGap;
+
+/// Writes what was measured; at most `shown` tokens of each kind are listed.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    shown: usize,
+) -> io::Result<()> {
+    let sampled = |seed: Option<u64>| {
+        seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"))
+    };
+    let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
+    if let Some(summary) = measured::efforts(audit) {
+        writeln!(
+            out,
+            "\nEffort of {} tokens{}: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
+             none wider than {}. {} begin at the centre, {} only beyond the ball.",
+            summary.tokens,
+            sampled(subject.seeds[0]),
+            rounded(summary.widest),
+            summary.effortless,
+            summary.unreachable
+        )?;
+        quantiles(out, summary.quantiles)?;
+        let mut efforts: Vec<(f64, f64, u32)> = audit
+            .efforts()
+            .iter()
+            .map(|e| (e.ends().0, e.ends().1, e.token()))
+            .filter(|e| e.1 > 0.0)
+            .collect();
+        efforts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
+        if !efforts.is_empty() && shown > 0 {
+            writeln!(out, "The hardest:\n")?;
+        }
+        for (low, high, id) in efforts.into_iter().take(shown) {
+            writeln!(out, "  {}: {}", name(id), interval(low, high))?;
+        }
+    }
+    if let Some(summary) = measured::margins(audit) {
+        writeln!(
+            out,
+            "\nBest margin of {} tokens{} in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
+             provably stays ahead of its rivals when its logits are rounded to bf16: {}, f16: {}, f32: {} tokens.",
+            summary.tokens,
+            sampled(subject.seeds[1]),
+            rounded(summary.widest),
+            summary.survives.bf16,
+            summary.survives.f16,
+            summary.survives.f32
+        )?;
+        quantiles(out, summary.quantiles)?;
+        let mut margins: Vec<(f64, f64, u32)> =
+            audit.margins().iter().map(|m| (m.ends().0, m.ends().1, m.token())).collect();
+        margins.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
+        if shown > 0 {
+            writeln!(out, "The narrowest:\n")?;
+        }
+        for (low, high, id) in margins.into_iter().take(shown) {
+            writeln!(out, "  {}: {}", name(id), interval(low, high))?;
+        }
+    }
+    if let Some(summary) = measured::bias_needed(audit) {
+        writeln!(
+            out,
+            "\nBias needed: {} lost tokens would win with their own bias raised by a little more than this, in logits. Proved\n\
+             intervals, none wider than {}.",
+            summary.tokens,
+            rounded(summary.widest)
+        )?;
+        quantiles(out, summary.quantiles)?;
+        let mut lacking: Vec<(f64, f64, u32)> = audit
+            .bias_needed()
+            .iter()
+            .map(|gap: &BestGap| (gap.bias_needed().0, gap.bias_needed().1, gap.token()))
+            .collect();
+        lacking.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
+        if shown > 0 {
+            writeln!(out, "The most:\n")?;
+        }
+        for (low, high, id) in lacking.into_iter().take(shown) {
+            writeln!(out, "  {}: {}", name(id), interval(low, high))?;
+        }
+    }
+    Ok(())
+}
+
+fn quantiles(out: &mut impl Write, quantiles: Option<measured::Quantiles>) -> io::Result<()> {
+    let Some(q) = quantiles else { return Ok(()) };
+    writeln!(
+        out,
+        "Least {}, a quarter below {}, half below {}, a quarter above {}, largest {}.",
+        rounded(q.min),
+        rounded(q.p25),
+        rounded(q.median),
+        rounded(q.p75),
+        rounded(q.max)
+    )
+}
+
+/// One number where six digits cannot tell the ends apart.
+fn interval(low: f64, high: f64) -> String {
+    let (low, high) = (rounded(low), rounded(high));
+    if low == high { low } else { format!("{low} to {high}") }
+}
