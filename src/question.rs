@@ -71,7 +71,8 @@ impl<'a> Question<'a> {
     /// nothing is folded anew. `None` for another domain.
     pub(crate) fn resized(&self, domain: &'a Domain) -> Option<Self> {
         let same = self.domain.ball().zip(domain.ball()).is_some_and(|(a, b)| a.is_concentric(b))
-            && (0..domain.dim()).all(|k| domain.lo(k) == self.domain.lo(k) && domain.hi(k) == self.domain.hi(k));
+            && (0..domain.dim())
+                .all(|k| domain.lo(k) == self.domain.lo(k) && domain.hi(k) == self.domain.hi(k));
         same.then(|| Question::about(self.stored, domain, self.folded.clone()))
     }
 
