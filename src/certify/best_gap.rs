@@ -99,9 +99,7 @@ impl BestGap {
     }
 
     fn lower_to(&mut self, bound: f64) {
-        if bound < self.high {
-            self.high = bound.max(self.low);
-        }
+        self.high = self.high.min(bound);
     }
 
     /// Raises the lower end to what is proved at a point of the domain.
@@ -111,7 +109,7 @@ impl BestGap {
             return;
         }
         let gap = scored.least_gap(at, self.token);
-        self.low = self.low.max(gap).min(self.high);
+        self.low = self.low.max(gap);
         if self.point.as_ref().is_none_or(|p| p.1 < gap) {
             self.point = Some((scored.point(at).to_vec(), gap));
             self.survives = survival.map_or(Vec::new(), |s| s.formats(scored, at, self.token));

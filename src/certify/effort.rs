@@ -58,9 +58,7 @@ impl Effort {
         let Some(ball) = question.domain().ball() else { return };
         let Some(weighed) = Weighed::in_sum(question, self.token, multipliers) else { return };
         let low = (weighed.least_length() / ball.radius_up()).next_down();
-        if low > self.low {
-            self.low = low.min(self.high);
-        }
+        self.low = self.low.max(low);
     }
 
     /// Lowers the upper end to a point where the token wins. The points may be those of a question that differs from
@@ -87,7 +85,7 @@ impl Effort {
         let high = (witness.norm() / ball.radius_down()).next_up();
         // The point 0 needs no room for rounding.
         let high = if witness.norm() == 0.0 { 0.0 } else { high };
-        self.high = self.high.min(high).max(self.low);
+        self.high = self.high.min(high);
         Ok(())
     }
 }

@@ -25,8 +25,9 @@ fn without_a_checkpoint_the_bundled_head_is_audited_behind_its_relu() {
     for says in [
         "876 tokens x 32 dimensions, f32",
         "domain  range:0:inf (auto: a ReLU stands before the head)",
-        "  unargmaxable      229\n",
-        "  undecided           0\n",
+        "               range:0:inf     free\n",
+        "  unargmaxable         229      225\n",
+        "  undecided              0        0\n",
         "876 of 876 verdicts proved",
     ] {
         assert!(text.contains(says), "{says:?} is missing in\n{text}");
@@ -128,8 +129,9 @@ fn out_replaces_its_own_files_and_leaves_others_alone() {
     let out = folder.path("");
     for (domain, losers) in [("free", 225), ("range:0:inf", 229)] {
         done(&["audit", "--quiet", "--domain", domain, "--out", utf8(&out)]);
-        let csv = fs::read_to_string(out.join("verdicts.csv")).unwrap();
-        assert_eq!(csv.matches(",unargmaxable,").count(), losers);
+        let mut csv = csv::Reader::from_path(out.join("verdicts.csv")).unwrap();
+        let lost = csv.records().filter(|row| &row.as_ref().unwrap()[5] == "unargmaxable");
+        assert_eq!(lost.count(), losers);
     }
     assert_eq!(fs::read(out.join("notes.txt")).unwrap(), b"mine");
     let mut names: Vec<_> = fs::read_dir(&out)
@@ -189,4 +191,44 @@ fn completions_and_manual_are_printed() {
     }
     let manual = done(&["man"]);
     assert!(manual.contains(".TH unargmax 1") && manual.contains(r"\-\-domain"));
+}
+
+#[test]
+fn measures_are_columns_and_fields_where_they_are_asked_for() {
+    let folder = Folder::new();
+    let out = folder.path("measured");
+    let ball =
+        ["audit", "--domain", "ball:4", "--effort", "30", "--margins", "60", "--bias-needed"];
+    done(&[&ball[..], &["--quiet", "--no-report", "--out", utf8(&out)]].concat());
+    let json: Value = serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    let (audit, free) = (&json["audits"][0], &json["audits"][1]);
+    assert_eq!(
+        (&audit["effort"]["tokens"], &audit["effort"]["sample_seed"]),
+        (&30.into(), &1.into())
+    );
+    assert_eq!(audit["margin"]["tokens"], 60);
+    assert_eq!(audit["bias_needed"]["tokens"], audit["counts"]["unargmaxable"]);
+    assert_eq!((&free["domain"], &free["counts"]["unargmaxable"]), (&"free".into(), &225.into()));
+    let mut csv = csv::Reader::from_path(out.join("verdicts.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let filled = |column: usize| rows.iter().filter(|row| !row[column].is_empty()).count();
+    let lost = rows.iter().filter(|row| &row[5] == "unargmaxable").count();
+    assert_eq!([11, 12, 13, 14, 15].map(filled), [876, 30, 30, 60, 60]);
+    assert_eq!([17, 18].map(filled), [lost; 2]);
+    // The smaller sample is part of the larger one.
+    assert!(rows.iter().all(|row| row[12].is_empty() || !row[14].is_empty()));
+}
+
+#[test]
+fn measures_without_a_meaning_are_refused() {
+    for (arguments, says) in [
+        (["audit", "--effort", "all"], "needs a ball"),
+        (["audit", "--margins", "5"], "needs a ball"),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(says));
+    }
+    let output = run(&["audit", "--domain", "ball:4", "--effort", "0"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("above 0"));
 }
