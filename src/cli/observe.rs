@@ -151,21 +151,17 @@ fn audited(dir: &Path, opened: &Opened) -> Result<(Results, Claims)> {
         dir.display(),
         located.weight
     );
-    let stated = located
+    let domain = located
         .parse_domain(&results.summary.audit().domain)
         .with_context(|| format!("--audit: {}", dir.display()))?;
-    // A computed state is rounded, and so never exactly one that a norm gives: what is claimed of the ball is silent about
-    // it, and what is claimed of all vectors is not.
-    let (domain, in_ball) = match stated.ball() {
-        Some(_) => (Domain::free(located.head.dim()), true),
-        None => (stated, false),
+    let never =
+        |outcome: Option<Outcome>| matches!(outcome, Some(Outcome::Unargmaxable | Outcome::Tied));
+    let all = |claimed: &dyn Fn(&Row) -> bool| -> Vec<bool> {
+        let ids = 0..located.head.tokens() as u32;
+        ids.map(|id| results.table.row(id).is_some_and(claimed)).collect()
     };
-    let claimed = |row: &Row| {
-        let outcome = if in_ball { row.free } else { Some(row.outcome) };
-        matches!(outcome, Some(Outcome::Unargmaxable | Outcome::Tied))
-    };
-    let never_alone = (0..located.head.tokens() as u32)
-        .map(|id| results.table.row(id).is_some_and(claimed))
-        .collect();
-    Ok((results, Claims { head: located.head, domain, never_alone }))
+    let never_alone = all(&|row| never(Some(row.outcome)));
+    let never_anywhere =
+        if domain.is_free() { never_alone.clone() } else { all(&|row| never(row.free)) };
+    Ok((results, Claims { head: located.head, domain, never_alone, never_anywhere }))
 }

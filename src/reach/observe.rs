@@ -7,8 +7,9 @@
 use rayon::prelude::*;
 
 use super::logits::{Position, each_position};
-use super::rescore::{Standing, standing};
-use crate::domain::Domain;
+use super::rescore::{Standing, standing, standing_behind};
+use crate::arithmetic::rounding::norm_up;
+use crate::domain::{Ball, Domain};
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::transformer::{Batch, Transformer};
@@ -22,8 +23,51 @@ pub struct Claims {
     pub head: Head,
     /// The hidden states that the claims are about.
     pub domain: Domain,
-    /// For each token, whether it is claimed never to be the strict winner.
+    /// For each token, whether it is claimed never to be the strict winner there.
     pub never_alone: Vec<bool>,
+    /// For each token, whether it is claimed never to be the strict winner anywhere.
+    pub never_anywhere: Vec<bool>,
+}
+
+/// A computed state may lie outside the ball that its norm leaves by this share of the radius: it is rounded. It is then
+/// drawn inside.
+const ROUNDED_OUT: f64 = 1e-3;
+/// How far inside, as a share of the radius.
+const INSIDE: f64 = 1.0 / 1073741824.0;
+
+impl Claims {
+    /// The standing of a token at a state that its claim is about; `None` where the claim is silent.
+    fn standing(&self, state: &[f64], token: usize) -> Option<Standing> {
+        let at_state = || standing(&self.head, state, token as u32);
+        if self.never_anywhere[token] {
+            return Some(at_state());
+        }
+        let Some(ball) = self.domain.ball() else {
+            return self.domain.contains(state).then(at_state);
+        };
+        // What a norm gave is rounded, and so not exactly a state of the ball; the nearest one is scored.
+        let z = nearest_in_ball(ball, state)?;
+        self.domain.contains(&z).then(|| standing_behind(&self.head, ball, &z, token as u32))
+    }
+}
+
+/// The point of the ball whose hidden state is about `state`; `None` if there is none.
+fn nearest_in_ball(ball: &Ball, state: &[f64]) -> Option<Vec<f64>> {
+    let coordinates = state.iter().zip(ball.gain().iter().zip(ball.shift()));
+    let mut z: Vec<f64> =
+        coordinates.map(|(h, (g, c))| if *g == 0.0 { 0.0 } else { (h - c) / g }).collect();
+    if ball.is_centred() {
+        let mean = z.iter().sum::<f64>() / z.len() as f64;
+        z.iter_mut().for_each(|x| *x -= mean);
+    }
+    let share = norm_up(z.iter().copied()) / ball.radius_down();
+    if !(share <= 1.0 + ROUNDED_OUT) {
+        return None;
+    }
+    if share > 1.0 - INSIDE {
+        z.iter_mut().for_each(|x| *x *= (1.0 - INSIDE) / share);
+    }
+    Some(z)
 }
 
 /// A token that won although that was proved impossible.
@@ -137,13 +181,14 @@ impl Observer {
             return;
         }
         let state: Vec<f64> = position.state.iter().map(|&x| x.into()).collect();
-        // The claims are silent about other states.
-        if !claims.domain.contains(&state) {
-            self.outside += 1;
-            return;
-        }
+        let mut silent = false;
         for token in suspects {
-            match standing(&claims.head, &state, token as u32) {
+            // The claims are silent about other states.
+            let Some(standing) = claims.standing(&state, token) else {
+                silent = true;
+                continue;
+            };
+            match standing {
                 Standing::Ties(_) => self.seen[token].won_by_tie += 1,
                 Standing::Loses(_) => self.seen[token].won_by_rounding += 1,
                 Standing::Wins => {
@@ -158,6 +203,7 @@ impl Observer {
                 }
             }
         }
+        self.outside += u64::from(silent);
     }
 
     /// What was seen of each token, by id.
@@ -216,7 +262,9 @@ mod tests {
     fn claims(domain: Domain) -> Claims {
         let rows = vec![1f32, 0.0, 0.0, 1.0, 0.5, 0.5, 1.0, 0.0];
         let head = Head::new(rows, None, 4, 2).unwrap();
-        Claims { head, domain, never_alone: vec![true, false, true, true] }
+        let never_alone = vec![true, false, true, true];
+        let never_anywhere = if domain.is_free() { never_alone.clone() } else { vec![false; 4] };
+        Claims { head, domain, never_alone, never_anywhere }
     }
 
     fn observed(claims: Option<Claims>, seen: &[([f32; 2], [f32; 4])]) -> Observer {
@@ -268,6 +316,20 @@ mod tests {
         );
         let expected = Contradiction { token: 1, position: 1, state: vec![0.0, 1.0] };
         assert_eq!((caught.contradicting(), caught.contradictions()), (1, &[expected][..]));
+    }
+
+    #[test]
+    fn claims_behind_a_norm_are_held_against_the_nearest_state_of_its_ball() {
+        let ball = Ball::after_norm(vec![1.0; 2], vec![0.0; 2], false).unwrap();
+        let domain = Domain::free(2).within(ball).unwrap();
+        // Token 1 wins at (0.1, r), inside the ball of radius sqrt 2, on it but for a rounding, and far outside.
+        for (r, contradicted, outside) in [(1.0, 1, 0), (1.4107, 1, 0), (9.0, 0, 1)] {
+            let mut claims = claims(domain.clone());
+            claims.never_alone = vec![false, true, false, false];
+            let observer = observed(Some(claims), &[([0.1, r], [0.0, 1.0, 0.0, 0.0])]);
+            assert_eq!(observer.contradicting(), contradicted, "{r}");
+            assert_eq!(observer.outside(), outside, "{r}");
+        }
     }
 
     #[test]

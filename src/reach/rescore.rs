@@ -4,8 +4,9 @@
 //! which equal scores are looked at. Here scores come in float64 with proved bounds, and those that the
 //! bounds leave open as exact numbers.
 
-use crate::arithmetic::dyadic::{Dyadic, dot_floats};
+use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers};
 use crate::arithmetic::rounding::{UNIT, add_down, add_up, dot_error, mul_up, norm_up};
+use crate::domain::Ball;
 use crate::head::Head;
 
 /// What a token does at a hidden state.
@@ -21,13 +22,46 @@ pub enum Standing {
 
 /// The standing of `token` at a hidden state of `d` finite coordinates.
 pub fn standing(head: &Head, state: &[f64], token: u32) -> Standing {
+    let exact = |j: usize| {
+        let dot = dot_floats(head.row(j), state.iter().copied());
+        &dot + &Dyadic::from_f64(head.bias(j))
+    };
+    compared(head, state, 0.0, token, exact)
+}
+
+/// The standing of `token` at the hidden state that `z` is before the norm behind a ball.
+pub fn standing_behind(head: &Head, ball: &Ball, z: &[f64], token: u32) -> Standing {
+    let state = ball.hidden_state(z);
+    // A few units in the last place of each term; only what this leaves open is scored exactly.
+    let terms = z.iter().zip(ball.gain()).map(|(z, g)| z * g);
+    let size = norm_up(terms) + norm_up(ball.shift().iter().copied());
+    let radius = mul_up((z.len() + 64) as f64 * UNIT, size);
+    let (numerators, denominator) = as_integers(z);
+    let (numerators, denominator) = ball.exact_state(&numerators, &denominator);
+    let over = Dyadic::from_integer(denominator);
+    let exact = |j: usize| {
+        let dot = dot_integers(head.row(j), &numerators);
+        &dot + &(&Dyadic::from_f64(head.bias(j)) * &over)
+    };
+    compared(head, &state, radius, token, exact)
+}
+
+/// Compares scores at all states within `radius` of this one by float64, and what that leaves open by exact scores.
+fn compared(
+    head: &Head,
+    state: &[f64],
+    radius: f64,
+    token: u32,
+    exact: impl Fn(usize) -> Dyadic,
+) -> Standing {
     let (tokens, dim) = (head.tokens(), head.dim());
     let mut scores = vec![0.0; tokens];
     head.product(state, 0..tokens, &mut scores, tokens);
     let length = norm_up(state.iter().copied());
     // One more rounding for the bias.
     let error = |j: usize, score: f64| {
-        add_up(dot_error(dim, head.norm_up(j), length), mul_up(UNIT, score.abs()))
+        let rounding = add_up(dot_error(dim, head.norm_up(j), length), mul_up(UNIT, score.abs()));
+        add_up(rounding, mul_up(head.norm_up(j), radius))
     };
     let own = scores[token as usize] + head.bias(token as usize);
     let floor = add_down(own, -error(token as usize, own));
@@ -35,10 +69,6 @@ pub fn standing(head: &Head, state: &[f64], token: u32) -> Standing {
     let open = |j: &usize| {
         let score = scores[*j] + head.bias(*j);
         !(add_up(score, error(*j, score)) < floor)
-    };
-    let exact = |j: usize| {
-        let dot = dot_floats(head.row(j), state.iter().copied());
-        &dot + &Dyadic::from_f64(head.bias(j))
     };
     let own = exact(token as usize);
     let mut equals = Vec::new();
@@ -74,6 +104,16 @@ mod tests {
         assert_eq!(standing(&head, &[1.0, 1.0], 1), Standing::Loses(0));
         assert_eq!(standing(&head, &[1.0, -1.0], 1), Standing::Wins);
         assert_eq!(standing(&head, &[1.0, 0.0], 0), Standing::Ties(vec![1]));
+    }
+
+    #[test]
+    fn a_state_behind_a_norm_is_scored_exactly() {
+        // Behind a LayerNorm of gain 1 the third of each coordinate is no float: 1/3 (2, -1, -1) from z = (1, 0, 0).
+        let ball = Ball::after_norm(vec![1.0; 3], vec![0.0; 3], true).unwrap();
+        let head = head(vec![3.0, 0.0, 0.0, 0.0, -6.0, 0.0, 0.0, -6.0, -1e-30], None, 3);
+        assert_eq!(standing_behind(&head, &ball, &[1.0, 0.0, 0.0], 0), Standing::Loses(2));
+        assert_eq!(standing_behind(&head, &ball, &[1.0, 0.0, 0.0], 2), Standing::Wins);
+        assert_eq!(standing_behind(&head, &ball, &[0.0; 3], 1), Standing::Ties(vec![0, 2]));
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn inspect_says_what_was_found_and_out_keeps_the_same() {
     assert_eq!((&read["head"]["tokens"], &read["head"]["dim"]), (&6.into(), &2.into()));
     assert_eq!(read["before"]["norm"]["kind"], "RMSNorm");
     assert_eq!(read["before"]["norm"]["epsilon"], 0.25);
-    assert_eq!(read["before"]["domain"], "free");
+    assert_eq!(read["before"]["domain"], "rmsnorm");
     assert_eq!(read["vocabulary"]["padding_ids"], serde_json::json!([[5, 5]]));
     for (kind, count) in [("ordinary", 3), ("special", 1), ("byte", 1), ("padding", 1)] {
         assert_eq!(read["vocabulary"][kind], count, "{kind}");
@@ -212,13 +212,13 @@ fn an_activation_that_is_found_bounds_the_domain_by_default() {
 }
 
 #[test]
-fn a_norm_that_is_found_is_told_and_leaves_the_domain_free() {
+fn a_norm_that_is_found_is_told_and_its_ball_is_the_domain() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families/t5");
     let text = done(&["audit", utf8(&folder)]);
     for part in [
         "before  RMSNorm `decoder.final_layer_norm.weight`",
         "then times 0.25",
-        "domain  free (auto: an RMSNorm stands before the head; what it confines hidden states to is not modelled)",
+        "domain  rmsnorm (auto: an RMSNorm stands before the head)",
     ] {
         assert!(text.contains(part), "{text}");
     }
