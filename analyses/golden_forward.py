@@ -261,7 +261,6 @@ def xlnet(model, seed, how):
 
 # Models ----------------------------------------------------------------------------------------------------------
 
-UNTIE = "lm_head"
 ALL = ("prefix", "permutation", "latent")
 
 case("bert", own="bidirectional", masks=ALL + ("causal",), segments=True)(

@@ -1,6 +1,6 @@
 //! A weight matrix in memory, or as the quantised blocks of the mapped file.
 //!
-//! Blocks are decoded whenever they are used, which costs a tenth of a pass of 512 tokens: the products
+//! Blocks are decoded whenever they are used, which costs little beside the products of a long text: these
 //! are those of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
 //! (`QMatMul`) round each input vector to 8 bits, have no gradient, and took several times as long for such a pass.
 

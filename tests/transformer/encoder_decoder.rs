@@ -4,9 +4,11 @@ use candle_core::{D, DType, Device, Tensor, Var};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
+use unargmax::checkpoint;
+use unargmax::head::locate::{Choice, locate};
 use unargmax::transformer::{Batch, Cache, Input, Options, Transformer};
 
-use super::fixture::{Golden, MODELS, distance, numbers, open};
+use super::fixture::{Golden, MODELS, distance, numbers, open, path};
 
 fn ids(value: &Value) -> Vec<u32> {
     value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
@@ -108,6 +110,21 @@ fn the_gradient_of_a_source_vector_is_its_finite_difference() {
             let bound = 1e-2 * slope.abs().max(1e-3 * size);
             assert!(apart <= bound, "{name} {coordinate}: {slope}, {}", gradient[coordinate]);
         }
+    }
+}
+
+/// The audit reports the factor of the last norm; the model multiplies by it.
+#[test]
+fn only_a_t5_with_a_tied_head_scales_its_state_and_the_audit_says_so() {
+    for (name, factor) in [("t5", 32f64.powf(-0.5)), ("t5-v1_1", 1.0), ("mt5", 1.0)] {
+        let opened = checkpoint::open(path(name)).unwrap();
+        let located = locate(opened.as_ref(), &path(name), &Choice::default()).unwrap();
+        assert_eq!(located.final_norm.unwrap().factor, factor, "{name}");
+        let model = open(name, Options::default());
+        assert_eq!(model.configuration().output_scale, factor, "{name}");
+        let states = model.states(&with_source(vec![0, 20], vec![10, 11])).unwrap();
+        let hidden = numbers(&(states.hidden.last().unwrap() * factor).unwrap());
+        assert!(distance(&numbers(&states.state), &hidden) < 1e-6, "{name}");
     }
 }
 
