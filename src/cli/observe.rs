@@ -12,7 +12,6 @@ use super::CONTRADICTION;
 use super::model::{ModelArguments, Opened};
 use super::progress::Bar;
 use unargmax::audit::progress::Progress;
-use unargmax::domain::Domain;
 use unargmax::head::locate::{Choice, locate};
 use unargmax::reach::corpus::{Corpus, Texts};
 use unargmax::reach::observe::{Claims, Observer};
