@@ -221,7 +221,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     }
     if domain.ball().is_some() && options.engine != Engine::LeastDistance {
         return Err(Error::Invalid(format!(
-            "a ball is no matter of linear programs: the engine `lp` decides `free` and ranges, not {domain}"
+            "a ball is no matter of linear programs: the engine `lp` decides `free` and ranges, not {domain}; choose one of them \
+             by --domain"
         )));
     }
     clock.lap("groups");

@@ -19,6 +19,7 @@ use unargmax::certify::Verdict;
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::checkpoint::vocabulary::Vocabulary;
 use unargmax::domain::Domain;
+use unargmax::head::final_norm::FinalNorm;
 use unargmax::head::spectrum::Spectra;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
@@ -34,8 +35,9 @@ use unargmax::report::{folder, page, table, text};
 pub struct Arguments {
     #[command(flatten)]
     head: HeadArguments,
-    /// Where hidden states lie: `auto` (what is known to stand before the head, else free), `free`, or
-    /// `range:LO:HI` with infinities
+    /// Where hidden states lie: `auto` (what is known to stand before the head, else free), `free`, `range:LO:HI` with
+    /// infinities, `ball:R`, what the final norm leaves (`layernorm`, `rmsnorm`), or a ball or norm with a range
+    /// (`layernorm+range:-1:inf`). Other domains than `free` have the verdicts over `free` beside them
     #[arg(long, default_value = "auto", allow_hyphen_values = true)]
     domain: String,
     /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with an id or a token a line
@@ -336,7 +338,10 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
 /// The domain asked for and why.
 fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
     if arguments.domain != "auto" {
-        return Ok((input.located.parse_domain(&arguments.domain)?, "asked for".to_owned()));
+        let domain = input.located.parse_domain(&arguments.domain)?;
+        let norm = input.located.final_norm.as_ref().filter(|_| arguments.domain.contains("norm"));
+        let caution = norm.map_or("", FinalNorm::caution);
+        return Ok((domain, format!("asked for{caution}")));
     }
     let (domain, reason) = &input.before;
     Ok((domain.clone(), format!("auto: {reason}")))

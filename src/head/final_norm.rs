@@ -72,6 +72,14 @@ impl FinalNorm {
         matches!(self.kind, "LayerNorm" | "RMSNorm")
     }
 
+    /// What is to be added where the ball is said to be its domain: with an epsilon of 0 it is more than that.
+    pub fn caution(&self) -> &'static str {
+        match self.epsilon {
+            Some(0.0) => " (of epsilon 0: hidden states lie on the edge of the ball)",
+            _ => "",
+        }
+    }
+
     /// The ball that it leaves to hidden states. Its gain and shift are the stored ones times `factor`, rounded to
     /// float64 where that is not 1; they are what a verdict over the ball speaks of.
     ///
@@ -151,5 +159,40 @@ impl fmt::Display for FinalNorm {
             write!(f, ", then times {}", self.factor)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn norm(kind: &'static str, epsilon: f64, factor: f64) -> FinalNorm {
+        FinalNorm {
+            kind,
+            weight: "g".to_owned(),
+            bias: None,
+            epsilon: Some(epsilon),
+            factor,
+            one_plus: false,
+            gain: vec![2.0, 4.0],
+            shift: vec![],
+        }
+    }
+
+    #[test]
+    fn the_ball_of_a_norm_has_its_gain_times_its_factor() {
+        let ball = norm("RMSNorm", 1e-6, 0.5).ball().unwrap();
+        assert_eq!(
+            (ball.gain(), ball.shift(), ball.is_centred()),
+            (&[1.0, 2.0][..], &[0.0; 2][..], false)
+        );
+        assert!(norm("LayerNorm", 1e-6, 1.0).ball().unwrap().is_centred());
+        assert!(norm("norm", 1e-6, 1.0).ball().is_err());
+    }
+
+    #[test]
+    fn an_epsilon_of_0_calls_for_caution() {
+        assert!(norm("RMSNorm", 0.0, 1.0).caution().contains("epsilon 0"));
+        assert_eq!(norm("RMSNorm", 1e-6, 1.0).caution(), "");
     }
 }

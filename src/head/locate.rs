@@ -106,11 +106,8 @@ impl Located {
             ),
             (None, Some(norm)) if norm.is_known() => {
                 let article = if norm.kind == "RMSNorm" { "an" } else { "a" };
-                let sphere = match norm.epsilon {
-                    Some(0.0) => " (of epsilon 0: hidden states lie on the edge of the ball)",
-                    _ => "",
-                };
-                let reason = format!("{article} {} stands before the head{sphere}", norm.kind);
+                let reason =
+                    format!("{article} {} stands before the head{}", norm.kind, norm.caution());
                 (free.within(norm.ball()?)?, reason)
             }
             (None, Some(_)) => {

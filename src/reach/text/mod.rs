@@ -1,7 +1,7 @@
 //! Text to token ids and back, by the vocabulary that a checkpoint brings along.
 //!
 //! The crate `tokenizers` does the work. A `tokenizer.json` is read as it is; the vocabulary of a GGUF file, a `vocab.txt`
-//! of word pieces and a `vocab.json` with merges are first written in that form ([`form`]). Where
+//! of word pieces and a `vocab.json` with merges are first written in that form. Where
 //! a vocabulary does not say how it splits text, nothing is guessed: the error names what would say it.
 
 mod beside;
