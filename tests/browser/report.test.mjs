@@ -1,5 +1,5 @@
 // The report in a browser, from disk: `UNARGMAX_REPORTS=DIR npm test`, where DIR holds the folders of audits named
-// hostile (hostile_head.py), pp-ocrv4 (--bias-needed), rxnmapper (--effort all --margins all) and large (large_head.py).
+// hostile (hostile_head.py), pp-ocrv4 (its ONNX file, --bias-needed), rxnmapper (--effort all --margins all) and large (large_head.py).
 // Chromium is /usr/bin/chromium or $CHROMIUM.
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
