@@ -2,7 +2,7 @@
 //!
 //! Least-distance programming again (Lawson and Hanson 1974, ch. 23), now without lifting: `min |u - anchor|` subject
 //! to `row.u + level >= room`. First from the point where the token almost won; where that leads out of the ball, from
-//! its centre: then the point is the shortest that the rivals looked at allow, and if that is too long, the multipliers
+//! anchors drawn in towards the centre, and at last from the centre: then the point is the shortest that the rivals looked at allow, and if that is too long, the multipliers
 //! show that the token never wins ([`crate::certify::outweighed`]). The room is made smaller until one side is plain.
 
 use std::collections::HashSet;
