@@ -37,6 +37,29 @@ pub fn relative_error(dim: usize) -> f64 {
     gamma((roundings as f64 * unit) as usize + 1)
 }
 
+/// `x . y` by fused sums side by side, to within the error of [`product`].
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+pub fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let mut sums = [0f32; CHUNK];
+    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<CHUNK>(), y.as_chunks::<CHUNK>());
+    for (x, y) in xs.iter().zip(ys) {
+        for l in 0..CHUNK {
+            sums[l] = x[l].mul_add(y[l], sums[l]);
+        }
+    }
+    for (sum, (x, y)) in sums.iter_mut().zip(x_rest.iter().zip(y_rest)) {
+        *sum = x.mul_add(*y, *sum);
+    }
+    let mut width = CHUNK;
+    while width > 1 {
+        width /= 2;
+        for l in 0..width {
+            sums[l] += sums[l + width];
+        }
+    }
+    sums[0]
+}
+
 /// Rows side by side in panels.
 #[derive(Debug)]
 pub struct Panels {
@@ -88,6 +111,21 @@ fn tile_by_panels(tile: &[f32], panels: &[f32], dim: usize, count: usize, out: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_product_of_two_rows_is_within_the_bound_and_takes_every_coordinate_once() {
+        let number = |i: usize| ((i * 2654435761) % 1000) as f32 / 7.0 - 60.0;
+        for dim in [0, 1, 31, 32, 33, 64, 75, 384] {
+            let row = |from: usize| (from..from + dim).map(number).collect::<Vec<f32>>();
+            let (x, y) = (row(3), row(501));
+            let pairs = || x.iter().zip(&y).map(|(a, b)| f64::from(*a) * f64::from(*b));
+            let (exact, size) = (pairs().sum::<f64>(), pairs().map(f64::abs).sum::<f64>());
+            let found = f64::from(dot(&x, &y));
+            assert!((found - exact).abs() <= relative_error(dim) * size, "{dim}");
+            let ones = vec![1.0; dim];
+            assert_eq!(dot(&ones, &ones), dim as f32);
+        }
+    }
 
     #[test]
     fn products_are_the_fused_sums_in_chunks_to_the_last_bit_and_within_their_bound() {

@@ -60,6 +60,36 @@ pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
     (sum.sqrt() * slack * scale).next_up()
 }
 
+/// [`norm_up`] of a slice, sixteen numbers at a time.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub fn norm_up_of(values: &[f64]) -> f64 {
+    let mut lanes = [0f64; 16];
+    let (parts, rest) = values.as_chunks::<16>();
+    for part in parts {
+        for l in 0..16 {
+            lanes[l] = lanes[l].max(part[l].abs());
+        }
+    }
+    let largest = lanes.iter().chain(rest).fold(0.0f64, |m, x| m.max(x.abs()));
+    if largest == 0.0 {
+        return values.iter().map(|x| x.abs()).sum();
+    }
+    // Both powers of two are normal numbers, so that this scales as exactly as a division does.
+    let scale = power_of_two_near(largest);
+    let inverse = 1.0 / scale;
+    let mut sums = [0f64; 16];
+    for part in parts {
+        for l in 0..16 {
+            sums[l] += (part[l] * inverse) * (part[l] * inverse);
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum += (x * inverse) * (x * inverse);
+    }
+    let slack = 1.0 + (values.len() as f64 + 8.0) * f64::EPSILON;
+    (sums.iter().sum::<f64>().sqrt() * slack * scale).next_up()
+}
+
 /// [`norm_up`] of float32 numbers, which needs no scaling: their squares neither overflow nor underflow in
 /// float64. Within a relative `1e-10` for fewer than `2^16` of them.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
@@ -115,6 +145,29 @@ mod tests {
         for values in [[f64::NAN, 0.0], [f64::NAN, 1.0], [f64::NAN, f64::INFINITY]] {
             assert!(norm_up(values.into_iter()).is_nan());
         }
+    }
+
+    #[test]
+    fn the_norm_of_a_slice_is_bounded_at_every_scale_and_length() {
+        for scale in [1e-310, 1e-200, 1.0, 1e200, 1e307] {
+            for count in [0, 1, 15, 16, 17, 37] {
+                let values: Vec<f64> = (0..count).map(|i| scale * (i % 5) as f64).collect();
+                let (bound, general) = (norm_up_of(&values), norm_up(values.iter().copied()));
+                let close = general / (1.0 + 1e-12)..=general * (1.0 + 1e-12);
+                assert!(close.contains(&bound), "{scale}, {count}: {bound} {general}");
+            }
+        }
+        let mut values = vec![1.0; 20];
+        for at in [3, 18] {
+            for other in [1.0, f64::INFINITY] {
+                (values[at], values[7]) = (f64::NAN, other);
+                assert!(norm_up_of(&values).is_nan());
+            }
+            values[at] = 1.0;
+        }
+        assert_eq!(norm_up_of(&values), f64::INFINITY);
+        assert!(norm_up_of(&[0.0, f64::NAN]).is_nan());
+        assert!(norm_up_of(&vec![f64::MAX; 32]) > f64::MAX);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Head;
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up_of};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
 
@@ -34,7 +34,7 @@ impl Folded {
     pub fn new(head: &Head, ball: &Ball) -> Result<Self> {
         let (dim, tokens) = (head.dim(), head.tokens());
         let (gain, shift) = (ball.gain(), ball.shift());
-        let shift_norm = norm_up(shift.iter().copied());
+        let shift_norm = norm_up_of(shift);
         let unit = gamma(dim + 8);
         let floor = (dim + 8) as f64 * TINY;
         let mut rows = vec![0.0; tokens * dim];
@@ -45,12 +45,12 @@ impl Folded {
                     let token = i * CHUNK + n;
                     head.copy_row(token, row);
                     let level = f64::dot(row, shift) + head.bias(token);
-                    let length = norm_up(row.iter().copied());
+                    let length = norm_up_of(row);
                     let level_error = unit * (length * shift_norm + head.bias(token).abs()) + floor;
                     row.iter_mut().zip(gain).for_each(|(w, g)| *w *= g);
                     // A unit for the product, `gamma_(d+2)` of the mean of absolute values for the mean, which is at
                     // most `|q| / sqrt(d)`, in each of d coordinates, and a unit for the difference.
-                    let row_error = unit * norm_up(row.iter().copied()) + floor;
+                    let row_error = unit * norm_up_of(row) + floor;
                     if ball.is_centred() {
                         let mean = row.iter().sum::<f64>() / dim as f64;
                         row.iter_mut().for_each(|q| *q -= mean);

@@ -26,6 +26,8 @@ mod stored;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
 pub use rows::Rows;
@@ -43,6 +45,9 @@ pub struct Head {
     /// Its hash, once somebody has asked.
     digest: OnceLock<String>,
 }
+
+/// Rows that a thread multiplies at a time in [`Head::products`].
+const PART: usize = 2048;
 
 impl Head {
     /// A head from row-major numbers (`tokens x dim`) and an optional bias (one logit a token).
@@ -168,6 +173,32 @@ impl Head {
             out,
             stride,
         );
+    }
+
+    /// `W h` for several hidden states (`points`, `count x d`) and all tokens, without the bias: `out[point * V + token]`.
+    /// All threads share the rows.
+    pub fn products(&self, points: &[f64]) -> Vec<f64> {
+        let (tokens, count) = (self.tokens, points.len() / self.dim);
+        if count == 0 {
+            return Vec::new();
+        }
+        let parts: Vec<Vec<f64>> = (0..tokens.div_ceil(PART))
+            .into_par_iter()
+            .map(|part| {
+                let these = part * PART..((part + 1) * PART).min(tokens);
+                let mut out = vec![0.0; count * these.len()];
+                self.product(points, these.clone(), &mut out, these.len());
+                out
+            })
+            .collect();
+        let mut out = Vec::with_capacity(count * tokens);
+        for point in 0..count {
+            for part in &parts {
+                let width = part.len() / count;
+                out.extend_from_slice(&part[point * width..(point + 1) * width]);
+            }
+        }
+        out
     }
 
     /// The stored numbers, row-major.

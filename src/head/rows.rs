@@ -2,9 +2,14 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{norm_up, norm_up_narrow};
+use crate::arithmetic::rounding::{norm_up_narrow, norm_up_of};
 use crate::checkpoint::Values;
+
+/// Numbers that a thread looks at together.
+const PART: usize = 1 << 16;
 
 /// Row-major numbers, float32 where that holds them (half the memory), else float64.
 #[derive(Clone, Debug)]
@@ -56,7 +61,7 @@ impl Rows {
     pub(super) fn norm_up(&self, range: Range<usize>) -> f64 {
         match self {
             Rows::F32(x) => norm_up_narrow(&x[range]),
-            Rows::F64(x) => norm_up(x[range].iter().copied()),
+            Rows::F64(x) => norm_up_of(&x[range]),
         }
     }
 
@@ -72,7 +77,11 @@ impl Rows {
     }
 
     pub(super) fn first_not_finite(&self) -> Option<usize> {
-        on_elements!(self, x => x.iter().position(|v| !v.is_finite()))
+        on_elements!(self, x => {
+            let part = x.par_chunks(PART).position_first(|part| !part.iter().all(|v| v.is_finite()))?;
+            let from = part * PART;
+            x[from..].iter().position(|v| !v.is_finite()).map(|at| from + at)
+        })
     }
 }
 

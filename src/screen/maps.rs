@@ -28,9 +28,11 @@ fn sample(head: &Head) -> impl Iterator<Item = usize> + Clone {
 pub fn mean(head: &Head) -> Vec<f64> {
     let mut sum = vec![0.0; head.dim()];
     let count = sample(head).count() as f64;
+    let mut row = vec![0.0; head.dim()];
     for t in sample(head) {
+        head.copy_row(t, &mut row);
         // Divided first: rows near the largest float must not overflow the sum.
-        sum.iter_mut().zip(head.row(t)).for_each(|(s, x)| *s += x / count);
+        sum.iter_mut().zip(&row).for_each(|(s, x)| *s += x / count);
     }
     sum
 }
