@@ -45,6 +45,8 @@ pub struct Candidate<'a> {
     pub limit: usize,
     /// The least gap proved on the original rows.
     pub least: f64,
+    /// `x_t`.
+    pub narrow: Vec<f32>,
     /// `x_t`, widened.
     pub x: Vec<f64>,
     /// `x_t` in 8-bit integers.

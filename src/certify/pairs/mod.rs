@@ -46,12 +46,13 @@
 //! their rows, so that `T` is one number for a token and a block. With `x_t = z_t` for own points,
 //! 1. `|z_j| |x_t| <= T` needs no product at all. With `s_t = c / |z_t|` and rows sorted by
 //!    `c |z_j| + b_j` that holds for half of all pairs.
-//! 2. On the first coordinates, `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` a block:
+//! 2. On the first coordinates, `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` a block (of a point the first
+//!    integer may be up to five times as large, see `rounding`):
 //!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All but `q_j.q'_t` is
 //!    known for the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
 //! 3. The same with all coordinates, pair by pair; where level 2 leaves many pairs of a block open, first by one limit
-//!    for the block again.
-//! 4. `z_j.x_t` in float64.
+//!    for the block again, and in a ball, for points other than the token's own, by that limit instead of level 2.
+//! 4. `z_j.x_t` in float32, and where that is too coarse in float64.
 //! 5. For points other than the token's own, the scores of the original rows, by float64 with a bound of its
 //!    error and where that cannot tell by exact arithmetic.
 //!
@@ -70,14 +71,17 @@ use rayon::prelude::*;
 use super::map::Map;
 use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{TINY, gamma, norm_up, norm_up_narrow, power_of_two_near};
+use crate::arithmetic::narrow::{self, Panels};
+use crate::arithmetic::rounding::{
+    TINY, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
+};
 use crate::domain::Ball;
 use crate::question::Question;
 use candidate::{Candidate, Kind, SLACK, Terms, Tile};
 use kernel::{BLOCK, Kernel, TILE};
 use rounding::Rounded;
 use rows::Transformed;
-use sorted::Sorted;
+use sorted::{Bounds, Sorted};
 
 /// Tokens that visit a block together, so that it stays in the nearest cache.
 const GROUP: usize = 64;
@@ -147,11 +151,15 @@ pub struct Pairs<'a> {
     map: Arc<Map>,
     transformed: Transformed,
     /// `B`, about `A^-T`.
-    dual: Vec<f32>,
+    dual: Panels,
     rows: Sorted,
     /// The rows are in the order of `weight |z_j| + b_j`; without it in that of `|z_j|`.
     weight: Option<f64>,
     kernel: Kernel,
+    /// How far a product of float32 is off: a share of the lengths, and what underflows.
+    fused_error: f64,
+    /// See `fused_error`.
+    fused_floor: f64,
 }
 
 impl<'a> Pairs<'a> {
@@ -183,7 +191,19 @@ impl<'a> Pairs<'a> {
             Some(weight) => weight * transformed.norm[j] + head.bias(j),
             None => transformed.norm[j],
         });
-        Some(Pairs { question, map, transformed, dual, rows, weight, kernel: Kernel::best() })
+        let dim = head.dim();
+        Some(Pairs {
+            question,
+            map,
+            transformed,
+            dual: Panels::new(&dual, dim),
+            rows,
+            weight,
+            kernel: Kernel::best(),
+            // The comparison itself rounds by less than the share that is added.
+            fused_error: narrow::relative_error(dim) * (1.0 + 1e-6),
+            fused_floor: dim as f64 * 2f64.powi(-148),
+        })
     }
 
     /// Multiplies by another kernel than the fastest; the witnesses are the same.
@@ -251,31 +271,35 @@ impl<'a> Pairs<'a> {
         let mut tiles: Vec<Tile> =
             group.chunks(TILE).map(|tile| Tile::new(tile, rows.prefix, rows.width)).collect();
         let stop = tiles.iter().map(|t| t.stop).max().unwrap_or(0);
+        // Tokens that win near the edge of a ball alone leave nearly all blocks open after level 2.
+        let given = group.iter().all(|token| matches!(token.kind, Kind::Given { .. }));
+        let straight = given && self.question.domain().ball().is_some();
         for (at, block) in rows.blocks.iter().enumerate().take(stop) {
             for (tile, packed) in group.chunks_mut(TILE).zip(&mut tiles) {
                 if at >= packed.stop {
                     continue;
                 }
-                let limits = packed.limits(block);
-                if limits == [i32::MAX; TILE] {
-                    continue;
-                }
-                let (words, bytes) = (rows.prefix / 4 * TILE, rows.prefix * BLOCK);
-                let mut above = self.kernel.above(
-                    &packed.words[..words],
-                    &block.bytes[..bytes],
-                    &packed.offsets,
-                    &limits,
-                );
-                if above.iter().map(|mask| mask.count_ones()).sum::<u32>() > DENSE {
+                let whole = || {
                     let limits = packed.whole_limits(block);
-                    let whole = self.kernel.above(
-                        &packed.words,
-                        &block.bytes,
-                        &packed.whole_offsets,
-                        &limits,
-                    );
-                    above.iter_mut().zip(whole).for_each(|(mask, whole)| *mask &= whole);
+                    let (words, offsets) = (&packed.words, &packed.whole_offsets);
+                    self.kernel.above(words, &block.bytes, offsets, &limits)
+                };
+                let mut above = if straight {
+                    whole()
+                } else {
+                    let limits = packed.limits(block);
+                    if limits == [i32::MAX; TILE] {
+                        continue;
+                    }
+                    let (words, bytes) = (rows.prefix / 4 * TILE, rows.prefix * BLOCK);
+                    let (words, bytes) = (&packed.words[..words], &block.bytes[..bytes]);
+                    self.kernel.above(words, bytes, &packed.offsets, &limits)
+                };
+                let dense = |above: &[u32; TILE]| {
+                    above.iter().map(|mask| mask.count_ones()).sum::<u32>() > DENSE
+                };
+                if !straight && above != [0; TILE] && dense(&above) {
+                    above.iter_mut().zip(whole()).for_each(|(mask, whole)| *mask &= whole);
                 }
                 if above == [0; TILE] {
                     continue;
@@ -301,28 +325,33 @@ impl<'a> Pairs<'a> {
     /// Levels 3 to 5 for one pair.
     fn compare(&self, token: &mut Candidate, place: usize) {
         let j = self.rows.order[place];
-        let (all, i) = (&self.transformed, j as usize);
-        let room = token.terms.room(all.norm[i], all.length[i], self.question.head().bias(i));
+        let Bounds { norm, length, bias, error: lost } = self.rows.bounds[place];
+        let room = token.terms.room(norm, length, bias);
         let integers = self.kernel.dot(self.rows.bytes(place), &token.rounded.bytes);
         let part = token.rounded.scale * self.rows.scale(place) * f64::from(integers);
         // |S q_j| <= |z_j| + |e_j|.
-        let lost = self.rows.errors[place];
-        let rest = (all.norm[i] + lost) * token.rounded.losses.full_error + lost * token.terms.norm;
+        let rest = (norm + lost) * token.rounded.losses.full_error + lost * token.terms.norm;
         if part + rest + (part.abs() + rest) * SLACK <= room || token.equals.contains(&j) {
             return;
         }
         let floor = match token.kind {
             Kind::Own { floor, .. } | Kind::Given { floor, .. } => floor,
         };
-        let errors = token.terms.errors(all.norm[i], all.length[i]);
-        let doubt = floor + 4.0 * (errors + (token.terms.own.abs() + floor) * SLACK);
+        let doubt = floor
+            + 4.0 * (token.terms.errors(norm, length) + (token.terms.own.abs() + floor) * SLACK);
         if part - rest > room + doubt {
             // Beyond help: no proof is needed to say so.
             token.fall_behind(part - room, j);
             return;
         }
-        let product = f32::dot(all.z(i), &token.x);
-        if product + gamma(all.dim + 4) * all.norm[i] * token.terms.norm <= room {
+        let z = self.transformed.z(j as usize);
+        let size = norm * token.terms.norm;
+        let fused = f64::from(narrow::dot(z, &token.narrow));
+        if fused + self.fused_error * size + self.fused_floor <= room {
+            return;
+        }
+        let product = f32::dot(z, &token.x);
+        if product + gamma(self.transformed.dim + 4) * size <= room {
             return;
         }
         match &token.kind {
@@ -387,8 +416,9 @@ impl<'a> Pairs<'a> {
             behind: Vec::new(),
             limit: rivals,
             least: f64::INFINITY,
+            narrow: all.z(i).to_vec(),
             x: all.z(i).iter().map(|&x| f64::from(x)).collect(),
-            rounded: Rounded::new(all.z(i), self.rows.prefix.min(all.dim)),
+            rounded: Rounded::new(all.z(i), self.rows.cut),
             terms,
             equals: self.question.equals(id),
             stop: if seen { stop } else { blocks.len() },
@@ -398,18 +428,18 @@ impl<'a> Pairs<'a> {
     fn given(&self, attempts: Vec<Attempt>) -> Vec<Candidate<'a>> {
         let (all, head, dim) =
             (&self.transformed, self.question.head(), self.question.head().dim());
-        let points: Vec<f64> = attempts.iter().flat_map(|a| a.h.iter().copied()).collect();
-        let mut wide = vec![0.0; points.len()];
-        f32::product(&points, &self.dual, dim, &mut wide, dim);
-        let narrow: Vec<f32> = wide.iter().map(|&x| x as f32).collect();
-        wide.iter_mut().zip(&narrow).for_each(|(w, &x)| *w = f64::from(x));
+        let points: Vec<f32> =
+            attempts.iter().flat_map(|a| a.h.iter().map(|&x| x as f32)).collect();
+        let mut narrow = vec![0f32; points.len()];
+        narrow::product(&points, &self.dual, &mut narrow);
+        let wide: Vec<f64> = narrow.iter().map(|&x| f64::from(x)).collect();
         let norms: Vec<f64> = narrow.chunks_exact(dim).map(norm_up_narrow).collect();
         let (images, errors) = all.images(&wide, &norms);
         let candidate = |(n, attempt): (usize, Attempt)| {
             let Attempt { token, h, scale, floor } = attempt;
             let at = n * dim..(n + 1) * dim;
             let (i, norm) = (token as usize, norms[n]);
-            let length = norm_up(h.iter().copied());
+            let length = norm_up_of(&h);
             let radius = scale.map_or(0.0, |s| 2.0 * self.map.radius_of(all.length[i], s));
             let doubt = self.question.row_error() * (length + radius) + self.question.level_error();
             let rest = h.iter().zip(&images[at.clone()]).map(|(h, image)| h - image);
@@ -448,7 +478,8 @@ impl<'a> Pairs<'a> {
                 behind: Vec::new(),
                 limit: RIVALS,
                 least: f64::INFINITY,
-                rounded: Rounded::new(&narrow[at.clone()], self.rows.prefix.min(dim)),
+                rounded: Rounded::new(&narrow[at.clone()], self.rows.cut),
+                narrow: narrow[at.clone()].to_vec(),
                 x: wide[at].to_vec(),
                 terms,
                 equals: self.question.equals(token),
