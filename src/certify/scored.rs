@@ -18,8 +18,7 @@ impl<'a> Scored<'a> {
         let head = question.head();
         debug_assert!(points.iter().all(|p| p.len() == head.dim()));
         let flat: Vec<f64> = points.iter().flatten().copied().collect();
-        let mut scores = vec![0.0; points.len() * head.tokens()];
-        head.product(&flat, 0..head.tokens(), &mut scores, head.tokens());
+        let scores = head.products(&flat);
         Scored { question, points, scores }
     }
 

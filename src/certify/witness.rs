@@ -263,8 +263,7 @@ pub fn certify_floats(
     if flat.len() != points.len() * head.dim() {
         return points.iter().map(|_| Err(Refusal::Outside)).collect();
     }
-    let mut scores = vec![0.0; points.len() * count];
-    head.product(&flat, 0..count, &mut scores, count);
+    let scores = head.products(&flat);
     points
         .into_iter()
         .zip(scores.chunks_exact(count))
