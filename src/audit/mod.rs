@@ -226,7 +226,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         )));
     }
     clock.lap("groups");
-    let findings = settle(&question, moments, &tokens, options, &mut clock);
+    let screen = Screen::with(&question, moments);
+    let findings = settle(&question, screen, &tokens, options, &mut clock);
 
     // Over all of space: those that win inside win there too; the others are decided, and may lose inside as there.
     let all = Domain::free(head.dim());
@@ -284,6 +285,9 @@ enum Finding {
     Stuck(Vec<(Rival, f64)>),
 }
 
+/// So few tokens are decided sooner than the engine of all pairs is made ready.
+const FEW: usize = 32;
+
 /// The verdicts over all of space of the tokens that `findings` are about, or where only what these need is asked for, of
 /// those that are stuck.
 fn beside(
@@ -293,13 +297,14 @@ fn beside(
     options: Options,
 ) -> Audit {
     let mut clock = Clock::start();
+    let carried = findings.par_iter().map(|(_, finding)| match finding {
+        Finding::Decided(verdict) => certify::carried_win(larger, inside, verdict),
+        Finding::Stuck(_) => None,
+    });
+    let carried: Vec<Option<Verdict>> = carried.collect();
     let (mut verdicts, mut rest) = (Vec::new(), Vec::new());
-    for (token, finding) in findings {
-        let won = match finding {
-            Finding::Decided(verdict) => certify::carried_win(larger, inside, verdict),
-            Finding::Stuck(_) => None,
-        };
-        match won {
+    for ((token, finding), carried) in findings.iter().zip(carried) {
+        match carried {
             Some(_) if !options.beside => {}
             Some(verdict) => verdicts.push((*token, verdict)),
             None if options.beside || matches!(finding, Finding::Stuck(_)) => rest.push(*token),
@@ -307,9 +312,12 @@ fn beside(
         }
     }
     if !rest.is_empty() {
-        let moments = Moments::new(larger.head());
+        let screen = match rest.len() {
+            ..=FEW => Screen::of_none(larger),
+            _ => Screen::new(larger),
+        };
         let options = Options { engine: options.engine.without_radius(), ..options };
-        let found = settle(larger, moments, &rest, options, &mut clock);
+        let found = settle(larger, screen, &rest, options, &mut clock);
         verdicts.extend(found.into_iter().filter_map(|(token, finding)| match finding {
             Finding::Decided(verdict) => Some((token, verdict)),
             Finding::Stuck(_) => None,
@@ -323,7 +331,7 @@ fn beside(
 /// Sends tokens through the stages, and returns what they say of each, in the order of `tokens`.
 fn settle(
     question: &Question,
-    moments: Moments,
+    screen: Screen,
     tokens: &[u32],
     options: Options,
     clock: &mut Clock,
@@ -342,7 +350,7 @@ fn settle(
     open.sort_unstable();
     open.dedup();
 
-    let screen = Screen::with(question, moments).with_kernel(options.kernel);
+    let screen = screen.with_kernel(options.kernel);
     clock.lap("prepare");
     let settled = match options.engine {
         Engine::LeastDistance => {
@@ -383,43 +391,42 @@ fn search(
     options: Options,
 ) -> Vec<Finding> {
     let least_distance = options.engine == Engine::LeastDistance;
-    let sphere = Sphere::new(question);
-    let system = sphere.is_none().then(|| System::new(question));
-    let decide = |group: Vec<(u32, Start)>| {
-        let count = group.len();
-        let findings = match (&sphere, &system, options.engine) {
-            (Some(sphere), ..) => ball::decide(sphere, screen.pairs(), group),
-            (None, Some(system), Engine::LeastDistance) => {
-                decided(decide::decide::<LeastDistance>(system, screen.pairs(), group))
-            }
-            (None, Some(system), Engine::LinearProgram { .. }) => {
-                decided(decide::decide::<LinearProgram>(system, None, group))
-            }
-            (None, None, _) => Vec::new(),
-        };
-        options.progress.advance(count);
-        findings
-    };
     let ids: Vec<u32> = hard.iter().map(|h| h.0).collect();
     let starts = hard.iter().zip(screen.starts(&ids)).map(|((token, behind), near)| {
         (*token, Start { near, behind: behind.clone(), may_win: least_distance })
     });
     let starts: Vec<(u32, Start)> = starts.collect();
-    match &sphere {
-        Some(sphere) => ball::by_scouts(sphere, starts, |starts| dealt(starts, question, &decide)),
-        None => dealt(starts, question, &decide),
+    if let Some(sphere) = Sphere::new(question) {
+        return ball::decide(&sphere, screen, &starts, options.progress);
     }
+    let system = System::new(question);
+    let decide = |group: Vec<(u32, Start)>| {
+        let count = group.len();
+        let verdicts = match options.engine {
+            Engine::LeastDistance => {
+                decide::decide::<LeastDistance>(&system, screen.pairs(), group)
+            }
+            Engine::LinearProgram { .. } => decide::decide::<LinearProgram>(&system, None, group),
+        };
+        options.progress.advance(count);
+        verdicts
+    };
+    // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
+    let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
+    dealt(starts, question, least, &decide).into_iter().map(Finding::Decided).collect()
 }
 
-/// Decides hard tokens in groups. They often are neighbours: each group takes every so-and-so-many-th, so that all have
-/// their share of the work.
+/// Decides hard tokens in groups of `least` or more. They often are neighbours: each group takes every so-and-so-many-th,
+/// so that all have their share of the work.
 fn dealt(
     starts: Vec<(u32, Start)>,
     question: &Question,
-    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<Finding> + Sync),
-) -> Vec<Finding> {
-    let count = starts.len().div_ceil(group_size(starts.len(), question.head())).max(1);
-    let found: Vec<Vec<Finding>> = (0..count)
+    least: usize,
+    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<Verdict> + Sync),
+) -> Vec<Verdict> {
+    let together = group_size(starts.len(), question.head()).max(least);
+    let count = starts.len().div_ceil(together).max(1);
+    let found: Vec<Vec<Verdict>> = (0..count)
         .into_par_iter()
         .with_max_len(1)
         .map(|first| decide(starts.iter().skip(first).step_by(count).cloned().collect()))
@@ -428,9 +435,6 @@ fn dealt(
     (0..starts.len()).filter_map(|i| found[i % count].next()).collect()
 }
 
-fn decided(verdicts: Vec<Verdict>) -> Vec<Finding> {
-    verdicts.into_iter().map(Finding::Decided).collect()
-}
 /// How many tokens are decided together: enough to share a pass over the rows, few enough to keep all
 /// threads busy and their scores in some tens of megabytes. The verdicts do not depend on it.
 fn group_size(hard: usize, head: &Head) -> usize {

@@ -117,7 +117,7 @@ impl<'a> Seeker<'a> {
         let ahead = scored.ahead(at, token, 0.0, count - ends.len());
         let rivals: Vec<Rival> =
             ends.into_iter().chain(ahead.into_iter().map(Rival::Token)).collect();
-        if rivals.iter().any(|r| !self.search.working().contains(r)) {
+        if rivals.iter().any(|r| !self.search.knows(*r)) {
             return self.add(rivals);
         }
         match self.effort.reach(self.question, scored, at) {

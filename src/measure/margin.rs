@@ -162,7 +162,7 @@ impl<'a> Seeker<'a> {
                 None if is_point && length <= radius * NEARLY => {
                     let point = search.point().to_vec();
                     let mut ends = self.sphere.ends_passed(&point);
-                    ends.retain(|end| !search.working().contains(end));
+                    ends.retain(|end| !search.knows(*end));
                     if ends.is_empty() {
                         return self.draw_in(point);
                     }

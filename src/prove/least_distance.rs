@@ -141,6 +141,33 @@ impl LeastDistance {
         self.wanted.push(bound);
     }
 
+    /// Asks for another anchor and other bounds, one for each row. Of the active rows those stay that still press on the
+    /// point: most of them, where little changes.
+    pub fn aim(&mut self, anchor: &[f64], bounds: Vec<f64>) {
+        debug_assert_eq!(bounds.len(), self.len());
+        self.anchor = padded(anchor);
+        self.wanted = bounds;
+        self.candidates.clear();
+        self.anchored.clear();
+        self.anchored.resize(self.len(), 0.0);
+        products(&self.rows, &self.anchor, &mut self.anchored);
+        loop {
+            self.multipliers = self.factors.weights(&self.missing());
+            let Some(at) = self.multipliers.iter().rposition(|m| !(*m >= 0.0)) else { break };
+            // From the end: a removal turns the columns behind it.
+            for at in (0..=at).rev().filter(|&at| !(self.multipliers[at] >= 0.0)) {
+                self.active.remove(at);
+                self.factors.remove(at);
+            }
+        }
+        self.refresh();
+    }
+
+    /// What each active row lacks at the anchor.
+    fn missing(&self) -> Vec<f64> {
+        self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect()
+    }
+
     /// The number of rows.
     fn len(&self) -> usize {
         self.rows.len().checked_div(self.width).unwrap_or(0)
@@ -162,9 +189,7 @@ impl LeastDistance {
         self.anchored.resize(self.len(), 0.0);
         let new = &self.rows[products * self.width..];
         self::products(new, &self.anchor, &mut self.anchored[products..]);
-        let wanted: Vec<f64> =
-            self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect();
-        self.u = self.factors.shortest(&wanted, self.width);
+        self.u = self.factors.shortest(&self.missing(), self.width);
         self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
     }
 
@@ -196,7 +221,7 @@ impl LeastDistance {
 }
 
 /// Violated rows kept from a scan.
-const CANDIDATES: usize = 8;
+const CANDIDATES: usize = 16;
 
 /// Multipliers `x >= 0` with `sum x_i rows_i = target`, or `None` (Lawson and Hanson 1974, ch. 23, NNLS).
 ///
@@ -308,6 +333,56 @@ pub(crate) mod tests {
         problem.add(&[-0.6, 0.8]);
         let Outcome::Point(u) = problem.solve() else { panic!("there is room") };
         assert!(u[0] > 0.999 && -0.6 * u[0] + 0.8 * u[1] > 0.999);
+    }
+
+    /// Rows of length one and bounds, the same for the same seed.
+    fn rows(seed: u64, count: usize, dim: usize) -> Vec<(Vec<f64>, f64)> {
+        let mut state = seed;
+        let mut number = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as f64 / 2f64.powi(30) - 1.0
+        };
+        let mut row = || {
+            let row: Vec<f64> =
+                (0..dim).map(|k| number() + if k == 0 { 1.5 } else { 0.0 }).collect();
+            let length = norm(&row);
+            (row.into_iter().map(|x| x / length).collect(), number())
+        };
+        (0..count).map(|_| row()).collect()
+    }
+
+    #[test]
+    fn another_anchor_and_other_bounds_lead_to_the_point_that_a_new_problem_finds() {
+        let (dim, count) = (12, 60);
+        let mut points = 0;
+        for seed in 0..40 {
+            let rows = rows(seed, count, dim);
+            let solved = |anchor: &[f64], shift: f64| {
+                let mut problem = LeastDistance::new(dim);
+                problem.near(anchor);
+                rows.iter().for_each(|(row, bound)| problem.add_bounded(row, bound + shift));
+                let outcome = problem.solve();
+                (problem, outcome)
+            };
+            let (mut problem, _) = solved(&vec![0.0; dim], 0.0);
+            for (step, shift) in [(0.1, 0.0), (3.0, 0.0), (-2.0, 0.5), (0.0, -0.25)] {
+                let anchor: Vec<f64> = (0..dim).map(|k| step * (k as f64).cos()).collect();
+                problem.aim(&anchor, rows.iter().map(|r| r.1 + shift).collect());
+                assert!(problem.multipliers.iter().all(|m| *m >= 0.0));
+                match (problem.solve(), solved(&anchor, shift).1) {
+                    (Outcome::Point(found), Outcome::Point(wanted)) => {
+                        points += 1;
+                        let apart: Vec<f64> =
+                            found.iter().zip(&wanted).map(|(a, b)| a - b).collect();
+                        assert!(norm(&apart) < 1e-7 * (1.0 + norm(&wanted)), "seed {seed}");
+                    }
+                    (found, wanted) => {
+                        assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&wanted));
+                    }
+                }
+            }
+        }
+        assert!(points > 80, "most of these problems have a point");
     }
 
     #[test]

@@ -108,6 +108,14 @@ impl Factorisation {
         x
     }
 
+    /// `(N^T N)^-1 v`: how the columns are combined to the shortest vector whose products with them are `v`.
+    pub fn weights(&self, v: &[f64]) -> Vec<f64> {
+        let mut x = v.to_vec();
+        forward_substitute(&self.r, &mut x);
+        back_substitute(&self.r, &mut x);
+        x
+    }
+
     /// `Q R^-T v`: the shortest vector whose products with the columns are `v`, of `dim` numbers.
     pub fn shortest(&self, v: &[f64], dim: usize) -> Vec<f64> {
         let mut y = v.to_vec();

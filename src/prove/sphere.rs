@@ -5,7 +5,7 @@
 //! `c_k - lo_k` and `hi_k - c_k`. Lengths matter here, so all coordinates are scaled by one power of two: the ball then
 //! has a radius near [`RADIUS`]. All of this is approximate: it proposes.
 
-use crate::arithmetic::rounding::{norm_up, power_of_two_near};
+use crate::arithmetic::rounding::{norm_up_of, power_of_two_near};
 use crate::certify::Rival;
 use crate::domain::Ball;
 use crate::question::Question;
@@ -82,7 +82,7 @@ impl<'a> Sphere<'a> {
                 if up { shift - domain.lo(k) } else { domain.hi(k) - shift }
             }
         };
-        let length = norm_up(row.iter().copied());
+        let length = norm_up_of(&row);
         let level = level / length * self.unit;
         if !(length > 0.0) || !length.is_finite() || !level.is_finite() {
             return None;

@@ -2,19 +2,18 @@
 //!
 //! Least-distance programming again (Lawson and Hanson 1974, ch. 23), now without lifting: `min |u - anchor|` subject
 //! to `row.u + level >= room`. First from the point where the token almost won; where that leads out of the ball, from
-//! anchors drawn in towards the centre, and at last from the centre: then the point is the shortest that the rivals looked at allow, and if that is too long, the multipliers
-//! show that the token never wins ([`crate::certify::outweighed`]). The room is made smaller until one side is plain.
+//! anchors drawn in towards the centre, and at last from the centre: then the point is the shortest that the rivals
+//! looked at allow, and if that is too long, the multipliers show that the token never wins
+//! ([`crate::certify::outweighed`]). What is made of the points, and of rooms that are too large: [`super::rounds`].
 
 use std::collections::HashSet;
 
 use super::least_distance::LeastDistance;
 use super::solver::{Outcome, Solver};
-use super::sphere::Sphere;
-use super::working_set::Start;
-use crate::arithmetic::rounding::norm_up;
-use crate::certify::pairs::{Attempt, Pairs, Trial};
-use crate::certify::witness::{self, Refusal, Witness};
-use crate::certify::{Rival, Verdict, outweighed};
+use super::sphere::{Face, Sphere};
+use crate::arithmetic::rounding::norm_up_of;
+use crate::certify::Rival;
+use crate::certify::pairs::Attempt;
 
 /// What is asked of a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,12 +24,8 @@ pub enum Ask {
     Gap(f64),
 }
 
-/// Rooms asked for, from bold to faint: the last is still well above what the solver leaves undone.
-const ROOMS: [f64; 4] = [1.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0];
-/// Rounds before giving up; each adds at least one new rival.
-const ROUNDS: usize = 400;
-/// Searches start this share of the way out to the point where the token almost won, where that is on the sphere.
-const OUT: f64 = 15.0 / 16.0;
+/// Rivals taken in at a time where the solver keeps the active rows: the point may come to beat the others.
+const BATCH: usize = 32;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
 /// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
@@ -38,24 +33,12 @@ const IN: f64 = 7.0 / 8.0;
 /// A point this close to the sphere, as a share of its radius, counts as beyond it.
 const EDGE: f64 = 1.0 / 1073741824.0;
 
-/// What a search came to.
-#[derive(Clone, Debug)]
-pub enum Side {
-    /// The token was proved to win at a point.
-    Wins(Witness),
-    /// It was proved never to win.
-    Loses(Verdict),
-    /// Neither. With the last multipliers, if any, of unscaled inequalities.
-    Stuck(Vec<(Rival, f64)>),
-}
-
 /// The state of the method for one token.
 pub struct Search<'a> {
     sphere: &'a Sphere<'a>,
     token: u32,
     problem: LeastDistance,
-    working: Vec<Rival>,
-    lengths: Vec<f64>,
+    rows: Vec<Row>,
     known: HashSet<Rival>,
     ask: Ask,
     anchor: Option<Vec<f64>>,
@@ -63,6 +46,17 @@ pub struct Search<'a> {
     drawn_in: usize,
     /// The point to look at next.
     z: Vec<f64>,
+    /// Whether the solver begins anew for another anchor or wish.
+    anew: bool,
+}
+
+/// A row of the problem: a face of length one.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    rival: Rival,
+    /// How long it was.
+    length: f64,
+    level: f64,
 }
 
 /// What a step of the method gives.
@@ -83,16 +77,22 @@ impl<'a> Search<'a> {
             sphere,
             token,
             problem: LeastDistance::new(dim),
-            working: Vec::new(),
-            lengths: Vec::new(),
+            rows: Vec::new(),
             known: HashSet::new(),
             ask,
             z: anchor.clone().unwrap_or_else(|| vec![0.0; dim]),
             anchor,
             drawn_in: 0,
+            anew: true,
         };
-        search.begin(&[]);
+        search.problem.near(&search.aimed_at());
         search
+    }
+
+    /// Lets the solver keep the active rows for another anchor or wish: several times as fast, but rounding adds up.
+    pub fn keeping_rows(mut self) -> Self {
+        self.anew = false;
+        self
     }
 
     /// The token.
@@ -105,9 +105,19 @@ impl<'a> Search<'a> {
         &self.z
     }
 
-    /// The rivals and ends looked at so far.
-    pub fn working(&self) -> &[Rival] {
-        &self.working
+    /// What is asked of the point.
+    pub fn ask(&self) -> Ask {
+        self.ask
+    }
+
+    /// How many rivals and ends the point is held against.
+    pub fn size(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether a rival or an end was given before.
+    pub fn knows(&self, rival: Rival) -> bool {
+        self.known.contains(&rival)
     }
 
     /// Whether the next point is the shortest one rather than the nearest to an anchor.
@@ -115,64 +125,82 @@ impl<'a> Search<'a> {
         self.anchor.is_none()
     }
 
-    /// Begins again with another wish, from the centre, with all rivals known so far.
+    /// Goes on with this or another wish from the centre, with all rivals known so far.
     pub fn restart(&mut self, ask: Ask) -> Step {
         self.ask = ask;
         self.anchor = None;
-        let working = std::mem::take(&mut self.working);
-        self.lengths.clear();
-        self.begin(&working);
+        self.aim();
         self.solve()
     }
 
-    /// Begins again from an anchor that lies where the ray to the point meets the ball, and then some way in, with all
-    /// rivals known so far; from the centre when that was done often enough.
-    fn draw_in(&mut self, ask: Ask) -> Step {
-        let length = norm_up(self.z.iter().copied());
+    /// Goes on from an anchor that lies where the ray to the point meets the ball, and then some way in, with all rivals
+    /// known so far; from the centre when that was done often enough.
+    pub fn draw_in(&mut self) -> Step {
+        let length = norm_up_of(&self.z);
         if self.anchor.is_none() || self.drawn_in == DRAWN_IN || !length.is_finite() {
-            return self.restart(ask);
+            return self.restart(self.ask);
         }
         self.drawn_in += 1;
         let share = IN.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
         self.anchor = Some(self.z.iter().map(|x| x * share).collect());
-        let working = std::mem::take(&mut self.working);
-        self.lengths.clear();
-        self.begin(&working);
+        self.aim();
         self.solve()
     }
 
-    fn begin(&mut self, working: &[Rival]) {
-        self.problem = LeastDistance::new(self.sphere.question().head().dim());
-        if let Some(anchor) = &self.anchor {
-            let scaled: Vec<f64> = anchor.iter().map(|x| x * self.sphere.unit()).collect();
-            self.problem.near(&scaled);
-        }
-        for &rival in working {
-            self.enter(rival);
+    /// The anchor in scaled coordinates.
+    fn aimed_at(&self) -> Vec<f64> {
+        match &self.anchor {
+            Some(anchor) => anchor.iter().map(|x| x * self.sphere.unit()).collect(),
+            None => vec![0.0; self.z.len()],
         }
     }
 
-    fn enter(&mut self, rival: Rival) -> bool {
-        let Some(face) = self.sphere.face(self.token, rival) else { return false };
-        let wanted = match (self.ask, rival) {
+    /// Asks the solver for the present anchor and wish.
+    fn aim(&mut self) {
+        let wanted = |row: &Row| self.wanted(row);
+        let bounds: Vec<f64> = self.rows.iter().map(wanted).collect();
+        let anchor = self.aimed_at();
+        if self.anew {
+            self.problem = LeastDistance::new(self.z.len());
+            self.problem.near(&anchor);
+            for (row, bound) in self.rows.iter().zip(bounds) {
+                if let Some(face) = self.sphere.face(self.token, row.rival) {
+                    self.problem.add_bounded(&face.row, bound);
+                }
+            }
+        } else {
+            self.problem.aim(&anchor, bounds);
+        }
+    }
+
+    /// What a row asks of the point.
+    fn wanted(&self, row: &Row) -> f64 {
+        let room = match (self.ask, row.rival) {
             (Ask::Room(room), _) => room,
-            (Ask::Gap(gap), Rival::Token(_)) => gap / face.length * self.sphere.unit(),
+            (Ask::Gap(gap), Rival::Token(_)) => gap / row.length * self.sphere.unit(),
             (Ask::Gap(_), _) => 0.0,
         };
-        self.problem.add_bounded(&face.row, wanted - face.level);
-        self.working.push(rival);
-        self.lengths.push(face.length);
+        room - row.level
+    }
+
+    fn enter(&mut self, rival: Rival) -> bool {
+        let Some(Face { row, length, level }) = self.sphere.face(self.token, rival) else {
+            return false;
+        };
+        let looked_at = Row { rival, length, level };
+        self.problem.add_bounded(&row, self.wanted(&looked_at));
+        self.rows.push(looked_at);
         true
     }
 
     /// Takes in rivals, the most pressing first: a batch of them, and as long as the point keeps inside the ball more of
     /// those that it does not beat.
     pub fn advance(&mut self, rivals: impl IntoIterator<Item = Rival>) -> Step {
-        let batch = self.z.len().clamp(32, 128);
         let mut told: Vec<Rival> = rivals.into_iter().filter(|r| !self.known.contains(r)).collect();
         if told.is_empty() {
             return Step::Stalled;
         }
+        let batch = if self.anew { self.z.len().clamp(32, 128) } else { BATCH };
         let mut next: Vec<Rival> = told.drain(..told.len().min(batch)).collect();
         loop {
             let mut added = 0;
@@ -214,14 +242,16 @@ impl<'a> Search<'a> {
     }
 
     fn solve(&mut self) -> Step {
-        match self.problem.solve() {
+        let step = match self.problem.solve() {
             Outcome::Point(u) => {
                 self.z = u.iter().map(|x| x / self.sphere.unit()).collect();
                 if self.z.iter().all(|x| x.is_finite()) { Step::Point } else { Step::Stalled }
             }
             Outcome::Combination(c) => Step::Combination(self.unscaled(c)),
             Outcome::Stalled => Step::Stalled,
-        }
+        };
+        self.anew |= matches!(step, Step::Stalled);
+        step
     }
 
     /// The multipliers of the point, on unscaled inequalities.
@@ -231,20 +261,20 @@ impl<'a> Search<'a> {
 
     fn unscaled(&self, multipliers: Vec<(usize, f64)>) -> Vec<(Rival, f64)> {
         let scaled = multipliers.into_iter().filter(|m| m.1 > 0.0);
-        scaled.map(|(i, m)| (self.working[i], m / self.lengths[i])).collect()
+        scaled.map(|(i, m)| (self.rows[i].rival, m / self.rows[i].length)).collect()
     }
 
     /// Whether the point lies inside the ball, with a little room.
     pub fn is_inside(&self) -> bool {
-        norm_up(self.z.iter().copied()) < self.sphere.ball().radius_down() * (1.0 - EDGE)
+        norm_up_of(&self.z) < self.sphere.ball().radius_down() * (1.0 - EDGE)
     }
 
     /// The point and the gap that its closest rivals seem to leave, for a proof.
-    fn attempt(&self) -> Attempt {
+    pub fn attempt(&self) -> Attempt {
         let head = self.sphere.question().head();
         let score = |j: u32| head.dot(j as usize, &self.z) + head.bias(j as usize);
         let own = score(self.token);
-        let held = self.problem.multipliers().into_iter().map(|(i, _)| self.working[i]);
+        let held = self.problem.multipliers().into_iter().map(|(i, _)| self.rows[i].rival);
         let least = held.fold(f64::INFINITY, |least, rival| match rival {
             Rival::Token(j) => least.min(own - score(j)),
             _ => least,
@@ -253,113 +283,4 @@ impl<'a> Search<'a> {
         let floor = (least / 2.0).max(1e-60);
         Attempt { token: self.token, h: self.z.clone(), scale: None, floor }
     }
-}
-
-/// Searches for several tokens in rounds that share passes over the rows; no token's answer depends on the others.
-pub fn search(sphere: &Sphere, pairs: Option<&Pairs>, tokens: Vec<(u32, Start)>) -> Vec<Side> {
-    let mut states: Vec<(Search, Option<Side>)> = tokens
-        .into_iter()
-        .map(|(token, start)| {
-            let inside =
-                norm_up(start.near.iter().copied()) < sphere.ball().radius_down() * (1.0 - EDGE);
-            let share = if inside { 1.0 } else { OUT };
-            let anchor = start.near.iter().map(|x| x * share).collect();
-            let mut search = Search::new(sphere, token, Ask::Room(ROOMS[0]), Some(anchor));
-            let side = match start.behind.is_empty() {
-                true => None,
-                false => {
-                    let step = search.advance(start.behind.into_iter().map(Rival::Token));
-                    conclude(&mut search, step)
-                }
-            };
-            (search, side)
-        })
-        .collect();
-    for _ in 0..ROUNDS {
-        let mut running: Vec<&mut (Search, Option<Side>)> =
-            states.iter_mut().filter(|s| s.1.is_none()).collect();
-        if running.is_empty() {
-            break;
-        }
-        let trials = tried(sphere, pairs, running.iter().map(|s| &s.0).collect());
-        for ((search, side), trial) in running.iter_mut().map(|s| (&mut s.0, &mut s.1)).zip(trials)
-        {
-            *side = match trial {
-                Trial::Wins(witness) => Some(Side::Wins(witness)),
-                Trial::Behind(rivals) => {
-                    let outside = sphere.ends_passed(search.point());
-                    let half = outside.len().min(search.z.len().clamp(32, 128) / 2);
-                    let ends = outside.into_iter().take(half);
-                    let step = search.advance(ends.chain(rivals.into_iter().map(Rival::Token)));
-                    conclude(search, step)
-                }
-            };
-        }
-    }
-    states.into_iter().map(|(search, side)| side.unwrap_or_else(|| stuck(&search))).collect()
-}
-
-/// What a step means: a side, or none while there is a point inside the ball to look at.
-fn conclude(search: &mut Search, mut step: Step) -> Option<Side> {
-    loop {
-        let stalled = matches!(step, Step::Stalled);
-        let multipliers = match step {
-            Step::Point if search.is_inside() => return None,
-            Step::Point | Step::Stalled => search.multipliers(),
-            Step::Combination(multipliers) => multipliers,
-        };
-        if search.is_from_centre() && !stalled {
-            let question = search.sphere.question();
-            let proof = outweighed::certify_plainly(question, search.token, &multipliers);
-            if let Some(verdict) = proof {
-                return Some(Side::Loses(verdict));
-            }
-        }
-        let room = match search.ask {
-            Ask::Room(room) if search.is_from_centre() => ROOMS.into_iter().find(|r| *r < room),
-            Ask::Room(room) => Some(room),
-            Ask::Gap(_) => None,
-        };
-        match room {
-            Some(room) if !stalled && search.drawn_in < DRAWN_IN => {
-                step = search.draw_in(Ask::Room(room));
-            }
-            Some(room) => step = search.restart(Ask::Room(room)),
-            None => return Some(Side::Stuck(multipliers)),
-        }
-    }
-}
-
-fn stuck(search: &Search) -> Side {
-    Side::Stuck(search.multipliers())
-}
-
-/// Tries the points of several searches.
-fn tried(sphere: &Sphere, pairs: Option<&Pairs>, searches: Vec<&Search>) -> Vec<Trial> {
-    let mut trials = match pairs {
-        Some(pairs) => pairs.attempt(searches.iter().map(|s| s.attempt()).collect()),
-        None => vec![Trial::Behind(Vec::new()); searches.len()],
-    };
-    let open: Vec<usize> = (0..searches.len())
-        .filter(|&i| matches!(&trials[i], Trial::Behind(rivals) if rivals.is_empty()))
-        .collect();
-    let points = open.iter().map(|&i| (searches[i].token, searches[i].z.clone())).collect();
-    let proved = witness::certify_floats(sphere.question(), points);
-    for (i, proved) in open.into_iter().zip(proved) {
-        trials[i] = match proved {
-            Ok(witness) => Trial::Wins(witness),
-            Err(Refusal::Outside) => Trial::Behind(Vec::new()),
-            Err(Refusal::Beaten(rivals)) => Trial::Behind(worst_first(sphere, searches[i], rivals)),
-        };
-    }
-    trials
-}
-
-/// Rivals by falling score at the point of a search.
-fn worst_first(sphere: &Sphere, search: &Search, rivals: Vec<u32>) -> Vec<u32> {
-    let head = sphere.question().head();
-    let score = |j: u32| head.dot(j as usize, &search.z) + head.bias(j as usize);
-    let mut scored: Vec<(f64, u32)> = rivals.into_iter().map(|j| (score(j), j)).collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    scored.into_iter().map(|s| s.1).collect()
 }

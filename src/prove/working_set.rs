@@ -104,8 +104,7 @@ fn by_products<S: Solver>(
     let head = system.question().head();
     let count = head.tokens();
     let points: Vec<f64> = searches.iter().flat_map(|(s, _)| s.h.iter().copied()).collect();
-    let mut scores = vec![0.0; searches.len() * count];
-    head.product(&points, 0..count, &mut scores, count);
+    let scores = head.products(&points);
     for ((search, outside), scores) in searches.into_iter().zip(scores.chunks_exact(count)) {
         let whom = if round > 0 || search.may_win { Whom::Ahead } else { Whom::All };
         let violators = leaders(system, search.token, scores, whom);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::arithmetic::rounding::norm_up;
+use crate::arithmetic::rounding::norm_up_of;
 use crate::audit::progress::Progress;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
@@ -46,6 +46,8 @@ enum Method<'a> {
     Products(Vec<(Arc<Map>, Scaling)>),
 }
 
+/// So many tokens, at most twice as many, are tried to see whether a length is of use in a ball.
+const SOME: usize = 64;
 /// Lengths of the points tried in a box by float64 products, as multiples of the one that fits it.
 const LENGTHS: [f64; 3] = [1.0, 8.0, 64.0];
 /// How far out searches start, and tokens are tried in a box, as a multiple of the length where scores and biases
@@ -89,6 +91,13 @@ impl<'a> Screen<'a> {
         Screen { question, start: (whitened, scale), method: Method::Products(passes) }
     }
 
+    /// For a few tokens, which are sooner searched for than an engine of all pairs is made ready: settles none.
+    pub fn of_none(question: &'a Question<'a>) -> Self {
+        let centred = Arc::new(Map::new(maps::mean(question.head()), None));
+        let scale = maps::factor(question, &centred) * REACH;
+        Screen { question, start: (centred, scale), method: Method::Products(Vec::new()) }
+    }
+
     /// Multiplies by another kernel than the fastest; the witnesses are the same.
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         let method = match self.method {
@@ -104,6 +113,11 @@ impl<'a> Screen<'a> {
             Method::Pairs(pairs) => Some(pairs),
             Method::Products(_) => None,
         }
+    }
+
+    /// The map that searches start from.
+    pub fn map(&self) -> &Map {
+        &self.start.0
     }
 
     /// Proves what the maps can prove: what came of each of `tokens`, in their order.
@@ -136,7 +150,17 @@ impl<'a> Screen<'a> {
                     } else {
                         RIVALS
                     };
-                    pass(&|ids| pairs.settle(ids, strength, rivals));
+                    pass(&|ids| {
+                        // Few heads have tokens that win nearer to the centre alone: some tell of all.
+                        let some: Vec<u32> =
+                            ids.iter().copied().step_by(ids.len() / SOME + 1).collect();
+                        let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
+                        if on_sphere && i > 0 && !pairs.settle(&some, strength, 1).iter().any(wins)
+                        {
+                            return vec![Trial::Behind(Vec::new()); ids.len()];
+                        }
+                        pairs.settle(ids, strength, rivals)
+                    });
                 }
             }
             Method::Pairs(pairs) => {
@@ -175,7 +199,7 @@ impl<'a> Screen<'a> {
                 ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
                     h.iter_mut().for_each(|x| *x *= scale);
                     domain.clamp(h);
-                    let size = self.question.norms()[token as usize] * norm_up(h.iter().copied());
+                    let size = self.question.norms()[token as usize] * norm_up_of(h);
                     Attempt { token, h: h.to_vec(), scale: Some(scale), floor: FLOOR * size }
                 });
             pairs.attempt(attempts.collect())
@@ -191,9 +215,7 @@ impl<'a> Screen<'a> {
         let moved = points.chunks_exact_mut(self.question.head().dim()).map(|h| {
             let scale = match ball {
                 None => *scale,
-                Some(ball) => {
-                    ball.radius_down() / norm_up(h.iter().copied()).max(f64::MIN_POSITIVE)
-                }
+                Some(ball) => ball.radius_down() / norm_up_of(h).max(f64::MIN_POSITIVE),
             };
             h.iter_mut().for_each(|x| *x *= scale);
             if ball.is_none() {

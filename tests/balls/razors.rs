@@ -204,3 +204,36 @@ fn clusters_of_rows_a_unit_of_float16_apart_are_decided() {
     }
     assert!(counts.iter().all(|n| *n > 100), "{counts:?}");
 }
+
+#[test]
+fn tokens_of_a_crowd_are_decided_as_each_is_by_itself() {
+    let mut instances = Instances::new(12);
+    let (dim, others, crowd) = (8, 400, 200);
+    let mut counts = [0; 2];
+    for place in places().filter(|p| !p.ranges && p.levels) {
+        // A crowd as a language model's untrained tokens are one: nearly one row, nearer to the others' mean than they are.
+        let centre: Vec<f64> = (0..dim).map(|_| instances.normal() / 3.0).collect();
+        let mut rows: Vec<f64> = (0..others * dim).map(|_| instances.normal()).collect();
+        for _ in 0..crowd {
+            rows.extend(centre.iter().map(|x| x + instances.normal() / 16.0));
+        }
+        let bias = |t: usize| if t < others { 0.0 } else { 3.0 };
+        let bias = (0..others + crowd).map(|t| bias(t) + instances.normal() / 16.0).collect();
+        let head = Head::new(rows, Some(bias), others + crowd, dim).unwrap();
+        let gain = (0..dim).map(|_| 1.0 + instances.normal() / 8.0).collect();
+        let ball = Ball::after_norm(gain, vec![0.0; dim], place.centred).unwrap();
+        let domain = Domain::free(dim).within(ball).unwrap();
+        let together = audit(&head, &domain, Options::default()).unwrap();
+        for (token, verdict) in together.verdicts().iter().skip(others).step_by(11) {
+            let options = Options { tokens: Some(&[*token]), threads: 1, ..Options::default() };
+            let alone = audit(&head, &domain, options).unwrap();
+            assert_eq!(verdict.name(), alone.verdicts()[0].1.name(), "{place:?} {token}");
+            counts[usize::from(verdict.name() == "unargmaxable")] += 1;
+        }
+        let some: Vec<u32> = (0..others + crowd).step_by(47).map(|t| t as u32).collect();
+        let options = Options { tokens: Some(&some), ..Options::default() };
+        let some = audit(&head, &domain, options).unwrap();
+        assert_eq!(evidence::check(&head, &domain, &some), Ok(()), "{place:?}");
+    }
+    assert!(counts.iter().all(|n| *n > 4), "{counts:?}");
+}

@@ -1,0 +1,223 @@
+//! Where the searches for crowded tokens begin: beside tokens that were found to win.
+//!
+//! Tokens that were hardly trained have nearly one row, so far from the others that at the point of its own row each has
+//! hundreds of rivals in its way. Where one of them wins, another is about to: a step along the map of the difference of
+//! their rows leads to a point with few rivals in the way.
+
+use std::collections::VecDeque;
+
+use rayon::prelude::*;
+
+use super::sphere::Sphere;
+use super::suspects::Suspects;
+use super::working_set::Start;
+use crate::arithmetic::rounding::{norm_up, norm_up_of};
+use crate::certify::map::Map;
+
+/// Steps tried from a scout's point, as shares of the radius. (In whisper-tiny.en's ball the best of them leaves 6 rivals in
+/// the way of half of the crowded tokens, where the scout's point itself has 300.)
+const STEPS: [f64; 3] = [1.0 / 64.0, 1.0 / 32.0, 1.0 / 12.0];
+/// No search begins further out than this share of the radius.
+const OUT: f64 = 63.0 / 64.0;
+
+/// Scouts kept: a few are near any token, and all are looked at.
+const KEPT: usize = 1024;
+/// Tokens whose points are tried against the suspects together.
+const TOGETHER: usize = 8;
+
+/// A token with at least so many rivals in its way is crowded.
+const CROWDED: usize = 128;
+/// Crowded tokens begin in waves, each about as large as all before it: every so-and-so-many-th, and at last all others.
+const WAVES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
+/// This share of a wave may be undecided when the next one begins.
+const LATE: usize = 4;
+
+fn is_crowded(start: &Start) -> bool {
+    start.behind.len() >= CROWDED
+}
+
+/// Which tokens begin next.
+#[derive(Debug)]
+pub struct Queue {
+    /// The places of tokens that are not crowded.
+    others: VecDeque<usize>,
+    waves: VecDeque<VecDeque<usize>>,
+    /// How many crowded tokens have begun and are not decided.
+    undecided: usize,
+    /// How few of them there must be for the next wave to begin.
+    few: usize,
+}
+
+impl Queue {
+    /// Of all these tokens.
+    pub fn new(starts: &[(u32, Start)]) -> Self {
+        let places = 0..starts.len();
+        let (crowded, others): (Vec<usize>, Vec<usize>) =
+            places.partition(|&i| is_crowded(&starts[i].1));
+        let wave = |(n, stride): (usize, usize)| {
+            let earlier = |i: &usize| n > 0 && i.is_multiple_of(WAVES[n - 1]);
+            let these = (0..crowded.len()).step_by(stride).filter(|i| !earlier(i));
+            these.map(|i| crowded[i]).collect::<VecDeque<usize>>()
+        };
+        let waves = WAVES.into_iter().enumerate().map(wave).filter(|wave| !wave.is_empty());
+        Queue { others: others.into(), waves: waves.collect(), undecided: 0, few: 0 }
+    }
+
+    /// The places of at most `count` tokens: of the present wave, of the next one if most of those before are decided,
+    /// and of the tokens that are not crowded.
+    pub fn next(&mut self, count: usize) -> Vec<usize> {
+        let mut next = Vec::new();
+        if self.undecided <= self.few
+            && let Some(wave) = self.waves.front_mut()
+        {
+            next.extend(wave.drain(..wave.len().min(count)));
+            self.undecided += next.len();
+            if wave.is_empty() {
+                self.few = self.undecided / LATE;
+                self.waves.pop_front();
+            } else {
+                self.few = usize::MAX;
+            }
+        }
+        let others = self.others.len().min(count - next.len());
+        next.extend(self.others.drain(..others));
+        next
+    }
+
+    /// The token of this start is decided.
+    pub fn decided(&mut self, start: &Start) {
+        self.undecided -= usize::from(is_crowded(start));
+    }
+}
+
+/// Crowded tokens that win at known points.
+#[derive(Debug)]
+pub struct Scouts<'a> {
+    sphere: &'a Sphere<'a>,
+    map: &'a Map,
+    found: Vec<Scout>,
+}
+
+#[derive(Debug)]
+struct Scout {
+    point: Vec<f64>,
+    /// Its logit there.
+    score: f64,
+    direction: Vec<f64>,
+}
+
+/// What is known of a crowded token when its search begins.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// Where the map sends its row (`d`).
+    pub direction: Vec<f64>,
+    /// A start beside a scout.
+    pub start: Option<Start>,
+}
+
+impl<'a> Scouts<'a> {
+    /// No scout yet; steps are those of `map`.
+    pub fn new(sphere: &'a Sphere<'a>, map: &'a Map) -> Self {
+        Scouts { sphere, map, found: Vec::new() }
+    }
+
+    /// Takes in a crowded token that wins at a point (`d`).
+    pub fn add(&mut self, token: u32, point: &[f64], direction: Vec<f64>) {
+        if self.found.len() < KEPT {
+            let head = self.sphere.question().head();
+            let score = head.dot(token as usize, point) + head.bias(token as usize);
+            self.found.push(Scout { point: point.to_vec(), score, direction });
+        }
+    }
+
+    /// For each crowded token a start beside the scout which is least ahead of it at its own point: where the fewest
+    /// suspects are in its way. `None` for other tokens.
+    pub fn beside(&self, tokens: &[&(u32, Start)], suspects: &Suspects) -> Vec<Option<Beside>> {
+        let crowded: Vec<usize> = (0..tokens.len()).filter(|&i| is_crowded(&tokens[i].1)).collect();
+        let begun = crowded.par_chunks(TOGETHER).flat_map_iter(|part| {
+            let these: Vec<&(u32, Start)> = part.iter().map(|&i| tokens[i]).collect();
+            self.all_beside(&these, suspects)
+        });
+        let begun: Vec<Beside> = begun.collect();
+        let mut all = vec![None; tokens.len()];
+        crowded.into_iter().zip(begun).for_each(|(i, beside)| all[i] = Some(beside));
+        all
+    }
+
+    fn all_beside(&self, tokens: &[&(u32, Start)], suspects: &Suspects) -> Vec<Beside> {
+        let head = self.sphere.question().head();
+        let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
+        let directions = self.map.directions(head, &ids);
+        let directions = directions.chunks_exact(head.dim());
+        let moved: Vec<Vec<Vec<f64>>> =
+            ids.iter().zip(directions.clone()).map(|(&t, own)| self.moved(t, own)).collect();
+        let tried: Vec<(u32, &[f64])> = ids
+            .iter()
+            .zip(&moved)
+            .flat_map(|(&t, points)| points.iter().map(move |z| (t, z.as_slice())))
+            .collect();
+        let mut ahead = suspects.ahead(&tried).into_iter().map(|ahead| ahead.len());
+        let beside = |((token, points), own): ((&&(u32, Start), Vec<Vec<f64>>), &[f64])| {
+            let tried = points.into_iter().map(|z| (ahead.next(), z));
+            let near = tried.min_by_key(|(ahead, _)| *ahead).map(|(_, z)| z);
+            let start = near.map(|near| Start { near, behind: Vec::new(), ..token.1 });
+            Beside { direction: own.to_vec(), start }
+        };
+        tokens.iter().zip(moved).zip(directions).map(beside).collect()
+    }
+
+    /// Points in steps from the scout which is least ahead of a token, given where the map sends its row; none without
+    /// scouts.
+    fn moved(&self, token: u32, own: &[f64]) -> Vec<Vec<f64>> {
+        let (head, t) = (self.sphere.question().head(), token as usize);
+        let ahead = |scout: &Scout| scout.score - head.dot(t, &scout.point) - head.bias(t);
+        let leads = self.found.iter().map(|scout| (ahead(scout), scout));
+        let Some((_, scout)) = leads.min_by(|a, b| a.0.total_cmp(&b.0)) else { return Vec::new() };
+        let step: Vec<f64> = own.iter().zip(&scout.direction).map(|(a, b)| a - b).collect();
+        let radius = self.sphere.ball().radius_down();
+        let moved = STEPS.map(|share| {
+            let factor = share * radius / norm_up_of(&step).max(f64::MIN_POSITIVE);
+            let point = scout.point.iter().zip(&step).map(|(z, s)| z + factor * s);
+            let length = norm_up(point.clone()).max(f64::MIN_POSITIVE);
+            let inside = (OUT * radius / length).min(1.0);
+            point.map(|z| z * inside).collect()
+        });
+        moved.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_begins_once_and_a_wave_waits_for_most_of_the_one_before() {
+        let start = |n: usize| Start {
+            near: Vec::new(),
+            behind: vec![0; if n.is_multiple_of(3) { CROWDED } else { 1 }],
+            may_win: true,
+        };
+        let starts: Vec<(u32, Start)> = (0..1000).map(|n| (n as u32, start(n))).collect();
+        for slots in [1, 7, 64, 5000] {
+            let mut queue = Queue::new(&starts);
+            let (mut begun, mut running) = (vec![false; starts.len()], VecDeque::new());
+            let mut crowded = 0;
+            loop {
+                let next = queue.next(slots - running.len());
+                assert!(next.len() <= slots - running.len());
+                for &i in &next {
+                    assert!(!std::mem::replace(&mut begun[i], true), "{i} begins once");
+                    crowded += usize::from(is_crowded(&starts[i].1));
+                }
+                running.extend(next);
+                // Waves are at most as large as all before together; a quarter of one may be late.
+                let open = running.iter().filter(|&&i| is_crowded(&starts[i].1)).count();
+                let decided = crowded - open;
+                assert!(crowded <= 3.max(4 * decided + 4), "{crowded} begun, {decided} decided");
+                let Some(done) = running.pop_front() else { break };
+                queue.decided(&starts[done].1);
+            }
+            assert!(begun.iter().all(|b| *b), "all begin with {slots} at a time");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Rivals that are often in the way of hard tokens, to be looked at before all others.
+//!
+//! A point that one of them beats needs no pass over all rows, and most points that a search proposes are beaten by one.
+//! What is said of them only proposes.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::arithmetic::narrow::{self, Panels};
+use crate::question::Question;
+
+/// Suspects kept: their rows stay in the caches, and hardly more stand in the way of several tokens.
+const KEPT: usize = 2048;
+
+/// Some rows of a head, in float32 around a centre.
+#[derive(Debug)]
+pub struct Suspects<'a> {
+    question: &'a Question<'a>,
+    centre: Vec<f64>,
+    known: HashSet<u32>,
+    parts: Vec<Part>,
+}
+
+/// Suspects that were added together.
+#[derive(Debug)]
+struct Part {
+    ids: Vec<u32>,
+    rows: Panels,
+    biases: Vec<f64>,
+}
+
+impl<'a> Suspects<'a> {
+    /// Those that stand in these lists most often.
+    pub fn new<'l>(question: &'a Question, lists: impl Iterator<Item = &'l [u32]>) -> Self {
+        let mut told: HashMap<u32, usize> = HashMap::new();
+        lists.flatten().for_each(|&j| *told.entry(j).or_default() += 1);
+        let mut told: Vec<(u32, usize)> = told.into_iter().collect();
+        told.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        told.truncate(KEPT);
+        let head = question.head();
+        let mut centre = vec![0.0; head.dim()];
+        for &(j, _) in &told {
+            let row = head.row(j as usize);
+            centre.iter_mut().zip(row).for_each(|(c, w)| *c += w / told.len() as f64);
+        }
+        let mut suspects = Suspects { question, centre, known: HashSet::new(), parts: Vec::new() };
+        suspects.add(told.into_iter().map(|t| t.0));
+        suspects
+    }
+
+    /// Takes in more of them.
+    pub fn add(&mut self, rivals: impl Iterator<Item = u32>) {
+        let head = self.question.head();
+        let ids: Vec<u32> = rivals.filter(|&j| self.known.insert(j)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let rows = Panels::new(&around(self.question, &self.centre, &ids), head.dim());
+        let biases = ids.iter().map(|&j| head.bias(j as usize)).collect();
+        self.parts.push(Part { ids, rows, biases });
+    }
+
+    /// For each token and point (`d`) the suspects that are not seen to score less there, and by how much they lead,
+    /// about.
+    pub fn ahead(&self, tried: &[(u32, &[f64])]) -> Vec<Vec<(f64, u32)>> {
+        let head = self.question.head();
+        let points: Vec<f32> =
+            tried.iter().flat_map(|(_, z)| z.iter().map(|&x| x as f32)).collect();
+        let own = |&(token, z): &(u32, &[f64])| {
+            let row = head.row(token as usize).zip(&self.centre).map(|(w, c)| w - c);
+            row.zip(z).map(|(w, x)| w * x).sum::<f64>() + head.bias(token as usize)
+        };
+        let own: Vec<f64> = tried.iter().map(own).collect();
+        let mut ahead: Vec<Vec<(f64, u32)>> = vec![Vec::new(); tried.len()];
+        for Part { ids, rows, biases } in &self.parts {
+            let mut products = vec![0f32; tried.len() * ids.len()];
+            narrow::product(&points, rows, &mut products);
+            for (n, products) in products.chunks_exact(ids.len()).enumerate() {
+                let scores = products.iter().zip(biases).map(|(&p, b)| f64::from(p) + b);
+                let leads = scores.zip(ids).map(|(score, &j)| (score - own[n], j));
+                // NaN is no sign of losing.
+                ahead[n].extend(leads.filter(|&(lead, j)| !(lead < 0.0) && j != tried[n].0));
+            }
+        }
+        ahead
+    }
+}
+
+/// Rows less a centre, rounded to float32.
+fn around(question: &Question, centre: &[f64], ids: &[u32]) -> Vec<f32> {
+    let row = |&j: &u32| question.head().row(j as usize).zip(centre).map(|(w, c)| (w - c) as f32);
+    ids.iter().flat_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Domain;
+    use crate::head::Head;
+
+    #[test]
+    fn those_ahead_are_the_suspects_with_a_score_at_least_that_of_the_token() {
+        let (tokens, dim) = (90, 7);
+        let number = |i: usize| ((i * 2654435761) % 1000) as f64 / 500.0 - 1.0;
+        let rows: Vec<f64> = (0..tokens * dim).map(number).collect();
+        let bias = Some((0..tokens).map(|t| number(t + 7) / 4.0).collect());
+        let head = Head::new(rows, bias, tokens, dim).unwrap();
+        let domain = Domain::free(dim);
+        let question = Question::new(&head, &domain).unwrap();
+        let lists: [&[u32]; 3] = [&[3, 8, 9], &[3, 40], &[77]];
+        let mut suspects = Suspects::new(&question, lists.into_iter());
+        suspects.add([40, 50, 51, 3].into_iter());
+        let points: Vec<Vec<f64>> =
+            (0..5).map(|n| (0..dim).map(|k| number(n * dim + k + 31)).collect()).collect();
+        let tried: Vec<(u32, &[f64])> =
+            points.iter().zip([3, 8, 60, 61, 62]).map(|(z, t)| (t, z.as_slice())).collect();
+        let mut some = 0;
+        for (&(token, z), ahead) in tried.iter().zip(suspects.ahead(&tried)) {
+            let score = |t: u32| head.dot(t as usize, z) + head.bias(t as usize);
+            let mut found: Vec<u32> = ahead.iter().map(|a| a.1).collect();
+            found.sort_unstable();
+            let all = [3, 8, 9, 40, 50, 51, 77];
+            let expected: Vec<u32> =
+                all.into_iter().filter(|&j| j != token && score(j) >= score(token)).collect();
+            assert_eq!(found, expected);
+            assert!(ahead.iter().all(|(lead, j)| (lead - score(*j) + score(token)).abs() < 1e-5));
+            some += found.len();
+        }
+        assert!(some > 5, "some are ahead");
+    }
+}
