@@ -221,7 +221,7 @@ impl LeastDistance {
 }
 
 /// Violated rows kept from a scan.
-const CANDIDATES: usize = 16;
+const CANDIDATES: usize = 8;
 
 /// Multipliers `x >= 0` with `sum x_i rows_i = target`, or `None` (Lawson and Hanson 1974, ch. 23, NNLS).
 ///
