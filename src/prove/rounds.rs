@@ -2,8 +2,9 @@
 //!
 //! A round looks at one point of each token: against the [suspects](Suspects), and where it beats all of them, against all
 //! rows ([`Pairs::attempt`], which proves wins by the way). A pass over the rows costs little more for a tile of points
-//! than for one, so as many tokens as memory allows run at a time, and one that is done makes room for the next. No
-//! token's answer depends on the others.
+//! than for one, so as many tokens as memory allows run at a time, and one that is done makes room for the next. At
+//! which point a token is proved to win may depend on the other tokens asked for, never on threads; where no side is
+//! proved, the token is searched for once more by itself.
 
 use std::cmp::Reverse;
 
@@ -14,7 +15,6 @@ use super::sphere::Sphere;
 use super::suspects::Suspects;
 use super::within::{Ask, Search, Step};
 use super::working_set::Start;
-use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::TILE;
 use crate::certify::pairs::{Pairs, Trial};
@@ -27,8 +27,6 @@ const ROOMS: [f64; 4] = [1.0 / 4.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0
 const ROUNDS: usize = 400;
 /// Searches start this share of the way out to the point where the token almost won, where that is on the sphere.
 const OUT: f64 = 15.0 / 16.0;
-/// A point this close to the sphere, as a share of its radius, counts as on it.
-const EDGE: f64 = 1.0 / 1073741824.0;
 /// Tokens that run at a time, where memory allows.
 const RUNNING: usize = 256;
 /// Float64 numbers of their working sets and factorisations in all, about and at most: a gigabyte.
@@ -161,8 +159,7 @@ fn by_itself(sphere: &Sphere, pairs: Option<&Pairs>, token: u32, start: &Start) 
 
 /// A search that begins near a start, or somewhat further in where that is on the sphere.
 fn new_search<'a>(sphere: &'a Sphere<'a>, token: u32, start: &Start) -> Search<'a> {
-    let inside = norm_up_of(&start.near) < sphere.ball().radius_down() * (1.0 - EDGE);
-    let share = if inside { 1.0 } else { OUT };
+    let share = if sphere.is_inside(&start.near) { 1.0 } else { OUT };
     let anchor = start.near.iter().map(|x| x * share).collect();
     Search::new(sphere, token, Ask::Room(ROOMS[0]), Some(anchor))
 }

@@ -14,6 +14,9 @@ use crate::question::Question;
 /// that rows asking for a millionth of that are still told apart from rounding.
 pub const RADIUS: f64 = 1024.0;
 
+/// A point this close to the sphere, as a share of its radius, counts as beyond it.
+const EDGE: f64 = 1.0 / 1073741824.0;
+
 /// A question over a ball, scaled.
 #[derive(Debug)]
 pub struct Sphere<'a> {
@@ -49,6 +52,11 @@ impl<'a> Sphere<'a> {
     /// The ball.
     pub fn ball(&self) -> &'a Ball {
         self.ball
+    }
+
+    /// Whether `z` lies inside the ball, with a little room.
+    pub fn is_inside(&self, z: &[f64]) -> bool {
+        norm_up_of(z) < self.ball.radius_down() * (1.0 - EDGE)
     }
 
     /// What `z` is multiplied by.

@@ -30,8 +30,6 @@ const BATCH: usize = 32;
 const DRAWN_IN: usize = 6;
 /// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
 const IN: f64 = 7.0 / 8.0;
-/// A point this close to the sphere, as a share of its radius, counts as beyond it.
-const EDGE: f64 = 1.0 / 1073741824.0;
 
 /// The state of the method for one token.
 pub struct Search<'a> {
@@ -266,7 +264,7 @@ impl<'a> Search<'a> {
 
     /// Whether the point lies inside the ball, with a little room.
     pub fn is_inside(&self) -> bool {
-        norm_up_of(&self.z) < self.sphere.ball().radius_down() * (1.0 - EDGE)
+        self.sphere.is_inside(&self.z)
     }
 
     /// The point and the gap that its closest rivals seem to leave, for a proof.

@@ -55,8 +55,8 @@ impl Rounded {
 
 /// Places before the others that repeat the first coordinate of a row. A point that lies far out along it (under-trained
 /// tokens of language models all lie on one side of the mean, the first eigenvector) is split over them; it would else
-/// leave few steps to the other coordinates. (In whisper-tiny.en's ball it is 14 times as large as the others, which
-/// are then rounded four times as coarsely.)
+/// leave few steps to the other coordinates. (In whisper-tiny.en's ball it is 14 times as large as the root of
+/// the mean square, and the next largest 4 times.)
 pub const COPIES: usize = 4;
 
 /// Places of a row of `dim` coordinates, in whole fours.
