@@ -8,8 +8,8 @@
 //!   the linear program of the 2022 paper;
 //! - [`working_set`]: a few rivals at a time, the worst violators added until one side is found;
 //! - [`support`]: multipliers turned into a support that the certifier can enclose, and the *push*;
-//! - [`sphere`] and [`within`]: the same search in a ball, for many tokens side by side in [`rounds`], first against
-//!   [`suspects`] and from beside [`scouts`]; and [`corner`], exactly, for tokens on its edge;
+//! - [`sphere`] and [`within`]: the same search in a ball, one on its way in [`runner`], many side by side in [`rounds`],
+//!   first against [`suspects`] and from beside [`scouts`]; and [`corner`], exactly, for tokens on its edge;
 //! - [`simplex`]: the surest and slowest path, in exact integers, and the last resort of both engines.
 //!
 //! Nothing here decides: see [`crate::certify`].
@@ -20,6 +20,7 @@ pub mod linear_program;
 pub mod orthogonal;
 pub mod radius;
 pub mod rounds;
+pub mod runner;
 pub mod scouts;
 pub mod simplex;
 pub mod solver;
