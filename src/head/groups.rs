@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::{Head, Rows};
@@ -39,7 +40,7 @@ impl Groups {
         let seen = Seen::new(head, domain);
         let hashes: Vec<u64> = (0..head.tokens())
             .into_par_iter()
-            .map_init(|| vec![0.0; head.dim()], |row, t| seen.hash(row, t))
+            .map_init(Vec::new, |row, t| seen.hash(row, t))
             .collect();
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
@@ -125,23 +126,26 @@ impl<'a> Seen<'a> {
         Seen { head, fixed, free, gain, shift, exact_products }
     }
 
-    /// Equal for equal rows.
-    fn hash(&self, row: &mut [f64], token: usize) -> u64 {
+    /// Equal for equal rows. `row` is room for one.
+    fn hash(&self, row: &mut Vec<f64>, token: usize) -> u64 {
+        row.resize(self.head.dim(), 0.0);
         self.head.copy_row(token, row);
         match self.gain {
-            None => hash_bits(self.free.iter().map(|&k| row[k])),
+            None if self.fixed.is_empty() => {}
+            None => *row = self.free.iter().map(|&k| row[k]).collect(),
             Some(gain) if self.exact_products => {
                 // Differences of exact numbers, rounded once: equal where the true ones are.
                 let first = gain[0] * row[0];
-                hash_bits(row.iter().zip(gain).map(|(w, g)| g * w - first))
+                row.iter_mut().zip(gain).for_each(|(w, g)| *w = g * *w - first);
             }
             Some(_) => {
                 let first = self.product(token, 0);
                 let difference =
                     |k: usize| (&self.product(token, k) - &first).quotient_down(&one());
-                hash_bits((0..row.len()).map(difference))
+                *row = (0..row.len()).map(difference).collect();
             }
         }
+        hash_bits(row)
     }
 
     /// `g_k w_k`, exactly; without a gain `w_k`.
@@ -212,21 +216,28 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// A hash of the bits, -0 as 0: eight chains side by side of a multiplication and a shift each. Collisions only cost
-/// a comparison.
-fn hash_bits(numbers: impl Iterator<Item = f64>) -> u64 {
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    const CHAINS: usize = 8;
-    let step = |h: u64, x: u64| {
-        let h = (h ^ x).wrapping_mul(FACTOR);
-        h ^ (h >> 29)
-    };
+/// A hash of the bits, -0 as 0: chains side by side, in whole registers, of a multiplication and a shift each. Collisions
+/// only cost a comparison.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn hash_bits(numbers: &[f64]) -> u64 {
+    const CHAINS: usize = 32;
     let mut chains = [0x243F_6A88_85A3_08D3; CHAINS];
-    for (i, x) in numbers.enumerate() {
-        let chain = &mut chains[i % CHAINS];
-        *chain = step(*chain, (x + 0.0).to_bits());
+    let (parts, rest) = numbers.as_chunks::<CHAINS>();
+    for part in parts {
+        for (chain, x) in chains.iter_mut().zip(part) {
+            *chain = stirred(*chain, (x + 0.0).to_bits());
+        }
     }
-    chains.iter().fold(0, |h, &chain| step(h, chain))
+    for (chain, x) in chains.iter_mut().zip(rest) {
+        *chain = stirred(*chain, (x + 0.0).to_bits());
+    }
+    chains.iter().fold(0, |hash, &chain| stirred(hash, chain))
+}
+
+#[inline(always)]
+fn stirred(hash: u64, bits: u64) -> u64 {
+    let hash = (hash ^ bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    hash ^ (hash >> 29)
 }
 
 #[derive(Clone, Debug)]
