@@ -5,7 +5,7 @@ mod decide;
 mod measured;
 pub mod progress;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -361,24 +361,32 @@ fn settle(
     };
     clock.lap("screen");
 
-    let (mut hard, mut easy) = (Vec::new(), Vec::new());
-    for (&token, trial) in open.iter().zip(settled) {
-        match trial {
-            Trial::Wins(witness) => {
-                easy.push((token, Finding::Decided(certify::tied(question, witness))));
-            }
-            Trial::Behind(rivals) => hard.push((token, rivals)),
+    let mut hard = Vec::new();
+    let found = open.iter().zip(settled).map(|(&token, trial)| match trial {
+        Trial::Wins(witness) => Some(Finding::Decided(certify::tied(question, witness))),
+        Trial::Behind(rivals) => {
+            hard.push((token, rivals));
+            None
         }
-    }
+    });
+    let found: Vec<Option<Finding>> = found.collect();
     options.progress.begin("prove", hard.len());
-    let proved = search(question, &screen, &hard, options);
+    let mut proved = search(question, &screen, &hard, options).into_iter();
+    let mut found: Vec<Option<Finding>> =
+        found.into_iter().map(|finding| finding.or_else(|| proved.next())).collect();
     clock.lap("prove");
 
-    let hard = hard.into_iter().map(|h| h.0);
-    let found: HashMap<u32, Finding> = easy.into_iter().chain(hard.zip(proved)).collect();
     let finding = |&t: &u32| {
-        let dominated = certify::dominated(question, t).map(Finding::Decided);
-        Some((t, dominated.or_else(|| found.get(&spokesman(t)).cloned())?))
+        if let Some(verdict) = certify::dominated(question, t) {
+            return Some((t, Finding::Decided(verdict)));
+        }
+        let spokesman = spokesman(t);
+        let of_all = &mut found[open.binary_search(&spokesman).ok()?];
+        let finding = match question.groups().standing(t) {
+            Standing::Tied(_) => of_all.clone(),
+            _ => of_all.take(),
+        };
+        Some((t, finding?))
     };
     tokens.iter().filter_map(finding).collect()
 }

@@ -37,6 +37,7 @@ impl Folded {
         let shift_norm = norm_up_of(shift);
         let unit = gamma(dim + 8);
         let floor = (dim + 8) as f64 * TINY;
+        let ones = vec![1.0; dim];
         let mut rows = vec![0.0; tokens * dim];
         let mut rest = vec![(0.0, 0.0, 0.0); tokens];
         rows.par_chunks_mut(CHUNK * dim).zip(rest.par_chunks_mut(CHUNK)).enumerate().for_each(
@@ -52,7 +53,8 @@ impl Folded {
                     // most `|q| / sqrt(d)`, in each of d coordinates, and a unit for the difference.
                     let row_error = unit * norm_up_of(row) + floor;
                     if ball.is_centred() {
-                        let mean = row.iter().sum::<f64>() / dim as f64;
+                        // As a product: its sums stand side by side.
+                        let mean = f64::dot(row, &ones) / dim as f64;
                         row.iter_mut().for_each(|q| *q -= mean);
                     }
                     *rest = (level, level_error * (1.0 + 1e-12), row_error * (1.0 + 1e-12));
