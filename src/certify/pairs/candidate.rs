@@ -146,6 +146,8 @@ pub struct Tile {
     pub whole_offsets: [i32; TILE],
     /// The block from which on level 1 holds for all of them.
     pub stop: usize,
+    /// How many of the next blocks are looked at by whole rows alone.
+    pub straight: u32,
 }
 
 impl Tile {
@@ -168,6 +170,7 @@ impl Tile {
             offsets: [0i32; TILE],
             whole_offsets: [0i32; TILE],
             stop: tile.iter().map(|t| if t.open { t.stop } else { 0 }).max().unwrap_or(0),
+            straight: 0,
         };
         for (i, token) in tile.iter().enumerate().filter(|(_, t)| t.open) {
             let (terms, Losses { prefix_error, prefix_length, tail, full_error, .. }) =

@@ -51,7 +51,8 @@
 //!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All but `q_j.q'_t` is
 //!    known for the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
 //! 3. The same with all coordinates, pair by pair; where level 2 leaves many pairs of a block open, first by one limit
-//!    for the block again, and in a ball, for points other than the token's own, by that limit instead of level 2.
+//!    for the block again; and for the next blocks, and in a ball for points other than the token's own, by that limit
+//!    instead of level 2.
 //! 4. `z_j.x_t` in float32, and where that is too coarse in float64.
 //! 5. For points other than the token's own, the scores of the original rows, by float64 with a bound of its
 //!    error and where that cannot tell by exact arithmetic.
@@ -92,7 +93,10 @@ const SHARES: [f64; 3] = [1.0 - 1.0 / 1048576.0, 0.5, 0.125];
 
 /// With more pairs of a tile and a block than this open after level 2, products of whole rows of all of them cost less
 /// than going on pair by pair.
-const DENSE: u32 = 16;
+const DENSE: u32 = 8;
+/// After such a block as many more are looked at by whole rows alone: they are mostly alike. No result depends on it: limits
+/// of integers lie half a step or more below the bound, so that level 4 proves whatever level 2 proves.
+const STRAIGHT: u32 = 7;
 
 /// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
@@ -279,13 +283,14 @@ impl<'a> Pairs<'a> {
                 if at >= packed.stop {
                     continue;
                 }
-                let whole = || {
+                let whole = |packed: &Tile| {
                     let limits = packed.whole_limits(block);
                     let (words, offsets) = (&packed.words, &packed.whole_offsets);
                     self.kernel.above(words, &block.bytes, offsets, &limits)
                 };
-                let mut above = if straight {
-                    whole()
+                let above = if straight || packed.straight > 0 {
+                    packed.straight = packed.straight.saturating_sub(1);
+                    whole(packed)
                 } else {
                     let limits = packed.limits(block);
                     if limits == [i32::MAX; TILE] {
@@ -293,14 +298,16 @@ impl<'a> Pairs<'a> {
                     }
                     let (words, bytes) = (rows.prefix / 4 * TILE, rows.prefix * BLOCK);
                     let (words, bytes) = (&packed.words[..words], &block.bytes[..bytes]);
-                    self.kernel.above(words, bytes, &packed.offsets, &limits)
+                    let above = self.kernel.above(words, bytes, &packed.offsets, &limits);
+                    let open: u32 = above.iter().map(|mask| mask.count_ones()).sum();
+                    if open <= DENSE {
+                        above
+                    } else {
+                        packed.straight = STRAIGHT;
+                        let whole = whole(packed);
+                        std::array::from_fn(|i| above[i] & whole[i])
+                    }
                 };
-                let dense = |above: &[u32; TILE]| {
-                    above.iter().map(|mask| mask.count_ones()).sum::<u32>() > DENSE
-                };
-                if !straight && above != [0; TILE] && dense(&above) {
-                    above.iter_mut().zip(whole()).for_each(|(mask, whole)| *mask &= whole);
-                }
                 if above == [0; TILE] {
                     continue;
                 }
