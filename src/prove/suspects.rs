@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use multiversion::multiversion;
+
 use crate::arithmetic::narrow::{self, Panels};
 use crate::question::Question;
 
@@ -75,13 +77,36 @@ impl<'a> Suspects<'a> {
             let mut products = vec![0f32; tried.len() * ids.len()];
             narrow::product(&points, rows, &mut products);
             for (n, products) in products.chunks_exact(ids.len()).enumerate() {
-                let scores = products.iter().zip(biases).map(|(&p, b)| f64::from(p) + b);
-                let leads = scores.zip(ids).map(|(score, &j)| (score - own[n], j));
-                // NaN is no sign of losing.
-                ahead[n].extend(leads.filter(|&(lead, j)| !(lead < 0.0) && j != tried[n].0));
+                let (own, ahead) = (own[n], &mut ahead[n]);
+                leading(products, biases, own, |i, lead| {
+                    if ids[i] != tried[n].0 {
+                        ahead.push((lead, ids[i]));
+                    }
+                });
             }
         }
         ahead
+    }
+}
+
+/// Tells of each score that is not less than `own`, and by how much it leads. Hardly any is: a few at a time are passed over
+/// together.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usize, f64)) {
+    const TOGETHER: usize = 16;
+    let parts = products.chunks(TOGETHER).zip(biases.chunks(TOGETHER));
+    for (part, (products, biases)) in parts.enumerate() {
+        let mut leads = [f64::NEG_INFINITY; TOGETHER];
+        for ((lead, &product), bias) in leads.iter_mut().zip(products).zip(biases) {
+            *lead = f64::from(product) + bias - own;
+        }
+        // NaN is no sign of losing.
+        if leads.iter().fold(true, |behind, lead| behind & (*lead < 0.0)) {
+            continue;
+        }
+        for (i, &lead) in leads.iter().enumerate().filter(|(_, lead)| !(**lead < 0.0)) {
+            tell(part * TOGETHER + i, lead);
+        }
     }
 }
 
