@@ -4,6 +4,7 @@
 //! processors of before 2013, a library call: the same source gives the same bits everywhere.
 
 use multiversion::multiversion;
+use rayon::prelude::*;
 
 use super::rounding::gamma;
 
@@ -73,10 +74,12 @@ impl Panels {
     pub fn new(rows: &[f32], dim: usize) -> Self {
         let count = rows.len() / dim;
         let mut panels = vec![0f32; count.div_ceil(PANEL) * PANEL * dim];
-        for (r, row) in rows.chunks_exact(dim).enumerate() {
-            let panel = &mut panels[r / PANEL * PANEL * dim..];
-            row.iter().enumerate().for_each(|(k, &x)| panel[k * PANEL + r % PANEL] = x);
-        }
+        let parts = panels.par_chunks_mut(PANEL * dim).zip(rows.par_chunks(PANEL * dim));
+        parts.for_each(|(panel, rows)| {
+            for (r, row) in rows.chunks_exact(dim).enumerate() {
+                row.iter().enumerate().for_each(|(k, &x)| panel[k * PANEL + r] = x);
+            }
+        });
         Panels { dim, count, panels }
     }
 }

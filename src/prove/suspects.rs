@@ -3,9 +3,10 @@
 //! A point that one of them beats needs no pass over all rows, and most points that a search proposes are beaten by one.
 //! What is said of them only proposes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use multiversion::multiversion;
+use rayon::prelude::*;
 
 use crate::arithmetic::narrow::{self, Panels};
 use crate::question::Question;
@@ -33,9 +34,10 @@ struct Part {
 impl<'a> Suspects<'a> {
     /// Those that stand in these lists most often.
     pub fn new<'l>(question: &'a Question, lists: impl Iterator<Item = &'l [u32]>) -> Self {
-        let mut told: HashMap<u32, usize> = HashMap::new();
-        lists.flatten().for_each(|&j| *told.entry(j).or_default() += 1);
-        let mut told: Vec<(u32, usize)> = told.into_iter().collect();
+        let mut often = vec![0usize; question.head().tokens()];
+        lists.flatten().for_each(|&j| often[j as usize] += 1);
+        let told = (0..).zip(often).filter(|t| t.1 > 0);
+        let mut told: Vec<(u32, usize)> = told.collect();
         told.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         told.truncate(KEPT);
         let head = question.head();
@@ -112,8 +114,12 @@ fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usiz
 
 /// Rows less a centre, rounded to float32.
 fn around(question: &Question, centre: &[f64], ids: &[u32]) -> Vec<f32> {
-    let row = |&j: &u32| question.head().row(j as usize).zip(centre).map(|(w, c)| (w - c) as f32);
-    ids.iter().flat_map(row).collect()
+    let mut rows = vec![0f32; ids.len() * centre.len()];
+    rows.par_chunks_mut(centre.len()).zip(ids).for_each(|(out, &j)| {
+        let row = question.head().row(j as usize).zip(centre);
+        out.iter_mut().zip(row).for_each(|(out, (w, c))| *out = (w - c) as f32);
+    });
+    rows
 }
 
 #[cfg(test)]

@@ -209,6 +209,10 @@ impl<'a> Screen<'a> {
 
     /// Where to start the searches for tokens that no map settled: near where each almost wins.
     pub fn starts(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
+        tokens.par_chunks(GROUP).flat_map_iter(|part| self.starts_of(part)).collect()
+    }
+
+    fn starts_of(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
         let (map, scale) = &self.start;
         let mut points = map.directions(self.question.head(), tokens);
         let ball = self.question.domain().ball();
