@@ -298,6 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn every_coordinate_counts_in_the_hash_of_a_row_and_the_sign_of_zero_does_not() {
+        for dim in [1, 7, 31, 32, 33, 70] {
+            let row: Vec<f64> = (0..dim).map(|k| (k % 5) as f64 - 2.0).collect();
+            let signed: Vec<f64> = row.iter().map(|&x| if x == 0.0 { -0.0 } else { x }).collect();
+            assert_eq!(hash_bits(&row), hash_bits(&signed));
+            for k in 0..dim {
+                let mut other = row.clone();
+                other[k] += 0.25;
+                assert_ne!(hash_bits(&row), hash_bits(&other), "coordinate {k} of {dim}");
+            }
+        }
+    }
+
+    #[test]
     fn a_fixed_coordinate_moves_into_the_bias() {
         let head = head(&[[1.0, 0.1], [1.0, 0.2]], None);
         let fixed = Domain::ranges(vec![f64::NEG_INFINITY, 3.0], vec![f64::INFINITY, 3.0]).unwrap();
