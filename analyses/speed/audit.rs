@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::answers;
 use crate::heads::{Source, Subject};
@@ -33,6 +33,8 @@ pub struct Runner {
 pub struct Audited {
     /// No runs: it was ended after the cap.
     pub timing: Timing,
+    /// Of the same file over all of space, where the subject is held against that.
+    pub free: Option<Timing>,
     /// The largest resident set of all runs, in bytes.
     pub peak: u64,
     /// Counts of verdicts, for people.
@@ -50,24 +52,22 @@ impl Runner {
         if let Some(path) = subject.source.path() {
             into_cache(&path, &subject.source)?;
         }
-        let (mut seconds, mut peak) = (Vec::new(), 0);
+        let (mut seconds, mut free, mut peak) = (Vec::new(), Vec::new(), 0);
         while seconds.len() < self.runs && seconds.iter().sum::<f64>() < ENOUGH {
-            // Results of an earlier run must not be taken for this one's.
-            if out.exists() {
-                std::fs::remove_dir_all(&out)?;
+            if subject.is_beside_free() {
+                let beside = self.scratch.join("out").join("free");
+                let ended = self.once(subject, "free", &beside)?;
+                ensure!(!ended.stopped, "{}: ended over all of space", subject.name);
+                free.push(ended.seconds);
             }
-            let mut command = Command::new(&self.program);
-            command.arg("audit").args(subject.source.path()).args(["--domain", subject.domain]);
-            command
-                .args(["--quiet", "--no-report", "--threads", &self.threads.to_string(), "--out"])
-                .arg(&out);
-            let ended = process::run(&mut command, self.cap)?.succeeded(&subject.name)?;
+            let ended = self.once(subject, subject.domain, &out)?;
             peak = peak.max(ended.peak);
             if ended.stopped {
                 let answer = format!("ended after {} s", self.cap.as_secs());
                 let wrong = vec![format!("{}: {answer}", subject.name)];
                 return Ok(Audited {
                     timing: Timing::default(),
+                    free: None,
                     peak,
                     answer,
                     wrong,
@@ -78,7 +78,22 @@ impl Runner {
         }
         let (answer, mut wrong) = answers::check(subject, &out)?;
         let verified = self.verify.then(|| self.verify(subject, &out, &mut wrong)).transpose()?;
-        Ok(Audited { timing: Timing::new(seconds), peak, answer, wrong, verified })
+        let free = subject.is_beside_free().then(|| Timing::new(free));
+        Ok(Audited { timing: Timing::new(seconds), free, peak, answer, wrong, verified })
+    }
+
+    /// One audit into an empty folder.
+    fn once(&self, subject: &Subject, domain: &str, out: &Path) -> Result<process::Ended> {
+        // Results of an earlier run must not be taken for this one's.
+        if out.exists() {
+            std::fs::remove_dir_all(out)?;
+        }
+        let mut command = Command::new(&self.program);
+        command.arg("audit").args(subject.source.path()).args(["--domain", domain]);
+        command
+            .args(["--quiet", "--no-report", "--threads", &self.threads.to_string(), "--out"])
+            .arg(out);
+        process::run(&mut command, self.cap)?.succeeded(&subject.name)
     }
 
     fn verify(&self, subject: &Subject, out: &Path, wrong: &mut Vec<String>) -> Result<f64> {

@@ -44,7 +44,16 @@ impl Source {
 pub enum Aim {
     /// Shares of one float32 product W W^T.
     OfProduct(f64, f64),
+    /// Shares of the audit of the same file over all of space, which is timed beside, run by run.
+    OfFree(f64, f64),
     Seconds(f64, f64),
+}
+
+impl Subject {
+    /// Whether it is held against its own audit over all of space.
+    pub fn is_beside_free(&self) -> bool {
+        matches!(self.aim, Some(Aim::OfFree(..)))
+    }
 }
 
 /// What an audit must find; in any case nothing undecided.
@@ -84,10 +93,19 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
         subject(
             "smollm2",
             "SmolLM2-135M-Instruct (GGUF)",
-            smollm2,
+            smollm2.clone(),
             (49152, 576),
             "free",
             Aim::OfProduct(0.25, 0.10),
+            tied(15, 4),
+        ),
+        subject(
+            "smollm2-norm",
+            "SmolLM2-135M-Instruct behind its RMSNorm",
+            smollm2,
+            (49152, 576),
+            "auto",
+            Aim::OfFree(1.5, 1.25),
             tied(15, 4),
         ),
         subject(
@@ -107,6 +125,15 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
             "free",
             Aim::OfProduct(0.6, 0.25),
             tied(78, 31),
+        ),
+        subject(
+            "whisper-norm",
+            "whisper-tiny.en (CTranslate2) behind its LayerNorm",
+            file("whisper-tiny-en/published/model.bin"),
+            (51864, 384),
+            "auto",
+            Aim::OfFree(1.5, 1.25),
+            Known::Counts { unargmaxable: 2, tied: 78, groups: 31 },
         ),
         subject(
             "pp-ocrv4",

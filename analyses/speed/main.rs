@@ -102,7 +102,8 @@ fn study(study: &Study) -> Result<ExitCode> {
 
     for subject in subjects {
         let mut line = measure(&runner, &mut products, subject)?;
-        if !study.quick {
+        // What others take of the same head over all of space stands beside that.
+        if !study.quick && !line.subject.is_beside_free() {
             for method in [Method::Reflection, Method::Program] {
                 eprintln!("speed: {}: {}", line.subject.name, method.name());
                 let e = baseline::estimate(&line.subject, method, threads, study.baseline_cap)?;

@@ -9,6 +9,7 @@ use crate::baseline::Estimate;
 use crate::heads::Subject;
 use crate::machine::Setting;
 use crate::product::Product;
+use crate::timing::Timing;
 
 /// One head's line of the table.
 #[derive(Clone, Debug)]
@@ -25,9 +26,16 @@ impl Line {
         self.audited.timing.median() / self.product.timing.median()
     }
 
-    /// What the audit may take: three times the head in float32, and 200 MB.
+    /// Audit over the audit of the same file over all of space, of medians; NaN where that was not timed.
+    pub fn of_free(&self) -> f64 {
+        self.audited.timing.median() / self.audited.free.as_ref().map_or(f64::NAN, Timing::median)
+    }
+
+    /// What the audit may take: three times the head in float32, and 200 MB; behind a norm five times, as the folded rows
+    /// are float64.
     pub fn memory_limit(&self) -> u64 {
-        3 * 4 * (self.subject.tokens * self.subject.dim) as u64 + 200_000_000
+        let times = if self.subject.is_beside_free() { 5 } else { 3 };
+        times * 4 * (self.subject.tokens * self.subject.dim) as u64 + 200_000_000
     }
 }
 
@@ -101,6 +109,10 @@ impl Results {
                 [false; 2],
                 note,
             )?;
+            if let Some(t) = &audited.free {
+                let times = [t.median(), t.min(), t.max()];
+                write("free audit", times, t.runs(), 0, [false; 2], "")?;
+            }
             if let Some(s) = audited.verified {
                 write("verify", [s; 3], 1, 0, [false; 2], "")?;
             }

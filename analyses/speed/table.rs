@@ -35,7 +35,8 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
         writeln!(
             out,
             "From file (in the page cache) to certificate, proofs included, a process each run: median (least to most, \
-             runs). *Product* is one float32 W W^T, V x V x d; ~ marks one of which only slabs were computed.\n"
+             runs). *Product* is one float32 W W^T, V x V x d; ~ marks one of which only slabs were computed. \
+             Behind a norm the free verdicts are in it too; the *free audit* of the same file ran in turns with it.\n"
         )?;
         audits(out, &results.heads, true)?;
     }
@@ -60,7 +61,9 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
 
 fn audits(out: &mut String, lines: &[Line], aims: bool) -> std::fmt::Result {
     let verified = lines.iter().any(|l| l.audited.verified.is_some());
+    let beside = lines.iter().any(|l| l.audited.free.is_some());
     let mut columns = vec!["head", "V x d", "audit", "product", "audit / product"];
+    columns.extend(if beside { &["free audit", "audit / free"][..] } else { &[] });
     columns.extend(if aims { &["target", "stretch"][..] } else { &[] });
     columns.extend(["peak MB (limit)", "found"]);
     columns.extend(verified.then_some("verify"));
@@ -75,6 +78,11 @@ fn audits(out: &mut String, lines: &[Line], aims: bool) -> std::fmt::Result {
             format!("{approximate}{}", text(line.product.timing.median())),
             format!("{approximate}{}", ratio(line.ratio())),
         ];
+        if beside {
+            let free = audited.free.as_ref();
+            cells.push(free.map(spread).unwrap_or_default());
+            cells.push(free.map(|_| ratio(line.of_free())).unwrap_or_default());
+        }
         if aims {
             cells.extend(aim(line));
         }
@@ -97,6 +105,7 @@ fn audits(out: &mut String, lines: &[Line], aims: bool) -> std::fmt::Result {
 fn aim(line: &Line) -> [String; 2] {
     let (found, aims, show): (f64, [f64; 2], fn(f64) -> String) = match line.subject.aim {
         Some(Aim::OfProduct(target, stretch)) => (line.ratio(), [target, stretch], ratio),
+        Some(Aim::OfFree(target, stretch)) => (line.of_free(), [target, stretch], ratio),
         Some(Aim::Seconds(target, stretch)) => {
             (line.audited.timing.median(), [target, stretch], text)
         }
