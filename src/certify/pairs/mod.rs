@@ -51,8 +51,7 @@
 //!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All but `q_j.q'_t` is
 //!    known for the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
 //! 3. The same with all coordinates, pair by pair; where level 2 leaves many pairs of a block open, first by one limit
-//!    for the block again; and for the next blocks, and in a ball for points other than the token's own, by that limit
-//!    instead of level 2.
+//!    for the block again; and for the next blocks by that limit instead of level 2.
 //! 4. `z_j.x_t` in float32, and where that is too coarse in float64.
 //! 5. For points other than the token's own, the scores of the original rows, by float64 with a bound of its
 //!    error and where that cannot tell by exact arithmetic.
@@ -275,9 +274,6 @@ impl<'a> Pairs<'a> {
         let mut tiles: Vec<Tile> =
             group.chunks(TILE).map(|tile| Tile::new(tile, rows.prefix, rows.width)).collect();
         let stop = tiles.iter().map(|t| t.stop).max().unwrap_or(0);
-        // Tokens that win near the edge of a ball alone leave nearly all blocks open after level 2.
-        let given = group.iter().all(|token| matches!(token.kind, Kind::Given { .. }));
-        let straight = given && self.question.domain().ball().is_some();
         for (at, block) in rows.blocks.iter().enumerate().take(stop) {
             for (tile, packed) in group.chunks_mut(TILE).zip(&mut tiles) {
                 if at >= packed.stop {
@@ -288,8 +284,8 @@ impl<'a> Pairs<'a> {
                     let (words, offsets) = (&packed.words, &packed.whole_offsets);
                     self.kernel.above(words, &block.bytes, offsets, &limits)
                 };
-                let above = if straight || packed.straight > 0 {
-                    packed.straight = packed.straight.saturating_sub(1);
+                let above = if packed.straight > 0 {
+                    packed.straight -= 1;
                     whole(packed)
                 } else {
                     let limits = packed.limits(block);
