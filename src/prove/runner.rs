@@ -118,18 +118,21 @@ impl<'a> Runner<'a> {
     fn unknown(&self, mut ahead: Vec<(f64, u32)>) -> Trial {
         let equals = self.sphere.question().equals(self.search.token());
         ahead.retain(|(_, j)| !self.search.knows(Rival::Token(*j)) && !equals.contains(j));
-        ahead.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        Trial::Behind(ahead.into_iter().map(|a| a.1).collect())
+        Trial::Behind(worst_first(ahead))
     }
 
     /// Rivals by falling score at the point.
-    fn worst_first(&self, rivals: Vec<u32>) -> Vec<u32> {
+    fn by_score(&self, rivals: Vec<u32>) -> Vec<u32> {
         let (head, point) = (self.sphere.question().head(), self.search.point());
         let score = |j: u32| head.dot(j as usize, point) + head.bias(j as usize);
-        let mut scored: Vec<(f64, u32)> = rivals.into_iter().map(|j| (score(j), j)).collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        scored.into_iter().map(|s| s.1).collect()
+        worst_first(rivals.into_iter().map(|j| (score(j), j)).collect())
     }
+}
+
+/// Rivals by falling number.
+fn worst_first(mut rivals: Vec<(f64, u32)>) -> Vec<u32> {
+    rivals.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    rivals.into_iter().map(|r| r.1).collect()
 }
 
 /// A search that knows neither suspects nor scouts: what comes of it depends on the token alone.
@@ -171,7 +174,7 @@ pub fn by_all(pairs: Option<&Pairs>, runners: &[Runner]) -> Vec<Trial> {
             trials[i] = match proved {
                 Ok(witness) => Trial::Wins(witness),
                 Err(Refusal::Outside) => Trial::Behind(Vec::new()),
-                Err(Refusal::Beaten(rivals)) => Trial::Behind(runners[i].worst_first(rivals)),
+                Err(Refusal::Beaten(rivals)) => Trial::Behind(runners[i].by_score(rivals)),
             };
         }
     }
