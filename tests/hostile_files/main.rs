@@ -3,6 +3,7 @@
 
 mod build;
 mod ctranslate2;
+mod fields;
 mod folder;
 mod gguf;
 mod memory;
@@ -12,6 +13,7 @@ mod npz;
 mod onnx;
 mod paths;
 mod pickle;
+mod random;
 mod safetensors;
 mod split;
 

@@ -2,6 +2,7 @@
 
 use super::build::{valid_gguf, valid_npy, valid_npz, valid_safetensors};
 use super::memory::largest_request;
+use super::random::Random;
 use std::path::Path;
 
 use unargmax::checkpoint;
@@ -18,23 +19,6 @@ const MOST_MEMORY: usize = 1 << 20;
 
 /// The same for a vocabulary, whose map may leave out 65536 ids.
 const MOST_TOKENS: usize = 4 << 20;
-
-/// SplitMix64 (Steele, Lea and Flood 2014): short, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
 
 /// Changes a few places: bits, bytes, whole fields, or pieces that are cut out, doubled or moved.
 fn mutate(valid: &[u8], random: &mut Random) -> Vec<u8> {
@@ -72,7 +56,7 @@ fn mutate(valid: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 fn check(valid: &[u8], body: fn(&[u8]), seed: u64, most: usize) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     body(valid);
     for number in 0..MUTANTS {
         let mutant = mutate(valid, &mut random);
@@ -139,7 +123,7 @@ fn of_an_index_of_shards() {
     let folder = tempfile::tempdir().unwrap();
     let index = super::folder::valid_folder(folder.path());
     let valid = std::fs::read(&index).unwrap();
-    let mut random = Random(15);
+    let mut random = Random::new(15);
     for number in 0..MUTANTS / 20 {
         std::fs::write(&index, mutate(&valid, &mut random)).unwrap();
         let largest = largest_request(|| {

@@ -110,6 +110,9 @@ fn literal(bytes: &[u8]) -> Result<(&[u8], usize), String> {
             bytes.len() - from
         )
     })?;
+    if text.last() != Some(&b'\n') {
+        return Err("the npy header does not end in a newline, so its length is wrong".into());
+    }
     Ok((text, end))
 }
 
