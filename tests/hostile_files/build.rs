@@ -20,8 +20,9 @@ pub fn valid_safetensors() -> Vec<u8> {
     safetensors(header, &[7; 31])
 }
 
-/// An npy file (version 1) of any dictionary.
+/// An npy file (version 1) of any dictionary, ended by a newline as the format asks.
 pub fn npy(literal: &str, data: &[u8]) -> Vec<u8> {
+    let literal = format!("{}\n", literal.trim_end_matches('\n'));
     let length = (literal.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], literal.as_bytes(), data].concat()
 }

@@ -58,3 +58,11 @@ fn an_item_size_that_overflows() {
     let literal = "{'descr': '<U4611686018427387905', 'fortran_order': False, 'shape': (1,)}";
     assert!(refusal(npy(literal, &[0; 4]), LABEL).contains("no element type"));
 }
+
+#[test]
+fn a_header_that_does_not_end_in_a_newline() {
+    let mut bytes = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", &[0; 4]);
+    bytes[8] -= 1;
+    bytes.pop();
+    assert!(refusal(bytes, "w.npy").contains("does not end in a newline"));
+}

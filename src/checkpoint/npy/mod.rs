@@ -218,7 +218,7 @@ mod tests {
             ("'<M8[ns]'", "<M8[ns]", "times"),
             ("'<c8'", "<c8", "float32"),
         ] {
-            let literal = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,)}}");
+            let literal = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,)}}\n");
             let size = if descr == "'<U1'" { 4 } else { 8 };
             let opened = Npy::from_bytes(file(1, &literal, &vec![0; size]), "w.npy").unwrap();
             assert_eq!(opened.tensors()[0].dtype, Dtype::Other(dtype.into()));
@@ -243,8 +243,9 @@ mod tests {
             (good.replace("'<f4'", "'<q4'"), "no element type"),
             (good.replace("'<f4'", "[('a', '<f4'"), "no end"),
             (good.replace("'<f4'", "'<f4"), "header is not sound"),
-            (format!("{good}x"), "closing brace"),
-            ("{}".into(), "must all be there"),
+            (format!("{good}x\n"), "closing brace"),
+            ("{}\n".into(), "must all be there"),
+            (good.trim_end().to_owned(), "does not end in a newline"),
         ] {
             let said = refusal(file(1, &literal, &[0; 4]));
             assert!(said.starts_with("w.npy: ") && said.contains(says), "{literal}: {said}");
