@@ -83,10 +83,9 @@ impl Pairing {
                     info.shape, bias.name
                 )),
                 None => question(format!(
-                    "`{}` has {} numbers, which is neither side of `{weight}` {:?}: choose by --bias NAME or --bias none",
-                    bias.name,
-                    length(bias),
-                    info.shape
+                    "`{}` has shape {:?}, as long as neither side of `{weight}` {:?}: choose by --bias NAME or --bias none (and \
+                     --transpose says that the weight is stored d x V)",
+                    bias.name, bias.shape, info.shape
                 )),
             };
         }

@@ -78,7 +78,10 @@ fn what_may_or_may_not_be_the_bias_is_asked() {
         (&[("W", &[5, 2][..]), ("x", &[5])][..], "is it the bias? Say --bias x, or --bias none"),
         (&[("W", &[5, 2]), ("x", &[2])], "Say --bias x (with --transpose), or --bias none"),
         // A bias by its name that fits neither side.
-        (&[("W", &[5, 2]), ("b", &[3])], "`b` has 3 numbers, which is neither side of `W` [5, 2]"),
+        (
+            &[("W", &[5, 2]), ("b", &[3])],
+            "`b` has shape [3], as long as neither side of `W` [5, 2]",
+        ),
         // Square: nothing shows the orientation.
         (&[("W", &[3, 3]), ("b", &[3])], "square"),
         (&[("W", &[5, 2]), ("b", &[5]), ("bias", &[5])], "could both be the bias"),
