@@ -17,6 +17,7 @@ pub mod onnx;
 mod open;
 pub mod pickle;
 pub mod safetensors;
+mod unwrapped;
 pub mod vocabulary;
 
 use std::fmt;
@@ -137,6 +138,11 @@ pub trait Checkpoint: Send + Sync {
     /// Other names of tensors, each with the name under which the tensor is listed (CTranslate2);
     /// `read` knows both.
     fn aliases(&self) -> &[(String, String)] {
+        &[]
+    }
+
+    /// What a reader of the list of tensors should know: names that were shortened, tensors that were left aside.
+    fn remarks(&self) -> &[String] {
         &[]
     }
 

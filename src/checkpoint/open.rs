@@ -13,6 +13,7 @@ use super::npz::{self, Npz};
 use super::onnx::{self, Onnx};
 use super::pickle::{self, StateDict};
 use super::safetensors::{self, Safetensors};
+use super::unwrapped::unwrap;
 use crate::error::Result;
 
 /// A format that is read here.
@@ -78,6 +79,11 @@ impl Format {
 /// Those of [`Bytes::open`], a format that is not known, and those of its reader.
 pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Checkpoint>> {
     let path = path.as_ref();
+    unwrap(as_stored(path)?, path)
+}
+
+/// The same under the names that are stored.
+fn as_stored(path: &Path) -> Result<Box<dyn Checkpoint>> {
     if path.is_dir() {
         return folder::open(path);
     }
@@ -90,7 +96,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Checkpoint>> {
     if path.to_str().is_some_and(|path| path.ends_with(".index.json")) {
         return Ok(Box::new(Sharded::open(path)?));
     }
-    from_bytes(Bytes::open(path)?)
+    read(Bytes::open(path)?)
 }
 
 /// Opens a checkpoint that is in memory, of any format that is read here.
@@ -98,6 +104,12 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Checkpoint>> {
 /// # Errors
 /// A format that is not known, and those of its reader.
 pub fn from_bytes(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
+    let label = bytes.label().to_path_buf();
+    unwrap(read(bytes)?, &label)
+}
+
+/// Opens a file under the names that are stored.
+pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
     Ok(match Format::of(&bytes) {
         Some(Format::Safetensors) => Box::new(Safetensors::parse(bytes)?),
         Some(Format::Gguf) => Box::new(Gguf::parse(bytes)?),

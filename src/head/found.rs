@@ -9,6 +9,8 @@ pub(super) struct Found {
     pub weight: String,
     /// Why this one, for people.
     pub why: String,
+    /// Whether its name, its place or the user chose it, and no rule that knows its bias and its orientation.
+    pub is_plain: bool,
     /// The family whose rule found it.
     pub family: Option<&'static str>,
     /// Where that rule is from.
@@ -37,6 +39,7 @@ impl Found {
         Found {
             weight: weight.into(),
             why: why.into(),
+            is_plain: true,
             family: None,
             source: None,
             bias: None,

@@ -46,6 +46,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     } else {
         return Ok(None);
     };
+    found.is_plain = false;
     found.bias = Some("output.bias".to_owned()).filter(|name| stored.has(name));
     found.norm = norm(stored, metadata, &architecture)?;
     if let Some(cap) = metadata.get_f64(&format!("{architecture}.final_logit_softcapping"))? {

@@ -4,38 +4,16 @@ use std::path::Path;
 
 use super::Head;
 use super::activation::Activation;
+pub use super::choice::{BiasChoice, Choice};
 use super::configuration::Configuration;
 use super::final_norm::FinalNorm;
 use super::found::Found;
 pub use super::found::Tying;
-use super::stored::Stored;
+use super::stored::{Stored, matrix_shape};
 use super::{gguf, onnx, plain, recognise};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-
-/// Which tensors to take; nothing asked for means: by their names.
-#[derive(Clone, Debug, Default)]
-pub struct Choice {
-    /// The weight's name.
-    pub weight: Option<String>,
-    /// The bias.
-    pub bias: BiasChoice,
-    /// Whether the weight is stored `d x V`.
-    pub transpose: bool,
-}
-
-/// Which bias to take.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum BiasChoice {
-    /// The one that belongs to the weight, if there is one.
-    #[default]
-    ByName,
-    /// No bias.
-    None,
-    /// This tensor.
-    Named(String),
-}
 
 /// A head and where it came from.
 #[derive(Clone, Debug)]
@@ -128,7 +106,7 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
     let found = chosen(&stored, choice)?;
     let Names { weight, bias, transposed } = named(&stored, &found, choice);
     let tensor = checkpoint.read(&weight)?;
-    let [rows, columns] = tensor.info.shape[..] else {
+    let Some([rows, columns]) = matrix_shape(&tensor.info.shape) else {
         let problem = format!(
             "the weight `{weight}` has shape {:?}, but a head has two dimensions, [V, d]",
             tensor.info.shape
@@ -154,6 +132,15 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         .transpose()?;
     let head = Head::new(values, bias_values, tokens, dim)
         .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
+    let mut notes = found.notes;
+    notes.extend(checkpoint.remarks().iter().cloned());
+    if tokens < dim {
+        let hint = match found.is_plain && !transposed && bias.is_none() {
+            true => "; if the weight is stored d x V, say --transpose",
+            false => "",
+        };
+        notes.push(format!("there are fewer tokens ({tokens}) than dimensions ({dim}){hint}"));
+    }
     let final_norm =
         found.norm.map(|stated| FinalNorm::read(checkpoint, path, dim, stated)).transpose()?;
     Ok(Located {
@@ -168,7 +155,7 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         tying: found.tying,
         final_norm,
         activation: found.activation,
-        notes: found.notes,
+        notes,
         labels: found.labels,
     })
 }
@@ -200,7 +187,7 @@ fn named(stored: &Stored, found: &Found, choice: &Choice) -> Names {
         BiasChoice::Named(name) => Some(name.clone()),
         BiasChoice::ByName => found.bias.clone().or_else(|| {
             let name = found.weight.strip_suffix("weight").map(|stem| format!("{stem}bias"));
-            name.filter(|name| stored.has(name))
+            name.filter(|name| found.family.is_some() && stored.has(name))
         }),
     };
     let transposed = choice.transpose || found.transposed;
@@ -214,7 +201,10 @@ pub fn candidates<'a>(checkpoint: &'a dyn Checkpoint, path: &'a Path) -> Vec<&'a
 
 /// The names of the head: those asked for, with what is known of them, or those that are found.
 fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
-    let Some(name) = &choice.weight else { return found(stored) };
+    let Some(name) = &choice.weight else {
+        let found = found(stored)?;
+        return if found.is_plain { plain::completed(stored, found, choice) } else { Ok(found) };
+    };
     if !stored.has(name) {
         return Err(Error::head(
             stored.path,
@@ -224,8 +214,10 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
     // What is found by itself is of use if it is the same; why it was not found is of none.
     let why = "asked for by --weight".to_owned();
     Ok(match found(stored) {
-        Ok(found) if found.weight == *name => Found { why, ..found },
-        _ => Found::plain(name, why),
+        Ok(found) if found.weight == *name && !found.is_plain => Found { why, ..found },
+        // In a graph the operations say what is added, and not the names.
+        _ if stored.checkpoint.graph().is_some() => Found::plain(name, why),
+        _ => plain::completed(stored, Found::plain(name, why), choice)?,
     })
 }
 
@@ -239,7 +231,8 @@ fn found(stored: &Stored) -> Result<Found> {
     if let Some(graph) = checkpoint.graph()
         && let Some(found) = onnx::find(stored, graph)?
     {
-        return Ok(found);
+        // The graph says what is added, and in which orientation.
+        return Ok(Found { is_plain: false, ..found });
     }
     if stored.matrix(plain::PLAIN).is_none() {
         // A converted model keeps a config.json of its own, which does not describe these tensors.
@@ -247,9 +240,23 @@ fn found(stored: &Stored) -> Result<Found> {
             "CTranslate2" | "GGUF" | "ONNX" => None,
             _ => Configuration::of(checkpoint)?,
         };
-        if let Some(found) = recognise::recognise(stored, config.as_ref())? {
-            return Ok(found);
-        }
+        let unknown = config.as_ref().and_then(recognise::unknown_type);
+        let named = |found: Result<Found>| match (found, &unknown) {
+            (Ok(mut found), Some(unknown)) => {
+                found
+                    .notes
+                    .push(format!("{unknown}; the head was found by the names of tensors alone"));
+                Ok(found)
+            }
+            (Err(Error::Head { path, problem }), Some(unknown)) => {
+                Err(Error::Head { path, problem: format!("{unknown}; {problem}") })
+            }
+            (found, _) => found,
+        };
+        return match recognise::recognise(stored, config.as_ref()).transpose() {
+            Some(found) => named(found),
+            None => named(plain::find(stored)),
+        };
     }
     plain::find(stored)
 }

@@ -2,6 +2,8 @@
 
 pub mod activation;
 pub mod bundled;
+mod candidates;
+mod choice;
 mod configuration;
 mod digest;
 pub mod final_norm;
@@ -14,7 +16,10 @@ mod onnx;
 mod onnx_before;
 #[cfg(test)]
 mod onnx_tests;
+mod pairing;
 mod plain;
+#[cfg(test)]
+mod plain_tests;
 mod recognise;
 mod refuse;
 mod rows;

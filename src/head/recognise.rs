@@ -26,6 +26,14 @@ pub(super) fn recognise(stored: &Stored, config: Option<&Configuration>) -> Resu
     }
 }
 
+/// The type of model of a configuration that no rule knows, as a sentence.
+pub(super) fn unknown_type(config: &Configuration) -> Option<String> {
+    let types = config.model_types();
+    let known = RULES.iter().any(|rule| rule.model_types.iter().any(|t| types.contains(t)));
+    let name = types.first().filter(|_| !known)?;
+    Some(format!("config.json says model_type \"{name}\", which no rule knows"))
+}
+
 fn by_configuration(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Result<Found> {
     let architectures = config.architectures();
     let has_task = |rule: &&&Rule| {
@@ -265,6 +273,7 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
     Ok(Some(Found {
         weight,
         why,
+        is_plain: false,
         family: Some(rule.family),
         source: Some(rule.source),
         bias,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::checkpoint::{Checkpoint, Dtype, TensorInfo, Values};
+use crate::checkpoint::{Checkpoint, TensorInfo, Values};
 use crate::error::Result;
 
 /// What a checkpoint holds, for those who look for a head in it.
@@ -35,9 +35,14 @@ impl<'a> Stored<'a> {
         self.names.contains_key(name)
     }
 
-    /// The matrix `name`, if it is stored and has two dimensions.
+    /// The matrix `name`, if it is stored and is one, see [`matrix_shape`].
     pub fn matrix(&self, name: &str) -> Option<&'a TensorInfo> {
-        self.get(name).filter(|info| info.shape.len() == 2)
+        self.get(name).filter(|info| matrix_shape(&info.shape).is_some())
+    }
+
+    /// All matrices, in the order of their names.
+    pub fn matrices(&self) -> impl Iterator<Item = &'a TensorInfo> {
+        self.checkpoint.tensors().iter().filter(|info| matrix_shape(&info.shape).is_some())
     }
 
     /// Whether two names hold the same numbers in the same shape, dimensions of one aside.
@@ -59,42 +64,17 @@ impl<'a> Stored<'a> {
     pub fn described(&self, name: &str) -> String {
         self.get(name).map_or_else(|| format!("`{name}`"), |t| described(name, t))
     }
+}
 
-    /// The matrices that look most like heads, the longest first: those whose numbers can be read, if there are any.
-    pub fn candidates(&self) -> Vec<&'a TensorInfo> {
-        let mut matrices: Vec<&TensorInfo> =
-            self.checkpoint.tensors().iter().filter(|t| t.shape.len() == 2).collect();
-        // What cannot be a head is listed only where there is nothing else.
-        for unlikely in [
-            |t: &TensorInfo| matches!(t.dtype, Dtype::Other(_)),
-            |t: &TensorInfo| t.shape.contains(&1) || t.shape.contains(&0),
-        ] {
-            if matrices.iter().any(|t| !unlikely(t)) {
-                matrices.retain(|t| !unlikely(t));
-            }
-        }
-        matrices.sort_by_key(|t| std::cmp::Reverse(t.shape.iter().max().copied()));
-        matrices
-    }
-
-    /// The end of an error: the matrices that look most like heads.
-    pub fn listed(&self) -> String {
-        const SHOWN: usize = 6;
-        let matrices = self.candidates();
-        if matrices.is_empty() {
-            return String::new();
-        }
-        let names: Vec<String> =
-            matrices.iter().take(SHOWN).map(|t| described(&t.name, t)).collect();
-        let more = match matrices.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            rest => format!(" and {rest} more"),
-        };
-        format!("; the matrices are {}{more}", names.join(", "))
+/// Rows and columns of a matrix, or of a convolution of width 1 (`out x in x 1`, `out x in x 1 x 1`), which is one.
+pub(super) fn matrix_shape(shape: &[usize]) -> Option<[usize; 2]> {
+    match shape {
+        [rows, columns] | [rows, columns, 1] | [rows, columns, 1, 1] => Some([*rows, *columns]),
+        _ => None,
     }
 }
 
-fn described(name: &str, info: &TensorInfo) -> String {
+pub(super) fn described(name: &str, info: &TensorInfo) -> String {
     format!("`{name}` {:?} {}", info.shape, info.dtype)
 }
 

@@ -62,7 +62,13 @@ fn a_bias_of_another_length() {
     );
     refused(
         &["audit", &path],
-        &["head.safetensors: ", "`bias` has shape [4]", "5 tokens", "--bias none", "--transpose"],
+        &[
+            "head.safetensors: ",
+            "`bias` has shape [4]",
+            "`weight` [5, 2]",
+            "--bias none",
+            "--transpose",
+        ],
     );
 }
 

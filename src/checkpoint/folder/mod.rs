@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::Checkpoint;
 use super::bytes::Bytes;
-use super::open::from_bytes;
+use super::open::read;
 use crate::error::{Error, Result};
 
 pub(super) use cache::find as find_in_cache;
@@ -52,7 +52,7 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Checkpoint>> {
         if name.ends_with(".index.json") {
             return Ok(Box::new(Sharded::open(&path)?));
         }
-        return from_bytes(Bytes::open(&path)?);
+        return read(Bytes::open(&path)?);
     }
     Err(Error::malformed(folder, nothing(folder)))
 }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::bytes::Bytes;
-use super::super::open::from_bytes;
+use super::super::open::read;
 use super::super::{Checkpoint, Tensor, TensorInfo, find};
 use crate::error::{Error, Result};
 
@@ -91,7 +91,7 @@ fn shard(bytes: &Bytes, index: &Path, name: &str) -> Result<Box<dyn Checkpoint>>
         Err(Error::Io { reason, .. }) if reason.kind() == ErrorKind::NotFound => Err(bytes
             .malformed(format!("the shard {name} is missing: put {} beside it", path.display()))),
         Err(error) => Err(error),
-        Ok(shard) => from_bytes(shard),
+        Ok(shard) => read(shard),
     }
 }
 

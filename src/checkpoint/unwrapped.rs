@@ -1,0 +1,412 @@
+//! Names of tensors without what training wrappers and containers put around them.
+//!
+//! `torch.compile`, data parallelism, FSDP, `peft` and trainers keep the model as an attribute of their own and save its
+//! tensors under longer names, often several of these around each other. Every later stage knows the names of the model
+//! itself, so a checkpoint with longer ones is listed here without the wrappers. The stored names remain known: `read`
+//! takes both.
+//!
+//! What is taken away is certain:
+//! - components that only wrappers use (`_orig_mod`, `_fsdp_wrapped_module`), wherever they stand;
+//! - leading components that all tensors share, if a well-known name of a model appears behind them and none before
+//!   (`model.` in front of `model.embed_tokens.weight`), or if the component is `module`, which no model has;
+//! - tensors of the optimiser and other states of training beside a model, which are left out of the list and mentioned.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::bytes::Bytes;
+use super::vocabulary::Vocabulary;
+use super::{Checkpoint, Tensor, TensorInfo, gguf, onnx};
+use crate::error::{Error, Result};
+
+/// Components that only wrappers use: `torch.compile`, FSDP, activation checkpointing, DeepSpeed and Lightning's strategies.
+const WRAPPERS: [&str; 5] = [
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+    "_forward_module",
+    "_original_module",
+];
+
+/// Data parallelism's attribute: it stands in front of every name or of none.
+const PARALLEL: &str = "module";
+
+/// First components of what a trainer saves beside the model.
+const TRAINING: [&str; 22] = [
+    "optimizer",
+    "optimizers",
+    "optimizer_state",
+    "optimizer_states",
+    "optimizer_state_dict",
+    "optim",
+    "opt_state",
+    "lr_scheduler",
+    "lr_schedulers",
+    "lr_scheduler_state_dict",
+    "scheduler",
+    "scheduler_state_dict",
+    "callbacks",
+    "loops",
+    "grad_scaler",
+    "scaler",
+    "scaler_state_dict",
+    "rng_state",
+    "rng_states",
+    "hyper_parameters",
+    "train_iterator",
+    "last_optimizer_state",
+];
+
+/// First components under which trainers save the tensors of the model.
+const CONTAINERS: [&str; 9] = [
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "module",
+    "net",
+    "network",
+    "weights",
+    "params",
+];
+
+/// First components under which trainers save a running mean of the model.
+const AVERAGES: [&str; 8] = [
+    "ema",
+    "ema_state_dict",
+    "ema_model",
+    "model_ema",
+    "state_dict_ema",
+    "ema_network",
+    "averaged_model",
+    "avg_model_state",
+];
+
+/// How names of models begin: a name that begins so has nothing in front of it.
+const MODELS: [&str; 32] = [
+    "lm_head.",
+    "embed_out.",
+    "model.embed_tokens.",
+    "model.layers.",
+    "model.norm.",
+    "model.decoder.",
+    "model.encoder.",
+    "model.shared.",
+    "model.language_model.",
+    "language_model.model.",
+    "transformer.wte.",
+    "transformer.h.",
+    "transformer.ln_f.",
+    "transformer.word_embedding",
+    "transformer.layer.",
+    "gpt_neox.",
+    "bert.embeddings.",
+    "bert.encoder.",
+    "cls.predictions.",
+    "roberta.embeddings.",
+    "albert.embeddings.",
+    "electra.embeddings.",
+    "distilbert.embeddings.",
+    "generator_lm_head.",
+    "generator_predictions.",
+    "vocab_projector.",
+    "vocab_transform.",
+    "predictions.",
+    "lm_loss.",
+    "decoder.block.",
+    "encoder.block.",
+    "backbone.embeddings.",
+];
+
+/// Wrappers around each other: more is no file that a trainer wrote.
+const DEEPEST: usize = 8;
+
+/// A checkpoint whose tensors are listed under the names of the model itself.
+struct Unwrapped {
+    inner: Box<dyn Checkpoint>,
+    /// Sorted by name.
+    tensors: Vec<TensorInfo>,
+    /// For each of `tensors` its stored name.
+    stored: Vec<String>,
+    /// The inner aliases, and each stored name that is longer.
+    aliases: Vec<(String, String)>,
+    remarks: Vec<String>,
+}
+
+/// The checkpoint under the names of the model itself, or as it is where nothing stands around them.
+///
+/// # Errors
+/// Two tensors that would have one name.
+pub(super) fn unwrap(inner: Box<dyn Checkpoint>, path: &Path) -> Result<Box<dyn Checkpoint>> {
+    // Formats that are not written by training code have names of their own, and a graph refers to them.
+    if inner.graph().is_some() || inner.metadata().is_some() || inner.model_kind().is_some() {
+        return Ok(inner);
+    }
+    let names: Vec<&str> = inner.tensors().iter().map(|info| info.name.as_str()).collect();
+    let Some(Plan { renamed, remarks }) = plan(&names) else { return Ok(inner) };
+    let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
+    for (at, name) in renamed {
+        if let Some(other) = by_name.insert(name.clone(), at) {
+            return Err(Error::malformed(
+                path,
+                format!(
+                    "`{}` and `{}` are both `{name}` without the names of wrappers; save one model a file",
+                    names[other], names[at]
+                ),
+            ));
+        }
+    }
+    let mut aliases = inner.aliases().to_vec();
+    let (mut tensors, mut stored) = (Vec::new(), Vec::new());
+    for (name, at) in by_name {
+        let info = &inner.tensors()[at];
+        if info.name != name {
+            aliases.push((info.name.clone(), name.clone()));
+        }
+        stored.push(info.name.clone());
+        tensors.push(TensorInfo { name, ..info.clone() });
+    }
+    aliases.sort();
+    Ok(Box::new(Unwrapped { inner, tensors, stored, aliases, remarks }))
+}
+
+/// Which tensors are listed under which names, by their places, and what is to be said of it.
+struct Plan {
+    renamed: Vec<(usize, String)>,
+    remarks: Vec<String>,
+}
+
+/// `None` where every name stays as it is.
+fn plan(names: &[&str]) -> Option<Plan> {
+    let mut remarks = Vec::new();
+    let mut kept: Vec<(usize, Vec<&str>)> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (at, name.split('.').filter(|part| !WRAPPERS.contains(part)).collect()))
+        .collect();
+    let wrapped =
+        names.iter().zip(&kept).any(|(name, (_, parts))| name.split('.').count() != parts.len());
+    if wrapped {
+        remarks
+            .push("names are given without the components that training wrappers add".to_owned());
+    }
+    let aside = training(&mut kept, &mut remarks);
+    let shared = shared_prefix(&kept);
+    if let Some(prefix) = &shared {
+        remarks.push(format!(
+            "names are given without `{}.`, which all tensors share",
+            prefix.join(".")
+        ));
+    }
+    let skip = shared.as_ref().map_or(0, Vec::len);
+    (wrapped || aside || skip > 0).then(|| Plan {
+        renamed: kept.iter().map(|(at, parts)| (*at, parts[skip..].join("."))).collect(),
+        remarks,
+    })
+}
+
+/// Leaves out what a trainer saved beside the model, if there is a model; says so.
+fn training(kept: &mut Vec<(usize, Vec<&str>)>, remarks: &mut Vec<String>) -> bool {
+    let under = |parts: &[&str], names: &[&str]| parts.len() > 1 && names.contains(&parts[0]);
+    let states = kept.iter().any(|(_, parts)| under(parts, &TRAINING));
+    let averages = kept.iter().any(|(_, parts)| under(parts, &AVERAGES));
+    let model = kept.iter().any(|(_, parts)| under(parts, &CONTAINERS));
+    let before = kept.len();
+    if states && kept.iter().any(|(_, parts)| !under(parts, &TRAINING) && !under(parts, &AVERAGES))
+    {
+        kept.retain(|(_, parts)| !under(parts, &TRAINING));
+        let count = before - kept.len();
+        remarks.push(format!(
+            "{count} tensors of the state of training (optimiser and the like) are left aside"
+        ));
+    }
+    if averages && model {
+        let name = kept.iter().find(|(_, parts)| under(parts, &AVERAGES)).map_or("", |(_, p)| p[0]);
+        remarks.push(format!(
+            "the running mean of the model under `{name}.` is left aside; --weight names one of its tensors"
+        ));
+        kept.retain(|(_, parts)| !under(parts, &AVERAGES));
+    }
+    kept.len() != before
+}
+
+/// The leading components that all names share and that are certain to be none of the model's.
+fn shared_prefix(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
+    let begins = |skip: usize| {
+        kept.iter().any(|(_, parts)| {
+            let name = parts.get(skip..).unwrap_or_default().join(".");
+            MODELS.iter().any(|model| name.starts_with(model))
+        })
+    };
+    let (_, first) = kept.first()?;
+    let shared = |depth: usize| {
+        let parts = first.get(..depth).filter(|parts| parts.len() < first.len())?;
+        let all = kept.iter().all(|(_, other)| other.len() > depth && other.starts_with(parts));
+        all.then_some(parts)
+    };
+    if !begins(0)
+        && let Some(parts) =
+            (1..=DEEPEST).map_while(|depth| shared(depth)).find(|parts| begins(parts.len()))
+    {
+        return Some(parts.iter().map(|part| (*part).to_owned()).collect());
+    }
+    // Names of no known model: only what no model has goes.
+    let outer = |part: &str| part == PARALLEL || CONTAINERS[..3].contains(&part);
+    let depth = (1..=DEEPEST)
+        .map_while(|depth| shared(depth).filter(|parts| outer(parts[depth - 1])))
+        .map(<[&str]>::len)
+        .last()?;
+    (!begins(0)).then(|| first[..depth].iter().map(|part| (*part).to_owned()).collect())
+}
+
+impl Checkpoint for Unwrapped {
+    fn format(&self) -> &'static str {
+        self.inner.format()
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn read(&self, name: &str) -> Result<Tensor> {
+        let listed = |name: &str| self.tensors.binary_search_by(|t| t.name.as_str().cmp(name)).ok();
+        let at = listed(name).or_else(|| {
+            let alias =
+                self.aliases.binary_search_by(|(alias, _)| alias.as_str().cmp(name)).ok()?;
+            listed(&self.aliases[alias].1)
+        });
+        // What is not listed (a running mean) is known by its stored name.
+        let Some(at) = at else { return self.inner.read(name) };
+        let tensor = self.inner.read(&self.stored[at])?;
+        Ok(Tensor { info: self.tensors[at].clone(), ..tensor })
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.inner.folder()
+    }
+
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn side_file(&self, name: &str) -> Result<Option<Bytes>> {
+        self.inner.side_file(name)
+    }
+
+    fn aliases(&self) -> &[(String, String)] {
+        &self.aliases
+    }
+
+    fn model_kind(&self) -> Option<&str> {
+        self.inner.model_kind()
+    }
+
+    fn graph(&self) -> Option<&onnx::Graph> {
+        self.inner.graph()
+    }
+
+    fn metadata(&self) -> Option<&gguf::Metadata> {
+        self.inner.metadata()
+    }
+
+    fn blocks(&self, name: &str) -> Result<Option<gguf::Blocks>> {
+        self.inner.blocks(name)
+    }
+
+    fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        self.inner.vocabulary()
+    }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that are listed, sorted.
+    fn unwrapped(names: &[&str]) -> Vec<String> {
+        let mut names = match plan(names) {
+            Some(plan) => plan.renamed.into_iter().map(|(_, name)| name).collect(),
+            None => names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
+        };
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn wrappers_are_taken_away_in_any_order_and_place() {
+        for prefix in [
+            "_orig_mod.",
+            "module.",
+            "module._orig_mod.",
+            "_orig_mod.module.",
+            "_forward_module._orig_mod.module.",
+            "base_model.model.",
+            "model.",
+            "net.",
+            "state_dict.model._orig_mod.",
+            "model_state_dict.",
+        ] {
+            let names = ["lm_head.weight", "model.embed_tokens.weight", "model.norm.weight"];
+            let wrapped = names.map(|name| format!("{prefix}{name}"));
+            let wrapped: Vec<&str> = wrapped.iter().map(String::as_str).collect();
+            assert_eq!(unwrapped(&wrapped), names, "{prefix}");
+        }
+        assert_eq!(
+            unwrapped(&[
+                "_fsdp_wrapped_module.model.layers.0._fsdp_wrapped_module.mlp.up_proj.weight",
+                "_fsdp_wrapped_module.lm_head.weight",
+            ]),
+            ["lm_head.weight", "model.layers.0.mlp.up_proj.weight"]
+        );
+    }
+
+    #[test]
+    fn names_of_models_stay_as_they_are() {
+        for names in [
+            &["model.embed_tokens.weight", "model.norm.weight"][..],
+            &["model.language_model.embed_tokens.weight", "model.vision_tower.x.weight"],
+            &["language_model.model.norm.weight", "language_model.lm_head.weight"],
+            &["model.decoder.embed_tokens.weight", "model.encoder.layers.0.fc1.weight"],
+            &["bert.embeddings.word_embeddings.weight", "cls.predictions.bias"],
+            &["transformer.wte.weight", "transformer.ln_f.weight"],
+            &["fc.weight", "fc.bias"],
+            &["model.fc.weight", "model.fc.bias"],
+        ] {
+            assert_eq!(unwrapped(names), {
+                let mut names = names.to_vec();
+                names.sort_unstable();
+                names
+            });
+        }
+    }
+
+    #[test]
+    fn states_of_training_are_left_aside() {
+        assert_eq!(
+            unwrapped(&[
+                "model._orig_mod.lm_head.weight",
+                "model._orig_mod.transformer.wte.weight",
+                "optimizer.state.0.exp_avg",
+                "ema.lm_head.weight",
+            ]),
+            ["lm_head.weight", "transformer.wte.weight"]
+        );
+        // An optimiser alone is listed: there is nothing else.
+        assert_eq!(unwrapped(&["optimizer.state.0.exp_avg"]), ["optimizer.state.0.exp_avg"]);
+    }
+
+    #[test]
+    fn a_whole_model_in_an_attribute_of_any_name_is_found() {
+        assert_eq!(
+            unwrapped(&["student.gpt.transformer.wte.weight", "student.gpt.lm_head.weight"]),
+            ["lm_head.weight", "transformer.wte.weight"]
+        );
+        // Two models are not one.
+        let two = ["student.lm_head.weight", "teacher.lm_head.weight"];
+        assert_eq!(unwrapped(&two), two);
+    }
+}

@@ -1,0 +1,49 @@
+//! The matrices of a checkpoint that could be a head, for an error that asks and for `inspect`.
+
+use super::pairing;
+use super::stored::{Stored, described, matrix_shape};
+use crate::checkpoint::{Dtype, TensorInfo};
+
+/// Parts of the names of recurrent layers, which are no heads.
+const RECURRENT: [&str; 8] = ["_hh", "_ih", "hh_", "ih_", "recurrent", "lstm", "gru", "rnn"];
+
+impl<'a> Stored<'a> {
+    /// The matrices that look most like heads: those whose numbers can be read, if there are any; first those with a bias
+    /// of their own, then others, last those of recurrent layers; the longest first.
+    pub fn candidates(&self) -> Vec<&'a TensorInfo> {
+        let mut matrices: Vec<&TensorInfo> = self.matrices().collect();
+        // What cannot be a head is listed only where there is nothing else.
+        for unlikely in [
+            |t: &TensorInfo| matches!(t.dtype, Dtype::Other(_)),
+            |t: &TensorInfo| {
+                matrix_shape(&t.shape).is_none_or(|sides| sides.contains(&1) || sides.contains(&0))
+            },
+        ] {
+            if matrices.iter().any(|t| !unlikely(t)) {
+                matrices.retain(|t| !unlikely(t));
+            }
+        }
+        matrices.sort_by_cached_key(|t| {
+            let recurrent = RECURRENT.iter().any(|part| t.name.contains(part));
+            let bias = !recurrent && pairing::named_bias(self, &t.name).is_some();
+            (recurrent, !bias, std::cmp::Reverse(t.shape.iter().max().copied()))
+        });
+        matrices
+    }
+
+    /// The end of an error: the matrices that look most like heads.
+    pub fn listed(&self) -> String {
+        const SHOWN: usize = 6;
+        let matrices = self.candidates();
+        if matrices.is_empty() {
+            return String::new();
+        }
+        let names: Vec<String> =
+            matrices.iter().take(SHOWN).map(|t| described(&t.name, t)).collect();
+        let more = match matrices.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        format!("; the matrices are {}{more}", names.join(", "))
+    }
+}
