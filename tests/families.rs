@@ -53,7 +53,7 @@ fn folders() -> Vec<PathBuf> {
         .filter(|p| p.is_dir())
         .collect();
     folders.sort();
-    assert!(folders.len() >= 54, "{}", folders.len());
+    assert!(folders.len() >= 130, "{}", folders.len());
     folders
 }
 
@@ -158,7 +158,10 @@ fn the_final_norm_is_the_models_own() {
             }
             Some(stem) => {
                 let norm = located.final_norm.unwrap_or_else(|| panic!("{name}: no norm"));
-                assert!(norm.weight.starts_with(stem.as_str().unwrap()), "{name}: {norm}");
+                assert!(
+                    norm.weight.as_ref().is_some_and(|w| w.starts_with(stem.as_str().unwrap())),
+                    "{name}: {norm}"
+                );
                 assert_eq!(
                     (norm.kind, norm.gain.len()),
                     ("LayerNorm", located.head.dim()),
@@ -189,5 +192,5 @@ fn an_activation_before_the_head_bounds_its_hidden_states() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 5);
 }

@@ -9,7 +9,7 @@ use super::final_norm::FinalNorm;
 use super::found::Found;
 pub use super::found::Tying;
 use super::stored::Stored;
-use super::{gguf, onnx, plain, recognise};
+use super::{gguf, in_use, onnx, plain, recognise};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -79,8 +79,9 @@ impl Located {
             match &self.final_norm {
                 Some(norm) if norm.is_known() && centred != (norm.kind == "LayerNorm") => {
                     Err(Error::Invalid(format!(
-                        "the domain {name} does not fit: a final {} stands before this head (`{}`)",
-                        norm.kind, norm.weight
+                        "the domain {name} does not fit: a final {} stands before this head ({})",
+                        norm.kind,
+                        norm.gain_name()
                     )))
                 }
                 Some(norm) => norm.ball_as(centred),
@@ -147,11 +148,26 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         );
         return Err(Error::head(path, problem));
     }
-    let values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
-    let bias_values = bias
+    let mut values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
+    let mut bias_values = bias
         .as_ref()
         .map(|name| vector(checkpoint.read(name)?, tokens, &weight, path))
         .transpose()?;
+    let used = found.used.unwrap_or(tokens).min(tokens);
+    let mut notes = found.notes;
+    if used < tokens {
+        notes.push(format!(
+            "the model cuts off the logits of all but its first {used} rows, as here"
+        ));
+        match &mut values {
+            Values::F32(x) => x.truncate(used * dim),
+            Values::F64(x) => x.truncate(used * dim),
+        }
+        if let Some(bias) = &mut bias_values {
+            bias.truncate(used);
+        }
+    }
+    let tokens = used;
     let head = Head::new(values, bias_values, tokens, dim)
         .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
     let final_norm =
@@ -168,7 +184,7 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         tying: found.tying,
         final_norm,
         activation: found.activation,
-        notes: found.notes,
+        notes,
         labels: found.labels,
     })
 }
@@ -221,12 +237,23 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
             format!("there is no tensor `{name}`{}", stored.listed()),
         ));
     }
+    in_use::tensors(stored, name)?;
+    let config = configuration(stored)?;
+    let rows = stored.get(name).and_then(|info| info.shape.first()).copied();
+    let tokens = config.as_ref().and_then(Configuration::tokens);
+    let mut caution = None;
+    if rows.is_some() && rows == tokens {
+        // As long as the vocabulary: the head, or the embedding in its place.
+        caution = in_use::families_asked(stored, config.as_ref(), name, rows)?;
+    }
     // What is found by itself is of use if it is the same; why it was not found is of none.
     let why = "asked for by --weight".to_owned();
-    Ok(match found(stored) {
+    let mut chosen = match found(stored) {
         Ok(found) if found.weight == *name => Found { why, ..found },
         _ => Found::plain(name, why),
-    })
+    };
+    chosen.notes.extend(caution);
+    Ok(chosen)
 }
 
 fn found(stored: &Stored) -> Result<Found> {
@@ -242,16 +269,21 @@ fn found(stored: &Stored) -> Result<Found> {
         return Ok(found);
     }
     if stored.matrix(plain::PLAIN).is_none() {
-        // A converted model keeps a config.json of its own, which does not describe these tensors.
-        let config = match checkpoint.format() {
-            "CTranslate2" | "GGUF" | "ONNX" => None,
-            _ => Configuration::of(checkpoint)?,
-        };
+        let config = configuration(stored)?;
         if let Some(found) = recognise::recognise(stored, config.as_ref())? {
             return Ok(found);
         }
     }
+    in_use::any_head_made(stored)?;
     plain::find(stored)
+}
+
+/// The configuration of these tensors; a converted model keeps a config.json of its own, which does not describe them.
+fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
+    match stored.checkpoint.format() {
+        "CTranslate2" | "GGUF" | "ONNX" => Ok(None),
+        _ => Configuration::of(stored.checkpoint),
+    }
 }
 
 fn beside(bias: &Option<String>) -> String {

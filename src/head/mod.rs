@@ -1,6 +1,7 @@
 //! The head `logits = W h + b`: rows, bias, and which rows are equal.
 
 pub mod activation;
+mod after;
 pub mod bundled;
 mod configuration;
 mod digest;
@@ -8,7 +9,9 @@ pub mod final_norm;
 pub mod fold;
 mod found;
 mod gguf;
+mod gguf_architectures;
 pub mod groups;
+mod in_use;
 pub mod locate;
 mod onnx;
 mod onnx_before;
