@@ -47,7 +47,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
         found
     } else if stored.matrix(EMBEDDING).is_some() {
         if let Some(why) = headless {
-            return refuse(format!("{why}: no output layer is stored, and the embedding is none"));
+            return refuse(format!("{why} without an output layer"));
         }
         let why = "GGUF's token embedding: without `output.weight` the output layer is tied to it";
         let mut found = Found::plain(EMBEDDING, why);
