@@ -561,8 +561,8 @@ def refused(name, model, words, more=None):
 
 
 def all_refused():
-    refused("dory", "DoryForCausalLM", ["lm_head.logit_scale"])
-    refused("mobilebert", "MobileBertForMaskedLM", ["cls.predictions.dense.weight"],
+    refused("dory", "DoryForCausalLM", ["Dory multiplies each logit", "lm_head.logit_scale"])
+    refused("mobilebert", "MobileBertForMaskedLM", ["two tensors side by side", "cls.predictions.dense.weight"],
             dict(embedding_size=6, hidden_size=8, intra_bottleneck_size=8, true_hidden_size=8))
     refused("musicgen-decoder", "MusicgenForCausalLM", ["lm_heads.0.weight", "--weight"], dict(num_codebooks=2))
 

@@ -83,6 +83,12 @@ pub(super) const LIKE_BERT: &[Rule] = &[
         ..bert_in!("yoso.", 1e-12)
     },
     Rule {
+        family: "MobileBERT",
+        source: "transformers models/mobilebert (its head is two tensors: refused)",
+        model_types: &["mobilebert"],
+        ..bert_in!("mobilebert.", 1e-12)
+    },
+    Rule {
         family: "MRA",
         source: "transformers models/mra",
         model_types: &["mra"],
