@@ -24,6 +24,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from golden_folders import TINY_V, settable, tiny
 
 SECONDS = 60
+LARGEST = 20_000_000
 MAPPINGS = (
     modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
@@ -41,6 +42,10 @@ def made(model_type, name):
     if name.endswith(("ForCausalLM", "LMHeadModel")) and hasattr(config, "is_decoder"):
         config.is_decoder = not config.is_encoder_decoder
     config._attn_implementation = "eager"
+    with torch.device("meta"):  # towers for pictures and sound keep their sizes
+        count = sum(p.numel() for p in getattr(tf, name)(config).parameters())
+    if count > LARGEST:
+        raise MemoryError(f"{count} parameters")
     torch.manual_seed(0)
     model = getattr(tf, name)(config).eval()
     with torch.no_grad():

@@ -36,8 +36,9 @@ const NESTED: [&str; 8] = [
     "decoder",
 ];
 
-/// Keys that say whether a head is tied; OLMo and LLaDA, OpenELM have names of their own.
-const TIES: [&str; 3] = ["tie_word_embeddings", "weight_tying", "share_input_output_layers"];
+/// Keys that say whether a head is tied; OLMo and LLaDA, OpenELM, and Mamba's own program have names of theirs.
+const TIES: [&str; 4] =
+    ["tie_word_embeddings", "weight_tying", "share_input_output_layers", "tie_embeddings"];
 
 /// No configuration nests deeper.
 const DEEPEST: usize = 4;

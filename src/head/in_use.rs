@@ -160,8 +160,11 @@ pub(super) fn scales(
         let (path, last) = name.rsplit_once('.').unwrap_or(("", name));
         let scales =
             SCALES.contains(&last) && (path == stem || path == around || !path.contains('.'));
-        // Whatever else belongs to the module of an own head, its forward pass may use.
-        let beside = own && path == stem && !matches!(last, "weight" | "bias");
+        // Whatever else belongs to the module of an own head, its forward pass may use; `_extra_state` is what
+        // Transformer Engine keeps of its training.
+        let beside = own
+            && name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+            && !(path == stem && matches!(last, "weight" | "bias" | "_extra_state"));
         if !scales && !beside {
             continue;
         }

@@ -62,9 +62,14 @@ fn a_plain_file_with_a_normalised_last_layer_is_refused() {
 #[test]
 fn a_number_a_token_beside_the_head_is_refused() {
     let untied = opt(r#", "tie_word_embeddings": false"#);
-    for name in
-        ["lm_head.logit_scale", "lm_head.gain", "logit_scale", "logit_bias", "model.lm_head_scale"]
-    {
+    for name in [
+        "lm_head.logit_scale",
+        "lm_head.gain",
+        "lm_head.token_adapter.trainable_tokens_delta",
+        "logit_scale",
+        "logit_bias",
+        "model.lm_head_scale",
+    ] {
         let shape: &[usize] = &[6];
         folder(&untied, &[EMBEDDING, HEAD, (name, shape)]).refused(&[
             name,
