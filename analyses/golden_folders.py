@@ -502,7 +502,6 @@ for row in (
         swa_num_key_value_heads=2, swa_head_dim=4, rel_extent=8, sliding_window_size=8), dict(factor=0.25)),
     ("apertus1p5-text", "Apertus1p5TextForCausalLM", dict(output_vocab_size=TINY_V - 5)),
     # decoders with names of their own
-    ("exaone", "LlamaForCausalLM"),
     ("codegen", "CodeGenForCausalLM"),
     ("mpt", "MptForCausalLM"),
     ("falcon", "FalconForCausalLM"),

@@ -70,7 +70,7 @@ pub(super) fn keeps_order(scale: f64) -> std::result::Result<(), &'static str> {
     match scale {
         s if s > 0.0 && s.is_finite() => Ok(()),
         s if s < 0.0 => Err("it turns the order of the logits round"),
-        s if s == 0.0 => Err("it makes all logits equal"),
+        0.0 => Err("it makes all logits equal"),
         _ => Err("it is no finite number"),
     }
 }

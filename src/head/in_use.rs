@@ -297,7 +297,8 @@ fn baichuan(
     });
     let unnamed = config.is_none_or(|config| config.model_types().is_empty());
     let packed = |t: &TensorInfo| t.name.ends_with("self_attn.W_pack.weight");
-    if !named && !(unnamed && stored.checkpoint.tensors().iter().any(packed)) {
+    let by_names = unnamed && stored.checkpoint.tensors().iter().any(packed);
+    if !named && !by_names {
         return None;
     }
     let first = config.is_none_or(|c| c.model_types().iter().all(|t| *t == "baichuan"));

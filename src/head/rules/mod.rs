@@ -270,4 +270,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_model_type_is_in_the_document() {
+        let document =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/families.md"))
+                .unwrap();
+        for model_type in rules().flat_map(|rule| rule.model_types) {
+            assert!(document.contains(&format!("`{model_type}`")), "{model_type}");
+        }
+    }
 }
