@@ -2,6 +2,7 @@
 
 pub mod activation;
 mod after;
+mod before;
 pub mod bundled;
 mod configuration;
 mod digest;
@@ -13,10 +14,12 @@ mod gguf_architectures;
 pub mod groups;
 mod in_use;
 pub mod locate;
+mod marian;
 mod onnx;
 mod onnx_before;
 #[cfg(test)]
 mod onnx_tests;
+mod place;
 mod plain;
 mod recognise;
 mod refuse;

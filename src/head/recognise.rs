@@ -6,23 +6,11 @@ use super::activation::Activation;
 use super::configuration::{Configuration, Tie};
 use super::final_norm::Stated;
 use super::found::{Found, Tying};
-use super::rules::{Factor, MARIAN_OPTIONS, NormRule, Rule, rules};
+use super::place::Place;
+use super::rules::{Factor, Rule, rules};
 use super::stored::Stored;
-use super::{after, in_use, refuse};
+use super::{after, before, in_use, marian, refuse};
 use crate::error::{Error, Result};
-
-/// What stands before the names of a language model that is part of another model.
-const WRAPPERS: [&str; 9] = [
-    "",
-    "language_model.",
-    "text_model.",
-    "decoder.",
-    "text_decoder.",
-    "thinker.",
-    "model.",
-    "llm.",
-    "model.llm.",
-];
 
 /// Looks for the head of a known family; `None` where no rule fits.
 ///
@@ -164,7 +152,7 @@ fn declared(rule: &Rule, config: &Configuration) -> Declared {
 fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Found>> {
     let flag = match config.map(Configuration::tie) {
         Some(Tie::Said(tied)) => Declared::Explicit(tied),
-        _ => marian_tying(stored)?.map_or(Declared::Nobody, Declared::Explicit),
+        _ => marian::tying(stored)?.map_or(Declared::Nobody, Declared::Explicit),
     };
     let architectures = config.map(Configuration::architectures).unwrap_or_default();
     let makes_tokens = |name: &&str| {
@@ -194,7 +182,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         chosen.stated_tokens = config.tokens();
     }
     no_second_head(stored, &chosen)?;
-    if rule.family.starts_with("Marian") && !post_normed(stored)? {
+    if rule.family.starts_with("Marian") && !marian::post_normed(stored)? {
         chosen.norm = None;
     }
     Ok(Some(chosen))
@@ -354,7 +342,8 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
     match between {
         Some(name) => notes.push(format!("a linear map, `{name}`, stands before the head")),
         None => {
-            stated = rule.norm.as_ref().and_then(|norm| norm_of(&place, rule, norm, know.config))
+            stated =
+                rule.norm.as_ref().and_then(|norm| before::norm_of(&place, rule, norm, know.config))
         }
     }
     let of_tokens = !rule.tied_to.is_empty();
@@ -365,18 +354,18 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
         let own = tying == Tying::Own;
         notes.extend(in_use::scales(stored, &weight, bias.as_deref(), own)?);
     }
-    let mut before = None;
+    let mut scales_states = None;
     if let (Some(rule), Some(config)) = (&rule.norm, know.config) {
-        let factor = factor(stored, config, rule.factor, &weight)?;
+        let factor = before::factor(stored, config, rule.factor, &weight)?;
         if let Factor::Over(key) = rule.factor {
-            before = Some(key);
+            scales_states = Some(key);
         }
         if let Some(norm) = &mut stated {
             norm.factor = factor;
         }
     }
     if let Some(config) = know.config.filter(|_| of_tokens) {
-        notes.extend(after::notes(stored, config, before)?);
+        notes.extend(after::notes(stored, config, scales_states)?);
     }
     let config = know.config.filter(|_| of_tokens);
     let said = config.and_then(|config| config.count(rule.tokens));
@@ -401,53 +390,6 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
         used,
         labels: know.config.filter(|_| rule.tied_to.is_empty()).and_then(Configuration::labels),
     }))
-}
-
-/// Where in a checkpoint a rule's names lie.
-struct Place<'a> {
-    stored: &'a Stored<'a>,
-    /// Before all names.
-    wrapper: &'static str,
-    /// In place of `*`.
-    body: &'static str,
-}
-
-impl<'a> Place<'a> {
-    /// The first wrapper under which a head is stored, else the first under which an embedding is; and there the first
-    /// body under which the embedding or the norm is stored. Only a family that is `certain` is looked for in other
-    /// models.
-    fn of(stored: &'a Stored<'a>, rule: &'static Rule, certain: bool) -> Self {
-        let places =
-            WRAPPERS.iter().take(if certain { WRAPPERS.len() } else { 1 }).map(|wrapper| {
-                let mut place = Place { stored, wrapper, body: "" };
-                place.body =
-                    rule.bodies.iter().find(|body| place.fits(rule, body)).copied().unwrap_or("");
-                place
-            });
-        let places: Vec<Place> = places.collect();
-        let has =
-            |place: &Place, names: &[&str]| names.iter().any(|name| stored.has(&place.named(name)));
-        let at = places
-            .iter()
-            .position(|place| has(place, rule.own))
-            .or_else(|| places.iter().position(|place| has(place, rule.tied_to)));
-        places.into_iter().nth(at.unwrap_or(0)).unwrap_or(Place { stored, wrapper: "", body: "" })
-    }
-
-    fn fits(&self, rule: &Rule, body: &'static str) -> bool {
-        let place = Place { stored: self.stored, wrapper: self.wrapper, body };
-        let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
-        let has = |name: String| self.stored.has(&name);
-        rule.tied_to.iter().any(|t| has(place.named(t)))
-            || stems
-                .iter()
-                .filter(|s| s.contains('*'))
-                .any(|s| has(format!("{}.weight", place.named(s))))
-    }
-
-    fn named(&self, template: &str) -> String {
-        format!("{}{}", self.wrapper, template.replace('*', self.body))
-    }
 }
 
 fn contradiction(
@@ -506,88 +448,6 @@ fn bias(
     Ok(there.into_iter().next())
 }
 
-/// The norm before the head, if its gain is stored or it has none.
-fn norm_of(
-    place: &Place,
-    rule: &Rule,
-    norm: &NormRule,
-    config: Option<&Configuration>,
-) -> Option<Stated> {
-    const GAINS: [(&str, &str); 5] = [
-        (".weight", ".bias"),
-        (".gamma", ".beta"),
-        ("/gamma", "/beta"),
-        ("_scale", "_bias"),
-        (".scale", ".offset"),
-    ];
-    let stored = place.stored;
-    let tensors = norm.stems.iter().find_map(|template| {
-        let stem = last_layer(stored, &place.named(template));
-        GAINS.iter().find_map(|(gain, shift)| {
-            let shift = Some(format!("{stem}{shift}")).filter(|name| stored.has(name));
-            Some(format!("{stem}{gain}")).filter(|name| stored.has(name)).map(|name| (name, shift))
-        })
-    });
-    let (weight, bias) = match tensors {
-        Some((weight, bias)) => (Some(weight), bias),
-        None if norm.bare => (None, None),
-        None => return None,
-    };
-    let (keys, default) = norm.epsilon;
-    let said = config.and_then(|c| keys.iter().find_map(|key| c.number(key)));
-    let (mut kind, mut epsilon) = (norm.kind, said.unwrap_or(default));
-    if let Some(flag) = norm.rms_flag {
-        // An RMSNorm has no shift.
-        let rms = config.and_then(|c| c.truth(flag)).unwrap_or(bias.is_none());
-        kind = if rms { "RMSNorm" } else { "LayerNorm" };
-    }
-    if rule.family.starts_with("CTranslate2") && bias.is_none() {
-        // Its layer norms have a beta, its RMS norms none.
-        (kind, epsilon) = ("RMSNorm", 1e-6);
-    }
-    let epsilon = Some(epsilon);
-    Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })
-}
-
-/// Puts the number of the last layer for `{last}`; a model without layers keeps the template, which is no name.
-fn last_layer(stored: &Stored, template: &str) -> String {
-    let Some((before, after)) = template.split_once("{last}") else { return template.to_owned() };
-    let number = |name: &str| -> Option<u32> {
-        let rest = name.strip_prefix(before)?;
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        rest[digits..].starts_with(after).then(|| rest[..digits].parse().ok())?
-    };
-    let last = stored.checkpoint.tensors().iter().filter_map(|t| number(&t.name)).max();
-    last.map_or_else(|| template.to_owned(), |last| format!("{before}{last}{after}"))
-}
-
-/// What hidden states are multiplied by between the norm and the head.
-fn factor(stored: &Stored, config: &Configuration, factor: Factor, weight: &str) -> Result<f64> {
-    let dim = stored.get(weight).and_then(|info| info.shape.last()).copied().unwrap_or(1) as f64;
-    let tied = config.tie() != Tie::Said(false);
-    let over = match factor {
-        Factor::One => return Ok(1.0),
-        Factor::T5 => {
-            // 5.x of transformers has a flag of its own for what the flag of tying said before.
-            let scaled = config.truth("scale_decoder_outputs").unwrap_or(tied);
-            return Ok(if scaled { dim.powf(-0.5) } else { 1.0 });
-        }
-        Factor::IfTied => return Ok(if tied { dim.powf(-0.5) } else { 1.0 }),
-        Factor::Over(key) => config.number(key).unwrap_or(1.0),
-        Factor::MiniCpm => match (config.number("hidden_size"), config.number("dim_model_base")) {
-            (Some(size), Some(base)) => size / base,
-            _ => 1.0,
-        },
-    };
-    after::keeps_order(over).map_err(|why| {
-        Error::head(
-            stored.path,
-            format!("the configuration divides the hidden states before the head by {over}: {why}"),
-        )
-    })?;
-    Ok(1.0 / over)
-}
-
 /// Another output layer of a language model beside the chosen one, with other numbers.
 fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
     let likely = rules().filter(|r| {
@@ -628,37 +488,4 @@ fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Err
             stored.listed()
         ),
     )
-}
-
-/// What Marian's own options say of tying; `None` for other files.
-fn marian_tying(stored: &Stored) -> Result<Option<bool>> {
-    let Some(options) = marian_options(stored)? else { return Ok(None) };
-    let on = |key: &str| option(&options, key) == Some("true");
-    Ok(Some(on("tied-embeddings") || on("tied-embeddings-all")))
-}
-
-/// Whether Marian's layers end in a norm.
-fn post_normed(stored: &Stored) -> Result<bool> {
-    let options = marian_options(stored)?;
-    let ends = |key: &str| {
-        options
-            .as_deref()
-            .and_then(|o| option(o, key))
-            .is_some_and(|operations| operations.ends_with('n'))
-    };
-    let top = stored.has("decoder_top_ln_scale");
-    Ok(if top { ends("transformer-postprocess-top") } else { ends("transformer-postprocess") })
-}
-
-fn marian_options(stored: &Stored) -> Result<Option<String>> {
-    let bytes = stored.checkpoint.side_file(MARIAN_OPTIONS)?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-}
-
-/// A scalar of the top level of Marian's YAML.
-fn option<'a>(options: &'a str, key: &str) -> Option<&'a str> {
-    options.lines().find_map(|line| {
-        let value = line.strip_prefix(key)?.strip_prefix(':')?;
-        Some(value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\0')))
-    })
 }
