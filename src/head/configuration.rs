@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 
-/// A configuration: its top level, and the nested one of the language model, if there is one.
+/// A configuration: its top level, and those of the language model that are nested in it, if there are any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Configuration {
-    top: Map<String, Value>,
-    text: Option<Map<String, Value>>,
+    /// From the outermost to the innermost; never none.
+    levels: Vec<Map<String, Value>>,
 }
 
 /// What a configuration says of tying.
@@ -23,8 +23,25 @@ pub(super) enum Tie {
     Silent,
 }
 
-/// Names under which models of pictures and sound nest the configuration of their language model.
-const NESTED: [&str; 4] = ["text_config", "language_config", "llm_config", "text_model_config"];
+/// Names under which models of pictures and sound nest the configuration of their language model, and models of an
+/// encoder and a decoder that of the latter.
+const NESTED: [&str; 8] = [
+    "text_config",
+    "language_config",
+    "llm_config",
+    "text_model_config",
+    "thinker_config",
+    "decoder_config",
+    "text_decoder_config",
+    "decoder",
+];
+
+/// Keys that say whether a head is tied; OLMo and LLaDA, OpenELM, and Mamba's own program have names of theirs.
+const TIES: [&str; 4] =
+    ["tie_word_embeddings", "weight_tying", "share_input_output_layers", "tie_embeddings"];
+
+/// No configuration nests deeper.
+const DEEPEST: usize = 4;
 
 impl Configuration {
     /// Reads `config.json` beside a checkpoint; `None` where there is none.
@@ -42,26 +59,25 @@ impl Configuration {
     }
 
     fn new(top: Map<String, Value>) -> Self {
-        let text = NESTED.iter().find_map(|key| match top.get(*key) {
-            Some(Value::Object(text)) => Some(text.clone()),
-            _ => None,
-        });
-        Configuration { top, text }
+        let mut levels = vec![top];
+        while levels.len() < DEEPEST
+            && let Some(inner) = levels.last().and_then(|level| {
+                NESTED.iter().find_map(|key| level.get(*key)?.as_object()).cloned()
+            })
+        {
+            levels.push(inner);
+        }
+        Configuration { levels }
     }
 
-    /// `model_type`, of the whole and of the nested language model.
+    /// `model_type`, from the outermost configuration to the innermost.
     pub fn model_types(&self) -> Vec<&str> {
-        let levels = [Some(&self.top), self.text.as_ref()];
-        levels
-            .into_iter()
-            .flatten()
-            .filter_map(|map| map.get("model_type").and_then(Value::as_str))
-            .collect()
+        self.levels.iter().filter_map(|level| level.get("model_type")?.as_str()).collect()
     }
 
     /// `architectures`.
     pub fn architectures(&self) -> Vec<&str> {
-        match self.top.get("architectures") {
+        match self.levels.first().and_then(|top| top.get("architectures")) {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
         }
@@ -69,18 +85,19 @@ impl Configuration {
 
     /// `tie_word_embeddings`.
     pub fn tie(&self) -> Tie {
-        let of = |map: &Map<String, Value>| map.get("tie_word_embeddings").and_then(Value::as_bool);
-        match (of(&self.top), self.text.as_ref().and_then(of)) {
-            (Some(a), Some(b)) if a != b => Tie::Both,
-            (Some(said), _) | (None, Some(said)) => Tie::Said(said),
-            (None, None) => Tie::Silent,
+        let of =
+            |level: &Map<String, Value>| TIES.iter().find_map(|key| level.get(*key)?.as_bool());
+        let mut said = self.levels.iter().filter_map(of);
+        match said.next() {
+            Some(first) if said.all(|other| other == first) => Tie::Said(first),
+            Some(_) => Tie::Both,
+            None => Tie::Silent,
         }
     }
 
-    /// A value, of the nested language model before the whole.
+    /// A value, of the innermost configuration that has it.
     fn get(&self, key: &str) -> Option<&Value> {
-        let nested = self.text.as_ref().and_then(|text| text.get(key));
-        nested.or_else(|| self.top.get(key)).filter(|value| !value.is_null())
+        self.levels.iter().rev().find_map(|level| level.get(key).filter(|value| !value.is_null()))
     }
 
     /// A number.
@@ -95,8 +112,17 @@ impl Configuration {
 
     /// How many tokens the model says that it has, of the language that it makes.
     pub fn tokens(&self) -> Option<usize> {
-        let key = ["tgt_vocab_size", "decoder_vocab_size", "vocab_size"];
-        key.iter().find_map(|key| self.get(key)?.as_u64()).and_then(|n| usize::try_from(n).ok())
+        self.count(&["tgt_vocab_size", "decoder_vocab_size", "vocab_size"])
+    }
+
+    /// The first of several counts that is there.
+    pub fn count(&self, keys: &[&str]) -> Option<usize> {
+        keys.iter().find_map(|key| self.get(key)?.as_u64()).and_then(|n| usize::try_from(n).ok())
+    }
+
+    /// Whether there is a list under this key that is not empty.
+    pub fn has_items(&self, key: &str) -> bool {
+        self.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
     }
 
     /// The names of a classifier's labels, in the order of their ids; `None` if an id is missing.
@@ -108,23 +134,6 @@ impl Configuration {
     /// How the weights are quantised: `gptq`, `awq`, `fp8`.
     pub fn quantisation(&self) -> Option<&str> {
         self.get("quantization_config")?.get("quant_method")?.as_str()
-    }
-
-    /// What is done to logits after the head, none of which changes the argmax.
-    pub fn after(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some(cap) = self.number("final_logit_softcapping") {
-            notes.push(format!(
-                "a soft-cap at {cap} (final_logit_softcapping) follows; it keeps the order of logits"
-            ));
-        }
-        for key in ["logit_scale", "logits_scaling", "lm_head_multiplier"] {
-            if let Some(scale) = self.number(key).filter(|scale| *scale > 0.0 && *scale != 1.0) {
-                notes
-                    .push(format!("a scale ({key} {scale}) follows; it keeps the order of logits"));
-            }
-        }
-        notes
     }
 }
 

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 pub struct FinalNorm {
     /// `RMSNorm`, `LayerNorm`, or `norm` where neither the checkpoint nor its family says.
     pub kind: &'static str,
-    /// The tensor of its gain.
-    pub weight: String,
+    /// The tensor of its gain; none where the norm has no gain, so that it acts as ones.
+    pub weight: Option<String>,
     /// The tensor of its shift.
     pub bias: Option<String>,
     /// What it adds to the variance or the mean square.
@@ -59,12 +59,20 @@ impl FinalNorm {
             }
             Ok(numbers)
         };
-        let mut gain = vector(&weight)?;
-        if one_plus {
+        let mut gain = match &weight {
+            Some(name) => vector(name)?,
+            None => vec![1.0; dim],
+        };
+        if one_plus && weight.is_some() {
             gain.iter_mut().for_each(|g| *g += 1.0);
         }
         let shift = bias.as_deref().map(vector).transpose()?.unwrap_or_default();
         Ok(FinalNorm { kind, weight, bias, epsilon, factor, one_plus, gain, shift })
+    }
+
+    /// What names its gain, for people.
+    pub fn gain_name(&self) -> String {
+        self.weight.as_ref().map_or_else(|| "without gain".to_owned(), |name| format!("`{name}`"))
     }
 
     /// Whether it is known to be a LayerNorm or an RMSNorm.
@@ -91,9 +99,9 @@ impl FinalNorm {
             "RMSNorm" => false,
             _ => {
                 return Err(Error::Invalid(format!(
-                    "the final norm `{}` is neither known as a LayerNorm nor as an RMSNorm: choose by --domain \
+                    "the final norm {} is neither known as a LayerNorm nor as an RMSNorm: choose by --domain \
                      layernorm or --domain rmsnorm",
-                    self.weight
+                    self.gain_name()
                 )));
             }
         };
@@ -136,19 +144,27 @@ impl FinalNorm {
 }
 
 /// What is known of a norm before its numbers are read.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stated {
     pub kind: &'static str,
-    pub weight: String,
+    pub weight: Option<String>,
     pub bias: Option<String>,
     pub epsilon: Option<f64>,
     pub factor: f64,
     pub one_plus: bool,
 }
 
+impl Stated {
+    /// The same with an epsilon that is not known.
+    pub fn but_epsilon(&self) -> Self {
+        Stated { epsilon: None, ..self.clone() }
+    }
+}
+
 impl fmt::Display for FinalNorm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let one = if self.one_plus { "1 + " } else { "" };
-        write!(f, "{} {one}`{}`", self.kind, self.weight)?;
+        write!(f, "{} {one}{}", self.kind, self.gain_name())?;
         if let Some(bias) = &self.bias {
             write!(f, " and `{bias}`")?;
         }
@@ -169,7 +185,7 @@ mod tests {
     fn norm(kind: &'static str, epsilon: f64, factor: f64) -> FinalNorm {
         FinalNorm {
             kind,
-            weight: "g".to_owned(),
+            weight: Some("g".to_owned()),
             bias: None,
             epsilon: Some(epsilon),
             factor,

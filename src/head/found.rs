@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub notes: Vec<String>,
     /// How many tokens the configuration says there are.
     pub stated_tokens: Option<usize>,
+    /// How many rows from the first on make logits that are used, where that is not all of them.
+    pub used: Option<usize>,
     /// The names of a classifier's labels.
     pub labels: Option<Vec<String>>,
 }
@@ -49,6 +51,7 @@ impl Found {
             activation: None,
             notes: Vec::new(),
             stated_tokens: None,
+            used: None,
             labels: None,
         }
     }

@@ -1,43 +1,53 @@
 //! The head of a GGUF file, by the names of llama.cpp (`src/llama-arch.cpp`, `src/llama-model.cpp`).
 
+use super::after::keeps_order;
 use super::final_norm::Stated;
 use super::found::{Found, Tying};
+use super::gguf_architectures::{is_diffusion, is_encoder, is_listed, is_of_no_text};
+use super::in_use;
 use super::stored::Stored;
-use crate::checkpoint::gguf::Metadata;
+use crate::checkpoint::gguf::{Metadata, Value};
 use crate::error::{Error, Result};
 
 const OUTPUT: &str = "output.weight";
 const EMBEDDING: &str = "token_embd.weight";
 
-/// Architectures that make no logits of tokens (`LLM_ARCH_*` with pooled or encoder output only).
-const ENCODERS: [&str; 7] = [
-    "bert",
-    "modern-bert",
-    "nomic-bert",
-    "nomic-bert-moe",
-    "neo-bert",
-    "jina-bert-v2",
-    "t5encoder",
-];
-
 /// Looks for the head; `None` where neither name is stored.
 ///
 /// # Errors
-/// An encoder, or metadata of the wrong type.
+/// An encoder or another file without a head, a scale that changes the order of logits, or metadata of the wrong type.
 pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>> {
     let architecture = metadata.get_str("general.architecture")?.unwrap_or_default().to_owned();
+    let refuse = |what: String| {
+        let problem = format!(
+            "{what}, so there is nothing to audit. Name the checkpoint of a model with a head, or choose a matrix by \
+             --weight{}",
+            stored.listed()
+        );
+        Err(Error::head(stored.path, problem))
+    };
+    if let Some(kind) = metadata.get_str("general.type")?.filter(|kind| *kind != "model") {
+        return refuse(format!("this file is no model (general.type {kind})"));
+    }
+    if is_of_no_text(&architecture) {
+        return refuse(format!("{architecture} makes no logits of tokens"));
+    }
+    if architecture == "chameleon" {
+        return refuse(
+            "llama.cpp sets the logits of Chameleon's tokens for pictures to the lowest number: its stored rows are not the \
+             head in use"
+                .to_owned(),
+        );
+    }
+    let headless = without_head(stored, metadata, &architecture)?;
     let mut found = if stored.matrix(OUTPUT).is_some() {
         let mut found = Found::plain(OUTPUT, "GGUF's output layer");
         found.tying = Tying::Own;
+        found.notes.extend(headless.map(|why| format!("{why}, but an output layer is stored")));
         found
     } else if stored.matrix(EMBEDDING).is_some() {
-        if ENCODERS.contains(&architecture.as_str()) {
-            let problem = format!(
-                "{architecture} is an encoder without an output layer, so there is nothing to audit. Name the checkpoint \
-                 of a model with a head, or choose a matrix by --weight{}",
-                stored.listed()
-            );
-            return Err(Error::head(stored.path, problem));
+        if let Some(why) = headless {
+            return refuse(format!("{why} without an output layer"));
         }
         let why = "GGUF's token embedding: without `output.weight` the output layer is tied to it";
         let mut found = Found::plain(EMBEDDING, why);
@@ -48,43 +58,104 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     };
     found.is_plain = false;
     found.bias = Some("output.bias".to_owned()).filter(|name| stored.has(name));
-    found.norm = norm(stored, metadata, &architecture)?;
-    if let Some(cap) = metadata.get_f64(&format!("{architecture}.final_logit_softcapping"))? {
+    if is_listed(&architecture) {
+        found.norm = norm(stored, metadata, &architecture)?;
+    } else {
+        found.notes.push(format!(
+            "the architecture `{architecture}` is not one of those that llama.cpp lists (gguf-py 0.19): the head is found by \
+             its name, and what stands before and after it is not known"
+        ));
+    }
+    if is_diffusion(&architecture) {
+        found.notes.push(
+            "a diffusion language model: its attention is not causal, and its head makes logits at every masked position"
+                .to_owned(),
+        );
+    }
+    found.notes.extend(in_use::scales(stored, &found.weight, found.bias.as_deref(), true)?);
+    after(stored, metadata, &architecture, &mut found)?;
+    Ok(Some(found))
+}
+
+/// Why a file without an output layer has no head, where its architecture or its metadata say so.
+fn without_head(
+    stored: &Stored,
+    metadata: &Metadata,
+    architecture: &str,
+) -> Result<Option<String>> {
+    if is_encoder(architecture) {
+        return Ok(Some(format!("{architecture} is an encoder")));
+    }
+    let pooling = format!("{architecture}.pooling_type");
+    let pooled = match metadata.get(&pooling)? {
+        Some(Value::Unsigned(n)) if n > 0 => Some(n),
+        Some(Value::Signed(n)) => u64::try_from(n).ok().filter(|&n| n > 0),
+        _ => None,
+    };
+    if let Some(n) = pooled {
+        return Ok(Some(format!("{architecture} is an embedding model here ({pooling} {n})")));
+    }
+    let causal = format!("{architecture}.attention.causal");
+    if metadata.get_bool(&causal)? == Some(false) && !is_diffusion(architecture) {
+        return Ok(Some(format!("{architecture} is an encoder here ({causal} false)")));
+    }
+    let classifier = ["cls.output.weight", "cls.weight"].into_iter().find(|name| stored.has(name));
+    Ok(classifier.map(|name| format!("{architecture} ends in a classifier here (`{name}`)")))
+}
+
+/// What metadata say of the logits after the head.
+fn after(
+    stored: &Stored,
+    metadata: &Metadata,
+    architecture: &str,
+    found: &mut Found,
+) -> Result<()> {
+    let cap = metadata.get_f64(&format!("{architecture}.final_logit_softcapping"))?;
+    // llama.cpp takes 0 for none.
+    if let Some(cap) = cap.filter(|cap| *cap != 0.0) {
         found.notes.push(format!("a soft-cap at {cap} follows; it keeps the order of logits"));
     }
-    if let Some(scale) = metadata.get_f64(&format!("{architecture}.logit_scale"))?
-        && scale > 0.0
-    {
+    let key = format!("{architecture}.logit_scale");
+    if let Some(scale) = metadata.get_f64(&key)? {
+        keeps_order(scale).map_err(|why| {
+            Error::head(
+                stored.path,
+                format!(
+                    "{key} is {scale}, by which programs multiply or divide the logits: {why}. If the value is wrong, mend the \
+                     file; if it is meant, export the rows as the model uses them and audit that file"
+                ),
+            )
+        })?;
         found
             .notes
             .push(format!("a scale (logit_scale {scale}) follows; it keeps the order of logits"));
     }
-    Ok(Some(found))
+    Ok(())
 }
 
-/// The final norm: of a decoder `output_norm`, of T5 `dec.output_norm`. Converters have added 1 to Gemma's gain.
+/// The final norm: of a decoder `output_norm`, of T5 `dec.output_norm`, of LFM2 `token_embd_norm`; OLMo 1 has one without
+/// gain. Converters have added 1 to the gains of Gemma, Nemotron and Qwen3-Next.
 fn norm(stored: &Stored, metadata: &Metadata, architecture: &str) -> Result<Option<Stated>> {
-    let Some(stem) = ["output_norm", "dec.output_norm"]
-        .into_iter()
-        .find(|stem| stored.has(&format!("{stem}.weight")))
-    else {
+    let stems: &[&str] = match architecture {
+        "lfm2" | "lfm2moe" => &["output_norm", "token_embd_norm"],
+        _ => &["output_norm", "dec.output_norm"],
+    };
+    let stem = stems.iter().find(|stem| stored.has(&format!("{stem}.weight")));
+    let bare = architecture == "olmo";
+    if stem.is_none() && !bare {
         return Ok(None);
-    };
+    }
     let epsilon = |key: &str| metadata.get_f64(&format!("{architecture}.attention.{key}"));
-    let (kind, epsilon) = match epsilon("layer_norm_rms_epsilon")? {
-        Some(epsilon) => ("RMSNorm", Some(epsilon)),
-        None => match epsilon("layer_norm_epsilon")? {
-            Some(epsilon) => ("LayerNorm", Some(epsilon)),
-            None => ("norm", None),
-        },
+    let (rms, layer) = (epsilon("layer_norm_rms_epsilon")?, epsilon("layer_norm_epsilon")?);
+    let (kind, epsilon) = match (rms, layer) {
+        // T5 states both for its RMSNorm.
+        (Some(rms), Some(_)) if architecture == "t5" => ("RMSNorm", Some(rms)),
+        (Some(rms), None) => ("RMSNorm", Some(rms)),
+        (None, Some(layer)) => ("LayerNorm", Some(layer)),
+        _ => ("norm", None),
     };
-    let bias = Some(format!("{stem}.bias")).filter(|name| stored.has(name));
-    Ok(Some(Stated {
-        kind,
-        weight: format!("{stem}.weight"),
-        bias,
-        epsilon,
-        factor: 1.0,
-        one_plus: false,
-    }))
+    let tensor =
+        |part: &str| stem.map(|stem| format!("{stem}.{part}")).filter(|name| stored.has(name));
+    let (weight, bias) = (tensor("weight"), tensor("bias"));
+    Ok(Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: false }))
 }

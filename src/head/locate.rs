@@ -10,7 +10,7 @@ use super::final_norm::FinalNorm;
 use super::found::Found;
 pub use super::found::Tying;
 use super::stored::{Stored, matrix_shape};
-use super::{gguf, onnx, plain, recognise};
+use super::{gguf, in_use, onnx, plain, recognise};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -57,8 +57,9 @@ impl Located {
             match &self.final_norm {
                 Some(norm) if norm.is_known() && centred != (norm.kind == "LayerNorm") => {
                     Err(Error::Invalid(format!(
-                        "the domain {name} does not fit: a final {} stands before this head (`{}`)",
-                        norm.kind, norm.weight
+                        "the domain {name} does not fit: a final {} stands before this head ({})",
+                        norm.kind,
+                        norm.gain_name()
                     )))
                 }
                 Some(norm) => norm.ball_as(centred),
@@ -125,14 +126,28 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         );
         return Err(Error::head(path, problem));
     }
-    let values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
-    let bias_values = bias
+    let mut values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
+    let mut bias_values = bias
         .as_ref()
         .map(|name| vector(checkpoint.read(name)?, tokens, &weight, path))
         .transpose()?;
+    let used = found.used.unwrap_or(tokens).min(tokens);
+    let mut notes = found.notes;
+    if used < tokens {
+        notes.push(format!(
+            "the model cuts off the logits of all but its first {used} rows, as here"
+        ));
+        match &mut values {
+            Values::F32(x) => x.truncate(used * dim),
+            Values::F64(x) => x.truncate(used * dim),
+        }
+        if let Some(bias) = &mut bias_values {
+            bias.truncate(used);
+        }
+    }
+    let tokens = used;
     let head = Head::new(values, bias_values, tokens, dim)
         .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
-    let mut notes = found.notes;
     notes.extend(checkpoint.remarks().iter().cloned());
     if tokens < dim {
         let hint = match found.is_plain && !transposed && bias.is_none() {
@@ -211,14 +226,25 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
             format!("there is no tensor `{name}`{}", stored.listed()),
         ));
     }
+    in_use::tensors(stored, name)?;
+    let config = configuration(stored)?;
+    let rows = stored.get(name).and_then(|info| info.shape.first()).copied();
+    let tokens = config.as_ref().and_then(Configuration::tokens);
+    let mut caution = None;
+    if rows.is_some() && rows == tokens {
+        // As long as the vocabulary: the head, or the embedding in its place.
+        caution = in_use::families_asked(stored, config.as_ref(), name, rows)?;
+    }
     // What is found by itself is of use if it is the same; why it was not found is of none.
     let why = "asked for by --weight".to_owned();
-    Ok(match found(stored) {
+    let mut chosen = match found(stored) {
         Ok(found) if found.weight == *name && !found.is_plain => Found { why, ..found },
         // In a graph the operations say what is added, and not the names.
         _ if stored.checkpoint.graph().is_some() => Found::plain(name, why),
         _ => plain::completed(stored, Found::plain(name, why), choice)?,
-    })
+    };
+    chosen.notes.extend(caution);
+    Ok(chosen)
 }
 
 fn found(stored: &Stored) -> Result<Found> {
@@ -235,30 +261,36 @@ fn found(stored: &Stored) -> Result<Found> {
         return Ok(Found { is_plain: false, ..found });
     }
     if stored.matrix(plain::PLAIN).is_none() {
-        // A converted model keeps a config.json of its own, which does not describe these tensors.
-        let config = match checkpoint.format() {
-            "CTranslate2" | "GGUF" | "ONNX" => None,
-            _ => Configuration::of(checkpoint)?,
-        };
-        let unknown = config.as_ref().and_then(recognise::unknown_type);
-        let named = |found: Result<Found>| match (found, &unknown) {
-            (Ok(mut found), Some(unknown)) => {
-                found
-                    .notes
-                    .push(format!("{unknown}; the head was found by the names of tensors alone"));
-                Ok(found)
-            }
-            (Err(Error::Head { path, problem }), Some(unknown)) => {
-                Err(Error::Head { path, problem: format!("{unknown}; {problem}") })
-            }
-            (found, _) => found,
-        };
-        return match recognise::recognise(stored, config.as_ref()).transpose() {
-            Some(found) => named(found),
-            None => named(plain::find(stored)),
-        };
+        let config = configuration(stored)?;
+        if let Some(found) = recognise::recognise(stored, config.as_ref())? {
+            return Ok(found);
+        }
+        if let Some(unknown) = config.as_ref().and_then(recognise::unknown_type) {
+            in_use::any_head_made(stored)?;
+            return match plain::find(stored) {
+                Ok(mut found) => {
+                    found.notes.push(format!(
+                        "{unknown}; the head was found by the names of tensors alone"
+                    ));
+                    Ok(found)
+                }
+                Err(Error::Head { path, problem }) => {
+                    Err(Error::Head { path, problem: format!("{unknown}; {problem}") })
+                }
+                Err(error) => Err(error),
+            };
+        }
     }
+    in_use::any_head_made(stored)?;
     plain::find(stored)
+}
+
+/// The configuration of these tensors; a converted model keeps a config.json of its own, which does not describe them.
+fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
+    match stored.checkpoint.format() {
+        "CTranslate2" | "GGUF" | "ONNX" => Ok(None),
+        _ => Configuration::of(stored.checkpoint),
+    }
 }
 
 fn beside(bias: &Option<String>) -> String {

@@ -1,6 +1,8 @@
 //! The head `logits = W h + b`: rows, bias, and which rows are equal.
 
 pub mod activation;
+mod after;
+mod before;
 pub mod bundled;
 mod candidates;
 mod choice;
@@ -10,13 +12,17 @@ pub mod final_norm;
 pub mod fold;
 mod found;
 mod gguf;
+mod gguf_architectures;
 pub mod groups;
+mod in_use;
 pub mod locate;
+mod marian;
 mod onnx;
 mod onnx_before;
 #[cfg(test)]
 mod onnx_tests;
 mod pairing;
+mod place;
 mod plain;
 #[cfg(test)]
 mod plain_tests;

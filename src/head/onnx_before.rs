@@ -219,7 +219,7 @@ fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
     };
     Some(Stated {
         kind,
-        weight: flow.constant(gain)?,
+        weight: Some(flow.constant(gain)?),
         bias: match shift {
             Some(name) => Some(flow.constant(name)?),
             None => None,
@@ -262,7 +262,7 @@ fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
     squares.then_some(())?;
     Some(Stated {
         kind: "LayerNorm",
-        weight: gain,
+        weight: Some(gain),
         bias: Some(shift),
         epsilon: Some(scalar(flow, &epsilon)?),
         factor: 1.0,

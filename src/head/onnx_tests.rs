@@ -239,8 +239,9 @@ fn what_only_moves_values_keeps_their_range_and_what_mixes_them_does_not() {
 fn norms_are_recognised_with_gain_and_shift() {
     let constants: [(&str, &[usize], f32); 4] =
         [("g", &[4], 1.5), ("s", &[4], 0.5), ("two", &[], 2.0), ("eps", &[], 0.25)];
-    let stated =
-        |nodes| before(nodes, &constants).norm.map(|n| (n.kind, n.weight, n.bias, n.epsilon));
+    let stated = |nodes| {
+        before(nodes, &constants).norm.map(|n| (n.kind, n.weight.unwrap(), n.bias, n.epsilon))
+    };
     let layer =
         with(node("LayerNormalization", &["x", "g", "s"], "h"), "epsilon", Attribute::Float(0.25));
     let expected = Some(("LayerNorm", "g".to_owned(), Some("s".to_owned()), Some(0.25)));

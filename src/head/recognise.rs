@@ -1,45 +1,79 @@
 //! Finding the head by the rules of its family: the configuration chooses the rule, the tensors must agree.
 
+use std::cell::RefCell;
+
 use super::activation::Activation;
 use super::configuration::{Configuration, Tie};
 use super::final_norm::Stated;
 use super::found::{Found, Tying};
-use super::refuse;
-use super::rules::{MARIAN_OPTIONS, NormRule, RULES, Rule};
+use super::place::Place;
+use super::rules::{Factor, Rule, rules};
 use super::stored::Stored;
+use super::{after, before, in_use, marian, refuse};
 use crate::error::{Error, Result};
 
 /// Looks for the head of a known family; `None` where no rule fits.
 ///
 /// # Errors
 /// Configuration and tensors that contradict each other, several heads, a model without a head, a head
-/// that is quantised or adapted.
+/// that is quantised or adapted, rows that are not those in use.
 pub(super) fn recognise(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Found>> {
     refuse::adapters(stored)?;
-    let types = config.map(Configuration::model_types).unwrap_or_default();
-    let known: Vec<&Rule> =
-        RULES.iter().filter(|r| r.model_types.iter().any(|t| types.contains(t))).collect();
-    // The outer type decides where both have rules (a Gemma within a model of pictures has Gemma's).
-    match (config, known.is_empty()) {
-        (Some(config), false) => by_configuration(stored, config, &known).map(Some),
-        _ => by_names(stored, config),
+    let (known, unknown) = config.map(known).unwrap_or_default();
+    let found = match (config, known.is_empty()) {
+        (Some(config), false) => Some(by_configuration(stored, config, &known)?),
+        _ => by_names(stored, config)?,
+    };
+    let Some(mut found) = found else {
+        in_use::codebooks(stored)?;
+        return Ok(None);
+    };
+    if let Some(unknown) = unknown {
+        // Its code may do anything before the head, whatever its tensors are called.
+        (found.family, found.source, found.norm, found.activation) = (None, None, None, None);
+        found.notes.push(format!(
+            "the model_type `{unknown}` is not known: the head is found by its name, and what stands before and after it is \
+             not known"
+        ));
     }
+    Ok(Some(found))
 }
 
 /// The type of model of a configuration that no rule knows, as a sentence.
 pub(super) fn unknown_type(config: &Configuration) -> Option<String> {
-    let types = config.model_types();
-    let known = RULES.iter().any(|rule| rule.model_types.iter().any(|t| types.contains(t)));
-    let name = types.first().filter(|_| !known)?;
+    let (known, unknown) = known(config);
+    let name = unknown.filter(|_| known.is_empty())?;
     Some(format!("config.json says model_type \"{name}\", which no rule knows"))
 }
 
-fn by_configuration(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Result<Found> {
+/// The rules of the innermost model type that has some, and a type within it that has none.
+fn known(config: &Configuration) -> (Vec<&'static Rule>, Option<&str>) {
+    let mut unknown = None;
+    for model_type in config.model_types().into_iter().rev() {
+        let known: Vec<&Rule> =
+            rules().filter(|rule| rule.model_types.contains(&model_type)).collect();
+        if !known.is_empty() {
+            return (known, unknown);
+        }
+        unknown = unknown.or(Some(model_type));
+    }
+    (Vec::new(), unknown)
+}
+
+fn by_configuration(
+    stored: &Stored,
+    config: &Configuration,
+    known: &[&'static Rule],
+) -> Result<Found> {
     let architectures = config.architectures();
-    let has_task = |rule: &&&Rule| {
-        architectures.iter().any(|name| rule.tasks.iter().any(|task| name.ends_with(task)))
+    let has_task = |rule: &&&'static Rule| {
+        architectures.iter().any(|name| {
+            rule.tasks.iter().any(|task| name.ends_with(task))
+                // Vision and speech too; what it generates with is a language model of any family.
+                || !rule.tied_to.is_empty() && name.ends_with("EncoderDecoderModel")
+        })
     };
-    let asked: Vec<&Rule> = known.iter().filter(has_task).copied().collect();
+    let asked: Vec<&'static Rule> = known.iter().filter(has_task).copied().collect();
     // A configuration that names a model without a head is believed unless a head is there all the same.
     let (rules, own_only) = match (architectures.is_empty(), asked.is_empty()) {
         (false, true) => (known.to_vec(), true),
@@ -47,20 +81,22 @@ fn by_configuration(stored: &Stored, config: &Configuration, known: &[&Rule]) ->
         _ => (asked, false),
     };
     let mut found: Vec<(Found, &Rule)> = Vec::new();
+    let compared = Compared::default();
     for rule in rules {
         let knowledge = Knowledge {
             config: Some(config),
             tie: declared(rule, config),
             own_only,
             certain: true,
+            compared: &compared,
         };
         if let Some(fit) = fit(stored, rule, &knowledge)? {
             found.push((fit, rule));
         }
     }
-    // The nested type of a model of several parts can have a rule as well; the first (outer) one stands.
     found.dedup_by(|later, earlier| later.0.weight == earlier.0.weight);
     let Some((chosen, rule)) = one(stored, found)? else {
+        in_use::codebooks(stored)?;
         return Err(without_head(stored, config, known));
     };
     if !rule.tied_to.is_empty() {
@@ -77,6 +113,23 @@ struct Knowledge<'a> {
     own_only: bool,
     /// Whether the configuration names the family, so that what is missing is an error and no other family.
     certain: bool,
+    compared: &'a Compared,
+}
+
+/// Tensors that have been compared: many rules ask the same of large ones.
+#[derive(Default)]
+struct Compared(RefCell<Vec<(String, String, bool)>>);
+
+impl Compared {
+    fn equal(&self, stored: &Stored, a: &str, b: &str) -> Result<bool> {
+        let known = |(x, y, equal): &(String, String, bool)| (x == a && y == b).then_some(*equal);
+        if let Some(equal) = self.0.borrow().iter().find_map(known) {
+            return Ok(equal);
+        }
+        let equal = stored.equal(a, b)?;
+        self.0.borrow_mut().push((a.to_owned(), b.to_owned(), equal));
+        Ok(equal)
+    }
 }
 
 /// Tied or not, and who says so.
@@ -92,6 +145,9 @@ fn declared(rule: &Rule, config: &Configuration) -> Declared {
         // Its output_projection is tied whatever the flag, which published checkpoints set to false.
         return Declared::Default(true);
     }
+    if rule.never_tied {
+        return Declared::Default(false);
+    }
     match config.tie() {
         Tie::Said(tied) => Declared::Explicit(tied),
         Tie::Silent => Declared::Default(rule.tied_by_default),
@@ -103,7 +159,7 @@ fn declared(rule: &Rule, config: &Configuration) -> Declared {
 fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Found>> {
     let flag = match config.map(Configuration::tie) {
         Some(Tie::Said(tied)) => Declared::Explicit(tied),
-        _ => marian_tying(stored)?.map_or(Declared::Nobody, Declared::Explicit),
+        _ => marian::tying(stored)?.map_or(Declared::Nobody, Declared::Explicit),
     };
     let architectures = config.map(Configuration::architectures).unwrap_or_default();
     let makes_tokens = |name: &&str| {
@@ -111,12 +167,19 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
     };
     let own_only = !architectures.is_empty() && !architectures.iter().any(makes_tokens);
     let mut found: Vec<(Found, &Rule)> = Vec::new();
-    for rule in RULES {
+    let mut tried: Vec<&Rule> = Vec::new();
+    let compared = Compared::default();
+    for rule in rules() {
         // Without a configuration `classifier.weight` is one linear layer of many, and an embedding no head.
-        if rule.tied_to.is_empty() && !rule.model_types.is_empty() {
+        if rule.tied_to.is_empty() && !rule.model_types.is_empty()
+            || !rule.known_by.is_empty() && !rule.known_by.iter().any(|name| stored.has(name))
+            || tried.iter().any(|other| alike(rule, other))
+        {
             continue;
         }
-        let knowledge = Knowledge { config, tie: flag, own_only, certain: false };
+        tried.push(rule);
+        let knowledge =
+            Knowledge { config, tie: flag, own_only, certain: false, compared: &compared };
         if let Some(fit) = fit(stored, rule, &knowledge)? {
             found.push((fit, rule));
         }
@@ -126,25 +189,47 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         chosen.stated_tokens = config.tokens();
     }
     no_second_head(stored, &chosen)?;
-    if rule.family.starts_with("Marian") && !post_normed(stored)? {
+    if rule.family.starts_with("Marian") && !marian::post_normed(stored)? {
         chosen.norm = None;
     }
     Ok(Some(chosen))
 }
 
+/// Whether two rules look at the same names and say the same of them, epsilons aside.
+fn alike(a: &Rule, b: &Rule) -> bool {
+    let norm =
+        |rule: &Rule| rule.norm.as_ref().map(|n| (n.kind, n.rms_flag, n.stems, n.one_plus, n.bare));
+    let names = |r: &Rule| (r.bodies, r.own, r.tied_to, r.marks, r.biases, r.between);
+    names(a) == names(b)
+        && norm(a) == norm(b)
+        && (a.needs_bias, a.own_transposed, a.activation)
+            == (b.needs_bias, b.own_transposed, b.activation)
+}
+
 /// Several rules that found the same weight say only what all of them say; a bias that one of them found is kept.
 fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
+    const NAMED: usize = 4;
     let bias = found.iter().find_map(|(f, _)| f.bias.clone());
     let several = found.len() > 1;
     let same = |f: &[(Found, &Rule)]| f.windows(2).all(|w| w[0].0.weight == w[1].0.weight);
     if several && same(&found) {
-        let families: Vec<&str> = found.iter().filter_map(|(f, _)| f.family).collect();
+        let mut families: Vec<&str> =
+            found.iter().take(NAMED).filter_map(|(f, _)| f.family).collect();
+        if found.len() > NAMED {
+            families.push("...");
+        }
+        let mut norms = found.iter().map(|(f, _)| f.norm.as_ref().map(Stated::but_epsilon));
+        let first = norms.next().flatten();
+        let norm = first.filter(|first| norms.all(|other| other.as_ref() == Some(first)));
+        let families = families.join("; ");
         let (mut first, rule) = found.into_iter().next().expect("several");
-        first.notes.push(format!(
-            "its names fit several families ({}), so what stands before it is not known",
-            families.join("; ")
-        ));
-        (first.family, first.source, first.norm, first.activation) = (None, None, None, None);
+        first.notes.push(match norm {
+            Some(_) => format!("its names fit several families ({families})"),
+            None => format!(
+                "its names fit several families ({families}), so what stands before it is not known"
+            ),
+        });
+        (first.family, first.source, first.norm, first.activation) = (None, None, norm, None);
         first.bias = bias;
         first.why =
             format!("`{}` is the name of the output layer in several families", first.weight);
@@ -173,22 +258,30 @@ fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Fou
 }
 
 /// Tries one rule.
-fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> {
-    let body = body(stored, rule);
-    let named = |template: &str| template.replace('*', body);
-    let own: Vec<&str> = rule.own.iter().copied().filter(|n| stored.matrix(n).is_some()).collect();
-    let embedding = rule.tied_to.iter().map(|t| named(t)).find(|n| stored.matrix(n).is_some());
-    let marked = rule.marks.is_empty() || rule.marks.iter().any(|mark| stored.has(mark));
+fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<Found>> {
+    let place = Place::of(stored, rule, know.certain);
+    let named = |template: &str| place.named(template);
+    let own: Vec<String> =
+        rule.own.iter().map(|n| named(n)).filter(|n| stored.matrix(n).is_some()).collect();
+    let embedding = rule
+        .tied_to
+        .iter()
+        .filter(|_| !rule.never_tied)
+        .map(|t| named(t))
+        .find(|n| stored.matrix(n).is_some());
+    let marked = rule.marks.is_empty() || rule.marks.iter().any(|mark| stored.has(&named(mark)));
     // A quantised or adapted head has its stem's name, and other tensors.
     let quantisation = know.config.and_then(Configuration::quantisation);
     for name in rule.own {
+        let name = named(name);
         if let Some(stem) = name.strip_suffix(".weight") {
             refuse::unreadable(stored, stem, quantisation)?;
+            in_use::made(stored, stem)?;
         }
     }
     let (weight, tying, why) = match (own.first(), embedding) {
         (Some(own), Some(embedding)) => {
-            let equal = !rule.own_transposed && stored.equal(own, &embedding)?;
+            let equal = !rule.own_transposed && know.compared.equal(stored, own, &embedding)?;
             if let (false, Declared::Explicit(true) | Declared::Default(true)) = (equal, know.tie) {
                 return Err(contradiction(stored, rule, know, own, &embedding));
             }
@@ -196,10 +289,10 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
                 true => (Tying::Tied(embedding.clone()), format!(", equal to `{embedding}`")),
                 false => (Tying::Own, String::new()),
             };
-            ((*own).to_owned(), tying, format!("the output layer of {}{said}", rule.family))
+            (own.clone(), tying, format!("the output layer of {}{said}", rule.family))
         }
         (Some(own), None) => {
-            ((*own).to_owned(), Tying::Own, format!("the output layer of {}", rule.family))
+            (own.clone(), Tying::Own, format!("the output layer of {}", rule.family))
         }
         (None, Some(embedding)) => {
             if !marked || know.own_only {
@@ -239,7 +332,7 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
         (None, None) => return Ok(None),
     };
     let transposed = rule.own_transposed && tying == Tying::Own;
-    let bias = bias(stored, rule, &weight, &tying)?;
+    let bias = bias(stored, rule, &place, &weight, &tying)?;
     if bias.is_none() && rule.needs_bias {
         if !know.certain {
             return Ok(None);
@@ -257,19 +350,38 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
         Some(name) => notes.push(format!("a linear map, `{name}`, stands before the head")),
         None => {
             stated =
-                rule.norm.as_ref().and_then(|norm| norm_of(stored, rule, norm, body, know.config))
+                rule.norm.as_ref().and_then(|norm| before::norm_of(&place, rule, norm, know.config))
         }
     }
-    if rule.family == "T5"
-        && let (Some(norm), Some(config)) = (&mut stated, know.config)
-    {
-        norm.factor = t5_factor(stored, config, &weight);
+    let of_tokens = !rule.tied_to.is_empty();
+    if of_tokens {
+        let rows = stored.get(&weight).and_then(|info| info.shape.first()).copied();
+        in_use::tensors(stored, &weight)?;
+        in_use::families(stored, know.config, &weight, rows)?;
+        let own = tying == Tying::Own;
+        notes.extend(in_use::scales(stored, &weight, bias.as_deref(), own)?);
     }
-    if let Some(config) = know.config {
-        notes.extend(config.after());
+    let mut scales_states = None;
+    if let (Some(rule), Some(config)) = (&rule.norm, know.config) {
+        let factor = before::factor(stored, config, rule.factor, &weight)?;
+        if let Factor::Over(key) = rule.factor {
+            scales_states = Some(key);
+        }
+        if let Some(norm) = &mut stated {
+            norm.factor = factor;
+        }
     }
-    let stated_tokens =
-        know.config.filter(|_| !rule.tied_to.is_empty()).and_then(Configuration::tokens);
+    if let Some(config) = know.config.filter(|_| of_tokens) {
+        notes.extend(after::notes(stored, config, scales_states)?);
+    }
+    let config = know.config.filter(|_| of_tokens);
+    let said = config.and_then(|config| config.count(rule.tokens));
+    let (mut stated_tokens, mut used) = (config.and_then(Configuration::tokens), None);
+    match said {
+        Some(_) if rule.cut => used = said,
+        Some(_) => stated_tokens = said,
+        None => {}
+    }
     Ok(Some(Found {
         weight,
         why,
@@ -283,18 +395,9 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
         activation: rule.activation.and_then(Activation::named),
         notes,
         stated_tokens,
+        used,
         labels: know.config.filter(|_| rule.tied_to.is_empty()).and_then(Configuration::labels),
     }))
-}
-
-/// The first body under which the embedding or the norm is stored.
-fn body<'r>(stored: &Stored, rule: &'r Rule) -> &'r str {
-    let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
-    let under = |body: &&str| {
-        rule.tied_to.iter().any(|t| stored.has(&t.replace('*', body)))
-            || stems.iter().any(|s| stored.has(&format!("{}.weight", s.replace('*', body))))
-    };
-    rule.bodies.iter().copied().find(|b| under(b)).unwrap_or("")
 }
 
 fn contradiction(
@@ -321,9 +424,15 @@ fn contradiction(
 }
 
 /// The bias of a head that a rule found.
-fn bias(stored: &Stored, rule: &Rule, weight: &str, tying: &Tying) -> Result<Option<String>> {
+fn bias(
+    stored: &Stored,
+    rule: &Rule,
+    place: &Place,
+    weight: &str,
+    tying: &Tying,
+) -> Result<Option<String>> {
     let mut there: Vec<String> =
-        rule.biases.iter().filter(|b| stored.has(b)).map(|b| (*b).to_owned()).collect();
+        rule.biases.iter().map(|b| place.named(b)).filter(|b| stored.has(b)).collect();
     if let Some(sibling) = weight.strip_suffix("weight").map(|stem| format!("{stem}bias"))
         && stored.has(&sibling)
         && !there.contains(&sibling)
@@ -347,58 +456,13 @@ fn bias(stored: &Stored, rule: &Rule, weight: &str, tying: &Tying) -> Result<Opt
     Ok(there.into_iter().next())
 }
 
-/// The norm before the head, if its gain is stored.
-fn norm_of(
-    stored: &Stored,
-    rule: &Rule,
-    norm: &NormRule,
-    body: &str,
-    config: Option<&Configuration>,
-) -> Option<Stated> {
-    const GAINS: [(&str, &str); 4] =
-        [(".weight", ".bias"), (".gamma", ".beta"), ("/gamma", "/beta"), ("_scale", "_bias")];
-    let (weight, bias) = norm.stems.iter().find_map(|template| {
-        let stem = last_layer(stored, &template.replace('*', body));
-        GAINS.iter().find_map(|(gain, shift)| {
-            let shift = Some(format!("{stem}{shift}")).filter(|name| stored.has(name));
-            Some(format!("{stem}{gain}")).filter(|name| stored.has(name)).map(|name| (name, shift))
-        })
-    })?;
-    let (keys, default) = norm.epsilon;
-    let said = config.and_then(|c| keys.iter().find_map(|key| c.number(key)));
-    let (mut kind, mut epsilon) = (norm.kind, said.unwrap_or(default));
-    if rule.family.starts_with("CTranslate2") && bias.is_none() {
-        // Its layer norms have a beta, its RMS norms none.
-        (kind, epsilon) = ("RMSNorm", 1e-6);
-    }
-    let epsilon = Some(epsilon);
-    Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })
-}
-
-/// Puts the number of the last layer for `{last}`; a model without layers keeps the template, which is no name.
-fn last_layer(stored: &Stored, template: &str) -> String {
-    let Some((before, after)) = template.split_once("{last}") else { return template.to_owned() };
-    let number = |name: &str| -> Option<u32> {
-        let rest = name.strip_prefix(before)?;
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        rest[digits..].starts_with(after).then(|| rest[..digits].parse().ok())?
-    };
-    let last = stored.checkpoint.tensors().iter().filter_map(|t| number(&t.name)).max();
-    last.map_or_else(|| template.to_owned(), |last| format!("{before}{last}{after}"))
-}
-
-/// T5 multiplies the hidden states of a tied head by `d^-1/2`; 5.x of transformers has a flag of its own for it.
-fn t5_factor(stored: &Stored, config: &Configuration, weight: &str) -> f64 {
-    let scaled = config.truth("scale_decoder_outputs").unwrap_or_else(|| {
-        config.model_types().contains(&"t5") && config.tie() != Tie::Said(false)
-    });
-    let dim = stored.get(weight).and_then(|info| info.shape.last()).copied().unwrap_or(1);
-    if scaled { (dim as f64).powf(-0.5) } else { 1.0 }
-}
-
 /// Another output layer of a language model beside the chosen one, with other numbers.
 fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
-    for name in RULES.iter().filter(|r| !r.tied_to.is_empty()).flat_map(|r| r.own) {
+    let likely = rules().filter(|r| {
+        !r.tied_to.is_empty()
+            && (r.known_by.is_empty() || r.known_by.iter().any(|name| stored.has(name)))
+    });
+    for name in likely.flat_map(|r| r.own) {
         if *name != chosen.weight
             && stored.matrix(name).is_some()
             && !stored.equal(name, &chosen.weight)?
@@ -432,37 +496,4 @@ fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Err
             stored.listed()
         ),
     )
-}
-
-/// What Marian's own options say of tying; `None` for other files.
-fn marian_tying(stored: &Stored) -> Result<Option<bool>> {
-    let Some(options) = marian_options(stored)? else { return Ok(None) };
-    let on = |key: &str| option(&options, key) == Some("true");
-    Ok(Some(on("tied-embeddings") || on("tied-embeddings-all")))
-}
-
-/// Whether Marian's layers end in a norm.
-fn post_normed(stored: &Stored) -> Result<bool> {
-    let options = marian_options(stored)?;
-    let ends = |key: &str| {
-        options
-            .as_deref()
-            .and_then(|o| option(o, key))
-            .is_some_and(|operations| operations.ends_with('n'))
-    };
-    let top = stored.has("decoder_top_ln_scale");
-    Ok(if top { ends("transformer-postprocess-top") } else { ends("transformer-postprocess") })
-}
-
-fn marian_options(stored: &Stored) -> Result<Option<String>> {
-    let bytes = stored.checkpoint.side_file(MARIAN_OPTIONS)?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-}
-
-/// A scalar of the top level of Marian's YAML.
-fn option<'a>(options: &'a str, key: &str) -> Option<&'a str> {
-    options.lines().find_map(|line| {
-        let value = line.strip_prefix(key)?.strip_prefix(':')?;
-        Some(value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\0')))
-    })
 }

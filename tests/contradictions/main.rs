@@ -1,6 +1,9 @@
 //! What a checkpoint and its configuration say against each other is an error that names both sides and the way out,
 //! never a silent choice.
 
+mod gguf;
+mod in_use;
+
 use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
@@ -8,7 +11,6 @@ use safetensors::tensor::{TensorView, serialize_to_file};
 use tempfile::TempDir;
 
 use unargmax::checkpoint;
-use unargmax::checkpoint::bytes::Bytes;
 use unargmax::head::locate::{BiasChoice, Choice, Located, Tying, locate};
 
 /// A folder with `model.safetensors` and `config.json`.
@@ -323,57 +325,6 @@ fn a_head_of_eight_bits_is_refused_by_name() {
         "lm_head.weight_scale",
         "f16, bf16 or f32",
     ]);
-}
-
-/// A GGUF file of version 3 with one embedding of six rows and these pairs of text or float.
-fn gguf(pairs: &[(&str, Pair)]) -> Vec<u8> {
-    let text = |s: &str| [&(s.len() as u64).to_le_bytes()[..], s.as_bytes()].concat();
-    let mut bytes = b"GGUF\x03\0\0\0".to_vec();
-    bytes.extend(1u64.to_le_bytes());
-    bytes.extend((pairs.len() as u64).to_le_bytes());
-    for (key, value) in pairs {
-        bytes.extend(text(key));
-        match value {
-            Pair::Text(value) => bytes.extend([&8u32.to_le_bytes()[..], &text(value)].concat()),
-            Pair::Float(value) => {
-                bytes.extend(6u32.to_le_bytes());
-                bytes.extend(value.to_le_bytes());
-            }
-        }
-    }
-    bytes.extend(text("token_embd.weight"));
-    bytes.extend(2u32.to_le_bytes());
-    // The contiguous dimension first; element type 0 is f32, and the data begin at their offset 0.
-    bytes.extend([4u64.to_le_bytes(), 6u64.to_le_bytes()].concat());
-    bytes.extend([&0u32.to_le_bytes()[..], &0u64.to_le_bytes()].concat());
-    bytes.resize(bytes.len().next_multiple_of(32), 0);
-    bytes.extend(numbers(&[6, 4], 0));
-    bytes
-}
-
-enum Pair {
-    Text(&'static str),
-    Float(f32),
-}
-
-fn located_gguf(pairs: &[(&str, Pair)]) -> unargmax::error::Result<Located> {
-    let opened = checkpoint::from_bytes(Bytes::new(gguf(pairs), "m.gguf"))?;
-    locate(opened.as_ref(), Path::new("m.gguf"), &Choice::default())
-}
-
-#[test]
-fn an_encoder_in_gguf_is_refused_and_a_decoder_is_tied() {
-    let architecture = |name| ("general.architecture", Pair::Text(name));
-    let said = located_gguf(&[architecture("nomic-bert")]).unwrap_err().to_string();
-    assert!(
-        said.contains("nomic-bert is an encoder without an output layer")
-            && said.contains("--weight"),
-        "{said}"
-    );
-    let cap = ("gemma2.final_logit_softcapping", Pair::Float(30.0));
-    let located = located_gguf(&[architecture("gemma2"), cap]).unwrap();
-    assert_eq!(located.tying, Tying::Tied("token_embd.weight".into()));
-    assert_eq!(located.notes, ["a soft-cap at 30 follows; it keeps the order of logits"]);
 }
 
 #[test]

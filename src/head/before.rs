@@ -1,0 +1,96 @@
+//! What the rule of a family says of the norm before its head, held against tensors and configuration.
+
+use super::after;
+use super::configuration::{Configuration, Tie};
+use super::final_norm::Stated;
+use super::place::Place;
+use super::rules::{Factor, NormRule, Rule};
+use super::stored::Stored;
+use crate::error::{Error, Result};
+
+/// The norm before the head, if its gain is stored or it has none.
+pub(super) fn norm_of(
+    place: &Place,
+    rule: &Rule,
+    norm: &NormRule,
+    config: Option<&Configuration>,
+) -> Option<Stated> {
+    const GAINS: [(&str, &str); 5] = [
+        (".weight", ".bias"),
+        (".gamma", ".beta"),
+        ("/gamma", "/beta"),
+        ("_scale", "_bias"),
+        (".scale", ".offset"),
+    ];
+    let stored = place.stored;
+    let tensors = norm.stems.iter().find_map(|template| {
+        let stem = last_layer(stored, &place.named(template));
+        GAINS.iter().find_map(|(gain, shift)| {
+            let shift = Some(format!("{stem}{shift}")).filter(|name| stored.has(name));
+            Some(format!("{stem}{gain}")).filter(|name| stored.has(name)).map(|name| (name, shift))
+        })
+    });
+    let (weight, bias) = match tensors {
+        Some((weight, bias)) => (Some(weight), bias),
+        None if norm.bare => (None, None),
+        None => return None,
+    };
+    let (keys, default) = norm.epsilon;
+    let said = config.and_then(|c| keys.iter().find_map(|key| c.number(key)));
+    let (mut kind, mut epsilon) = (norm.kind, said.unwrap_or(default));
+    if let Some(flag) = norm.rms_flag {
+        // An RMSNorm has no shift.
+        let rms = config.and_then(|c| c.truth(flag)).unwrap_or(bias.is_none());
+        kind = if rms { "RMSNorm" } else { "LayerNorm" };
+    }
+    if rule.family.starts_with("CTranslate2") && bias.is_none() {
+        // Its layer norms have a beta, its RMS norms none.
+        (kind, epsilon) = ("RMSNorm", 1e-6);
+    }
+    let epsilon = Some(epsilon);
+    Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })
+}
+
+/// Puts the number of the last layer for `{last}`; a model without layers keeps the template, which is no name.
+fn last_layer(stored: &Stored, template: &str) -> String {
+    let Some((before, after)) = template.split_once("{last}") else { return template.to_owned() };
+    let number = |name: &str| -> Option<u32> {
+        let rest = name.strip_prefix(before)?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        rest[digits..].starts_with(after).then(|| rest[..digits].parse().ok())?
+    };
+    let last = stored.checkpoint.tensors().iter().filter_map(|t| number(&t.name)).max();
+    last.map_or_else(|| template.to_owned(), |last| format!("{before}{last}{after}"))
+}
+
+/// What hidden states are multiplied by between the norm and the head.
+pub(super) fn factor(
+    stored: &Stored,
+    config: &Configuration,
+    factor: Factor,
+    weight: &str,
+) -> Result<f64> {
+    let dim = stored.get(weight).and_then(|info| info.shape.last()).copied().unwrap_or(1) as f64;
+    let tied = config.tie() != Tie::Said(false);
+    let over = match factor {
+        Factor::One => return Ok(1.0),
+        Factor::T5 => {
+            // 5.x of transformers has a flag of its own for what the flag of tying said before.
+            let scaled = config.truth("scale_decoder_outputs").unwrap_or(tied);
+            return Ok(if scaled { dim.powf(-0.5) } else { 1.0 });
+        }
+        Factor::IfTied => return Ok(if tied { dim.powf(-0.5) } else { 1.0 }),
+        Factor::Over(key) => config.number(key).unwrap_or(1.0),
+        Factor::MiniCpm => match (config.number("hidden_size"), config.number("dim_model_base")) {
+            (Some(size), Some(base)) => size / base,
+            _ => 1.0,
+        },
+    };
+    after::keeps_order(over).map_err(|why| {
+        Error::head(
+            stored.path,
+            format!("the configuration divides the hidden states before the head by {over}: {why}"),
+        )
+    })?;
+    Ok(1.0 / over)
+}

@@ -1,0 +1,187 @@
+//! The architectures of GGUF files (`general.architecture`), as `gguf-py` 0.19 of llama.cpp lists them
+//! (`MODEL_ARCH_NAMES` in `gguf/constants.py`), and which of them make no logits of tokens.
+
+/// Every one that is listed, sorted.
+const LISTED: [&str; 126] = [
+    "afmoe",
+    "apertus",
+    "arcee",
+    "arctic",
+    "arwkv7",
+    "baichuan",
+    "bailingmoe",
+    "bailingmoe2",
+    "bert",
+    "bitnet",
+    "bloom",
+    "chameleon",
+    "chatglm",
+    "clip",
+    "codeshell",
+    "cogvlm",
+    "cohere2",
+    "command-r",
+    "dbrx",
+    "deci",
+    "deepseek",
+    "deepseek2",
+    "deepseek2-ocr",
+    "dots1",
+    "dream",
+    "ernie4_5",
+    "ernie4_5-moe",
+    "eurobert",
+    "exaone",
+    "exaone-moe",
+    "exaone4",
+    "falcon",
+    "falcon-h1",
+    "gemma",
+    "gemma-embedding",
+    "gemma2",
+    "gemma3",
+    "gemma3n",
+    "gemma4",
+    "glm-dsa",
+    "glm4",
+    "glm4moe",
+    "gpt-oss",
+    "gpt2",
+    "gptj",
+    "gptneox",
+    "granite",
+    "granitehybrid",
+    "granitemoe",
+    "grok",
+    "grovemoe",
+    "hunyuan-dense",
+    "hunyuan-moe",
+    "hunyuan_vl",
+    "internlm2",
+    "jais",
+    "jais2",
+    "jamba",
+    "jina-bert-v2",
+    "jina-bert-v3",
+    "kimi-linear",
+    "lfm2",
+    "lfm2moe",
+    "llada",
+    "llada-moe",
+    "llama",
+    "llama-embed",
+    "llama4",
+    "maincoder",
+    "mamba",
+    "mamba2",
+    "mimo2",
+    "minicpm",
+    "minicpm3",
+    "minimax-m2",
+    "mistral3",
+    "mistral4",
+    "modern-bert",
+    "mpt",
+    "nemotron",
+    "nemotron_h",
+    "nemotron_h_moe",
+    "neo-bert",
+    "nomic-bert",
+    "nomic-bert-moe",
+    "olmo",
+    "olmo2",
+    "olmoe",
+    "openelm",
+    "orion",
+    "paddleocr",
+    "pangu-embedded",
+    "phi2",
+    "phi3",
+    "phimoe",
+    "plamo",
+    "plamo2",
+    "plamo3",
+    "plm",
+    "qwen",
+    "qwen2",
+    "qwen2moe",
+    "qwen2vl",
+    "qwen3",
+    "qwen35",
+    "qwen35moe",
+    "qwen3moe",
+    "qwen3next",
+    "qwen3vl",
+    "qwen3vlmoe",
+    "refact",
+    "rnd1",
+    "rwkv6",
+    "rwkv6qwen2",
+    "rwkv7",
+    "seed_oss",
+    "smallthinker",
+    "smollm3",
+    "stablelm",
+    "starcoder",
+    "starcoder2",
+    "step35",
+    "t5",
+    "t5encoder",
+    "wavtokenizer-dec",
+    "xverse",
+];
+
+/// Those whose graphs end in embeddings (no `OUTPUT` in `MODEL_TENSORS`, or a graph without it: `src/models/*.cpp`).
+const ENCODERS: [&str; 11] = [
+    "bert",
+    "eurobert",
+    "gemma-embedding",
+    "jina-bert-v2",
+    "jina-bert-v3",
+    "llama-embed",
+    "modern-bert",
+    "neo-bert",
+    "nomic-bert",
+    "nomic-bert-moe",
+    "t5encoder",
+];
+
+/// Those that make pictures or sound, whatever their tensors are called.
+const OF_NO_TEXT: [&str; 2] = ["clip", "wavtokenizer-dec"];
+
+/// Language models that fill masks by diffusion: their attention is not causal, and they have heads all the same.
+const DIFFUSION: [&str; 4] = ["dream", "llada", "llada-moe", "rnd1"];
+
+/// Whether llama.cpp lists it.
+pub(super) fn is_listed(architecture: &str) -> bool {
+    LISTED.binary_search(&architecture).is_ok()
+}
+
+/// Whether it is an encoder; one that is not listed goes by its name.
+pub(super) fn is_encoder(architecture: &str) -> bool {
+    const HINTS: [&str; 4] = ["bert", "embed", "encoder", "rerank"];
+    ENCODERS.contains(&architecture)
+        || !is_listed(architecture) && HINTS.iter().any(|hint| architecture.contains(hint))
+}
+
+/// Whether it makes no text at all.
+pub(super) fn is_of_no_text(architecture: &str) -> bool {
+    OF_NO_TEXT.contains(&architecture)
+}
+
+/// Whether it is a language model whose attention is not causal.
+pub(super) fn is_diffusion(architecture: &str) -> bool {
+    DIFFUSION.contains(&architecture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_holds_the_others() {
+        assert!(LISTED.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(ENCODERS.iter().chain(&OF_NO_TEXT).chain(&DIFFUSION).all(|name| is_listed(name)));
+        assert!(is_encoder("some-bert") && !is_encoder("llama") && !is_encoder("some-decoder"));
+    }
+}

@@ -1,0 +1,357 @@
+//! Heads whose rows in use are not the stored ones: normalised, scaled one by one, masked, or made of several tensors.
+//!
+//! What a model makes of such rows is rounded, in an order of operations and a precision of its program's choice, so it
+//! is not computed here: verdicts would be for other numbers than those in use.
+
+use super::after::keeps_order;
+use super::configuration::Configuration;
+use super::stored::Stored;
+use crate::checkpoint::{TensorInfo, Values};
+use crate::error::{Error, Result};
+
+/// What to do instead.
+const EXPORT: &str =
+    "export the rows as the model's own code makes them (in its precision) and audit that file";
+
+/// Parts of a module that its weight is made of, and by what.
+const MADE_OF: [(&str, &str); 8] = [
+    (".weight_g", "weight normalisation"),
+    (".weight_v", "weight normalisation or spectral norm"),
+    (".weight_u", "spectral norm"),
+    (".weight_orig", "spectral norm or pruning"),
+    (".weight_mask", "pruning"),
+    (".parametrizations.weight.original", "a parametrization of torch"),
+    (".parametrizations.weight.original0", "a parametrization of torch (weight normalisation)"),
+    (".parametrizations.weight.original1", "a parametrization of torch (weight normalisation)"),
+];
+
+/// Last parts of names of numbers that logits are scaled or shifted by.
+const SCALES: [&str; 14] = [
+    "logit_scale",
+    "logits_scale",
+    "logit_scales",
+    "logit_gain",
+    "logit_multiplier",
+    "logit_bias",
+    "logits_bias",
+    "lm_head_scale",
+    "lm_head_bias",
+    "head_scale",
+    "head_bias",
+    "output_scale",
+    "output_multiplier",
+    "token_scale",
+];
+
+/// Keys of configurations that say that rows, or rows and hidden states, are normalised in use.
+const NORMALISED: [&str; 10] = [
+    "norm_head",
+    "use_norm_head",
+    "lm_head_norm",
+    "norm_lm_head",
+    "normalize_head",
+    "normalize_lm_head",
+    "normalized_lm_head",
+    "normalize_output_embeddings",
+    "use_cosine_head",
+    "cosine_lm_head",
+];
+
+/// Names of modules that make logits, as the last part of their path.
+const HEADS: [&str; 17] = [
+    "lm_head",
+    "head",
+    "output",
+    "output_layer",
+    "output_projection",
+    "embed_out",
+    "proj_out",
+    "decoder",
+    "classifier",
+    "fc",
+    "fc_out",
+    "logits",
+    "logit_layer",
+    "score",
+    "generator",
+    "projection",
+    "linear_out",
+];
+
+/// Refuses a weight that another tensor beside it changes in use, or that is itself only a part of one.
+///
+/// # Errors
+/// As said; the tensors are named.
+pub(super) fn tensors(stored: &Stored, weight: &str) -> Result<()> {
+    for (part, by) in MADE_OF {
+        if let Some(stem) = weight.strip_suffix(part) {
+            return Err(made_of(stored, stem, by));
+        }
+    }
+    if let Some(stem) = weight.strip_suffix(".weight") {
+        made(stored, stem)?;
+    }
+    Ok(())
+}
+
+/// Refuses a module, by its path, whose weight is made of other tensors.
+///
+/// # Errors
+/// As said; the tensors are named.
+pub(super) fn made(stored: &Stored, stem: &str) -> Result<()> {
+    match MADE_OF.iter().find(|(part, _)| stored.has(&format!("{stem}{part}"))) {
+        Some((_, by)) => Err(made_of(stored, stem, by)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a file in which a module with the name of a head has a weight that is made of other tensors.
+///
+/// # Errors
+/// As said; the tensors are named.
+pub(super) fn any_head_made(stored: &Stored) -> Result<()> {
+    for tensor in stored.checkpoint.tensors() {
+        for (part, by) in MADE_OF {
+            if let Some(stem) = tensor.name.strip_suffix(part)
+                && HEADS.contains(&stem.rsplit('.').next().unwrap_or(stem))
+            {
+                return Err(made_of(stored, stem, by));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn made_of(stored: &Stored, stem: &str, by: &str) -> Error {
+    let parts: Vec<String> = MADE_OF
+        .iter()
+        .map(|(part, _)| format!("{stem}{part}"))
+        .filter(|name| stored.has(name))
+        .map(|name| stored.described(&name))
+        .collect();
+    Error::head(
+        stored.path,
+        format!(
+            "the weight of `{stem}` is not stored: the model makes it by {by}, of {}; {EXPORT}",
+            parts.join(" and ")
+        ),
+    )
+}
+
+/// Refuses scales and shifts of logits that are stored as tensors, beside the head or at the top; the notes tell of
+/// scales that keep the order. `bias` is the one that is used.
+///
+/// # Errors
+/// As said; the tensor is named.
+pub(super) fn scales(
+    stored: &Stored,
+    weight: &str,
+    bias: Option<&str>,
+    own: bool,
+) -> Result<Vec<String>> {
+    let stem = weight.strip_suffix(".weight").unwrap_or(weight);
+    let around = stem.rsplit_once('.').map_or("", |(parent, _)| parent);
+    let mut notes = Vec::new();
+    for tensor in stored.checkpoint.tensors() {
+        let name = tensor.name.as_str();
+        if name == weight || Some(name) == bias {
+            continue;
+        }
+        let (path, last) = name.rsplit_once('.').unwrap_or(("", name));
+        let scales =
+            SCALES.contains(&last) && (path == stem || path == around || !path.contains('.'));
+        // Whatever else belongs to the module of an own head, its forward pass may use; `_extra_state` is what
+        // Transformer Engine keeps of its training.
+        let beside = own
+            && name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+            && !(path == stem && matches!(last, "weight" | "bias" | "_extra_state"));
+        if !scales && !beside {
+            continue;
+        }
+        if let Some(scale) = number(stored, tensor)?.filter(|s| keeps_order(*s).is_ok())
+            && last.contains("scale")
+        {
+            notes.push(format!(
+                "a scale (`{name}` {scale}) is stored; it keeps the order of logits"
+            ));
+            continue;
+        }
+        return Err(Error::head(
+            stored.path,
+            format!(
+                "{} stands beside the head `{weight}` and may change its logits: the rows in use are not the stored ones; \
+                 {EXPORT}",
+                stored.described(name)
+            ),
+        ));
+    }
+    Ok(notes)
+}
+
+/// A tensor's only number.
+fn number(stored: &Stored, tensor: &TensorInfo) -> Result<Option<f64>> {
+    if tensor.shape.iter().any(|&n| n != 1) {
+        return Ok(None);
+    }
+    Ok(match stored.checkpoint.read(&tensor.name)?.values {
+        Values::F32(x) => x.first().copied().map(f64::from),
+        Values::F64(x) => x.first().copied(),
+    })
+}
+
+/// Refuses families that change the rows or the logits by their code; `rows` is how many the stored weight has.
+///
+/// # Errors
+/// As said; the weight is named.
+pub(super) fn families(
+    stored: &Stored,
+    config: Option<&Configuration>,
+    weight: &str,
+    rows: Option<usize>,
+) -> Result<()> {
+    if let Some((why, certain)) = baichuan(stored, config, rows) {
+        let otherwise =
+            if certain { "" } else { "; if it is version 1, say --weight and its name" };
+        return Err(Error::head(
+            stored.path,
+            format!(
+                "{why}: the stored rows of `{weight}` are not those in use; {EXPORT}{otherwise}"
+            ),
+        ));
+    }
+    let Some(config) = config else { return Ok(()) };
+    by_code(stored, config, weight)
+}
+
+/// As [`families`] for a weight that was asked for: what is not certain is told in a note.
+///
+/// # Errors
+/// What is certain; the weight is named.
+pub(super) fn families_asked(
+    stored: &Stored,
+    config: Option<&Configuration>,
+    weight: &str,
+    rows: Option<usize>,
+) -> Result<Option<String>> {
+    match baichuan(stored, config, rows) {
+        Some((why, false)) => {
+            config.map_or(Ok(()), |config| by_code(stored, config, weight))?;
+            Ok(Some(format!("{why}; the rows are taken as they are stored, as asked")))
+        }
+        _ => families(stored, config, weight, rows).map(|()| None),
+    }
+}
+
+fn by_code(stored: &Stored, config: &Configuration, weight: &str) -> Result<()> {
+    let types = config.model_types();
+    let is = |names: &[&str]| types.iter().any(|t| names.contains(t));
+    let flag = |key: &str| config.truth(key) == Some(true);
+    let why = if let Some(key) = NORMALISED.iter().find(|key| flag(key)) {
+        format!("the configuration says {key}: the rows are normalised in use")
+    } else if is(&["dory"]) {
+        "Dory multiplies each logit by a number of its token (`lm_head.logit_scale`)".to_owned()
+    } else if is(&["chameleon"]) {
+        "Chameleon sets the logits of its tokens for pictures to the lowest number (vocabulary_map): they \
+         never win and beat no token"
+            .to_owned()
+    } else if is(&["gemma4_assistant", "gemma4_unified_assistant"])
+        && flag("use_ordered_embeddings")
+    {
+        "the model scores the tokens of a few clusters only (use_ordered_embeddings): the others' logits \
+         are masked"
+            .to_owned()
+    } else if is(&["xlm", "flaubert"]) && flag("asm") {
+        "the model has an adaptive softmax (asm): its logits are no linear function of one hidden state"
+            .to_owned()
+    } else if is(&["transfo-xl"]) {
+        "Transformer-XL has an adaptive softmax: its logits are no linear function of one hidden state"
+            .to_owned()
+    } else if is(&["mobilebert"]) {
+        "MobileBERT's head is two tensors side by side, the embedding and \
+         `cls.predictions.dense.weight`"
+            .to_owned()
+    } else if config.has_items("dummy_token_indices") {
+        "the model sets the logits of unused tokens to minus infinity (dummy_token_indices)"
+            .to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::head(
+        stored.path,
+        format!("{why}; the rows of `{weight}` are not the head in use: {EXPORT}"),
+    ))
+}
+
+/// Baichuan 2 divides each row by its length (`NormHead`), version 1 does not. Both are of one model type and have the
+/// same tensors; 64000 and 125696 tokens tell them apart. What it is, and whether that is certain.
+fn baichuan(
+    stored: &Stored,
+    config: Option<&Configuration>,
+    rows: Option<usize>,
+) -> Option<(String, bool)> {
+    const FIRST: usize = 64000;
+    const SECOND: usize = 125_696;
+    let named = config.is_some_and(|config| {
+        let says = |name: &&str| name.to_ascii_lowercase().starts_with("baichuan");
+        config.model_types().iter().any(says) || config.architectures().iter().any(says)
+    });
+    let unnamed = config.is_none_or(|config| config.model_types().is_empty());
+    let packed = |t: &TensorInfo| t.name.ends_with("self_attn.W_pack.weight");
+    let by_names = unnamed && stored.checkpoint.tensors().iter().any(packed);
+    if !named && !by_names {
+        return None;
+    }
+    let first = config.is_none_or(|c| c.model_types().iter().all(|t| *t == "baichuan"));
+    let stated = config.and_then(Configuration::tokens);
+    match stated.or(rows) {
+        Some(FIRST) if first => None,
+        Some(SECOND) => {
+            Some(("Baichuan 2 divides each row by its length in use (NormHead)".to_owned(), true))
+        }
+        n => {
+            let n = n.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
+            let why = format!(
+                "Baichuan 2 and later divide each row by its length in use (NormHead), version 1 (64000 tokens) does not, \
+                 and {n} tokens do not tell which this is"
+            );
+            Some((why, !first))
+        }
+    }
+}
+
+/// Refuses a model with a head for each of several codebooks, of which none is *the* head.
+///
+/// # Errors
+/// As said; the heads are named.
+pub(super) fn codebooks(stored: &Stored) -> Result<()> {
+    let of_list = |name: &str| -> Option<usize> {
+        let (list, rest) = name.strip_suffix(".weight")?.rsplit_once('.')?;
+        let number = rest.parse().ok()?;
+        let last = list.rsplit('.').next()?;
+        matches!(
+            last,
+            "lm_heads" | "lm_head" | "heads" | "codec_heads" | "output_heads" | "audio_heads"
+        )
+        .then_some(number)
+    };
+    let mut heads: Vec<&TensorInfo> = stored
+        .checkpoint
+        .tensors()
+        .iter()
+        .filter(|t| t.shape.len() == 2 && of_list(&t.name).is_some())
+        .collect();
+    if heads.len() < 2 {
+        return Ok(());
+    }
+    heads.sort_by_key(|t| of_list(&t.name));
+    let shown: Vec<String> = heads.iter().take(4).map(|t| stored.described(&t.name)).collect();
+    let more = if heads.len() > 4 { ", ..." } else { "" };
+    Err(Error::head(
+        stored.path,
+        format!(
+            "there are {} heads, one a codebook: {}{more}; choose one by --weight",
+            heads.len(),
+            shown.join(", ")
+        ),
+    ))
+}

@@ -1,0 +1,448 @@
+//! Masked language models: a transform with a norm before the head, and a bias a token.
+
+use super::{ANY, DECODER, ENCODER, LAYER_NORM, LAYER_NORM_EPS, MASKED, NormRule, RMS_NORM, Rule};
+
+/// `cls.predictions`, of BERT and of those that were made from it.
+const BERT: Rule = Rule {
+    own: &["cls.predictions.decoder.weight"],
+    tied_to: &["*embeddings.word_embeddings.weight"],
+    marks: &["cls.predictions.transform.dense.weight", "cls.predictions.bias"],
+    biases: &["cls.predictions.decoder.bias", "cls.predictions.bias"],
+    norm: Some(BERT_NORM),
+    ..ENCODER
+};
+const BERT_NORM: NormRule = NormRule {
+    stems: &["cls.predictions.transform.LayerNorm"],
+    epsilon: (LAYER_NORM_EPS, 1e-12),
+    ..LAYER_NORM
+};
+/// The same under another body.
+macro_rules! bert_in {
+    ($body:literal, $epsilon:expr) => {
+        Rule {
+            bodies: &[$body, ""],
+            norm: Some(NormRule { epsilon: (LAYER_NORM_EPS, $epsilon), ..BERT_NORM }),
+            ..BERT
+        }
+    };
+}
+
+pub(super) const LIKE_BERT: &[Rule] = &[
+    Rule {
+        family: "BERT",
+        source: "transformers models/bert, models/big_bird, models/megatron_bert",
+        model_types: &["bert", "big_bird", "megatron-bert"],
+        ..bert_in!("bert.", 1e-12)
+    },
+    Rule {
+        family: "ERNIE",
+        source: "transformers models/ernie",
+        model_types: &["ernie"],
+        ..bert_in!("ernie.", 1e-12)
+    },
+    Rule {
+        family: "FNet",
+        source: "transformers models/fnet",
+        model_types: &["fnet"],
+        ..bert_in!("fnet.", 1e-12)
+    },
+    Rule {
+        family: "LayoutLM",
+        source: "transformers models/layoutlm",
+        model_types: &["layoutlm"],
+        ..bert_in!("layoutlm.", 1e-12)
+    },
+    Rule {
+        family: "RoCBert",
+        source: "transformers models/roc_bert",
+        model_types: &["roc_bert"],
+        ..bert_in!("roc_bert.", 1e-12)
+    },
+    Rule {
+        family: "RoFormer",
+        source: "transformers models/roformer",
+        model_types: &["roformer"],
+        ..bert_in!("roformer.", 1e-12)
+    },
+    Rule {
+        family: "TAPAS",
+        source: "transformers models/tapas",
+        model_types: &["tapas"],
+        ..bert_in!("tapas.", 1e-12)
+    },
+    Rule {
+        family: "SqueezeBERT",
+        source: "transformers models/squeezebert",
+        model_types: &["squeezebert"],
+        ..bert_in!("transformer.", 1e-12)
+    },
+    Rule {
+        family: "YOSO",
+        source: "transformers models/yoso",
+        model_types: &["yoso"],
+        ..bert_in!("yoso.", 1e-12)
+    },
+    Rule {
+        family: "MobileBERT",
+        source: "transformers models/mobilebert (its head is two tensors: refused)",
+        model_types: &["mobilebert"],
+        ..bert_in!("mobilebert.", 1e-12)
+    },
+    Rule {
+        family: "MRA",
+        source: "transformers models/mra",
+        model_types: &["mra"],
+        ..bert_in!("mra.", 1e-5)
+    },
+    Rule {
+        family: "Nystromformer",
+        source: "transformers models/nystromformer",
+        model_types: &["nystromformer"],
+        ..bert_in!("nystromformer.", 1e-5)
+    },
+    Rule {
+        family: "DeBERTa",
+        source: "transformers models/deberta, models/deberta_v2 (legacy: true)",
+        model_types: &["deberta", "deberta-v2"],
+        ..bert_in!("deberta.", 1e-7)
+    },
+    Rule {
+        family: "DeBERTa (lm_predictions)",
+        source: "transformers models/deberta, models/deberta_v2 (legacy: false, and the published checkpoints of v2 and v3)",
+        model_types: &["deberta", "deberta-v2"],
+        bodies: &["deberta.", ""],
+        // The embedding is multiplied by, whatever the flag says.
+        own: &["lm_predictions.lm_head.decoder.weight"],
+        marks: &["lm_predictions.lm_head.dense.weight", "lm_predictions.lm_head.bias"],
+        biases: &["lm_predictions.lm_head.bias"],
+        norm: Some(NormRule {
+            stems: &["lm_predictions.lm_head.LayerNorm"],
+            epsilon: (LAYER_NORM_EPS, 1e-7),
+            ..LAYER_NORM
+        }),
+        ..BERT
+    },
+    Rule {
+        family: "Nomic BERT",
+        source: "transformers models/nomic_bert",
+        model_types: &["nomic_bert"],
+        norm: Some(NormRule {
+            stems: &["cls.predictions.transform.layer_norm", "cls.predictions.transform.LayerNorm"],
+            ..BERT_NORM
+        }),
+        ..bert_in!("nomic_bert.", 1e-12)
+    },
+    Rule {
+        family: "RemBERT",
+        source: "transformers models/rembert (its head is not tied)",
+        model_types: &["rembert"],
+        bodies: &["rembert.", ""],
+        marks: &["cls.predictions.dense.weight"],
+        norm: Some(NormRule { stems: &["cls.predictions.LayerNorm"], ..BERT_NORM }),
+        never_tied: true,
+        ..BERT
+    },
+];
+
+/// `lm_head` with a dense layer, a norm, a decoder and a bias, of RoBERTa and of those that were made from it.
+const ROBERTA: Rule = Rule {
+    own: &["lm_head.decoder.weight"],
+    tied_to: &["*embeddings.word_embeddings.weight"],
+    marks: &["lm_head.dense.weight", "lm_head.layer_norm.weight"],
+    biases: &["lm_head.decoder.bias", "lm_head.bias"],
+    norm: Some(ROBERTA_NORM),
+    ..ENCODER
+};
+const ROBERTA_NORM: NormRule = NormRule {
+    stems: &["lm_head.layer_norm"],
+    // The head takes the configuration's epsilon, whose default is BERT's; the published ones say 1e-5.
+    epsilon: (LAYER_NORM_EPS, 1e-12),
+    ..LAYER_NORM
+};
+macro_rules! roberta_in {
+    ($body:literal, $epsilon:expr) => {
+        Rule {
+            bodies: &[$body, ""],
+            norm: Some(NormRule { epsilon: (LAYER_NORM_EPS, $epsilon), ..ROBERTA_NORM }),
+            ..ROBERTA
+        }
+    };
+}
+
+pub(super) const LIKE_ROBERTA: &[Rule] = &[
+    Rule {
+        family: "RoBERTa",
+        source: "transformers models/roberta, models/xlm_roberta, models/camembert, models/xmod",
+        model_types: &["roberta", "xlm-roberta", "camembert", "xmod"],
+        ..roberta_in!("roberta.", 1e-12)
+    },
+    Rule {
+        family: "RoBERTa (1e-5)",
+        source: "transformers models/xlm_roberta_xl, models/jina_embeddings_v3",
+        model_types: &["xlm-roberta-xl", "jina_embeddings_v3"],
+        ..roberta_in!("roberta.", 1e-5)
+    },
+    Rule {
+        family: "RoBERTa-PreLayerNorm",
+        source: "transformers models/roberta_prelayernorm",
+        model_types: &["roberta-prelayernorm"],
+        ..roberta_in!("roberta_prelayernorm.", 1e-12)
+    },
+    Rule {
+        family: "data2vec",
+        source: "transformers models/data2vec (text)",
+        model_types: &["data2vec-text"],
+        ..roberta_in!("data2vec_text.", 1e-12)
+    },
+    Rule {
+        family: "I-BERT",
+        source: "transformers models/ibert",
+        model_types: &["ibert"],
+        ..roberta_in!("ibert.", 1e-12)
+    },
+    Rule {
+        family: "Longformer",
+        source: "transformers models/longformer",
+        model_types: &["longformer"],
+        ..roberta_in!("longformer.", 1e-12)
+    },
+    Rule {
+        family: "LUKE",
+        source: "transformers models/luke (lm_head.decoder is not tied)",
+        model_types: &["luke"],
+        never_tied: true,
+        ..roberta_in!("luke.", 1e-12)
+    },
+    Rule {
+        family: "MPNet",
+        source: "transformers models/mpnet",
+        model_types: &["mpnet"],
+        ..roberta_in!("mpnet.", 1e-12)
+    },
+    Rule {
+        family: "ESM-2",
+        source: "transformers models/esm (EsmLMHead: the bias stands beside the decoder)",
+        model_types: &["esm"],
+        ..roberta_in!("esm.", 1e-12)
+    },
+    Rule {
+        family: "ESM C",
+        source: "transformers models/esmc (its head is not tied)",
+        model_types: &["esmc"],
+        tied_to: &["*embed_tokens.weight"],
+        never_tied: true,
+        norm: Some(NormRule { epsilon: (&[], 1e-5), ..ROBERTA_NORM }),
+        ..roberta_in!("esmc.", 1e-5)
+    },
+    Rule {
+        family: "GTE",
+        source: "transformers models/gte",
+        model_types: &["gte"],
+        marks: &["lm_head.dense.weight", "lm_head.norm.weight"],
+        norm: Some(NormRule { stems: &["lm_head.norm", "lm_head.layer_norm"], ..ROBERTA_NORM }),
+        ..roberta_in!("gte.", 1e-12)
+    },
+];
+
+pub(super) const OTHERS: &[Rule] = &[
+    Rule {
+        family: "ALBERT",
+        source: "transformers models/albert",
+        model_types: &["albert"],
+        own: &["predictions.decoder.weight"],
+        tied_to: &["albert.embeddings.word_embeddings.weight", "embeddings.word_embeddings.weight"],
+        marks: &["predictions.dense.weight", "predictions.LayerNorm.weight"],
+        biases: &["predictions.decoder.bias", "predictions.bias"],
+        norm: Some(NormRule {
+            stems: &["predictions.LayerNorm"],
+            epsilon: (LAYER_NORM_EPS, 1e-12),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "ELECTRA generator",
+        source: "transformers models/electra, models/convbert",
+        model_types: &["electra", "convbert"],
+        own: &["generator_lm_head.weight"],
+        tied_to: &[
+            "electra.embeddings.word_embeddings.weight",
+            "convbert.embeddings.word_embeddings.weight",
+            "embeddings.word_embeddings.weight",
+        ],
+        tasks: &["ForMaskedLM", "ForCausalLM"],
+        marks: &["generator_predictions.dense.weight", "generator_predictions.LayerNorm.weight"],
+        biases: &["generator_lm_head.bias"],
+        // ElectraGeneratorPredictions passes the configuration's epsilon.
+        norm: Some(NormRule {
+            stems: &["generator_predictions.LayerNorm"],
+            epsilon: (LAYER_NORM_EPS, 1e-12),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "DistilBERT",
+        source: "transformers models/distilbert",
+        model_types: &["distilbert"],
+        own: &["vocab_projector.weight"],
+        tied_to: &[
+            "distilbert.embeddings.word_embeddings.weight",
+            "embeddings.word_embeddings.weight",
+        ],
+        marks: &["vocab_transform.weight", "vocab_layer_norm.weight"],
+        biases: &["vocab_projector.bias"],
+        norm: Some(NormRule { stems: &["vocab_layer_norm"], epsilon: (&[], 1e-12), ..LAYER_NORM }),
+        ..ENCODER
+    },
+    Rule {
+        family: "XLNet",
+        source: "transformers models/xlnet",
+        model_types: &["xlnet"],
+        tasks: &["LMHeadModel"],
+        own: &["lm_loss.weight"],
+        tied_to: &["transformer.word_embedding.weight"],
+        marks: &["lm_loss.bias"],
+        biases: &["lm_loss.bias"],
+        norm: Some(NormRule {
+            stems: &["transformer.layer.{last}.ff.layer_norm"],
+            epsilon: (LAYER_NORM_EPS, 1e-12),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "XLM, FlauBERT",
+        source: "transformers models/xlm, models/flaubert (the last layer's norm comes after its sum)",
+        model_types: &["xlm", "flaubert"],
+        tasks: &["WithLMHeadModel", "ForMaskedLM"],
+        own: &["pred_layer.proj.weight"],
+        tied_to: &["transformer.embeddings.weight"],
+        marks: &["pred_layer.proj.bias"],
+        biases: &["pred_layer.proj.bias"],
+        norm: Some(NormRule {
+            stems: &["transformer.layer_norm2.{last}"],
+            epsilon: (LAYER_NORM_EPS, 1e-12),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "ModernBERT",
+        source: "transformers models/modernbert, models/modernbert_decoder",
+        model_types: &["modernbert", "modernbert-decoder"],
+        own: &["decoder.weight"],
+        tied_to: &["model.embeddings.tok_embeddings.weight"],
+        marks: &["head.norm.weight", "head.dense.weight", "lm_head.dense.weight"],
+        known_by: &["model.embeddings.tok_embeddings.weight"],
+        biases: &["decoder.bias"],
+        needs_bias: false,
+        norm: Some(NormRule {
+            stems: &["head.norm", "lm_head.norm"],
+            epsilon: (&["norm_eps"], 1e-5),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "ModernVBERT",
+        source: "transformers models/modernvbert",
+        model_types: &["modernvbert"],
+        own: &["lm_head.weight"],
+        tied_to: &["model.text_model.embeddings.tok_embeddings.weight"],
+        marks: &["projection_head.norm.weight"],
+        known_by: &["projection_head.norm.weight"],
+        biases: &["lm_head.bias"],
+        needs_bias: false,
+        tied_by_default: false,
+        norm: Some(NormRule {
+            stems: &["projection_head.norm"],
+            epsilon: (&["norm_eps"], 1e-5),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "EuroBERT",
+        source: "transformers models/eurobert (a decoder's names and an encoder's attention)",
+        model_types: &["eurobert"],
+        tasks: MASKED,
+        norm: Some(NormRule { epsilon: (&["rms_norm_eps"], 1e-5), ..RMS_NORM }),
+        ..DECODER
+    },
+    Rule {
+        family: "NeoMME",
+        source: "transformers models/neomme (a linear map stands before the head)",
+        model_types: &["neomme"],
+        tasks: MASKED,
+        own: &["lm_head.weight"],
+        tied_to: &["model.embed_tokens.word_embeddings.weight"],
+        known_by: &["model.embed_tokens.embedding_projection.weight"],
+        tied_by_default: true,
+        between: &[
+            "unembedding_projection.weight",
+            "model.embed_tokens.embedding_projection.weight",
+        ],
+        ..ANY
+    },
+    Rule {
+        family: "UltraBERT",
+        source: "transformers models/ultrabert (two layers, the last of them tanh-GELU, before the head)",
+        model_types: &["ultrabert"],
+        tasks: MASKED,
+        own: &["cls.weight", "head.decoder.weight"],
+        tied_to: &["ultrabert.embed_tokens.weight", "model.embed_tokens.weight"],
+        known_by: &["head.linear2.weight"],
+        activation: Some("gelu_pytorch_tanh"),
+        ..ANY
+    },
+    Rule {
+        family: "Funnel transformer",
+        source: "transformers models/funnel (the last layer's norm comes after its sum)",
+        model_types: &["funnel"],
+        own: &["lm_head.weight"],
+        tied_to: &["funnel.embeddings.word_embeddings.weight"],
+        marks: &["lm_head.bias"],
+        known_by: &["funnel.embeddings.word_embeddings.weight"],
+        biases: &["lm_head.bias"],
+        norm: Some(NormRule {
+            stems: &["funnel.decoder.layers.{last}.ffn.layer_norm"],
+            epsilon: (LAYER_NORM_EPS, 1e-9),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "BERT generation",
+        source: "transformers models/bert_generation (no transform; the last layer's norm comes after its sum)",
+        model_types: &["bert-generation"],
+        tasks: &["GenerationDecoder"],
+        own: &["lm_head.decoder.weight"],
+        tied_to: &["bert.embeddings.word_embeddings.weight"],
+        marks: &["lm_head.bias"],
+        known_by: &["bert.embeddings.word_embeddings.weight"],
+        biases: &["lm_head.decoder.bias", "lm_head.bias"],
+        norm: Some(NormRule {
+            stems: &["bert.encoder.layer.{last}.output.LayerNorm"],
+            epsilon: (LAYER_NORM_EPS, 1e-12),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+    Rule {
+        family: "GIT",
+        source: "transformers models/git (the last layer's norm comes after its sum)",
+        model_types: &["git"],
+        own: &["output.weight"],
+        tied_to: &["git.embeddings.word_embeddings.weight"],
+        known_by: &["git.embeddings.word_embeddings.weight"],
+        biases: &["output.bias"],
+        tied_by_default: false,
+        norm: Some(NormRule {
+            stems: &["git.encoder.layer.{last}.output.LayerNorm"],
+            epsilon: (LAYER_NORM_EPS, 1e-12),
+            ..LAYER_NORM
+        }),
+        ..ENCODER
+    },
+];

@@ -1,0 +1,59 @@
+//! Programs with formats of their own: Marian, Nematus, CTranslate2.
+
+use super::{ANY, LAYER_NORM, NormRule, Rule};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        family: "Marian (transformer)",
+        source: "marian-dev src/models/transformer.h (output_, layerNorm), src/layers/output.cpp",
+        own: &["decoder_ff_logit_out_W"],
+        own_transposed: true,
+        tied_to: &["Wemb", "decoder_Wemb"],
+        marks: &["decoder_ff_logit_out_b"],
+        biases: &["decoder_ff_logit_out_b"],
+        needs_bias: true,
+        norm: Some(NormRule {
+            stems: &["decoder_top_ln", "decoder_l{last}_ffn_ffn_ln"],
+            // Written as 1e-6f.
+            epsilon: (&[], 1e-6f32 as f64),
+            ..LAYER_NORM
+        }),
+        ..ANY
+    },
+    Rule {
+        family: "Marian (recurrent)",
+        source: "marian-dev src/models/s2s.h (ff_logit_l1 is followed by tanh)",
+        own: &["decoder_ff_logit_l2_W", "ff_logit_l2_W"],
+        own_transposed: true,
+        tied_to: &["Wemb", "decoder_Wemb", "Wemb_dec"],
+        marks: &["decoder_ff_logit_l2_b", "ff_logit_l2_b"],
+        biases: &["decoder_ff_logit_l2_b", "ff_logit_l2_b"],
+        needs_bias: true,
+        activation: Some("tanh"),
+        ..ANY
+    },
+    Rule {
+        family: "Nematus",
+        source: "nematus nmt.py of the Theano branch (ff_logit after tanh; tie_decoder_embeddings)",
+        own: &["ff_logit_W"],
+        own_transposed: true,
+        tied_to: &["Wemb_dec"],
+        marks: &["ff_logit_b"],
+        biases: &["ff_logit_b"],
+        needs_bias: true,
+        activation: Some("tanh"),
+        ..ANY
+    },
+    Rule {
+        family: "CTranslate2 decoder",
+        source: "CTranslate2 docs and python/ctranslate2/specs/transformer_spec.py (projection, layer_norm)",
+        own: &["decoder/projection/weight"],
+        // `embeddings` and `embeddings_0` are the names of one and of several; a tied head is an alias of it.
+        tied_to: &["decoder/embeddings/weight", "decoder/embeddings_0/weight"],
+        marks: &["decoder/projection/weight"],
+        biases: &["decoder/projection/bias"],
+        norm: Some(NormRule { stems: &["decoder/layer_norm"], ..LAYER_NORM }),
+        between: &["decoder/project_out/weight"],
+        ..ANY
+    },
+];
