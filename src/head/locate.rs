@@ -125,11 +125,19 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         );
         return Err(Error::head(path, problem));
     }
-    let values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
-    let bias_values = bias
-        .as_ref()
-        .map(|name| vector(checkpoint.read(name)?, tokens, &weight, path))
-        .transpose()?;
+    let mut values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
+    let numbers = |name: &String| vector(checkpoint.read(name)?, tokens, &weight, path);
+    let bias_values = match found.combined.as_ref().filter(|_| choice.bias == BiasChoice::ByName) {
+        None => bias.as_ref().map(numbers).transpose()?,
+        Some(combined) => {
+            let refused =
+                |problem: String| Error::head(path, format!("tensor `{weight}`: {problem}"));
+            let parts: Vec<Vec<f64>> =
+                combined.biases.iter().map(|(name, _)| numbers(name)).collect::<Result<_>>()?;
+            values = combined.rows(values).map_err(refused)?;
+            Some(combined.bias(&parts, tokens).map_err(refused)?)
+        }
+    };
     let head = Head::new(values, bias_values, tokens, dim)
         .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
     let mut notes = found.notes;
@@ -215,8 +223,13 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
     let why = "asked for by --weight".to_owned();
     Ok(match found(stored) {
         Ok(found) if found.weight == *name && !found.is_plain => Found { why, ..found },
-        // In a graph the operations say what is added, and not the names.
-        _ if stored.checkpoint.graph().is_some() => Found::plain(name, why),
+        _ if let Some(graph) = stored.checkpoint.graph() => {
+            // In a graph the operations say what is added, and not the names.
+            match onnx::chosen(stored, graph, name, &why)? {
+                Some(found) => found,
+                None => plain::completed(stored, Found::plain(name, why), choice)?,
+            }
+        }
         _ => plain::completed(stored, Found::plain(name, why), choice)?,
     })
 }
@@ -231,8 +244,7 @@ fn found(stored: &Stored) -> Result<Found> {
     if let Some(graph) = checkpoint.graph()
         && let Some(found) = onnx::find(stored, graph)?
     {
-        // The graph says what is added, and in which orientation.
-        return Ok(Found { is_plain: false, ..found });
+        return Ok(found);
     }
     if stored.matrix(plain::PLAIN).is_none() {
         // A converted model keeps a config.json of its own, which does not describe these tensors.

@@ -4,8 +4,10 @@ pub mod activation;
 pub mod bundled;
 mod candidates;
 mod choice;
+mod combined;
 mod configuration;
 mod digest;
+mod exact;
 pub mod final_norm;
 pub mod fold;
 mod found;
@@ -13,9 +15,6 @@ mod gguf;
 pub mod groups;
 pub mod locate;
 mod onnx;
-mod onnx_before;
-#[cfg(test)]
-mod onnx_tests;
 mod pairing;
 mod plain;
 #[cfg(test)]

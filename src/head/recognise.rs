@@ -278,6 +278,7 @@ fn fit(stored: &Stored, rule: &Rule, know: &Knowledge) -> Result<Option<Found>> 
         source: Some(rule.source),
         bias,
         transposed,
+        combined: None,
         tying,
         norm: stated,
         activation: rule.activation.and_then(Activation::named),
