@@ -32,6 +32,10 @@ const INCREASING: [&str; 12] = [
 const SAME: [&str; 6] =
     ["Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear", "CastLike"];
 
+/// Operations on a number that all tokens share.
+const LEVEL: [&str; 8] =
+    ["Log", "Exp", "Sqrt", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Reciprocal"];
+
 /// A value that depends on the head.
 #[derive(Clone, Debug)]
 enum Value {
@@ -144,7 +148,9 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
     let input = |at: usize| node.inputs.get(at).and_then(|name| values.get(name.as_str()));
     let op = node.op.as_str();
     match op {
-        "Add" | "Sub" | "Mul" | "Div" => return arithmetic(flow, node, values, tokens),
+        "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" => {
+            return arithmetic(flow, node, values, tokens);
+        }
         "Sum" => return None,
         _ => {}
     }
@@ -154,8 +160,8 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         (_, true) => return None,
         (Value::Level { positive }, _) => {
             let positive = *positive || op == "Exp";
-            let kept =
-                SAME.contains(&op) || ["Log", "Exp", "Sqrt", "Unsqueeze", "Squeeze"].contains(&op);
+            // Without the axis of tokens such a value can only be spread over it again.
+            let kept = SAME.contains(&op) || LEVEL.contains(&op);
             return kept.then_some(Value::Level { positive: positive && op != "Log" });
         }
         (Value::Tokens(way), _) => way.clone(),
@@ -383,12 +389,13 @@ fn integers(flow: &Flow, name: &str) -> Option<Vec<i64>> {
 
 /// How many axes the result of a head has, where that is known.
 fn rank(flow: &Flow, head: &Linear) -> Option<usize> {
-    let made = head.node.outputs.first().and_then(|name| flow.graph.rank_of(name));
-    match (head.axis, head.node.op.as_str()) {
-        (Axis::Channels { rank }, _) => Some(rank),
-        (_, "Gemm") => Some(2),
+    let made = head.node.outputs.first().and_then(|name| super::rank::rank(flow, name));
+    match head.axis {
+        Axis::Channels { rank } => Some(rank),
         // A product with a matrix has as many axes as what it multiplies.
-        _ => made.or_else(|| flow.graph.rank_of(head.input)),
+        Axis::FromEnd(_) => made
+            .or_else(|| super::rank::rank(flow, head.input))
+            .or_else(|| super::rank::two_behind(flow, head.node.outputs.first()?)),
     }
 }
 

@@ -7,6 +7,7 @@ mod after;
 mod before;
 mod flow;
 mod linear;
+mod rank;
 #[cfg(test)]
 mod tests;
 
