@@ -1,6 +1,7 @@
 //! A head that was found among the tensors, before its numbers are read.
 
 use super::activation::Activation;
+use super::combined::Combined;
 use super::final_norm::Stated;
 
 /// Names and circumstances of a head.
@@ -19,6 +20,8 @@ pub(super) struct Found {
     pub bias: Option<String>,
     /// Whether the weight is stored `d x V`.
     pub transposed: bool,
+    /// What weight and biases are made of, where that is more than one tensor each.
+    pub combined: Option<Combined>,
     /// Whether it is the embedding as well.
     pub tying: Tying,
     /// The norm before it.
@@ -46,6 +49,7 @@ impl Found {
             source: None,
             bias: None,
             transposed: false,
+            combined: None,
             tying: Tying::Unknown,
             norm: None,
             activation: None,

@@ -127,10 +127,19 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         return Err(Error::head(path, problem));
     }
     let mut values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
-    let mut bias_values = bias
-        .as_ref()
-        .map(|name| vector(checkpoint.read(name)?, tokens, &weight, path))
-        .transpose()?;
+    let numbers = |name: &String| vector(checkpoint.read(name)?, tokens, &weight, path);
+    let mut bias_values =
+        match found.combined.as_ref().filter(|_| choice.bias == BiasChoice::ByName) {
+            None => bias.as_ref().map(numbers).transpose()?,
+            Some(combined) => {
+                let refused =
+                    |problem: String| Error::head(path, format!("tensor `{weight}`: {problem}"));
+                let parts: Vec<Vec<f64>> =
+                    combined.biases.iter().map(|(name, _)| numbers(name)).collect::<Result<_>>()?;
+                values = combined.rows(values).map_err(refused)?;
+                Some(combined.bias(&parts, tokens).map_err(refused)?)
+            }
+        };
     let used = found.used.unwrap_or(tokens).min(tokens);
     let mut notes = found.notes;
     if used < tokens {
@@ -239,8 +248,13 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
     let why = "asked for by --weight".to_owned();
     let mut chosen = match found(stored) {
         Ok(found) if found.weight == *name && !found.is_plain => Found { why, ..found },
-        // In a graph the operations say what is added, and not the names.
-        _ if stored.checkpoint.graph().is_some() => Found::plain(name, why),
+        _ if let Some(graph) = stored.checkpoint.graph() => {
+            // In a graph the operations say what is added, and not the names.
+            match onnx::chosen(stored, graph, name, &why)? {
+                Some(found) => found,
+                None => plain::completed(stored, Found::plain(name, why), choice)?,
+            }
+        }
         _ => plain::completed(stored, Found::plain(name, why), choice)?,
     };
     chosen.notes.extend(caution);
@@ -257,8 +271,7 @@ fn found(stored: &Stored) -> Result<Found> {
     if let Some(graph) = checkpoint.graph()
         && let Some(found) = onnx::find(stored, graph)?
     {
-        // The graph says what is added, and in which orientation.
-        return Ok(Found { is_plain: false, ..found });
+        return Ok(found);
     }
     if stored.matrix(plain::PLAIN).is_none() {
         let config = configuration(stored)?;

@@ -390,6 +390,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
         source: Some(rule.source),
         bias,
         transposed,
+        combined: None,
         tying,
         norm: stated,
         activation: rule.activation.and_then(Activation::named),

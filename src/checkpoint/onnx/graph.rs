@@ -11,6 +11,10 @@ pub struct Graph {
     pub outputs: Vec<String>,
     /// The key-value pairs of the model (`metadata_props`), in their order.
     pub metadata: Vec<(String, String)>,
+    /// How many axes values have, where the file says so.
+    pub ranks: Vec<(String, usize)>,
+    /// Stored whole numbers, as far as they are few: shapes, axes, places.
+    pub integers: Vec<(String, Vec<i64>)>,
     /// The program that wrote the file; empty where it does not say.
     pub producer: String,
 }
@@ -59,6 +63,16 @@ impl Graph {
     /// The operations that take the value `name`.
     pub fn users_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Node> {
         self.nodes.iter().filter(move |node| node.inputs.iter().any(|i| i == name))
+    }
+
+    /// How many axes the value `name` has, where the file says so.
+    pub fn rank_of(&self, name: &str) -> Option<usize> {
+        self.ranks.iter().find(|(value, _)| value == name).map(|(_, rank)| *rank)
+    }
+
+    /// The whole numbers of the constant `name`, where they are few.
+    pub fn integers_of(&self, name: &str) -> Option<&[i64]> {
+        self.integers.iter().find(|(value, _)| value == name).map(|(_, numbers)| numbers.as_slice())
     }
 
     /// The value of a key of the metadata.

@@ -10,6 +10,7 @@
 mod external;
 mod graph;
 mod model;
+mod nbits;
 mod quantised;
 mod tensor;
 pub(super) mod wire;
@@ -21,10 +22,12 @@ use super::bytes::{Bytes, Data};
 use super::{Checkpoint, Dtype, Tensor, TensorInfo, Values, find};
 use crate::error::Result;
 use model::Model;
+use nbits::NBits;
 use quantised::Quantised;
 use tensor::Stored;
 
 pub use graph::{Attribute, Graph, Node};
+pub(crate) use nbits::dequantised;
 
 /// Whether `bytes` are a model; a part of one is not told from other files.
 pub(crate) fn recognise(bytes: &[u8]) -> bool {
@@ -51,6 +54,7 @@ enum Source {
     /// An attribute.
     Numbers(Vec<f32>),
     Quantised(Quantised),
+    NBits(NBits),
 }
 
 impl Onnx {
@@ -81,6 +85,8 @@ impl Onnx {
             stored.iter().enumerate().map(|(at, tensor)| (tensor.name.as_str(), at)).collect();
         let quantised = quantised::find(&graph, &stored, |name: &str| places.get(name).copied());
 
+        let blocks = nbits::find(&graph, |name: &str| places.get(name).copied());
+
         let mut listed: Vec<(TensorInfo, Source)> = Vec::new();
         for (at, tensor) in stored.iter().enumerate() {
             let (name, dtype, shape) = (tensor.name.clone(), tensor.dtype(), tensor.shape.clone());
@@ -92,6 +98,7 @@ impl Onnx {
         }
         listed
             .extend(quantised.into_iter().map(|(info, weight)| (info, Source::Quantised(weight))));
+        listed.extend(blocks.into_iter().map(|(info, weight)| (info, Source::NBits(weight))));
         listed.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         if let Some([(twice, _), _]) =
             listed.array_windows().find(|[(a, _), (b, _)]| a.name == b.name)
@@ -126,6 +133,7 @@ impl Checkpoint for Onnx {
             Source::Stored(place) => self.stored[*place].floats(&self.bytes),
             Source::Numbers(numbers) => Ok(Values::F32(numbers.clone())),
             Source::Quantised(weight) => weight.read(&self.stored, &self.bytes),
+            Source::NBits(weight) => weight.read(&self.stored, &self.bytes),
         };
         let values = values.map_err(|problem| {
             self.bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))

@@ -52,6 +52,11 @@ impl Model {
         }
         let graph = graph.ok_or("the model has no graph; is it an ONNX file?")?;
         model.graph(bytes, graph)?;
+        for tensor in &model.stored {
+            if let Some(numbers) = tensor.few_integers(bytes)? {
+                model.graph.integers.push((tensor.name.clone(), numbers));
+            }
+        }
         Ok(model)
     }
 
@@ -62,8 +67,15 @@ impl Model {
             match number {
                 1 => self.node(bytes, field.range()?)?,
                 5 => self.stored.push(Stored::parse(bytes, field.range()?)?),
-                11 => self.graph.inputs.push(value_name(bytes, field.range()?)?),
-                12 => self.graph.outputs.push(value_name(bytes, field.range()?)?),
+                11 | 12 | 13 => {
+                    let (name, rank) = value(bytes, field.range()?)?;
+                    match number {
+                        11 => self.graph.inputs.push(name.clone()),
+                        12 => self.graph.outputs.push(name.clone()),
+                        _ => {}
+                    }
+                    self.graph.ranks.extend(rank.map(|rank| (name, rank)));
+                }
                 _ => {}
             }
             if self.stored.len() + self.graph.nodes.len() > most {
@@ -106,6 +118,12 @@ impl Model {
                 match (name.as_str(), value) {
                     ("value_float", Attribute::Float(number)) => {
                         self.numbers.push((output.clone(), vec![*number], true));
+                    }
+                    ("value_int", Attribute::Int(number)) => {
+                        self.graph.integers.push((output.clone(), vec![*number]));
+                    }
+                    ("value_ints", Attribute::Ints(numbers)) => {
+                        self.graph.integers.push((output.clone(), numbers.clone()));
                     }
                     ("value_floats", Attribute::Floats(numbers)) => {
                         self.numbers.push((output.clone(), numbers.clone(), false));
@@ -162,15 +180,37 @@ fn attribute(
     Ok((name, value, tensor))
 }
 
-/// The name of an input or output of a graph.
-fn value_name(bytes: &[u8], message: Range<usize>) -> Result<String, String> {
+/// The name of a value of a graph (`ValueInfoProto`), and how many axes it has, where its type says so.
+fn value(bytes: &[u8], message: Range<usize>) -> Result<(String, Option<usize>), String> {
+    let (mut name, mut kind) = (String::new(), None);
     let mut fields = Message::new(bytes, message);
     while let Some((number, field)) = fields.next()? {
-        if number == 1 {
-            return field.text(bytes);
+        match number {
+            1 => name = field.text(bytes)?,
+            2 => kind = Some(field.range()?),
+            _ => {}
         }
     }
-    Ok(String::new())
+    // TypeProto.tensor_type = 1, Tensor.shape = 2, TensorShapeProto.dim = 1.
+    let within = |message: Range<usize>, wanted: u64| -> Result<Vec<Range<usize>>, String> {
+        let mut found = Vec::new();
+        let mut fields = Message::new(bytes, message);
+        while let Some((number, field)) = fields.next()? {
+            if number == wanted {
+                found.push(field.range()?);
+            }
+        }
+        Ok(found)
+    };
+    let Some(tensor) =
+        kind.map(|kind| within(kind, 1)).transpose()?.and_then(|t| t.into_iter().next())
+    else {
+        return Ok((name, None));
+    };
+    match within(tensor, 2)?.into_iter().next() {
+        Some(shape) => Ok((name, Some(within(shape, 1)?.len()))),
+        None => Ok((name, None)),
+    }
 }
 
 /// A pair of texts (`StringStringEntryProto`).

@@ -8,7 +8,8 @@
 //! Two places say what belongs together: a `DequantizeLinear` all of whose inputs are stored, whose output is
 //! listed; and the names that ONNX Runtime's quantiser gives (`X_quantized`, `X_scale`, `X_zero_point`, for
 //! `MatMulInteger` and its like), which are listed as `X`. Where there are several scales, they are those of
-//! the columns of a factor of a product of matrices, and otherwise those of the rows.
+//! the columns of a factor of a product of matrices, and otherwise those of the rows. A runtime multiplies those integers
+//! as such and scales the product, so their weight is the exact product, in float64 where float32 does not hold it.
 
 use std::collections::HashSet;
 
@@ -30,6 +31,8 @@ pub(super) struct Quantised {
     axis: i64,
     /// How many elements along the axis share a scale; 0 for one each.
     block: usize,
+    /// Whether products with the scale are kept exactly and not rounded as `DequantizeLinear` does.
+    exact: bool,
 }
 
 /// All quantised weights of a model, by the names under which they are listed.
@@ -75,6 +78,7 @@ fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String
         zero,
         axis: node.int("axis").unwrap_or(1),
         block: usize::try_from(node.int("block_size").unwrap_or(0)).ok()?,
+        exact: false,
     };
     Some((node.outputs.first()?.clone(), weight))
 }
@@ -91,6 +95,7 @@ fn of_name(
         zero: Some(place(&format!("{plain}_zero_point"))?),
         axis,
         block: 0,
+        exact: true,
     };
     Some((plain.to_owned(), weight))
 }
@@ -126,6 +131,19 @@ impl Quantised {
             Dtype::Bf16 => |x: f32| bf16::from_f32(x).to_f32(),
             _ => |x: f32| x,
         };
+        if self.exact {
+            let mut numbers = zeros::<f64>(integers.len())?;
+            for (at, (number, integer)) in numbers.iter_mut().zip(integers).enumerate() {
+                let scale = place(at);
+                let difference = i64::from(integer) - i64::from(zeros_at[scale]);
+                // Up to 29 bits: with the 24 of the scale float64 holds the product.
+                if difference.abs() >= 1 << 29 {
+                    return Err(format!("its integer {integer} is too large for an exact product"));
+                }
+                *number = difference as f64 * f64::from(scales[scale]);
+            }
+            return Ok(narrowed(numbers));
+        }
         let mut numbers = zeros(integers.len())?;
         for (at, (number, integer)) in numbers.iter_mut().zip(integers).enumerate() {
             let scale = place(at);
@@ -171,6 +189,14 @@ impl Quantised {
             true => Ok(places_of(inner, length, self.block, blocks)),
             false => Err(misfit()),
         }
+    }
+}
+
+/// The same numbers in float32, where that holds every one of them.
+pub(super) fn narrowed(numbers: Vec<f64>) -> Values {
+    match numbers.iter().all(|&x| f64::from(x as f32) == x) {
+        true => Values::F32(numbers.into_iter().map(|x| x as f32).collect()),
+        false => Values::F64(numbers),
     }
 }
 

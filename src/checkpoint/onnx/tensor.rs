@@ -166,6 +166,32 @@ impl Stored {
         })
     }
 
+    /// The numbers of a small tensor of whole numbers, as shapes and axes are; `None` for any other, and for one outside the
+    /// file.
+    pub fn few_integers(&self, bytes: &[u8]) -> Result<Option<Vec<i64>>, String> {
+        /// More axes or places than these are no shape.
+        const FEW: usize = 64;
+        let width = self.bits / 8;
+        if !["int64", "int32"].contains(&self.element)
+            || self.external.is_some()
+            || self.count() > FEW
+        {
+            return Ok(None);
+        }
+        let numbers = match &self.raw {
+            Some(raw) if width == 8 => {
+                let numbers = bytes[raw.clone()].as_chunks::<8>().0;
+                numbers.iter().map(|&b| i64::from_le_bytes(b)).collect()
+            }
+            Some(raw) => {
+                let numbers = bytes[raw.clone()].as_chunks::<4>().0;
+                numbers.iter().map(|&b| i32::from_le_bytes(b).into()).collect()
+            }
+            None => self.integers(bytes, if width == 8 { 7 } else { 5 })?,
+        };
+        Ok((numbers.len() == self.count()).then_some(numbers))
+    }
+
     /// Whether the elements are integers that [`Stored::ints`] reads.
     pub fn is_quantised(&self) -> bool {
         ["int8", "uint8", "int16", "uint16", "int32", "int4", "uint4"].contains(&self.element)

@@ -1,9 +1,9 @@
 //! What comes before the head in an ONNX graph: an activation, by its operator or by the operators it is
 //! written with, or a norm.
 
-use super::activation::Activation;
-use super::final_norm::Stated;
-use super::onnx::Flow;
+use super::super::activation::Activation;
+use super::super::final_norm::Stated;
+use super::flow::Flow;
 use crate::checkpoint::Values;
 use crate::checkpoint::onnx::{Attribute, Node};
 
@@ -59,7 +59,7 @@ pub(super) fn before(flow: &Flow, input: &str) -> Before {
 }
 
 /// The number of a stored scalar.
-fn scalar(flow: &Flow, name: &str) -> Option<f64> {
+pub(super) fn scalar(flow: &Flow, name: &str) -> Option<f64> {
     let name = flow.constant(name)?;
     if flow.stored.get(&name)?.shape.iter().any(|&n| n != 1) {
         return None;

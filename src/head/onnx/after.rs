@@ -1,0 +1,481 @@
+//! What becomes of the result of a head on its way to an output of the graph.
+//!
+//! The way is followed operation by operation. Each value on it is either one number a token, which is an increasing
+//! function of `scale * logit + offset` with an offset a token, or the same number for all tokens (a sum or a largest
+//! value). What cannot be said so is refused by the operation's name: a mask, a choice of rows, a limit that makes ties.
+
+use std::collections::HashMap;
+
+use super::super::exact::{product, quotient};
+use super::flow::{Flow, named};
+use super::linear::{Axis, Linear};
+use crate::checkpoint::Values;
+use crate::checkpoint::onnx::Node;
+
+/// Strictly increasing functions of one number.
+const INCREASING: [&str; 12] = [
+    "Sigmoid",
+    "Tanh",
+    "Exp",
+    "Softplus",
+    "Softsign",
+    "Erf",
+    "Atan",
+    "Sinh",
+    "Asinh",
+    "Elu",
+    "Selu",
+    "LeakyRelu",
+];
+
+/// Operations that leave every number as it is, or round it as a runtime does.
+const SAME: [&str; 6] =
+    ["Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear", "CastLike"];
+
+/// Operations on a number that all tokens share.
+const LEVEL: [&str; 8] =
+    ["Log", "Exp", "Sqrt", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Reciprocal"];
+
+/// A value that depends on the head.
+#[derive(Clone, Debug)]
+enum Value {
+    Tokens(Tokens),
+    /// The same for all tokens; whether it is known to be positive.
+    Level {
+        positive: bool,
+    },
+}
+
+/// One number a token.
+#[derive(Clone, Debug)]
+struct Tokens {
+    axis: Axis,
+    /// How many axes there are, where that is known.
+    rank: Option<usize>,
+    scale: f64,
+    /// Constants and what they are multiplied by.
+    offsets: Vec<(String, f64)>,
+    /// Whether the number is `scale * logit + offset` up to a number that all tokens share.
+    affine: bool,
+    /// Whether it is an exponential, hence positive.
+    positive: bool,
+}
+
+/// What the way to the output amounts to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct After {
+    /// What the logits are multiplied by.
+    pub scale: f64,
+    /// Constants that are added, and what they are multiplied by.
+    pub offsets: Vec<(String, f64)>,
+    /// The operations passed that keep the order.
+    pub passed: Vec<String>,
+}
+
+/// Follows the result of `head` to the value `output`; `tokens` is V.
+///
+/// # Errors
+/// The first operation that `W h + b` cannot express, in words.
+pub(super) fn follow(
+    flow: &Flow,
+    head: &Linear,
+    output: &str,
+    tokens: usize,
+) -> Result<After, String> {
+    let mut values: HashMap<&str, Value> = HashMap::new();
+    let mut way = Tokens {
+        axis: head.axis,
+        rank: rank(flow, head),
+        scale: f64::from(head.scale),
+        offsets: Vec::new(),
+        affine: true,
+        positive: false,
+    };
+    if let Some((name, factor)) = &head.bias {
+        way.offsets.push((name.clone(), f64::from(*factor)));
+    }
+    if !(head.scale > 0.0 && head.scale.is_finite()) {
+        return Err(format!("{} multiplies by {}", named(head.node), head.scale));
+    }
+    let first = head.node.outputs.first().ok_or("the head makes nothing")?;
+    values.insert(first, Value::Tokens(way));
+    let needed = needed(flow, first, output);
+    let mut passed: Vec<String> = Vec::new();
+    for node in flow.graph.nodes.iter().filter(|node| needed.contains(&std::ptr::from_ref(*node))) {
+        let value = step(flow, node, &values, tokens)
+            .ok_or_else(|| format!("{} follows the head", named(node)))?;
+        if matches!(value, Value::Tokens(_)) {
+            let op = node.op.clone();
+            let silent = ["Add", "Identity", "Cast", "Dropout"].contains(&op.as_str());
+            if !silent && !passed.contains(&op) {
+                passed.push(op);
+            }
+        }
+        for made in node.outputs.iter().filter(|name| !name.is_empty()) {
+            values.insert(made, value.clone());
+        }
+    }
+    match values.remove(output) {
+        Some(Value::Tokens(way)) => Ok(After { scale: way.scale, offsets: way.offsets, passed }),
+        _ => Err(format!("the output `{output}` has no number a token")),
+    }
+}
+
+/// The operations between `first` and `output`: those that depend on the one and lead to the other.
+fn needed<'a>(flow: &Flow<'a>, first: &str, output: &str) -> Vec<*const Node> {
+    let mut depends: Vec<&str> = vec![first];
+    let mut after: Vec<&'a Node> = Vec::new();
+    for node in &flow.graph.nodes {
+        let made = node.outputs.iter().any(|o| o == first);
+        if !made && node.inputs.iter().any(|i| depends.contains(&i.as_str())) {
+            depends.extend(node.outputs.iter().filter(|o| !o.is_empty()).map(String::as_str));
+            after.push(node);
+        }
+    }
+    let mut wanted: Vec<&str> = vec![output];
+    let mut needed = Vec::new();
+    for node in after.into_iter().rev() {
+        if node.outputs.iter().any(|o| wanted.contains(&o.as_str())) {
+            wanted.extend(node.inputs.iter().map(String::as_str));
+            needed.push(std::ptr::from_ref(node));
+        }
+    }
+    needed
+}
+
+/// What one operation makes of the values before it; `None` for what is not known to keep the order.
+fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) -> Option<Value> {
+    let input = |at: usize| node.inputs.get(at).and_then(|name| values.get(name.as_str()));
+    let op = node.op.as_str();
+    match op {
+        "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" => {
+            return arithmetic(flow, node, values, tokens);
+        }
+        "Sum" => return None,
+        _ => {}
+    }
+    // Everything else works on its first input, with constants beside it.
+    let others = node.inputs.iter().skip(1).any(|name| values.contains_key(name.as_str()));
+    let way = match (input(0)?, others) {
+        (_, true) => return None,
+        (Value::Level { positive }, _) => {
+            let positive = *positive || op == "Exp";
+            // Without the axis of tokens such a value can only be spread over it again.
+            let kept = SAME.contains(&op) || LEVEL.contains(&op);
+            return kept.then_some(Value::Level { positive: positive && op != "Log" });
+        }
+        (Value::Tokens(way), _) => way.clone(),
+    };
+    let along = |axis: i64| is_token_axis(&way, axis);
+    match op {
+        _ if SAME.contains(&op) => {
+            // A cast to whole numbers makes ties.
+            let whole = op == "Cast" && !matches!(node.int("to"), Some(1 | 10 | 11 | 16));
+            (!whole).then_some(Value::Tokens(way))
+        }
+        "Softmax" | "LogSoftmax" => {
+            // Before opset 13 all axes from this one on are one; with the default that is not the same.
+            let axis = node.int("axis").unwrap_or(-1);
+            along(axis)?.then_some(())?;
+            bent(way, op == "Softmax", op == "LogSoftmax")
+        }
+        "Log" if way.positive => bent(way, false, false),
+        _ if INCREASING.contains(&op) => {
+            let falls = |name: &str| node.float(name).is_some_and(|x| !(x > 0.0));
+            if falls("alpha") || falls("gamma") {
+                return None;
+            }
+            bent(way, op == "Exp", false)
+        }
+        "ArgMax" | "Hardmax" | "TopK" => {
+            let axis = node.int("axis").unwrap_or(if op == "ArgMax" { 0 } else { -1 });
+            let largest = op != "TopK" || node.int("largest").unwrap_or(1) == 1;
+            (along(axis)? && largest).then_some(Value::Tokens(way))
+        }
+        "ReduceMax" | "ReduceSum" | "ReduceLogSumExp" | "ReduceMean" | "ReduceMin" => {
+            let axes = axes(flow, node)?;
+            match axes[..] {
+                [axis] if along(axis)? => Some(Value::Level { positive: way.positive }),
+                // A mean over places is the head at the mean of their hidden states.
+                [axis] if op == "ReduceMean" && way.affine => {
+                    let kept = node.int("keepdims").unwrap_or(1) == 1;
+                    Some(Value::Tokens(if kept { way } else { squeezed(way, &[axis])? }))
+                }
+                _ => None,
+            }
+        }
+        "GlobalAveragePool" if way.affine && matches!(way.axis, Axis::Channels { .. }) => {
+            Some(Value::Tokens(way))
+        }
+        "Transpose" => {
+            let perm = node.ints("perm")?;
+            let at = from_start(way.axis, perm.len())?;
+            let to = perm.iter().position(|&p| p == at as i64)?;
+            let (axis, rank) = (Axis::FromEnd(perm.len() - to), Some(perm.len()));
+            Some(Value::Tokens(Tokens { axis, rank, ..way }))
+        }
+        "Squeeze" => {
+            let axes = axes(flow, node)?;
+            squeezed(way, &axes).map(Value::Tokens)
+        }
+        "Unsqueeze" => {
+            let axes = axes(flow, node)?;
+            let (axis, rank) = (inserted(way.axis, &axes)?, way.rank.map(|rank| rank + axes.len()));
+            Some(Value::Tokens(Tokens { axis, rank, ..way }))
+        }
+        "Reshape" => {
+            let shape = node.inputs.get(1)?;
+            let rank = integers(flow, shape).map(|shape| shape.len());
+            let keeps = way.axis == Axis::FromEnd(1) && ends_in_tokens(flow, shape, tokens);
+            keeps.then_some(Value::Tokens(Tokens { rank, ..way }))
+        }
+        "Flatten" => {
+            let two = way.rank == Some(2);
+            let pooled = matches!(way.axis, Axis::Channels { .. }) && is_pooled(flow, node);
+            let last = way.axis == Axis::FromEnd(1) && (two || node.int("axis") == Some(-1));
+            (last || pooled && node.int("axis").unwrap_or(1) == 1)
+                .then_some(Value::Tokens(Tokens { axis: Axis::FromEnd(1), rank: Some(2), ..way }))
+        }
+        // Some places of all, and every token of each.
+        "Slice" => {
+            let axes = match node.ints("axes") {
+                Some(axes) => axes.to_vec(),
+                None => integers(flow, node.inputs.get(3)?)?,
+            };
+            let mut kept = true;
+            for axis in axes {
+                kept &= !along(axis)?;
+            }
+            kept.then_some(Value::Tokens(way))
+        }
+        "Gather" => {
+            let axis = node.int("axis").unwrap_or(0);
+            // A single place takes its axis away, several keep it: with tokens last nothing changes for them.
+            (!along(axis)? && way.axis == Axis::FromEnd(1))
+                .then_some(Value::Tokens(Tokens { rank: None, ..way }))
+        }
+        _ => None,
+    }
+}
+
+/// An increasing function of the numbers; `shift` where it only takes a number off that all tokens share.
+fn bent(way: Tokens, positive: bool, shift: bool) -> Option<Value> {
+    let affine = way.affine && shift;
+    Some(Value::Tokens(Tokens { affine, positive, ..way }))
+}
+
+/// Sums, differences, products and quotients with constants and with numbers that all tokens share.
+fn arithmetic(
+    flow: &Flow,
+    node: &Node,
+    values: &HashMap<&str, Value>,
+    tokens: usize,
+) -> Option<Value> {
+    let [a, b] = &node.inputs[..] else { return None };
+    let (one, other) = (values.get(a.as_str()), values.get(b.as_str()));
+    let op = node.op.as_str();
+    match (one, other) {
+        (Some(Value::Tokens(way)), Some(Value::Level { positive })) => {
+            let way = way.clone();
+            match op {
+                "Add" | "Sub" => Some(Value::Tokens(way)),
+                "Mul" | "Div" if *positive => bent(way.clone(), way.positive, false),
+                _ => None,
+            }
+        }
+        (Some(Value::Level { positive }), Some(Value::Tokens(way))) => match op {
+            "Add" => Some(Value::Tokens(way.clone())),
+            "Mul" if *positive => bent(way.clone(), way.positive, false),
+            _ => None,
+        },
+        (Some(Value::Level { positive }), Some(Value::Level { positive: also })) => {
+            Some(Value::Level { positive: *positive && *also && op != "Sub" })
+        }
+        (Some(Value::Level { positive }), None) | (None, Some(Value::Level { positive })) => {
+            // With a constant that is the same for all tokens it stays so.
+            let constant = if one.is_some() { b } else { a };
+            let alone = flow.is_constant(constant) && is_single(flow, constant);
+            alone.then_some(Value::Level { positive: *positive && op == "Add" })
+        }
+        (Some(Value::Tokens(way)), None) => with_constant(flow, node, way.clone(), b, tokens),
+        (None, Some(Value::Tokens(way))) if matches!(op, "Add" | "Mul") => {
+            with_constant(flow, node, way.clone(), a, tokens)
+        }
+        _ => None,
+    }
+}
+
+/// Adds, takes off, multiplies by or divides by a constant.
+fn with_constant(
+    flow: &Flow,
+    node: &Node,
+    way: Tokens,
+    constant: &str,
+    tokens: usize,
+) -> Option<Value> {
+    let op = node.op.as_str();
+    if let Some(number) = super::before::scalar(flow, constant) {
+        return match op {
+            "Add" | "Sub" => Some(Value::Tokens(Tokens { positive: false, ..way })),
+            _ if !(number > 0.0 && number.is_finite()) => None,
+            _ => {
+                let by = |x: f64| match op {
+                    "Mul" => product(x, number),
+                    _ => quotient(x, number),
+                };
+                // After an increasing function a positive factor is one more.
+                if !way.affine {
+                    return Some(Value::Tokens(way));
+                }
+                let offsets: Option<Vec<_>> =
+                    way.offsets.iter().map(|(name, f)| Some((name.clone(), by(*f)?))).collect();
+                match (by(way.scale), offsets) {
+                    (Some(scale), Some(offsets)) => {
+                        Some(Value::Tokens(Tokens { scale, offsets, ..way }))
+                    }
+                    // The factor itself does not matter while nothing else is added.
+                    _ => bent(way.clone(), way.positive, false),
+                }
+            }
+        };
+    }
+    let name = flow.constant(constant)?;
+    let shape = &flow.stored.get(&name)?.shape;
+    let long: Vec<usize> = shape.iter().copied().filter(|&n| n != 1).collect();
+    if long != [tokens] || !matches!(op, "Add" | "Sub") || !way.affine {
+        return None;
+    }
+    // Broadcasting aligns the axes at their ends.
+    let place = shape.iter().rev().position(|&n| n == tokens)? + 1;
+    let at = from_end(way.axis);
+    let reshaped = !flow.stored.has(constant);
+    if place != at
+        && !(reshaped && at == 1)
+        && !(reshaped && matches!(way.axis, Axis::Channels { .. }))
+    {
+        return None;
+    }
+    let mut way = way;
+    way.offsets.push((name, if op == "Add" { 1.0 } else { -1.0 }));
+    way.positive = false;
+    Some(Value::Tokens(way))
+}
+
+/// Whether a constant is one number.
+fn is_single(flow: &Flow, name: &str) -> bool {
+    flow.constant(name)
+        .and_then(|name| flow.stored.get(&name))
+        .is_some_and(|info| info.shape.iter().all(|&n| n == 1))
+}
+
+/// The axes of a reduction or of a change of shape, as an attribute or as a stored input.
+fn axes(flow: &Flow, node: &Node) -> Option<Vec<i64>> {
+    match node.ints("axes") {
+        Some(axes) => Some(axes.to_vec()),
+        None => integers(flow, node.inputs.get(1)?),
+    }
+}
+
+/// The whole numbers of a constant.
+fn integers(flow: &Flow, name: &str) -> Option<Vec<i64>> {
+    flow.graph.integers_of(name).map(<[i64]>::to_vec).or_else(|| {
+        let name = flow.constant(name)?;
+        match flow.stored.checkpoint.read(&name).ok()?.values {
+            Values::F32(x) => Some(x.into_iter().map(|x| x as i64).collect()),
+            Values::F64(x) => Some(x.into_iter().map(|x| x as i64).collect()),
+        }
+    })
+}
+
+/// How many axes the result of a head has, where that is known.
+fn rank(flow: &Flow, head: &Linear) -> Option<usize> {
+    let made = head.node.outputs.first().and_then(|name| super::rank::rank(flow, name));
+    match head.axis {
+        Axis::Channels { rank } => Some(rank),
+        // A product with a matrix has as many axes as what it multiplies.
+        Axis::FromEnd(_) => made
+            .or_else(|| super::rank::rank(flow, head.input))
+            .or_else(|| super::rank::two_behind(flow, head.node.outputs.first()?)),
+    }
+}
+
+/// Whether `axis` is that of tokens; `None` where the number of axes is needed and not known.
+fn is_token_axis(way: &Tokens, axis: i64) -> Option<bool> {
+    let place = from_end(way.axis);
+    match (axis, way.rank) {
+        (..0, _) => Some(place as i64 == -axis),
+        (_, Some(rank)) => Some(rank.checked_sub(place)? as i64 == axis),
+        // The result of a product has at least two axes, so its last one is not the first.
+        (0, None) if place == 1 => Some(false),
+        _ => None,
+    }
+}
+
+fn from_end(axis: Axis) -> usize {
+    match axis {
+        Axis::FromEnd(at) => at,
+        Axis::Channels { rank } => rank - 1,
+    }
+}
+
+fn from_start(axis: Axis, rank: usize) -> Option<usize> {
+    rank.checked_sub(from_end(axis))
+}
+
+/// The same after `axes` were taken away, none of which is that of tokens.
+fn squeezed(way: Tokens, axes: &[i64]) -> Option<Tokens> {
+    let place = from_end(way.axis);
+    let mut behind = 0;
+    for &axis in axes {
+        if is_token_axis(&way, axis)? {
+            return None;
+        }
+        behind += usize::from(match (axis, way.rank) {
+            (..0, _) => usize::try_from(-axis).ok()? < place,
+            (_, Some(rank)) => rank.checked_sub(usize::try_from(axis).ok()?)? < place,
+            // The first axis is in front of it.
+            _ => false,
+        });
+    }
+    let rank = way.rank.and_then(|rank| rank.checked_sub(axes.len()));
+    Some(Tokens { axis: Axis::FromEnd(place - behind), rank, ..way })
+}
+
+/// The axis of tokens after axes of one were put in.
+fn inserted(at: Axis, axes: &[i64]) -> Option<Axis> {
+    let mut place = from_end(at);
+    let mut axes = axes.to_vec();
+    axes.sort_by_key(|axis| std::cmp::Reverse(*axis));
+    for axis in axes {
+        match axis {
+            ..0 => place += usize::from(usize::try_from(-axis).ok()? <= place),
+            // In front of the last of at least two axes.
+            0 | 1 if place == 1 => {}
+            _ => return None,
+        }
+    }
+    Some(Axis::FromEnd(place))
+}
+
+/// Whether a shape ends in the number of tokens, so that they stay the last axis.
+fn ends_in_tokens(flow: &Flow, shape: &str, tokens: usize) -> bool {
+    let fits = |n: Option<&i64>| n.is_some_and(|&n| n == tokens as i64);
+    if let Some(shape) = integers(flow, shape) {
+        // With every other axis copied, what is left for the last is what it had.
+        let copied = shape.split_last().is_some_and(|(last, rest)| {
+            matches!(last, -1 | 0) && !rest.is_empty() && rest.iter().all(|&n| n == 0)
+        });
+        return fits(shape.last()) || copied;
+    }
+    let parts = flow.producer(shape).filter(|node| node.op == "Concat");
+    parts
+        .and_then(|node| node.inputs.last())
+        .and_then(|last| integers(flow, last))
+        .is_some_and(|n| fits(n.last()))
+}
+
+/// Whether only one place is left of each channel.
+fn is_pooled(flow: &Flow, node: &Node) -> bool {
+    let made = node.inputs.first().and_then(|name| flow.producer(name));
+    made.is_some_and(|node| node.op == "GlobalAveragePool")
+}

@@ -1,0 +1,314 @@
+//! The head of an ONNX graph: the last linear layer before an output, what comes before it, and what follows it.
+//!
+//! Sources: the operators' documentation of ONNX 1.18 (`docs/Operators.md`) and of ONNX Runtime's contributed ones
+//! (`docs/ContribOperators.md`).
+
+mod after;
+mod before;
+mod flow;
+mod linear;
+mod rank;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use self::after::{After, follow};
+use self::before::Before;
+use self::flow::{Flow, named};
+use self::linear::{Linear, linear};
+use super::combined::Combined;
+use super::found::Found;
+use super::stored::{Stored, matrix_shape};
+use crate::checkpoint::onnx::{Graph, Node};
+use crate::error::{Error, Result};
+
+/// Operations that could be the last layer, if they are none that is read, and those with graphs of their own.
+const OPAQUE: [&str; 24] = [
+    "MatMul",
+    "FusedMatMul",
+    "Gemm",
+    "FusedGemm",
+    "Conv",
+    "FusedConv",
+    "ConvTranspose",
+    "ConvInteger",
+    "Einsum",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+    "QLinearMatMul",
+    "QLinearConv",
+    "QGemm",
+    "MatMulNBits",
+    "MatMulBnb4",
+    "LSTM",
+    "GRU",
+    "RNN",
+    "If",
+    "Loop",
+    "Scan",
+    "SequenceMap",
+];
+
+/// An output of the graph and the last layer before it.
+struct End<'a> {
+    output: &'a str,
+    head: Linear<'a>,
+}
+
+/// Looks for the head; `None` in a graph without operations, or of constants alone.
+///
+/// # Errors
+/// Several last layers, a last layer that is not read, and operations after it that `W h + b` cannot express, by their names.
+pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
+    let flow = Flow::new(stored, graph);
+    let (mut ends, mut opaque): (Vec<End>, Vec<&Node>) = (Vec::new(), Vec::new());
+    for output in outputs(&flow) {
+        for head in last_layers(&flow, output, &mut opaque) {
+            ends.push(End { output, head });
+        }
+    }
+    let Some(first) = ends.first() else {
+        return match opaque.first() {
+            None => Ok(None),
+            Some(node) => Err(Error::head(stored.path, not_read(&flow, node))),
+        };
+    };
+    if ends.iter().any(|end| end.head.weight != first.head.weight) {
+        return Err(several(stored, &ends));
+    }
+    let ways: Vec<_> = ends.iter().map(|end| way(&flow, &end.head, end.output)).collect();
+    let known: Vec<&After> = ways.iter().filter_map(|way| way.as_ref().ok()).collect();
+    let Some(after) = known.first() else {
+        let problem = ways.into_iter().find_map(std::result::Result::err).unwrap_or_default();
+        return Err(Error::head(
+            stored.path,
+            format!(
+                "between the head {} and the output `{}` {problem}, which `W h + b` cannot express; --weight {} (and --bias) \
+                 audits the matrix as it is",
+                stored.described(&first.head.weight),
+                first.output,
+                first.head.weight
+            ),
+        ));
+    };
+    if known.iter().any(|other| (other.scale, &other.offsets) != (after.scale, &after.offsets)) {
+        let outputs: Vec<String> = ends.iter().map(|end| format!("`{}`", end.output)).collect();
+        return Err(Error::head(
+            stored.path,
+            format!(
+                "the outputs {} add different constants to the head {}; choose by --weight and --bias",
+                outputs.join(", "),
+                stored.described(&first.head.weight)
+            ),
+        ));
+    }
+    let why = format!("the last {} before the graph's output", first.head.node.op);
+    let mut found = describe(&flow, &first.head, after, why);
+    for (end, way) in ends.iter().zip(&ways) {
+        if let Err(problem) = way {
+            found.notes.push(format!("before the output `{}` {problem}", end.output));
+        }
+    }
+    Ok(Some(found))
+}
+
+/// What the graph says of the matrix `weight`, which somebody chose; `None` where no layer multiplies by it.
+///
+/// # Errors
+/// Several layers of this matrix that add different constants.
+pub(super) fn chosen(
+    stored: &Stored,
+    graph: &Graph,
+    weight: &str,
+    why: &str,
+) -> Result<Option<Found>> {
+    let flow = Flow::new(stored, graph);
+    let heads: Vec<Linear> = graph
+        .nodes
+        .iter()
+        .filter_map(|node| linear(&flow, node))
+        .filter(|head| head.weight == weight)
+        .collect();
+    let Some(first) = heads.first() else { return Ok(None) };
+    let known: Vec<After> = heads.iter().map(|head| nearest(&flow, head)).collect();
+    if known.iter().any(|other| other.offsets != known[0].offsets) {
+        return Err(Error::head(
+            stored.path,
+            format!(
+                "{} layers multiply by `{weight}` and add different constants: choose by --bias NAME or --bias none",
+                heads.len()
+            ),
+        ));
+    }
+    Ok(Some(describe(&flow, first, &known[0], why.to_owned())))
+}
+
+/// The way from a layer to an output, where it is known; else the layer with a constant that is added right behind it.
+fn nearest(flow: &Flow, head: &Linear) -> After {
+    if let Some(after) = flow.graph.outputs.iter().find_map(|o| way(flow, head, o).ok()) {
+        return after;
+    }
+    let made = head.node.outputs.first().map_or("", String::as_str);
+    let sums = flow.graph.users_of(made).filter(|node| node.op == "Add");
+    let behind = sums.filter_map(|node| way(flow, head, node.outputs.first()?).ok()).next();
+    behind
+        .or_else(|| way(flow, head, made).ok())
+        .unwrap_or(After { scale: 1.0, ..After::default() })
+}
+
+fn way(flow: &Flow, head: &Linear, output: &str) -> std::result::Result<After, String> {
+    let tokens = tokens(flow, head).ok_or("the head has no shape")?;
+    follow(flow, head, output, tokens)
+}
+
+fn tokens(flow: &Flow, head: &Linear) -> Option<usize> {
+    let [rows, columns] = matrix_shape(&flow.stored.get(&head.weight)?.shape)?;
+    Some(if head.transposed { columns } else { rows })
+}
+
+/// What is known of a head.
+fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
+    let mut found = Found::plain(&head.weight, why);
+    (found.is_plain, found.transposed) = (false, head.transposed);
+    match &after.offsets[..] {
+        // A factor of all logits keeps their order.
+        [] => {}
+        [(bias, factor)] if *factor == 1.0 && after.scale == 1.0 => found.bias = Some(bias.clone()),
+        offsets => {
+            let names: Vec<&str> = offsets.iter().map(|(name, _)| name.as_str()).collect();
+            found.bias = Some(names.join(" + "));
+            found.combined = Some(Combined { scale: after.scale, biases: offsets.to_vec() });
+            let terms: Vec<String> = offsets.iter().map(|(n, f)| format!("{f} `{n}`")).collect();
+            found.notes.push(format!(
+                "the graph computes {} times the product with `{}`, plus {}; so does this head, exactly",
+                after.scale,
+                head.weight,
+                terms.join(", plus ")
+            ));
+        }
+    }
+    if head.rounded {
+        found.notes.push(
+            "the graph rounds hidden states to eight bits before this layer; the verdicts are for all real ones".to_owned(),
+        );
+    }
+    if !after.passed.is_empty() {
+        found
+            .notes
+            .push(format!("{} follows; it keeps the order of logits", after.passed.join(", ")));
+    }
+    match before::before(flow, head.input) {
+        Before::Activation(activation) => found.activation = Some(activation),
+        Before::Norm(stated) => found.norm = Some(stated),
+        Before::Unknown => {}
+    }
+    found
+}
+
+/// The outputs that tell tokens apart: the one called `logits`, else those that a softmax makes, else all.
+fn outputs<'a>(flow: &Flow<'a>) -> Vec<&'a str> {
+    let all = || flow.graph.outputs.iter().map(String::as_str);
+    if let Some(logits) = all().find(|name| *name == "logits") {
+        return vec![logits];
+    }
+    let normalised: Vec<&str> = all().filter(|output| is_normalised(flow, output)).collect();
+    if normalised.is_empty() { all().collect() } else { normalised }
+}
+
+/// Whether a softmax makes a value, changes of shape aside.
+fn is_normalised(flow: &Flow, output: &str) -> bool {
+    let mut value = output;
+    for _ in 0..8 {
+        let Some(node) = flow.producer(value) else { return false };
+        match node.op.as_str() {
+            "Softmax" | "LogSoftmax" => return true,
+            "Identity" | "Cast" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" | "Flatten" => {
+            }
+            _ => return false,
+        }
+        let Some(next) = node.inputs.first() else { return false };
+        value = next;
+    }
+    false
+}
+
+/// The linear layers from which `output` is reached without passing another one. Other operations that could be a layer
+/// end the search as well, and are added to `opaque`.
+fn last_layers<'a>(
+    flow: &Flow<'a>,
+    output: &'a str,
+    opaque: &mut Vec<&'a Node>,
+) -> Vec<Linear<'a>> {
+    let (mut open, mut seen, mut found) = (vec![output], HashSet::from([output]), Vec::new());
+    while let Some(value) = open.pop() {
+        let Some(node) = flow.producer(value) else { continue };
+        if let Some(linear) = linear(flow, node) {
+            found.push(linear);
+            continue;
+        }
+        if OPAQUE.contains(&node.op.as_str()) {
+            opaque.push(node);
+            continue;
+        }
+        for input in node.inputs.iter().filter(|name| !name.is_empty()) {
+            if seen.insert(input) {
+                open.push(input);
+            }
+        }
+    }
+    found
+}
+
+fn not_read(flow: &Flow, node: &Node) -> String {
+    let what =
+        match node.op.as_str() {
+            "If" | "Loop" | "Scan" | "SequenceMap" => {
+                "holds graphs of its own, which are not searched".to_owned()
+            }
+            "MatMul" | "Gemm" | "FusedMatMul" | "Einsum" => {
+                match node.inputs.iter().filter_map(|i| flow.producer(i)).find(|made| {
+                    made.outputs.first().is_some_and(|output| flow.is_constant(output))
+                }) {
+                    Some(made) => {
+                        format!("multiplies by what {} computes of stored tensors", named(made))
+                    }
+                    None => "has no stored matrix as its weight".to_owned(),
+                }
+            }
+            _ => "is not read as a linear layer with a stored weight".to_owned(),
+        };
+    format!(
+        "the last layer before the graph's output is {}, which {what}; export the model with a plain MatMul or Gemm for its \
+         output layer (constants folded), or name the matrix by --weight (and --bias){}",
+        named(node),
+        flow.stored.listed()
+    )
+}
+
+fn several(stored: &Stored, ends: &[End]) -> Error {
+    let mut weights: Vec<&str> = ends.iter().map(|end| end.head.weight.as_str()).collect();
+    weights.sort_unstable();
+    weights.dedup();
+    let names: Vec<String> = weights
+        .iter()
+        .map(|weight| {
+            let mut outputs: Vec<&str> = ends
+                .iter()
+                .filter(|end| end.head.weight == *weight)
+                .map(|end| end.output)
+                .collect();
+            outputs.dedup();
+            format!("{} (output `{}`)", stored.described(weight), outputs.join("`, `"))
+        })
+        .collect();
+    Error::head(
+        stored.path,
+        format!(
+            "{} linear layers lead to the outputs of the graph: {}; choose by --weight (and --bias, --transpose)",
+            weights.len(),
+            names.join(", ")
+        ),
+    )
+}

@@ -1,0 +1,111 @@
+//! How many axes a value has: as the file states it, or as the operations before it show.
+
+use super::flow::Flow;
+use crate::checkpoint::onnx::Node;
+
+/// How many operations are followed back.
+const DEEPEST: usize = 64;
+
+/// Operations whose result has the axes of their first input.
+const SAME: [&str; 40] = [
+    "Identity",
+    "Cast",
+    "Dropout",
+    "Relu",
+    "LeakyRelu",
+    "Sigmoid",
+    "HardSigmoid",
+    "HardSwish",
+    "Tanh",
+    "Erf",
+    "Gelu",
+    "FastGelu",
+    "Elu",
+    "Selu",
+    "Softplus",
+    "Clip",
+    "Exp",
+    "Sqrt",
+    "Neg",
+    "Softmax",
+    "LogSoftmax",
+    "LayerNormalization",
+    "SimplifiedLayerNormalization",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+    "RMSNormalization",
+    "BatchNormalization",
+    "InstanceNormalization",
+    "GroupNormalization",
+    "MaxPool",
+    "AveragePool",
+    "GlobalMaxPool",
+    "GlobalAveragePool",
+    "Conv",
+    "Slice",
+    "Pad",
+    "Concat",
+    "Split",
+    "Expand",
+    "Resize",
+];
+
+/// The number of axes of `value`, where it is known.
+pub(super) fn rank(flow: &Flow, value: &str) -> Option<usize> {
+    follow(flow, value, DEEPEST)
+}
+
+/// The number of axes of the result of a product, which is at least two, from what is made of it number by number: with two
+/// in the end there are two before.
+pub(super) fn two_behind(flow: &Flow, product: &str) -> Option<usize> {
+    let mut value = product;
+    for _ in 0..DEEPEST {
+        if let Some(rank) = flow.graph.rank_of(value) {
+            return (rank == 2).then_some(2);
+        }
+        let user = flow.graph.users_of(value).find(|node| {
+            ELEMENTWISE.contains(&node.op.as_str()) || SAME[..22].contains(&node.op.as_str())
+        })?;
+        value = user.outputs.first()?;
+    }
+    None
+}
+
+/// Operations that spread one operand over the other: the result has at least as many axes as either.
+const ELEMENTWISE: [&str; 7] = ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"];
+
+fn follow(flow: &Flow, value: &str, left: usize) -> Option<usize> {
+    if let Some(rank) = flow.graph.rank_of(value) {
+        return Some(rank);
+    }
+    if let Some(info) = flow.stored.get(value) {
+        return Some(info.shape.len());
+    }
+    let node = flow.producer(value)?;
+    let left = left.checked_sub(1)?;
+    let of = |at: usize| follow(flow, node.inputs.get(at)?, left);
+    match node.op.as_str() {
+        "Gemm" => Some(2),
+        "Transpose" => node.ints("perm").map(<[i64]>::len).or_else(|| of(0)),
+        "Reshape" => Some(flow.graph.integers_of(node.inputs.get(1)?)?.len()),
+        "Flatten" => Some(2),
+        "Squeeze" => of(0)?.checked_sub(axes(flow, node)?),
+        "Unsqueeze" => Some(of(0)? + axes(flow, node)?),
+        "MatMul" | "FusedMatMul" => match (of(0)?, of(1)?) {
+            (1, _) | (_, 1) => None,
+            (a, b) => Some(a.max(b)),
+        },
+        "MatMulNBits" | "DynamicQuantizeLinear" => of(0),
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" => Some(of(0)?.max(of(1)?)),
+        op if SAME.contains(&op) => of(0),
+        _ => None,
+    }
+}
+
+/// How many axes a change of shape names.
+fn axes(flow: &Flow, node: &Node) -> Option<usize> {
+    match node.ints("axes") {
+        Some(axes) => Some(axes.len()),
+        None => Some(flow.graph.integers_of(node.inputs.get(1)?)?.len()),
+    }
+}
