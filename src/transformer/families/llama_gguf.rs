@@ -18,6 +18,9 @@ use crate::transformer::weights::Stored;
 /// The token embedding, which says how many tokens there are.
 const EMBEDDING: &str = "token_embd.weight";
 
+/// What is added to the mean square in a norm; there is no usual value.
+const EPSILON: &str = "llama.attention.layer_norm_rms_epsilon";
+
 /// Factors of the rotary frequencies, one a pair of coordinates; the converter writes Llama 3.1's scaling so.
 const ROTARY_FACTORS: &str = "rope_freqs.weight";
 
@@ -119,7 +122,9 @@ pub(super) fn configuration(
         context: size("llama.context_length")?,
         segments: 0,
         norm: NormKind::RootMeanSquare,
-        epsilon: metadata.get_f64("llama.attention.layer_norm_rms_epsilon")?.unwrap_or(1e-5),
+        epsilon: metadata
+            .get_f64(EPSILON)?
+            .ok_or_else(|| refuse(format!("metadata `{EPSILON}` is missing")))?,
         placement: Placement::Before,
         position: Position::Rotary {
             base: metadata.get_f64("llama.rope.freq_base")?.unwrap_or(10_000.0),
