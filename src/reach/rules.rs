@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::constraints::Constraints;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::transformer::{Configuration, GENERATION, Settings};
+use crate::transformer::known::{GENERATION, off, one};
+use crate::transformer::{Configuration, Settings};
 
 /// Tokens with a part to play in a text that goes on, and what restrains the choice of the next one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -333,21 +334,6 @@ const FOLLOWED: &[&str] = &[
     "repetition_penalty",
     "suppress_tokens",
 ];
-
-fn off(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(on) => !on,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-    }
-}
-
-fn one(value: &Value) -> bool {
-    value.as_f64() == Some(1.0)
-}
 
 fn at_most_one(value: &Value) -> bool {
     matches!(value.as_u64(), Some(0 | 1))

@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings, family: &str, inert: &[&str]) -> Result
     own_code(settings)?;
     for (key, value) in settings.unread() {
         let known = key.starts_with('_')
+            || of_dropout(key)
             || INERT.contains(&key)
             || inert.contains(&key)
             || GENERATION.contains(&key);
@@ -64,32 +65,24 @@ fn own_code(settings: &Settings) -> Result<()> {
     }
 }
 
+/// Numbers, or whole layers, that only training leaves out at random.
+fn of_dropout(key: &str) -> bool {
+    key.contains("dropout") || key.ends_with("pdrop") || key.ends_with("layerdrop")
+}
+
 /// Keys that change no number of a forward pass: how the model was trained and saved, what is returned, the names of
 /// classes, and tokens that only a tokenizer or a text that goes on looks at.
 const INERT: &[&str] = &[
-    "activation_dropout",
     "architectures",
-    "attention_dropout",
-    "attention_probs_dropout_prob",
     "attention_softmax_in_fp32",
     "attn_implementation",
-    "attn_pdrop",
     "auto_map",
     "chunk_size_feed_forward",
-    "classif_dropout",
-    "classifier_dropout",
-    "classifier_dropout_prob",
     "custom_pipelines",
-    "dropout",
-    "dropout_rate",
     "dtype",
-    "embd_pdrop",
-    "embedding_dropout",
     "experts_implementation",
     "finetuning_task",
     "gradient_checkpointing",
-    "hidden_dropout",
-    "hidden_dropout_prob",
     "id2label",
     "init_std",
     "initializer_factor",
@@ -97,7 +90,6 @@ const INERT: &[&str] = &[
     "keys_to_ignore_at_inference",
     "label2id",
     "language",
-    "layerdrop",
     "mask_token_id",
     "max_seq_len",
     "max_sequence_length",
@@ -110,12 +102,9 @@ const INERT: &[&str] = &[
     "output_hidden_states",
     "output_past",
     "problem_type",
-    "resid_pdrop",
     "return_dict",
     "sep_token_id",
     "summary_activation",
-    "summary_first_dropout",
-    "summary_last_dropout",
     "summary_proj_to_labels",
     "summary_type",
     "summary_use_proj",
@@ -236,7 +225,8 @@ const NEUTRAL: &[Neutral] = &[
     ("use_sliding_window", off, "false"),
 ];
 
-fn off(value: &Value) -> bool {
+/// Whether a value switches nothing on: false, 0, or empty.
+pub(crate) fn off(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(on) => !on,
@@ -247,7 +237,8 @@ fn off(value: &Value) -> bool {
     }
 }
 
-fn one(value: &Value) -> bool {
+/// Whether a factor changes nothing.
+pub(crate) fn one(value: &Value) -> bool {
     value.as_f64() == Some(1.0)
 }
 
@@ -260,5 +251,5 @@ fn full_attention(value: &Value) -> bool {
 }
 
 fn all_ones(value: &Value) -> bool {
-    value.as_array().is_some_and(|layers| layers.iter().all(|layer| one(layer)))
+    value.as_array().is_some_and(|layers| layers.iter().all(one))
 }

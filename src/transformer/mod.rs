@@ -31,7 +31,7 @@ mod embedding;
 mod families;
 mod feed_forward;
 mod fused;
-mod known;
+pub(crate) mod known;
 mod left_out;
 mod linear;
 mod mask;
@@ -64,7 +64,6 @@ pub use configuration::{
     Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement,
     Position, RotaryScaling, Scores, Sharing, Special,
 };
-pub(crate) use known::GENERATION;
 pub use left_out::LeftOut;
 pub use mask::Mask;
 pub(crate) use settings::Settings;

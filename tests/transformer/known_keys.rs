@@ -101,7 +101,7 @@ fn keys_that_change_nothing_are_taken() {
         "num_beams": 4, "temperature": 0.7, "bad_words_ids": [[3]], "pruned_heads": {}, "use_cache": false,
         "quantization_config": null, "auto_map": {"AutoTokenizer": ["own.Own", null]}, "sliding_window": null,
         "use_sliding_window": false, "layer_types": ["full_attention", "full_attention"], "logit_scale": 1.0,
-        "some_new_switch": null, "tokenizer_class": "X", "transformers.js_config": {"a": 1}, "chunk_size_feed_forward": 8,
+        "some_new_switch": null, "residual_dropout": 0.1, "encoder_layerdrop": 0.1, "x_pdrop": 0.5, "tokenizer_class": "X", "transformers.js_config": {"a": 1}, "chunk_size_feed_forward": 8,
     });
     for name in MODELS.iter().filter(|name| folder(name).join("config.json").is_file()) {
         let changed = Changed::of(name).config(|config| {
@@ -207,7 +207,7 @@ fn keys_of_gguf_that_change_nothing_are_taken() {
         ("llama.attention.causal", Bool(true)),
         ("llama.attention.key_length", U32(8)),
         ("llama.attention.value_length", U32(8)),
-        ("llama.attention.sliding_window", U32(0)),
+        ("llama.attention.sliding_window", U32(16)),
         ("llama.expert_count", U32(0)),
         ("llama.use_parallel_residual", Bool(false)),
         ("llama.tensor_data_layout", Text("Meta AI original pth")),
@@ -228,7 +228,7 @@ fn several_tokens_of_gguf_end_a_text() {
     let keys = [
         ("tokenizer.ggml.eot_token_id", Meta::U32(9)),
         ("tokenizer.ggml.eom_token_id", Meta::U32(7)),
-        ("tokenizer.ggml.eos_token_ids", Meta::U32s(vec![11, 9])),
+        ("tokenizer.ggml.eos_token_ids", Meta::U32s(vec![11, 2])),
     ];
     let changed = Changed::of("llama-gguf-f32").gguf(&keys, &[]);
     let model = Transformer::open(changed.file(), Options::default()).unwrap();

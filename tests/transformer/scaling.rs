@@ -27,10 +27,13 @@ fn a_factor_of_gguf_is_linear_by_each_of_its_names() {
     let linear = ("llama.rope.scaling.type", Meta::Text("linear"));
     let scaled = with(&[factor.clone(), linear.clone()]);
     assert!(distance(&scaled, &plain) > 0.1);
-    for keys in
-        [&[factor.clone()][..], &[old.clone()], &[old.clone(), linear.clone()], &[factor, old]]
-    {
-        assert_eq!(with(keys), scaled, "{keys:?}");
+    for keys in [
+        vec![factor.clone()],
+        vec![old.clone()],
+        vec![old.clone(), linear.clone()],
+        vec![factor, old],
+    ] {
+        assert_eq!(with(&keys), scaled, "{keys:?}");
     }
     // Factors of the frequencies that are all the same are the same once more.
     let freqs = Extra::new("rope_freqs.weight", &[4], vec![4.0; 4]);

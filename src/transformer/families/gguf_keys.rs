@@ -61,7 +61,6 @@ const NEUTRAL: &[Neutral] = &[
     ("attention.clamp_kqv", zero, "0"),
     ("attention.max_alibi_bias", zero, "0"),
     ("attention.scale", zero, "0"),
-    ("attention.sliding_window", zero, "0"),
     ("attn_logit_softcapping", zero, "0"),
     ("embedding_scale", zero_or_one, "1"),
     ("expert_count", zero, "0"),
@@ -69,7 +68,7 @@ const NEUTRAL: &[Neutral] = &[
     ("final_logit_softcapping", zero, "0"),
     ("logit_scale", zero_or_one, "1"),
     ("nextn_predict_layers", zero, "0"),
-    ("pooling_type", zero, "0"),
+    ("pooling_type", unpooled, "0"),
     ("residual_scale", zero_or_one, "1"),
     ("rope.scaling.attn_factor", one, "1"),
     // Whether the model was trained again for longer texts: it says why there is a factor.
@@ -101,6 +100,11 @@ fn one(value: Value) -> bool {
 
 fn zero_or_one(value: Value) -> bool {
     !matches!(value, Value::Bool(_)) && (zero(value) || one(value))
+}
+
+/// None, or not said.
+fn unpooled(value: Value) -> bool {
+    zero(value) || value == Value::Signed(-1)
 }
 
 fn any(_: Value) -> bool {

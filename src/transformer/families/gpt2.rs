@@ -17,8 +17,8 @@ pub(super) const FAMILY: Family = Family {
     name: "GPT-2",
     model_types: &["gpt2"],
     configuration,
-    // The order of the same operations in 16 bits; the other two are of older versions, and nothing reads them.
-    inert: &["reorder_and_upcast_attn", "n_ctx", "predict_special_tokens"],
+    // The order of the same operations in 16 bits; the others are of older versions, and nothing reads them.
+    inert: &["reorder_and_upcast_attn", "n_ctx", "n_special", "predict_special_tokens"],
     names,
 };
 

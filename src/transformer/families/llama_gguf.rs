@@ -31,6 +31,7 @@ const READ: &[&str] = &[
     "attention.head_count_kv",
     "attention.key_length",
     "attention.layer_norm_rms_epsilon",
+    "attention.sliding_window",
     "attention.value_length",
     "block_count",
     "context_length",
@@ -87,6 +88,14 @@ pub(super) fn configuration(
              implemented"
         )));
     }
+    let context = size("llama.context_length")?;
+    let window = size("llama.attention.sliding_window")?.filter(|window| *window != 0);
+    if let Some(window) = window.filter(|&window| context.is_none_or(|context| window < context)) {
+        return Err(refuse(format!(
+            "metadata `llama.attention.sliding_window` is {window}: attention that sees only so many tokens back is not \
+             implemented"
+        )));
+    }
     let turned = size("llama.rope.dimension_count")?.unwrap_or(head_width);
     if turned != head_width {
         return Err(refuse(format!(
@@ -119,7 +128,7 @@ pub(super) fn configuration(
         key_value_heads: size("llama.attention.head_count_kv")?.unwrap_or(heads),
         head_width,
         inner: needed("llama.feed_forward_length")?,
-        context: size("llama.context_length")?,
+        context,
         segments: 0,
         norm: NormKind::RootMeanSquare,
         epsilon: metadata

@@ -19,8 +19,8 @@ pub(super) const FAMILY: Family = Family {
     name: "Marian",
     model_types: &["marian"],
     configuration,
-    // The last two are of older versions of the reference, which no longer reads them.
-    inert: &["decoder_layerdrop", "encoder_layerdrop", "is_decoder", "extra_pos_embeddings"],
+    // The reference sets the one for each of its stacks, and no longer reads the other.
+    inert: &["is_decoder", "extra_pos_embeddings"],
     names,
 };
 
