@@ -285,6 +285,15 @@ case("llama-untied", own="causal", masks=("prefix",), old_rope=True)(
     lambda: tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, tie_word_embeddings=False, head_dim=10,
                                        rms_norm_eps=1e-5,
                                        rope_parameters=dict(rope_type="default", rope_theta=500.0))))
+# Scaled positions, and biases of attention and feed-forward layers, which randomise() draws.
+case("llama-linear", own="causal", masks=("prefix",), seed=201)(
+    lambda: tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, tie_word_embeddings=True, attention_bias=True,
+                                       mlp_bias=True, rope_parameters=dict(rope_type="linear", rope_theta=700.0, factor=4.0))))
+# Of its four waves one is short, one of the middle, and two are long.
+LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=8.0,
+              original_max_position_embeddings=256)
+case("llama3", own="causal", masks=("prefix",), old_rope=True, seed=202)(
+    lambda: tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, tie_word_embeddings=True, rope_parameters=LLAMA3)))
 T5 = dict(d_model=D, d_kv=6, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=4,
           relative_attention_num_buckets=8, relative_attention_max_distance=12, decoder_start_token_id=0)
 case("t5", ask=encoder_decoder, target_vectors=True)(
@@ -308,7 +317,8 @@ case("xlnet", ask=xlnet)(
 
 def make(name):
     build, how = CASES[name]
-    seed = 100 + sorted(CASES).index(name)
+    # Cases that came later have seeds of their own, so that those of the others stay.
+    seed = how.get("seed") or 100 + sorted(n for n in CASES if "seed" not in CASES[n][1]).index(name)
     torch.manual_seed(seed)
     model = build().eval()
     if how.get("untie"):
@@ -329,7 +339,10 @@ def make(name):
         written["tie_word_embeddings"] = False
         assert "lm_head.weight" in load_file(folder / "model.safetensors")
     if how.get("old_rope"):  # as versions before 5 wrote it
-        written["rope_theta"] = written.pop("rope_parameters")["rope_theta"]
+        scaling = written.pop("rope_parameters")
+        written["rope_theta"] = scaling.pop("rope_theta")
+        if scaling["rope_type"] != "default":
+            written["rope_scaling"] = scaling
     (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     # The folder is the model: loaded again it says the same.
     loaded = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()

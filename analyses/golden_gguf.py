@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the GGUF files of tests/data/forward: tiny random Llamas as llama.cpp's converter would store them.
 
-    VENV/bin/python analyses/golden_gguf.py
+    VENV/bin/python analyses/golden_gguf.py [NAME ...]
 
 The environment is that of golden_forward.py. The package `gguf` writes the files and quantises; names and the order of
 rows are those of llama.cpp (convert_hf_to_gguf.py, `LlamaModel.permute`): the rotary halves of each head of wq and wk are
@@ -9,23 +9,30 @@ interleaved. What is expected comes from transformers, which reads the file, und
 """
 
 import json
+import math
 import shutil
+import sys
 
 import gguf
+import numpy
 import torch
 import transformers as tf
 
 from golden_folders import config
-from golden_forward import COMMON, LLAMA, ROOT, T, V, LENGTHS, ask, greedy, ids, randomise, write
+from golden_forward import COMMON, LLAMA, LLAMA3, ROOT, T, V, LENGTHS, ask, greedy, ids, randomise, write
 
 Q8_0, Q4_1, F16, F32 = (gguf.GGMLQuantizationType[name] for name in ("Q8_0", "Q4_1", "F16", "F32"))
+LINEAR = dict(rope_type="linear", rope_theta=700.0, factor=4.0)
 # Name of a folder: settings, and the types of embeddings, of ffn_down and of every other matrix.
 CASES = {
     "llama-gguf-f32": (dict(tie_word_embeddings=True), F32, F32, F32),
     "llama-gguf-f16": (dict(tie_word_embeddings=False, head_dim=16), F16, F16, F16),
     "llama-gguf-q8_0": (dict(tie_word_embeddings=True), Q8_0, Q8_0, Q8_0),
     "llama-gguf-q4_1": (dict(tie_word_embeddings=False), Q8_0, F16, Q4_1),
+    "llama-gguf-linear": (dict(tie_word_embeddings=True, rope_parameters=LINEAR), F32, F32, F32),
+    "llama-gguf-llama3": (dict(tie_word_embeddings=True, rope_parameters=LLAMA3), F32, F32, F32),
 }
+LATER = {"llama-gguf-linear": 401, "llama-gguf-llama3": 402}  # seeds of their own, so that the others stay
 NAMES = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
@@ -47,6 +54,20 @@ def interleaved(weights, heads):
     return weights.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
+def llama3_factors(rope, width):
+    """What the converter stores of Llama 3.1's scaling: a divisor for each frequency."""
+    low, high = (rope["original_max_position_embeddings"] / rope[f"{end}_freq_factor"] for end in ("low", "high"))
+    factors = []
+    for pair in range(width // 2):
+        wave = 2 * math.pi * rope["rope_theta"] ** (2 * pair / width)
+        if high < wave < low:
+            smooth = (low / wave - 1) / (low / high - 1)
+            factors.append(1 / ((1 - smooth) / rope["factor"] + smooth))
+        else:
+            factors.append(1 if wave <= high else rope["factor"])
+    return numpy.array(factors, numpy.float32)
+
+
 def write_file(path, model, embedding, down, other):
     settings = model.config
     writer = gguf.GGUFWriter(path, "llama")
@@ -63,6 +84,12 @@ def write_file(path, model, embedding, down, other):
         writer.add_value_length(settings.head_dim)
     writer.add_rope_dimension_count(settings.head_dim)
     writer.add_rope_freq_base(settings.rope_parameters["rope_theta"])
+    rope = settings.rope_parameters
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    elif rope["rope_type"] == "llama3":
+        writer.add_tensor("rope_freqs.weight", llama3_factors(rope, settings.head_dim))
     writer.add_layer_norm_rms_eps(settings.rms_norm_eps)
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list([f"t{i}" for i in range(V)])
@@ -89,17 +116,21 @@ def write_file(path, model, embedding, down, other):
 
 def make(name):
     settings, *types = CASES[name]
-    seed = 300 + sorted(CASES).index(name)
+    seed = LATER.get(name) or 300 + sorted(CASES.keys() - LATER.keys()).index(name)
     torch.manual_seed(seed)
-    rope = dict(rope_parameters=dict(rope_type="default", rope_theta=700.0))
-    model = tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, rope, settings)).eval()
+    rope = dict(rope_type="default", rope_theta=700.0)
+    settings = dict(rope_parameters=rope) | settings
+    model = tf.LlamaForCausalLM(config(tf.LlamaConfig, COMMON, LLAMA, settings)).eval()
     randomise(model, seed)
     folder = ROOT / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_file(folder / "model.gguf", model, *types)
-    read = tf.AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32,
-                                                   attn_implementation="eager").eval()
+    if model.config.rope_parameters["rope_type"] == "default":
+        read = tf.AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32,
+                                                       attn_implementation="eager").eval()
+    else:  # transformers does not read the scaling of a GGUF file
+        read = model
     assert all(p.dtype == torch.float32 for p in read.parameters())
     tokens, mask = ids(read, seed, T, LENGTHS)
     given = dict(input_ids=tokens, attention_mask=mask)
@@ -116,5 +147,5 @@ def make(name):
 if __name__ == "__main__":
     tf.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
-    for name in CASES:
+    for name in sys.argv[1:] or CASES:
         make(name)

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::model::{Ids, ModelArguments};
 use unargmax::reach::generate::{End, Generation};
+use unargmax::reach::rules::{Ignored, Rules};
 use unargmax::reach::sampling::{Choice, Sampler};
 use unargmax::reach::text::Around;
 
@@ -38,6 +39,11 @@ pub struct Arguments {
     /// The same seed draws the same text
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
+    /// Leave out these keys of generation_config.json (of config.json, where there is none), which are followed or
+    /// refused otherwise: num_beams,repetition_penalty, or all. What they say of temperature, top_k and the like never
+    /// counts: the options above do
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    ignore: Vec<String>,
 }
 
 /// Runs a generation.
@@ -50,6 +56,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let sampler = Sampler::new(choice, arguments.seed.unwrap_or(0))?;
     let opened = arguments.model.open()?;
+    let ignored = Ignored::keys(arguments.ignore.clone());
+    let rules = Rules::of(opened.checkpoint.as_ref(), opened.model.configuration(), &ignored)?;
+    let notes = rules.notes.clone();
     let tokenizer = match (&arguments.prompt, &arguments.ids) {
         (Some(_), None) => Some(arguments.model.tokenizer(&opened)?),
         _ => None,
@@ -66,9 +75,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         _ => bail!("give a prompt by --prompt or --ids"),
     };
     let mut generation =
-        Generation::new(&opened.model, prompt.clone(), sampler, arguments.max_tokens)?;
+        Generation::following(&opened.model, rules, prompt.clone(), sampler, arguments.max_tokens)?;
     // A prompt that the model refuses is not shown.
     let mut next = generation.token()?;
+    for note in notes {
+        eprintln!("unargmax: {note}");
+    }
     let mut out = io::stdout().lock();
     // The prompt is shown again where text goes on from it.
     let mut stream = tokenizer.as_ref().map(|t| t.stream());

@@ -1,6 +1,8 @@
 //! Text that goes on: one token after another, each chosen from the logits after the last.
 
+use super::constraints::SoFar;
 use super::logits;
+use super::rules::Rules;
 use super::sampling::Sampler;
 use crate::error::{Error, Result};
 use crate::transformer::{Batch, Cache, Configuration, Direction, Input, Transformer};
@@ -20,7 +22,12 @@ pub enum End {
 pub struct Generation<'a> {
     model: &'a Transformer,
     sampler: Sampler,
+    rules: Rules,
     cache: Cache,
+    /// The tokens so far: of the decoder, where there is an encoder.
+    text: Vec<u32>,
+    /// How many of them were there at the beginning.
+    prompt: usize,
     /// What the model sees next.
     next: Batch,
     left: usize,
@@ -29,7 +36,7 @@ pub struct Generation<'a> {
 
 impl<'a> Generation<'a> {
     /// Goes on from `prompt` by at most `limit` tokens; in a model with an encoder the prompt is the
-    /// encoder's text.
+    /// encoder's text. [`Rules::plain`] are followed.
     ///
     /// # Errors
     /// A model that sees in both directions, a prompt without tokens, and a decoder whose first token is not known.
@@ -39,11 +46,26 @@ impl<'a> Generation<'a> {
         sampler: Sampler,
         limit: usize,
     ) -> Result<Self> {
+        let rules = Rules::plain(model.configuration());
+        Self::following(model, rules, prompt, sampler, limit)
+    }
+
+    /// The same under rules of the checkpoint's.
+    ///
+    /// # Errors
+    /// As [`Generation::new`].
+    pub fn following(
+        model: &'a Transformer,
+        rules: Rules,
+        prompt: Vec<u32>,
+        sampler: Sampler,
+        limit: usize,
+    ) -> Result<Self> {
         let configuration = model.configuration();
         check_one_way(configuration)?;
         let mut prompt = prompt;
         if prompt.is_empty() && !configuration.has_encoder() {
-            prompt.extend(configuration.special.beginning);
+            prompt.extend(rules.beginning);
         }
         if prompt.is_empty() {
             return invalid(
@@ -51,25 +73,26 @@ impl<'a> Generation<'a> {
                     .to_owned(),
             );
         }
-        let next = if configuration.has_encoder() {
-            let Some(start) = configuration.special.decoder_start else {
+        let (text, next) = if configuration.has_encoder() {
+            let Some(start) = rules.decoder_start else {
                 return invalid(
                     "the checkpoint does not say which token its decoder begins with (decoder_start_token_id in \
-                     config.json)"
+                     generation_config.json or config.json)"
                         .to_owned(),
                 );
             };
-            Batch::ids(vec![vec![start]]).from_source(Input::Ids(vec![prompt]))
+            (vec![start], Batch::ids(vec![vec![start]]).from_source(Input::Ids(vec![prompt])))
         } else {
-            Batch::ids(vec![prompt])
+            (prompt.clone(), Batch::ids(vec![prompt]))
         };
-        Ok(Generation { model, sampler, cache: Cache::new(), next, left: limit, end: None })
+        let (cache, prompt) = (Cache::new(), text.len());
+        Ok(Generation { model, sampler, rules, cache, text, prompt, next, left: limit, end: None })
     }
 
     /// The next token, or `None` at the end.
     ///
     /// # Errors
-    /// Those of the model, such as a prompt beyond its context, and logits that are not finite.
+    /// Those of the model, such as a prompt beyond its context, logits that are not finite, and rules that leave no token.
     pub fn token(&mut self) -> Result<Option<u32>> {
         if self.end.is_none() && self.left == 0 {
             self.end = Some(End::Limit);
@@ -85,13 +108,17 @@ impl<'a> Generation<'a> {
         }
         let states = self.model.extend(&self.next, &mut self.cache)?;
         let last = states.state.get(0)?;
-        let logits = logits::of_state(self.model, &last.get(last.dim(0)? - 1)?)?;
-        let token = self.sampler.next(&logits)?;
-        if configuration.special.end.contains(&token) {
+        let mut logits = logits::of_state(self.model, &last.get(last.dim(0)? - 1)?)?;
+        let constraints = &self.rules.constraints;
+        let so_far = SoFar { text: &self.text, prompt: self.prompt, left: self.left };
+        constraints.apply(&mut logits, so_far)?;
+        let token = self.sampler.draw(&logits);
+        if constraints.end.contains(&token) {
             self.end = Some(End::Token(token));
             return Ok(None);
         }
         self.left -= 1;
+        self.text.push(token);
         self.next = Batch::ids(vec![vec![token]]);
         Ok(Some(token))
     }

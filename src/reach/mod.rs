@@ -3,6 +3,7 @@
 //!
 //! The audit says what an output layer could emit; this stage runs the [`transformer`](crate::transformer) before it.
 
+pub mod constraints;
 pub mod corpus;
 pub mod generate;
 pub mod logits;
@@ -10,5 +11,6 @@ pub mod observe;
 pub mod pattern;
 pub mod ranking;
 pub mod rescore;
+pub mod rules;
 pub mod sampling;
 pub mod text;

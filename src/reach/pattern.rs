@@ -144,7 +144,7 @@ impl Word {
     /// Spells a label's word as it stands in the gap.
     ///
     /// # Errors
-    /// A word that the vocabulary cannot spell.
+    /// A word that the vocabulary cannot spell, or not without its token of what it does not hold (`[UNK]`).
     pub fn new(label: &Label, pattern: &Pattern, tokenizer: &Tokenizer) -> Result<Self> {
         // A letter takes the place of the text, so that a blank behind it is no blank at the beginning.
         let (left, blank) = pattern.left("x");
@@ -156,6 +156,14 @@ impl Word {
             Some(rest) => rest.to_vec(),
             None => tokenizer.encode(&spaced, Around::Bare)?,
         };
+        if let Some(unknown) = tokens.iter().copied().find(|&token| tokenizer.is_unknown(token)) {
+            return invalid(format!(
+                "the label word `{}` is not in the vocabulary: it becomes {}, which stands for any such word; choose \
+                 another word",
+                label.word,
+                tokenizer.decode(&[unknown])?
+            ));
+        }
         Ok(Word { label: label.clone(), tokens })
     }
 

@@ -63,6 +63,8 @@ impl Choice {
             reached >= self.top_p * total
         });
         kept.truncate(nucleus.map_or(kept.len(), |last| last + 1));
+        // What is ruled out must not be what a point beyond a rounded sum falls to.
+        kept.retain(|&(_, weight)| weight > 0.0);
         let total: f64 = kept.iter().map(|k| k.1).sum();
         kept.iter_mut().for_each(|k| k.1 /= total);
         kept
@@ -104,7 +106,12 @@ impl Sampler {
     /// Logits that are not finite.
     pub fn next(&mut self, logits: &[f32]) -> Result<u32> {
         ranking::check(logits)?;
-        Ok(pick(&self.choice.distribution(logits), self.random.random::<f64>()))
+        Ok(self.draw(logits))
+    }
+
+    /// The next token of logits that are finite, or minus infinity for tokens that must not come.
+    pub(super) fn draw(&mut self, logits: &[f32]) -> u32 {
+        pick(&self.choice.distribution(logits), self.random.random::<f64>())
     }
 }
 
@@ -188,6 +195,15 @@ mod tests {
         // After top-k the sum is that of the two kept ones: 0.4 / 0.65 alone is more than 0.6.
         let choice = Choice { temperature: 1.0, top_k: Some(2), top_p: 0.6 };
         assert_eq!(choice.distribution(&logits(&FIVE)), [(1, 1.0)]);
+    }
+
+    #[test]
+    fn what_is_ruled_out_is_never_drawn() {
+        let logits = [f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY];
+        for temperature in [0.0, 1.0] {
+            let choice = Choice { temperature, ..Choice::default() };
+            assert_eq!(choice.distribution(&logits), [(1, 1.0)]);
+        }
     }
 
     #[test]

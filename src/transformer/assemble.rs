@@ -7,15 +7,16 @@ use candle_core::Tensor;
 use super::attention::Attention;
 use super::block::Block;
 use super::buckets::Buckets;
-use super::configuration::{Configuration, Position, Sharing};
+use super::configuration::{Biases, Configuration, Position, Sharing};
 use super::embedding::Embedding;
 use super::feed_forward::FeedForward;
 use super::linear::Linear;
 use super::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use super::output::{Output, Transform};
 use super::relative::Relative;
+use super::rotary;
 use super::stack::Stack;
-use super::weights::{Biases, Stored, Weights};
+use super::weights::{Stored, Weights};
 use crate::error::Result;
 use crate::head::locate;
 
@@ -31,6 +32,8 @@ pub(super) struct Parts {
     pub output: Output,
     /// The first state of XLNet's queries.
     pub blind: Option<Tensor>,
+    /// The frequencies of rotary positions, half as many as a head has coordinates.
+    pub frequencies: Option<Vec<f32>>,
 }
 
 /// Reads all parts.
@@ -62,13 +65,35 @@ pub(super) fn assemble(
         }
         _ => None,
     };
+    let frequencies = match configuration.position {
+        Position::Rotary { base, scaling, .. } => {
+            let half = configuration.head_width / 2;
+            let stored = names.rotary_factors.filter(|name| weights.has(name));
+            let factors = stored.map(|name| factors(weights, name, half)).transpose()?;
+            Some(rotary::frequencies(half, base, scaling, factors.as_deref()))
+        }
+        _ => None,
+    };
     Ok(Parts {
         embedding: from.embedding(&names.embedding)?,
         stack: from.stack(&names.stack, false)?,
         encoder: encoder.transpose()?,
         output: from.output(head)?,
         blind,
+        frequencies,
     })
+}
+
+/// Factors that rotary frequencies are divided by, one each.
+fn factors(weights: &Weights, name: &str, count: usize) -> Result<Vec<f32>> {
+    let factors: Vec<f32> =
+        weights.tensor(name, &[count])?.to_dtype(candle_core::DType::F32)?.to_vec1()?;
+    match factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0)) {
+        None => Ok(factors),
+        Some(factor) => {
+            Err(weights.refuse(format!("tensor `{name}` holds {factor}, which is no factor")))
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -168,6 +193,7 @@ impl Assembly<'_> {
         let cross = names.cross.as_ref().map(|(attention, name)| -> Result<_> {
             Ok((self.attention(attention, &at, layer)?, norm(name)?))
         });
+        let biases = c.feed_forward_biases;
         Ok(Block {
             attention: self.attention(&names.attention, &at, layer)?,
             attention_norm: norm(names.attention_norm)?,
@@ -175,10 +201,10 @@ impl Assembly<'_> {
             feed_forward: FeedForward {
                 gate: names
                     .gate
-                    .map(|name| self.linear(&format!("{at}{name}"), c.inner, c.width))
+                    .map(|name| self.linear(&format!("{at}{name}"), c.inner, c.width, biases))
                     .transpose()?,
-                inner: self.linear(&format!("{at}{}", names.inner), c.inner, c.width)?,
-                outer: self.linear(&format!("{at}{}", names.outer), c.width, c.inner)?,
+                inner: self.linear(&format!("{at}{}", names.inner), c.inner, c.width, biases)?,
+                outer: self.linear(&format!("{at}{}", names.outer), c.width, c.inner, biases)?,
                 activation: c.activation,
             },
             feed_forward_norm: norm(names.feed_forward_norm)?,
@@ -186,22 +212,25 @@ impl Assembly<'_> {
         })
     }
 
-    fn linear(&self, stem: &str, out: usize, input: usize) -> Result<Linear> {
-        self.weights.linear(stem, out, input, self.names.stored, self.names.biases)
+    fn linear(&self, stem: &str, out: usize, input: usize, biases: Biases) -> Result<Linear> {
+        self.weights.linear(stem, out, input, self.names.stored, biases)
     }
 
     fn attention(&self, names: &AttentionNames, at: &str, layer: usize) -> Result<Attention> {
         let c = self.configuration;
         let (own, shared) = (c.heads * c.head_width, c.key_value_heads * c.head_width);
+        let linear = |name: &str, out: usize, input: usize| {
+            self.linear(&format!("{at}{name}"), out, input, c.attention_biases)
+        };
         let ([query, key, value, output], relative) = match names {
             AttentionNames::Apart([query, key, value, output]) => {
-                let to = |name: &str, out| self.linear(&format!("{at}{name}"), out, c.width);
-                let output = self.linear(&format!("{at}{output}"), c.width, own)?;
+                let to = |name: &str, out| linear(name, out, c.width);
+                let output = linear(output, c.width, own)?;
                 ([to(query, own)?, to(key, shared)?, to(value, shared)?, output], None)
             }
             AttentionNames::Together([together, output]) => {
-                let all = self.linear(&format!("{at}{together}"), own + 2 * shared, c.width)?;
-                let output = self.linear(&format!("{at}{output}"), c.width, own)?;
+                let all = linear(together, own + 2 * shared, c.width)?;
+                let output = linear(output, c.width, own)?;
                 let (query, key) = (all.rows(0, own)?, all.rows(own, shared)?);
                 ([query, key, all.rows(own + shared, shared)?, output], None)
             }

@@ -49,6 +49,10 @@ pub struct Configuration {
     pub gated: bool,
     /// Which blocks share their tensors.
     pub sharing: Sharing,
+    /// Which maps of the attention have biases.
+    pub attention_biases: Biases,
+    /// Which maps of the feed-forward layer have.
+    pub feed_forward_biases: Biases,
     /// How the products of queries and keys are scaled.
     pub scores: Scores,
     /// What the token embedding is multiplied by.
@@ -74,6 +78,19 @@ pub struct EncoderSizes {
     pub head_width: usize,
     /// The inner width of the feed-forward layer.
     pub inner: usize,
+    /// Whether encoder and decoder have one table of tokens.
+    pub shared_tokens: bool,
+}
+
+/// Which linear maps have a bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Biases {
+    /// All.
+    All,
+    /// None.
+    None,
+    /// Those for which one is stored.
+    Stored,
 }
 
 /// Which tokens the model was trained to see.
@@ -119,6 +136,8 @@ pub enum Position {
     Rotary {
         /// The base of the frequencies.
         base: f64,
+        /// What becomes of the frequencies that the base gives.
+        scaling: RotaryScaling,
         /// Which coordinates turn together.
         pairing: Pairing,
     },
@@ -133,6 +152,30 @@ pub enum Position {
     Relative {
         /// Distances beyond this count as this.
         clamp: Option<usize>,
+    },
+}
+
+/// How the frequencies of rotary positions are changed, so that a model reads longer texts than it was first
+/// trained with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RotaryScaling {
+    /// Not at all.
+    None,
+    /// All are divided by a factor.
+    Linear {
+        /// The factor.
+        factor: f64,
+    },
+    /// Low ones are divided by a factor, high ones stay, those between are mixed (Llama 3.1).
+    Llama3 {
+        /// The factor.
+        factor: f64,
+        /// Waves longer than `original` divided by this are low.
+        low: f64,
+        /// Waves shorter than `original` divided by this are high.
+        high: f64,
+        /// The length of text, in tokens, that the model was first trained with.
+        original: f64,
     },
 }
 
@@ -216,7 +259,7 @@ impl Configuration {
 
     /// The configuration of the encoder as a stack of its own.
     pub(super) fn of_encoder(&self) -> Option<Configuration> {
-        let EncoderSizes { tokens, layers, heads, head_width, inner } = self.encoder?;
+        let EncoderSizes { tokens, layers, heads, head_width, inner, .. } = self.encoder?;
         let key_value_heads = heads;
         let sizes = Configuration {
             tokens,
@@ -276,7 +319,8 @@ impl Configuration {
                 ));
             }
         }
-        if let Position::Rotary { base, .. } = self.position {
+        if let Position::Rotary { base, scaling, .. } = self.position {
+            scaling.check()?;
             if !self.head_width.is_multiple_of(2) {
                 return Err(format!("a head of {} coordinates cannot be rotated", self.head_width));
             }
@@ -297,6 +341,28 @@ impl Configuration {
             return Err(format!("{} is no epsilon of a norm", self.epsilon));
         }
         Ok(())
+    }
+}
+
+impl RotaryScaling {
+    /// What no scaling can be, in one sentence.
+    fn check(self) -> Result<(), String> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        match self {
+            RotaryScaling::Linear { factor } | RotaryScaling::Llama3 { factor, .. }
+                if !positive(factor) =>
+            {
+                Err(format!("{factor} is no factor of rotary positions"))
+            }
+            RotaryScaling::Llama3 { low, high, original, .. }
+                if !(positive(low) && positive(high) && positive(original) && low < high) =>
+            {
+                Err(format!(
+                    "rotary positions cannot be scaled between {original} / {high} and {original} / {low}"
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -75,16 +75,19 @@ fn picked(table: &Tensor, ids: Vec<u32>, (rows, length): (usize, usize)) -> Resu
     Ok(table.index_select(&ids, 0)?.reshape((rows, length, ()))?)
 }
 
-/// Sines in the first half of the coordinates, cosines in the second (`MarianSinusoidalPositionalEmbedding`).
-fn sinusoids(positions: &[Vec<usize>], width: usize, dtype: DType) -> Result<Tensor> {
+/// The vector of a position: sines in the first half of the coordinates, cosines in the second
+/// (`MarianSinusoidalPositionalEmbedding`).
+pub(super) fn sines(position: usize, width: usize) -> impl Iterator<Item = f32> {
     let half = width.div_ceil(2);
+    let angle = move |k: usize| position as f64 / 10_000f64.powf(2.0 * k as f64 / width as f64);
+    let sines = (0..half).map(move |k| angle(k).sin() as f32);
+    sines.chain((0..width - half).map(move |k| angle(k).cos() as f32))
+}
+
+/// Those of all positions, `B x T x width`.
+fn sinusoids(positions: &[Vec<usize>], width: usize, dtype: DType) -> Result<Tensor> {
     let length = positions.first().map_or(0, Vec::len);
-    let mut numbers = Vec::with_capacity(positions.len() * length * width);
-    for &position in positions.iter().flatten() {
-        let angle = |k: usize| position as f64 / 10_000f64.powf(2.0 * k as f64 / width as f64);
-        numbers.extend((0..half).map(|k| angle(k).sin() as f32));
-        numbers.extend((0..width - half).map(|k| angle(k).cos() as f32));
-    }
+    let numbers = positions.iter().flatten().flat_map(|&position| sines(position, width)).collect();
     let table = Tensor::from_vec(numbers, (positions.len(), length, width), &Device::Cpu)?;
     Ok(table.to_dtype(dtype)?)
 }

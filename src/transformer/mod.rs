@@ -31,12 +31,15 @@ mod embedding;
 mod families;
 mod feed_forward;
 mod fused;
+pub(crate) mod known;
+mod left_out;
 mod linear;
 mod mask;
 mod matrix;
 mod names;
 mod norm;
 mod output;
+mod output_layer;
 mod parameters;
 mod relative;
 mod rotary;
@@ -58,10 +61,12 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement, Position,
-    Scores, Sharing, Special,
+    Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement,
+    Position, RotaryScaling, Scores, Sharing, Special,
 };
+pub use left_out::LeftOut;
 pub use mask::Mask;
+pub(crate) use settings::Settings;
 
 /// How a model is opened.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +89,7 @@ pub struct Transformer {
     configuration: Configuration,
     parts: Parts,
     head: locate::Names,
+    left_out: Vec<LeftOut>,
     dtype: DType,
 }
 
@@ -116,8 +122,8 @@ impl Transformer {
     /// Opens a folder with `config.json` and tensors, or a GGUF file.
     ///
     /// # Errors
-    /// Those of the reader, a family that is not known, a configuration that no transformer can have, a tensor
-    /// that is missing or has another shape, and no head.
+    /// Those of the reader, a family that is not known, a configuration that no transformer can have or that says
+    /// what is not known here, a tensor that is missing or has another shape, one that has no place, and no head.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         let checkpoint = checkpoint::open(path)?;
@@ -134,14 +140,16 @@ impl Transformer {
             return Err(Error::Invalid(problem));
         }
         let (configuration, names) = families::recognise(checkpoint, path)?;
-        let head = locate::names(checkpoint, path, &locate::Choice::default())?;
+        let head = output_layer::names(checkpoint, path)?;
         let weights = Weights::new(checkpoint, path, options.dtype);
         let parts = assemble::assemble(&weights, &configuration, &names, &head, options.unshared)?;
+        let left_out = left_out::check(&weights, &configuration, &names, &head)?;
         Ok(Transformer {
             path: path.to_path_buf(),
             configuration,
             parts,
             head,
+            left_out,
             dtype: options.dtype,
         })
     }
@@ -159,6 +167,11 @@ impl Transformer {
     /// The tensors of its head, which are those that an audit reads.
     pub fn head(&self) -> &locate::Names {
         &self.head
+    }
+
+    /// The tensors of the checkpoint that the model does not use, each with a reason why it changes no logit.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// How many blocks a hidden state passes, which is how many latents a batch may set.

@@ -3,7 +3,7 @@
 //! Every name but the transform's has the *body* of the model before it (`bert.`, or nothing where only
 //! the body was saved). Linear maps and norms are named by their stem, without `.weight`.
 
-use super::weights::{Biases, Stored};
+use super::weights::Stored;
 
 /// The names of one family.
 pub(super) struct Names {
@@ -19,8 +19,8 @@ pub(super) struct Names {
     pub transform: Option<(&'static str, &'static str)>,
     /// How matrices lie in the file.
     pub stored: Stored,
-    /// Whether linear maps have biases.
-    pub biases: Biases,
+    /// A factor for each frequency of rotary positions; a whole name, without a body, of what need not be there.
+    pub rotary_factors: Option<&'static str>,
 }
 
 /// Names before the first block.

@@ -5,8 +5,41 @@ use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::configuration::Pairing;
+use super::configuration::{Pairing, RotaryScaling};
 use crate::error::Result;
+
+/// The frequencies of `half` pairs of coordinates, in float32 as transformers forms them; each is divided by its
+/// factor, where there are any.
+pub(super) fn frequencies(
+    half: usize,
+    base: f64,
+    scaling: RotaryScaling,
+    factors: Option<&[f32]>,
+) -> Vec<f32> {
+    let width = (2 * half) as f32;
+    let scaled = |k: usize| {
+        let plain = 1.0 / (base as f32).powf(2.0 * k as f32 / width);
+        match scaling {
+            RotaryScaling::None => plain,
+            RotaryScaling::Linear { factor } => plain / factor as f32,
+            RotaryScaling::Llama3 { factor, low, high, original } => {
+                let wave = 2.0 * std::f32::consts::PI / plain;
+                if wave > (original / low) as f32 {
+                    plain / factor as f32
+                } else if wave < (original / high) as f32 {
+                    plain
+                } else {
+                    let share = (original as f32 / wave - low as f32) / (high - low) as f32;
+                    (1.0 - share) * plain / factor as f32 + share * plain
+                }
+            }
+        }
+    };
+    match factors {
+        Some(factors) => factors.iter().enumerate().map(|(k, factor)| scaled(k) / factor).collect(),
+        None => (0..half).map(scaled).collect(),
+    }
+}
 
 /// The angles of some positions.
 #[derive(Clone)]
@@ -18,19 +51,14 @@ pub(super) struct Rotation {
 }
 
 impl Rotation {
-    /// The angles of `positions` for heads of `width` coordinates. They are formed in float32, as
-    /// transformers forms them.
+    /// The angles of `positions` for heads of twice as many coordinates as there are frequencies.
     pub fn new(
         positions: Range<usize>,
-        width: usize,
-        base: f64,
+        frequencies: &[f32],
         pairing: Pairing,
         dtype: DType,
     ) -> Result<Self> {
-        let half = width / 2;
-        let frequencies: Vec<f32> =
-            (0..half).map(|k| 1.0 / (base as f32).powf(2.0 * k as f32 / width as f32)).collect();
-        let shape = (positions.len(), half);
+        let shape = (positions.len(), frequencies.len());
         let angles: Vec<f32> = positions
             .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
             .collect();

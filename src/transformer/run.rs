@@ -125,10 +125,9 @@ fn scene(
     distances: Option<Distances>,
 ) -> Result<Scene> {
     let configuration = &model.configuration;
-    let rotation = match configuration.position {
-        Position::Rotary { base, pairing } => {
-            let width = configuration.head_width;
-            Some(Rotation::new(queries.clone(), width, base, pairing, model.dtype)?)
+    let rotation = match (configuration.position, &model.parts.frequencies) {
+        (Position::Rotary { pairing, .. }, Some(frequencies)) => {
+            Some(Rotation::new(queries.clone(), frequencies, pairing, model.dtype)?)
         }
         _ => None,
     };

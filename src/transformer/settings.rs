@@ -1,5 +1,9 @@
 //! `config.json`, read one key at a time, with errors that name the file and the key.
+//!
+//! Which keys were read is kept, so that [`known`](super::known) can hold the others against what it knows.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
@@ -12,9 +16,10 @@ use crate::error::{Error, Result};
 const LARGEST: u64 = (1 << 31) - 1;
 
 /// A model's configuration file.
-pub(super) struct Settings {
+pub(crate) struct Settings {
     label: PathBuf,
     map: Map<String, Value>,
+    read: RefCell<BTreeSet<String>>,
 }
 
 impl Settings {
@@ -23,10 +28,18 @@ impl Settings {
     /// # Errors
     /// A file that is no JSON object.
     pub fn of(checkpoint: &dyn Checkpoint) -> Result<Option<Self>> {
-        let Some(bytes) = checkpoint.side_file("config.json")? else { return Ok(None) };
+        Self::beside(checkpoint, "config.json")
+    }
+
+    /// Reads the JSON object `file` beside a checkpoint; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Settings::of`].
+    pub fn beside(checkpoint: &dyn Checkpoint, file: &str) -> Result<Option<Self>> {
+        let Some(bytes) = checkpoint.side_file(file)? else { return Ok(None) };
         let label = bytes.label().to_path_buf();
         match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(map)) => Ok(Some(Settings { label, map })),
+            Ok(Value::Object(map)) => Ok(Some(Settings { label, map, read: RefCell::default() })),
             Ok(_) => Err(Error::malformed(label, "the configuration is no JSON object")),
             Err(error) => Err(Error::malformed(label, format!("not a JSON object: {error}"))),
         }
@@ -39,7 +52,16 @@ impl Settings {
 
     /// A value that is there and not null.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.map.get(key).filter(|value| !value.is_null())
+        let value = self.map.get(key).filter(|value| !value.is_null())?;
+        self.read.borrow_mut().insert(key.to_owned());
+        Some(value)
+    }
+
+    /// The keys that have a value and were not read so far.
+    pub fn unread(&self) -> Vec<(&str, &Value)> {
+        let read = self.read.borrow();
+        let rest = self.map.iter().filter(|(key, value)| !value.is_null() && !read.contains(*key));
+        rest.map(|(key, value)| (key.as_str(), value)).collect()
     }
 
     /// A size; `None` where it is not said.
@@ -54,17 +76,27 @@ impl Settings {
         }
     }
 
-    /// A size that must be there, under the first of its names that is.
+    /// A size that must be there, under one of its names; where several are there they must agree.
     ///
     /// # Errors
-    /// It is not there, or as [`Settings::size`].
+    /// It is not there, or twice with different values, or as [`Settings::size`].
     pub fn needed(&self, keys: &[&str]) -> Result<usize> {
+        let mut found = None;
         for key in keys {
-            if let Some(size) = self.size(key)? {
-                return Ok(size);
+            match (self.size(key)?, found) {
+                (Some(size), None) => found = Some((*key, size)),
+                (Some(size), Some((other, before))) if size != before => {
+                    return Err(self.refuse(format!(
+                        "`{other}` is {before}, but `{key}`, which means the same, is {size}"
+                    )));
+                }
+                _ => {}
             }
         }
-        Err(self.refuse(format!("`{}` is missing", keys[0])))
+        match found {
+            Some((_, size)) => Ok(size),
+            None => Err(self.refuse(format!("`{}` is missing", keys[0]))),
+        }
     }
 
     /// A number.
@@ -151,7 +183,7 @@ impl Settings {
         let first = |key| self.ids(key).map(|ids| ids.first().copied());
         Ok(Special {
             beginning: first("bos_token_id")?,
-            end: self.ids("eos_token_id")?,
+            end: [self.ids("eos_token_id")?, self.ids("eos_token_ids")?].concat(),
             padding: first("pad_token_id")?,
             decoder_start: first("decoder_start_token_id")?,
         })

@@ -2,12 +2,12 @@
 //! before anything is decoded.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::configuration::NormKind;
+use super::configuration::{Biases, NormKind};
 use super::linear::Linear;
 use super::matrix::Matrix;
 use super::norm::Norm;
@@ -23,16 +23,7 @@ pub(super) enum Stored {
     InOut,
 }
 
-/// Whether a linear map has a bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Biases {
-    /// Always.
-    All,
-    /// Where one is stored.
-    Stored,
-}
-
-/// The tensors of an opened checkpoint.
+/// The tensors of an opened checkpoint. Which of them were taken is kept, so that none is left out in silence.
 pub(super) struct Weights<'a> {
     checkpoint: &'a dyn Checkpoint,
     path: &'a Path,
@@ -40,18 +31,47 @@ pub(super) struct Weights<'a> {
     dtype: DType,
     /// Matrices by name, so that a tied head and its embedding are one in memory.
     read: RefCell<HashMap<String, Matrix>>,
+    taken: RefCell<HashSet<String>>,
 }
 
 impl<'a> Weights<'a> {
     /// The tensors of `checkpoint`, decoded to `dtype`.
     pub fn new(checkpoint: &'a dyn Checkpoint, path: &'a Path, dtype: DType) -> Self {
         let names = checkpoint.tensors().iter().map(|info| (info.name.as_str(), info)).collect();
-        Weights { checkpoint, path, names, dtype, read: RefCell::default() }
+        let (read, taken) = Default::default();
+        Weights { checkpoint, path, names, dtype, read, taken }
     }
 
     /// Whether there is such a tensor.
     pub fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)
+    }
+
+    /// The tensors that were not taken, in the order of their names.
+    pub fn untaken(&self) -> Vec<&'a TensorInfo> {
+        let taken = self.taken.borrow();
+        self.checkpoint.tensors().iter().filter(|info| !taken.contains(&info.name)).collect()
+    }
+
+    /// The names of those that were, in no order.
+    pub fn taken(&self) -> Vec<String> {
+        self.taken.borrow().iter().cloned().collect()
+    }
+
+    /// The shape of a tensor.
+    pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
+        self.names.get(name).map(|info| &info.shape[..])
+    }
+
+    /// All numbers of a tensor, in float64, which holds each of them exactly. This does not count as taking it.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be decoded.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        Ok(match self.checkpoint.read(name)?.values {
+            Values::F32(numbers) => numbers.into_iter().map(f64::from).collect(),
+            Values::F64(numbers) => numbers,
+        })
     }
 
     /// An error about this checkpoint.
@@ -120,8 +140,9 @@ impl<'a> Weights<'a> {
         let weight = self.matrix(&format!("{stem}.weight"), out, input, stored)?;
         let name = format!("{stem}.bias");
         let bias = match biases {
+            Biases::None => None,
             Biases::Stored if !self.has(&name) => None,
-            _ => Some(self.tensor(&name, &[out])?),
+            Biases::Stored | Biases::All => Some(self.tensor(&name, &[out])?),
         };
         Ok(Linear { weight, bias })
     }
@@ -143,7 +164,7 @@ impl<'a> Weights<'a> {
         Ok(Norm { kind, gain, shift, epsilon })
     }
 
-    /// Refuses a tensor that is missing or of another shape.
+    /// Refuses a tensor that is missing or of another shape; any other counts as taken.
     fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
         let Some(info) = self.names.get(name) else {
             return Err(self.refuse(format!(
@@ -158,6 +179,7 @@ impl<'a> Weights<'a> {
                 info.shape
             )));
         }
+        self.taken.borrow_mut().insert(name.to_owned());
         Ok(())
     }
 }

@@ -170,3 +170,75 @@ fn sampling_that_has_no_meaning() {
         refused(&["generate", &model, "--ids", "5", &option], &[value]);
     }
 }
+
+#[test]
+fn keys_of_generation_config_that_are_not_followed() {
+    let folder = Folder::new();
+    let model = plain(&folder);
+    folder.write("generation_config.json", r#"{"num_beams": 4, "repetition_penalty": 1.5}"#);
+    let generate = ["generate", &model, "--ids", "5,6,7", "--max-tokens", "4"];
+    refused(&generate, &["generation_config.json: `num_beams` is 4", "--ignore num_beams"]);
+    let output = crate::run(&[&generate[..], &["--ignore", "num_beams"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(crate::said(&output), "unargmax: left out as asked: num_beams 4\n");
+    let all = crate::run(&[&generate[..], &["--ignore", "all"]].concat());
+    assert!(
+        crate::said(&all).contains("num_beams 4, repetition_penalty 1.5"),
+        "{}",
+        crate::said(&all)
+    );
+    refused(&[&generate[..], &["--ignore", "top_z"]].concat(), &["--ignore top_z"]);
+    // Only texts that go on ask for it.
+    crate::done(&["logits", &model, "--ids", "5,6,7"]);
+    folder.write("generation_config.json", r#"{"do_sample": true, "top_p": 0.9}"#);
+    let output = crate::run(&generate);
+    assert!(crate::said(&output).contains("the options alone say how"), "{}", crate::said(&output));
+}
+
+#[test]
+fn a_label_word_that_is_not_in_the_vocabulary() {
+    let folder = Folder::new();
+    let model = bert(&folder);
+    let file = folder.write("texts.txt", "the rain\n");
+    let words = ["and,\u{4e2d}", "\u{1F600},and", "yes=and,no=[UNK]"];
+    for labels in words {
+        refused(
+            &["pattern", &model, "--pattern", "{text} [MASK]", "--labels", labels, "--file", &file],
+            &["is not in the vocabulary: it becomes [UNK]", "choose another word"],
+        );
+    }
+}
+
+#[test]
+fn an_output_layer_in_doubt_without_advice_that_cannot_be_followed() {
+    let folder = Folder::new();
+    let model = plain(&folder);
+    // A tie flag against another head.
+    let config = std::fs::read_to_string(folder.path("config.json")).unwrap();
+    let tied = config.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+    assert_ne!(config, tied);
+    folder.write("config.json", tied);
+    let file = folder.write("texts.txt", "the rain\n");
+    let out = folder.path("out").to_str().unwrap().to_owned();
+    refused(&["audit", &model], &["choose by --weight"]);
+    for arguments in [
+        &["logits", &model, "--ids", "5"][..],
+        &["generate", &model, "--ids", "5"],
+        &["observe", &model, "--file", &file, "--out", &out],
+        &["pattern", &model, "--pattern", "{text} [MASK]", "--labels", "a,b", "--file", &file],
+    ] {
+        refused(arguments, &["lm_head.weight", "found without doubt"]);
+        let output = crate::run(arguments);
+        assert!(!crate::said(&output).contains("--weight"), "{}", crate::said(&output));
+    }
+}
+
+#[test]
+fn a_quantised_model() {
+    let folder = Folder::new();
+    let model = plain(&folder);
+    let config = std::fs::read_to_string(folder.path("config.json")).unwrap();
+    let method = r#"{"quantization_config": {"quant_method": "gptq", "bits": 4},"#;
+    folder.write("config.json", config.replacen('{', method, 1));
+    refused(&["logits", &model, "--ids", "5"], &["`quantization_config`", "`gptq`", "unquantised"]);
+}

@@ -1,11 +1,16 @@
 //! The forward path: what the Python package `transformers` computes for the same tensors, what masks
 //! promise, and what is refused.
 
+mod changed;
 mod encoder_decoder;
 mod fixture;
+mod generation;
 mod golden;
 mod gradients;
 mod invariants;
+mod known_keys;
 mod latents;
+mod left_out;
 mod published;
 mod refused;
+mod scaling;

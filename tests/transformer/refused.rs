@@ -59,7 +59,7 @@ fn configurations_that_no_transformer_can_have_are_refused_before_any_tensor_is_
         ("llama", "num_key_value_heads", json!(3), "cannot share 3 key-value heads"),
         ("llama", "head_dim", json!(7), "7 coordinates cannot be rotated"),
         ("llama", "rope_parameters", json!({"rope_type": "yarn"}), "`yarn`"),
-        ("llama", "rope_scaling", json!({"type": "linear", "factor": 2}), "`linear`"),
+        ("llama", "rope_scaling", json!({"type": "yarn", "factor": 2}), "`yarn`"),
         ("llama", "rope_parameters", json!({"rope_theta": 0.0}), "0 is no base"),
         ("llama", "num_hidden_layers", json!(4096), "layers.2."),
         ("xlnet", "untie_r", json!(false), "`untie_r`"),

@@ -46,14 +46,14 @@ pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokeniz
                 path,
                 format!(
                     "text is not split by {name} here: give a tokenizer.json by --tokenizer (transformers writes one, \
-                     `AutoTokenizer.from_pretrained(...).save_pretrained(...)`), or ids by --ids"
+                     `AutoTokenizer.from_pretrained(...).save_pretrained(...)`), or ids by --ids (of logits and generate)"
                 ),
             ));
         }
     }
     Err(Error::malformed(
         path,
-        "there is no tokenizer beside it: give a tokenizer.json by --tokenizer, or ids by --ids",
+        "there is no tokenizer beside it: give a tokenizer.json by --tokenizer, or ids by --ids (of logits and generate)",
     ))
 }
 
@@ -81,7 +81,7 @@ fn ambiguous(path: &Path, why: &str) -> Error {
         path,
         format!(
             "there is a vocab.txt, but {why}: --wordpiece uncased or --wordpiece cased reads it as BERT does, \
-             --split-regex PATTERN by a pattern, --tokenizer FILE takes a tokenizer.json, and --ids takes ids"
+             --split-regex PATTERN by a pattern, --tokenizer FILE takes a tokenizer.json, and --ids (of logits and generate) takes ids"
         ),
     )
 }
@@ -136,7 +136,7 @@ fn merged(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
             path,
             format!(
                 "vocab.json and merges.txt are read for gpt2 and roberta, and this is `{kind}`: give a tokenizer.json \
-                 by --tokenizer, or ids by --ids"
+                 by --tokenizer, or ids by --ids (of logits and generate)"
             ),
         ));
     }

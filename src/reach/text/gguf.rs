@@ -43,7 +43,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
         return Err(Error::malformed(
             label,
             format!(
-                "it has no tokenizer ({MODEL} is missing): give ids by --ids, or a tokenizer.json by --tokenizer"
+                "it has no tokenizer ({MODEL} is missing): give a tokenizer.json by --tokenizer, or ids by --ids (of logits and generate)"
             ),
         ));
     };
@@ -57,7 +57,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
                 label,
                 format!(
                     "its tokenizer `{other}` is not read here (known are gpt2, llama and bert): give a tokenizer.json \
-                     by --tokenizer, or ids by --ids"
+                     by --tokenizer, or ids by --ids (of logits and generate)"
                 ),
             ));
         }
@@ -100,7 +100,7 @@ impl<'a> Stored<'a> {
         let pre = PreTokenizer::named(name).ok_or_else(|| {
             self.fault(format!(
                 "its pre-tokenizer `{name}` ({PRE}) is not known here (known are {}): give a tokenizer.json by \
-                 --tokenizer, or ids by --ids",
+                 --tokenizer, or ids by --ids (of logits and generate)",
                 PreTokenizer::names()
             ))
         })?;
@@ -173,7 +173,7 @@ impl<'a> Stored<'a> {
         if let Some(id) = capital {
             return Err(self.fault(format!(
                 "its word pieces have capitals (token {id} is `{}`), and GGUF does not say whether text is made lower \
-                 case first: give a tokenizer.json by --tokenizer, or ids by --ids",
+                 case first: give a tokenizer.json by --tokenizer, or ids by --ids (of logits and generate)",
                 self.pieces[id]
             )));
         }

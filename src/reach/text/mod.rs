@@ -28,6 +28,8 @@ pub struct Tokenizer {
     source: PathBuf,
     /// The token that stands for a hidden word, where the vocabulary has one.
     mask: Option<u32>,
+    /// The token of what the vocabulary does not hold, where it has one.
+    unknown: Option<u32>,
 }
 
 enum Kind {
@@ -64,6 +66,8 @@ pub enum Around {
 
 /// The names by which vocabularies call the token that stands for a hidden word.
 const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
+/// The same of the token of what they do not hold, where they do not say which it is.
+const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
 
 impl Tokenizer {
     /// The tokenizer of a checkpoint; `path` names it in errors.
@@ -80,8 +84,9 @@ impl Tokenizer {
             How::Split(pattern) => {
                 let (pieces, source) = beside::pieces(checkpoint, path)?;
                 let split = Split::new(pieces, pattern)?;
-                let mask = MASKS.iter().find_map(|name| split.id(name));
-                Ok(Tokenizer { kind: Kind::Split(Box::new(split)), source, mask })
+                let first = |names: &[&str]| names.iter().find_map(|name| split.id(name));
+                let (mask, unknown) = (first(&MASKS), first(&UNKNOWN));
+                Ok(Tokenizer { kind: Kind::Split(Box::new(split)), source, mask, unknown })
             }
             How::Stated => match checkpoint.metadata() {
                 Some(metadata) => gguf::read(metadata, path),
@@ -109,7 +114,13 @@ impl Tokenizer {
         library.with_truncation(None).map_err(|e| refused(&e))?;
         library.with_padding(None);
         let mask = MASKS.iter().find_map(|name| library.token_to_id(name));
-        Ok(Tokenizer { kind: Kind::Library(Box::new(library)), source: label.to_path_buf(), mask })
+        // Byte pairs and word pieces name it, a unigram model has its id.
+        let unknown = match (&tree["model"]["unk_token"], &tree["model"]["unk_id"]) {
+            (Value::String(name), _) => library.token_to_id(name),
+            (_, id) => id.as_u64().and_then(|id| u32::try_from(id).ok()),
+        };
+        let source = label.to_path_buf();
+        Ok(Tokenizer { kind: Kind::Library(Box::new(library)), source, mask, unknown })
     }
 
     /// The ids of a text.
@@ -142,7 +153,7 @@ impl Tokenizer {
         let found = (0..=added.len().saturating_sub(bare.len()))
             .find(|&before| added[before..].starts_with(&bare));
         let Some(before) = found else {
-            let problem = "it changes a text when it adds tokens around it: give ids by --ids";
+            let problem = "it changes a text when it adds tokens around it: give ids by --ids (of logits and generate)";
             return Err(Error::malformed(&self.source, problem));
         };
         Ok((added[..before].to_vec(), added[before + bare.len()..].to_vec()))
@@ -179,6 +190,11 @@ impl Tokenizer {
             Kind::Library(library) => library.id_to_token(id).is_some(),
             Kind::Split(split) => !split.piece(id).is_empty(),
         }
+    }
+
+    /// Whether an id is the token of what the vocabulary does not hold.
+    pub fn is_unknown(&self, id: u32) -> bool {
+        self.unknown == Some(id)
     }
 
     /// The token that stands for a hidden word: id, and how it is written in a text.

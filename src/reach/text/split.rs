@@ -74,7 +74,7 @@ impl Split {
             ids.push(self.id(part).ok_or_else(|| {
                 let problem = format!(
                     "`{part}` at byte {} of the text is no token; does the pattern fit the vocabulary? \
-                     --ids takes ids instead",
+                     --ids (of logits and generate) takes ids instead",
                     from + start
                 );
                 Error::malformed(source, problem)

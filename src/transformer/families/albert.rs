@@ -2,18 +2,22 @@
 //!
 //! Reference: `models/albert/modeling_albert.py` of transformers.
 
+use serde_json::json;
+
 use super::Family;
 use super::bert;
 use crate::error::Result;
 use crate::transformer::configuration::{Activation, Configuration, Sharing};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
 pub(super) const FAMILY: Family =
-    Family { name: "ALBERT", model_types: &["albert"], configuration, names };
+    Family { name: "ALBERT", model_types: &["albert"], configuration, inert: &[], names };
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
+    // The reference has no such switch, so that its attention always sees both ways.
+    settings.only("is_decoder", &json!(false), "a decoder")?;
     let mut configuration = bert::configuration(settings)?;
     configuration.family = FAMILY.name;
     configuration.input_width = settings.needed(&["embedding_size"])?;
@@ -50,6 +54,6 @@ fn names(_: &Configuration) -> Names {
         encoder: None,
         transform: Some(("predictions.dense", "predictions.LayerNorm")),
         stored: Stored::OutIn,
-        biases: Biases::All,
+        rotary_factors: None,
     }
 }

@@ -7,16 +7,45 @@ use serde_json::json;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+    Activation, Biases, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
-pub(super) const FAMILY: Family =
-    Family { name: "BERT", model_types: &["bert"], configuration, names };
+pub(super) const FAMILY: Family = Family {
+    name: "BERT",
+    model_types: &["bert"],
+    configuration: own,
+    inert: &[
+        "directionality",
+        "pooler_fc_size",
+        "pooler_num_attention_heads",
+        "pooler_num_fc_layers",
+        "pooler_size_per_head",
+        "pooler_type",
+    ],
+    names,
+};
 
-/// What BERT and RoBERTa have in common.
+fn own(settings: &Settings) -> Result<Configuration> {
+    let configuration = configuration(settings)?;
+    one_width(settings, &configuration)?;
+    Ok(configuration)
+}
+
+/// Refuses an embedding of another width than the hidden states, which only ALBERT has of these families.
+pub(super) fn one_width(settings: &Settings, configuration: &Configuration) -> Result<()> {
+    match settings.size("embedding_size")? {
+        Some(width) if width != configuration.width => Err(settings.refuse(format!(
+            "`embedding_size` is {width}, but `hidden_size` is {}; only one width is implemented for {}",
+            configuration.width, configuration.family
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What BERT, RoBERTa and ALBERT have in common.
 pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
     settings.only("position_embedding_type", &json!("absolute"), "other positions")?;
     settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
@@ -45,6 +74,8 @@ pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         gated: false,
         sharing: Sharing::None,
+        attention_biases: Biases::All,
+        feed_forward_biases: Biases::All,
         scores: Scores::InverseRoot,
         embedding_scale: 1.0,
         output_scale: 1.0,
@@ -61,7 +92,7 @@ fn names(_: &Configuration) -> Names {
         encoder: None,
         transform: Some(("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm")),
         stored: Stored::OutIn,
-        biases: Biases::All,
+        rotary_factors: None,
     }
 }
 

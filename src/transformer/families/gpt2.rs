@@ -7,14 +7,20 @@ use serde_json::json;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+    Activation, Biases, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
-pub(super) const FAMILY: Family =
-    Family { name: "GPT-2", model_types: &["gpt2"], configuration, names };
+pub(super) const FAMILY: Family = Family {
+    name: "GPT-2",
+    model_types: &["gpt2"],
+    configuration,
+    // The order of the same operations in 16 bits; the others are of older versions, and nothing reads them.
+    inert: &["reorder_and_upcast_attn", "n_ctx", "n_special", "predict_special_tokens"],
+    names,
+};
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
     settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
@@ -44,7 +50,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         key_value_heads: heads,
         head_width: settings.head_width(width, heads)?,
         inner: settings.size("n_inner")?.unwrap_or(4 * width),
-        context: Some(settings.needed(&["n_positions", "n_ctx", "max_position_embeddings"])?),
+        context: Some(context(settings)?),
         segments: 0,
         norm: NormKind::LayerNorm,
         epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
@@ -54,12 +60,21 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         gated: false,
         sharing: Sharing::None,
+        attention_biases: Biases::All,
+        feed_forward_biases: Biases::All,
         scores,
         embedding_scale: 1.0,
         output_scale: 1.0,
         attention: Direction::Backwards,
         special: settings.special()?,
     })
+}
+
+/// The longest text; old configurations call it `n_ctx`.
+fn context(settings: &Settings) -> Result<usize> {
+    let keys = ["n_positions", "max_position_embeddings"];
+    let said = keys.iter().any(|key| settings.get(key).is_some());
+    settings.needed(if said { &keys } else { &["n_positions", "n_ctx"] })
 }
 
 fn names(_: &Configuration) -> Names {
@@ -87,6 +102,6 @@ fn names(_: &Configuration) -> Names {
         encoder: None,
         transform: None,
         stored: Stored::InOut,
-        biases: Biases::All,
+        rotary_factors: None,
     }
 }

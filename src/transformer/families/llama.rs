@@ -2,25 +2,38 @@
 //!
 //! Reference: `models/llama/modeling_llama.py` of transformers.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, NormKind, Pairing, Placement, Position, Scores, Sharing,
+    Activation, Biases, Configuration, Direction, NormKind, Pairing, Placement, Position,
+    RotaryScaling, Scores, Sharing,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
-pub(super) const FAMILY: Family =
-    Family { name: "Llama", model_types: &["llama"], configuration, names };
+pub(super) const FAMILY: Family = Family {
+    name: "Llama",
+    model_types: &["llama"],
+    configuration,
+    // `original_max_position_embeddings` counts where a scaling asks for it.
+    inert: &["is_llama_config", "max_window_layers", "original_max_position_embeddings"],
+    names,
+};
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
     let width = settings.needed(&["hidden_size"])?;
     let heads = settings.needed(&["num_attention_heads"])?;
     let activation = settings.activation("hidden_act", Activation::Silu)?;
     settings.only("pretraining_tp", &json!(1), "tensors cut for parallel training")?;
+    let context = settings.size("max_position_embeddings")?;
+    window(settings, context)?;
+    let (base, scaling) = rotary(settings, context)?;
+    let biases = |key: &str| -> Result<Biases> {
+        Ok(if settings.truth(key, false)? { Biases::All } else { Biases::None })
+    };
     let head_width = match settings.size("head_dim")? {
         Some(width) => width,
         None => settings.head_width(width, heads)?,
@@ -36,16 +49,18 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         key_value_heads: settings.size("num_key_value_heads")?.unwrap_or(heads),
         head_width,
         inner: settings.needed(&["intermediate_size"])?,
-        context: settings.size("max_position_embeddings")?,
+        context,
         segments: 0,
         norm: NormKind::RootMeanSquare,
         epsilon: settings.number("rms_norm_eps", 1e-6)?,
         placement: Placement::Before,
-        position: Position::Rotary { base: base(settings)?, pairing: Pairing::Halves },
+        position: Position::Rotary { base, scaling, pairing: Pairing::Halves },
         activation,
         transform_activation: activation,
         gated: true,
         sharing: Sharing::None,
+        attention_biases: biases("attention_bias")?,
+        feed_forward_biases: biases("mlp_bias")?,
         scores: Scores::InverseRoot,
         embedding_scale: 1.0,
         output_scale: 1.0,
@@ -54,33 +69,139 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-/// The base of the frequencies: `rope_parameters` since transformers 5, `rope_theta` and `rope_scaling` before.
-fn base(settings: &Settings) -> Result<f64> {
+/// Refuses a window that is shorter than the longest text. A longer one, or one that is switched off, hides nothing.
+fn window(settings: &Settings, context: Option<usize>) -> Result<()> {
+    let used = settings.truth("use_sliding_window", true)?;
+    match (settings.size("sliding_window"), context) {
+        _ if !used => Ok(()),
+        (Ok(None | Some(0)), _) => Ok(()),
+        (Ok(Some(window)), Some(context)) if window >= context => Ok(()),
+        (Ok(Some(window)), _) => Err(settings.refuse(format!(
+            "`sliding_window` is {window}: attention that sees only so many tokens back is not implemented"
+        ))),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// The base of the frequencies and their scaling: `rope_parameters` since transformers 5, `rope_theta` and
+/// `rope_scaling` before.
+fn rotary(settings: &Settings, context: Option<usize>) -> Result<(f64, RotaryScaling)> {
     let mut base = settings.number("rope_theta", 10_000.0)?;
+    let mut scaling = RotaryScaling::None;
+    let mut given = None;
     for key in ["rope_parameters", "rope_scaling"] {
         let Some(value) = settings.get(key) else { continue };
-        let kind = value.get("rope_type").or_else(|| value.get("type")).and_then(Value::as_str);
-        match kind {
-            None | Some("default") => {}
-            Some(kind) => {
-                let known = "only rotary positions without scaling (`default`) are implemented";
-                return Err(settings.refuse(format!("`{key}` is of type `{kind}`; {known}")));
-            }
-        }
-        if value
-            .get("partial_rotary_factor")
-            .and_then(Value::as_f64)
-            .is_some_and(|part| part != 1.0)
-        {
-            return Err(
-                settings.refuse(format!("`{key}` rotates a part of each head; all is implemented"))
-            );
-        }
-        if let Some(theta) = value.get("rope_theta").and_then(Value::as_f64) {
+        let Value::Object(map) = value else {
+            return Err(settings.refuse(format!("`{key}` is {value}, not an object")));
+        };
+        let rope = Rope { settings, key, map };
+        if let Some(theta) = rope.number("rope_theta")? {
             base = theta;
         }
+        let own = rope.scaling(context)?;
+        if given.is_some_and(|other| other != own) {
+            return Err(
+                settings.refuse("`rope_parameters` and `rope_scaling` say different things")
+            );
+        }
+        (given, scaling) = (Some(own), own);
     }
-    Ok(base)
+    Ok((base, scaling))
+}
+
+/// One of the two objects.
+struct Rope<'a> {
+    settings: &'a Settings,
+    key: &'static str,
+    map: &'a Map<String, Value>,
+}
+
+impl Rope<'_> {
+    fn number(&self, name: &str) -> Result<Option<f64>> {
+        let Some(value) = self.map.get(name).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        let wrong =
+            || self.settings.refuse(format!("`{}.{name}` is {value}, not a number", self.key));
+        value.as_f64().map(Some).ok_or_else(wrong)
+    }
+
+    fn needed(&self, name: &str) -> Result<f64> {
+        let missing = || self.settings.refuse(format!("`{}.{name}` is missing", self.key));
+        self.number(name)?.ok_or_else(missing)
+    }
+
+    fn scaling(&self, context: Option<usize>) -> Result<RotaryScaling> {
+        let key = self.key;
+        let kind = self.map.get("rope_type").or_else(|| self.map.get("type"));
+        let kind = match kind {
+            None | Some(Value::Null) => "default",
+            Some(Value::String(kind)) => kind,
+            Some(kind) => {
+                return Err(self
+                    .settings
+                    .refuse(format!("the type of `{key}` is {kind}, not a string")));
+            }
+        };
+        let mut known = vec!["rope_type", "type", "rope_theta", "partial_rotary_factor"];
+        let scaling = match (kind, context) {
+            ("default", _) => RotaryScaling::None,
+            ("linear", _) => {
+                known.push("factor");
+                RotaryScaling::Linear { factor: self.needed("factor")? }
+            }
+            // Beyond the context alone it would change the base, and there no text may reach.
+            ("dynamic", Some(_)) => {
+                known.push("factor");
+                self.needed("factor")?;
+                RotaryScaling::None
+            }
+            ("llama3", _) => {
+                let names = [
+                    "factor",
+                    "low_freq_factor",
+                    "high_freq_factor",
+                    "original_max_position_embeddings",
+                ];
+                known.extend(names);
+                self.llama3(context)?
+            }
+            _ => {
+                return Err(self.settings.refuse(format!(
+                    "`{key}` is of type `{kind}`; default, linear, dynamic (with `max_position_embeddings`) and llama3 \
+                     are implemented"
+                )));
+            }
+        };
+        if self.number("partial_rotary_factor")?.is_some_and(|part| part != 1.0) {
+            return Err(self
+                .settings
+                .refuse(format!("`{key}` rotates a part of each head; all is implemented")));
+        }
+        let rest = self.map.iter().find(|(k, v)| !v.is_null() && !known.contains(&k.as_str()));
+        match rest {
+            Some((name, value)) => Err(self.settings.refuse(format!(
+                "`{key}.{name}` ({value}) is not known for rotary positions of type `{kind}`"
+            ))),
+            None => Ok(scaling),
+        }
+    }
+
+    fn llama3(&self, context: Option<usize>) -> Result<RotaryScaling> {
+        let name = "original_max_position_embeddings";
+        // The reference prefers the one that stands outside.
+        let outside = self.settings.size(name)?.map(|length| length as f64);
+        let inside = self.number(name)?.or(context.map(|length| length as f64));
+        let Some(original) = outside.or(inside) else {
+            return Err(self.settings.refuse(format!("`{}.{name}` is missing", self.key)));
+        };
+        Ok(RotaryScaling::Llama3 {
+            factor: self.needed("factor")?,
+            low: self.needed("low_freq_factor")?,
+            high: self.needed("high_freq_factor")?,
+            original,
+        })
+    }
 }
 
 fn names(_: &Configuration) -> Names {
@@ -113,6 +234,6 @@ fn names(_: &Configuration) -> Names {
         encoder: None,
         transform: None,
         stored: Stored::OutIn,
-        biases: Biases::Stored,
+        rotary_factors: None,
     }
 }

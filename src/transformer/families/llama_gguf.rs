@@ -4,18 +4,46 @@
 
 use std::path::Path;
 
+use super::gguf_keys;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::gguf::Metadata;
 use crate::error::{Error, Result};
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, NormKind, Pairing, Placement, Position, Scores, Sharing,
-    Special, divided,
+    Activation, Biases, Configuration, Direction, NormKind, Pairing, Placement, Position,
+    RotaryScaling, Scores, Sharing, Special, divided,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
 /// The token embedding, which says how many tokens there are.
 const EMBEDDING: &str = "token_embd.weight";
+
+/// What is added to the mean square in a norm; there is no usual value.
+const EPSILON: &str = "llama.attention.layer_norm_rms_epsilon";
+
+/// Factors of the rotary frequencies, one a pair of coordinates; the converter writes Llama 3.1's scaling so.
+const ROTARY_FACTORS: &str = "rope_freqs.weight";
+
+/// What is read below, without `llama.`
+const READ: &[&str] = &[
+    "attention.causal",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_rms_epsilon",
+    "attention.sliding_window",
+    "attention.value_length",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scale_linear",
+    "rope.scaling.factor",
+    "rope.scaling.type",
+    "vocab_size",
+];
 
 pub(super) fn configuration(
     checkpoint: &dyn Checkpoint,
@@ -42,12 +70,32 @@ pub(super) fn configuration(
         }
         None => return Err(refuse(format!("tensor `{EMBEDDING}` is missing"))),
     };
+    gguf_keys::check(metadata, "llama", READ, path)?;
+    if let Some(said) = size("llama.vocab_size")?.filter(|said| *said != tokens) {
+        return Err(refuse(format!(
+            "metadata `llama.vocab_size` is {said}, but tensor `{EMBEDDING}` has {tokens} rows"
+        )));
+    }
     let width = needed("llama.embedding_length")?;
     let heads = needed("llama.attention.head_count")?;
     let head_width = match size("llama.attention.key_length")? {
         Some(width) => width,
         None => divided(width, heads).map_err(&refuse)?,
     };
+    if let Some(values) = size("llama.attention.value_length")?.filter(|n| *n != head_width) {
+        return Err(refuse(format!(
+            "metadata `llama.attention.value_length` is {values}, but only values as wide as keys ({head_width}) are \
+             implemented"
+        )));
+    }
+    let context = size("llama.context_length")?;
+    let window = size("llama.attention.sliding_window")?.filter(|window| *window != 0);
+    if let Some(window) = window.filter(|&window| context.is_none_or(|context| window < context)) {
+        return Err(refuse(format!(
+            "metadata `llama.attention.sliding_window` is {window}: attention that sees only so many tokens back is not \
+             implemented"
+        )));
+    }
     let turned = size("llama.rope.dimension_count")?.unwrap_or(head_width);
     if turned != head_width {
         return Err(refuse(format!(
@@ -55,23 +103,20 @@ pub(super) fn configuration(
              are implemented"
         )));
     }
-    if let Some(kind) = metadata.get_str("llama.rope.scaling.type")?.filter(|kind| *kind != "none")
-    {
-        return Err(refuse(format!(
-            "metadata `llama.rope.scaling.type` is `{kind}`, which is not implemented; `none` is"
-        )));
-    }
-    for name in ["rope_freqs.weight", "blk.0.ffn_gate_inp.weight"] {
-        if checkpoint.tensors().iter().any(|info| info.name == name) {
-            return Err(refuse(format!(
-                "tensor `{name}` belongs to a variant of Llama (scaled positions, experts) that is not implemented"
-            )));
-        }
-    }
+    let causal = metadata.get_bool("llama.attention.causal")?.unwrap_or(true);
     let id = |key: &str| -> Result<Option<u32>> {
         let key = format!("tokenizer.ggml.{key}");
         Ok(metadata.get_u64(&key)?.and_then(|id| u32::try_from(id).ok()))
     };
+    let ids = |key: &str| -> Result<Vec<u32>> {
+        let ids = metadata.get_array_i64(&format!("tokenizer.ggml.{key}"))?.unwrap_or_default();
+        Ok(ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect())
+    };
+    // Any of them ends a text, as in llama.cpp.
+    let ends = [id("eos_token_id")?, id("eot_token_id")?, id("eom_token_id")?];
+    let mut end: Vec<u32> = ends.into_iter().flatten().chain(ids("eos_token_ids")?).collect();
+    end.sort_unstable();
+    end.dedup();
     Ok(Configuration {
         family: "Llama",
         tokens,
@@ -83,30 +128,66 @@ pub(super) fn configuration(
         key_value_heads: size("llama.attention.head_count_kv")?.unwrap_or(heads),
         head_width,
         inner: needed("llama.feed_forward_length")?,
-        context: size("llama.context_length")?,
+        context,
         segments: 0,
         norm: NormKind::RootMeanSquare,
-        epsilon: metadata.get_f64("llama.attention.layer_norm_rms_epsilon")?.unwrap_or(1e-5),
+        epsilon: metadata
+            .get_f64(EPSILON)?
+            .ok_or_else(|| refuse(format!("metadata `{EPSILON}` is missing")))?,
         placement: Placement::Before,
         position: Position::Rotary {
             base: metadata.get_f64("llama.rope.freq_base")?.unwrap_or(10_000.0),
+            scaling: scaling(metadata, path)?,
             pairing: Pairing::Neighbours,
         },
         activation: Activation::Silu,
         transform_activation: Activation::Silu,
         gated: true,
         sharing: Sharing::None,
+        attention_biases: Biases::Stored,
+        feed_forward_biases: Biases::Stored,
         scores: Scores::InverseRoot,
         embedding_scale: 1.0,
         output_scale: 1.0,
-        attention: Direction::Backwards,
+        attention: if causal { Direction::Backwards } else { Direction::Both },
         special: Special {
             beginning: id("bos_token_id")?,
-            end: id("eos_token_id")?.into_iter().collect(),
+            end,
             padding: id("padding_token_id")?,
             decoder_start: None,
         },
     })
+}
+
+/// The scaling of rotary positions as llama.cpp reads it (`llama_model::load_hparams`): a factor without a type is
+/// linear, and `rope.scale_linear` is the factor's older name.
+fn scaling(metadata: &Metadata, path: &Path) -> Result<RotaryScaling> {
+    const TYPE: &str = "llama.rope.scaling.type";
+    const FACTOR: &str = "llama.rope.scaling.factor";
+    const LINEAR: &str = "llama.rope.scale_linear";
+    let refuse = |problem: String| Err(Error::malformed(path, problem));
+    let kind = metadata.get_str(TYPE)?;
+    let (factor, linear) = (metadata.get_f64(FACTOR)?, metadata.get_f64(LINEAR)?);
+    if let (Some(factor), Some(linear)) = (factor, linear)
+        && factor != linear
+    {
+        return refuse(format!(
+            "metadata `{FACTOR}` is {factor}, but `{LINEAR}`, which means the same, is {linear}"
+        ));
+    }
+    // 0 stands for no factor.
+    let factor = factor.or(linear).filter(|factor| *factor != 0.0).unwrap_or(1.0);
+    match kind {
+        None | Some("linear") if factor == 1.0 => Ok(RotaryScaling::None),
+        None | Some("linear") => Ok(RotaryScaling::Linear { factor }),
+        Some("none") if factor == 1.0 => Ok(RotaryScaling::None),
+        Some("none") => refuse(format!(
+            "metadata `{TYPE}` is `none`, but there is a factor of {factor} by which to scale"
+        )),
+        Some(kind) => refuse(format!(
+            "metadata `{TYPE}` is `{kind}`, which is not implemented; `none` and `linear` are"
+        )),
+    }
 }
 
 pub(super) fn names() -> Names {
@@ -134,6 +215,6 @@ pub(super) fn names() -> Names {
         encoder: None,
         transform: None,
         stored: Stored::OutIn,
-        biases: Biases::Stored,
+        rotary_factors: Some(ROTARY_FACTORS),
     }
 }

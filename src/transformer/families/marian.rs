@@ -8,15 +8,21 @@ use serde_json::json;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, EncoderSizes, NormKind, Placement, Position, Scores,
-    Sharing,
+    Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Placement, Position,
+    Scores, Sharing,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
-pub(super) const FAMILY: Family =
-    Family { name: "Marian", model_types: &["marian"], configuration, names };
+pub(super) const FAMILY: Family = Family {
+    name: "Marian",
+    model_types: &["marian"],
+    configuration,
+    // The reference sets the one for each of its stacks, and no longer reads the other.
+    inert: &["is_decoder", "extra_pos_embeddings"],
+    names,
+};
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
     // Switches of earlier versions of the reference, which it no longer reads: published models have them so.
@@ -24,9 +30,10 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     settings.only("normalize_embedding", &json!(false), "a norm of the embedding")?;
     settings.only("add_final_layer_norm", &json!(false), "a norm after the last layer")?;
     settings.only("static_position_embeddings", &json!(true), "learned positions")?;
-    let width = settings.needed(&["d_model"])?;
+    settings.only("add_bias_logits", &json!(false), "another bias of the logits")?;
+    let width = settings.needed(&["d_model", "hidden_size"])?;
     let tokens = settings.needed(&["vocab_size"])?;
-    let encoder_heads = settings.needed(&["encoder_attention_heads"])?;
+    let encoder_heads = settings.needed(&["encoder_attention_heads", "num_attention_heads"])?;
     let heads = settings.needed(&["decoder_attention_heads"])?;
     let activation = settings.activation("activation_function", Activation::Gelu)?;
     let scale = if settings.truth("scale_embedding", false)? { (width as f64).sqrt() } else { 1.0 };
@@ -38,10 +45,11 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         layers: settings.needed(&["decoder_layers"])?,
         encoder: Some(EncoderSizes {
             tokens,
-            layers: settings.needed(&["encoder_layers"])?,
+            layers: settings.needed(&["encoder_layers", "num_hidden_layers"])?,
             heads: encoder_heads,
             head_width: settings.head_width(width, encoder_heads)?,
             inner: settings.needed(&["encoder_ffn_dim"])?,
+            shared_tokens: settings.truth("share_encoder_decoder_embeddings", true)?,
         }),
         heads,
         key_value_heads: heads,
@@ -58,6 +66,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         gated: false,
         sharing: Sharing::None,
+        attention_biases: Biases::All,
+        feed_forward_biases: Biases::All,
         scores: Scores::InverseRoot,
         embedding_scale: scale,
         output_scale: 1.0,
@@ -66,22 +76,34 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(configuration: &Configuration) -> Names {
+    // Where encoder and decoder have vocabularies of their own, nothing is shared.
+    let shared = configuration.encoder.is_some_and(|encoder| encoder.shared_tokens);
+    let [decoder, encoder]: [&[&str]; 2] = match shared {
+        true => [SHARED, SHARED],
+        false => [
+            &["decoder.embed_tokens.weight", "shared.weight"],
+            &["encoder.embed_tokens.weight", "shared.weight"],
+        ],
+    };
     Names {
         bodies: &["model.", ""],
-        // Where encoder and decoder have vocabularies of their own, nothing is shared.
-        embedding: embedding(&["decoder.embed_tokens.weight", "shared.weight"]),
+        embedding: embedding(decoder),
         stack: StackNames {
             block: "decoder.layers.{layer}.",
             cross: Some((CROSS, "encoder_attn_layer_norm")),
             ..ENCODER
         },
-        encoder: Some((embedding(&["encoder.embed_tokens.weight", "shared.weight"]), ENCODER)),
+        encoder: Some((embedding(encoder), ENCODER)),
         transform: None,
         stored: Stored::OutIn,
-        biases: Biases::All,
+        rotary_factors: None,
     }
 }
+
+/// Where the one table of tokens may stand.
+const SHARED: &[&str] =
+    &["shared.weight", "decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
 
 /// A table of tokens; the sines are computed, although old files hold them too.
 fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {

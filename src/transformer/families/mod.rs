@@ -2,6 +2,7 @@
 
 mod albert;
 mod bert;
+mod gguf_keys;
 mod gpt2;
 mod llama;
 mod llama_gguf;
@@ -11,6 +12,7 @@ mod t5;
 mod xlnet;
 
 use super::configuration::Configuration;
+use super::known;
 use super::names::Names;
 use super::settings::Settings;
 use crate::checkpoint::Checkpoint;
@@ -25,6 +27,8 @@ pub(super) struct Family {
     pub model_types: &'static [&'static str],
     /// Reads config.json.
     pub configuration: fn(&Settings) -> Result<Configuration>,
+    /// Keys of its config.json that change no number.
+    pub inert: &'static [&'static str],
     /// How it calls its tensors.
     pub names: fn(&Configuration) -> Names,
 }
@@ -78,6 +82,12 @@ pub(super) fn recognise(
         )));
     };
     let configuration = settings.checked((family.configuration)(&settings)?)?;
+    settings.only(
+        "is_encoder_decoder",
+        &configuration.has_encoder().into(),
+        "the family has encoder and decoder, or one stack",
+    )?;
+    known::check(&settings, family.name, family.inert)?;
     let names = (family.names)(&configuration);
     Ok((configuration, names))
 }

@@ -9,12 +9,13 @@ use crate::error::Result;
 use crate::transformer::configuration::{Activation, Configuration, Position};
 use crate::transformer::names::Names;
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
 pub(super) const FAMILY: Family = Family {
     name: "RoBERTa, XLM-R",
     model_types: &["roberta", "xlm-roberta", "camembert"],
     configuration,
+    inert: &[],
     names,
 };
 
@@ -34,6 +35,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     configuration.position = Position::Learned { offset, padding: Some(padding) };
     // The head has its own, whatever the configuration says.
     configuration.transform_activation = Activation::Gelu;
+    bert::one_width(settings, &configuration)?;
     Ok(configuration)
 }
 
@@ -45,6 +47,6 @@ fn names(_: &Configuration) -> Names {
         encoder: None,
         transform: Some(("lm_head.dense", "lm_head.layer_norm")),
         stored: Stored::OutIn,
-        biases: Biases::All,
+        rotary_factors: None,
     }
 }

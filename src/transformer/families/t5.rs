@@ -4,27 +4,35 @@
 //!
 //! Reference: `models/t5/modeling_t5.py` and `models/mt5/modeling_mt5.py` of transformers.
 
+use serde_json::Value;
+
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, EncoderSizes, NormKind, Placement, Position, Scores,
-    Sharing,
+    Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Placement, Position,
+    Scores, Sharing,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
-pub(super) const FAMILY: Family =
-    Family { name: "T5", model_types: &["t5", "mt5"], configuration, names };
+pub(super) const FAMILY: Family = Family {
+    name: "T5",
+    model_types: &["t5", "mt5"],
+    configuration,
+    // How long the texts of the training were, and a switch that the reference sets for each of its stacks.
+    inert: &["n_positions", "is_decoder"],
+    names,
+};
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
     let multilingual = settings.text("model_type")? == Some("mt5");
-    let width = settings.needed(&["d_model"])?;
+    let width = settings.needed(&["d_model", "hidden_size"])?;
     let tokens = settings.needed(&["vocab_size"])?;
-    let heads = settings.needed(&["num_heads"])?;
-    let head_width = settings.needed(&["d_kv"])?;
+    let heads = settings.needed(&["num_heads", "num_attention_heads"])?;
+    let head_width = settings.needed(&["d_kv", "head_dim"])?;
     let inner = settings.needed(&["d_ff"])?;
-    let layers = settings.needed(&["num_layers"])?;
+    let layers = settings.needed(&["num_layers", "num_hidden_layers"])?;
     let (activation, gated) = feed_forward(settings, multilingual)?;
     Ok(Configuration {
         family: FAMILY.name,
@@ -32,7 +40,14 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         width,
         input_width: width,
         layers: settings.size("num_decoder_layers")?.unwrap_or(layers),
-        encoder: Some(EncoderSizes { tokens, layers, heads, head_width, inner }),
+        encoder: Some(EncoderSizes {
+            tokens,
+            layers,
+            heads,
+            head_width,
+            inner,
+            shared_tokens: true,
+        }),
         heads,
         key_value_heads: heads,
         head_width,
@@ -50,6 +65,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         gated,
         sharing: Sharing::None,
+        attention_biases: Biases::None,
+        feed_forward_biases: Biases::None,
         scores: Scores::Plain,
         embedding_scale: 1.0,
         output_scale: if scaled(settings, multilingual)? { (width as f64).powf(-0.5) } else { 1.0 },
@@ -65,7 +82,8 @@ fn scaled(settings: &Settings, multilingual: bool) -> Result<bool> {
     settings.truth("scale_decoder_outputs", !multilingual && tied)
 }
 
-/// The activation and whether it is gated: `relu`, `gated-gelu` and the like.
+/// The activation and whether it is gated: `relu`, `gated-gelu` and the like. Newer configurations say the same once
+/// more, in two keys.
 fn feed_forward(settings: &Settings, multilingual: bool) -> Result<(Activation, bool)> {
     let default = if multilingual { "gated-gelu" } else { "relu" };
     let said = settings.text("feed_forward_proj")?.unwrap_or(default);
@@ -75,6 +93,14 @@ fn feed_forward(settings: &Settings, multilingual: bool) -> Result<(Activation, 
         Some(name) => (name, true),
         None => (said, false),
     };
+    for (key, again) in [("dense_act_fn", name.into()), ("is_gated_act", gated.into())] {
+        let again: Value = again;
+        if let Some(value) = settings.get(key).filter(|value| **value != again) {
+            return Err(settings.refuse(format!(
+                "`feed_forward_proj` is `{said}`, but `{key}`, which would be {again} then, is {value}"
+            )));
+        }
+    }
     match Activation::by_name(name) {
         Some(activation) => Ok((activation, gated)),
         None => {
@@ -88,14 +114,22 @@ fn names(configuration: &Configuration) -> Names {
     let gated = configuration.gated;
     Names {
         bodies: &[""],
-        embedding: embedding(&["shared.weight", "decoder.embed_tokens.weight"]),
+        embedding: embedding(&[
+            "shared.weight",
+            "decoder.embed_tokens.weight",
+            "encoder.embed_tokens.weight",
+        ]),
         stack: StackNames {
             gate: gated.then_some("layer.2.DenseReluDense.wi_0"),
             inner: if gated { "layer.2.DenseReluDense.wi_1" } else { "layer.2.DenseReluDense.wi" },
             ..DECODER
         },
         encoder: Some((
-            embedding(&["shared.weight", "encoder.embed_tokens.weight"]),
+            embedding(&[
+                "shared.weight",
+                "decoder.embed_tokens.weight",
+                "encoder.embed_tokens.weight",
+            ]),
             StackNames {
                 gate: gated.then_some("layer.1.DenseReluDense.wi_0"),
                 inner: if gated {
@@ -108,7 +142,7 @@ fn names(configuration: &Configuration) -> Names {
         )),
         transform: None,
         stored: Stored::OutIn,
-        biases: Biases::Stored,
+        rotary_factors: None,
     }
 }
 

@@ -7,14 +7,28 @@ use serde_json::json;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+    Activation, Biases, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::settings::Settings;
-use crate::transformer::weights::{Biases, Stored};
+use crate::transformer::weights::Stored;
 
-pub(super) const FAMILY: Family =
-    Family { name: "XLNet", model_types: &["xlnet"], configuration, names };
+pub(super) const FAMILY: Family = Family {
+    name: "XLNet",
+    model_types: &["xlnet"],
+    configuration,
+    // Memory of earlier texts, which is not kept here, and what answers to questions are looked for with.
+    inert: &[
+        "end_n_top",
+        "mem_len",
+        "reuse_len",
+        "start_n_top",
+        "use_mems",
+        "use_mems_eval",
+        "use_mems_train",
+    ],
+    names,
+};
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
     settings.only("untie_r", &json!(true), "biases that all layers share")?;
@@ -23,6 +37,11 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     let width = settings.needed(&["d_model", "hidden_size"])?;
     let heads = settings.needed(&["n_head", "num_attention_heads"])?;
     let head_width = settings.head_width(width, heads)?;
+    if let Some(said) = settings.size("d_head")?.filter(|said| *said != head_width) {
+        return Err(settings.refuse(format!(
+            "`d_head` is {said}, but {heads} heads of a state of {width} have {head_width} coordinates each"
+        )));
+    }
     if width % 2 == 1 {
         return Err(
             settings.refuse(format!("`d_model` is {width}, but its sinusoids need an even one"))
@@ -38,11 +57,12 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     };
     let clamp = match settings.number("clamp_len", -1.0)? {
         clamp if clamp <= 0.0 => None,
-        clamp => Some(clamp as usize),
+        clamp if clamp.fract() == 0.0 => Some(clamp as usize),
+        clamp => return Err(settings.refuse(format!("`clamp_len` is {clamp}, not a length"))),
     };
     Ok(Configuration {
         family: FAMILY.name,
-        tokens: settings.needed(&["vocab_size"])?,
+        tokens: settings.needed(&["vocab_size", "n_token"])?,
         width,
         input_width: width,
         layers: settings.needed(&["n_layer", "num_hidden_layers"])?,
@@ -61,6 +81,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         gated: false,
         sharing: Sharing::None,
+        attention_biases: Biases::None,
+        feed_forward_biases: Biases::All,
         scores: Scores::InverseRoot,
         embedding_scale: 1.0,
         output_scale: 1.0,
@@ -94,6 +116,6 @@ fn names(_: &Configuration) -> Names {
         encoder: None,
         transform: None,
         stored: Stored::OutIn,
-        biases: Biases::All,
+        rotary_factors: None,
     }
 }

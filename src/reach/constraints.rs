@@ -1,0 +1,226 @@
+//! What restrains the choice of the next token: logits are changed before one is chosen, in the order of the reference
+//! (`generation/logits_process.py` of transformers).
+
+use crate::error::{Error, Result};
+
+/// Restraints; by default there are none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constraints {
+    /// Any of these tokens ends a text.
+    pub end: Vec<u32>,
+    /// Logits of tokens that the text has are divided by this, negative ones multiplied (Keskar et al., CTRL, 2019).
+    pub repetition_penalty: f64,
+    /// No run of so many tokens occurs twice; 0 for none.
+    pub no_repeat_ngram: usize,
+    /// Sequences of tokens that do not occur.
+    pub bad_words: Vec<Vec<u32>>,
+    /// A text, its prompt included, does not end before it has so many tokens.
+    pub least_length: usize,
+    /// The same without its prompt.
+    pub least_new: usize,
+    /// The token after a single first one.
+    pub forced_first: Option<u32>,
+    /// The last of the tokens that a text may have is one of these.
+    pub forced_last: Vec<u32>,
+    /// Tokens that do not occur.
+    pub suppressed: Vec<u32>,
+    /// Tokens that do not come first.
+    pub suppressed_first: Vec<u32>,
+}
+
+impl Default for Constraints {
+    fn default() -> Self {
+        Constraints {
+            end: Vec::new(),
+            repetition_penalty: 1.0,
+            no_repeat_ngram: 0,
+            bad_words: Vec::new(),
+            least_length: 0,
+            least_new: 0,
+            forced_first: None,
+            forced_last: Vec::new(),
+            suppressed: Vec::new(),
+            suppressed_first: Vec::new(),
+        }
+    }
+}
+
+/// A text so far.
+#[derive(Clone, Copy, Debug)]
+pub struct SoFar<'a> {
+    /// Its tokens: of the decoder, where the model has an encoder.
+    pub text: &'a [u32],
+    /// How many of them were there at the beginning.
+    pub prompt: usize,
+    /// How many may still come, the next one included.
+    pub left: usize,
+}
+
+impl Constraints {
+    /// Changes the logits of the next token; those of tokens that must not come become minus infinity.
+    ///
+    /// # Errors
+    /// No token is left.
+    pub fn apply(&self, logits: &mut [f32], so_far: SoFar) -> Result<()> {
+        let SoFar { text, prompt, left } = so_far;
+        let new = text.len() - prompt;
+        if self.repetition_penalty != 1.0 {
+            self.penalise(logits, text);
+        }
+        for token in self.would_repeat(text) {
+            forbid(logits, token);
+        }
+        for word in &self.bad_words {
+            // A text can always end.
+            let ends = matches!(word[..], [token] if self.end.contains(&token));
+            if let Some((&last, before)) = word.split_last()
+                && !ends
+                && text.ends_with(before)
+            {
+                forbid(logits, last);
+            }
+        }
+        if text.len() < self.least_length || new < self.least_new {
+            self.end.iter().for_each(|&token| forbid(logits, token));
+        }
+        if let Some(token) = self.forced_first.filter(|_| text.len() == 1) {
+            force(logits, &[token]);
+        }
+        if !self.forced_last.is_empty() && left == 1 {
+            force(logits, &self.forced_last);
+        }
+        self.suppressed.iter().for_each(|&token| forbid(logits, token));
+        let first = usize::from(prompt == 1 && self.forced_first.is_some());
+        if new == first {
+            self.suppressed_first.iter().for_each(|&token| forbid(logits, token));
+        }
+        match logits.iter().all(|&logit| logit == f32::NEG_INFINITY) {
+            true => Err(Error::Invalid(
+                "every token is ruled out by generation_config.json or config.json (suppress_tokens, bad_words_ids, ...): \
+                 --ignore leaves out some of it"
+                    .to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn penalise(&self, logits: &mut [f32], text: &[u32]) {
+        let penalty = self.repetition_penalty as f32;
+        let mut seen: Vec<u32> = text.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        for token in seen {
+            if let Some(logit) = logits.get_mut(token as usize) {
+                *logit = if *logit < 0.0 { *logit * penalty } else { *logit / penalty };
+            }
+        }
+    }
+
+    /// The tokens that would complete a run which the text has already.
+    fn would_repeat(&self, text: &[u32]) -> Vec<u32> {
+        let length = self.no_repeat_ngram;
+        if length == 0 || text.len() < length {
+            return Vec::new();
+        }
+        let end = &text[text.len() + 1 - length..];
+        let runs = text.windows(length).filter(|run| run[..length - 1] == *end);
+        runs.map(|run| run[length - 1]).collect()
+    }
+}
+
+fn forbid(logits: &mut [f32], token: u32) {
+    if let Some(logit) = logits.get_mut(token as usize) {
+        *logit = f32::NEG_INFINITY;
+    }
+}
+
+fn force(logits: &mut [f32], tokens: &[u32]) {
+    logits.fill(f32::NEG_INFINITY);
+    for &token in tokens {
+        if let Some(logit) = logits.get_mut(token as usize) {
+            *logit = 0.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: f32 = f32::NEG_INFINITY;
+
+    /// The logits 1, -1, 2, 0 behind `text`, whose first `prompt` tokens were there.
+    fn after(constraints: &Constraints, text: &[u32], prompt: usize, left: usize) -> Vec<f32> {
+        let mut logits = vec![1.0, -1.0, 2.0, 0.0];
+        constraints.apply(&mut logits, SoFar { text, prompt, left }).unwrap();
+        logits
+    }
+
+    #[test]
+    fn without_restraints_logits_stay() {
+        assert_eq!(after(&Constraints::default(), &[0, 1], 1, 1), [1.0, -1.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn repeated_tokens_lose_by_the_penalty() {
+        let c = Constraints { repetition_penalty: 2.0, ..Constraints::default() };
+        assert_eq!(after(&c, &[0, 1, 1], 2, 9), [0.5, -2.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn runs_do_not_occur_twice() {
+        let runs = |length, text: &[u32]| {
+            let c = Constraints { no_repeat_ngram: length, ..Constraints::default() };
+            after(&c, text, 1, 9).iter().map(|&l| l == NONE).collect::<Vec<_>>()
+        };
+        assert_eq!(runs(2, &[0, 1, 0]), [false, true, false, false]);
+        assert_eq!(runs(3, &[0, 1, 2, 0, 1]), [false, false, true, false]);
+        assert_eq!(runs(3, &[0, 1]), [false; 4]);
+        assert_eq!(runs(1, &[0, 1, 2]), [true, true, true, false]);
+    }
+
+    #[test]
+    fn bad_words_do_not_occur_but_a_text_can_end() {
+        let bad_words = vec![vec![2], vec![1, 3], vec![0]];
+        let c = Constraints { bad_words, end: vec![0], ..Constraints::default() };
+        assert_eq!(after(&c, &[3, 1], 1, 9), [1.0, -1.0, NONE, NONE]);
+        assert_eq!(after(&c, &[1, 2], 1, 9), [1.0, -1.0, NONE, 0.0]);
+    }
+
+    #[test]
+    fn a_text_does_not_end_too_soon() {
+        let c = Constraints { end: vec![0, 2], least_length: 3, ..Constraints::default() };
+        assert_eq!(after(&c, &[1, 1], 2, 9), [NONE, -1.0, NONE, 0.0]);
+        assert_eq!(after(&c, &[1, 1, 1], 2, 9)[0], 1.0);
+        let c = Constraints { end: vec![0], least_new: 2, ..Constraints::default() };
+        assert_eq!(after(&c, &[1, 1, 1], 2, 9)[0], NONE);
+        assert_eq!(after(&c, &[1, 1, 1, 1], 2, 9)[0], 1.0);
+    }
+
+    #[test]
+    fn first_and_last_tokens_are_forced() {
+        let forced = Constraints {
+            forced_first: Some(3),
+            forced_last: vec![1],
+            suppressed_first: vec![2],
+            ..Constraints::default()
+        };
+        assert_eq!(after(&forced, &[0], 1, 9), [NONE, NONE, NONE, 0.0]);
+        // What must not come first is counted from the token after the forced one.
+        assert_eq!(after(&forced, &[0, 3], 1, 8), [1.0, -1.0, NONE, 0.0]);
+        assert_eq!(after(&forced, &[0, 3, 3], 1, 1), [NONE, 0.0, NONE, NONE]);
+        let unforced = Constraints { suppressed_first: vec![2], ..Constraints::default() };
+        assert_eq!(after(&unforced, &[0], 1, 9)[2], NONE);
+        assert_eq!(after(&unforced, &[0, 3], 1, 8)[2], 2.0);
+    }
+
+    #[test]
+    fn suppressed_tokens_do_not_occur_and_some_token_must_be_left() {
+        let c = Constraints { suppressed: vec![0, 2], ..Constraints::default() };
+        assert_eq!(after(&c, &[1], 1, 9), [NONE, -1.0, NONE, 0.0]);
+        let all = Constraints { suppressed: vec![0, 1], ..Constraints::default() };
+        let so_far = SoFar { text: &[1], prompt: 1, left: 9 };
+        let said = all.apply(&mut [0.0, 1.0], so_far).unwrap_err().to_string();
+        assert!(said.contains("every token is ruled out"), "{said}");
+    }
+}
