@@ -11,7 +11,7 @@ use num_traits::{Signed, ToPrimitive};
 
 use super::map::Map;
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers, one};
-use crate::arithmetic::rounding::{TINY, exponent, gamma, norm_up, power_of_two};
+use crate::arithmetic::rounding::{TINY, bound_of_product, exponent, gamma, norm_up, power_of_two};
 use crate::head::Head;
 use crate::question::Question;
 
@@ -147,7 +147,7 @@ fn gaps(
     let head = question.head();
     let unit = gamma(head.dim() + 16);
     let floor = (head.dim() + 16) as f64 * TINY * factor.max(1.0);
-    let reach = unit * norm + radius;
+    let reach = bound_of_product(unit, norm) + radius;
     let doubt = doubt(question, norm + radius);
     let error = |j: usize| question.norms()[j] * reach + unit * head.bias(j).abs() + floor + doubt;
     let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
@@ -209,7 +209,7 @@ impl<'a> Scorer<'a> {
     fn error(&self, j: u32) -> f64 {
         let (head, j) = (self.question.head(), j as usize);
         let unit = gamma(head.dim() + 16);
-        self.question.norms()[j] * (unit * self.norm + self.radius)
+        self.question.norms()[j] * (bound_of_product(unit, self.norm) + self.radius)
             + unit * head.bias(j).abs()
             + (head.dim() + 16) as f64 * TINY
             + doubt(self.question, self.norm + self.radius)

@@ -132,10 +132,14 @@ pub fn check_outweighed(
     })?;
     require(shown.len() == outweighed.blockers().len(), || "other blockers are published".into())?;
     for ((rival, weight), (whom, share)) in shown.iter().zip(outweighed.blockers()) {
-        let off = (rational(*share) - weight / &total).abs();
-        require(rival == whom && off <= rational(1e-12) * (weight / &total), || {
-            format!("the published share of {whom} is off")
-        })?;
+        let true_share = weight / &total;
+        let holds = if share.is_finite() {
+            let off = (rational(*share) - &true_share).abs();
+            off <= rational(1e-12) * true_share + rational(1e-320)
+        } else {
+            *share > 0.0 && true_share > rational(f64::MAX) * rational(1.0 - 1e-12)
+        };
+        require(rival == whom && holds, || format!("the published share of {whom} is off"))?;
     }
     Ok(())
 }

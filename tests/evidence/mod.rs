@@ -64,8 +64,23 @@ pub fn equals(head: &Head, domain: &Domain, token: usize) -> Vec<u32> {
 
 /// Checks every verdict of an audit; the error names the token and what is wrong with its evidence.
 pub fn check(head: &Head, domain: &Domain, audit: &Audit) -> Result<(), String> {
+    check_those(head, domain, audit, |_| true)
+}
+
+/// As [`check`], but undecided tokens are passed over.
+#[allow(dead_code, reason = "not every test program has undecided tokens")]
+pub fn check_decided(head: &Head, domain: &Domain, audit: &Audit) -> Result<(), String> {
+    check_those(head, domain, audit, |verdict| !matches!(verdict, Verdict::Undecided(_)))
+}
+
+fn check_those(
+    head: &Head,
+    domain: &Domain,
+    audit: &Audit,
+    asked: impl Fn(&Verdict) -> bool,
+) -> Result<(), String> {
     let scores = Scores::new(head);
-    audit.verdicts().iter().try_for_each(|(token, verdict)| {
+    audit.verdicts().iter().filter(|(_, verdict)| asked(verdict)).try_for_each(|(token, verdict)| {
         check_verdict(&scores, domain, *token, verdict).map_err(|e| format!("token {token}: {e}"))
     })
 }
