@@ -220,10 +220,14 @@ fn scaled_columns() -> BoxedStrategy<Case> {
         .boxed()
 }
 
+/// So many cases from this seed; `UNARGMAX_CASES` and `UNARGMAX_SEED` ask for others, for longer attacks.
 fn config(cases: u32, seed: u64) -> ProptestConfig {
+    fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
+        std::env::var(name).ok()?.parse().ok()
+    }
     ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(seed),
+        cases: asked("UNARGMAX_CASES").unwrap_or(cases),
+        rng_seed: RngSeed::Fixed(asked("UNARGMAX_SEED").unwrap_or(seed)),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -226,8 +226,15 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         )));
     }
     clock.lap("groups");
-    let screen = Screen::with(&question, moments);
-    let findings = settle(&question, screen, &tokens, options, &mut clock);
+    let findings = match certify::only::decide(&question, &tokens) {
+        Some(verdicts) => {
+            tokens.iter().copied().zip(verdicts.into_iter().map(Finding::Decided)).collect()
+        }
+        None => {
+            let screen = Screen::with(&question, moments);
+            settle(&question, screen, &tokens, options, &mut clock)
+        }
+    };
 
     // Over all of space: those that win inside win there too; the others are decided, and may lose inside as there.
     let all = Domain::free(head.dim());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::enclosure::Enclosed;
 use super::exact::Exact;
 use super::interval::Margin;
+use super::only::Only;
 use super::outweighed::Outweighed;
 use super::witness::Witness;
 use crate::head::groups::Standing;
@@ -56,6 +57,8 @@ pub enum Loss {
     Outweighed(Arc<Outweighed>),
     /// It cannot win in a larger domain either.
     Carried(Carried),
+    /// A rival that scores at least as much at the one hidden state that the domain is.
+    Only(Only),
 }
 
 /// The same token lost in an audit over a larger domain.
@@ -118,6 +121,7 @@ impl Loss {
             Loss::Exact(e) => e.blockers().to_vec(),
             Loss::Outweighed(o) => o.blockers().to_vec(),
             Loss::Carried(c) => c.loss.blockers(),
+            Loss::Only(o) => vec![(Rival::Token(o.rival()), 1.0)],
         };
         blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         blockers
@@ -131,6 +135,7 @@ impl Loss {
             Loss::Exact(_) => "exact",
             Loss::Outweighed(_) => "outweighed",
             Loss::Carried(_) => "free",
+            Loss::Only(_) => "only-point",
         }
     }
 }

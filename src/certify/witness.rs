@@ -36,6 +36,8 @@ pub enum Point {
     },
     /// That of the token's witness in an audit over a smaller domain.
     Inside,
+    /// The one point that the domain is, see [`Domain::only_state`](crate::domain::Domain::only_state).
+    Only,
 }
 
 /// Proof that a token can strictly win against all rows that differ from its own.
@@ -51,6 +53,12 @@ impl Witness {
     /// A win that [`super::pairs`] proved; at a mapped point against every vector within its radius.
     pub(super) fn by_pairs(token: u32, point: Point, norm: f64, margin: f64) -> Self {
         Witness { token, point, norm, margin }
+    }
+
+    /// A win at the only point of the domain of a question.
+    pub(super) fn at_only_point(token: u32, question: &Question, margin: f64) -> Self {
+        let norm = length(&question.domain().some_point());
+        Witness { token, point: Point::Only, norm, margin }
     }
 
     /// The token that wins here.
@@ -71,14 +79,18 @@ impl Witness {
     /// The hidden state in float64; exact unless the point is one of integers or stands before a norm. `None` where it
     /// is kept by another audit.
     pub fn hidden_state(&self, question: &Question) -> Option<Vec<f64>> {
+        if matches!(self.point, Point::Only) {
+            return question.domain().only_state();
+        }
         let point = self.point_in_floats(question)?;
         Some(question.domain().ball().map_or(point.clone(), |ball| ball.hidden_state(&point)))
     }
 
-    /// The point in float64; exact unless it is one of integers. `None` where it is kept by another audit.
+    /// The point in float64; exact unless it is one of integers or the only one. `None` where it is kept by another audit.
     pub fn point_in_floats(&self, question: &Question) -> Option<Vec<f64>> {
         Some(match &self.point {
             Point::Inside => return None,
+            Point::Only => question.domain().some_point(),
             Point::Float(h) => h.clone(),
             Point::Mapped { map, scale } => {
                 let mut h = map.directions(question.head(), &[self.token]);
@@ -107,6 +119,7 @@ impl Witness {
             Point::Float(_) => "float",
             Point::Integers { .. } => "integer",
             Point::Inside => "inside",
+            Point::Only => "only-point",
         }
     }
 }

@@ -65,6 +65,9 @@ pub fn write(
         writeln!(out, "note    {note}")?;
     }
     writeln!(out, "domain  {domain} ({reason})")?;
+    if domain.only_state().is_some() {
+        writeln!(out, "        the ranges and the norm leave one hidden state alone")?;
+    }
     writeln!(out)?;
     let (counts, scope) = (audit.counts(), audit.verdicts().len());
     // Beside each other where both are about the same tokens.

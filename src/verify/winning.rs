@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::equals::Equals;
 use super::mapped;
+use super::only::Only;
 use super::state::{State, integer_score};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
@@ -27,6 +28,8 @@ pub enum Place {
     Map(usize, usize),
     Float(usize),
     Integers(usize),
+    /// The only point of the domain.
+    Only,
 }
 
 /// All points of a record with their tokens.
@@ -37,7 +40,8 @@ pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     });
     let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
     let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
-    maps.chain(floats).chain(integers)
+    let only = record.only_wins.iter().map(|&t| (t, Place::Only));
+    maps.chain(floats).chain(integers).chain(only)
 }
 
 /// Points checked in one product.
@@ -59,6 +63,8 @@ pub fn check_all(
         outcomes.insert(token, Err("there is no such token".to_owned()));
     }
     points.retain(|p| !beyond(p.0));
+    let (only, points): (Vec<_>, Vec<_>) =
+        points.into_iter().partition(|p| matches!(p.1, Place::Only));
     let (integers, floats): (Vec<_>, Vec<_>) =
         points.into_iter().partition(|p| matches!(p.1, Place::Integers(_)));
     let norms: Vec<f64> =
@@ -73,8 +79,10 @@ pub fn check_all(
         let (_, numerators, denominator) = &record.integers[i];
         (token, check_integers(head, &record.domain, equals, token, numerators, denominator))
     });
-    for (token, outcome) in checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>())
-    {
+    let only_point = Only::new(head, &record.domain);
+    let only = only.into_iter().map(|(token, _)| (token, only_point.check_win(equals, token)));
+    let checked = checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>());
+    for (token, outcome) in checked.chain(only) {
         let entry = outcomes.entry(token).or_insert(Ok(()));
         if entry.is_ok() {
             *entry = outcome;
@@ -118,7 +126,7 @@ fn check_block(
         let point = match place {
             Place::Map(m, i) => by_map[m].remove(&i).unwrap_or_default(),
             Place::Float(i) => record.witnesses[i].1.clone(),
-            Place::Integers(_) => continue,
+            Place::Integers(_) | Place::Only => continue,
         };
         if point.iter().any(|x| !x.is_finite()) {
             outcomes.push((token, Err("its point is not finite".to_owned())));
