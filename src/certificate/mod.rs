@@ -5,6 +5,7 @@
 //! format is described in `docs/certificate.md`; [`crate::verify`] checks it.
 
 pub mod arrays;
+mod container;
 mod domain;
 pub mod read;
 pub mod write;

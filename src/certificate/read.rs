@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::arrays::Arrays;
 use super::{
     AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, OutweighedRecord,
-    UndecidedRecord, VERSION, domain,
+    UndecidedRecord, VERSION, container, domain,
 };
 use crate::checkpoint::bytes::Bytes;
 use crate::domain::Inside;
@@ -98,6 +98,11 @@ impl From<FirstAuditDescription> for AuditDescription {
 fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     value: serde_json::Value,
 ) -> std::result::Result<(HeadDescription, Vec<AuditDescription>), String> {
+    // Lists would do for structures: their fields in order.
+    let audits = value["audits"].as_array().into_iter().flatten();
+    if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
+        return Err(format!("the description: {other} is no JSON object"));
+    }
     let description: Description<A> =
         serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
     debug_assert!(description.format == FORMAT && description.version <= VERSION);
@@ -121,8 +126,8 @@ impl Certificate {
     /// A sentence that says what is wrong.
     pub fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, String> {
         let (mut arrays, description) = Arrays::from_bytes(bytes)?;
-        let value: serde_json::Value = serde_json::from_str(&description)
-            .map_err(|e| format!("the description is not JSON: {e}"))?;
+        let value = container::json(description.as_bytes())
+            .map_err(|e| format!("the description is not sound JSON: {e}"))?;
         // Format and version first: a later version may have other fields.
         let (format, version) = (value["format"].as_str(), value["version"].as_u64());
         let version = version.filter(|v| format == Some(FORMAT) && (1..=VERSION).contains(v));
