@@ -405,6 +405,9 @@ fn search(
     hard: &[(u32, Vec<u32>)],
     options: Options,
 ) -> Vec<Finding> {
+    if hard.is_empty() {
+        return Vec::new();
+    }
     let least_distance = options.engine == Engine::LeastDistance;
     let ids: Vec<u32> = hard.iter().map(|h| h.0).collect();
     let starts = hard.iter().zip(screen.starts(&ids)).map(|((token, behind), near)| {

@@ -38,6 +38,8 @@ pub enum Side {
 fn batch(system: &System) -> usize {
     system.dim().clamp(32, 128)
 }
+/// Numbers of all rows of a search, at most: some hundreds of megabytes, which ends of many ranges would else exceed.
+const NUMBERS: usize = 1 << 25;
 /// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
 const ROUNDS: usize = 400;
 
@@ -210,6 +212,10 @@ impl<'a, S: Solver> Search<'a, S> {
                 break;
             }
             added += usize::from(self.add(constraint));
+        }
+        if self.working.len() * self.system.dim() > NUMBERS {
+            self.side = Some(Side::Stuck);
+            return;
         }
         let mut progress = added > 0 && self.solve();
         if !progress && !self.afresh {

@@ -44,8 +44,9 @@ pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     maps.chain(floats).chain(integers).chain(only)
 }
 
-/// Points checked in one product.
+/// Points checked in one product, at most, and their numbers.
 const BLOCK: usize = 1024;
+const NUMBERS: usize = 1 << 23;
 /// Rows scored in one product: their scores stay in the cache.
 const ROWS: usize = 1024;
 
@@ -70,7 +71,7 @@ pub fn check_all(
     let norms: Vec<f64> =
         (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
     let checked = floats
-        .par_chunks(BLOCK)
+        .par_chunks((NUMBERS / head.dim()).clamp(1, BLOCK))
         .flat_map_iter(|chunk| check_block(head, record, equals, &norms, chunk));
     let exact = integers.par_iter().map(|&(token, place)| {
         let Place::Integers(i) = place else {
