@@ -145,12 +145,18 @@ impl Loss {
 pub struct Undecided {
     reason: String,
     margin: Margin,
+    by_budget: bool,
 }
 
 impl Undecided {
     /// What was tried.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether more exact arithmetic might have decided it: the budget that all tokens share was spent.
+    pub fn is_by_budget(&self) -> bool {
+        self.by_budget
     }
 
     /// A proved interval of the best margin over directions of length at most one in the lifted
@@ -214,10 +220,18 @@ pub fn carried_loss(
 
 /// No proof; `margin` must come from [`super::interval`].
 pub fn undecided(reason: impl Into<String>, margin: Margin) -> Verdict {
-    Verdict::Undecided(Undecided { reason: reason.into(), margin })
+    Verdict::Undecided(Undecided { reason: reason.into(), margin, by_budget: false })
 }
 
 impl Verdict {
+    /// The same verdict, but if it is undecided, for want of more exact arithmetic.
+    pub fn by_budget(mut self) -> Self {
+        if let Verdict::Undecided(undecided) = &mut self {
+            undecided.by_budget = true;
+        }
+        self
+    }
+
     /// The verdict's name, as in the table.
     pub fn name(&self) -> &'static str {
         match self {

@@ -19,16 +19,39 @@ use crate::certify::{self, Verdict};
 use crate::domain::Ball;
 use crate::question::Question;
 
-/// A number of limb products that takes a few seconds.
-const BUDGET: u64 = 4_000_000_000;
 /// Violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
 
-/// Decides `token` exactly, starting from a working set; `None` when the budget ends first.
+/// What came of a trial.
+#[derive(Debug)]
+pub struct Tried {
+    /// The verdict, if there is one.
+    pub verdict: Option<Verdict>,
+    /// Limb products spent.
+    pub spent: u64,
+    /// Whether there is none for want of more.
+    pub by_budget: bool,
+}
+
+/// Decides `token` exactly, starting from a working set, within a budget of limb products.
 ///
 /// In a ball the points `z` are looked at as if there were none: the program then proves who loses however long they are, and
-/// else finds a point, which may lie outside; `None` if it does.
-pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option<Verdict> {
+/// else finds a point, which may lie outside; then there is no verdict.
+pub fn decide(question: &Question, token: u32, working: &[Constraint], budget: u64) -> Tried {
+    let mut spent = 0;
+    let verdict = decided(question, token, working, budget, &mut spent);
+    let by_budget = verdict.is_none() && spent > budget;
+    Tried { verdict, spent, by_budget }
+}
+
+/// [`decide`], with what is spent added to `spent`.
+fn decided(
+    question: &Question,
+    token: u32,
+    working: &[Constraint],
+    budget: u64,
+    spent: &mut u64,
+) -> Option<Verdict> {
     let problem = Problem::new(question, token);
     let ends = problem.bounded().map(|k| {
         let (lo, hi) = (question.domain().lo(k), question.domain().hi(k));
@@ -62,7 +85,9 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
     };
     let mut table = tabled(&lines)?;
     loop {
-        match table.solve()? {
+        let optimum = table.solve(budget);
+        *spent = table.spent;
+        match optimum? {
             Optimum::Combination(weights) => {
                 let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
                 let (rivals, ends) = problem.unscaled_weights(weights);
@@ -412,10 +437,10 @@ impl Table {
         self.rows.push(row);
     }
 
-    fn solve(&mut self) -> Option<Optimum> {
+    fn solve(&mut self, budget: u64) -> Option<Optimum> {
         let order = self.dim + 1;
         loop {
-            if self.spent > BUDGET {
+            if self.spent > budget {
                 return None;
             }
             // Prices y = c^T B^-1, times the determinant.

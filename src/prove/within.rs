@@ -26,8 +26,10 @@ pub enum Ask {
 
 /// Rivals taken in at a time where the solver keeps the active rows: the point may come to beat the others.
 const BATCH: usize = 32;
-/// Numbers of all rows of a search, at most: some hundreds of megabytes, which ends of many ranges would else exceed.
+/// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
+/// ends of ranges that come in, and where so many do not tell, more of them do not either.
 const NUMBERS: usize = 1 << 25;
+const WIDE_NUMBERS: usize = 1 << 22;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
 /// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
@@ -200,7 +202,9 @@ impl<'a> Search<'a> {
         if told.is_empty() {
             return Step::Stalled;
         }
-        if self.rows.len() * self.sphere.dim() > NUMBERS {
+        let head = self.sphere.question().head();
+        let most = if head.tokens() < head.dim() { WIDE_NUMBERS } else { NUMBERS };
+        if self.rows.len() * self.sphere.dim() > most {
             return Step::Stalled;
         }
         let batch = if self.anew { self.z.len().clamp(32, 128) } else { BATCH };

@@ -38,8 +38,10 @@ pub enum Side {
 fn batch(system: &System) -> usize {
     system.dim().clamp(32, 128)
 }
-/// Numbers of all rows of a search, at most: some hundreds of megabytes, which ends of many ranges would else exceed.
+/// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
+/// ends of ranges that come in, and where so many do not tell, more of them do not either.
 const NUMBERS: usize = 1 << 25;
+const WIDE_NUMBERS: usize = 1 << 22;
 /// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
 const ROUNDS: usize = 400;
 
@@ -213,7 +215,9 @@ impl<'a, S: Solver> Search<'a, S> {
             }
             added += usize::from(self.add(constraint));
         }
-        if self.working.len() * self.system.dim() > NUMBERS {
+        let head = self.system.question().head();
+        let most = if head.tokens() < head.dim() { WIDE_NUMBERS } else { NUMBERS };
+        if self.working.len() * self.system.dim() > most {
             self.side = Some(Side::Stuck);
             return;
         }

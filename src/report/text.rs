@@ -157,7 +157,19 @@ fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) 
         })?;
     }
     if counts.undecided > 0 {
-        writeln!(out, "\nUndecided: neither proved. The best margin lies in the interval.\n")?;
+        writeln!(out, "\nUndecided: neither proved. The best margin lies in the interval.")?;
+        match audit.undecided_by_budget() {
+            0 => {}
+            1 => writeln!(
+                out,
+                "One of them was left so when the budget of exact arithmetic was spent."
+            )?,
+            n => writeln!(
+                out,
+                "{n} of them were left so when the budget of exact arithmetic was spent."
+            )?,
+        }
+        writeln!(out)?;
         list(out, audit, shown, counts.undecided, |id, verdict| {
             let Verdict::Undecided(u) = verdict else { return None };
             let (lo, hi) = u.interval();

@@ -172,6 +172,19 @@ fn argmax(head: &Head, domain: &Domain, h: &[BigRational]) -> Vec<&'static str> 
         .collect()
 }
 
+/// No best gap and no effort proves a side of a token that is undecided.
+fn not_measured_beyond_the_verdict(audit: &Audit) {
+    let is_open = |t: u32| audit.verdict(t).unwrap().name() == "undecided";
+    for gap in audit.margins().iter().filter(|gap| is_open(gap.token())) {
+        let (low, high) = gap.ends();
+        assert!(low <= 0.0 && high > 0.0, "token {}: {low} {high}", gap.token());
+    }
+    for effort in audit.efforts().iter().filter(|effort| is_open(effort.token())) {
+        let (low, high) = effort.ends();
+        assert!(low < 1.0 && high >= 1.0, "token {}: {low} {high}", effort.token());
+    }
+}
+
 fn check(random: &mut Instances, met: &mut Met) {
     let (lo, hi, ball) = barely(random);
     let (dim, centred) = (lo.len(), ball.is_centred());
@@ -202,8 +215,16 @@ fn check(random: &mut Instances, met: &mut Met) {
     let rows: Vec<f64> = (0..tokens * dim).map(|_| number(random)).collect();
     let bias = (random.below(2) == 0).then(|| (0..tokens).map(|_| number(random)).collect());
     let head = Head::new(rows, bias, tokens, dim).unwrap();
-    let options = Options { threads: 1, beside: true, ..Options::default() };
+    let all: Vec<u32> = (0..tokens as u32).collect();
+    let options = Options {
+        threads: 1,
+        beside: true,
+        margins: Some(&all),
+        efforts: Some(&all),
+        ..Options::default()
+    };
     let found = audit(&head, &domain, options).unwrap();
+    not_measured_beyond_the_verdict(&found);
     assert_eq!(evidence::check_decided(&head, &domain, &found), Ok(()), "{head:?} {domain:?}");
     if one_point {
         let h: Vec<BigRational> = domain.only_state().unwrap().into_iter().map(rational).collect();
