@@ -9,7 +9,7 @@ Points are scored in float64 with a proved error bound, and exactly where that l
     python3 analyses/check_certificate.py HEAD.safetensors CERTIFICATE.safetensors
         [--weight NAME] [--bias NAME|none] [--tokens 0-99,500] [--sample N] [--list N]
 
-Ends with status 0 if everything checked was accepted, else 1. `--tokens` and `--sample` limit the proofs that
+Ends with status 0 if everything checked was accepted, else 1; what cannot be read is refused in one line. `--tokens` and `--sample` limit the proofs that
 are checked, not the rule that each token has exactly one verdict. A losing token of 32 coordinates takes
 some 10 ms, one of 120 coordinates some seconds.
 """
@@ -21,12 +21,13 @@ import random
 import sys
 from collections import Counter, defaultdict
 from fractions import Fraction as Q
-from math import gcd, inf, isfinite
+from math import gcd, inf, isfinite, prod
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 BLOCK = 256  # points scored in one product
+DTYPES = {"U8": "<u1", "U32": "<u4", "U64": "<u8", "F32": "<f4", "F64": "<f8"}  # those of a certificate
 
 
 class Refused(Exception):
@@ -63,13 +64,65 @@ class Head:
         return sum(products, Q(float(self.bias[token])))
 
 
+def strict_json(text):
+    """JSON in which no key occurs twice and every number is one; `text` is bytes."""
+
+    def unique(pairs):
+        for key, count in Counter(key for key, _ in pairs).items():
+            demand(count == 1, f"the key {key!r} occurs twice")
+        return dict(pairs)
+
+    def whole(digits):
+        demand(digits != "-0" and len(digits) <= 20, f"{digits[:40]} is no whole number of 64 bits")
+        return int(digits)
+
+    def constant(name):
+        raise Refused(f"{name} is no JSON")
+
+    return json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_int=whole, parse_constant=constant)
+
+
+def is_count(x):
+    """Whether this is a whole number of 64 bits, which True, 1.0 and "1" are not."""
+    return type(x) is int and 0 <= x < 1 << 64
+
+
+def is_text(x):
+    """Whether this is a text; half of a surrogate pair is none."""
+    return type(x) is str and not any("\ud800" <= c <= "\udfff" for c in x)
+
+
 class Arrays:
     """The named arrays of the file, each of which must be asked for once."""
 
     def __init__(self, path):
-        with safe_open(path, "numpy") as file:
-            self.description = json.loads((file.metadata() or {}).get("unargmax", "null"))
-            self.arrays = {name: file.get_tensor(name) for name in file.keys()}
+        with open(path, "rb") as file:
+            content = file.read()
+        length = int.from_bytes(content[:8], "little")
+        demand(len(content) >= 8 and length <= min(len(content) - 8, 100_000_000), "no safetensors file, or cut short")
+        header, data = content[8 : 8 + length], memoryview(content)[8 + length :]
+        demand(header[:1] == b"{", "the header does not begin with {")
+        entries = strict_json(header)
+        metadata = entries.pop("__metadata__", None)
+        sole = type(metadata) is dict and set(metadata) == {"unargmax"} and is_text(metadata["unargmax"])
+        demand(sole, "no certificate: no description under the key `unargmax`, or other keys beside it")
+        self.arrays, places = {}, []
+        for name, entry in entries.items():
+            demand(is_text(name), "the name of an array is no text")
+            known = type(entry) is dict and set(entry) == {"dtype", "shape", "data_offsets"}
+            demand(known, f"unknown or missing fields of the array {name}")
+            dtype, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
+            demand(type(dtype) is str and dtype in DTYPES, f"the array {name} has elements {dtype}")
+            sound = type(shape) is list and type(place) is list and len(place) == 2 and all(map(is_count, shape + place))
+            demand(sound, f"the shape or the offsets of the array {name} are no whole numbers")
+            size = prod(shape) * np.dtype(DTYPES[dtype]).itemsize
+            demand(place[1] - place[0] == size and place[1] <= len(data), f"the shape of the array {name} does not fit its offsets")
+            places.append(place)
+            self.arrays[name] = np.frombuffer(data[place[0] : place[1]], DTYPES[dtype]).reshape(shape)
+        ends = [0] + [end for _, end in sorted(places)]
+        side_by_side = [start for start, _ in sorted(places)] == ends[:-1] and ends[-1] == len(data)
+        demand(side_by_side, "the arrays do not lie side by side from the header to the end of the file")
+        self.description = strict_json(metadata["unargmax"].encode("utf-8"))
 
     def take(self, name, dtype, *shape):
         """The array; None in the shape is any length."""
@@ -130,12 +183,16 @@ class Audit:
     def __init__(self, head, arrays, index, about, version):
         self.head, dim = head, head.dim
         keys = {"domain", "scope", "maps", "groups"} | ({"centred", "carried_from"} if version > 1 else set())
-        demand(isinstance(about, dict) and set(about) == keys, "unknown or missing fields")
+        keys |= {"point"} if version > 2 else set()
+        demand(type(about) is dict and set(about) == keys, "unknown or missing fields")
+        demand(is_count(about["groups"]), "the count of groups is no whole number")
+        demand(type(about["maps"]) is list, "the maps are no list")
+        demand(about.get("point") is None or type(about["point"]) is str, "the kind of point is no text")
         take = lambda name, *rest: arrays.take(f"audit{index}.{name}", *rest)
         name = lambda field: f"audit{index}.{field}"
         ids = lambda field: take(field, np.uint32, None).tolist()
         kinds = ("free", "box", "ball", "box and ball") if version > 1 else ("free", "box")
-        demand(about["domain"] in kinds, "an unknown kind of domain")
+        demand(type(about["domain"]) is str and about["domain"] in kinds, "an unknown kind of domain")
         has_box, has_ball = "box" in about["domain"], "ball" in about["domain"]
         self.lo, self.hi, self.norm = np.full(dim, -inf), np.full(dim, inf), None
         if has_box:
@@ -143,22 +200,33 @@ class Audit:
             demand(all((self.lo <= self.hi) & (self.lo < inf) & (self.hi > -inf)), "an empty range")
         centred, self.source = about.get("centred"), about.get("carried_from")
         demand(type(centred) is bool if has_ball else centred is None, "centred is not for this domain")
-        demand(self.source is None or type(self.source) is int and self.source >= 0, "carried_from is no index")
+        demand(self.source is None or is_count(self.source), "carried_from is no index")
         if has_ball:
             self.norm = Norm(*(take(f"domain.{x}", np.float64, n) for x, n in (("radius", 2), ("gain", dim), ("shift", dim))), centred)
             demand(all(self.lo < self.hi), "a range of one number beside a ball")
-        if has_box and has_ball:
+        kind = about["point"] if version > 2 else "float" if has_box and has_ball else None
+        demand((kind is not None) == (has_box and has_ball), "a point is for a box and a ball together")
+        demand(kind in (None, "float", "integers", "only"), "an unknown kind of point")
+        self.only = None
+        if kind == "float":
             point = take("domain.point", np.float64, dim)
             demand(np.isfinite(point).all() and self.holds([Q(x) for x in point.tolist()]), "the point of the domain lies outside")
+        if kind == "integers":
+            *numerators, denominator = arrays.integers(name("domain.point"), dim + 1)
+            holds = denominator > 0 and self.holds([Q(n, denominator) for n in numerators])
+            demand(holds, "the point of the domain lies outside")
+        if kind == "only":
+            self.only = self.only_state()
+            demand(self.only is not None, "box and ball do not meet in one point alone")
         self.is_free = not has_ball and not np.isfinite([self.lo, self.hi]).any()
-        demand(about["scope"] in ("all", "listed"), "an unknown kind of scope")
+        demand(type(about["scope"]) is str and about["scope"] in ("all", "listed"), "an unknown kind of scope")
         self.scope = ids("scope") if about["scope"] == "listed" else list(range(head.tokens))
         rising = self.scope == sorted(set(self.scope)) and self.scope and self.scope[-1] < head.tokens
         demand(rising, "the scope is empty or no rising list of ids of the head")
 
         self.points, self.claims = defaultdict(list), []
         for m, kind in enumerate(about["maps"]):
-            demand(kind in ("identity", "matrix"), "an unknown kind of map")
+            demand(type(kind) is str and kind in ("identity", "matrix"), "an unknown kind of map")
             matrix = take(f"map{m}.matrix", np.float32, dim, dim) if kind == "matrix" else np.zeros(0)
             tokens, centre = ids(f"map{m}.ids"), take(f"map{m}.centre", np.float64, dim)
             scales = take(f"map{m}.scales", np.float64, len(tokens))
@@ -194,6 +262,11 @@ class Audit:
             claim(tokens, "unargmaxable", self.check_outweighed, rivals, ends)
             self.carried = ids("carried.ids")
         demand(self.carried == sorted(set(self.carried)), "the carried ids do not rise")
+        if self.only is not None:
+            for t in ids("only.wins"):
+                self.points[t].append(("only", None))
+            tokens = ids("only.ids")
+            claim(tokens, "unargmaxable", self.check_only, take("only.rivals", np.uint32, len(tokens)).tolist())
         tokens = ids("dominated.ids")
         claim(tokens, "unargmaxable", self.check_dominated, take("dominated.by", np.uint32, len(tokens)).tolist())
         tokens, kinds = ids("undecided.ids"), take("undecided.kinds", np.uint8, None).tolist()
@@ -250,6 +323,20 @@ class Audit:
         h = self.norm.state(point) if self.norm else point
         inside = all((lo == -inf or Q(lo) <= x) and (hi == inf or x <= Q(hi)) for lo, x, hi in zip(self.lo.tolist(), h, self.hi.tolist()))
         return inside and (not self.norm or sum(x * x for x in point) < self.norm.squared)
+
+    def only_state(self):
+        """The hidden state of the only point of a box and a centred ball; None if there are more, or none."""
+        if not self.norm.centred or self.head.dim < 2 or not all(self.norm.g):
+            return None
+        for low in (True, False):
+            state = [l if (g > 0) == low else h for g, l, h in zip(self.norm.g, self.lo.tolist(), self.hi.tolist())]
+            if not all(map(isfinite, state)):
+                continue
+            state = [Q(x) for x in state]
+            z = [(x - c) / g for x, c, g in zip(state, self.norm.c, self.norm.g)]
+            if sum(z) == 0:
+                return state if sum(x * x for x in z) < self.norm.squared else None
+        return None
 
     def asks(self, wanted):
         """The carried tokens whose proofs elsewhere the wanted ones need."""
@@ -339,6 +426,10 @@ class Audit:
         for token, (kind, data) in points:
             try:
                 demand(token < self.head.tokens, "no such token")
+                if kind == "only":
+                    self.check_scores(token, self.only, range(self.head.tokens))
+                    outcomes.setdefault(token, "")
+                    continue
                 if kind == "integer":
                     *numerators, denominator = data
                     demand(denominator > 0, "the denominator is not positive")
@@ -357,7 +448,8 @@ class Audit:
             tokens, points, h, off = zip(*floats[start : start + BLOCK])
             h, off = np.array(h), np.array(off)
             scores = h @ rows.T + bias
-            errors = (2 * gamma * abs(h) + 2 * off) @ abs(rows).T + 2 * gamma * abs(bias) + 4 * steps * 5e-324
+            # The small factors come last: alone they might underflow.
+            errors = 2 * gamma * (abs(h) @ abs(rows).T) + 2 * (off @ abs(rows).T) + 2 * gamma * abs(bias) + 4 * steps * 5e-324
             for i, token in enumerate(tokens):
                 proved = scores[i] + errors[i] < scores[i, token] - errors[i, token]
                 proved &= np.isfinite(scores[i]) & np.isfinite(errors[i]) & np.isfinite(scores[i, token])
@@ -388,14 +480,20 @@ class Audit:
         return point, h, off
 
     def check_exactly(self, token, point, rivals):
-        equal = set(self.group(token))
-        rivals = [j for j in rivals if j not in equal]
         if rivals:
             h = [Q(x) for x in point]
-            h = self.norm.state(h) if self.norm else h
-            own = self.head.score(token, h)
-            for j in rivals:
-                demand(self.head.score(j, h) < own, f"token {j} scores at least as much")
+            self.check_scores(token, self.norm.state(h) if self.norm else h, rivals)
+
+    def check_scores(self, token, h, rivals):
+        equal = set(self.group(token))
+        own = self.head.score(token, h)
+        for j in rivals:
+            demand(j in equal or self.head.score(j, h) < own, f"token {j} scores at least as much")
+
+    def check_only(self, token, rival):
+        """A rival that scores at least as much at the only point."""
+        demand(rival < self.head.tokens and rival not in self.group(token), f"{rival} is no rival")
+        demand(self.head.score(rival, self.only) >= self.head.score(token, self.only), f"{rival} scores less at the only point")
 
     def check_weights(self, token, weights):
         """Weights, positive when scaled to sum 1, with which the rivals never score less."""
@@ -537,12 +635,15 @@ def solve(system):
 def read(head, path):
     arrays = Arrays(path)
     about = arrays.description
-    demand(isinstance(about, dict), "no certificate: no description under the key `unargmax`")
+    demand(type(about) is dict, "the description is no JSON object")
     version = about.get("version")
-    known = about.get("format") == "unargmax certificate" and version in (1, 2) and type(version) is int
+    known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 3
     demand(known and set(about) == {"format", "version", "tool", "head", "audits"}, "an unknown format or version")
-    same = about["head"] == {"sha256": head.sha256, "tokens": head.tokens, "dim": head.dim}
+    demand(is_text(about["tool"]), "the name of the tool is no text")
+    counted = type(about["head"]) is dict and all(is_count(about["head"].get(x)) for x in ("tokens", "dim"))
+    same = counted and about["head"] == {"sha256": head.sha256, "tokens": head.tokens, "dim": head.dim}
     demand(same, f"it is for another head: {about['head']}, not {head.sha256}")
+    demand(type(about["audits"]) is list, "the audits are no list")
     audits = [Audit(head, arrays, i, audit, version) for i, audit in enumerate(about["audits"])]
     demand(all(a.source is None or a.source < len(audits) for a in audits), "carried_from is no index of an audit")
     demand(not arrays.arrays, f"unknown arrays: {sorted(arrays.arrays)}")
@@ -571,12 +672,17 @@ def main():
     parser.add_argument("--sample", type=int, help="check the proofs of this many only, drawn with a fixed seed")
     parser.add_argument("--list", type=int, default=5, help="refusals to print")
     options = parser.parse_args()
-    head, good = Head(options.head, options.weight, options.bias), True
     try:
-        audits = read(head, options.certificate)
-    except (Refused, SafetensorError, ValueError) as refusal:
-        print(f"refused: {refusal}")
+        return check(options)
+    except Exception as fault:  # whatever a stranger's file provokes: one line, and no acceptance
+        kind = "" if isinstance(fault, (Refused, OSError)) else f"{type(fault).__name__}: "
+        print(f"refused: {kind}{' '.join(str(fault).split())[:1000]}")
         return 1
+
+
+def check(options):
+    head, good = Head(options.head, options.weight, options.bias), True
+    audits = read(head, options.certificate)
     limited = options.tokens or options.sample is not None
     choices = [choose(audit, options) for audit in audits]
     wanted = [set(chosen).__contains__ if limited else lambda _: True for chosen in choices]

@@ -9,9 +9,11 @@ use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use unargmax::audit::{Options, audit};
-use unargmax::domain::Domain;
+use unargmax::audit::{Audit, Options, audit};
+use unargmax::certificate::Certificate;
+use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
+use unargmax::verify::verify;
 
 /// `sum coefficients_k h_k + constant > 0`, or `>= 0`; the constant comes last.
 #[derive(Clone, PartialEq)]
@@ -119,8 +121,22 @@ impl Case {
             prop_assert_eq!(found.name(), expected, "token {} of {:?}", token, self);
         }
         prop_assert_eq!(evidence::check(&head, &domain, &found), Ok(()), "{:?}", self);
+        prop_assert_eq!(refused(&head, &domain, &found), Vec::<String>::new(), "{:?}", self);
         Ok(())
     }
+}
+
+/// What `verify` refuses of the certificate of an audit, read back from its bytes.
+fn refused(head: &Head, domain: &Domain, audit: &Audit) -> Vec<String> {
+    let all = Domain::free(head.dim());
+    let beside = audit.free().map(|free| (&all, free));
+    let audits: Vec<_> = [(domain, audit)].into_iter().chain(beside).collect();
+    let bytes = Certificate::new(head, &audits).to_bytes().unwrap();
+    let verification = verify(head, &Certificate::from_bytes(&bytes).unwrap(), None);
+    let refused = verification.audits.iter().flat_map(|audit| &audit.refused);
+    let refused: Vec<String> = refused.map(|r| format!("{:?}: {}", r.token, r.reason)).collect();
+    assert_eq!(verification.is_accepted(), refused.is_empty());
+    refused
 }
 
 const FREE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -204,10 +220,14 @@ fn scaled_columns() -> BoxedStrategy<Case> {
         .boxed()
 }
 
+/// So many cases from this seed; `UNARGMAX_CASES` and `UNARGMAX_SEED` ask for others, for longer attacks.
 fn config(cases: u32, seed: u64) -> ProptestConfig {
+    fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
+        std::env::var(name).ok()?.parse().ok()
+    }
     ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(seed),
+        cases: asked("UNARGMAX_CASES").unwrap_or(cases),
+        rng_seed: RngSeed::Fixed(asked("UNARGMAX_SEED").unwrap_or(seed)),
         failure_persistence: None,
         ..ProptestConfig::default()
     }
@@ -258,6 +278,116 @@ proptest! {
     #[test]
     fn verdicts_equal_those_of_elimination_where_scores_underflow_or_overflow(case in scaled_columns()) {
         case.check()?;
+    }
+}
+
+/// A number between 1/8 and 8 of either sign, or 0, times a power of ten.
+fn sized(exponents: std::ops::RangeInclusive<i32>) -> BoxedStrategy<f64> {
+    (-64..=64i32, exponents).prop_map(|(n, e)| f64::from(n) / 8.0 * 10f64.powi(e)).boxed()
+}
+
+/// One exponent of ten for most numbers of a list, or one each.
+fn exponents(count: usize, most: i32) -> BoxedStrategy<Vec<i32>> {
+    prop_oneof![
+        (-most..=most).prop_map(move |e| vec![e; count]),
+        (-most..=most, prop::collection::vec(-3..=3i32, count))
+            .prop_map(move |(e, off)| off.iter().map(|o| (e + o).clamp(-most, most)).collect()),
+        prop::collection::vec(-most..=most, count),
+    ]
+    .boxed()
+}
+
+/// Heads of any size, some with rows, columns and biases of sizes of their own.
+fn heads_of_all_sizes() -> BoxedStrategy<Head> {
+    (1..=7usize, 1..=3usize)
+        .prop_flat_map(|(tokens, dim)| {
+            let numbers = prop::collection::vec(prop_oneof![coarse(), sized(0..=0)], tokens * dim);
+            let sizes = (exponents(tokens, 150), exponents(dim, 150));
+            let bias = prop::collection::vec(prop_oneof![coarse(), sized(0..=0)], tokens);
+            (numbers, sizes, prop::option::of((bias, exponents(tokens, 300))), Just((tokens, dim)))
+        })
+        .prop_map(|(numbers, (rows, columns), bias, (tokens, dim))| {
+            let power = |e: i32| 10f64.powi(e / 2) * 10f64.powi(e - e / 2);
+            let size = |i: usize| power(rows[i / dim] + columns[i % dim]);
+            let rows: Vec<f64> = numbers.iter().enumerate().map(|(i, x)| x * size(i)).collect();
+            let bias = bias.map(|(numbers, sizes)| {
+                numbers.iter().zip(sizes).map(|(x, e)| x * power(e)).collect()
+            });
+            Head::new(rows, bias, tokens, dim).unwrap()
+        })
+        .boxed()
+}
+
+/// Ranges of any size: free, one-sided, of one number, or two-sided.
+fn ranges_of_all_sizes(dim: usize) -> BoxedStrategy<Vec<(f64, f64)>> {
+    let number = || prop_oneof![1 => Just(0.0), 3 => sized(-300..=300), 2 => sized(0..=0)];
+    let range = prop_oneof![
+        1 => Just(FREE),
+        2 => number().prop_map(|x| (x, f64::INFINITY)),
+        2 => number().prop_map(|x| (f64::NEG_INFINITY, x)),
+        1 => number().prop_map(|x| (x, x)),
+        3 => (number(), number()).prop_map(|(a, b)| (a.min(b), a.max(b))),
+    ];
+    prop_oneof![
+        range.clone().prop_map(move |range| vec![range; dim]),
+        prop::collection::vec(range, dim),
+    ]
+    .boxed()
+}
+
+/// Balls around the origin, and those of norms, with radii, gains and shifts of any size.
+fn balls_of_all_sizes(dim: usize) -> BoxedStrategy<Ball> {
+    let around = (1..=64i32, -100..=100i32)
+        .prop_map(move |(n, e)| Ball::around_origin(dim, f64::from(n) / 8.0 * 10f64.powi(e)));
+    let vector = |most: i32| {
+        let numbers = prop::collection::vec(prop_oneof![coarse(), sized(0..=0)], dim);
+        let product = |(numbers, sizes): (Vec<f64>, Vec<i32>)| -> Vec<f64> {
+            numbers.iter().zip(sizes).map(|(x, e)| x * 10f64.powi(e)).collect()
+        };
+        (numbers, exponents(dim, most)).prop_map(product)
+    };
+    let norm = (vector(100), prop_oneof![Just(vec![0.0; dim]), vector(100)], any::<bool>())
+        .prop_map(|(gain, shift, centred)| Ball::after_norm(gain, shift, centred));
+    prop_oneof![around, norm].prop_map(Result::unwrap).boxed()
+}
+
+/// A head and a domain of any kind; a box that does not meet its ball is left out.
+fn questions_of_all_sizes() -> BoxedStrategy<(Head, Domain)> {
+    heads_of_all_sizes()
+        .prop_flat_map(|head| {
+            let dim = head.dim();
+            let ball = prop::option::of(balls_of_all_sizes(dim));
+            (Just(head), ranges_of_all_sizes(dim), any::<bool>(), ball)
+        })
+        .prop_map(|(head, ends, ranged, ball)| {
+            let (lo, hi) = ends.into_iter().unzip();
+            let free = Domain::free(head.dim());
+            let boxed = if ranged { Domain::ranges(lo, hi).unwrap() } else { free.clone() };
+            let domain = match ball {
+                None => boxed,
+                Some(ball) => {
+                    boxed.within(ball.clone()).unwrap_or_else(|_| free.within(ball).unwrap())
+                }
+            };
+            (head, domain)
+        })
+        .boxed()
+}
+
+proptest! {
+    #![proptest_config(config(3000, 7))]
+    #[test]
+    fn every_certificate_of_an_audit_is_accepted_and_true_at_all_sizes_and_in_all_domains(
+        (head, domain) in questions_of_all_sizes()
+    ) {
+        // Folded products beyond float64 are refused.
+        let options = Options { threads: 1, beside: true, ..Options::default() };
+        if let Ok(found) = audit(&head, &domain, options) {
+            let none = Vec::<String>::new();
+            prop_assert_eq!(refused(&head, &domain, &found), none, "{:?} {:?}", head, domain);
+            let checked = evidence::check_decided(&head, &domain, &found);
+            prop_assert_eq!(checked, Ok(()), "{:?} {:?}", head, domain);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::{Add, Mul, Neg, Sub};
 use nalgebra::DMatrix;
 
 use super::dot::Element;
-use super::rounding::{TINY, gamma, norm_up};
+use super::rounding::{TINY, add_down, add_up, gamma, mul_down, mul_up, norm_up};
 
 /// A number known to lie between two floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,10 +48,7 @@ impl Add for Interval {
         match (self.is_zero(), other.is_zero()) {
             (true, _) => other,
             (_, true) => self,
-            _ => Interval {
-                lo: (self.lo + other.lo).next_down(),
-                hi: (self.hi + other.hi).next_up(),
-            },
+            _ => Interval { lo: add_down(self.lo, other.lo), hi: add_up(self.hi, other.hi) },
         }
     }
 }
@@ -76,15 +73,15 @@ impl Mul for Interval {
         if self.is_zero() || other.is_zero() {
             return Interval::point(0.0);
         }
-        let products =
-            [self.lo * other.lo, self.lo * other.hi, self.hi * other.lo, self.hi * other.hi];
-        if products.iter().any(|x| x.is_nan()) {
-            return Interval { lo: f64::NEG_INFINITY, hi: f64::INFINITY };
+        let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (x, y) in [self.lo, self.hi].into_iter().flat_map(|x| [(x, other.lo), (x, other.hi)]) {
+            let (down, up) = (mul_down(x, y), mul_up(x, y));
+            if down.is_nan() {
+                return Interval { lo: f64::NEG_INFINITY, hi: f64::INFINITY };
+            }
+            (lo, hi) = (lo.min(down), hi.max(up));
         }
-        let (lo, hi) = products
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)));
-        Interval { lo: lo.next_down(), hi: hi.next_up() }
+        Interval { lo, hi }
     }
 }
 
@@ -232,5 +229,8 @@ mod tests {
         assert_eq!(tenth * 0.0, Interval::point(0.0));
         assert_eq!(-(tenth * -1.0), tenth * 1.0);
         assert!((tenth - tenth).lo <= 0.0);
+        let faint = Interval { lo: 1e-200, hi: 2e-200 };
+        assert_eq!((faint * faint).lo, 0.0, "numbers above 0 have no product below it");
+        assert_eq!((faint * -faint).hi, 0.0);
     }
 }

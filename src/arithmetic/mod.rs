@@ -4,6 +4,7 @@
 //!   multiply-add, so that wider vectors change the speed and never a bit;
 //! - [`rounding`]: what such a sum can be away from the true one;
 //! - [`dyadic`]: numbers `m 2^e`, in which every stored float is exact;
+//! - [`fraction`]: quotients of those, and sums of many;
 //! - [`enclose`]: proved intervals around the solution of a square system;
 //! - [`linear`]: exact solutions of linear systems.
 //!
@@ -12,6 +13,7 @@
 pub mod dot;
 pub mod dyadic;
 pub mod enclose;
+pub mod fraction;
 pub mod linear;
 pub mod narrow;
 pub mod rounding;

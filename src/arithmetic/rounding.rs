@@ -19,24 +19,41 @@ pub fn gamma(n: usize) -> f64 {
     (nu / (1.0 - nu)).next_up().next_up()
 }
 
-/// `a + b`, rounded up.
+/// `a + b`, rounded up. A sum below the normal range is exact: floats are whole multiples of `2^-1074`.
 pub fn add_up(a: f64, b: f64) -> f64 {
-    (a + b).next_up()
+    let sum = a + b;
+    if sum.abs() < f64::MIN_POSITIVE { sum } else { sum.next_up() }
 }
 
-/// `a + b`, rounded down.
+/// `a + b`, rounded down, and exact below the normal range as [`add_up`].
 pub fn add_down(a: f64, b: f64) -> f64 {
-    (a + b).next_down()
+    let sum = a + b;
+    if sum.abs() < f64::MIN_POSITIVE { sum } else { sum.next_down() }
 }
 
-/// `a b`, rounded up.
+/// `a b`, rounded up. The sign is that of the true product: one that underflows stays on its side of 0, or is 0.
 pub fn mul_up(a: f64, b: f64) -> f64 {
-    (a * b).next_up()
+    -mul_down(-a, b)
 }
 
-/// `a b`, rounded down.
+/// `a b`, rounded down, with the sign of the true product as [`mul_up`].
 pub fn mul_down(a: f64, b: f64) -> f64 {
-    (a * b).next_down()
+    let product = a * b;
+    // NaN is not 0 either.
+    if product != 0.0 {
+        product.next_down()
+    } else if a == 0.0 || b == 0.0 || (a < 0.0) == (b < 0.0) {
+        0.0
+    } else {
+        -TINY
+    }
+}
+
+/// `a b` for numbers that are not negative, rounded up only where it underflows: there a unit in the last place is no
+/// small share. Elsewhere it is rounded to nearest, which the bounds that use it have room for.
+pub fn bound_of_product(a: f64, b: f64) -> f64 {
+    let product = a * b;
+    if product < f64::MIN_POSITIVE && a != 0.0 && b != 0.0 { product.next_up() } else { product }
 }
 
 /// How far a float64 dot product of length `n` can be from the true one, for vectors of at most
@@ -131,6 +148,29 @@ pub fn power_of_two_near(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arithmetic::dyadic::Dyadic;
+
+    #[test]
+    fn directed_products_and_sums_keep_the_sign_of_the_true_ones() {
+        let numbers = [0.0, 5e-324, 1e-310, 1e-200, 0.3, 1.0, 7e200, f64::MAX];
+        let signed = || numbers.into_iter().flat_map(|x| [x, -x]);
+        for (a, b) in signed().flat_map(|a| signed().map(move |b| (a, b))) {
+            let (x, y) = (Dyadic::from_f64(a), Dyadic::from_f64(b));
+            let exact = [&x * &y, &x + &y];
+            let bounds = [(mul_down(a, b), mul_up(a, b)), (add_down(a, b), add_up(a, b))];
+            for (exact, (low, high)) in exact.into_iter().zip(bounds) {
+                assert!(low == f64::NEG_INFINITY || Dyadic::from_f64(low) <= exact, "{a} {b}");
+                assert!(high == f64::INFINITY || exact <= Dyadic::from_f64(high), "{a} {b}");
+                assert!(low >= 0.0 || exact.is_negative(), "{a} {b}: {low}");
+                assert!(high <= 0.0 || exact.is_positive(), "{a} {b}: {high}");
+            }
+            let bound = bound_of_product(a.abs(), b.abs());
+            let room = Dyadic::from_f64(1.0 + f64::EPSILON);
+            let exact = &Dyadic::from_f64(a.abs()) * &Dyadic::from_f64(b.abs());
+            assert!(bound == f64::INFINITY || exact <= &Dyadic::from_f64(bound) * &room);
+        }
+        assert!(mul_down(0.0, f64::INFINITY).is_nan() && mul_up(f64::NAN, 0.0).is_nan());
+    }
 
     #[test]
     fn the_norm_is_bounded_at_every_scale() {

@@ -3,15 +3,16 @@
 use num_bigint::BigInt;
 
 use super::Finding;
+use super::exact::Open;
 use crate::audit::progress::Progress;
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::prove::corner;
 use crate::prove::rounds;
 use crate::prove::runner::Side;
 use crate::prove::sphere::Sphere;
 use crate::prove::system::Constraint;
 use crate::prove::working_set::Start;
-use crate::prove::{corner, simplex};
 use crate::question::Question;
 use crate::screen::Screen;
 
@@ -38,19 +39,23 @@ const DENOMINATORS: std::ops::RangeInclusive<u32> = 1..=64;
 const NEAR: f64 = 1e-7;
 
 /// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
-/// as small fractions, at the corner where the rivals meet, and by exact linear programming, which needs no ball.
-pub fn on_the_edge(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Verdict {
-    let working: Vec<Constraint> = multipliers.iter().map(|m| Constraint::Rival(m.0)).collect();
+/// as small fractions, and at the corner where the rivals meet. Exact linear programming, which needs no ball, is left.
+pub fn on_the_edge(
+    question: &Question,
+    token: u32,
+    multipliers: &[(Rival, f64)],
+) -> Result<Verdict, Open> {
     outweighed::certify(question, token, multipliers)
         .or_else(|| by_fractions(question, token, multipliers))
         .or_else(|| corner::decide(question, token, multipliers))
-        .or_else(|| simplex::decide(question, token, &working))
-        .unwrap_or_else(|| {
-            certify::undecided(
+        .ok_or_else(|| Open {
+            token,
+            working: multipliers.iter().map(|m| Constraint::Rival(m.0)).collect(),
+            undecided: certify::undecided(
                 "neither a point of the ball nor losing weights were proved: the token is on the edge, or float64 cannot \
                  tell",
                 Margin::in_ball(question, token, multipliers),
-            )
+            ),
         })
 }
 

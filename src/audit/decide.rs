@@ -1,9 +1,10 @@
 //! The tokens that no shared map settled: search, certify, and if need be surer paths.
 
+use super::exact::Open;
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
 use crate::certify::{self, Rival, Verdict};
-use crate::prove::simplex;
+use crate::prove::least_distance::LeastDistance;
 use crate::prove::solver::Solver;
 use crate::prove::support;
 use crate::prove::system::{Constraint, System};
@@ -13,14 +14,37 @@ use crate::question::Question;
 /// Shares of fixed weight tried by the push, from bold to faint.
 const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
 
-/// Decides tokens that no other row dominates, by proposals of the solver `S` alone, and where
-/// float64 arithmetic fails by exact integers. The verdicts come in the order of the tokens and do not
-/// depend on which are decided together.
+/// Numbers of a working set that a push is worth in a head with more coordinates than tokens.
+const WIDEST: usize = 1 << 20;
+
+/// The verdicts over a box of tokens that lose in all of space by exact weights, `None` for all others: `free` is the system
+/// of the same head there. For heads with more coordinates than tokens, whose searches are small in all of space and
+/// large in a box.
+pub fn lost_everywhere(
+    question: &Question,
+    free: &System,
+    tokens: &[(u32, Start)],
+) -> Vec<Option<Verdict>> {
+    search::<LeastDistance>(free, None, tokens.to_vec())
+        .into_iter()
+        .zip(tokens)
+        .map(|(proposal, &(token, _))| match proposal.side {
+            Side::Loses(multipliers) => {
+                let weights = support::exact(free, token, &multipliers)?;
+                certify::exact::certify(question, token, weights)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Decides tokens that no other row dominates, by proposals of the solver `S` alone. What float64 proposes in vain stays
+/// open. The verdicts come in the order of the tokens and do not depend on which are decided together.
 pub fn decide<S: Solver>(
     system: &System,
     pairs: Option<&Pairs>,
     tokens: Vec<(u32, Start)>,
-) -> Vec<Verdict> {
+) -> Vec<Result<Verdict, Open>> {
     let question = system.question();
     let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
     let proposals = search::<S>(system, pairs, tokens);
@@ -43,8 +67,11 @@ pub fn decide<S: Solver>(
                 }
                 Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
             }
-            .or_else(|| simplex::decide(question, token, &proposal.working))
-            .unwrap_or_else(|| undecided(question, token, proposal))
+            .ok_or_else(|| Open {
+                token,
+                working: proposal.working.clone(),
+                undecided: undecided(question, token, proposal),
+            })
         })
         .collect()
 }
@@ -70,6 +97,10 @@ fn certified_loss<S: Solver>(
 /// Tries to certify losing weights near fixed ones on all of the working set.
 fn pushed_loss<S: Solver>(system: &System, token: u32, working: &[Constraint]) -> Option<Verdict> {
     let question = system.question();
+    // In a head with more coordinates than tokens no support has as many rivals as equations, ends of ranges aside.
+    if working.len() * system.dim() > WIDEST && question.head().tokens() < question.head().dim() {
+        return None;
+    }
     let pushed = |share: &f64| {
         let support = support::pushed::<S>(system, token, working, *share)?;
         certify::enclosure::certify(question, token, support)
@@ -120,7 +151,7 @@ mod tests {
     use super::*;
     use crate::domain::Domain;
     use crate::head::bundled;
-    use crate::prove::least_distance::{LeastDistance, tests::uses};
+    use crate::prove::least_distance::tests::uses;
     use crate::prove::linear_program::LinearProgram;
 
     /// How often deciding some tokens of the bundled head, on this thread, uses the least-distance method.
@@ -135,7 +166,7 @@ mod tests {
             let near = vec![0.0; head.dim()];
             let start = Start { near, behind: Vec::new(), may_win: false };
             let verdicts = decide::<S>(&system, None, vec![(token, start)]);
-            lost += usize::from(verdicts[0].name() == "unargmaxable");
+            lost += usize::from(verdicts[0].as_ref().is_ok_and(|v| v.name() == "unargmaxable"));
         }
         assert!(lost > 10, "losing tokens take part");
         uses() - before

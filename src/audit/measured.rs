@@ -1,5 +1,7 @@
 //! What an audit measures of tokens once they have verdicts.
 
+use std::collections::BTreeMap;
+
 use super::{Audit, Clock, Options};
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
@@ -79,22 +81,69 @@ pub fn measure(
     measured
 }
 
+/// Decides what it can of the tokens of a ball that are undecided, by the searches for best gaps and efforts: whoever
+/// measures a token must not find more than its verdict says. Best gaps come first.
+pub fn settle(
+    question: &Question,
+    verdicts: &mut [(u32, Verdict)],
+    free: Option<&Audit>,
+    options: Options,
+) {
+    if question.domain().ball().is_none() {
+        return;
+    }
+    for by_gap in [true, false] {
+        // One of a group of equals speaks for all, so that they share one proof.
+        let open = verdicts.iter().filter(|v| matches!(v.1, Verdict::Undecided(_)));
+        let open: BTreeMap<u32, &Verdict> =
+            open.map(|(token, verdict)| (question.equals(*token)[0], verdict)).collect();
+        if open.is_empty() {
+            return;
+        }
+        options.progress.begin("edge", open.len());
+        let settled = if by_gap {
+            let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
+            margin::settled(question, &open, options.progress)
+        } else {
+            let known = |(token, verdict): (u32, _)| {
+                let free = free.and_then(|audit| audit.verdict(token));
+                Known { token, verdict, free }
+            };
+            let open: Vec<Known> = open.into_iter().map(known).collect();
+            beyond(question, |outer| effort::settled(question, outer, &open, options.progress))
+        };
+        let settled: BTreeMap<u32, Verdict> = settled.into_iter().collect();
+        for (token, verdict) in verdicts.iter_mut() {
+            let found = settled.get(&question.equals(*token)[0]);
+            if let (Verdict::Undecided(_), Some(found)) = (&verdict, found) {
+                *verdict = found.clone();
+            }
+        }
+    }
+}
+
 /// Tokens that can win are looked for inside the ball, others beyond it.
 fn efforts(question: &Question, tokens: Vec<Known>, options: Options) -> Vec<Effort> {
-    let (inside, beyond): (Vec<Known>, Vec<Known>) =
+    let (inside, outside): (Vec<Known>, Vec<Known>) =
         tokens.into_iter().partition(|known| known.verdict.witness().is_some());
     let mut efforts = effort::efforts(question, question, &inside, options.progress);
-    if !beyond.is_empty() {
-        let larger = question.domain().ball().and_then(|ball| {
-            question.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok()
-        });
-        // Near the ends of float64 nothing is looked for beyond the ball.
-        let outer = larger.as_ref().and_then(|domain| question.resized(domain));
-        let outer = outer.as_ref().unwrap_or(question);
-        efforts.extend(effort::efforts(question, outer, &beyond, options.progress));
+    if !outside.is_empty() {
+        efforts.extend(beyond(question, |outer| {
+            effort::efforts(question, outer, &outside, options.progress)
+        }));
         efforts.sort_by_key(Effort::token);
     }
     efforts
+}
+
+/// What comes of a look at the same question with a larger ball.
+fn beyond<R>(question: &Question, look: impl FnOnce(&Question) -> R) -> R {
+    let larger = question.domain().ball().and_then(|ball| {
+        question.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok()
+    });
+    // Near the ends of float64 nothing is looked for beyond the ball.
+    let outer = larger.as_ref().and_then(|domain| question.resized(domain));
+    look(outer.as_ref().unwrap_or(question))
 }
 
 /// The best gaps of lost tokens, from those measured already where they are.

@@ -2,6 +2,7 @@
 
 mod ball;
 mod decide;
+mod exact;
 mod measured;
 pub mod progress;
 
@@ -27,6 +28,7 @@ use crate::prove::system::System;
 use crate::prove::working_set::Start;
 use crate::question::Question;
 use crate::screen::{Moments, Screen};
+use exact::Open;
 use measured::Measured;
 use progress::{Progress, Silent};
 
@@ -148,6 +150,13 @@ impl Audit {
         counts
     }
 
+    /// How many tokens are undecided because the budget of exact arithmetic was spent.
+    pub fn undecided_by_budget(&self) -> usize {
+        let by_budget =
+            |v: &&(u32, Verdict)| matches!(&v.1, Verdict::Undecided(u) if u.is_by_budget());
+        self.verdicts.iter().filter(by_budget).count()
+    }
+
     /// Token ids and radii, if they were asked for: optima of float64 linear programs, not proved.
     pub fn radii(&self) -> Option<&[(u32, f64)]> {
         self.radii.as_deref()
@@ -226,8 +235,15 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         )));
     }
     clock.lap("groups");
-    let screen = Screen::with(&question, moments);
-    let findings = settle(&question, screen, &tokens, options, &mut clock);
+    let findings = match certify::only::decide(&question, &tokens) {
+        Some(verdicts) => {
+            tokens.iter().copied().zip(verdicts.into_iter().map(Finding::Decided)).collect()
+        }
+        None => {
+            let screen = Screen::with(&question, moments);
+            settle(&question, screen, &tokens, options, &mut clock)
+        }
+    };
 
     // Over all of space: those that win inside win there too; the others are decided, and may lose inside as there.
     let all = Domain::free(head.dim());
@@ -243,21 +259,28 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         let verdict = free.as_ref()?.verdict(token)?;
         certify::carried_loss(larger.as_ref()?, &question, token, verdict)
     };
-    let verdicts: Vec<(u32, Verdict)> = findings
-        .into_par_iter()
-        .map(|(token, finding)| match finding {
-            Finding::Decided(verdict) => (token, verdict),
-            Finding::Stuck(multipliers) => {
-                let verdict = carried(token);
-                // One of a group of equals speaks for all, so that they share one proof.
-                let first = question.equals(token)[0];
-                (
-                    token,
-                    verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers)),
-                )
+    // One of a group of equals speaks for all, so that they share one proof.
+    let edges: BTreeMap<u32, &[(Rival, f64)]> = findings
+        .iter()
+        .filter_map(|(token, finding)| match finding {
+            Finding::Stuck(multipliers) if carried(*token).is_none() => {
+                Some((question.equals(*token)[0], multipliers.as_slice()))
             }
+            _ => None,
         })
         .collect();
+    let edges = on_the_edges(&question, edges);
+    let verdicts = findings.iter().filter_map(|(token, finding)| {
+        let verdict = match finding {
+            Finding::Decided(verdict) => Some(verdict.clone()),
+            Finding::Stuck(_) => {
+                carried(*token).or_else(|| edges.get(&question.equals(*token)[0]).cloned())
+            }
+        };
+        Some((*token, verdict?))
+    });
+    let mut verdicts: Vec<(u32, Verdict)> = verdicts.collect();
+    measured::settle(&question, &mut verdicts, free.as_ref(), options);
     if stuck {
         clock.lap("edge");
     }
@@ -283,6 +306,35 @@ enum Finding {
     Decided(Verdict),
     /// In a ball: neither side is plain. With multipliers of inequalities that come near to a proof of losing.
     Stuck(Vec<(Rival, f64)>),
+}
+
+/// The verdicts of tokens of a ball whose sides float64 could not tell apart.
+fn on_the_edges(
+    question: &Question,
+    edges: BTreeMap<u32, &[(Rival, f64)]>,
+) -> BTreeMap<u32, Verdict> {
+    let edges: Vec<(u32, &[(Rival, f64)])> = edges.into_iter().collect();
+    let decided = edges.par_iter().with_max_len(1);
+    let decided = decided
+        .map(|&(token, multipliers)| (token, ball::on_the_edge(question, token, multipliers)));
+    closed(question, decided.collect())
+}
+
+/// The verdicts of tokens, ids rising, of which some are open: those by exact linear programs.
+fn closed(
+    question: &Question,
+    decided: Vec<(u32, std::result::Result<Verdict, Open>)>,
+) -> BTreeMap<u32, Verdict> {
+    let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
+    for (token, verdict) in decided {
+        match verdict {
+            Ok(verdict) => drop(verdicts.insert(token, verdict)),
+            Err(rest) => open.push(rest),
+        }
+    }
+    let exact = exact::decide(question, &open);
+    verdicts.extend(open.iter().map(|open| open.token).zip(exact));
+    verdicts
 }
 
 /// So few tokens are decided sooner than the engine of all pairs is made ready.
@@ -398,6 +450,9 @@ fn search(
     hard: &[(u32, Vec<u32>)],
     options: Options,
 ) -> Vec<Finding> {
+    if hard.is_empty() {
+        return Vec::new();
+    }
     let least_distance = options.engine == Engine::LeastDistance;
     let ids: Vec<u32> = hard.iter().map(|h| h.0).collect();
     let starts = hard.iter().zip(screen.starts(&ids)).map(|((token, behind), near)| {
@@ -408,11 +463,27 @@ fn search(
         return ball::decide(&sphere, screen, &starts, options.progress);
     }
     let system = System::new(question);
+    let all = Domain::free(question.domain().dim());
+    let boxed = question.domain().has_ranges() && question.head().tokens() < question.head().dim();
+    let free = boxed.then(|| Question::new(question.stored(), &all).ok()).flatten();
+    let free = free.as_ref().map(System::new);
     let decide = |group: Vec<(u32, Start)>| {
         let count = group.len();
         let verdicts = match options.engine {
             Engine::LeastDistance => {
-                decide::decide::<LeastDistance>(&system, screen.pairs(), group)
+                let decide =
+                    |group| decide::decide::<LeastDistance>(&system, screen.pairs(), group);
+                match &free {
+                    Some(free) => {
+                        let lost = decide::lost_everywhere(question, free, &group);
+                        let open = group.into_iter().zip(&lost).filter(|g| g.1.is_none());
+                        let mut others = decide(open.map(|g| g.0).collect()).into_iter();
+                        lost.into_iter()
+                            .filter_map(|l| l.map(Ok).or_else(|| others.next()))
+                            .collect()
+                    }
+                    None => decide(group),
+                }
             }
             Engine::LinearProgram { .. } => decide::decide::<LinearProgram>(&system, None, group),
         };
@@ -421,7 +492,9 @@ fn search(
     };
     // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
-    dealt(starts, question, least, &decide).into_iter().map(Finding::Decided).collect()
+    let decided = dealt(starts, question, least, &decide);
+    let verdicts = closed(question, ids.into_iter().zip(decided).collect());
+    verdicts.into_values().map(Finding::Decided).collect()
 }
 
 /// Decides hard tokens in groups of `least` or more. They often are neighbours: each group takes every so-and-so-many-th,
@@ -430,11 +503,11 @@ fn dealt(
     starts: Vec<(u32, Start)>,
     question: &Question,
     least: usize,
-    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<Verdict> + Sync),
-) -> Vec<Verdict> {
+    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<std::result::Result<Verdict, Open>> + Sync),
+) -> Vec<std::result::Result<Verdict, Open>> {
     let together = group_size(starts.len(), question.head()).max(least);
     let count = starts.len().div_ceil(together).max(1);
-    let found: Vec<Vec<Verdict>> = (0..count)
+    let found: Vec<Vec<_>> = (0..count)
         .into_par_iter()
         .with_max_len(1)
         .map(|first| decide(starts.iter().skip(first).step_by(count).cloned().collect()))

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use num_bigint::BigInt;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::container;
 
 /// An element type of the format, little-endian in the file.
 pub trait Element: Copy {
@@ -38,10 +40,6 @@ element!(u32, U32);
 element!(u64, U64);
 element!(f32, F32);
 element!(f64, F64);
-
-/// The key under which the description stands in the file's metadata; one key, because the order
-/// of several is not fixed.
-const KEY: &str = "unargmax";
 
 /// An array: element type, shape, bytes.
 type Array = (Dtype, Vec<usize>, Vec<u8>);
@@ -101,25 +99,20 @@ impl Arrays {
                     .map_err(|e| e.to_string())
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let metadata = HashMap::from([(KEY.to_owned(), description)]);
+        // One key, because the order of several is not fixed.
+        let metadata = HashMap::from([(container::KEY.to_owned(), description)]);
         safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
     }
 
     /// Takes a file apart: its arrays and its description.
     ///
     /// # Errors
-    /// A file that is not safetensors or has no description.
+    /// A file that is not sound safetensors, or whose metadata are not a description alone.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, String), String> {
-        let unreadable =
-            |e| format!("it is not a sound safetensors file, as a certificate is: {e}");
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-        let description = header.metadata().as_ref().and_then(|m| m.get(KEY)).cloned();
-        let description =
-            description.ok_or("it is not a certificate: its metadata have no entry `unargmax`")?;
-        let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
-        let arrays = file.tensors().into_iter().map(|(name, view)| {
-            (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
-        });
+        let (stored, description) = container::read(bytes)?;
+        let arrays = stored
+            .into_iter()
+            .map(|(name, dtype, shape, bytes)| (name, (dtype, shape, bytes.to_vec())));
         Ok((Arrays(arrays.collect()), description))
     }
 

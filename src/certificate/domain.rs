@@ -1,7 +1,7 @@
 //! The domain of an audit in a certificate file: its kind in the description, its numbers in arrays.
 
 use super::arrays::Arrays;
-use crate::domain::{Ball, Domain};
+use crate::domain::{Ball, Domain, Inside};
 use crate::error::Error;
 
 /// The kinds: the name, and whether there is a box and a ball.
@@ -20,7 +20,7 @@ pub fn put(
     arrays: &mut Arrays,
     name: &Name,
     domain: &Domain,
-    inside: Option<&Vec<f64>>,
+    inside: Option<&Inside>,
 ) -> &'static str {
     let kind = (domain.has_ranges(), domain.ball().is_some());
     if domain.has_ranges() {
@@ -32,15 +32,28 @@ pub fn put(
         arrays.put_list(name("domain.gain"), ball.gain().iter().copied());
         arrays.put_list(name("domain.shift"), ball.shift().iter().copied());
     }
-    if let Some(inside) = inside {
-        arrays.put_list(name("domain.point"), inside.iter().copied());
+    match inside {
+        Some(Inside::Float(z)) => arrays.put_list(name("domain.point"), z.iter().copied()),
+        Some(Inside::Integers(numerators, denominator)) => {
+            arrays.put_integers(&name("domain.point"), numerators.iter().chain([denominator]));
+        }
+        Some(Inside::Only) | None => {}
     }
     let named = KINDS.iter().find(|k| (k.1, k.2) == kind);
     named.map_or(KINDS[0].0, |k| k.0)
 }
 
-/// Removes the arrays of a domain of this kind: the domain, and a point that is said to lie inside. Whether it does is
-/// for [`crate::verify`] to check.
+/// The kinds of [`Inside`].
+pub fn kind_of_point(inside: &Inside) -> &'static str {
+    match inside {
+        Inside::Float(_) => "float",
+        Inside::Integers(..) => "integers",
+        Inside::Only => "only",
+    }
+}
+
+/// Removes the arrays of a domain of this kind: the domain, and a point that is said to lie inside, of a kind of its own.
+/// Whether it does is for [`crate::verify`] to check.
 ///
 /// # Errors
 /// An unknown kind, arrays that are missing or of another length, or numbers that make no box or ball.
@@ -49,8 +62,9 @@ pub fn take(
     name: &Name,
     kind: &str,
     centred: Option<bool>,
+    point: Option<&str>,
     dim: usize,
-) -> Result<(Domain, Option<Vec<f64>>), String> {
+) -> Result<(Domain, Option<Inside>), String> {
     let unknown = || format!("the kind of domain {kind:?} is not known to this version");
     let &(_, has_box, has_ball) = KINDS.iter().find(|k| k.0 == kind).ok_or_else(unknown)?;
     if has_ball != centred.is_some() {
@@ -71,7 +85,23 @@ pub fn take(
         let ball = Ball::new([radius[0], radius[1]], gain, shift, centred).map_err(text)?;
         domain = domain.crossed_with(ball).map_err(text)?;
     }
-    let inside = has_box && has_ball;
-    let inside = inside.then(|| arrays.take_exactly(&name("domain.point"), dim));
-    Ok((domain, inside.transpose()?))
+    let inside = match point {
+        _ if point.is_some() != (has_box && has_ball) => {
+            let fault = if point.is_some() { "has no use for a field" } else { "needs a field" };
+            return Err(format!("the domain {kind:?} {fault} `point`"));
+        }
+        None => None,
+        Some("float") => Some(Inside::Float(arrays.take_exactly(&name("domain.point"), dim)?)),
+        Some("integers") => {
+            let count = dim.checked_add(1).ok_or("too many integers")?;
+            let mut integers = arrays.take_integers(&name("domain.point"), count)?;
+            let denominator = integers.pop().unwrap_or_default();
+            Some(Inside::Integers(integers, denominator))
+        }
+        Some("only") => Some(Inside::Only),
+        Some(other) => {
+            return Err(format!("the kind of point {other:?} is not known to this version"));
+        }
+    };
+    Ok((domain, inside))
 }

@@ -5,18 +5,20 @@
 //! format is described in `docs/certificate.md`; [`crate::verify`] checks it.
 
 pub mod arrays;
+mod container;
 mod domain;
 pub mod read;
 pub mod write;
 
 use num_bigint::BigInt;
 
-use crate::domain::Domain;
+use crate::domain::{Domain, Inside};
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
-/// The version of the format that is written; [`read`](mod@read) knows this one and those before it.
-pub const VERSION: u64 = 2;
+/// The latest version of the format; [`read`](mod@read) knows this one and those before it. What version 2 can say is
+/// written in that.
+pub const VERSION: u64 = 3;
 /// The file's name in an output folder.
 pub const FILE: &str = "certificate.safetensors";
 
@@ -38,8 +40,8 @@ pub struct Certificate {
 pub struct AuditRecord {
     /// Where hidden states may lie.
     pub domain: Domain,
-    /// Only if that is both a box and a ball: a point (`d`) that shows that they meet.
-    pub inside: Option<Vec<f64>>,
+    /// Only if that is both a box and a ball: a point that shows that they meet.
+    pub inside: Option<Inside>,
     /// The tokens that have a verdict, ids rising; `None` is all.
     pub scope: Option<Vec<u32>>,
     /// Tokens that win at a point made from their own rows.
@@ -61,6 +63,10 @@ pub struct AuditRecord {
     pub carried_from: Option<usize>,
     /// Groups of tokens that no hidden state tells apart, whose first one has a point where it wins.
     pub ties: Vec<Vec<u32>>,
+    /// Only if the domain is one point: tokens that win there.
+    pub only_wins: Vec<u32>,
+    /// Only if the domain is one point: tokens, and a rival that scores at least as much there.
+    pub only_losses: Vec<(u32, u32)>,
     /// Tokens and one with the same row and a larger level.
     pub dominated: Vec<(u32, u32)>,
     /// Tokens without a proof.
@@ -83,6 +89,8 @@ impl AuditRecord {
             carried: Vec::new(),
             carried_from: None,
             ties: Vec::new(),
+            only_wins: Vec::new(),
+            only_losses: Vec::new(),
             dominated: Vec::new(),
             undecided: Vec::new(),
         }

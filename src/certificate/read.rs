@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 use super::arrays::Arrays;
 use super::{
     AuditRecord, Certificate, EnclosedRecord, FORMAT, MapRecord, MultiplierKind, OutweighedRecord,
-    UndecidedRecord, VERSION, domain,
+    UndecidedRecord, VERSION, container, domain,
 };
 use crate::checkpoint::bytes::Bytes;
+use crate::domain::Inside;
 use crate::error::Result;
 
 /// Coordinates of all domains together, a thousand times those of the widest head known: a bound for
@@ -47,9 +48,33 @@ struct AuditDescription {
     centred: Option<bool>,
     #[serde(deserialize_with = "Option::deserialize")]
     carried_from: Option<usize>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    point: Option<String>,
     scope: String,
     maps: Vec<String>,
     groups: usize,
+}
+
+/// That of version 2, where a box and a ball always had a point in float64.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecondAuditDescription {
+    domain: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    centred: Option<bool>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    carried_from: Option<usize>,
+    scope: String,
+    maps: Vec<String>,
+    groups: usize,
+}
+
+impl From<SecondAuditDescription> for AuditDescription {
+    fn from(second: SecondAuditDescription) -> Self {
+        let SecondAuditDescription { domain, centred, carried_from, scope, maps, groups } = second;
+        let point = (domain == "box and ball").then(|| "float".to_owned());
+        AuditDescription { domain, centred, carried_from, point, scope, maps, groups }
+    }
 }
 
 /// That of version 1, which knew no ball and carried nothing.
@@ -65,13 +90,19 @@ struct FirstAuditDescription {
 impl From<FirstAuditDescription> for AuditDescription {
     fn from(first: FirstAuditDescription) -> Self {
         let FirstAuditDescription { domain, scope, maps, groups } = first;
-        AuditDescription { domain, centred: None, carried_from: None, scope, maps, groups }
+        let (centred, carried_from, point) = (None, None, None);
+        AuditDescription { domain, centred, carried_from, point, scope, maps, groups }
     }
 }
 
 fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     value: serde_json::Value,
 ) -> std::result::Result<(HeadDescription, Vec<AuditDescription>), String> {
+    // Lists would do for structures: their fields in order.
+    let audits = value["audits"].as_array().into_iter().flatten();
+    if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
+        return Err(format!("the description: {other} is no JSON object"));
+    }
     let description: Description<A> =
         serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
     debug_assert!(description.format == FORMAT && description.version <= VERSION);
@@ -95,8 +126,8 @@ impl Certificate {
     /// A sentence that says what is wrong.
     pub fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, String> {
         let (mut arrays, description) = Arrays::from_bytes(bytes)?;
-        let value: serde_json::Value = serde_json::from_str(&description)
-            .map_err(|e| format!("the description is not JSON: {e}"))?;
+        let value = container::json(description.as_bytes())
+            .map_err(|e| format!("the description is not sound JSON: {e}"))?;
         // Format and version first: a later version may have other fields.
         let (format, version) = (value["format"].as_str(), value["version"].as_u64());
         let version = version.filter(|v| format == Some(FORMAT) && (1..=VERSION).contains(v));
@@ -108,6 +139,7 @@ impl Certificate {
         };
         let (HeadDescription { sha256, tokens, dim }, audits) = match version {
             1 => describe::<FirstAuditDescription>(value)?,
+            2 => describe::<SecondAuditDescription>(value)?,
             _ => describe::<AuditDescription>(value)?,
         };
         let domains = dim.saturating_mul(audits.len().max(1));
@@ -143,7 +175,8 @@ impl AuditRecord {
     ) -> std::result::Result<Self, String> {
         let name = |field: &str| format!("audit{index}.{field}");
         let (kind, centred) = (&description.domain, description.centred);
-        let (domain, inside) = domain::take(arrays, &name, kind, centred, dim)?;
+        let point = description.point.as_deref();
+        let (domain, inside) = domain::take(arrays, &name, kind, centred, point, dim)?;
         let mut record = AuditRecord { inside, ..AuditRecord::blank(domain) };
         record.scope = match description.scope.as_str() {
             "all" => None,
@@ -214,6 +247,12 @@ impl AuditRecord {
             record.outweighed = outweighed(arrays, &name)?;
             record.carried = arrays.take_list(&name("carried.ids"))?;
             record.carried_from = description.carried_from;
+        }
+        if record.inside == Some(Inside::Only) {
+            record.only_wins = arrays.take_list(&name("only.wins"))?;
+            let ids: Vec<u32> = arrays.take_list(&name("only.ids"))?;
+            let rivals: Vec<u32> = arrays.take_exactly(&name("only.rivals"), ids.len())?;
+            record.only_losses = ids.into_iter().zip(rivals).collect();
         }
         let members: Vec<u32> = arrays.take_list(&name("tied.members"))?;
         record.ties = arrays.cut(&name("tied.offsets"), description.groups, &members)?;

@@ -14,7 +14,7 @@ use crate::audit::Audit;
 use crate::certify::map::Map;
 use crate::certify::witness::{Point, Witness};
 use crate::certify::{Loss, Rival, Verdict};
-use crate::domain::{Ball, Domain};
+use crate::domain::{Ball, Domain, Inside};
 use crate::error::{Error, Result};
 use crate::head::Head;
 
@@ -44,15 +44,17 @@ impl Certificate {
     /// Lists whose lengths do not fit together; a certificate of an audit has none.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut arrays = Arrays::default();
+        let plain = |audit: &AuditRecord| matches!(audit.inside, None | Some(Inside::Float(_)));
+        let version = if self.audits.iter().all(plain) { 2 } else { VERSION };
         let audits: Vec<_> = self
             .audits
             .iter()
             .enumerate()
-            .map(|(i, audit)| audit.put(&mut arrays, i, self.dim))
+            .map(|(i, audit)| audit.put(&mut arrays, i, self.dim, version))
             .collect();
         let description = json!({
             "format": FORMAT,
-            "version": VERSION,
+            "version": version,
             "tool": concat!("unargmax ", env!("CARGO_PKG_VERSION")),
             "head": { "sha256": self.head, "tokens": self.tokens, "dim": self.dim },
             "audits": audits,
@@ -108,19 +110,21 @@ impl AuditRecord {
         record.maps = maps.into_iter().map(|m| m.1).collect();
         record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
         record.carried.sort_unstable();
+        record.only_wins.sort_unstable();
         record
     }
 
     /// No verdicts yet.
     pub fn empty(domain: Domain) -> Self {
         let both = domain.ball().is_some() && domain.has_ranges();
-        let inside = both.then(|| domain.some_point());
+        let inside = domain.inside().filter(|_| both);
         AuditRecord { inside, ..AuditRecord::blank(domain) }
     }
 
     fn add_witness(&mut self, witness: &Witness, maps: &mut Vec<(Arc<Map>, MapRecord)>) {
         match witness.point() {
             Point::Inside => self.carried.push(witness.token()),
+            Point::Only => self.only_wins.push(witness.token()),
             Point::Float(h) => self.witnesses.push((witness.token(), h.clone())),
             Point::Integers { numerators, denominator } => {
                 self.integers.push((witness.token(), numerators.clone(), denominator.clone()));
@@ -156,11 +160,18 @@ impl AuditRecord {
                 ends: outweighed.ends().to_vec(),
             }),
             Loss::Carried(_) => self.carried.push(token),
+            Loss::Only(only) => self.only_losses.push((token, only.rival())),
         }
     }
 
     /// Adds the arrays of the `index`-th audit and returns its description.
-    fn put(&self, arrays: &mut Arrays, index: usize, dim: usize) -> serde_json::Value {
+    fn put(
+        &self,
+        arrays: &mut Arrays,
+        index: usize,
+        dim: usize,
+        version: u64,
+    ) -> serde_json::Value {
         let name = |field: &str| format!("audit{index}.{field}");
         let kind = domain::put(arrays, &name, &self.domain, self.inside.as_ref());
         if let Some(scope) = &self.scope {
@@ -236,6 +247,11 @@ impl AuditRecord {
 
         arrays.put_offsets(name("tied.offsets"), self.ties.iter().map(Vec::len));
         arrays.put_list(name("tied.members"), self.ties.iter().flatten().copied());
+        if self.inside == Some(Inside::Only) {
+            arrays.put_list(name("only.wins"), self.only_wins.iter().copied());
+            arrays.put_list(name("only.ids"), self.only_losses.iter().map(|l| l.0));
+            arrays.put_list(name("only.rivals"), self.only_losses.iter().map(|l| l.1));
+        }
         arrays.put_list(name("dominated.ids"), self.dominated.iter().map(|d| d.0));
         arrays.put_list(name("dominated.by"), self.dominated.iter().map(|d| d.1));
 
@@ -255,13 +271,17 @@ impl AuditRecord {
             .iter()
             .map(|m| if m.matrix.is_some() { "matrix" } else { "identity" })
             .collect();
-        json!({
+        let mut description = json!({
             "domain": kind,
             "centred": self.domain.ball().map(Ball::is_centred),
             "carried_from": self.carried_from,
             "scope": if self.scope.is_some() { "listed" } else { "all" },
             "maps": maps,
             "groups": self.ties.len(),
-        })
+        });
+        if version > 2 {
+            description["point"] = json!(self.inside.as_ref().map(domain::kind_of_point));
+        }
+        description
     }
 }

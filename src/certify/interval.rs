@@ -2,7 +2,7 @@
 
 use super::verdict::Rival;
 use super::weighed::Weighed;
-use crate::arithmetic::rounding::{gamma, norm_up};
+use crate::arithmetic::rounding::{TINY, gamma, norm_up};
 use crate::domain::Ball;
 use crate::question::Question;
 
@@ -100,7 +100,11 @@ impl Margin {
         }
         add(dim, sigma);
         let unit = gamma(2 * multipliers.len() + 16);
-        let reach = value.iter().zip(&size).map(|(v, s)| (v.abs() + unit * s) * (1.0 + unit));
+        // Where products may have underflowed, each was off by half of the least float at most.
+        let lost = (2 * multipliers.len() + 4) as f64 * TINY;
+        let floor = |s: f64| if s < f64::MIN_POSITIVE / f64::EPSILON { lost } else { 0.0 };
+        let reach =
+            value.iter().zip(&size).map(|(v, s)| (v.abs() + unit * s) * (1.0 + unit) + floor(*s));
         // A little room for a checker that adds in another order.
         let upper = norm_up(reach) / (total * (1.0 - unit)) * (1.0 + 1e-9);
         if upper.is_finite() {

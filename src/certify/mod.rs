@@ -10,6 +10,7 @@
 //! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
 //! - [`exact`]: rival weights as integers that satisfy every equation;
 //! - [`outweighed`]: rival weights that no point of a ball overcomes, and [`weighed`]: what weights bound there;
+//! - [`only`]: the argmax, where the domain is one hidden state;
 //! - [`effort`], [`best_gap`], [`survival`]: proved intervals of what else can be said of a token, from [`scored`] points;
 //! - [`interval`]: what is known of the best margin when neither was found.
 
@@ -19,6 +20,7 @@ pub mod enclosure;
 pub mod exact;
 pub mod interval;
 pub mod map;
+pub mod only;
 pub mod outweighed;
 pub mod pairs;
 mod range_terms;

@@ -61,8 +61,8 @@ impl SlackBound {
         let least = |r: f64| match r {
             r if r > 0.0 && domain.lo(k) == f64::NEG_INFINITY => None,
             r if r < 0.0 && domain.hi(k) == f64::INFINITY => None,
-            r if r > 0.0 => Some(product_down(r, domain.lo(k))),
-            r if r < 0.0 => Some(product_down(r, domain.hi(k))),
+            r if r > 0.0 => Some(mul_down(r, domain.lo(k))),
+            r if r < 0.0 => Some(mul_down(r, domain.hi(k))),
             0.0 => Some(0.0),
             _ => None,
         };
@@ -74,9 +74,4 @@ impl SlackBound {
             _ => false,
         }
     }
-}
-
-/// A lower bound of `a b` that keeps an exact zero.
-fn product_down(a: f64, b: f64) -> f64 {
-    if a == 0.0 || b == 0.0 { 0.0 } else { mul_down(a, b) }
 }

@@ -1,7 +1,7 @@
 //! Float64 scores of all tokens at several points, and what they prove of single tokens.
 
 use super::witness::{Refusal, Witness, certify_scored};
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::arithmetic::rounding::{TINY, bound_of_product, gamma, norm_up};
 use crate::question::Question;
 
 /// Points of a question and the scores of all tokens there, from one block of products.
@@ -54,7 +54,9 @@ impl<'a> Scored<'a> {
         let floor = (head.dim() + 16) as f64 * TINY
             + (question.row_error() * norm + question.level_error()) * (1.0 + 1e-12);
         move |j| {
-            question.norms()[j as usize] * unit * norm + unit * head.bias(j as usize).abs() + floor
+            bound_of_product(question.norms()[j as usize], unit) * norm
+                + unit * head.bias(j as usize).abs()
+                + floor
         }
     }
 

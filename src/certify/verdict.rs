@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::enclosure::Enclosed;
 use super::exact::Exact;
 use super::interval::Margin;
+use super::only::Only;
 use super::outweighed::Outweighed;
 use super::witness::Witness;
 use crate::head::groups::Standing;
@@ -56,6 +57,8 @@ pub enum Loss {
     Outweighed(Arc<Outweighed>),
     /// It cannot win in a larger domain either.
     Carried(Carried),
+    /// A rival that scores at least as much at the one hidden state that the domain is.
+    Only(Only),
 }
 
 /// The same token lost in an audit over a larger domain.
@@ -118,6 +121,7 @@ impl Loss {
             Loss::Exact(e) => e.blockers().to_vec(),
             Loss::Outweighed(o) => o.blockers().to_vec(),
             Loss::Carried(c) => c.loss.blockers(),
+            Loss::Only(o) => vec![(Rival::Token(o.rival()), 1.0)],
         };
         blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         blockers
@@ -131,6 +135,7 @@ impl Loss {
             Loss::Exact(_) => "exact",
             Loss::Outweighed(_) => "outweighed",
             Loss::Carried(_) => "free",
+            Loss::Only(_) => "only-point",
         }
     }
 }
@@ -140,12 +145,18 @@ impl Loss {
 pub struct Undecided {
     reason: String,
     margin: Margin,
+    by_budget: bool,
 }
 
 impl Undecided {
     /// What was tried.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether more exact arithmetic might have decided it: the budget that all tokens share was spent.
+    pub fn is_by_budget(&self) -> bool {
+        self.by_budget
     }
 
     /// A proved interval of the best margin over directions of length at most one in the lifted
@@ -209,10 +220,18 @@ pub fn carried_loss(
 
 /// No proof; `margin` must come from [`super::interval`].
 pub fn undecided(reason: impl Into<String>, margin: Margin) -> Verdict {
-    Verdict::Undecided(Undecided { reason: reason.into(), margin })
+    Verdict::Undecided(Undecided { reason: reason.into(), margin, by_budget: false })
 }
 
 impl Verdict {
+    /// The same verdict, but if it is undecided, for want of more exact arithmetic.
+    pub fn by_budget(mut self) -> Self {
+        if let Verdict::Undecided(undecided) = &mut self {
+            undecided.by_budget = true;
+        }
+        self
+    }
+
     /// The verdict's name, as in the table.
     pub fn name(&self) -> &'static str {
         match self {

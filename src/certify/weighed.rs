@@ -107,7 +107,9 @@ impl Weighed {
         let most = self.most(radius);
         let gap = most / self.weight;
         // A quotient below 0 is nearest to 0 with the larger divisor; the weight is within `gamma` of its bound.
-        gap + gap.abs() * 1e-9
+        let bound = gap + gap.abs() * 1e-9;
+        // Where it underflows, a share of it is no room.
+        if gap.abs() < f64::MIN_POSITIVE && most != 0.0 { bound.next_up() } else { bound }
     }
 
     /// A lower bound of the length of points at which the token wins; 0 where nothing follows.
@@ -115,6 +117,10 @@ impl Weighed {
         if self.level >= 0.0 {
             return 0.0;
         }
-        if self.pull == 0.0 { f64::INFINITY } else { -self.level / self.pull * (1.0 - 1e-15) }
+        if self.pull == 0.0 {
+            return f64::INFINITY;
+        }
+        let length = -self.level / self.pull * (1.0 - 1e-15);
+        if length < f64::MIN_POSITIVE { length.next_down().max(0.0) } else { length }
     }
 }

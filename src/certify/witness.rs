@@ -11,7 +11,7 @@ use num_traits::{Signed, ToPrimitive};
 
 use super::map::Map;
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers, one};
-use crate::arithmetic::rounding::{TINY, exponent, gamma, norm_up, power_of_two};
+use crate::arithmetic::rounding::{TINY, bound_of_product, exponent, gamma, norm_up, power_of_two};
 use crate::head::Head;
 use crate::question::Question;
 
@@ -36,6 +36,8 @@ pub enum Point {
     },
     /// That of the token's witness in an audit over a smaller domain.
     Inside,
+    /// The one point that the domain is, see [`Domain::only_state`](crate::domain::Domain::only_state).
+    Only,
 }
 
 /// Proof that a token can strictly win against all rows that differ from its own.
@@ -51,6 +53,12 @@ impl Witness {
     /// A win that [`super::pairs`] proved; at a mapped point against every vector within its radius.
     pub(super) fn by_pairs(token: u32, point: Point, norm: f64, margin: f64) -> Self {
         Witness { token, point, norm, margin }
+    }
+
+    /// A win at the only point of the domain of a question.
+    pub(super) fn at_only_point(token: u32, question: &Question, margin: f64) -> Self {
+        let norm = length(&question.domain().some_point());
+        Witness { token, point: Point::Only, norm, margin }
     }
 
     /// The token that wins here.
@@ -71,14 +79,18 @@ impl Witness {
     /// The hidden state in float64; exact unless the point is one of integers or stands before a norm. `None` where it
     /// is kept by another audit.
     pub fn hidden_state(&self, question: &Question) -> Option<Vec<f64>> {
+        if matches!(self.point, Point::Only) {
+            return question.domain().only_state();
+        }
         let point = self.point_in_floats(question)?;
         Some(question.domain().ball().map_or(point.clone(), |ball| ball.hidden_state(&point)))
     }
 
-    /// The point in float64; exact unless it is one of integers. `None` where it is kept by another audit.
+    /// The point in float64; exact unless it is one of integers or the only one. `None` where it is kept by another audit.
     pub fn point_in_floats(&self, question: &Question) -> Option<Vec<f64>> {
         Some(match &self.point {
             Point::Inside => return None,
+            Point::Only => question.domain().some_point(),
             Point::Float(h) => h.clone(),
             Point::Mapped { map, scale } => {
                 let mut h = map.directions(question.head(), &[self.token]);
@@ -107,6 +119,7 @@ impl Witness {
             Point::Float(_) => "float",
             Point::Integers { .. } => "integer",
             Point::Inside => "inside",
+            Point::Only => "only-point",
         }
     }
 }
@@ -147,7 +160,7 @@ fn gaps(
     let head = question.head();
     let unit = gamma(head.dim() + 16);
     let floor = (head.dim() + 16) as f64 * TINY * factor.max(1.0);
-    let reach = unit * norm + radius;
+    let reach = bound_of_product(unit, norm) + radius;
     let doubt = doubt(question, norm + radius);
     let error = |j: usize| question.norms()[j] * reach + unit * head.bias(j).abs() + floor + doubt;
     let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
@@ -209,7 +222,7 @@ impl<'a> Scorer<'a> {
     fn error(&self, j: u32) -> f64 {
         let (head, j) = (self.question.head(), j as usize);
         let unit = gamma(head.dim() + 16);
-        self.question.norms()[j] * (unit * self.norm + self.radius)
+        self.question.norms()[j] * (bound_of_product(unit, self.norm) + self.radius)
             + unit * head.bias(j).abs()
             + (head.dim() + 16) as f64 * TINY
             + doubt(self.question, self.norm + self.radius)

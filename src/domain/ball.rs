@@ -144,6 +144,12 @@ impl Ball {
             .collect()
     }
 
+    /// About the shortest `z` with the hidden state `h`, in float64; 0 where the gain is.
+    pub fn point_of(&self, h: &[f64]) -> Vec<f64> {
+        let ends = h.iter().zip(self.gain.iter().zip(&self.shift));
+        ends.map(|(h, (g, c))| if *g == 0.0 { 0.0 } else { (h - c) / g }).collect()
+    }
+
     /// The hidden state `g * Pz + c` of `z = numerators / denominator`, exactly, in the same form.
     pub fn exact_state(
         &self,

@@ -10,11 +10,13 @@ use num_bigint::BigInt;
 use crate::arithmetic::dyadic::Dyadic;
 use crate::error::{Error, Result};
 pub use ball::Ball;
+pub use meeting::Inside;
 
 /// Hidden states in a box, `lo_k <= h_k <= hi_k`, either end perhaps infinite, and perhaps in a [`Ball`] as well.
 ///
 /// A token that wins strictly somewhere in a closed box with an interior wins in its interior too,
-/// so strict and closed ranges ask the same question.
+/// so strict and closed ranges ask the same question. (A box and a centred ball may meet in one point alone, see
+/// [`Domain::only_state`]; with closed ranges that point counts.)
 #[derive(Clone, Debug, PartialEq)]
 pub struct Domain {
     /// Least value of each coordinate, never NaN or `+inf`.
@@ -70,7 +72,7 @@ impl Domain {
     ///
     /// # Errors
     /// A ball of another number of coordinates, a range of one number, or a box and a ball that do not meet: no hidden
-    /// state is left. (A box that only touches the ball from outside is taken for one that does not meet it.)
+    /// state is left. That is decided exactly. (The ball is open: a box that touches it from outside does not meet it.)
     pub fn within(self, ball: Ball) -> Result<Self> {
         let domain = self.crossed_with(ball)?;
         meeting::check(&domain)?;
@@ -178,7 +180,17 @@ impl Domain {
         }
     }
 
-    /// Some point of the domain.
+    /// A point of a box and a ball that meet; `None` without a ball, or if they do not.
+    pub fn inside(&self) -> Option<Inside> {
+        meeting::inside(self, self.ball.as_ref()?)
+    }
+
+    /// The one hidden state of a box and a centred ball that meet in a single point; `None` for all other domains.
+    pub fn only_state(&self) -> Option<Vec<f64>> {
+        meeting::only_state(self, self.ball.as_ref()?)
+    }
+
+    /// Some point of the domain in float64; only near one where no float is in the domain.
     pub fn some_point(&self) -> Vec<f64> {
         let in_ball = self.ball.as_ref().and_then(|ball| meeting::point(self, ball));
         in_ball.unwrap_or_else(|| {

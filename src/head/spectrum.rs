@@ -7,14 +7,19 @@ use rayon::prelude::*;
 
 use super::Head;
 
-/// Wider heads get no spectrum: the eigenvalues of a matrix of this size take half a minute.
+/// Heads with more coordinates and more tokens than this get no spectrum: the eigenvalues of a matrix of this size take
+/// half a minute.
 const WIDEST: usize = 4096;
 /// Multiplications for the products of the rows, about a second on one core.
 const BUDGET: usize = 20_000_000_000;
+/// Multiplications for the products of rows with more coordinates than there are rows: a few seconds.
+const WIDE_BUDGET: usize = 16 * BUDGET;
 /// A sample has at least so many rows for each coordinate.
 const ROWS_PER_COORDINATE: usize = 4;
 /// Rows multiplied at once.
 const BLOCK: usize = 2048;
+/// Parts of coordinates multiplied at a time.
+const STARTS: usize = 4;
 /// Columns of the product that are one task. The sums do not depend on the number of threads.
 const STRIPE: usize = 128;
 
@@ -23,7 +28,8 @@ const STRIPE: usize = 128;
 pub struct Spectra {
     /// How many rows were used, spread evenly over the ids: all, unless that takes long.
     pub rows: usize,
-    /// Singular values of `W`, falling, `d` of them; estimated where not all rows were used.
+    /// Singular values of `W`, falling, `d` of them, or as many as tokens in heads with more coordinates than those;
+    /// estimated where not all rows were used.
     pub singular_values: Vec<f64>,
     /// Singular values of the centred rows divided by the root of their number (the standard deviations along
     /// the principal directions), falling; `min(d, rows)` of them. A vector that is added to all rows, as the
@@ -35,16 +41,26 @@ impl Spectra {
     /// Measures the rows of a head, or enough of them; `None` if it is too wide.
     pub fn of(head: &Head) -> Option<Self> {
         let (tokens, dim) = (head.tokens(), head.dim());
-        if dim > WIDEST {
+        if dim.min(tokens) > WIDEST {
             return None;
         }
-        let rows = (BUDGET / (dim * dim)).max(ROWS_PER_COORDINATE * dim).min(tokens);
-        let ids: Vec<usize> = (0..rows).map(|i| i * tokens / rows).collect();
         let scale = scale(head);
-        let mean = mean(head, &ids, scale);
-        let centred = covariance(head, &ids, &mean, scale);
-        // The mean is put back: adding loses no digits, as taking it out afterwards would.
-        let whole = &centred + &mean * mean.transpose();
+        let spread = |rows: usize| (0..rows).map(|i| i * tokens / rows).collect::<Vec<usize>>();
+        let (rows, centred, whole) = if tokens < dim {
+            // The eigenvalues of all products of rows are those of all products of columns, but for zeros.
+            let most = ((WIDE_BUDGET / dim) as f64).sqrt() as usize;
+            let ids = spread(tokens.min(most.max(1)));
+            let [centred, whole] = products(head, &ids, scale);
+            (ids.len(), centred, whole)
+        } else {
+            let rows = (BUDGET / (dim * dim)).max(ROWS_PER_COORDINATE * dim).min(tokens);
+            let ids = spread(rows);
+            let mean = mean(head, &ids, scale);
+            let centred = covariance(head, &ids, &mean, scale);
+            // The mean is put back: adding loses no digits, as taking it out afterwards would.
+            let whole = &centred + &mean * mean.transpose();
+            (rows, centred, whole)
+        };
         let (deviations, all) = rayon::join(|| roots(centred), || roots(whole));
         let sized = |values: Vec<f64>, size: f64| values.iter().map(|x| x * size).collect();
         let mut deviations: Vec<f64> = sized(deviations, scale);
@@ -109,6 +125,38 @@ fn covariance(head: &Head, ids: &[usize], mean: &DVector<f64>, scale: f64) -> DM
     product
 }
 
+/// All products of some rows with each other, divided by their number and by `scale` twice: about their mean, and as they
+/// are. A few coordinates at a time.
+fn products(head: &Head, ids: &[usize], scale: f64) -> [DMatrix<f64>; 2] {
+    let (count, dim) = (ids.len(), head.dim());
+    let part = |from: usize| {
+        let columns = from..dim.min(from + BLOCK);
+        let mut rows = DMatrix::<f64>::zeros(columns.len(), count);
+        let mut whole = vec![0.0; dim];
+        for (i, &t) in ids.iter().enumerate() {
+            head.copy_row(t, &mut whole);
+            let these = &whole[columns.clone()];
+            rows.column_mut(i).iter_mut().zip(these).for_each(|(out, x)| *out = x / scale);
+        }
+        let all = rows.tr_mul(&rows);
+        let mean = rows.column_mean();
+        rows.column_iter_mut().for_each(|mut row| row -= &mean);
+        [rows.tr_mul(&rows), all]
+    };
+    let starts: Vec<usize> = (0..dim).step_by(BLOCK).collect();
+    let zero = || [DMatrix::zeros(count, count), DMatrix::zeros(count, count)];
+    let mut sums = zero();
+    // As many parts at a time as threads may hold, added in order: the sums do not depend on the number of threads.
+    for starts in starts.chunks(STARTS) {
+        let parts: Vec<[DMatrix<f64>; 2]> = starts.par_iter().map(|&from| part(from)).collect();
+        for [centred, all] in parts {
+            sums[0] += centred;
+            sums[1] += all;
+        }
+    }
+    sums.map(|sum| sum / count as f64)
+}
+
 /// The roots of the eigenvalues, falling; what rounding made negative is zero.
 fn roots(matrix: DMatrix<f64>) -> Vec<f64> {
     let mut roots: Vec<f64> =
@@ -151,6 +199,29 @@ mod tests {
                 (value - expected).abs() < 1e-7 * spectra.singular_values[0],
                 "{value} {expected}"
             );
+        }
+    }
+
+    #[test]
+    fn heads_with_more_coordinates_than_tokens_have_as_many_values_as_tokens() {
+        let (tokens, dim) = (7, BLOCK + 99);
+        let rows: Vec<f64> =
+            (0..tokens * dim).map(|i| ((i * 7919) % 1009) as f64 - 500.0).collect();
+        let head = Head::new(rows.clone(), None, tokens, dim).unwrap();
+        let spectra = Spectra::of(&head).unwrap();
+        assert_eq!((spectra.singular_values.len(), spectra.deviations.len()), (7, 7));
+        let matrix = DMatrix::from_row_slice(tokens, dim, &rows);
+        let mean = matrix.row_mean();
+        let mut centred = matrix.clone();
+        centred.row_iter_mut().for_each(|mut row| row -= &mean);
+        let largest = spectra.singular_values[0];
+        for (values, expected, unit) in [
+            (&spectra.singular_values, matrix.singular_values(), 1.0),
+            (&spectra.deviations, centred.singular_values(), (tokens as f64).sqrt()),
+        ] {
+            for (value, expected) in values.iter().zip(expected.iter()) {
+                assert!((value - expected / unit).abs() < 1e-7 * largest, "{value} {expected}");
+            }
         }
     }
 

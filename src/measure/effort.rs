@@ -5,11 +5,12 @@
 //! least-distance programming). The room is made smaller until both ends meet.
 
 use super::{ROUNDS, batch, in_groups};
+use crate::arithmetic::rounding::norm_up;
 use crate::audit::progress::Progress;
 use crate::certify::effort::Effort;
 use crate::certify::scored::Scored;
-use crate::certify::witness::Refusal;
-use crate::certify::{Rival, Verdict};
+use crate::certify::witness::{self, Refusal};
+use crate::certify::{self, Rival, Verdict, outweighed};
 use crate::prove::sphere::Sphere;
 use crate::prove::within::{Ask, Search, Step};
 use crate::question::Question;
@@ -42,6 +43,35 @@ pub fn efforts(
     tokens: &[Known],
     progress: &dyn Progress,
 ) -> Vec<Effort> {
+    measured(question, outer, tokens, progress, |seeker| seeker.effort)
+}
+
+/// Verdicts of undecided tokens from what the search for their efforts finds: a point inside the ball where the token wins, or
+/// weights that no point inside overcomes. Those that stay undecided are left out.
+pub fn settled(
+    question: &Question,
+    outer: &Question,
+    tokens: &[Known],
+    progress: &dyn Progress,
+) -> Vec<(u32, Verdict)> {
+    let settled = measured(question, outer, tokens, progress, |seeker| {
+        let token = seeker.effort.token();
+        let won = seeker.point.and_then(|z| witness::certify_float(question, token, z).ok());
+        let won = won.map(|witness| certify::tied(question, witness));
+        let lost = || outweighed::certify(question, token, &seeker.outweighing?);
+        Some((token, won.or_else(lost)?))
+    });
+    settled.into_iter().flatten().collect()
+}
+
+/// What `finish` makes of the search for each token.
+fn measured<R: Send>(
+    question: &Question,
+    outer: &Question,
+    tokens: &[Known],
+    progress: &dyn Progress,
+    finish: impl Fn(Seeker) -> R + Sync,
+) -> Vec<R> {
     let Some(sphere) = Sphere::new(outer) else { return Vec::new() };
     let Some((inside, outside)) = question.domain().ball().zip(outer.domain().ball()) else {
         return Vec::new();
@@ -64,7 +94,7 @@ pub fn efforts(
                 seeker.look(&scored, at);
             }
         }
-        seekers.into_iter().map(|s| s.effort).collect()
+        seekers.into_iter().map(&finish).collect()
     };
     in_groups(question.head(), tokens, progress, measure)
 }
@@ -81,6 +111,10 @@ struct Seeker<'a> {
     /// Whether some point was proved, and whether bolder rooms were tried.
     reached: bool,
     bolder: bool,
+    /// The shortest point that was proved.
+    point: Option<Vec<f64>>,
+    /// Weights that no point inside the ball overcomes.
+    outweighing: Option<Vec<(Rival, f64)>>,
     done: bool,
 }
 
@@ -97,6 +131,8 @@ impl<'a> Seeker<'a> {
             room: FIRST,
             reached,
             bolder,
+            point: None,
+            outweighing: None,
             done: false,
         };
         seeker.done = seeker.is_settled();
@@ -123,6 +159,11 @@ impl<'a> Seeker<'a> {
         match self.effort.reach(self.question, scored, at) {
             Ok(()) => {
                 self.reached = true;
+                let point = scored.point(at);
+                let length = |z: &[f64]| norm_up(z.iter().copied());
+                if self.point.as_ref().is_none_or(|best| length(point) < length(best)) {
+                    self.point = Some(point.to_vec());
+                }
                 self.done = self.is_settled() || self.bolder;
                 if !self.done {
                     self.next();
@@ -138,17 +179,26 @@ impl<'a> Seeker<'a> {
         self.take(step);
     }
 
+    fn weigh(&mut self, multipliers: Vec<(Rival, f64)>) {
+        let before = self.effort.ends().0;
+        self.effort.weigh(self.question, &multipliers);
+        let low = self.effort.ends().0;
+        if low >= 1.0 && (low > before || self.outweighing.is_none()) {
+            self.outweighing = Some(multipliers);
+        }
+    }
+
     /// Keeps what a step proves; goes on to another room where it gives no point.
     fn take(&mut self, step: Step) {
         match step {
             Step::Point => {
                 let multipliers = self.search.multipliers();
-                self.effort.weigh(self.question, &multipliers);
+                self.weigh(multipliers);
                 // No longer worth while: the shortest points are all beyond what is known.
                 self.done = self.is_settled();
             }
             Step::Combination(multipliers) => {
-                self.effort.weigh(self.question, &multipliers);
+                self.weigh(multipliers);
                 self.next();
             }
             Step::Stalled => self.next(),

@@ -11,7 +11,7 @@ use crate::audit::progress::Progress;
 use crate::certify::best_gap::BestGap;
 use crate::certify::scored::Scored;
 use crate::certify::survival::Survival;
-use crate::certify::{Rival, Verdict};
+use crate::certify::{self, Rival, Verdict, outweighed, witness};
 use crate::prove::sphere::Sphere;
 use crate::prove::within::{Ask, Search, Step};
 use crate::question::Question;
@@ -37,6 +37,34 @@ pub fn margins(
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
 ) -> Vec<BestGap> {
+    measured(question, tokens, progress, |seeker| seeker.gap)
+}
+
+/// Verdicts of undecided tokens from what the search for their best gaps finds: a point where the token wins, or weights
+/// that bound its gap by 0. Those that stay undecided are left out.
+pub fn settled(
+    question: &Question,
+    tokens: &[(u32, &Verdict)],
+    progress: &dyn Progress,
+) -> Vec<(u32, Verdict)> {
+    let settled = measured(question, tokens, progress, |seeker| {
+        let token = seeker.gap.token();
+        let point = seeker.gap.point().map(<[f64]>::to_vec);
+        let won = point.and_then(|z| witness::certify_float(question, token, z).ok());
+        let won = won.map(|witness| certify::tied(question, witness));
+        let lost = || outweighed::certify(question, token, &seeker.outweighing?);
+        Some((token, won.or_else(lost)?))
+    });
+    settled.into_iter().flatten().collect()
+}
+
+/// What `finish` makes of the search for each token.
+fn measured<R: Send>(
+    question: &Question,
+    tokens: &[(u32, &Verdict)],
+    progress: &dyn Progress,
+    finish: impl Fn(Seeker) -> R + Sync,
+) -> Vec<R> {
     let Some(sphere) = Sphere::new(question) else { return Vec::new() };
     let survival = Survival::new(question);
     let measure = |group: &[(u32, &Verdict)]| {
@@ -54,7 +82,7 @@ pub fn margins(
                 seeker.look(&scored, at, &survival);
             }
         }
-        seekers.into_iter().map(|s| s.gap).collect()
+        seekers.into_iter().map(&finish).collect()
     };
     in_groups(question.head(), tokens, progress, measure)
 }
@@ -63,6 +91,8 @@ pub fn margins(
 struct Seeker<'a> {
     sphere: &'a Sphere<'a>,
     gap: BestGap,
+    /// Weights that bound the gap by 0 or less.
+    outweighing: Option<Vec<(Rival, f64)>>,
     /// `None` until some rivals are known.
     search: Option<Search<'a>>,
     asked: f64,
@@ -91,7 +121,17 @@ impl<'a> Seeker<'a> {
             _ => Vec::new(),
         };
         let point = won.unwrap_or_else(|| inside.clone());
-        Some(Seeker { sphere, gap, search: None, asked: 0.0, inside, point, first, done: false })
+        Some(Seeker {
+            sphere,
+            gap,
+            outweighing: None,
+            search: None,
+            asked: 0.0,
+            inside,
+            point,
+            first,
+            done: false,
+        })
     }
 
     fn is_settled(&self) -> bool {
@@ -125,8 +165,15 @@ impl<'a> Seeker<'a> {
         let question = self.sphere.question();
         let token = self.gap.token();
         let tokens = rivals.iter().filter(|r| matches!(r, Rival::Token(_)));
-        let bounds = tokens.filter_map(|&rival| self.gap.weigh(question, &[(rival, 1.0)]));
-        let bound = bounds.fold(f64::INFINITY, f64::min);
+        let mut bound = f64::INFINITY;
+        for &rival in tokens {
+            let alone = [(rival, 1.0)];
+            let gap = self.gap.weigh(question, &alone).unwrap_or(f64::INFINITY);
+            if gap <= 0.0 {
+                self.outweighing = Some(alone.to_vec());
+            }
+            bound = bound.min(gap);
+        }
         if !bound.is_finite() {
             return Step::Stalled;
         }
@@ -153,6 +200,9 @@ impl<'a> Seeker<'a> {
             let length = norm_up(search.point().iter().copied());
             let within = is_point && length <= radius;
             let bound = if within { None } else { self.gap.weigh(question, &multipliers) };
+            if bound.is_some_and(|bound| bound <= 0.0) {
+                self.outweighing = Some(multipliers);
+            }
             let next = bound.filter(|b| *b < self.asked - BOUND * self.asked.abs());
             match next {
                 Some(bound) => {

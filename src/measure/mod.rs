@@ -5,7 +5,8 @@
 //! - [`bias`]: the raise of its own bias that a token lacks, in boxes and in all of space.
 //!
 //! All three search as [`crate::prove`] does, over a few rivals at a time, and propose points and weights; the intervals
-//! are made by [`crate::certify`]. No verdict comes from them.
+//! are made by [`crate::certify`]. Points and weights found for tokens that were undecided serve their verdicts as well,
+//! certified as any other.
 
 pub mod bias;
 pub mod effort;

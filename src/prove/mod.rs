@@ -1,6 +1,7 @@
 //! Proposals for the tokens that no shared map settles, one token at a time.
 //!
 //! - [`system`]: the token's inequalities `A u > 0` in well-scaled, lifted coordinates;
+//! - [`span`]: fewer coordinates, where a head has more of them than tokens;
 //! - [`solver`]: what a method for them must offer; there are two, which share no code:
 //! - [`orthogonal`] and [`least_distance`]: the point nearest to the origin with `A u >= 1`, or
 //!   multipliers that show there is none;
@@ -24,6 +25,7 @@ pub mod runner;
 pub mod scouts;
 pub mod simplex;
 pub mod solver;
+pub mod span;
 pub mod sphere;
 pub mod support;
 pub mod suspects;

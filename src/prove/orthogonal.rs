@@ -116,15 +116,27 @@ impl Factorisation {
         x
     }
 
+    /// `Q^T v`.
+    pub fn along(&self, v: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.len()];
+        products(&self.q, v, &mut out);
+        out
+    }
+
+    /// `Q x`, of `dim` numbers.
+    pub fn combined(&self, x: &[f64], dim: usize) -> Vec<f64> {
+        // `subtract` takes the columns off; here they are wanted.
+        let opposite: Vec<f64> = x.iter().map(|x| -x).collect();
+        let mut v = vec![0.0; dim];
+        subtract(&self.q, &opposite, &mut v);
+        v
+    }
+
     /// `Q R^-T v`: the shortest vector whose products with the columns are `v`, of `dim` numbers.
     pub fn shortest(&self, v: &[f64], dim: usize) -> Vec<f64> {
         let mut y = v.to_vec();
         forward_substitute(&self.r, &mut y);
-        // `subtract` takes the columns off; here they are wanted.
-        y.iter_mut().for_each(|y| *y = -*y);
-        let mut u = vec![0.0; dim];
-        subtract(&self.q, &y, &mut u);
-        u
+        self.combined(&y, dim)
     }
 }
 

@@ -63,7 +63,7 @@ pub fn search(
     tokens: &[(u32, Start)],
     done: &dyn Fn(),
 ) -> Vec<Side> {
-    let dim = sphere.question().head().dim();
+    let dim = sphere.dim().max(1);
     let most = (NUMBERS / (2 * dim * dim)).clamp(GROUP / 4, RUNNING);
     let lists = tokens.iter().map(|t| t.1.behind.as_slice());
     let suspects = Suspects::new(sphere.question(), lists);

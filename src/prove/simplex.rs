@@ -19,17 +19,50 @@ use crate::certify::{self, Verdict};
 use crate::domain::Ball;
 use crate::question::Question;
 
-/// A number of limb products that takes a few seconds.
-const BUDGET: u64 = 4_000_000_000;
 /// Violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
 
-/// Decides `token` exactly, starting from a working set; `None` when the budget ends first.
+/// What came of a trial.
+#[derive(Debug)]
+pub struct Tried {
+    /// The verdict, if there is one.
+    pub verdict: Option<Verdict>,
+    /// Limb products spent.
+    pub spent: u64,
+    /// Whether there is none for want of more.
+    pub by_budget: bool,
+}
+
+/// Decides `token` exactly, starting from a working set, within a budget of limb products.
 ///
 /// In a ball the points `z` are looked at as if there were none: the program then proves who loses however long they are, and
-/// else finds a point, which may lie outside; `None` if it does.
-pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option<Verdict> {
+/// else finds a point, which may lie outside; then there is no verdict.
+pub fn decide(question: &Question, token: u32, working: &[Constraint], budget: u64) -> Tried {
+    let mut spent = 0;
+    let verdict = decided(question, token, working, budget, &mut spent);
+    let by_budget = verdict.is_none() && spent > budget;
+    Tried { verdict, spent, by_budget }
+}
+
+/// [`decide`], with what is spent added to `spent`.
+fn decided(
+    question: &Question,
+    token: u32,
+    working: &[Constraint],
+    budget: u64,
+    spent: &mut u64,
+) -> Option<Verdict> {
     let problem = Problem::new(question, token);
+    let ends = problem.bounded().map(|k| {
+        let (lo, hi) = (question.domain().lo(k), question.domain().hi(k));
+        usize::from(lo.is_finite()) + usize::from(hi.is_finite())
+    });
+    let ends = ends.sum::<usize>();
+    let wide = ends == 0 && problem.dim() > question.head().tokens() + 1;
+    // Where the numbers alone leave memory, no budget is large enough.
+    if !wide && (problem.dim() + 1).saturating_mul(problem.dim() + 1 + ends) > NUMBERS {
+        return None;
+    }
     let mut rows: Vec<Constraint> = Vec::new();
     if problem.lifted {
         rows.push(Constraint::Scale);
@@ -45,9 +78,16 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
             (0..question.head().tokens() as u32).find(|&j| !question.groups().same_row(j, token));
         rows.extend(first.map(|j| Constraint::Rival(Rival::Token(j))));
     }
-    let mut table = Table::new(problem.dim(), rows.iter().map(|&c| problem.row(c).0).collect())?;
+    let mut lines: Vec<Vec<BigInt>> = rows.iter().map(|&c| problem.row(c).0).collect();
+    let tabled = |lines: &[Vec<BigInt>]| match wide {
+        true => Table::new(lines.len(), gram(lines)),
+        false => Table::new(problem.dim(), lines.to_vec()),
+    };
+    let mut table = tabled(&lines)?;
     loop {
-        match table.solve()? {
+        let optimum = table.solve(budget);
+        *spent = table.spent;
+        match optimum? {
             Optimum::Combination(weights) => {
                 let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
                 let (rivals, ends) = problem.unscaled_weights(weights);
@@ -57,27 +97,68 @@ pub fn decide(question: &Question, token: u32, working: &[Constraint]) -> Option
                     Some(_) => certify::outweighed::certify_integers(question, token, rivals, ends),
                 };
             }
-            Optimum::Point(u) => match problem.witness(&u) {
-                Ok(witness) => return Some(certify::tied(question, witness)),
-                Err(Refusal::Outside) => return None,
-                Err(Refusal::Beaten(rivals)) => {
-                    let new = rivals
-                        .into_iter()
-                        .map(|j| Constraint::Rival(Rival::Token(j)))
-                        .filter(|c| !rows.contains(c));
-                    let new: Vec<Constraint> =
-                        new.filter(|c| !problem.is_same_row(c)).take(BATCH).collect();
-                    if new.is_empty() {
-                        return None;
-                    }
-                    for constraint in new {
-                        table.add(problem.row(constraint).0);
-                        rows.push(constraint);
+            Optimum::Point(u) => {
+                match problem.witness(&if wide { combined(&lines, &u) } else { u }) {
+                    Ok(witness) => return Some(certify::tied(question, witness)),
+                    Err(Refusal::Outside) => return None,
+                    Err(Refusal::Beaten(rivals)) => {
+                        let new = rivals
+                            .into_iter()
+                            .map(|j| Constraint::Rival(Rival::Token(j)))
+                            .filter(|c| !rows.contains(c));
+                        let new: Vec<Constraint> =
+                            new.filter(|c| !problem.is_same_row(c)).take(BATCH).collect();
+                        if new.is_empty() {
+                            return None;
+                        }
+                        for constraint in new {
+                            let line = problem.row(constraint).0;
+                            rows.push(constraint);
+                            lines.push(line.clone());
+                            if !wide {
+                                table.add(line);
+                            }
+                        }
+                        if wide {
+                            // Each row is a coordinate more. What was spent counts on.
+                            let spent =
+                                table.spent + (lines.len() * lines.len() * problem.dim()) as u64;
+                            table = Table { spent, ..tabled(&lines)? };
+                        }
                     }
                 }
-            },
+            }
         }
     }
+}
+
+/// Entries of a table, at most: some hundreds of megabytes.
+const NUMBERS: usize = 1 << 22;
+
+/// All products of rows. Where there are more coordinates than rows, what is looked for may be taken from the span of
+/// the rows, `u = sum x_i row_i`; these are the rows in terms of `x`. They combine to 0 exactly where the rows do.
+fn gram(lines: &[Vec<BigInt>]) -> Vec<Vec<BigInt>> {
+    let product = |a: &[BigInt], b: &[BigInt]| -> BigInt {
+        a.iter().zip(b).filter(|(x, _)| !x.is_zero()).map(|(x, y)| x * y).sum()
+    };
+    let mut products = vec![vec![BigInt::zero(); lines.len()]; lines.len()];
+    for i in 0..lines.len() {
+        for j in 0..=i {
+            let both = product(&lines[i], &lines[j]);
+            products[j][i] = both.clone();
+            products[i][j] = both;
+        }
+    }
+    products
+}
+
+/// `sum x_i row_i`.
+fn combined(lines: &[Vec<BigInt>], x: &[BigInt]) -> Vec<BigInt> {
+    let mut u = vec![BigInt::zero(); lines.first().map_or(0, Vec::len)];
+    for (line, x) in lines.iter().zip(x).filter(|(_, x)| !x.is_zero()) {
+        u.iter_mut().zip(line).for_each(|(u, a)| *u += a * x);
+    }
+    u
 }
 
 /// Tokens, or coordinates, and integers.
@@ -356,10 +437,10 @@ impl Table {
         self.rows.push(row);
     }
 
-    fn solve(&mut self) -> Option<Optimum> {
+    fn solve(&mut self, budget: u64) -> Option<Optimum> {
         let order = self.dim + 1;
         loop {
-            if self.spent > BUDGET {
+            if self.spent > budget {
                 return None;
             }
             // Prices y = c^T B^-1, times the determinant.

@@ -5,6 +5,9 @@
 //! `c_k - lo_k` and `hi_k - c_k`. Lengths matter here, so all coordinates are scaled by one power of two: the ball then
 //! has a radius near [`RADIUS`]. All of this is approximate: it proposes.
 
+use std::sync::OnceLock;
+
+use super::span::Span;
 use crate::arithmetic::rounding::{norm_up_of, power_of_two_near};
 use crate::certify::Rival;
 use crate::domain::Ball;
@@ -24,6 +27,8 @@ pub struct Sphere<'a> {
     ball: &'a Ball,
     /// `u = unit z`.
     unit: f64,
+    /// Where a head has more coordinates than tokens, and no ranges: the folded rows in fewer.
+    span: Option<OnceLock<Span>>,
 }
 
 /// `r.u >= bound` for a row of length one.
@@ -41,7 +46,34 @@ impl<'a> Sphere<'a> {
     /// `None` for a domain without a ball.
     pub fn new(question: &'a Question<'a>) -> Option<Self> {
         let ball = question.domain().ball()?;
-        Some(Sphere { question, ball, unit: power_of_two_near(RADIUS / ball.radius_down()) })
+        let wide = question.head().tokens() < ball.dim() && !question.domain().has_ranges();
+        let span = wide.then(OnceLock::new);
+        Some(Sphere { question, ball, unit: power_of_two_near(RADIUS / ball.radius_down()), span })
+    }
+
+    fn span(&self) -> Option<&Span> {
+        let head = self.question.head();
+        let span = || Span::new(head.tokens(), head.dim(), |t, out| head.copy_row(t, out));
+        Some(self.span.as_ref()?.get_or_init(span))
+    }
+
+    /// The number of coordinates of rows: those of `z`, or fewer.
+    pub fn dim(&self) -> usize {
+        self.span().map_or(self.ball.dim(), Span::rank)
+    }
+
+    /// The scaled coordinates of `z` (of the part of it that the rows see).
+    pub fn scaled(&self, z: &[f64]) -> Vec<f64> {
+        let mut u = self.span().map_or_else(|| z.to_vec(), |span| span.reduced(z));
+        u.iter_mut().for_each(|x| *x *= self.unit);
+        u
+    }
+
+    /// The `z` with these scaled coordinates.
+    pub fn unscaled(&self, u: &[f64]) -> Vec<f64> {
+        let mut z = self.span().map_or_else(|| u.to_vec(), |span| span.expanded(u));
+        z.iter_mut().for_each(|x| *x /= self.unit);
+        z
     }
 
     /// The question.
@@ -68,8 +100,13 @@ impl<'a> Sphere<'a> {
     pub fn face(&self, token: u32, rival: Rival) -> Option<Face> {
         let (head, domain) = (self.question.head(), self.question.domain());
         let t = token as usize;
-        let mut row = vec![0.0; head.dim()];
+        let mut row = vec![0.0; self.dim()];
         let level = match rival {
+            Rival::Token(j) if self.span().is_some() => {
+                let difference = self.span().map(|span| span.difference(token, j));
+                row.iter_mut().zip(difference.into_iter().flatten()).for_each(|(x, d)| *x = d);
+                head.bias(t) - head.bias(j as usize)
+            }
             Rival::Token(j) => {
                 let mut other = vec![0.0; head.dim()];
                 head.copy_row(t, &mut row);

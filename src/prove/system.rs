@@ -5,6 +5,9 @@
 //! last coordinate is left out. Each coordinate is scaled by a power of two to a spread of about one,
 //! each row to length one: neither changes the question. All of this is approximate: it proposes.
 
+use std::sync::OnceLock;
+
+use super::span::Span;
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::certify::Rival;
 use crate::question::Question;
@@ -29,6 +32,8 @@ pub struct System<'a> {
     /// Biases with the fixed coordinates added.
     bias: Vec<f64>,
     lifted: bool,
+    /// Where a head has more coordinates than tokens and none has an end: the scaled rows in fewer.
+    span: Option<OnceLock<Span>>,
 }
 
 /// Rows sampled for the spread of a coordinate.
@@ -69,7 +74,26 @@ impl<'a> System<'a> {
         } else {
             spread(bias.iter().copied())
         });
-        System { question, columns, scales, bias, lifted }
+        let ends = |&k: &usize| domain.lo(k).is_finite() || domain.hi(k).is_finite();
+        let wide = head.tokens() < columns.len() && !columns.iter().any(ends);
+        let span = wide.then(OnceLock::new);
+        System { question, columns, scales, bias, lifted, span }
+    }
+
+    fn span(&self) -> Option<&Span> {
+        let head = self.question.head();
+        let scaled = |t: usize, out: &mut [f64]| {
+            for (x, (&k, scale)) in out.iter_mut().zip(self.columns.iter().zip(&self.scales)) {
+                *x = head.weight(t, k) / scale;
+            }
+        };
+        let span = || Span::new(head.tokens(), self.columns.len(), scaled);
+        Some(self.span.as_ref()?.get_or_init(span))
+    }
+
+    /// The number of coordinates of `u` that stand for those of `h`.
+    fn width(&self) -> usize {
+        self.span().map_or(self.columns.len(), Span::rank)
     }
 
     /// The question behind the system.
@@ -79,7 +103,7 @@ impl<'a> System<'a> {
 
     /// The number of coordinates of `u`.
     pub fn dim(&self) -> usize {
-        self.columns.len() + usize::from(self.lifted)
+        self.width() + usize::from(self.lifted)
     }
 
     /// Whether `s` is a coordinate.
@@ -95,34 +119,42 @@ impl<'a> System<'a> {
     /// The row of a constraint for `token`, of length one unless all its entries are 0.
     pub fn row(&self, token: u32, constraint: Constraint) -> Vec<f64> {
         let mut row = vec![0.0; self.dim()];
-        let last = self.columns.len();
+        // The last scale and, where there is one, the last coordinate.
+        let (scale, last) = (self.columns.len(), self.width());
         let scale_of = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
         match constraint {
             Constraint::Rival(Rival::Token(j)) => {
                 let head = self.question.head();
                 let (t, j) = (token as usize, j as usize);
-                let (mut own, mut rival) = (vec![0.0; head.dim()], vec![0.0; head.dim()]);
-                head.copy_row(t, &mut own);
-                head.copy_row(j, &mut rival);
-                for (x, (&k, &scale)) in row.iter_mut().zip(self.columns.iter().zip(&self.scales)) {
-                    *x = own[k] / scale - rival[k] / scale;
+                if let Some(span) = self.span() {
+                    let difference = span.difference(token, j as u32);
+                    row.iter_mut().zip(difference).for_each(|(x, d)| *x = d);
+                } else {
+                    let (mut own, mut rival) = (vec![0.0; head.dim()], vec![0.0; head.dim()]);
+                    head.copy_row(t, &mut own);
+                    head.copy_row(j, &mut rival);
+                    let scaled = self.columns.iter().zip(&self.scales);
+                    for (x, (&k, &scale)) in row.iter_mut().zip(scaled) {
+                        *x = own[k] / scale - rival[k] / scale;
+                    }
                 }
                 if self.lifted {
-                    row[last] = self.bias[t] / self.scales[last] - self.bias[j] / self.scales[last];
+                    let unit = self.scales[scale];
+                    row[last] = self.bias[t] / unit - self.bias[j] / unit;
                 }
             }
             Constraint::Rival(Rival::Lower(k)) => {
                 let at = scale_of(k);
                 row[at] = 1.0 / self.scales[at];
                 if self.lifted {
-                    row[last] = -self.question.domain().lo(k as usize) / self.scales[last];
+                    row[last] = -self.question.domain().lo(k as usize) / self.scales[scale];
                 }
             }
             Constraint::Rival(Rival::Upper(k)) => {
                 let at = scale_of(k);
                 row[at] = -1.0 / self.scales[at];
                 if self.lifted {
-                    row[last] = self.question.domain().hi(k as usize) / self.scales[last];
+                    row[last] = self.question.domain().hi(k as usize) / self.scales[scale];
                 }
             }
             Constraint::Scale => row[last] = 1.0,
@@ -133,8 +165,10 @@ impl<'a> System<'a> {
     /// The hidden state `h / s` of a solution, with the fixed coordinates, not yet inside the domain.
     pub fn hidden_state(&self, u: &[f64]) -> Vec<f64> {
         let domain = self.question.domain();
-        let last = self.columns.len();
-        let s = if self.lifted { u[last] / self.scales[last] } else { 1.0 };
+        let last = self.width();
+        let s = if self.lifted { u[last] / self.scales[self.columns.len()] } else { 1.0 };
+        let expanded = self.span().map(|span| span.expanded(&u[..last]));
+        let u = expanded.as_deref().unwrap_or(u);
         let mut h: Vec<f64> = (0..domain.dim()).map(|k| domain.lo(k)).collect();
         for (&k, (x, scale)) in self.columns.iter().zip(u.iter().zip(&self.scales)) {
             h[k] = x / scale / s;
@@ -146,6 +180,9 @@ impl<'a> System<'a> {
     pub fn solution(&self, h: &[f64], length: f64) -> Vec<f64> {
         let mut u: Vec<f64> =
             self.columns.iter().zip(&self.scales).map(|(&k, scale)| h[k] * scale).collect();
+        if let Some(span) = self.span() {
+            u = span.reduced(&u);
+        }
         if self.lifted {
             u.push(self.scales[self.columns.len()]);
         }

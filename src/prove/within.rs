@@ -26,6 +26,10 @@ pub enum Ask {
 
 /// Rivals taken in at a time where the solver keeps the active rows: the point may come to beat the others.
 const BATCH: usize = 32;
+/// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
+/// ends of ranges that come in, and where so many do not tell, more of them do not either.
+const NUMBERS: usize = 1 << 25;
+const WIDE_NUMBERS: usize = 1 << 22;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
 /// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
@@ -74,7 +78,7 @@ impl<'a> Search<'a> {
         let mut search = Search {
             sphere,
             token,
-            problem: LeastDistance::new(dim),
+            problem: LeastDistance::new(sphere.dim()),
             rows: Vec::new(),
             known: HashSet::new(),
             ask,
@@ -148,8 +152,8 @@ impl<'a> Search<'a> {
     /// The anchor in scaled coordinates.
     fn aimed_at(&self) -> Vec<f64> {
         match &self.anchor {
-            Some(anchor) => anchor.iter().map(|x| x * self.sphere.unit()).collect(),
-            None => vec![0.0; self.z.len()],
+            Some(anchor) => self.sphere.scaled(anchor),
+            None => vec![0.0; self.sphere.dim()],
         }
     }
 
@@ -159,7 +163,7 @@ impl<'a> Search<'a> {
         let bounds: Vec<f64> = self.rows.iter().map(wanted).collect();
         let anchor = self.aimed_at();
         if self.anew {
-            self.problem = LeastDistance::new(self.z.len());
+            self.problem = LeastDistance::new(self.sphere.dim());
             self.problem.near(&anchor);
             for (row, bound) in self.rows.iter().zip(bounds) {
                 if let Some(face) = self.sphere.face(self.token, row.rival) {
@@ -196,6 +200,11 @@ impl<'a> Search<'a> {
     pub fn advance(&mut self, rivals: impl IntoIterator<Item = Rival>) -> Step {
         let mut told: Vec<Rival> = rivals.into_iter().filter(|r| !self.known.contains(r)).collect();
         if told.is_empty() {
+            return Step::Stalled;
+        }
+        let head = self.sphere.question().head();
+        let most = if head.tokens() < head.dim() { WIDE_NUMBERS } else { NUMBERS };
+        if self.rows.len() * self.sphere.dim() > most {
             return Step::Stalled;
         }
         let batch = if self.anew { self.z.len().clamp(32, 128) } else { BATCH };
@@ -242,7 +251,7 @@ impl<'a> Search<'a> {
     fn solve(&mut self) -> Step {
         let step = match self.problem.solve() {
             Outcome::Point(u) => {
-                self.z = u.iter().map(|x| x / self.sphere.unit()).collect();
+                self.z = self.sphere.unscaled(&u);
                 if self.z.iter().all(|x| x.is_finite()) { Step::Point } else { Step::Stalled }
             }
             Outcome::Combination(c) => Step::Combination(self.unscaled(c)),

@@ -38,6 +38,10 @@ pub enum Side {
 fn batch(system: &System) -> usize {
     system.dim().clamp(32, 128)
 }
+/// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
+/// ends of ranges that come in, and where so many do not tell, more of them do not either.
+const NUMBERS: usize = 1 << 25;
+const WIDE_NUMBERS: usize = 1 << 22;
 /// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
 const ROUNDS: usize = 400;
 
@@ -210,6 +214,12 @@ impl<'a, S: Solver> Search<'a, S> {
                 break;
             }
             added += usize::from(self.add(constraint));
+        }
+        let head = self.system.question().head();
+        let most = if head.tokens() < head.dim() { WIDE_NUMBERS } else { NUMBERS };
+        if self.working.len() * self.system.dim() > most {
+            self.side = Some(Side::Stuck);
+            return;
         }
         let mut progress = added > 0 && self.solve();
         if !progress && !self.afresh {

@@ -56,6 +56,9 @@ struct AuditSummary {
     engine: &'static str,
     scope: usize,
     counts: Counts,
+    /// Only where tokens are undecided: how many of them are because the budget of exact arithmetic was spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided_by_budget: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     padding: Option<Padding>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,6 +145,8 @@ impl AuditSummary {
             engine,
             scope: audit.verdicts().len(),
             counts: audit.counts(),
+            undecided_by_budget: (audit.counts().undecided > 0)
+                .then(|| audit.undecided_by_budget()),
             padding: None,
             radius: audit.radii().map(|radii| RadiusSummary {
                 threshold: THRESHOLD,

@@ -65,6 +65,9 @@ pub fn write(
         writeln!(out, "note    {note}")?;
     }
     writeln!(out, "domain  {domain} ({reason})")?;
+    if domain.only_state().is_some() {
+        writeln!(out, "        the ranges and the norm leave one hidden state alone")?;
+    }
     writeln!(out)?;
     let (counts, scope) = (audit.counts(), audit.verdicts().len());
     // Beside each other where both are about the same tokens.
@@ -154,7 +157,19 @@ fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) 
         })?;
     }
     if counts.undecided > 0 {
-        writeln!(out, "\nUndecided: neither proved. The best margin lies in the interval.\n")?;
+        writeln!(out, "\nUndecided: neither proved. The best margin lies in the interval.")?;
+        match audit.undecided_by_budget() {
+            0 => {}
+            1 => writeln!(
+                out,
+                "One of them was left so when the budget of exact arithmetic was spent."
+            )?,
+            n => writeln!(
+                out,
+                "{n} of them were left so when the budget of exact arithmetic was spent."
+            )?,
+        }
+        writeln!(out)?;
         list(out, audit, shown, counts.undecided, |id, verdict| {
             let Verdict::Undecided(u) = verdict else { return None };
             let (lo, hi) = u.interval();

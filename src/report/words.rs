@@ -244,6 +244,9 @@ pub fn blocked(row: &Row) -> String {
         return "One rival has the very same row and a larger bias: it always scores more."
             .to_owned();
     }
+    if row.proof == "only-point" {
+        return "One rival scores at least as high at the only state there is.".to_owned();
+    }
     let audited = if row.proof == "outweighed" { " that was audited" } else { "" };
     if rivals == 1 {
         let within = if ends > 0 { " within the limits of the states" } else { audited };
@@ -274,6 +277,7 @@ pub fn proof(proof: &str) -> &'static str {
         "outweighed" => {
             "at no state within the given length does it score more than the average of these, whose rounding errors are bounded"
         }
+        "only-point" => "the domain is one state alone, and the scores there are compared exactly",
         "free" => "no vector at all lets it win, and the proof of that covers these states",
         "" => "none",
         _ => "see docs/results.md",

@@ -16,6 +16,8 @@ use crate::question::Question;
 const SAMPLE: usize = 8192;
 /// Rows whose products are added at a time: a panel of them stays in the nearest caches.
 const SLICE: usize = 256;
+/// Wider heads get no covariance: it would not fit into memory, nor its eigenvectors into a day.
+const WIDEST: usize = 16384;
 /// Added to the diagonal as a share of the mean variance, for heads of lower rank.
 const RIDGE: f64 = 1e-6;
 
@@ -123,10 +125,12 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Fits them.
+    /// Fits them. There is no covariance worth the name where a head has more coordinates than tokens.
     pub fn new(head: &Head) -> Self {
         let centre = mean(head);
-        let covariance = covariance(head, &centre);
+        let (tokens, dim) = (head.tokens(), head.dim());
+        let covariance =
+            (tokens >= dim && dim <= WIDEST).then(|| covariance(head, &centre)).flatten();
         let half_whitening = covariance.as_deref().and_then(|c| half_whitening(head.dim(), c));
         Moments { centre, covariance, half_whitening }
     }

@@ -75,8 +75,11 @@ impl<'a> Screen<'a> {
         let centred = Arc::new(Map::new(centre, None));
         let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
         let mut passes = Vec::new();
-        let maps = [&whitened, &centred, &plain];
-        for map in maps.into_iter().filter(|_| question.domain().ball().is_none()) {
+        // Without a covariance the first map is the second one.
+        let maps = [&whitened, &centred, &plain]
+            .into_iter()
+            .skip(usize::from(whitened.matrix().is_none()));
+        for map in maps.filter(|_| question.domain().ball().is_none()) {
             if !question.domain().is_free() {
                 let unit = maps::factor(question, map);
                 passes.extend(LENGTHS.map(|c| (map.clone(), Scaling::Clamped(unit * c))));

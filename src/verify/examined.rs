@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use num_traits::Signed;
 use rayon::prelude::*;
 
 use super::equals::Equals;
+use super::only::Only;
 use super::{Checked, Claim, Refusal, carried, losing, margin, outweighed, winning};
 use crate::certificate::AuditRecord;
+use crate::domain::{Domain, Inside};
 use crate::head::Head;
 
 /// A verdict and the proof it rests on, by place in the record.
@@ -18,6 +21,7 @@ enum Proof {
     Exact(usize),
     Outweighed(usize),
     Carried,
+    OnlyLoss(usize),
     Dominated(usize),
     Undecided(usize),
 }
@@ -62,10 +66,19 @@ fn well_formed(head: &Head, record: &AuditRecord) -> Result<(), String> {
     let needs_point = record.domain.ball().is_some() && record.domain.has_ranges();
     match &record.inside {
         None if needs_point => return Err("no point shows that box and ball meet".to_owned()),
-        Some(inside) if !record.domain.contains(inside) => {
-            return Err("the point that should show that box and ball meet lies outside".to_owned());
+        Some(inside) if !shows_a_point(&record.domain, inside) => {
+            return Err(match inside {
+                Inside::Only => "box and ball do not meet in one point alone".to_owned(),
+                _ => "the point that should show that box and ball meet lies outside".to_owned(),
+            });
         }
         _ => {}
+    }
+    let has_only = !record.only_wins.is_empty() || !record.only_losses.is_empty();
+    if has_only && record.inside != Some(Inside::Only) {
+        return Err(
+            "it has verdicts at an only point, and its domain is said to be more".to_owned()
+        );
     }
     if record.carried.windows(2).any(|w| w[0] >= w[1]) {
         return Err("what it carries is not a rising list of ids".to_owned());
@@ -94,6 +107,19 @@ fn well_formed(head: &Head, record: &AuditRecord) -> Result<(), String> {
     }
 }
 
+/// Whether this is a point of the domain, exactly.
+fn shows_a_point(domain: &Domain, inside: &Inside) -> bool {
+    match inside {
+        Inside::Float(z) => domain.contains(z),
+        Inside::Integers(numerators, denominator) => {
+            numerators.len() == domain.dim()
+                && denominator.is_positive()
+                && domain.contains_exactly(numerators, denominator)
+        }
+        Inside::Only => domain.only_state().is_some(),
+    }
+}
+
 /// The verdicts that a record claims and the proofs they rest on, by id. `first_of_tie` are the
 /// tokens whose points serve their whole tie.
 fn claims(
@@ -117,6 +143,8 @@ fn claims(
     claims.extend(enclosed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Enclosed(i))));
     claims.extend(exact.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Exact(i))));
     claims.extend(outweighed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Outweighed(i))));
+    let only = record.only_losses.iter().map(|l| l.0).enumerate();
+    claims.extend(only.map(|(i, t)| (t, Claim::Unargmaxable, Proof::OnlyLoss(i))));
     claims.extend(dominated.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Dominated(i))));
     claims.extend(undecided.map(|(i, t)| (t, Claim::Undecided, Proof::Undecided(i))));
     let carried = record.carried.iter().copied();
@@ -238,6 +266,7 @@ impl<'a> Examined<'a> {
                 (group, outcome)
             })
             .collect();
+        let only_point = Only::new(head, domain);
         let alone = |token: u32| match equals.other(token) {
             Some(other) => Err(format!("token {other} has its row and bias: they can only tie")),
             None => Ok(()),
@@ -270,6 +299,9 @@ impl<'a> Examined<'a> {
                 tied => Outcome::Own(tied),
             },
             Proof::Carried => Outcome::Carried(token),
+            Proof::OnlyLoss(i) => {
+                Outcome::Own(only_point.check_loss(&equals, token, record.only_losses[i].1))
+            }
             Proof::Dominated(i) => Outcome::Own(equals.is_dominated(token, record.dominated[i].1)),
             Proof::Undecided(i) => {
                 Outcome::Own(margin::check(head, domain, &equals, &record.undecided[i]))

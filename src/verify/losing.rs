@@ -13,9 +13,10 @@ use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
 
 use super::equals::Equals;
-use crate::arithmetic::dyadic::{Dyadic, dot_integers};
+use crate::arithmetic::dyadic::{Dyadic, dot_integers, integers_at_common_exponent};
 use crate::arithmetic::enclose::{Interval, SquareSystem};
-use crate::arithmetic::rounding::{TINY, power_of_two_near};
+use crate::arithmetic::linear;
+use crate::arithmetic::rounding::{TINY, mul_down, power_of_two_near};
 use crate::certificate::EnclosedRecord;
 use crate::domain::Domain;
 use crate::head::Head;
@@ -76,13 +77,14 @@ pub fn check_exact(
 }
 
 /// Weights that exist near the given ones: those of `basic` solve the equations exactly.
+///
+/// Intervals prove it for nearly all records; where they can tell neither way, the system is solved in integers.
 pub fn check_enclosed(
     head: &Head,
     domain: &Domain,
     equals: &Equals,
     record: &EnclosedRecord,
 ) -> Result<(), String> {
-    let t = record.token as usize;
     let order = record.basic.len();
     check_rivals(
         head,
@@ -108,7 +110,62 @@ pub fn check_enclosed(
             Some(seen) => *seen = true,
         }
     }
+    match check_in_intervals(head, domain, record, &solved) {
+        Ok(()) => Ok(()),
+        Err(Doubt::Refuted(reason)) => Err(reason),
+        Err(Doubt::Open(reason)) => {
+            let weights = solve_exactly(head, record).ok_or_else(|| reason.clone())?;
+            check_exact(head, domain, equals, record.token, &weights).map_err(|_| reason)
+        }
+    }
+}
 
+/// What intervals say of weights that they do not prove.
+enum Doubt {
+    /// They show that the claim is false.
+    Refuted(String),
+    /// They show nothing.
+    Open(String),
+}
+
+/// The weights of a record as integers over one denominator, which is their sum: basic ones, then frozen ones. `None` if
+/// the equations have not exactly one solution, or not one above 0.
+fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigInt)>> {
+    let exact = Dyadic::from_f64;
+    let equation = |entry: &dyn Fn(u32) -> f64, own: f64| -> (Vec<BigInt>, BigInt) {
+        let frozen = record.frozen.iter().map(|&(j, w)| &exact(w) * &exact(entry(j)));
+        let right = frozen.fold(exact(own), |right, term| &right - &term);
+        let line = record.basic.iter().map(|b| exact(entry(b.0))).chain([right]);
+        let (mut line, _) = integers_at_common_exponent(&line.collect::<Vec<_>>());
+        let right = line.pop().unwrap_or_default();
+        (line, right)
+    };
+    let weight = |k: u32| move |j: u32| head.weight(j as usize, k as usize);
+    let lines = record.equations.iter().map(|&k| equation(&weight(k), weight(k)(record.token)));
+    let (rows, rhs): (Vec<Vec<BigInt>>, Vec<BigInt>) =
+        lines.chain([equation(&|_| 1.0, 1.0)]).unzip();
+    let solution = linear::solve(&rows, &rhs)?;
+    if solution.numerators.iter().any(|n| !n.is_positive()) {
+        return None;
+    }
+    // The frozen ones over the same denominator, and all of them times the power of two that makes those integers.
+    let over = Dyadic::from_integer(solution.denominator);
+    let basic = solution.numerators.into_iter().map(Dyadic::from_integer);
+    let frozen = record.frozen.iter().map(|f| &exact(f.1) * &over);
+    let (weights, _) = integers_at_common_exponent(&basic.chain(frozen).collect::<Vec<_>>());
+    let rivals = record.basic.iter().chain(&record.frozen).map(|x| x.0);
+    Some(rivals.zip(weights).collect())
+}
+
+/// Encloses the basic weights, and with them what the combination leaves.
+fn check_in_intervals(
+    head: &Head,
+    domain: &Domain,
+    record: &EnclosedRecord,
+    solved: &[bool],
+) -> Result<(), Doubt> {
+    let (t, order) = (record.token as usize, record.basic.len());
+    let open = |reason: &str| Doubt::Open(reason.to_owned());
     // The equations, each divided by a power of two; the given weights are not used: they are a hint.
     let mut columns = vec![0.0; order * order];
     let (mut rhs, mut rhs_error) = (Vec::new(), Vec::new());
@@ -117,7 +174,7 @@ pub fn check_enclosed(
         let involved = record.basic.iter().chain(&record.frozen).map(|x| x.0 as usize).chain([t]);
         let largest = involved.map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
         if largest == 0.0 {
-            return Err(format!("the equation of coordinate {k} is empty"));
+            return Err(Doubt::Refuted(format!("the equation of coordinate {k} is empty")));
         }
         let scale = power_of_two_near(largest);
         let entry = |j: usize| {
@@ -125,7 +182,7 @@ pub fn check_enclosed(
             if x * scale == head.weight(j, k) {
                 Ok(x)
             } else {
-                Err(format!("coordinate {k} leaves the range of float64"))
+                Err(Doubt::Open(format!("coordinate {k} leaves the range of float64")))
             }
         };
         for (c, &(j, _)) in record.basic.iter().enumerate() {
@@ -145,9 +202,14 @@ pub fn check_enclosed(
     rhs.push(rest.middle());
     rhs_error.push(rest.radius() + TINY);
     let system = SquareSystem { order, columns, rhs, rhs_error };
-    let weights = system.enclose().ok_or("its equations are not proved to have one solution")?;
+    let not_one = || open("its equations are not proved to have one solution");
+    let weights = system.enclose().ok_or_else(not_one)?;
+    let not_positive = "a weight is not proved to be positive";
+    if weights.iter().any(|w| w.hi <= 0.0) {
+        return Err(Doubt::Refuted(not_positive.to_owned()));
+    }
     if weights.iter().any(|w| !(w.lo > 0.0)) {
-        return Err("a weight is not proved to be positive".to_owned());
+        return Err(open(not_positive));
     }
 
     let basic = record.basic.iter().zip(weights).map(|(&(j, _), w)| (j as usize, w));
@@ -183,21 +245,25 @@ pub fn check_enclosed(
             .iter()
             .fold(Interval::point(-head.weight(t, k)), |r, &(j, w)| r + w * head.weight(j, k));
         let (lo, hi) = (domain.lo(k), domain.hi(k));
+        let reason = || format!("its rivals do not combine to its row in coordinate {k}");
+        if r.lo > 0.0 && lo.is_infinite() || r.hi < 0.0 && hi.is_infinite() {
+            return Err(Doubt::Refuted(reason()));
+        }
         if r.hi > 0.0 && lo.is_infinite()
             || r.lo < 0.0 && hi.is_infinite()
             || r.lo.is_nan()
             || r.hi.is_nan()
         {
-            return Err(format!("its rivals do not combine to its row in coordinate {k}"));
+            return Err(Doubt::Open(reason()));
         }
         // The least value of r h is concave in r, so one end of the interval has it.
         let least = |r: f64| match r {
-            r if r > 0.0 && lo != 0.0 => (r * lo).next_down(),
-            r if r < 0.0 && hi != 0.0 => (r * hi).next_down(),
+            r if r > 0.0 => mul_down(r, lo),
+            r if r < 0.0 => mul_down(r, hi),
             _ => 0.0,
         };
         add(least(r.lo).min(least(r.hi)));
     }
     let proved = losses.hi == 0.0 || gains.lo >= losses.hi;
-    if proved { Ok(()) } else { Err("its rivals are not proved to reach its bias".to_owned()) }
+    if proved { Ok(()) } else { Err(open("its rivals are not proved to reach its bias")) }
 }

@@ -7,7 +7,7 @@ use num_traits::Zero;
 
 use super::equals::Equals;
 use super::outweighed::{self, Combination};
-use crate::arithmetic::dyadic::as_integers;
+use crate::arithmetic::dyadic::{Dyadic, as_integers};
 use crate::arithmetic::enclose::Interval;
 use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{MultiplierKind, UndecidedRecord};
@@ -111,5 +111,45 @@ fn bounded_for_directions(
         }
     }
     let bound = norm_up(sum.iter().map(|x| x.lo.abs().max(x.hi.abs()))) / total.lo;
-    Ok(total.lo > 0.0 && bound.next_up() <= record.upper)
+    let plainly = total.lo > 0.0 && bound.next_up() <= record.upper;
+    Ok(plainly || record.upper >= 0.0 && bounded_exactly(head, domain, record))
+}
+
+/// As above, in exact arithmetic: rivals and ends exist.
+fn bounded_exactly(head: &Head, domain: &Domain, record: &UndecidedRecord) -> bool {
+    let exact = Dyadic::from_f64;
+    let (dim, t) = (head.dim(), record.token as usize);
+    let mut sum = vec![Dyadic::zero(); dim + 1];
+    let mut total = Dyadic::zero();
+    for &(kind, index, weight) in &record.multipliers {
+        let (at, weight) = (index as usize, exact(weight));
+        let mut add = |k: usize, x: &Dyadic| sum[k] = &sum[k] + &(&weight * x);
+        match kind {
+            MultiplierKind::Token => {
+                for k in 0..dim {
+                    add(k, &(&exact(head.weight(t, k)) - &exact(head.weight(at, k))));
+                }
+                add(dim, &(&exact(head.bias(t)) - &exact(head.bias(at))));
+                total = &total + &weight;
+            }
+            MultiplierKind::Lower => {
+                add(at, &exact(1.0));
+                add(dim, &exact(-domain.lo(at)));
+            }
+            MultiplierKind::Upper => {
+                add(at, &exact(-1.0));
+                add(dim, &exact(domain.hi(at)));
+            }
+            MultiplierKind::Scale => add(dim, &exact(1.0)),
+        }
+    }
+    if !total.is_positive() {
+        return false;
+    }
+    if record.upper == f64::INFINITY {
+        return true;
+    }
+    let square = sum.iter().fold(Dyadic::zero(), |square, x| &square + &(x * x));
+    let limit = &exact(record.upper) * &total;
+    square <= &limit * &limit
 }

@@ -8,6 +8,7 @@
 //! - `winning`, `mapped`, `state`: a point where the token beats every other;
 //! - `losing`: weights with which its rivals never score less;
 //! - `outweighed`: the same inside a ball;
+//! - `only`: the argmax, where the domain is one hidden state;
 //! - `margin`: the bound of an undecided token's margin;
 //! - `examined`: one audit, but for what it carries; `carried`: what follows from another audit.
 
@@ -18,6 +19,7 @@ mod folded;
 mod losing;
 mod mapped;
 mod margin;
+mod only;
 mod outweighed;
 mod state;
 mod winning;

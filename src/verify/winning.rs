@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::equals::Equals;
 use super::mapped;
+use super::only::Only;
 use super::state::{State, integer_score};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
@@ -27,6 +28,8 @@ pub enum Place {
     Map(usize, usize),
     Float(usize),
     Integers(usize),
+    /// The only point of the domain.
+    Only,
 }
 
 /// All points of a record with their tokens.
@@ -37,11 +40,13 @@ pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     });
     let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
     let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
-    maps.chain(floats).chain(integers)
+    let only = record.only_wins.iter().map(|&t| (t, Place::Only));
+    maps.chain(floats).chain(integers).chain(only)
 }
 
-/// Points checked in one product.
+/// Points checked in one product, at most, and their numbers.
 const BLOCK: usize = 1024;
+const NUMBERS: usize = 1 << 23;
 /// Rows scored in one product: their scores stay in the cache.
 const ROWS: usize = 1024;
 
@@ -59,12 +64,14 @@ pub fn check_all(
         outcomes.insert(token, Err("there is no such token".to_owned()));
     }
     points.retain(|p| !beyond(p.0));
+    let (only, points): (Vec<_>, Vec<_>) =
+        points.into_iter().partition(|p| matches!(p.1, Place::Only));
     let (integers, floats): (Vec<_>, Vec<_>) =
         points.into_iter().partition(|p| matches!(p.1, Place::Integers(_)));
     let norms: Vec<f64> =
         (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
     let checked = floats
-        .par_chunks(BLOCK)
+        .par_chunks((NUMBERS / head.dim()).clamp(1, BLOCK))
         .flat_map_iter(|chunk| check_block(head, record, equals, &norms, chunk));
     let exact = integers.par_iter().map(|&(token, place)| {
         let Place::Integers(i) = place else {
@@ -73,8 +80,10 @@ pub fn check_all(
         let (_, numerators, denominator) = &record.integers[i];
         (token, check_integers(head, &record.domain, equals, token, numerators, denominator))
     });
-    for (token, outcome) in checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>())
-    {
+    let only_point = Only::new(head, &record.domain);
+    let only = only.into_iter().map(|(token, _)| (token, only_point.check_win(equals, token)));
+    let checked = checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>());
+    for (token, outcome) in checked.chain(only) {
         let entry = outcomes.entry(token).or_insert(Ok(()));
         if entry.is_ok() {
             *entry = outcome;
@@ -118,7 +127,7 @@ fn check_block(
         let point = match place {
             Place::Map(m, i) => by_map[m].remove(&i).unwrap_or_default(),
             Place::Float(i) => record.witnesses[i].1.clone(),
-            Place::Integers(_) => continue,
+            Place::Integers(_) | Place::Only => continue,
         };
         if point.iter().any(|x| !x.is_finite()) {
             outcomes.push((token, Err("its point is not finite".to_owned())));

@@ -1,6 +1,7 @@
 //! Verdicts in balls on heads made at random, from fixed seeds.
 //!
 //! - `instances`: heads, norms, balls and boxes;
+//! - `meeting`: boxes and balls that barely meet;
 //! - `cones`: the best margin by Clarabel's second-order cone programs agrees with every verdict;
 //! - `proofs`: every proof is checked over the rationals, and by `verify`; what must hold between domains and between
 //!   heads does hold;
@@ -14,6 +15,7 @@ mod epsilon;
 mod evidence;
 mod files;
 mod instances;
+mod meeting;
 mod proofs;
 mod razors;
 

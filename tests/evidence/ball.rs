@@ -91,6 +91,36 @@ pub fn check_witness(
     require(margin > 0.0 || !visible, || format!("the margin {margin:e} says nothing"))
 }
 
+/// The `z` of mean 0 of a box and a centred ball that meet in one point alone.
+pub fn only_point(domain: &Domain) -> Option<Vec<BigRational>> {
+    let ball = domain.ball().filter(|ball| ball.is_centred())?;
+    let corner = |low: bool| -> Option<Vec<BigRational>> {
+        (0..domain.dim())
+            .map(|k| {
+                let g = ball.gain()[k];
+                let end = if (g > 0.0) == low { domain.lo(k) } else { domain.hi(k) };
+                let held = g != 0.0 && end.is_finite();
+                held.then(|| (rational(end) - rational(ball.shift()[k])) / rational(g))
+            })
+            .collect()
+    };
+    let vanishes = |y: &Vec<BigRational>| y.iter().sum::<BigRational>().is_zero();
+    let y = [true, false].into_iter().filter_map(corner).find(vanishes)?;
+    (dot(&y, &y) < radius_squared(ball)).then_some(y)
+}
+
+/// The domain must be one point, where the rival, no equal of the token, scores at least as much.
+pub fn check_only(head: &Head, domain: &Domain, t: usize, rival: usize) -> Result<(), String> {
+    let z = only_point(domain).ok_or("the domain is more than one point, or none")?;
+    let ball = domain.ball().ok_or("there is no ball")?;
+    let shift = rationals(ball.shift().iter().copied());
+    let h: Vec<BigRational> = times_gain(ball, &z).iter().zip(&shift).map(|(x, c)| x + c).collect();
+    let score = |j: usize| dot(&rationals(head.row(j)), &h) + rational(head.bias(j));
+    let equal = same_row(head, ball, t, rival) && level_gap(head, ball, t, rival).is_zero();
+    require(!equal, || format!("{rival} is its equal"))?;
+    require(score(rival) >= score(t), || format!("{rival} scores less"))
+}
+
 /// `R |P(g * v)| + F <= 0` for the weights (see [`unargmax::certify::outweighed`]).
 pub fn check_outweighed(
     head: &Head,
@@ -132,10 +162,14 @@ pub fn check_outweighed(
     })?;
     require(shown.len() == outweighed.blockers().len(), || "other blockers are published".into())?;
     for ((rival, weight), (whom, share)) in shown.iter().zip(outweighed.blockers()) {
-        let off = (rational(*share) - weight / &total).abs();
-        require(rival == whom && off <= rational(1e-12) * (weight / &total), || {
-            format!("the published share of {whom} is off")
-        })?;
+        let true_share = weight / &total;
+        let holds = if share.is_finite() {
+            let off = (rational(*share) - &true_share).abs();
+            off <= rational(1e-12) * true_share + rational(1e-320)
+        } else {
+            *share > 0.0 && true_share > rational(f64::MAX) * rational(1.0 - 1e-12)
+        };
+        require(rival == whom && holds, || format!("the published share of {whom} is off"))?;
     }
     Ok(())
 }

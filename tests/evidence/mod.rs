@@ -64,10 +64,28 @@ pub fn equals(head: &Head, domain: &Domain, token: usize) -> Vec<u32> {
 
 /// Checks every verdict of an audit; the error names the token and what is wrong with its evidence.
 pub fn check(head: &Head, domain: &Domain, audit: &Audit) -> Result<(), String> {
+    check_those(head, domain, audit, |_| true)
+}
+
+/// As [`check`], but undecided tokens are passed over.
+#[allow(dead_code, reason = "not every test program has undecided tokens")]
+pub fn check_decided(head: &Head, domain: &Domain, audit: &Audit) -> Result<(), String> {
+    check_those(head, domain, audit, |verdict| !matches!(verdict, Verdict::Undecided(_)))
+}
+
+fn check_those(
+    head: &Head,
+    domain: &Domain,
+    audit: &Audit,
+    asked: impl Fn(&Verdict) -> bool,
+) -> Result<(), String> {
     let scores = Scores::new(head);
-    audit.verdicts().iter().try_for_each(|(token, verdict)| {
-        check_verdict(&scores, domain, *token, verdict).map_err(|e| format!("token {token}: {e}"))
-    })
+    audit.verdicts().iter().filter(|(_, verdict)| asked(verdict)).try_for_each(
+        |(token, verdict)| {
+            check_verdict(&scores, domain, *token, verdict)
+                .map_err(|e| format!("token {token}: {e}"))
+        },
+    )
 }
 
 fn check_verdict(
@@ -104,6 +122,7 @@ fn check_loss(head: &Head, domain: &Domain, t: usize, loss: &Loss) -> Result<(),
             require(!domain.is_free(), || "there is no larger domain".into())?;
             check_loss(head, &Domain::free(head.dim()), t, carried.loss())
         }
+        Loss::Only(only) => ball::check_only(head, domain, t, only.rival() as usize),
         Loss::Outweighed(outweighed) => ball::check_outweighed(head, domain, t, outweighed),
         Loss::Exact(exact) if domain.ball().is_none() => check_exact(head, domain, t, exact),
         Loss::Enclosed(enclosed) if domain.ball().is_none() => {
@@ -142,6 +161,11 @@ impl<'a> Scores<'a> {
 fn integers(question: &Question, witness: &Witness) -> (Vec<BigInt>, BigInt) {
     match witness.point() {
         Point::Integers { numerators, denominator } => (numerators.clone(), denominator.clone()),
+        Point::Only => {
+            let point = ball::only_point(question.domain()).expect("a domain of one point");
+            let common = point.iter().fold(BigInt::one(), |common, x| common * x.denom());
+            (point.iter().map(|x| x.numer() * (&common / x.denom())).collect(), common)
+        }
         _ => {
             let point = witness.point_in_floats(question).expect("a point of its own");
             (point.into_iter().map(units).collect(), BigInt::one() << 1074u32)

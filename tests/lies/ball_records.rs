@@ -3,7 +3,7 @@
 
 use num_bigint::BigInt;
 use unargmax::certificate::{Certificate, EnclosedRecord, MultiplierKind, OutweighedRecord};
-use unargmax::domain::{Ball, Domain};
+use unargmax::domain::{Ball, Domain, Inside};
 use unargmax::verify::verify;
 
 use super::ball_garden::{BallGarden, Kind};
@@ -157,19 +157,19 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         g.ball.inside = None;
     }),
     ("the point of the domain is NaN", Kind::Crossed, "audit: the point that should show", |g| {
-        g.ball.inside = Some(vec![f64::NAN; 4]);
+        g.ball.inside = Some(Inside::Float(vec![f64::NAN; 4]));
     }),
     (
         "the point of the domain on the sphere",
         Kind::Crossed,
         "audit: the point that should show that box and ball meet lies outside",
-        |g| g.ball.inside = Some(vec![0.0, 0.0, 1.0, 1.0]),
+        |g| g.ball.inside = Some(Inside::Float(vec![0.0, 0.0, 1.0, 1.0])),
     ),
     (
         "the point of the domain outside the box by one ulp",
         Kind::Crossed,
         "audit: the point that should show that box and ball meet lies outside",
-        |g| g.ball.inside = Some(vec![0.875f64.next_up(), 0.0, 0.0, 0.0]),
+        |g| g.ball.inside = Some(Inside::Float(vec![0.875f64.next_up(), 0.0, 0.0, 0.0])),
     ),
     (
         "a box and a ball that do not meet",

@@ -11,6 +11,7 @@ use unargmax::verify::{Claim, verify};
 
 use super::ball_garden::{self, BallGarden};
 use super::garden::{Garden, Place, refusals};
+use super::only_point::{self, OnlyGarden};
 use super::records;
 use super::{ball_records, files};
 
@@ -59,10 +60,12 @@ fn claimed(record: &AuditRecord) -> BTreeMap<u32, Claim> {
     let points = mapped
         .chain(record.witnesses.iter().map(|w| w.0))
         .chain(record.integers.iter().map(|w| w.0))
+        .chain(record.only_wins.iter().copied())
         .map(|t| (t, Claim::Argmaxable));
     let lost = record.enclosed.iter().map(|e| e.token);
     let lost = lost.chain(record.exact.iter().map(|e| e.0));
     let lost = lost.chain(record.outweighed.iter().map(|o| o.token));
+    let lost = lost.chain(record.only_losses.iter().map(|l| l.0));
     let lost = lost.chain(record.dominated.iter().map(|d| d.0)).map(|t| (t, Claim::Unargmaxable));
     let free = record.domain.is_free();
     let carried = if free { Claim::Argmaxable } else { Claim::Unargmaxable };
@@ -194,6 +197,34 @@ fn subjects(random: &mut Random) -> Vec<(Head, Certificate)> {
             }
         }
     }
+    subjects.extend(extremes(random));
+    subjects
+}
+
+/// Audits of heads whose numbers are far from 1, and of domains that are one point or hardly more.
+fn extremes(random: &mut Random) -> Vec<(Head, Certificate)> {
+    let mut subjects = Vec::new();
+    for exponents in [[-150, -150], [-300, 300], [300, -300], [-160, 0], [150, 150]] {
+        let plain = head(random, 12, 2, exponents[0] == exponents[1], true);
+        let size = exponents.map(|e| 10f64.powi(e));
+        let rows =
+            (0..12).flat_map(|t| plain.row(t).zip(size).map(|(x, s)| x * s).collect::<Vec<_>>());
+        let bias = (0..12).map(|t| plain.bias(t) * size[0] * size[1]).collect();
+        let head = Head::new(rows.collect::<Vec<f64>>(), Some(bias), 12, 2).unwrap();
+        for (lo, hi) in [(f64::NEG_INFINITY, f64::INFINITY), (0.0, f64::INFINITY), (1e-170, 1e-160)]
+        {
+            let domain = Domain::range(2, lo, hi).unwrap();
+            subjects.push((head.clone(), certificate(&head, &domain, Options::default())));
+        }
+    }
+    // One point; a corner between neighbouring floats; and a corner that is not much more than a point.
+    for (low, gain) in [(0.0, 1.0), (0.0, 3.0), (-5e-324, 1.0), (-1e-300, 3.0)] {
+        let head = head(random, 12, 3, true, true);
+        let ball = Ball::after_norm(vec![gain; 3], vec![0.0; 3], true).unwrap();
+        let ranges = Domain::ranges(vec![low, 0.0, 0.0], vec![f64::INFINITY; 3]).unwrap();
+        let domain = ranges.within(ball).unwrap();
+        subjects.push((head.clone(), certificate(&head, &domain, Options::default())));
+    }
     subjects
 }
 
@@ -288,7 +319,7 @@ fn write_lies() {
     let asked = std::env::var_os("UNARGMAX_LIES").map(std::path::PathBuf::from);
     let folder = asked.unwrap_or_else(|| passing.path().to_path_buf());
     let save_head = |name: &str, head: &Head, certificate: Vec<u8>| {
-        let folder = folder.join(name.replace([' ', ',', '\''], "-"));
+        let folder = folder.join(name.replace([' ', ',', '\'', '{', '`'], "-"));
         std::fs::create_dir_all(&folder).unwrap();
         let (kind, rows): (_, Vec<u8>) = match head.rows() {
             Rows::F64(rows) => {
@@ -344,6 +375,19 @@ fn write_lies() {
         {
             save(name, &garden, bytes);
         }
+    }
+    let garden = OnlyGarden::new();
+    save_head("honest only point", &garden.head(), garden.certificate().to_bytes().unwrap());
+    for (name, _, plant) in only_point::LIES {
+        let mut garden = OnlyGarden::new();
+        plant(&mut garden);
+        save_head(name, &garden.head(), garden.certificate().to_bytes().unwrap());
+    }
+    for (name, _, from, to) in files::BENT {
+        save(name, &Garden::new(Place::Free), files::bent(from, to));
+    }
+    for (name, _, bytes) in files::misplaced() {
+        save(name, &Garden::new(Place::Free), bytes);
     }
     for (name, place, _, change) in files::CHANGES {
         save(name, &Garden::new(*place), files::planted(*place, *change));

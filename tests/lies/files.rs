@@ -217,7 +217,7 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     ("no dimension", Place::Free, "1 audits of 0 coordinates are none", |_, d| {
         d["head"]["dim"] = json!(0);
     }),
-    ("a later version", Place::Free, "version 3 is not", |_, d| d["version"] = json!(3)),
+    ("a later version", Place::Free, "version 4 is not", |_, d| d["version"] = json!(4)),
     ("a version before the first", Place::Free, "version 0 is not", |_, d| d["version"] = json!(0)),
     ("a version that is no number", Place::Free, "version \"2\" is not", |_, d| {
         d["version"] = json!("2");
@@ -385,6 +385,296 @@ pub const BALL_CHANGES: &[(&str, Kind, &str, Change)] = &[
         a.take::<u32>("audit1.carried.ids").unwrap();
     }),
 ];
+
+/// Changes of the text of the header, and of the bytes behind it: a name, the error, what stands there, and what comes
+/// in its place. In the description quotation marks are escaped.
+pub const BENT: &[(&str, &str, &str, &str)] = &[
+    (
+        "a key of an entry twice",
+        "the key `dtype` occurs twice",
+        r#"{"dtype":"#,
+        r#"{"dtype":"U8","dtype":"#,
+    ),
+    ("an unknown key of an entry", "unknown field `note`", r#"{"dtype":"#, r#"{"note":1,"dtype":"#),
+    (
+        "an entry that is a list",
+        "the entry of tensor `audit0.x` is no JSON object",
+        r#""audit0.carried.ids":{"#,
+        r#""audit0.x":["U8",[0],[0,0]],"audit0.carried.ids":{"#,
+    ),
+    (
+        "an array twice",
+        "the key `audit0.carried.ids` occurs twice",
+        r#""audit0.carried.ids":{"#,
+        r#""audit0.carried.ids":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"audit0.carried.ids":{"#,
+    ),
+    (
+        "a shape of a float",
+        "invalid type: floating point `0.0`",
+        r#""shape":[0]"#,
+        r#""shape":[0.0]"#,
+    ),
+    ("a shape of true", "invalid type: boolean `true`", r#""shape":[1]"#, r#""shape":[true]"#),
+    ("a shape below zero", "invalid value: integer `-1`", r#""shape":[1]"#, r#""shape":[-1]"#),
+    ("a shape that is a number", "invalid type: integer `1`", r#""shape":[1]"#, r#""shape":1"#),
+    (
+        "a shape beyond all memory",
+        "does not fit its offsets",
+        r#""shape":[1]"#,
+        r#""shape":[9223372036854775807]"#,
+    ),
+    ("three offsets", "invalid length 3", r#""data_offsets":["#, r#""data_offsets":[0,"#),
+    ("an unknown element type", r#"has elements "U7""#, r#""dtype":"U8""#, r#""dtype":"U7""#),
+    (
+        "another element type of the same width",
+        "has elements I32, not U32",
+        r#""dtype":"U32""#,
+        r#""dtype":"I32""#,
+    ),
+    (
+        "a header that is a list",
+        "the header does not begin with {",
+        "{\"__metadata__\"",
+        "[{\"__metadata__\"",
+    ),
+    (
+        "a header after a blank",
+        "the header does not begin with {",
+        "{\"__metadata__\"",
+        " {\"__metadata__\"",
+    ),
+    (
+        "the metadata twice",
+        "the key `__metadata__` occurs twice",
+        "{\"__metadata__\"",
+        "{\"__metadata__\":{\"unargmax\":\"{}\"},\"__metadata__\"",
+    ),
+    (
+        "the description twice",
+        "the key `unargmax` occurs twice",
+        r#"{"unargmax":"#,
+        r#"{"unargmax":"{}","unargmax":"#,
+    ),
+    (
+        "other metadata",
+        "the entry `format` of its metadata",
+        r#"{"unargmax":"#,
+        r#"{"format":"pt","unargmax":"#,
+    ),
+    (
+        "a head that is a list",
+        "is no JSON object",
+        r#"\"head\":{"#,
+        r#"\"head\":[\"\",11,2],\"x\":{"#,
+    ),
+    (
+        "an audit that is a list",
+        "is no JSON object",
+        r#"\"audits\":["#,
+        r#"\"audits\":[[\"free\",null,null,\"all\",[],0],"#,
+    ),
+    (
+        "a description under another key",
+        "its metadata have no entry `unargmax`",
+        r#"{"unargmax":"#,
+        r#"{"unargmix":"#,
+    ),
+    (
+        "a description that is no text",
+        "is no text",
+        r#"{"unargmax":"#,
+        r#"{"unargmax":7}, "x":{"y":"#,
+    ),
+    (
+        "a count of groups twice",
+        "the key `groups` occurs twice",
+        r#"\"groups\":1"#,
+        r#"\"groups\":1,\"groups\":1"#,
+    ),
+    (
+        "a version twice",
+        "the key `version` occurs twice",
+        r#"\"version\":2"#,
+        r#"\"version\":1,\"version\":2"#,
+    ),
+    (
+        "audits twice",
+        "the key `audits` occurs twice",
+        r#"\"audits\":"#,
+        r#"\"audits\":[],\"audits\":"#,
+    ),
+    ("a version of a float", "version 2.0 is not", r#"\"version\":2"#, r#"\"version\":2.0"#),
+    ("a version in powers", "version 2.0 is not", r#"\"version\":2"#, r#"\"version\":2e0"#),
+    (
+        "a count of groups of a float",
+        "invalid type: floating point `1.0`",
+        r#"\"groups\":1"#,
+        r#"\"groups\":1.0"#,
+    ),
+    (
+        "a count of groups of true",
+        "invalid type: boolean `true`",
+        r#"\"groups\":1"#,
+        r#"\"groups\":true"#,
+    ),
+    ("a count of groups of NaN", "not sound JSON", r#"\"groups\":1"#, r#"\"groups\":NaN"#),
+    (
+        "a count of groups of Infinity",
+        "not sound JSON",
+        r#"\"groups\":1"#,
+        r#"\"groups\":Infinity"#,
+    ),
+    (
+        "a count of groups of -0",
+        "invalid type: floating point",
+        r#"\"groups\":1"#,
+        r#"\"groups\":-0"#,
+    ),
+    (
+        "a count of groups in a text",
+        "invalid type: string",
+        r#"\"groups\":1"#,
+        r#"\"groups\":\"1\""#,
+    ),
+    ("a count of groups of nobody", "invalid type: null", r#"\"groups\":1"#, r#"\"groups\":null"#),
+    (
+        "a count of tokens of a float",
+        "invalid type: floating point `11.0`",
+        r#"\"tokens\":11"#,
+        r#"\"tokens\":11.0"#,
+    ),
+    (
+        "a dimension of a float",
+        "invalid type: floating point `2.0`",
+        r#"\"dim\":2"#,
+        r#"\"dim\":2.0"#,
+    ),
+    ("a dimension of true", "invalid type: boolean `true`", r#"\"dim\":2"#, r#"\"dim\":true"#),
+    (
+        "a tool that is a number",
+        "invalid type: integer `7`",
+        r#"\"tool\":"#,
+        r#"\"tool\":7,\"tools\":"#,
+    ),
+    ("a tool of half a character", "not sound JSON", r#"\"tool\":\""#, r#"\"tool\":\"\\ud800"#),
+    (
+        "a domain in a list",
+        "invalid type: sequence",
+        r#"\"domain\":\"free\""#,
+        r#"\"domain\":[\"free\"]"#,
+    ),
+    ("a scope of true", "invalid type: boolean", r#"\"scope\":\"all\""#, r#"\"scope\":true"#),
+    ("maps in a text", "invalid type: string", r#"\"maps\":["#, r#"\"maps\":\"\",\"x\":["#),
+    ("audits that are no list", "invalid type: map", r#"\"audits\":["#, r#"\"audits\":{},\"x\":["#),
+    (
+        "a head of an unknown field",
+        "unknown field `note`",
+        r#"\"head\":{"#,
+        r#"\"head\":{\"note\":1,"#,
+    ),
+    ("a word after the description", "not sound JSON", r#"}]}""#, r#"}]} x""#),
+    (
+        "a field of a later version",
+        "unknown field `point`",
+        r#"\"groups\":1"#,
+        r#"\"groups\":1,\"point\":null"#,
+    ),
+    (
+        "a later version without its field",
+        "missing field `point`",
+        r#"\"version\":2"#,
+        r#"\"version\":3"#,
+    ),
+];
+
+/// The honest garden with one of [`BENT`].
+pub fn bent(from: &str, to: &str) -> Vec<u8> {
+    let (header, data) = parted(&bytes(Place::Free));
+    assert!(header.contains(from), "{from} is not in {header}");
+    joined(&header.replacen(from, to, 1), &data)
+}
+
+fn parted(bytes: &[u8]) -> (String, Vec<u8>) {
+    let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    (String::from_utf8(bytes[8..end].to_vec()).unwrap(), bytes[end..].to_vec())
+}
+
+fn joined(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// Files whose tensors do not lie side by side, or do not fill the file: a name, the error and the bytes.
+pub fn misplaced() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let (header, data) = parted(&bytes(Place::Free));
+    let value: Value = serde_json::from_str(&header).unwrap();
+    let moved = |change: &dyn Fn(&mut Value, &mut Vec<u8>)| {
+        let (mut changed, mut data) = (value.clone(), data.clone());
+        change(&mut changed, &mut data);
+        joined(&changed.to_string(), &data)
+    };
+    let last = |value: &Value| {
+        let entries = value.as_object().unwrap().iter().filter(|e| e.0 != "__metadata__");
+        let end = |e: &Value| (e["data_offsets"][1].as_u64(), e["data_offsets"][0].as_u64());
+        entries.max_by_key(|e| end(e.1)).unwrap().0.clone()
+    };
+    vec![
+        ("a byte more at the end", "bytes follow the header", { moved(&|_, data| data.push(0)) }),
+        ("eight bytes more at the end", "bytes follow the header", {
+            moved(&|_, data| data.extend([0; 8]))
+        }),
+        ("a byte less at the end", "bytes follow the header", {
+            moved(&|_, data| {
+                data.pop();
+            })
+        }),
+        ("a gap before the last array", "where the one before it ends at", {
+            moved(&|value, data| {
+                let name = last(value);
+                let offsets = value[&name]["data_offsets"].as_array_mut().unwrap();
+                offsets.iter_mut().for_each(|x| *x = json!(x.as_u64().unwrap() + 8));
+                data.extend([0; 8]);
+            })
+        }),
+        ("two arrays over each other", "where the one before it ends at", {
+            moved(&|value, _| {
+                let place = value["audit0.witness.ids"]["data_offsets"].clone();
+                value["audit0.exact.ids"]["data_offsets"] = place;
+            })
+        }),
+        ("an array that ends before it begins", "does not fit its offsets", {
+            moved(&|value, _| {
+                value["audit0.exact.ids"]["data_offsets"].as_array_mut().unwrap().reverse();
+            })
+        }),
+        ("a header longer than the file", "the header claims", {
+            let mut long = joined(&header, &data);
+            long[7] = 1;
+            long
+        }),
+        ("a header of a broken character", "the header:", {
+            let mut broken = joined(&header, &data);
+            let at = 8 + header.find("unargmax 0").unwrap();
+            broken[at] = 0xff;
+            broken
+        }),
+        ("seven bytes", "fewer than eight bytes", vec![0; 7]),
+        ("an empty header", "does not begin with {", vec![0; 8]),
+    ]
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_refused() {
+    let bent = BENT.iter().map(|(name, expected, from, to)| (*name, *expected, bent(from, to)));
+    let said = bent.chain(misplaced()).map(|(name, expected, bytes)| {
+        let said = Certificate::from_bytes(&bytes).err().unwrap_or("nothing: it was read".into());
+        (name, expected, said)
+    });
+    let wrong: Vec<_> = said.filter(|(_, expected, said)| !said.contains(expected)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let (header, data) = parted(&bytes(Place::Free));
+    let padded = joined(&format!("{header}   "), &data);
+    assert!(Certificate::from_bytes(&padded).is_ok(), "blanks fill a header up to a whole word");
+}
 
 /// The bytes of a changed file of two audits.
 pub fn planted_in_ball(kind: Kind, change: Change) -> Vec<u8> {

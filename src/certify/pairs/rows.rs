@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::rounding;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, norm_up_narrow};
@@ -36,14 +37,14 @@ const CHUNK: usize = 256;
 
 impl Transformed {
     /// `None` where the numbers are not finite or not within about `2^+-60`, where float32 is comfortable,
-    /// and for rows of more than `2^16` coordinates.
+    /// and for rows of more than `2^16` places, see [`rounding::width`].
     pub fn new(head: &Head, centre: &[f32], a: &[f32]) -> Option<Self> {
         let (dim, tokens) = (head.dim(), head.tokens());
         let wide: Vec<f64> = a.iter().map(|&x| f64::from(x)).collect();
         let comfortable = |x: f64| x == 0.0 || (2f64.powi(-60)..2f64.powi(60)).contains(&x.abs());
         let a_norm = norm_up(wide.iter().copied());
         // Wider rows could overflow sums of 32 bits.
-        if dim > 1 << 16 || !comfortable(a_norm) || a_norm == 0.0 {
+        if rounding::width(dim) > 1 << 16 || !comfortable(a_norm) || a_norm == 0.0 {
             return None;
         }
         let panels = Panels::new(a, dim);

@@ -1,0 +1,102 @@
+//! The last resort: linear programs in exact integers, under a budget that all open tokens share.
+//!
+//! Near-facet tokens may each take all the arithmetic there is. So every open token is tried with a small share first, the
+//! rest with a larger one, and so on, until the budget is spent. Shares and sums are counted in operations, tokens
+//! taken in the order of their ids, a fixed number at a time: the answer is the same on every machine, whatever its threads.
+
+use rayon::prelude::*;
+
+use crate::certify::Verdict;
+use crate::prove::simplex;
+use crate::prove::system::Constraint;
+use crate::question::Question;
+
+/// What a token may spend, from one pass to the next, in limb products: the last share takes some seconds.
+const SHARES: [u64; 3] = [1 << 24, 1 << 28, 1 << 32];
+/// What all tokens of one audit may spend together.
+const TOTAL: u64 = 1 << 37;
+/// Tokens tried at a time, before it is seen what they spent.
+const TOGETHER: usize = 32;
+
+/// A token that no cheaper way has decided.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// The token.
+    pub token: u32,
+    /// Constraints that matter.
+    pub working: Vec<Constraint>,
+    /// What is known of it so far.
+    pub undecided: Verdict,
+}
+
+/// The verdicts of open tokens (ids rising), in their order.
+pub fn decide(question: &Question, open: &[Open]) -> Vec<Verdict> {
+    decide_within(question, open, SHARES, TOTAL)
+}
+
+fn decide_within(question: &Question, open: &[Open], shares: [u64; 3], total: u64) -> Vec<Verdict> {
+    let mut verdicts: Vec<Option<Verdict>> = vec![None; open.len()];
+    let mut left = total;
+    for share in shares {
+        let mut rest = (0..open.len()).filter(|&i| verdicts[i].is_none()).collect::<Vec<_>>();
+        while !rest.is_empty() && left >= share {
+            let count = rest.len().min(TOGETHER).min((left / share) as usize);
+            let these: Vec<usize> = rest.drain(..count).collect();
+            let tried = these.into_par_iter().with_max_len(1).map(|i| {
+                let Open { token, working, .. } = &open[i];
+                (i, simplex::decide(question, *token, working, share))
+            });
+            for (i, tried) in tried.collect::<Vec<_>>() {
+                left = left.saturating_sub(tried.spent);
+                // What gave up for another reason is not tried again.
+                let given_up = || (!tried.by_budget).then(|| open[i].undecided.clone());
+                verdicts[i] = tried.verdict.or_else(given_up);
+            }
+        }
+    }
+    let by_budget = |open: &Open| open.undecided.clone().by_budget();
+    verdicts.into_iter().zip(open).map(|(v, open)| v.unwrap_or_else(|| by_budget(open))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certify;
+    use crate::certify::interval::Margin;
+    use crate::domain::Domain;
+    use crate::head::Head;
+
+    /// Tokens on a sphere of small integers, all of them open, with no hint.
+    fn names(total: u64, threads: usize) -> Vec<(&'static str, bool)> {
+        let number = |i: usize| ((i * i * 7919 + i * 104729) % 1009 % 17) as f64 - 8.0;
+        let head = Head::new((0..40 * 4).map(number).collect::<Vec<f64>>(), None, 40, 4).unwrap();
+        let domain = Domain::free(4);
+        let question = Question::new(&head, &domain).unwrap();
+        let undecided = certify::undecided("open", Margin::unknown());
+        let open = (0..40).filter(|&t| question.equals(t).len() == 1);
+        let open =
+            open.map(|token| Open { token, working: Vec::new(), undecided: undecided.clone() });
+        let open: Vec<Open> = open.collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let verdicts =
+            pool.install(|| decide_within(&question, &open, [1 << 8, 1 << 11, 1 << 20], total));
+        let name = |v: &Verdict| (v.name(), matches!(v, Verdict::Undecided(u) if u.is_by_budget()));
+        verdicts.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_budget_is_shared_and_what_it_leaves_open_is_the_same_for_any_number_of_threads() {
+        let all = names(u64::MAX, 1);
+        assert!(all.len() > 30 && all.iter().all(|n| n.0 != "undecided"));
+        let mut counts = Vec::new();
+        for total in [0, 1 << 12, 1 << 15, 1 << 17] {
+            let some = names(total, 1);
+            assert_eq!(some, names(total, 3));
+            let agree = some.iter().zip(&all).all(|(a, b)| a.0 == b.0 || *a == ("undecided", true));
+            assert!(agree, "{total}");
+            counts.push(some.iter().filter(|n| n.1).count());
+        }
+        assert!(counts.is_sorted_by(|a, b| a >= b) && counts[0] == all.len(), "{counts:?}");
+        assert!(counts.iter().any(|n| 0 < *n && *n < all.len()), "{counts:?}");
+    }
+}

@@ -1,0 +1,209 @@
+//! The safetensors file around a certificate, read without mercy: what could be read in two ways is refused.
+//!
+//! No key occurs twice, no field is unknown, and the tensors lie side by side from the first byte after the header to the
+//! last of the file. Readers for models are more lenient, and differ in what they make of the rest.
+
+use std::fmt;
+
+use safetensors::Dtype;
+use serde::de::value::{Error as NoName, StrDeserializer};
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Number, Value};
+
+/// Bytes that hold the length of the header.
+const LENGTH: usize = 8;
+/// The longest header that the format permits, in bytes.
+const LONGEST_HEADER: usize = 100_000_000;
+/// The key of the description among the metadata, which has no other.
+pub const KEY: &str = "unargmax";
+
+/// A tensor: its name, element type, shape and bytes.
+pub type Stored<'a> = (String, Dtype, Vec<usize>, &'a [u8]);
+
+/// JSON in which no object has a key twice.
+///
+/// # Errors
+/// Anything else, in a sentence.
+pub fn json(text: &[u8]) -> Result<Value, String> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Unique.deserialize(&mut reader).map_err(|e| e.to_string())?;
+    reader.end().map_err(|e| e.to_string())?;
+    Ok(value)
+}
+
+/// Takes a file apart: its tensors in the order of their bytes, and its description.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn read(bytes: &[u8]) -> Result<(Vec<Stored<'_>>, String), String> {
+    let unsound = |e| format!("it is not a sound safetensors file, as a certificate is: {e}");
+    let (header, data) = split(bytes).map_err(unsound)?;
+    let header = json(header).map_err(|e| unsound(format!("the header: {e}")))?;
+    let Value::Object(mut header) = header else {
+        return Err(unsound("the header is no JSON object".to_owned()));
+    };
+    let description = description(header.remove("__metadata__"))?;
+    let mut entries = header
+        .into_iter()
+        .map(|(name, entry)| Entry::new(name, entry))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unsound)?;
+    entries.sort_by_key(|e| (e.from, e.to));
+    let mut end = 0;
+    for entry in &entries {
+        if entry.from != end {
+            return Err(unsound(format!(
+                "tensor `{}` begins at offset {}, where the one before it ends at {end}",
+                entry.name, entry.from
+            )));
+        }
+        end = entry.to;
+    }
+    if end != data.len() {
+        return Err(unsound(format!(
+            "the tensors end at offset {end}, and {} bytes follow the header",
+            data.len()
+        )));
+    }
+    let stored = entries.into_iter().map(|e| (e.name, e.dtype, e.shape, &data[e.from..e.to]));
+    Ok((stored.collect(), description))
+}
+
+/// The header and what follows it.
+fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
+    let length = bytes.first_chunk::<LENGTH>().ok_or("it has fewer than eight bytes")?;
+    let (claimed, rest) = (u64::from_le_bytes(*length), &bytes[LENGTH..]);
+    let length = usize::try_from(claimed).ok().filter(|&l| l <= rest.len() && l <= LONGEST_HEADER);
+    let length = length
+        .ok_or_else(|| format!("the header claims {claimed} bytes, and {} follow", rest.len()))?;
+    let (header, data) = rest.split_at(length);
+    if header.first() != Some(&b'{') {
+        return Err("the header does not begin with {".to_owned());
+    }
+    Ok((header, data))
+}
+
+/// The description among the metadata, which hold nothing else.
+fn description(metadata: Option<Value>) -> Result<String, String> {
+    let mut entries = match metadata {
+        Some(Value::Object(entries)) => entries,
+        _ => Map::new(),
+    };
+    let description = entries.remove(KEY);
+    let description = description
+        .ok_or_else(|| format!("it is not a certificate: its metadata have no entry `{KEY}`"))?;
+    if let Some(other) = entries.keys().next() {
+        return Err(format!("the entry `{other}` of its metadata is not known to this version"));
+    }
+    match description {
+        Value::String(description) => Ok(description),
+        _ => Err(format!("the entry `{KEY}` of its metadata is no text")),
+    }
+}
+
+/// An entry of the header.
+struct Entry {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    from: usize,
+    to: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+impl Entry {
+    fn new(name: String, entry: Value) -> Result<Self, String> {
+        // A list of three would do for the fields.
+        if !entry.is_object() {
+            return Err(format!("the entry of tensor `{name}` is no JSON object"));
+        }
+        let fields: Fields =
+            serde_json::from_value(entry).map_err(|e| format!("tensor `{name}`: {e}"))?;
+        let Fields { dtype, shape, data_offsets: (from, to) } = fields;
+        let known = Dtype::deserialize(
+            IntoDeserializer::<NoName>::into_deserializer(dtype.as_str()) as StrDeserializer<_>,
+        );
+        let known = known.map_err(|_| format!("tensor `{name}` has elements {dtype:?}"))?;
+        let bits = shape.iter().try_fold(known.bitsize(), |bits, &n| bits.checked_mul(n));
+        let held = to.checked_sub(from);
+        if bits.filter(|bits| bits % 8 == 0).map(|bits| bits / 8) != held || held.is_none() {
+            return Err(format!(
+                "the shape {shape:?} of tensor `{name}` does not fit its offsets {from}..{to}"
+            ));
+        }
+        Ok(Entry { name, dtype: known, shape, from, to })
+    }
+}
+
+/// Reads a value, refusing keys that occur twice.
+struct Unique;
+
+impl<'de> DeserializeSeed<'de> for Unique {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, x: bool) -> Result<Value, E> {
+        Ok(Value::Bool(x))
+    }
+
+    fn visit_i64<E>(self, x: i64) -> Result<Value, E> {
+        Ok(Value::Number(x.into()))
+    }
+
+    fn visit_u64<E>(self, x: u64) -> Result<Value, E> {
+        Ok(Value::Number(x.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, x: f64) -> Result<Value, E> {
+        Number::from_f64(x).map(Value::Number).ok_or_else(|| E::custom("a number beyond float64"))
+    }
+
+    fn visit_str<E>(self, x: &str) -> Result<Value, E> {
+        Ok(Value::String(x.to_owned()))
+    }
+
+    fn visit_string<E>(self, x: String) -> Result<Value, E> {
+        Ok(Value::String(x))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(Unique)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if values.contains_key(&key) {
+                return Err(A::Error::custom(format!("the key `{key}` occurs twice")));
+            }
+            values.insert(key, map.next_value_seed(Unique)?);
+        }
+        Ok(Value::Object(values))
+    }
+}

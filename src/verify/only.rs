@@ -1,0 +1,60 @@
+//! Verdicts where box and ball meet in one point: exact scores there.
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::equals::Equals;
+use crate::arithmetic::dyadic::{Dyadic, dot_floats};
+use crate::domain::Domain;
+use crate::head::Head;
+
+/// The only hidden state of a domain.
+pub struct Only<'a> {
+    head: &'a Head,
+    h: Option<Vec<f64>>,
+    scores: OnceLock<Vec<Dyadic>>,
+}
+
+impl<'a> Only<'a> {
+    pub fn new(head: &'a Head, domain: &Domain) -> Self {
+        Only { head, h: domain.only_state(), scores: OnceLock::new() }
+    }
+
+    /// The scores of all tokens.
+    fn scores(&self) -> Result<&[Dyadic], String> {
+        let h = self.h.as_ref().ok_or("its domain is more than one point, or none")?;
+        Ok(self.scores.get_or_init(|| {
+            let score = |t: usize| {
+                let bias = Dyadic::from_f64(self.head.bias(t));
+                &dot_floats(self.head.row(t), h.iter().copied()) + &bias
+            };
+            (0..self.head.tokens()).into_par_iter().map(score).collect()
+        }))
+    }
+
+    /// Whether a token scores more than all but its equals.
+    pub fn check_win(&self, equals: &Equals, token: u32) -> Result<(), String> {
+        let scores = self.scores()?;
+        let own = &scores[token as usize];
+        let mut rivals = (0..scores.len() as u32).filter(|&j| !equals.are_tied(token, j));
+        match rivals.find(|&j| scores[j as usize] >= *own) {
+            None => Ok(()),
+            Some(j) => Err(format!("token {j} scores at least as much at the only point")),
+        }
+    }
+
+    /// Whether a rival that is none of its equals scores at least as much.
+    pub fn check_loss(&self, equals: &Equals, token: u32, rival: u32) -> Result<(), String> {
+        let scores = self.scores()?;
+        let score = scores.get(rival as usize);
+        let score = score.ok_or_else(|| format!("its rival {rival} does not exist"))?;
+        if equals.are_tied(token, rival) {
+            return Err(format!("its rival {rival} has its own row and bias"));
+        }
+        if *score < scores[token as usize] {
+            return Err(format!("its rival {rival} scores less at the only point"));
+        }
+        Ok(())
+    }
+}
