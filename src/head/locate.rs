@@ -273,7 +273,7 @@ fn found(stored: &Stored) -> Result<Found> {
     {
         return Ok(found);
     }
-    if stored.matrix(plain::PLAIN).is_none() {
+    if !plain::is_export(stored) {
         let config = configuration(stored)?;
         if let Some(found) = recognise::recognise(stored, config.as_ref())? {
             return Ok(found);

@@ -8,7 +8,7 @@ use crate::checkpoint::TensorInfo;
 use crate::error::{Error, Result};
 
 /// The name of a plain export.
-pub(super) const PLAIN: &str = "weight";
+const PLAIN: &str = "weight";
 
 /// What classifiers call their last layer, as the last part of its name.
 const LAST: [&str; 10] = [
@@ -42,7 +42,7 @@ pub(super) fn find(stored: &Stored) -> Result<Found> {
             ),
         ));
     }
-    if stored.matrix(PLAIN).is_some() {
+    if is_export(stored) {
         return Ok(Found::plain(PLAIN, "the tensor named `weight`"));
     }
     let matrices: Vec<&TensorInfo> = stored.matrices().collect();
@@ -70,6 +70,13 @@ pub(super) fn find(stored: &Stored) -> Result<Found> {
             )
         }),
     }
+}
+
+/// Whether the file is the export of a head alone: a matrix of the plain name, and nothing but vectors beside it.
+pub(super) fn is_export(stored: &Stored) -> bool {
+    let wide = |t: &&TensorInfo| t.shape.iter().filter(|&&n| n != 1).count() > 1;
+    let mut others = stored.checkpoint.tensors().iter().filter(|t| t.name != PLAIN).filter(wide);
+    stored.matrix(PLAIN).is_some() && others.next().is_none()
 }
 
 /// Why the only matrix was taken.

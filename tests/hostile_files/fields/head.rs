@@ -46,13 +46,20 @@ thread_local! {
     static FOLDER: RefCell<tempfile::TempDir> = RefCell::new(tempfile::tempdir().unwrap());
 }
 
+impl Tensor {
+    /// Whether it has rows and columns; a convolution of width 1 is stored with more axes.
+    fn is_matrix(&self) -> bool {
+        (2..=4).contains(&self.shape.len()) && self.shape[2..].iter().all(|&n| n == 1)
+    }
+}
+
 impl Model {
     fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|t| t.name == name)
     }
 
     fn matrix(&self, name: &str) -> Option<&Tensor> {
-        self.get(name).filter(|t| t.shape.len() == 2)
+        self.get(name).filter(|t| t.is_matrix())
     }
 
     fn config(&self) -> String {
@@ -80,7 +87,7 @@ impl Model {
     fn heads(&self) -> Vec<&str> {
         let (head, embedding) = (self.matrix(HEAD), self.matrix(EMBEDDING));
         let makes_tokens = self.architecture.is_none_or(|a| a.ends_with("ForCausalLM"));
-        let equal = |a: &Tensor, b: &Tensor| a.shape == b.shape && a.seed == b.seed;
+        let equal = |a: &Tensor, b: &Tensor| a.shape[..2] == b.shape[..2] && a.seed == b.seed;
         match (head, embedding) {
             (Some(head), Some(embedding)) if equal(head, embedding) => vec![HEAD, EMBEDDING],
             // Other families have their embedding under another name.
@@ -99,7 +106,7 @@ impl Model {
 
     /// Whether everything agrees, so that the head must be found.
     fn is_sound(&self) -> bool {
-        let head = self.matrix(HEAD).filter(|t| t.shape[1] == 4);
+        let head = self.matrix(HEAD).filter(|t| t.shape == [t.shape[0], 4]);
         let (Some(head), Some(norm)) = (head, self.get(NORM)) else { return false };
         let tokens = head.shape[0];
         self.model_type == Some("llama")
@@ -124,13 +131,13 @@ impl Model {
             Outcome::WronglyAccepted(format!("{what}: `{}` ({})", located.weight, located.why))
         };
         // A file with one matrix alone can be a head that somebody saved.
-        let matrices = self.tensors.iter().filter(|t| t.shape.len() == 2).count();
-        let plain = matrices == 1 || located.weight == "weight";
+        let matrices = self.tensors.iter().filter(|t| t.is_matrix()).count();
+        let plain = matrices == 1;
         if !plain && !self.heads().contains(&located.weight.as_str()) {
             return wrong("not the head");
         }
         let Some(stored) = self.get(&located.weight) else { return wrong("no such tensor") };
-        if stored.shape != [located.head.tokens(), located.head.dim()] {
+        if stored.shape[..2] != [located.head.tokens(), located.head.dim()] {
             return wrong("turned");
         }
         let bias = self.get(BIAS).filter(|b| b.shape == [located.head.tokens()]);
@@ -141,7 +148,9 @@ impl Model {
             return wrong("not as many tokens as the configuration says");
         }
         match &located.final_norm {
-            Some(norm) if norm.weight != NORM => wrong("behind a norm that is none"),
+            Some(norm) if norm.weight.as_deref() != Some(NORM) => {
+                wrong("behind a norm that is none")
+            }
             _ => Outcome::Accepted,
         }
     }
