@@ -8,6 +8,7 @@ pub mod ctranslate2;
 mod cursor;
 mod decode;
 pub mod folder;
+mod foreign;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gguf;
@@ -186,7 +187,7 @@ fn beside(folder: &Path, name: &str) -> Result<Option<Bytes>> {
         return Err(Error::malformed(folder, format!("`{name}` is no name of a file in it")));
     }
     match Bytes::open(folder.join(name)) {
-        Ok(bytes) => Ok(Some(bytes)),
+        Ok(bytes) => foreign::check(&bytes).map(|()| Some(bytes)),
         Err(Error::Io { reason, .. })
             if matches!(reason.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) =>
         {

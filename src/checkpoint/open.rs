@@ -7,6 +7,7 @@ use super::Checkpoint;
 use super::bytes::Bytes;
 use super::ctranslate2::{self, CTranslate2};
 use super::folder::{self, Sharded};
+use super::foreign;
 use super::gguf::{self, Gguf};
 use super::npy::{self, Npy};
 use super::npz::{self, Npz};
@@ -110,6 +111,7 @@ pub fn from_bytes(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
 
 /// Opens a file under the names that are stored.
 pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
+    foreign::check(&bytes)?;
     Ok(match Format::of(&bytes) {
         Some(Format::Safetensors) => Box::new(Safetensors::parse(bytes)?),
         Some(Format::Gguf) => Box::new(Gguf::parse(bytes)?),
@@ -118,6 +120,12 @@ pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
         Some(Format::Pickle) => Box::new(StateDict::parse(bytes)?),
         Some(Format::Onnx) => Box::new(Onnx::parse(bytes)?),
         Some(Format::CTranslate2) => Box::new(CTranslate2::parse(bytes)?),
-        None => return Err(bytes.malformed(format!("its format is not known; read are {FORMATS}"))),
+        None => {
+            let problem = match foreign::by_extension(&bytes) {
+                Some(what) => format!("this is {what}"),
+                None => format!("its format is not known; read are {FORMATS}"),
+            };
+            return Err(bytes.malformed(problem));
+        }
     })
 }

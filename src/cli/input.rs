@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
@@ -116,7 +116,9 @@ impl HeadArguments {
         let (vocabulary, vocabulary_source) = match self.tensors.vocab {
             // Read afterwards; a faulty one beside the checkpoint is then of no concern.
             Some(_) => (None, None),
-            None => match vocabulary(checkpoint.as_ref(), &located)? {
+            None => match vocabulary(checkpoint.as_ref(), &located).context(
+                "the vocabulary (--vocab FILE names another one, --vocab none goes without)",
+            )? {
                 Some((vocabulary, source)) => (Some(vocabulary), Some(source)),
                 None => (None, None),
             },

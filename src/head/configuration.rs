@@ -131,6 +131,20 @@ impl Configuration {
         (0..map.len()).map(|id| Some(map.get(&id.to_string())?.as_str()?.to_owned())).collect()
     }
 
+    /// What the configuration says of quantised weights, in its own words.
+    pub fn quantisation_stated(&self) -> Option<String> {
+        let said = ["quantization_config", "quantization"].iter().find_map(|key| self.get(key))?;
+        let Value::Object(map) = said else { return None };
+        let word = |key: &str| match map.get(key)? {
+            Value::String(text) => Some(format!("{key} {text}")),
+            Value::Number(number) => Some(format!("{key} {number}")),
+            _ => None,
+        };
+        let words: Vec<String> =
+            ["quant_method", "bits", "group_size"].into_iter().filter_map(word).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
     /// How the weights are quantised: `gptq`, `awq`, `fp8`.
     pub fn quantisation(&self) -> Option<&str> {
         self.get("quantization_config")?.get("quant_method")?.as_str()

@@ -10,7 +10,7 @@ use super::final_norm::FinalNorm;
 use super::found::Found;
 pub use super::found::Tying;
 use super::stored::{Stored, matrix_shape};
-use super::{gguf, in_use, onnx, plain, recognise};
+use super::{gguf, in_use, onnx, plain, recognise, refuse};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -106,6 +106,7 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
     let stored = Stored::new(checkpoint, path);
     let found = chosen(&stored, choice)?;
     let Names { weight, bias, transposed } = named(&stored, &found, choice);
+    refuse::packed(&stored, &weight, configuration(&stored)?.as_ref())?;
     let tensor = checkpoint.read(&weight)?;
     let Some([rows, columns]) = matrix_shape(&tensor.info.shape) else {
         let problem = format!(

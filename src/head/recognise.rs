@@ -279,6 +279,13 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
             in_use::made(stored, stem)?;
         }
     }
+    if own.is_empty() {
+        for name in rule.tied_to {
+            if let Some(stem) = named(name).strip_suffix(".weight") {
+                refuse::unreadable(stored, stem, quantisation)?;
+            }
+        }
+    }
     let (weight, tying, why) = match (own.first(), embedding) {
         (Some(own), Some(embedding)) => {
             let equal = !rule.own_transposed && know.compared.equal(stored, own, &embedding)?;

@@ -1,5 +1,6 @@
 //! Checkpoints whose head is not there to be read, each refused by name.
 
+use super::configuration::Configuration;
 use super::stored::Stored;
 use crate::checkpoint::Dtype;
 use crate::error::{Error, Result};
@@ -29,6 +30,93 @@ pub(super) fn adapters(stored: &Stored) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Parts beside a weight that only packed or scaled numbers have, and whose method that is, the most telling first.
+const PARTS: [(&str, &str); 27] = [
+    (".quant_state", "bitsandbytes"),
+    (".absmax", "bitsandbytes"),
+    (".quant_map", "bitsandbytes"),
+    (".nested_absmax", "bitsandbytes"),
+    (".SCB", "bitsandbytes"),
+    (".W_q", "HQQ"),
+    ("._data", "Quanto"),
+    ("._scale", "Quanto"),
+    (".codebooks", "AQLM"),
+    (".codes", "AQLM"),
+    (".qweight", "GPTQ or AWQ"),
+    (".qzeros", "GPTQ or AWQ"),
+    (".g_idx", "GPTQ"),
+    (".weight_packed", "compressed-tensors"),
+    (".weight_shape", "compressed-tensors"),
+    (".weight_zero_point", "compressed-tensors"),
+    (".weight_scale_2", "NVFP4"),
+    (".weight_blocks", "MXFP4"),
+    ("_blocks", "MXFP4"),
+    (".weight_scale_inv", "FP8 with a scale"),
+    (".weight_scale", "a scale"),
+    (".scale_weight", "FP8 with a scale"),
+    ("_scale_inv", "FP8 with a scale"),
+    (".weight_scales", "EETQ"),
+    ("_scales", "a scale a block"),
+    (".scales", "a scale a group"),
+    ("_scale", "a scale"),
+];
+
+/// Refuses a weight whose stored elements are no numbers of the head: packed integers, or small floats with a scale beside.
+pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuration>) -> Result<()> {
+    let Some(Dtype::Other(element)) = stored.get(weight).map(|info| &info.dtype) else {
+        return Ok(());
+    };
+    let stem = weight.strip_suffix(".weight").unwrap_or(weight);
+    let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
+    let beside = |part: &str| {
+        names().find(|name| {
+            [stem, weight]
+                .iter()
+                .any(|start| name.strip_prefix(start).is_some_and(|rest| rest.starts_with(part)))
+        })
+    };
+    let mlx = beside(".scales").is_some() && beside(".biases").is_some();
+    let stated = config.and_then(Configuration::quantisation_stated);
+    let (method, part) = match PARTS
+        .iter()
+        .find_map(|(part, method)| Some((*method, beside(part)?)))
+    {
+        Some((_, part)) if mlx => ("MLX", part),
+        Some(found) => found,
+        None => {
+            let floats = element.to_ascii_uppercase().starts_with("F8");
+            let stated =
+                stated.map(|s| format!(" (the configuration says {s})")).unwrap_or_default();
+            let what = match floats {
+                true => "8-bit floats, whose scale, if there is one, is not beside it".to_owned(),
+                false => format!(
+                    "elements of {element}, which are no numbers of a head as they stand{stated}"
+                ),
+            };
+            return Err(Error::head(
+                stored.path,
+                format!(
+                    "`{weight}` holds {what}: name the unquantised model, or save this matrix in f16, bf16 or f32 by the program \
+                     that wrote it"
+                ),
+            ));
+        }
+    };
+    let stated = stated.map(|s| format!(", {s}")).unwrap_or_default();
+    Err(Error::head(
+        stored.path,
+        format!(
+            "`{weight}` is quantised ({method}{stated}): its {element} elements belong to `{part}`, and this is not decoded; name \
+             the unquantised model, or have {} write this matrix in f16, bf16 or f32",
+            if method == "MLX" {
+                "MLX (mlx_lm.convert --dequantize)"
+            } else {
+                "the program that wrote it"
+            }
+        ),
+    ))
 }
 
 /// Refuses a head that is stored in a form whose numbers are not decoded; `stem` is its name without `.weight`.

@@ -5,6 +5,7 @@ mod build;
 mod ctranslate2;
 mod fields;
 mod folder;
+mod foreign;
 mod gguf;
 mod memory;
 mod mutation;

@@ -11,8 +11,15 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 
 /// Of Hugging Face's folders: `tokenizer.json` before the files that it was made from.
-const HUGGING_FACE: [&str; 5] =
-    ["tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model"];
+const HUGGING_FACE: [&str; 7] = [
+    "tokenizer.json",
+    "vocab.json",
+    "vocab.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "qwen.tiktoken",
+    "dict.txt",
+];
 /// Of CTranslate2's: the target's before the one for both sides.
 const CTRANSLATE2: [&str; 6] = [
     "target_vocabulary.json",
@@ -25,17 +32,16 @@ const CTRANSLATE2: [&str; 6] = [
 /// Of Marian's and Nematus's archives, as far as there is a usual name.
 const MARIAN: [&str; 5] = ["vocab.yml", "vocab.trg.yml", "vocab.spm", "target.spm", "vocab.json"];
 
-/// Reads the vocabulary beside a checkpoint, and says which file it is; `None` where there is none, or where nothing
-/// shows that it belongs to the checkpoint: a lone file of tensors needs a `config.json` beside it for that.
+/// Reads the vocabulary beside a checkpoint, and says which file it is, the first of these names; `None` where there is
+/// none. Whether it is of as many tokens as the head has rows, the caller checks.
 ///
 /// # Errors
-/// A vocabulary that is not sound.
+/// A vocabulary, or what belongs to it, that is not sound.
 pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'static str)>> {
     let names: &[&'static str] = match checkpoint.format() {
         "CTranslate2" => &CTRANSLATE2,
         "npz" => &MARIAN,
-        _ if checkpoint.side_file("config.json")?.is_some() => &HUGGING_FACE,
-        _ => return Ok(None),
+        _ => &HUGGING_FACE,
     };
     for &name in names {
         let Some(bytes) = checkpoint.side_file(name)? else { continue };
@@ -57,12 +63,15 @@ pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'stati
     Ok(None)
 }
 
-/// A JSON file beside the checkpoint; one of another form says nothing here.
+/// A JSON file beside the checkpoint.
 fn json<T: for<'de> Deserialize<'de>>(
     checkpoint: &dyn Checkpoint,
     name: &str,
 ) -> Result<Option<T>> {
-    Ok(checkpoint.side_file(name)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    let Some(bytes) = checkpoint.side_file(name)? else { return Ok(None) };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| bytes.malformed(format!("it is not the JSON that belongs there: {error}")))
 }
 
 /// `added_tokens.json`: a map from token to id, of old folders.
@@ -88,7 +97,10 @@ fn added_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Res
     for (id, token) in added {
         let (Ok(id), Some(content)) = (id.parse(), token.get("content").and_then(Value::as_str))
         else {
-            continue;
+            return Err(Error::malformed(
+                "tokenizer_config.json",
+                format!("the entry {id} of added_tokens_decoder has no id or no content"),
+            ));
         };
         let special = token.get("special").and_then(Value::as_bool).unwrap_or(false);
         let token = Added { id, content: content.to_owned(), special }.token();

@@ -7,8 +7,11 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::{Spelling, Token, Vocabulary, ids, pickled, sentencepiece, tokenizer, yaml};
+use super::{
+    Spelling, Token, Vocabulary, ids, nested, pickled, sentencepiece, tiktoken, tokenizer, yaml,
+};
 use crate::checkpoint::bytes::{Bytes, regular_file};
+use crate::checkpoint::foreign;
 use crate::error::{Error, Result};
 
 pub(super) fn read(path: &Path) -> Result<Vocabulary> {
@@ -19,10 +22,14 @@ pub(super) fn read(path: &Path) -> Result<Vocabulary> {
 
 /// Reads a file by the extension of its name.
 pub(super) fn parse(bytes: Bytes) -> Result<Vocabulary> {
+    foreign::check(&bytes)?;
     let label = bytes.label().to_path_buf();
     let extension = label.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let read = match extension.to_ascii_lowercase().as_str() {
         "json" => json(&bytes, &label)?,
+        "model" | "tiktoken" if tiktoken::recognise(&bytes) => {
+            tiktoken::read(&bytes).map_err(|problem| bytes.malformed(problem))?
+        }
         "model" | "spm" => sentencepiece::read(&bytes, &label)?,
         "yml" | "yaml" => yaml::read(&bytes, &label)?,
         "pkl" | "pickle" => pickled::read(bytes)?,
@@ -36,13 +43,19 @@ pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     if tokenizer::recognise(bytes) {
         return tokenizer::read(bytes, label);
     }
-    let Listing(tokens) = serde_json::from_slice(strip_mark(bytes)).map_err(|error| {
-        Error::malformed(
-            label,
-            format!("not a JSON list of tokens or map from token to id: {error}"),
-        )
-    })?;
-    Ok(Vocabulary { tokens })
+    let error = match serde_json::from_slice(bytes) {
+        Ok(Listing(tokens)) => return Ok(Vocabulary { tokens }),
+        Err(error) => error,
+    };
+    let plain = |why: String| {
+        Error::malformed(label, format!("not a JSON list of tokens or map from token to id: {why}"))
+    };
+    // A syntax error has a place; in a sound file of another form the vocabulary may be a part.
+    let value = serde_json::from_slice(bytes).map_err(|_| plain(error.to_string()))?;
+    match nested::read(&value) {
+        Ok(tokens) => Ok(Vocabulary { tokens }),
+        Err(why) => Err(plain(if nested::has_parts(&value) { why } else { error.to_string() })),
+    }
 }
 
 pub(super) fn lines(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
@@ -69,7 +82,13 @@ pub(super) fn lines(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
         tokens.push(Token::spelled(piece.to_owned(), Spelling::Plain));
         offset += line.len() + 1;
     }
-    Ok(Vocabulary { tokens })
+    let pieces: Vec<&str> = tokens.iter().map(|token: &Token| token.piece.as_str()).collect();
+    let fairseq = label.file_name().is_some_and(|name| name == "dict.txt");
+    match nested::of_lines(&pieces, fairseq) {
+        Ok(None) => Ok(Vocabulary { tokens }),
+        Ok(Some(tokens)) => Ok(Vocabulary { tokens }),
+        Err(problem) => Err(Error::malformed(label, problem)),
+    }
 }
 
 fn strip_mark(bytes: &[u8]) -> &[u8] {

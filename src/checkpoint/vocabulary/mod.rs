@@ -8,10 +8,12 @@ mod beside;
 mod file;
 mod gguf;
 mod ids;
+mod nested;
 mod onnx;
 mod pickled;
 mod sentencepiece;
 mod spelling;
+mod tiktoken;
 mod tokenizer;
 mod yaml;
 
@@ -91,8 +93,9 @@ impl Vocabulary {
     ///
     /// A name that ends in `.json` is a `tokenizer.json` of Hugging Face, a JSON list of strings, or a JSON
     /// map from token to id, whose ids must be distinct; an id that is left out becomes [`Kind::Padding`].
-    /// `.model` and `.spm` are models of SentencePiece, `.yml` and `.yaml` Marian's maps from token to id
-    /// (one a line), `.pkl` a pickled map or list. Any other file has one token a line, in UTF-8: a byte
+    /// Also read are such lists and maps within an object (`char2idx`, `stoi`, `itos`, `tokens`), maps from id to token, and
+    /// lists of pairs. `.model` and `.spm` are models of SentencePiece (or tiktoken's, as `.tiktoken`), `.yml` and `.yaml` Marian's maps from token to id
+    /// (one a line), `.pkl` a pickled map or list. Any other file has one token a line, alone or with its id, in UTF-8: a byte
     /// order mark is no part of the first token, the last line's end begins no token, and `\r\n` ends a
     /// line where every line ends so.
     ///

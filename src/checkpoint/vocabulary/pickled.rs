@@ -20,6 +20,22 @@ pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
             return Ok(Vocabulary { tokens });
         }
     }
+    // The parts of a vocabulary object, as far as they are plain data.
+    for (key, value) in root.entries().into_iter().flatten() {
+        if let (Some("itos" | "idx2word" | "tokens" | "vocab"), Some(elements)) =
+            (key.text(), value.elements())
+        {
+            let pieces: Option<Vec<(usize, String)>> = elements
+                .enumerate()
+                .map(|(id, item)| Some((id, item.text()?.to_owned())))
+                .collect();
+            let pieces = pieces.ok_or_else(|| {
+                bytes.malformed("its list of tokens holds what is no text".to_owned())
+            })?;
+            let tokens = ids::placed(pieces).map_err(|problem| bytes.malformed(problem))?;
+            return Ok(Vocabulary { tokens });
+        }
+    }
     if let Some(entries) = root.entries() {
         let pairs: Option<Vec<(usize, String)>> = entries
             .map(|(key, value)| {

@@ -57,6 +57,18 @@ fn byte_of(character: char) -> Option<u8> {
     }
 }
 
+/// The piece that spells bytes by that table.
+pub(super) fn byte_level(bytes: &[u8]) -> String {
+    let shifted = |byte: u8| (0..byte).filter(|&b| !stands_for_itself(b)).count() as u32;
+    bytes
+        .iter()
+        .filter_map(|&byte| match stands_for_itself(byte) {
+            true => Some(char::from(byte)),
+            false => char::from_u32(256 + shifted(byte)),
+        })
+        .collect()
+}
+
 fn stands_for_itself(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff)
 }

@@ -1,0 +1,129 @@
+//! Files that stand in the place of a checkpoint and are none, each by its name with what to do.
+//!
+//! A pointer of Git LFS, a page of an error or a compressed archive would reach a reader by its extension and be called a
+//! damaged file of that format. Their first bytes tell what they are.
+
+use super::bytes::Bytes;
+use crate::error::Result;
+
+/// As many first bytes as are looked at.
+const HEAD: usize = 1024;
+
+/// First bytes of formats that are not read, what they are and what to do.
+const MAGICS: [(&[u8], &str); 17] = [
+    (b"\x1f\x8b", "a gzip archive; unpack it (gunzip, tar -xzf)"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it (unzstd)"),
+    (b"\xfd7zXZ\0", "an xz archive; unpack it (unxz, tar -xJf)"),
+    (b"BZh", "a bzip2 archive; unpack it (bunzip2)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it"),
+    (b"Rar!\x1a\x07", "a RAR archive; unpack it"),
+    (b"\x04\x22\x4d\x18", "an lz4 archive; unpack it (unlz4)"),
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "an HDF5 file (Keras, TensorFlow); save the output layer as .npz or .safetensors",
+    ),
+    (b"lmgg", "a ggml file of 2023, before GGUF; convert the original model with llama.cpp"),
+    (b"fmgg", "a ggmf file of 2023, before GGUF; convert the original model with llama.cpp"),
+    (b"tjgg", "a ggjt file of 2023, before GGUF; convert the original model with llama.cpp"),
+    (b"/annex/objects/", "a git-annex pointer, not the file; run git annex get"),
+    (b"../.git/annex/objects/", "a git-annex pointer, not the file; run git annex get"),
+    (b".git/annex/objects/", "a git-annex pointer, not the file; run git annex get"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program or a compiled engine; name the checkpoint that it was made from"),
+    (b"MZ", "a Windows program (llamafile); name the GGUF file in it"),
+];
+
+/// Extensions of formats that are not read and whose first bytes tell nothing.
+const EXTENSIONS: [(&str, &str); 9] = [
+    ("msgpack", "Flax's msgpack; save the output layer as .safetensors or .npz"),
+    ("index", "the index of a TensorFlow checkpoint; save the output layer as .npz"),
+    ("mlmodel", "a Core ML model; name the checkpoint that it was made from"),
+    ("mlpackage", "a Core ML package; name the checkpoint that it was made from"),
+    ("engine", "a TensorRT engine; name the checkpoint that it was made from"),
+    ("tflite", "a TensorFlow Lite model; name the checkpoint that it was made from"),
+    ("h5", "an HDF5 file (Keras, TensorFlow); save the output layer as .npz or .safetensors"),
+    ("keras", "a Keras archive; save the output layer as .npz or .safetensors"),
+    ("pb", "a TensorFlow graph; save the output layer as .npz"),
+];
+
+/// Refuses what is known to be no file of a format that is read.
+///
+/// # Errors
+/// Its name, and what to do.
+pub(super) fn check(bytes: &Bytes) -> Result<()> {
+    match name(bytes) {
+        Some(what) => Err(bytes.malformed(format!("this is {what}"))),
+        None => Ok(()),
+    }
+}
+
+/// What a file is whose format no reader takes, by its extension.
+pub(super) fn by_extension(bytes: &Bytes) -> Option<String> {
+    let extension = bytes.label().extension()?.to_str()?.to_ascii_lowercase();
+    if ["pt", "pth", "pkl", "bin", "ckpt"].contains(&extension.as_str()) && is_old_pickle(bytes) {
+        return Some(
+            "a pickle of protocol 0 or 1; load and save it again with protocol 2 or later"
+                .to_owned(),
+        );
+    }
+    EXTENSIONS.iter().find(|(end, _)| *end == extension).map(|(_, what)| (*what).to_owned())
+}
+
+fn name(bytes: &[u8]) -> Option<String> {
+    let head = &bytes[..bytes.len().min(HEAD)];
+    if let Some(pointer) = lfs(head) {
+        return Some(pointer);
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return Some(tar(bytes));
+    }
+    if head.get(4..8) == Some(b"TFL3") {
+        return Some(
+            "a TensorFlow Lite model; name the checkpoint that it was made from".to_owned(),
+        );
+    }
+    let text = head.trim_ascii_start();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let begins =
+        |start: &[u8]| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+    if begins(b"<!doctype html") || begins(b"<html") || begins(b"<?xml") {
+        return Some(
+            "a web page (of an error or a login?), not the file; download it again".to_owned(),
+        );
+    }
+    MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| (*what).to_owned())
+}
+
+/// A pointer file of Git LFS, with the name and the size of what it stands for.
+fn lfs(head: &[u8]) -> Option<String> {
+    let versions =
+        ["version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/"];
+    versions.iter().any(|v| head.starts_with(v.as_bytes())).then_some(())?;
+    let text = String::from_utf8_lossy(head);
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+    let oid = value("oid sha256:")
+        .map(|oid| format!(", sha256 {}...", oid.chars().take(12).collect::<String>()));
+    let size = value("size ").map(|size| format!(" of {size} bytes")).unwrap_or_default();
+    Some(format!(
+        "a Git LFS pointer, not the file{size}{}; run git lfs pull",
+        oid.unwrap_or_default()
+    ))
+}
+
+/// A tar archive; torch's first format is one with these members.
+fn tar(bytes: &[u8]) -> String {
+    let has = |member: &str| {
+        let mut name = [0u8; 100];
+        name[..member.len()].copy_from_slice(member.as_bytes());
+        bytes.chunks(512).any(|block| block.starts_with(&name))
+    };
+    match has("storages") && has("tensors") && has("pickle") {
+        true => "a file of torch's first format (a tar archive); load it with torch.load and save it again with torch.save".to_owned(),
+        false => "a tar archive; unpack it (tar -xf)".to_owned(),
+    }
+}
+
+/// Whether bytes begin and end as a pickle before protocol 2 does: an operation of its own, and a stop.
+fn is_old_pickle(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(b'(' | b']' | b'}' | b'c')) && bytes.last() == Some(&b'.')
+}
