@@ -51,7 +51,7 @@ const EXTENSIONS: [(&str, &str); 9] = [
 /// # Errors
 /// Its name, and what to do.
 pub(super) fn check(bytes: &Bytes) -> Result<()> {
-    match name(bytes) {
+    match name(bytes).or_else(|| old_pickle(bytes)) {
         Some(what) => Err(bytes.malformed(format!("this is {what}"))),
         None => Ok(()),
     }
@@ -60,12 +60,6 @@ pub(super) fn check(bytes: &Bytes) -> Result<()> {
 /// What a file is whose format no reader takes, by its extension.
 pub(super) fn by_extension(bytes: &Bytes) -> Option<String> {
     let extension = bytes.label().extension()?.to_str()?.to_ascii_lowercase();
-    if ["pt", "pth", "pkl", "bin", "ckpt"].contains(&extension.as_str()) && is_old_pickle(bytes) {
-        return Some(
-            "a pickle of protocol 0 or 1; load and save it again with protocol 2 or later"
-                .to_owned(),
-        );
-    }
     EXTENSIONS.iter().find(|(end, _)| *end == extension).map(|(_, what)| (*what).to_owned())
 }
 
@@ -123,7 +117,13 @@ fn tar(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether bytes begin and end as a pickle before protocol 2 does: an operation of its own, and a stop.
-fn is_old_pickle(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(b'(' | b']' | b'}' | b'c')) && bytes.last() == Some(&b'.')
+/// A pickle before protocol 2, by the name of the file, an operation at its beginning and a stop at its end.
+fn old_pickle(bytes: &Bytes) -> Option<String> {
+    let extension = bytes.label().extension()?.to_str()?.to_ascii_lowercase();
+    let named = ["pt", "pth", "pkl", "pickle", "bin", "ckpt"].contains(&extension.as_str());
+    let old =
+        matches!(bytes.first(), Some(b'(' | b']' | b'}' | b'c')) && bytes.last() == Some(&b'.');
+    (named && old).then(|| {
+        "a pickle of protocol 0 or 1; load and save it again with protocol 2 or later".to_owned()
+    })
 }

@@ -3,6 +3,7 @@
 use super::choice::{BiasChoice, Choice};
 use super::found::Found;
 use super::pairing::{self, Pairing};
+use super::refuse;
 use super::stored::Stored;
 use crate::checkpoint::TensorInfo;
 use crate::error::{Error, Result};
@@ -87,6 +88,7 @@ const ONLY: &str = "the only matrix of the file";
 /// # Errors
 /// Those of [`Pairing::of`], where the bias is not chosen.
 pub(super) fn completed(stored: &Stored, mut found: Found, choice: &Choice) -> Result<Found> {
+    refuse::packed(stored, &found.weight, None)?;
     let pairing = match &choice.bias {
         BiasChoice::ByName => Pairing::of(stored, &found.weight, found.why == ONLY)?,
         BiasChoice::Named(bias) => Pairing {

@@ -271,18 +271,17 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
         .find(|n| stored.matrix(n).is_some());
     let marked = rule.marks.is_empty() || rule.marks.iter().any(|mark| stored.has(&named(mark)));
     // A quantised or adapted head has its stem's name, and other tensors.
-    let quantisation = know.config.and_then(Configuration::quantisation);
     for name in rule.own {
         let name = named(name);
         if let Some(stem) = name.strip_suffix(".weight") {
-            refuse::unreadable(stored, stem, quantisation)?;
+            refuse::unreadable(stored, stem, know.config)?;
             in_use::made(stored, stem)?;
         }
     }
     if own.is_empty() {
         for name in rule.tied_to {
             if let Some(stem) = named(name).strip_suffix(".weight") {
-                refuse::unreadable(stored, stem, quantisation)?;
+                refuse::unreadable(stored, stem, know.config)?;
             }
         }
     }

@@ -120,7 +120,12 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
 }
 
 /// Refuses a head that is stored in a form whose numbers are not decoded; `stem` is its name without `.weight`.
-pub(super) fn unreadable(stored: &Stored, stem: &str, quantisation: Option<&str>) -> Result<()> {
+pub(super) fn unreadable(
+    stored: &Stored,
+    stem: &str,
+    config: Option<&Configuration>,
+) -> Result<()> {
+    let quantisation = config.and_then(Configuration::quantisation);
     let part = |suffix: &str| Some(format!("{stem}{suffix}")).filter(|name| stored.has(name));
     let refuse = |what: String| {
         Err(Error::head(
@@ -167,16 +172,5 @@ pub(super) fn unreadable(stored: &Stored, stem: &str, quantisation: Option<&str>
         let method = quantisation.unwrap_or("packed or bitsandbytes");
         return refuse(format!("the head is quantised ({method}, `{name}`), which is not decoded"));
     }
-    let weight = format!("{stem}.weight");
-    if let Some(info) = stored.get(&weight)
-        && let Dtype::Other(name) = &info.dtype
-    {
-        let scale = [".weight_scale", ".weight_scale_inv"].iter().find_map(|s| part(s));
-        let scale = scale.map(|s| format!(" with the scale `{s}`")).unwrap_or_default();
-        let kind = if name.to_ascii_uppercase().starts_with("F8") { "FP8, " } else { "" };
-        return refuse(format!(
-            "the head `{weight}` is stored as {kind}{name}{scale}, which is not decoded"
-        ));
-    }
-    Ok(())
+    packed(stored, &format!("{stem}.weight"), config)
 }

@@ -83,7 +83,7 @@ fn an_empty_file() {
 
 #[test]
 fn a_format_that_is_not_known() {
-    let said = refusal(b"<!DOCTYPE html>".to_vec(), "model.html");
+    let said = refusal(b"no checkpoint at all".to_vec(), "model.txt");
     for format in [".safetensors", ".gguf", ".npy", ".npz", ".bin", ".onnx", "model.bin"] {
         assert!(said.contains(format), "{said}");
     }
@@ -91,18 +91,10 @@ fn a_format_that_is_not_known() {
 
 #[test]
 fn a_web_page_in_place_of_a_model() {
-    assert!(
-        refusal(b"<!DOCTYPE html>".to_vec(), "model.safetensors")
-            .contains("safetensors header claims")
-    );
-    assert!(
-        refusal(b"<!DOCTYPE html>".to_vec(), "model.gguf").contains("does not start with GGUF")
-    );
-    assert!(refusal(b"<!DOCTYPE html>".to_vec(), "model.npz").contains("zip archive is not sound"));
-    assert!(
-        refusal(b"<!DOCTYPE html>".to_vec(), "model.npy")
-            .contains("does not start as an npy array")
-    );
+    for name in ["model.safetensors", "model.gguf"] {
+        let said = refusal(b"<!DOCTYPE html>".to_vec(), name);
+        assert!(said.contains("this is a web page"), "{said}");
+    }
 }
 
 #[test]
