@@ -7,12 +7,14 @@ use std::collections::HashSet;
 
 use num_bigint::BigInt;
 use unargmax::audit::{Audit, Options, audit};
+use unargmax::certificate::Certificate;
 use unargmax::certify::enclosure::{self, Support};
 use unargmax::certify::witness::{Refusal, certify_float, certify_integers};
 use unargmax::certify::{Loss, Rival, Verdict, exact};
-use unargmax::domain::Domain;
+use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
 use unargmax::question::Question;
+use unargmax::verify::verify;
 
 /// Numbers in (-1, 1) that look like a bell curve, from a fixed seed.
 struct Random(u64);
@@ -116,6 +118,124 @@ fn threads_change_nothing_that_is_published() {
     };
     let one = with(1);
     assert!(one == with(2) && one == with(5));
+}
+
+/// Whether the verdicts of an audit are these, and a checker accepts its certificate.
+fn assert_decides(head: &Head, domain: &Domain, expected: &[&str]) {
+    let found = audit(head, domain, Options { threads: 1, beside: true, ..Options::default() });
+    let found = found.unwrap();
+    let about = format!("{} x {} over {domain}", head.tokens(), head.dim());
+    assert_eq!(names(&found), expected, "{about}");
+    let all = Domain::free(head.dim());
+    let beside = found.free().map(|free| (&all, free));
+    let audits: Vec<_> = [(domain, &found)].into_iter().chain(beside).collect();
+    let verification = verify(head, &Certificate::new(head, &audits), None);
+    assert!(verification.is_accepted(), "{about}: {:?}", verification.audits);
+}
+
+#[test]
+fn heads_of_any_shape_are_decided() {
+    let mut random = Random(5);
+    let ball = |dim: usize| Domain::free(dim).within(Ball::around_origin(dim, 1.0).unwrap());
+    let norm = |dim: usize| {
+        let ball = Ball::after_norm(vec![1.0; dim], vec![0.0; dim], true).unwrap();
+        Domain::free(dim).within(ball).unwrap()
+    };
+    let wins = ["argmaxable"; 3];
+    for (tokens, dim) in [(1, 1), (1, 5), (2, 1), (2, 2), (3, 2), (1, 100_000), (2, 65_533)] {
+        let rows: Vec<f32> = match (tokens, dim) {
+            (3, 2) => vec![1.0, 0.0, 0.0, 1.0, -1.0, -1.0],
+            _ => random.numbers(tokens * dim).into_iter().map(|x| x as f32).collect(),
+        };
+        let head = Head::new(rows, None, tokens, dim).unwrap();
+        let above = Domain::range(dim, -1.0, f64::INFINITY).unwrap();
+        for domain in [Domain::free(dim), above, ball(dim).unwrap()] {
+            assert_decides(&head, &domain, &wins[..tokens]);
+        }
+    }
+    for (tokens, dim) in [(1, 1), (5, 1), (5, 7), (7, 5), (3, 70_000)] {
+        let equal = Head::new(vec![0.5f32; tokens * dim], None, tokens, dim).unwrap();
+        let zeros = Head::new(vec![0f32; tokens * dim], None, tokens, dim).unwrap();
+        let expected = vec![if tokens == 1 { "argmaxable" } else { "tied" }; tokens];
+        let domains = [Domain::free(dim), norm(dim), Domain::range(dim, 0.0, 0.0).unwrap()];
+        for (head, domain) in
+            [&equal, &zeros].into_iter().flat_map(|h| domains.iter().map(move |d| (h, d)))
+        {
+            assert_decides(head, domain, &expected);
+        }
+    }
+    // On a line the two ends win.
+    let line = [3.0, -1.0, 2.0, 0.5, -4.0, 2.0];
+    let lost = "unargmaxable";
+    let expected = ["argmaxable", lost, lost, lost, "argmaxable", lost];
+    let head = Head::new(line.to_vec(), None, 6, 1).unwrap();
+    assert_decides(&head, &Domain::free(1), &expected);
+}
+
+#[test]
+fn a_head_of_few_tokens_and_a_hundred_thousand_coordinates_is_decided_in_the_span_of_its_rows() {
+    let dim = 100_000;
+    let mut random = Random(6);
+    // Multiples of 1/256, so that means of two rows are exact.
+    let mut grid = || -> Vec<f32> {
+        random.numbers(dim).into_iter().map(|x| ((x * 256.0).round() / 256.0) as f32).collect()
+    };
+    let (first, second) = (grid(), grid());
+    let middle: Vec<f32> = first.iter().zip(&second).map(|(a, b)| 0.5 * (a + b)).collect();
+    let mut beside = middle.clone();
+    beside[dim / 2] = beside[dim / 2].next_up();
+    let ball = Ball::around_origin(dim, 2.0).unwrap();
+    let norm = Ball::after_norm(vec![1.0; dim], vec![0.0; dim], true).unwrap();
+    let domains = [
+        Domain::free(dim),
+        Domain::free(dim).within(ball).unwrap(),
+        Domain::free(dim).within(norm).unwrap(),
+        Domain::range(dim, 0.0, f64::INFINITY).unwrap(),
+        Domain::range(dim, -1.0, 1.0).unwrap(),
+    ];
+    let lost = Head::new([first.clone(), second.clone(), middle].concat(), None, 3, dim).unwrap();
+    let won = Head::new([first, second, beside].concat(), None, 3, dim).unwrap();
+    for domain in &domains {
+        assert_decides(&lost, domain, &["argmaxable", "argmaxable", "unargmaxable"]);
+        // By one unit in the last place, which in a box leaves its hundred thousand ends in the way.
+        if !domain.has_ranges() {
+            assert_decides(&won, domain, &["argmaxable"; 3]);
+        }
+    }
+}
+
+/// Tokens of a head with more coordinates than tokens are decided as those of the same rows in as many coordinates as they
+/// span, and each proof holds.
+#[test]
+fn wide_heads_of_low_rank_have_the_verdicts_of_the_rows_in_few_coordinates() {
+    let mut random = Random(7);
+    let (tokens, rank, dim) = (30, 3, 520);
+    let mut whole = |count: usize| -> Vec<f64> {
+        random.numbers(count).into_iter().map(|x| (x * 12.0).round()).collect()
+    };
+    for biased in [false, true] {
+        let (few, mix) = (whole(tokens * rank), whole(rank * dim));
+        let bias = biased.then(|| whole(tokens).into_iter().map(|b| b * 8.0).collect::<Vec<f64>>());
+        let wide: Vec<f64> = (0..tokens * dim)
+            .map(|i| (0..rank).map(|r| few[i / dim * rank + r] * mix[r * dim + i % dim]).sum())
+            .collect();
+        let narrow = Head::new(few, bias.clone(), tokens, rank).unwrap();
+        let wide = Head::new(wide, bias, tokens, dim).unwrap();
+        let expected = decide(&narrow, &Domain::free(rank));
+        let found = decide(&wide, &Domain::free(dim));
+        assert_eq!(names(&found), names(&expected));
+        assert_eq!(evidence::check(&wide, &Domain::free(dim), &found), Ok(()));
+        let counts = found.counts();
+        assert!(counts.argmaxable > 3 && counts.unargmaxable > 3, "{counts:?}");
+        // In a ball the verdicts are those of proofs of their own.
+        let ball = Ball::around_origin(dim, 1.0).unwrap();
+        let inside = Domain::free(dim).within(ball).unwrap();
+        let found = decide(&wide, &inside);
+        assert_eq!(evidence::check(&wide, &inside, &found), Ok(()));
+        if !biased {
+            assert_eq!(names(&found), names(&expected));
+        }
+    }
 }
 
 #[test]

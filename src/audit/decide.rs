@@ -98,7 +98,7 @@ fn certified_loss<S: Solver>(
 fn pushed_loss<S: Solver>(system: &System, token: u32, working: &[Constraint]) -> Option<Verdict> {
     let question = system.question();
     // In a head with more coordinates than tokens no support has as many rivals as equations, ends of ranges aside.
-    if working.len() * system.dim() > WIDEST && question.head().tokens() < question.head().dim() {
+    if working.len() * system.dim() > WIDEST && question.head().is_wide() {
         return None;
     }
     let pushed = |share: &f64| {

@@ -464,7 +464,7 @@ fn search(
     }
     let system = System::new(question);
     let all = Domain::free(question.domain().dim());
-    let boxed = question.domain().has_ranges() && question.head().tokens() < question.head().dim();
+    let boxed = question.domain().has_ranges() && question.head().is_wide();
     let free = boxed.then(|| Question::new(question.stored(), &all).ok()).flatten();
     let free = free.as_ref().map(System::new);
     let decide = |group: Vec<(u32, Start)>| {

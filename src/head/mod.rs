@@ -56,6 +56,8 @@ pub struct Head {
     digest: OnceLock<String>,
 }
 
+/// So many coordinates are never too many for matrices of them.
+const WIDE: usize = 512;
 /// Rows that a thread multiplies at a time in [`Head::products`].
 const PART: usize = 2048;
 
@@ -119,6 +121,12 @@ impl Head {
     /// The number of coordinates of a hidden state, `d`.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// Whether there are more coordinates than tokens, and many: then what is looked for lies in the span of the rows, and
+    /// work and memory should grow with the tokens, not with the square of the coordinates.
+    pub fn is_wide(&self) -> bool {
+        self.tokens < self.dim && self.dim > WIDE
     }
 
     /// Whether a bias vector is stored (it may still be constant).

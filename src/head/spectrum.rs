@@ -28,7 +28,7 @@ const STRIPE: usize = 128;
 pub struct Spectra {
     /// How many rows were used, spread evenly over the ids: all, unless that takes long.
     pub rows: usize,
-    /// Singular values of `W`, falling, `d` of them, or as many as tokens in heads with more coordinates than those;
+    /// Singular values of `W`, falling, `d` of them, or as many as rows used in [wide](Head::is_wide) heads;
     /// estimated where not all rows were used.
     pub singular_values: Vec<f64>,
     /// Singular values of the centred rows divided by the root of their number (the standard deviations along
@@ -41,12 +41,12 @@ impl Spectra {
     /// Measures the rows of a head, or enough of them; `None` if it is too wide.
     pub fn of(head: &Head) -> Option<Self> {
         let (tokens, dim) = (head.tokens(), head.dim());
-        if dim.min(tokens) > WIDEST {
+        if dim > WIDEST && (!head.is_wide() || tokens > WIDEST) {
             return None;
         }
         let scale = scale(head);
         let spread = |rows: usize| (0..rows).map(|i| i * tokens / rows).collect::<Vec<usize>>();
-        let (rows, centred, whole) = if tokens < dim {
+        let (rows, centred, whole) = if head.is_wide() {
             // The eigenvalues of all products of rows are those of all products of columns, but for zeros.
             let most = ((WIDE_BUDGET / dim) as f64).sqrt() as usize;
             let ids = spread(tokens.min(most.max(1)));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_with_more_coordinates_than_tokens_have_as_many_values_as_tokens() {
+    fn wide_heads_have_as_many_values_as_tokens() {
         let (tokens, dim) = (7, BLOCK + 99);
         let rows: Vec<f64> =
             (0..tokens * dim).map(|i| ((i * 7919) % 1009) as f64 - 500.0).collect();

@@ -31,8 +31,8 @@ pub struct Statistics {
     pub rank_tolerance: f64,
     /// How many rows the singular values are of, as [`Spectra::rows`]; 0 for a head too wide for them.
     pub spectrum_rows: usize,
-    /// The singular values of `W`, falling: `d` of them, or as many as tokens if those are fewer; none for a head with too
-    /// many of both.
+    /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads; none for a
+    /// head with too many of both.
     pub singular_values: Vec<f64>,
     /// Norm of the mean row: how far the rows have a direction in common.
     pub mean_row_norm: f64,

@@ -58,7 +58,7 @@ fn decided(
         usize::from(lo.is_finite()) + usize::from(hi.is_finite())
     });
     let ends = ends.sum::<usize>();
-    let wide = ends == 0 && problem.dim() > question.head().tokens() + 1;
+    let wide = ends == 0 && question.head().is_wide();
     // Where the numbers alone leave memory, no budget is large enough.
     if !wide && (problem.dim() + 1).saturating_mul(problem.dim() + 1 + ends) > NUMBERS {
         return None;

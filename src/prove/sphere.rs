@@ -46,7 +46,7 @@ impl<'a> Sphere<'a> {
     /// `None` for a domain without a ball.
     pub fn new(question: &'a Question<'a>) -> Option<Self> {
         let ball = question.domain().ball()?;
-        let wide = question.head().tokens() < ball.dim() && !question.domain().has_ranges();
+        let wide = question.head().is_wide() && !question.domain().has_ranges();
         let span = wide.then(OnceLock::new);
         Some(Sphere { question, ball, unit: power_of_two_near(RADIUS / ball.radius_down()), span })
     }

@@ -75,7 +75,7 @@ impl<'a> System<'a> {
             spread(bias.iter().copied())
         });
         let ends = |&k: &usize| domain.lo(k).is_finite() || domain.hi(k).is_finite();
-        let wide = head.tokens() < columns.len() && !columns.iter().any(ends);
+        let wide = head.is_wide() && !columns.iter().any(ends);
         let span = wide.then(OnceLock::new);
         System { question, columns, scales, bias, lifted, span }
     }

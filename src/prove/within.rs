@@ -203,7 +203,7 @@ impl<'a> Search<'a> {
             return Step::Stalled;
         }
         let head = self.sphere.question().head();
-        let most = if head.tokens() < head.dim() { WIDE_NUMBERS } else { NUMBERS };
+        let most = if head.is_wide() { WIDE_NUMBERS } else { NUMBERS };
         if self.rows.len() * self.sphere.dim() > most {
             return Step::Stalled;
         }

@@ -216,7 +216,7 @@ impl<'a, S: Solver> Search<'a, S> {
             added += usize::from(self.add(constraint));
         }
         let head = self.system.question().head();
-        let most = if head.tokens() < head.dim() { WIDE_NUMBERS } else { NUMBERS };
+        let most = if head.is_wide() { WIDE_NUMBERS } else { NUMBERS };
         if self.working.len() * self.system.dim() > most {
             self.side = Some(Side::Stuck);
             return;

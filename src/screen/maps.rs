@@ -125,12 +125,11 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Fits them. There is no covariance worth the name where a head has more coordinates than tokens.
+    /// Fits them. There is no covariance worth the name in a wide head.
     pub fn new(head: &Head) -> Self {
         let centre = mean(head);
-        let (tokens, dim) = (head.tokens(), head.dim());
         let covariance =
-            (tokens >= dim && dim <= WIDEST).then(|| covariance(head, &centre)).flatten();
+            (!head.is_wide() && head.dim() <= WIDEST).then(|| covariance(head, &centre)).flatten();
         let half_whitening = covariance.as_deref().and_then(|c| half_whitening(head.dim(), c));
         Moments { centre, covariance, half_whitening }
     }
