@@ -240,7 +240,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     let conditions: Vec<gate::Condition> = arguments.fail_on.iter().map(|&c| c.into()).collect();
     let vocabulary = input.vocabulary.as_ref();
-    let gate = Gate::new(&conditions, &audit, head.tokens(), vocabulary, baseline.as_ref());
+    let gate = Gate::of(&conditions, &audit, head.tokens(), vocabulary, baseline.as_ref());
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
             let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence());

@@ -60,9 +60,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = File::open(&arguments.file).with_context(|| arguments.file.display().to_string())?;
     let size = file.metadata().with_context(|| arguments.file.display().to_string())?.len();
     ensure!(size > 0, "{}: the corpus is empty", arguments.file.display());
+    super::audit::end_when_interrupted(true);
     let folder = OutputFolder::open_for(&arguments.out, &ours::OBSERVATION, |_| true, false)
         .context("--out")?;
-    super::audit::end_when_interrupted(true);
     let opened = arguments.model.open()?;
     let configuration = opened.model.configuration();
     if configuration.has_encoder() {

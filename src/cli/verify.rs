@@ -28,7 +28,7 @@ pub struct Arguments {
     /// The checkpoint, then the certificate.safetensors of its audit, or the folder that `audit --out` wrote: the table
     /// there is held against the certificate as well. A folder alone names its checkpoint itself; a certificate alone is
     /// for the bundled head
-    #[arg(num_args = 1..=2, required = true, value_names = ["CHECKPOINT", "CERTIFICATE|DIR"])]
+    #[arg(num_args = 0..=2, value_names = ["CHECKPOINT", "CERTIFICATE|DIR"])]
     files: Vec<PathBuf>,
     #[command(flatten)]
     head: TensorArguments,
@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (named, claims) = match &arguments.files[..] {
         [checkpoint, claims] => (Some(checkpoint.clone()), claims),
         [claims, ..] => (None, claims),
-        [] => bail!("name a checkpoint and a certificate"),
+        [] => bail!("name what to check: a certificate, or a folder that `audit --out` wrote"),
     };
     let is_named = named.is_some();
     let claims = match claims.is_dir() {

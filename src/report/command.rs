@@ -48,14 +48,23 @@ pub fn shareable(path: &str) -> String {
 /// was given, else a placeholder that ends in its name.
 fn place(summary: &Summary) -> String {
     let path = &summary.checkpoint.path;
-    let names = |path: &str| -> Vec<String> {
-        let parts = path.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
-        parts.map(str::to_owned).collect()
-    };
     match &summary.checkpoint.from_folder {
-        Some(way) if names(way) == names(path) => way.clone(),
+        Some(way) if named(way) == named(path) => way.clone(),
         _ => format!("/path/to/{}", last_part(path).unwrap_or("checkpoint")),
     }
+}
+
+/// The folders and the file that a path goes down into, without those that it leaves again.
+fn named(path: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names
 }
 
 /// Whether a path is one of this or another system from its root: a report may be made where it was not audited.
@@ -160,6 +169,7 @@ mod tests {
         for (path, from_folder, place) in [
             ("models/x.gguf", Some("../models/x.gguf"), "../models/x.gguf"),
             ("./a b/it's", Some("../../a b/it's"), r"'../../a b/it'\''s'"),
+            ("./a/../x.gguf", Some("../x.gguf"), "../x.gguf"),
             ("x.gguf", Some("../../home/me/x.gguf"), "/path/to/x.gguf"),
             ("/home/me/x.gguf", None, "/path/to/x.gguf"),
             ("org/name", Some("org/name"), "org/name"),

@@ -1,5 +1,5 @@
-//! Fields of CSV tables. Some readers take an unquoted `NA` or `null` for a missing value, and all know that a quoted one
-//! is text, or can be told so: tokens that spell such a word are quoted.
+//! Fields of CSV tables. Many readers take `NA` or `null` for a missing value, some of them only where it is not quoted:
+//! tokens that spell such a word are quoted. For the others docs/results.md says how to read.
 
 use std::borrow::Cow;
 use std::io::Write;

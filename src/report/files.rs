@@ -83,8 +83,10 @@ impl OutputFolder {
         }
         missing.reverse();
         for made in missing {
+            // Held, so that an interruption finds what was made.
+            let mut list = list();
             match fs::create_dir(&made) {
-                Ok(()) => list().push(made),
+                Ok(()) => list.push(made),
                 // `a/../b` names `b` once `a` is there; another process may have made it.
                 Err(_) if made.is_dir() => {}
                 Err(e) => return Err(Error::io(&made, e)),

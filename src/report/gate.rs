@@ -2,7 +2,7 @@
 //! apart.
 
 use super::baseline::Baseline;
-use super::tally::{Outcome, Tally, is_padding};
+use super::tally::{Outcome, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
 
@@ -66,18 +66,30 @@ pub struct Gate {
 
 impl Gate {
     /// Holds an audit of a head with so many rows against conditions; what the baseline excuses does not count.
-    pub fn new(
+    pub fn of(
         conditions: &[Condition],
         audit: &Audit,
         rows: usize,
         vocabulary: Option<&Vocabulary>,
         baseline: Option<&Baseline>,
     ) -> Self {
-        let verdicts: Vec<(u32, Outcome)> =
-            audit.verdicts().iter().map(|(id, verdict)| (*id, Outcome::of(verdict))).collect();
+        let verdicts = audit.verdicts().iter().map(|(id, verdict)| {
+            let padding = vocabulary.map(|vocabulary| vocabulary.is_padding(*id));
+            (*id, Outcome::of(verdict), padding)
+        });
+        Gate::new(conditions, &verdicts.collect::<Vec<_>>(), rows, baseline)
+    }
+
+    /// The same for verdicts, each with whether its row is padding, where that is known.
+    fn new(
+        conditions: &[Condition],
+        verdicts: &[(u32, Outcome, Option<bool>)],
+        rows: usize,
+        baseline: Option<&Baseline>,
+    ) -> Self {
         let mut gate = Gate {
             met: Vec::new(),
-            tally: Tally::of(audit, vocabulary),
+            tally: Tally::over(verdicts.iter().map(|v| (v.1, v.2 == Some(true)))),
             rows,
             has_baseline: baseline.is_some(),
         };
@@ -86,12 +98,11 @@ impl Gate {
                 continue;
             }
             let mut met = Met { condition, counted: Vec::new(), padding: Vec::new(), excused: 0 };
-            for &(id, outcome) in &verdicts {
-                let padding = is_padding(vocabulary, id);
+            for &(id, outcome, known) in verdicts {
+                let padding = known == Some(true);
                 if !condition.is_met(outcome, padding) {
                     continue;
                 }
-                let known = vocabulary.map(|_| padding);
                 if baseline.is_some_and(|earlier| match condition {
                     Condition::PaddingCanWin => earlier.excuses_padding(id),
                     _ => earlier.excuses(id, known, outcome),
@@ -167,5 +178,57 @@ impl Gate {
             aside.push(format!("{unasked} {} not in --tokens", row(unasked)));
         }
         aside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Outcome::{Argmaxable, Tied, Unargmaxable, Undecided};
+
+    /// Three tokens and four rows of padding, one of each verdict, in a head of nine rows.
+    fn gate(conditions: &[Condition]) -> Gate {
+        let verdicts: Vec<(u32, Outcome, Option<bool>)> =
+            [Argmaxable, Unargmaxable, Undecided, Argmaxable, Tied, Unargmaxable, Undecided]
+                .into_iter()
+                .zip(0..)
+                .map(|(outcome, id)| (id, outcome, Some(id > 2)))
+                .collect();
+        Gate::new(conditions, &verdicts, 9, None)
+    }
+
+    const LEFT_OUT: &str = " (of 3 tokens; left out: 4 rows of padding, 1 argmaxable and 1 tied and 1 unargmaxable and 1 \
+                            undecided, 2 rows not in --tokens)";
+
+    #[test]
+    fn tokens_are_counted_and_padding_is_said_to_be_left_out() {
+        let lost = gate(&[Condition::Unargmaxable, Condition::Tied]);
+        assert!(!lost.passes());
+        assert_eq!(lost.sentence(), format!("1 unargmaxable{LEFT_OUT}"));
+        assert_eq!(lost.failing().collect::<Vec<_>>(), [1]);
+        let tied = gate(&[Condition::Tied]);
+        assert!(tied.passes());
+        assert_eq!(tied.sentence(), format!("0 tied{LEFT_OUT}"));
+    }
+
+    #[test]
+    fn padding_that_was_not_decided_is_no_token_and_does_not_pass() {
+        let open = gate(&[Condition::Undecided, Condition::Undecided]);
+        assert_eq!(open.sentence(), format!("1 undecided, 1 undecided of padding{LEFT_OUT}"));
+        assert_eq!(open.failing().collect::<Vec<_>>(), [2, 6]);
+    }
+
+    #[test]
+    fn padding_that_wins_is_counted_where_it_is_asked_for() {
+        let wins = gate(&[Condition::PaddingCanWin]);
+        assert_eq!(wins.failing().collect::<Vec<_>>(), [3, 4]);
+        assert!(wins.sentence().starts_with("2 padding-can-win"), "{}", wins.sentence());
+    }
+
+    #[test]
+    fn without_padding_and_with_all_rows_there_is_nothing_to_add() {
+        let verdicts = [(0, Unargmaxable, None), (1, Argmaxable, None)];
+        let gate = Gate::new(&[Condition::Unargmaxable], &verdicts, 2, None);
+        assert_eq!(gate.sentence(), "1 unargmaxable");
     }
 }
