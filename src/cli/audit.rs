@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,24 +10,23 @@ use clap::{Args, ValueEnum};
 
 use super::CONDITION;
 use super::input::{HeadArguments, Input};
+pub(super) use super::interruption::{end_when_interrupted, write};
 use super::progress::Bar;
 use super::selection::{self, Sample};
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
-use unargmax::certify::Verdict;
 use unargmax::certify::pairs::kernel::Kernel;
-use unargmax::checkpoint::vocabulary::Vocabulary;
 use unargmax::domain::Domain;
 use unargmax::head::final_norm::FinalNorm;
 use unargmax::head::spectrum::Spectra;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
+use unargmax::report::gate::{self, Gate};
 use unargmax::report::inspection::{self, Inspection};
 use unargmax::report::measures;
-use unargmax::report::results::verdicts::Outcome;
 use unargmax::report::results::{self, Reported};
 use unargmax::report::summary::Summary;
-use unargmax::report::{folder, page, table, text};
+use unargmax::report::{command, folder, markdown, ours, page, table, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -66,14 +64,17 @@ pub struct Arguments {
     /// summary.md, and report.json behind them) into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace files in that folder that have the names of results but were not written by unargmax
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Write no report with --out
     #[arg(long, requires = "out")]
     no_report: bool,
     /// Also write each picture of the report as an SVG file
     #[arg(long, requires = "out", conflicts_with = "no_report")]
     svg: bool,
-    /// Exit with status 1 if some token has one of these verdicts, or if a row without a token can win. Such
-    /// padding does not count as `unargmaxable`
+    /// Exit with status 1 if some token has one of these verdicts, or if a row without a token can win. Such padding is
+    /// no token: it counts only for `padding-can-win`, and for `undecided`, where it is named apart
     #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
     fail_on: Vec<Condition>,
     /// Let --fail-on count only tokens that were better off in this earlier audit (a folder that --out wrote)
@@ -111,38 +112,14 @@ enum Condition {
     PaddingCanWin,
 }
 
-impl Condition {
-    /// The tokens that meet the condition and are not excused by the baseline. Padding loses as it should: it
-    /// is no reason to fail.
-    fn tokens(
-        self,
-        audit: &Audit,
-        vocabulary: Option<&Vocabulary>,
-        baseline: Option<&Baseline>,
-    ) -> Vec<u32> {
-        let meets = |(id, verdict): &&(u32, Verdict)| {
-            let padding = vocabulary.map(|v| v.is_padding(*id));
-            let outcome = Outcome::of(verdict);
-            let counts = match self {
-                Condition::Unargmaxable => {
-                    outcome == Outcome::Unargmaxable && padding != Some(true)
-                }
-                Condition::Undecided => outcome == Outcome::Undecided,
-                Condition::Tied => outcome == Outcome::Tied,
-                Condition::PaddingCanWin => outcome.reaches_the_top() && padding == Some(true),
-            };
-            let excused = |baseline: &Baseline| match self {
-                Condition::PaddingCanWin => baseline.excuses_padding(*id),
-                _ => baseline.excuses(*id, padding, outcome),
-            };
-            counts && !baseline.is_some_and(excused)
-        };
-        audit.verdicts().iter().filter(meets).map(|v| v.0).collect()
-    }
-
-    /// Its name on the command line.
-    fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+impl From<Condition> for gate::Condition {
+    fn from(condition: Condition) -> Self {
+        match condition {
+            Condition::Unargmaxable => gate::Condition::Unargmaxable,
+            Condition::Undecided => gate::Condition::Undecided,
+            Condition::Tied => gate::Condition::Tied,
+            Condition::PaddingCanWin => gate::Condition::PaddingCanWin,
+        }
     }
 }
 
@@ -157,9 +134,6 @@ fn list_length(text: &str) -> Result<usize, String> {
 /// The variable that names the kernel where `--kernel` does not.
 const KERNEL: &str = "UNARGMAX_KERNEL";
 
-/// Set while results are being renamed into place, which an interruption must not cut in two.
-static WRITING: AtomicBool = AtomicBool::new(false);
-
 /// Runs an audit.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
@@ -169,9 +143,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (EngineName::Lp, radius) => Engine::LinearProgram { radius },
     };
     let kernel = kernel(arguments.kernel.as_deref())?;
-    let folder = arguments.out.as_ref().map(OutputFolder::open).transpose().context("--out")?;
-    end_when_interrupted(folder.is_some());
+    end_when_interrupted(arguments.out.is_some());
+    let folder = arguments.folder().context("--out")?;
     let input = arguments.head.read()?;
+    let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
+    let way = places.and_then(|(folder, path)| command::way(folder.path(), path));
     let head = &input.located.head;
     let (domain, reason) = domain(arguments, &input)?;
     ensure!(
@@ -213,12 +189,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let summary = Summary::new(
         input.checkpoint.clone(),
         &input.located,
+        input.vocabulary.as_ref(),
         &domain,
         engine.name(),
         threads,
         &audit,
     )
-    .with_padding(&audit, input.vocabulary.as_ref())
+    .with_way(way)
+    .with_options(arguments.head.tensors.options())
     .with_seeds(measures.seeds());
     let written = folder
         .map(|folder| {
@@ -260,28 +238,37 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
     }
 
-    let failing: Vec<(Condition, Vec<u32>)> = arguments
-        .fail_on
-        .iter()
-        .map(|&c| (c, c.tokens(&audit, input.vocabulary.as_ref(), baseline.as_ref())))
-        .filter(|(_, tokens)| !tokens.is_empty())
-        .collect();
-    let failed: Vec<String> =
-        failing.iter().map(|(c, t)| format!("{} {}", t.len(), c.name())).collect();
-    if failed.is_empty() {
+    let conditions: Vec<gate::Condition> = arguments.fail_on.iter().map(|&c| c.into()).collect();
+    let vocabulary = input.vocabulary.as_ref();
+    let gate = Gate::of(&conditions, &audit, head.tokens(), vocabulary, baseline.as_ref());
+    if gate.passes() {
+        if !conditions.is_empty() && !arguments.quiet && !arguments.json {
+            let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence());
+            super::unless_unread(told)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    let newly =
-        if baseline.is_some() { " that were better off in the baseline, or not in it" } else { "" };
-    eprintln!("unargmax: --fail-on: {}{newly}", failed.join(", "));
+    eprintln!("unargmax: --fail-on: {}", gate.sentence());
     if baseline.is_some() {
-        let label =
-            |id: u32| input.vocabulary.as_ref().map_or(String::new(), |v| v.label(id as usize));
-        for &id in failing.iter().flat_map(|(_, tokens)| tokens).take(arguments.list) {
+        let label = |id: u32| vocabulary.map_or(String::new(), |v| v.label(id as usize));
+        for id in gate.failing().take(arguments.list) {
             eprintln!("  {id} {}", label(id));
         }
     }
     Ok(ExitCode::from(CONDITION))
+}
+
+impl Arguments {
+    /// The folder for the results, before any work: what is there already and is not ours is an error.
+    fn folder(&self) -> unargmax::error::Result<Option<OutputFolder>> {
+        let writes = |name: &str| match name {
+            ours::RADII => self.radius,
+            page::FILE | markdown::FILE | measures::FILE => !self.no_report,
+            name => self.svg || !name.ends_with(".svg"),
+        };
+        let open = |out| OutputFolder::open_for(out, &ours::AUDIT, writes, self.force);
+        self.out.as_ref().map(open).transpose()
+    }
 }
 
 /// The tokens to measure.
@@ -370,7 +357,7 @@ fn files(
     ];
     if audit.radii().is_some() {
         table::write_radii(&mut radii, audit)?;
-        files.push(("radius.csv".to_owned(), radii));
+        files.push((ours::RADII.to_owned(), radii));
     }
     Ok(files)
 }
@@ -392,26 +379,4 @@ fn add_report(
     files.push((measures::FILE.to_owned(), measures));
     files.extend(folder::files(&reported, arguments.svg));
     Ok(())
-}
-
-/// Writes files into a folder; an interruption waits until they are there.
-pub(super) fn write(folder: &OutputFolder, files: &[(String, Vec<u8>)]) -> Result<()> {
-    WRITING.store(true, Ordering::SeqCst);
-    let written = folder.write(files);
-    WRITING.store(false, Ordering::SeqCst);
-    Ok(written?)
-}
-
-/// On the first interruption says that nothing was written, and ends.
-pub(super) fn end_when_interrupted(writes: bool) {
-    let handler = move || {
-        if WRITING.load(Ordering::SeqCst) {
-            return;
-        }
-        let lost = if writes { "; nothing was written" } else { "" };
-        eprintln!("\nunargmax: interrupted{lost}");
-        std::process::exit(130);
-    };
-    // Without a handler an interruption still ends the program, only without a word.
-    let _ = ctrlc::set_handler(handler);
 }

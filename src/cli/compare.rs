@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::interruption;
 use unargmax::report::compare::{Comparison, csv, page};
 use unargmax::report::files::OutputFolder;
+use unargmax::report::ours;
 
 /// Compare audits: checkpoints of one run, quantisations of one model, or a family of models.
 #[derive(Debug, Args)]
@@ -20,24 +22,25 @@ pub struct Arguments {
     /// Write compare.html, compare.csv and changes.csv into this folder
     #[arg(long, value_name = "DIR", default_value = "comparison")]
     out: PathBuf,
+    /// Replace files of these names that were not written by unargmax
+    #[arg(long)]
+    force: bool,
 }
 
 /// Compares audits.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    interruption::end_when_interrupted(true);
+    let folder =
+        OutputFolder::open_for(&arguments.out, &ours::COMPARISON, |_| true, arguments.force)
+            .context("--out")?;
     let comparison = Comparison::open(&arguments.folders)?;
     let (mut audits, mut changes) = (Vec::new(), Vec::new());
     csv::audits(&mut audits, &comparison)?;
     csv::changes(&mut changes, &comparison)?;
     let page = page::render(&comparison).into_bytes();
-    OutputFolder::open(&arguments.out)
-        .and_then(|folder| {
-            folder.write(&[
-                ("compare.html", page),
-                ("compare.csv", audits),
-                ("changes.csv", changes),
-            ])
-        })
-        .context("--out")?;
+    let names = ours::COMPARISON_FILES.map(str::to_owned);
+    let files: Vec<_> = names.into_iter().zip([page, audits, changes]).collect();
+    interruption::write(&folder, &files).context("--out")?;
     super::unless_unread(print(&comparison, &arguments.out))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -47,13 +50,17 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     let width = comparison.entries.iter().map(|e| e.label.chars().count()).max().unwrap_or(0);
     writeln!(out, "{:width$}  cannot win       tied  undecided", "")?;
     for entry in &comparison.entries {
-        let counts = entry.results.summary.audit().counts;
-        let label = &entry.label;
-        writeln!(
+        let tally = entry.results.tally();
+        let (counts, label) = (tally.tokens, &entry.label);
+        write!(
             out,
             "{label:width$}  {:>10} {:>10} {:>10}",
             counts.unargmaxable, counts.tied, counts.undecided
         )?;
+        match tally.padding.sum() {
+            0 => writeln!(out)?,
+            n => writeln!(out, "  ({n} rows of padding not counted)")?,
+        }
     }
     match &comparison.apart {
         Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
@@ -67,6 +74,11 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
                 0 => {}
                 1 => writeln!(out, "1 more changes only that over all vectors")?,
                 n => writeln!(out, "{n} more change only that over all vectors")?,
+            }
+            match comparison.changed_padding() {
+                0 => {}
+                1 => writeln!(out, "1 row of padding changes, too")?,
+                n => writeln!(out, "{n} rows of padding change, too")?,
             }
         }
     }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
-use unargmax::checkpoint::{self, Checkpoint};
+use super::vocabulary;
+use unargmax::checkpoint;
+use unargmax::checkpoint::vocabulary::Vocabulary;
 use unargmax::domain::Domain;
 use unargmax::head::bundled;
 use unargmax::head::locate::{BiasChoice, Choice, Located, candidates, locate};
 use unargmax::report::inspection::Candidate;
+use unargmax::report::options::HeadOptions;
 use unargmax::report::summary::CheckpointSummary;
 
 /// Which head to read.
@@ -40,6 +42,9 @@ pub struct TensorArguments {
     /// pickled map, or one token a line [default: the checkpoint's own]
     #[arg(long, value_name = "FILE|none")]
     vocab: Option<PathBuf>,
+    /// Believe a vocabulary that leaves more than a tenth of the rows without a token: they are padding
+    #[arg(long)]
+    padding_ok: bool,
 }
 
 /// A head ready to audit.
@@ -71,18 +76,12 @@ impl HeadArguments {
                 (!none).then(|| Vocabulary::from_file(path)).transpose()?.map(Vocabulary::guessed);
             input.vocabulary_source = (!none).then(|| path.display().to_string());
         }
-        let tokens = input.located.head.tokens();
-        if let Some(named) =
-            input.vocabulary.as_ref().map(|v| v.tokens.len()).filter(|&n| n > tokens)
-        {
-            bail!(
-                "{}: the vocabulary has {named} tokens, but the head only {tokens} rows: is it the vocabulary of another \
-                 model, or is the weight stored d x V (--transpose)? --vocab FILE names another one, --vocab none goes \
-                 without",
-                input.vocabulary_source.unwrap_or_else(|| bundled::NAME.to_owned())
-            );
+        let rows = input.located.head.tokens();
+        if let Some(vocabulary) = input.vocabulary.take() {
+            let source = input.vocabulary_source.as_deref().unwrap_or(bundled::NAME);
+            let fitted = vocabulary::fitted(vocabulary, rows, source, self.tensors.padding_ok)?;
+            input.vocabulary = Some(fitted);
         }
-        input.vocabulary = input.vocabulary.map(|v| v.padded(tokens));
         Ok(input)
     }
 
@@ -116,7 +115,7 @@ impl HeadArguments {
         let (vocabulary, vocabulary_source) = match self.tensors.vocab {
             // Read afterwards; a faulty one beside the checkpoint is then of no concern.
             Some(_) => (None, None),
-            None => match vocabulary(checkpoint.as_ref(), &located).context(
+            None => match vocabulary::own(checkpoint.as_ref(), &located).context(
                 "the vocabulary (--vocab FILE names another one, --vocab none goes without)",
             )? {
                 Some((vocabulary, source)) => (Some(vocabulary), Some(source)),
@@ -158,23 +157,30 @@ impl TensorArguments {
         };
         Choice { weight: self.weight.clone(), bias, transpose: self.transpose }
     }
-}
 
-/// The vocabulary that comes with a checkpoint, and where it lies.
-fn vocabulary(
-    checkpoint: &dyn Checkpoint,
-    located: &Located,
-) -> Result<Option<(Vocabulary, String)>> {
-    if let Some(labels) = &located.labels {
-        return Ok(Some((Vocabulary::from_pieces(labels), "id2label of config.json".to_owned())));
+    /// The options that were given.
+    pub fn options(&self) -> HeadOptions {
+        HeadOptions {
+            weight: self.weight.clone(),
+            bias: self.bias.clone(),
+            transpose: self.transpose,
+        }
     }
-    if let Some(read) = checkpoint.vocabulary()? {
-        return Ok(Some((read, format!("the metadata of the {} file", checkpoint.format()))));
+
+    /// These options, with those of an earlier audit for what was not given.
+    pub fn or(mut self, earlier: HeadOptions) -> Self {
+        // A bias or a way of storing that was asked for with another weight says nothing of this one.
+        if self.weight.is_none() || self.weight == earlier.weight {
+            self.weight = earlier.weight;
+            self.bias = self.bias.or(earlier.bias);
+            self.transpose |= earlier.transpose;
+        }
+        self
     }
-    let rows = located.head.tokens();
-    if let Some(read) = checkpoint.graph().and_then(|graph| Vocabulary::from_onnx(graph, rows)) {
-        return Ok(Some((read, "the metadata of the ONNX file (`character`)".to_owned())));
+
+    /// The same, with no names read unless a file of them was given.
+    pub fn without_own_vocabulary(mut self) -> Self {
+        self.vocab = self.vocab.or_else(|| Some(PathBuf::from("none")));
+        self
     }
-    let folder = checkpoint.folder().map(Path::to_path_buf).unwrap_or_default();
-    Ok(beside(checkpoint)?.map(|(read, name)| (read, folder.join(name).display().to_string())))
 }

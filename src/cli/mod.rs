@@ -6,7 +6,9 @@ mod compare;
 mod generate;
 mod input;
 mod inspect;
+mod interruption;
 mod logits;
+mod mistakes;
 mod model;
 mod observe;
 mod pattern;
@@ -15,6 +17,7 @@ mod report;
 mod selection;
 mod shell;
 mod verify;
+mod vocabulary;
 
 use std::process::ExitCode;
 
@@ -60,7 +63,11 @@ enum Command {
 
 /// Parses the arguments, runs the subcommand, and turns its result into an exit status.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(mistake) => return mistakes::told(&mistake),
+    };
+    let result = match command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
@@ -78,10 +85,19 @@ pub fn run() -> ExitCode {
         // A reader that has seen enough (`| head`) is no error.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unargmax: error: {error:#}");
+            eprintln!("unargmax: error: {}", one_line(&format!("{error:#}")));
             ExitCode::from(ERROR)
         }
     }
+}
+
+/// A path or a token that was given may hold what breaks a line.
+fn one_line(message: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    message.trim_end().chars().map(escaped).collect()
 }
 
 /// A reader that has seen enough (`| head`) changes nothing about the outcome.

@@ -17,6 +17,7 @@ use unargmax::reach::corpus::{Corpus, Texts};
 use unargmax::reach::observe::{Claims, Observer};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::observed::{self, Subject};
+use unargmax::report::ours;
 use unargmax::report::results::Results;
 use unargmax::report::results::verdicts::{Outcome, Row};
 
@@ -59,8 +60,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = File::open(&arguments.file).with_context(|| arguments.file.display().to_string())?;
     let size = file.metadata().with_context(|| arguments.file.display().to_string())?.len();
     ensure!(size > 0, "{}: the corpus is empty", arguments.file.display());
-    let folder = OutputFolder::open(&arguments.out).context("--out")?;
     super::audit::end_when_interrupted(true);
+    let folder = OutputFolder::open_for(&arguments.out, &ours::OBSERVATION, |_| true, false)
+        .context("--out")?;
     let opened = arguments.model.open()?;
     let configuration = opened.model.configuration();
     if configuration.has_encoder() {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use unargmax::report::files::OutputFolder;
-use unargmax::report::folder;
 use unargmax::report::results::Reported;
+use unargmax::report::{folder, ours};
 
 /// Write report.html and summary.md again, from the files of an audit alone.
 #[derive(Debug, Args)]
@@ -20,13 +20,19 @@ pub struct Arguments {
     /// Also write each picture as an SVG file
     #[arg(long)]
     svg: bool,
+    /// Replace report.html, summary.md and pictures that were not written by unargmax
+    #[arg(long)]
+    force: bool,
 }
 
 /// Writes a report.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reported = Reported::open(&arguments.folder)?;
     let files = folder::files(&reported, arguments.svg);
-    OutputFolder::open(&arguments.folder)?.write(&files).context("report")?;
+    let product = if arguments.svg { &ours::REPORT_WITH_PICTURES } else { &ours::REPORT };
+    OutputFolder::open_for(&arguments.folder, product, |_| true, arguments.force)?
+        .write(&files)
+        .context("report")?;
     let mut out = io::stdout().lock();
     let names = files
         .iter()

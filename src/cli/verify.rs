@@ -1,29 +1,37 @@
-//! `unargmax verify`: a checkpoint, a certificate, and whether its verdicts stand.
+//! `unargmax verify`: a checkpoint, a certificate, and whether its verdicts stand; of an output folder also whether its
+//! table says the same.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde_json::json;
 
 use super::CONDITION;
-use super::input::HeadArguments;
+use super::input::{HeadArguments, TensorArguments};
 use super::selection;
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
+use unargmax::head::bundled;
+use unargmax::report::against::{Difference, differences};
+use unargmax::report::options::HeadOptions;
+use unargmax::report::results::summary::Summary;
+use unargmax::report::results::{Results, SUMMARY, VERDICTS};
 use unargmax::verify::{Claim, Verification, verify};
 
 /// Check every verdict of a certificate against the head it speaks of.
 #[derive(Debug, Args)]
-#[command(override_usage = "unargmax verify [OPTIONS] [CHECKPOINT] <CERTIFICATE>")]
+#[command(override_usage = "unargmax verify [OPTIONS] [CHECKPOINT] <CERTIFICATE|DIR>")]
 pub struct Arguments {
-    /// The checkpoint, then the certificate.safetensors of its audit; the certificate alone is for the
-    /// bundled head
-    #[arg(num_args = 1..=2, required = true, value_names = ["CHECKPOINT", "CERTIFICATE"])]
+    /// The checkpoint, then the certificate.safetensors of its audit, or the folder that `audit --out` wrote: the table
+    /// there is held against the certificate as well. A folder alone names its checkpoint itself; a certificate alone is
+    /// for the bundled head
+    #[arg(num_args = 0..=2, value_names = ["CHECKPOINT", "CERTIFICATE|DIR"])]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    head: super::input::TensorArguments,
+    head: TensorArguments,
     /// Check only the verdicts of these tokens: `5,17,100-200`, or `@FILE` with an id or a token a line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
@@ -35,35 +43,178 @@ pub struct Arguments {
     list: usize,
 }
 
+/// What is held against a head.
+struct Claims {
+    certificate: Certificate,
+    /// The files beside the certificate, where a folder was named.
+    results: Option<Results>,
+    /// The checkpoint; nothing for the bundled head.
+    checkpoint: Option<PathBuf>,
+    /// How the audit chose its tensors, where the summary beside the certificate says so.
+    options: HeadOptions,
+}
+
+impl Claims {
+    /// Of an output folder.
+    fn of_folder(folder: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
+        let results = Results::open_unmatched(folder)?;
+        let certificate = Certificate::open(folder.join(certificate::FILE))?;
+        let checkpoint = match checkpoint {
+            Some(named) => Some(named),
+            None => recorded(folder, &results.summary)?,
+        };
+        let options = match checkpoint {
+            Some(_) => results.summary.head.options.clone().unwrap_or_default(),
+            None => HeadOptions::default(),
+        };
+        Ok(Claims { certificate, results: Some(results), checkpoint, options })
+    }
+
+    /// Of a certificate; the summary beside it may say how the tensors of this head were chosen.
+    fn of_file(path: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
+        let certificate = Certificate::open(path)?;
+        let beside = path.with_file_name(SUMMARY);
+        let summary = Summary::open(&beside).ok();
+        let options = summary
+            .filter(|summary| checkpoint.is_some() && summary.head.sha256 == certificate.head)
+            .and_then(|summary| summary.head.options);
+        let options = options.unwrap_or_default();
+        Ok(Claims { certificate, results: None, checkpoint, options })
+    }
+}
+
+/// The checkpoint that a folder was made of; nothing for the bundled head.
+fn recorded(folder: &Path, summary: &Summary) -> Result<Option<PathBuf>> {
+    let (path, way) = (&summary.checkpoint.path, summary.checkpoint.from_folder.as_ref());
+    if path == bundled::NAME {
+        return Ok(None);
+    }
+    let there = [way.map(|way| folder.join(way)), Some(PathBuf::from(path))];
+    if let Some(found) = there.into_iter().flatten().find(|path| path.exists()) {
+        return Ok(Some(found));
+    }
+    // The name of a model in a cache is no place, and is the same in every folder.
+    if way == Some(path) {
+        return Ok(Some(PathBuf::from(path)));
+    }
+    bail!(
+        "{}: the checkpoint {path} that it was made of is not there; name the checkpoint: unargmax verify CHECKPOINT {}",
+        folder.join(SUMMARY).display(),
+        folder.display()
+    )
+}
+
 /// Runs a check.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
-    let (checkpoint, certificate) = match &arguments.files[..] {
-        [checkpoint, certificate] => (Some(checkpoint.clone()), certificate),
-        [certificate, ..] => (None, certificate),
-        [] => anyhow::bail!("name a checkpoint and a certificate"),
+    let (named, claims) = match &arguments.files[..] {
+        [checkpoint, claims] => (Some(checkpoint.clone()), claims),
+        [claims, ..] => (None, claims),
+        [] => bail!("name what to check: a certificate, or a folder that `audit --out` wrote"),
     };
-    let input = HeadArguments { checkpoint, tensors: arguments.head.clone() }.read()?;
+    let is_named = named.is_some();
+    let claims = match claims.is_dir() {
+        true => Claims::of_folder(claims, named)?,
+        false => Claims::of_file(claims, named)?,
+    };
+    let mut tensors = arguments.head.clone().or(claims.options.clone());
+    if arguments.tokens.is_none() {
+        // No proof needs names: a vocabulary is no reason to refuse one.
+        tensors = tensors.without_own_vocabulary();
+    }
+    let mut input = HeadArguments { checkpoint: claims.checkpoint.clone(), tensors }.read();
+    if let (Some(path), false) = (&claims.checkpoint, is_named) {
+        let way_out = || {
+            format!(
+                "the checkpoint {} of {SUMMARY} (verify CHECKPOINT DIR names another)",
+                path.display()
+            )
+        };
+        input = input.with_context(way_out);
+    }
+    let input = input?;
     let head = &input.located.head;
-    let certificate = Certificate::open(certificate)?;
     let tokens = arguments
         .tokens
         .as_ref()
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()));
-    let verification = verify(head, &certificate, tokens.transpose()?.as_deref());
+    let mut verification = verify(head, &claims.certificate, tokens.transpose()?.as_deref());
+    if !verification.refused.is_empty() && claims.checkpoint.is_none() && claims.results.is_none() {
+        let hint = "the bundled head was taken, since no checkpoint was named: unargmax verify CHECKPOINT CERTIFICATE";
+        verification.refused.push(hint.to_owned());
+    }
+    let differences = claims.results.as_ref().map(|r| differences(r, &claims.certificate));
+    let outcome = Outcome {
+        checkpoint: &input.checkpoint.path,
+        rows: head.tokens(),
+        padding: claims.results.as_ref().map_or(0, |r| r.tally().padding.sum()),
+        verification: &verification,
+        differences: differences.as_deref(),
+    };
     let mut out = io::stdout().lock();
     super::unless_unread(if arguments.json {
-        let text = serde_json::to_string_pretty(&verification)? + "\n";
+        let text = serde_json::to_string_pretty(&outcome.to_json()?)? + "\n";
         out.write_all(text.as_bytes())
     } else {
-        print(&mut out, &verification, started.elapsed().as_secs_f64(), arguments.list)
+        outcome.print(&mut out, started.elapsed().as_secs_f64(), arguments.list)
     })?;
-    Ok(if verification.is_accepted() { ExitCode::SUCCESS } else { ExitCode::from(CONDITION) })
+    let accepted = verification.is_accepted() && differences.is_none_or(|d| d.is_empty());
+    Ok(if accepted { ExitCode::SUCCESS } else { ExitCode::from(CONDITION) })
+}
+
+/// What came of a check.
+struct Outcome<'a> {
+    checkpoint: &'a str,
+    /// Rows of the head.
+    rows: usize,
+    /// How many of the rows that the table has are padding.
+    padding: usize,
+    verification: &'a Verification,
+    /// Of a folder.
+    differences: Option<&'a [Difference]>,
+}
+
+impl Outcome<'_> {
+    fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+        let mut value = serde_json::to_value(self.verification)?;
+        if let Some(differences) = self.differences {
+            value["checkpoint"] = json!(self.checkpoint);
+            value["differences"] = serde_json::to_value(differences)?;
+        }
+        Ok(value)
+    }
+
+    fn print(&self, out: &mut impl Write, seconds: f64, shown: usize) -> io::Result<()> {
+        if self.differences.is_some() {
+            writeln!(out, "checkpoint {}", self.checkpoint)?;
+        }
+        print(out, self.verification, self.rows, seconds, shown)?;
+        let Some(differences) = self.differences else { return Ok(()) };
+        if differences.is_empty() {
+            let padding = match self.padding {
+                0 => String::new(),
+                n => format!("; {n} of the rows are padding there"),
+            };
+            return writeln!(out, "{SUMMARY} and {VERDICTS} say the same{padding}");
+        }
+        writeln!(out, "{SUMMARY} and {VERDICTS} REFUSED, {} differences:", differences.len())?;
+        for Difference { token, problem } in differences.iter().take(shown) {
+            match token {
+                Some(token) => writeln!(out, "  token {token}: {problem}")?,
+                None => writeln!(out, "  {problem}")?,
+            }
+        }
+        if differences.len() > shown {
+            writeln!(out, "  and {} more", differences.len() - shown)?;
+        }
+        Ok(())
+    }
 }
 
 fn print(
     out: &mut impl Write,
     verification: &Verification,
+    rows: usize,
     seconds: f64,
     shown: usize,
 ) -> io::Result<()> {
@@ -71,8 +222,8 @@ fn print(
         writeln!(out, "refused: {reason}")?;
     }
     for audit in &verification.audits {
-        let scope = if audit.complete { "all tokens" } else { "some tokens" };
-        writeln!(out, "domain {}, {scope}", audit.domain)?;
+        let scope = if audit.complete { "all" } else { "some of" };
+        writeln!(out, "domain {}, {scope} {rows} rows", audit.domain)?;
         for (claim, count) in &audit.accepted {
             writeln!(out, "  {:<12} {count:>8} accepted", format!("{claim:?}").to_lowercase())?;
         }

@@ -50,9 +50,7 @@ pub fn language(results: &Results) -> impl Iterator<Item = &Row> {
 
 /// The verdicts on tokens over all vectors, where they stand beside those of the audit.
 pub fn free_counts(results: &Results) -> Option<Counts> {
-    let padding = results.table.rows().iter().filter(|row| row.is_padding());
-    let padding = Counts::over(padding.filter_map(|row| row.free));
-    results.table.free_counts().map(|counts| counts.without(padding))
+    results.table.free_tally().map(|tally| tally.tokens)
 }
 
 /// How many tokens are lost in the audited states alone.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::results::Reported;
 use super::results::verdicts::{Outcome, Row};
 use super::shown::Shown;
-use super::{beyond, is_marginal, words};
+use super::{beyond, command, is_marginal, words};
 
 /// The file's name in the output folder.
 pub const FILE: &str = "summary.md";
@@ -26,12 +26,13 @@ pub fn render(reported: &Reported) -> String {
 fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
-    let (head, counts) = (&summary.head, results.token_counts());
+    let (head, tally) = (&summary.head, results.tally());
+    let counts = tally.tokens;
     writeln!(out, "## {}: {}\n", code(&summary.name()), words::headline(results))?;
     writeln!(
         out,
         "The output layer of {} ({} x {}, {}) was audited over {} (`{}`).\n",
-        code(&summary.checkpoint.path),
+        code(&command::shareable(&summary.checkpoint.path)),
         head.tokens,
         head.dim,
         head.dtype,
@@ -58,10 +59,13 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     for sentence in beyond::sentences(results) {
         writeln!(out, "{sentence}")?;
     }
-    if let Some(sentence) = words::padding(results.table.padding()) {
+    if let Some(sentence) = words::padding(tally.padding) {
         writeln!(out, "{sentence}")?;
     }
-    writeln!(out, "\n{}\n\n    {}", words::sureness(audit.counts), words::check(results))?;
+    writeln!(out, "\n{} {}\n\n    {}", words::sureness(tally), command::WHERE, command::HERE)?;
+    if let Some(elsewhere) = command::elsewhere(summary) {
+        writeln!(out, "\n{}\n\n    {elsewhere}", command::WHERE_ELSEWHERE)?;
+    }
     let name = |id: u32| match reported.token(id) {
         Some(row) => code(&Shown::of(row).line()),
         None => format!("#{id}"),
@@ -81,9 +85,11 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
             .map_or(String::new(), |bias| format!(", bias needed {}", beyond::interval(bias)));
         format!("{} (id {}): {}{more}{reach}{bias}", name(row.id), row.id, rivals.join(" + "))
     })?;
+    // Once a group, at its first token; padding among its members is named by number.
+    let is_token = |id: &u32| reported.token(*id).is_none_or(|row| !row.is_padding());
     let tied: Vec<&Row> = having(reported, Outcome::Tied)
         .into_iter()
-        .filter(|row| row.ties.iter().all(|other| *other > row.id))
+        .filter(|row| row.ties.iter().all(|other| *other > row.id || !is_token(other)))
         .collect();
     list(out, "Exact doubles", &tied, |row| {
         let members: Vec<String> =
@@ -100,8 +106,10 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     )
 }
 
+/// The tokens with a verdict; padding is none.
 fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
-    let mut rows: Vec<&Row> = reported.results.table.having(outcome).collect();
+    let rows = reported.results.table.having(outcome);
+    let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
     rows.sort_by_key(|row| (is_marginal(&row.kind), row.id));
     rows
 }

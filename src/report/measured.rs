@@ -1,10 +1,14 @@
-//! Efforts, best margins and lacking biases in a few numbers, for `summary.json` and the terminal.
+//! Efforts, best margins and lacking biases of tokens in a few numbers, for `summary.json` and the terminal. Padding is
+//! left out, as it is wherever tokens are counted.
 
 use serde::Serialize;
 
+use super::tally::is_padding;
 use crate::audit::Audit;
 use crate::certify::best_gap::BestGap;
 use crate::certify::survival::Format;
+use crate::checkpoint::vocabulary::Vocabulary;
+use crate::prove::radius::THRESHOLD;
 
 /// Of numbers that may be infinite, those that are not, by nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -110,13 +114,40 @@ pub struct BiasSummary {
     pub quantiles: Option<Quantiles>,
 }
 
+/// Of the radii in `radius.csv`, which are not proved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RadiusSummary {
+    /// Of how many tokens there is one.
+    #[serde(skip)]
+    pub tokens: usize,
+    /// Below which the paper calls a token unargmaxable.
+    pub threshold: f64,
+    /// How many are.
+    pub below: usize,
+    /// Of how many tokens the solver found none.
+    pub not_found: usize,
+}
+
+/// `None` if none were asked for.
+pub fn radii(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<RadiusSummary> {
+    let of_tokens = audit.radii()?.iter().filter(|r| !is_padding(vocabulary, r.0));
+    let radii: Vec<f64> = of_tokens.map(|r| r.1).collect();
+    Some(RadiusSummary {
+        tokens: radii.len(),
+        threshold: THRESHOLD,
+        below: radii.iter().filter(|r| **r < THRESHOLD).count(),
+        not_found: radii.iter().filter(|r| r.is_nan()).count(),
+    })
+}
+
 fn widest(ends: impl Iterator<Item = (f64, f64)>) -> f64 {
     ends.map(|(low, high)| high - low).filter(|width| width.is_finite()).fold(0.0, f64::max)
 }
 
-/// `None` if none were asked for.
-pub fn efforts(audit: &Audit) -> Option<EffortSummary> {
-    let ends: Vec<(f64, f64)> = audit.efforts().iter().map(|e| e.ends()).collect();
+/// `None` if none were asked for, or of padding alone.
+pub fn efforts(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<EffortSummary> {
+    let of_tokens = audit.efforts().iter().filter(|e| !is_padding(vocabulary, e.token()));
+    let ends: Vec<(f64, f64)> = of_tokens.map(|e| e.ends()).collect();
     (!ends.is_empty()).then(|| EffortSummary {
         tokens: ends.len(),
         sample_seed: None,
@@ -128,14 +159,15 @@ pub fn efforts(audit: &Audit) -> Option<EffortSummary> {
 }
 
 /// `None` if none were asked for.
-pub fn margins(audit: &Audit) -> Option<MarginSummary> {
-    let margins = audit.margins();
+pub fn margins(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<MarginSummary> {
+    let margins: Vec<&BestGap> =
+        audit.margins().iter().filter(|m| !is_padding(vocabulary, m.token())).collect();
     let survive =
         |format: Format| margins.iter().filter(|m| m.survives().contains(&format)).count();
     (!margins.is_empty()).then(|| MarginSummary {
         tokens: margins.len(),
         sample_seed: None,
-        widest: widest(margins.iter().map(BestGap::ends)),
+        widest: widest(margins.iter().map(|m| m.ends())),
         survives: Survives {
             bf16: survive(Format::Bf16),
             f16: survive(Format::F16),
@@ -146,8 +178,9 @@ pub fn margins(audit: &Audit) -> Option<MarginSummary> {
 }
 
 /// `None` if no token lacks any.
-pub fn bias_needed(audit: &Audit) -> Option<BiasSummary> {
-    let lacking: Vec<(f64, f64)> = audit.bias_needed().iter().map(BestGap::bias_needed).collect();
+pub fn bias_needed(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<BiasSummary> {
+    let of_tokens = audit.bias_needed().iter().filter(|gap| !is_padding(vocabulary, gap.token()));
+    let lacking: Vec<(f64, f64)> = of_tokens.map(BestGap::bias_needed).collect();
     (!lacking.is_empty()).then(|| BiasSummary {
         tokens: lacking.len(),
         widest: widest(lacking.iter().copied()),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::measured;
 use super::table::rounded;
+use super::tally::is_padding;
 use super::text::Subject;
 use crate::audit::Audit;
 use crate::certify::best_gap::BestGap;
@@ -22,7 +23,8 @@ pub fn write(
         seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"))
     };
     let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
-    if let Some(summary) = measured::efforts(audit) {
+    let token = |id: u32| !is_padding(subject.vocabulary, id);
+    if let Some(summary) = measured::efforts(audit, subject.vocabulary) {
         writeln!(
             out,
             "\nEffort of {} tokens{}: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
@@ -38,7 +40,7 @@ pub fn write(
             .efforts()
             .iter()
             .map(|e| (e.ends().0, e.ends().1, e.token()))
-            .filter(|e| e.1 > 0.0)
+            .filter(|e| e.1 > 0.0 && token(e.2))
             .collect();
         efforts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
         if !efforts.is_empty() && shown > 0 {
@@ -48,7 +50,7 @@ pub fn write(
             writeln!(out, "  {}: {}", name(id), interval(low, high))?;
         }
     }
-    if let Some(summary) = measured::margins(audit) {
+    if let Some(summary) = measured::margins(audit, subject.vocabulary) {
         writeln!(
             out,
             "\nBest margin of {} tokens{} in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
@@ -61,8 +63,12 @@ pub fn write(
             summary.survives.f32
         )?;
         quantiles(out, summary.quantiles)?;
-        let mut margins: Vec<(f64, f64, u32)> =
-            audit.margins().iter().map(|m| (m.ends().0, m.ends().1, m.token())).collect();
+        let mut margins: Vec<(f64, f64, u32)> = audit
+            .margins()
+            .iter()
+            .map(|m| (m.ends().0, m.ends().1, m.token()))
+            .filter(|m| token(m.2))
+            .collect();
         margins.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
         if shown > 0 {
             writeln!(out, "The narrowest:\n")?;
@@ -71,7 +77,7 @@ pub fn write(
             writeln!(out, "  {}: {}", name(id), interval(low, high))?;
         }
     }
-    if let Some(summary) = measured::bias_needed(audit) {
+    if let Some(summary) = measured::bias_needed(audit, subject.vocabulary) {
         writeln!(
             out,
             "\nBias needed: {} lost tokens would win with their own bias raised by a little more than this, in logits. Proved\n\
@@ -84,6 +90,7 @@ pub fn write(
             .bias_needed()
             .iter()
             .map(|gap: &BestGap| (gap.bias_needed().0, gap.bias_needed().1, gap.token()))
+            .filter(|gap| token(gap.2))
             .collect();
         lacking.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
         if shown > 0 {

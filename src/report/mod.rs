@@ -4,18 +4,24 @@
 //! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
 //! same the day after.
 
+pub mod against;
 pub mod baseline;
 pub mod beyond;
+pub mod command;
 pub mod compare;
 pub mod cost;
+mod fields;
 pub mod files;
 pub mod folder;
+pub mod gate;
 pub mod inspection;
 pub mod markdown;
 pub mod measured;
 mod measured_text;
 pub mod measures;
 pub mod observed;
+pub mod options;
+pub mod ours;
 pub mod padding;
 pub mod page;
 pub mod plots;
@@ -23,6 +29,7 @@ pub mod results;
 pub mod shown;
 pub mod summary;
 pub mod table;
+pub mod tally;
 pub mod text;
 pub mod words;
 

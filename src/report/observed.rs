@@ -6,6 +6,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
+use super::fields::{self, field};
 use super::results::Results;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
@@ -56,15 +57,15 @@ impl Subject<'_> {
     pub fn table(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let failed = |e: csv::Error| Error::Invalid(format!("{FILE} cannot be made: {e}"));
-        let mut csv = csv::Writer::from_writer(&mut bytes);
+        let mut csv = fields::writer(&mut bytes);
         csv.write_record(COLUMNS).map_err(failed)?;
         for (id, seen) in self.observer.seen().iter().enumerate() {
             let token = self.vocabulary.and_then(|v| v.tokens.get(id));
             let verdict = self.audit.and_then(|a| a.table.row(id as u32));
             csv.write_record([
                 id.to_string(),
-                token.map(|t| t.text.clone()).unwrap_or_default(),
-                token.map(|t| t.piece.clone()).unwrap_or_default(),
+                token.map(|t| field(&t.text).into_owned()).unwrap_or_default(),
+                token.map(|t| field(&t.piece).into_owned()).unwrap_or_default(),
                 token.map(|t| t.kind.to_string()).unwrap_or_default(),
                 verdict.map(|row| row.outcome.to_string()).unwrap_or_default(),
                 seen.argmax.to_string(),

@@ -2,9 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::audit::Audit;
-use crate::certify::Verdict;
-use crate::checkpoint::vocabulary::Vocabulary;
+use super::tally::Counts;
 
 /// What became of the rows without a token among those that were audited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -28,32 +26,18 @@ impl Padding {
     }
 }
 
-/// Counts the rows without a token by their verdicts; none without a vocabulary.
-pub fn outcome(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Padding {
-    let mut padding = Padding::default();
-    let Some(vocabulary) = vocabulary else { return padding };
-    for (_, verdict) in audit.verdicts().iter().filter(|(id, _)| vocabulary.is_padding(*id)) {
-        padding.rows += 1;
-        *match verdict {
-            Verdict::Argmaxable(_) => &mut padding.argmaxable,
-            Verdict::Tied(_) => &mut padding.tied,
-            Verdict::Unargmaxable(_) => &mut padding.unargmaxable,
-            Verdict::Undecided(_) => &mut padding.undecided,
-        } += 1;
+impl From<Counts> for Padding {
+    fn from(counts: Counts) -> Self {
+        let Counts { argmaxable, tied, unargmaxable, undecided } = counts;
+        Padding { rows: counts.sum(), argmaxable, tied, unargmaxable, undecided }
     }
-    padding
 }
 
 /// Says for a terminal whether padding can win; nothing where no row is padding.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(
-    out: &mut impl Write,
-    vocabulary: Option<&Vocabulary>,
-    audit: &Audit,
-) -> io::Result<()> {
-    let padding = outcome(audit, vocabulary);
+pub fn write(out: &mut impl Write, padding: Padding) -> io::Result<()> {
     if padding.rows == 0 {
         return Ok(());
     }

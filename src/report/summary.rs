@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::measured::{self, BiasSummary, EffortSummary, MarginSummary};
-use super::padding::{self, Padding};
-use crate::audit::{Audit, Counts};
+use super::measured::{self, BiasSummary, EffortSummary, MarginSummary, RadiusSummary};
+use super::options::HeadOptions;
+use super::padding::Padding;
+use super::tally::{Counts, Tally};
+use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::head::final_norm::FinalNorm;
 use crate::head::locate::Located;
-use crate::prove::radius::THRESHOLD;
 
 /// The version of this layout.
 pub const SCHEMA: &str = "unargmax summary 1";
@@ -22,7 +23,7 @@ pub struct Summary {
     schema: &'static str,
     tool: &'static str,
     version: &'static str,
-    checkpoint: CheckpointSummary,
+    checkpoint: Place,
     head: HeadSummary,
     threads: usize,
     audits: Vec<AuditSummary>,
@@ -39,6 +40,15 @@ pub struct CheckpointSummary {
     pub format: String,
 }
 
+/// The file, and how it is named from the folder of the results; see [`way`](super::command::way).
+#[derive(Clone, Debug, Serialize)]
+struct Place {
+    #[serde(flatten)]
+    checkpoint: CheckpointSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_folder: Option<String>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct HeadSummary {
     weight: String,
@@ -48,6 +58,8 @@ struct HeadSummary {
     dtype: String,
     sha256: String,
     final_norm: Option<FinalNorm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<HeadOptions>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +71,8 @@ struct AuditSummary {
     /// Only where tokens are undecided: how many of them are because the budget of exact arithmetic was spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     undecided_by_budget: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_counts: Option<Counts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     padding: Option<Padding>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,19 +86,12 @@ struct AuditSummary {
     seconds: BTreeMap<&'static str, f64>,
 }
 
-/// Of the radii in `radius.csv`, which are not proved.
-#[derive(Clone, Debug, Serialize)]
-struct RadiusSummary {
-    threshold: f64,
-    below: usize,
-    not_found: usize,
-}
-
 impl Summary {
     /// Summarises one audit.
     pub fn new(
         checkpoint: CheckpointSummary,
         located: &Located,
+        vocabulary: Option<&Vocabulary>,
         domain: &Domain,
         engine: &'static str,
         threads: usize,
@@ -94,7 +101,7 @@ impl Summary {
             schema: SCHEMA,
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            checkpoint,
+            checkpoint: Place { checkpoint, from_folder: None },
             head: HeadSummary {
                 weight: located.weight.clone(),
                 bias: located.bias.clone(),
@@ -103,20 +110,26 @@ impl Summary {
                 dtype: located.dtype.to_string(),
                 sha256: located.head.sha256(),
                 final_norm: located.final_norm.clone(),
+                options: None,
             },
             threads,
-            audits: std::iter::once(AuditSummary::new(domain.to_string(), engine, audit))
-                .chain(audit.free().map(|free| AuditSummary::new("free".to_owned(), engine, free)))
+            audits: [(domain.to_string(), audit)]
+                .into_iter()
+                .chain(audit.free().map(|free| ("free".to_owned(), free)))
+                .map(|(domain, audit)| AuditSummary::new(domain, engine, audit, vocabulary))
                 .collect(),
         }
     }
 
-    /// Adds what became of the rows without a token, if there are any.
-    pub fn with_padding(mut self, audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
-        for (summary, audit) in self.audits.iter_mut().zip([Some(audit), audit.free()]) {
-            let padding = audit.map(|audit| padding::outcome(audit, vocabulary));
-            summary.padding = padding.filter(|padding| padding.rows > 0);
-        }
+    /// Adds how the checkpoint is named from the folder of the results.
+    pub fn with_way(mut self, way: Option<String>) -> Self {
+        self.checkpoint.from_folder = way;
+        self
+    }
+
+    /// Adds the options by which tensors were chosen, so that `verify` can choose the same.
+    pub fn with_options(mut self, options: HeadOptions) -> Self {
+        self.head.options = Some(options).filter(|options| *options != HeadOptions::default());
         self
     }
 
@@ -139,23 +152,27 @@ impl Summary {
 }
 
 impl AuditSummary {
-    fn new(domain: String, engine: &'static str, audit: &Audit) -> Self {
+    fn new(
+        domain: String,
+        engine: &'static str,
+        audit: &Audit,
+        vocabulary: Option<&Vocabulary>,
+    ) -> Self {
+        let tally = Tally::of(audit, vocabulary);
+        let padding = Padding::from(tally.padding);
         AuditSummary {
             domain,
             engine,
             scope: audit.verdicts().len(),
-            counts: audit.counts(),
+            counts: tally.rows(),
             undecided_by_budget: (audit.counts().undecided > 0)
                 .then(|| audit.undecided_by_budget()),
-            padding: None,
-            radius: audit.radii().map(|radii| RadiusSummary {
-                threshold: THRESHOLD,
-                below: audit.radii_below_threshold().unwrap_or_default(),
-                not_found: radii.iter().filter(|r| r.1.is_nan()).count(),
-            }),
-            effort: measured::efforts(audit),
-            margin: measured::margins(audit),
-            bias_needed: measured::bias_needed(audit),
+            token_counts: (padding.rows > 0).then_some(tally.tokens),
+            padding: (padding.rows > 0).then_some(padding),
+            radius: measured::radii(audit, vocabulary),
+            effort: measured::efforts(audit, vocabulary),
+            margin: measured::margins(audit, vocabulary),
+            bias_needed: measured::bias_needed(audit, vocabulary),
             seconds: audit.seconds().clone(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::fields::{self, field};
 use crate::audit::Audit;
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
@@ -42,7 +43,7 @@ pub fn write(
     vocabulary: Option<&Vocabulary>,
     audit: &Audit,
 ) -> csv::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
+    let mut csv = fields::writer(out);
     csv.write_record(COLUMNS)?;
     for (id, verdict) in audit.verdicts() {
         let token = vocabulary.and_then(|v| v.tokens.get(*id as usize));
@@ -59,8 +60,8 @@ pub fn write(
         let [bias_low, bias_high] = interval(lacking);
         csv.write_record([
             id.to_string(),
-            token.map(|t| t.text.clone()).unwrap_or_default(),
-            token.map(|t| t.piece.clone()).unwrap_or_default(),
+            token.map(|t| field(&t.text).into_owned()).unwrap_or_default(),
+            token.map(|t| field(&t.piece).into_owned()).unwrap_or_default(),
             kind,
             number(head.row_norm(*id as usize)),
             verdict.name().to_owned(),

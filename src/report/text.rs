@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 
+use super::measured::RadiusSummary;
 use super::table::rounded;
-use super::{measured_text, padding};
-use crate::audit::{Audit, Counts};
+use super::tally::{Counts, Outcome, Tally, is_padding};
+use super::{measured, measured_text, padding};
+use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::head::locate::Located;
-use crate::prove::radius::THRESHOLD;
 
 /// Rivals named for a token; the table has all of them.
 const NAMED: usize = 4;
@@ -69,54 +70,65 @@ pub fn write(
         writeln!(out, "        the ranges and the norm leave one hidden state alone")?;
     }
     writeln!(out)?;
-    let (counts, scope) = (audit.counts(), audit.verdicts().len());
+    let (tally, scope) = (Tally::of(audit, subject.vocabulary), audit.verdicts().len());
     // Beside each other where both are about the same tokens.
-    let free = audit.free().filter(|free| free.verdicts().len() == scope).map(Audit::counts);
-    let heading = domain.to_string();
-    let width = if free.is_some() { heading.len().max(8) } else { 8 };
-    if free.is_some() {
-        writeln!(out, "  {:<12} {heading:>width$} {:>8}", "", "free")?;
+    let free = audit.free().filter(|free| free.verdicts().len() == scope);
+    let mut columns = vec![(domain.to_string(), tally.tokens)];
+    columns.extend(free.map(|f| ("free".to_owned(), Tally::of(f, subject.vocabulary).tokens)));
+    if tally.padding.sum() > 0 {
+        columns.push(("padding".to_owned(), tally.padding));
     }
-    for (name, of) in COUNTS {
-        write!(out, "  {name:<12} {:>width$}", of(&counts))?;
-        match &free {
-            Some(free) => writeln!(out, " {:>8}", of(free))?,
-            None => writeln!(out)?,
-        }
+    let width = |heading: &str| if columns.len() > 1 { heading.len().max(8) } else { 8 };
+    let line = |first: &str, cells: Vec<String>| {
+        let padded = |(c, cell): (&(String, Counts), String)| {
+            format!(" {cell:>width$}", width = width(&c.0))
+        };
+        let cells = columns.iter().zip(cells).map(padded);
+        format!("  {first:<12}{}", cells.collect::<String>())
+    };
+    if columns.len() > 1 {
+        writeln!(out, "{}", line("", columns.iter().map(|c| c.0.clone()).collect()))?;
     }
-    let proved = scope - counts.undecided;
-    writeln!(
-        out,
-        "\n{proved} of {scope} verdicts proved in {seconds:.2} s; the head has {} tokens.",
-        head.tokens()
-    )?;
-    if let (Some(radii), Some(below)) = (audit.radii(), audit.radii_below_threshold()) {
+    for outcome in Outcome::ALL {
+        let cells = columns.iter().map(|c| c.1.of(outcome).to_string()).collect();
+        writeln!(out, "{}", line(outcome.name(), cells))?;
+    }
+    let proved = scope - tally.rows().undecided;
+    write!(out, "\n{proved} of {scope} verdicts proved in {seconds:.2} s")?;
+    match tally.padding.sum() {
+        0 => writeln!(out, "; the head has {} tokens.", head.tokens())?,
+        padding => writeln!(
+            out,
+            ", {} on tokens and {padding} on padding; the head has {} rows.",
+            tally.tokens.sum(),
+            head.tokens()
+        )?,
+    }
+    if let Some(radii) = measured::radii(audit, subject.vocabulary) {
+        let RadiusSummary { tokens, threshold, below, not_found } = radii;
         writeln!(
             out,
-            "\nRadius below {THRESHOLD:e}, for which the linear program of Grivas et al. (ACL 2022) calls a token unargmaxable: \
-             {below} of {}.\nA float64 optimum, not proved; the verdicts above are.",
-            radii.len()
+            "\nRadius below {threshold:e}, for which the linear program of Grivas et al. (ACL 2022) calls a token unargmaxable: \
+             {below} of {tokens}.\nA float64 optimum, not proved; the verdicts above are."
         )?;
-        let failed = radii.iter().filter(|r| r.1.is_nan()).count();
-        if failed > 0 {
-            writeln!(out, "The solver gave up on the radius of {failed} tokens.")?;
+        if not_found > 0 {
+            writeln!(out, "The solver gave up on the radius of {not_found} tokens.")?;
         }
     }
-    padding::write(out, subject.vocabulary, audit)?;
-    explain(out, subject, audit, shown)?;
+    padding::write(out, tally.padding.into())?;
+    explain(out, subject, audit, tally.tokens, shown)?;
     measured_text::write(out, subject, audit, shown)
 }
 
-/// The verdicts and how to count them.
-const COUNTS: [(&str, fn(&Counts) -> usize); 4] = [
-    ("argmaxable", |c| c.argmaxable),
-    ("tied", |c| c.tied),
-    ("unargmaxable", |c| c.unargmaxable),
-    ("undecided", |c| c.undecided),
-];
-
-fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
-    let counts = audit.counts();
+/// Lists the tokens that were counted; padding is no token.
+fn explain(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    counts: Counts,
+    shown: usize,
+) -> io::Result<()> {
+    let token = |id: u32| !is_padding(subject.vocabulary, id);
     let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
     let rival = |r: Rival| match r {
         Rival::Token(id) => name(id),
@@ -131,6 +143,9 @@ fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) 
         )?;
         list(out, audit, shown, counts.unargmaxable, |id, verdict| {
             let Verdict::Unargmaxable(loss) = verdict else { return None };
+            if !token(id) {
+                return None;
+            }
             let blockers = loss.blockers();
             let mut terms: Vec<String> = blockers
                 .iter()
@@ -152,7 +167,8 @@ fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) 
         list(out, audit, shown, counts.tied, |id, verdict| {
             let Verdict::Tied(tie) = verdict else { return None };
             // Once a group.
-            (tie.members()[0] == id)
+            let first = tie.members().iter().find(|&&member| token(member));
+            (first == Some(&id))
                 .then(|| tie.members().iter().map(|&t| name(t)).collect::<Vec<_>>().join(" = "))
         })?;
     }
@@ -172,6 +188,9 @@ fn explain(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) 
         writeln!(out)?;
         list(out, audit, shown, counts.undecided, |id, verdict| {
             let Verdict::Undecided(u) = verdict else { return None };
+            if !token(id) {
+                return None;
+            }
             let (lo, hi) = u.interval();
             Some(format!("{}: [{}, {}], {}", name(id), rounded(lo), rounded(hi), u.reason()))
         })?;

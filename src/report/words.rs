@@ -3,6 +3,7 @@
 use super::results::Results;
 use super::results::summary::Counts;
 use super::results::verdicts::{Outcome, Row};
+use super::tally::Tally;
 use crate::certify::Rival;
 
 /// A number with thin spaces between thousands: 262 144.
@@ -73,7 +74,7 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 
 /// The finding in one line.
 pub fn headline(results: &Results) -> String {
-    let counts = results.token_counts();
+    let counts = results.tally().tokens;
     let all = counts.sum();
     let finding = match counts {
         _ if all == 0 => "Only padding was audited, no token".to_owned(),
@@ -169,9 +170,10 @@ pub fn padding(padding: Counts) -> Option<String> {
 }
 
 /// How sure the finding is.
-pub fn sureness(counts: Counts) -> String {
-    let all = counts.sum();
-    let first = match counts.undecided {
+pub fn sureness(tally: Tally) -> String {
+    let (rows, padding) = (tally.rows(), tally.padding.sum());
+    let all = rows.sum();
+    let mut first = match rows.undecided {
         0 if all == 1 => "The verdict is proved, not estimated.".to_owned(),
         0 => format!("All {} verdicts are proved, not estimated.", grouped(all)),
         open => format!(
@@ -181,6 +183,14 @@ pub fn sureness(counts: Counts) -> String {
             grouped(open)
         ),
     };
+    if padding > 0 {
+        let those = format!(
+            " (These are the verdicts on {} and on {} of padding.)",
+            tokens(tally.tokens.sum()),
+            counted(padding, "row")
+        );
+        first.push_str(&those);
+    }
     format!(
         "{first} A token that can win has a state of the layers below at which it provably does; one that \
          cannot has a list of rivals and weights that provably rules it out. The proofs hold for exact \
@@ -218,21 +228,6 @@ pub fn domain(domain: &str, dim: usize) -> String {
         Some(ranges) => format!("{within}, and in which {coordinates} {}", range(ranges)),
         None => within,
     }
-}
-
-/// The command that checks the proofs, for a shell in the folder of the report.
-pub fn check(results: &Results) -> String {
-    let path = &results.summary.checkpoint.path;
-    if *path == crate::head::bundled::NAME {
-        return "unargmax verify certificate.safetensors".to_owned();
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
-    let quoted = if path.chars().all(plain) && !path.starts_with('-') {
-        path.clone()
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    };
-    format!("unargmax verify {quoted} certificate.safetensors")
 }
 
 /// What blocks a losing token, in a sentence; the list of rivals follows it.

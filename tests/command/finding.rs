@@ -8,7 +8,7 @@ use crate::files::{Folder, SQUARE, Stored, integers};
 use crate::{counts, done, run, said, summary, utf8};
 
 /// A tied Llama of the square's five tokens and one row more, with a vocabulary of `tokens` tokens.
-fn llama(folder: &Folder, last: [f64; 2], tokens: usize) -> String {
+pub fn llama(folder: &Folder, last: [f64; 2], tokens: usize) -> String {
     let rows = [&SQUARE[..], &last].concat();
     folder.safetensors(
         "model.safetensors",
@@ -59,7 +59,10 @@ fn padding_that_cannot_win_is_no_unargmaxable_token() {
     let text = done(&["audit", &path]);
     assert!(text.contains("Padding: 1 row has no token, none can win"), "{text}");
     let output = run(&["audit", &path, "--quiet", "--fail-on", "unargmaxable,padding-can-win"]);
-    assert_eq!(said(&output), "unargmax: --fail-on: 1 unargmaxable\n");
+    assert_eq!(
+        said(&output),
+        "unargmax: --fail-on: 1 unargmaxable (of 5 tokens; left out: 1 row of padding, 1 unargmaxable)\n"
+    );
     let only = run(&["audit", &path, "--quiet", "--fail-on", "unargmaxable", "--tokens", "5"]);
     assert_eq!(only.status.code(), Some(0), "{}", said(&only));
 }

@@ -3,6 +3,9 @@
 //! - `results`: verdicts on standard output and in files;
 //! - `containers`: folders, a cache, pickles;
 //! - `finding`: heads found by themselves, vocabularies, padding, `inspect`;
+//! - `gate`: doubtful vocabularies, and one count in terminal, files, pages and `--fail-on`;
+//! - `folders`: what an output folder holds after a run, and after one that failed;
+//! - `checking`: the commands that reports print, and `verify` of a folder;
 //! - `inputs`: checkpoints, tensors, tokens, domains;
 //! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
@@ -11,9 +14,12 @@
 //!
 //! `files` makes the checkpoints, `models` whole models.
 
+mod checking;
 mod containers;
 mod files;
 mod finding;
+mod folders;
+mod gate;
 mod inputs;
 mod interruption;
 mod models;
@@ -36,6 +42,11 @@ fn unargmax() -> assert_cmd::Command {
 /// Runs the command and returns what it said, whatever its exit status.
 fn run(arguments: &[&str]) -> Output {
     unargmax().args(arguments).output().unwrap()
+}
+
+/// Runs the command in a folder and returns what it said, whatever its exit status.
+fn run_in(folder: &Path, arguments: &[&str]) -> Output {
+    unargmax().current_dir(folder).args(arguments).output().unwrap()
 }
 
 /// Runs the command, which must exit with 0.

@@ -139,6 +139,53 @@ fn an_option_that_is_not_known_exits_with_2_as_well() {
 }
 
 #[test]
+fn every_mistake_on_the_command_line_is_one_line_that_says_what_to_do() {
+    for (arguments, says) in [
+        (&["audit", "--nonsense"][..], &["'--nonsense'", "see `unargmax audit --help`"][..]),
+        (&["audit", "--treads", "2"], &["'--treads'", "tip: ", "'--threads'"]),
+        (&["nonsense"], &["'nonsense'", "see `unargmax --help`"]),
+        (&["--json"], &["'--json'"]),
+        (
+            &["audit", "--threads", "0"],
+            &["'--threads <N>'", "0 is not in 1..=65535", "audit --help"],
+        ),
+        (
+            &["audit", "--fail-on", "lost"],
+            &["'lost'", "[possible values: unargmaxable, undecided, tied,"],
+        ),
+        (&["audit", "--fail-on"], &["a value is required for '--fail-on"]),
+        (&["audit", "--list", "some"], &["'some'", "neither a number nor `all`"]),
+        (&["audit", "--list", "5\n6"], &["neither a number nor `all`"]),
+        (&["audit", "--json", "--quiet"], &["'--json' cannot be used with '--quiet'"]),
+        (&["audit", "--svg"], &["--svg needs --out <DIR>"]),
+        (&["audit", "--no-report"], &["--no-report needs --out <DIR>"]),
+        (&["audit", "--force"], &["--force needs --out <DIR>"]),
+        (&["audit", "--baseline=x"], &["--baseline needs --fail-on <VERDICT>"]),
+        (
+            &["audit", "--svg", "--no-report", "--out", "x"],
+            &["'--svg' cannot be used with '--no-report'"],
+        ),
+        (&["audit", "one", "two"], &["unexpected argument 'two'"]),
+        (&["compare", "one"], &["<DIR> <DIR>", "only 1 was provided"]),
+        (&["verify"], &["name what to check: a certificate, or a folder"]),
+        (&["verify", "a", "b", "c"], &["unexpected value 'c'"]),
+        (&["report"], &["not provided: <DIR>"]),
+        (&["audit", "--radius"], &["--radius needs --engine lp"]),
+        (&["audit", "--bias", "x"], &["choose tensors of a checkpoint"]),
+        (&["audit", "no/such\nfile"], &["no/such\\nfile"]),
+    ] {
+        let output = run(arguments);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty() && said.lines().count() == 1, "{arguments:?}: {said}");
+        assert!(said.contains("error: "), "{said}");
+        for part in says {
+            assert!(said.contains(part), "{part:?} is missing in {said}");
+        }
+    }
+}
+
+#[test]
 fn a_kernel_that_is_not_known_or_not_of_this_machine() {
     use unargmax::certify::pairs::kernel::Kernel;
     let here: Vec<&str> = Kernel::available().iter().map(|k| k.name()).collect();

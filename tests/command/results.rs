@@ -125,7 +125,6 @@ fn weight_of_rivals(blockers: &str) -> f64 {
 fn out_replaces_its_own_files_and_leaves_others_alone() {
     let folder = Folder::new();
     folder.write("notes.txt", "mine");
-    folder.write("verdicts.csv", "old");
     let out = folder.path("");
     for (domain, losers) in [("free", 225), ("range:0:inf", 229)] {
         done(&["audit", "--quiet", "--domain", domain, "--out", utf8(&out)]);
@@ -231,4 +230,42 @@ fn measures_without_a_meaning_are_refused() {
     }
     let output = run(&["audit", "--domain", "ball:4", "--effort", "0"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("above 0"));
+}
+
+/// A vocabulary of spellings that readers of tables stumble over.
+const TRAPS: [&str; 16] = [
+    "NA", "null", "nan", "None", "N/A", "", "\"", "a,b", "x\ny", "r\rs", "=1+1", "+1", "-1", "@x",
+    "007", "TRUE",
+];
+
+#[test]
+fn spellings_that_readers_stumble_over_come_back_from_every_table() {
+    let folder = Folder::new();
+    let rows: Vec<f64> = (0..16).flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()]).collect();
+    let vocabulary = folder.write("v.json", serde_json::to_string(&TRAPS).unwrap());
+    let audit = |name: &str, scale: f64| {
+        // In the other audit the even tokens move inside.
+        let numbers =
+            rows.iter().enumerate().map(|(i, x)| if i / 2 % 2 == 0 { x * scale } else { *x });
+        let head = folder.npy(&format!("{name}.npy"), &numbers.collect::<Vec<_>>(), 16, 2);
+        let out = folder.path(name);
+        done(&["audit", &head, "--vocab", &vocabulary, "--quiet", "--out", utf8(&out)]);
+        utf8(&out).to_owned()
+    };
+    let (one, two) = (audit("one", 1.0), audit("two", 0.1));
+    let both = folder.path("both");
+    done(&["compare", &one, &two, "--out", utf8(&both)]);
+    for table in [folder.path("one/verdicts.csv"), both.join("changes.csv")] {
+        let text = fs::read_to_string(&table).unwrap();
+        let mut csv = csv::Reader::from_reader(text.as_bytes());
+        let mut seen = 0;
+        for record in csv.records().map(Result::unwrap) {
+            let id: usize = record[0].parse().unwrap();
+            assert_eq!((&record[1], &record[2]), (TRAPS[id], TRAPS[id]), "{text}");
+            seen += 1;
+        }
+        assert!(seen >= 8, "{text}");
+        assert!(text.contains("0,\"NA\",\"NA\""), "{text}");
+    }
+    done(&["report", &one]);
 }

@@ -194,9 +194,11 @@
       current = 0;
       scroller.scrollTop = 0;
       table.setAttribute("aria-rowcount", String(length + 1));
+      // Padding is no token.
+      const noun = data.kinds.includes("padding") ? "row" : "token";
       status.textContent = length === count
-        ? `${grouped(count)} ${count === 1 ? "token" : "tokens"}`
-        : `${grouped(length)} of ${grouped(count)} tokens`;
+        ? `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`
+        : `${grouped(length)} of ${grouped(count)} ${noun}s`;
       measure();
     };
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::Comparison;
+use crate::report::fields::{self, field};
 use crate::report::results::verdicts::Outcome;
 
 /// Writes a line an audit.
@@ -29,12 +30,18 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
         "free_tied",
         "free_unargmaxable",
         "free_undecided",
+        "token_argmaxable",
+        "token_tied",
+        "token_unargmaxable",
+        "token_undecided",
     ])?;
     for entry in &comparison.entries {
         let summary = &entry.results.summary;
         let (head, audit) = (&summary.head, summary.audit());
-        let free =
-            |outcome| entry.free_counts().map_or(String::new(), |c| c.of(outcome).to_string());
+        let free = |outcome| {
+            entry.free_tally().map_or(String::new(), |t| t.rows().of(outcome).to_string())
+        };
+        let tokens = entry.results.tally().tokens;
         csv.write_record([
             entry.label.clone(),
             entry.step.map(|step| step.to_string()).unwrap_or_default(),
@@ -53,6 +60,10 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
             free(Outcome::Tied),
             free(Outcome::Unargmaxable),
             free(Outcome::Undecided),
+            tokens.argmaxable.to_string(),
+            tokens.tied.to_string(),
+            tokens.unargmaxable.to_string(),
+            tokens.undecided.to_string(),
         ])?;
     }
     csv.flush()?;
@@ -65,7 +76,7 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
 /// # Errors
 /// Those of the writer.
 pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
-    let mut csv = ::csv::Writer::from_writer(out);
+    let mut csv = fields::writer(out);
     let labels = || comparison.entries.iter().map(|entry| entry.label.clone());
     let beside = comparison.has_beside();
     let mut header = ["id", "token", "piece"].map(str::to_owned).to_vec();
@@ -73,13 +84,14 @@ pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     if beside {
         header.extend(labels().map(|label| format!("free {label}")));
     }
-    csv.write_record(header)?;
+    csv.write_record(header.iter().map(|name| field(name).into_owned()))?;
     for change in &comparison.changes {
         let id = change.row.id.to_string();
-        let names = [id.as_str(), &change.row.text, &change.row.piece];
+        let names =
+            [id, field(&change.row.text).into_owned(), field(&change.row.piece).into_owned()];
         let free = if beside { &change.free[..] } else { &[] };
         let outcomes = change.outcomes.iter().chain(free);
-        let outcomes = outcomes.map(|o| o.map_or("", |outcome| outcome.name()));
+        let outcomes = outcomes.map(|o| o.map_or("", |outcome| outcome.name()).to_owned());
         csv.write_record(names.into_iter().chain(outcomes))?;
     }
     csv.flush()?;

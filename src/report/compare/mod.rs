@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::report::results::Results;
-use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::{Outcome, Row};
+use crate::report::tally::Tally;
 
 /// One of the audits.
 #[derive(Clone, Debug)]
@@ -22,12 +22,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The verdicts over all vectors: those of the audit itself, or those beside it.
-    pub fn free_counts(&self) -> Option<Counts> {
+    /// The verdicts over all vectors, those of the audit itself or those beside it, tokens apart from padding.
+    pub fn free_tally(&self) -> Option<Tally> {
         let summary = &self.results.summary;
         match summary.audit().domain.as_str() {
-            "free" => Some(summary.audit().counts),
-            _ => summary.free().map(|free| free.counts),
+            "free" => Some(self.results.tally()),
+            _ => summary.free().map(|free| free.tally()),
         }
     }
 
@@ -53,6 +53,8 @@ pub struct Comparison {
 pub struct Change {
     /// Its row in the first audit that has it.
     pub row: Row,
+    /// Whether no audit that has it has a token in its row.
+    pub is_of_padding: bool,
     /// Its verdict in each audit; `None` where it was not asked for.
     pub outcomes: Vec<Option<Outcome>>,
     /// Its verdict over all vectors in each; `None` where that is not known.
@@ -90,8 +92,14 @@ impl Comparison {
 
     /// How many tokens change their verdict over the audited states, and how many others that over all vectors alone.
     pub fn changed(&self) -> (usize, usize) {
-        let audited = self.changes.iter().filter(|change| change.is_of_the_audits()).count();
-        (audited, self.changes.len() - audited)
+        let tokens = || self.changes.iter().filter(|change| !change.is_of_padding);
+        let audited = tokens().filter(|change| change.is_of_the_audits()).count();
+        (audited, tokens().count() - audited)
+    }
+
+    /// How many rows of padding change a verdict.
+    pub fn changed_padding(&self) -> usize {
+        self.changes.iter().filter(|change| change.is_of_padding).count()
     }
 
     /// Whether verdicts over all vectors stand beside those of some audit over fewer states.
@@ -146,8 +154,9 @@ fn changes(entries: &[Entry]) -> Vec<Change> {
             if !differ(&outcomes) && !differ(&free) {
                 return None;
             }
+            let is_of_padding = rows.iter().flatten().all(|row| row.is_padding());
             let row = (*rows.iter().flatten().next()?).clone();
-            Some(Change { row, outcomes, free })
+            Some(Change { row, is_of_padding, outcomes, free })
         })
         .collect()
 }

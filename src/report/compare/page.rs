@@ -17,7 +17,7 @@ pub fn render(comparison: &Comparison) -> String {
     let points: Vec<steps::Point> = comparison
         .entries
         .iter()
-        .map(|e| (e.label.clone(), e.step, e.results.summary.audit().counts))
+        .map(|e| (e.label.clone(), e.step, e.results.tally().tokens))
         .collect();
     let body = html! {
         section .finding aria-labelledby="finding" {
@@ -57,11 +57,8 @@ pub fn render(comparison: &Comparison) -> String {
 
 fn headline(comparison: &Comparison) -> String {
     let audits = words::counted(comparison.entries.len(), "audit");
-    let lost: Vec<usize> = comparison
-        .entries
-        .iter()
-        .map(|entry| entry.results.summary.audit().counts.unargmaxable)
-        .collect();
+    let lost: Vec<usize> =
+        comparison.entries.iter().map(|entry| entry.results.tally().tokens.unargmaxable).collect();
     let (least, most) = lost.iter().fold((usize::MAX, 0), |(l, m), &n| (l.min(n), m.max(n)));
     let counts = if least == most {
         format!("{} cannot win in each of {audits}", words::tokens(most))
@@ -73,11 +70,15 @@ fn headline(comparison: &Comparison) -> String {
         1 => "1 verdict changes".to_owned(),
         n => format!("{} verdicts change", words::grouped(n)),
     };
+    let padding = match comparison.changed_padding() {
+        0 => String::new(),
+        n => format!(" (and {} of padding)", words::counted(n, "row")),
+    };
     match (&comparison.apart, comparison.changed()) {
         (Some(_), _) => counts,
-        (None, (n, 0)) => format!("{counts}; {}", changes(n)),
+        (None, (n, 0)) => format!("{counts}; {}{padding}", changes(n)),
         (None, (n, free)) => format!(
-            "{counts}; {}, and that for any vector of {}{}",
+            "{counts}; {}, and that for any vector of {}{}{padding}",
             changes(n),
             words::grouped(free),
             if n > 0 { " more" } else { "" }
@@ -86,21 +87,25 @@ fn headline(comparison: &Comparison) -> String {
 }
 
 fn audits(comparison: &Comparison) -> Markup {
+    let padded = comparison.entries.iter().any(|e| e.results.tally().padding.sum() > 0);
+    let rows_or_tokens = if padded { "rows" } else { "tokens" };
     html! {
         div .scroll tabindex="0" role="region" aria-labelledby="audits-h" {
             table .plain {
                 thead {
                     tr {
-                        @for heading in ["audit", "checkpoint", "tokens", "dimensions", "stored as", "states", "can win", "tie", "cannot win", "not decided"] {
+                        @for heading in ["audit", "checkpoint", rows_or_tokens, "dimensions", "stored as", "states", "can win", "tie", "cannot win", "not decided"] {
                             th scope="col" { (heading) }
                         }
                         @if comparison.has_beside() { th scope="col" { "cannot win with any vector" } }
+                        @if padded { th scope="col" { "padding, not counted" } }
                     }
                 }
                 tbody {
                     @for entry in &comparison.entries {
                         @let summary = &entry.results.summary;
                         @let audit = summary.audit();
+                        @let tally = entry.results.tally();
                         tr {
                             th scope="row" { bdi translate="no" { (entry.label) } }
                             td { bdi translate="no" { (summary.name()) } }
@@ -108,15 +113,15 @@ fn audits(comparison: &Comparison) -> Markup {
                             td .number { (words::grouped(summary.head.dim)) }
                             td { (summary.head.dtype) }
                             td { code { (audit.domain) } }
-                            td .number { (words::grouped(audit.counts.argmaxable)) }
-                            td .number { (words::grouped(audit.counts.tied)) }
-                            td .number { (words::grouped(audit.counts.unargmaxable)) }
-                            td .number { (words::grouped(audit.counts.undecided)) }
+                            @for outcome in Outcome::ALL {
+                                td .number { (words::grouped(tally.tokens.of(outcome))) }
+                            }
                             @if comparison.has_beside() {
                                 td .number {
-                                    @if let Some(free) = entry.free_counts() { (words::grouped(free.unargmaxable)) }
+                                    @if let Some(free) = entry.free_tally() { (words::grouped(free.tokens.unargmaxable)) }
                                 }
                             }
+                            @if padded { td .number { (words::grouped(tally.padding.sum())) } }
                         }
                     }
                 }

@@ -22,7 +22,8 @@ const BEHIND: usize = 40;
 
 pub fn section(reported: &Reported) -> Markup {
     let having = |outcome| -> Vec<&Row> {
-        let mut rows: Vec<&Row> = reported.results.table.having(outcome).collect();
+        let rows = reported.results.table.having(outcome);
+        let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
         rows.sort_by_key(|row| (is_marginal(&row.kind), row.id));
         rows
     };

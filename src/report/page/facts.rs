@@ -3,17 +3,20 @@
 use maud::{Markup, html};
 
 use crate::report::results::Reported;
-use crate::report::words;
+use crate::report::results::verdicts::Outcome;
+use crate::report::{command, words};
 
 pub fn section(reported: &Reported) -> Markup {
     let summary = &reported.results.summary;
     let (head, audit) = (&summary.head, summary.audit());
+    let tally = reported.results.tally();
+    let padding = tally.padding.sum();
     let seconds: f64 = audit.seconds.values().sum();
     let code = |text: &str| html! { code translate="no" { (text) } };
     let facts = [
         (
             "Checkpoint",
-            html! { (code(&summary.checkpoint.path)) ", " (summary.checkpoint.format) ", " (bytes(summary.checkpoint.bytes)) },
+            html! { (code(&command::shareable(&summary.checkpoint.path))) ", " (summary.checkpoint.format) ", " (bytes(summary.checkpoint.bytes)) },
         ),
         (
             "Rows",
@@ -30,7 +33,11 @@ pub fn section(reported: &Reported) -> Markup {
         ("States", html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
         (
             "Tokens decided",
-            html! { (words::grouped(audit.scope)) " of " (words::grouped(head.tokens)) },
+            html! {
+                (words::grouped(tally.tokens.sum()))
+                @if padding > 0 { ", and " (words::counted(padding, "row")) " of padding;" }
+                " of " (words::grouped(head.tokens)) @if padding > 0 { " rows" }
+            },
         ),
         (
             "Engine",
@@ -43,24 +50,29 @@ pub fn section(reported: &Reported) -> Markup {
             dl .facts { @for (name, value) in &facts { dt { (name) } dd { (value) } } }
             @if !summary.more_audits().is_empty() {
                 table .plain {
-                    caption { "The same head over other states" }
+                    caption { "The same head over other states" @if padding > 0 { ", without padding" } }
                     thead { tr { th { "states" } th { "can win" } th { "tie" } th { "cannot win" } th { "not decided" } } }
                     tbody {
                         @for audit in summary.more_audits() {
                             tr {
                                 td { (code(&audit.domain)) @if audit.domain == "free" { " (any vector)" } }
-                                @for count in [audit.counts.argmaxable, audit.counts.tied, audit.counts.unargmaxable, audit.counts.undecided] {
-                                    td .number { (words::grouped(count)) }
+                                @let tokens = audit.tally().tokens;
+                                @for outcome in Outcome::ALL {
+                                    td .number { (words::grouped(tokens.of(outcome))) }
                                 }
                             }
                         }
                     }
                 }
             }
-            p { "The certificate beside this page holds the proof of every verdict. Check them against the checkpoint with" }
-            p .command { code { (words::check(&reported.results)) } }
+            p { "The certificate beside this page holds the proof of every verdict. " (command::WHERE) }
+            p .command { code { (command::HERE) } }
+            @if let Some(elsewhere) = command::elsewhere(summary) {
+                p { (command::WHERE_ELSEWHERE) }
+                p .command { code { (elsewhere) } }
+            }
             p {
-                "and the same --weight, --bias and --transpose as the audit, if it had any. The verdicts hold for a linear output layer "
+                "The verdicts hold for a linear output layer "
                 "and say nothing of the layers below it: \"can win\" means that a state exists, not that a text leads to it; \"cannot win\" "
                 "holds whatever the layers below do, as long as the state is among those above."
             }

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use crate::report::beyond;
 use crate::report::results::Reported;
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words;
+use crate::report::{beyond, command};
 
 pub fn section(reported: &Reported) -> Markup {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
-    let (head, counts) = (&summary.head, results.token_counts());
+    let (head, tally) = (&summary.head, results.tally());
+    let counts = tally.tokens;
     // With padding among them not every row is a token.
     let rows = if counts.sum() < audit.scope { "row" } else { "token" };
     html! {
@@ -35,7 +36,7 @@ pub fn section(reported: &Reported) -> Markup {
                     h2 { "What this means" }
                     @for sentence in words::meaning(counts) { p { (sentence) } }
                     @if let Some(sentence) = marginal(reported) { p { (sentence) } }
-                    @if let Some(sentence) = words::padding(results.table.padding()) { p { (sentence) } }
+                    @if let Some(sentence) = words::padding(tally.padding) { p { (sentence) } }
                 }
                 div {
                     h2 { "What was audited" }
@@ -59,9 +60,9 @@ pub fn section(reported: &Reported) -> Markup {
                 }
                 div {
                     h2 { "How sure this is" }
-                    p { (words::sureness(audit.counts)) }
-                    p { "To check the proofs with code that did not make them, in the folder of this report:" }
-                    p .command { code { (words::check(results)) } }
+                    p { (words::sureness(tally)) }
+                    p { (command::WHERE) }
+                    p .command { code { (command::HERE) } }
                 }
             }
         }
@@ -107,7 +108,7 @@ fn within_reach(reported: &Reported) -> Markup {
 
 /// The verdict over all vectors of the tokens that are out of reach, where they have the same.
 fn reached(reported: &Reported) -> Option<Outcome> {
-    let rows = reported.results.table.rows().iter().filter(|row| row.is_out_of_reach());
+    let rows = beyond::language(&reported.results).filter(|row| row.is_out_of_reach());
     let outcomes: BTreeSet<Outcome> = rows.filter_map(|row| row.free).collect();
     outcomes.first().copied().filter(|_| outcomes.len() == 1)
 }

@@ -14,7 +14,7 @@ use maud::{Markup, PreEscaped, html};
 use super::plots::canvas::Form;
 use super::plots::{self, Figure};
 use super::results::Reported;
-use super::results::verdicts::{Outcome, Row};
+use super::results::verdicts::Row;
 use super::shown::{Part, Shown};
 
 pub(super) use document::document;
@@ -25,8 +25,8 @@ pub const FILE: &str = "report.html";
 /// The page of an audit. The same results give the same bytes.
 pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
-    let lost = reported.results.table.having(Outcome::Unargmaxable).next().is_some();
-    let ties = ties::groups(reported);
+    let lost = reported.results.tally().tokens.unargmaxable > 0;
+    let ties = ties::of_tokens(reported);
     let links = [
         (lost, "cannot-win", "Tokens that cannot win"),
         (!ties.is_empty(), "ties", "Exact doubles"),

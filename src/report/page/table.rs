@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use crate::report::results::Reported;
 use crate::report::results::measured::Measured;
 use crate::report::results::verdicts::Outcome;
+use crate::report::tally::Tally;
 use crate::report::words;
 
 /// Key, heading, and what a pointer over it says.
@@ -53,7 +54,7 @@ fn width(key: &str) -> u32 {
 
 pub fn section(reported: &Reported) -> Markup {
     let table = &reported.results.table;
-    let scope = table.rows().len();
+    let (scope, tally) = (table.rows().len(), table.tally());
     let spelled = table.rows().iter().any(|row| !row.piece.is_empty() && row.piece != row.text);
     let kinds: BTreeSet<&str> =
         table.rows().iter().map(|row| row.kind.as_str()).filter(|kind| !kind.is_empty()).collect();
@@ -80,10 +81,7 @@ pub fn section(reported: &Reported) -> Markup {
                     select #verdict {
                         option value="" { "all" }
                         @for outcome in Outcome::ALL {
-                            @let count = table.having(outcome).count();
-                            @if count > 0 {
-                                option value=(outcome as u8) { (words::outcome(outcome)) " (" (words::grouped(count)) ")" }
-                            }
+                            (choice(outcome, tally))
                         }
                     }
                 }
@@ -93,10 +91,7 @@ pub fn section(reported: &Reported) -> Markup {
                         select #beside {
                             option value="" { "all" }
                             @for outcome in Outcome::ALL {
-                                @let count = table.rows().iter().filter(|row| row.free == Some(outcome)).count();
-                                @if count > 0 {
-                                    option value=(outcome as u8) { (words::outcome(outcome)) " (" (words::grouped(count)) ")" }
-                                }
+                                (choice(outcome, table.free_tally().unwrap_or_default()))
                             }
                         }
                     }
@@ -107,7 +102,7 @@ pub fn section(reported: &Reported) -> Markup {
                         select #kind { option value="" { "all" } @for kind in &kinds { option value=(kind) { (kind) } } }
                     }
                 }
-                p #status role="status" { (words::tokens(scope)) }
+                p #status role="status" { (words::counted(scope, if tally.padding.sum() > 0 { "row" } else { "token" })) }
             }
             noscript { p { "This table needs the script inside this page. The file verdicts.csv holds the same." } }
             div #scroller {
@@ -137,6 +132,20 @@ pub fn section(reported: &Reported) -> Markup {
                     "Where two numbers stand, the true one is proved to lie between them. "
                 }
                 "verdicts.csv has all digits."
+            }
+        }
+    }
+}
+
+/// A verdict to filter by, with how many tokens and rows of padding have it.
+fn choice(outcome: Outcome, tally: Tally) -> Markup {
+    let (tokens, padding) = (tally.tokens.of(outcome), tally.padding.of(outcome));
+    html! {
+        @if tokens + padding > 0 {
+            option value=(outcome as u8) {
+                (words::outcome(outcome)) " (" (words::grouped(tokens))
+                @if padding > 0 { " and " (words::counted(padding, "row")) " of padding" }
+                ")"
             }
         }
     }

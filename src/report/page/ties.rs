@@ -25,6 +25,12 @@ pub fn groups(reported: &Reported) -> Vec<Vec<u32>> {
     groups.into_iter().collect()
 }
 
+/// The groups that have a token among them.
+pub fn of_tokens(reported: &Reported) -> Vec<Vec<u32>> {
+    let is_token = |id: &u32| reported.token(*id).is_none_or(|row| !row.is_padding());
+    groups(reported).into_iter().filter(|group| group.iter().any(is_token)).collect()
+}
+
 pub fn section(reported: &Reported, groups: &[Vec<u32>]) -> Markup {
     if groups.is_empty() {
         return html! {};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::report::measures::{self, Measures};
+use crate::report::tally::Tally;
 use summary::{Counts, Summary};
 use verdicts::{Row, Table};
 
@@ -52,35 +53,59 @@ impl Results {
     /// # Errors
     /// As [`Results::open`].
     pub fn from_bytes(folder: &Path, summary: &[u8], verdicts: &[u8]) -> Result<Self> {
+        let results = Results::unmatched(folder, summary, verdicts)?;
+        match results.disagreements().into_iter().next() {
+            None => Ok(results),
+            Some(problem) => {
+                let problem = format!("{problem}: are they of two audits? Audit again");
+                Err(Error::malformed(folder.join(VERDICTS), problem))
+            }
+        }
+    }
+
+    /// Reads summary and table of a folder, whether or not they agree.
+    ///
+    /// # Errors
+    /// A folder without them, or files of another form.
+    pub fn open_unmatched(folder: &Path) -> Result<Self> {
+        let summary = read(folder, SUMMARY)?;
+        Results::unmatched(folder, &summary, &read(folder, VERDICTS)?)
+    }
+
+    fn unmatched(folder: &Path, summary: &[u8], verdicts: &[u8]) -> Result<Self> {
         let summary = Summary::from_bytes(&folder.join(SUMMARY), summary)?;
-        let path = folder.join(VERDICTS);
-        let table = Table::from_bytes(&path, verdicts, summary.head.tokens)?;
-        let (stated, found) = (summary.audit().counts, table.counts());
-        if stated != found {
-            return Err(Error::malformed(
-                &path,
-                format!(
-                    "the verdicts are {found}, but {SUMMARY} counts {stated}: are they of two audits? Audit again"
-                ),
-            ));
-        }
-        if let (Some(found), Some(free)) = (table.free_counts(), summary.free())
-            && free.counts != found
-        {
-            return Err(Error::malformed(
-                &path,
-                format!(
-                    "the verdicts over all vectors are {found}, but {SUMMARY} counts {}: are they of two audits? Audit again",
-                    free.counts
-                ),
-            ));
-        }
+        let table = Table::from_bytes(&folder.join(VERDICTS), verdicts, summary.head.tokens)?;
         Ok(Results { summary, table })
     }
 
-    /// The verdicts on tokens: on all rows that were asked for but padding, which is no token.
-    pub fn token_counts(&self) -> Counts {
-        self.summary.audit().counts.without(self.table.padding())
+    /// In which counts summary and table differ.
+    pub fn disagreements(&self) -> Vec<String> {
+        let (summary, tally) = (&self.summary, self.table.tally());
+        let mut found = Vec::new();
+        let mut hold = |what: &str, table: Counts, stated: Counts| {
+            if table != stated {
+                found
+                    .push(format!("the verdicts{what} are {table}, but {SUMMARY} counts {stated}"));
+            }
+        };
+        hold("", tally.rows(), summary.audit().counts);
+        // A folder of an audit that knew no padding says nothing of it.
+        let stated = summary.audit().padding;
+        if stated.sum() > 0 {
+            hold(" on padding", tally.padding, stated);
+        }
+        if let (Some(found), Some(free)) = (self.table.free_tally(), summary.free()) {
+            hold(" over all vectors", found.rows(), free.counts);
+            if free.padding.sum() > 0 {
+                hold(" on padding over all vectors", found.padding, free.padding);
+            }
+        }
+        found
+    }
+
+    /// The verdicts on tokens, apart from those on padding.
+    pub fn tally(&self) -> Tally {
+        self.table.tally()
     }
 }
 

@@ -1,13 +1,15 @@
 //! `summary.json` read back. Fields that are not known here are left alone.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::report::options::HeadOptions;
 use crate::report::summary::SCHEMA;
+pub use crate::report::tally::Counts;
+use crate::report::tally::Tally;
 
 /// What was audited.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +33,8 @@ pub struct Checkpoint {
     pub bytes: u64,
     /// The reader that took it.
     pub format: String,
+    /// How it is named from the folder of the results; absent where it was named by an absolute path.
+    pub from_folder: Option<String>,
 }
 
 /// The head.
@@ -48,6 +52,8 @@ pub struct Head {
     pub dtype: String,
     /// The hash of its numbers.
     pub sha256: String,
+    /// The options by which its tensors were chosen; absent where there were none.
+    pub options: Option<HeadOptions>,
 }
 
 /// One domain.
@@ -59,8 +65,11 @@ pub struct AuditEntry {
     pub engine: String,
     /// How many tokens were decided.
     pub scope: usize,
-    /// Their verdicts.
+    /// The verdicts of all rows, padding included.
     pub counts: Counts,
+    /// The verdicts of those rows that no token has; absent if there are none.
+    #[serde(default)]
+    pub padding: Counts,
     /// Which tokens the effort was measured of; absent if of none.
     pub effort: Option<Measurement>,
     /// Which tokens the best margin was measured of; absent if of none.
@@ -77,48 +86,31 @@ pub struct Measurement {
     pub sample_seed: Option<u64>,
 }
 
-/// How many tokens have each verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Counts {
-    /// Strict winners somewhere.
-    pub argmaxable: usize,
-    /// Winners up to exact equals.
-    pub tied: usize,
-    /// Never strict winners.
-    pub unargmaxable: usize,
-    /// Not proved either way.
-    pub undecided: usize,
-}
-
-impl Counts {
-    /// All of them.
-    pub fn sum(&self) -> usize {
-        self.argmaxable + self.tied + self.unargmaxable + self.undecided
-    }
-
-    /// These without those of a part of the tokens.
-    pub fn without(self, part: Counts) -> Counts {
-        Counts {
-            argmaxable: self.argmaxable.saturating_sub(part.argmaxable),
-            tied: self.tied.saturating_sub(part.tied),
-            unargmaxable: self.unargmaxable.saturating_sub(part.unargmaxable),
-            undecided: self.undecided.saturating_sub(part.undecided),
-        }
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} argmaxable, {} tied, {} unargmaxable, {} undecided",
-            self.argmaxable, self.tied, self.unargmaxable, self.undecided
-        )
+impl AuditEntry {
+    /// The verdicts of tokens, apart from those of padding.
+    pub fn tally(&self) -> Tally {
+        let (all, padding) = (self.counts, self.padding);
+        let tokens = Counts {
+            argmaxable: all.argmaxable.saturating_sub(padding.argmaxable),
+            tied: all.tied.saturating_sub(padding.tied),
+            unargmaxable: all.unargmaxable.saturating_sub(padding.unargmaxable),
+            undecided: all.undecided.saturating_sub(padding.undecided),
+        };
+        Tally { tokens, padding }
     }
 }
 
 impl Summary {
-    pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+    /// Reads a summary alone.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is of another form.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        Summary::from_bytes(path, &bytes)
+    }
+
+    pub(in crate::report) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
         let summary: Summary = serde_json::from_slice(bytes)
             .map_err(|e| Error::malformed(path, format!("not as an audit writes it: {e}")))?;
         if summary.schema != SCHEMA {

@@ -1,69 +1,14 @@
 //! `verdicts.csv` read back. Columns are found by name; more columns than these do not matter, and those that earlier
 //! versions did not write may be missing.
 
-use std::fmt;
 use std::path::Path;
 
 use super::measured::{self, Measured};
-use super::summary::Counts;
-use crate::certify::{Rival, Verdict};
+use crate::certify::Rival;
 use crate::error::{Error, Result};
 use crate::report::measures::Other;
-
-/// A verdict as a table claims it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// Can win.
-    Argmaxable,
-    /// Reaches the maximum only together with its equals.
-    Tied,
-    /// Can never be the strict winner.
-    Unargmaxable,
-    /// Not proved either way.
-    Undecided,
-}
-
-impl Outcome {
-    /// In the order in which reports list them.
-    pub const ALL: [Outcome; 4] =
-        [Outcome::Argmaxable, Outcome::Tied, Outcome::Unargmaxable, Outcome::Undecided];
-
-    /// That of a verdict.
-    pub fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Argmaxable(_) => Outcome::Argmaxable,
-            Verdict::Tied(_) => Outcome::Tied,
-            Verdict::Unargmaxable(_) => Outcome::Unargmaxable,
-            Verdict::Undecided(_) => Outcome::Undecided,
-        }
-    }
-
-    /// Whether it is proved to reach the maximum somewhere, alone or with its equals.
-    pub fn reaches_the_top(self) -> bool {
-        matches!(self, Outcome::Argmaxable | Outcome::Tied)
-    }
-
-    /// The verdict of a name in the table.
-    fn named(name: &str) -> Option<Self> {
-        Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
-    }
-
-    /// The name as in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Argmaxable => "argmaxable",
-            Outcome::Tied => "tied",
-            Outcome::Unargmaxable => "unargmaxable",
-            Outcome::Undecided => "undecided",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
+pub use crate::report::tally::Outcome;
+use crate::report::tally::{Counts, Tally};
 
 /// A token and what was found of it.
 #[derive(Clone, Debug)]
@@ -192,47 +137,23 @@ impl Table {
         self.rows.iter().filter(move |row| row.outcome == outcome)
     }
 
-    /// How many rows have each verdict.
+    /// How many rows have each verdict, padding included.
     pub fn counts(&self) -> Counts {
-        Counts::over(self.rows.iter().map(|row| row.outcome))
+        self.tally().rows()
     }
 
-    /// How many rows have each verdict over all vectors; nothing if that stands beside none of them.
-    pub fn free_counts(&self) -> Option<Counts> {
-        let mut free = self.rows.iter().filter_map(|row| row.free).peekable();
+    /// How many tokens and how many rows of padding have each verdict.
+    pub fn tally(&self) -> Tally {
+        Tally::over(self.rows.iter().map(|row| (row.outcome, row.is_padding())))
+    }
+
+    /// How many tokens and how many rows of padding have each verdict over all vectors; nothing if that stands beside
+    /// none of them.
+    pub fn free_tally(&self) -> Option<Tally> {
+        let free = |row: &Row| Some((row.free?, row.is_padding()));
+        let mut free = self.rows.iter().filter_map(free).peekable();
         free.peek()?;
-        Some(Counts::over(free))
-    }
-
-    /// How many of the rows that no token has have each verdict.
-    pub fn padding(&self) -> Counts {
-        Counts::over(self.rows.iter().filter(|row| row.is_padding()).map(|row| row.outcome))
-    }
-}
-
-impl Counts {
-    /// Of some verdicts.
-    pub fn over(outcomes: impl Iterator<Item = Outcome>) -> Counts {
-        let mut counts = Counts::default();
-        for outcome in outcomes {
-            *match outcome {
-                Outcome::Argmaxable => &mut counts.argmaxable,
-                Outcome::Tied => &mut counts.tied,
-                Outcome::Unargmaxable => &mut counts.unargmaxable,
-                Outcome::Undecided => &mut counts.undecided,
-            } += 1;
-        }
-        counts
-    }
-
-    /// How many have this one.
-    pub fn of(&self, outcome: Outcome) -> usize {
-        match outcome {
-            Outcome::Argmaxable => self.argmaxable,
-            Outcome::Tied => self.tied,
-            Outcome::Unargmaxable => self.unargmaxable,
-            Outcome::Undecided => self.undecided,
-        }
+        Some(Tally::over(free))
     }
 }
 
@@ -350,7 +271,7 @@ mod tests {
         assert_eq!(out_of_reach, [true, false, false]);
         assert_eq!(table.rows()[0].measured.effort.unwrap().low, 1.5);
         let counts = Counts { argmaxable: 1, unargmaxable: 1, ..Counts::default() };
-        assert_eq!(table.free_counts(), Some(counts));
+        assert_eq!(table.free_tally().map(|tally| tally.rows()), Some(counts));
         let said = read("1,,,,,1,tied,,,,,map,won,,\n").unwrap_err().to_string();
         assert!(said.contains("line 2: `won` is no free_verdict"), "{said}");
     }

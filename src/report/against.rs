@@ -1,0 +1,212 @@
+//! A folder's summary and table held against its certificate: a table can be edited, or be of another run, while the
+//! certificate stands. Nothing is proved here; `verify` does that.
+
+use std::collections::BTreeMap;
+
+use num_bigint::BigInt;
+use serde::Serialize;
+
+use super::results::verdicts::Row;
+use super::results::{Results, SUMMARY, VERDICTS};
+use super::tally::{Counts, Outcome};
+use crate::certificate::{AuditRecord, Certificate};
+
+/// Something that the files of a folder say otherwise than its certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The token, unless it is of the whole audit.
+    pub token: Option<u32>,
+    /// What both say.
+    pub problem: String,
+}
+
+/// What a certificate says of a token.
+#[derive(Clone, Debug)]
+struct Claimed {
+    outcome: Outcome,
+    /// As in the table; `None` where the certificate does not say it of this token.
+    proof: Option<&'static str>,
+    /// All tokens of its tie.
+    ties: Vec<u32>,
+    /// Weights that sum to one.
+    rivals: Vec<(u32, f64)>,
+}
+
+/// The table rounds weights to six digits.
+const ROUNDING: f64 = 1e-4;
+
+/// In what summary and table differ from the certificate, or from each other.
+pub fn differences(results: &Results, certificate: &Certificate) -> Vec<Difference> {
+    let whole = |problem: String| Difference { token: None, problem };
+    let mut found: Vec<Difference> = results.disagreements().into_iter().map(whole).collect();
+    let (summary, head) = (&results.summary, &results.summary.head);
+    let shape = (head.tokens, head.dim);
+    if head.sha256 != certificate.head || shape != (certificate.tokens, certificate.dim) {
+        found.push(whole(format!(
+            "{SUMMARY} is of the head {} ({} x {}), the certificate of {} ({} x {})",
+            head.sha256, shape.0, shape.1, certificate.head, certificate.tokens, certificate.dim
+        )));
+        return found;
+    }
+    let entries = [Some(summary.audit()), summary.free()];
+    for (entry, free) in entries.into_iter().zip([false, true]) {
+        let Some(entry) = entry else { continue };
+        let domain = &entry.domain;
+        let index = certificate.audits.iter().position(|a| a.domain.to_string() == *domain);
+        let Some(index) = index else {
+            found.push(whole(format!(
+                "{SUMMARY} has an audit over {domain}, the certificate has none"
+            )));
+            continue;
+        };
+        let claims = claimed(certificate, index);
+        let mut counts = Counts::default();
+        claims.values().for_each(|claim| counts.add(claim.outcome));
+        if counts != entry.counts {
+            found.push(whole(format!(
+                "over {domain} {SUMMARY} counts {}, the certificate {counts}",
+                entry.counts
+            )));
+        }
+        hold(results, &claims, free, &mut found);
+    }
+    found
+}
+
+/// Holds every row of the table, and every claim, against each other.
+fn hold(
+    results: &Results,
+    claims: &BTreeMap<u32, Claimed>,
+    free: bool,
+    found: &mut Vec<Difference>,
+) {
+    let states = if free { " over all vectors" } else { "" };
+    for row in results.table.rows() {
+        let stated = if free { row.free } else { Some(row.outcome) };
+        let Some(stated) = stated else { continue };
+        let problem = match claims.get(&row.id) {
+            None => Some(format!("{VERDICTS} says {stated}{states}, the certificate nothing")),
+            Some(claim) if claim.outcome != stated => {
+                Some(format!("{VERDICTS} says {stated}{states}, the certificate {}", claim.outcome))
+            }
+            Some(_) if free => None,
+            Some(claim) => details(row, claim),
+        };
+        found.extend(problem.map(|problem| Difference { token: Some(row.id), problem }));
+    }
+    let missing = claims.iter().filter(|(id, _)| {
+        let row = results.table.row(**id);
+        !free && row.is_none()
+    });
+    found.extend(missing.map(|(id, claim)| Difference {
+        token: Some(*id),
+        problem: format!("{VERDICTS} has no line for it, the certificate says {}", claim.outcome),
+    }));
+}
+
+/// What else the table says of a token.
+fn details(row: &Row, claim: &Claimed) -> Option<String> {
+    if let Some(proof) = claim.proof.filter(|proof| *proof != row.proof) {
+        return Some(format!(
+            "its proof is `{}` in {VERDICTS}, `{proof}` in the certificate",
+            row.proof
+        ));
+    }
+    let mut group: Vec<u32> = row.ties.clone();
+    if !group.is_empty() {
+        group.push(row.id);
+        group.sort_unstable();
+    }
+    if group != claim.ties {
+        return Some(format!(
+            "it is tied with {:?} in {VERDICTS}, the certificate has the tie {:?}",
+            row.ties, claim.ties
+        ));
+    }
+    let mut stated: Vec<(u32, f64)> = row.rivals().collect();
+    stated.sort_by_key(|rival| rival.0);
+    let same = stated.len() == claim.rivals.len()
+        && stated.iter().zip(&claim.rivals).all(|(a, b)| {
+            a.0 == b.0 && (a.1 - b.1).abs() <= ROUNDING * a.1.abs().max(b.1.abs()).max(ROUNDING)
+        });
+    (!same).then(|| {
+        format!("its rivals or their weights are others in {VERDICTS} than in the certificate")
+    })
+}
+
+/// What one audit of a certificate says of each token, without checking any of it.
+fn claimed(certificate: &Certificate, index: usize) -> BTreeMap<u32, Claimed> {
+    let Some(record) = certificate.audits.get(index) else { return BTreeMap::new() };
+    let mut claims = own(record);
+    let from = record.carried_from.and_then(|from| certificate.audits.get(from)).map(own);
+    for token in &record.carried {
+        let Some(claim) = from.as_ref().and_then(|from| from.get(token)) else { continue };
+        let lost = claim.outcome == Outcome::Unargmaxable;
+        let proof = lost.then_some("free");
+        let ties = claims.get(token).map(|own| own.ties.clone()).unwrap_or_default();
+        let outcome = if ties.is_empty() { claim.outcome } else { Outcome::Tied };
+        claims.insert(*token, Claimed { outcome, proof, ties, rivals: claim.rivals.clone() });
+    }
+    if let Some(scope) = &record.scope {
+        claims.retain(|token, _| scope.binary_search(token).is_ok());
+    }
+    claims
+}
+
+fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
+    let mut claims = BTreeMap::new();
+    let mut say = |token: u32, outcome, proof, rivals| {
+        claims.insert(token, Claimed { outcome, proof: Some(proof), ties: Vec::new(), rivals });
+    };
+    let mapped = record.maps.iter().flat_map(|map| &map.settled).map(|s| (s.0, "map"));
+    let floats = record.witnesses.iter().map(|w| (w.0, "float"));
+    let integers = record.integers.iter().map(|w| (w.0, "integer"));
+    for (token, proof) in mapped.chain(floats).chain(integers) {
+        say(token, Outcome::Argmaxable, proof, Vec::new());
+    }
+    for e in &record.enclosed {
+        let weights = e.basic.iter().chain(&e.frozen).copied();
+        say(e.token, Outcome::Unargmaxable, "enclosed", shares(weights.collect()));
+    }
+    for (token, weights) in &record.exact {
+        say(*token, Outcome::Unargmaxable, "exact", shares(floats_of(weights)));
+    }
+    for o in &record.outweighed {
+        say(o.token, Outcome::Unargmaxable, "outweighed", shares(floats_of(&o.rivals)));
+    }
+    for (token, by) in &record.dominated {
+        say(*token, Outcome::Unargmaxable, "equal-row", vec![(*by, 1.0)]);
+    }
+    for u in &record.undecided {
+        say(u.token, Outcome::Undecided, "", Vec::new());
+    }
+    for members in &record.ties {
+        let mut ties = members.clone();
+        ties.sort_unstable();
+        for token in members {
+            // One point serves the whole tie; the others' proofs are not told apart.
+            let proof = claims.get(token).and_then(|claim: &Claimed| claim.proof);
+            let tied =
+                Claimed { outcome: Outcome::Tied, proof, ties: ties.clone(), rivals: Vec::new() };
+            claims.insert(*token, tied);
+        }
+    }
+    claims
+}
+
+/// Weights that sum to one, by id.
+fn shares(mut weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
+    let sum: f64 = weights.iter().map(|w| w.1).sum();
+    weights.iter_mut().for_each(|w| w.1 /= sum);
+    weights.sort_by_key(|w| w.0);
+    weights
+}
+
+/// Integers as floats to a common scale, whatever their size.
+fn floats_of(weights: &[(u32, BigInt)]) -> Vec<(u32, f64)> {
+    let longest = weights.iter().map(|w| w.1.bits()).max().unwrap_or(0);
+    // So that none is cut that the table's six digits show.
+    let shift = longest.saturating_sub(512);
+    let float = |w: &BigInt| (w >> shift).to_string().parse::<f64>().unwrap_or(f64::NAN);
+    weights.iter().map(|w| (w.0, float(&w.1))).collect()
+}

@@ -1,0 +1,182 @@
+//! The commands that check a report's proofs, as they can be typed into a shell.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::options::HeadOptions;
+use super::results::summary::Summary;
+use crate::certificate;
+use crate::head::bundled;
+
+/// The command for a shell in the folder of the report, where the checkpoint still lies where it was audited.
+pub const HERE: &str = "unargmax verify .";
+/// What [`HERE`] does, and where.
+pub const WHERE: &str =
+    "To check the proofs with code that did not make them, in the folder of this report:";
+/// What the command of [`elsewhere`] is for.
+pub const WHERE_ELSEWHERE: &str = "With the place of the checkpoint and the audit's own options, if it is not where it was audited:";
+
+/// The command for a checkpoint that lies elsewhere, with the audit's own options: run in the folder of the report. No
+/// path of the machine that audited is in it but one that was given relative to the report. Nothing for the bundled head,
+/// which is everywhere.
+pub fn elsewhere(summary: &Summary) -> Option<String> {
+    if summary.checkpoint.path == bundled::NAME {
+        return None;
+    }
+    let mut words = vec!["unargmax".to_owned(), "verify".to_owned(), quoted(&place(summary))];
+    words.push(certificate::FILE.to_owned());
+    if let Some(HeadOptions { weight, bias, transpose }) = &summary.head.options {
+        let given = [("weight", weight), ("bias", bias)];
+        for (name, value) in given.into_iter().filter_map(|(n, v)| Some((n, v.as_ref()?))) {
+            words.push(quoted(&format!("--{name}={value}")));
+        }
+        if *transpose {
+            words.push("--transpose".to_owned());
+        }
+    }
+    Some(words.join(" "))
+}
+
+/// A checkpoint's path for other people: as it was named where that was relative, else its last part alone.
+pub fn shareable(path: &str) -> String {
+    match is_absolute(path) {
+        true => last_part(path).unwrap_or("a checkpoint").to_owned(),
+        false => path.to_owned(),
+    }
+}
+
+/// How the checkpoint is named from the folder of the report: the way to it where that tells no more than the path that
+/// was given, else a placeholder that ends in its name.
+fn place(summary: &Summary) -> String {
+    let path = &summary.checkpoint.path;
+    match &summary.checkpoint.from_folder {
+        Some(way) if named(way) == named(path) => way.clone(),
+        _ => format!("/path/to/{}", last_part(path).unwrap_or("checkpoint")),
+    }
+}
+
+/// The folders and the file that a path goes down into, without those that it leaves again.
+fn named(path: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names
+}
+
+/// Whether a path is one of this or another system from its root: a report may be made where it was not audited.
+fn is_absolute(path: &str) -> bool {
+    let drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+    path.starts_with(['/', '\\', '~']) || drive
+}
+
+fn last_part(path: &str) -> Option<&str> {
+    path.split(['/', '\\']).rfind(|part| !matches!(*part, "" | "." | ".." | "~"))
+}
+
+/// A word for a shell of POSIX.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// How a checkpoint that was named by a relative path is named from a folder; a model in a cache has the same name
+/// everywhere. `None` for absolute paths.
+pub fn way(folder: &Path, checkpoint: &Path) -> Option<String> {
+    if checkpoint.is_absolute() {
+        return None;
+    }
+    if checkpoint.symlink_metadata().is_err() {
+        return checkpoint.to_str().map(str::to_owned);
+    }
+    // Links are followed in folders, as a shell does that climbs out of one, but not in the last part, which gives the
+    // checkpoint its name.
+    let target = match (checkpoint.parent(), checkpoint.file_name()) {
+        (Some(parent), Some(name)) => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            parent.canonicalize().ok()?.join(name)
+        }
+        _ => checkpoint.canonicalize().ok()?,
+    };
+    let from = folder.canonicalize().ok()?;
+    let (from, to): (Vec<Component>, Vec<Component>) =
+        (from.components().collect(), target.components().collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from[shared..].iter().map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to[shared..].iter().copied()).collect();
+    let way = way.to_str()?;
+    Some(if way.is_empty() {
+        ".".to_owned()
+    } else if way.starts_with('-') {
+        format!("./{way}")
+    } else {
+        way.to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        for (word, text) in [
+            ("a/b.safetensors", "a/b.safetensors"),
+            ("my model", "'my model'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("~", "'~'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), text);
+        }
+    }
+
+    #[test]
+    fn no_absolute_path_is_shared() {
+        for (path, shown) in [
+            ("/home/me/models/x.gguf", "x.gguf"),
+            ("/home/me/model/", "model"),
+            (r"C:\Users\me\x.gguf", "x.gguf"),
+            ("models/x.gguf", "models/x.gguf"),
+            ("org/name", "org/name"),
+            ("/", "a checkpoint"),
+        ] {
+            assert_eq!(shareable(path), shown);
+        }
+    }
+
+    #[test]
+    fn a_way_is_shown_only_if_it_tells_no_more_than_the_path_that_was_given() {
+        let shown = |path: &str, from_folder: Option<&str>| {
+            let text = format!(
+                r#"{{"schema": "unargmax summary 1", "version": "0",
+                "checkpoint": {{"path": {path:?}, "bytes": 1, "format": "npy", "from_folder": {}}},
+                "head": {{"weight": "w", "bias": null, "tokens": 1, "dim": 1, "dtype": "f32", "sha256": "0"}},
+                "audits": [{{"domain": "free", "engine": "lp", "scope": 0,
+                "counts": {{"argmaxable": 0, "tied": 0, "unargmaxable": 0, "undecided": 0}}}}]}}"#,
+                from_folder.map_or("null".to_owned(), |way| format!("{way:?}"))
+            );
+            elsewhere(&Summary::from_bytes(Path::new("x"), text.as_bytes()).unwrap())
+        };
+        let verify = |place: &str| format!("unargmax verify {place} certificate.safetensors");
+        for (path, from_folder, place) in [
+            ("models/x.gguf", Some("../models/x.gguf"), "../models/x.gguf"),
+            ("./a b/it's", Some("../../a b/it's"), r"'../../a b/it'\''s'"),
+            ("./a/../x.gguf", Some("../x.gguf"), "../x.gguf"),
+            ("x.gguf", Some("../../home/me/x.gguf"), "/path/to/x.gguf"),
+            ("/home/me/x.gguf", None, "/path/to/x.gguf"),
+            ("org/name", Some("org/name"), "org/name"),
+            ("x y.gguf", None, "'/path/to/x y.gguf'"),
+        ] {
+            assert_eq!(shown(path, from_folder), Some(verify(place)));
+        }
+        assert_eq!(shown(bundled::NAME, None), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The options that chose the tensors of an audit, kept in `summary.json` so that a check can choose the same.
+
+use serde::{Deserialize, Serialize};
+
+/// The options by which an audit was told its tensors; those that were not given are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadOptions {
+    /// `--weight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// `--bias`, which may be `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<String>,
+    /// `--transpose`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transpose: bool,
+}
