@@ -3,9 +3,9 @@
 use num_bigint::BigInt;
 
 use super::Finding;
-use crate::audit::progress::Progress;
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::progress::Progress;
 use crate::prove::rounds;
 use crate::prove::runner::Side;
 use crate::prove::sphere::Sphere;

@@ -14,12 +14,13 @@ use crate::question::Question;
 const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
 
 /// Decides tokens that no other row dominates, by proposals of the solver `S` alone, and where
-/// float64 arithmetic fails by exact integers. The verdicts come in the order of the tokens and do not
-/// depend on which are decided together.
+/// float64 arithmetic fails by exact integers, and tells `done` of each. The verdicts come in the order of the tokens and
+/// do not depend on which are decided together.
 pub fn decide<S: Solver>(
     system: &System,
     pairs: Option<&Pairs>,
     tokens: Vec<(u32, Start)>,
+    done: &dyn Fn(),
 ) -> Vec<Verdict> {
     let question = system.question();
     let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
@@ -33,7 +34,7 @@ pub fn decide<S: Solver>(
     ids.into_iter()
         .zip(&proposals)
         .map(|(token, proposal)| {
-            match proposal.side {
+            let verdict = match proposal.side {
                 Side::Wins(_) => {
                     witnesses.next().and_then(Result::ok).map(|w| certify::tied(question, w))
                 }
@@ -44,7 +45,9 @@ pub fn decide<S: Solver>(
                 Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
             }
             .or_else(|| simplex::decide(question, token, &proposal.working))
-            .unwrap_or_else(|| undecided(question, token, proposal))
+            .unwrap_or_else(|| undecided(question, token, proposal));
+            done();
+            verdict
         })
         .collect()
 }
@@ -134,7 +137,7 @@ mod tests {
         for token in (0..head.tokens() as u32).step_by(11) {
             let near = vec![0.0; head.dim()];
             let start = Start { near, behind: Vec::new(), may_win: false };
-            let verdicts = decide::<S>(&system, None, vec![(token, start)]);
+            let verdicts = decide::<S>(&system, None, vec![(token, start)], &|| {});
             lost += usize::from(verdicts[0].name() == "unargmaxable");
         }
         assert!(lost > 10, "losing tokens take part");

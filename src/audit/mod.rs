@@ -3,7 +3,6 @@
 mod ball;
 mod decide;
 mod measured;
-pub mod progress;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,6 +18,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
+use crate::progress::{About, Progress, Silent};
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::linear_program::LinearProgram;
 use crate::prove::radius;
@@ -28,7 +28,6 @@ use crate::prove::working_set::Start;
 use crate::question::Question;
 use crate::screen::{Moments, Screen};
 use measured::Measured;
-use progress::{Progress, Silent};
 
 /// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -202,6 +201,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     measured::check(domain, &tokens, options)?;
     let mut clock = Clock::start();
+    options.progress.begin("prepare", 0, "");
     let folded = Question::fold(head, domain)?;
     // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
@@ -243,6 +243,10 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         let verdict = free.as_ref()?.verdict(token)?;
         certify::carried_loss(larger.as_ref()?, &question, token, verdict)
     };
+    let undecided = findings.iter().filter(|f| matches!(f.1, Finding::Stuck(_))).count();
+    if undecided > 0 {
+        options.progress.begin("edge", undecided, "tokens on the edge");
+    }
     let verdicts: Vec<(u32, Verdict)> = findings
         .into_par_iter()
         .map(|(token, finding)| match finding {
@@ -251,10 +255,10 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
                 let verdict = carried(token);
                 // One of a group of equals speaks for all, so that they share one proof.
                 let first = question.equals(token)[0];
-                (
-                    token,
-                    verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers)),
-                )
+                let verdict =
+                    verdict.unwrap_or_else(|| ball::on_the_edge(&question, first, &multipliers));
+                options.progress.advance(1);
+                (token, verdict)
             }
         })
         .collect();
@@ -263,7 +267,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     }
 
     let radii = radii.then(|| {
-        options.progress.begin("radius", tokens.len());
+        options.progress.begin("radius", tokens.len(), "tokens");
         let measured = tokens.par_iter().with_max_len(1).map(|&token| {
             let radius = radius::radius(&question, token);
             options.progress.advance(1);
@@ -312,11 +316,14 @@ fn beside(
         }
     }
     if !rest.is_empty() {
+        let progress = About::new(options.progress, "free");
+        progress.begin("prepare", 0, "");
         let screen = match rest.len() {
             ..=FEW => Screen::of_none(larger),
             _ => Screen::new(larger),
         };
-        let options = Options { engine: options.engine.without_radius(), ..options };
+        let options =
+            Options { engine: options.engine.without_radius(), progress: &progress, ..options };
         let found = settle(larger, screen, &rest, options, &mut clock);
         verdicts.extend(found.into_iter().filter_map(|(token, finding)| match finding {
             Finding::Decided(verdict) => Some((token, verdict)),
@@ -353,10 +360,7 @@ fn settle(
     let screen = screen.with_kernel(options.kernel);
     clock.lap("prepare");
     let settled = match options.engine {
-        Engine::LeastDistance => {
-            options.progress.begin("screen", open.len());
-            screen.settle(&open, options.progress)
-        }
+        Engine::LeastDistance => screen.settle(&open, options.progress),
         Engine::LinearProgram { .. } => vec![Trial::Behind(Vec::new()); open.len()],
     };
     clock.lap("screen");
@@ -370,7 +374,9 @@ fn settle(
         }
     });
     let found: Vec<Option<Finding>> = found.collect();
-    options.progress.begin("prove", hard.len());
+    if !hard.is_empty() {
+        options.progress.begin("prove", hard.len(), "hard tokens");
+    }
     let mut proved = search(question, &screen, &hard, options).into_iter();
     let mut found: Vec<Option<Finding>> =
         found.into_iter().map(|finding| finding.or_else(|| proved.next())).collect();
@@ -409,15 +415,15 @@ fn search(
     }
     let system = System::new(question);
     let decide = |group: Vec<(u32, Start)>| {
-        let count = group.len();
-        let verdicts = match options.engine {
+        let done = || options.progress.advance(1);
+        match options.engine {
             Engine::LeastDistance => {
-                decide::decide::<LeastDistance>(&system, screen.pairs(), group)
+                decide::decide::<LeastDistance>(&system, screen.pairs(), group, &done)
             }
-            Engine::LinearProgram { .. } => decide::decide::<LinearProgram>(&system, None, group),
-        };
-        options.progress.advance(count);
-        verdicts
+            Engine::LinearProgram { .. } => {
+                decide::decide::<LinearProgram>(&system, None, group, &done)
+            }
+        }
     };
     // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };

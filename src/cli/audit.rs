@@ -171,6 +171,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let kernel = kernel(arguments.kernel.as_deref())?;
     let folder = arguments.out.as_ref().map(OutputFolder::open).transpose().context("--out")?;
     end_when_interrupted(folder.is_some());
+    let bar = Bar::new(arguments.quiet)?;
+    bar.stage("read");
     let input = arguments.head.read()?;
     let head = &input.located.head;
     let (domain, reason) = domain(arguments, &input)?;
@@ -192,7 +194,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         baseline.fits(&domain, head.tokens(), input.vocabulary.as_ref()).context("--baseline")?;
     }
 
-    let bar = Bar::new(arguments.quiet);
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -208,7 +209,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         progress: &bar,
     };
     let audit = audit(head, &domain, options)?;
-    bar.finish();
 
     let summary = Summary::new(
         input.checkpoint.clone(),
@@ -222,15 +222,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     .with_seeds(measures.seeds());
     let written = folder
         .map(|folder| {
+            bar.stage("inspect");
             let inspection = super::inspect::inspection(&input);
+            bar.stage("certificate");
             let mut files = files(&input, &domain, &summary, &inspection, &audit)?;
             if !arguments.no_report {
+                bar.stage("report");
                 let spectra = inspection.statistics().spectra.as_ref();
                 add_report(&mut files, arguments, &input, &reason, spectra, &audit)?;
             }
+            bar.stage("write");
             write(&folder, &files)
         })
         .transpose();
+    bar.finish();
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
         if arguments.json {
@@ -404,12 +409,18 @@ pub(super) fn write(folder: &OutputFolder, files: &[(String, Vec<u8>)]) -> Resul
 
 /// On the first interruption says that nothing was written, and ends.
 pub(super) fn end_when_interrupted(writes: bool) {
+    end_when_interrupted_saying(move || {
+        if writes { "; nothing was written".to_owned() } else { String::new() }
+    });
+}
+
+/// On the first interruption says so and what became of the work, and ends.
+pub(super) fn end_when_interrupted_saying(what: impl Fn() -> String + Send + 'static) {
     let handler = move || {
         if WRITING.load(Ordering::SeqCst) {
             return;
         }
-        let lost = if writes { "; nothing was written" } else { "" };
-        eprintln!("\nunargmax: interrupted{lost}");
+        eprintln!("\nunargmax: interrupted{}", what());
         std::process::exit(130);
     };
     // Without a handler an interruption still ends the program, only without a word.

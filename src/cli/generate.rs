@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::model::{Ids, ModelArguments};
+use super::progress::Bar;
 use unargmax::reach::generate::{End, Generation};
 use unargmax::reach::sampling::{Choice, Sampler};
 use unargmax::reach::text::Around;
@@ -49,7 +50,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         top_p: arguments.top_p.unwrap_or(1.0),
     };
     let sampler = Sampler::new(choice, arguments.seed.unwrap_or(0))?;
-    let opened = arguments.model.open()?;
+    let bar = Bar::new(false)?;
+    let opened = arguments.model.open(&bar)?;
+    bar.stage("run");
     let tokenizer = match (&arguments.prompt, &arguments.ids) {
         (Some(_), None) => Some(arguments.model.tokenizer(&opened)?),
         _ => None,
@@ -69,6 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Generation::new(&opened.model, prompt.clone(), sampler, arguments.max_tokens)?;
     // A prompt that the model refuses is not shown.
     let mut next = generation.token()?;
+    bar.finish();
     let mut out = io::stdout().lock();
     // The prompt is shown again where text goes on from it.
     let mut stream = tokenizer.as_ref().map(|t| t.stream());

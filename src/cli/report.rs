@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::progress::Bar;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::folder;
 use unargmax::report::results::Reported;
@@ -24,9 +25,12 @@ pub struct Arguments {
 
 /// Writes a report.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let bar = Bar::new(false)?;
+    bar.stage("report");
     let reported = Reported::open(&arguments.folder)?;
     let files = folder::files(&reported, arguments.svg);
     OutputFolder::open(&arguments.folder)?.write(&files).context("report")?;
+    bar.finish();
     let mut out = io::stdout().lock();
     let names = files
         .iter()

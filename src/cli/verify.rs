@@ -10,9 +10,10 @@ use clap::Args;
 
 use super::CONDITION;
 use super::input::HeadArguments;
+use super::progress::Bar;
 use super::selection;
 use unargmax::certificate::Certificate;
-use unargmax::verify::{Claim, Verification, verify};
+use unargmax::verify::{Claim, Verification, verify_telling};
 
 /// Check every verdict of a certificate against the head it speaks of.
 #[derive(Debug, Args)]
@@ -30,6 +31,9 @@ pub struct Arguments {
     /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
     /// How many refusals to list
     #[arg(long, value_name = "N", default_value_t = 20)]
     list: usize,
@@ -43,6 +47,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         [certificate, ..] => (None, certificate),
         [] => anyhow::bail!("name a checkpoint and a certificate"),
     };
+    let bar = Bar::new(arguments.quiet)?;
+    bar.stage("read");
     let input = HeadArguments { checkpoint, tensors: arguments.head.clone() }.read()?;
     let head = &input.located.head;
     let certificate = Certificate::open(certificate)?;
@@ -50,7 +56,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .tokens
         .as_ref()
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()));
-    let verification = verify(head, &certificate, tokens.transpose()?.as_deref());
+    let tokens = tokens.transpose()?;
+    let verification = verify_telling(head, &certificate, tokens.as_deref(), &bar);
+    bar.finish();
     let mut out = io::stdout().lock();
     super::unless_unread(if arguments.json {
         let text = serde_json::to_string_pretty(&verification)? + "\n";

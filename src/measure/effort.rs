@@ -5,11 +5,11 @@
 //! least-distance programming). The room is made smaller until both ends meet.
 
 use super::{ROUNDS, batch, in_groups};
-use crate::audit::progress::Progress;
 use crate::certify::effort::Effort;
 use crate::certify::scored::Scored;
 use crate::certify::witness::Refusal;
 use crate::certify::{Rival, Verdict};
+use crate::progress::Progress;
 use crate::prove::sphere::Sphere;
 use crate::prove::within::{Ask, Search, Step};
 use crate::question::Question;

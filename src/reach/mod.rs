@@ -5,6 +5,7 @@
 
 pub mod corpus;
 pub mod generate;
+pub mod journal;
 pub mod logits;
 pub mod observe;
 pub mod pattern;
