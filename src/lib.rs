@@ -42,6 +42,7 @@ pub mod domain;
 pub mod error;
 pub mod head;
 pub mod measure;
+pub mod progress;
 pub mod prove;
 pub mod question;
 pub mod reach;

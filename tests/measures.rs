@@ -2,11 +2,13 @@
 //! arithmetic, against real rounding, and against audits of heads whose bias was raised.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use half::{bf16, f16};
 use num_bigint::BigInt;
 use unargmax::arithmetic::dyadic::{Dyadic, as_integers, dot_integers};
-use unargmax::audit::{Audit, Options, audit};
+use unargmax::audit::{Audit, Engine, Options, audit};
+use unargmax::certificate::Certificate;
 use unargmax::certify::best_gap::BestGap;
 use unargmax::certify::effort::Effort;
 use unargmax::certify::survival::Format;
@@ -15,6 +17,8 @@ use unargmax::checkpoint;
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::locate::{Choice, locate};
 use unargmax::head::{Head, bundled};
+use unargmax::progress::Progress;
+use unargmax::verify::verify_telling;
 
 /// Everything measured of every token.
 fn measured(head: &Head, domain: &Domain, threads: usize) -> Audit {
@@ -433,3 +437,84 @@ fn pp_ocrv4_lacks_what_its_bias_needs() {
         assert!(assert_needed_of(&head, &domain, audit, 1) >= 3, "{domain}");
     }
 }
+
+/// What it was told: stages with what they announced, and each step of them.
+#[derive(Default)]
+struct Told(Mutex<Vec<(String, usize, String, Vec<usize>)>>);
+
+impl Progress for Told {
+    fn begin(&self, stage: &str, total: usize, unit: &str) {
+        self.0.lock().unwrap().push((stage.to_owned(), total, unit.to_owned(), Vec::new()));
+    }
+
+    fn advance(&self, count: usize) {
+        self.0.lock().unwrap().last_mut().unwrap().3.push(count);
+    }
+}
+
+impl Told {
+    /// Asserts that each stage with a known end came to it and not further, and returns their names.
+    fn stages(&self) -> Vec<String> {
+        let told = self.0.lock().unwrap();
+        for (stage, total, unit, steps) in told.iter() {
+            assert_eq!(steps.iter().sum::<usize>(), *total, "{stage}");
+            assert_eq!(unit.is_empty(), *total == 0, "{stage}: {unit}");
+        }
+        told.iter().map(|stage| stage.0.clone()).collect()
+    }
+
+    /// How many steps the first stage of this name took.
+    fn steps(&self, name: &str) -> usize {
+        let told = self.0.lock().unwrap();
+        told.iter().find(|stage| stage.0 == name).unwrap().3.len()
+    }
+}
+
+#[test]
+fn every_stage_counts_up_to_what_it_announced() {
+    let head = bundled::read().unwrap().0.head;
+    let dim = head.dim();
+    let some: Vec<u32> = (0..head.tokens() as u32).step_by(40).collect();
+    let box_of = Domain::range(dim, 0.0, f64::INFINITY).unwrap();
+    let meeting = Ball::around_origin(dim, 5.0).unwrap();
+    let meeting = box_of.clone().within(meeting).unwrap();
+    let measured = ["effort", "margin", "bias"];
+    for (domain, engine, stages) in [
+        (Domain::free(dim), Engine::LeastDistance, &["prepare", "screen", "prove", "bias"][..]),
+        (box_of, Engine::LeastDistance, &["screen", "prove", "screen, free", "prove, free"]),
+        (ball(dim, 5.0), Engine::LeastDistance, &measured),
+        (meeting, Engine::LeastDistance, &measured),
+        (Domain::range(dim, -100.0, 100.0).unwrap(), LP, &["prove", "radius", "prove, free"]),
+    ] {
+        let (told, checked) = (Told::default(), Told::default());
+        let asked = domain.ball().map(|_| some.as_slice());
+        let audit = audit(
+            &head,
+            &domain,
+            Options {
+                tokens: (engine == LP).then_some(&some),
+                engine,
+                threads: 2,
+                beside: true,
+                efforts: asked,
+                margins: asked,
+                bias_needed: true,
+                progress: &told,
+                ..Options::default()
+            },
+        )
+        .unwrap();
+        let names = told.stages();
+        assert!(stages.iter().all(|stage| names.contains(&(*stage).to_owned())), "{names:?}");
+        // The share of the screen rises by what 64 tokens are of it.
+        if engine == Engine::LeastDistance && !(domain.ball().is_some() && domain.has_ranges()) {
+            assert!(told.steps("screen") >= head.tokens() / 64, "{domain}");
+        }
+        let certificate = Certificate::new(&head, &[(&domain, &audit)]);
+        let certificate = Certificate::from_bytes(&certificate.to_bytes().unwrap()).unwrap();
+        verify_telling(&head, &certificate, None, &checked);
+        assert_eq!(checked.stages(), [format!("verify, {domain}")]);
+    }
+}
+
+const LP: Engine = Engine::LinearProgram { radius: true };

@@ -9,7 +9,6 @@ use std::process::Command;
 
 use num_bigint::BigInt;
 use num_traits::Signed;
-use unargmax::audit::progress::Silent;
 use unargmax::audit::{Options, audit};
 use unargmax::certificate::Certificate;
 use unargmax::certify::pairs::kernel::Kernel;
@@ -19,6 +18,7 @@ use unargmax::checkpoint;
 use unargmax::domain::Domain;
 use unargmax::head::locate::{Choice, locate};
 use unargmax::head::{Head, Rows};
+use unargmax::progress::Silent;
 use unargmax::question::Question;
 use unargmax::screen::Screen;
 use unargmax::verify::verify;

@@ -313,10 +313,13 @@ fn windows(
     let mut corpus = Corpus::new(bytes, Path::new("text"), tokenizer, texts, window)
         .map_err(|e| e.to_string())?;
     let mut windows = Vec::new();
+    let mut given = 0;
     while let Some(ids) = corpus.window().map_err(|e| e.to_string())? {
         windows.push(ids);
+        assert!(corpus.bytes_given() >= given && corpus.bytes_given() <= corpus.place().bytes);
+        given = corpus.bytes_given();
     }
-    assert_eq!(corpus.bytes_read(), bytes.len() as u64);
+    assert_eq!(corpus.bytes_given(), bytes.len() as u64);
     Ok(windows)
 }
 
@@ -331,6 +334,31 @@ fn a_long_text_has_the_same_tokens_in_windows_as_at_once() {
     let windows = windows(text.as_bytes(), &tokenizer, Texts::Whole, 100).unwrap();
     assert!(windows.iter().rev().skip(1).all(|w| w.len() == 100));
     assert_eq!(windows.concat(), tokenizer.encode(&text, Around::Bare).unwrap());
+}
+
+#[test]
+fn bytes_are_given_with_their_windows_and_not_when_they_are_read() {
+    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let text = "The river was high and the ferry did not run.\n".repeat(5000);
+    let corpus = || {
+        let path = Path::new("text");
+        Corpus::new(text.as_bytes(), path, &tokenizer, Texts::Whole, 100).unwrap()
+    };
+    let mut one = corpus();
+    let mut bytes = 0;
+    for _ in 0..20 {
+        let window = one.window().unwrap().unwrap();
+        bytes += tokenizer.decode(&window).unwrap().len() as u64;
+        let apart = one.bytes_given().abs_diff(bytes);
+        assert!(apart * 20 < bytes, "{bytes} bytes given, {} told", one.bytes_given());
+    }
+    assert!(one.place().bytes >= 1 << 16 && bytes < 1 << 14);
+    // The same windows have the same place.
+    let mut two = corpus();
+    (0..20).for_each(|_| drop(two.window().unwrap()));
+    assert_eq!(one.place(), two.place());
+    two.window().unwrap();
+    assert_ne!(one.place().tokens, two.place().tokens);
 }
 
 #[test]

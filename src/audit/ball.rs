@@ -4,9 +4,9 @@ use num_bigint::BigInt;
 
 use super::Finding;
 use super::exact::Open;
-use crate::audit::progress::Progress;
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::progress::Progress;
 use crate::prove::corner;
 use crate::prove::rounds;
 use crate::prove::runner::Side;

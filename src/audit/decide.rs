@@ -39,11 +39,12 @@ pub fn lost_everywhere(
 }
 
 /// Decides tokens that no other row dominates, by proposals of the solver `S` alone. What float64 proposes in vain stays
-/// open. The verdicts come in the order of the tokens and do not depend on which are decided together.
+/// open, and `done` is told of each. The verdicts come in the order of the tokens and do not depend on which are decided together.
 pub fn decide<S: Solver>(
     system: &System,
     pairs: Option<&Pairs>,
     tokens: Vec<(u32, Start)>,
+    done: &dyn Fn(),
 ) -> Vec<Result<Verdict, Open>> {
     let question = system.question();
     let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
@@ -57,7 +58,7 @@ pub fn decide<S: Solver>(
     ids.into_iter()
         .zip(&proposals)
         .map(|(token, proposal)| {
-            match proposal.side {
+            let verdict = match proposal.side {
                 Side::Wins(_) => {
                     witnesses.next().and_then(Result::ok).map(|w| certify::tied(question, w))
                 }
@@ -71,7 +72,9 @@ pub fn decide<S: Solver>(
                 token,
                 working: proposal.working.clone(),
                 undecided: undecided(question, token, proposal),
-            })
+            });
+            done();
+            verdict
         })
         .collect()
 }
@@ -165,7 +168,7 @@ mod tests {
         for token in (0..head.tokens() as u32).step_by(11) {
             let near = vec![0.0; head.dim()];
             let start = Start { near, behind: Vec::new(), may_win: false };
-            let verdicts = decide::<S>(&system, None, vec![(token, start)]);
+            let verdicts = decide::<S>(&system, None, vec![(token, start)], &|| {});
             lost += usize::from(verdicts[0].as_ref().is_ok_and(|v| v.name() == "unargmaxable"));
         }
         assert!(lost > 10, "losing tokens take part");

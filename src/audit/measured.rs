@@ -55,7 +55,7 @@ pub fn measure(
         asked.into_iter().filter_map(|t| Some((t, &verdicts[verdict(t)?].1))).collect()
     };
     if let Some(asked) = options.efforts {
-        options.progress.begin("effort", asked.len());
+        options.progress.begin("effort", asked.len(), "tokens");
         let free = |token: u32| free.and_then(|audit| audit.verdict(token));
         let known = of(asked).into_iter();
         let known =
@@ -64,7 +64,7 @@ pub fn measure(
         clock.lap("effort");
     }
     if let Some(asked) = options.margins {
-        options.progress.begin("margin", asked.len());
+        options.progress.begin("margin", asked.len(), "tokens");
         measured.margins = margin::margins(question, &of(asked), options.progress);
         clock.lap("margin");
     }
@@ -73,7 +73,7 @@ pub fn measure(
         let lost: Vec<(u32, &Verdict)> =
             verdicts.iter().filter(lost).map(|(t, verdict)| (*t, verdict)).collect();
         if !lost.is_empty() {
-            options.progress.begin("bias", lost.len());
+            options.progress.begin("bias", lost.len(), "lost tokens");
             measured.lacking = lacking(question, verdicts, lost, &measured.margins, options);
             clock.lap("bias");
         }
@@ -100,7 +100,7 @@ pub fn settle(
         if open.is_empty() {
             return;
         }
-        options.progress.begin("edge", open.len());
+        options.progress.begin("edge", open.len(), "tokens");
         let settled = if by_gap {
             let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
             margin::settled(question, &open, options.progress)
@@ -160,6 +160,7 @@ fn lacking(
     let of =
         |token: u32| known.binary_search_by_key(&token, BestGap::token).ok().map(|i| &known[i]);
     let (done, open): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(t, _)| of(*t).is_some());
+    options.progress.advance(done.len());
     let mut gaps: Vec<BestGap> = done.into_iter().filter_map(|(t, _)| of(t).cloned()).collect();
     gaps.extend(margin::margins(question, &open, options.progress));
     gaps.sort_by_key(BestGap::token);

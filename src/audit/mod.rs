@@ -4,7 +4,6 @@ mod ball;
 mod decide;
 mod exact;
 mod measured;
-pub mod progress;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -20,6 +19,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
+use crate::progress::{About, Progress, Silent};
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::linear_program::LinearProgram;
 use crate::prove::radius;
@@ -30,7 +30,6 @@ use crate::question::Question;
 use crate::screen::{Moments, Screen};
 use exact::Open;
 use measured::Measured;
-use progress::{Progress, Silent};
 
 /// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -211,6 +210,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     measured::check(domain, &tokens, options)?;
     let mut clock = Clock::start();
+    options.progress.begin("prepare", 0, "");
     let folded = Question::fold(head, domain)?;
     // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
@@ -259,6 +259,10 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         let verdict = free.as_ref()?.verdict(token)?;
         certify::carried_loss(larger.as_ref()?, &question, token, verdict)
     };
+    let undecided = findings.iter().filter(|f| matches!(f.1, Finding::Stuck(_))).count();
+    if undecided > 0 {
+        options.progress.begin("edge", undecided, "tokens on the edge");
+    }
     // One of a group of equals speaks for all, so that they share one proof.
     let edges: BTreeMap<u32, &[(Rival, f64)]> = findings
         .iter()
@@ -286,7 +290,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     }
 
     let radii = radii.then(|| {
-        options.progress.begin("radius", tokens.len());
+        options.progress.begin("radius", tokens.len(), "tokens");
         let measured = tokens.par_iter().with_max_len(1).map(|&token| {
             let radius = radius::radius(&question, token);
             options.progress.advance(1);
@@ -364,11 +368,14 @@ fn beside(
         }
     }
     if !rest.is_empty() {
+        let progress = About::new(options.progress, "free");
+        progress.begin("prepare", 0, "");
         let screen = match rest.len() {
             ..=FEW => Screen::of_none(larger),
             _ => Screen::new(larger),
         };
-        let options = Options { engine: options.engine.without_radius(), ..options };
+        let options =
+            Options { engine: options.engine.without_radius(), progress: &progress, ..options };
         let found = settle(larger, screen, &rest, options, &mut clock);
         verdicts.extend(found.into_iter().filter_map(|(token, finding)| match finding {
             Finding::Decided(verdict) => Some((token, verdict)),
@@ -405,10 +412,7 @@ fn settle(
     let screen = screen.with_kernel(options.kernel);
     clock.lap("prepare");
     let settled = match options.engine {
-        Engine::LeastDistance => {
-            options.progress.begin("screen", open.len());
-            screen.settle(&open, options.progress)
-        }
+        Engine::LeastDistance => screen.settle(&open, options.progress),
         Engine::LinearProgram { .. } => vec![Trial::Behind(Vec::new()); open.len()],
     };
     clock.lap("screen");
@@ -422,7 +426,9 @@ fn settle(
         }
     });
     let found: Vec<Option<Finding>> = found.collect();
-    options.progress.begin("prove", hard.len());
+    if !hard.is_empty() {
+        options.progress.begin("prove", hard.len(), "hard tokens");
+    }
     let mut proved = search(question, &screen, &hard, options).into_iter();
     let mut found: Vec<Option<Finding>> =
         found.into_iter().map(|finding| finding.or_else(|| proved.next())).collect();
@@ -468,27 +474,29 @@ fn search(
     let free = boxed.then(|| Question::new(question.stored(), &all).ok()).flatten();
     let free = free.as_ref().map(System::new);
     let decide = |group: Vec<(u32, Start)>| {
-        let count = group.len();
-        let verdicts = match options.engine {
+        let done = || options.progress.advance(1);
+        match options.engine {
             Engine::LeastDistance => {
-                let decide =
-                    |group| decide::decide::<LeastDistance>(&system, screen.pairs(), group);
+                let decide = |group, done: &dyn Fn()| {
+                    decide::decide::<LeastDistance>(&system, screen.pairs(), group, done)
+                };
                 match &free {
                     Some(free) => {
                         let lost = decide::lost_everywhere(question, free, &group);
+                        lost.iter().flatten().for_each(|_| done());
                         let open = group.into_iter().zip(&lost).filter(|g| g.1.is_none());
-                        let mut others = decide(open.map(|g| g.0).collect()).into_iter();
+                        let mut others = decide(open.map(|g| g.0).collect(), &done).into_iter();
                         lost.into_iter()
                             .filter_map(|l| l.map(Ok).or_else(|| others.next()))
                             .collect()
                     }
-                    None => decide(group),
+                    None => decide(group, &done),
                 }
             }
-            Engine::LinearProgram { .. } => decide::decide::<LinearProgram>(&system, None, group),
-        };
-        options.progress.advance(count);
-        verdicts
+            Engine::LinearProgram { .. } => {
+                decide::decide::<LinearProgram>(&system, None, group, &done)
+            }
+        }
     };
     // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::CONDITION;
 use super::input::{HeadArguments, Input};
-pub(super) use super::interruption::{end_when_interrupted, write};
+pub(super) use super::interruption::{end_when_interrupted, end_when_interrupted_saying, write};
 use super::progress::Bar;
 use super::selection::{self, Sample};
 use unargmax::audit::{Audit, Engine, Options, audit};
@@ -145,6 +145,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let kernel = kernel(arguments.kernel.as_deref())?;
     end_when_interrupted(arguments.out.is_some());
     let folder = arguments.folder().context("--out")?;
+    let bar = Bar::new(arguments.quiet)?;
+    bar.stage("read");
     let input = arguments.head.read()?;
     let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
     let way = places.and_then(|(folder, path)| command::way(folder.path(), path));
@@ -168,7 +170,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         baseline.fits(&domain, head.tokens(), input.vocabulary.as_ref()).context("--baseline")?;
     }
 
-    let bar = Bar::new(arguments.quiet);
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -184,7 +185,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         progress: &bar,
     };
     let audit = audit(head, &domain, options)?;
-    bar.finish();
 
     let summary = Summary::new(
         input.checkpoint.clone(),
@@ -200,15 +200,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     .with_seeds(measures.seeds());
     let written = folder
         .map(|folder| {
+            bar.stage("inspect");
             let inspection = super::inspect::inspection(&input);
+            bar.stage("certificate");
             let mut files = files(&input, &domain, &summary, &inspection, &audit)?;
             if !arguments.no_report {
+                bar.stage("report");
                 let spectra = inspection.statistics().spectra.as_ref();
                 add_report(&mut files, arguments, &input, &reason, spectra, &audit)?;
             }
+            bar.stage("write");
             write(&folder, &files)
         })
         .transpose();
+    bar.finish();
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
         if arguments.json {

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::model::{Ids, ModelArguments};
+use super::progress::Bar;
 use unargmax::reach::generate::{End, Generation};
 use unargmax::reach::rules::{Ignored, Rules};
 use unargmax::reach::sampling::{Choice, Sampler};
@@ -55,10 +56,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         top_p: arguments.top_p.unwrap_or(1.0),
     };
     let sampler = Sampler::new(choice, arguments.seed.unwrap_or(0))?;
-    let opened = arguments.model.open()?;
+    let bar = Bar::new(false)?;
+    let opened = arguments.model.open(&bar)?;
     let ignored = Ignored::keys(arguments.ignore.clone());
     let rules = Rules::of(opened.checkpoint.as_ref(), opened.model.configuration(), &ignored)?;
     let notes = rules.notes.clone();
+    bar.stage("run");
     let tokenizer = match (&arguments.prompt, &arguments.ids) {
         (Some(_), None) => Some(arguments.model.tokenizer(&opened)?),
         _ => None,
@@ -78,6 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Generation::following(&opened.model, rules, prompt.clone(), sampler, arguments.max_tokens)?;
     // A prompt that the model refuses is not shown.
     let mut next = generation.token()?;
+    bar.finish();
     for note in notes {
         eprintln!("unargmax: {note}");
     }

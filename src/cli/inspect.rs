@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::input::{HeadArguments, Input};
+use super::progress::Bar;
 use unargmax::report::inspection::{Inspection, Subject};
 
 /// Say which head is chosen and why, what stands before it and what its rows look like, without an audit.
@@ -17,11 +18,19 @@ pub struct Arguments {
     /// Print JSON, as `audit --out` writes it to inspect.json
     #[arg(long)]
     json: bool,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
 }
 
 /// Runs an inspection.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let inspection = inspection(&arguments.head.read()?);
+    let bar = Bar::new(arguments.quiet)?;
+    bar.stage("read");
+    let input = arguments.head.read()?;
+    bar.stage("inspect");
+    let inspection = inspection(&input);
+    bar.finish();
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
         match arguments.json {

@@ -25,6 +25,13 @@ pub fn write(folder: &OutputFolder, files: &[(String, Vec<u8>)]) -> Result<()> {
 
 /// On the first interruption (SIGINT, SIGTERM, SIGHUP) removes the folders that were made, says what was written, and ends.
 pub fn end_when_interrupted(writes: bool) {
+    end_when_interrupted_saying(move || {
+        if writes { "; nothing was written".to_owned() } else { String::new() }
+    });
+}
+
+/// The same, saying `what` became of the work where no results were written.
+pub fn end_when_interrupted_saying(what: impl Fn() -> String + Send + 'static) {
     let handler = move || {
         // Held until the end: nothing can begin to write.
         let results = match RESULTS.try_lock() {
@@ -32,10 +39,9 @@ pub fn end_when_interrupted(writes: bool) {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        let told = match (writes, *results) {
-            (false, _) => "",
-            (true, Results::Nowhere) => "; nothing was written",
-            (true, Results::Written) => " after everything was written",
+        let told = match *results {
+            Results::Nowhere => what(),
+            Results::Written => " after everything was written".to_owned(),
         };
         files::abandon();
         eprintln!("\nunargmax: interrupted{told}");

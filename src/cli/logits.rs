@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments};
+use super::progress::Bar;
 use unargmax::reach::logits::{each_position, to_safetensors};
 use unargmax::reach::ranking::{self, Scored};
 use unargmax::reach::text::Around;
@@ -68,10 +69,12 @@ struct Candidate {
 
 /// Runs a model on a text.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let opened = arguments.model.open()?;
+    let bar = Bar::new(false)?;
+    let opened = arguments.model.open(&bar)?;
     let around = if arguments.bare { Around::Bare } else { Around::Added };
     let ids = arguments.text.ids(&arguments.model, &opened, around)?;
     let batch = batch(arguments, &opened, &ids)?;
+    bar.stage("run");
     let states = opened.model.states(&batch)?;
     let mut positions = Vec::new();
     each_position(
@@ -88,6 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(file) = &arguments.hidden {
         write(file, to_safetensors(&states, &ids)?).context("--hidden")?;
     }
+    bar.finish();
     let mut out = io::stdout().lock();
     super::unless_unread(if arguments.json {
         let value = serde_json::json!({

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use super::progress::Bar;
 use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
 use unargmax::checkpoint::{self, Checkpoint};
 use unargmax::reach::text::{Around, How, Tokenizer};
@@ -49,8 +50,9 @@ pub struct Opened {
 }
 
 impl ModelArguments {
-    /// Opens the model.
-    pub fn open(&self) -> Result<Opened> {
+    /// Opens the model, a stage of its own.
+    pub fn open(&self, bar: &Bar) -> Result<Opened> {
+        bar.stage("read");
         let path = self.checkpoint.clone();
         let checkpoint = checkpoint::open(&path)?;
         let model = Transformer::of(checkpoint.as_ref(), &path, Options::default())?;

@@ -1,25 +1,30 @@
 //! `unargmax observe`: which tokens win on a corpus, and whether an audit stands up to it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use sha2::{Digest, Sha256};
 
 use super::CONTRADICTION;
 use super::model::{ModelArguments, Opened};
 use super::progress::Bar;
-use unargmax::audit::progress::Progress;
 use unargmax::head::locate::{Choice, locate};
-use unargmax::reach::corpus::{Corpus, Texts};
-use unargmax::reach::observe::{Claims, Observer};
+use unargmax::progress::Progress;
+use unargmax::reach::corpus::{Corpus, Place, Texts};
+use unargmax::reach::journal::{Journal, Run, Stamp};
+use unargmax::reach::observe::{Claims, Counts, Observer};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::observed::{self, Subject};
 use unargmax::report::ours;
-use unargmax::report::results::Results;
 use unargmax::report::results::verdicts::{Outcome, Row};
+use unargmax::report::results::{self, Results};
 
 /// Run a model over a corpus: how often was each token the argmax, how near did the others come, and does that agree
 /// with an audit?
@@ -30,9 +35,16 @@ pub struct Arguments {
     /// The corpus, a text file in UTF-8
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
-    /// Write observed.csv into this folder
+    /// Write observed.csv into this folder, and until then a journal: after an end by Ctrl-C, `kill` or an error the same
+    /// command goes on from it
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// How often the journal is written; 0 is after every window
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    save_every: Duration,
+    /// Begin anew: a journal in the folder is removed
+    #[arg(long)]
+    restart: bool,
     /// An audit of this head (a folder that `audit --out` wrote): a token that is proved never to be the strict winner
     /// and seems to win is scored again, exactly
     #[arg(long, value_name = "DIR")]
@@ -55,15 +67,22 @@ pub struct Arguments {
 /// The longest window that is not asked for: attention takes memory by its square.
 const WINDOW: usize = 512;
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(number).map_err(|e| e.to_string())
+}
+
 /// Runs an observation.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = File::open(&arguments.file).with_context(|| arguments.file.display().to_string())?;
     let size = file.metadata().with_context(|| arguments.file.display().to_string())?.len();
     ensure!(size > 0, "{}: the corpus is empty", arguments.file.display());
-    super::audit::end_when_interrupted(true);
+    let saved = Arc::new(Mutex::new(0));
+    tell_when_interrupted(saved.clone());
     let folder = OutputFolder::open_for(&arguments.out, &ours::OBSERVATION, |_| true, false)
         .context("--out")?;
-    let opened = arguments.model.open()?;
+    let bar = Bar::new(arguments.quiet)?;
+    let opened = arguments.model.open(&bar)?;
     let configuration = opened.model.configuration();
     if configuration.has_encoder() {
         bail!(
@@ -74,7 +93,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tokenizer = arguments.model.tokenizer(&opened)?;
     let audit = arguments.audit.as_deref().map(|dir| audited(dir, &opened)).transpose()?;
     let (results, claims) = audit.unzip();
-    let mut observer = Observer::new(configuration.tokens, claims)?;
     let window = match (arguments.window, configuration.context) {
         (Some(window), Some(context)) if window as usize > context => {
             bail!("--window {window}: the model's context is {context}")
@@ -84,16 +102,63 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let texts = if arguments.lines { Texts::Lines } else { Texts::Whole };
     let mut corpus = Corpus::new(BufReader::new(file), &arguments.file, &tokenizer, texts, window)?;
-    let bar = Bar::new(arguments.quiet || arguments.json).counting("bytes");
-    bar.begin("observe", size as usize);
-    let (mut windows, mut told) = (0, 0);
-    while let Some(ids) = corpus.window()? {
+    let run = Run {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        head: match &claims {
+            Some(claims) => claims.head.sha256(),
+            None => {
+                locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?.head.sha256()
+            }
+        },
+        files: stamps(&opened)?,
+        corpus: size,
+        window,
+        lines: arguments.lines,
+        audit: arguments.audit.as_deref().map(hash).transpose()?,
+    };
+    let journal = Journal::new(&arguments.out, run, configuration.tokens);
+    if arguments.restart {
+        journal.remove()?;
+    }
+    let mut observer = match journal.read()? {
+        None => Observer::new(configuration.tokens, claims)?,
+        Some((place, counts)) => {
+            bar.stage("resume");
+            let text = text_hash(&arguments.file, place.bytes)?;
+            if text != place.text {
+                bail!(journal.of_another("the corpus was another one or has been changed since"));
+            }
+            go_back(&mut corpus, &place, &counts, &opened, &journal)?;
+            *locked(&saved) = place.windows;
+            if !arguments.quiet {
+                eprintln!(
+                    "unargmax: going on after window {} by {}; --restart begins anew",
+                    place.windows,
+                    journal.path().display()
+                );
+            }
+            Observer::resume(configuration.tokens, claims, counts)?
+        }
+    };
+    bar.begin("observe", size as usize, "bytes");
+    let (mut told, mut since, mut took) = (0, Instant::now(), Duration::ZERO);
+    loop {
+        bar.advance((corpus.bytes_given() - told) as usize);
+        told = corpus.bytes_given();
+        let Some(ids) = corpus.window()? else { break };
         observer.window(&opened.model, ids)?;
-        windows += 1;
-        bar.advance((corpus.bytes_read() - told) as usize);
-        told = corpus.bytes_read();
+        // A large vocabulary makes a large journal: no more than a twentieth of the time goes into it.
+        let every = arguments.save_every;
+        if every.is_zero() || since.elapsed() >= every.max(20 * took) {
+            let begun = Instant::now();
+            let mut saved = locked(&saved);
+            journal.write(corpus.place(), observer.counts()).context("--out")?;
+            *saved = corpus.place().windows;
+            (since, took) = (Instant::now(), begun.elapsed());
+        }
     }
     bar.finish();
+    let windows = corpus.place().windows as usize;
     ensure!(windows > 0, "{}: the corpus holds no text", arguments.file.display());
 
     let corpus_name = arguments.file.display().to_string();
@@ -111,6 +176,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         files.push((observed::CONTRADICTIONS.to_owned(), subject.contradictions()?));
     }
     super::audit::write(&folder, &files).context("--out")?;
+    journal.remove().context("--out")?;
     let mut out = io::stdout().lock();
     super::unless_unread(if arguments.json {
         let text = serde_json::to_string_pretty(&subject.summary())? + "\n";
@@ -139,6 +205,113 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments.out.join(observed::CONTRADICTIONS).display()
     );
     Ok(ExitCode::from(CONTRADICTION))
+}
+
+/// On an interruption says where the same command goes on: after the window of the last journal.
+fn tell_when_interrupted(saved: Arc<Mutex<u64>>) {
+    super::audit::end_when_interrupted_saying(move || {
+        let window = locked(&saved);
+        let told = match *window {
+            0 => "; nothing was written".to_owned(),
+            window => format!("; the same command goes on after window {window}"),
+        };
+        // No other journal is written until the program ends.
+        std::mem::forget(window);
+        told
+    });
+}
+
+fn locked(saved: &Mutex<u64>) -> MutexGuard<'_, u64> {
+    saved.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// SHA-256 of the first bytes of a corpus, in hexadecimal.
+fn text_hash(path: &Path, bytes: u64) -> Result<String> {
+    let mut hash = Sha256::new();
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    io::copy(&mut file.take(bytes), &mut hash).with_context(|| path.display().to_string())?;
+    Ok(hexadecimal(hash))
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads the corpus up to where the journal says; it must be split into the same tokens as then, and the model must make the
+/// same of them.
+fn go_back(
+    corpus: &mut Corpus<BufReader<File>>,
+    place: &Place,
+    counts: &Counts,
+    opened: &Opened,
+    journal: &Journal,
+) -> Result<()> {
+    let mut first = None;
+    while corpus.place().windows < place.windows
+        && let Some(ids) = corpus.window()?
+    {
+        first.get_or_insert(ids);
+    }
+    let now = corpus.place();
+    let Some(first) = first else { bail!(journal.of_another("it had seen no window")) };
+    if now != *place {
+        bail!(journal.of_another("text was split into other tokens"));
+    }
+    if !counts.are_of(&opened.model, first)? {
+        bail!(journal.of_another(
+            "the model makes other hidden states of the first window now, by other tensors, on another machine or with \
+             another number of threads"
+        ));
+    }
+    Ok(())
+}
+
+/// The files that a model's numbers are from, by name: those in its folder that hold tensors or say how they are used, or
+/// the one file with the other parts that it is split into.
+fn stamps(opened: &Opened) -> Result<BTreeMap<String, Stamp>> {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let single = opened.path.is_file() && name(&opened.path).contains('.');
+    let folder = match opened.checkpoint.folder() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    // Of `model-00001-of-00003.gguf` all that differ in the first number.
+    let own = name(&opened.path);
+    let split =
+        own.split_once("-of-").and_then(|(start, end)| Some((start.rsplit_once('-')?.0, end)));
+    let belongs = |file: &str| match (single, split) {
+        (true, None) => file == own,
+        (true, Some((start, end))) => file.starts_with(start) && file.ends_with(end),
+        (false, _) => {
+            let tensors = ["safetensors", "bin", "gguf", "pt", "pth"];
+            let extension = Path::new(file).extension().and_then(|e| e.to_str());
+            let holds_tensors = extension.is_some_and(|e| tensors.contains(&e));
+            (holds_tensors && file != observed::CONTRADICTIONS)
+                || file == "config.json"
+                || file.ends_with(".index.json")
+        }
+    };
+    let mut stamps = BTreeMap::new();
+    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    for entry in entries {
+        let path = entry.with_context(|| folder.display().to_string())?.path();
+        if path.is_file() && belongs(&name(&path)) {
+            stamps.insert(name(&path), Stamp::of(&path)?);
+        }
+    }
+    Ok(stamps)
+}
+
+/// SHA-256 of what an audit says.
+fn hash(dir: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    for name in [results::SUMMARY, results::VERDICTS] {
+        let path = dir.join(name);
+        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    Ok(hexadecimal(hash))
 }
 
 /// An audit of the model's head, and its claims.

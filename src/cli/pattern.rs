@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::model::{ModelArguments, Opened, read};
 use super::progress::Bar;
-use unargmax::audit::progress::Progress;
 use unargmax::head::locate::{Choice, locate};
+use unargmax::progress::Progress;
 use unargmax::reach::pattern::{Fates, Label, Pattern, Scorer, Scores, Word, fates, labels};
 
 /// Classify texts by a pattern with a gap (PET): say of each label word whether it can win at all, then score.
@@ -49,7 +49,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let pattern = Pattern::parse(&arguments.pattern).context("--pattern")?;
     let labels = labels(&arguments.labels).context("--labels")?;
     let texts = texts(&arguments.file, &labels)?;
-    let opened = arguments.model.open()?;
+    let bar = Bar::new(false)?;
+    let opened = arguments.model.open(&bar)?;
+    bar.stage("labels");
     pattern.check(&opened.model).context("--pattern")?;
     let tokenizer = arguments.model.tokenizer(&opened)?;
     let words: Vec<Word> =
@@ -63,14 +65,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         None => None,
     };
+    bar.finish();
     let mut out = io::stdout().lock();
     if !arguments.json {
         // Before anything is scored, and also where nothing can be.
         super::unless_unread(print_words(&mut out, &opened, &words, fates.as_ref()))?;
     }
     let scorer = Scorer::new(&opened.model, &tokenizer, &pattern, &words).context("--labels")?;
-    let bar = Bar::new(arguments.json).counting("texts");
-    bar.begin("score", texts.len());
+    let bar = Bar::new(false)?;
+    bar.begin("score", texts.len(), "texts");
     let lines: Vec<&str> = texts.iter().map(|t| t.text.as_str()).collect();
     let scores = scorer
         .score(&lines, |done| bar.advance(done))

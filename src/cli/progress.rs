@@ -1,43 +1,204 @@
-//! A progress bar on a terminal; off a terminal it hides itself.
+//! How far a command is: a bar on a terminal, else a line on standard error now and then.
 
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use unargmax::audit::progress::Progress;
+use unargmax::progress::Progress;
 
-/// One bar that starts again at each stage.
-pub struct Bar(ProgressBar);
+/// The variable with the seconds between two lines; 0 for none.
+const INTERVAL: &str = "UNARGMAX_PROGRESS";
+/// Those seconds where it says nothing: what takes less has no line at all.
+const SECONDS: f64 = 30.0;
+/// How often a bar is drawn anew, so that its time runs while nothing is settled.
+const TICK: Duration = Duration::from_millis(250);
+
+/// One bar, or one series of lines, for all stages of a command.
+pub struct Bar {
+    far: Arc<Far>,
+    shown: Shown,
+}
+
+/// How it is shown.
+enum Shown {
+    Nowhere,
+    Bar(ProgressBar),
+    /// The thread that writes lines ends when this is dropped.
+    Lines(Mutex<Option<Sender<()>>>),
+}
+
+/// How far the command is.
+struct Far {
+    since: Instant,
+    stage: Mutex<Stage>,
+    done: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Stage {
+    name: String,
+    /// 0 where it is not known.
+    total: usize,
+    unit: String,
+}
 
 impl Bar {
-    /// A bar on standard error, or one that never shows.
-    pub fn new(quiet: bool) -> Self {
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        Bar(ProgressBar::with_draw_target(Some(0), target)).counting("tokens")
+    /// A bar on standard error where that is a terminal, lines where it is none, nothing with `quiet`.
+    pub fn new(quiet: bool) -> Result<Self> {
+        let interval = interval(env::var(INTERVAL).ok().as_deref())?;
+        let far = Arc::new(Far {
+            since: Instant::now(),
+            stage: Mutex::default(),
+            done: AtomicUsize::new(0),
+        });
+        let shown = if quiet {
+            Shown::Nowhere
+        } else if io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(TICK);
+            Shown::Bar(bar)
+        } else if let Some(interval) = interval {
+            let (stop, stopped) = channel();
+            let watched = far.clone();
+            thread::spawn(move || tell(&watched, interval, &stopped));
+            Shown::Lines(Mutex::new(Some(stop)))
+        } else {
+            Shown::Nowhere
+        };
+        Ok(Bar { far, shown })
     }
 
-    /// The same, counting other things than tokens.
-    pub fn counting(self, what: &str) -> Self {
-        let template = format!("{{msg:8}} {{wide_bar}} {{pos}}/{{len}} {what}, {{elapsed}}");
-        match ProgressStyle::with_template(&template) {
-            Ok(style) => Bar(self.0.with_style(style)),
-            Err(_) => self,
+    /// A stage of which nobody knows how much of it there is.
+    pub fn stage(&self, name: &str) {
+        self.begin(name, 0, "");
+    }
+
+    /// Takes the bar away, for good.
+    pub fn finish(&self) {
+        match &self.shown {
+            Shown::Nowhere => {}
+            Shown::Bar(bar) => bar.finish_and_clear(),
+            Shown::Lines(stop) => drop(locked(stop).take()),
         }
     }
+}
 
-    /// Takes the bar away.
-    pub fn finish(&self) {
-        self.0.finish_and_clear();
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
 impl Progress for Bar {
-    fn begin(&self, stage: &'static str, tokens: usize) {
-        self.0.reset();
-        self.0.set_message(stage);
-        self.0.set_length(tokens as u64);
+    fn begin(&self, stage: &str, total: usize, unit: &str) {
+        let mut now = locked(&self.far.stage);
+        *now = Stage { name: stage.to_owned(), total, unit: unit.to_owned() };
+        self.far.done.store(0, Ordering::Relaxed);
+        if let Shown::Bar(bar) = &self.shown {
+            let template = match total {
+                0 => "{msg:12} {spinner} {elapsed}".to_owned(),
+                _ => format!("{{msg:12}} {{wide_bar}} {{pos}}/{{len}} {unit}, {{elapsed}}"),
+            };
+            // Each of these may draw: the style first.
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style);
+            }
+            bar.set_length(total as u64);
+            bar.reset();
+            bar.set_message(now.name.clone());
+        }
     }
 
-    fn advance(&self, tokens: usize) {
-        self.0.inc(tokens as u64);
+    fn advance(&self, count: usize) {
+        self.far.done.fetch_add(count, Ordering::Relaxed);
+        if let Shown::Bar(bar) = &self.shown {
+            bar.inc(count as u64);
+        }
+    }
+}
+
+/// The time between two lines; `None` for no lines.
+fn interval(seconds: Option<&str>) -> Result<Option<Duration>> {
+    let Some(text) = seconds.filter(|text| !text.is_empty()) else {
+        return Ok(Some(Duration::from_secs_f64(SECONDS)));
+    };
+    match text.parse().map(Duration::try_from_secs_f64) {
+        Ok(Ok(Duration::ZERO)) => Ok(None),
+        Ok(Ok(interval)) => Ok(Some(interval)),
+        _ => bail!("${INTERVAL}: `{text}` is no number of seconds; 0 is for no lines"),
+    }
+}
+
+/// Writes a line each time the interval is over, until the other end of `stopped` is gone.
+fn tell(far: &Far, interval: Duration, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        let stage = locked(&far.stage);
+        if !stage.name.is_empty() {
+            let line = line(&stage, far.done.load(Ordering::Relaxed), far.since.elapsed());
+            // Nobody may read it; that is no reason to end.
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
+}
+
+/// How far a stage is, so long after the command began.
+fn line(stage: &Stage, done: usize, elapsed: Duration) -> String {
+    let Stage { name, total, unit } = stage;
+    let after = format!("unargmax: after {}: {name}", time(elapsed.as_secs()));
+    if *total == 0 {
+        return after;
+    }
+    let done = done.min(*total);
+    let percent = (done as u128 * 100) / *total as u128;
+    format!("{after}, {percent} % ({done} of {total} {unit})")
+}
+
+/// `59 s`, `3 min 20 s`, `2 h 5 min`.
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// What a mutex holds, also after a thread has ended in a panic with it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_stage_share_units_and_time() {
+        let stage = |total| Stage { name: "screen".into(), total, unit: "tokens".into() };
+        let of = |total, done, seconds| line(&stage(total), done, Duration::from_secs(seconds));
+        assert_eq!(of(9000, 483, 31), "unargmax: after 31 s: screen, 5 % (483 of 9000 tokens)");
+        assert_eq!(of(0, 0, 75), "unargmax: after 1 min 15 s: screen");
+        assert_eq!(of(3, 2, 7500), "unargmax: after 2 h 5 min: screen, 66 % (2 of 3 tokens)");
+        // Never all before all is done, and never more than all.
+        assert!(of(1000, 999, 1).contains(" 99 % "));
+        assert!(of(3, 4, 1).contains(" 100 % (3 of 3 "));
+        assert!(of(usize::MAX, usize::MAX - 1, 1).contains(" 99 % "));
+    }
+
+    #[test]
+    fn the_interval_is_a_number_of_seconds() {
+        assert_eq!(interval(None).unwrap(), Some(Duration::from_secs(30)));
+        assert_eq!(interval(Some("")).unwrap(), Some(Duration::from_secs(30)));
+        assert_eq!(interval(Some("0.5")).unwrap(), Some(Duration::from_millis(500)));
+        assert_eq!(interval(Some("0")).unwrap(), None);
+        for bad in ["-1", "x", "inf", "NaN", "1e99"] {
+            assert!(interval(Some(bad)).is_err(), "{bad}");
+        }
     }
 }

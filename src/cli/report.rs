@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::progress::Bar;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::results::Reported;
 use unargmax::report::{folder, ours};
@@ -27,12 +28,15 @@ pub struct Arguments {
 
 /// Writes a report.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let bar = Bar::new(false)?;
+    bar.stage("report");
     let reported = Reported::open(&arguments.folder)?;
     let files = folder::files(&reported, arguments.svg);
     let product = if arguments.svg { &ours::REPORT_WITH_PICTURES } else { &ours::REPORT };
     OutputFolder::open_for(&arguments.folder, product, |_| true, arguments.force)?
         .write(&files)
         .context("report")?;
+    bar.finish();
     let mut out = io::stdout().lock();
     let names = files
         .iter()

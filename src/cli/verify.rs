@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::CONDITION;
 use super::input::{HeadArguments, TensorArguments};
+use super::progress::Bar;
 use super::selection;
 use unargmax::certificate::{self, Certificate};
 use unargmax::head::bundled;
@@ -19,7 +20,7 @@ use unargmax::report::against::{Difference, differences};
 use unargmax::report::options::HeadOptions;
 use unargmax::report::results::summary::Summary;
 use unargmax::report::results::{Results, SUMMARY, VERDICTS};
-use unargmax::verify::{Claim, Verification, verify};
+use unargmax::verify::{Claim, Verification, verify_telling};
 
 /// Check every verdict of a certificate against the head it speaks of.
 #[derive(Debug, Args)]
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
     /// How many refusals to list
     #[arg(long, value_name = "N", default_value_t = 20)]
     list: usize,
@@ -112,6 +116,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         [claims, ..] => (None, claims),
         [] => bail!("name what to check: a certificate, or a folder that `audit --out` wrote"),
     };
+    let bar = Bar::new(arguments.quiet)?;
+    bar.stage("read");
     let is_named = named.is_some();
     let claims = match claims.is_dir() {
         true => Claims::of_folder(claims, named)?,
@@ -138,7 +144,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .tokens
         .as_ref()
         .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()));
-    let mut verification = verify(head, &claims.certificate, tokens.transpose()?.as_deref());
+    let tokens = tokens.transpose()?;
+    let mut verification = verify_telling(head, &claims.certificate, tokens.as_deref(), &bar);
+    bar.finish();
     if !verification.refused.is_empty() && claims.checkpoint.is_none() && claims.results.is_none() {
         let hint = "the bundled head was taken, since no checkpoint was named: unargmax verify CHECKPOINT CERTIFICATE";
         verification.refused.push(hint.to_owned());

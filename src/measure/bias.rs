@@ -9,12 +9,12 @@ use num_bigint::BigInt;
 
 use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
-use crate::audit::progress::Progress;
 use crate::certify::best_gap::BestGap;
 use crate::certify::enclosure::Support;
 use crate::certify::scored::Scored;
 use crate::certify::{Loss, Rival, Verdict};
 use crate::domain::{Ball, Domain};
+use crate::progress::Progress;
 use crate::prove::sphere::Sphere;
 use crate::prove::support;
 use crate::prove::system::{Constraint, System};

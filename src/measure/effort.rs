@@ -6,11 +6,11 @@
 
 use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
-use crate::audit::progress::Progress;
 use crate::certify::effort::Effort;
 use crate::certify::scored::Scored;
 use crate::certify::witness::{self, Refusal};
 use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::progress::Progress;
 use crate::prove::sphere::Sphere;
 use crate::prove::within::{Ask, Search, Step};
 use crate::question::Question;

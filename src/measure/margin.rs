@@ -7,11 +7,11 @@
 
 use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
-use crate::audit::progress::Progress;
 use crate::certify::best_gap::BestGap;
 use crate::certify::scored::Scored;
 use crate::certify::survival::Survival;
 use crate::certify::{self, Rival, Verdict, outweighed, witness};
+use crate::progress::Progress;
 use crate::prove::sphere::Sphere;
 use crate::prove::within::{Ask, Search, Step};
 use crate::question::Question;

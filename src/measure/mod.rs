@@ -14,8 +14,8 @@ pub mod margin;
 
 use rayon::prelude::*;
 
-use crate::audit::progress::Progress;
 use crate::head::Head;
+use crate::progress::Progress;
 
 /// Rounds before giving up; each adds at least one rival.
 const ROUNDS: usize = 400;

@@ -6,6 +6,7 @@
 pub mod constraints;
 pub mod corpus;
 pub mod generate;
+pub mod journal;
 pub mod logits;
 pub mod observe;
 pub mod pattern;

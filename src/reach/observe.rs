@@ -4,7 +4,9 @@
 //! the first of equal scores. Each time that happens its score is taken again, exactly, at the hidden state that the
 //! model made; only a strict win there contradicts the proof.
 
+use candle_core::{DType, Tensor};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::logits::{Position, each_position};
 use super::rescore::{Standing, standing, standing_behind};
@@ -15,7 +17,7 @@ use crate::head::Head;
 use crate::transformer::{Batch, Transformer};
 
 /// How many contradictions are kept with their states: more do not say more.
-const MOST_KEPT: usize = 64;
+pub(super) const MOST_KEPT: usize = 64;
 
 /// What an audit claims of the head whose logits are observed.
 pub struct Claims {
@@ -98,14 +100,34 @@ pub struct Seen {
     pub won_by_rounding: u64,
 }
 
+/// What was seen of all tokens so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    pub(super) seen: Vec<Seen>,
+    pub(super) positions: u64,
+    pub(super) outside: u64,
+    pub(super) contradictions: Vec<Contradiction>,
+    pub(super) contradicting: u64,
+    /// SHA-256 of the hidden states of the first window; zeros before it.
+    pub(super) first: [u8; 32],
+}
+
+impl Counts {
+    /// Whether the model makes the same hidden states of the first window as when it was seen, to the last bit. Other
+    /// tensors, and perhaps another machine or another number of threads, make others.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn are_of(&self, model: &Transformer, first: Vec<u32>) -> Result<bool> {
+        let states = model.states(&Batch::ids(vec![first]))?;
+        Ok(fingerprint(&states.state)? == self.first)
+    }
+}
+
 /// Counts over a corpus.
 pub struct Observer {
     claims: Option<Claims>,
-    seen: Vec<Seen>,
-    positions: u64,
-    outside: u64,
-    contradictions: Vec<Contradiction>,
-    contradicting: u64,
+    counts: Counts,
 }
 
 impl Observer {
@@ -120,9 +142,28 @@ impl Observer {
                 claims.head.tokens()
             )));
         }
-        let (contradictions, contradicting) = (Vec::new(), 0);
-        let seen = vec![Seen::default(); tokens];
-        Ok(Observer { claims, seen, positions: 0, outside: 0, contradictions, contradicting })
+        let counts = Counts { seen: vec![Seen::default(); tokens], ..Counts::default() };
+        Ok(Observer { claims, counts })
+    }
+
+    /// Goes on from what was seen before, by the same claims.
+    ///
+    /// # Errors
+    /// Claims or counts of another number of tokens.
+    pub fn resume(tokens: usize, claims: Option<Claims>, counts: Counts) -> Result<Self> {
+        let new = Observer::new(tokens, claims)?;
+        if counts.seen.len() != tokens {
+            let kept = counts.seen.len();
+            return Err(Error::Invalid(format!(
+                "{kept} tokens were seen, but the model has {tokens}"
+            )));
+        }
+        Ok(Observer { counts, ..new })
+    }
+
+    /// What was seen so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Passes a window through the model and records all its positions.
@@ -131,6 +172,9 @@ impl Observer {
     /// Those of the model, and logits that are not finite.
     pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
         let states = model.states(&Batch::ids(vec![ids]))?;
+        if self.counts.positions == 0 {
+            self.counts.first = fingerprint(&states.state)?;
+        }
         each_position(model, &states.state.get(0)?, |positions| self.record(positions))
     }
 
@@ -139,18 +183,19 @@ impl Observer {
     /// # Errors
     /// Logits of another number of tokens.
     pub fn record(&mut self, positions: &[Position]) -> Result<()> {
-        if let Some(position) = positions.iter().find(|p| p.logits.len() != self.seen.len()) {
+        if let Some(position) = positions.iter().find(|p| p.logits.len() != self.counts.seen.len())
+        {
             return Err(Error::Invalid(format!(
                 "the model has {} logits for {} tokens",
                 position.logits.len(),
-                self.seen.len()
+                self.counts.seen.len()
             )));
         }
         let orders: Vec<Vec<u64>> = positions.par_iter().map(|p| order(p.logits)).collect();
         for (position, order) in positions.iter().zip(orders) {
             self.ranks(position.logits, &order);
             self.check(position, &order);
-            self.positions += 1;
+            self.counts.positions += 1;
         }
         Ok(())
     }
@@ -162,12 +207,12 @@ impl Observer {
             if logits[token] < before {
                 (rank, before) = (place, logits[token]);
             }
-            let seen = &mut self.seen[token];
+            let seen = &mut self.counts.seen[token];
             if seen.best_rank == 0 || rank < seen.best_rank {
-                (seen.best_rank, seen.best_position) = (rank, self.positions);
+                (seen.best_rank, seen.best_position) = (rank, self.counts.positions);
             }
         }
-        self.seen[token(order[0])].argmax += 1;
+        self.counts.seen[token(order[0])].argmax += 1;
     }
 
     /// Scores those with the largest logit again whose strict win was proved impossible.
@@ -189,52 +234,59 @@ impl Observer {
                 continue;
             };
             match standing {
-                Standing::Ties(_) => self.seen[token].won_by_tie += 1,
-                Standing::Loses(_) => self.seen[token].won_by_rounding += 1,
+                Standing::Ties(_) => self.counts.seen[token].won_by_tie += 1,
+                Standing::Loses(_) => self.counts.seen[token].won_by_rounding += 1,
                 Standing::Wins => {
-                    self.contradicting += 1;
-                    if self.contradictions.len() < MOST_KEPT {
-                        self.contradictions.push(Contradiction {
+                    self.counts.contradicting += 1;
+                    if self.counts.contradictions.len() < MOST_KEPT {
+                        self.counts.contradictions.push(Contradiction {
                             token: token as u32,
-                            position: self.positions,
+                            position: self.counts.positions,
                             state: position.state.to_vec(),
                         });
                     }
                 }
             }
         }
-        self.outside += u64::from(silent);
+        self.counts.outside += u64::from(silent);
     }
 
     /// What was seen of each token, by id.
     pub fn seen(&self) -> &[Seen] {
-        &self.seen
+        &self.counts.seen
     }
 
     /// How many positions were seen.
     pub fn positions(&self) -> u64 {
-        self.positions
+        self.counts.positions
     }
 
     /// How many tokens were the argmax somewhere.
     pub fn covered(&self) -> usize {
-        self.seen.iter().filter(|seen| seen.argmax > 0).count()
+        self.counts.seen.iter().filter(|seen| seen.argmax > 0).count()
     }
 
     /// At how many positions a token seemed to win against its proof, but outside of the domain that the proof is about.
     pub fn outside(&self) -> u64 {
-        self.outside
+        self.counts.outside
     }
 
     /// How many strict wins contradict a proof.
     pub fn contradicting(&self) -> u64 {
-        self.contradicting
+        self.counts.contradicting
     }
 
     /// The first of these.
     pub fn contradictions(&self) -> &[Contradiction] {
-        &self.contradictions
+        &self.counts.contradictions
     }
+}
+
+/// SHA-256 of hidden states, to the last bit.
+fn fingerprint(states: &Tensor) -> Result<[u8; 32]> {
+    let numbers: Vec<f32> = states.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
+    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    Ok(Sha256::digest(bytes).into())
 }
 
 /// Tokens by falling logit, of equal ones by rising id, as numbers that sort so: the logit's bits, turned, above the id.

@@ -1,8 +1,12 @@
 //! Cost against size as an SVG: panels of lines on logarithmic axes, for studies.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::scale::Scale;
+use super::ticks::{self, Kind};
 use crate::error::{Error, Result};
 
 /// One measured size.
@@ -42,6 +46,8 @@ pub struct Panel {
 
 /// Width of a panel and height of the plot, in pixels.
 const PANEL: (u32, u32) = (560, 440);
+/// How many labels have room across and upward.
+const LABELS: (usize, usize) = (11, 12);
 /// Distinct in print and to the colour-blind (Okabe and Ito).
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
@@ -94,21 +100,24 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
     let (bottom, top) = ((bottom - 0.05).floor(), (top + 0.05).ceil());
     // A little more below, for the end of the range is no labelled line itself.
     let (xs, ys) = (left - 0.2..right + 0.2, bottom - 0.02..top);
+    let scale = |range: &Range<f64>, kind: Kind, most: usize| {
+        let marks = ticks::marks(kind, range.start, range.end, most);
+        Scale::new((range.start, range.end), marks)
+    };
 
     let mut chart = ChartBuilder::on(area)
         .caption(&panel.title, ("sans-serif", 16))
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .build_cartesian_2d(xs.clone(), ys.clone())
+        .build_cartesian_2d(
+            scale(&xs, Kind::Doublings, LABELS.0),
+            scale(&ys, Kind::Decades, LABELS.1),
+        )
         .map_err(failed)?;
     chart
         .configure_mesh()
         .disable_mesh()
-        .y_labels((top - bottom) as usize + 1)
-        .x_labels((right - left).ceil() as usize + 2)
-        .x_label_formatter(&|x| doubling(*x))
-        .y_label_formatter(&|y| decade(*y))
         .x_desc(&panel.x_axis)
         .y_desc(&panel.y_axis)
         .label_style(("sans-serif", 13))
@@ -151,24 +160,6 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         .background_style(WHITE.mix(0.85))
         .draw()
         .map_err(failed)
-}
-
-/// A size by its binary logarithm: `64`, `8k` for 8192; nothing between two doublings.
-fn doubling(logarithm: f64) -> String {
-    if (logarithm - logarithm.round()).abs() > 1e-9 {
-        return String::new();
-    }
-    let size = logarithm.round().exp2();
-    if size < 1024.0 { format!("{size}") } else { format!("{}k", size / 1024.0) }
-}
-
-/// A cost by its decimal logarithm: `0.01`, `1`, `100`; nothing between two decades.
-fn decade(logarithm: f64) -> String {
-    if (logarithm - logarithm.round()).abs() > 1e-9 {
-        return String::new();
-    }
-    let decimals = (-logarithm.round()).max(0.0) as usize;
-    format!("{:.decimals$}", 10f64.powf(logarithm.round()))
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

@@ -26,11 +26,13 @@ pub mod padding;
 pub mod page;
 pub mod plots;
 pub mod results;
+mod scale;
 pub mod shown;
 pub mod summary;
 pub mod table;
 pub mod tally;
 pub mod text;
+mod ticks;
 pub mod words;
 
 /// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.

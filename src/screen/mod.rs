@@ -13,11 +13,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::arithmetic::rounding::norm_up_of;
-use crate::audit::progress::Progress;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
 use crate::certify::witness::{Scaling, certify_block};
+use crate::progress::Progress;
 use crate::question::Question;
 pub use maps::Moments;
 
@@ -123,16 +123,22 @@ impl<'a> Screen<'a> {
         &self.start.0
     }
 
-    /// Proves what the maps can prove: what came of each of `tokens`, in their order.
+    /// Proves what the maps can prove: what came of each of `tokens`, in their order. Each of the points that tokens are
+    /// tried at is a stage.
     pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Trial> {
         let mut found = vec![Trial::Behind(Vec::new()); tokens.len()];
+        let mut passes = 0;
         let mut pass = |settle: &dyn Fn(&[u32]) -> Vec<Trial>| {
             let open: Vec<usize> =
                 (0..tokens.len()).filter(|&i| matches!(found[i], Trial::Behind(_))).collect();
             let ids: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
+            passes += 1;
+            let stage = if passes == 1 { "screen" } else { "screen again" };
+            if !ids.is_empty() {
+                progress.begin(stage, ids.len(), "tokens");
+            }
             for (i, trial) in open.into_iter().zip(settle(&ids)) {
                 let wins = matches!(trial, Trial::Wins(_));
-                progress.advance(usize::from(wins));
                 // The rivals of the first point are kept: searches start there.
                 if wins || matches!(&found[i], Trial::Behind(rivals) if rivals.is_empty()) {
                     found[i] = trial;
@@ -160,24 +166,28 @@ impl<'a> Screen<'a> {
                         let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
                         if on_sphere && i > 0 && !pairs.settle(&some, strength, 1).iter().any(wins)
                         {
+                            progress.advance(ids.len());
                             return vec![Trial::Behind(Vec::new()); ids.len()];
                         }
-                        pairs.settle(ids, strength, rivals)
+                        pairs
+                            .settle_telling(ids, strength, rivals, &|count| progress.advance(count))
                     });
                 }
             }
             Method::Pairs(pairs) => {
                 for step in STEPS {
-                    pass(&|ids| self.moved_inside(pairs, self.start.1 * step, ids));
+                    pass(&|ids| self.moved_inside(pairs, self.start.1 * step, ids, progress));
                 }
             }
             Method::Products(passes) => {
                 let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
                 for (map, scaling) in passes {
                     pass(&|ids| {
-                        let settled = ids
-                            .par_chunks(block)
-                            .flat_map_iter(|ids| certify_block(self.question, map, *scaling, ids));
+                        let settled = ids.par_chunks(block).flat_map_iter(|ids| {
+                            let certified = certify_block(self.question, map, *scaling, ids);
+                            progress.advance(ids.len());
+                            certified
+                        });
                         settled
                             .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins))
                             .collect()
@@ -194,7 +204,13 @@ impl<'a> Screen<'a> {
     }
 
     /// Tries tokens at their points moved into the domain.
-    fn moved_inside(&self, pairs: &Pairs, scale: f64, ids: &[u32]) -> Vec<Trial> {
+    fn moved_inside(
+        &self,
+        pairs: &Pairs,
+        scale: f64,
+        ids: &[u32],
+        progress: &dyn Progress,
+    ) -> Vec<Trial> {
         let (head, domain) = (self.question.head(), self.question.domain());
         let settle = |ids: &[u32]| {
             let mut points = pairs.map().directions(head, ids);
@@ -205,7 +221,9 @@ impl<'a> Screen<'a> {
                     let size = self.question.norms()[token as usize] * norm_up_of(h);
                     Attempt { token, h: h.to_vec(), scale: Some(scale), floor: FLOOR * size }
                 });
-            pairs.attempt(attempts.collect())
+            let trials = pairs.attempt(attempts.collect());
+            progress.advance(ids.len());
+            trials
         };
         ids.par_chunks(GROUP).flat_map_iter(settle).collect()
     }

@@ -11,6 +11,7 @@ use super::{Checked, Claim, Refusal, carried, losing, margin, outweighed, winnin
 use crate::certificate::AuditRecord;
 use crate::domain::{Domain, Inside};
 use crate::head::Head;
+use crate::progress::Progress;
 
 /// A verdict and the proof it rests on, by place in the record.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +165,12 @@ fn carries_wins(record: &AuditRecord) -> bool {
 
 impl<'a> Examined<'a> {
     /// Checks every proof of a record that stands by itself; with `only`, just those of these tokens.
-    pub fn new(head: &'a Head, record: &'a AuditRecord, only: Option<&HashSet<u32>>) -> Self {
+    pub fn new(
+        head: &'a Head,
+        record: &'a AuditRecord,
+        only: Option<&HashSet<u32>>,
+        progress: &dyn Progress,
+    ) -> Self {
         let mut examined = Examined {
             record,
             equals: None,
@@ -175,13 +181,13 @@ impl<'a> Examined<'a> {
             complete: false,
         };
         match well_formed(head, record) {
-            Ok(()) => examined.examine(head, only),
+            Ok(()) => examined.examine(head, only, progress),
             Err(reason) => examined.refused.push(Refusal { token: None, reason }),
         }
         examined
     }
 
-    fn examine(&mut self, head: &'a Head, only: Option<&HashSet<u32>>) {
+    fn examine(&mut self, head: &'a Head, only: Option<&HashSet<u32>>, progress: &dyn Progress) {
         let (record, domain) = (self.record, &self.record.domain);
         let mut refuse = |token: Option<u32>, reason: &str| {
             self.refused.push(Refusal { token, reason: reason.to_owned() });
@@ -239,7 +245,8 @@ impl<'a> Examined<'a> {
             .collect();
         let points: Vec<(u32, winning::Place)> =
             winning::places(record).filter(|p| needed.contains(&p.0)).collect();
-        let points = winning::check_all(head, record, &equals, points);
+        progress.begin("verify", points.len() + claims.len(), "checks");
+        let points = winning::check_all(head, record, &equals, points, progress);
         let point = |token: u32, missing: &str| match points.get(&token) {
             Some(outcome) => outcome.clone(),
             None => Err(missing.to_owned()),
@@ -309,7 +316,11 @@ impl<'a> Examined<'a> {
         };
         self.claims = claims
             .par_iter()
-            .map(|&(token, claim, proof)| (token, claim, outcome(token, claim, proof)))
+            .map(|&(token, claim, proof)| {
+                let outcome = outcome(token, claim, proof);
+                progress.advance(1);
+                (token, claim, outcome)
+            })
             .collect();
         for (group, outcome) in ties {
             let Some(&first) = record.ties[group].first() else { continue };

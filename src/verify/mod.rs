@@ -31,6 +31,7 @@ use serde::Serialize;
 use crate::certificate::Certificate;
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::progress::{About, Progress, Silent};
 use examined::Examined;
 
 /// A verdict as a certificate claims it.
@@ -97,6 +98,16 @@ impl Verification {
 /// Accepted means proved again, here. Each token of a certificate's scope must have exactly one verdict,
 /// and each token of `only` must be in the scope.
 pub fn verify(head: &Head, certificate: &Certificate, only: Option<&[u32]>) -> Verification {
+    verify_telling(head, certificate, only, &Silent)
+}
+
+/// The same, and tells how far it is: a stage an audit.
+pub fn verify_telling(
+    head: &Head,
+    certificate: &Certificate,
+    only: Option<&[u32]>,
+    progress: &dyn Progress,
+) -> Verification {
     let mut refused = Vec::new();
     let shape = (certificate.tokens, certificate.dim);
     if shape != (head.tokens(), head.dim()) {
@@ -121,7 +132,10 @@ pub fn verify(head: &Head, certificate: &Certificate, only: Option<&[u32]>) -> V
     let examined: Vec<Examined> = certificate
         .audits
         .iter()
-        .map(|record| Examined::new(head, record, only.as_ref()))
+        .map(|record| {
+            let domain = record.domain.to_string();
+            Examined::new(head, record, only.as_ref(), &About::new(progress, &domain))
+        })
         .collect();
     let audits = examined.iter().map(|one| one.checked(&examined)).collect();
     Verification { refused, audits }

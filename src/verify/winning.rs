@@ -20,6 +20,7 @@ use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
 use crate::domain::Domain;
 use crate::head::{Head, Rows};
+use crate::progress::Progress;
 
 /// Where a record keeps a point.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +51,13 @@ const NUMBERS: usize = 1 << 23;
 /// Rows scored in one product: their scores stay in the cache.
 const ROWS: usize = 1024;
 
-/// Checks points, several of them a product; a token with several points must win at all.
+/// Checks points, several of them a product, and tells of each; a token with several points must win at all.
 pub fn check_all(
     head: &Head,
     record: &AuditRecord,
     equals: &Equals,
     mut points: Vec<(u32, Place)>,
+    progress: &dyn Progress,
 ) -> HashMap<u32, Result<(), String>> {
     points.sort_by_key(|p| p.0);
     let mut outcomes: HashMap<u32, Result<(), String>> = HashMap::new();
@@ -63,17 +65,23 @@ pub fn check_all(
     for &(token, _) in points.iter().filter(|p| beyond(p.0)) {
         outcomes.insert(token, Err("there is no such token".to_owned()));
     }
+    let given = points.len();
     points.retain(|p| !beyond(p.0));
+    progress.advance(given - points.len());
     let (only, points): (Vec<_>, Vec<_>) =
         points.into_iter().partition(|p| matches!(p.1, Place::Only));
     let (integers, floats): (Vec<_>, Vec<_>) =
         points.into_iter().partition(|p| matches!(p.1, Place::Integers(_)));
     let norms: Vec<f64> =
         (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
-    let checked = floats
-        .par_chunks((NUMBERS / head.dim()).clamp(1, BLOCK))
-        .flat_map_iter(|chunk| check_block(head, record, equals, &norms, chunk));
+    let block = (NUMBERS / head.dim()).clamp(1, BLOCK);
+    let checked = floats.par_chunks(block).flat_map_iter(|chunk| {
+        let checked = check_block(head, record, equals, &norms, chunk);
+        progress.advance(chunk.len());
+        checked
+    });
     let exact = integers.par_iter().map(|&(token, place)| {
+        progress.advance(1);
         let Place::Integers(i) = place else {
             return (token, Err("it has no integers".to_owned()));
         };

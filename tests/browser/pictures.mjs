@@ -1,4 +1,7 @@
-// Makes the pictures of README.md from the bundled head's report: npm run pictures.
+// Makes the pictures of README.md from the bundled head's report: npm run pictures. The hash of the report goes beside
+// them, so that a test can tell when they are old.
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -20,3 +23,6 @@ const card = dark.locator(".card").first();
 await card.locator("summary").click();
 await card.screenshot({ path: resolve(root, "docs/pictures/card.png") });
 await browser.close();
+const report = readFileSync(resolve(root, "reports/g2pm/report.html"));
+const hash = createHash("sha256").update(report).digest("hex");
+writeFileSync(resolve(root, "docs/pictures/made-of.sha256"), `${hash}  reports/g2pm/report.html\n`);

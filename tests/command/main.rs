@@ -10,19 +10,25 @@
 //! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `reach`, `reach_refusals`: models run on text;
+//! - `journal`: observations that are ended and go on;
+//! - `progress`: lines about how far a command is;
+//! - `documents`: the commands and outputs that README.md and docs/ show;
 //! - `interruption`: signals and pipes that close.
 //!
 //! `files` makes the checkpoints, `models` whole models.
 
 mod checking;
 mod containers;
+mod documents;
 mod files;
 mod finding;
 mod folders;
 mod gate;
 mod inputs;
 mod interruption;
+mod journal;
 mod models;
+mod progress;
 mod reach;
 mod reach_refusals;
 mod refusals;

@@ -161,7 +161,7 @@ fn observed(out: &str) -> Vec<std::collections::HashMap<String, String>> {
     csv.deserialize().map(|row| row.unwrap()).collect()
 }
 
-fn column(out: &str, name: &str) -> Vec<u64> {
+pub fn column(out: &str, name: &str) -> Vec<u64> {
     observed(out).iter().map(|row| row[name].parse().unwrap()).collect()
 }
 
@@ -197,16 +197,16 @@ fn a_corpus_is_counted_as_the_logits_of_its_windows_say() {
 }
 
 /// A folder with a model, its audit and a corpus.
-struct Audited {
-    folder: Folder,
-    model: String,
-    audit: String,
-    corpus: String,
-    out: String,
+pub struct Audited {
+    pub folder: Folder,
+    pub model: String,
+    pub audit: String,
+    pub corpus: String,
+    pub out: String,
 }
 
 impl Audited {
-    fn new(rows: &[f64], states: States) -> Self {
+    pub fn new(rows: &[f64], states: States) -> Self {
         let folder = Folder::new();
         let model = gpt2(&folder, rows, states);
         let text =
@@ -232,7 +232,7 @@ impl Audited {
     }
 
     /// Makes the audit say that tokens are unargmaxable.
-    fn slander(&self, tokens: &[usize]) {
+    pub fn slander(&self, tokens: &[usize]) {
         let path = format!("{}/verdicts.csv", self.audit);
         let mut csv = csv::Reader::from_path(&path).unwrap();
         let mut changed = csv::Writer::from_writer(Vec::new());

@@ -236,11 +236,23 @@ impl<'a> Pairs<'a> {
     /// Tries `tokens` against all others at the points of the map, in their order; of those that do not win there
     /// `rivals` are told, at least one and at most.
     pub fn settle(&self, tokens: &[u32], strength: Strength, rivals: usize) -> Vec<Trial> {
+        self.settle_telling(tokens, strength, rivals, &|_| ())
+    }
+
+    /// The same, and tells `done` of so many more tokens that were tried.
+    pub fn settle_telling(
+        &self,
+        tokens: &[u32],
+        strength: Strength,
+        rivals: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Vec<Trial> {
         let head = self.question.head();
         let mixed = strength == Strength::Unit && !head.bias_is_constant();
         let domain = self.question.domain();
         let on_sphere = matches!(strength, Strength::Sphere(_));
         if mixed || domain.has_ranges() || on_sphere != domain.ball().is_some() {
+            done(tokens.len());
             return vec![Trial::Behind(Vec::new()); tokens.len()];
         }
         // Neighbours in the order have the same blocks to visit.
@@ -249,8 +261,10 @@ impl<'a> Pairs<'a> {
         let settled: Vec<Vec<Trial>> = order
             .par_chunks(GROUP)
             .map(|group| {
-                let group = group.iter().map(|&i| self.own(tokens[i], strength, rivals)).collect();
-                self.settle_group(group)
+                let own = group.iter().map(|&i| self.own(tokens[i], strength, rivals)).collect();
+                let trials = self.settle_group(own);
+                done(group.len());
+                trials
             })
             .collect();
         let mut out = vec![Trial::Behind(Vec::new()); tokens.len()];

@@ -105,13 +105,6 @@ pub fn draw(width: u32, height: u32, picture: impl FnOnce(&Area) -> Drawn) -> St
     svg
 }
 
-/// Whether a scale between these ends has ticks that differ: plotters would count for ever where its
-/// steps are lost in rounding, or overflow.
-pub fn has_scale(lo: f64, hi: f64) -> bool {
-    let size = lo.abs().max(hi.abs());
-    (1e-250..1e250).contains(&size) && hi - lo > 1e-9 * size
-}
-
 /// A name inside a label: what it does to the direction of writing ends with it.
 pub fn isolated(name: &str) -> String {
     format!("\u{2068}{name}\u{2069}")

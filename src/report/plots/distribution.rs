@@ -3,8 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Colour, Form, draw, has_scale, letters, width_of};
+use super::canvas::{Colour, Form, draw, letters, width_of};
+use super::chart::{self, chart};
 use crate::report::results::measured::Interval;
+use crate::report::ticks::{Kind, has_scale};
 
 const BINS: usize = 48;
 /// Values this many times above or below the middle one are counted in the bars at the ends.
@@ -63,34 +65,6 @@ impl Axis {
         let mut counts = [0; BINS];
         values.filter(|x| x.is_finite()).for_each(|x| counts[self.bin(x)] += 1);
         counts
-    }
-
-    /// The label of a tick; nothing between two powers of ten.
-    fn label(&self, at: f64) -> String {
-        if !self.logarithmic {
-            // What is left of 0 after steps that are no binary fractions.
-            let at = if at.abs() < 1e-9 * (self.hi - self.lo) { 0.0 } else { at };
-            let text = if at == 0.0 || (1e-3..1e5).contains(&at.abs()) {
-                format!("{at:.4}")
-            } else {
-                return format!("{at:.0e}");
-            };
-            return text.trim_end_matches('0').trim_end_matches('.').to_owned();
-        }
-        let exponent = at.round();
-        if (at - exponent).abs() > 1e-9 {
-            String::new()
-        } else if (-3.0..=4.0).contains(&exponent) {
-            format!("{}", 10f64.powf(exponent))
-        } else {
-            format!("1e{exponent}")
-        }
-    }
-
-    /// How many labels are asked of plotters: one a decade, as far as there is room.
-    fn labels(&self, form: Form) -> usize {
-        let room = form.pick(9, 5);
-        if self.logarithmic { ((self.hi - self.lo) as usize + 1).min(room) } else { room }
     }
 }
 
@@ -158,7 +132,7 @@ impl Distribution<'_> {
             notes += " The line counts the other ends of the proved intervals.";
         }
         if self.axis.logarithmic {
-            notes += " Each label on the axis is ten times the one before.";
+            notes += " The axis is logarithmic: equal steps along it are equal factors.";
         }
         if self.groups.iter().flat_map(Group::values).any(|x| self.axis.is_beyond(x)) {
             notes += " The first and the last bar also hold what is beyond them.";
@@ -178,31 +152,15 @@ impl Distribution<'_> {
             };
             let line = self.axis.counts(self.groups.iter().flat_map(other));
             let sums = (0..BINS).map(|bin| bars.iter().map(|b| b[bin]).sum::<usize>());
-            let most = sums.chain(line).max().unwrap_or(1).max(1) as f64;
-            let mut chart = ChartBuilder::on(area)
-                .margin_top(40)
-                .margin_right(form.pick(20, 18))
-                .x_label_area_size(40)
-                .margin_left(form.left().1)
-                .y_label_area_size(form.left().0 - form.left().1)
-                .build_cartesian_2d(lo..hi, 0.0..(most * 1.06).max(1.2))?;
-            chart
-                .configure_mesh()
-                .disable_x_mesh()
-                .light_line_style(Colour::Grid.rgb().mix(0.0))
-                .bold_line_style(Colour::Grid.rgb())
-                .axis_style(Colour::Muted.rgb())
-                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
-                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
-                .x_labels(self.axis.labels(form))
-                .y_labels((most as usize).clamp(1, 5))
-                .x_label_formatter(&|x| self.axis.label(*x))
-                .y_label_formatter(&|y| {
-                    if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
-                })
-                .x_desc(self.what)
-                .y_desc(form.pick("tokens", ""))
-                .draw()?;
+            let most = sums.chain(line).max().unwrap_or(1).max(1);
+            let across = chart::Axis {
+                range: (lo, hi),
+                kind: if self.axis.logarithmic { Kind::Decades } else { Kind::Numbers },
+                most: form.pick(9, 5),
+                name: self.what,
+            };
+            let up = chart::Axis::of_tokens(most, 5, form);
+            let mut chart = chart(area, form, (40, form.pick(20, 18)), across, up)?;
             let step = (hi - lo) / BINS as f64;
             let edge = |bin: usize| lo + step * bin as f64;
             let mut below = [0usize; BINS];
@@ -229,7 +187,7 @@ impl Distribution<'_> {
             }
             if let Some((value, meaning)) = self.mark.filter(|m| !self.axis.is_beyond(m.0)) {
                 let at = self.axis.place(value);
-                let ends = [(at, 0.0), (at, (most * 1.06).max(1.2))];
+                let ends = [(at, 0.0), (at, chart.y_range().end)];
                 let dashed = Colour::Muted.rgb().stroke_width(1);
                 chart.draw_series(DashedLineSeries::new(ends, 5, 4, dashed))?;
                 let (x, _) = chart.backend_coord(&ends[1]);

@@ -4,6 +4,7 @@
 mod beside;
 mod bias;
 pub mod canvas;
+mod chart;
 mod distribution;
 mod effort;
 mod margins;

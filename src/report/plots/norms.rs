@@ -3,10 +3,12 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Colour, Form, draw, has_scale, letters};
+use super::canvas::{Colour, Form, draw, letters};
+use super::chart::{Axis, chart};
 use super::{Figure, colour, notable, short_name};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
+use crate::report::ticks::{Kind, widened};
 use crate::report::words::{counted, number, outcome as called, tokens};
 
 const BINS: usize = 60;
@@ -19,10 +21,10 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let norms: Vec<f64> = rows.iter().map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
     let (lo, hi) =
         norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
-    if !has_scale(lo, hi) {
-        return None;
-    }
-    let bin = |x: f64| (((x - lo) / (hi - lo) * BINS as f64) as usize).min(BINS - 1);
+    // The ends of the axis, apart even where all rows have one length.
+    let (left_end, right_end) = widened(lo, hi)?;
+    let share = move |x: f64| (x - left_end) / (right_end - left_end);
+    let bin = |x: f64| ((share(x) * BINS as f64) as usize).min(BINS - 1);
     let mut bars = [0usize; BINS];
     norms.iter().for_each(|&x| bars[bin(x)] += 1);
     let mut lost = [0usize; BINS];
@@ -74,34 +76,19 @@ pub fn figure(results: &Results) -> Option<Figure> {
         draw(form.width(), height, |area| {
             let (upper, lower) = area.split_vertically(height as i32 - below - 4);
             let left = form.left().0;
-            let most = bars.iter().copied().max().unwrap_or(1) as f64;
-            let mut chart = ChartBuilder::on(&upper)
-                .margin_top(8)
-                .margin_right(14)
-                .x_label_area_size(40)
-                .margin_left(form.left().1)
-                .y_label_area_size(form.left().0 - form.left().1)
-                .build_cartesian_2d(lo..hi, 0.0..most * 1.04)?;
-            chart
-                .configure_mesh()
-                .disable_x_mesh()
-                .light_line_style(Colour::Grid.rgb().mix(0.0))
-                .bold_line_style(Colour::Grid.rgb())
-                .axis_style(Colour::Muted.rgb())
-                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
-                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
-                .x_labels(form.pick(8, 4))
-                .y_labels(5)
-                .x_label_formatter(&|x| short(*x))
-                .y_label_formatter(&|y| format!("{y:.0}"))
-                .x_desc("length of the row (Euclidean norm)")
-                .y_desc(form.pick("tokens", ""))
-                .draw()?;
-            let width = (hi - lo) / BINS as f64;
+            let most = bars.iter().copied().max().unwrap_or(1);
+            let across = Axis {
+                range: (left_end, right_end),
+                kind: Kind::Numbers,
+                most: form.pick(8, 4),
+                name: "length of the row (Euclidean norm)",
+            };
+            let mut chart = chart(&upper, form, (8, 14), across, Axis::of_tokens(most, 5, form))?;
+            let width = (right_end - left_end) / BINS as f64;
             for (bars, colour) in [(&bars, Colour::Win), (&lost, Colour::Lose)] {
                 chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(
                     |(i, &n)| {
-                        let start = lo + width * i as f64;
+                        let start = left_end + width * i as f64;
                         let corners = [(start, 0.0), (start + width, n as f64)];
                         let mut bar = Rectangle::new(corners, colour.rgb().filled());
                         bar.set_margin(0, 0, 0, 1);
@@ -117,7 +104,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 lower.draw(&Text::new(name, (left - 8, top + STRIP / 2), style))?;
                 let mut last = i32::MIN;
                 for norm in of(outcome) {
-                    let x = left + ((norm - lo) / (hi - lo) * f64::from(room)) as i32;
+                    let x = left + (share(norm) * f64::from(room)) as i32;
                     // Strokes on the same pixel would only repeat the first.
                     if x > last {
                         let stroke = [(x, top + 4), (x, top + STRIP - 4)];
@@ -130,13 +117,4 @@ pub fn figure(results: &Results) -> Option<Figure> {
         })
     };
     Some(Figure::new("row-norms", "Length of the rows", caption, alternative, picture))
-}
-
-fn short(x: f64) -> String {
-    if x == 0.0 || (0.01..1e5).contains(&x.abs()) {
-        let text = format!("{x:.2}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        format!("{x:.0e}")
-    }
 }

@@ -4,8 +4,10 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Colour, Form, draw, letters};
+use super::chart::{Axis, chart};
 use super::{Figure, colour, notable};
 use crate::report::results::Results;
+use crate::report::ticks::Kind;
 use crate::report::words::{counted, grouped, outcome as called};
 
 const BINS: usize = 80;
@@ -47,33 +49,14 @@ pub fn figure(results: &Results) -> Option<Figure> {
     );
     let picture = |form: Form| {
         draw(form.width(), 250, |area| {
-            let mut chart = ChartBuilder::on(area)
-                .margin_top(26)
-                .margin_right(form.pick(20, 18))
-                .x_label_area_size(40)
-                .margin_left(form.left().1)
-                .y_label_area_size(form.left().0 - form.left().1)
-                .build_cartesian_2d(
-                    0.0..(bins * step) as f64,
-                    0.0..(most as f64 * 1.06).max(1.2),
-                )?;
-            chart
-                .configure_mesh()
-                .disable_x_mesh()
-                .light_line_style(Colour::Grid.rgb().mix(0.0))
-                .bold_line_style(Colour::Grid.rgb())
-                .axis_style(Colour::Muted.rgb())
-                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
-                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
-                .x_labels(form.pick(8, 4))
-                .y_labels(most.clamp(1, 5))
-                .x_label_formatter(&|x| format!("{x:.0}"))
-                .y_label_formatter(&|y| {
-                    if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
-                })
-                .x_desc("token id")
-                .y_desc(form.pick("tokens", ""))
-                .draw()?;
+            let across = Axis {
+                range: (0.0, (bins * step) as f64),
+                kind: Kind::Counts,
+                most: form.pick(8, 4),
+                name: "token id",
+            };
+            let margins = (26, form.pick(20, 18));
+            let mut chart = chart(area, form, margins, across, Axis::of_tokens(most, 5, form))?;
             let mut below = vec![0usize; bins];
             for (&(outcome, _), counts) in shown.iter().zip(&counts) {
                 let fill = colour(outcome).rgb().filled();

@@ -4,10 +4,11 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Colour, Form, draw, has_scale, isolated, letters, width_of};
+use super::canvas::{Colour, Form, draw, isolated, letters, width_of};
 use crate::report::measures::projection::Projection;
 use crate::report::results::Reported;
 use crate::report::shown::Shown;
+use crate::report::ticks::has_scale;
 use crate::report::words::number;
 
 /// Rivals that get a name, if there is room.

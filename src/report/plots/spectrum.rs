@@ -5,7 +5,9 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
 use super::canvas::{Colour, Form, draw, letters, width_of};
+use super::chart::{Axis, chart};
 use crate::report::results::Reported;
+use crate::report::ticks::Kind;
 use crate::report::words::{grouped, number};
 
 /// Values below this share of the largest are drawn at it.
@@ -56,30 +58,20 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
             let end = values.len() as f64;
             // Logarithms, from a power of ten up, where the values span more than one of them.
             let exponent = least.log10().floor();
-            let (lo, hi) = if exponent < -1.0 { (exponent, 0.1) } else { (0.0, 1.05) };
-            let scaled = |value: f64| if exponent < -1.0 { value.log10() } else { value };
-            let mut chart = ChartBuilder::on(area)
-                .margin_top(30)
-                .margin_right(14)
-                .x_label_area_size(40)
-                .margin_left(form.left().1)
-                .y_label_area_size(form.left().0 - form.left().1)
-                .build_cartesian_2d(0.0..end.max(bits * 1.05) + 1.0, lo..hi)?;
-            chart
-                .configure_mesh()
-                .disable_x_mesh()
-                .light_line_style(Colour::Grid.rgb().mix(0.0))
-                .bold_line_style(Colour::Grid.rgb())
-                .axis_style(Colour::Muted.rgb())
-                .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
-                .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
-                .x_labels(form.pick(8, 5))
-                .y_labels(5)
-                .x_label_formatter(&|x| format!("{x:.0}"))
-                .y_label_formatter(&|&y| if exponent < -1.0 { power(y) } else { format!("{y:.1}") })
-                .x_desc("principal direction")
-                .y_desc(form.pick("share of the largest", ""))
-                .draw()?;
+            let (kind, lo, hi) = match exponent < -1.0 {
+                true => (Kind::Decades, exponent, 0.1),
+                false => (Kind::Numbers, 0.0, 1.05),
+            };
+            let scaled = |x: f64| if kind == Kind::Decades { x.log10() } else { x };
+            let across = Axis {
+                range: (0.0, end.max(bits * 1.05) + 1.0),
+                kind: Kind::Counts,
+                most: form.pick(8, 5),
+                name: "principal direction",
+            };
+            let name = form.pick("share of the largest", "");
+            let up = Axis { range: (lo, hi), kind, most: 6, name };
+            let mut chart = chart(area, form, (30, 14), across, up)?;
             chart.draw_series(LineSeries::new(
                 values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, scaled(value))),
                 Colour::Win.rgb().stroke_width(2),
@@ -103,13 +95,4 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         })
     };
     Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))
-}
-
-/// The label of a whole exponent.
-fn power(exponent: f64) -> String {
-    if exponent.fract() != 0.0 {
-        return String::new();
-    }
-    let value = 10f64.powf(exponent);
-    if exponent >= -3.0 { format!("{value}") } else { format!("{value:.0e}") }
 }

@@ -4,9 +4,11 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Colour, Form, draw, isolated, letters, width_of};
+use super::chart::{Axis, chart};
 use super::{Figure, colour};
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
+use crate::report::ticks::Kind;
 use crate::report::words::outcome as called;
 
 /// One audit: its name, its step if it has one, and its counts.
@@ -68,33 +70,16 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
     draw(form.width(), 320, |area| {
         let (lo, hi) =
             steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
-        let most =
-            points.iter().flat_map(|p| shown.iter().map(|&v| p.2.of(v))).max().unwrap_or(1) as f64;
-        let pad = (hi - lo) * 0.03;
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(26)
-            .margin_right(26)
-            .x_label_area_size(40)
-            .margin_left(form.left().1)
-            .y_label_area_size(form.left().0 - form.left().1)
-            .build_cartesian_2d(lo - pad..hi + pad, 0.0..(most * 1.06).max(1.2))?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(Colour::Grid.rgb().mix(0.0))
-            .bold_line_style(Colour::Grid.rgb())
-            .axis_style(Colour::Muted.rgb())
-            .label_style(letters(12, Colour::Muted, HPos::Left, VPos::Top))
-            .axis_desc_style(letters(12, Colour::Ink, HPos::Left, VPos::Top))
-            .x_labels(form.pick(8, 4))
-            .y_labels((most as usize).clamp(1, 6))
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| {
-                if y.fract() == 0.0 { format!("{y:.0}") } else { String::new() }
-            })
-            .x_desc("step")
-            .y_desc(form.pick("tokens", ""))
-            .draw()?;
+        let most = points.iter().flat_map(|p| shown.iter().map(|&v| p.2.of(v))).max().unwrap_or(1);
+        // Audits of one step, or nearly so, are above each other.
+        let pad = ((hi - lo) * 0.03).max(1e-8 * hi).max(0.5);
+        let across = Axis {
+            range: (lo - pad, hi + pad),
+            kind: Kind::Counts,
+            most: form.pick(8, 4),
+            name: "step",
+        };
+        let mut chart = chart(area, form, (26, 26), across, Axis::of_tokens(most, 6, form))?;
         for &outcome in shown {
             let mut line: Vec<(f64, f64)> =
                 steps.iter().zip(points).map(|(&x, p)| (x, p.2.of(outcome) as f64)).collect();
