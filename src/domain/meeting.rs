@@ -371,8 +371,10 @@ mod tests {
         assert_eq!(thirds([1.0, 1.0]), Some((Inside::Only, Some(vec![1.0, -1.0]))));
         // Its length is the root of 2 / 9.
         assert_eq!(thirds([0.25, 0.75]), None);
-        let below = met(&[-all, -2.0], &[1.0, -1.0], [2.0, 1.0], &[-1.0, -1.0], true);
+        let below = met(&[-all, -2.0], &[1.0, -1.0], [3.0, 1.0], &[-1.0, -1.0], true);
         assert_eq!(below, Some((Inside::Only, Some(vec![1.0, -1.0]))));
+        // On the sphere, which is no part of the ball.
+        assert_eq!(met(&[-all, -2.0], &[1.0, -1.0], [2.0, 1.0], &[-1.0, -1.0], true), None);
         // Beyond it, or with a little room.
         assert_eq!(met(&[5e-324, 0.0], &[all; 2], [2.0, 1.0], &[1.0; 2], true), None);
         let room = met(&[-5e-324, 0.0], &[all; 2], [2.0, 1.0], &[1.0; 2], true);
@@ -396,14 +398,14 @@ mod tests {
 
     #[test]
     fn a_point_between_neighbouring_floats_is_found_in_integers() {
-        // h = 1.5 z with z strictly between two floats.
-        let low = 2.0f64.next_down();
-        let inside = met(&[low], &[2.0], [4.0, 1.0], &[1.5], false);
+        // In units in the last place, h = 1.75 z is 1.75 or 3.5 beyond 1.75 for floats z, and the range is from 2 to 3.
+        let [low, high] = [2.0, 3.0].map(|units| 1.75 + units * f64::EPSILON);
+        let inside = met(&[low], &[high], [4.0, 1.0], &[1.75], false);
         let Some((Inside::Integers(numerators, denominator), None)) = inside else {
             panic!("{inside:?}")
         };
-        let ball = Ball::new([4.0, 1.0], vec![1.5], vec![0.0], false).unwrap();
-        let domain = Domain::range(1, low, 2.0).unwrap().within(ball).unwrap();
+        let ball = Ball::new([4.0, 1.0], vec![1.75], vec![0.0], false).unwrap();
+        let domain = Domain::range(1, low, high).unwrap().within(ball).unwrap();
         assert!(domain.contains_exactly(&numerators, &denominator));
     }
 }

@@ -132,7 +132,10 @@ fn doubtful<'a>(
     alone: bool,
 ) -> Option<&'a TensorInfo> {
     let tensors = stored.checkpoint.tensors();
-    let vectors = tensors.iter().filter(|t| t.name != weight && long(t).is_some());
+    // A matrix of one column is a matrix.
+    let vectors = tensors.iter().filter(|t| {
+        t.name != weight && long(t).is_some() && (t.shape.len() == 1 || t.shape[0] == 1)
+    });
     let elsewhere = |length: usize| {
         tensors.iter().any(|t| {
             let sides = matrix_shape(&t.shape);

@@ -100,7 +100,9 @@ pub(super) fn completed(stored: &Stored, mut found: Found, choice: &Choice) -> R
             ..Pairing::default()
         },
     };
-    if let Some(evidence) = &pairing.evidence {
+    if let Some(evidence) =
+        pairing.evidence.as_ref().filter(|_| pairing.transposed || !is_export(stored))
+    {
         let order = if pairing.transposed { "d x V" } else { "V x d" };
         found.notes.push(format!("`{}` is taken as {order}: {evidence}", found.weight));
     }

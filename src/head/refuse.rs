@@ -84,6 +84,9 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
         .find_map(|(part, method)| Some((*method, beside(part)?)))
     {
         Some((_, part)) if mlx => ("MLX", part),
+        Some((_, part)) if element.to_ascii_uppercase().starts_with("F8") => {
+            ("FP8 with a scale", part)
+        }
         Some(found) => found,
         None => {
             let floats = element.to_ascii_uppercase().starts_with("F8");

@@ -195,7 +195,7 @@ fn several_codebooks_have_no_head_in_common() {
     for config in [config, ""] {
         let folder = folder(config, &heads);
         folder.refused(&[
-            "2 heads, one a codebook: `decoder.lm_heads.0.weight` [6, 4] f32, `decoder.lm_heads.1.weight`",
+            "2 heads, one a codebook: `lm_heads.0.weight` [6, 4] f32, `lm_heads.1.weight`",
             "choose one by --weight",
         ]);
         assert!(folder.locate(&weight("decoder.lm_heads.1.weight")).is_ok());

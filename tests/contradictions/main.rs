@@ -321,7 +321,7 @@ fn a_head_of_eight_bits_is_refused_by_name() {
     ];
     serialize_to_file(views, None, &folder.path().join("model.safetensors")).unwrap();
     folder.refused(&[
-        "`lm_head.weight` is stored as FP8",
+        "`lm_head.weight` is quantised (FP8 with a scale",
         "lm_head.weight_scale",
         "f16, bf16 or f32",
     ]);

@@ -109,7 +109,6 @@ fn what_changes_nothing_is_left_out_with_a_reason() {
         ("gpt2", "transformer.h.1.attn.masked_bias", &[], "a causal mask"),
         ("gpt2", "v_head.summary.weight", &[1, 32], "a value head"),
         ("llama", "model.layers.0.self_attn.rotary_emb.inv_freq", &[4], "frequencies"),
-        ("llama", "optimizer.state.0.exp_avg", &[32], "an optimiser"),
         (
             "t5",
             "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",

@@ -76,10 +76,14 @@ fn what_gguf_says_of_positions_and_is_not_implemented_is_refused() {
 #[test]
 fn a_gguf_file_that_is_not_causal_sees_both_ways() {
     let keys = [("llama.attention.causal", Meta::Bool(false))];
-    let changed = Changed::of("llama-gguf-f32").gguf(&keys, &[]);
+    // A head of its own: without one such a model is an encoder.
+    let numbers_of_head = (0..70 * 32).map(|i| (i * 37 % 64) as f32 / 64.0 - 0.5).collect();
+    let head = [Extra::new("output.weight", &[70, 32], numbers_of_head)];
+    let changed = Changed::of("llama-gguf-f32").gguf(&keys, &head);
     let both = Transformer::open(changed.file(), Options::default()).unwrap();
     assert_eq!(both.configuration().attention, Direction::Both);
-    let plain = open("llama-gguf-f32", Options::default());
+    let causal = Changed::of("llama-gguf-f32").gguf(&[], &head);
+    let plain = Transformer::open(causal.file(), Options::default()).unwrap();
     let batch = Batch::ids(vec![TEXT.to_vec()]).masked(Mask::Bidirectional);
     let masked = numbers(&plain.forward(&batch).unwrap().logits);
     assert_eq!(logits(&both), masked);

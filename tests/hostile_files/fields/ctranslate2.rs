@@ -49,7 +49,8 @@ impl CTranslate2 {
         let scale = self.variables.iter().find(|v| v.name == format!("{}_scale", variable.name));
         let scales = match scale {
             Some(scale) => {
-                let (name, _) = element(scale.kind)?;
+                let (name, width) = element(scale.kind)?;
+                (scale.held % width as usize == 0).then_some(())?;
                 decoded(name, &data(scale.held))?
             }
             None if variable.kind == 2 => vec![1000f64.to_bits()],
