@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 
 use super::Finding;
-use super::exact::Open;
+use super::exact::{Decision, Open};
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict, outweighed};
 use crate::progress::Progress;
@@ -40,15 +40,11 @@ const NEAR: f64 = 1e-7;
 
 /// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
 /// as small fractions, and at the corner where the rivals meet. Exact linear programming, which needs no ball, is left.
-pub fn on_the_edge(
-    question: &Question,
-    token: u32,
-    multipliers: &[(Rival, f64)],
-) -> Result<Verdict, Open> {
+pub fn on_the_edge(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Decision {
     outweighed::certify(question, token, multipliers)
         .or_else(|| by_fractions(question, token, multipliers))
         .or_else(|| corner::decide(question, token, multipliers))
-        .ok_or_else(|| Open {
+        .ok_or_else(|| Box::new(Open {
             token,
             working: multipliers.iter().map(|m| Constraint::Rival(m.0)).collect(),
             undecided: certify::undecided(
@@ -56,7 +52,7 @@ pub fn on_the_edge(
                  tell",
                 Margin::in_ball(question, token, multipliers),
             ),
-        })
+        }))
 }
 
 /// Tries weights that are fractions of the largest one with a small common denominator.

@@ -1,6 +1,6 @@
 //! The tokens that no shared map settled: search, certify, and if need be surer paths.
 
-use super::exact::Open;
+use super::exact::{Decision, Open};
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
 use crate::certify::{self, Rival, Verdict};
@@ -45,7 +45,7 @@ pub fn decide<S: Solver>(
     pairs: Option<&Pairs>,
     tokens: Vec<(u32, Start)>,
     done: &dyn Fn(),
-) -> Vec<Result<Verdict, Open>> {
+) -> Vec<Decision> {
     let question = system.question();
     let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
     let proposals = search::<S>(system, pairs, tokens);
@@ -68,10 +68,12 @@ pub fn decide<S: Solver>(
                 }
                 Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
             }
-            .ok_or_else(|| Open {
-                token,
-                working: proposal.working.clone(),
-                undecided: undecided(question, token, proposal),
+            .ok_or_else(|| {
+                Box::new(Open {
+                    token,
+                    working: proposal.working.clone(),
+                    undecided: undecided(question, token, proposal),
+                })
             });
             done();
             verdict

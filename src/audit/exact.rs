@@ -18,6 +18,9 @@ const TOTAL: u64 = 1 << 37;
 /// Tokens tried at a time, before it is seen what they spent.
 const TOGETHER: usize = 32;
 
+/// A verdict, or a token that is still open.
+pub type Decision = Result<Verdict, Box<Open>>;
+
 /// A token that no cheaper way has decided.
 #[derive(Clone, Debug)]
 pub struct Open {

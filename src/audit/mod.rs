@@ -28,7 +28,7 @@ use crate::prove::system::System;
 use crate::prove::working_set::Start;
 use crate::question::Question;
 use crate::screen::{Moments, Screen};
-use exact::Open;
+use exact::Decision;
 use measured::Measured;
 
 /// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
@@ -325,15 +325,12 @@ fn on_the_edges(
 }
 
 /// The verdicts of tokens, ids rising, of which some are open: those by exact linear programs.
-fn closed(
-    question: &Question,
-    decided: Vec<(u32, std::result::Result<Verdict, Open>)>,
-) -> BTreeMap<u32, Verdict> {
+fn closed(question: &Question, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Verdict> {
     let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
     for (token, verdict) in decided {
         match verdict {
             Ok(verdict) => drop(verdicts.insert(token, verdict)),
-            Err(rest) => open.push(rest),
+            Err(rest) => open.push(*rest),
         }
     }
     let exact = exact::decide(question, &open);
@@ -511,8 +508,8 @@ fn dealt(
     starts: Vec<(u32, Start)>,
     question: &Question,
     least: usize,
-    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<std::result::Result<Verdict, Open>> + Sync),
-) -> Vec<std::result::Result<Verdict, Open>> {
+    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<Decision> + Sync),
+) -> Vec<Decision> {
     let together = group_size(starts.len(), question.head()).max(least);
     let count = starts.len().div_ceil(together).max(1);
     let found: Vec<Vec<_>> = (0..count)

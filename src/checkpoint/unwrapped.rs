@@ -245,8 +245,7 @@ fn shared_prefix(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
         all.then_some(parts)
     };
     if !begins(0)
-        && let Some(parts) =
-            (1..=DEEPEST).map_while(|depth| shared(depth)).find(|parts| begins(parts.len()))
+        && let Some(parts) = (1..=DEEPEST).map_while(&shared).find(|parts| begins(parts.len()))
     {
         return Some(parts.iter().map(|part| (*part).to_owned()).collect());
     }

@@ -67,7 +67,7 @@ impl Model {
             match number {
                 1 => self.node(bytes, field.range()?)?,
                 5 => self.stored.push(Stored::parse(bytes, field.range()?)?),
-                11 | 12 | 13 => {
+                11..=13 => {
                     let (name, rank) = value(bytes, field.range()?)?;
                     match number {
                         11 => self.graph.inputs.push(name.clone()),

@@ -32,8 +32,8 @@ impl Npz {
 
     /// The place of a field of the directory.
     fn place(bytes: &[u8], member: usize, offset: usize) -> usize {
-        let entries = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(ENTRY));
-        entries.skip(member).next().unwrap() + offset
+        let mut entries = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(ENTRY));
+        entries.nth(member).unwrap() + offset
     }
 }
 
