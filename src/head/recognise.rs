@@ -209,6 +209,10 @@ fn alike(a: &Rule, b: &Rule) -> bool {
 /// Several rules that found the same weight say only what all of them say; a bias that one of them found is kept.
 fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
     const NAMED: usize = 4;
+    // A family whose final norm is not stored here is not that of the file, if that of another one is.
+    let here = |(f, rule): &(Found, &Rule)| f.norm.is_some() || rule.norm.is_none();
+    let normed = found.iter().any(|(f, _)| f.norm.is_some());
+    let found: Vec<(Found, &Rule)> = found.into_iter().filter(|fit| !normed || here(fit)).collect();
     let bias = found.iter().find_map(|(f, _)| f.bias.clone());
     let several = found.len() > 1;
     let same = |f: &[(Found, &Rule)]| f.windows(2).all(|w| w[0].0.weight == w[1].0.weight);
