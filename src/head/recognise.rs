@@ -206,13 +206,23 @@ fn alike(a: &Rule, b: &Rule) -> bool {
             == (b.needs_bias, b.own_transposed, b.activation)
 }
 
+/// The table of learned positions of GPT-2's body, and the types of models that have it.
+const POSITIONS: &str = "transformer.wpe.weight";
+const GPT_2: [&str; 2] = ["gpt2", "gpt_bigcode"];
+
 /// Several rules that found the same weight say only what all of them say; a bias that one of them found is kept.
 fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
     const NAMED: usize = 4;
     // A family whose final norm is not stored here is not that of the file, if that of another one is.
     let here = |(f, rule): &(Found, &Rule)| f.norm.is_some() || rule.norm.is_none();
     let normed = found.iter().any(|(f, _)| f.norm.is_some());
-    let found: Vec<(Found, &Rule)> = found.into_iter().filter(|fit| !normed || here(fit)).collect();
+    // Names like `transformer.ln_f` are shared by families with other norms, but learned positions are GPT-2's.
+    let learned = |rule: &Rule| GPT_2.iter().any(|name| rule.model_types.contains(name));
+    let positions = stored.has(POSITIONS) && found.iter().any(|(_, rule)| learned(rule));
+    let found: Vec<(Found, &Rule)> = found
+        .into_iter()
+        .filter(|fit| (!normed || here(fit)) && (!positions || learned(fit.1)))
+        .collect();
     let bias = found.iter().find_map(|(f, _)| f.bias.clone());
     let several = found.len() > 1;
     let same = |f: &[(Found, &Rule)]| f.windows(2).all(|w| w[0].0.weight == w[1].0.weight);
