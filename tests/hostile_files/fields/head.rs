@@ -132,7 +132,8 @@ impl Model {
         };
         // A file with one matrix alone can be a head that somebody saved.
         let matrices = self.tensors.iter().filter(|t| t.is_matrix()).count();
-        let plain = matrices == 1;
+        // So can a classifier's last layer, which has as many rows as there are labels.
+        let plain = matrices == 1 || located.weight == "score.weight";
         if !plain && !self.heads().contains(&located.weight.as_str()) {
             return wrong("not the head");
         }

@@ -75,11 +75,11 @@ macro_rules! formats {
     ($($name:ident: $format:ty, $seed:expr;)*) => {
         $(#[test] fn $name() { check::<$format>($seed); })*
 
-        /// For as long as `UNARGMAX_FUZZ_SECONDS` says, on all formats in turn; prints what it came to.
+        /// For as long as `UNARGMAX_FUZZ_SECONDS` says, by default ten seconds, on all formats in turn; prints what it came to.
         #[test]
-        #[ignore = "takes UNARGMAX_FUZZ_SECONDS"]
+        #[ignore = "takes UNARGMAX_FUZZ_SECONDS, by default ten seconds"]
         fn for_as_long_as_asked() {
-            let seconds = std::env::var("UNARGMAX_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok());
+            let seconds = std::env::var("UNARGMAX_FUZZ_SECONDS").map_or(Ok(10), |s| s.parse());
             let until = Duration::from_secs(seconds.expect("UNARGMAX_FUZZ_SECONDS is a number"));
             let started = Instant::now();
             let mut tallies = [$((stringify!($name), Tally::default())),*];
