@@ -260,8 +260,8 @@ impl<'a> Layout<'a> {
             .checked_add(span)
             .and_then(|end| end.checked_mul(unit.max(1)))
             .ok_or_else(overflow)?;
-        if span > 0 && (end > held || from.checked_add(held).is_none_or(|end| end > storage.count))
-        {
+        // An empty tensor may begin at the end of its storage, and no further.
+        if end > held || from.checked_add(held).is_none_or(|end| end > storage.count) {
             return Err(format!(
                 "its shape {shape:?} with strides {strides:?} from element {offset} ends beyond its storage of {held}"
             ));
