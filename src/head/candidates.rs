@@ -31,16 +31,25 @@ impl<'a> Stored<'a> {
         matrices
     }
 
-    /// The end of an error: the matrices that look most like heads.
+    /// The end of an error: the matrices that look most like heads, and among them the longest, which may be an embedding.
     pub fn listed(&self) -> String {
         const SHOWN: usize = 6;
         let matrices = self.candidates();
-        if matrices.is_empty() {
+        let mut shown: Vec<&TensorInfo> = matrices.iter().copied().take(SHOWN).collect();
+        let longest = matrices.iter().copied().max_by_key(|t| t.shape.iter().max());
+        if let (Some(longest), Some(last)) = (longest, shown.last_mut())
+            && matrices
+                .iter()
+                .take(SHOWN)
+                .all(|t| t.shape.iter().max() < longest.shape.iter().max())
+        {
+            *last = longest;
+        }
+        if shown.is_empty() {
             return String::new();
         }
-        let names: Vec<String> =
-            matrices.iter().take(SHOWN).map(|t| described(&t.name, t)).collect();
-        let more = match matrices.len().saturating_sub(SHOWN) {
+        let names: Vec<String> = shown.iter().map(|t| described(&t.name, t)).collect();
+        let more = match matrices.len() - shown.len() {
             0 => String::new(),
             rest => format!(" and {rest} more"),
         };

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::activation::Activation;
 use super::super::found::Found;
 use super::super::stored::Stored;
-use super::find;
+use super::{chosen, find};
 use crate::checkpoint::onnx::{Attribute, Graph, Node};
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::error::Result;
@@ -139,6 +139,27 @@ fn what_follows_a_head_is_told() {
         search(nodes, &[]).unwrap().unwrap().notes.join(" ")
     };
     assert_eq!(after("Softmax"), "Softmax follows; it keeps the order of logits");
+}
+
+#[test]
+fn a_weight_that_is_chosen_keeps_what_the_graph_says_of_it() {
+    let checkpoint = Constants::new(&[&MATRICES[..], &[("W2", &[4, 6], 1.0)]].concat());
+    let nodes = vec![
+        node("Relu", &["x"], "h"),
+        node("MatMul", &["h", "W"], "p"),
+        node("Add", &["p", "b"], "one"),
+        node("MatMul", &["h", "W2"], "two"),
+        node("Concat", &["one", "two"], "logits"),
+    ];
+    let graph = Graph { nodes, outputs: vec!["logits".into()], ..Graph::default() };
+    let stored = Stored::new(&checkpoint, Path::new("m.onnx"));
+    assert!(find(&stored, &graph).is_err());
+    for (weight, bias) in [("W", Some("b")), ("W2", None)] {
+        let found = chosen(&stored, &graph, weight, "asked for").unwrap().unwrap();
+        assert_eq!((found.bias.as_deref(), found.transposed), (bias, true), "{weight}");
+        assert_eq!(found.activation, Some(Activation::relu()), "{weight}");
+    }
+    assert!(chosen(&stored, &graph, "inner", "asked for").unwrap().is_none());
 }
 
 #[test]
