@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use unargmax_check::error::{Error as CheckError, one_line};
+
 /// An error of the library. Every message is one line that names its place and a way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,11 +36,15 @@ pub enum Error {
     /// A head, a domain or a selection that has no meaning (a shape that does not fit, a number that is not finite).
     #[error("{0}")]
     Invalid(String),
+    /// A check of the program on itself failed. Nothing was decided wrongly: the work ends here.
+    #[error("a fault of this program, please report it: {0}")]
+    Internal(String),
     /// What the tensor library refused: a fault of this program, since shapes are checked before.
     #[error("the tensor library refused an operation: {0}")]
     Tensors(String),
 }
 
+#[cfg(feature = "model")]
 impl From<candle_core::Error> for Error {
     fn from(refusal: candle_core::Error) -> Self {
         Error::Tensors(one_line(refusal.to_string()))
@@ -65,40 +71,12 @@ impl Error {
     }
 }
 
-/// A sentence may quote names out of a stranger's file: whatever would break the line or steer a
-/// terminal is escaped, and one that does not end is cut.
-fn one_line(problem: String) -> String {
-    const LONGEST: usize = 2000;
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if problem.len() <= LONGEST && !problem.contains(steers) {
-        return problem;
-    }
-    let mut line = String::new();
-    for character in problem.chars() {
-        if line.len() > LONGEST {
-            line.push_str(" ...");
-            break;
+impl From<CheckError> for Error {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Io { path, reason } => Error::Io { path, reason },
+            CheckError::Malformed { path, problem } => Error::Malformed { path, problem },
+            other => Error::Invalid(other.to_string()),
         }
-        if steers(character) {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quoted_name_cannot_break_the_line_or_steer_the_terminal() {
-        let said = Error::malformed("a", "tensor `x\ny\u{1b}[2J\u{202e}é`").to_string();
-        assert_eq!(said, r"a: tensor `x\ny\u{1b}[2J\u{202e}é`");
-        assert!(Error::head("a", "é".repeat(1 << 20)).to_string().len() < 2100);
     }
 }

@@ -46,7 +46,7 @@ impl<'a> Question<'a> {
                 head.dim()
             )));
         }
-        domain.ball().map(|ball| Folded::new(head, ball).map(Arc::new)).transpose()
+        Ok(domain.ball().map(|ball| Folded::new(head, ball).map(Arc::new)).transpose()?)
     }
 
     /// The other steps; `folded` is what [`Question::fold`] gave for the same head and domain.

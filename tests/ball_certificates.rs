@@ -1,18 +1,18 @@
 //! Certificates of real audits in balls: the checker accepts them, and what they say is true where truth is known.
 
 use unargmax::audit::{Audit, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
 use unargmax::verify::verify;
 
 fn audited(head: &Head, domain: &Domain) -> (Audit, Certificate) {
-    let options = Options { threads: 1, beside: true, ..Options::default() };
+    let options = Options { threads: 1, also_free: true, ..Options::default() };
     let inside = audit(head, domain, options).unwrap();
     let all = Domain::free(head.dim());
     let mut audits = vec![(domain, &inside)];
     audits.extend(inside.free().map(|free| (&all, free)));
-    let certificate = Certificate::new(head, &audits);
+    let certificate = certificate::from_audits(head, &audits);
     (inside, certificate)
 }
 

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use unargmax::audit::{Audit, Counts, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 use unargmax::verify::verify;
 
 /// The audit over what stands before the head, and its name; certificates of it and of the free one are accepted.
@@ -18,10 +18,10 @@ fn audited(path: &str) -> (Audit, String) {
     let located = locate(checkpoint.as_ref(), &path, &Choice::default()).unwrap();
     let (domain, _) = located.domain().unwrap();
     let head = located.head;
-    let found = audit(&head, &domain, Options { beside: true, ..Options::default() }).unwrap();
+    let found = audit(&head, &domain, Options { also_free: true, ..Options::default() }).unwrap();
     let free = Domain::free(head.dim());
     let audits = [(&domain, &found), (&free, found.free().unwrap())];
-    let bytes = Certificate::new(&head, &audits).to_bytes().unwrap();
+    let bytes = certificate::from_audits(&head, &audits).to_bytes().unwrap();
     let checked = verify(&head, &Certificate::from_bytes(&bytes).unwrap(), None);
     assert!(checked.is_accepted(), "{checked:?}");
     (found, domain.to_string())

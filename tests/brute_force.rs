@@ -10,7 +10,7 @@ use num_traits::{Signed, Zero};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use unargmax::audit::{Audit, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
 use unargmax::verify::verify;
@@ -131,7 +131,7 @@ fn refused(head: &Head, domain: &Domain, audit: &Audit) -> Vec<String> {
     let all = Domain::free(head.dim());
     let beside = audit.free().map(|free| (&all, free));
     let audits: Vec<_> = [(domain, audit)].into_iter().chain(beside).collect();
-    let bytes = Certificate::new(head, &audits).to_bytes().unwrap();
+    let bytes = certificate::from_audits(head, &audits).to_bytes().unwrap();
     let verification = verify(head, &Certificate::from_bytes(&bytes).unwrap(), None);
     let refused = verification.audits.iter().flat_map(|audit| &audit.refused);
     let refused: Vec<String> = refused.map(|r| format!("{:?}: {}", r.token, r.reason)).collect();
@@ -381,7 +381,7 @@ proptest! {
         (head, domain) in questions_of_all_sizes()
     ) {
         // Folded products beyond float64 are refused.
-        let options = Options { threads: 1, beside: true, ..Options::default() };
+        let options = Options { threads: 1, also_free: true, ..Options::default() };
         if let Ok(found) = audit(&head, &domain, options) {
             let none = Vec::<String>::new();
             prop_assert_eq!(refused(&head, &domain, &found), none, "{:?} {:?}", head, domain);

@@ -22,7 +22,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use unargmax::audit::{Audit, Engine, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::domain::{Ball, Domain};
 use unargmax::error::Error;
 use unargmax::head::Head;
@@ -136,7 +136,7 @@ impl Parts {
         };
         let radius = self.radius.as_ref().map_or([dim as f64, 1.0], |r| [r.value(); 2]);
         let (gain, shift) = (values(&self.gain, 1.0), values(&self.shift, 0.0));
-        domain.within(Ball::new(radius, gain, shift, norm == Norm::LayerNorm)?)
+        Ok(domain.within(Ball::new(radius, gain, shift, norm == Norm::LayerNorm)?)?)
     }
 }
 
@@ -281,7 +281,7 @@ impl Case {
         match &self.domain {
             None => Ok(Domain::free(dim)),
             Some(Place::Text(text)) => {
-                Domain::parse(text, dim, |name| panic!("{}: {name} is a table's", self.name))
+                Ok(Domain::parse(text, dim, |name| panic!("{}: {name} is a table's", self.name))?)
             }
             Some(Place::Parts(parts)) => parts.domain(dim),
         }
@@ -341,7 +341,7 @@ impl Case {
                 let free = Domain::free(dim);
                 let mut audits = vec![(&domain, &found)];
                 audits.extend(found.free().map(|audit| (&free, audit)));
-                let bytes = Certificate::new(head, &audits).to_bytes().unwrap();
+                let bytes = certificate::from_audits(head, &audits).to_bytes().unwrap();
                 let checked = verify(head, &Certificate::from_bytes(&bytes).unwrap(), None);
                 if !checked.is_accepted() {
                     fail(format!("its certificate is refused: {checked:?}"));

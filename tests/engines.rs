@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
-use unargmax::head::locate::{Choice, locate};
-use unargmax::head::{Head, bundled};
+use unargmax::head::Head;
+use unargmax::locate::bundled;
+use unargmax::locate::{Choice, locate};
 
 const LINEAR: Engine = Engine::LinearProgram { radius: false };
 

@@ -7,7 +7,7 @@ use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
 use unargmax::head::Head;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 
 const LINEAR: Engine = Engine::LinearProgram { radius: false };
 

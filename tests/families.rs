@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use unargmax::checkpoint::{self, Checkpoint, Values};
-use unargmax::head::locate::{Choice, Located, locate};
+use unargmax::locate::{Choice, Located, locate};
 
 /// What a golden folder expects.
 struct Expected {

@@ -8,15 +8,16 @@ use half::{bf16, f16};
 use num_bigint::BigInt;
 use unargmax::arithmetic::dyadic::{Dyadic, as_integers, dot_integers};
 use unargmax::audit::{Audit, Engine, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::certify::best_gap::BestGap;
 use unargmax::certify::effort::Effort;
 use unargmax::certify::survival::Format;
 use unargmax::certify::{Loss, Verdict};
 use unargmax::checkpoint;
 use unargmax::domain::{Ball, Domain};
-use unargmax::head::locate::{Choice, locate};
-use unargmax::head::{Head, bundled};
+use unargmax::head::Head;
+use unargmax::locate::bundled;
+use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
 use unargmax::verify::verify_telling;
 
@@ -495,7 +496,7 @@ fn every_stage_counts_up_to_what_it_announced() {
                 tokens: (engine == LP).then_some(&some),
                 engine,
                 threads: 2,
-                beside: true,
+                also_free: true,
                 efforts: asked,
                 margins: asked,
                 bias_needed: true,
@@ -510,7 +511,7 @@ fn every_stage_counts_up_to_what_it_announced() {
         if engine == Engine::LeastDistance && !(domain.ball().is_some() && domain.has_ranges()) {
             assert!(told.steps("screen") >= head.tokens() / 64, "{domain}");
         }
-        let certificate = Certificate::new(&head, &[(&domain, &audit)]);
+        let certificate = certificate::from_audits(&head, &[(&domain, &audit)]);
         let certificate = Certificate::from_bytes(&certificate.to_bytes().unwrap()).unwrap();
         verify_telling(&head, &certificate, None, &checked);
         assert_eq!(checked.stages(), [format!("verify, {domain}")]);

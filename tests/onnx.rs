@@ -11,7 +11,7 @@ use unargmax::checkpoint::bytes::Bytes;
 use unargmax::checkpoint::{self, Checkpoint, Dtype, Values};
 use unargmax::domain::Domain;
 use unargmax::head::Head;
-use unargmax::head::locate::{Choice, Located, locate};
+use unargmax::locate::{Choice, Located, locate};
 
 fn golden(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/onnx").join(file)

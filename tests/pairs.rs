@@ -10,14 +10,14 @@ use std::process::Command;
 use num_bigint::BigInt;
 use num_traits::Signed;
 use unargmax::audit::{Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::certify::pairs::{Attempt, Pairs, Strength, Trial};
 use unargmax::certify::witness::{Point, Witness};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
-use unargmax::head::locate::{Choice, locate};
 use unargmax::head::{Head, Rows};
+use unargmax::locate::{Choice, locate};
 use unargmax::progress::Silent;
 use unargmax::question::Question;
 use unargmax::screen::Screen;
@@ -520,7 +520,8 @@ fn certificates_of_strained_heads_are_accepted() {
         let head = f32_head(&rows, biases(n % 6, 60, &mut random), 6);
         let domain = Domain::free(6);
         let audit = audit(&head, &domain, Options::default()).unwrap();
-        let verification = verify(&head, &Certificate::new(&head, &[(&domain, &audit)]), None);
+        let verification =
+            verify(&head, &certificate::from_audits(&head, &[(&domain, &audit)]), None);
         assert!(verification.is_accepted(), "{name}: {:?}", verification.audits);
     }
 }

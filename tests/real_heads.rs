@@ -5,7 +5,7 @@
 
 use unargmax::audit::{Counts, Options, audit};
 use unargmax::checkpoint;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 
 /// Audits the head in `folder` over a domain, written as the command takes it.
 fn counts(folder: &str, domain: &str) -> Counts {

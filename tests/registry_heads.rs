@@ -12,10 +12,10 @@
 use std::path::PathBuf;
 
 use unargmax::audit::{Audit, Counts, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::certify::Verdict;
 use unargmax::checkpoint;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 use unargmax::verify::verify;
 
 /// The path of a fetched file.
@@ -41,7 +41,7 @@ fn audited(model: &str, file: &str, domain: &str) -> Audit {
     let head = located.head;
     let audit = audit(&head, &domain, Options::default()).unwrap();
     // Written, read and checked again by the code that made none of it.
-    let certificate = Certificate::new(&head, &[(&domain, &audit)]).to_bytes().unwrap();
+    let certificate = certificate::from_audits(&head, &[(&domain, &audit)]).to_bytes().unwrap();
     assert!(certificate.len() < 20_000_000, "{} bytes", certificate.len());
     let checked = verify(&head, &Certificate::from_bytes(&certificate).unwrap(), None);
     assert!(checked.is_accepted(), "{checked:?}");

@@ -10,7 +10,7 @@ use unargmax::audit::{Audit, Counts, Options, audit};
 use unargmax::checkpoint;
 use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
 use unargmax::domain::Domain;
-use unargmax::head::locate::{BiasChoice, Choice, Located, locate};
+use unargmax::locate::{BiasChoice, Choice, Located, locate};
 
 /// The path of a fetched file or folder.
 fn fetched(path: &str) -> PathBuf {

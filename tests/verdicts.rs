@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use num_bigint::BigInt;
 use unargmax::audit::{Audit, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::certify::enclosure::{self, Support};
 use unargmax::certify::witness::{Refusal, certify_float, certify_integers};
 use unargmax::certify::{Loss, Rival, Verdict, exact};
@@ -122,14 +122,14 @@ fn threads_change_nothing_that_is_published() {
 
 /// Whether the verdicts of an audit are these, and a checker accepts its certificate.
 fn assert_decides(head: &Head, domain: &Domain, expected: &[&str]) {
-    let found = audit(head, domain, Options { threads: 1, beside: true, ..Options::default() });
+    let found = audit(head, domain, Options { threads: 1, also_free: true, ..Options::default() });
     let found = found.unwrap();
     let about = format!("{} x {} over {domain}", head.tokens(), head.dim());
     assert_eq!(names(&found), expected, "{about}");
     let all = Domain::free(head.dim());
     let beside = found.free().map(|free| (&all, free));
     let audits: Vec<_> = [(domain, &found)].into_iter().chain(beside).collect();
-    let verification = verify(head, &Certificate::new(head, &audits), None);
+    let verification = verify(head, &certificate::from_audits(head, &audits), None);
     assert!(verification.is_accepted(), "{about}: {:?}", verification.audits);
 }
 

@@ -15,8 +15,8 @@ use unargmax::baselines::{full_program, reflection};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
 use unargmax::head::Head;
-use unargmax::head::bundled;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::bundled;
+use unargmax::locate::{Choice, locate};
 use unargmax::prove::radius::THRESHOLD;
 
 use crate::heads::Subject;

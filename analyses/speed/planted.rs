@@ -232,7 +232,7 @@ mod tests {
     use unargmax::checkpoint;
     use unargmax::domain::Domain;
     use unargmax::head::Head;
-    use unargmax::head::locate::{Choice, locate};
+    use unargmax::locate::{Choice, locate};
 
     const SMALL: Recipe = Recipe { tokens: 4096, dim: 64, seed: 3 };
 

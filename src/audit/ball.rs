@@ -2,8 +2,8 @@
 
 use num_bigint::BigInt;
 
-use super::Finding;
 use super::exact::{Decision, Open};
+use super::stages::Finding;
 use crate::certify::interval::Margin;
 use crate::certify::{self, Rival, Verdict, outweighed};
 use crate::progress::Progress;
@@ -28,7 +28,7 @@ pub fn decide(
         .map(|side| match side {
             Side::Wins(witness) => Finding::Decided(certify::tied(sphere.question(), witness)),
             Side::Loses(verdict) => Finding::Decided(verdict),
-            Side::Stuck(multipliers) => Finding::Stuck(multipliers),
+            Side::Stuck(multipliers) => Finding::Unclear(multipliers),
         })
         .collect()
 }
@@ -36,7 +36,7 @@ pub fn decide(
 /// Denominators of the weights that are tried where the inequality holds with equality, or not at all.
 const DENOMINATORS: std::ops::RangeInclusive<u32> = 1..=64;
 /// How far from a fraction a weight may be to be taken for it.
-const NEAR: f64 = 1e-7;
+const NEAR_A_FRACTION: f64 = 1e-7;
 
 /// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
 /// as small fractions, and at the corner where the rivals meet. Exact linear programming, which needs no ball, is left.
@@ -62,7 +62,7 @@ fn by_fractions(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -
         let scale = f64::from(denominator) / largest;
         let near = |m: &(Rival, f64)| {
             let share = m.1 * scale;
-            (share - share.round()).abs() <= NEAR * f64::from(denominator)
+            (share - share.round()).abs() <= NEAR_A_FRACTION * f64::from(denominator)
         };
         multipliers.iter().all(near).then_some(scale)
     };

@@ -1,8 +1,11 @@
 //! The tokens that no shared map settled: search, certify, and if need be surer paths.
 
+use std::collections::BTreeMap;
+
 use super::exact::{Decision, Open};
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
+use crate::certify::witness::Witness;
 use crate::certify::{self, Rival, Verdict};
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::solver::Solver;
@@ -17,68 +20,59 @@ const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.
 /// Numbers of a working set that a push is worth in a head with more coordinates than tokens.
 const WIDEST: usize = 1 << 20;
 
-/// The verdicts over a box of tokens that lose in all of space by exact weights, `None` for all others: `free` is the system
-/// of the same head there. For heads with more coordinates than tokens, whose searches are small in all of space and
-/// large in a box.
+/// The verdicts over a box of those tokens that lose in all of space by exact weights: `free` is the system of the same
+/// head there. For heads with more coordinates than tokens, whose searches are small in all of space and large in a box.
 pub fn lost_everywhere(
     question: &Question,
     free: &System,
     tokens: &[(u32, Start)],
-) -> Vec<Option<Verdict>> {
-    search::<LeastDistance>(free, None, tokens.to_vec())
-        .into_iter()
-        .zip(tokens)
-        .map(|(proposal, &(token, _))| match proposal.side {
-            Side::Loses(multipliers) => {
-                let weights = support::exact(free, token, &multipliers)?;
-                certify::exact::certify(question, token, weights)
-            }
-            _ => None,
-        })
-        .collect()
+) -> BTreeMap<u32, Verdict> {
+    let proposals = search::<LeastDistance>(free, None, tokens.to_vec()).into_iter();
+    let lost = proposals.filter_map(|Proposal { token, side, .. }| match side {
+        Side::Loses(multipliers) => {
+            let weights = support::exact(free, token, &multipliers)?;
+            Some((token, certify::exact::certify(question, token, weights)?))
+        }
+        _ => None,
+    });
+    lost.collect()
 }
 
 /// Decides tokens that no other row dominates, by proposals of the solver `S` alone. What float64 proposes in vain stays
-/// open, and `done` is told of each. The verdicts come in the order of the tokens and do not depend on which are decided together.
+/// open, and `done` is told of each. The verdicts do not depend on which tokens are decided together.
 pub fn decide<S: Solver>(
     system: &System,
     pairs: Option<&Pairs>,
     tokens: Vec<(u32, Start)>,
     done: &dyn Fn(),
-) -> Vec<Decision> {
+) -> Vec<(u32, Decision)> {
     let question = system.question();
-    let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
     let proposals = search::<S>(system, pairs, tokens);
-    let winners =
-        ids.iter().zip(&proposals).filter_map(|(&token, proposal)| match &proposal.side {
-            Side::Wins(h) => Some((token, unit_length(question, h.clone()))),
-            _ => None,
-        });
-    let mut witnesses = certify::witness::certify_floats(question, winners.collect()).into_iter();
-    ids.into_iter()
-        .zip(&proposals)
-        .map(|(token, proposal)| {
-            let verdict = match proposal.side {
-                Side::Wins(_) => {
-                    witnesses.next().and_then(Result::ok).map(|w| certify::tied(question, w))
-                }
-                Side::Proved(ref witness) => Some(certify::tied(question, witness.clone())),
-                Side::Loses(ref multipliers) => {
-                    certified_loss::<S>(system, token, multipliers, &proposal.working)
-                }
-                Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
+    let points = proposals.iter().filter_map(|proposal| match &proposal.side {
+        Side::Wins(h) => Some((proposal.token, unit_length(question, h.clone()))),
+        _ => None,
+    });
+    let witnesses = certify::witness::certify_floats(question, points.collect());
+    let witnesses = witnesses.into_iter().filter_map(Result::ok).map(|w| (w.token(), w));
+    let mut witnesses: BTreeMap<u32, Witness> = witnesses.collect();
+    let mut decide = |proposal: Proposal| {
+        let token = proposal.token;
+        let verdict = match &proposal.side {
+            Side::Wins(_) => witnesses.remove(&token).map(|w| certify::tied(question, w)),
+            Side::Proved(witness) => Some(certify::tied(question, witness.clone())),
+            Side::Loses(multipliers) => {
+                certified_loss::<S>(system, token, multipliers, &proposal.working)
             }
-            .ok_or_else(|| {
-                Box::new(Open {
-                    token,
-                    working: proposal.working.clone(),
-                    undecided: undecided(question, token, proposal),
-                })
-            });
-            done();
-            verdict
-        })
-        .collect()
+            Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
+        };
+        let decision = verdict.ok_or_else(|| {
+            let undecided = undecided(question, token, &proposal);
+            Box::new(Open { token, working: proposal.working, undecided })
+        });
+        done();
+        (token, decision)
+    };
+    proposals.into_iter().map(&mut decide).collect()
 }
 
 /// Tries to certify losing weights: as a basic combination, pushed off a degenerate position, exactly.
@@ -155,7 +149,8 @@ fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
 mod tests {
     use super::*;
     use crate::domain::Domain;
-    use crate::head::bundled;
+    #[cfg(feature = "files")]
+    use crate::locate::bundled;
     use crate::prove::least_distance::tests::uses;
     use crate::prove::linear_program::LinearProgram;
 
@@ -171,7 +166,7 @@ mod tests {
             let near = vec![0.0; head.dim()];
             let start = Start { near, behind: Vec::new(), may_win: false };
             let verdicts = decide::<S>(&system, None, vec![(token, start)], &|| {});
-            lost += usize::from(verdicts[0].as_ref().is_ok_and(|v| v.name() == "unargmaxable"));
+            lost += usize::from(verdicts[0].1.as_ref().is_ok_and(|v| v.name() == "unargmaxable"));
         }
         assert!(lost > 10, "losing tokens take part");
         uses() - before

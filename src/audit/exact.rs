@@ -16,7 +16,7 @@ const SHARES: [u64; 3] = [1 << 24, 1 << 28, 1 << 32];
 /// What all tokens of one audit may spend together.
 const TOTAL: u64 = 1 << 37;
 /// Tokens tried at a time, before it is seen what they spent.
-const TOGETHER: usize = 32;
+const TRIED_TOGETHER: usize = 32;
 
 /// A verdict, or a token that is still open.
 pub type Decision = Result<Verdict, Box<Open>>;
@@ -32,33 +32,44 @@ pub struct Open {
     pub undecided: Verdict,
 }
 
-/// The verdicts of open tokens (ids rising), in their order.
-pub fn decide(question: &Question, open: &[Open]) -> Vec<Verdict> {
+/// The verdicts of open tokens (ids rising).
+pub fn decide(question: &Question, open: Vec<Open>) -> Vec<(u32, Verdict)> {
     decide_within(question, open, SHARES, TOTAL)
 }
 
-fn decide_within(question: &Question, open: &[Open], shares: [u64; 3], total: u64) -> Vec<Verdict> {
-    let mut verdicts: Vec<Option<Verdict>> = vec![None; open.len()];
-    let mut left = total;
+fn decide_within(
+    question: &Question,
+    open: Vec<Open>,
+    shares: [u64; 3],
+    total: u64,
+) -> Vec<(u32, Verdict)> {
+    let mut verdicts = Vec::new();
+    let (mut left, mut rest) = (total, open);
     for share in shares {
-        let mut rest = (0..open.len()).filter(|&i| verdicts[i].is_none()).collect::<Vec<_>>();
+        let mut again = Vec::new();
         while !rest.is_empty() && left >= share {
-            let count = rest.len().min(TOGETHER).min((left / share) as usize);
-            let these: Vec<usize> = rest.drain(..count).collect();
-            let tried = these.into_par_iter().with_max_len(1).map(|i| {
-                let Open { token, working, .. } = &open[i];
-                (i, simplex::decide(question, *token, working, share))
+            let count = rest.len().min(TRIED_TOGETHER).min((left / share) as usize);
+            let these: Vec<Open> = rest.drain(..count).collect();
+            let tried = these.into_par_iter().with_max_len(1).map(|open| {
+                let tried = simplex::decide(question, open.token, &open.working, share);
+                (open, tried)
             });
-            for (i, tried) in tried.collect::<Vec<_>>() {
+            for (open, tried) in tried.collect::<Vec<_>>() {
                 left = left.saturating_sub(tried.spent);
-                // What gave up for another reason is not tried again.
-                let given_up = || (!tried.by_budget).then(|| open[i].undecided.clone());
-                verdicts[i] = tried.verdict.or_else(given_up);
+                match tried.verdict {
+                    Some(verdict) => verdicts.push((open.token, verdict)),
+                    None if tried.by_budget => again.push(open),
+                    // What gave up for another reason is not tried again.
+                    None => verdicts.push((open.token, open.undecided)),
+                }
             }
         }
+        again.append(&mut rest);
+        rest = again;
     }
-    let by_budget = |open: &Open| open.undecided.clone().by_budget();
-    verdicts.into_iter().zip(open).map(|(v, open)| v.unwrap_or_else(|| by_budget(open))).collect()
+    verdicts.extend(rest.into_iter().map(|open| (open.token, open.undecided.by_budget())));
+    verdicts.sort_by_key(|v| v.0);
+    verdicts
 }
 
 #[cfg(test)]
@@ -82,9 +93,9 @@ mod tests {
         let open: Vec<Open> = open.collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let verdicts =
-            pool.install(|| decide_within(&question, &open, [1 << 8, 1 << 11, 1 << 20], total));
+            pool.install(|| decide_within(&question, open, [1 << 8, 1 << 11, 1 << 20], total));
         let name = |v: &Verdict| (v.name(), matches!(v, Verdict::Undecided(u) if u.is_by_budget()));
-        verdicts.iter().map(name).collect()
+        verdicts.iter().map(|v| name(&v.1)).collect()
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Audit, Clock, Options};
+use super::clock::Clock;
+use super::{Audit, Options};
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
@@ -51,8 +52,8 @@ pub fn measure(
         let mut asked = asked.to_vec();
         asked.sort_unstable();
         asked.dedup();
-        let verdict = |t: u32| verdicts.binary_search_by_key(&t, |v| v.0).ok();
-        asked.into_iter().filter_map(|t| Some((t, &verdicts[verdict(t)?].1))).collect()
+        let is_asked = |v: &&(u32, Verdict)| asked.binary_search(&v.0).is_ok();
+        verdicts.iter().filter(is_asked).map(|(t, verdict)| (*t, verdict)).collect()
     };
     if let Some(asked) = options.efforts {
         options.progress.begin("effort", asked.len(), "tokens");

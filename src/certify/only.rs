@@ -23,8 +23,8 @@ impl Only {
     }
 }
 
-/// The verdicts of tokens over a domain that is one hidden state, in their order; `None` for other domains.
-pub fn decide(question: &Question, tokens: &[u32]) -> Option<Vec<Verdict>> {
+/// The verdicts of tokens over a domain that is one hidden state; `None` for other domains.
+pub fn decide(question: &Question, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> {
     let h = question.domain().only_state()?;
     let head = question.stored();
     let score =
@@ -52,7 +52,7 @@ pub fn decide(question: &Question, tokens: &[u32]) -> Option<Vec<Verdict>> {
             _ => lost(first),
         }
     };
-    Some(tokens.iter().map(verdict).collect())
+    Some(tokens.iter().map(|token| (*token, verdict(token))).collect())
 }
 
 fn lost(rival: u32) -> Verdict {

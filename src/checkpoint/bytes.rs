@@ -89,6 +89,7 @@ impl Bytes {
         let file = regular_file(path)?;
         // SAFETY: the mapping is read-only and private to this process. That no other process
         // shortens the file meanwhile is the documented condition, the one every map has.
+        #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
         if map.is_empty() {
             return Err(Error::malformed(

@@ -17,8 +17,8 @@ use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::domain::Domain;
-use unargmax::head::final_norm::FinalNorm;
 use unargmax::head::spectrum::Spectra;
+use unargmax::locate::final_norm::FinalNorm;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
@@ -177,7 +177,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         tokens: tokens.as_deref(),
         engine,
         threads,
-        beside: true,
+        also_free: true,
         efforts: measures.efforts.as_ref().map(|m| m.tokens.as_slice()),
         margins: measures.margins.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
@@ -353,7 +353,7 @@ fn files(
     let all = Domain::free(domain.dim());
     let audits: Vec<_> =
         [(domain, audit)].into_iter().chain(audit.free().map(|free| (&all, free))).collect();
-    let certificate = Certificate::new(&input.located.head, &audits).to_bytes()?;
+    let certificate = certificate::from_audits(&input.located.head, &audits).to_bytes()?;
     let mut files = vec![
         (results::SUMMARY.to_owned(), summary.to_json().into_bytes()),
         (results::VERDICTS.to_owned(), verdicts),

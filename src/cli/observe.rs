@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::CONTRADICTION;
 use super::model::{ModelArguments, Opened};
 use super::progress::Bar;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
 use unargmax::reach::corpus::{Corpus, Place, Texts};
 use unargmax::reach::journal::{Journal, Run, Stamp};

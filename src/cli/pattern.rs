@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::model::{ModelArguments, Opened, read};
 use super::progress::Bar;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
 use unargmax::reach::pattern::{Fates, Label, Pattern, Scorer, Scores, Word, fates, labels};
 

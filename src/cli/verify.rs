@@ -15,7 +15,7 @@ use super::input::{HeadArguments, TensorArguments};
 use super::progress::Bar;
 use super::selection;
 use unargmax::certificate::{self, Certificate};
-use unargmax::head::bundled;
+use unargmax::locate::bundled;
 use unargmax::report::against::{Difference, differences};
 use unargmax::report::options::HeadOptions;
 use unargmax::report::results::summary::Summary;

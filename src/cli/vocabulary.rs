@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use unargmax::checkpoint::Checkpoint;
 use unargmax::checkpoint::vocabulary::{Kind, Vocabulary, beside};
-use unargmax::head::locate::Located;
+use unargmax::locate::Located;
 
 /// Above this share of rows without a token a vocabulary is more likely that of another model. Published heads are padded
 /// by at most three percent (Qwen2.5 399 of 152064 rows, GPT-2 47 of 50304, T5 128 of 32128, Phi-2 905 of 51200).

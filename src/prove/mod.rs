@@ -5,7 +5,7 @@
 //! - [`solver`]: what a method for them must offer; there are two, which share no code:
 //! - [`orthogonal`] and [`least_distance`]: the point nearest to the origin with `A u >= 1`, or
 //!   multipliers that show there is none;
-//! - [`linear_program`]: the same two answers as linear programs, by a general solver, and [`radius`],
+//! - `linear_program`: the same two answers as linear programs, by a general solver, and `radius`,
 //!   the linear program of the 2022 paper;
 //! - [`working_set`]: a few rivals at a time, the worst violators added until one side is found;
 //! - [`support`]: multipliers turned into a support that the certifier can enclose, and the *push*;
@@ -17,8 +17,10 @@
 
 pub mod corner;
 pub mod least_distance;
+#[cfg(feature = "lp")]
 pub mod linear_program;
 pub mod orthogonal;
+#[cfg(feature = "lp")]
 pub mod radius;
 pub mod rounds;
 pub mod runner;

@@ -9,9 +9,6 @@
 use super::linear_program::ball;
 use crate::question::Question;
 
-/// The radius below which the paper calls a token unargmaxable.
-pub const THRESHOLD: f64 = 1e-8;
-
 /// Rivals added in a round.
 const BATCH: usize = 32;
 /// Rounds before giving up.

@@ -12,6 +12,8 @@ use crate::certify::witness::Witness;
 /// What the search proposes for a token.
 #[derive(Clone, Debug)]
 pub struct Proposal {
+    /// The token.
+    pub token: u32,
     /// The side it came to.
     pub side: Side,
     /// The constraints it looked at, in the order they came in.
@@ -253,7 +255,12 @@ impl<'a, S: Solver> Search<'a, S> {
     fn proposal(self) -> Proposal {
         let multipliers =
             unscaled(self.system, self.token, &self.working, self.problem.multipliers());
-        Proposal { side: self.side.unwrap_or(Side::Stuck), working: self.working, multipliers }
+        Proposal {
+            token: self.token,
+            side: self.side.unwrap_or(Side::Stuck),
+            working: self.working,
+            multipliers,
+        }
     }
 }
 

@@ -171,7 +171,7 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     for (token, weights) in &record.exact {
         say(*token, Outcome::Unargmaxable, "exact", shares(floats_of(weights)));
     }
-    for o in &record.outweighed {
+    for o in &record.ball_losses {
         say(o.token, Outcome::Unargmaxable, "outweighed", shares(floats_of(&o.rivals)));
     }
     for (token, by) in &record.dominated {

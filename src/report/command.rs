@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::options::HeadOptions;
 use super::results::summary::Summary;
 use crate::certificate;
-use crate::head::bundled;
+use crate::locate::bundled;
 
 /// The command for a shell in the folder of the report, where the checkpoint still lies where it was audited.
 pub const HERE: &str = "unargmax verify .";

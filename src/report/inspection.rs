@@ -8,10 +8,10 @@ use super::summary::CheckpointSummary;
 use super::table::rounded;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::domain::Domain;
-use crate::head::activation::Activation;
-use crate::head::final_norm::FinalNorm;
-use crate::head::locate::{Located, Tying};
 use crate::head::statistics::Statistics;
+use crate::locate::activation::Activation;
+use crate::locate::final_norm::FinalNorm;
+use crate::locate::{Located, Tying};
 
 /// The file's name in the output folder.
 pub const FILE: &str = "inspect.json";

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::tally::is_padding;
 use crate::audit::Audit;
+use crate::audit::RADIUS_THRESHOLD;
 use crate::certify::best_gap::BestGap;
 use crate::certify::survival::Format;
 use crate::checkpoint::vocabulary::Vocabulary;
-use crate::prove::radius::THRESHOLD;
 
 /// Of numbers that may be infinite, those that are not, by nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -134,8 +134,8 @@ pub fn radii(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<RadiusSum
     let radii: Vec<f64> = of_tokens.map(|r| r.1).collect();
     Some(RadiusSummary {
         tokens: radii.len(),
-        threshold: THRESHOLD,
-        below: radii.iter().filter(|r| **r < THRESHOLD).count(),
+        threshold: RADIUS_THRESHOLD,
+        below: radii.iter().filter(|r| **r < RADIUS_THRESHOLD).count(),
         not_found: radii.iter().filter(|r| r.is_nan()).count(),
     })
 }

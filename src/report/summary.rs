@@ -11,8 +11,8 @@ use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
-use crate::head::final_norm::FinalNorm;
-use crate::head::locate::Located;
+use crate::locate::Located;
+use crate::locate::final_norm::FinalNorm;
 
 /// The version of this layout.
 pub const SCHEMA: &str = "unargmax summary 1";

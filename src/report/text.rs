@@ -10,7 +10,7 @@ use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
-use crate::head::locate::Located;
+use crate::locate::Located;
 
 /// Rivals named for a token; the table has all of them.
 const NAMED: usize = 4;

@@ -18,7 +18,7 @@ use super::rotary;
 use super::stack::Stack;
 use super::weights::{Stored, Weights};
 use crate::error::Result;
-use crate::head::locate;
+use crate::locate;
 
 /// All parts of a model.
 pub(super) struct Parts {

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::weights::Weights;
 use crate::checkpoint::TensorInfo;
 use crate::error::Result;
-use crate::head::locate;
+use crate::locate;
 
 /// A tensor that a model does not use, and why it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! and in a few choices, so there is one body ([`Configuration`] lists the choices, [`Mask`] the masks)
 //! and a small file for each family. Masks, hidden states, input vectors and each layer's latent can be
 //! reached from outside, and gradients flow to input vectors and latents. The output layer is the very
-//! head that [`crate::head::locate`] finds, so that an audit and the model speak of the same one.
+//! head that [`crate::locate`] finds, so that an audit and the model speak of the same one.
 //!
 //! The tensors are those of candle, on the processor. `candle-transformers` was left aside: its models
 //! keep their parts private and their masks inside, and it has no GPT-2, ALBERT or XLNet.
@@ -54,7 +54,7 @@ use candle_core::{DType, Tensor};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
-use crate::head::locate;
+use crate::locate;
 use assemble::Parts;
 use weights::Weights;
 

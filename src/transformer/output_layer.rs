@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::head::locate::{self, Choice, Names};
+use crate::locate::{self, Choice, Names};
 
 /// Those that [`locate::names`] finds.
 ///

@@ -3,7 +3,7 @@
 use unargmax::checkpoint;
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 
 use super::audited;
 use super::files::write_model;

@@ -25,5 +25,5 @@ use unargmax::head::Head;
 
 /// The audit, and the one over all of space beside it.
 fn audited(head: &Head, domain: &Domain) -> Audit {
-    audit(head, domain, Options { threads: 1, beside: true, ..Options::default() }).unwrap()
+    audit(head, domain, Options { threads: 1, also_free: true, ..Options::default() }).unwrap()
 }

@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, ToPrimitive, Zero};
 use unargmax::audit::{Audit, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::domain::{Ball, Domain, Inside};
 use unargmax::head::Head;
 use unargmax::verify::verify;
@@ -218,7 +218,7 @@ fn check(random: &mut Instances, met: &mut Met) {
     let all: Vec<u32> = (0..tokens as u32).collect();
     let options = Options {
         threads: 1,
-        beside: true,
+        also_free: true,
         margins: Some(&all),
         efforts: Some(&all),
         ..Options::default()
@@ -237,7 +237,7 @@ fn check(random: &mut Instances, met: &mut Met) {
     let all = Domain::free(dim);
     let audits: Vec<_> =
         [(&domain, &found)].into_iter().chain(found.free().map(|free| (&all, free))).collect();
-    let certificate = Certificate::new(&head, &audits);
+    let certificate = certificate::from_audits(&head, &audits);
     let read = Certificate::from_bytes(&certificate.to_bytes().unwrap()).unwrap();
     assert_eq!(read, certificate);
     let verification = verify(&head, &read, None);

@@ -1,7 +1,7 @@
 //! Proofs over the rationals, and what must hold between domains and between heads.
 
 use unargmax::audit::{Audit, Options, audit};
-use unargmax::certificate::Certificate;
+use unargmax::certificate::{self, Certificate};
 use unargmax::certify::Verdict;
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
@@ -47,7 +47,7 @@ fn every_proof_holds_over_the_rationals_and_its_certificate_is_accepted() {
         }
         let free = Domain::free(head.dim());
         let audits = [(&domain, &found), (&free, found.free().unwrap())];
-        let bytes = Certificate::new(&head, &audits).to_bytes().unwrap();
+        let bytes = certificate::from_audits(&head, &audits).to_bytes().unwrap();
         let checked = verify(&head, &Certificate::from_bytes(&bytes).unwrap(), None);
         assert!(checked.is_accepted(), "{about}: {checked:?}");
     });

@@ -11,7 +11,7 @@ use safetensors::tensor::{TensorView, serialize_to_file};
 use tempfile::TempDir;
 
 use unargmax::checkpoint;
-use unargmax::head::locate::{BiasChoice, Choice, Located, Tying, locate};
+use unargmax::locate::{BiasChoice, Choice, Located, Tying, locate};
 
 /// A folder with `model.safetensors` and `config.json`.
 struct Folder(TempDir);

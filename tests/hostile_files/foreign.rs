@@ -7,7 +7,7 @@ use super::build::{safetensors, valid_safetensors};
 use super::refusal;
 use unargmax::checkpoint;
 use unargmax::checkpoint::vocabulary::{self, Vocabulary};
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nsize 267954768\n";
 

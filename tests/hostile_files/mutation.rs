@@ -8,7 +8,7 @@ use std::path::Path;
 use unargmax::checkpoint;
 use unargmax::checkpoint::bytes::Bytes;
 use unargmax::checkpoint::fuzz;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 
 /// Mutants a format.
 const MUTANTS: u64 = 20_000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use num_bigint::BigInt;
 use unargmax::audit::{Options, audit};
-use unargmax::certificate::{AuditRecord, Certificate};
+use unargmax::certificate::{self, AuditRecord, Certificate};
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::{Head, Rows};
 use unargmax::verify::{Claim, verify};
@@ -17,10 +17,13 @@ use super::{ball_records, files};
 
 /// The certificate of an audit, with the free one beside it where there is one.
 fn certificate(head: &Head, domain: &Domain, options: Options) -> Certificate {
-    let audit = audit(head, domain, Options { beside: true, ..options }).unwrap();
+    let audit = audit(head, domain, Options { also_free: true, ..options }).unwrap();
     let all = Domain::free(head.dim());
     let beside = audit.free().map(|free| (&all, free));
-    Certificate::new(head, &[(domain, &audit)].into_iter().chain(beside).collect::<Vec<_>>())
+    certificate::from_audits(
+        head,
+        &[(domain, &audit)].into_iter().chain(beside).collect::<Vec<_>>(),
+    )
 }
 
 /// A small generator of its own (Marsaglia's xorshift64), so that every run makes the same changes.

@@ -5,7 +5,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use unargmax::checkpoint;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 use unargmax::transformer::{Batch, Cache, Input, Options, Transformer};
 
 use super::fixture::{Golden, MODELS, distance, numbers, open, path};

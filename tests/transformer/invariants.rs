@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use unargmax::checkpoint;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 use unargmax::transformer::{
     Batch, Cache, Direction, Mask, Options, Position, Sharing, Transformer,
 };

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::Vocabulary;
-use crate::head::locate::Located;
 use crate::head::spectrum::Spectra;
+use crate::locate::Located;
 use projection::Projection;
 use spectrum::Spectrum;
 

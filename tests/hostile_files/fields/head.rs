@@ -8,7 +8,7 @@ use super::super::build;
 use super::super::random::Random;
 use super::{Expected, Fields, Outcome, data};
 use unargmax::checkpoint;
-use unargmax::head::locate::{Choice, locate};
+use unargmax::locate::{Choice, locate};
 
 #[derive(Clone, Debug)]
 struct Tensor {

@@ -9,6 +9,8 @@
 //!   `255 x -128 x 2` would be cut off. Sums of 32 bits wrap in none of the uses that [`super`] allows,
 //!   and where [`super::dot`] takes `128 b` off again, they may wrap and come back.
 
+#![allow(unsafe_code)]
+
 #[cfg(target_arch = "aarch64")]
 pub use arm::Neon;
 #[cfg(target_arch = "x86_64")]

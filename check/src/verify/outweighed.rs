@@ -17,7 +17,7 @@ use num_traits::{Signed, ToPrimitive, Zero};
 use super::equals::Equals;
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up};
-use crate::certificate::OutweighedRecord;
+use crate::certificate::BallLossRecord;
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
@@ -26,7 +26,7 @@ pub fn check(
     head: &Head,
     domain: &Domain,
     equals: &Equals,
-    record: &OutweighedRecord,
+    record: &BallLossRecord,
 ) -> Result<(), String> {
     let Some(ball) = domain.ball() else {
         return Err("there is no ball in which it could be outweighed".to_owned());

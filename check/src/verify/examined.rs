@@ -138,7 +138,7 @@ fn claims(
     }
     let enclosed = record.enclosed.iter().map(|e| e.token).enumerate();
     let exact = record.exact.iter().map(|e| e.0).enumerate();
-    let outweighed = record.outweighed.iter().map(|o| o.token).enumerate();
+    let outweighed = record.ball_losses.iter().map(|o| o.token).enumerate();
     let dominated = record.dominated.iter().map(|d| d.0).enumerate();
     let undecided = record.undecided.iter().map(|u| u.token).enumerate();
     claims.extend(enclosed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Enclosed(i))));
@@ -299,7 +299,7 @@ impl<'a> Examined<'a> {
                 losing::check_exact(head, domain, &equals, token, &record.exact[i].1)
             })),
             Proof::Outweighed(i) => {
-                Outcome::Own(outweighed::check(head, domain, &equals, &record.outweighed[i]))
+                Outcome::Own(outweighed::check(head, domain, &equals, &record.ball_losses[i]))
             }
             Proof::Carried if claim == Claim::Argmaxable => match alone(token) {
                 Ok(()) => Outcome::Carried(token),

@@ -1,14 +1,15 @@
-//! The certificate: everything that a stranger needs to check the verdicts of an audit.
+//! The certificate: everything that is needed, beside the head, to check the verdicts of an audit.
 //!
-//! [`Certificate`] is plain data, neither trusted nor proved; [`arrays`] lays it out in a safetensors
-//! file, [`write`](mod@write) fills it from an audit and [`read`](mod@read) takes it apart again. The
-//! format is described in `docs/certificate.md`; [`crate::verify`] checks it.
+//! [`Certificate`] is plain data, neither trusted nor proved, and [`arrays`] lays it out in a safetensors
+//! file. The format is described in `docs/certificate.md`; [`crate::verify`] checks it.
 
 pub mod arrays;
+mod audit;
 mod container;
 mod domain;
-pub mod read;
-pub mod write;
+mod file;
+mod losses;
+mod points;
 
 use num_bigint::BigInt;
 
@@ -16,7 +17,7 @@ use crate::domain::{Domain, Inside};
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
-/// The latest version of the format; [`read`](mod@read) knows this one and those before it. What version 2 can say is
+/// The latest version of the format; [`Certificate::open`] knows this one and those before it. What version 2 can say is
 /// written in that.
 pub const VERSION: u64 = 3;
 /// The file's name in an output folder.
@@ -56,7 +57,7 @@ pub struct AuditRecord {
     pub exact: Vec<(u32, Vec<(u32, BigInt)>)>,
     /// Tokens that lose in a ball: rivals with positive integers, and coordinates with multipliers of their ends (above 0
     /// for the lower one).
-    pub outweighed: Vec<OutweighedRecord>,
+    pub ball_losses: Vec<BallLossRecord>,
     /// Tokens whose verdict follows from another audit of the same certificate, ids rising.
     pub carried: Vec<u32>,
     /// The index of that audit.
@@ -74,6 +75,13 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
+    /// No verdicts yet, over this domain.
+    pub fn empty(domain: Domain) -> Self {
+        let both = domain.ball().is_some() && domain.has_ranges();
+        let inside = domain.inside().filter(|_| both);
+        AuditRecord { inside, ..AuditRecord::blank(domain) }
+    }
+
     /// Nothing but a domain, which is not asked for a point.
     fn blank(domain: Domain) -> Self {
         AuditRecord {
@@ -85,7 +93,7 @@ impl AuditRecord {
             integers: Vec::new(),
             enclosed: Vec::new(),
             exact: Vec::new(),
-            outweighed: Vec::new(),
+            ball_losses: Vec::new(),
             carried: Vec::new(),
             carried_from: None,
             ties: Vec::new(),
@@ -109,9 +117,10 @@ pub struct MapRecord {
     pub settled: Vec<(u32, f64)>,
 }
 
-/// See [`Outweighed`](crate::certify::outweighed::Outweighed).
+/// Losing weights in a ball: for every `z` of it, `sum_j weight_j (score_t - score_j)` plus the ends' terms is at most
+/// `R |v| + F <= 0` (docs/certificate.md, "outweighed").
 #[derive(Clone, Debug, PartialEq)]
-pub struct OutweighedRecord {
+pub struct BallLossRecord {
     /// The losing token.
     pub token: u32,
     /// Rivals and weights.
@@ -120,7 +129,8 @@ pub struct OutweighedRecord {
     pub ends: Vec<(u32, BigInt)>,
 }
 
-/// See [`Support`](crate::certify::enclosure::Support).
+/// Losing weights that exist near the given ones: the basic weights solve a square linear system, whose exact solution is
+/// enclosed and found positive (docs/certificate.md, "enclosed").
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnclosedRecord {
     /// The losing token.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::locate::{BiasChoice, Choice, Located, locate};
+use super::{BiasChoice, Choice, Located, locate};
 use crate::audit::{Options, audit};
 use crate::checkpoint::{self, bytes::Bytes};
 use crate::domain::Domain;

@@ -6,7 +6,6 @@ use rayon::prelude::*;
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{norm_up_narrow, norm_up_of};
-use crate::checkpoint::Values;
 
 /// Numbers that a thread looks at together.
 const PART: usize = 1 << 16;
@@ -94,14 +93,5 @@ impl From<Vec<f32>> for Rows {
 impl From<Vec<f64>> for Rows {
     fn from(values: Vec<f64>) -> Self {
         Rows::F64(values)
-    }
-}
-
-impl From<Values> for Rows {
-    fn from(values: Values) -> Self {
-        match values {
-            Values::F32(x) => Rows::F32(x),
-            Values::F64(x) => Rows::F64(x),
-        }
     }
 }

@@ -125,7 +125,7 @@ impl Activation {
     /// # Errors
     /// A range that holds no number.
     pub fn domain(&self, dim: usize) -> Result<Domain> {
-        Domain::range(dim, self.lo, self.hi)
+        Ok(Domain::range(dim, self.lo, self.hi)?)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::locate::{Choice, Located, locate};
+use super::{Choice, Located, locate};
 use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::from_bytes;
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -24,7 +24,7 @@ pub fn size() -> usize {
 
 /// What stands before the head: `Linear(64, 32)`, then a ReLU.
 pub fn domain(dim: usize) -> Result<Domain> {
-    Domain::range(dim, 0.0, f64::INFINITY)
+    Ok(Domain::range(dim, 0.0, f64::INFINITY)?)
 }
 
 /// 876 Mandarin syllables x 32, with bias, and the syllables.

@@ -10,7 +10,7 @@ use crate::checkpoint::onnx::{Graph, Node};
 const DEEPEST: usize = 8;
 
 /// A graph by what makes each value.
-pub(in crate::head) struct Flow<'a> {
+pub(in crate::locate) struct Flow<'a> {
     pub stored: &'a Stored<'a>,
     pub graph: &'a Graph,
     producers: HashMap<&'a str, &'a Node>,

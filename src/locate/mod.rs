@@ -1,19 +1,46 @@
-//! Finding the head among the tensors of a checkpoint, and saying how it was chosen.
+//! From the tensors of a checkpoint to its head, how it was chosen, and what stands before it.
+
+pub mod activation;
+mod after;
+mod before;
+pub mod bundled;
+mod candidates;
+mod choice;
+mod combined;
+mod configuration;
+mod exact;
+pub mod final_norm;
+mod found;
+mod gguf;
+mod gguf_architectures;
+mod in_use;
+mod marian;
+mod onnx;
+mod pairing;
+mod place;
+mod plain;
+#[cfg(test)]
+mod plain_tests;
+mod recognise;
+mod refuse;
+mod rules;
+mod stored;
 
 use std::path::Path;
 
-use super::Head;
-use super::activation::Activation;
-pub use super::choice::{BiasChoice, Choice};
-use super::configuration::Configuration;
-use super::final_norm::FinalNorm;
-use super::found::Found;
-pub use super::found::Tying;
-use super::stored::{Stored, matrix_shape};
-use super::{gguf, in_use, onnx, plain, recognise, refuse};
+use activation::Activation;
+pub use choice::{BiasChoice, Choice};
+use configuration::Configuration;
+use final_norm::FinalNorm;
+use found::Found;
+pub use found::Tying;
+use stored::{Stored, matrix_shape};
+use unargmax_check::error::Error as CheckError;
+
 use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
+use crate::head::{Head, Rows};
 
 /// A head and where it came from.
 #[derive(Clone, Debug)]
@@ -52,24 +79,24 @@ impl Located {
     /// # Errors
     /// As [`Domain::parse`]; no known final norm, or one of the other kind.
     pub fn parse_domain(&self, text: &str) -> Result<Domain> {
-        Domain::parse(text, self.head.dim(), |name| {
+        Ok(Domain::parse(text, self.head.dim(), |name| {
             let centred = name == "layernorm";
             match &self.final_norm {
                 Some(norm) if norm.is_known() && centred != (norm.kind == "LayerNorm") => {
-                    Err(Error::Invalid(format!(
+                    Err(CheckError::Invalid(format!(
                         "the domain {name} does not fit: a final {} stands before this head ({})",
                         norm.kind,
                         norm.gain_name()
                     )))
                 }
                 Some(norm) => norm.ball_as(centred),
-                None => Err(Error::Invalid(format!(
+                None => Err(CheckError::Invalid(format!(
                     "the domain {name} needs the gain and the shift of a final norm, and none was found before \
                      `{}`; audit the whole checkpoint, or give `ball:R`",
                     self.weight
                 ))),
             }
-        })
+        })?)
     }
 
     /// The domain that what stands before the head gives, and the reason.
@@ -339,5 +366,14 @@ fn turned(values: Values, rows: usize, columns: usize) -> Values {
     match values {
         Values::F32(x) => Values::F32(turn(&x, rows, columns)),
         Values::F64(x) => Values::F64(turn(&x, rows, columns)),
+    }
+}
+
+impl From<Values> for Rows {
+    fn from(values: Values) -> Self {
+        match values {
+            Values::F32(x) => Rows::F32(x),
+            Values::F64(x) => Rows::F64(x),
+        }
     }
 }

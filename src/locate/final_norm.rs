@@ -105,14 +105,14 @@ impl FinalNorm {
                 )));
             }
         };
-        self.ball_as(centred)
+        Ok(self.ball_as(centred)?)
     }
 
     /// As [`FinalNorm::ball`] for a norm taken for a LayerNorm (`centred`) or an RMSNorm.
     ///
     /// # Errors
     /// Products with `factor` that are not finite.
-    pub fn ball_as(&self, centred: bool) -> Result<Ball> {
+    pub fn ball_as(&self, centred: bool) -> unargmax_check::error::Result<Ball> {
         let times = |x: &f64| x * self.factor;
         let shift = if self.shift.is_empty() {
             vec![0.0; self.gain.len()]

@@ -1,5 +1,5 @@
 //! The claimed bound of the best margin of an undecided token: see
-//! [`Margin`](crate::certify::interval::Margin) for what it says. Under a ball it is one of the best gap, see
+//! docs/certificate.md for what it says. Under a ball it is one of the best gap, see
 //! [`outweighed`](super::outweighed).
 
 use num_bigint::BigInt;

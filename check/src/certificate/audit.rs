@@ -1,0 +1,112 @@
+//! One audit of a certificate file: its description and its arrays, written and read side by side.
+
+use serde_json::json;
+
+use super::arrays::Arrays;
+use super::domain::Name;
+use super::file::AuditDescription;
+use super::{AuditRecord, BallLossRecord, EnclosedRecord, MapRecord, UndecidedRecord};
+use super::{domain, losses, points};
+use crate::domain::{Ball, Inside};
+
+impl AuditRecord {
+    /// Adds the arrays of the `index`-th audit and returns its description.
+    pub(super) fn put(
+        &self,
+        arrays: &mut Arrays,
+        index: usize,
+        dim: usize,
+        version: u64,
+    ) -> serde_json::Value {
+        let name = |field: &str| format!("audit{index}.{field}");
+        let kind = domain::put(arrays, &name, &self.domain, self.inside.as_ref());
+        if let Some(scope) = &self.scope {
+            arrays.put_list(name("scope"), scope.iter().copied());
+        }
+        let maps = MapRecord::put_all(&self.maps, arrays, &name, dim);
+        points::put_floats(&self.witnesses, arrays, &name, dim);
+        points::put_integers(&self.integers, arrays, &name);
+        EnclosedRecord::put_all(&self.enclosed, arrays, &name);
+        losses::put_exact(&self.exact, arrays, &name);
+        BallLossRecord::put_all(&self.ball_losses, arrays, &name);
+        arrays.put_list(name("carried.ids"), self.carried.iter().copied());
+        arrays.put_offsets(name("tied.offsets"), self.ties.iter().map(Vec::len));
+        arrays.put_list(name("tied.members"), self.ties.iter().flatten().copied());
+        if self.inside == Some(Inside::Only) {
+            arrays.put_list(name("only.wins"), self.only_wins.iter().copied());
+            put_pairs(arrays, &name, ["only.ids", "only.rivals"], &self.only_losses);
+        }
+        put_pairs(arrays, &name, ["dominated.ids", "dominated.by"], &self.dominated);
+        UndecidedRecord::put_all(&self.undecided, arrays, &name);
+
+        let mut description = json!({
+            "domain": kind,
+            "centred": self.domain.ball().map(Ball::is_centred),
+            "carried_from": self.carried_from,
+            "scope": if self.scope.is_some() { "listed" } else { "all" },
+            "maps": maps,
+            "groups": self.ties.len(),
+        });
+        if version > 2 {
+            description["point"] = json!(self.inside.as_ref().map(domain::kind_of_point));
+        }
+        description
+    }
+
+    /// Removes the arrays of the `index`-th audit.
+    ///
+    /// # Errors
+    /// An array that is missing or of another type or length, or a kind that is not known.
+    pub(super) fn take(
+        arrays: &mut Arrays,
+        index: usize,
+        description: &AuditDescription,
+        dim: usize,
+        version: u64,
+    ) -> Result<Self, String> {
+        let name = |field: &str| format!("audit{index}.{field}");
+        let (kind, centred) = (&description.domain, description.centred);
+        let point = description.point.as_deref();
+        let (domain, inside) = domain::take(arrays, &name, kind, centred, point, dim)?;
+        let mut record = AuditRecord { inside, ..AuditRecord::blank(domain) };
+        record.scope = match description.scope.as_str() {
+            "all" => None,
+            "listed" => Some(arrays.take_list(&name("scope"))?),
+            other => return Err(format!("the scope {other:?} is not known to this version")),
+        };
+        record.maps = MapRecord::take_all(&description.maps, arrays, &name, dim)?;
+        record.witnesses = points::take_floats(arrays, &name, dim)?;
+        record.integers = points::take_integers(arrays, &name, dim)?;
+        record.enclosed = EnclosedRecord::take_all(arrays, &name)?;
+        record.exact = losses::take_exact(arrays, &name)?;
+        if version > 1 {
+            record.ball_losses = BallLossRecord::take_all(arrays, &name)?;
+            record.carried = arrays.take_list(&name("carried.ids"))?;
+            record.carried_from = description.carried_from;
+        }
+        if record.inside == Some(Inside::Only) {
+            record.only_wins = arrays.take_list(&name("only.wins"))?;
+            record.only_losses = take_pairs(arrays, &name, ["only.ids", "only.rivals"])?;
+        }
+        let members: Vec<u32> = arrays.take_list(&name("tied.members"))?;
+        record.ties = arrays.cut(&name("tied.offsets"), description.groups, &members)?;
+        record.dominated = take_pairs(arrays, &name, ["dominated.ids", "dominated.by"])?;
+        record.undecided = UndecidedRecord::take_all(arrays, &name)?;
+        Ok(record)
+    }
+}
+
+fn put_pairs(arrays: &mut Arrays, name: &Name, fields: [&str; 2], pairs: &[(u32, u32)]) {
+    arrays.put_list(name(fields[0]), pairs.iter().map(|pair| pair.0));
+    arrays.put_list(name(fields[1]), pairs.iter().map(|pair| pair.1));
+}
+
+fn take_pairs(
+    arrays: &mut Arrays,
+    name: &Name,
+    fields: [&str; 2],
+) -> Result<Vec<(u32, u32)>, String> {
+    let first: Vec<u32> = arrays.take_list(&name(fields[0]))?;
+    let second: Vec<u32> = arrays.take_exactly(&name(fields[1]), first.len())?;
+    Ok(first.into_iter().zip(second).collect())
+}

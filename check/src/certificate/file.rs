@@ -1,0 +1,196 @@
+//! A certificate as the bytes of a file, and back: well-formed, or refused with the array's name. Nothing is believed here;
+//! what the numbers claim is for [`crate::verify`] to check.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::arrays::Arrays;
+use super::{AuditRecord, Certificate, FORMAT, VERSION, container};
+use crate::domain::Inside;
+use crate::error::{Error, Result};
+
+/// Coordinates of all domains together, a thousand times those of the widest head known: a bound for
+/// what a description alone can allocate.
+const MOST_COORDINATES: usize = 1 << 24;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description<A> {
+    format: String,
+    version: u64,
+    #[allow(dead_code, reason = "for people")]
+    tool: String,
+    head: HeadDescription,
+    audits: Vec<A>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadDescription {
+    sha256: String,
+    tokens: usize,
+    dim: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditDescription {
+    pub domain: String,
+    // A function of its own makes the field one that must be there.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub centred: Option<bool>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub carried_from: Option<usize>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub point: Option<String>,
+    pub scope: String,
+    pub maps: Vec<String>,
+    pub groups: usize,
+}
+
+/// That of version 2, where a box and a ball always had a point in float64.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecondAuditDescription {
+    domain: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    centred: Option<bool>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    carried_from: Option<usize>,
+    scope: String,
+    maps: Vec<String>,
+    groups: usize,
+}
+
+impl From<SecondAuditDescription> for AuditDescription {
+    fn from(second: SecondAuditDescription) -> Self {
+        let SecondAuditDescription { domain, centred, carried_from, scope, maps, groups } = second;
+        let point = (domain == "box and ball").then(|| "float".to_owned());
+        AuditDescription { domain, centred, carried_from, point, scope, maps, groups }
+    }
+}
+
+/// That of version 1, which knew no ball and carried nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirstAuditDescription {
+    domain: String,
+    scope: String,
+    maps: Vec<String>,
+    groups: usize,
+}
+
+impl From<FirstAuditDescription> for AuditDescription {
+    fn from(first: FirstAuditDescription) -> Self {
+        let FirstAuditDescription { domain, scope, maps, groups } = first;
+        let (centred, carried_from, point) = (None, None, None);
+        AuditDescription { domain, centred, carried_from, point, scope, maps, groups }
+    }
+}
+
+fn describe<A: DeserializeOwned + Into<AuditDescription>>(
+    value: serde_json::Value,
+) -> std::result::Result<(HeadDescription, Vec<AuditDescription>), String> {
+    // Lists would do for structures: their fields in order.
+    let audits = value["audits"].as_array().into_iter().flatten();
+    if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
+        return Err(format!("the description: {other} is no JSON object"));
+    }
+    let description: Description<A> =
+        serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
+    debug_assert!(description.format == FORMAT && description.version <= VERSION);
+    Ok((description.head, description.audits.into_iter().map(Into::into).collect()))
+}
+
+impl Certificate {
+    /// Reads a certificate file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is no certificate of a known version, or is not well-formed: an array is
+    /// missing, has another type or length, or is not known.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let io = |reason| Error::io(path, reason);
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(Error::malformed(
+                path,
+                "this is no regular file, so it is not a certificate",
+            ));
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        Certificate::from_bytes(&bytes).map_err(|e| Error::malformed(path, e))
+    }
+
+    /// The bytes of a certificate file.
+    ///
+    /// # Errors
+    /// Lists whose lengths do not fit together; a certificate of an audit has none.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut arrays = Arrays::default();
+        let plain = |audit: &AuditRecord| matches!(audit.inside, None | Some(Inside::Float(_)));
+        let version = if self.audits.iter().all(plain) { 2 } else { VERSION };
+        let audits: Vec<_> = self
+            .audits
+            .iter()
+            .enumerate()
+            .map(|(i, audit)| audit.put(&mut arrays, i, self.dim, version))
+            .collect();
+        let description = json!({
+            "format": FORMAT,
+            "version": version,
+            "tool": concat!("unargmax ", env!("CARGO_PKG_VERSION")),
+            "head": { "sha256": self.head, "tokens": self.tokens, "dim": self.dim },
+            "audits": audits,
+        });
+        arrays
+            .to_bytes(description.to_string())
+            .map_err(|e| Error::Invalid(format!("the certificate: {e}")))
+    }
+
+    /// As [`Certificate::open`], from memory.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let (mut arrays, description) = Arrays::from_bytes(bytes)?;
+        let value = container::json(description.as_bytes())
+            .map_err(|e| format!("the description is not sound JSON: {e}"))?;
+        // Format and version first: a later version may have other fields.
+        let (format, version) = (value["format"].as_str(), value["version"].as_u64());
+        let version = version.filter(|v| format == Some(FORMAT) && (1..=VERSION).contains(v));
+        let Some(version) = version else {
+            return Err(format!(
+                "format {} version {} is not {FORMAT:?} version 1 to {VERSION}",
+                value["format"], value["version"]
+            ));
+        };
+        let (HeadDescription { sha256, tokens, dim }, audits) = match version {
+            1 => describe::<FirstAuditDescription>(value)?,
+            2 => describe::<SecondAuditDescription>(value)?,
+            _ => describe::<AuditDescription>(value)?,
+        };
+        let domains = dim.saturating_mul(audits.len().max(1));
+        if dim == 0 || domains > MOST_COORDINATES {
+            return Err(format!(
+                "{} audits of {dim} coordinates are none, or more than the {MOST_COORDINATES} coordinates that are read",
+                audits.len()
+            ));
+        }
+        let count = audits.len();
+        if let Some(from) = audits.iter().filter_map(|a| a.carried_from).find(|&i| i >= count) {
+            return Err(format!("there is no audit {from} to carry verdicts from, but {count}"));
+        }
+        let audits = audits
+            .iter()
+            .enumerate()
+            .map(|(i, audit)| AuditRecord::take(&mut arrays, i, audit, dim, version))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        if let Some(name) = arrays.names().next() {
+            return Err(format!("the array `{name}` is not known to this version"));
+        }
+        Ok(Certificate { head: sha256, tokens, dim, audits })
+    }
+}

@@ -1,0 +1,24 @@
+//! How long each stage took.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// A stopwatch that is read at the end of each stage.
+pub struct Clock {
+    last: Instant,
+    /// Seconds by stage.
+    pub laps: BTreeMap<&'static str, f64>,
+}
+
+impl Clock {
+    /// Starts now.
+    pub fn start() -> Self {
+        Clock { last: Instant::now(), laps: BTreeMap::new() }
+    }
+
+    /// Ends a stage, and begins the next.
+    pub fn lap(&mut self, stage: &'static str) {
+        self.laps.insert(stage, self.last.elapsed().as_secs_f64());
+        self.last = Instant::now();
+    }
+}

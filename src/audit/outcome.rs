@@ -1,0 +1,103 @@
+//! What an audit found.
+
+use std::collections::BTreeMap;
+
+use super::measured::Measured;
+use crate::certify::Verdict;
+use crate::certify::best_gap::BestGap;
+use crate::certify::effort::Effort;
+
+/// The verdicts of one head over one domain.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    pub(super) verdicts: Vec<(u32, Verdict)>,
+    pub(super) radii: Option<Vec<(u32, f64)>>,
+    pub(super) seconds: BTreeMap<&'static str, f64>,
+    pub(super) free: Option<Box<Audit>>,
+    pub(super) measured: Measured,
+}
+
+/// The radius below which the 2022 paper calls a token unargmaxable.
+pub const RADIUS_THRESHOLD: f64 = 1e-8;
+
+/// How many tokens have each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Strict winners somewhere.
+    pub argmaxable: usize,
+    /// Winners up to exact equals.
+    pub tied: usize,
+    /// Never strict winners.
+    pub unargmaxable: usize,
+    /// Not proved either way.
+    pub undecided: usize,
+}
+
+impl Audit {
+    /// Token ids and verdicts, in id order.
+    pub fn verdicts(&self) -> &[(u32, Verdict)] {
+        &self.verdicts
+    }
+
+    /// The verdict of a token, if it was asked for.
+    pub fn verdict(&self, token: u32) -> Option<&Verdict> {
+        self.verdicts.binary_search_by_key(&token, |v| v.0).ok().map(|i| &self.verdicts[i].1)
+    }
+
+    /// How many tokens have each verdict.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (_, verdict) in &self.verdicts {
+            *match verdict {
+                Verdict::Argmaxable(_) => &mut counts.argmaxable,
+                Verdict::Tied(_) => &mut counts.tied,
+                Verdict::Unargmaxable(_) => &mut counts.unargmaxable,
+                Verdict::Undecided(_) => &mut counts.undecided,
+            } += 1;
+        }
+        counts
+    }
+
+    /// How many tokens are undecided because the budget of exact arithmetic was spent.
+    pub fn undecided_by_budget(&self) -> usize {
+        let by_budget =
+            |v: &&(u32, Verdict)| matches!(&v.1, Verdict::Undecided(u) if u.is_by_budget());
+        self.verdicts.iter().filter(by_budget).count()
+    }
+
+    /// Token ids and radii, if they were asked for: optima of float64 linear programs, not proved.
+    pub fn radii(&self) -> Option<&[(u32, f64)]> {
+        self.radii.as_deref()
+    }
+
+    /// How many tokens the paper's threshold calls unargmaxable, if the radii were asked for.
+    pub fn radii_below_threshold(&self) -> Option<usize> {
+        Some(self.radii()?.iter().filter(|r| r.1 < RADIUS_THRESHOLD).count())
+    }
+
+    /// The verdicts over all of space, if they were asked for or if some of these follow from them; then perhaps for
+    /// those tokens alone.
+    pub fn free(&self) -> Option<&Audit> {
+        self.free.as_deref()
+    }
+
+    /// The efforts asked for, in id order; none outside balls.
+    pub fn efforts(&self) -> &[Effort] {
+        &self.measured.efforts
+    }
+
+    /// The best gaps asked for, in id order; none outside balls, nor of a token without a rival.
+    pub fn margins(&self) -> &[BestGap] {
+        &self.measured.margins
+    }
+
+    /// The best gaps of lost tokens, in id order, if the bias that they lack was asked for.
+    pub fn bias_needed(&self) -> &[BestGap] {
+        &self.measured.lacking
+    }
+
+    /// Wall time of each stage, in seconds.
+    pub fn seconds(&self) -> &BTreeMap<&'static str, f64> {
+        &self.seconds
+    }
+}

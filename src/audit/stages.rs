@@ -1,0 +1,208 @@
+//! The stages that tokens go through: equal rows, the screen, the search, exact arithmetic.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::clock::Clock;
+use super::exact::{self, Decision};
+use super::{Engine, Options, ball, decide};
+use crate::certify::pairs::Trial;
+use crate::certify::{self, Rival, Verdict};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::head::groups::Standing;
+use crate::prove::least_distance::LeastDistance;
+#[cfg(feature = "lp")]
+use crate::prove::linear_program::LinearProgram;
+use crate::prove::sphere::Sphere;
+use crate::prove::system::System;
+use crate::prove::working_set::Start;
+use crate::question::Question;
+use crate::screen::Screen;
+
+/// What the stages say of a token.
+#[derive(Clone)]
+pub enum Finding {
+    /// It has a verdict.
+    Decided(Verdict),
+    /// In a ball: float64 proved neither side. With multipliers of inequalities that come near to a proof of losing.
+    Unclear(Vec<(Rival, f64)>),
+}
+
+/// Pairs what a stage found with the tokens that it was given.
+///
+/// # Errors
+/// Another number of findings than of tokens: a fault of this program, which must not lose a token in silence.
+fn matched<T>(tokens: &[u32], found: Vec<T>, stage: &str) -> Result<Vec<(u32, T)>> {
+    if tokens.len() != found.len() {
+        let (given, came) = (tokens.len(), found.len());
+        return Err(Error::Internal(format!(
+            "the stage `{stage}` was given {given} tokens and came back with {came}"
+        )));
+    }
+    Ok(tokens.iter().copied().zip(found).collect())
+}
+
+/// Sends tokens (ids rising) through the stages, and returns what they say of each, in the order of `tokens`.
+///
+/// # Errors
+/// A token that no stage came back with: a fault of this program.
+pub fn run(
+    question: &Question,
+    screen: Screen,
+    tokens: &[u32],
+    options: Options,
+    clock: &mut Clock,
+) -> Result<Vec<(u32, Finding)>> {
+    // One token of each group of equals is searched for; dominated tokens need no search.
+    let representative = |token: u32| match question.groups().standing(token) {
+        Standing::Tied(members) => members[0],
+        _ => token,
+    };
+    let searched = tokens.iter().copied();
+    let searched = searched.filter(|&t| certify::dominated(question, t).is_none());
+    let mut searched: Vec<u32> = searched.map(representative).collect();
+    searched.sort_unstable();
+    searched.dedup();
+
+    let screen = screen.with_kernel(options.kernel);
+    clock.lap("prepare");
+    let trials = match options.engine {
+        Engine::LeastDistance => screen.settle(&searched, options.progress),
+        #[cfg(feature = "lp")]
+        Engine::LinearProgram { .. } => vec![Trial::Behind(Vec::new()); searched.len()],
+    };
+    clock.lap("screen");
+
+    let mut found: BTreeMap<u32, Finding> = BTreeMap::new();
+    let mut hard = Vec::new();
+    for (token, trial) in matched(&searched, trials, "screen")? {
+        match trial {
+            Trial::Wins(witness) => {
+                found.insert(token, Finding::Decided(certify::tied(question, witness)));
+            }
+            Trial::Behind(rivals) => hard.push((token, rivals)),
+        }
+    }
+    if !hard.is_empty() {
+        options.progress.begin("prove", hard.len(), "hard tokens");
+        found.extend(search(question, &screen, hard, options)?);
+    }
+    clock.lap("prove");
+
+    let finding = |&token: &u32| {
+        let finding = match certify::dominated(question, token) {
+            Some(verdict) => Some(Finding::Decided(verdict)),
+            None => found.get(&representative(token)).cloned(),
+        };
+        finding.map(|finding| (token, finding)).ok_or_else(|| lost(token))
+    };
+    tokens.iter().map(finding).collect()
+}
+
+/// A token without a finding.
+pub fn lost(token: u32) -> Error {
+    Error::Internal(format!("token {token} left the stages of the audit without a finding"))
+}
+
+/// Searches for the tokens that the screen left, each with the rivals that were in its way.
+fn search(
+    question: &Question,
+    screen: &Screen,
+    hard: Vec<(u32, Vec<u32>)>,
+    options: Options,
+) -> Result<Vec<(u32, Finding)>> {
+    let least_distance = options.engine == Engine::LeastDistance;
+    let ids: Vec<u32> = hard.iter().map(|h| h.0).collect();
+    let near = matched(&ids, screen.starts(&ids), "starts")?;
+    let start = |((token, behind), (_, near)): ((u32, Vec<u32>), (u32, Vec<f64>))| {
+        (token, Start { near, behind, may_win: least_distance })
+    };
+    let starts: Vec<(u32, Start)> = hard.into_iter().zip(near).map(start).collect();
+    if let Some(sphere) = Sphere::new(question) {
+        let found = ball::decide(&sphere, screen, &starts, options.progress);
+        return matched(&ids, found, "search in the ball");
+    }
+    let system = System::new(question);
+    let all = Domain::free(question.domain().dim());
+    let boxed = question.domain().has_ranges() && question.head().is_wide();
+    let free = boxed.then(|| Question::new(question.stored(), &all)).transpose()?;
+    let free = free.as_ref().map(System::new);
+    let done = || options.progress.advance(1);
+    let decide = |group: Vec<(u32, Start)>| match options.engine {
+        Engine::LeastDistance => {
+            // In a wide head losing everywhere is cheaper to see than losing in the box.
+            let everywhere = match &free {
+                Some(free) => decide::lost_everywhere(question, free, &group),
+                None => BTreeMap::new(),
+            };
+            everywhere.values().for_each(|_| done());
+            let open = group.into_iter().filter(|(token, _)| !everywhere.contains_key(token));
+            let others =
+                decide::decide::<LeastDistance>(&system, screen.pairs(), open.collect(), &done);
+            let everywhere = everywhere.into_iter().map(|(token, verdict)| (token, Ok(verdict)));
+            everywhere.chain(others).collect()
+        }
+        #[cfg(feature = "lp")]
+        Engine::LinearProgram { .. } => {
+            decide::decide::<LinearProgram>(&system, None, group, &done)
+        }
+    };
+    // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
+    let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
+    let decided = in_groups(starts, question, least, &decide);
+    let verdicts = finish(question, decided);
+    if let Some(&token) = ids.iter().find(|token| !verdicts.contains_key(token)) {
+        return Err(lost(token));
+    }
+    Ok(verdicts.into_iter().map(|(token, verdict)| (token, Finding::Decided(verdict))).collect())
+}
+
+/// Decides hard tokens in groups of `least` or more. Hard tokens cluster, so groups are strided to balance the load.
+fn in_groups(
+    starts: Vec<(u32, Start)>,
+    question: &Question,
+    least: usize,
+    decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<(u32, Decision)> + Sync),
+) -> Vec<(u32, Decision)> {
+    let together = group_size(starts.len(), question.head()).max(least);
+    let count = starts.len().div_ceil(together).max(1);
+    let group = |first| decide(starts.iter().skip(first).step_by(count).cloned().collect());
+    let groups = (0..count).into_par_iter().with_max_len(1).map(group);
+    groups.collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+/// How many tokens are decided together: enough to share a pass over the rows, few enough to keep all
+/// threads busy and their scores in some tens of megabytes. The verdicts do not depend on it.
+fn group_size(hard: usize, head: &Head) -> usize {
+    let shared = hard.div_ceil(4 * rayon::current_num_threads());
+    shared.clamp(1, 64).min((1 << 22) / head.tokens() + 1)
+}
+
+/// The verdicts of tokens of a ball for which float64 proved neither side, by their multipliers.
+pub fn decide_unclear(
+    question: &Question,
+    unclear: BTreeMap<u32, &[(Rival, f64)]>,
+) -> BTreeMap<u32, Verdict> {
+    let unclear: Vec<(u32, &[(Rival, f64)])> = unclear.into_iter().collect();
+    let decide = |&(token, multipliers): &(u32, &[(Rival, f64)])| {
+        (token, ball::on_the_edge(question, token, multipliers))
+    };
+    finish(question, unclear.par_iter().with_max_len(1).map(decide).collect())
+}
+
+/// The verdicts of tokens, of which some are open: those by exact linear programs.
+fn finish(question: &Question, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Verdict> {
+    let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
+    for (token, decision) in decided {
+        match decision {
+            Ok(verdict) => drop(verdicts.insert(token, verdict)),
+            Err(rest) => open.push(*rest),
+        }
+    }
+    open.sort_by_key(|open| open.token);
+    verdicts.extend(exact::decide(question, open));
+    verdicts
+}

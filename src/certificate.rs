@@ -1,0 +1,138 @@
+//! From audits to a certificate. Its format and file are those of the crate `unargmax_check`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use unargmax_check::certificate::*;
+
+use crate::audit::Audit;
+use crate::certify::map::Map;
+use crate::certify::witness::{Point, Witness};
+use crate::certify::{Loss, Rival, Verdict};
+use crate::domain::Domain;
+use crate::head::Head;
+
+/// The proofs of audits of one head over several domains. Losses that one of them carries are those of the free
+/// audit, and wins those of the first audit that is not free.
+pub fn from_audits(head: &Head, audits: &[(&Domain, &Audit)]) -> Certificate {
+    let records = audits.iter().map(|(domain, audit)| {
+        let mut record = Recorder::record(head, domain, audit);
+        if !record.carried.is_empty() {
+            let other = |a: &(&Domain, &Audit)| a.0.is_free() != domain.is_free();
+            record.carried_from = audits.iter().position(other);
+        }
+        record
+    });
+    Certificate {
+        head: head.sha256(),
+        tokens: head.tokens(),
+        dim: head.dim(),
+        audits: records.collect(),
+    }
+}
+
+fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
+    match row {
+        Some(Rival::Token(j)) => (MultiplierKind::Token, j, weight),
+        Some(Rival::Lower(k)) => (MultiplierKind::Lower, k, weight),
+        Some(Rival::Upper(k)) => (MultiplierKind::Upper, k, weight),
+        None => (MultiplierKind::Scale, 0, weight),
+    }
+}
+
+/// Fills the record of one audit.
+struct Recorder {
+    record: AuditRecord,
+    /// The maps met so far, with the tokens that each settles.
+    maps: Vec<(Arc<Map>, MapRecord)>,
+}
+
+impl Recorder {
+    fn record(head: &Head, domain: &Domain, audit: &Audit) -> AuditRecord {
+        let mut recorder =
+            Recorder { record: AuditRecord::empty(domain.clone()), maps: Vec::new() };
+        if audit.verdicts().len() < head.tokens() {
+            recorder.record.scope = Some(audit.verdicts().iter().map(|v| v.0).collect());
+        }
+        let mut ties: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (token, verdict) in audit.verdicts() {
+            match verdict {
+                Verdict::Argmaxable(witness) => recorder.add_witness(witness),
+                Verdict::Tied(tie) => {
+                    let first = tie.members()[0];
+                    if ties.insert(first, tie.members().to_vec()).is_none() {
+                        recorder.add_witness(tie.witness());
+                    }
+                }
+                Verdict::Unargmaxable(loss) => recorder.add_loss(*token, loss),
+                Verdict::Undecided(undecided) => {
+                    let multipliers = undecided.multipliers();
+                    recorder.record.undecided.push(UndecidedRecord {
+                        token: *token,
+                        upper: undecided.interval().1,
+                        multipliers: multipliers
+                            .map(|(row, weight)| multiplier(row, weight))
+                            .collect(),
+                    });
+                }
+            }
+        }
+        let Recorder { mut record, maps } = recorder;
+        record.ties = ties.into_values().collect();
+        // The witness of a tie was added where its group was first met; lists are in id order.
+        record.witnesses.sort_by_key(|w| w.0);
+        record.integers.sort_by_key(|w| w.0);
+        record.maps = maps.into_iter().map(|m| m.1).collect();
+        record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
+        record.carried.sort_unstable();
+        record.only_wins.sort_unstable();
+        record
+    }
+
+    fn add_witness(&mut self, witness: &Witness) {
+        let (token, record) = (witness.token(), &mut self.record);
+        match witness.point() {
+            Point::Inside => record.carried.push(token),
+            Point::Only => record.only_wins.push(token),
+            Point::Float(h) => record.witnesses.push((token, h.clone())),
+            Point::Integers { numerators, denominator } => {
+                record.integers.push((token, numerators.clone(), denominator.clone()));
+            }
+            Point::Mapped { map, scale } => {
+                let known = self.maps.iter().position(|m| Arc::ptr_eq(&m.0, map));
+                let at = known.unwrap_or_else(|| {
+                    let centre = map.centre().to_vec();
+                    let matrix = map.matrix().map(<[f32]>::to_vec);
+                    self.maps
+                        .push((map.clone(), MapRecord { centre, matrix, settled: Vec::new() }));
+                    self.maps.len() - 1
+                });
+                self.maps[at].1.settled.push((token, *scale));
+            }
+        }
+    }
+
+    fn add_loss(&mut self, token: u32, loss: &Loss) {
+        let record = &mut self.record;
+        match loss {
+            Loss::Dominated(dominated) => record.dominated.push((token, dominated.by())),
+            Loss::Enclosed(enclosed) => {
+                let support = enclosed.support().clone();
+                record.enclosed.push(EnclosedRecord {
+                    token,
+                    basic: support.basic,
+                    frozen: support.frozen,
+                    equations: support.equations,
+                });
+            }
+            Loss::Exact(exact) => record.exact.push((token, exact.weights().to_vec())),
+            Loss::Outweighed(ball) => record.ball_losses.push(BallLossRecord {
+                token,
+                rivals: ball.rivals().to_vec(),
+                ends: ball.ends().to_vec(),
+            }),
+            Loss::Carried(_) => record.carried.push(token),
+            Loss::Only(only) => record.only_losses.push((token, only.rival())),
+        }
+    }
+}
