@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Do `unargmax verify` and check_certificate.py agree on each certificate of a folder?
 
-    UNARGMAX_LIES=/tmp/lies cargo test --release --test lies -- --ignored write_lies
-    python3 analyses/compare_checkers.py target/release/unargmax /tmp/lies
+    UNARGMAX_TAMPERED=/tmp/tampered cargo test --release --test verdicts -- --ignored write_tampered_certificates
+    python3 analyses/compare_checkers.py target/release/unargmax /tmp/tampered
 
 Each subfolder holds a head.safetensors and a certificate.safetensors; those named honest-* must be accepted and
 the others, which hold one lie each, refused. Ends with status 1 where a checker is wrong.

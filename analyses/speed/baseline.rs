@@ -11,13 +11,13 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::index;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use unargmax::audit::RADIUS_THRESHOLD;
 use unargmax::baselines::{full_program, reflection};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
 use unargmax::head::Head;
 use unargmax::locate::bundled;
 use unargmax::locate::{Choice, locate};
-use unargmax::prove::radius::THRESHOLD;
 
 use crate::heads::Subject;
 use crate::options::Sample;
@@ -153,7 +153,7 @@ pub fn program(sample: &Sample) -> Result<()> {
     process::limit_memory(MEMORY)?;
     each(&head, reading, sample, |tokens, done| {
         for &token in tokens {
-            done(full_program::radius(&head, &domain, token) >= THRESHOLD);
+            done(full_program::radius(&head, &domain, token) >= RADIUS_THRESHOLD);
         }
     })
 }

@@ -14,7 +14,7 @@ pub(super) use super::interruption::{end_when_interrupted, end_when_interrupted_
 use super::progress::Bar;
 use super::selection::{self, Sample};
 use unargmax::audit::{Audit, Engine, Options, audit};
-use unargmax::certificate::{self, Certificate};
+use unargmax::certificate;
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::domain::Domain;
 use unargmax::head::spectrum::Spectra;

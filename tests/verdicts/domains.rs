@@ -1,13 +1,12 @@
 //! What the program returns beside the verdict's name, faults planted in proposals, and changes to a
 //! head that must not change its verdicts.
 
-mod evidence;
-
 use std::collections::HashSet;
 
+use crate::evidence;
 use num_bigint::BigInt;
 use unargmax::audit::{Audit, Options, audit};
-use unargmax::certificate::{self, Certificate};
+use unargmax::certificate;
 use unargmax::certify::enclosure::{self, Support};
 use unargmax::certify::witness::{Refusal, certify_float, certify_integers};
 use unargmax::certify::{Loss, Rival, Verdict, exact};

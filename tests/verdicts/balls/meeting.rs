@@ -9,8 +9,8 @@ use unargmax::domain::{Ball, Domain, Inside};
 use unargmax::head::Head;
 use unargmax::verify::verify;
 
-use super::evidence::{self, equals, rational};
 use super::instances::Instances;
+use crate::evidence::{self, equals, rational};
 
 fn whole(n: i64) -> BigRational {
     BigRational::from(BigInt::from(n))

@@ -10,7 +10,7 @@ use std::process::Command;
 use num_bigint::BigInt;
 use num_traits::Signed;
 use unargmax::audit::{Options, audit};
-use unargmax::certificate::{self, Certificate};
+use unargmax::certificate;
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::certify::pairs::{Attempt, Pairs, Strength, Trial};
 use unargmax::certify::witness::{Point, Witness};

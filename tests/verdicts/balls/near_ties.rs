@@ -5,8 +5,8 @@ use unargmax::audit::{Audit, Options, audit};
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
 
-use super::evidence;
 use super::instances::{Instances, Numbers, Place, places};
+use crate::evidence;
 
 /// The verdict of one token with this bias; its proof is checked.
 fn wins_with(rows: &[f64], bias: &[f64], own: f64, domain: &Domain, token: usize) -> bool {

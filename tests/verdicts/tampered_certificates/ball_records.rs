@@ -1,30 +1,30 @@
-//! One lie at a time in the records of an audit in a ball and of the free one beside it, and the reason for which each is
+//! One change at a time in the records of an audit in a ball and of the free one beside it, and the reason for which each is
 //! refused.
 
 use num_bigint::BigInt;
-use unargmax::certificate::{Certificate, EnclosedRecord, MultiplierKind, OutweighedRecord};
+use unargmax::certificate::{BallLossRecord, Certificate, EnclosedRecord, MultiplierKind};
 use unargmax::domain::{Ball, Domain, Inside};
 use unargmax::verify::verify;
 
-use super::ball_garden::{BallGarden, Kind};
-use super::garden::refusals;
+use super::ball_fixture::{BallFixture, Kind};
+use super::fixture::refusals;
 
-type Plant = fn(&mut BallGarden);
+type Plant = fn(&mut BallFixture);
 
 fn huge() -> BigInt {
     BigInt::from(1) << 200u32
 }
 
 /// Adds a token between 1 and 6: free hidden states never let it win, those of the ball do not tell the three apart.
-fn add_between(g: &mut BallGarden, kind: Kind) {
+fn add_between(g: &mut BallFixture, kind: Kind) {
     let (row, bias) = kind.row(([0.0, 4.0, -4.0], 0.5, 0.0));
     g.rows.push(row);
     g.bias.push(bias);
     g.free.exact.push((13, vec![(1, 1.into()), (6, 1.into())]));
 }
 
-fn outweighed(token: u32, rivals: Vec<(u32, BigInt)>) -> OutweighedRecord {
-    OutweighedRecord { token, rivals, ends: vec![] }
+fn outweighed(token: u32, rivals: Vec<(u32, BigInt)>) -> BallLossRecord {
+    BallLossRecord { token, rivals, ends: vec![] }
 }
 
 const NO_PROOF_OF_LOSS: &str =
@@ -32,32 +32,37 @@ const NO_PROOF_OF_LOSS: &str =
 const NOT_OUTWEIGHED: &str = "token 10: its rivals do not outweigh it everywhere in the ball";
 const NOT_CUT: &str = "token 12: its rivals do not outweigh it everywhere in the ball";
 
-/// A lie: its name, where it is planted, the refusal that must be among the reasons, and how it is told.
-pub const LIES: &[(&str, Kind, &str, Plant)] = &[
+/// A change: its name, where it is planted, the refusal that must be among the reasons, and how it is made.
+pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     // Points.
-    ("a point on the sphere", Kind::Plain, "token 11: its point lies outside the domain", |g| {
+    ("a point on the sphere", Kind::Plain, "token 11: its point changes outside the domain", |g| {
         g.ball.witnesses[0].1 = Kind::Plain.point([-1.0, 1.0, 0.0]);
     }),
     (
         "a point outside the ball by one ulp",
         Kind::Centred,
-        "token 11: its point lies outside the domain",
+        "token 11: its point changes outside the domain",
         |g| {
             g.ball.witnesses[0].1 =
                 Kind::Centred.point([-(1.0f64.next_up()), 1.0f64.next_down(), 0.0]);
         },
     ),
-    ("integers on the sphere", Kind::Plain, "token 2: its point lies outside the domain", |g| {
+    ("integers on the sphere", Kind::Plain, "token 2: its point changes outside the domain", |g| {
         g.ball.integers[0].1[0] = (-3).into();
         g.ball.integers[0].1[2] = 3.into();
     }),
-    ("a map onto the sphere", Kind::Centred, "token 0: its point lies outside the domain", |g| {
-        g.ball.maps[0].settled[0].1 = 0.25;
-    }),
+    (
+        "a map onto the sphere",
+        Kind::Centred,
+        "token 0: its point changes outside the domain",
+        |g| {
+            g.ball.maps[0].settled[0].1 = 0.25;
+        },
+    ),
     (
         "a point outside the box by one ulp",
         Kind::Crossed,
-        "token 11: its point lies outside the domain",
+        "token 11: its point changes outside the domain",
         |g| {
             g.ball.witnesses[0].1 = Kind::Crossed.point([0.875f64.next_up(), -0.5, 0.0]);
         },
@@ -65,7 +70,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
     (
         "integers in the ball but outside the box",
         Kind::Crossed,
-        "token 2: its point lies outside the domain",
+        "token 2: its point changes outside the domain",
         |g| {
             g.ball.integers[0].1[1] = (-3).into();
         },
@@ -73,7 +78,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
     (
         "a hidden state for a point",
         Kind::Plain,
-        "token 11: its point lies outside the domain",
+        "token 11: its point changes outside the domain",
         |g| {
             g.ball.witnesses[0].1 = vec![-0.5, -0.5, 0.0, 3.0];
         },
@@ -162,19 +167,19 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
     (
         "the point of the domain on the sphere",
         Kind::Crossed,
-        "audit: the point that should show that box and ball meet lies outside",
+        "audit: the point that should show that box and ball meet changes outside",
         |g| g.ball.inside = Some(Inside::Float(vec![0.0, 0.0, 1.0, 1.0])),
     ),
     (
         "the point of the domain outside the box by one ulp",
         Kind::Crossed,
-        "audit: the point that should show that box and ball meet lies outside",
+        "audit: the point that should show that box and ball meet changes outside",
         |g| g.ball.inside = Some(Inside::Float(vec![0.875f64.next_up(), 0.0, 0.0, 0.0])),
     ),
     (
         "a box and a ball that do not meet",
         Kind::Crossed,
-        "audit: the point that should show that box and ball meet lies outside",
+        "audit: the point that should show that box and ball meet changes outside",
         |g| {
             let ball = g.ball.domain.ball().unwrap().clone();
             let far = Domain::ranges(vec![6.0, -8.0, -8.0, -8.0], vec![7.0, 8.0, 8.0, 8.0]);
@@ -218,7 +223,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         "token 1: its tie of 2 is not the group of equal rows and biases, of 3",
         |g| {
             add_between(g, Kind::Centred);
-            g.ball.outweighed.push(outweighed(13, vec![(1, 1.into()), (6, 1.into())]));
+            g.ball.ball_losses.push(outweighed(13, vec![(1, 1.into()), (6, 1.into())]));
         },
     ),
     (
@@ -241,7 +246,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         "weights of rivals a little too small",
         Kind::Plain,
         "token 9: its rivals do not outweigh it everywhere in the ball",
-        |g| g.ball.outweighed[1] = outweighed(9, vec![(0, huge()), (1, huge() - 1)]),
+        |g| g.ball.ball_losses[1] = outweighed(9, vec![(0, huge()), (1, huge() - 1)]),
     ),
     ("a bias above what outweighs it", Kind::Centred, NOT_OUTWEIGHED, |g| {
         g.bias[10] = g.bias[10].next_up();
@@ -251,7 +256,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
     }),
     ("a winner said to be outweighed", Kind::Plain, "token 11: its rivals do not outweigh", |g| {
         g.ball.witnesses.remove(0);
-        g.ball.outweighed.push(outweighed(11, vec![(0, 1.into()), (1, 1.into()), (2, 1.into())]));
+        g.ball.ball_losses.push(outweighed(11, vec![(0, 1.into()), (1, 1.into()), (2, 1.into())]));
     }),
     (
         "a winner in the ball cut off by the box of another audit",
@@ -259,26 +264,26 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         "token 12: the domain has no such end in coordinate 0",
         |g| {
             g.ball.witnesses.pop();
-            let cut = BallGarden::new(Kind::Crossed).ball.outweighed.pop();
-            g.ball.outweighed.extend(cut);
+            let cut = BallFixture::new(Kind::Crossed).ball.ball_losses.pop();
+            g.ball.ball_losses.extend(cut);
         },
     ),
     ("nobody outweighs it", Kind::Plain, "token 10: no rival outweighs it", |g| {
-        g.ball.outweighed[2].rivals.clear();
+        g.ball.ball_losses[2].rivals.clear();
     }),
     ("a weight of zero", Kind::Plain, "token 9: the weight of its rival 1 is not above 0", |g| {
-        g.ball.outweighed[1].rivals[1].1 = BigInt::ZERO;
+        g.ball.ball_losses[1].rivals[1].1 = BigInt::ZERO;
     }),
     (
         "a weight below zero",
         Kind::Plain,
         "token 4: the weight of its rival 2 is not above 0",
         |g| {
-            g.ball.outweighed[0].rivals.push((2, (-1).into()));
+            g.ball.ball_losses[0].rivals.push((2, (-1).into()));
         },
     ),
     ("outweighed by itself", Kind::Plain, "token 10: its rival 10 has its own row", |g| {
-        g.ball.outweighed[2].rivals[0].0 = 10;
+        g.ball.ball_losses[2].rivals[0].0 = 10;
     }),
     (
         "outweighed by a token that the ball does not tell apart",
@@ -286,14 +291,14 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         "token 6: its rival 1 has its own row",
         |g| {
             g.ball.ties.pop();
-            g.ball.outweighed.push(outweighed(6, vec![(1, 1.into())]));
+            g.ball.ball_losses.push(outweighed(6, vec![(1, 1.into())]));
         },
     ),
     ("outweighed by nobody there is", Kind::Plain, "token 10: its rival 13 does not exist", |g| {
-        g.ball.outweighed[2].rivals[0].0 = 13;
+        g.ball.ball_losses[2].rivals[0].0 = 13;
     }),
     ("outweighed beyond the head", Kind::Plain, "token 13: there is no such token", |g| {
-        g.ball.outweighed[2].token = 13;
+        g.ball.ball_losses[2].token = 13;
     }),
     ("an end of the box too far by one ulp", Kind::Crossed, NOT_CUT, |g| {
         let lo = (0..4).map(|k| g.ball.domain.lo(k)).collect();
@@ -302,29 +307,29 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         g.ball.domain = Domain::ranges(lo, hi).unwrap().within(ball).unwrap();
     }),
     ("an end of the box left out", Kind::Crossed, NOT_CUT, |g| {
-        g.ball.outweighed[3].ends.pop();
+        g.ball.ball_losses[3].ends.pop();
     }),
     ("the other end of a range", Kind::Crossed, NOT_CUT, |g| {
-        g.ball.outweighed[3].ends[0].1 = 1.into();
+        g.ball.ball_losses[3].ends[0].1 = 1.into();
     }),
     (
         "an end of the box with the multiplier 0",
         Kind::Crossed,
         "token 12: the multiplier of an end of coordinate 2 is 0",
-        |g| g.ball.outweighed[3].ends.push((2, BigInt::ZERO)),
+        |g| g.ball.ball_losses[3].ends.push((2, BigInt::ZERO)),
     ),
     (
         "an end of no coordinate",
         Kind::Crossed,
         "token 12: the domain has no such end in coordinate 4",
-        |g| g.ball.outweighed[3].ends.push((4, 1.into())),
+        |g| g.ball.ball_losses[3].ends.push((4, 1.into())),
     ),
     (
         "exact weights under a ball",
         Kind::Plain,
         "token 9: a combination of its row proves nothing that counts under a ball",
         |g| {
-            g.ball.outweighed.remove(1);
+            g.ball.ball_losses.remove(1);
             g.ball.exact.push((9, vec![(0, 1.into()), (1, 1.into())]));
         },
     ),
@@ -333,7 +338,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         Kind::Centred,
         "token 9: a combination of its row proves nothing that counts under a ball",
         |g| {
-            g.ball.outweighed.remove(1);
+            g.ball.ball_losses.remove(1);
             g.ball.enclosed.push(EnclosedRecord {
                 token: 9,
                 basic: vec![(0, 0.5), (1, 0.5)],
@@ -348,7 +353,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
         "token 9: there is no ball in which it could be outweighed",
         |g| {
             g.free.exact.pop();
-            g.free.outweighed.push(outweighed(9, vec![(0, 1.into()), (1, 1.into())]));
+            g.free.ball_losses.push(outweighed(9, vec![(0, 1.into()), (1, 1.into())]));
         },
     ),
     // Undecided tokens.
@@ -395,7 +400,7 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
     ),
     // What is carried.
     ("a loss carried that is none", Kind::Plain, NO_PROOF_OF_LOSS, |g| {
-        g.ball.outweighed.remove(0);
+        g.ball.ball_losses.remove(0);
         g.ball.carried.push(4);
     }),
     (
@@ -556,17 +561,17 @@ pub const LIES: &[(&str, Kind, &str, Plant)] = &[
 #[test]
 fn every_lie_in_a_ball_is_refused_for_what_it_is() {
     let mut wrong = Vec::new();
-    for (name, kind, expected, plant) in LIES {
-        let mut garden = BallGarden::new(*kind);
-        plant(&mut garden);
-        let reasons = refusals(&garden.verify());
+    for (name, kind, expected, plant) in TAMPERINGS {
+        let mut fixture = BallFixture::new(*kind);
+        plant(&mut fixture);
+        let reasons = refusals(&fixture.verify());
         if !reasons.iter().any(|r| r.starts_with(expected)) {
             wrong.push(format!("{name}: {expected:?} is not among {reasons:?}"));
         }
         // Read back from a file the certificate says the same.
-        let bytes = garden.certificate().to_bytes().unwrap();
+        let bytes = fixture.certificate().to_bytes().unwrap();
         if let Ok(read) = Certificate::from_bytes(&bytes) {
-            assert_eq!(refusals(&verify(&garden.head(), &read, None)), reasons, "{name}");
+            assert_eq!(refusals(&verify(&fixture.head(), &read, None)), reasons, "{name}");
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -574,20 +579,20 @@ fn every_lie_in_a_ball_is_refused_for_what_it_is() {
 
 #[test]
 fn losing_weights_may_be_large_or_small_or_far_from_sum_one() {
-    let mut garden = BallGarden::new(Kind::Plain);
+    let mut fixture = BallFixture::new(Kind::Plain);
     let rivals = |by: &BigInt| vec![(0, by.clone()), (1, by.clone())];
     for by in [BigInt::from(1), BigInt::from(3) << 1100u32] {
-        garden.ball.outweighed[1].rivals = rivals(&by);
-        assert!(garden.verify().is_accepted(), "{by}");
+        fixture.ball.ball_losses[1].rivals = rivals(&by);
+        assert!(fixture.verify().is_accepted(), "{by}");
     }
 }
 
 #[test]
 fn a_box_that_just_touches_what_outweighs_is_enough() {
-    let mut garden = BallGarden::new(Kind::Crossed);
-    let lo = (0..4).map(|k| garden.ball.domain.lo(k)).collect();
-    let ball = garden.ball.domain.ball().unwrap().clone();
+    let mut fixture = BallFixture::new(Kind::Crossed);
+    let lo = (0..4).map(|k| fixture.ball.domain.lo(k)).collect();
+    let ball = fixture.ball.domain.ball().unwrap().clone();
     let touching = Domain::ranges(lo, vec![2.375, 8.0, 8.0, 8.0]).unwrap();
-    garden.ball.domain = touching.within(ball).unwrap();
-    assert!(garden.verify().is_accepted(), "{:?}", refusals(&garden.verify()));
+    fixture.ball.domain = touching.within(ball).unwrap();
+    assert!(fixture.verify().is_accepted(), "{:?}", refusals(&fixture.verify()));
 }

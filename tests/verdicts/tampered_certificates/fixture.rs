@@ -10,7 +10,7 @@ use unargmax::verify::{Verification, verify};
 
 /// A head before it is one, and its certificate.
 #[derive(Clone, Debug)]
-pub struct Garden {
+pub struct Fixture {
     pub rows: Vec<[f64; 2]>,
     pub bias: Vec<f64>,
     /// Whether the rows are stored as float64.
@@ -25,7 +25,7 @@ pub enum Place {
     Box,
 }
 
-impl Garden {
+impl Fixture {
     pub fn new(place: Place) -> Self {
         let rows = vec![
             [4.0, 0.0],
@@ -82,7 +82,7 @@ impl Garden {
             multipliers.push((MultiplierKind::Upper, 1, 0.002));
         }
         record.undecided = vec![UndecidedRecord { token: 10, upper: 0.28, multipliers }];
-        Garden { rows, bias, wide: false, record }
+        Fixture { rows, bias, wide: false, record }
     }
 
     pub fn head(&self) -> Head {
@@ -123,9 +123,9 @@ pub fn refusals(verification: &Verification) -> Vec<String> {
 fn the_honest_certificate_is_accepted_with_every_kind_of_record() {
     for place in [Place::Free, Place::Box] {
         for wide in [false, true] {
-            let mut garden = Garden::new(place);
-            garden.wide = wide;
-            let verification = garden.verify();
+            let mut fixture = Fixture::new(place);
+            fixture.wide = wide;
+            let verification = fixture.verify();
             assert!(verification.is_accepted(), "{:?}", refusals(&verification));
             let accepted: Vec<usize> = verification.audits[0].accepted.values().copied().collect();
             // 1, 2, 3, 9; 0, 7; 4, 5, 6, 8; 10.

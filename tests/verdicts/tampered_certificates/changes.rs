@@ -9,9 +9,9 @@ use unargmax::domain::{Ball, Domain};
 use unargmax::head::{Head, Rows};
 use unargmax::verify::{Claim, verify};
 
-use super::ball_garden::{self, BallGarden};
-use super::garden::{Garden, Place, refusals};
-use super::only_point::{self, OnlyGarden};
+use super::ball_fixture::{self, BallFixture};
+use super::fixture::{Fixture, Place, refusals};
+use super::one_point::{self, OnePointFixture};
 use super::records;
 use super::{ball_records, files};
 
@@ -67,7 +67,7 @@ fn claimed(record: &AuditRecord) -> BTreeMap<u32, Claim> {
         .map(|t| (t, Claim::Argmaxable));
     let lost = record.enclosed.iter().map(|e| e.token);
     let lost = lost.chain(record.exact.iter().map(|e| e.0));
-    let lost = lost.chain(record.outweighed.iter().map(|o| o.token));
+    let lost = lost.chain(record.ball_losses.iter().map(|o| o.token));
     let lost = lost.chain(record.only_losses.iter().map(|l| l.0));
     let lost = lost.chain(record.dominated.iter().map(|d| d.0)).map(|t| (t, Claim::Unargmaxable));
     let free = record.domain.is_free();
@@ -85,7 +85,7 @@ fn truth(head: &Head, domain: &Domain) -> Option<Vec<&'static str>> {
     Some(audit.verdicts().iter().map(|v| v.1.name()).collect())
 }
 
-/// Checks a certificate that may lie: whatever is accepted is true. Returns whether all of it was accepted.
+/// Checks a certificate that may change: whatever is accepted is true. Returns whether all of it was accepted.
 fn only_truth_is_accepted(head: &Head, certificate: &Certificate, known: &mut Known) -> bool {
     let verification = verify(head, certificate, None);
     for (record, checked) in certificate.audits.iter().zip(&verification.audits) {
@@ -172,13 +172,13 @@ fn change(random: &mut Random, bytes: &mut [u8], header: usize, tokens: usize) {
 fn subjects(random: &mut Random) -> Vec<(Head, Certificate)> {
     let mut subjects: Vec<(Head, Certificate)> = [Place::Free, Place::Box]
         .map(|place| {
-            let garden = Garden::new(place);
-            (garden.head(), garden.certificate())
+            let fixture = Fixture::new(place);
+            (fixture.head(), fixture.certificate())
         })
         .into();
-    for kind in ball_garden::KINDS {
-        let garden = BallGarden::new(kind);
-        subjects.push((garden.head(), garden.certificate()));
+    for kind in ball_fixture::KINDS {
+        let fixture = BallFixture::new(kind);
+        subjects.push((fixture.head(), fixture.certificate()));
     }
     for lattice in [true, false] {
         for (bias, range) in [
@@ -304,22 +304,22 @@ fn a_certificate_reads_back_as_it_was_and_does_not_depend_on_threads() {
 
 #[test]
 fn integers_of_any_size_read_back() {
-    let mut garden = Garden::new(Place::Free);
+    let mut fixture = Fixture::new(Place::Free);
     let huge: BigInt = BigInt::from(3) << 5000u32;
     let below: BigInt = BigInt::from(-3) << 5000u32;
-    garden.record.integers[0] = (9, vec![below.clone(), below - 1], huge);
-    assert!(garden.verify().is_accepted());
-    let bytes = garden.certificate().to_bytes().unwrap();
-    assert_eq!(Certificate::from_bytes(&bytes).unwrap(), garden.certificate());
+    fixture.record.integers[0] = (9, vec![below.clone(), below - 1], huge);
+    assert!(fixture.verify().is_accepted());
+    let bytes = fixture.certificate().to_bytes().unwrap();
+    assert_eq!(Certificate::from_bytes(&bytes).unwrap(), fixture.certificate());
 }
 
-/// Writes the garden, honest and with each lie, into the folder `UNARGMAX_LIES` (else into one that is
+/// Writes the fixture, honest and with each change, into the folder `UNARGMAX_TAMPERED` (else into one that is
 /// removed again), for other checkers.
 #[test]
 #[ignore = "writes files, for analyses/compare_checkers.py"]
-fn write_lies() {
+fn write_tampered_certificates() {
     let passing = tempfile::tempdir().unwrap();
-    let asked = std::env::var_os("UNARGMAX_LIES").map(std::path::PathBuf::from);
+    let asked = std::env::var_os("UNARGMAX_TAMPERED").map(std::path::PathBuf::from);
     let folder = asked.unwrap_or_else(|| passing.path().to_path_buf());
     let save_head = |name: &str, head: &Head, certificate: Vec<u8>| {
         let folder = folder.join(name.replace([' ', ',', '\'', '{', '`'], "-"));
@@ -343,57 +343,57 @@ fn write_lies() {
         std::fs::write(folder.join("head.safetensors"), head).unwrap();
         std::fs::write(folder.join("certificate.safetensors"), certificate).unwrap();
     };
-    let save = |name: &str, garden: &Garden, certificate: Vec<u8>| {
-        save_head(name, &garden.head(), certificate);
+    let save = |name: &str, fixture: &Fixture, certificate: Vec<u8>| {
+        save_head(name, &fixture.head(), certificate);
     };
-    for kind in ball_garden::KINDS {
+    for kind in ball_fixture::KINDS {
         for wide in [false, true] {
-            let garden = BallGarden { wide, ..BallGarden::new(kind) };
+            let fixture = BallFixture { wide, ..BallFixture::new(kind) };
             let name = format!("honest {kind:?} {wide}");
-            save_head(&name, &garden.head(), garden.certificate().to_bytes().unwrap());
+            save_head(&name, &fixture.head(), fixture.certificate().to_bytes().unwrap());
         }
     }
-    for (name, kind, _, plant) in ball_records::LIES {
-        let mut garden = BallGarden::new(*kind);
-        plant(&mut garden);
-        save_head(name, &garden.head(), garden.certificate().to_bytes().unwrap());
+    for (name, kind, _, plant) in ball_records::TAMPERINGS {
+        let mut fixture = BallFixture::new(*kind);
+        plant(&mut fixture);
+        save_head(name, &fixture.head(), fixture.certificate().to_bytes().unwrap());
     }
     for (name, kind, _, change) in files::BALL_CHANGES {
-        let garden = BallGarden::new(*kind);
-        save_head(name, &garden.head(), files::planted_in_ball(*kind, *change));
+        let fixture = BallFixture::new(*kind);
+        save_head(name, &fixture.head(), files::planted_in_ball(*kind, *change));
     }
     for place in [Place::Free, Place::Box] {
-        let garden = Garden::new(place);
-        let bytes = garden.certificate().to_bytes().unwrap();
+        let fixture = Fixture::new(place);
+        let bytes = fixture.certificate().to_bytes().unwrap();
         let first = files::planted(place, files::make_first_version);
-        save(&format!("honest {place:?} of version 1"), &garden, first);
-        save(&format!("honest {place:?}"), &garden, bytes.clone());
-        save(&format!("cut short {place:?}"), &garden, bytes[..bytes.len() - 1].to_vec());
+        save(&format!("honest {place:?} of version 1"), &fixture, first);
+        save(&format!("honest {place:?}"), &fixture, bytes.clone());
+        save(&format!("cut short {place:?}"), &fixture, bytes[..bytes.len() - 1].to_vec());
     }
-    for (name, place, _, plant) in records::LIES {
-        let mut garden = Garden::new(*place);
-        plant(&mut garden);
-        if let Ok(bytes) = garden.certificate().to_bytes()
+    for (name, place, _, plant) in records::TAMPERINGS {
+        let mut fixture = Fixture::new(*place);
+        plant(&mut fixture);
+        if let Ok(bytes) = fixture.certificate().to_bytes()
             && *name != "a domain of another dimension"
         {
-            save(name, &garden, bytes);
+            save(name, &fixture, bytes);
         }
     }
-    let garden = OnlyGarden::new();
-    save_head("honest only point", &garden.head(), garden.certificate().to_bytes().unwrap());
-    for (name, _, plant) in only_point::LIES {
-        let mut garden = OnlyGarden::new();
-        plant(&mut garden);
-        save_head(name, &garden.head(), garden.certificate().to_bytes().unwrap());
+    let fixture = OnePointFixture::new();
+    save_head("honest only point", &fixture.head(), fixture.certificate().to_bytes().unwrap());
+    for (name, _, plant) in one_point::TAMPERINGS {
+        let mut fixture = OnePointFixture::new();
+        plant(&mut fixture);
+        save_head(name, &fixture.head(), fixture.certificate().to_bytes().unwrap());
     }
     for (name, _, from, to) in files::BENT {
-        save(name, &Garden::new(Place::Free), files::bent(from, to));
+        save(name, &Fixture::new(Place::Free), files::bent(from, to));
     }
     for (name, _, bytes) in files::misplaced() {
-        save(name, &Garden::new(Place::Free), bytes);
+        save(name, &Fixture::new(Place::Free), bytes);
     }
     for (name, place, _, change) in files::CHANGES {
-        save(name, &Garden::new(*place), files::planted(*place, *change));
+        save(name, &Fixture::new(*place), files::planted(*place, *change));
     }
     // Named by what `verify` says of them.
     let mut random = Random(11);
@@ -408,7 +408,7 @@ fn write_lies() {
             save_head(&format!("{word} subject {i} changed {n}"), head, bytes);
         }
     }
-    let mut other = Garden::new(Place::Free);
+    let mut other = Fixture::new(Place::Free);
     let bytes = other.certificate().to_bytes().unwrap();
     other.rows[10][0] = f64::from(1.0f32.next_up());
     save("another head", &other, bytes);

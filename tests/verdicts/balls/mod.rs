@@ -5,19 +5,17 @@
 //! - `cones`: the best margin by Clarabel's second-order cone programs agrees with every verdict;
 //! - `proofs`: every proof is checked over the rationals, and by `verify`; what must hold between domains and between
 //!   heads does hold;
-//! - `razors`: tokens that win or lose by about a unit in the last place;
+//! - `near_ties`: tokens that win or lose by about a unit in the last place;
 //! - `epsilon`: norms without one;
 //! - `files`: threads and kernels change no file of an audit behind a norm.
 
 mod cones;
 mod epsilon;
-#[path = "../evidence/mod.rs"]
-mod evidence;
 mod files;
 mod instances;
 mod meeting;
+mod near_ties;
 mod proofs;
-mod razors;
 
 use unargmax::audit::{Audit, Options, audit};
 use unargmax::domain::Domain;

@@ -2,17 +2,17 @@
 
 use num_bigint::BigInt;
 use unargmax::certificate::{
-    AuditRecord, Certificate, MapRecord, MultiplierKind, OutweighedRecord, UndecidedRecord,
+    AuditRecord, BallLossRecord, Certificate, MapRecord, MultiplierKind, UndecidedRecord,
 };
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
 use unargmax::verify::{Verification, verify};
 
-use super::garden::refusals;
+use super::fixture::refusals;
 
 /// A head before it is one, and its certificate.
 #[derive(Clone, Debug)]
-pub struct BallGarden {
+pub struct BallFixture {
     pub rows: Vec<Vec<f64>>,
     pub bias: Vec<f64>,
     /// Whether the rows are stored as float64.
@@ -111,7 +111,7 @@ impl Kind {
     }
 }
 
-impl BallGarden {
+impl BallFixture {
     pub fn new(kind: Kind) -> Self {
         let centred = kind == Kind::Centred;
         let ball = Ball::new([2.0, 1.0], kind.gain(), kind.shift(), centred).unwrap();
@@ -136,12 +136,13 @@ impl BallGarden {
         numerators.resize(dim, BigInt::ZERO);
         inside.integers = vec![(2, numerators, 3.into())];
         inside.carried = vec![3];
-        let outweighed = |token: u32, rivals: &[u32]| OutweighedRecord {
+        let outweighed = |token: u32, rivals: &[u32]| BallLossRecord {
             token,
             rivals: rivals.iter().map(|&j| (j, one())).collect(),
             ends: vec![],
         };
-        inside.outweighed = vec![outweighed(4, &[0]), outweighed(9, &[0, 1]), outweighed(10, &[0])];
+        inside.ball_losses =
+            vec![outweighed(4, &[0]), outweighed(9, &[0, 1]), outweighed(10, &[0])];
         inside.ties = vec![vec![0, 5], vec![1, 6]];
         inside.dominated = vec![(7, 2)];
         let token = MultiplierKind::Token;
@@ -149,7 +150,7 @@ impl BallGarden {
         if kind == Kind::Crossed {
             multipliers.push((MultiplierKind::Lower, 1, 0.01));
             multipliers.push((MultiplierKind::Upper, 0, 0.01));
-            inside.outweighed.push(OutweighedRecord {
+            inside.ball_losses.push(BallLossRecord {
                 token: 12,
                 rivals: vec![(0, 4.into())],
                 ends: vec![(0, (-1).into()), (1, 2.into())],
@@ -181,7 +182,7 @@ impl BallGarden {
             (9, vec![(0, one()), (1, one())]),
         ];
         free.ties = vec![vec![0, 5]];
-        BallGarden { rows, bias, wide: false, ball: inside, free }
+        BallFixture { rows, bias, wide: false, ball: inside, free }
     }
 
     pub fn head(&self) -> Head {
@@ -225,8 +226,8 @@ impl BallGarden {
 fn the_honest_certificate_is_accepted_in_every_kind_of_ball() {
     for kind in KINDS {
         for wide in [false, true] {
-            let garden = BallGarden { wide, ..BallGarden::new(kind) };
-            let verification = garden.verify();
+            let fixture = BallFixture { wide, ..BallFixture::new(kind) };
+            let verification = fixture.verify();
             assert!(verification.is_accepted(), "{kind:?}: {:?}", refusals(&verification));
             let accepted = |i: usize| -> Vec<usize> {
                 verification.audits[i].accepted.values().copied().collect()
@@ -242,24 +243,24 @@ fn the_honest_certificate_is_accepted_in_every_kind_of_ball() {
 
 #[test]
 fn a_point_just_inside_the_sphere_is_one_of_the_ball() {
-    let mut garden = BallGarden::new(Kind::Plain);
-    garden.ball.witnesses[0].1 = Kind::Plain.point([-1.0, 1.0f64.next_down(), 0.0]);
-    assert!(garden.verify().is_accepted(), "{:?}", refusals(&garden.verify()));
+    let mut fixture = BallFixture::new(Kind::Plain);
+    fixture.ball.witnesses[0].1 = Kind::Plain.point([-1.0, 1.0f64.next_down(), 0.0]);
+    assert!(fixture.verify().is_accepted(), "{:?}", refusals(&fixture.verify()));
 }
 
 #[test]
 fn a_point_on_the_box_is_one_of_the_domain() {
-    let mut garden = BallGarden::new(Kind::Crossed);
+    let mut fixture = BallFixture::new(Kind::Crossed);
     // Token 0 has its point on the upper end of the first coordinate.
-    garden.ball.maps[0].settled.clear();
-    garden.ball.witnesses.push((0, Kind::Crossed.point([0.875, -0.5, 0.0])));
-    assert!(garden.verify().is_accepted(), "{:?}", refusals(&garden.verify()));
+    fixture.ball.maps[0].settled.clear();
+    fixture.ball.witnesses.push((0, Kind::Crossed.point([0.875, -0.5, 0.0])));
+    assert!(fixture.verify().is_accepted(), "{:?}", refusals(&fixture.verify()));
 }
 
 #[test]
 fn a_certificate_of_two_audits_reads_back_as_it_was() {
     for kind in KINDS {
-        let certificate = BallGarden::new(kind).certificate();
+        let certificate = BallFixture::new(kind).certificate();
         let bytes = certificate.to_bytes().unwrap();
         assert_eq!(Certificate::from_bytes(&bytes).unwrap(), certificate);
     }
@@ -267,14 +268,14 @@ fn a_certificate_of_two_audits_reads_back_as_it_was() {
 
 #[test]
 fn some_tokens_are_checked_with_what_they_need_of_the_other_audit() {
-    let mut garden = BallGarden::new(Kind::Plain);
-    let (head, certificate) = (garden.head(), garden.certificate());
+    let mut fixture = BallFixture::new(Kind::Plain);
+    let (head, certificate) = (fixture.head(), fixture.certificate());
     for only in [&[3][..], &[5], &[11, 4]] {
         let checked = verify(&head, &certificate, Some(only));
         assert!(checked.is_accepted(), "{only:?}: {:?}", refusals(&checked));
     }
-    garden.ball.maps[0].settled[0].1 = 0.25;
-    let refused = refusals(&verify(&head, &garden.certificate(), Some(&[5])));
+    fixture.ball.maps[0].settled[0].1 = 0.25;
+    let refused = refusals(&verify(&head, &fixture.certificate(), Some(&[5])));
     let missing = "token 5: the other audit has no accepted proof of its own for its win";
-    assert_eq!(refused, ["token 5: its point lies outside the domain", missing]);
+    assert_eq!(refused, ["token 5: its point changes outside the domain", missing]);
 }

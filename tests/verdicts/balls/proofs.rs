@@ -8,8 +8,8 @@ use unargmax::head::Head;
 use unargmax::verify::verify;
 
 use super::audited;
-use super::evidence;
 use super::instances::{Instances, Numbers, places};
+use crate::evidence;
 
 const ALL: [Numbers; 3] = [Numbers::Wide, Numbers::Narrow, Numbers::Coarse];
 

@@ -1,8 +1,6 @@
 //! A slow and obvious twin: Fourier-Motzkin elimination in exact rationals, on heads small enough for it.
 
-mod evidence;
-
-use evidence::{equals, rational};
+use crate::evidence::{self, equals, rational};
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_rational::BigRational;

@@ -8,8 +8,8 @@ use unargmax::domain::Domain;
 use unargmax::head::Head;
 
 use super::audited;
-use super::evidence::equals;
 use super::instances::{Instances, Numbers, places};
+use crate::evidence::equals;
 
 /// `P (g * v)`.
 fn folded(domain: &Domain, mut v: Vec<f64>) -> Vec<f64> {

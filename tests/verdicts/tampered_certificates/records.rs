@@ -1,4 +1,4 @@
-//! One lie at a time in the records, and the reason for which each is refused.
+//! One change at a time in the records, and the reason for which each is refused.
 
 use num_bigint::BigInt;
 use unargmax::certificate::{AuditRecord, Certificate, MultiplierKind};
@@ -6,12 +6,12 @@ use unargmax::domain::Domain;
 use unargmax::head::Head;
 use unargmax::verify::verify;
 
-use super::garden::{Garden, Place, refusals};
+use super::fixture::{Fixture, Place, refusals};
 
-type Plant = fn(&mut Garden);
+type Plant = fn(&mut Fixture);
 
-/// A lie: its name, where it is planted, the refusal that must be among the reasons, and how it is told.
-pub const LIES: &[(&str, Place, &str, Plant)] = &[
+/// A change: its name, where it is planted, the refusal that must be among the reasons, and how it is made.
+pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
     // Points.
     (
         "a witness nudged until it only ties",
@@ -30,7 +30,7 @@ pub const LIES: &[(&str, Place, &str, Plant)] = &[
     (
         "a witness just outside its range",
         Place::Box,
-        "token 3: its point lies outside the domain",
+        "token 3: its point changes outside the domain",
         |g| {
             g.record.witnesses[0].1[1] = (-8.0f64).next_down();
         },
@@ -55,7 +55,7 @@ pub const LIES: &[(&str, Place, &str, Plant)] = &[
     (
         "integers outside their range",
         Place::Box,
-        "token 9: its point lies outside the domain",
+        "token 9: its point changes outside the domain",
         |g| {
             g.record.integers[0].1[0] = (-25).into();
         },
@@ -564,9 +564,14 @@ pub const LIES: &[(&str, Place, &str, Plant)] = &[
         },
     ),
     // The question.
-    ("points of another domain", Place::Free, "token 3: its point lies outside the domain", |g| {
-        g.record.domain = Domain::range(2, 0.0, f64::INFINITY).unwrap();
-    }),
+    (
+        "points of another domain",
+        Place::Free,
+        "token 3: its point changes outside the domain",
+        |g| {
+            g.record.domain = Domain::range(2, 0.0, f64::INFINITY).unwrap();
+        },
+    ),
     ("a bound of another domain", Place::Box, "token 10: the domain has no such end", |g| {
         g.record.domain = Domain::free(2);
     }),
@@ -591,46 +596,46 @@ pub const LIES: &[(&str, Place, &str, Plant)] = &[
 
 #[test]
 fn every_lie_in_a_record_is_refused_for_what_it_is() {
-    for (name, place, expected, plant) in LIES {
-        let mut garden = Garden::new(*place);
-        plant(&mut garden);
-        let verification = garden.verify();
+    for (name, place, expected, plant) in TAMPERINGS {
+        let mut fixture = Fixture::new(*place);
+        plant(&mut fixture);
+        let verification = fixture.verify();
         let reasons = refusals(&verification);
         assert!(!verification.is_accepted(), "{name} was accepted");
         assert!(
             reasons.iter().any(|r| r.starts_with(expected)),
             "{name}: {expected:?} is not among {reasons:?}"
         );
-        // Read back from a file the certificate says the same (which has no place for this lie).
+        // Read back from a file the certificate says the same (which has no place for this change).
         if *name == "a domain of another dimension" {
             continue;
         }
-        if let Ok(bytes) = garden.certificate().to_bytes()
+        if let Ok(bytes) = fixture.certificate().to_bytes()
             && let Ok(read) = Certificate::from_bytes(&bytes)
         {
-            assert_eq!(refusals(&verify(&garden.head(), &read, None)), reasons, "{name}");
+            assert_eq!(refusals(&verify(&fixture.head(), &read, None)), reasons, "{name}");
         }
     }
 }
 
 #[test]
 fn an_exact_gap_of_one_subnormal_unit_is_still_a_win() {
-    let mut garden = Garden::new(Place::Free);
-    garden.record.witnesses[0].1[0] = 5e-324;
-    assert!(garden.verify().is_accepted(), "{:?}", refusals(&garden.verify()));
+    let mut fixture = Fixture::new(Place::Free);
+    fixture.record.witnesses[0].1[0] = 5e-324;
+    assert!(fixture.verify().is_accepted(), "{:?}", refusals(&fixture.verify()));
 }
 
 #[test]
 fn a_certificate_of_another_head_is_refused() {
-    let garden = Garden::new(Place::Free);
-    let certificate = garden.certificate();
-    let mut other = garden.clone();
+    let fixture = Fixture::new(Place::Free);
+    let certificate = fixture.certificate();
+    let mut other = fixture.clone();
     other.rows[10][0] = f64::from(1.0f32.next_up());
-    let (mut wide, mut longer) = (garden.clone(), garden.clone());
+    let (mut wide, mut longer) = (fixture.clone(), fixture.clone());
     wide.wide = true;
     longer.rows.push([0.0, 0.0]);
     longer.bias.push(0.0);
-    let rows: Vec<f32> = garden.rows.iter().flatten().map(|&x| x as f32).collect();
+    let rows: Vec<f32> = fixture.rows.iter().flatten().map(|&x| x as f32).collect();
     let unbiased = Head::new(rows, None, 11, 2).unwrap();
     for head in [other.head(), wide.head(), unbiased] {
         let refused = refusals(&verify(&head, &certificate, None));
@@ -639,23 +644,23 @@ fn a_certificate_of_another_head_is_refused() {
     let refused = refusals(&verify(&longer.head(), &certificate, None));
     assert_eq!(refused, ["certificate: it is for a head of 11 x 2, this one is 12 x 2"]);
     let nothing = Certificate { audits: vec![], ..certificate };
-    assert!(!verify(&garden.head(), &nothing, None).is_accepted());
+    assert!(!verify(&fixture.head(), &nothing, None).is_accepted());
 }
 
 #[test]
 fn some_tokens_are_checked_alone_but_only_those_in_the_scope() {
-    let mut garden = Garden::new(Place::Free);
-    garden.record.witnesses[0].1 = vec![0.0, 0.0];
-    let (head, certificate) = (garden.head(), garden.certificate());
+    let mut fixture = Fixture::new(Place::Free);
+    fixture.record.witnesses[0].1 = vec![0.0, 0.0];
+    let (head, certificate) = (fixture.head(), fixture.certificate());
     let checked = verify(&head, &certificate, Some(&[7, 6]));
     assert!(checked.is_accepted() && !checked.audits[0].complete);
     assert!(!verify(&head, &certificate, Some(&[3])).is_accepted());
 
-    garden.record.scope = Some(vec![0, 7]);
-    let (ties, maps) = (garden.record.ties.clone(), garden.record.maps[1..].to_vec());
-    let scope = garden.record.scope.clone();
-    garden.record = AuditRecord { scope, ties, maps, ..AuditRecord::empty(Domain::free(2)) };
-    let certificate = garden.certificate();
+    fixture.record.scope = Some(vec![0, 7]);
+    let (ties, maps) = (fixture.record.ties.clone(), fixture.record.maps[1..].to_vec());
+    let scope = fixture.record.scope.clone();
+    fixture.record = AuditRecord { scope, ties, maps, ..AuditRecord::empty(Domain::free(2)) };
+    let certificate = fixture.certificate();
     let checked = verify(&head, &certificate, None);
     assert!(checked.is_accepted() && !checked.audits[0].complete, "{:?}", refusals(&checked));
     for beyond in [6, 11] {

@@ -1,7 +1,5 @@
 //! The tensors of published models, each in its own container, against those that
 //! `analyses/fetch_heads.py` took out of them with Python.
-//!
-//! See `tests/registry_heads.rs` for how to fetch the models.
 
 use std::path::PathBuf;
 
@@ -13,7 +11,7 @@ use unargmax::checkpoint::{self, Checkpoint, Dtype, Tensor, Values};
 fn fetched(model: &str) -> PathBuf {
     let models = std::env::var_os("UNARGMAX_MODELS").unwrap_or_else(|| "models".into());
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(models).join(model);
-    assert!(folder.is_dir(), "{} is missing; see tests/registry_heads.rs", folder.display());
+    assert!(folder.is_dir(), "{} is missing; see tests/models/main.rs", folder.display());
     folder
 }
 

