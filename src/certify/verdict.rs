@@ -113,7 +113,7 @@ pub type Blocker = (Rival, f64);
 
 impl Loss {
     /// The rivals whose combination never scores less than the token, weights falling; the weights
-    /// of the tokens sum to one.
+    /// of the tokens sum to one. A multiplier of an end beyond the range of float64 is its largest number.
     pub fn blockers(&self) -> Vec<Blocker> {
         let mut blockers = match self {
             Loss::Dominated(d) => vec![(Rival::Token(d.by), 1.0)],
@@ -123,6 +123,7 @@ impl Loss {
             Loss::Carried(c) => c.loss.blockers(),
             Loss::Only(o) => vec![(Rival::Token(o.rival()), 1.0)],
         };
+        blockers.iter_mut().for_each(|blocker| blocker.1 = blocker.1.min(f64::MAX));
         blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         blockers
     }

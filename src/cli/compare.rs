@@ -59,6 +59,7 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
         )?;
         match tally.padding.sum() {
             0 => writeln!(out)?,
+            1 => writeln!(out, "  (1 row of padding not counted)")?,
             n => writeln!(out, "  ({n} rows of padding not counted)")?,
         }
     }

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments};
 use super::progress::Bar;
-use unargmax::reach::logits::{each_position, to_safetensors};
+use unargmax::reach::logits::{self, each_position, to_safetensors};
 use unargmax::reach::ranking::{self, Scored};
 use unargmax::reach::text::Around;
 use unargmax::report::files::OutputFolder;
+use unargmax::report::ours::check_replaceable;
 use unargmax::transformer::{Batch, Input};
 
 /// Run a model on a text and show the most probable tokens at each position.
@@ -69,6 +70,9 @@ struct Candidate {
 
 /// Runs a model on a text.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(file) = &arguments.hidden {
+        check_replaceable(file, logits::MARK).context("--hidden")?;
+    }
     let bar = Bar::new(false)?;
     let opened = arguments.model.open(&bar)?;
     let around = if arguments.bare { Around::Bare } else { Around::Added };

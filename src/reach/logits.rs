@@ -1,5 +1,7 @@
 //! The logits of hidden states, a few positions at a time, and states as a file.
 
+use std::collections::HashMap;
+
 use candle_core::{DType, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -10,6 +12,9 @@ use crate::transformer::{States, Transformer};
 
 /// How many positions get their logits together: a vocabulary of 250000 tokens then takes 64 MB.
 const TOGETHER: usize = 64;
+
+/// What a file of states says of itself.
+pub const MARK: &str = "unargmax hidden states";
 
 /// The state and the logits of one position.
 pub struct Position<'a> {
@@ -61,7 +66,7 @@ fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
 }
 
 /// The states of one row as a safetensors file: `ids` (T), `state` (T x d'), `hidden.0` to `hidden.L` (T x d), and
-/// `encoder.I` and `query.I` where the model has them.
+/// `encoder.I` and `query.I` where the model has them. Its metadata hold [`MARK`].
 ///
 /// # Errors
 /// What cannot be written in that format.
@@ -95,5 +100,6 @@ pub fn to_safetensors(states: &States, ids: &[u32]) -> Result<Vec<u8>> {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| failed(&e))?;
         views.push((name.clone(), view));
     }
-    safetensors::serialize(views, None).map_err(|e| failed(&e))
+    let metadata = HashMap::from([("made by".to_owned(), MARK.to_owned())]);
+    safetensors::serialize(views, Some(metadata)).map_err(|e| failed(&e))
 }

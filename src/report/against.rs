@@ -123,12 +123,14 @@ fn details(row: &Row, claim: &Claimed) -> Option<String> {
             row.ties, claim.ties
         ));
     }
-    let mut stated: Vec<(u32, f64)> = row.rivals().collect();
-    stated.sort_by_key(|rival| rival.0);
-    let same = stated.len() == claim.rivals.len()
-        && stated.iter().zip(&claim.rivals).all(|(a, b)| {
-            a.0 == b.0 && (a.1 - b.1).abs() <= ROUNDING * a.1.abs().max(b.1.abs()).max(ROUNDING)
-        });
+    let stated: BTreeMap<u32, f64> = row.rivals().collect();
+    let certified: BTreeMap<u32, f64> = claim.rivals.iter().copied().collect();
+    // A share so small that six digits do not show it may be missing on one side.
+    let weight = |of: &BTreeMap<u32, f64>, rival| of.get(rival).copied().unwrap_or(0.0);
+    let same = stated.keys().chain(certified.keys()).all(|rival| {
+        let (a, b) = (weight(&stated, rival), weight(&certified, rival));
+        (a - b).abs() <= ROUNDING * a.abs().max(b.abs()).max(ROUNDING)
+    });
     (!same).then(|| {
         format!("its rivals or their weights are others in {VERDICTS} than in the certificate")
     })
@@ -194,12 +196,14 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     claims
 }
 
-/// Weights that sum to one, by id.
-fn shares(mut weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
+/// Weights that sum to one, by id: a rival may stand twice, and with a weight of 0.
+fn shares(weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
     let sum: f64 = weights.iter().map(|w| w.1).sum();
-    weights.iter_mut().for_each(|w| w.1 /= sum);
-    weights.sort_by_key(|w| w.0);
-    weights
+    let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
+    for (rival, weight) in weights.into_iter().filter(|w| w.1 != 0.0) {
+        *shares.entry(rival).or_default() += weight / sum;
+    }
+    shares.into_iter().collect()
 }
 
 /// Integers as floats to a common scale, whatever their size.

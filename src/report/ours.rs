@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{inspection, markdown, measures, observed, page, results};
 use crate::certificate;
+use crate::error::{Error, Result};
 
 /// The files that one command writes into its folder. A run that does not write one of them removes what an earlier run
 /// left of it.
@@ -71,6 +72,34 @@ impl Product {
         self.names.contains(&name)
             || self.pictures && name.strip_suffix(".svg").is_some_and(picture)
     }
+}
+
+/// Refuses to replace what lies at `path`, unless nothing does, or a file with `mark` near its start: one that this
+/// program wrote. Links, devices and pipes are refused.
+///
+/// # Errors
+/// The path, and what to do.
+pub fn check_replaceable(path: &Path, mark: &str) -> Result<()> {
+    let refused = |kind, reason: &str| Err(Error::io(path, io::Error::new(kind, reason)));
+    let metadata = match path.symlink_metadata() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|e| Error::io(path, e))?,
+    };
+    if !metadata.is_file() {
+        return refused(
+            io::ErrorKind::InvalidInput,
+            "is there already, and is no regular file; name another",
+        );
+    }
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut start = Vec::new();
+    file.take(READ).read_to_end(&mut start).map_err(|e| Error::io(path, e))?;
+    if !String::from_utf8_lossy(&start).contains(mark) {
+        let reason =
+            "is there already, and unargmax did not write it; move it away or name another file";
+        return refused(io::ErrorKind::AlreadyExists, reason);
+    }
+    Ok(())
 }
 
 /// Bytes that are read from either end of a file.

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use safetensors::Dtype;
+
 use crate::files::{Folder, SQUARE, Stored};
 use crate::{run_in, said, unargmax, utf8};
 
@@ -276,4 +278,43 @@ fn a_certificate_of_another_head_alone_says_which_head_was_taken() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(told.contains("the bundled head was taken"), "{told}");
+}
+
+#[test]
+fn the_folder_of_every_audit_is_accepted() {
+    let mut folders = 0;
+    let mut accepted = |tensors: &[(&str, Stored)], domain: &str, options: &[&str]| {
+        let folder = Folder::new();
+        let (head, out) = (folder.safetensors("h.safetensors", tensors), folder.path("out"));
+        let audit = ["audit", &head, "--domain", domain, "--quiet", "--out", utf8(&out)];
+        let audited = run_in(Path::new("."), &[&audit[..], options].concat());
+        assert_eq!(audited.status.code(), Some(0), "{domain}: {}", said(&audited));
+        let verified = run_in(Path::new("."), &["verify", &head, utf8(&out)]);
+        let printed = String::from_utf8_lossy(&verified.stdout).into_owned();
+        assert_eq!(verified.status.code(), Some(0), "{domain}: {printed}{}", said(&verified));
+        folders += 1;
+    };
+    // Small integers with biases: rivals stand among the enclosed and among the fixed weights.
+    for seed in 0..24 {
+        let numbers = crate::files::integers(12 * 3 + 12, seed);
+        let (rows, bias) = numbers.split_at(36);
+        let bias: Vec<f64> = bias.iter().map(|b| b / 7.0).collect();
+        let tensors =
+            [("weight", Stored::f32(&[12, 3], rows)), ("bias", Stored::f32(&[12], &bias))];
+        for domain in ["free", "range:0:inf", "range:-1:1"] {
+            accepted(&tensors, domain, &["--no-report"]);
+        }
+    }
+    // Multipliers of ends beyond the range of float64, shares below it, and rows that no picture can place.
+    let float64 = |rows: &[f64], dim: usize| {
+        vec![("weight", Stored::new(Dtype::F64, &[rows.len() / dim, dim], rows))]
+    };
+    accepted(&float64(&[-1.0, 1.7e308], 1), "ball:1+range:0.9:2", &[]);
+    accepted(
+        &float64(&[-1e187, -1e187, 1.0, 2.0, 2.0, 1.0, 1.5, 1.5, 1.4, 1.4], 2),
+        "range:0:1",
+        &[],
+    );
+    accepted(&float64(&[1e258, 1.0, 2.0, 1.5, -1e258], 1), "range:1:1.0000000000000002", &[]);
+    assert_eq!(folders, 24 * 3 + 3);
 }

@@ -94,6 +94,36 @@ fn the_state_that_is_written_times_the_audited_head_is_the_logits() {
 }
 
 #[test]
+fn states_replace_a_file_of_states_and_nothing_else() {
+    let folder = Folder::new();
+    let head = rows(gpt2_tokens());
+    let model = gpt2(&folder, &head, States::Anywhere);
+    let write = |file: &std::path::Path| {
+        run(&["logits", &model, "--text", TEXT, "--hidden", file.to_str().unwrap()])
+    };
+    let file = folder.path("states.safetensors");
+    assert!(write(&file).status.success() && write(&file).status.success());
+    let link = folder.path("link.safetensors");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let notes = folder.path("notes.safetensors");
+    std::fs::write(&notes, "mine").unwrap();
+    let tensors = std::path::Path::new(&model).join("model.safetensors");
+    for (taken, why) in [
+        (&link, "no regular file"),
+        (&folder.path("."), "no regular file"),
+        (&notes, "unargmax did not write it"),
+        (&tensors, "unargmax did not write it"),
+    ] {
+        let before = std::fs::read(taken).ok();
+        let output = write(taken);
+        let said = said(&output);
+        assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
+        assert_eq!(std::fs::read(taken).ok(), before);
+    }
+    assert!(link.is_symlink());
+}
+
+#[test]
 fn text_goes_on_by_the_first_token_of_the_logits_each_time() {
     let folder = Folder::new();
     let model = plain(&folder);

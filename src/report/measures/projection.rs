@@ -71,7 +71,10 @@ pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection
     let background = (0..head.tokens())
         .step_by(step)
         .filter(|&id| id != token as usize && rivals.iter().all(|r| r.0 as usize != id))
-        .map(|id| place(&offset(id)))
+        // A row that is longer than the rivals' by more than the range of float64 has no place in their picture.
+        .map(offset)
+        .filter(|offset| offset.norm_squared().is_finite())
+        .map(|offset| place(&offset))
         .collect();
     Projection { token, rivals: placed, mix: place(&mix), background }
 }
@@ -109,7 +112,8 @@ fn orthonormal(axes: &mut DMatrix<f64>) {
             axes.column_mut(k).axpy(-share, &other, 1.0);
         }
         let length = axes.column(k).norm();
-        let scale = if length > 1e-12 * before { 1.0 / length } else { 0.0 };
+        let spans = length > 1e-12 * before && length >= f64::MIN_POSITIVE;
+        let scale = if spans { 1.0 / length } else { 0.0 };
         axes.column_mut(k).scale_mut(scale);
     }
 }
@@ -142,9 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_floats_do_not_overflow() {
-        let head = Head::new(vec![1e300, -1e300, 0.0], None, 3, 1).unwrap();
-        let picture = project(&head, 2, &[(Rival::Token(0), 0.5), (Rival::Token(1), 0.5)]);
-        assert!(picture.rivals.iter().all(|r| r.2.is_finite()), "{picture:?}");
+    fn the_largest_and_the_smallest_floats_have_places() {
+        for others in
+            [[1e300, -1e300, 0.0, 1.0], [5e-324, -5e-324, 0.0, 1e308], [1.0, 2.0, 1.5, -1e308]]
+        {
+            let head = Head::new(others.to_vec(), None, 4, 1).unwrap();
+            let picture = project(&head, 2, &[(Rival::Token(0), 0.5), (Rival::Token(1), 0.5)]);
+            let places = picture.rivals.iter().map(|r| (r.2, r.3)).chain([picture.mix]);
+            let mut places = places.chain(picture.background.iter().copied());
+            assert!(places.all(|(x, y)| x.is_finite() && y.is_finite()), "{picture:?}");
+        }
     }
 }
