@@ -10,6 +10,24 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+/// README.md and every document in docs/, by name, with how many commands it shows: those that need no models, and those that
+/// need them.
+const DOCUMENTS: [(&str, usize, usize); 13] = [
+    ("README.md", 1, 0),
+    ("docs/README.md", 0, 0),
+    ("docs/certificate.md", 0, 0),
+    ("docs/commands.md", 0, 0),
+    ("docs/families.md", 0, 0),
+    ("docs/forward.md", 0, 5),
+    ("docs/hostile-files.md", 0, 0),
+    ("docs/library.md", 0, 0),
+    ("docs/models.md", 0, 0),
+    ("docs/report.md", 0, 0),
+    ("docs/results.md", 0, 0),
+    ("docs/speed.md", 0, 0),
+    ("docs/verdicts.md", 0, 1),
+];
+
 /// The file that `$M` and its own name stand for.
 const SMOLLM: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
@@ -114,10 +132,30 @@ fn check(name: &str, models: Option<&Path>) -> usize {
 }
 
 #[test]
-fn the_commands_shown_in_the_readme_print_what_is_shown() {
-    assert_eq!(check("README.md", None), 1);
-    for other in ["docs/results.md", "docs/report.md", "docs/certificate.md", "docs/forward.md"] {
-        assert_eq!(check(other, None), 0, "{other}: count it here");
+fn every_document_is_listed_with_the_commands_that_it_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found: Vec<String> = std::fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".md"))
+        .map(|name| format!("docs/{name}"))
+        .collect();
+    found.sort();
+    let listed = DOCUMENTS.iter().map(|document| document.0);
+    let listed: Vec<&str> = listed.filter(|name| name.starts_with("docs/")).collect();
+    assert_eq!(found, listed, "DOCUMENTS is the list of all documents");
+    for (name, without, with) in DOCUMENTS {
+        let document = std::fs::read_to_string(root.join(name)).unwrap();
+        let shown = shown(&document);
+        let needing = shown.iter().filter(|shown| shown.needs_models()).count();
+        assert_eq!((shown.len() - needing, needing), (without, with), "{name}");
+    }
+}
+
+#[test]
+fn the_commands_shown_print_what_is_shown() {
+    for (name, without, _) in DOCUMENTS {
+        assert_eq!(check(name, None), without, "{name}");
     }
 }
 
@@ -126,8 +164,9 @@ fn the_commands_shown_in_the_readme_print_what_is_shown() {
 fn the_commands_shown_with_models_print_what_is_shown() {
     let models = std::env::var_os("UNARGMAX_MODELS").map_or("models".into(), PathBuf::from);
     let models = models.canonicalize().unwrap();
-    assert_eq!(check("README.md", Some(&models)), 4);
-    assert_eq!(check("docs/forward.md", Some(&models)), 5);
+    for (name, _, with) in DOCUMENTS {
+        assert_eq!(check(name, Some(&models)), with, "{name}");
+    }
 }
 
 #[test]

@@ -566,7 +566,8 @@ fn the_study_of_speed_says_when_and_of_which_commit_it_is() {
     assert!(lines.all(|other| other == (date, commit)), "results of two runs");
     assert!(table.contains(&format!(", {date}, commit {commit}.")), "{date} {commit}");
     let (day, _) = date.split_once(' ').unwrap();
-    assert!(std::fs::read_to_string("README.md").unwrap().contains(day), "README.md: {day}");
+    let document = std::fs::read_to_string("docs/speed.md").unwrap();
+    assert!(document.contains(day), "docs/speed.md: {day}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::files::Folder;
 use crate::{counts, done, run, said, summary, table, utf8};
 
-/// The columns of `verdicts.csv`, as README.md lists them.
+/// The columns of `verdicts.csv`, as docs/results.md lists them.
 const COLUMNS: &str = "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof,free_verdict,effort_low,effort_high,\
      margin_low,margin_high,survives,bias_needed_low,bias_needed_high";
 
