@@ -126,13 +126,13 @@ impl Recorder {
                 });
             }
             Loss::Exact(exact) => record.exact.push((token, exact.weights().to_vec())),
-            Loss::Outweighed(ball) => record.ball_losses.push(BallLossRecord {
+            Loss::Ball(ball) => record.ball_losses.push(BallLossRecord {
                 token,
                 rivals: ball.rivals().to_vec(),
                 ends: ball.ends().to_vec(),
             }),
             Loss::Carried(_) => record.carried.push(token),
-            Loss::Only(only) => record.only_losses.push((token, only.rival())),
+            Loss::OnePoint(only) => record.only_losses.push((token, only.rival())),
         }
     }
 }

@@ -46,8 +46,8 @@ pub mod head;
 #[cfg(feature = "files")]
 pub mod locate;
 pub mod measure;
+pub mod problem;
 pub mod prove;
-pub mod question;
 #[cfg(feature = "model")]
 pub mod reach;
 #[cfg(feature = "report")]

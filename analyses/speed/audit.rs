@@ -17,7 +17,7 @@ const ENOUGH: f64 = 60.0;
 
 /// How audits are run.
 #[derive(Debug)]
-pub struct Runner {
+pub struct RunningSearch {
     /// The command `unargmax`.
     pub program: PathBuf,
     pub threads: usize,
@@ -45,7 +45,7 @@ pub struct Audited {
     pub verified: Option<f64>,
 }
 
-impl Runner {
+impl RunningSearch {
     /// Times the audit of a head, and checks what it found.
     pub fn audit(&self, subject: &Subject) -> Result<Audited> {
         let out = self.scratch.join("out").join(&subject.name);

@@ -28,7 +28,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 
-use audit::Runner;
+use audit::RunningSearch;
 use baseline::Method;
 use heads::{COST, Source, Subject};
 use machine::Setting;
@@ -87,7 +87,7 @@ fn study(study: &Study) -> Result<ExitCode> {
     let threads = study
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let runner = Runner {
+    let runner = RunningSearch {
         program,
         threads,
         runs: study.runs.into(),
@@ -170,7 +170,7 @@ fn doubled(first: usize, last: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Makes the head if need be, audits it, and multiplies as large a one.
-fn measure(runner: &Runner, products: &mut Products, subject: Subject) -> Result<Line> {
+fn measure(runner: &RunningSearch, products: &mut Products, subject: Subject) -> Result<Line> {
     eprintln!("speed: {}", subject.name);
     if let Source::Generated(folder) = &subject.source {
         let mut command = Command::new(std::env::current_exe()?);

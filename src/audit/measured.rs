@@ -11,7 +11,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::measure::effort::Known;
 use crate::measure::{bias, effort, margin};
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// Efforts and best gaps, in id order.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
 
 /// Measures what the options ask for.
 pub fn measure(
-    question: &Question,
+    problem: &Problem,
     verdicts: &[(u32, Verdict)],
     free: Option<&Audit>,
     options: Options,
@@ -61,21 +61,21 @@ pub fn measure(
         let known = of(asked).into_iter();
         let known =
             known.map(|(token, verdict)| Known { token, verdict, free: free(token) }).collect();
-        measured.efforts = efforts(question, known, options);
+        measured.efforts = efforts(problem, known, options);
         clock.lap("effort");
     }
     if let Some(asked) = options.margins {
         options.progress.begin("margin", asked.len(), "tokens");
-        measured.margins = margin::margins(question, &of(asked), options.progress);
+        measured.margins = margin::margins(problem, &of(asked), options.progress);
         clock.lap("margin");
     }
-    if options.bias_needed && question.stored().has_bias() {
+    if options.bias_needed && problem.stored().has_bias() {
         let lost = |v: &&(u32, Verdict)| matches!(v.1, Verdict::Unargmaxable(_));
         let lost: Vec<(u32, &Verdict)> =
             verdicts.iter().filter(lost).map(|(t, verdict)| (*t, verdict)).collect();
         if !lost.is_empty() {
             options.progress.begin("bias", lost.len(), "lost tokens");
-            measured.lacking = lacking(question, verdicts, lost, &measured.margins, options);
+            measured.lacking = lacking(problem, verdicts, lost, &measured.margins, options);
             clock.lap("bias");
         }
     }
@@ -85,37 +85,37 @@ pub fn measure(
 /// Decides what it can of the tokens of a ball that are undecided, by the searches for best gaps and efforts: whoever
 /// measures a token must not find more than its verdict says. Best gaps come first.
 pub fn settle(
-    question: &Question,
+    problem: &Problem,
     verdicts: &mut [(u32, Verdict)],
     free: Option<&Audit>,
     options: Options,
 ) {
-    if question.domain().ball().is_none() {
+    if problem.domain().ball().is_none() {
         return;
     }
     for by_gap in [true, false] {
         // One of a group of equals speaks for all, so that they share one proof.
         let open = verdicts.iter().filter(|v| matches!(v.1, Verdict::Undecided(_)));
         let open: BTreeMap<u32, &Verdict> =
-            open.map(|(token, verdict)| (question.equals(*token)[0], verdict)).collect();
+            open.map(|(token, verdict)| (problem.equals(*token)[0], verdict)).collect();
         if open.is_empty() {
             return;
         }
         options.progress.begin("edge", open.len(), "tokens");
         let settled = if by_gap {
             let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
-            margin::settled(question, &open, options.progress)
+            margin::settled(problem, &open, options.progress)
         } else {
             let known = |(token, verdict): (u32, _)| {
                 let free = free.and_then(|audit| audit.verdict(token));
                 Known { token, verdict, free }
             };
             let open: Vec<Known> = open.into_iter().map(known).collect();
-            beyond(question, |outer| effort::settled(question, outer, &open, options.progress))
+            beyond(problem, |outer| effort::settled(problem, outer, &open, options.progress))
         };
         let settled: BTreeMap<u32, Verdict> = settled.into_iter().collect();
         for (token, verdict) in verdicts.iter_mut() {
-            let found = settled.get(&question.equals(*token)[0]);
+            let found = settled.get(&problem.equals(*token)[0]);
             if let (Verdict::Undecided(_), Some(found)) = (&verdict, found) {
                 *verdict = found.clone();
             }
@@ -124,46 +124,47 @@ pub fn settle(
 }
 
 /// Tokens that can win are looked for inside the ball, others beyond it.
-fn efforts(question: &Question, tokens: Vec<Known>, options: Options) -> Vec<Effort> {
+fn efforts(problem: &Problem, tokens: Vec<Known>, options: Options) -> Vec<Effort> {
     let (inside, outside): (Vec<Known>, Vec<Known>) =
         tokens.into_iter().partition(|known| known.verdict.witness().is_some());
-    let mut efforts = effort::efforts(question, question, &inside, options.progress);
+    let mut efforts = effort::efforts(problem, problem, &inside, options.progress);
     if !outside.is_empty() {
-        efforts.extend(beyond(question, |outer| {
-            effort::efforts(question, outer, &outside, options.progress)
+        efforts.extend(beyond(problem, |outer| {
+            effort::efforts(problem, outer, &outside, options.progress)
         }));
         efforts.sort_by_key(Effort::token);
     }
     efforts
 }
 
-/// What comes of a look at the same question with a larger ball.
-fn beyond<R>(question: &Question, look: impl FnOnce(&Question) -> R) -> R {
-    let larger = question.domain().ball().and_then(|ball| {
-        question.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok()
-    });
+/// What comes of a look at the same problem with a larger ball.
+fn beyond<R>(problem: &Problem, look: impl FnOnce(&Problem) -> R) -> R {
+    let larger = problem
+        .domain()
+        .ball()
+        .and_then(|ball| problem.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok());
     // Near the ends of float64 nothing is looked for beyond the ball.
-    let outer = larger.as_ref().and_then(|domain| question.resized(domain));
-    look(outer.as_ref().unwrap_or(question))
+    let outer = larger.as_ref().and_then(|domain| problem.resized(domain));
+    look(outer.as_ref().unwrap_or(problem))
 }
 
 /// The best gaps of lost tokens, from those measured already where they are.
 fn lacking(
-    question: &Question,
+    problem: &Problem,
     verdicts: &[(u32, Verdict)],
     lost: Vec<(u32, &Verdict)>,
     known: &[BestGap],
     options: Options,
 ) -> Vec<BestGap> {
-    if question.domain().ball().is_none() {
-        return bias::gaps(question, &lost, typical_length(verdicts), options.progress);
+    if problem.domain().ball().is_none() {
+        return bias::gaps(problem, &lost, typical_length(verdicts), options.progress);
     }
     let of =
         |token: u32| known.binary_search_by_key(&token, BestGap::token).ok().map(|i| &known[i]);
     let (done, open): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(t, _)| of(*t).is_some());
     options.progress.advance(done.len());
     let mut gaps: Vec<BestGap> = done.into_iter().filter_map(|(t, _)| of(t).cloned()).collect();
-    gaps.extend(margin::margins(question, &open, options.progress));
+    gaps.extend(margin::margins(problem, &open, options.progress));
     gaps.sort_by_key(BestGap::token);
     gaps
 }

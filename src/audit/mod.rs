@@ -1,9 +1,6 @@
 //! One run: every token asked for goes through the stages, and comes out with a verdict.
 
-mod ball;
 mod clock;
-mod decide;
-mod exact;
 mod measured;
 mod options;
 mod outcome;
@@ -17,14 +14,14 @@ use crate::certify::{self, Rival, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::problem::Problem;
 use crate::progress::{About, Progress};
-use crate::question::Question;
+use crate::prove::Finding;
 use crate::screen::{Moments, Screen};
 use clock::Clock;
 use measured::Measured;
 pub use options::{Engine, Options};
 pub use outcome::{Audit, Counts, RADIUS_THRESHOLD};
-use stages::Finding;
 
 /// Decides tokens of `head` over `domain`, with proof.
 ///
@@ -45,26 +42,26 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     check_engine(domain, options.engine)?;
     let mut clock = Clock::start();
     options.progress.begin("prepare", 0, "");
-    let folded = Question::fold(head, domain)?;
+    let folded = Problem::fold(head, domain)?;
     // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
-    let (question, moments) = rayon::join(
+    let (problem, moments) = rayon::join(
         || {
-            let question = Question::about(head, domain, folded.clone());
+            let problem = Problem::about(head, domain, folded.clone());
             head.sha256();
-            question
+            problem
         },
         || Moments::new(rows),
     );
     clock.lap("groups");
-    let findings = match certify::only::decide(&question, &tokens) {
+    let findings = match certify::one_point::decide(&problem, &tokens) {
         Some(verdicts) => verdicts
             .into_iter()
             .map(|(token, verdict)| (token, Finding::Decided(verdict)))
             .collect(),
         None => {
-            let screen = Screen::with(&question, moments);
-            stages::run(&question, screen, &tokens, options, &mut clock)?
+            let screen = Screen::with(&problem, moments);
+            stages::run(&problem, screen, &tokens, options, &mut clock)?
         }
     };
 
@@ -73,30 +70,30 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let is_unclear = |f: &&(u32, Finding)| matches!(f.1, Finding::Unclear(_));
     let unclear = findings.iter().filter(is_unclear).count();
     let larger = (!domain.is_free() && (options.also_free || unclear > 0))
-        .then(|| Question::new(head, &all))
+        .then(|| Problem::new(head, &all))
         .transpose()?;
-    let free = larger.as_ref().map(|larger| over_all(larger, &question, &findings, options));
+    let free = larger.as_ref().map(|larger| over_all(larger, &problem, &findings, options));
     let free = free.transpose()?;
     if free.is_some() {
         clock.lap("free");
     }
     let carried = |token: u32| {
         let verdict = free.as_ref()?.verdict(token)?;
-        certify::carried_loss(larger.as_ref()?, &question, token, verdict)
+        certify::carried_loss(larger.as_ref()?, &problem, token, verdict)
     };
     if unclear > 0 {
         options.progress.begin("edge", unclear, "tokens on the edge");
     }
-    let mut verdicts = with_unclear_decided(&question, findings, carried)?;
-    measured::settle(&question, &mut verdicts, free.as_ref(), options);
+    let mut verdicts = with_unclear_decided(&problem, findings, carried)?;
+    measured::settle(&problem, &mut verdicts, free.as_ref(), options);
     if unclear > 0 {
         clock.lap("edge");
     }
-    let radii = radii(&question, &tokens, options);
+    let radii = radii(&problem, &tokens, options);
     if radii.is_some() {
         clock.lap("radius");
     }
-    let measured = measured::measure(&question, &verdicts, free.as_ref(), options, &mut clock);
+    let measured = measured::measure(&problem, &verdicts, free.as_ref(), options, &mut clock);
     Ok(Audit { verdicts, radii, seconds: clock.laps, free: free.map(Box::new), measured })
 }
 
@@ -119,7 +116,7 @@ fn check_engine(domain: &Domain, engine: Engine) -> Result<()> {
 /// The verdicts of all tokens: those decided, those that are carried from the audit over all of space, and the others by
 /// their multipliers.
 fn with_unclear_decided(
-    question: &Question,
+    problem: &Problem,
     findings: Vec<(u32, Finding)>,
     carried: impl Fn(u32) -> Option<Verdict>,
 ) -> Result<Vec<(u32, Verdict)>> {
@@ -131,14 +128,14 @@ fn with_unclear_decided(
             Finding::Decided(verdict) => drop(verdicts.insert(*token, verdict.clone())),
             Finding::Unclear(multipliers) => match carried(*token) {
                 Some(verdict) => drop(verdicts.insert(*token, verdict)),
-                None => drop(unclear.insert(question.equals(*token)[0], multipliers)),
+                None => drop(unclear.insert(problem.equals(*token)[0], multipliers)),
             },
         }
     }
-    let unclear = stages::decide_unclear(question, unclear);
+    let unclear = stages::decide_unclear(problem, unclear);
     let verdict = |&(token, _): &(u32, Finding)| {
         let verdict = verdicts.remove(&token);
-        let verdict = verdict.or_else(|| unclear.get(&question.equals(token)[0]).cloned());
+        let verdict = verdict.or_else(|| unclear.get(&problem.equals(token)[0]).cloned());
         verdict.map(|verdict| (token, verdict)).ok_or_else(|| stages::lost(token))
     };
     findings.iter().map(verdict).collect()
@@ -146,11 +143,11 @@ fn with_unclear_decided(
 
 /// The radii of the 2022 paper, where they are asked for.
 #[cfg(feature = "lp")]
-fn radii(question: &Question, tokens: &[u32], options: Options) -> Option<Vec<(u32, f64)>> {
+fn radii(problem: &Problem, tokens: &[u32], options: Options) -> Option<Vec<(u32, f64)>> {
     options.engine.measures_radius().then(|| {
         options.progress.begin("radius", tokens.len(), "tokens");
         let radius = |&token: &u32| {
-            let radius = crate::prove::radius::radius(question, token);
+            let radius = crate::prove::polyhedron::paper_radius::radius(problem, token);
             options.progress.advance(1);
             (token, radius)
         };
@@ -159,7 +156,7 @@ fn radii(question: &Question, tokens: &[u32], options: Options) -> Option<Vec<(u
 }
 
 #[cfg(not(feature = "lp"))]
-fn radii(_: &Question, _: &[u32], _: Options) -> Option<Vec<(u32, f64)>> {
+fn radii(_: &Problem, _: &[u32], _: Options) -> Option<Vec<(u32, f64)>> {
     None
 }
 
@@ -169,8 +166,8 @@ const FEW_TOKENS: usize = 32;
 /// The verdicts over all of space of the tokens that `findings` are about, or where only what these need is asked for, of
 /// those that are unclear.
 fn over_all(
-    larger: &Question,
-    inside: &Question,
+    larger: &Problem,
+    inside: &Problem,
     findings: &[(u32, Finding)],
     options: Options,
 ) -> Result<Audit> {

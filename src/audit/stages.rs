@@ -5,31 +5,25 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::clock::Clock;
-use super::exact::{self, Decision};
-use super::{Engine, Options, ball, decide};
+use super::{Engine, Options};
 use crate::certify::pairs::Trial;
 use crate::certify::{self, Rival, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
+use crate::problem::Problem;
+use crate::prove::ball::decide as ball;
+use crate::prove::ball::system::BallSystem;
+use crate::prove::exact::budget;
 use crate::prove::least_distance::LeastDistance;
+use crate::prove::polyhedron::decide;
 #[cfg(feature = "lp")]
-use crate::prove::linear_program::LinearProgram;
-use crate::prove::sphere::Sphere;
-use crate::prove::system::System;
-use crate::prove::working_set::Start;
-use crate::question::Question;
+use crate::prove::polyhedron::linear_program::LinearProgram;
+use crate::prove::polyhedron::system::System;
+use crate::prove::polyhedron::working_set::Start;
+use crate::prove::{Decision, Finding};
 use crate::screen::Screen;
-
-/// What the stages say of a token.
-#[derive(Clone)]
-pub enum Finding {
-    /// It has a verdict.
-    Decided(Verdict),
-    /// In a ball: float64 proved neither side. With multipliers of inequalities that come near to a proof of losing.
-    Unclear(Vec<(Rival, f64)>),
-}
 
 /// Pairs what a stage found with the tokens that it was given.
 ///
@@ -50,19 +44,19 @@ fn matched<T>(tokens: &[u32], found: Vec<T>, stage: &str) -> Result<Vec<(u32, T)
 /// # Errors
 /// A token that no stage came back with: a fault of this program.
 pub fn run(
-    question: &Question,
+    problem: &Problem,
     screen: Screen,
     tokens: &[u32],
     options: Options,
     clock: &mut Clock,
 ) -> Result<Vec<(u32, Finding)>> {
     // One token of each group of equals is searched for; dominated tokens need no search.
-    let representative = |token: u32| match question.groups().standing(token) {
+    let representative = |token: u32| match problem.groups().standing(token) {
         Standing::Tied(members) => members[0],
         _ => token,
     };
     let searched = tokens.iter().copied();
-    let searched = searched.filter(|&t| certify::dominated(question, t).is_none());
+    let searched = searched.filter(|&t| certify::dominated(problem, t).is_none());
     let mut searched: Vec<u32> = searched.map(representative).collect();
     searched.sort_unstable();
     searched.dedup();
@@ -81,19 +75,19 @@ pub fn run(
     for (token, trial) in matched(&searched, trials, "screen")? {
         match trial {
             Trial::Wins(witness) => {
-                found.insert(token, Finding::Decided(certify::tied(question, witness)));
+                found.insert(token, Finding::Decided(certify::won(problem, witness)));
             }
             Trial::Behind(rivals) => hard.push((token, rivals)),
         }
     }
     if !hard.is_empty() {
         options.progress.begin("prove", hard.len(), "hard tokens");
-        found.extend(search(question, &screen, hard, options)?);
+        found.extend(search(problem, &screen, hard, options)?);
     }
     clock.lap("prove");
 
     let finding = |&token: &u32| {
-        let finding = match certify::dominated(question, token) {
+        let finding = match certify::dominated(problem, token) {
             Some(verdict) => Some(Finding::Decided(verdict)),
             None => found.get(&representative(token)).cloned(),
         };
@@ -109,7 +103,7 @@ pub fn lost(token: u32) -> Error {
 
 /// Searches for the tokens that the screen left, each with the rivals that were in its way.
 fn search(
-    question: &Question,
+    problem: &Problem,
     screen: &Screen,
     hard: Vec<(u32, Vec<u32>)>,
     options: Options,
@@ -121,21 +115,21 @@ fn search(
         (token, Start { near, behind, may_win: least_distance })
     };
     let starts: Vec<(u32, Start)> = hard.into_iter().zip(near).map(start).collect();
-    if let Some(sphere) = Sphere::new(question) {
+    if let Some(sphere) = BallSystem::new(problem) {
         let found = ball::decide(&sphere, screen, &starts, options.progress);
         return matched(&ids, found, "search in the ball");
     }
-    let system = System::new(question);
-    let all = Domain::free(question.domain().dim());
-    let boxed = question.domain().has_ranges() && question.head().is_wide();
-    let free = boxed.then(|| Question::new(question.stored(), &all)).transpose()?;
+    let system = System::new(problem);
+    let all = Domain::free(problem.domain().dim());
+    let boxed = problem.domain().has_ranges() && problem.head().is_wide();
+    let free = boxed.then(|| Problem::new(problem.stored(), &all)).transpose()?;
     let free = free.as_ref().map(System::new);
     let done = || options.progress.advance(1);
     let decide = |group: Vec<(u32, Start)>| match options.engine {
         Engine::LeastDistance => {
             // In a wide head losing everywhere is cheaper to see than losing in the box.
             let everywhere = match &free {
-                Some(free) => decide::lost_everywhere(question, free, &group),
+                Some(free) => decide::lost_everywhere(problem, free, &group),
                 None => BTreeMap::new(),
             };
             everywhere.values().for_each(|_| done());
@@ -152,8 +146,8 @@ fn search(
     };
     // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
-    let decided = in_groups(starts, question, least, &decide);
-    let verdicts = finish(question, decided);
+    let decided = in_groups(starts, problem, least, &decide);
+    let verdicts = finish(problem, decided);
     if let Some(&token) = ids.iter().find(|token| !verdicts.contains_key(token)) {
         return Err(lost(token));
     }
@@ -163,11 +157,11 @@ fn search(
 /// Decides hard tokens in groups of `least` or more. Hard tokens cluster, so groups are strided to balance the load.
 fn in_groups(
     starts: Vec<(u32, Start)>,
-    question: &Question,
+    problem: &Problem,
     least: usize,
     decide: &(impl Fn(Vec<(u32, Start)>) -> Vec<(u32, Decision)> + Sync),
 ) -> Vec<(u32, Decision)> {
-    let together = group_size(starts.len(), question.head()).max(least);
+    let together = group_size(starts.len(), problem.head()).max(least);
     let count = starts.len().div_ceil(together).max(1);
     let group = |first| decide(starts.iter().skip(first).step_by(count).cloned().collect());
     let groups = (0..count).into_par_iter().with_max_len(1).map(group);
@@ -183,18 +177,18 @@ fn group_size(hard: usize, head: &Head) -> usize {
 
 /// The verdicts of tokens of a ball for which float64 proved neither side, by their multipliers.
 pub fn decide_unclear(
-    question: &Question,
+    problem: &Problem,
     unclear: BTreeMap<u32, &[(Rival, f64)]>,
 ) -> BTreeMap<u32, Verdict> {
     let unclear: Vec<(u32, &[(Rival, f64)])> = unclear.into_iter().collect();
     let decide = |&(token, multipliers): &(u32, &[(Rival, f64)])| {
-        (token, ball::on_the_edge(question, token, multipliers))
+        (token, ball::on_the_edge(problem, token, multipliers))
     };
-    finish(question, unclear.par_iter().with_max_len(1).map(decide).collect())
+    finish(problem, unclear.par_iter().with_max_len(1).map(decide).collect())
 }
 
 /// The verdicts of tokens, of which some are open: those by exact linear programs.
-fn finish(question: &Question, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Verdict> {
+fn finish(problem: &Problem, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Verdict> {
     let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
     for (token, decision) in decided {
         match decision {
@@ -203,6 +197,6 @@ fn finish(question: &Question, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, V
         }
     }
     open.sort_by_key(|open| open.token);
-    verdicts.extend(exact::decide(question, open));
+    verdicts.extend(budget::decide(problem, open));
     verdicts
 }

@@ -1,15 +1,15 @@
 //! The linear program of Grivas, Bogoychev and Lopez (ACL 2022) as their program poses it: all rivals at once.
 //!
-//! [`crate::prove::radius`] solves the same program with rivals added as they are found violated, which
+//! [`crate::prove::polyhedron::paper_radius`] solves the same program with rivals added as they are found violated, which
 //! is far faster; this one is what "one linear program a token" costs. It holds `V d` coefficients for each token
 //! anew, and the time to solve it has no useful bound: call it where it can be ended from outside.
 
 use crate::domain::Domain;
 use crate::head::Head;
-use crate::prove::linear_program::ball;
+use crate::prove::polyhedron::linear_program::ball;
 
 /// The radius of `token` by one program with a row for every rival, a float64 optimum and not proved; NaN
-/// where the solver gave up. Equal rows count as in [`radius`](crate::prove::radius::radius): one of larger
+/// where the solver gave up. Equal rows count as in [`radius`](crate::prove::polyhedron::paper_radius::radius): one of larger
 /// bias leaves no ball (`-inf`), others are passed over, and without rivals nothing bounds it (`inf`).
 ///
 /// The paper's domain is `-100 <= h_k <= 100`; any domain bounded on all sides will do.
@@ -40,8 +40,8 @@ pub fn radius(head: &Head, domain: &Domain, token: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prove::radius::radius as by_rounds;
-    use crate::question::Question;
+    use crate::problem::Problem;
+    use crate::prove::polyhedron::paper_radius::radius as by_rounds;
 
     #[test]
     fn it_agrees_with_the_program_whose_rivals_come_in_rounds() {
@@ -52,10 +52,10 @@ mod tests {
         let bias: Vec<f64> = (0..tokens).map(|t| number(t + 7) / 4.0).collect();
         let head = Head::new(rows, Some(bias), tokens, dim).unwrap();
         let domain = Domain::range(dim, -100.0, 100.0).unwrap();
-        let question = Question::new(&head, &domain).unwrap();
+        let problem = Problem::new(&head, &domain).unwrap();
         let (mut wins, mut losses) = (0, 0);
         for token in (0..tokens as u32).step_by(3) {
-            let (full, rounds) = (radius(&head, &domain, token), by_rounds(&question, token));
+            let (full, rounds) = (radius(&head, &domain, token), by_rounds(&problem, token));
             assert!(
                 (full - rounds).abs() < 1e-7 * (1.0 + rounds.abs()),
                 "{token}: {full} {rounds}"

@@ -1,4 +1,4 @@
-//! What others do about the same question, for studies to compare with: no verdict comes from here.
+//! What others do about the same problem, for studies to compare with: no verdict comes from here.
 //!
 //! - [`reflection`]: the heuristic of Grivas, Bogoychev and Lopez (*Low-rank softmax can have unargmaxable
 //!   classes in theory but rarely in practice*, ACL 2022), which finds hidden states and proves nothing;

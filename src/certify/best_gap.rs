@@ -2,20 +2,21 @@
 
 use num_bigint::BigInt;
 
+use super::ball_bound::BallBound;
 use super::enclosure::{self, Support};
 use super::exact;
+use super::rival::Rival;
 use super::scored::Scored;
 use super::survival::{Format, Survival};
-use super::verdict::{Rival, Verdict};
-use super::weighed::Weighed;
+use super::verdict::Verdict;
 use crate::arithmetic::rounding::add_up;
 use crate::head::groups::Standing;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// A proved interval of `max min_j gap_j` over the closed domain, in logits: above 0 for a token that can win, not above 0
 /// for one that cannot. The gap is that to the closest rival; tokens with exactly the same row and bias are none.
 ///
-/// In a ball any weights bound it from above ([`Weighed`]), elsewhere only those that combine to the token's row
+/// In a ball any weights bound it from above ([`BallBound`]), elsewhere only those that combine to the token's row
 /// ([`enclosure`], [`exact`]); any point of the domain bounds it from below.
 #[derive(Clone, Debug)]
 pub struct BestGap {
@@ -28,10 +29,10 @@ pub struct BestGap {
 }
 
 impl BestGap {
-    /// What the verdict of `question` about `token` says; `None` where there is no rival.
-    pub(crate) fn new(question: &Question, token: u32, verdict: &Verdict) -> Option<Self> {
-        let head = question.head();
-        if question.equals(token).len() == head.tokens() {
+    /// What the verdict of `problem` about `token` says; `None` where there is no rival.
+    pub(crate) fn new(problem: &Problem, token: u32, verdict: &Verdict) -> Option<Self> {
+        let head = problem.head();
+        if problem.equals(token).len() == head.tokens() {
             return None;
         }
         let (low, mut high) = match verdict {
@@ -40,8 +41,8 @@ impl BestGap {
             Verdict::Unargmaxable(_) => (f64::NEG_INFINITY, 0.0f64),
             Verdict::Undecided(_) => (f64::NEG_INFINITY, f64::INFINITY),
         };
-        if let Standing::Dominated(by) = question.groups().standing(token) {
-            high = high.min(behind(question, token, by));
+        if let Standing::Dominated(by) = problem.groups().standing(token) {
+            high = high.min(behind(problem, token, by));
         }
         Some(BestGap { token, low, high, point: None, survives: Vec::new() })
     }
@@ -73,16 +74,16 @@ impl BestGap {
     }
 
     /// Lowers the upper end by weights in a ball, and returns what these weights bound.
-    pub fn weigh(&mut self, question: &Question, multipliers: &[(Rival, f64)]) -> Option<f64> {
-        let ball = question.domain().ball()?;
-        let bound = Weighed::new(question, self.token, multipliers)?.best_gap(ball.radius_up());
+    pub fn weigh(&mut self, problem: &Problem, multipliers: &[(Rival, f64)]) -> Option<f64> {
+        let ball = problem.domain().ball()?;
+        let bound = BallBound::new(problem, self.token, multipliers)?.best_gap(ball.radius_up());
         self.lower_to(bound);
         Some(bound)
     }
 
     /// Lowers the upper end by rival weights that provably exist. Says whether they do.
-    pub fn enclose(&mut self, question: &Question, support: Support) -> bool {
-        match enclosure::slack(question, self.token, support) {
+    pub fn enclose(&mut self, problem: &Problem, support: Support) -> bool {
+        match enclosure::slack(problem, self.token, support) {
             Some(slack) => self.lower_to(-slack),
             None => return false,
         }
@@ -90,8 +91,8 @@ impl BestGap {
     }
 
     /// Lowers the upper end by exact rival weights. Says whether they combine to the token's row.
-    pub fn combine(&mut self, question: &Question, weights: Vec<(u32, BigInt)>) -> bool {
-        match exact::slack(question, self.token, weights) {
+    pub fn combine(&mut self, problem: &Problem, weights: Vec<(u32, BigInt)>) -> bool {
+        match exact::slack(problem, self.token, weights) {
             Some(slack) => self.lower_to(-slack),
             None => return false,
         }
@@ -104,8 +105,8 @@ impl BestGap {
 
     /// Raises the lower end to what is proved at a point of the domain.
     pub fn reach(&mut self, scored: &Scored, at: usize, survival: Option<&Survival>) {
-        let question = scored.question();
-        if !question.domain().contains(scored.point(at)) {
+        let problem = scored.problem();
+        if !problem.domain().contains(scored.point(at)) {
             return;
         }
         let gap = scored.least_gap(at, self.token);
@@ -118,12 +119,12 @@ impl BestGap {
 }
 
 /// An upper bound of the gap to a token with the same row, which is the same everywhere.
-fn behind(question: &Question, token: u32, by: u32) -> f64 {
-    let level = |t: u32| question.head().bias(t as usize);
-    let fixed = (0..question.domain().dim()).any(|k| question.domain().is_fixed(k));
+fn behind(problem: &Problem, token: u32, by: u32) -> f64 {
+    let level = |t: u32| problem.head().bias(t as usize);
+    let fixed = (0..problem.domain().dim()).any(|k| problem.domain().is_fixed(k));
     // Coordinates of one value would count too.
     if fixed {
         return 0.0;
     }
-    add_up((level(token) - level(by)).next_up(), 2.0 * question.level_error()).min(0.0)
+    add_up((level(token) - level(by)).next_up(), 2.0 * problem.level_error()).min(0.0)
 }

@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 
 use super::range_terms::SlackBound;
-use super::verdict::{Blocker, Loss, Rival, Verdict};
+use super::rival::{Blocker, Rival};
 use crate::arithmetic::enclose::{Interval, SquareSystem};
 use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// Proposed weights on rivals: a basic part to be enclosed and a frozen part taken as given.
 #[derive(Clone, Debug, Default)]
@@ -45,41 +45,38 @@ impl Enclosed {
 }
 
 /// Proves that `token` never wins strictly, or returns `None`.
-pub fn certify(question: &Question, token: u32, support: Support) -> Option<Verdict> {
-    let (blockers, slack) = combined(question, token, &support)?;
-    slack
-        .is_not_negative()
-        .then(|| Verdict::Unargmaxable(Loss::Enclosed(Enclosed { support, blockers }.into())))
+pub(super) fn prove(problem: &Problem, token: u32, support: Support) -> Option<Enclosed> {
+    let (blockers, slack) = combined(problem, token, &support)?;
+    slack.is_not_negative().then_some(Enclosed { support, blockers })
 }
 
 /// A lower bound of how far the combination stays ahead of the token everywhere, in logits; `None` if no such weights
 /// were proved to exist. May be below 0.
-pub(super) fn slack(question: &Question, token: u32, support: Support) -> Option<f64> {
-    let slack = combined(question, token, &support)?.1.total();
+pub(super) fn slack(problem: &Problem, token: u32, support: Support) -> Option<f64> {
+    let slack = combined(problem, token, &support)?.1.total();
     (!slack.is_nan()).then_some(slack)
 }
 
 /// The enclosed weights to float64 precision, and a bound of the slack.
 fn combined(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     support: &Support,
 ) -> Option<(Vec<Blocker>, SlackBound)> {
-    let (head, domain) = (question.head(), question.domain());
+    let (head, domain) = (problem.head(), problem.domain());
     let t = token as usize;
     let order = support.basic.len();
     let distinct: HashSet<u32> = support.basic.iter().map(|b| b.0).collect();
     let everyone = || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j);
     let well_formed = order == support.equations.len() + 1
         && distinct.len() == order
-        && everyone()
-            .all(|j| (j as usize) < head.tokens() && !question.groups().same_row(j, token))
+        && everyone().all(|j| (j as usize) < head.tokens() && !problem.groups().same_row(j, token))
         && support.frozen.iter().all(|&(_, weight)| weight >= 0.0 && weight.is_finite());
     if !well_formed {
         return None;
     }
 
-    let weights = system(question, t, support)?.enclose()?;
+    let weights = system(problem, t, support)?.enclose()?;
     if !weights.iter().all(|w| w.lo > 0.0) {
         return None;
     }
@@ -100,9 +97,9 @@ fn combined(
     }
     let equations: HashSet<u32> = support.equations.iter().copied().collect();
     for k in (0..head.dim()).filter(|&k| {
-        !equations.contains(&(k as u32)) && !follows(question, t, &all, &support.equations, k)
+        !equations.contains(&(k as u32)) && !follows(problem, t, &all, &support.equations, k)
     }) {
-        let r = residual(question, t, &all, k);
+        let r = residual(problem, t, &all, k);
         if !slack.add_range(domain, k, r) {
             return None;
         }
@@ -121,13 +118,13 @@ fn combined(
 /// Whether the equation of coordinate `k` follows exactly from the others: its column is constant
 /// on the token and its rivals, or repeats the column of an equation.
 fn follows(
-    question: &Question,
+    problem: &Problem,
     t: usize,
     rivals: &[(u32, Interval)],
     equations: &[u32],
     k: usize,
 ) -> bool {
-    let head = question.head();
+    let head = problem.head();
     let all = |holds: &dyn Fn(usize) -> bool| rivals.iter().all(|&(j, _)| holds(j as usize));
     all(&|j| head.weight(j, k) == head.weight(t, k))
         || equations.iter().any(|&e| {
@@ -137,8 +134,8 @@ fn follows(
 }
 
 /// `sum lambda_j w_jk - w_tk`, enclosed.
-fn residual(question: &Question, t: usize, weights: &[(u32, Interval)], k: usize) -> Interval {
-    let head = question.head();
+fn residual(problem: &Problem, t: usize, weights: &[(u32, Interval)], k: usize) -> Interval {
+    let head = problem.head();
     let (mut sum, mut size, mut spread) = (-head.weight(t, k), head.weight(t, k).abs(), 0.0);
     for &(j, weight) in weights {
         let (x, middle) = (head.weight(j as usize, k), 0.5 * (weight.lo + weight.hi));
@@ -155,8 +152,8 @@ fn residual(question: &Question, t: usize, weights: &[(u32, Interval)], k: usize
 }
 
 /// The square system of the basic weights, each equation scaled by a power of two.
-fn system(question: &Question, t: usize, support: &Support) -> Option<SquareSystem> {
-    let head = question.head();
+fn system(problem: &Problem, t: usize, support: &Support) -> Option<SquareSystem> {
+    let head = problem.head();
     let order = support.basic.len();
     let mut columns = vec![0.0; order * order];
     let (mut rhs, mut rhs_error) = (Vec::with_capacity(order), Vec::with_capacity(order));

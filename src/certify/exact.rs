@@ -3,9 +3,9 @@
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
 
-use super::verdict::{Blocker, Loss, Rival, Verdict};
+use super::rival::{Blocker, Rival};
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// An exact combination of rivals that never scores less than the token.
 #[derive(Clone, Debug)]
@@ -31,30 +31,29 @@ impl Exact {
 ///
 /// With `D = sum N_j` and `r = sum N_j w_j - D w_t` it requires, exactly, an end of the domain on the
 /// side of every `r_k` that is not 0 and `sum N_j (b_j - b_t) + sum_k min(r_k lo_k, r_k hi_k) >= 0`.
-pub fn certify(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> Option<Verdict> {
-    let (weights, blockers, slack) = combined(question, token, weights)?;
-    (!slack.is_negative())
-        .then(|| Verdict::Unargmaxable(Loss::Exact(Exact { weights, blockers }.into())))
+pub(super) fn prove(problem: &Problem, token: u32, weights: Vec<(u32, BigInt)>) -> Option<Exact> {
+    let (weights, blockers, slack) = combined(problem, token, weights)?;
+    (!slack.is_negative()).then_some(Exact { weights, blockers })
 }
 
 /// A lower bound of how far the combination stays ahead of the token everywhere, in logits; `None` for weights that do not
 /// combine to the token's row. May be below 0.
-pub(super) fn slack(question: &Question, token: u32, weights: Vec<(u32, BigInt)>) -> Option<f64> {
-    let (weights, _, slack) = combined(question, token, weights)?;
+pub(super) fn slack(problem: &Problem, token: u32, weights: Vec<(u32, BigInt)>) -> Option<f64> {
+    let (weights, _, slack) = combined(problem, token, weights)?;
     Some(slack.quotient_down(&weights.iter().map(|w| &w.1).sum()))
 }
 
 /// Weights above 0, the same to float64 precision with the ends of the domain, and `sum N_j` times the slack.
 fn combined(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     weights: Vec<(u32, BigInt)>,
 ) -> Option<(Vec<(u32, BigInt)>, Vec<Blocker>, Dyadic)> {
-    let (head, domain) = (question.head(), question.domain());
+    let (head, domain) = (problem.head(), problem.domain());
     let t = token as usize;
     let weights: Vec<(u32, BigInt)> = weights.into_iter().filter(|(_, n)| !n.is_zero()).collect();
     let sound = |&(j, ref n): &(u32, BigInt)| {
-        n.is_positive() && (j as usize) < head.tokens() && !question.groups().same_row(j, token)
+        n.is_positive() && (j as usize) < head.tokens() && !problem.groups().same_row(j, token)
     };
     if weights.is_empty() || !weights.iter().all(sound) {
         return None;

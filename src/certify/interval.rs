@@ -1,10 +1,10 @@
 //! What is known of the best margin of a token that was not decided.
 
-use super::verdict::Rival;
-use super::weighed::Weighed;
+use super::ball_bound::BallBound;
+use super::rival::Rival;
 use crate::arithmetic::rounding::{TINY, gamma, norm_up};
 use crate::domain::Ball;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// A proved interval of `max { min_j (p_t - p_j).u : |u| <= 1, u in the domain's cone }`, where
 /// `p_j = (w_j, b_j)` and `u = (h, s)`, `s >= 0`. The token can win exactly if this is above 0. In a ball it is instead
@@ -34,10 +34,10 @@ impl Margin {
         self.multipliers.iter().map(|&(rival, weight)| (Some(rival), weight)).chain(scale)
     }
 
-    /// The bound from approximate multipliers of a question over a ball, see [`Weighed`].
-    pub fn in_ball(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Self {
-        let radius = question.domain().ball().map_or(f64::INFINITY, Ball::radius_up);
-        match Weighed::new(question, token, multipliers).map(|w| w.best_gap(radius)) {
+    /// The bound from approximate multipliers of a problem over a ball, see [`BallBound`].
+    pub fn in_ball(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Self {
+        let radius = problem.domain().ball().map_or(f64::INFINITY, Ball::radius_up);
+        match BallBound::new(problem, token, multipliers).map(|w| w.best_gap(radius)) {
             // A little room for a checker that adds in another order.
             Some(upper) if upper.is_finite() => Margin {
                 lower: f64::NEG_INFINITY,
@@ -53,16 +53,16 @@ impl Margin {
     /// `alpha`, `beta` on the ends of the domain and `sigma` on `s >= 0`, the margin is at most
     /// `|sum lambda_j (p_t - p_j) + sum alpha_k (e_k, -lo_k) + sum beta_k (-e_k, hi_k) + (0, sigma)|`.
     pub fn bounded_by(
-        question: &Question,
+        problem: &Problem,
         token: u32,
         multipliers: &[(Rival, f64)],
         sigma: f64,
     ) -> Self {
-        let (head, domain) = (question.head(), question.domain());
+        let (head, domain) = (problem.head(), problem.domain());
         let total: f64 =
             multipliers.iter().filter(|m| matches!(m.0, Rival::Token(_))).map(|m| m.1).sum();
         // The token is no rival of itself, nor are its equals: their differences are 0.
-        let equals = question.equals(token);
+        let equals = problem.equals(token);
         let is_rival = |m: &(Rival, f64)| !matches!(m.0, Rival::Token(j) if equals.contains(&j));
         if !(total > 0.0)
             || !multipliers.iter().all(is_rival)

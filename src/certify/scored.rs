@@ -2,11 +2,11 @@
 
 use super::witness::{Refusal, Witness, certify_scored};
 use crate::arithmetic::rounding::{TINY, bound_of_product, gamma, norm_up};
-use crate::question::Question;
+use crate::problem::Problem;
 
-/// Points of a question and the scores of all tokens there, from one block of products.
+/// Points of a problem and the scores of all tokens there, from one block of products.
 pub struct Scored<'a> {
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     points: Vec<Vec<f64>>,
     /// Without biases, `points x V`.
     scores: Vec<f64>,
@@ -14,17 +14,17 @@ pub struct Scored<'a> {
 
 impl<'a> Scored<'a> {
     /// Scores points of `d` coordinates. The scores at a point do not depend on the others.
-    pub fn new(question: &'a Question<'a>, points: Vec<Vec<f64>>) -> Self {
-        let head = question.head();
+    pub fn new(problem: &'a Problem<'a>, points: Vec<Vec<f64>>) -> Self {
+        let head = problem.head();
         debug_assert!(points.iter().all(|p| p.len() == head.dim()));
         let flat: Vec<f64> = points.iter().flatten().copied().collect();
         let scores = head.products(&flat);
-        Scored { question, points, scores }
+        Scored { problem, points, scores }
     }
 
-    /// The question.
-    pub fn question(&self) -> &'a Question<'a> {
-        self.question
+    /// The problem.
+    pub fn problem(&self) -> &'a Problem<'a> {
+        self.problem
     }
 
     /// A point.
@@ -33,28 +33,28 @@ impl<'a> Scored<'a> {
     }
 
     fn at(&self, at: usize) -> &[f64] {
-        let count = self.question.head().tokens();
+        let count = self.problem.head().tokens();
         &self.scores[at * count..(at + 1) * count]
     }
 
     /// The score of a token at a point, in logits, to within [`Scored::error`].
     pub fn score(&self, at: usize, token: u32) -> f64 {
-        self.at(at)[token as usize] + self.question.head().bias(token as usize)
+        self.at(at)[token as usize] + self.problem.head().bias(token as usize)
     }
 
     /// How far the scores at a point can be off: a function of the token.
     ///
     /// Score and bias are added with errors of a unit each, so `gamma_(d+16)` of `|w_j| |h| + |b_j|` covers the sum
     /// with room for the bound's own roundings and for two more sums; folded rows and levels are off by the bounds of
-    /// the question.
+    /// the problem.
     pub fn error(&self, at: usize) -> impl Fn(u32) -> f64 + '_ {
-        let (question, head) = (self.question, self.question.head());
+        let (problem, head) = (self.problem, self.problem.head());
         let norm = norm_up(self.points[at].iter().copied());
         let unit = gamma(head.dim() + 16);
         let floor = (head.dim() + 16) as f64 * TINY
-            + (question.row_error() * norm + question.level_error()) * (1.0 + 1e-12);
+            + (problem.row_error() * norm + problem.level_error()) * (1.0 + 1e-12);
         move |j| {
-            bound_of_product(question.norms()[j as usize], unit) * norm
+            bound_of_product(problem.norms()[j as usize], unit) * norm
                 + unit * head.bias(j as usize).abs()
                 + floor
         }
@@ -65,7 +65,7 @@ impl<'a> Scored<'a> {
     /// # Errors
     /// As there.
     pub fn witness(&self, at: usize, token: u32) -> Result<Witness, Refusal> {
-        certify_scored(self.question, token, self.points[at].clone(), self.at(at))
+        certify_scored(self.problem, token, self.points[at].clone(), self.at(at))
     }
 
     /// A proved lower bound of the least gap of `token` at a point, in logits and of either sign: to all tokens but
@@ -73,10 +73,10 @@ impl<'a> Scored<'a> {
     pub fn least_gap(&self, at: usize, token: u32) -> f64 {
         let error = self.error(at);
         let own = self.score(at, token) - error(token);
-        let skip = self.question.equals(token);
+        let skip = self.problem.equals(token);
         let mut least = f64::INFINITY;
         let mut start = 0;
-        for &equal in skip.iter().chain([&(self.question.head().tokens() as u32)]) {
+        for &equal in skip.iter().chain([&(self.problem.head().tokens() as u32)]) {
             for j in start..equal {
                 let gap = own - (self.score(at, j) + error(j));
                 if !gap.is_finite() {
@@ -93,8 +93,8 @@ impl<'a> Scored<'a> {
     /// row are left out: no point changes their gap.
     pub fn ahead(&self, at: usize, token: u32, wanted: f64, count: usize) -> Vec<u32> {
         let limit = self.score(at, token) - wanted;
-        let groups = self.question.groups();
-        let mut ahead: Vec<(f64, u32)> = (0..self.question.head().tokens() as u32)
+        let groups = self.problem.groups();
+        let mut ahead: Vec<(f64, u32)> = (0..self.problem.head().tokens() as u32)
             .map(|j| (self.score(at, j), j))
             // Negated so that NaN counts as ahead.
             .filter(|&(score, j)| !(score <= limit) && j != token && !groups.same_row(token, j))

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::scored::Scored;
 use crate::arithmetic::rounding::{exponent, gamma, norm_up, power_of_two};
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// A format of logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Format {
     }
 }
 
-/// What the proof needs of a question.
+/// What the proof needs of a problem.
 #[derive(Debug)]
 pub struct Survival {
     /// Upper bounds of the lengths of the stored rows.
@@ -71,16 +71,16 @@ const LEAST: f64 = 1.401298464324817e-45;
 
 impl Survival {
     /// Measures the stored rows.
-    pub fn new(question: &Question) -> Self {
-        let head = question.stored();
+    pub fn new(problem: &Problem) -> Self {
+        let head = problem.stored();
         Survival { norms: (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect() }
     }
 
     /// The formats whose rounding the win of `token` at a point provably survives.
     pub fn formats(&self, scored: &Scored, at: usize, token: u32) -> Vec<Format> {
-        let (question, head) = (scored.question(), scored.question().stored());
+        let (problem, head) = (scored.problem(), scored.problem().stored());
         let (dim, point) = (head.dim(), scored.point(at));
-        let length = match question.domain().ball() {
+        let length = match problem.domain().ball() {
             None => norm_up(point.iter().copied()),
             Some(ball) => {
                 // The mean is off by less than `gamma_d |z|`, each coordinate by a few units more.
@@ -107,7 +107,7 @@ impl Survival {
         };
         let (own, own_doubt) = logit(token);
         let mut left = Format::ALL.to_vec();
-        let skip = question.equals(token);
+        let skip = problem.equals(token);
         for j in 0..head.tokens() as u32 {
             if left.is_empty() {
                 break;

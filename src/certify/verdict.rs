@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::enclosure::Enclosed;
-use super::exact::Exact;
+use num_bigint::BigInt;
+
+use super::ball_loss::{self, BallLoss};
+use super::enclosure::{self, Enclosed, Support};
+use super::exact::{self, Exact};
 use super::interval::Margin;
-use super::only::Only;
-use super::outweighed::Outweighed;
+use super::rival::{Blocker, Rival};
 use super::witness::Witness;
 use crate::head::groups::Standing;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// What is known, with proof, of one token.
 #[derive(Clone, Debug)]
@@ -54,11 +56,11 @@ pub enum Loss {
     /// Exact rival weights.
     Exact(Arc<Exact>),
     /// Rival weights that no point of the ball overcomes.
-    Outweighed(Arc<Outweighed>),
+    Ball(Arc<BallLoss>),
     /// It cannot win in a larger domain either.
     Carried(Carried),
     /// A rival that scores at least as much at the one hidden state that the domain is.
-    Only(Only),
+    OnePoint(OnePoint),
 }
 
 /// The same token lost in an audit over a larger domain.
@@ -71,6 +73,24 @@ impl Carried {
     /// Why it lost there.
     pub fn loss(&self) -> &Loss {
         &self.loss
+    }
+}
+
+/// A rival that scores at least as much at the only point of the domain.
+#[derive(Clone, Debug)]
+pub struct OnePoint {
+    rival: u32,
+}
+
+impl OnePoint {
+    /// Proved by [`super::one_point`].
+    pub(super) fn proved(rival: u32) -> Self {
+        OnePoint { rival }
+    }
+
+    /// The rival.
+    pub fn rival(&self) -> u32 {
+        self.rival
     }
 }
 
@@ -87,30 +107,6 @@ impl Dominated {
     }
 }
 
-/// What blocks a token: a rival, or an end of the domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Rival {
-    /// Another token.
-    Token(u32),
-    /// The lower end of a coordinate.
-    Lower(u32),
-    /// The upper end of a coordinate.
-    Upper(u32),
-}
-
-impl std::fmt::Display for Rival {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Rival::Token(t) => write!(f, "{t}"),
-            Rival::Lower(k) => write!(f, "lo[{k}]"),
-            Rival::Upper(k) => write!(f, "hi[{k}]"),
-        }
-    }
-}
-
-/// A rival and its share in the combination, to float64 precision.
-pub type Blocker = (Rival, f64);
-
 impl Loss {
     /// The rivals whose combination never scores less than the token, weights falling; the weights
     /// of the tokens sum to one. A multiplier of an end beyond the range of float64 is its largest number.
@@ -119,9 +115,9 @@ impl Loss {
             Loss::Dominated(d) => vec![(Rival::Token(d.by), 1.0)],
             Loss::Enclosed(e) => e.blockers().to_vec(),
             Loss::Exact(e) => e.blockers().to_vec(),
-            Loss::Outweighed(o) => o.blockers().to_vec(),
+            Loss::Ball(o) => o.blockers().to_vec(),
             Loss::Carried(c) => c.loss.blockers(),
-            Loss::Only(o) => vec![(Rival::Token(o.rival()), 1.0)],
+            Loss::OnePoint(o) => vec![(Rival::Token(o.rival()), 1.0)],
         };
         blockers.iter_mut().for_each(|blocker| blocker.1 = blocker.1.min(f64::MAX));
         blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -134,9 +130,9 @@ impl Loss {
             Loss::Dominated(_) => "equal-row",
             Loss::Enclosed(_) => "enclosed",
             Loss::Exact(_) => "exact",
-            Loss::Outweighed(_) => "outweighed",
+            Loss::Ball(_) => "outweighed",
             Loss::Carried(_) => "free",
-            Loss::Only(_) => "only-point",
+            Loss::OnePoint(_) => "only-point",
         }
     }
 }
@@ -161,7 +157,7 @@ impl Undecided {
     }
 
     /// A proved interval of the best margin over directions of length at most one in the lifted
-    /// space (`h`, and `s` where the question has lengths); positive exactly if the token can win.
+    /// space (`h`, and `s` where the problem has lengths); positive exactly if the token can win.
     pub fn interval(&self) -> (f64, f64) {
         self.margin.ends()
     }
@@ -174,38 +170,81 @@ impl Undecided {
 }
 
 /// The verdict of a token whose row occurs again with a larger bias; `None` if there is no such row.
-pub fn dominated(question: &Question, token: u32) -> Option<Verdict> {
-    match question.groups().standing(token) {
+pub fn dominated(problem: &Problem, token: u32) -> Option<Verdict> {
+    match problem.groups().standing(token) {
         Standing::Dominated(by) => Some(Verdict::Unargmaxable(Loss::Dominated(Dominated { by }))),
         _ => None,
     }
 }
 
+/// The verdict of a token that loses to weights near these, if they are proved to exist: see [`enclosure`].
+pub fn enclosed(problem: &Problem, token: u32, support: Support) -> Option<Verdict> {
+    let evidence = enclosure::prove(problem, token, support)?;
+    Some(Verdict::Unargmaxable(Loss::Enclosed(evidence.into())))
+}
+
+/// The verdict of a token that loses to exactly these weights, if they prove it: see [`exact`].
+pub fn lost_exactly(problem: &Problem, token: u32, weights: Vec<(u32, BigInt)>) -> Option<Verdict> {
+    let evidence = exact::prove(problem, token, weights)?;
+    Some(Verdict::Unargmaxable(Loss::Exact(evidence.into())))
+}
+
+/// The verdict of a token that loses in a ball to weights near these, if they prove it: see [`ball_loss`].
+pub fn lost_in_ball(
+    problem: &Problem,
+    token: u32,
+    multipliers: &[(Rival, f64)],
+) -> Option<Verdict> {
+    let evidence = ball_loss::prove(problem, token, multipliers)?;
+    Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
+}
+
+/// As [`lost_in_ball`], by float64 alone: fast, and so without the cases on the edge.
+pub fn lost_in_ball_plainly(
+    problem: &Problem,
+    token: u32,
+    multipliers: &[(Rival, f64)],
+) -> Option<Verdict> {
+    let evidence = ball_loss::prove_plainly(problem, token, multipliers)?;
+    Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
+}
+
+/// As [`lost_in_ball`], by exactly these integers: of rivals, and of ends of coordinates (above 0 for the lower one).
+pub fn lost_in_ball_exactly(
+    problem: &Problem,
+    token: u32,
+    rivals: Vec<(u32, BigInt)>,
+    ends: Vec<(u32, BigInt)>,
+) -> Option<Verdict> {
+    let evidence = ball_loss::prove_integers(problem, token, rivals, ends)?;
+    Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
+}
+
 /// The verdict of a token that has this witness against all rows that differ from its own.
-pub fn tied(question: &Question, witness: Witness) -> Verdict {
-    match question.groups().standing(witness.token()) {
+pub fn won(problem: &Problem, witness: Witness) -> Verdict {
+    match problem.groups().standing(witness.token()) {
         Standing::Tied(members) => Verdict::Tied(Tie { members: members.into(), witness }),
         _ => Verdict::Argmaxable(witness),
     }
 }
 
-/// The verdict over a larger domain (all of space) of a token that wins in the domain of `inside`, a question about the
+/// The verdict over a larger domain (all of space) of a token that wins in the domain of `inside`, a problem about the
 /// same head: it wins at the same hidden state. `None` if the token is no winner there, or if there are tokens that
 /// it must beat in the larger domain alone.
-pub fn carried_win(larger: &Question, inside: &Question, verdict: &Verdict) -> Option<Verdict> {
+pub fn carried_win(larger: &Problem, inside: &Problem, verdict: &Verdict) -> Option<Verdict> {
     let witness = verdict.witness()?;
     let token = witness.token();
     let same_head = std::ptr::eq(larger.stored(), inside.stored());
     let same_equals = larger.equals(token) == inside.equals(token);
     (larger.domain().is_free() && same_head && same_equals)
-        .then(|| tied(larger, witness.carried_out()))
+        .then(|| won(larger, witness.carried_out()))
 }
 
-/// The verdict over the domain of `inside` of a token that loses in all of space, a question about the same head. `None`
+/// The verdict over the domain of `inside` of a token that loses in all of space, a problem about the same head. `None`
 /// if it does not, or if it has other equals inside: then it may be tied there with rivals that beat it outside.
 pub fn carried_loss(
-    larger: &Question,
-    inside: &Question,
+    larger: &Problem,
+    inside: &Problem,
     token: u32,
     verdict: &Verdict,
 ) -> Option<Verdict> {

@@ -13,7 +13,7 @@ use super::map::Map;
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers, one};
 use crate::arithmetic::rounding::{TINY, bound_of_product, exponent, gamma, norm_up, power_of_two};
 use crate::head::Head;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// A hidden state, or behind a final norm the state `z` before its gain and shift (see [`crate::domain::Ball`]).
 #[derive(Clone, Debug)]
@@ -55,9 +55,9 @@ impl Witness {
         Witness { token, point, norm, margin }
     }
 
-    /// A win at the only point of the domain of a question.
-    pub(super) fn at_only_point(token: u32, question: &Question, margin: f64) -> Self {
-        let norm = length(&question.domain().some_point());
+    /// A win at the only point of the domain of a problem.
+    pub(super) fn at_only_point(token: u32, problem: &Problem, margin: f64) -> Self {
+        let norm = length(&problem.domain().some_point());
         Witness { token, point: Point::Only, norm, margin }
     }
 
@@ -78,24 +78,24 @@ impl Witness {
 
     /// The hidden state in float64; exact unless the point is one of integers or stands before a norm. `None` where it
     /// is kept by another audit.
-    pub fn hidden_state(&self, question: &Question) -> Option<Vec<f64>> {
+    pub fn hidden_state(&self, problem: &Problem) -> Option<Vec<f64>> {
         if matches!(self.point, Point::Only) {
-            return question.domain().only_state();
+            return problem.domain().only_state();
         }
-        let point = self.point_in_floats(question)?;
-        Some(question.domain().ball().map_or(point.clone(), |ball| ball.hidden_state(&point)))
+        let point = self.point_in_floats(problem)?;
+        Some(problem.domain().ball().map_or(point.clone(), |ball| ball.hidden_state(&point)))
     }
 
     /// The point in float64; exact unless it is one of integers or the only one. `None` where it is kept by another audit.
-    pub fn point_in_floats(&self, question: &Question) -> Option<Vec<f64>> {
+    pub fn point_in_floats(&self, problem: &Problem) -> Option<Vec<f64>> {
         Some(match &self.point {
             Point::Inside => return None,
-            Point::Only => question.domain().some_point(),
+            Point::Only => problem.domain().some_point(),
             Point::Float(h) => h.clone(),
             Point::Mapped { map, scale } => {
-                let mut h = map.directions(question.head(), &[self.token]);
+                let mut h = map.directions(problem.head(), &[self.token]);
                 h.iter_mut().for_each(|x| *x *= scale);
-                question.domain().clamp(&mut h);
+                problem.domain().clamp(&mut h);
                 h
             }
             Point::Integers { numerators, denominator } => nearest(numerators, denominator),
@@ -148,23 +148,23 @@ struct Gaps {
 ///
 /// With a `radius` the gaps hold for every hidden state within that distance: each score moves by at
 /// most `radius |w_j|`. `factor` is what the scores were multiplied by, and with them an underflow.
-/// Folded rows and levels are off by the bounds of the question.
+/// Folded rows and levels are off by the bounds of the problem.
 fn gaps(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     scores: &[f64],
     norm: f64,
     radius: f64,
     factor: f64,
 ) -> Gaps {
-    let head = question.head();
+    let head = problem.head();
     let unit = gamma(head.dim() + 16);
     let floor = (head.dim() + 16) as f64 * TINY * factor.max(1.0);
     let reach = bound_of_product(unit, norm) + radius;
-    let doubt = doubt(question, norm + radius);
-    let error = |j: usize| question.norms()[j] * reach + unit * head.bias(j).abs() + floor + doubt;
+    let doubt = doubt(problem, norm + radius);
+    let error = |j: usize| problem.norms()[j] * reach + unit * head.bias(j).abs() + floor + doubt;
     let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
-    let skip = question.equals(token);
+    let skip = problem.equals(token);
     let mut found = Gaps { least: f64::INFINITY, open: Vec::new() };
     let mut start = 0;
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
@@ -188,13 +188,13 @@ fn gaps(
 }
 
 /// How far a score can be off for the folding of a norm, at points of at most this length.
-fn doubt(question: &Question, length: f64) -> f64 {
-    (question.row_error() * length + question.level_error()) * (1.0 + 1e-12)
+fn doubt(problem: &Problem, length: f64) -> f64 {
+    (problem.row_error() * length + problem.level_error()) * (1.0 + 1e-12)
 }
 
 /// The scores of the original rows at one float64 point, a rival at a time.
 pub(super) struct Scorer<'a> {
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     token: u32,
     h: Vec<f64>,
     norm: f64,
@@ -206,26 +206,26 @@ pub(super) struct Scorer<'a> {
 
 impl<'a> Scorer<'a> {
     /// With a `radius` gaps hold for every hidden state within that distance.
-    pub(super) fn new(question: &'a Question<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
+    pub(super) fn new(problem: &'a Problem<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
         let norm = norm_up(h.iter().copied());
         let mut scorer =
-            Scorer { question, token, h, norm, radius, own: 0.0, exact: OnceCell::new() };
+            Scorer { problem, token, h, norm, radius, own: 0.0, exact: OnceCell::new() };
         scorer.own = scorer.score(token) - scorer.error(token);
         scorer
     }
 
     fn score(&self, j: u32) -> f64 {
-        self.question.head().dot(j as usize, &self.h) + self.question.head().bias(j as usize)
+        self.problem.head().dot(j as usize, &self.h) + self.problem.head().bias(j as usize)
     }
 
     /// As in [`gaps`].
     fn error(&self, j: u32) -> f64 {
-        let (head, j) = (self.question.head(), j as usize);
+        let (head, j) = (self.problem.head(), j as usize);
         let unit = gamma(head.dim() + 16);
-        self.question.norms()[j] * (bound_of_product(unit, self.norm) + self.radius)
+        self.problem.norms()[j] * (bound_of_product(unit, self.norm) + self.radius)
             + unit * head.bias(j).abs()
             + (head.dim() + 16) as f64 * TINY
-            + doubt(self.question, self.norm + self.radius)
+            + doubt(self.problem, self.norm + self.radius)
     }
 
     /// A proved lower bound of the gap to a rival, above 0; or about how far the token is behind.
@@ -243,7 +243,7 @@ impl<'a> Scorer<'a> {
         if behind > 0.0 || self.radius > 0.0 {
             return Err(behind);
         }
-        let exact = self.exact.get_or_init(|| ExactPoint::new(self.question, &self.h));
+        let exact = self.exact.get_or_init(|| ExactPoint::new(self.problem, &self.h));
         let gap = exact.gap(self.token, rival);
         if gap.is_positive() { Ok(exact.logits_down(&gap)) } else { Err(0.0) }
     }
@@ -261,17 +261,17 @@ const EXACT_LIMIT: usize = 4096;
 ///
 /// # Errors
 /// `h` lies outside the domain, or some rival is not beaten (also when very many are too close to tell).
-pub fn certify_float(question: &Question, token: u32, h: Vec<f64>) -> Result<Witness, Refusal> {
-    let mut outcome = certify_floats(question, vec![(token, h)]);
+pub fn certify_float(problem: &Problem, token: u32, h: Vec<f64>) -> Result<Witness, Refusal> {
+    let mut outcome = certify_floats(problem, vec![(token, h)]);
     outcome.pop().unwrap_or(Err(Refusal::Outside))
 }
 
 /// [`certify_float`] for several tokens, each at its own hidden state, scored by one block of products.
 pub fn certify_floats(
-    question: &Question,
+    problem: &Problem,
     points: Vec<(u32, Vec<f64>)>,
 ) -> Vec<Result<Witness, Refusal>> {
-    let (head, count) = (question.head(), question.head().tokens());
+    let (head, count) = (problem.head(), problem.head().tokens());
     let flat: Vec<f64> = points.iter().flat_map(|(_, h)| h.iter().copied()).collect();
     if flat.len() != points.len() * head.dim() {
         return points.iter().map(|_| Err(Refusal::Outside)).collect();
@@ -280,29 +280,29 @@ pub fn certify_floats(
     points
         .into_iter()
         .zip(scores.chunks_exact(count))
-        .map(|((token, h), scores)| certify_scored(question, token, h, scores))
+        .map(|((token, h), scores)| certify_scored(problem, token, h, scores))
         .collect()
 }
 
 /// [`certify_float`] with the float64 scores of all tokens at `h`, without biases.
 pub(super) fn certify_scored(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     h: Vec<f64>,
     scores: &[f64],
 ) -> Result<Witness, Refusal> {
-    if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(&h) {
+    if !h.iter().all(|x| x.is_finite()) || !problem.domain().contains(&h) {
         return Err(Refusal::Outside);
     }
-    let head = question.head();
+    let head = problem.head();
     let norm = norm_up(h.iter().copied());
-    let Gaps { mut least, open } = gaps(question, token, scores, norm, 0.0, 1.0);
+    let Gaps { mut least, open } = gaps(problem, token, scores, norm, 0.0, 1.0);
     if !open.is_empty() {
         // The largest float scores first: a lost cause is lost at once.
         let mut order = open.clone();
         let score = |j: u32| scores[j as usize] + head.bias(j as usize);
         order.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
-        let exact = ExactPoint::new(question, &h);
+        let exact = ExactPoint::new(problem, &h);
         match order.first() {
             Some(&j) if order.len() > EXACT_LIMIT || !exact.gap(token, j).is_positive() => {
                 return Err(Refusal::Beaten(open));
@@ -324,15 +324,15 @@ pub(super) fn certify_scored(
 /// # Errors
 /// As [`certify_float`]; the list of rivals that are not beaten is complete.
 pub fn certify_integers(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     numerators: Vec<BigInt>,
     denominator: BigInt,
 ) -> Result<Witness, Refusal> {
-    let head = question.head();
+    let head = problem.head();
     if !denominator.is_positive()
         || numerators.len() != head.dim()
-        || !question.domain().contains_exactly(&numerators, &denominator)
+        || !problem.domain().contains_exactly(&numerators, &denominator)
     {
         return Err(Refusal::Outside);
     }
@@ -343,15 +343,15 @@ pub fn certify_integers(
         .all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
     let Gaps { mut least, open } = if usable {
         let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
-        gaps(question, token, &scores, norm_up(h.iter().copied()), 0.0, 1.0)
+        gaps(problem, token, &scores, norm_up(h.iter().copied()), 0.0, 1.0)
     } else {
-        let equals = question.equals(token);
+        let equals = problem.equals(token);
         Gaps {
             least: f64::INFINITY,
             open: (0..head.tokens() as u32).filter(|j| !equals.contains(j)).collect(),
         }
     };
-    let exact = ExactPoint::from_integers(question, &numerators, &denominator);
+    let exact = ExactPoint::from_integers(problem, &numerators, &denominator);
     let (gap, beaten) = exact.gaps(token, &open);
     least = least.min(gap);
     if !beaten.is_empty() {
@@ -378,12 +378,12 @@ pub enum Scaling {
 
 /// Tries `map` on several tokens at once, from one block of products with all rows.
 pub fn certify_block(
-    question: &Question,
+    problem: &Problem,
     map: &Arc<Map>,
     scaling: Scaling,
     tokens: &[u32],
 ) -> Vec<Option<Witness>> {
-    let (head, dim, count) = (question.head(), question.head().dim(), question.head().tokens());
+    let (head, dim, count) = (problem.head(), problem.head().dim(), problem.head().tokens());
     let mut points = map.directions(head, tokens);
     let mut scales = vec![1.0; tokens.len()];
     for (h, scale) in points.chunks_exact_mut(dim).zip(&mut scales) {
@@ -394,14 +394,14 @@ pub fn certify_block(
         };
         h.iter_mut().for_each(|x| *x *= *scale);
         if matches!(scaling, Scaling::Clamped(_)) {
-            question.domain().clamp(h);
+            problem.domain().clamp(h);
         }
     }
     let mut scores = vec![0.0; tokens.len() * count];
     head.product(&points, 0..count, &mut scores, count);
     let settle = |(((&token, h), scores), mut scale): (((&u32, &mut [f64]), &mut [f64]), f64)| {
         if scaling == Scaling::Ray {
-            let factor = best_factor(question, token, scores)?;
+            let factor = best_factor(problem, token, scores)?;
             // The scaled scores are those of the scaled point only where no coordinate underflows.
             if h.iter().any(|x| x * factor / factor != *x) {
                 return None;
@@ -409,18 +409,18 @@ pub fn certify_block(
             h.iter_mut().chain(scores.iter_mut()).for_each(|x| *x *= factor);
             scale = factor;
         }
-        if !h.iter().all(|x| x.is_finite()) || !question.domain().contains(h) {
+        if !h.iter().all(|x| x.is_finite()) || !problem.domain().contains(h) {
             return None;
         }
         // The certificate recomputes the point: both its error and that of `h` are within the radius.
         let spread = 2.0 * map.radius(head, token, scale);
         let norm = norm_up(h.iter().copied());
         let factor = if scaling == Scaling::Ray { scale } else { 1.0 };
-        let mapped = gaps(question, token, scores, norm, spread, factor);
+        let mapped = gaps(problem, token, scores, norm, spread, factor);
         let (found, point) = if mapped.open.is_empty() {
             (mapped, Point::Mapped { map: map.clone(), scale })
         } else {
-            (gaps(question, token, scores, norm, 0.0, factor), Point::Float(h.to_vec()))
+            (gaps(problem, token, scores, norm, 0.0, factor), Point::Float(h.to_vec()))
         };
         let margin = finite_margin(found.least);
         found.open.is_empty().then(|| Witness { token, norm: length(h), point, margin })
@@ -437,11 +437,11 @@ pub fn certify_block(
 /// The power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
 ///
 /// Near its geometric middle, or twice its lower end where it has no upper one.
-fn best_factor(question: &Question, token: u32, scores: &[f64]) -> Option<f64> {
-    let head = question.head();
+fn best_factor(problem: &Problem, token: u32, scores: &[f64]) -> Option<f64> {
+    let head = problem.head();
     let (own, bias) = (scores[token as usize], head.bias(token as usize));
     let (mut low, mut high) = (0.0f64, f64::INFINITY);
-    let equals = question.equals(token);
+    let equals = problem.equals(token);
     for (j, &score) in scores.iter().enumerate() {
         let (gain, need) = (own - score, head.bias(j) - bias);
         if gain > 0.0 {
@@ -479,20 +479,20 @@ enum State {
 }
 
 impl<'a> ExactPoint<'a> {
-    fn new(question: &Question<'a>, point: &[f64]) -> Self {
-        if question.domain().ball().is_none() {
-            return ExactPoint { head: question.stored(), state: State::Floats(point.to_vec()) };
+    fn new(problem: &Problem<'a>, point: &[f64]) -> Self {
+        if problem.domain().ball().is_none() {
+            return ExactPoint { head: problem.stored(), state: State::Floats(point.to_vec()) };
         }
         let (numerators, denominator) = as_integers(point);
-        ExactPoint::from_integers(question, &numerators, &denominator)
+        ExactPoint::from_integers(problem, &numerators, &denominator)
     }
 
-    fn from_integers(question: &Question<'a>, numerators: &[BigInt], denominator: &BigInt) -> Self {
-        let (numerators, denominator) = match question.domain().ball() {
+    fn from_integers(problem: &Problem<'a>, numerators: &[BigInt], denominator: &BigInt) -> Self {
+        let (numerators, denominator) = match problem.domain().ball() {
             Some(ball) => ball.exact_state(numerators, denominator),
             None => (numerators.to_vec(), denominator.clone()),
         };
-        ExactPoint { head: question.stored(), state: State::Integers(numerators, denominator) }
+        ExactPoint { head: problem.stored(), state: State::Integers(numerators, denominator) }
     }
 
     /// The gap of a token to a rival, times the denominator.

@@ -14,15 +14,15 @@ use crate::certify::enclosure::Support;
 use crate::certify::scored::Scored;
 use crate::certify::{Loss, Rival, Verdict};
 use crate::domain::{Ball, Domain};
+use crate::problem::Problem;
 use crate::progress::Progress;
-use crate::prove::sphere::Sphere;
-use crate::prove::support;
-use crate::prove::system::{Constraint, System};
-use crate::prove::within::{Ask, Search, Step};
-use crate::question::Question;
+use crate::prove::ball::search::{Ask, Search, Step};
+use crate::prove::ball::system::BallSystem;
+use crate::prove::polyhedron::support;
+use crate::prove::polyhedron::system::{Constraint, System};
 
 /// Steps between two looks at all rivals.
-const STEPS: usize = 200;
+const STEPS_A_LOOK: usize = 200;
 /// How much below the least value known a gap is asked for, as a share of the score of the longest row at the proposals' radius:
 /// a little more than the solver leaves undone.
 const BELOW: f64 = 1.0 / 274877906944.0;
@@ -30,33 +30,33 @@ const BELOW: f64 = 1.0 / 274877906944.0;
 /// The best gaps of lost tokens over a domain without a ball, in their order. `length` is about that of hidden states
 /// at which biases and scores balance. Empty where the domain fixes a coordinate.
 pub fn gaps(
-    question: &Question,
+    problem: &Problem,
     tokens: &[(u32, &Verdict)],
     length: f64,
     progress: &dyn Progress,
 ) -> Vec<BestGap> {
-    let Some(domain) = proposing(question.domain(), length) else { return Vec::new() };
-    let Ok(around) = Question::new(question.stored(), &domain) else { return Vec::new() };
-    let Some(sphere) = Sphere::new(&around) else { return Vec::new() };
-    let system = System::new(question);
+    let Some(domain) = proposing(problem.domain(), length) else { return Vec::new() };
+    let Ok(around) = Problem::new(problem.stored(), &domain) else { return Vec::new() };
+    let Some(sphere) = BallSystem::new(&around) else { return Vec::new() };
+    let system = System::new(problem);
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> = group
             .iter()
-            .filter_map(|(token, verdict)| Seeker::new(question, &sphere, *token, verdict))
+            .filter_map(|(token, verdict)| Seeker::new(problem, &sphere, *token, verdict))
             .collect();
         for _ in 0..ROUNDS {
             let mut running: Vec<&mut Seeker> = seekers.iter_mut().filter(|s| !s.done).collect();
             if running.is_empty() {
                 break;
             }
-            let scored = Scored::new(question, running.iter().map(|s| s.point.clone()).collect());
+            let scored = Scored::new(problem, running.iter().map(|s| s.point.clone()).collect());
             for (at, seeker) in running.iter_mut().enumerate() {
                 seeker.look(&scored, at);
             }
         }
         seekers.into_iter().zip(group).map(|(s, (_, verdict))| s.proved(&system, verdict)).collect()
     };
-    in_groups(question.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, progress, measure)
 }
 
 /// The domain with a ball around it whose radius scales the searches.
@@ -69,8 +69,8 @@ fn proposing(domain: &Domain, length: f64) -> Option<Domain> {
 
 /// The search for one token.
 struct Seeker<'a> {
-    question: &'a Question<'a>,
-    sphere: &'a Sphere<'a>,
+    problem: &'a Problem<'a>,
+    sphere: &'a BallSystem<'a>,
     search: Search<'a>,
     gap: BestGap,
     asked: f64,
@@ -84,17 +84,17 @@ struct Seeker<'a> {
 
 impl<'a> Seeker<'a> {
     fn new(
-        question: &'a Question<'a>,
-        sphere: &'a Sphere<'a>,
+        problem: &'a Problem<'a>,
+        sphere: &'a BallSystem<'a>,
         token: u32,
         verdict: &Verdict,
     ) -> Option<Self> {
         let Verdict::Unargmaxable(loss) = verdict else { return None };
-        let gap = BestGap::new(question, token, verdict)?;
-        let longest = question.norms().iter().fold(f64::MIN_POSITIVE, |m, n| m.max(*n));
+        let gap = BestGap::new(problem, token, verdict)?;
+        let longest = problem.norms().iter().fold(f64::MIN_POSITIVE, |m, n| m.max(*n));
         let reach = longest * sphere.ball().radius_up();
         let mut seeker = Seeker {
-            question,
+            problem,
             sphere,
             search: Search::new(sphere, token, Ask::Gap(0.0), None),
             gap,
@@ -102,12 +102,12 @@ impl<'a> Seeker<'a> {
             below: BELOW * reach,
             weights: Vec::new(),
             least: f64::INFINITY,
-            point: question.domain().some_point(),
+            point: problem.domain().some_point(),
             done: false,
         };
         let rivals = loss.blockers().into_iter().map(|b| b.0);
         let rivals: Vec<Rival> = rivals
-            .filter(|r| !matches!(r, Rival::Token(j) if question.groups().same_row(*j, token)))
+            .filter(|r| !matches!(r, Rival::Token(j) if problem.groups().same_row(*j, token)))
             .collect();
         if !rivals.is_empty() {
             let step = seeker.search.advance(rivals);
@@ -130,11 +130,11 @@ impl<'a> Seeker<'a> {
     /// Asks for less until the rivals looked at leave a point; false if they do not, or if nothing was added.
     fn descend(&mut self, mut step: Step) -> bool {
         let mut below = self.below;
-        for _ in 0..STEPS {
+        for _ in 0..STEPS_A_LOOK {
             match step {
                 Step::Point => {
                     self.point = self.search.point().to_vec();
-                    self.question.domain().clamp(&mut self.point);
+                    self.problem.domain().clamp(&mut self.point);
                     return self.point.iter().all(|x| x.is_finite());
                 }
                 Step::Combination(weights) => {
@@ -156,7 +156,7 @@ impl<'a> Seeker<'a> {
 
     /// What weights on unscaled inequalities that combine to 0 bound, to rounding.
     fn value(&self, weights: &[(Rival, f64)]) -> f64 {
-        let (head, domain) = (self.question.head(), self.question.domain());
+        let (head, domain) = (self.problem.head(), self.problem.domain());
         let own = head.bias(self.gap.token() as usize);
         let (mut sum, mut total) = (0.0, 0.0);
         for &(rival, weight) in weights {
@@ -178,17 +178,17 @@ impl<'a> Seeker<'a> {
         let weights: Vec<(Constraint, f64)> =
             self.weights.iter().map(|&(r, w)| (Constraint::Rival(r), w)).collect();
         let enclosed = support::basic(system, token, &weights)
-            .is_some_and(|support| self.gap.enclose(self.question, support));
+            .is_some_and(|support| self.gap.enclose(self.problem, support));
         if !enclosed
             && !support::exact(system, token, &weights)
-                .is_some_and(|weights| self.gap.combine(self.question, weights))
+                .is_some_and(|weights| self.gap.combine(self.problem, weights))
         {
             match verdict_weights(verdict) {
                 Some(Weights::Enclosed(support)) => {
-                    self.gap.enclose(self.question, support);
+                    self.gap.enclose(self.problem, support);
                 }
                 Some(Weights::Exact(weights)) => {
-                    self.gap.combine(self.question, weights);
+                    self.gap.combine(self.problem, weights);
                 }
                 None => {}
             }

@@ -1,23 +1,24 @@
 //! Effort: the shortest points at which tokens win, see [`Effort`].
 //!
-//! The shortest point with a little room to all rivals, by the search of [`crate::prove::within`], is a witness; the
+//! The shortest point with a little clearance to all rivals, by the search of [`crate::prove::ball::search`], is a witness; the
 //! multipliers that hold it there bound the effort from below (Lawson and Hanson 1974, ch. 23: the dual of
-//! least-distance programming). The room is made smaller until both ends meet.
+//! least-distance programming). The clearance is made smaller until both ends meet.
 
 use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::effort::Effort;
 use crate::certify::scored::Scored;
 use crate::certify::witness::{self, Refusal};
-use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::certify::{self, Rival, Verdict};
+use crate::problem::Problem;
 use crate::progress::Progress;
-use crate::prove::sphere::Sphere;
-use crate::prove::within::{Ask, Search, Step};
-use crate::question::Question;
+use crate::prove::ball::search::{Ask, Search, Step};
+use crate::prove::ball::system::BallSystem;
 
-/// Rooms asked for, from bold to faint, in the coordinates of [`Sphere`] for a ball of the radius that shares are of.
-const ROOMS: [f64; 5] = [1.0, 1.0 / 1024.0, 1.0 / 262144.0, 1.0 / 16777216.0, 1.0 / 268435456.0];
-/// The room to begin with: the point is then about `1e-8` of the radius longer than it must be, for most tokens.
+/// Rooms asked for, largest first, in the coordinates of [`BallSystem`] for a ball of the radius that shares are of.
+const CLEARANCES: [f64; 5] =
+    [1.0, 1.0 / 1024.0, 1.0 / 262144.0, 1.0 / 16777216.0, 1.0 / 268435456.0];
+/// The clearance to begin with: the point is then about `1e-8` of the radius longer than it must be, for most tokens.
 const FIRST: usize = 2;
 /// The width of the interval that is good enough, as a share of its upper end.
 const WIDTH: f64 = 1e-7;
@@ -35,30 +36,30 @@ pub struct Known<'a> {
     pub free: Option<&'a Verdict>,
 }
 
-/// The efforts of tokens with these verdicts over the ball of `question`, in their order. Points are looked for in
-/// `outer`, the same question with a ball as large or larger by a power of two.
+/// The efforts of tokens with these verdicts over the ball of `problem`, in their order. Points are looked for in
+/// `outer`, the same problem with a ball as large or larger by a power of two.
 pub fn efforts(
-    question: &Question,
-    outer: &Question,
+    problem: &Problem,
+    outer: &Problem,
     tokens: &[Known],
     progress: &dyn Progress,
 ) -> Vec<Effort> {
-    measured(question, outer, tokens, progress, |seeker| seeker.effort)
+    measured(problem, outer, tokens, progress, |seeker| seeker.effort)
 }
 
 /// Verdicts of undecided tokens from what the search for their efforts finds: a point inside the ball where the token wins, or
 /// weights that no point inside overcomes. Those that stay undecided are left out.
 pub fn settled(
-    question: &Question,
-    outer: &Question,
+    problem: &Problem,
+    outer: &Problem,
     tokens: &[Known],
     progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
-    let settled = measured(question, outer, tokens, progress, |seeker| {
+    let settled = measured(problem, outer, tokens, progress, |seeker| {
         let token = seeker.effort.token();
-        let won = seeker.point.and_then(|z| witness::certify_float(question, token, z).ok());
-        let won = won.map(|witness| certify::tied(question, witness));
-        let lost = || outweighed::certify(question, token, &seeker.outweighing?);
+        let won = seeker.point.and_then(|z| witness::certify_float(problem, token, z).ok());
+        let won = won.map(|witness| certify::won(problem, witness));
+        let lost = || certify::lost_in_ball(problem, token, &seeker.outweighing?);
         Some((token, won.or_else(lost)?))
     });
     settled.into_iter().flatten().collect()
@@ -66,21 +67,21 @@ pub fn settled(
 
 /// What `finish` makes of the search for each token.
 fn measured<R: Send>(
-    question: &Question,
-    outer: &Question,
+    problem: &Problem,
+    outer: &Problem,
     tokens: &[Known],
     progress: &dyn Progress,
     finish: impl Fn(Seeker) -> R + Sync,
 ) -> Vec<R> {
-    let Some(sphere) = Sphere::new(outer) else { return Vec::new() };
-    let Some((inside, outside)) = question.domain().ball().zip(outer.domain().ball()) else {
+    let Some(sphere) = BallSystem::new(outer) else { return Vec::new() };
+    let Some((inside, outside)) = problem.domain().ball().zip(outer.domain().ball()) else {
         return Vec::new();
     };
     let finer = inside.radius_up() / outside.radius_up();
     let measure = |group: &[Known]| {
         let start = |known: &Known| {
-            let effort = Effort::new(question, known.token, known.verdict, known.free)?;
-            Some(Seeker::new(question, &sphere, effort, finer))
+            let effort = Effort::new(problem, known.token, known.verdict, known.free)?;
+            Some(Seeker::new(problem, &sphere, effort, finer))
         };
         let mut seekers: Vec<Seeker> = group.iter().filter_map(start).collect();
         for _ in 0..ROUNDS {
@@ -96,19 +97,19 @@ fn measured<R: Send>(
         }
         seekers.into_iter().map(&finish).collect()
     };
-    in_groups(question.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, progress, measure)
 }
 
 /// The search for one token.
 struct Seeker<'a> {
-    question: &'a Question<'a>,
-    sphere: &'a Sphere<'a>,
+    problem: &'a Problem<'a>,
+    sphere: &'a BallSystem<'a>,
     search: Search<'a>,
     effort: Effort,
-    /// What rooms are multiplied by.
+    /// What clearances are multiplied by.
     finer: f64,
-    room: usize,
-    /// Whether some point was proved, and whether bolder rooms were tried.
+    clearance: usize,
+    /// Whether some point was proved, and whether larger clearances were tried.
     reached: bool,
     bolder: bool,
     /// The shortest point that was proved.
@@ -119,16 +120,22 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
-    fn new(question: &'a Question<'a>, sphere: &'a Sphere<'a>, effort: Effort, finer: f64) -> Self {
-        let search = Search::new(sphere, effort.token(), Ask::Room(ROOMS[FIRST] * finer), None);
+    fn new(
+        problem: &'a Problem<'a>,
+        sphere: &'a BallSystem<'a>,
+        effort: Effort,
+        finer: f64,
+    ) -> Self {
+        let search =
+            Search::new(sphere, effort.token(), Ask::Room(CLEARANCES[FIRST] * finer), None);
         let (reached, bolder) = (false, false);
         let mut seeker = Seeker {
-            question,
+            problem,
             sphere,
             search,
             effort,
             finer,
-            room: FIRST,
+            clearance: FIRST,
             reached,
             bolder,
             point: None,
@@ -156,7 +163,7 @@ impl<'a> Seeker<'a> {
         if rivals.iter().any(|r| !self.search.knows(*r)) {
             return self.add(rivals);
         }
-        match self.effort.reach(self.question, scored, at) {
+        match self.effort.reach(self.problem, scored, at) {
             Ok(()) => {
                 self.reached = true;
                 let point = scored.point(at);
@@ -181,14 +188,14 @@ impl<'a> Seeker<'a> {
 
     fn weigh(&mut self, multipliers: Vec<(Rival, f64)>) {
         let before = self.effort.ends().0;
-        self.effort.weigh(self.question, &multipliers);
+        self.effort.weigh(self.problem, &multipliers);
         let low = self.effort.ends().0;
         if low >= 1.0 && (low > before || self.outweighing.is_none()) {
             self.outweighing = Some(multipliers);
         }
     }
 
-    /// Keeps what a step proves; goes on to another room where it gives no point.
+    /// Keeps what a step proves; goes on to another clearance where it gives no point.
     fn take(&mut self, step: Step) {
         match step {
             Step::Point => {
@@ -205,21 +212,24 @@ impl<'a> Seeker<'a> {
         }
     }
 
-    /// A fainter room, or a bolder one as long as nothing was reached.
+    /// A smaller clearance, or a larger one as long as nothing was reached.
     fn next(&mut self) {
-        let fainter = self.room + 1 < ROOMS.len() && !self.bolder;
+        let fainter = self.clearance + 1 < CLEARANCES.len() && !self.bolder;
         if !fainter && !self.bolder && !self.reached {
             self.bolder = true;
-            self.room = FIRST;
+            self.clearance = FIRST;
         }
-        let room =
-            if self.bolder { self.room.checked_sub(1) } else { fainter.then_some(self.room + 1) };
-        let Some(room) = room else {
+        let clearance = if self.bolder {
+            self.clearance.checked_sub(1)
+        } else {
+            fainter.then_some(self.clearance + 1)
+        };
+        let Some(clearance) = clearance else {
             self.done = true;
             return;
         };
-        self.room = room;
-        let step = self.search.restart(Ask::Room(ROOMS[room] * self.finer));
+        self.clearance = clearance;
+        let step = self.search.restart(Ask::Room(CLEARANCES[clearance] * self.finer));
         self.take(step);
     }
 }

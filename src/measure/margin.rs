@@ -10,49 +10,49 @@ use crate::arithmetic::rounding::norm_up;
 use crate::certify::best_gap::BestGap;
 use crate::certify::scored::Scored;
 use crate::certify::survival::Survival;
-use crate::certify::{self, Rival, Verdict, outweighed, witness};
+use crate::certify::{self, Rival, Verdict, witness};
+use crate::problem::Problem;
 use crate::progress::Progress;
-use crate::prove::sphere::Sphere;
-use crate::prove::within::{Ask, Search, Step};
-use crate::question::Question;
+use crate::prove::ball::search::{Ask, Search, Step};
+use crate::prove::ball::system::BallSystem;
 
 /// The width of the interval that is good enough, as a share of its ends.
 const WIDTH: f64 = 1e-7;
 /// What float64 leaves of a gap, as a share of the score that a row can reach.
-const FAINT: f64 = 1e-12;
+const FLOAT_SHARE: f64 = 1e-12;
 /// Newton steps between two looks at all rivals, with those after which ends of ranges came in; a handful is enough.
-const STEPS: usize = 200;
+const NEWTON_STEPS: usize = 200;
 /// Proved bounds are this much above what they bound: steps shorter than a few of that are none.
-const BOUND: f64 = 4e-9;
+const BOUND_SHARE: f64 = 4e-9;
 /// How far beyond the ball a point may be that is drawn back to it, as a multiple of the radius.
-const NEARLY: f64 = 1.0 + 1e-8;
+const DRAWN_BACK: f64 = 1.0 + 1e-8;
 /// The least share of the way to a point inside the domain by which a point is drawn into it; then four times as much, and
 /// so on, up to the largest.
 const DRAWN: (f64, f64) = (1e-12, 1e-4);
 
-/// The best gaps of tokens with these verdicts over the ball of `question`, in their order, those without a rival left
+/// The best gaps of tokens with these verdicts over the ball of `problem`, in their order, those without a rival left
 /// out.
 pub fn margins(
-    question: &Question,
+    problem: &Problem,
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
 ) -> Vec<BestGap> {
-    measured(question, tokens, progress, |seeker| seeker.gap)
+    measured(problem, tokens, progress, |seeker| seeker.gap)
 }
 
 /// Verdicts of undecided tokens from what the search for their best gaps finds: a point where the token wins, or weights
 /// that bound its gap by 0. Those that stay undecided are left out.
 pub fn settled(
-    question: &Question,
+    problem: &Problem,
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
-    let settled = measured(question, tokens, progress, |seeker| {
+    let settled = measured(problem, tokens, progress, |seeker| {
         let token = seeker.gap.token();
         let point = seeker.gap.point().map(<[f64]>::to_vec);
-        let won = point.and_then(|z| witness::certify_float(question, token, z).ok());
-        let won = won.map(|witness| certify::tied(question, witness));
-        let lost = || outweighed::certify(question, token, &seeker.outweighing?);
+        let won = point.and_then(|z| witness::certify_float(problem, token, z).ok());
+        let won = won.map(|witness| certify::won(problem, witness));
+        let lost = || certify::lost_in_ball(problem, token, &seeker.outweighing?);
         Some((token, won.or_else(lost)?))
     });
     settled.into_iter().flatten().collect()
@@ -60,13 +60,13 @@ pub fn settled(
 
 /// What `finish` makes of the search for each token.
 fn measured<R: Send>(
-    question: &Question,
+    problem: &Problem,
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
     finish: impl Fn(Seeker) -> R + Sync,
 ) -> Vec<R> {
-    let Some(sphere) = Sphere::new(question) else { return Vec::new() };
-    let survival = Survival::new(question);
+    let Some(sphere) = BallSystem::new(problem) else { return Vec::new() };
+    let survival = Survival::new(problem);
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> = group
             .iter()
@@ -77,19 +77,19 @@ fn measured<R: Send>(
             if running.is_empty() {
                 break;
             }
-            let scored = Scored::new(question, running.iter().map(|s| s.point.clone()).collect());
+            let scored = Scored::new(problem, running.iter().map(|s| s.point.clone()).collect());
             for (at, seeker) in running.iter_mut().enumerate() {
                 seeker.look(&scored, at, &survival);
             }
         }
         seekers.into_iter().map(&finish).collect()
     };
-    in_groups(question.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, progress, measure)
 }
 
 /// The search for one token.
 struct Seeker<'a> {
-    sphere: &'a Sphere<'a>,
+    sphere: &'a BallSystem<'a>,
     gap: BestGap,
     /// Weights that bound the gap by 0 or less.
     outweighing: Option<Vec<(Rival, f64)>>,
@@ -106,13 +106,13 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
-    fn new(sphere: &'a Sphere<'a>, token: u32, verdict: &Verdict) -> Option<Self> {
-        let question = sphere.question();
-        let gap = BestGap::new(question, token, verdict)?;
-        let won = verdict.witness().and_then(|w| w.point_in_floats(question));
-        let won = won.filter(|z| question.domain().contains(z));
+    fn new(sphere: &'a BallSystem<'a>, token: u32, verdict: &Verdict) -> Option<Self> {
+        let problem = sphere.problem();
+        let gap = BestGap::new(problem, token, verdict)?;
+        let won = verdict.witness().and_then(|w| w.point_in_floats(problem));
+        let won = won.filter(|z| problem.domain().contains(z));
         // Half of the way to a point that is well inside the ranges, which a witness need not be.
-        let mut inside = question.domain().some_point();
+        let mut inside = problem.domain().some_point();
         if let Some(won) = &won {
             inside.iter_mut().zip(won).for_each(|(x, y)| *x = 0.5 * (*x + y));
         }
@@ -136,9 +136,9 @@ impl<'a> Seeker<'a> {
 
     fn is_settled(&self) -> bool {
         let (low, high) = self.gap.ends();
-        let question = self.sphere.question();
-        let reach = self.sphere.ball().radius_up() * question.norms()[self.gap.token() as usize];
-        high - low <= (WIDTH * high.abs().min(low.abs())).max(FAINT * reach)
+        let problem = self.sphere.problem();
+        let reach = self.sphere.ball().radius_up() * problem.norms()[self.gap.token() as usize];
+        high - low <= (WIDTH * high.abs().min(low.abs())).max(FLOAT_SHARE * reach)
     }
 
     fn look(&mut self, scored: &Scored, at: usize, survival: &Survival) {
@@ -149,7 +149,8 @@ impl<'a> Seeker<'a> {
         }
         let count = batch(self.point.len());
         let begun = self.search.is_some();
-        let wanted = if begun { self.asked - BOUND * self.asked.abs() } else { f64::INFINITY };
+        let wanted =
+            if begun { self.asked - BOUND_SHARE * self.asked.abs() } else { f64::INFINITY };
         let ahead = scored.ahead(at, self.gap.token(), wanted, count);
         let rivals: Vec<Rival> =
             self.first.drain(..).chain(ahead.into_iter().map(Rival::Token)).collect();
@@ -162,13 +163,13 @@ impl<'a> Seeker<'a> {
 
     /// Begins at a gap that one rival alone forbids to exceed.
     fn begin(&mut self, rivals: Vec<Rival>) -> Step {
-        let question = self.sphere.question();
+        let problem = self.sphere.problem();
         let token = self.gap.token();
         let tokens = rivals.iter().filter(|r| matches!(r, Rival::Token(_)));
         let mut bound = f64::INFINITY;
         for &rival in tokens {
             let alone = [(rival, 1.0)];
-            let gap = self.gap.weigh(question, &alone).unwrap_or(f64::INFINITY);
+            let gap = self.gap.weigh(problem, &alone).unwrap_or(f64::INFINITY);
             if gap <= 0.0 {
                 self.outweighing = Some(alone.to_vec());
             }
@@ -186,12 +187,12 @@ impl<'a> Seeker<'a> {
 
     /// Newton's method over the rivals looked at; sets the point to score. False if there is none.
     fn newton(&mut self, mut step: Step) -> bool {
-        let question = self.sphere.question();
+        let problem = self.sphere.problem();
         let radius = self.sphere.ball().radius_up();
         let Some(search) = &mut self.search else { return false };
         // Where rounding alone forbids a point, a little less is asked for, and ever more of that.
-        let mut below = FAINT * radius * question.norms()[self.gap.token() as usize];
-        for _ in 0..STEPS {
+        let mut below = FLOAT_SHARE * radius * problem.norms()[self.gap.token() as usize];
+        for _ in 0..NEWTON_STEPS {
             let (multipliers, is_point) = match step {
                 Step::Point => (search.multipliers(), true),
                 Step::Combination(multipliers) => (multipliers, false),
@@ -199,17 +200,17 @@ impl<'a> Seeker<'a> {
             };
             let length = norm_up(search.point().iter().copied());
             let within = is_point && length <= radius;
-            let bound = if within { None } else { self.gap.weigh(question, &multipliers) };
+            let bound = if within { None } else { self.gap.weigh(problem, &multipliers) };
             if bound.is_some_and(|bound| bound <= 0.0) {
                 self.outweighing = Some(multipliers);
             }
-            let next = bound.filter(|b| *b < self.asked - BOUND * self.asked.abs());
+            let next = bound.filter(|b| *b < self.asked - BOUND_SHARE * self.asked.abs());
             match next {
                 Some(bound) => {
                     self.asked = bound;
                     step = search.restart(Ask::Gap(bound));
                 }
-                None if is_point && length <= radius * NEARLY => {
+                None if is_point && length <= radius * DRAWN_BACK => {
                     let point = search.point().to_vec();
                     let mut ends = self.sphere.ends_passed(&point);
                     ends.retain(|end| !search.knows(*end));
@@ -220,7 +221,7 @@ impl<'a> Seeker<'a> {
                 }
                 // Nor is a point far out one: the rivals all but forbid the gap, and float64 cannot tell.
                 None => {
-                    below = (2.0 * below).max(BOUND * self.asked.abs());
+                    below = (2.0 * below).max(BOUND_SHARE * self.asked.abs());
                     self.asked -= below;
                     step = search.restart(Ask::Gap(self.asked));
                 }
@@ -231,7 +232,7 @@ impl<'a> Seeker<'a> {
 
     /// Takes a point into the domain, if it is close to it.
     fn draw_in(&mut self, mut point: Vec<f64>) -> bool {
-        let (domain, ball) = (self.sphere.question().domain(), self.sphere.ball());
+        let (domain, ball) = (self.sphere.problem().domain(), self.sphere.ball());
         let length = norm_up(point.iter().copied());
         // Towards the centre, unless that would lead out of the ranges.
         if length > ball.radius_down() && !domain.has_ranges() {

@@ -6,8 +6,8 @@
 //! added at any time: the current set of active rows stays a valid start, so a working set can grow
 //! without starting again. Each step costs `O(dim k)` for `k` active rows; a scan of all rows serves several.
 
-use super::orthogonal::{Factorisation, LANES, dot, norm, padded, products};
-use super::solver::{Outcome, Solver};
+use crate::prove::qr::{Factorisation, LANES, dot, norm, padded, products};
+use crate::prove::solver::{Outcome, Solver};
 
 /// The state of the method over the rows added so far.
 #[derive(Clone, Debug)]

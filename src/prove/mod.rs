@@ -1,36 +1,45 @@
-//! Proposals for the tokens that no shared map settles, one token at a time.
+//! Proposals for the tokens that the screen leaves, and the search for a proof of each.
 //!
-//! - [`system`]: the token's inequalities `A u > 0` in well-scaled, lifted coordinates;
-//! - [`span`]: fewer coordinates, where a head has more of them than tokens;
-//! - [`solver`]: what a method for them must offer; there are two, which share no code:
-//! - [`orthogonal`] and [`least_distance`]: the point nearest to the origin with `A u >= 1`, or
-//!   multipliers that show there is none;
-//! - `linear_program`: the same two answers as linear programs, by a general solver, and `radius`,
-//!   the linear program of the 2022 paper;
-//! - [`working_set`]: a few rivals at a time, the worst violators added until one side is found;
-//! - [`support`]: multipliers turned into a support that the certifier can enclose, and the *push*;
-//! - [`sphere`] and [`within`]: the same search in a ball, one on its way in [`runner`], many side by side in [`rounds`],
-//!   first against [`suspects`] and from beside [`scouts`]; and [`corner`], exactly, for tokens on its edge;
-//! - [`simplex`]: the surest and slowest path, in exact integers, and the last resort of both engines.
+//! What is searched for here is a hidden state or losing weights. Each is only a proposal: [`crate::certify`] checks it on the
+//! original rows and makes the verdict, and what it does not accept is searched for in another way or stays open.
 //!
-//! Nothing here decides: see [`crate::certify`].
+//! - [`solver`]: what a method for a system of inequalities must offer, [`least_distance`] on a [`qr`] factorisation (the
+//!   point nearest to an anchor, or multipliers that show there is none), and [`span`], fewer coordinates where a head has
+//!   more of them than tokens;
+//! - [`polyhedron`]: over boxes and all of space, where winning states form a polyhedral cone in lifted coordinates;
+//! - [`ball`]: in the ball that a final norm leaves;
+//! - [`exact`]: in integers, the surest and slowest way.
 
-pub mod corner;
+pub mod ball;
+pub mod exact;
 pub mod least_distance;
-#[cfg(feature = "lp")]
-pub mod linear_program;
-pub mod orthogonal;
-#[cfg(feature = "lp")]
-pub mod radius;
-pub mod rounds;
-pub mod runner;
-pub mod scouts;
-pub mod simplex;
+pub mod polyhedron;
+pub mod qr;
 pub mod solver;
 pub mod span;
-pub mod sphere;
-pub mod support;
-pub mod suspects;
-pub mod system;
-pub mod within;
-pub mod working_set;
+
+use crate::certify::{Rival, Verdict};
+use polyhedron::system::Constraint;
+
+/// A verdict, or a token that is still open.
+pub type Decision = Result<Verdict, Box<Open>>;
+
+/// A token that no cheaper way has decided.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// The token.
+    pub token: u32,
+    /// Constraints that matter.
+    pub working: Vec<Constraint>,
+    /// What is known of it so far.
+    pub undecided: Verdict,
+}
+
+/// What the stages of an audit say of a token.
+#[derive(Clone)]
+pub enum Finding {
+    /// It has a verdict.
+    Decided(Verdict),
+    /// In a ball: float64 proved neither side. With multipliers of inequalities that come near to a proof of losing.
+    Unclear(Vec<(Rival, f64)>),
+}

@@ -4,7 +4,7 @@
 //! search costs what the tokens ask for, whatever the width. The basis is orthonormal to rounding, and lengths stay what
 //! they are: this proposes, and points go back to all coordinates to be proved.
 
-use super::orthogonal::{Factorisation, padded};
+use crate::prove::qr::{Factorisation, padded};
 
 /// An orthonormal basis of the differences of some rows from the first one, and the coordinates of those differences.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Span {
             row(j, &mut other);
             other.iter_mut().zip(&first).for_each(|(x, y)| *x -= y);
             let (mut coefficients, rest) = basis.split(&padded(&other));
-            let length = super::orthogonal::norm(&rest);
+            let length = crate::prove::qr::norm(&rest);
             if length > 0.0 && length.is_finite() {
                 basis.append(coefficients.clone(), rest);
                 coefficients.push(length);
@@ -62,7 +62,7 @@ impl Span {
 
     /// The vector (`dim`) with these coordinates.
     pub fn expanded(&self, u: &[f64]) -> Vec<f64> {
-        let mut v = self.basis.combined(u, self.dim.next_multiple_of(super::orthogonal::LANES));
+        let mut v = self.basis.combined(u, self.dim.next_multiple_of(crate::prove::qr::LANES));
         v.truncate(self.dim);
         v
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::transformer::{States, Transformer};
 
 /// How many positions get their logits together: a vocabulary of 250000 tokens then takes 64 MB.
-const TOGETHER: usize = 64;
+const POSITIONS_TOGETHER: usize = 64;
 
 /// What a file of states says of itself.
 pub const MARK: &str = "unargmax hidden states";
@@ -36,8 +36,8 @@ pub fn each_position(
     mut each: impl FnMut(&[Position]) -> Result<()>,
 ) -> Result<()> {
     let length = state.dim(0)?;
-    for from in (0..length).step_by(TOGETHER) {
-        let part = state.narrow(0, from, TOGETHER.min(length - from))?;
+    for from in (0..length).step_by(POSITIONS_TOGETHER) {
+        let part = state.narrow(0, from, POSITIONS_TOGETHER.min(length - from))?;
         let logits = rows(&model.logits(&part.unsqueeze(0)?)?.squeeze(0)?)?;
         let states = rows(&part)?;
         let mut positions = Vec::new();

@@ -17,7 +17,7 @@ const TEXT: &str = "{text}";
 /// Where the word goes.
 const GAP: &str = "[MASK]";
 /// How many texts pass the model together.
-const TOGETHER: usize = 8;
+const POSITIONS_TOGETHER: usize = 8;
 
 /// A pattern such as `{text} It was [MASK].`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,17 +256,18 @@ impl<'a> Scorer<'a> {
     /// A text beyond the context or with a mask of its own, named by its number from 1.
     pub fn score(&self, texts: &[&str], mut done: impl FnMut(usize)) -> Result<Vec<Scores>> {
         let mut scores = Vec::new();
-        for (group, texts) in texts.chunks(TOGETHER).enumerate() {
+        for (group, texts) in texts.chunks(POSITIONS_TOGETHER).enumerate() {
             let mut rows = Vec::new();
             for (i, text) in texts.iter().enumerate() {
-                let number = group * TOGETHER + i + 1;
+                let number = group * POSITIONS_TOGETHER + i + 1;
                 let row =
                     self.row(text).map_err(|e| Error::Invalid(format!("text {number}: {e}")))?;
                 rows.push(row);
             }
             let ids = rows.iter().map(|r| r.0.clone()).collect();
             let states = self.model.states(&Batch::ids(ids)).map_err(|e| {
-                let (first, last) = (group * TOGETHER + 1, group * TOGETHER + texts.len());
+                let (first, last) =
+                    (group * POSITIONS_TOGETHER + 1, group * POSITIONS_TOGETHER + texts.len());
                 Error::Invalid(format!("texts {first} to {last}: {e}"))
             })?;
             for (row, (_, gap)) in rows.iter().enumerate() {

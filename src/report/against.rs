@@ -179,6 +179,12 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     for (token, by) in &record.dominated {
         say(*token, Outcome::Unargmaxable, "equal-row", vec![(*by, 1.0)]);
     }
+    for token in &record.only_wins {
+        say(*token, Outcome::Argmaxable, "only-point", Vec::new());
+    }
+    for (token, rival) in &record.only_losses {
+        say(*token, Outcome::Unargmaxable, "only-point", vec![(*rival, 1.0)]);
+    }
     for u in &record.undecided {
         say(u.token, Outcome::Undecided, "", Vec::new());
     }

@@ -10,7 +10,7 @@ use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::certify::map::Map;
 use crate::head::Head;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// Rows sampled for the covariance: enough for ten times as many as there are coordinates in common heads.
 const SAMPLE: usize = 8192;
@@ -113,7 +113,7 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f
     a.iter().chain(&dual).all(|x| x.is_finite()).then_some((a, dual))
 }
 
-/// What is fitted to the rows before a question is asked of them.
+/// What is fitted to the rows before a problem is asked of them.
 #[derive(Debug)]
 pub struct Moments {
     /// The mean of the (sampled) rows.
@@ -137,8 +137,8 @@ impl Moments {
 
 /// A power of two that scales the map's hidden states so that gaps of scores are about as large as
 /// gaps of biases; where biases decide nothing, so that coordinates are about as large as the domain.
-pub fn factor(question: &Question, map: &Map) -> f64 {
-    let (head, domain) = (question.head(), question.domain());
+pub fn factor(problem: &Problem, map: &Map) -> f64 {
+    let (head, domain) = (problem.head(), problem.domain());
     let tokens: Vec<u32> =
         (0..head.tokens()).step_by(head.tokens().div_ceil(64)).map(|t| t as u32).collect();
     let directions = map.directions(head, &tokens);

@@ -17,21 +17,21 @@ use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
 use crate::certify::witness::{Scaling, certify_block};
+use crate::problem::Problem;
 use crate::progress::Progress;
-use crate::question::Question;
 pub use maps::Moments;
 
 /// Scores of a block held at once, a few tens of megabytes.
 const BLOCK_SCORES: usize = 1 << 22;
 /// Tokens tried together at points that are not their own.
-const GROUP: usize = 64;
+const TOKENS_TOGETHER: usize = 64;
 /// The gap to prove at a point moved into the domain, as a share of the lengths of row and point.
-const FLOOR: f64 = 1.0 / (1 << 20) as f64;
+const GAP_SHARE: f64 = 1.0 / (1 << 20) as f64;
 
-/// The shared maps of a question.
+/// The shared maps of a problem.
 #[derive(Debug)]
 pub struct Screen<'a> {
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     /// Where searches start: this map, and a factor.
     start: (Arc<Map>, f64),
     method: Method<'a>,
@@ -47,7 +47,7 @@ enum Method<'a> {
 }
 
 /// So many tokens, at most twice as many, are tried to see whether a length is of use in a ball.
-const SOME: usize = 64;
+const SAMPLE: usize = 64;
 /// Lengths of the points tried in a box by float64 products, as multiples of the one that fits it.
 const LENGTHS: [f64; 3] = [1.0, 8.0, 64.0];
 /// How far out searches start, and tokens are tried in a box, as a multiple of the length where scores and biases
@@ -56,49 +56,49 @@ const LENGTHS: [f64; 3] = [1.0, 8.0, 64.0];
 /// time that they take from the balanced length.)
 const REACH: f64 = 128.0;
 /// Lengths of the points tried in a box by 8-bit products, as multiples of that.
-const STEPS: [f64; 3] = [1.0, 4.0, 0.25];
+const BOX_LENGTHS: [f64; 3] = [1.0, 4.0, 0.25];
 
 impl<'a> Screen<'a> {
-    /// Fits the maps to the rows of a question.
-    pub fn new(question: &'a Question<'a>) -> Self {
-        Screen::with(question, Moments::new(question.head()))
+    /// Fits the maps to the rows of a problem.
+    pub fn new(problem: &'a Problem<'a>) -> Self {
+        Screen::with(problem, Moments::new(problem.head()))
     }
 
     /// The same with what was fitted to the rows before.
-    pub fn with(question: &'a Question<'a>, moments: Moments) -> Self {
+    pub fn with(problem: &'a Problem<'a>, moments: Moments) -> Self {
         let Moments { centre, covariance, half_whitening } = moments;
-        if let Some(pairs) = half_whitening.and_then(|maps| pairs(question, &centre, maps)) {
-            let start = (pairs.map().clone(), maps::factor(question, pairs.map()) * REACH);
-            return Screen { question, start, method: Method::Pairs(Box::new(pairs)) };
+        if let Some(pairs) = half_whitening.and_then(|maps| pairs(problem, &centre, maps)) {
+            let start = (pairs.map().clone(), maps::factor(problem, pairs.map()) * REACH);
+            return Screen { problem, start, method: Method::Pairs(Box::new(pairs)) };
         }
         let whitened = Arc::new(maps::whitened(&centre, covariance.as_deref()));
         let centred = Arc::new(Map::new(centre, None));
-        let plain = Arc::new(Map::new(vec![0.0; question.head().dim()], None));
+        let plain = Arc::new(Map::new(vec![0.0; problem.head().dim()], None));
         let mut passes = Vec::new();
         // Without a covariance the first map is the second one.
         let maps = [&whitened, &centred, &plain]
             .into_iter()
             .skip(usize::from(whitened.matrix().is_none()));
-        for map in maps.filter(|_| question.domain().ball().is_none()) {
-            if !question.domain().is_free() {
-                let unit = maps::factor(question, map);
+        for map in maps.filter(|_| problem.domain().ball().is_none()) {
+            if !problem.domain().is_free() {
+                let unit = maps::factor(problem, map);
                 passes.extend(LENGTHS.map(|c| (map.clone(), Scaling::Clamped(unit * c))));
             } else {
                 passes.push((
                     map.clone(),
-                    if question.is_scale_free() { Scaling::Unit } else { Scaling::Ray },
+                    if problem.is_scale_free() { Scaling::Unit } else { Scaling::Ray },
                 ));
             }
         }
-        let scale = maps::factor(question, &whitened);
-        Screen { question, start: (whitened, scale), method: Method::Products(passes) }
+        let scale = maps::factor(problem, &whitened);
+        Screen { problem, start: (whitened, scale), method: Method::Products(passes) }
     }
 
     /// For a few tokens, which are sooner searched for than an engine of all pairs is made ready: settles none.
-    pub fn of_none(question: &'a Question<'a>) -> Self {
-        let centred = Arc::new(Map::new(maps::mean(question.head()), None));
-        let scale = maps::factor(question, &centred) * REACH;
-        Screen { question, start: (centred, scale), method: Method::Products(Vec::new()) }
+    pub fn of_none(problem: &'a Problem<'a>) -> Self {
+        let centred = Arc::new(Map::new(maps::mean(problem.head()), None));
+        let scale = maps::factor(problem, &centred) * REACH;
+        Screen { problem, start: (centred, scale), method: Method::Products(Vec::new()) }
     }
 
     /// Multiplies by another kernel than the fastest; the witnesses are the same.
@@ -148,8 +148,8 @@ impl<'a> Screen<'a> {
         match &self.method {
             // In the part of a ball that ranges leave no map has a point: all tokens are searched for.
             Method::Pairs(_) if self.is_cut() => {}
-            Method::Pairs(pairs) if !self.question.domain().has_ranges() => {
-                let on_sphere = self.question.domain().ball().is_some();
+            Method::Pairs(pairs) if !self.problem.domain().has_ranges() => {
+                let on_sphere = self.problem.domain().ball().is_some();
                 for (i, strength) in pairs.strengths().into_iter().enumerate() {
                     // Only the rivals at the first point are kept.
                     let rivals = if i > 0 {
@@ -162,7 +162,7 @@ impl<'a> Screen<'a> {
                     pass(&|ids| {
                         // Few heads have tokens that win nearer to the centre alone: some tell of all.
                         let some: Vec<u32> =
-                            ids.iter().copied().step_by(ids.len() / SOME + 1).collect();
+                            ids.iter().copied().step_by(ids.len() / SAMPLE + 1).collect();
                         let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
                         if on_sphere && i > 0 && !pairs.settle(&some, strength, 1).iter().any(wins)
                         {
@@ -175,16 +175,16 @@ impl<'a> Screen<'a> {
                 }
             }
             Method::Pairs(pairs) => {
-                for step in STEPS {
+                for step in BOX_LENGTHS {
                     pass(&|ids| self.moved_inside(pairs, self.start.1 * step, ids, progress));
                 }
             }
             Method::Products(passes) => {
-                let block = (BLOCK_SCORES / self.question.head().tokens()).clamp(8, 256);
+                let block = (BLOCK_SCORES / self.problem.head().tokens()).clamp(8, 256);
                 for (map, scaling) in passes {
                     pass(&|ids| {
                         let settled = ids.par_chunks(block).flat_map_iter(|ids| {
-                            let certified = certify_block(self.question, map, *scaling, ids);
+                            let certified = certify_block(self.problem, map, *scaling, ids);
                             progress.advance(ids.len());
                             certified
                         });
@@ -199,7 +199,7 @@ impl<'a> Screen<'a> {
     }
 
     fn is_cut(&self) -> bool {
-        let domain = self.question.domain();
+        let domain = self.problem.domain();
         domain.ball().is_some() && domain.has_ranges()
     }
 
@@ -211,40 +211,40 @@ impl<'a> Screen<'a> {
         ids: &[u32],
         progress: &dyn Progress,
     ) -> Vec<Trial> {
-        let (head, domain) = (self.question.head(), self.question.domain());
+        let (head, domain) = (self.problem.head(), self.problem.domain());
         let settle = |ids: &[u32]| {
             let mut points = pairs.map().directions(head, ids);
             let attempts =
                 ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
                     h.iter_mut().for_each(|x| *x *= scale);
                     domain.clamp(h);
-                    let size = self.question.norms()[token as usize] * norm_up_of(h);
-                    Attempt { token, h: h.to_vec(), scale: Some(scale), floor: FLOOR * size }
+                    let size = self.problem.norms()[token as usize] * norm_up_of(h);
+                    Attempt { token, h: h.to_vec(), scale: Some(scale), floor: GAP_SHARE * size }
                 });
             let trials = pairs.attempt(attempts.collect());
             progress.advance(ids.len());
             trials
         };
-        ids.par_chunks(GROUP).flat_map_iter(settle).collect()
+        ids.par_chunks(TOKENS_TOGETHER).flat_map_iter(settle).collect()
     }
 
     /// Where to start the searches for tokens that no map settled: near where each almost wins.
     pub fn starts(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
-        tokens.par_chunks(GROUP).flat_map_iter(|part| self.starts_of(part)).collect()
+        tokens.par_chunks(TOKENS_TOGETHER).flat_map_iter(|part| self.starts_of(part)).collect()
     }
 
     fn starts_of(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
         let (map, scale) = &self.start;
-        let mut points = map.directions(self.question.head(), tokens);
-        let ball = self.question.domain().ball();
-        let moved = points.chunks_exact_mut(self.question.head().dim()).map(|h| {
+        let mut points = map.directions(self.problem.head(), tokens);
+        let ball = self.problem.domain().ball();
+        let moved = points.chunks_exact_mut(self.problem.head().dim()).map(|h| {
             let scale = match ball {
                 None => *scale,
                 Some(ball) => ball.radius_down() / norm_up_of(h).max(f64::MIN_POSITIVE),
             };
             h.iter_mut().for_each(|x| *x *= scale);
             if ball.is_none() {
-                self.question.domain().clamp(h);
+                self.problem.domain().clamp(h);
             }
             h.to_vec()
         });
@@ -253,11 +253,11 @@ impl<'a> Screen<'a> {
 }
 
 fn pairs<'a>(
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     centre: &[f64],
     (a, dual): (Vec<f32>, Vec<f32>),
 ) -> Option<Pairs<'a>> {
     // Rounded, so that the map's centre is exactly the one that rows are measured from.
     let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
-    Pairs::new(question, &centre, &a, dual)
+    Pairs::new(problem, &centre, &a, dual)
 }

@@ -316,5 +316,9 @@ fn the_folder_of_every_audit_is_accepted() {
         &[],
     );
     accepted(&float64(&[1e258, 1.0, 2.0, 1.5, -1e258], 1), "range:1:1.0000000000000002", &[]);
-    assert_eq!(folders, 24 * 3 + 3);
+    // The box and the ball meet in one point.
+    let square: Vec<f64> = SQUARE.iter().chain(&[1.0, 1.0, 3.0, 4.0]).copied().collect();
+    accepted(&float64(&square, 2), "ball:1+range:-inf:-0.7071067811865475", &[]);
+    accepted(&float64(&[1.0, 2.0, 2.0, -1.0], 1), "ball:1+range:1:2", &[]);
+    assert_eq!(folders, 24 * 3 + 5);
 }

@@ -7,12 +7,12 @@ use crate::evidence;
 use num_bigint::BigInt;
 use unargmax::audit::{Audit, Options, audit};
 use unargmax::certificate;
-use unargmax::certify::enclosure::{self, Support};
+use unargmax::certify::enclosure::Support;
 use unargmax::certify::witness::{Refusal, certify_float, certify_integers};
-use unargmax::certify::{Loss, Rival, Verdict, exact};
+use unargmax::certify::{self, Loss, Rival, Verdict};
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
-use unargmax::question::Question;
+use unargmax::problem::Problem;
 use unargmax::verify::verify;
 
 /// Numbers in (-1, 1) that look like a bell curve, from a fixed seed.
@@ -319,18 +319,18 @@ fn support(basic: &[(u32, f64)]) -> Support {
 #[test]
 fn a_witness_is_accepted_until_it_ties() {
     let (head, domain) = (triangle([0.0, 0.0]), Domain::free(2));
-    let question = Question::new(&head, &domain).unwrap();
+    let problem = Problem::new(&head, &domain).unwrap();
     // (1, 0) leads (-1, 1) where 2 x > y.
-    let witness = certify_float(&question, 1, vec![1.0, 2.0f64.next_down()]).unwrap();
+    let witness = certify_float(&problem, 1, vec![1.0, 2.0f64.next_down()]).unwrap();
     assert!(witness.margin() > 0.0 && witness.margin() <= 2.0 - 2.0f64.next_down());
     for y in [2.0, 2.0f64.next_up(), 3.0] {
-        let Err(Refusal::Beaten(rivals)) = certify_float(&question, 1, vec![1.0, y]) else {
+        let Err(Refusal::Beaten(rivals)) = certify_float(&problem, 1, vec![1.0, y]) else {
             panic!("{y} was accepted")
         };
         assert!(rivals.contains(&2));
     }
     let integers =
-        |x: i64, y: i64| certify_integers(&question, 1, vec![x.into(), y.into()], 7.into());
+        |x: i64, y: i64| certify_integers(&problem, 1, vec![x.into(), y.into()], 7.into());
     assert!(integers(1_000_000_000, 1_999_999_999).is_ok());
     assert!(matches!(integers(1_000_000_000, 2_000_000_000), Err(Refusal::Beaten(_))));
 }
@@ -338,8 +338,8 @@ fn a_witness_is_accepted_until_it_ties() {
 #[test]
 fn a_witness_outside_the_domain_or_malformed_is_refused() {
     let (head, domain) = (triangle([0.0, 0.0]), Domain::range(2, 0.0, 1.0).unwrap());
-    let question = Question::new(&head, &domain).unwrap();
-    assert!(certify_float(&question, 1, vec![1.0, 0.0]).is_ok());
+    let problem = Problem::new(&head, &domain).unwrap();
+    assert!(certify_float(&problem, 1, vec![1.0, 0.0]).is_ok());
     let outside = [
         vec![1.0f64.next_up(), 0.0],
         vec![1.0, -5e-324],
@@ -349,11 +349,11 @@ fn a_witness_outside_the_domain_or_malformed_is_refused() {
         vec![1.0, 0.0, 0.0],
     ];
     for h in outside {
-        assert!(matches!(certify_float(&question, 1, h.clone()), Err(Refusal::Outside)), "{h:?}");
+        assert!(matches!(certify_float(&problem, 1, h.clone()), Err(Refusal::Outside)), "{h:?}");
     }
     let integers = |numerators: &[i64], denominator: i64| {
         certify_integers(
-            &question,
+            &problem,
             1,
             numerators.iter().map(|&n| n.into()).collect(),
             denominator.into(),
@@ -373,16 +373,16 @@ fn a_witness_outside_the_domain_or_malformed_is_refused() {
 #[test]
 fn an_enclosure_with_a_wrong_support_is_refused() {
     let (head, domain) = (triangle([0.0, 0.0]), Domain::free(2));
-    let question = Question::new(&head, &domain).unwrap();
+    let problem = Problem::new(&head, &domain).unwrap();
     let sound = support(&[(1, 0.5), (2, 0.25), (3, 0.25)]);
     assert!(matches!(
-        enclosure::certify(&question, 0, sound.clone()),
+        certify::enclosed(&problem, 0, sound.clone()),
         Some(Verdict::Unargmaxable(Loss::Enclosed(_)))
     ));
     let with = |change: Change| {
         let mut changed = sound.clone();
         change(&mut changed);
-        enclosure::certify(&question, 0, changed).is_some()
+        certify::enclosed(&problem, 0, changed).is_some()
     };
     let refused: [(&str, Change); 9] = [
         ("a rival is missing", &|s| s.basic.truncate(2)),
@@ -414,9 +414,9 @@ fn an_enclosure_of_a_token_just_outside_is_refused_however_near() {
     let nearby = [-1.0 + 1e-9, -one.next_down(), -1.0, -one.next_up(), -1.0 - 1e-9, -1.0 - 1e-3];
     for x in nearby {
         let (head, domain) = (triangle([x, 0.0]), Domain::free(2));
-        let question = Question::new(&head, &domain).unwrap();
+        let problem = Problem::new(&head, &domain).unwrap();
         let weights = support(&[(1, (x + 1.0) / 2.0), (2, 0.5), (3, 0.5)]);
-        let accepted = enclosure::certify(&question, 0, weights).is_some();
+        let accepted = certify::enclosed(&problem, 0, weights).is_some();
         assert!(!accepted || x > -1.0, "{x:e} was accepted");
         assert!(accepted || x != nearby[0], "{x:e} was refused");
         let lost = decide(&head, &domain).verdict(0).unwrap().name() == "unargmaxable";
@@ -429,8 +429,8 @@ fn an_enclosure_under_a_bias_or_a_range_that_does_not_hold_is_refused() {
     let rows = vec![0.0, 1.0, -1.0];
     let enclosed = |bias: [f64; 3], domain: &Domain, support: Support| {
         let head = Head::new(rows.clone(), Some(bias.to_vec()), 3, 1).unwrap();
-        let question = Question::new(&head, domain).unwrap();
-        enclosure::certify(&question, 0, support).is_some()
+        let problem = Problem::new(&head, domain).unwrap();
+        certify::enclosed(&problem, 0, support).is_some()
     };
     let both =
         || Support { basic: vec![(1, 0.5), (2, 0.5)], frozen: Vec::new(), equations: vec![0] };
@@ -450,10 +450,10 @@ fn an_enclosure_under_a_bias_or_a_range_that_does_not_hold_is_refused() {
 #[test]
 fn exact_weights_that_are_off_by_one_unit_negative_or_misplaced_are_refused() {
     let (head, domain) = (triangle([0.0, 0.0]), Domain::free(2));
-    let question = Question::new(&head, &domain).unwrap();
+    let problem = Problem::new(&head, &domain).unwrap();
     let unit = BigInt::from(10).pow(40);
     let certified =
-        |weights: &[(u32, BigInt)]| exact::certify(&question, 0, weights.to_vec()).is_some();
+        |weights: &[(u32, BigInt)]| certify::lost_exactly(&problem, 0, weights.to_vec()).is_some();
     let sound = [(1, &unit * 2), (2, unit.clone()), (3, unit.clone())];
     assert!(certified(&sound));
     for at in 0..3 {
@@ -482,7 +482,8 @@ fn exact_weights_under_a_bias_or_a_range_that_does_not_hold_are_refused() {
     let certified = |bias: f64, lo: f64, hi: f64| {
         let head = Head::new(vec![0.0, 1.0, 2.0], Some(vec![bias, 0.0, 0.0]), 3, 1).unwrap();
         let domain = Domain::range(1, lo, hi).unwrap();
-        exact::certify(&Question::new(&head, &domain).unwrap(), 0, vec![(1, 1.into())]).is_some()
+        certify::lost_exactly(&Problem::new(&head, &domain).unwrap(), 0, vec![(1, 1.into())])
+            .is_some()
     };
     assert!(certified(0.0, 0.0, f64::INFINITY) && certified(0.5, 0.5, 1.0));
     assert!(!certified(5e-324, 0.0, f64::INFINITY) && !certified(0.5, 0.5f64.next_down(), 1.0));

@@ -18,8 +18,8 @@ use unargmax::checkpoint;
 use unargmax::domain::Domain;
 use unargmax::head::{Head, Rows};
 use unargmax::locate::{Choice, locate};
+use unargmax::problem::Problem;
 use unargmax::progress::Silent;
-use unargmax::question::Question;
 use unargmax::screen::Screen;
 use unargmax::verify::verify;
 
@@ -142,20 +142,20 @@ fn around(head: &Head, t: u32, h: &[f64], radius: f64, count: usize) -> Vec<Vec<
 
 /// Checks a witness exactly at its point and at others within its radius; the error says where it fails.
 fn check(
-    question: &Question,
+    problem: &Problem,
     scores: &Scores,
     witness: &Witness,
     count: usize,
 ) -> Result<(), String> {
-    let (head, t) = (question.head(), witness.token());
-    let h = witness.hidden_state(question).unwrap();
+    let (head, t) = (problem.head(), witness.token());
+    let h = witness.hidden_state(problem).unwrap();
     let radius = match witness.point() {
         Point::Mapped { map, scale } => map.radius(head, t, *scale),
         _ => 0.0,
     };
     let count = if radius > 0.0 { count } else { 0 };
     for (i, point) in around(head, t, &h, radius, count).iter().enumerate() {
-        let refuted = scores.refuted_by(t as usize, &question.equals(t), point, witness.margin());
+        let refuted = scores.refuted_by(t as usize, &problem.equals(t), point, witness.margin());
         if let Some(j) = refuted {
             let margin = witness.margin();
             return Err(format!("token {t} does not beat {j} by {margin:e} at point {i}"));
@@ -175,9 +175,9 @@ const WORK: usize = 3_000_000;
 /// Proves what the screen can and checks it on all or some tokens; returns how many it proved by a map.
 fn screened(name: &str, head: &Head) -> usize {
     let domain = Domain::free(head.dim());
-    let question = Question::new(head, &domain).unwrap();
+    let problem = Problem::new(head, &domain).unwrap();
     let tokens: Vec<u32> = (0..head.tokens() as u32).collect();
-    let found = witnesses(Screen::new(&question).settle(&tokens, &Silent));
+    let found = witnesses(Screen::new(&problem).settle(&tokens, &Silent));
     let mapped: Vec<&Witness> = found.iter().filter(|w| w.kind() == "map").collect();
     let scores = Scores::new(head);
     let size = head.tokens() * head.dim();
@@ -185,8 +185,8 @@ fn screened(name: &str, head: &Head) -> usize {
     let count: usize = if mapped.len() * size * 26 <= WORK { 20 } else { 2 };
     let step = (mapped.len() * size * (count + count.div_ceil(4) + 1)).div_ceil(WORK).max(1);
     for witness in mapped.iter().step_by(step) {
-        check(&question, &scores, witness, count).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let length = length(&witness.hidden_state(&question).unwrap());
+        check(&problem, &scores, witness, count).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let length = length(&witness.hidden_state(&problem).unwrap());
         if (1e-150..1e150).contains(&length) {
             let off = (witness.norm() / length - 1.0).abs();
             assert!(off < 1e-4, "{name}: the norm of {} is {off:e} off", witness.token());
@@ -343,9 +343,9 @@ fn biases_that_differ_are_not_left_out_by_request() {
     let mut random = Random(4);
     let head = f64_head(&random.normals(200), Some(random.normals(40)), 5);
     let domain = Domain::free(5);
-    let question = Question::new(&head, &domain).unwrap();
+    let problem = Problem::new(&head, &domain).unwrap();
     let identity: Vec<f32> = (0..25).map(|i| f32::from(u8::from(i % 6 == 0))).collect();
-    let pairs = Pairs::new(&question, &[0.0; 5], &identity, identity.clone()).unwrap();
+    let pairs = Pairs::new(&problem, &[0.0; 5], &identity, identity.clone()).unwrap();
     let tokens: Vec<u32> = (0..40).collect();
     assert!(witnesses(pairs.settle(&tokens, Strength::Unit, 1)).is_empty());
     assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(f64::NAN), 1)).is_empty());
@@ -353,13 +353,13 @@ fn biases_that_differ_are_not_left_out_by_request() {
     assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(-1.0), 1)).is_empty());
 
     let range = Domain::range(5, 0.0, 1.0).unwrap();
-    let question = Question::new(&head, &range).unwrap();
-    let pairs = Pairs::new(&question, &[0.0; 5], &identity, identity.clone()).unwrap();
+    let problem = Problem::new(&head, &range).unwrap();
+    let pairs = Pairs::new(&problem, &[0.0; 5], &identity, identity.clone()).unwrap();
     let own = witnesses(pairs.settle(&tokens, Strength::Fixed(1.0), 1));
     assert!(own.is_empty(), "the map's points are not moved into a box");
     let fixed = Domain::ranges(vec![1.0; 5], vec![1.0, 2.0, 2.0, 2.0, 2.0]).unwrap();
-    let question = Question::new(&head, &fixed).unwrap();
-    assert!(Pairs::new(&question, &[0.0; 5], &identity, identity.clone()).is_none());
+    let problem = Problem::new(&head, &fixed).unwrap();
+    assert!(Pairs::new(&problem, &[0.0; 5], &identity, identity.clone()).is_none());
 }
 
 /// `A x`.
@@ -407,14 +407,14 @@ fn shave(
         // A bias of both tokens that the screen cannot take for none.
         let bias = (!unbiased).then(|| vec![0.0, 1e-300]);
         let head = f64_head(&rows, bias, dim);
-        let question = Question::new(&head, &domain).unwrap();
-        let Some(pairs) = Pairs::new(&question, &vec![0.0; dim], a, identity(dim)) else {
+        let problem = Problem::new(&head, &domain).unwrap();
+        let Some(pairs) = Pairs::new(&problem, &vec![0.0; dim], a, identity(dim)) else {
             continue;
         };
         let strength = if unbiased { Strength::Unit } else { Strength::Fixed(0.75) };
         let scores = Scores::new(&head);
         for witness in witnesses(pairs.settle(&[0], strength, 1)) {
-            check(&question, &scores, &witness, 8)
+            check(&problem, &scores, &witness, 8)
                 .unwrap_or_else(|e| panic!("{name}, {trial}: {e}"));
             proved += 1;
         }
@@ -472,13 +472,13 @@ fn the_rounding_of_the_map_is_not_forgotten() {
                 let share = FLOOR * 2f64.powf(8.0 + 6.0 * random.signed());
                 let rows = razor(&a, &c, share, &[-sin * across, cos * across]);
                 let head = f64_head(&rows, None, 2);
-                let question = Question::new(&head, &domain).unwrap();
-                let Some(pairs) = Pairs::new(&question, &[0.0; 2], &a, identity(2)) else {
+                let problem = Problem::new(&head, &domain).unwrap();
+                let Some(pairs) = Pairs::new(&problem, &[0.0; 2], &a, identity(2)) else {
                     continue;
                 };
                 tried += 1;
                 for witness in witnesses(pairs.settle(&[0], Strength::Unit, 1)) {
-                    check(&question, &Scores::new(&head), &witness, 8).unwrap();
+                    check(&problem, &Scores::new(&head), &witness, 8).unwrap();
                     proved += 1;
                 }
             }
@@ -499,13 +499,13 @@ fn the_distance_to_another_evaluation_is_not_forgotten() {
         let share = FLOOR * 2f64.powf(5.0 + 5.0 * random.signed());
         let side = [0.0, 0.0, 40.0 * random.signed()];
         let head = f64_head(&razor(&a, &[1.0, 0.0, 0.0], share, &side), None, 3);
-        let question = Question::new(&head, &domain).unwrap();
-        let Some(pairs) = Pairs::new(&question, &[0.0; 3], &a, identity(3)) else { continue };
+        let problem = Problem::new(&head, &domain).unwrap();
+        let Some(pairs) = Pairs::new(&problem, &[0.0; 3], &a, identity(3)) else { continue };
         tried += 1;
         let h = pairs.map().directions(&head, &[0]);
         let attempt = Attempt { token: 0, h, scale: Some(1.0), floor: FLOOR / 16.0 };
         for witness in witnesses(pairs.attempt(vec![attempt])) {
-            check(&question, &Scores::new(&head), &witness, 8).unwrap();
+            check(&problem, &Scores::new(&head), &witness, 8).unwrap();
             proved += 1;
         }
     }
@@ -574,8 +574,8 @@ fn attempted(
     random: &mut Random,
 ) -> [usize; 2] {
     let dim = head.dim();
-    let question = Question::new(head, domain).unwrap();
-    let Some(pairs) = Pairs::new(&question, &vec![0.0; dim], a, identity(dim)) else {
+    let problem = Problem::new(head, domain).unwrap();
+    let Some(pairs) = Pairs::new(&problem, &vec![0.0; dim], a, identity(dim)) else {
         return [0, 0];
     };
     let scores = Scores::new(head);
@@ -597,13 +597,12 @@ fn attempted(
         };
         let attempts: Vec<Attempt> = (0..head.tokens() as u32).map(attempt).collect();
         for (attempt, trial) in attempts.iter().zip(pairs.attempt(attempts.clone())) {
-            let equals = question.equals(attempt.token);
+            let equals = problem.equals(attempt.token);
             match trial {
                 Trial::Wins(witness) => {
                     counts[0] += 1;
                     assert!(witness.margin() <= attempt.floor, "{name}: more than was asked");
-                    check(&question, &scores, &witness, 0)
-                        .unwrap_or_else(|e| panic!("{name}: {e}"));
+                    check(&problem, &scores, &witness, 0).unwrap_or_else(|e| panic!("{name}: {e}"));
                 }
                 Trial::Behind(rivals) => {
                     counts[1] += 1;
@@ -664,8 +663,8 @@ fn a_token_tried_at_any_point_wins_exactly_where_it_is_ahead() {
 fn points_outside_the_domain_and_points_beyond_float32_are_not_judged() {
     let head = f32_head(&[1.0, 0.0, 0.0, 1.0], None, 2);
     let domain = Domain::range(2, 0.0, 1.0).unwrap();
-    let question = Question::new(&head, &domain).unwrap();
-    let pairs = Pairs::new(&question, &[0.0; 2], &identity(2), identity(2)).unwrap();
+    let problem = Problem::new(&head, &domain).unwrap();
+    let pairs = Pairs::new(&problem, &[0.0; 2], &identity(2), identity(2)).unwrap();
     let attempt = |h: [f64; 2], floor| Attempt { token: 0, h: h.to_vec(), scale: None, floor };
     let wins = |attempt| witnesses(pairs.attempt(vec![attempt])).len();
     assert_eq!(wins(attempt([1.0, 0.0], 0.5)), 1);
@@ -676,8 +675,8 @@ fn points_outside_the_domain_and_points_beyond_float32_are_not_judged() {
         assert_eq!(wins(attempt([1.0, 0.0], floor)), 0, "{floor}");
     }
     let free = Domain::free(2);
-    let question = Question::new(&head, &free).unwrap();
-    let pairs = Pairs::new(&question, &[0.0; 2], &identity(2), identity(2)).unwrap();
+    let problem = Problem::new(&head, &free).unwrap();
+    let pairs = Pairs::new(&problem, &[0.0; 2], &identity(2), identity(2)).unwrap();
     for h in [[1e300, 0.0], [1e-300, 0.0]] {
         assert!(witnesses(pairs.attempt(vec![attempt(h, 1e-310)])).is_empty(), "{h:?}");
     }
@@ -690,10 +689,9 @@ fn the_screen_settles_nearly_all_of_a_real_head() {
     let head = locate(opened.as_ref(), path.as_ref(), &Choice::default()).unwrap().head;
     let (domain, tokens) =
         (Domain::free(head.dim()), (0..head.tokens() as u32).collect::<Vec<_>>());
-    let question = Question::new(&head, &domain).unwrap();
+    let problem = Problem::new(&head, &domain).unwrap();
     let centre = vec![0.0; head.dim()];
-    let pairs =
-        Pairs::new(&question, &centre, &identity(head.dim()), identity(head.dim())).unwrap();
+    let pairs = Pairs::new(&problem, &centre, &identity(head.dim()), identity(head.dim())).unwrap();
     let alone = witnesses(pairs.settle(&tokens, pairs.strengths()[0], 1)).len();
     assert!(alone * 2 > head.tokens(), "only {alone} by the plain rows");
     assert!(screened("rxnmapper", &head) * 10 > head.tokens() * 9);

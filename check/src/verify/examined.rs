@@ -6,8 +6,8 @@ use num_traits::Signed;
 use rayon::prelude::*;
 
 use super::equals::Equals;
-use super::only::Only;
-use super::{Checked, Claim, Refusal, carried, losing, margin, outweighed, winning};
+use super::one_point::Only;
+use super::{Checked, Claim, Refusal, ball_loss, carried, losing, margin, winning};
 use crate::certificate::AuditRecord;
 use crate::domain::{Domain, Inside};
 use crate::head::Head;
@@ -20,7 +20,7 @@ enum Proof {
     Tie { group: usize },
     Enclosed(usize),
     Exact(usize),
-    Outweighed(usize),
+    BallLoss(usize),
     Carried,
     OnlyLoss(usize),
     Dominated(usize),
@@ -138,12 +138,12 @@ fn claims(
     }
     let enclosed = record.enclosed.iter().map(|e| e.token).enumerate();
     let exact = record.exact.iter().map(|e| e.0).enumerate();
-    let outweighed = record.ball_losses.iter().map(|o| o.token).enumerate();
+    let ball_losses = record.ball_losses.iter().map(|o| o.token).enumerate();
     let dominated = record.dominated.iter().map(|d| d.0).enumerate();
     let undecided = record.undecided.iter().map(|u| u.token).enumerate();
     claims.extend(enclosed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Enclosed(i))));
     claims.extend(exact.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Exact(i))));
-    claims.extend(outweighed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Outweighed(i))));
+    claims.extend(ball_losses.map(|(i, t)| (t, Claim::Unargmaxable, Proof::BallLoss(i))));
     let only = record.only_losses.iter().map(|l| l.0).enumerate();
     claims.extend(only.map(|(i, t)| (t, Claim::Unargmaxable, Proof::OnlyLoss(i))));
     claims.extend(dominated.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Dominated(i))));
@@ -298,8 +298,8 @@ impl<'a> Examined<'a> {
             Proof::Exact(i) => Outcome::Own(without_ball().and_then(|()| {
                 losing::check_exact(head, domain, &equals, token, &record.exact[i].1)
             })),
-            Proof::Outweighed(i) => {
-                Outcome::Own(outweighed::check(head, domain, &equals, &record.ball_losses[i]))
+            Proof::BallLoss(i) => {
+                Outcome::Own(ball_loss::check(head, domain, &equals, &record.ball_losses[i]))
             }
             Proof::Carried if claim == Claim::Argmaxable => match alone(token) {
                 Ok(()) => Outcome::Carried(token),

@@ -1,12 +1,12 @@
 //! The claimed bound of the best margin of an undecided token: see
 //! docs/certificate.md for what it says. Under a ball it is one of the best gap, see
-//! [`outweighed`](super::outweighed).
+//! [`outweighed`](super::ball_loss).
 
 use num_bigint::BigInt;
 use num_traits::Zero;
 
+use super::ball_loss::{self, Combination};
 use super::equals::Equals;
-use super::outweighed::{self, Combination};
 use crate::arithmetic::dyadic::{Dyadic, as_integers};
 use crate::arithmetic::enclose::Interval;
 use crate::arithmetic::rounding::norm_up;
@@ -62,7 +62,7 @@ fn bounded_in_ball(head: &Head, domain: &Domain, record: &UndecidedRecord) -> Re
             MultiplierKind::Upper => -1,
             MultiplierKind::Scale => return Err("points of a ball have no scale".to_owned()),
         };
-        outweighed::end(head, domain, index, &side.into())?;
+        ball_loss::end(head, domain, index, &side.into())?;
         ends.push((index, side * integer));
     }
     rivals.retain(|r| !r.1.is_zero());

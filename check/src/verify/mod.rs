@@ -12,6 +12,7 @@
 //! - `margin`: the bound of an undecided token's margin;
 //! - `examined`: one audit, but for what it carries; `carried`: what follows from another audit.
 
+mod ball_loss;
 mod carried;
 mod equals;
 mod examined;
@@ -19,8 +20,7 @@ mod folded;
 mod losing;
 mod mapped;
 mod margin;
-mod only;
-mod outweighed;
+mod one_point;
 mod state;
 mod winning;
 

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::equals::Equals;
 use super::mapped;
-use super::only::Only;
+use super::one_point::Only;
 use super::state::{State, integer_score};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;

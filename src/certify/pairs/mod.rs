@@ -76,7 +76,7 @@ use crate::arithmetic::rounding::{
     TINY, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
 };
 use crate::domain::Ball;
-use crate::question::Question;
+use crate::problem::Problem;
 use candidate::{Candidate, Kind, SLACK, Terms, Tile};
 use kernel::{BLOCK, Kernel, TILE};
 use rounding::Rounded;
@@ -111,7 +111,7 @@ pub enum Strength {
     /// `s_t = c / |z_t|`, `c > 0` in logits: half of all pairs are then free.
     Fixed(f64),
     /// `s_t` takes the point to this share, below 1, of the radius of the ball that the domain is.
-    Sphere(f64),
+    BallSystem(f64),
 }
 
 /// What came of a trial.
@@ -150,7 +150,7 @@ pub struct Attempt {
 /// A matrix `A` and the rows of a head seen through it.
 #[derive(Debug)]
 pub struct Pairs<'a> {
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     map: Arc<Map>,
     transformed: Transformed,
     /// `B`, about `A^-T`.
@@ -171,12 +171,12 @@ impl<'a> Pairs<'a> {
     ///
     /// Returns `None` where float32 does not hold the numbers comfortably, and for domains that fix a coordinate.
     pub fn new(
-        question: &'a Question<'a>,
+        problem: &'a Problem<'a>,
         centre: &[f32],
         a: &[f32],
         dual: Vec<f32>,
     ) -> Option<Self> {
-        let (head, domain) = (question.head(), question.domain());
+        let (head, domain) = (problem.head(), problem.domain());
         if (0..domain.dim()).any(|k| domain.is_fixed(k)) {
             return None;
         }
@@ -188,7 +188,7 @@ impl<'a> Pairs<'a> {
         let map = Arc::new(Map::new(centre, Some(transformed.gram.clone())));
         let weight = (!head.bias_is_constant()).then(|| match domain.ball() {
             Some(ball) => middle_strength(&transformed, ball.radius_down()),
-            None => 8.0 * balance(question, &transformed),
+            None => 8.0 * balance(problem, &transformed),
         });
         let rows = Sorted::new(&transformed, head, |j| match weight {
             Some(weight) => weight * transformed.norm[j] + head.bias(j),
@@ -196,7 +196,7 @@ impl<'a> Pairs<'a> {
         });
         let dim = head.dim();
         Some(Pairs {
-            question,
+            problem,
             map,
             transformed,
             dual: Panels::new(&dual, dim),
@@ -217,8 +217,8 @@ impl<'a> Pairs<'a> {
     /// Strengths worth trying: around where gaps of scores and of biases are of one size. The first fits the
     /// order of the rows.
     pub fn strengths(&self) -> Vec<Strength> {
-        if self.question.domain().ball().is_some() {
-            return SHARES.map(Strength::Sphere).to_vec();
+        if self.problem.domain().ball().is_some() {
+            return SHARES.map(Strength::BallSystem).to_vec();
         }
         match self.weight {
             None => vec![Strength::Unit],
@@ -247,10 +247,10 @@ impl<'a> Pairs<'a> {
         rivals: usize,
         done: &(dyn Fn(usize) + Sync),
     ) -> Vec<Trial> {
-        let head = self.question.head();
+        let head = self.problem.head();
         let mixed = strength == Strength::Unit && !head.bias_is_constant();
-        let domain = self.question.domain();
-        let on_sphere = matches!(strength, Strength::Sphere(_));
+        let domain = self.problem.domain();
+        let on_sphere = matches!(strength, Strength::BallSystem(_));
         if mixed || domain.has_ranges() || on_sphere != domain.ball().is_some() {
             done(tokens.len());
             return vec![Trial::Behind(Vec::new()); tokens.len()];
@@ -382,26 +382,26 @@ impl<'a> Pairs<'a> {
 
     fn own(&self, id: u32, strength: Strength, rivals: usize) -> Candidate<'a> {
         let (all, i) = (&self.transformed, id as usize);
-        let head = self.question.head();
+        let head = self.problem.head();
         let (norm, length, rho) = (all.norm[i], all.length[i], all.rho(i));
         // Twice: the writer's and the checker's evaluation each lie within it.
         let radius_of = |stretch: f64| {
-            let folding = stretch * self.map.stretch() * self.question.row_error();
+            let folding = stretch * self.map.stretch() * self.problem.row_error();
             2.0 * (self.map.radius_of(length, stretch) + folding * (1.0 + 1e-12))
         };
-        let ball = self.question.domain().ball();
+        let ball = self.problem.domain().ball();
         let reach = if ball.is_some() { all.image_up(i) } else { 0.0 };
         let (stretch, sorted) = match strength {
             Strength::Unit => (1.0 / all.image_length(i), self.weight.is_none()),
             Strength::Fixed(c) => (c / norm, self.weight == Some(c)),
-            Strength::Sphere(share) => {
+            Strength::BallSystem(share) => {
                 let radius = ball.map_or(f64::NAN, Ball::radius_down);
                 (share * radius / (reach + radius_of(1.0)), true)
             }
         };
         let radius = radius_of(stretch) / stretch;
         let doubt =
-            self.question.row_error() * (reach + radius) + self.question.level_error() / stretch;
+            self.problem.row_error() * (reach + radius) + self.problem.level_error() / stretch;
         let inside =
             ball.is_none_or(|b| stretch * (reach + radius) * (1.0 + 1e-9) < b.radius_down());
         let floor = FLOOR * norm * norm;
@@ -437,14 +437,13 @@ impl<'a> Pairs<'a> {
             x: all.z(i).iter().map(|&x| f64::from(x)).collect(),
             rounded: Rounded::new(all.z(i), self.rows.cut),
             terms,
-            equals: self.question.equals(id),
+            equals: self.problem.equals(id),
             stop: if seen { stop } else { blocks.len() },
         }
     }
 
     fn given(&self, attempts: Vec<Attempt>) -> Vec<Candidate<'a>> {
-        let (all, head, dim) =
-            (&self.transformed, self.question.head(), self.question.head().dim());
+        let (all, head, dim) = (&self.transformed, self.problem.head(), self.problem.head().dim());
         let points: Vec<f32> =
             attempts.iter().flat_map(|a| a.h.iter().map(|&x| x as f32)).collect();
         let mut narrow = vec![0f32; points.len()];
@@ -458,7 +457,7 @@ impl<'a> Pairs<'a> {
             let (i, norm) = (token as usize, norms[n]);
             let length = norm_up_of(&h);
             let radius = scale.map_or(0.0, |s| 2.0 * self.map.radius_of(all.length[i], s));
-            let doubt = self.question.row_error() * (length + radius) + self.question.level_error();
+            let doubt = self.problem.row_error() * (length + radius) + self.problem.level_error();
             let rest = h.iter().zip(&images[at.clone()]).map(|(h, image)| h - image);
             let eta = (norm_up(rest) * (1.0 + 1e-12) + errors[n]) * (1.0 + 1e-12);
             let centred: Vec<f64> =
@@ -482,12 +481,12 @@ impl<'a> Pairs<'a> {
                 && floor > 2f64.powi(-300)
                 && floor < 2f64.powi(300)
                 && eta.is_finite()
-                && self.question.domain().contains(&h)
-                && (scale.is_none() || self.question.domain().ball().is_none());
+                && self.problem.domain().contains(&h)
+                && (scale.is_none() || self.problem.domain().ball().is_none());
             Candidate {
                 id: token,
                 kind: Kind::Given {
-                    scorer: Scorer::new(self.question, token, h, radius),
+                    scorer: Scorer::new(self.problem, token, h, radius),
                     scale,
                     floor,
                 },
@@ -499,7 +498,7 @@ impl<'a> Pairs<'a> {
                 narrow: narrow[at.clone()].to_vec(),
                 x: wide[at].to_vec(),
                 terms,
-                equals: self.question.equals(token),
+                equals: self.problem.equals(token),
                 stop: self.rows.blocks.len(),
             }
         };
@@ -512,7 +511,7 @@ impl<'a> Pairs<'a> {
             token.behind.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             return Trial::Behind(token.behind.into_iter().map(|b| b.1).collect());
         }
-        let has_rivals = token.equals.len() < self.question.head().tokens();
+        let has_rivals = token.equals.len() < self.problem.head().tokens();
         let margin = |floor: f64| {
             if has_rivals { floor.min(token.least).next_down().max(0.0) } else { 0.0 }
         };
@@ -544,12 +543,12 @@ fn middle_strength(all: &Transformed, radius: f64) -> f64 {
 }
 
 /// A power of two `c` for which `c |z_j|` varies about as much as the biases.
-fn balance(question: &Question, all: &Transformed) -> f64 {
+fn balance(problem: &Problem, all: &Transformed) -> f64 {
     let deviation = |values: &[f64]| {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len() as f64).sqrt()
     };
-    let biases: Vec<f64> = (0..question.head().tokens()).map(|t| question.head().bias(t)).collect();
+    let biases: Vec<f64> = (0..problem.head().tokens()).map(|t| problem.head().bias(t)).collect();
     let ratio = deviation(&biases) / deviation(&all.norm);
     if ratio.is_finite() && ratio > 0.0 { power_of_two_near(ratio) } else { 1.0 }
 }

@@ -9,12 +9,12 @@ use crate::report::results::verdicts::Outcome;
 use crate::report::words::{outcome as called, tokens};
 
 /// Fewer tokens than this have their number on a card or in the table, and make no distribution.
-const FEW: usize = 5;
+const FEWEST_TOKENS: usize = 5;
 
 /// The least raises of bias that would let lost tokens win, by their upper ends.
 pub fn figure(results: &Results) -> Option<Figure> {
     let intervals: Vec<_> = language(results).filter_map(|row| row.measured.bias_needed).collect();
-    if intervals.len() < FEW {
+    if intervals.len() < FEWEST_TOKENS {
         return None;
     }
     let open = intervals.iter().filter(|i| i.high.is_infinite()).count();

@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 use unargmax::certify::Rival;
-use unargmax::certify::outweighed::Outweighed;
+use unargmax::certify::ball_loss::BallLoss;
 use unargmax::certify::witness::Witness;
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
@@ -121,12 +121,12 @@ pub fn check_only(head: &Head, domain: &Domain, t: usize, rival: usize) -> Resul
     require(score(rival) >= score(t), || format!("{rival} scores less"))
 }
 
-/// `R |P(g * v)| + F <= 0` for the weights (see [`unargmax::certify::outweighed`]).
+/// `R |P(g * v)| + F <= 0` for the weights (see [`unargmax::certify::ball_loss`]).
 pub fn check_outweighed(
     head: &Head,
     domain: &Domain,
     t: usize,
-    outweighed: &Outweighed,
+    outweighed: &BallLoss,
 ) -> Result<(), String> {
     let ball = domain.ball().ok_or("there is no ball")?;
     let mut v = vec![BigRational::zero(); head.dim()];

@@ -15,7 +15,7 @@ use unargmax::certify::witness::{Point, Witness};
 use unargmax::certify::{Blocker, Loss, Rival, Verdict};
 use unargmax::domain::Domain;
 use unargmax::head::Head;
-use unargmax::question::Question;
+use unargmax::problem::Problem;
 
 /// `x 2^1074`, an integer for every finite float.
 fn units(x: f64) -> BigInt {
@@ -122,8 +122,8 @@ fn check_loss(head: &Head, domain: &Domain, t: usize, loss: &Loss) -> Result<(),
             require(!domain.is_free(), || "there is no larger domain".into())?;
             check_loss(head, &Domain::free(head.dim()), t, carried.loss())
         }
-        Loss::Only(only) => ball::check_only(head, domain, t, only.rival() as usize),
-        Loss::Outweighed(outweighed) => ball::check_outweighed(head, domain, t, outweighed),
+        Loss::OnePoint(only) => ball::check_only(head, domain, t, only.rival() as usize),
+        Loss::Ball(outweighed) => ball::check_outweighed(head, domain, t, outweighed),
         Loss::Exact(exact) if domain.ball().is_none() => check_exact(head, domain, t, exact),
         Loss::Enclosed(enclosed) if domain.ball().is_none() => {
             check_enclosed(head, domain, t, enclosed)
@@ -158,16 +158,16 @@ impl<'a> Scores<'a> {
 }
 
 /// The point of a witness as integers over a positive denominator.
-fn integers(question: &Question, witness: &Witness) -> (Vec<BigInt>, BigInt) {
+fn integers(problem: &Problem, witness: &Witness) -> (Vec<BigInt>, BigInt) {
     match witness.point() {
         Point::Integers { numerators, denominator } => (numerators.clone(), denominator.clone()),
         Point::Only => {
-            let point = ball::only_point(question.domain()).expect("a domain of one point");
+            let point = ball::only_point(problem.domain()).expect("a domain of one point");
             let common = point.iter().fold(BigInt::one(), |common, x| common * x.denom());
             (point.iter().map(|x| x.numer() * (&common / x.denom())).collect(), common)
         }
         _ => {
-            let point = witness.point_in_floats(question).expect("a point of its own");
+            let point = witness.point_in_floats(problem).expect("a point of its own");
             (point.into_iter().map(units).collect(), BigInt::one() << 1074u32)
         }
     }
@@ -181,8 +181,8 @@ fn check_witness(
     witness: &Witness,
 ) -> Result<(), String> {
     let head = scores.head;
-    let question = Question::new(head, domain).map_err(|e| e.to_string())?;
-    let (numerators, denominator) = integers(&question, witness);
+    let problem = Problem::new(head, domain).map_err(|e| e.to_string())?;
+    let (numerators, denominator) = integers(&problem, witness);
     require(denominator.is_positive() && numerators.len() == head.dim(), || {
         "the point is malformed".into()
     })?;

@@ -2,28 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::exact::{Decision, Open};
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
 use crate::certify::witness::Witness;
 use crate::certify::{self, Rival, Verdict};
+use crate::problem::Problem;
 use crate::prove::least_distance::LeastDistance;
+use crate::prove::polyhedron::support;
+use crate::prove::polyhedron::system::{Constraint, System};
+use crate::prove::polyhedron::working_set::{Proposal, Side, Start, search};
 use crate::prove::solver::Solver;
-use crate::prove::support;
-use crate::prove::system::{Constraint, System};
-use crate::prove::working_set::{Proposal, Side, Start, search};
-use crate::question::Question;
+use crate::prove::{Decision, Open};
 
-/// Shares of fixed weight tried by the push, from bold to faint.
-const PUSHES: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
+/// Shares of fixed weight tried, largest first.
+const PERTURBATIONS: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
 
-/// Numbers of a working set that a push is worth in a head with more coordinates than tokens.
+/// Numbers of a working set that a perturbation is worth in a head with more coordinates than tokens.
 const WIDEST: usize = 1 << 20;
 
 /// The verdicts over a box of those tokens that lose in all of space by exact weights: `free` is the system of the same
 /// head there. For heads with more coordinates than tokens, whose searches are small in all of space and large in a box.
 pub fn lost_everywhere(
-    question: &Question,
+    problem: &Problem,
     free: &System,
     tokens: &[(u32, Start)],
 ) -> BTreeMap<u32, Verdict> {
@@ -31,7 +31,7 @@ pub fn lost_everywhere(
     let lost = proposals.filter_map(|Proposal { token, side, .. }| match side {
         Side::Loses(multipliers) => {
             let weights = support::exact(free, token, &multipliers)?;
-            Some((token, certify::exact::certify(question, token, weights)?))
+            Some((token, certify::lost_exactly(problem, token, weights)?))
         }
         _ => None,
     });
@@ -46,27 +46,27 @@ pub fn decide<S: Solver>(
     tokens: Vec<(u32, Start)>,
     done: &dyn Fn(),
 ) -> Vec<(u32, Decision)> {
-    let question = system.question();
+    let problem = system.problem();
     let proposals = search::<S>(system, pairs, tokens);
     let points = proposals.iter().filter_map(|proposal| match &proposal.side {
-        Side::Wins(h) => Some((proposal.token, unit_length(question, h.clone()))),
+        Side::Wins(h) => Some((proposal.token, unit_length(problem, h.clone()))),
         _ => None,
     });
-    let witnesses = certify::witness::certify_floats(question, points.collect());
+    let witnesses = certify::witness::certify_floats(problem, points.collect());
     let witnesses = witnesses.into_iter().filter_map(Result::ok).map(|w| (w.token(), w));
     let mut witnesses: BTreeMap<u32, Witness> = witnesses.collect();
     let mut decide = |proposal: Proposal| {
         let token = proposal.token;
         let verdict = match &proposal.side {
-            Side::Wins(_) => witnesses.remove(&token).map(|w| certify::tied(question, w)),
-            Side::Proved(witness) => Some(certify::tied(question, witness.clone())),
+            Side::Wins(_) => witnesses.remove(&token).map(|w| certify::won(problem, w)),
+            Side::Proved(witness) => Some(certify::won(problem, witness.clone())),
             Side::Loses(multipliers) => {
                 certified_loss::<S>(system, token, multipliers, &proposal.working)
             }
-            Side::Stuck => pushed_loss::<S>(system, token, &proposal.working),
+            Side::Stuck => perturbed_loss::<S>(system, token, &proposal.working),
         };
         let decision = verdict.ok_or_else(|| {
-            let undecided = undecided(question, token, &proposal);
+            let undecided = undecided(problem, token, &proposal);
             Box::new(Open { token, working: proposal.working, undecided })
         });
         done();
@@ -75,41 +75,45 @@ pub fn decide<S: Solver>(
     proposals.into_iter().map(&mut decide).collect()
 }
 
-/// Tries to certify losing weights: as a basic combination, pushed off a degenerate position, exactly.
+/// Tries to certify losing weights: as a basic combination, perturbed off a degenerate position, exactly.
 fn certified_loss<S: Solver>(
     system: &System,
     token: u32,
     multipliers: &[(Constraint, f64)],
     working: &[Constraint],
 ) -> Option<Verdict> {
-    let question = system.question();
-    let enclose = |support| certify::enclosure::certify(question, token, support);
+    let problem = system.problem();
+    let enclose = |support| certify::enclosed(problem, token, support);
     support::basic(system, token, multipliers)
         .and_then(enclose)
-        .or_else(|| pushed_loss::<S>(system, token, working))
+        .or_else(|| perturbed_loss::<S>(system, token, working))
         .or_else(|| {
             let weights = support::exact(system, token, multipliers)?;
-            certify::exact::certify(question, token, weights)
+            certify::lost_exactly(problem, token, weights)
         })
 }
 
 /// Tries to certify losing weights near fixed ones on all of the working set.
-fn pushed_loss<S: Solver>(system: &System, token: u32, working: &[Constraint]) -> Option<Verdict> {
-    let question = system.question();
+fn perturbed_loss<S: Solver>(
+    system: &System,
+    token: u32,
+    working: &[Constraint],
+) -> Option<Verdict> {
+    let problem = system.problem();
     // In a head with more coordinates than tokens no support has as many rivals as equations, ends of ranges aside.
-    if working.len() * system.dim() > WIDEST && question.head().is_wide() {
+    if working.len() * system.dim() > WIDEST && problem.head().is_wide() {
         return None;
     }
-    let pushed = |share: &f64| {
-        let support = support::pushed::<S>(system, token, working, *share)?;
-        certify::enclosure::certify(question, token, support)
+    let perturbed = |share: &f64| {
+        let support = support::perturbed::<S>(system, token, working, *share)?;
+        certify::enclosed(problem, token, support)
     };
-    PUSHES.iter().find_map(pushed)
+    PERTURBATIONS.iter().find_map(perturbed)
 }
 
 /// Scales a witness to length one where its length means nothing.
-fn unit_length(question: &Question, mut h: Vec<f64>) -> Vec<f64> {
-    if question.is_scale_free() {
+fn unit_length(problem: &Problem, mut h: Vec<f64>) -> Vec<f64> {
+    if problem.is_scale_free() {
         let length = crate::arithmetic::rounding::norm_up(h.iter().copied());
         if length > 0.0 && length.is_finite() {
             h.iter_mut().for_each(|x| *x /= length);
@@ -118,7 +122,7 @@ fn unit_length(question: &Question, mut h: Vec<f64>) -> Vec<f64> {
     h
 }
 
-fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
+fn undecided(problem: &Problem, token: u32, proposal: &Proposal) -> Verdict {
     let multipliers = match &proposal.side {
         Side::Loses(multipliers) => multipliers,
         _ => &proposal.multipliers,
@@ -142,7 +146,7 @@ fn undecided(question: &Question, token: u32, proposal: &Proposal) -> Verdict {
             "float64 could not tell the sides apart, and the budget of exact arithmetic ran out"
         }
     };
-    certify::undecided(reason, Margin::bounded_by(question, token, &rivals, sigma))
+    certify::undecided(reason, Margin::bounded_by(problem, token, &rivals, sigma))
 }
 
 #[cfg(test)]
@@ -152,14 +156,14 @@ mod tests {
     #[cfg(feature = "files")]
     use crate::locate::bundled;
     use crate::prove::least_distance::tests::uses;
-    use crate::prove::linear_program::LinearProgram;
+    use crate::prove::polyhedron::linear_program::LinearProgram;
 
     /// How often deciding some tokens of the bundled head, on this thread, uses the least-distance method.
     fn uses_by<S: Solver>() -> usize {
         let head = bundled::read().unwrap().0.head;
         let domain = Domain::free(head.dim());
-        let question = Question::new(&head, &domain).unwrap();
-        let system = System::new(&question);
+        let problem = Problem::new(&head, &domain).unwrap();
+        let system = System::new(&problem);
         let before = uses();
         let mut lost = 0;
         for token in (0..head.tokens() as u32).step_by(11) {

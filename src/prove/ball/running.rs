@@ -1,21 +1,21 @@
-//! One search in a ball on its way: trials of its point, and what follows from them.
+//! A search in a ball under way: trials of its point, and what follows from them.
 
-use super::sphere::Sphere;
-use super::suspects::Suspects;
-use super::within::{Ask, Search, Step};
-use super::working_set::Start;
 use crate::certify::pairs::{Pairs, Trial};
 use crate::certify::witness::{self, Refusal, Witness};
-use crate::certify::{Rival, Verdict, outweighed};
+use crate::certify::{self, Rival, Verdict};
+use crate::prove::ball::frequent_rivals::FrequentRivals;
+use crate::prove::ball::search::{Ask, Search, Step};
+use crate::prove::ball::system::BallSystem;
+use crate::prove::polyhedron::working_set::Start;
 
-/// Rooms asked for, from bold to faint: the last is still well above what the solver leaves undone.
-const ROOMS: [f64; 4] = [1.0 / 4.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0];
+/// Rooms asked for, largest first: the last is still well above what the solver leaves undone.
+const CLEARANCES: [f64; 4] = [1.0 / 4.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0];
 /// Trials before giving up; each adds at least one new rival.
-const TRIALS: usize = 400;
+const MOST_TRIALS: usize = 400;
 /// Searches start this share of the way out to the point where the token almost won, where that is on the sphere.
-const OUT: f64 = 15.0 / 16.0;
+const START_SHARE: f64 = 15.0 / 16.0;
 /// Float64 scores held at once, a few tens of megabytes.
-const SCORES: usize = 1 << 22;
+const MOST_SCORES: usize = 1 << 22;
 
 /// What a search came to.
 #[derive(Clone, Debug)]
@@ -29,31 +29,31 @@ pub enum Side {
 }
 
 /// A token that runs.
-pub struct Runner<'a> {
-    sphere: &'a Sphere<'a>,
+pub struct RunningSearch<'a> {
+    sphere: &'a BallSystem<'a>,
     /// Its place among the tokens.
     pub place: usize,
     /// Its search.
     pub search: Search<'a>,
     /// Where the map sends its row, if it is crowded.
     pub direction: Option<Vec<f64>>,
-    /// Whether its point beats all suspects.
+    /// Whether its point beats all frequent rivals.
     pub ready: bool,
     trials: usize,
 }
 
-impl<'a> Runner<'a> {
+impl<'a> RunningSearch<'a> {
     /// A search that begins near a start, or somewhat further in where that is on the sphere.
-    pub fn new(sphere: &'a Sphere<'a>, place: usize, token: u32, start: &Start) -> Self {
-        let share = if sphere.is_inside(&start.near) { 1.0 } else { OUT };
+    pub fn new(sphere: &'a BallSystem<'a>, place: usize, token: u32, start: &Start) -> Self {
+        let share = if sphere.is_inside(&start.near) { 1.0 } else { START_SHARE };
         let anchor = start.near.iter().map(|x| x * share).collect();
-        let search = Search::new(sphere, token, Ask::Room(ROOMS[0]), Some(anchor));
-        Runner { sphere, place, search, direction: None, ready: false, trials: 0 }
+        let search = Search::new(sphere, token, Ask::Room(CLEARANCES[0]), Some(anchor));
+        RunningSearch { sphere, place, search, direction: None, ready: false, trials: 0 }
     }
 
     /// See [`Search::keeping_rows`].
     pub fn keeping_rows(self) -> Self {
-        Runner { search: self.search.keeping_rows(), ..self }
+        RunningSearch { search: self.search.keeping_rows(), ..self }
     }
 
     /// Takes in the rivals behind the start: a side, or none while there is a point to look at.
@@ -70,7 +70,7 @@ impl<'a> Runner<'a> {
         self.trials += 1;
         match trial {
             Trial::Wins(witness) => Some(Side::Wins(witness)),
-            Trial::Behind(_) if self.trials > TRIALS => {
+            Trial::Behind(_) if self.trials > MOST_TRIALS => {
                 Some(Side::Stuck(self.search.multipliers()))
             }
             Trial::Behind(rivals) => {
@@ -95,15 +95,15 @@ impl<'a> Runner<'a> {
                 Step::Combination(multipliers) => multipliers,
             };
             if search.is_from_centre() && !stalled {
-                let question = sphere.question();
-                let proof = outweighed::certify_plainly(question, search.token(), &multipliers);
+                let problem = sphere.problem();
+                let proof = certify::lost_in_ball_plainly(problem, search.token(), &multipliers);
                 if let Some(verdict) = proof {
                     return Some(Side::Loses(verdict));
                 }
             }
             step = match search.ask() {
-                Ask::Room(room) if search.is_from_centre() => {
-                    let Some(fainter) = ROOMS.into_iter().find(|r| *r < room) else {
+                Ask::Room(clearance) if search.is_from_centre() => {
+                    let Some(fainter) = CLEARANCES.into_iter().find(|r| *r < clearance) else {
                         return Some(Side::Stuck(multipliers));
                     };
                     search.restart(Ask::Room(fainter))
@@ -114,16 +114,16 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The suspects ahead that are not known yet, the worst first.
+    /// The frequent rivals ahead that are not known yet, the worst first.
     fn unknown(&self, mut ahead: Vec<(f64, u32)>) -> Trial {
-        let equals = self.sphere.question().equals(self.search.token());
+        let equals = self.sphere.problem().equals(self.search.token());
         ahead.retain(|(_, j)| !self.search.knows(Rival::Token(*j)) && !equals.contains(j));
         Trial::Behind(worst_first(ahead))
     }
 
     /// Rivals by falling score at the point.
     fn by_score(&self, rivals: Vec<u32>) -> Vec<u32> {
-        let (head, point) = (self.sphere.question().head(), self.search.point());
+        let (head, point) = (self.sphere.problem().head(), self.search.point());
         let score = |j: u32| head.dot(j as usize, point) + head.bias(j as usize);
         worst_first(rivals.into_iter().map(|j| (score(j), j)).collect())
     }
@@ -135,46 +135,46 @@ fn worst_first(mut rivals: Vec<(f64, u32)>) -> Vec<u32> {
     rivals.into_iter().map(|r| r.1).collect()
 }
 
-/// A search that knows neither suspects nor scouts: what comes of it depends on the token alone.
-pub fn by_itself(sphere: &Sphere, pairs: Option<&Pairs>, token: u32, start: &Start) -> Side {
-    let mut runner = Runner::new(sphere, 0, token, start);
-    let mut side = runner.begin(start);
+/// A search that uses neither frequent rivals nor warm starts: what comes of it depends on the token alone.
+pub fn by_itself(sphere: &BallSystem, pairs: Option<&Pairs>, token: u32, start: &Start) -> Side {
+    let mut search = RunningSearch::new(sphere, 0, token, start);
+    let mut side = search.begin(start);
     loop {
         if let Some(side) = side {
             return side;
         }
-        let trials = by_all(pairs, std::slice::from_ref(&runner));
-        side = trials.into_iter().next().and_then(|trial| runner.go_on(trial));
+        let trials = by_all(pairs, std::slice::from_ref(&search));
+        side = trials.into_iter().next().and_then(|trial| search.go_on(trial));
     }
 }
 
-/// Tries the points of searches against the suspects that they do not know.
-pub fn by_suspects<'s, 'q: 's>(
-    suspects: &Suspects,
-    runners: impl Iterator<Item = &'s Runner<'q>> + Clone,
+/// Tries the points of searches against the frequent rivals that they do not know.
+pub fn by_frequent_rivals<'s, 'q: 's>(
+    frequent: &FrequentRivals,
+    searches: impl Iterator<Item = &'s RunningSearch<'q>> + Clone,
 ) -> Vec<Trial> {
-    let points: Vec<_> = runners.clone().map(|r| (r.search.token(), r.search.point())).collect();
-    let ahead = runners.zip(suspects.ahead(&points));
-    ahead.map(|(runner, ahead)| runner.unknown(ahead)).collect()
+    let points: Vec<_> = searches.clone().map(|r| (r.search.token(), r.search.point())).collect();
+    let ahead = searches.zip(frequent.ahead(&points));
+    ahead.map(|(search, ahead)| search.unknown(ahead)).collect()
 }
 
 /// Tries the points of searches against all rows.
-pub fn by_all(pairs: Option<&Pairs>, runners: &[Runner]) -> Vec<Trial> {
+pub fn by_all(pairs: Option<&Pairs>, searches: &[RunningSearch]) -> Vec<Trial> {
     let mut trials = match pairs {
-        Some(pairs) => pairs.attempt(runners.iter().map(|r| r.search.attempt()).collect()),
-        None => vec![Trial::Behind(Vec::new()); runners.len()],
+        Some(pairs) => pairs.attempt(searches.iter().map(|r| r.search.attempt()).collect()),
+        None => vec![Trial::Behind(Vec::new()); searches.len()],
     };
     // Those that could not be tried so.
     let open: Vec<usize> = (0..trials.len()).filter(|&i| is_unbeaten(&trials[i])).collect();
-    let Some(question) = runners.first().map(|r| r.sphere.question()) else { return trials };
-    for part in open.chunks((SCORES / question.head().tokens()).max(1)) {
-        let searches = part.iter().map(|&i| &runners[i].search);
-        let points = searches.map(|s| (s.token(), s.point().to_vec())).collect();
-        for (&i, proved) in part.iter().zip(witness::certify_floats(question, points)) {
+    let Some(problem) = searches.first().map(|r| r.sphere.problem()) else { return trials };
+    for part in open.chunks((MOST_SCORES / problem.head().tokens()).max(1)) {
+        let tried = part.iter().map(|&i| &searches[i].search);
+        let points = tried.map(|s| (s.token(), s.point().to_vec())).collect();
+        for (&i, proved) in part.iter().zip(witness::certify_floats(problem, points)) {
             trials[i] = match proved {
                 Ok(witness) => Trial::Wins(witness),
                 Err(Refusal::Outside) => Trial::Behind(Vec::new()),
-                Err(Refusal::Beaten(rivals)) => Trial::Behind(runners[i].by_score(rivals)),
+                Err(Refusal::Beaten(rivals)) => Trial::Behind(searches[i].by_score(rivals)),
             };
         }
     }

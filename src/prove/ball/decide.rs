@@ -2,31 +2,30 @@
 
 use num_bigint::BigInt;
 
-use super::exact::{Decision, Open};
-use super::stages::Finding;
 use crate::certify::interval::Margin;
-use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::certify::{self, Rival, Verdict};
+use crate::problem::Problem;
 use crate::progress::Progress;
-use crate::prove::corner;
-use crate::prove::rounds;
-use crate::prove::runner::Side;
-use crate::prove::sphere::Sphere;
-use crate::prove::system::Constraint;
-use crate::prove::working_set::Start;
-use crate::question::Question;
+use crate::prove::ball::batch;
+use crate::prove::ball::running::Side;
+use crate::prove::ball::system::BallSystem;
+use crate::prove::exact::corner;
+use crate::prove::polyhedron::system::Constraint;
+use crate::prove::polyhedron::working_set::Start;
+use crate::prove::{Decision, Finding, Open};
 use crate::screen::Screen;
 
 /// Decides tokens that no other row dominates, where one of the sides is plain.
 pub fn decide(
-    sphere: &Sphere,
+    sphere: &BallSystem,
     screen: &Screen,
     tokens: &[(u32, Start)],
     progress: &dyn Progress,
 ) -> Vec<Finding> {
-    rounds::search(sphere, screen.map(), screen.pairs(), tokens, &|| progress.advance(1))
+    batch::search(sphere, screen.map(), screen.pairs(), tokens, &|| progress.advance(1))
         .into_iter()
         .map(|side| match side {
-            Side::Wins(witness) => Finding::Decided(certify::tied(sphere.question(), witness)),
+            Side::Wins(witness) => Finding::Decided(certify::won(sphere.problem(), witness)),
             Side::Loses(verdict) => Finding::Decided(verdict),
             Side::Stuck(multipliers) => Finding::Unclear(multipliers),
         })
@@ -40,23 +39,23 @@ const NEAR_A_FRACTION: f64 = 1e-7;
 
 /// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
 /// as small fractions, and at the corner where the rivals meet. Exact linear programming, which needs no ball, is left.
-pub fn on_the_edge(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Decision {
-    outweighed::certify(question, token, multipliers)
-        .or_else(|| by_fractions(question, token, multipliers))
-        .or_else(|| corner::decide(question, token, multipliers))
+pub fn on_the_edge(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Decision {
+    certify::lost_in_ball(problem, token, multipliers)
+        .or_else(|| by_fractions(problem, token, multipliers))
+        .or_else(|| corner::decide(problem, token, multipliers))
         .ok_or_else(|| Box::new(Open {
             token,
             working: multipliers.iter().map(|m| Constraint::Rival(m.0)).collect(),
             undecided: certify::undecided(
                 "neither a point of the ball nor losing weights were proved: the token is on the edge, or float64 cannot \
                  tell",
-                Margin::in_ball(question, token, multipliers),
+                Margin::in_ball(problem, token, multipliers),
             ),
         }))
 }
 
 /// Tries weights that are fractions of the largest one with a small common denominator.
-fn by_fractions(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
+fn by_fractions(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
     let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
     let whole = |denominator: u32| {
         let scale = f64::from(denominator) / largest;
@@ -76,5 +75,5 @@ fn by_fractions(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -
             Rival::Upper(k) => ends.push((k, -integer)),
         }
     }
-    outweighed::certify_integers(question, token, rivals, ends)
+    certify::lost_in_ball_exactly(problem, token, rivals, ends)
 }

@@ -9,21 +9,21 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::arithmetic::narrow::{self, Panels};
-use crate::question::Question;
+use crate::problem::Problem;
 
-/// Suspects kept: their rows stay in the caches, and hardly more stand in the way of several tokens.
+/// Rivals kept: their rows stay in the caches, and hardly more stand in the way of several tokens.
 const KEPT: usize = 2048;
 
 /// Some rows of a head, in float32 around a centre.
 #[derive(Debug)]
-pub struct Suspects<'a> {
-    question: &'a Question<'a>,
+pub struct FrequentRivals<'a> {
+    problem: &'a Problem<'a>,
     centre: Vec<f64>,
     known: HashSet<u32>,
     parts: Vec<Part>,
 }
 
-/// Suspects that were added together.
+/// Rivals that were added together.
 #[derive(Debug)]
 struct Part {
     ids: Vec<u32>,
@@ -31,42 +31,43 @@ struct Part {
     biases: Vec<f64>,
 }
 
-impl<'a> Suspects<'a> {
+impl<'a> FrequentRivals<'a> {
     /// Those that stand in these lists most often.
-    pub fn new<'l>(question: &'a Question, lists: impl Iterator<Item = &'l [u32]>) -> Self {
-        let mut often = vec![0usize; question.head().tokens()];
+    pub fn new<'l>(problem: &'a Problem, lists: impl Iterator<Item = &'l [u32]>) -> Self {
+        let mut often = vec![0usize; problem.head().tokens()];
         lists.flatten().for_each(|&j| often[j as usize] += 1);
         let told = (0..).zip(often).filter(|t| t.1 > 0);
         let mut told: Vec<(u32, usize)> = told.collect();
         told.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         told.truncate(KEPT);
-        let head = question.head();
+        let head = problem.head();
         let mut centre = vec![0.0; head.dim()];
         for &(j, _) in &told {
             let row = head.row(j as usize);
             centre.iter_mut().zip(row).for_each(|(c, w)| *c += w / told.len() as f64);
         }
-        let mut suspects = Suspects { question, centre, known: HashSet::new(), parts: Vec::new() };
-        suspects.add(told.into_iter().map(|t| t.0));
-        suspects
+        let mut frequent =
+            FrequentRivals { problem, centre, known: HashSet::new(), parts: Vec::new() };
+        frequent.add(told.into_iter().map(|t| t.0));
+        frequent
     }
 
     /// Takes in more of them.
     pub fn add(&mut self, rivals: impl Iterator<Item = u32>) {
-        let head = self.question.head();
+        let head = self.problem.head();
         let ids: Vec<u32> = rivals.filter(|&j| self.known.insert(j)).collect();
         if ids.is_empty() {
             return;
         }
-        let rows = Panels::new(&around(self.question, &self.centre, &ids), head.dim());
+        let rows = Panels::new(&around(self.problem, &self.centre, &ids), head.dim());
         let biases = ids.iter().map(|&j| head.bias(j as usize)).collect();
         self.parts.push(Part { ids, rows, biases });
     }
 
-    /// For each token and point (`d`) the suspects that are not seen to score less there, and by how much they lead,
+    /// For each token and point (`d`) the frequent rivals that are not seen to score less there, and by how much they lead,
     /// about.
     pub fn ahead(&self, tried: &[(u32, &[f64])]) -> Vec<Vec<(f64, u32)>> {
-        let head = self.question.head();
+        let head = self.problem.head();
         let points: Vec<f32> =
             tried.iter().flat_map(|(_, z)| z.iter().map(|&x| x as f32)).collect();
         let own = |&(token, z): &(u32, &[f64])| {
@@ -113,10 +114,10 @@ fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usiz
 }
 
 /// Rows less a centre, rounded to float32.
-fn around(question: &Question, centre: &[f64], ids: &[u32]) -> Vec<f32> {
+fn around(problem: &Problem, centre: &[f64], ids: &[u32]) -> Vec<f32> {
     let mut rows = vec![0f32; ids.len() * centre.len()];
     rows.par_chunks_mut(centre.len()).zip(ids).for_each(|(out, &j)| {
-        let row = question.head().row(j as usize).zip(centre);
+        let row = problem.head().row(j as usize).zip(centre);
         out.iter_mut().zip(row).for_each(|(out, (w, c))| *out = (w - c) as f32);
     });
     rows
@@ -136,16 +137,16 @@ mod tests {
         let bias = Some((0..tokens).map(|t| number(t + 7) / 4.0).collect());
         let head = Head::new(rows, bias, tokens, dim).unwrap();
         let domain = Domain::free(dim);
-        let question = Question::new(&head, &domain).unwrap();
+        let problem = Problem::new(&head, &domain).unwrap();
         let lists: [&[u32]; 3] = [&[3, 8, 9], &[3, 40], &[77]];
-        let mut suspects = Suspects::new(&question, lists.into_iter());
-        suspects.add([40, 50, 51, 3].into_iter().chain(10..35));
+        let mut frequent = FrequentRivals::new(&problem, lists.into_iter());
+        frequent.add([40, 50, 51, 3].into_iter().chain(10..35));
         let points: Vec<Vec<f64>> =
             (0..5).map(|n| (0..dim).map(|k| number(n * dim + k + 31)).collect()).collect();
         let tried: Vec<(u32, &[f64])> =
             points.iter().zip([3, 8, 60, 61, 62]).map(|(z, t)| (t, z.as_slice())).collect();
         let mut some = 0;
-        for (&(token, z), ahead) in tried.iter().zip(suspects.ahead(&tried)) {
+        for (&(token, z), ahead) in tried.iter().zip(frequent.ahead(&tried)) {
             let score = |t: u32| head.dot(t as usize, z) + head.bias(t as usize);
             let mut found: Vec<u32> = ahead.iter().map(|a| a.1).collect();
             found.sort_unstable();

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use nalgebra::{DMatrix, DVector};
 use num_bigint::BigInt;
 
-use super::solver::Solver;
-use super::system::{Constraint, System, normalise};
 use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
 use crate::arithmetic::linear;
 use crate::certify::Rival;
 use crate::certify::enclosure::Support;
+use crate::prove::polyhedron::system::{Constraint, System, normalise};
+use crate::prove::solver::Solver;
 
 /// Rivals and ends of the domain with weights, the rivals' weights summing to one.
 #[derive(Clone, Debug)]
@@ -51,11 +51,11 @@ pub fn basic(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> 
     })
 }
 
-/// The *push*: small fixed weights on all rivals of the working set move the token off every
+/// A perturbation: small fixed weights on all rivals of the working set move the token off every
 /// degenerate position inside their hull; the rest is carried by a basic combination.
 ///
 /// `share` is the total of the fixed weights, about.
-pub fn pushed<S: Solver>(
+pub fn perturbed<S: Solver>(
     system: &System,
     token: u32,
     working: &[Constraint],
@@ -150,7 +150,7 @@ fn generic(id: u32) -> f64 {
 /// Coordinates whose equation must hold exactly: those without an end in use, less columns that are
 /// constant on token and rivals or repeat an earlier one (their equations follow).
 fn equations(system: &System, token: u32, weights: &Weights) -> Vec<u32> {
-    let head = system.question().head();
+    let head = system.problem().head();
     let ends: HashSet<u32> = weights
         .ends
         .iter()
@@ -178,8 +178,8 @@ fn equations(system: &System, token: u32, weights: &Weights) -> Vec<u32> {
 /// Moves along a direction that keeps all equations and does not lower the slack, until a weight
 /// reaches 0, and drops that rival (Caratheodory's argument as one simplex step).
 fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32]) -> Option<()> {
-    let question = system.question();
-    let (head, domain) = (question.head(), question.domain());
+    let problem = system.problem();
+    let (head, domain) = (problem.head(), problem.domain());
     let order = equations.len() + 1;
     // The lightest rival moves; `order` of the heaviest others follow it.
     weights.rivals.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -232,7 +232,7 @@ pub fn exact(
 ) -> Option<Vec<(u32, BigInt)>> {
     let mut weights = normalised(multipliers)?;
     weights.rivals.retain(|r| r.1 > NEGLIGIBLE);
-    let head = system.question().head();
+    let head = system.problem().head();
     let (mut rows, mut rhs) = (Vec::new(), Vec::new());
     for k in equations(system, token, &weights) {
         let k = k as usize;

@@ -1,4 +1,4 @@
-//! The same question as linear programs, by a general solver: the second engine, and the only file
+//! The same problem as linear programs, by a general solver: the second engine, and the only file
 //! that knows `good_lp`.
 //!
 //! For rows `A_i` of length one:
@@ -7,7 +7,7 @@
 //! - *combination*: minimise `sum (alpha + beta)` subject to `A^T lambda = alpha - beta`, `sum lambda = 1`, all
 //!   not negative. This is the dual, posed as a program of its own because not every backend of
 //!   `good_lp` gives dual values. At 0, `lambda` combines the rows to zero;
-//! - *ball*: the program of Grivas, Bogoychev and Lopez (ACL 2022), see [`super::radius`].
+//! - *ball*: the program of Grivas, Bogoychev and Lopez (ACL 2022), see [`crate::prove::polyhedron::paper_radius`].
 //!
 //! All are feasible and bounded whatever the rows are, so that no answer has to be read from a status
 //! "infeasible", which comes without the multipliers that would prove it. Backends work within
@@ -28,8 +28,8 @@ use good_lp::{
     Constraint, Expression, ProblemVariables, Solution, SolverModel, Variable, constraint, variable,
 };
 
-use super::orthogonal::{dot, norm};
-use super::solver::{Outcome, Solver};
+use crate::prove::qr::{dot, norm};
+use crate::prove::solver::{Outcome, Solver};
 
 /// The rows added so far; every call to the backend starts anew.
 #[derive(Clone, Debug)]

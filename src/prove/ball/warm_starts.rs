@@ -8,32 +8,32 @@ use std::collections::VecDeque;
 
 use rayon::prelude::*;
 
-use super::sphere::Sphere;
-use super::suspects::Suspects;
-use super::working_set::Start;
 use crate::arithmetic::rounding::{norm_up, norm_up_of};
 use crate::certify::map::Map;
+use crate::prove::ball::frequent_rivals::FrequentRivals;
+use crate::prove::ball::system::BallSystem;
+use crate::prove::polyhedron::working_set::Start;
 
-/// Steps tried from a scout's point, as shares of the radius. (In whisper-tiny.en's ball the best of them leaves 6 rivals in
-/// the way of half of the crowded tokens, where the scout's point itself has 300.)
-const STEPS: [f64; 3] = [1.0 / 64.0, 1.0 / 32.0, 1.0 / 12.0];
+/// Steps tried from a winner's point, as shares of the radius. (In whisper-tiny.en's ball the best of them leaves 6 rivals in
+/// the way of half of the crowded tokens, where the winner's point itself has 300.)
+const STEP_SHARES: [f64; 3] = [1.0 / 64.0, 1.0 / 32.0, 1.0 / 12.0];
 /// No search begins further out than this share of the radius.
-const OUT: f64 = 63.0 / 64.0;
+const FARTHEST_START: f64 = 63.0 / 64.0;
 
-/// Scouts kept: a few are near any token, and all are looked at.
+/// WarmStarts kept: a few are near any token, and all are looked at.
 const KEPT: usize = 1024;
-/// Tokens whose points are tried against the suspects together.
-const TOGETHER: usize = 8;
+/// Tokens whose points are tried against the frequent rivals together.
+const TOKENS_A_THREAD: usize = 8;
 
 /// A token with at least so many rivals in its way is crowded.
-const CROWDED: usize = 128;
+const RIVALS_OF_A_CROWD: usize = 128;
 /// Crowded tokens begin in waves, each about as large as all before it: every so-and-so-many-th, and at last all others.
 const WAVES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 /// This share of a wave may be undecided when the next one begins.
 const LATE: usize = 4;
 
 fn is_crowded(start: &Start) -> bool {
-    start.behind.len() >= CROWDED
+    start.behind.len() >= RIVALS_OF_A_CROWD
 }
 
 /// Which tokens begin next.
@@ -92,14 +92,14 @@ impl Queue {
 
 /// Crowded tokens that win at known points.
 #[derive(Debug)]
-pub struct Scouts<'a> {
-    sphere: &'a Sphere<'a>,
+pub struct WarmStarts<'a> {
+    sphere: &'a BallSystem<'a>,
     map: &'a Map,
-    found: Vec<Scout>,
+    found: Vec<KnownWinner>,
 }
 
 #[derive(Debug)]
-struct Scout {
+struct KnownWinner {
     point: Vec<f64>,
     /// Its logit there.
     score: f64,
@@ -108,44 +108,52 @@ struct Scout {
 
 /// What is known of a crowded token when its search begins.
 #[derive(Clone, Debug)]
-pub struct Beside {
+pub struct NearStart {
     /// Where the map sends its row (`d`).
     pub direction: Vec<f64>,
-    /// A start beside a scout.
+    /// A start beside a winner.
     pub start: Option<Start>,
 }
 
-impl<'a> Scouts<'a> {
-    /// No scout yet; steps are those of `map`.
-    pub fn new(sphere: &'a Sphere<'a>, map: &'a Map) -> Self {
-        Scouts { sphere, map, found: Vec::new() }
+impl<'a> WarmStarts<'a> {
+    /// No known winner yet; steps are those of `map`.
+    pub fn new(sphere: &'a BallSystem<'a>, map: &'a Map) -> Self {
+        WarmStarts { sphere, map, found: Vec::new() }
     }
 
     /// Takes in a crowded token that wins at a point (`d`).
     pub fn add(&mut self, token: u32, point: &[f64], direction: Vec<f64>) {
         if self.found.len() < KEPT {
-            let head = self.sphere.question().head();
+            let head = self.sphere.problem().head();
             let score = head.dot(token as usize, point) + head.bias(token as usize);
-            self.found.push(Scout { point: point.to_vec(), score, direction });
+            self.found.push(KnownWinner { point: point.to_vec(), score, direction });
         }
     }
 
-    /// For each crowded token a start beside the scout which is least ahead of it at its own point: where the fewest
-    /// suspects are in its way. `None` for other tokens.
-    pub fn beside(&self, tokens: &[&(u32, Start)], suspects: &Suspects) -> Vec<Option<Beside>> {
+    /// For each crowded token a start beside the winner which is least ahead of it at its own point: where the fewest
+    /// frequent rivals are in its way. `None` for other tokens.
+    pub fn near_starts(
+        &self,
+        tokens: &[&(u32, Start)],
+        frequent: &FrequentRivals,
+    ) -> Vec<Option<NearStart>> {
         let crowded: Vec<usize> = (0..tokens.len()).filter(|&i| is_crowded(&tokens[i].1)).collect();
-        let begun = crowded.par_chunks(TOGETHER).flat_map_iter(|part| {
+        let begun = crowded.par_chunks(TOKENS_A_THREAD).flat_map_iter(|part| {
             let these: Vec<&(u32, Start)> = part.iter().map(|&i| tokens[i]).collect();
-            self.all_beside(&these, suspects)
+            self.all_near_starts(&these, frequent)
         });
-        let begun: Vec<Beside> = begun.collect();
+        let begun: Vec<NearStart> = begun.collect();
         let mut all = vec![None; tokens.len()];
         crowded.into_iter().zip(begun).for_each(|(i, beside)| all[i] = Some(beside));
         all
     }
 
-    fn all_beside(&self, tokens: &[&(u32, Start)], suspects: &Suspects) -> Vec<Beside> {
-        let head = self.sphere.question().head();
+    fn all_near_starts(
+        &self,
+        tokens: &[&(u32, Start)],
+        frequent: &FrequentRivals,
+    ) -> Vec<NearStart> {
+        let head = self.sphere.problem().head();
         let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
         let directions = self.map.directions(head, &ids);
         let directions = directions.chunks_exact(head.dim());
@@ -156,30 +164,30 @@ impl<'a> Scouts<'a> {
             .zip(&moved)
             .flat_map(|(&t, points)| points.iter().map(move |z| (t, z.as_slice())))
             .collect();
-        let mut ahead = suspects.ahead(&tried).into_iter().map(|ahead| ahead.len());
+        let mut ahead = frequent.ahead(&tried).into_iter().map(|ahead| ahead.len());
         let beside = |((token, points), own): ((&&(u32, Start), Vec<Vec<f64>>), &[f64])| {
             let tried = points.into_iter().map(|z| (ahead.next(), z));
             let near = tried.min_by_key(|(ahead, _)| *ahead).map(|(_, z)| z);
             let start = near.map(|near| Start { near, behind: Vec::new(), ..token.1 });
-            Beside { direction: own.to_vec(), start }
+            NearStart { direction: own.to_vec(), start }
         };
         tokens.iter().zip(moved).zip(directions).map(beside).collect()
     }
 
-    /// Points in steps from the scout which is least ahead of a token, given where the map sends its row; none without
-    /// scouts.
+    /// Points in steps from the winner which is least ahead of a token, given where the map sends its row; none without
+    /// known winners.
     fn moved(&self, token: u32, own: &[f64]) -> Vec<Vec<f64>> {
-        let (head, t) = (self.sphere.question().head(), token as usize);
-        let ahead = |scout: &Scout| scout.score - head.dot(t, &scout.point) - head.bias(t);
-        let leads = self.found.iter().map(|scout| (ahead(scout), scout));
-        let Some((_, scout)) = leads.min_by(|a, b| a.0.total_cmp(&b.0)) else { return Vec::new() };
-        let step: Vec<f64> = own.iter().zip(&scout.direction).map(|(a, b)| a - b).collect();
+        let (head, t) = (self.sphere.problem().head(), token as usize);
+        let ahead = |winner: &KnownWinner| winner.score - head.dot(t, &winner.point) - head.bias(t);
+        let leads = self.found.iter().map(|winner| (ahead(winner), winner));
+        let Some((_, winner)) = leads.min_by(|a, b| a.0.total_cmp(&b.0)) else { return Vec::new() };
+        let step: Vec<f64> = own.iter().zip(&winner.direction).map(|(a, b)| a - b).collect();
         let radius = self.sphere.ball().radius_down();
-        let moved = STEPS.map(|share| {
+        let moved = STEP_SHARES.map(|share| {
             let factor = share * radius / norm_up_of(&step).max(f64::MIN_POSITIVE);
-            let point = scout.point.iter().zip(&step).map(|(z, s)| z + factor * s);
+            let point = winner.point.iter().zip(&step).map(|(z, s)| z + factor * s);
             let length = norm_up(point.clone()).max(f64::MIN_POSITIVE);
-            let inside = (OUT * radius / length).min(1.0);
+            let inside = (FARTHEST_START * radius / length).min(1.0);
             point.map(|z| z * inside).collect()
         });
         moved.into()
@@ -194,7 +202,7 @@ mod tests {
     fn every_token_begins_once_and_a_wave_waits_for_most_of_the_one_before() {
         let start = |n: usize| Start {
             near: Vec::new(),
-            behind: vec![0; if n.is_multiple_of(3) { CROWDED } else { 1 }],
+            behind: vec![0; if n.is_multiple_of(3) { RIVALS_OF_A_CROWD } else { 1 }],
             may_win: true,
         };
         let starts: Vec<(u32, Start)> = (0..1000).map(|n| (n as u32, start(n))).collect();

@@ -10,14 +10,14 @@
 use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
 
-use super::system::Constraint;
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, integers_at_common_exponent};
 use crate::arithmetic::rounding::{exponent, norm_up};
 use crate::certify::Rival;
 use crate::certify::witness::{self, Refusal, Witness};
 use crate::certify::{self, Verdict};
 use crate::domain::Ball;
-use crate::question::Question;
+use crate::problem::Problem;
+use crate::prove::polyhedron::system::Constraint;
 
 /// Violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
@@ -37,51 +37,51 @@ pub struct Tried {
 ///
 /// In a ball the points `z` are looked at as if there were none: the program then proves who loses however long they are, and
 /// else finds a point, which may lie outside; then there is no verdict.
-pub fn decide(question: &Question, token: u32, working: &[Constraint], budget: u64) -> Tried {
+pub fn decide(problem: &Problem, token: u32, working: &[Constraint], budget: u64) -> Tried {
     let mut spent = 0;
-    let verdict = decided(question, token, working, budget, &mut spent);
+    let verdict = decided(problem, token, working, budget, &mut spent);
     let by_budget = verdict.is_none() && spent > budget;
     Tried { verdict, spent, by_budget }
 }
 
 /// [`decide`], with what is spent added to `spent`.
 fn decided(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     working: &[Constraint],
     budget: u64,
     spent: &mut u64,
 ) -> Option<Verdict> {
-    let problem = Problem::new(question, token);
-    let ends = problem.bounded().map(|k| {
-        let (lo, hi) = (question.domain().lo(k), question.domain().hi(k));
+    let program = Program::new(problem, token);
+    let ends = program.bounded().map(|k| {
+        let (lo, hi) = (problem.domain().lo(k), problem.domain().hi(k));
         usize::from(lo.is_finite()) + usize::from(hi.is_finite())
     });
     let ends = ends.sum::<usize>();
-    let wide = ends == 0 && question.head().is_wide();
+    let wide = ends == 0 && problem.head().is_wide();
     // Where the numbers alone leave memory, no budget is large enough.
-    if !wide && (problem.dim() + 1).saturating_mul(problem.dim() + 1 + ends) > NUMBERS {
+    if !wide && (program.dim() + 1).saturating_mul(program.dim() + 1 + ends) > MOST_NUMBERS {
         return None;
     }
     let mut rows: Vec<Constraint> = Vec::new();
-    if problem.lifted {
+    if program.lifted {
         rows.push(Constraint::Scale);
     }
-    for k in problem.bounded().map(|k| k as u32) {
-        let (lo, hi) = (question.domain().lo(k as usize), question.domain().hi(k as usize));
+    for k in program.bounded().map(|k| k as u32) {
+        let (lo, hi) = (problem.domain().lo(k as usize), problem.domain().hi(k as usize));
         rows.extend(lo.is_finite().then_some(Constraint::Rival(Rival::Lower(k))));
         rows.extend(hi.is_finite().then_some(Constraint::Rival(Rival::Upper(k))));
     }
     rows.extend(working.iter().filter(|c| matches!(c, Constraint::Rival(Rival::Token(_)))));
     if !rows.iter().any(|c| matches!(c, Constraint::Rival(Rival::Token(_)))) {
         let first =
-            (0..question.head().tokens() as u32).find(|&j| !question.groups().same_row(j, token));
+            (0..problem.head().tokens() as u32).find(|&j| !problem.groups().same_row(j, token));
         rows.extend(first.map(|j| Constraint::Rival(Rival::Token(j))));
     }
-    let mut lines: Vec<Vec<BigInt>> = rows.iter().map(|&c| problem.row(c).0).collect();
+    let mut lines: Vec<Vec<BigInt>> = rows.iter().map(|&c| program.row(c).0).collect();
     let tabled = |lines: &[Vec<BigInt>]| match wide {
         true => Table::new(lines.len(), gram(lines)),
-        false => Table::new(problem.dim(), lines.to_vec()),
+        false => Table::new(program.dim(), lines.to_vec()),
     };
     let mut table = tabled(&lines)?;
     loop {
@@ -90,16 +90,16 @@ fn decided(
         match optimum? {
             Optimum::Combination(weights) => {
                 let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
-                let (rivals, ends) = problem.unscaled_weights(weights);
-                return match question.domain().ball() {
+                let (rivals, ends) = program.unscaled_weights(weights);
+                return match problem.domain().ball() {
                     // The ends follow from the rivals there.
-                    None => certify::exact::certify(question, token, rivals),
-                    Some(_) => certify::outweighed::certify_integers(question, token, rivals, ends),
+                    None => certify::lost_exactly(problem, token, rivals),
+                    Some(_) => certify::lost_in_ball_exactly(problem, token, rivals, ends),
                 };
             }
             Optimum::Point(u) => {
-                match problem.witness(&if wide { combined(&lines, &u) } else { u }) {
-                    Ok(witness) => return Some(certify::tied(question, witness)),
+                match program.witness(&if wide { combined(&lines, &u) } else { u }) {
+                    Ok(witness) => return Some(certify::won(problem, witness)),
                     Err(Refusal::Outside) => return None,
                     Err(Refusal::Beaten(rivals)) => {
                         let new = rivals
@@ -107,12 +107,12 @@ fn decided(
                             .map(|j| Constraint::Rival(Rival::Token(j)))
                             .filter(|c| !rows.contains(c));
                         let new: Vec<Constraint> =
-                            new.filter(|c| !problem.is_same_row(c)).take(BATCH).collect();
+                            new.filter(|c| !program.is_same_row(c)).take(BATCH).collect();
                         if new.is_empty() {
                             return None;
                         }
                         for constraint in new {
-                            let line = problem.row(constraint).0;
+                            let line = program.row(constraint).0;
                             rows.push(constraint);
                             lines.push(line.clone());
                             if !wide {
@@ -122,7 +122,7 @@ fn decided(
                         if wide {
                             // Each row is a coordinate more. What was spent counts on.
                             let spent =
-                                table.spent + (lines.len() * lines.len() * problem.dim()) as u64;
+                                table.spent + (lines.len() * lines.len() * program.dim()) as u64;
                             table = Table { spent, ..tabled(&lines)? };
                         }
                     }
@@ -133,7 +133,7 @@ fn decided(
 }
 
 /// Entries of a table, at most: some hundreds of megabytes.
-const NUMBERS: usize = 1 << 22;
+const MOST_NUMBERS: usize = 1 << 22;
 
 /// All products of rows. Where there are more coordinates than rows, what is looked for may be taken from the span of
 /// the rows, `u = sum x_i row_i`; these are the rows in terms of `x`. They combine to 0 exactly where the rows do.
@@ -165,8 +165,8 @@ fn combined(lines: &[Vec<BigInt>], x: &[BigInt]) -> Vec<BigInt> {
 type Weights = Vec<(u32, BigInt)>;
 
 /// The integer rows of one token.
-struct Problem<'a> {
-    question: &'a Question<'a>,
+struct Program<'a> {
+    problem: &'a Problem<'a>,
     token: u32,
     columns: Vec<usize>,
     lifted: bool,
@@ -176,17 +176,16 @@ struct Problem<'a> {
     fixed: Vec<usize>,
 }
 
-impl<'a> Problem<'a> {
-    fn new(question: &'a Question<'a>, token: u32) -> Self {
-        let (head, domain) = (question.head(), question.domain());
+impl<'a> Program<'a> {
+    fn new(problem: &'a Problem<'a>, token: u32) -> Self {
+        let (head, domain) = (problem.head(), problem.domain());
         let (fixed, mut columns): (Vec<usize>, Vec<usize>) =
             (0..head.dim()).partition(|&k| domain.is_fixed(k));
         if domain.ball().is_some_and(Ball::is_centred) {
             columns.pop();
         }
-        let lifted = question.has_levels() || domain.has_lengths() || !fixed.is_empty();
-        let mut problem =
-            Problem { question, token, columns, lifted, exponents: Vec::new(), fixed };
+        let lifted = problem.has_levels() || domain.has_lengths() || !fixed.is_empty();
+        let mut program = Program { problem, token, columns, lifted, exponents: Vec::new(), fixed };
         // The magnitude of a column is enough for a sensible box |u_k| <= 1.
         let magnitude = |k: usize| {
             let largest = (0..head.tokens())
@@ -195,8 +194,8 @@ impl<'a> Problem<'a> {
                 .fold(0.0, f64::max);
             exponent(largest)
         };
-        problem.exponents = problem.columns.iter().map(|&k| magnitude(k)).collect();
-        problem
+        program.exponents = program.columns.iter().map(|&k| magnitude(k)).collect();
+        program
     }
 
     fn dim(&self) -> usize {
@@ -205,19 +204,19 @@ impl<'a> Problem<'a> {
 
     /// Coordinates whose ends of ranges may hold a token back.
     fn bounded(&self) -> Box<dyn Iterator<Item = usize> + '_> {
-        match self.question.domain().ball() {
+        match self.problem.domain().ball() {
             None => Box::new(self.columns.iter().copied()),
             Some(ball) => Box::new((0..ball.dim()).filter(|&k| ball.gain()[k] != 0.0)),
         }
     }
 
     fn is_same_row(&self, constraint: &Constraint) -> bool {
-        matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.question.groups().same_row(*j, self.token))
+        matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.problem.groups().same_row(*j, self.token))
     }
 
     /// What a token scores where all columns are 0.
     fn bias(&self, t: usize) -> Dyadic {
-        let (head, domain) = (self.question.stored(), self.question.domain());
+        let (head, domain) = (self.problem.stored(), self.problem.domain());
         if let Some(ball) = domain.ball() {
             let shifted = dot_floats(head.row(t), ball.shift().iter().copied());
             return &Dyadic::from_f64(head.bias(t)) + &shifted;
@@ -229,7 +228,7 @@ impl<'a> Problem<'a> {
 
     /// A row as integers, and the exponent of the power of two that it was divided by.
     fn row(&self, constraint: Constraint) -> (Vec<BigInt>, i64) {
-        let (domain, t) = (self.question.domain(), self.token as usize);
+        let (domain, t) = (self.problem.domain(), self.token as usize);
         let exact = Dyadic::from_f64;
         let mut row: Vec<Dyadic> = vec![Dyadic::zero(); self.dim()];
         let last = self.columns.len();
@@ -255,7 +254,7 @@ impl<'a> Problem<'a> {
             }
             Constraint::Rival(Rival::Token(j)) => {
                 let j = j as usize;
-                let stored = self.question.stored();
+                let stored = self.problem.stored();
                 let difference = |k: usize| {
                     let plain = &exact(stored.weight(t, k)) - &exact(stored.weight(j, k));
                     domain.ball().map_or(plain.clone(), |ball| &plain * &exact(ball.gain()[k]))
@@ -314,7 +313,7 @@ impl<'a> Problem<'a> {
 
     /// The point of `u` in a ball; where there are no lengths any will do that is short enough.
     fn witness_in_ball(&self, u: &[BigInt], ball: &Ball) -> Result<Witness, Refusal> {
-        let mut z = vec![Dyadic::zero(); self.question.head().dim()];
+        let mut z = vec![Dyadic::zero(); self.problem.head().dim()];
         for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
             z[k] = Dyadic::from_integer(u.clone()).scaled(-e);
         }
@@ -326,7 +325,7 @@ impl<'a> Problem<'a> {
             z.push(Dyadic::from_integer(u[self.columns.len()].clone()));
             let (mut integers, _) = integers_at_common_exponent(&z);
             let denominator = integers.pop().unwrap_or_else(BigInt::one);
-            return witness::certify_integers(self.question, self.token, integers, denominator);
+            return witness::certify_integers(self.problem, self.token, integers, denominator);
         }
         let (integers, _) = integers_at_common_exponent(&z);
         // At most a quarter of the radius: |z| <= sqrt(d) max |z_k|.
@@ -336,14 +335,13 @@ impl<'a> Problem<'a> {
         let integers: Vec<BigInt> = integers.into_iter().map(|n| n * &lift).collect();
         let approximate = |n: &BigInt| Dyadic::from_integer(n.clone()).quotient_down(&denominator);
         let float = integers.iter().map(|n| approximate(n).next_up()).collect();
-        witness::certify_float(self.question, self.token, float).or_else(|_| {
-            witness::certify_integers(self.question, self.token, integers, denominator)
-        })
+        witness::certify_float(self.problem, self.token, float)
+            .or_else(|_| witness::certify_integers(self.problem, self.token, integers, denominator))
     }
 
     /// The hidden state of `u`, tried as float64 first.
     fn witness(&self, u: &[BigInt]) -> Result<Witness, Refusal> {
-        let domain = self.question.domain();
+        let domain = self.problem.domain();
         if let Some(ball) = domain.ball() {
             return self.witness_in_ball(u, ball);
         }
@@ -373,15 +371,14 @@ impl<'a> Problem<'a> {
             .map(|n| Dyadic::from_integer(n.clone()).quotient_down(&denominator).next_up())
             .collect();
         domain.clamp(&mut float);
-        if self.question.is_scale_free() {
+        if self.problem.is_scale_free() {
             let length = norm_up(float.iter().copied());
             if length > 0.0 && length.is_finite() {
                 float.iter_mut().for_each(|x| *x /= length);
             }
         }
-        witness::certify_float(self.question, self.token, float).or_else(|_| {
-            witness::certify_integers(self.question, self.token, integers, denominator)
-        })
+        witness::certify_float(self.problem, self.token, float)
+            .or_else(|_| witness::certify_integers(self.problem, self.token, integers, denominator))
     }
 }
 

@@ -7,9 +7,8 @@
 use rayon::prelude::*;
 
 use crate::certify::Verdict;
-use crate::prove::simplex;
-use crate::prove::system::Constraint;
-use crate::question::Question;
+use crate::problem::Problem;
+use crate::prove::{Open, exact::simplex};
 
 /// What a token may spend, from one pass to the next, in limb products: the last share takes some seconds.
 const SHARES: [u64; 3] = [1 << 24, 1 << 28, 1 << 32];
@@ -18,27 +17,13 @@ const TOTAL: u64 = 1 << 37;
 /// Tokens tried at a time, before it is seen what they spent.
 const TRIED_TOGETHER: usize = 32;
 
-/// A verdict, or a token that is still open.
-pub type Decision = Result<Verdict, Box<Open>>;
-
-/// A token that no cheaper way has decided.
-#[derive(Clone, Debug)]
-pub struct Open {
-    /// The token.
-    pub token: u32,
-    /// Constraints that matter.
-    pub working: Vec<Constraint>,
-    /// What is known of it so far.
-    pub undecided: Verdict,
-}
-
 /// The verdicts of open tokens (ids rising).
-pub fn decide(question: &Question, open: Vec<Open>) -> Vec<(u32, Verdict)> {
-    decide_within(question, open, SHARES, TOTAL)
+pub fn decide(problem: &Problem, open: Vec<Open>) -> Vec<(u32, Verdict)> {
+    decide_within(problem, open, SHARES, TOTAL)
 }
 
 fn decide_within(
-    question: &Question,
+    problem: &Problem,
     open: Vec<Open>,
     shares: [u64; 3],
     total: u64,
@@ -51,7 +36,7 @@ fn decide_within(
             let count = rest.len().min(TRIED_TOGETHER).min((left / share) as usize);
             let these: Vec<Open> = rest.drain(..count).collect();
             let tried = these.into_par_iter().with_max_len(1).map(|open| {
-                let tried = simplex::decide(question, open.token, &open.working, share);
+                let tried = simplex::decide(problem, open.token, &open.working, share);
                 (open, tried)
             });
             for (open, tried) in tried.collect::<Vec<_>>() {
@@ -85,15 +70,15 @@ mod tests {
         let number = |i: usize| ((i * i * 7919 + i * 104729) % 1009 % 17) as f64 - 8.0;
         let head = Head::new((0..40 * 4).map(number).collect::<Vec<f64>>(), None, 40, 4).unwrap();
         let domain = Domain::free(4);
-        let question = Question::new(&head, &domain).unwrap();
+        let problem = Problem::new(&head, &domain).unwrap();
         let undecided = certify::undecided("open", Margin::unknown());
-        let open = (0..40).filter(|&t| question.equals(t).len() == 1);
+        let open = (0..40).filter(|&t| problem.equals(t).len() == 1);
         let open =
             open.map(|token| Open { token, working: Vec::new(), undecided: undecided.clone() });
         let open: Vec<Open> = open.collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let verdicts =
-            pool.install(|| decide_within(&question, open, [1 << 8, 1 << 11, 1 << 20], total));
+            pool.install(|| decide_within(&problem, open, [1 << 8, 1 << 11, 1 << 20], total));
         let name = |v: &Verdict| (v.name(), matches!(v, Verdict::Undecided(u) if u.is_by_budget()));
         verdicts.iter().map(|v| name(&v.1)).collect()
     }

@@ -7,11 +7,11 @@
 
 use std::sync::OnceLock;
 
-use super::span::Span;
 use crate::arithmetic::rounding::{norm_up_of, power_of_two_near};
 use crate::certify::Rival;
 use crate::domain::Ball;
-use crate::question::Question;
+use crate::problem::Problem;
+use crate::prove::span::Span;
 
 /// The radius of a ball in scaled coordinates, up to a factor of two: so large that a distance of 1 is a small one and
 /// that rows asking for a millionth of that are still told apart from rounding.
@@ -20,10 +20,10 @@ pub const RADIUS: f64 = 1024.0;
 /// A point this close to the sphere, as a share of its radius, counts as beyond it.
 const EDGE: f64 = 1.0 / 1073741824.0;
 
-/// A question over a ball, scaled.
+/// A problem over a ball, scaled.
 #[derive(Debug)]
-pub struct Sphere<'a> {
-    question: &'a Question<'a>,
+pub struct BallSystem<'a> {
+    problem: &'a Problem<'a>,
     ball: &'a Ball,
     /// `u = unit z`.
     unit: f64,
@@ -42,17 +42,22 @@ pub struct Face {
     pub level: f64,
 }
 
-impl<'a> Sphere<'a> {
+impl<'a> BallSystem<'a> {
     /// `None` for a domain without a ball.
-    pub fn new(question: &'a Question<'a>) -> Option<Self> {
-        let ball = question.domain().ball()?;
-        let wide = question.head().is_wide() && !question.domain().has_ranges();
+    pub fn new(problem: &'a Problem<'a>) -> Option<Self> {
+        let ball = problem.domain().ball()?;
+        let wide = problem.head().is_wide() && !problem.domain().has_ranges();
         let span = wide.then(OnceLock::new);
-        Some(Sphere { question, ball, unit: power_of_two_near(RADIUS / ball.radius_down()), span })
+        Some(BallSystem {
+            problem,
+            ball,
+            unit: power_of_two_near(RADIUS / ball.radius_down()),
+            span,
+        })
     }
 
     fn span(&self) -> Option<&Span> {
-        let head = self.question.head();
+        let head = self.problem.head();
         let span = || Span::new(head.tokens(), head.dim(), |t, out| head.copy_row(t, out));
         Some(self.span.as_ref()?.get_or_init(span))
     }
@@ -76,9 +81,9 @@ impl<'a> Sphere<'a> {
         z
     }
 
-    /// The question.
-    pub fn question(&self) -> &'a Question<'a> {
-        self.question
+    /// The problem.
+    pub fn problem(&self) -> &'a Problem<'a> {
+        self.problem
     }
 
     /// The ball.
@@ -86,7 +91,7 @@ impl<'a> Sphere<'a> {
         self.ball
     }
 
-    /// Whether `z` lies inside the ball, with a little room.
+    /// Whether `z` lies inside the ball, with a little clearance.
     pub fn is_inside(&self, z: &[f64]) -> bool {
         norm_up_of(z) < self.ball.radius_down() * (1.0 - EDGE)
     }
@@ -98,7 +103,7 @@ impl<'a> Sphere<'a> {
 
     /// The inequality against a rival or an end; `None` if its row is 0 in float64.
     pub fn face(&self, token: u32, rival: Rival) -> Option<Face> {
-        let (head, domain) = (self.question.head(), self.question.domain());
+        let (head, domain) = (self.problem.head(), self.problem.domain());
         let t = token as usize;
         let mut row = vec![0.0; self.dim()];
         let level = match rival {
@@ -138,7 +143,7 @@ impl<'a> Sphere<'a> {
 
     /// How far `z` is beyond ends of ranges, the worst first.
     pub fn ends_passed(&self, z: &[f64]) -> Vec<Rival> {
-        let domain = self.question.domain();
+        let domain = self.problem.domain();
         if !domain.has_ranges() {
             return Vec::new();
         }

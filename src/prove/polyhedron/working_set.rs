@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::solver::{Outcome, Solver};
-use super::system::{Constraint, System, normalise};
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::Rival;
 use crate::certify::pairs::{Attempt, Pairs, Trial};
 use crate::certify::witness::Witness;
+use crate::prove::polyhedron::system::{Constraint, System, normalise};
+use crate::prove::solver::{Outcome, Solver};
 
 /// What the search proposes for a token.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ fn batch(system: &System) -> usize {
 }
 /// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
 /// ends of ranges that come in, and where so many do not tell, more of them do not either.
-const NUMBERS: usize = 1 << 25;
+const MOST_NUMBERS: usize = 1 << 25;
 const WIDE_NUMBERS: usize = 1 << 22;
 /// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
 const ROUNDS: usize = 400;
@@ -107,7 +107,7 @@ fn by_products<S: Solver>(
     searches: Vec<(&mut Search<S>, Vec<Rival>)>,
     round: usize,
 ) {
-    let head = system.question().head();
+    let head = system.problem().head();
     let count = head.tokens();
     let points: Vec<f64> = searches.iter().flat_map(|(s, _)| s.h.iter().copied()).collect();
     let scores = head.products(&points);
@@ -126,7 +126,7 @@ fn by_products<S: Solver>(
 struct Search<'a, S> {
     system: &'a System<'a>,
     token: u32,
-    problem: S,
+    solver: S,
     working: Vec<Constraint>,
     known: HashSet<Constraint>,
     /// Where the rivals are scored next.
@@ -142,7 +142,7 @@ impl<'a, S: Solver> Search<'a, S> {
         let mut search = Search {
             system,
             token,
-            problem: S::new(system.dim()),
+            solver: S::new(system.dim()),
             working: Vec::new(),
             known: HashSet::new(),
             h: start.near,
@@ -151,7 +151,7 @@ impl<'a, S: Solver> Search<'a, S> {
             side: None,
         };
         if search.may_win {
-            search.problem.near(&system.solution(&search.h, ANCHOR));
+            search.solver.near(&system.solution(&search.h, ANCHOR));
         }
         if system.is_lifted() {
             search.add(Constraint::Scale);
@@ -171,7 +171,7 @@ impl<'a, S: Solver> Search<'a, S> {
         {
             return false;
         }
-        self.problem.add(&row);
+        self.solver.add(&row);
         self.working.push(constraint);
         true
     }
@@ -179,28 +179,29 @@ impl<'a, S: Solver> Search<'a, S> {
     /// Moves the hidden state into the domain and returns the ends that it had passed.
     fn enter_domain(&mut self) -> Vec<Rival> {
         let outside = ends_passed(self.system, &self.h);
-        self.system.question().domain().clamp(&mut self.h);
+        self.system.problem().domain().clamp(&mut self.h);
         outside
     }
 
     /// The hidden state as it is to be proved: of length one where its length means nothing.
     fn attempt(&self) -> Attempt {
-        let question = self.system.question();
-        let head = question.head();
+        let problem = self.system.problem();
+        let head = problem.head();
         let mut h = self.h.clone();
         let length = norm_up(h.iter().copied());
-        if question.is_scale_free() && length > 0.0 && length.is_finite() {
+        if problem.is_scale_free() && length > 0.0 && length.is_finite() {
             h.iter_mut().for_each(|x| *x /= length);
         }
         let score = |j: u32| head.dot(j as usize, &h) + head.bias(j as usize);
         let own = score(self.token);
         // Rivals that hold the point where it is; others leave more, or are told again.
-        let least = self.problem.multipliers().iter().fold(f64::INFINITY, |least, &(i, _)| {
-            match self.working[i] {
-                Constraint::Rival(Rival::Token(j)) => least.min(own - score(j)),
-                _ => least,
-            }
-        });
+        let least =
+            self.solver.multipliers().iter().fold(f64::INFINITY, |least, &(i, _)| {
+                match self.working[i] {
+                    Constraint::Rival(Rival::Token(j)) => least.min(own - score(j)),
+                    _ => least,
+                }
+            });
         // Half of what the worst of them leaves.
         let least = if least.is_finite() { least } else { own.abs() };
         let floor = (least / 2.0).max(1e-60);
@@ -217,8 +218,8 @@ impl<'a, S: Solver> Search<'a, S> {
             }
             added += usize::from(self.add(constraint));
         }
-        let head = self.system.question().head();
-        let most = if head.is_wide() { WIDE_NUMBERS } else { NUMBERS };
+        let head = self.system.problem().head();
+        let most = if head.is_wide() { WIDE_NUMBERS } else { MOST_NUMBERS };
         if self.working.len() * self.system.dim() > most {
             self.side = Some(Side::Stuck);
             return;
@@ -227,11 +228,11 @@ impl<'a, S: Solver> Search<'a, S> {
         if !progress && !self.afresh {
             // Far from the anchor, or after very many steps, float64 sees better from the origin.
             self.afresh = true;
-            self.problem = S::new(self.system.dim());
+            self.solver = S::new(self.system.dim());
             for constraint in &self.working {
                 let mut row = self.system.row(self.token, *constraint);
                 normalise(&mut row);
-                self.problem.add(&row);
+                self.solver.add(&row);
             }
             progress = self.solve();
         }
@@ -242,7 +243,7 @@ impl<'a, S: Solver> Search<'a, S> {
 
     /// Whether the solver came to a side, or to another point to look at.
     fn solve(&mut self) -> bool {
-        match self.problem.solve() {
+        match self.solver.solve() {
             Outcome::Point(u) => self.h = self.system.hidden_state(&u),
             Outcome::Combination(c) => {
                 self.side = Some(Side::Loses(unscaled(self.system, self.token, &self.working, c)));
@@ -254,7 +255,7 @@ impl<'a, S: Solver> Search<'a, S> {
 
     fn proposal(self) -> Proposal {
         let multipliers =
-            unscaled(self.system, self.token, &self.working, self.problem.multipliers());
+            unscaled(self.system, self.token, &self.working, self.solver.multipliers());
         Proposal {
             token: self.token,
             side: self.side.unwrap_or(Side::Stuck),
@@ -279,7 +280,7 @@ fn unscaled(
 
 /// Ends of the domain that `h` has passed, the worst first.
 fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
-    let domain = system.question().domain();
+    let domain = system.problem().domain();
     let mut passed: Vec<(f64, Rival)> = system
         .columns()
         .iter()
@@ -307,14 +308,14 @@ enum Whom {
 
 /// The rivals with the largest scores, the largest first; `scores` are those of all tokens without biases.
 fn leaders(system: &System, token: u32, scores: &[f64], whom: Whom) -> Vec<u32> {
-    let question = system.question();
-    let head = question.head();
+    let problem = system.problem();
+    let head = problem.head();
     let own = scores[token as usize] + head.bias(token as usize);
     let mut ahead: Vec<(f64, u32)> = (0..head.tokens() as u32)
         .map(|j| (scores[j as usize] + head.bias(j as usize), j))
         // Negated so that NaN counts as ahead.
         .filter(|&(score, j)| (whom == Whom::All || !(score < own)) && j != token)
-        .filter(|&(_, j)| !question.groups().same_row(token, j))
+        .filter(|&(_, j)| !problem.groups().same_row(token, j))
         .collect();
     let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
     let kept = 8 * batch(system);

@@ -1,19 +1,19 @@
-//! The search for one token in a ball: the nearest point with some room to all rivals, a few rivals at a time.
+//! The search for one token in a ball: the nearest point with some clearance to all rivals, a few rivals at a time.
 //!
 //! Least-distance programming again (Lawson and Hanson 1974, ch. 23), now without lifting: `min |u - anchor|` subject
-//! to `row.u + level >= room`. First from the point where the token almost won; where that leads out of the ball, from
+//! to `row.u + level >= clearance`. First from the point where the token almost won; where that leads out of the ball, from
 //! anchors drawn in towards the centre, and at last from the centre: then the point is the shortest that the rivals
 //! looked at allow, and if that is too long, the multipliers show that the token never wins
-//! ([`crate::certify::outweighed`]). What is made of the points, and of rooms that are too large: [`super::rounds`].
+//! ([`crate::certify::ball_loss`]). What is made of the points, and of clearances that are too large: [`crate::prove::ball::batch`].
 
 use std::collections::HashSet;
 
-use super::least_distance::LeastDistance;
-use super::solver::{Outcome, Solver};
-use super::sphere::{Face, Sphere};
 use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::Rival;
 use crate::certify::pairs::Attempt;
+use crate::prove::ball::system::{BallSystem, Face};
+use crate::prove::least_distance::LeastDistance;
+use crate::prove::solver::{Outcome, Solver};
 
 /// What is asked of a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,18 +28,18 @@ pub enum Ask {
 const BATCH: usize = 32;
 /// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
 /// ends of ranges that come in, and where so many do not tell, more of them do not either.
-const NUMBERS: usize = 1 << 25;
+const MOST_NUMBERS: usize = 1 << 25;
 const WIDE_NUMBERS: usize = 1 << 22;
 /// How often an anchor is drawn in before a search begins from the centre.
 const DRAWN_IN: usize = 6;
 /// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
-const IN: f64 = 7.0 / 8.0;
+const DRAWN_IN_SHARE: f64 = 7.0 / 8.0;
 
 /// The state of the method for one token.
 pub struct Search<'a> {
-    sphere: &'a Sphere<'a>,
+    sphere: &'a BallSystem<'a>,
     token: u32,
-    problem: LeastDistance,
+    solver: LeastDistance,
     rows: Vec<Row>,
     known: HashSet<Rival>,
     ask: Ask,
@@ -52,7 +52,7 @@ pub struct Search<'a> {
     anew: bool,
 }
 
-/// A row of the problem: a face of length one.
+/// A row of the solver: a face of length one.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     rival: Rival,
@@ -73,12 +73,12 @@ pub enum Step {
 
 impl<'a> Search<'a> {
     /// A search that has looked at no rival yet, from the centre of the ball or from an anchor.
-    pub fn new(sphere: &'a Sphere<'a>, token: u32, ask: Ask, anchor: Option<Vec<f64>>) -> Self {
-        let dim = sphere.question().head().dim();
+    pub fn new(sphere: &'a BallSystem<'a>, token: u32, ask: Ask, anchor: Option<Vec<f64>>) -> Self {
+        let dim = sphere.problem().head().dim();
         let mut search = Search {
             sphere,
             token,
-            problem: LeastDistance::new(sphere.dim()),
+            solver: LeastDistance::new(sphere.dim()),
             rows: Vec::new(),
             known: HashSet::new(),
             ask,
@@ -87,7 +87,7 @@ impl<'a> Search<'a> {
             drawn_in: 0,
             anew: true,
         };
-        search.problem.near(&search.aimed_at());
+        search.solver.near(&search.aimed_at());
         search
     }
 
@@ -143,7 +143,8 @@ impl<'a> Search<'a> {
             return self.restart(self.ask);
         }
         self.drawn_in += 1;
-        let share = IN.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
+        let share =
+            DRAWN_IN_SHARE.powi(self.drawn_in as i32) * self.sphere.ball().radius_down() / length;
         self.anchor = Some(self.z.iter().map(|x| x * share).collect());
         self.aim();
         self.solve()
@@ -163,26 +164,26 @@ impl<'a> Search<'a> {
         let bounds: Vec<f64> = self.rows.iter().map(wanted).collect();
         let anchor = self.aimed_at();
         if self.anew {
-            self.problem = LeastDistance::new(self.sphere.dim());
-            self.problem.near(&anchor);
+            self.solver = LeastDistance::new(self.sphere.dim());
+            self.solver.near(&anchor);
             for (row, bound) in self.rows.iter().zip(bounds) {
                 if let Some(face) = self.sphere.face(self.token, row.rival) {
-                    self.problem.add_bounded(&face.row, bound);
+                    self.solver.add_bounded(&face.row, bound);
                 }
             }
         } else {
-            self.problem.aim(&anchor, bounds);
+            self.solver.aim(&anchor, bounds);
         }
     }
 
     /// What a row asks of the point.
     fn wanted(&self, row: &Row) -> f64 {
-        let room = match (self.ask, row.rival) {
-            (Ask::Room(room), _) => room,
+        let clearance = match (self.ask, row.rival) {
+            (Ask::Room(clearance), _) => clearance,
             (Ask::Gap(gap), Rival::Token(_)) => gap / row.length * self.sphere.unit(),
             (Ask::Gap(_), _) => 0.0,
         };
-        room - row.level
+        clearance - row.level
     }
 
     fn enter(&mut self, rival: Rival) -> bool {
@@ -190,7 +191,7 @@ impl<'a> Search<'a> {
             return false;
         };
         let looked_at = Row { rival, length, level };
-        self.problem.add_bounded(&row, self.wanted(&looked_at));
+        self.solver.add_bounded(&row, self.wanted(&looked_at));
         self.rows.push(looked_at);
         true
     }
@@ -202,8 +203,8 @@ impl<'a> Search<'a> {
         if told.is_empty() {
             return Step::Stalled;
         }
-        let head = self.sphere.question().head();
-        let most = if head.is_wide() { WIDE_NUMBERS } else { NUMBERS };
+        let head = self.sphere.problem().head();
+        let most = if head.is_wide() { WIDE_NUMBERS } else { MOST_NUMBERS };
         if self.rows.len() * self.sphere.dim() > most {
             return Step::Stalled;
         }
@@ -230,7 +231,7 @@ impl<'a> Search<'a> {
 
     /// Removes from `told` the rivals that the point does not beat, at most a batch, the worst first.
     fn unbeaten(&self, told: &mut Vec<Rival>, batch: usize) -> Vec<Rival> {
-        let head = self.sphere.question().head();
+        let head = self.sphere.problem().head();
         let score = |j: u32| head.dot(j as usize, &self.z) + head.bias(j as usize);
         let own = score(self.token);
         let mut ahead: Vec<(f64, Rival)> = told
@@ -249,7 +250,7 @@ impl<'a> Search<'a> {
     }
 
     fn solve(&mut self) -> Step {
-        let step = match self.problem.solve() {
+        let step = match self.solver.solve() {
             Outcome::Point(u) => {
                 self.z = self.sphere.unscaled(&u);
                 if self.z.iter().all(|x| x.is_finite()) { Step::Point } else { Step::Stalled }
@@ -263,7 +264,7 @@ impl<'a> Search<'a> {
 
     /// The multipliers of the point, on unscaled inequalities.
     pub fn multipliers(&self) -> Vec<(Rival, f64)> {
-        self.unscaled(self.problem.multipliers())
+        self.unscaled(self.solver.multipliers())
     }
 
     fn unscaled(&self, multipliers: Vec<(usize, f64)>) -> Vec<(Rival, f64)> {
@@ -271,17 +272,17 @@ impl<'a> Search<'a> {
         scaled.map(|(i, m)| (self.rows[i].rival, m / self.rows[i].length)).collect()
     }
 
-    /// Whether the point lies inside the ball, with a little room.
+    /// Whether the point lies inside the ball, with a little clearance.
     pub fn is_inside(&self) -> bool {
         self.sphere.is_inside(&self.z)
     }
 
     /// The point and the gap that its closest rivals seem to leave, for a proof.
     pub fn attempt(&self) -> Attempt {
-        let head = self.sphere.question().head();
+        let head = self.sphere.problem().head();
         let score = |j: u32| head.dot(j as usize, &self.z) + head.bias(j as usize);
         let own = score(self.token);
-        let held = self.problem.multipliers().into_iter().map(|(i, _)| self.rows[i].rival);
+        let held = self.solver.multipliers().into_iter().map(|(i, _)| self.rows[i].rival);
         let least = held.fold(f64::INFINITY, |least, rival| match rival {
             Rival::Token(j) => least.min(own - score(j)),
             _ => least,

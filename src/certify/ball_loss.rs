@@ -15,11 +15,11 @@
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive, Zero};
 
-use super::verdict::{Blocker, Loss, Rival, Verdict};
-use super::weighed::Weighed;
+use super::ball_bound::BallBound;
+use super::rival::{Blocker, Rival};
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::domain::Ball;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// Bits that proposed weights are rounded to, relative to the largest: an inequality that holds plainly holds for
 /// the rounded ones too.
@@ -27,13 +27,13 @@ const BITS: i32 = 40;
 
 /// Rivals and ends of ranges that outweigh a token everywhere in a ball.
 #[derive(Clone, Debug)]
-pub struct Outweighed {
+pub struct BallLoss {
     rivals: Vec<(u32, BigInt)>,
     ends: Vec<(u32, BigInt)>,
     blockers: Vec<Blocker>,
 }
 
-impl Outweighed {
+impl BallLoss {
     /// Rivals and weights above 0.
     pub fn rivals(&self) -> &[(u32, BigInt)] {
         &self.rivals
@@ -50,30 +50,34 @@ impl Outweighed {
     }
 }
 
-/// Proves that `token` never wins strictly in the ball of the question, from approximate multipliers above 0.
-pub fn certify(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
-    let (rivals, ends) = rounded(multipliers)?;
-    certify_integers(question, token, rivals, ends)
-}
-
-/// [`certify`] by float64 alone: fast, and so without the cases on the edge.
-pub fn certify_plainly(
-    question: &Question,
+/// Proves that `token` never wins strictly in the ball of the problem, from approximate multipliers above 0.
+pub(super) fn prove(
+    problem: &Problem,
     token: u32,
     multipliers: &[(Rival, f64)],
-) -> Option<Verdict> {
+) -> Option<BallLoss> {
     let (rivals, ends) = rounded(multipliers)?;
-    proved(question, token, rivals, ends, false)
+    prove_integers(problem, token, rivals, ends)
 }
 
-/// [`certify`] for integers taken as they are; zeros are dropped.
-pub fn certify_integers(
-    question: &Question,
+/// [`prove`] by float64 alone: fast, and so without the cases on the edge.
+pub(super) fn prove_plainly(
+    problem: &Problem,
+    token: u32,
+    multipliers: &[(Rival, f64)],
+) -> Option<BallLoss> {
+    let (rivals, ends) = rounded(multipliers)?;
+    proved(problem, token, rivals, ends, false)
+}
+
+/// [`prove`] for integers taken as they are; zeros are dropped.
+pub(super) fn prove_integers(
+    problem: &Problem,
     token: u32,
     rivals: Weights,
     ends: Weights,
-) -> Option<Verdict> {
-    proved(question, token, rivals, ends, true)
+) -> Option<BallLoss> {
+    proved(problem, token, rivals, ends, true)
 }
 
 /// Tokens, or coordinates, and integers.
@@ -99,27 +103,27 @@ fn rounded(multipliers: &[(Rival, f64)]) -> Option<(Weights, Weights)> {
 }
 
 fn proved(
-    question: &Question,
+    problem: &Problem,
     token: u32,
     mut rivals: Weights,
     mut ends: Weights,
     exact: bool,
-) -> Option<Verdict> {
-    let ball = question.domain().ball()?;
+) -> Option<BallLoss> {
+    let ball = problem.domain().ball()?;
     rivals.retain(|r| !r.1.is_zero());
     ends.retain(|e| !e.1.is_zero());
-    let tokens = question.head().tokens();
+    let tokens = problem.head().tokens();
     let sound = |&(j, ref n): &(u32, BigInt)| {
-        n.is_positive() && (j as usize) < tokens && !question.groups().same_row(j, token)
+        n.is_positive() && (j as usize) < tokens && !problem.groups().same_row(j, token)
     };
     let finite = |&(k, ref n): &(u32, BigInt)| {
-        (k as usize) < question.head().dim() && end(question, k, n).is_finite()
+        (k as usize) < problem.head().dim() && end(problem, k, n).is_finite()
     };
     if rivals.is_empty() || !rivals.iter().all(sound) || !ends.iter().all(finite) {
         return None;
     }
-    if !(plainly(question, ball, token, &rivals, &ends)
-        || exact && exactly(question, ball, token, &rivals, &ends))
+    if !(plainly(problem, ball, token, &rivals, &ends)
+        || exact && exactly(problem, ball, token, &rivals, &ends))
     {
         return None;
     }
@@ -131,17 +135,17 @@ fn proved(
     };
     let shares = rivals.iter().map(|(j, n)| (Rival::Token(*j), share(n)));
     let blockers = shares.chain(ends.iter().map(|(k, n)| (side(*k, n), share(n)))).collect();
-    Some(Verdict::Unargmaxable(Loss::Outweighed(Outweighed { rivals, ends, blockers }.into())))
+    Some(BallLoss { rivals, ends, blockers })
 }
 
 /// The end that a multiplier belongs to.
-fn end(question: &Question, k: u32, multiplier: &BigInt) -> f64 {
-    let domain = question.domain();
+fn end(problem: &Problem, k: u32, multiplier: &BigInt) -> f64 {
+    let domain = problem.domain();
     if multiplier.is_positive() { domain.lo(k as usize) } else { domain.hi(k as usize) }
 }
 
 /// The inequality in float64 on the folded rows, with every error bounded.
-fn plainly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
+fn plainly(problem: &Problem, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
     let float = |n: &BigInt| {
         // Larger integers are no floats.
         (n.bits() <= 53).then(|| n.abs().to_f64()).flatten()
@@ -153,13 +157,13 @@ fn plainly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends:
     let ends = ends.iter().map(|(k, n)| Some((side(*k, n), float(n)?)));
     let multipliers: Option<Vec<(Rival, f64)>> = rivals.chain(ends).collect();
     multipliers
-        .and_then(|multipliers| Weighed::new(question, token, &multipliers))
+        .and_then(|multipliers| BallBound::new(problem, token, &multipliers))
         .is_some_and(|weighed| weighed.most(ball.radius_up()) <= 0.0)
 }
 
 /// The inequality in integers on the stored rows.
-fn exactly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
-    let (head, dim) = (question.stored(), question.stored().dim());
+fn exactly(problem: &Problem, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
+    let (head, dim) = (problem.stored(), problem.stored().dim());
     // The token itself takes part with all the weight.
     let integers: Vec<BigInt> =
         rivals.iter().map(|r| -&r.1).chain([rivals.iter().map(|r| &r.1).sum()]).collect();
@@ -168,7 +172,7 @@ fn exactly(question: &Question, ball: &Ball, token: u32, rivals: &Weights, ends:
     let mut extra = vec![BigInt::ZERO; dim];
     for (k, n) in ends {
         extra[*k as usize] += n;
-        let end = Dyadic::from_f64(end(question, *k, n));
+        let end = Dyadic::from_f64(end(problem, *k, n));
         level = &level - &(&end * &Dyadic::from_integer(n.clone()));
     }
     let (mut sum, mut squares) = (Dyadic::zero(), Dyadic::zero());
@@ -201,9 +205,9 @@ mod tests {
         let head = Head::new(vec![1.0, 0.0, -1.0], Some(vec![-deficit, 0.0, -9.0]), 3, 1).unwrap();
         let ball = Ball::around_origin(1, radius).unwrap();
         let domain = Domain::free(1).within(ball).unwrap();
-        let question = Question::new(&head, &domain).unwrap();
+        let problem = Problem::new(&head, &domain).unwrap();
         let multipliers = [(Rival::Token(1), weights[0]), (Rival::Token(2), weights[1])];
-        certify(&question, 0, &multipliers).is_some()
+        prove(&problem, 0, &multipliers).is_some()
     }
 
     #[test]
@@ -221,20 +225,20 @@ mod tests {
         let head = Head::new(vec![1.0, 0.0], Some(vec![-1.0, 0.0]), 2, 1).unwrap();
         let wide = Ball::around_origin(1, 50.0).unwrap();
         let range = Domain::range(1, -1.0, 1.0).unwrap().within(wide.clone()).unwrap();
-        let question = Question::new(&head, &range).unwrap();
+        let problem = Problem::new(&head, &range).unwrap();
         let both = [(Rival::Token(1), 1.0), (Rival::Upper(0), 1.0)];
-        assert!(certify(&question, 0, &both).is_some());
-        assert!(certify(&question, 0, &both[..1]).is_none());
+        assert!(prove(&problem, 0, &both).is_some());
+        assert!(prove(&problem, 0, &both[..1]).is_none());
         let free = Domain::free(1).within(wide).unwrap();
-        let question = Question::new(&head, &free).unwrap();
-        assert!(certify(&question, 0, &both).is_none(), "an end that is not there");
+        let problem = Problem::new(&head, &free).unwrap();
+        assert!(prove(&problem, 0, &both).is_none(), "an end that is not there");
     }
 
     #[test]
     fn weights_on_equal_rows_prove_nothing() {
         let head = Head::new(vec![1.0, 1.0, 0.0], None, 3, 1).unwrap();
         let domain = Domain::free(1).within(Ball::around_origin(1, 1.0).unwrap()).unwrap();
-        let question = Question::new(&head, &domain).unwrap();
-        assert!(certify(&question, 0, &[(Rival::Token(1), 1.0)]).is_none());
+        let problem = Problem::new(&head, &domain).unwrap();
+        assert!(prove(&problem, 0, &[(Rival::Token(1), 1.0)]).is_none());
     }
 }

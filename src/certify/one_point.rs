@@ -5,49 +5,36 @@
 
 use rayon::prelude::*;
 
-use super::verdict::{Loss, Verdict, dominated, tied};
+use super::verdict::{Loss, OnePoint, Verdict, dominated, won};
 use super::witness::Witness;
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
-use crate::question::Question;
-
-/// A rival that scores at least as much at the only point of the domain.
-#[derive(Clone, Debug)]
-pub struct Only {
-    rival: u32,
-}
-
-impl Only {
-    /// The rival.
-    pub fn rival(&self) -> u32 {
-        self.rival
-    }
-}
+use crate::problem::Problem;
 
 /// The verdicts of tokens over a domain that is one hidden state; `None` for other domains.
-pub fn decide(question: &Question, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> {
-    let h = question.domain().only_state()?;
-    let head = question.stored();
+pub fn decide(problem: &Problem, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> {
+    let h = problem.domain().only_state()?;
+    let head = problem.stored();
     let score =
         |t: usize| &dot_floats(head.row(t), h.iter().copied()) + &Dyadic::from_f64(head.bias(t));
     let scores: Vec<Dyadic> = (0..head.tokens()).into_par_iter().map(score).collect();
     let best = scores.iter().max()?;
     let first = scores.iter().position(|s| s == best)? as u32;
-    let equals = question.equals(first);
+    let equals = problem.equals(first);
     // Another one that shares the maximum.
     let other =
         (0..head.tokens() as u32).find(|&t| scores[t as usize] == *best && !equals.contains(&t));
-    let won = || {
+    let witness = || {
         let rivals = (0..head.tokens() as u32).filter(|t| !equals.contains(t));
         let second = rivals.map(|t| &scores[t as usize]).max();
         let margin = second.map_or(0.0, |second| (best - second).quotient_down(&one()).max(0.0));
-        Witness::at_only_point(first, question, margin)
+        Witness::at_only_point(first, problem, margin)
     };
     let verdict = |&token: &u32| {
-        if let Some(verdict) = dominated(question, token) {
+        if let Some(verdict) = dominated(problem, token) {
             return verdict;
         }
         match other {
-            None if equals.contains(&token) => tied(question, won()),
+            None if equals.contains(&token) => won(problem, witness()),
             Some(other) if equals.contains(&token) => lost(other),
             _ => lost(first),
         }
@@ -56,5 +43,5 @@ pub fn decide(question: &Question, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>
 }
 
 fn lost(rival: u32) -> Verdict {
-    Verdict::Unargmaxable(Loss::Only(Only { rival }))
+    Verdict::Unargmaxable(Loss::OnePoint(OnePoint::proved(rival)))
 }

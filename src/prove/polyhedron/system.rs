@@ -3,14 +3,14 @@
 //! Rows of `A` are `(w_t - w_j, b_t - b_j)` for rivals, `(e_k, -lo_k)` and `(-e_k, hi_k)` for finite ends
 //! of the domain and `(0, 1)` for `s > 0`. Without lengths (constant bias, no finite end but 0) the
 //! last coordinate is left out. Each coordinate is scaled by a power of two to a spread of about one,
-//! each row to length one: neither changes the question. All of this is approximate: it proposes.
+//! each row to length one: neither changes the problem. All of this is approximate: it proposes.
 
 use std::sync::OnceLock;
 
-use super::span::Span;
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::certify::Rival;
-use crate::question::Question;
+use crate::problem::Problem;
+use crate::prove::span::Span;
 
 /// An inequality of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,10 +21,10 @@ pub enum Constraint {
     Scale,
 }
 
-/// The scaled coordinates of a question.
+/// The scaled coordinates of a problem.
 #[derive(Debug)]
 pub struct System<'a> {
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     /// Coordinates that the domain does not fix.
     columns: Vec<usize>,
     /// Powers of two: `u_k = scales[k] h_k`, rows are divided by them; the last one belongs to `s`.
@@ -40,9 +40,9 @@ pub struct System<'a> {
 const SAMPLE: usize = 2048;
 
 impl<'a> System<'a> {
-    /// Measures the coordinates of a question.
-    pub fn new(question: &'a Question<'a>) -> Self {
-        let (head, domain) = (question.head(), question.domain());
+    /// Measures the coordinates of a problem.
+    pub fn new(problem: &'a Problem<'a>) -> Self {
+        let (head, domain) = (problem.head(), problem.domain());
         let (fixed, columns): (Vec<usize>, Vec<usize>) =
             (0..head.dim()).partition(|&k| domain.is_fixed(k));
         let bias: Vec<f64> = (0..head.tokens())
@@ -77,11 +77,11 @@ impl<'a> System<'a> {
         let ends = |&k: &usize| domain.lo(k).is_finite() || domain.hi(k).is_finite();
         let wide = head.is_wide() && !columns.iter().any(ends);
         let span = wide.then(OnceLock::new);
-        System { question, columns, scales, bias, lifted, span }
+        System { problem, columns, scales, bias, lifted, span }
     }
 
     fn span(&self) -> Option<&Span> {
-        let head = self.question.head();
+        let head = self.problem.head();
         let scaled = |t: usize, out: &mut [f64]| {
             for (x, (&k, scale)) in out.iter_mut().zip(self.columns.iter().zip(&self.scales)) {
                 *x = head.weight(t, k) / scale;
@@ -96,9 +96,9 @@ impl<'a> System<'a> {
         self.span().map_or(self.columns.len(), Span::rank)
     }
 
-    /// The question behind the system.
-    pub fn question(&self) -> &'a Question<'a> {
-        self.question
+    /// The problem behind the system.
+    pub fn problem(&self) -> &'a Problem<'a> {
+        self.problem
     }
 
     /// The number of coordinates of `u`.
@@ -124,7 +124,7 @@ impl<'a> System<'a> {
         let scale_of = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
         match constraint {
             Constraint::Rival(Rival::Token(j)) => {
-                let head = self.question.head();
+                let head = self.problem.head();
                 let (t, j) = (token as usize, j as usize);
                 if let Some(span) = self.span() {
                     let difference = span.difference(token, j as u32);
@@ -147,14 +147,14 @@ impl<'a> System<'a> {
                 let at = scale_of(k);
                 row[at] = 1.0 / self.scales[at];
                 if self.lifted {
-                    row[last] = -self.question.domain().lo(k as usize) / self.scales[scale];
+                    row[last] = -self.problem.domain().lo(k as usize) / self.scales[scale];
                 }
             }
             Constraint::Rival(Rival::Upper(k)) => {
                 let at = scale_of(k);
                 row[at] = -1.0 / self.scales[at];
                 if self.lifted {
-                    row[last] = self.question.domain().hi(k as usize) / self.scales[scale];
+                    row[last] = self.problem.domain().hi(k as usize) / self.scales[scale];
                 }
             }
             Constraint::Scale => row[last] = 1.0,
@@ -164,7 +164,7 @@ impl<'a> System<'a> {
 
     /// The hidden state `h / s` of a solution, with the fixed coordinates, not yet inside the domain.
     pub fn hidden_state(&self, u: &[f64]) -> Vec<f64> {
-        let domain = self.question.domain();
+        let domain = self.problem.domain();
         let last = self.width();
         let s = if self.lifted { u[last] / self.scales[self.columns.len()] } else { 1.0 };
         let expanded = self.span().map(|span| span.expanded(&u[..last]));

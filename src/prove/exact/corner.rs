@@ -2,10 +2,10 @@
 //! so near to the sphere that float64 cannot tell inside from outside.
 //!
 //! Let `r_i = P(g * (w_t - w_i))` be rows and `f_i` levels, so that the token is `r_i.z + f_i` ahead of rival `i` (see
-//! [`super::sphere`]). With the Gram matrix `M = (r_i.r_j)` the weights `N = M^-1 (room e - f)` give the shortest
-//! `z = sum N_i r_i` that leaves this room to each of them (`e_i` is 1 for tokens, and 0 for ends of ranges, which may be
-//! touched). Without room `|z|^2 = -N.f`. If that is `R^2` or more and no weight is negative, the weights outweigh
-//! the token, as `F + R |v| = -|z|^2 + R |z|`. Otherwise some room is left.
+//! [`crate::prove::ball::system`]). With the Gram matrix `M = (r_i.r_j)` the weights `N = M^-1 (clearance e - f)` give the shortest
+//! `z = sum N_i r_i` that leaves this clearance to each of them (`e_i` is 1 for tokens, and 0 for ends of ranges, which may be
+//! touched). Without clearance `|z|^2 = -N.f`. If that is `R^2` or more and no weight is negative, the weights outweigh
+//! the token, as `F + R |v| = -|z|^2 + R |z|`. Otherwise some clearance is left.
 
 use num_bigint::BigInt;
 use num_traits::{One, Signed};
@@ -15,9 +15,9 @@ use crate::arithmetic::dyadic::{
 };
 use crate::arithmetic::linear::{self, Rational};
 use crate::certify::witness::{self, Refusal, Witness};
-use crate::certify::{self, Rival, Verdict, outweighed};
+use crate::certify::{self, Rival, Verdict};
 use crate::domain::Ball;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// How often rivals are dropped or added.
 const ROUNDS: usize = 64;
@@ -25,17 +25,17 @@ const ROUNDS: usize = 64;
 const BATCH: usize = 8;
 /// Products of numbers that a Gram matrix may take.
 const BUDGET: usize = 1 << 23;
-/// Rooms tried are `2^-q` for these `q`: from more than any radius asks for to less than any difference of squares.
-const ROOMS: std::ops::Range<i64> = -512..4608;
+/// Clearances tried are `2^-q` for these `q`: from more than any radius asks for to less than any difference of squares.
+const CLEARANCE_EXPONENTS: std::ops::Range<i64> = -512..4608;
 /// Steps between them.
 const STEP: usize = 8;
 
 /// Decides `token` from the rivals that hold it back at its shortest point; `None` where they are not independent, or too
 /// many.
-pub fn decide(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
+pub fn decide(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
     let mut held: Vec<Rival> = multipliers.iter().filter(|m| m.1 > 0.0).map(|m| m.0).collect();
     for _ in 0..ROUNDS {
-        let corner = Corner::new(question, token, held.clone())?;
+        let corner = Corner::new(problem, token, held.clone())?;
         // A rival of negative weight does not hold the token back: the point moves away from it when it is dropped.
         if let Some(i) = corner.most_negative() {
             held.remove(i);
@@ -45,10 +45,10 @@ pub fn decide(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> 
             return corner.loss();
         }
         match corner.witness()? {
-            Ok(witness) => return Some(certify::tied(question, witness)),
+            Ok(witness) => return Some(certify::won(problem, witness)),
             Err(Refusal::Outside) => return None,
             Err(Refusal::Beaten(rivals)) => {
-                let new = rivals.into_iter().filter(|j| !question.groups().same_row(*j, token));
+                let new = rivals.into_iter().filter(|j| !problem.groups().same_row(*j, token));
                 let new = new.map(Rival::Token).filter(|r| !held.contains(r));
                 let new: Vec<Rival> = new.take(BATCH).collect();
                 if new.is_empty() {
@@ -63,28 +63,28 @@ pub fn decide(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> 
 
 /// A token level with some rivals.
 struct Corner<'a> {
-    question: &'a Question<'a>,
+    problem: &'a Problem<'a>,
     ball: &'a Ball,
     token: u32,
     held: Vec<Rival>,
     /// `g * (w_t - w_i)`, before centring.
     rows: Vec<Vec<Dyadic>>,
     levels: Vec<Dyadic>,
-    /// The weights without room.
+    /// The weights without clearance.
     weights: Rational,
-    /// The weights that a room of 1 adds.
+    /// The weights that a clearance of 1 adds.
     slope: Rational,
 }
 
 impl<'a> Corner<'a> {
-    fn new(question: &'a Question<'a>, token: u32, held: Vec<Rival>) -> Option<Self> {
-        let ball = question.domain().ball()?;
+    fn new(problem: &'a Problem<'a>, token: u32, held: Vec<Rival>) -> Option<Self> {
+        let ball = problem.domain().ball()?;
         let (count, dim) = (held.len(), ball.dim());
         if count == 0 || count > dim || count * count * dim > BUDGET {
             return None;
         }
         let (rows, levels): (Vec<Vec<Dyadic>>, Vec<Dyadic>) =
-            held.iter().map(|&rival| inequality(question, ball, token, rival)).unzip();
+            held.iter().map(|&rival| inequality(problem, ball, token, rival)).unzip();
         // M and both right sides times d, then as integers at one common exponent.
         let d = Dyadic::from_f64(dim as f64);
         let sums: Vec<Dyadic> = rows.iter().map(|row| mean_part(ball, row)).collect();
@@ -103,7 +103,7 @@ impl<'a> Corner<'a> {
         let (matrix, right) = lines.split_at(count);
         let weights = linear::solve(matrix, &right[0])?;
         let slope = linear::solve(matrix, &right[1])?;
-        Some(Corner { question, ball, token, held, rows, levels, weights, slope })
+        Some(Corner { problem, ball, token, held, rows, levels, weights, slope })
     }
 
     fn most_negative(&self) -> Option<usize> {
@@ -111,7 +111,7 @@ impl<'a> Corner<'a> {
         weights.filter(|w| w.1.is_negative()).min_by_key(|w| w.1).map(|w| w.0)
     }
 
-    /// `|z|^2` without room, times the denominator of the weights.
+    /// `|z|^2` without clearance, times the denominator of the weights.
     fn square(&self) -> Dyadic {
         let terms = self.levels.iter().zip(&self.weights.numerators);
         terms.fold(Dyadic::zero(), |sum, (f, n)| &sum - &(f * &Dyadic::from_integer(n.clone())))
@@ -131,13 +131,13 @@ impl<'a> Corner<'a> {
                 Rival::Upper(k) => ends.push((k, -n)),
             }
         }
-        outweighed::certify_integers(self.question, self.token, rivals, ends)
+        certify::lost_in_ball_exactly(self.problem, self.token, rivals, ends)
     }
 
-    /// Tries the point with about as much room as the ball leaves.
+    /// Tries the point with about as much clearance as the ball leaves.
     fn witness(&self) -> Option<Result<Witness, Refusal>> {
-        let q = ROOMS.step_by(STEP).find(|&q| self.has_room(q))? + 1;
-        // Weights over `D_0 D_1 2^q`, the room being `2^-q`.
+        let q = CLEARANCE_EXPONENTS.step_by(STEP).find(|&q| self.has_room(q))? + 1;
+        // Weights over `D_0 D_1 2^q`, the clearance being `2^-q`.
         let (more, less) = (BigInt::one() << q.max(0), BigInt::one() << (-q).max(0));
         let weights: Vec<BigInt> = self
             .weights
@@ -160,10 +160,10 @@ impl<'a> Corner<'a> {
             }
         }
         let (numerators, scale) = over_power_of_two(&z);
-        Some(witness::certify_integers(self.question, self.token, numerators, over * scale))
+        Some(witness::certify_integers(self.problem, self.token, numerators, over * scale))
     }
 
-    /// Whether the point with a room of `2^-q` is inside: `|z|^2 = A + 2 room B + room^2 C`.
+    /// Whether the point with a clearance of `2^-q` is inside: `|z|^2 = A + 2 clearance B + clearance^2 C`.
     fn has_room(&self, q: i64) -> bool {
         let tokens = |weights: &Rational| {
             let of_tokens = self.held.iter().zip(&weights.numerators);
@@ -182,8 +182,8 @@ impl<'a> Corner<'a> {
 }
 
 /// The row before centring and the level of a rival or an end, exactly.
-fn inequality(question: &Question, ball: &Ball, token: u32, rival: Rival) -> (Vec<Dyadic>, Dyadic) {
-    let (head, domain, t) = (question.stored(), question.domain(), token as usize);
+fn inequality(problem: &Problem, ball: &Ball, token: u32, rival: Rival) -> (Vec<Dyadic>, Dyadic) {
+    let (head, domain, t) = (problem.stored(), problem.domain(), token as usize);
     let exact = Dyadic::from_f64;
     match rival {
         Rival::Token(j) => {

@@ -15,7 +15,7 @@ use crate::head::groups::{Groups, Standing};
 /// Hidden states are looked at as *points*. Without a ball these are the hidden states, and scores are those of the
 /// head. With one they are the states `z` before gain and shift, and scores those of the folded head.
 #[derive(Debug)]
-pub struct Question<'a> {
+pub struct Problem<'a> {
     stored: &'a Head,
     folded: Option<Arc<Folded>>,
     domain: &'a Domain,
@@ -25,19 +25,19 @@ pub struct Question<'a> {
     has_levels: bool,
 }
 
-impl<'a> Question<'a> {
+impl<'a> Problem<'a> {
     /// Folds a norm, groups equal rows and bounds the norms of rows.
     ///
     /// # Errors
     /// A domain of another number of coordinates than the head, or a norm that cannot be folded in.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Result<Self> {
-        Ok(Question::about(head, domain, Question::fold(head, domain)?))
+        Ok(Problem::about(head, domain, Problem::fold(head, domain)?))
     }
 
-    /// The head as points see it, where that is not the stored one: the first step of [`Question::new`].
+    /// The head as points see it, where that is not the stored one: the first step of [`Problem::new`].
     ///
     /// # Errors
-    /// See [`Question::new`].
+    /// See [`Problem::new`].
     pub fn fold(head: &Head, domain: &Domain) -> Result<Option<Arc<Folded>>> {
         if head.dim() != domain.dim() {
             return Err(Error::Invalid(format!(
@@ -49,7 +49,7 @@ impl<'a> Question<'a> {
         Ok(domain.ball().map(|ball| Folded::new(head, ball).map(Arc::new)).transpose()?)
     }
 
-    /// The other steps; `folded` is what [`Question::fold`] gave for the same head and domain.
+    /// The other steps; `folded` is what [`Problem::fold`] gave for the same head and domain.
     pub(crate) fn about(head: &'a Head, domain: &'a Domain, folded: Option<Arc<Folded>>) -> Self {
         let rows = folded.as_ref().map_or(head, |f| &f.head);
         let norms = (0..head.tokens()).into_par_iter().map(|t| rows.norm_up(t)).collect();
@@ -58,22 +58,22 @@ impl<'a> Question<'a> {
             None => !head.bias_is_constant(),
         };
         let groups = Groups::new(head, domain);
-        Question { stored: head, folded, domain, groups, norms, has_levels }
+        Problem { stored: head, folded, domain, groups, norms, has_levels }
     }
 
-    /// The head that scores points: folded where there is a ball, then to within [`Question::row_error`] and
-    /// [`Question::level_error`].
+    /// The head that scores points: folded where there is a ball, then to within [`Problem::row_error`] and
+    /// [`Problem::level_error`].
     pub fn head(&self) -> &Head {
         self.folded.as_ref().map_or(self.stored, |f| &f.head)
     }
 
-    /// The same question with hidden states in `domain`, which differs from this one's by the radius of its ball alone:
+    /// The same problem with hidden states in `domain`, which differs from this one's by the radius of its ball alone:
     /// nothing is folded anew. `None` for another domain.
     pub(crate) fn resized(&self, domain: &'a Domain) -> Option<Self> {
         let same = self.domain.ball().zip(domain.ball()).is_some_and(|(a, b)| a.is_concentric(b))
             && (0..domain.dim())
                 .all(|k| domain.lo(k) == self.domain.lo(k) && domain.hi(k) == self.domain.hi(k));
-        same.then(|| Question::about(self.stored, domain, self.folded.clone()))
+        same.then(|| Problem::about(self.stored, domain, self.folded.clone()))
     }
 
     /// The head as stored, which scores hidden states exactly.
@@ -86,12 +86,12 @@ impl<'a> Question<'a> {
         self.domain
     }
 
-    /// How far a row of [`Question::head`] can be from the true one; 0 without a ball.
+    /// How far a row of [`Problem::head`] can be from the true one; 0 without a ball.
     pub fn row_error(&self) -> f64 {
         self.folded.as_ref().map_or(0.0, |f| f.row_error)
     }
 
-    /// How far a bias of [`Question::head`] can be from the true level; 0 without a ball.
+    /// How far a bias of [`Problem::head`] can be from the true level; 0 without a ball.
     pub fn level_error(&self) -> f64 {
         self.folded.as_ref().map_or(0.0, |f| f.level_error)
     }
@@ -101,7 +101,7 @@ impl<'a> Question<'a> {
         &self.groups
     }
 
-    /// Upper bounds of the row norms of [`Question::head`].
+    /// Upper bounds of the row norms of [`Problem::head`].
     pub fn norms(&self) -> &[f64] {
         &self.norms
     }

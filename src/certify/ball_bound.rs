@@ -1,6 +1,6 @@
 //! What weights on rivals say of a token in a ball, in float64 with every error bounded.
 //!
-//! With the notation of [`super::outweighed`]: for every point of the domain `sum N_j gap_j <= z.P(g * v) + F`. So with
+//! With the notation of [`super::ball_loss`]: for every point of the domain `sum N_j gap_j <= z.P(g * v) + F`. So with
 //! `pull >= |P(g * v)|` and `level >= F`
 //!
 //! - the best `min_j gap_j` within the radius `R` is at most `(R pull + level) / sum N_j`;
@@ -8,11 +8,11 @@
 
 use crate::arithmetic::rounding::{TINY, gamma, norm_up};
 use crate::certify::Rival;
-use crate::question::Question;
+use crate::problem::Problem;
 
 /// Bounds of a weighted sum of gaps.
 #[derive(Clone, Copy, Debug)]
-pub struct Weighed {
+pub struct BallBound {
     /// At least `|P(g * v)|`.
     pub pull: f64,
     /// At least `F`, in logits.
@@ -21,22 +21,22 @@ pub struct Weighed {
     pub weight: f64,
 }
 
-impl Weighed {
+impl BallBound {
     /// Weighs rivals and ends of ranges; the weights are taken as exact. `None` outside balls, for weights that are
     /// negative or no numbers, for rivals with the row of the token or of no weight at all, and for ends that are infinite.
-    pub fn new(question: &Question, token: u32, multipliers: &[(Rival, f64)]) -> Option<Self> {
-        let weighed = Weighed::in_sum(question, token, multipliers)?;
+    pub fn new(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Self> {
+        let weighed = BallBound::in_sum(problem, token, multipliers)?;
         (weighed.weight > 0.0 && (1.0 / weighed.weight).is_finite()).then_some(weighed)
     }
 
-    /// [`Weighed::new`], but ends may stand alone: then no point shorter than [`Weighed::least_length`] is in the domain.
+    /// [`BallBound::new`], but ends may stand alone: then no point shorter than [`BallBound::least_length`] is in the domain.
     pub(super) fn in_sum(
-        question: &Question,
+        problem: &Problem,
         token: u32,
         multipliers: &[(Rival, f64)],
     ) -> Option<Self> {
-        let ball = question.domain().ball()?;
-        let (head, domain, t) = (question.head(), question.domain(), token as usize);
+        let ball = problem.domain().ball()?;
+        let (head, domain, t) = (problem.head(), problem.domain(), token as usize);
         let mut v = vec![0.0; head.dim()];
         let (mut own, mut rival) = (v.clone(), v.clone());
         head.copy_row(t, &mut own);
@@ -47,7 +47,7 @@ impl Weighed {
             }
             match whom {
                 Rival::Token(j) if (j as usize) < head.tokens() => {
-                    if question.groups().same_row(j, token) {
+                    if problem.groups().same_row(j, token) {
                         return None;
                     }
                     let j = j as usize;
@@ -57,7 +57,7 @@ impl Weighed {
                         .zip(&rival)
                         .for_each(|((v, a), b)| *v += weight * (a - b));
                     weights += weight;
-                    size += weight * (question.norms()[t] + question.norms()[j]);
+                    size += weight * (problem.norms()[t] + problem.norms()[j]);
                     level += weight * (head.bias(t) - head.bias(j));
                     level_size += weight * (head.bias(t).abs() + head.bias(j).abs());
                 }
@@ -86,13 +86,12 @@ impl Weighed {
         let spare = 1.0 + 1e-9;
         let tiny = (multipliers.len() * head.dim() + 16) as f64 * TINY;
         let doubt = 2.0 * weights * (1.0 + unit);
-        let pull = norm_up(v.iter().copied())
-            + (unit * size + doubt * question.row_error()) * spare
-            + tiny;
-        let level = level + (unit * level_size + doubt * question.level_error()) * spare + tiny;
+        let pull =
+            norm_up(v.iter().copied()) + (unit * size + doubt * problem.row_error()) * spare + tiny;
+        let level = level + (unit * level_size + doubt * problem.level_error()) * spare + tiny;
         let level = level + level.abs() * 4.0 * f64::EPSILON;
         let weight = weights * (1.0 - unit);
-        let weighed = Weighed { pull: pull * (1.0 + 1e-15), level, weight };
+        let weighed = BallBound { pull: pull * (1.0 + 1e-15), level, weight };
         [weighed.pull, weighed.level, weight].iter().all(|x| x.is_finite()).then_some(weighed)
     }
 

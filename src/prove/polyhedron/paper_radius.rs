@@ -6,8 +6,8 @@
 //! They take a token for argmaxable where `r` is at least 1e-8. Here `r` may be negative, so that the
 //! program always has an optimum, and rivals come in as they are found violated.
 
-use super::linear_program::ball;
-use crate::question::Question;
+use crate::problem::Problem;
+use crate::prove::polyhedron::linear_program::ball;
 
 /// Rivals added in a round.
 const BATCH: usize = 32;
@@ -19,8 +19,8 @@ const SATISFIED: f64 = 1e-10;
 /// The radius of `token` inside a domain bounded on all sides, a float64 optimum of a linear program
 /// and not proved; NaN where the solver gave up. A rival with the token's row leaves no ball if its
 /// bias is larger (`-inf`) and is passed over if not; without other rivals nothing bounds it (`inf`).
-pub fn radius(question: &Question, token: u32) -> f64 {
-    let (head, domain, t) = (question.head(), question.domain(), token as usize);
+pub fn radius(problem: &Problem, token: u32) -> f64 {
+    let (head, domain, t) = (problem.head(), problem.domain(), token as usize);
     let difference = |j: u32| head.row(t).zip(head.row(j as usize)).map(|(x, y)| x - y);
     let mut rivals: Vec<(u32, f64)> = (0..head.tokens() as u32)
         .map(|j| (j, difference(j).map(|x| x * x).sum::<f64>().sqrt()))

@@ -1,0 +1,25 @@
+//! What blocks a token.
+
+/// What blocks a token: a rival, or an end of the domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rival {
+    /// Another token.
+    Token(u32),
+    /// The lower end of a coordinate.
+    Lower(u32),
+    /// The upper end of a coordinate.
+    Upper(u32),
+}
+
+impl std::fmt::Display for Rival {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Rival::Token(t) => write!(f, "{t}"),
+            Rival::Lower(k) => write!(f, "lo[{k}]"),
+            Rival::Upper(k) => write!(f, "hi[{k}]"),
+        }
+    }
+}
+
+/// A rival and its share in the combination, to float64 precision.
+pub type Blocker = (Rival, f64);

@@ -1,0 +1,17 @@
+//! Over a box or all of space: the inequalities of a token are linear in lifted coordinates.
+//!
+//! - [`system`]: the inequalities `A u > 0` of a token, well scaled;
+//! - [`working_set`]: a few rivals at a time, the worst violators added until one side is found;
+//! - [`support`]: multipliers turned into losing weights that can be enclosed, perturbed where they are degenerate, or exact;
+//! - [`decide`]: the search, and what certifies its proposals;
+//! - `linear_program`: the second solver, linear programs by a general method, and `paper_radius`, the linear program of
+//!   the 2022 paper.
+
+pub mod decide;
+#[cfg(feature = "lp")]
+pub mod linear_program;
+#[cfg(feature = "lp")]
+pub mod paper_radius;
+pub mod support;
+pub mod system;
+pub mod working_set;
