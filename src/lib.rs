@@ -6,10 +6,7 @@
 //! for every token of a head, over all hidden states or those inside given ranges, and proves each verdict.
 //!
 //! ```
-//! use unargmax::audit::{Options, audit};
-//! use unargmax::certify::Verdict;
-//! use unargmax::domain::Domain;
-//! use unargmax::head::Head;
+//! use unargmax::{Domain, Head, Options, Verdict, audit};
 //!
 //! // Five tokens in two dimensions; the last lies inside the square of the others.
 //! let rows = vec![1.0, 0.0, 0.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 1.0];
@@ -21,14 +18,19 @@
 //! // Rivals whose weighted mean is the token's own row: it never scores more than all of them.
 //! let total: f64 = loss.blockers().iter().map(|(_, weight)| weight).sum();
 //! assert!((total - 1.0).abs() < 1e-12);
-//! # Ok::<(), unargmax::error::Error>(())
+//! # Ok::<(), unargmax::Error>(())
 //! ```
 //!
-//! Data flows one way: [`checkpoint`] -> [`head`] -> [`domain`] -> [`question`] -> [`screen`] ->
-//! [`prove`] -> [`certify`] -> [`audit`] -> [`report`]. Solvers propose; only [`certify`] makes verdicts,
-//! by the bounded and exact arithmetic of [`arithmetic`]. The proofs leave in a [`certificate`], which
-//! [`verify`](mod@verify) checks with code of its own. Beside it, [`transformer`] -> [`reach`]: the whole
-//! model before the head, and which tokens it makes the argmax on real texts.
+//! - [`OutputLayer::open`] finds the head of a checkpoint, the names of its tokens and the domain of its hidden states;
+//!   [`head`] makes heads of matrices.
+//! - [`audit()`] decides; an [`Audit`] has verdicts, blockers and winning hidden states.
+//! - [`certificate::from_audits`] keeps the proofs, and [`verify()`] checks them by code that shares no solver with the audit.
+//! - [`Report`] writes what the command writes: table, certificate, page with plots.
+//! - `transformer` and `reach` run whole models.
+//!
+//! Features, all on by default: `files` (readers of checkpoints), `model` (the forward path), `report`, `lp` (a second
+//! engine), `cli` (the command), `ndarray`. Without any of them the library still audits, makes certificates and verifies. Modules that these pages do not show are internal: tests and studies of this repository use
+//! them, and they change without notice.
 
 // The kernels of 8-bit products and the mapping of files say so and allow it; nothing else may.
 #![deny(unsafe_code)]
@@ -36,6 +38,7 @@
 
 pub mod audit;
 #[cfg(feature = "lp")]
+#[doc(hidden)]
 pub mod baselines;
 pub mod certificate;
 pub mod certify;
@@ -45,15 +48,35 @@ pub mod error;
 pub mod head;
 #[cfg(feature = "files")]
 pub mod locate;
+#[doc(hidden)]
 pub mod measure;
+#[cfg(feature = "files")]
+pub mod output_layer;
+#[doc(hidden)]
 pub mod problem;
+#[doc(hidden)]
 pub mod prove;
 #[cfg(feature = "model")]
 pub mod reach;
 #[cfg(feature = "report")]
 pub mod report;
+#[doc(hidden)]
 pub mod screen;
 #[cfg(feature = "model")]
 pub mod transformer;
 
-pub use unargmax_check::{arithmetic, domain, progress, verify};
+#[doc(hidden)]
+pub use unargmax_check::arithmetic;
+pub use unargmax_check::verify::{self, verify};
+pub use unargmax_check::{domain, progress};
+
+pub use audit::{Audit, Counts, Options, audit};
+pub use certificate::Certificate;
+pub use certify::{Blocker, Loss, Rival, Verdict};
+pub use domain::{Ball, Domain};
+pub use error::Error;
+pub use head::Head;
+#[cfg(feature = "files")]
+pub use output_layer::OutputLayer;
+#[cfg(feature = "report")]
+pub use report::Report;

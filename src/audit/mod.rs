@@ -94,7 +94,16 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         clock.lap("radius");
     }
     let measured = measured::measure(&problem, &verdicts, free.as_ref(), options, &mut clock);
-    Ok(Audit { verdicts, radii, seconds: clock.laps, free: free.map(Box::new), measured })
+    Ok(Audit {
+        domain: domain.clone(),
+        engine: options.engine,
+        threads: rayon::current_num_threads(),
+        verdicts,
+        radii,
+        seconds: clock.laps,
+        free: free.map(Box::new),
+        measured,
+    })
 }
 
 /// Refuses an engine that cannot do what is asked of it.
@@ -205,7 +214,16 @@ fn over_all(
         verdicts.sort_by_key(|v| v.0);
     }
     let measured = Measured::default();
-    Ok(Audit { verdicts, radii: None, seconds: clock.laps, free: None, measured })
+    Ok(Audit {
+        domain: larger.domain().clone(),
+        engine: options.engine,
+        threads: rayon::current_num_threads(),
+        verdicts,
+        radii: None,
+        seconds: clock.laps,
+        free: None,
+        measured,
+    })
 }
 
 /// The tokens asked for, in id order and once each.

@@ -2,14 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use super::Engine;
 use super::measured::Measured;
-use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
+use crate::certify::{Blocker, Verdict};
+use crate::domain::Domain;
+use crate::error::Result;
+use crate::head::Head;
+use crate::problem::Problem;
 
 /// The verdicts of one head over one domain.
 #[derive(Clone, Debug)]
 pub struct Audit {
+    pub(super) domain: Domain,
+    pub(super) engine: Engine,
+    pub(super) threads: usize,
     pub(super) verdicts: Vec<(u32, Verdict)>,
     pub(super) radii: Option<Vec<(u32, f64)>>,
     pub(super) seconds: BTreeMap<&'static str, f64>,
@@ -34,6 +42,66 @@ pub struct Counts {
 }
 
 impl Audit {
+    /// Where hidden states may lie.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// What proposed the verdicts.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// How many threads ran.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// What blocks a token that can never win: rivals, with weights that sum to one, and ends of the domain. `None` for
+    /// other tokens.
+    ///
+    /// ```
+    /// use unargmax::{Domain, Head, Options, Rival, audit};
+    ///
+    /// let head = Head::new(vec![-1.0, 0.0, 1.0], None, 3, 1)?;
+    /// let audit = audit(&head, &Domain::free(1), Options::default())?;
+    /// assert_eq!(audit.blockers(1), Some(vec![(Rival::Token(0), 0.5), (Rival::Token(2), 0.5)]));
+    /// assert_eq!(audit.blockers(0), None);
+    /// # Ok::<(), unargmax::Error>(())
+    /// ```
+    pub fn blockers(&self, token: u32) -> Option<Vec<Blocker>> {
+        match self.verdict(token)? {
+            Verdict::Unargmaxable(loss) => Some(loss.blockers()),
+            _ => None,
+        }
+    }
+
+    /// Hidden states (`d` coordinates each) at which tokens win: strictly, or for tied tokens against all that differ.
+    /// `head` is the audited one. `None` for tokens that lose, are undecided or were not audited; in the audit of
+    /// [`Audit::free`] also for those whose state is kept by the audit over the smaller domain.
+    ///
+    /// Coordinates are float64. Where a proof holds a state that float64 cannot (one of integers, one behind a norm), this
+    /// is the nearest to it, up to a few units in the last place.
+    ///
+    /// # Errors
+    /// A head of another shape, or a norm that cannot be folded into it.
+    ///
+    /// ```
+    /// use unargmax::{Domain, Head, Options, audit};
+    ///
+    /// let head = Head::new(vec![1.0, 0.0, 0.0, 1.0, 0.2, 0.2], None, 3, 2)?;
+    /// let audit = audit(&head, &Domain::free(2), Options::default())?;
+    /// let states = audit.hidden_states(&head, &[0, 2])?;
+    /// let h = states[0].as_ref().expect("token 0 can win");
+    /// assert!(head.dot(0, h) > head.dot(1, h) && head.dot(0, h) > head.dot(2, h));
+    /// # Ok::<(), unargmax::Error>(())
+    /// ```
+    pub fn hidden_states(&self, head: &Head, tokens: &[u32]) -> Result<Vec<Option<Vec<f64>>>> {
+        let problem = Problem::new(head, &self.domain)?;
+        let state = |&token: &u32| self.verdict(token)?.witness()?.hidden_state(&problem);
+        Ok(tokens.iter().map(state).collect())
+    }
+
     /// Token ids and verdicts, in id order.
     pub fn verdicts(&self) -> &[(u32, Verdict)] {
         &self.verdicts

@@ -1,32 +1,28 @@
 //! `unargmax audit`: read, decide, print, write.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::CONDITION;
-use super::input::{HeadArguments, Input};
+use super::input::HeadArguments;
 pub(super) use super::interruption::{end_when_interrupted, end_when_interrupted_saying, write};
 use super::progress::Bar;
 use super::selection::{self, Sample};
 use unargmax::audit::{Audit, Engine, Options, audit};
-use unargmax::certificate;
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::domain::Domain;
-use unargmax::head::spectrum::Spectra;
 use unargmax::locate::final_norm::FinalNorm;
+use unargmax::output_layer::OutputLayer;
+use unargmax::report::Report;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
-use unargmax::report::inspection::{self, Inspection};
-use unargmax::report::measures;
-use unargmax::report::results::{self, Reported};
-use unargmax::report::summary::Summary;
-use unargmax::report::{command, folder, markdown, ours, page, table, text};
+use unargmax::report::{command, markdown, measures, ours, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -137,115 +133,91 @@ const KERNEL: &str = "UNARGMAX_KERNEL";
 /// Runs an audit.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
-    let engine = match (arguments.engine, arguments.radius) {
-        (EngineName::LeastDistance, false) => Engine::LeastDistance,
-        (EngineName::LeastDistance, true) => bail!("--radius needs --engine lp"),
-        (EngineName::Lp, radius) => Engine::LinearProgram { radius },
-    };
-    let kernel = kernel(arguments.kernel.as_deref())?;
+    let (engine, kernel) = (arguments.engine()?, kernel(arguments.kernel.as_deref())?);
     end_when_interrupted(arguments.out.is_some());
     let folder = arguments.folder().context("--out")?;
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");
-    let input = arguments.head.read()?;
-    let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
-    let way = places.and_then(|(folder, path)| command::way(folder.path(), path));
-    let head = &input.located.head;
-    let (domain, reason) = domain(arguments, &input)?;
-    ensure!(
-        !arguments.radius || domain.is_bounded(),
-        "--radius needs a domain that is bounded on all sides, such as --domain range:-100:100, not {domain}"
-    );
-    let tokens = arguments
-        .tokens
-        .as_ref()
-        .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()))
-        .transpose()?;
-
-    let measures = Measures::resolve(arguments, &domain, tokens.as_deref(), &input)?;
-
-    let baseline =
-        arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
-    if let Some(baseline) = &baseline {
-        baseline.fits(&domain, head.tokens(), input.vocabulary.as_ref()).context("--baseline")?;
-    }
-
-    let threads = arguments
-        .threads
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let layer = arguments.head.read()?;
+    let plan = Plan::resolve(arguments, &layer)?;
     let options = Options {
-        tokens: tokens.as_deref(),
+        tokens: plan.tokens.as_deref(),
         engine,
-        threads,
+        threads: arguments.threads.map_or_else(all_cores, usize::from),
         also_free: true,
-        efforts: measures.efforts.as_ref().map(|m| m.tokens.as_slice()),
-        margins: measures.margins.as_ref().map(|m| m.tokens.as_slice()),
+        efforts: plan.efforts.as_ref().map(|m| m.tokens.as_slice()),
+        margins: plan.margins.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
         kernel,
         progress: &bar,
     };
-    let audit = audit(head, &domain, options)?;
+    let audit = audit(layer.head(), &plan.domain, options)?;
 
-    let summary = Summary::new(
-        input.checkpoint.clone(),
-        &input.located,
-        input.vocabulary.as_ref(),
-        &domain,
-        engine.name(),
-        threads,
-        &audit,
-    )
-    .with_way(way)
-    .with_options(arguments.head.tensors.options())
-    .with_seeds(measures.seeds());
-    let written = folder
-        .map(|folder| {
-            bar.stage("inspect");
-            let inspection = super::inspect::inspection(&input);
-            bar.stage("certificate");
-            let mut files = files(&input, &domain, &summary, &inspection, &audit)?;
-            if !arguments.no_report {
-                bar.stage("report");
-                let spectra = inspection.statistics().spectra.as_ref();
-                add_report(&mut files, arguments, &input, &reason, spectra, &audit)?;
-            }
-            bar.stage("write");
-            write(&folder, &files)
-        })
-        .transpose();
+    let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
+    let report = Report::of(&layer, &audit)
+        .because(plan.reason.as_str())
+        .with_checkpoint_from_folder(
+            places.and_then(|(folder, path)| command::way(folder.path(), path)),
+        )
+        .with_options(arguments.head.tensors.options())
+        .with_seeds(plan.seeds())
+        .telling(&bar);
+    let report = if arguments.no_report { report.without_page() } else { report };
+    let report = if arguments.svg { report.with_pictures() } else { report };
+    let written = folder.map(|folder| {
+        let files = report.files(folder.path())?;
+        bar.stage("write");
+        write(&folder, &files)
+    });
     bar.finish();
-    let print = || -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        if arguments.json {
-            out.write_all(summary.to_json().as_bytes())?;
-        } else if !arguments.quiet {
-            let path = input.checkpoint.path.as_str();
-            let subject = text::Subject {
-                path,
-                located: &input.located,
-                vocabulary: input.vocabulary.as_ref(),
-                domain: &domain,
-                reason: &reason,
-                seeds: measures.seeds(),
-            };
-            let seconds = started.elapsed().as_secs_f64();
-            text::write(&mut out, subject, &audit, seconds, arguments.list)?;
-        }
-        out.flush()
-    };
-    let printed = print();
+    let printed = print(arguments, &layer, &plan, &audit, &report, started.elapsed());
     // After the summary: what was computed is not lost to a full disk.
-    written.context("--out")?;
+    written.transpose().context("--out")?;
     super::unless_unread(printed)?;
     let told = !arguments.no_report && !arguments.quiet && !arguments.json;
     if let Some(out) = arguments.out.as_ref().filter(|_| told) {
         let place = out.join(page::FILE);
         super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
     }
+    exit_code(arguments, &layer, &plan, &audit)
+}
 
+/// Prints what was found, as text or as JSON.
+fn print(
+    arguments: &Arguments,
+    layer: &OutputLayer,
+    plan: &Plan,
+    audit: &Audit,
+    report: &Report,
+    elapsed: Duration,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        out.write_all(report.summary().to_json().as_bytes())?;
+    } else if !arguments.quiet {
+        let subject = text::Subject {
+            path: &layer.origin().path,
+            located: layer.located(),
+            vocabulary: layer.vocabulary(),
+            domain: &plan.domain,
+            reason: &plan.reason,
+            seeds: plan.seeds(),
+        };
+        text::write(&mut out, subject, audit, elapsed.as_secs_f64(), arguments.list)?;
+    }
+    out.flush()
+}
+
+/// What `--fail-on` makes of the verdicts.
+fn exit_code(
+    arguments: &Arguments,
+    layer: &OutputLayer,
+    plan: &Plan,
+    audit: &Audit,
+) -> Result<ExitCode> {
     let conditions: Vec<gate::Condition> = arguments.fail_on.iter().map(|&c| c.into()).collect();
-    let vocabulary = input.vocabulary.as_ref();
-    let gate = Gate::of(&conditions, &audit, head.tokens(), vocabulary, baseline.as_ref());
+    let (tokens, vocabulary) = (layer.head().tokens(), layer.vocabulary());
+    let gate = Gate::of(&conditions, audit, tokens, vocabulary, plan.baseline.as_ref());
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
             let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence());
@@ -254,7 +226,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("unargmax: --fail-on: {}", gate.sentence());
-    if baseline.is_some() {
+    if plan.baseline.is_some() {
         let label = |id: u32| vocabulary.map_or(String::new(), |v| v.label(id as usize));
         for id in gate.failing().take(arguments.list) {
             eprintln!("  {id} {}", label(id));
@@ -263,7 +235,21 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(CONDITION))
 }
 
+/// The threads of this machine.
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl Arguments {
+    /// What proposes verdicts.
+    fn engine(&self) -> Result<Engine> {
+        match (self.engine, self.radius) {
+            (EngineName::LeastDistance, false) => Ok(Engine::LeastDistance),
+            (EngineName::LeastDistance, true) => bail!("--radius needs --engine lp"),
+            (EngineName::Lp, radius) => Ok(Engine::LinearProgram { radius }),
+        }
+    }
+
     /// The folder for the results, before any work: what is there already and is not ours is an error.
     fn folder(&self) -> unargmax::error::Result<Option<OutputFolder>> {
         let writes = |name: &str| match name {
@@ -276,36 +262,47 @@ impl Arguments {
     }
 }
 
-/// The tokens to measure.
-struct Measures {
+/// What the arguments ask for, of this head.
+struct Plan {
+    domain: Domain,
+    /// Why that domain.
+    reason: String,
+    tokens: Option<Vec<u32>>,
     efforts: Option<Sample>,
     margins: Option<Sample>,
+    baseline: Option<Baseline>,
 }
 
-impl Measures {
-    fn resolve(
-        arguments: &Arguments,
-        domain: &Domain,
-        audited: Option<&[u32]>,
-        input: &Input,
-    ) -> Result<Self> {
-        let of = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
+impl Plan {
+    fn resolve(arguments: &Arguments, layer: &OutputLayer) -> Result<Self> {
+        let (domain, reason) = domain(arguments, layer)?;
+        ensure!(
+            !arguments.radius || domain.is_bounded(),
+            "--radius needs a domain that is bounded on all sides, such as --domain range:-100:100, not {domain}"
+        );
+        let (count, vocabulary) = (layer.head().tokens(), layer.vocabulary());
+        let tokens = arguments.tokens.as_ref();
+        let tokens = tokens.map(|t| selection::parse(t, count, vocabulary)).transpose()?;
+        let sample = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
             let Some(text) = text else { return Ok(None) };
             ensure!(
                 domain.ball().is_some(),
                 "{option} needs a ball, the domain of a final norm or `--domain ball:R`: in {domain} lengths have no measure"
             );
-            let tokens = input.located.head.tokens();
-            selection::sample(option, text, audited, tokens, input.vocabulary.as_ref()).map(Some)
+            selection::sample(option, text, tokens.as_deref(), count, vocabulary).map(Some)
         };
         ensure!(
-            !arguments.bias_needed || input.located.head.has_bias(),
+            !arguments.bias_needed || layer.head().has_bias(),
             "--bias-needed is about heads with a bias, and this one has none"
         );
-        Ok(Measures {
-            efforts: of("--effort", &arguments.effort)?,
-            margins: of("--margins", &arguments.margins)?,
-        })
+        let efforts = sample("--effort", &arguments.effort)?;
+        let margins = sample("--margins", &arguments.margins)?;
+        let baseline =
+            arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
+        if let Some(baseline) = &baseline {
+            baseline.fits(&domain, count, vocabulary).context("--baseline")?;
+        }
+        Ok(Plan { domain, reason, tokens, efforts, margins, baseline })
     }
 
     /// What samples were drawn with.
@@ -328,60 +325,13 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
 }
 
 /// The domain asked for and why.
-fn domain(arguments: &Arguments, input: &Input) -> Result<(Domain, String)> {
+fn domain(arguments: &Arguments, layer: &OutputLayer) -> Result<(Domain, String)> {
     if arguments.domain != "auto" {
-        let domain = input.located.parse_domain(&arguments.domain)?;
-        let norm = input.located.final_norm.as_ref().filter(|_| arguments.domain.contains("norm"));
+        let located = layer.located();
+        let domain = located.parse_domain(&arguments.domain)?;
+        let norm = located.final_norm.as_ref().filter(|_| arguments.domain.contains("norm"));
         let caution = norm.map_or("", FinalNorm::caution);
         return Ok((domain, format!("asked for{caution}")));
     }
-    let (domain, reason) = &input.before;
-    Ok((domain.clone(), format!("auto: {reason}")))
-}
-
-type File = (String, Vec<u8>);
-
-fn files(
-    input: &Input,
-    domain: &Domain,
-    summary: &Summary,
-    inspection: &Inspection,
-    audit: &Audit,
-) -> Result<Vec<File>> {
-    let (mut verdicts, mut radii) = (Vec::new(), Vec::new());
-    table::write(&mut verdicts, &input.located.head, input.vocabulary.as_ref(), audit)?;
-    let all = Domain::free(domain.dim());
-    let audits: Vec<_> =
-        [(domain, audit)].into_iter().chain(audit.free().map(|free| (&all, free))).collect();
-    let certificate = certificate::from_audits(&input.located.head, &audits).to_bytes()?;
-    let mut files = vec![
-        (results::SUMMARY.to_owned(), summary.to_json().into_bytes()),
-        (results::VERDICTS.to_owned(), verdicts),
-        (inspection::FILE.to_owned(), inspection.to_json().into_bytes()),
-        (certificate::FILE.to_owned(), certificate),
-    ];
-    if audit.radii().is_some() {
-        table::write_radii(&mut radii, audit)?;
-        files.push((ours::RADII.to_owned(), radii));
-    }
-    Ok(files)
-}
-
-/// Adds the measures and the report, which is made of the other files as `unargmax report` makes it.
-fn add_report(
-    files: &mut Vec<File>,
-    arguments: &Arguments,
-    input: &Input,
-    reason: &str,
-    spectra: Option<&Spectra>,
-    audit: &Audit,
-) -> Result<()> {
-    let measures =
-        measures::Measures::new(&input.located, spectra, input.vocabulary.as_ref(), reason, audit);
-    let measures = measures.to_json().into_bytes();
-    let out = arguments.out.as_deref().unwrap_or(Path::new("."));
-    let reported = Reported::from_bytes(out, &files[0].1, &files[1].1, &measures)?;
-    files.push((measures::FILE.to_owned(), measures));
-    files.extend(folder::files(&reported, arguments.svg));
-    Ok(())
+    Ok((layer.domain().clone(), format!("auto: {}", layer.domain_reason())))
 }

@@ -1,19 +1,13 @@
 //! From arguments to a head with its names: the checkpoint, or the bundled head.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
-use super::vocabulary;
-use unargmax::checkpoint;
-use unargmax::checkpoint::vocabulary::Vocabulary;
-use unargmax::domain::Domain;
-use unargmax::locate::bundled;
-use unargmax::locate::{BiasChoice, Choice, Located, candidates, locate};
-use unargmax::report::inspection::Candidate;
+use unargmax::locate::{BiasChoice, Choice};
+use unargmax::output_layer::{Names, OutputLayer, ReadOptions};
 use unargmax::report::options::HeadOptions;
-use unargmax::report::summary::CheckpointSummary;
 
 /// Which head to read.
 #[derive(Debug, Args)]
@@ -47,103 +41,22 @@ pub struct TensorArguments {
     padding_ok: bool,
 }
 
-/// A head ready to audit.
-pub struct Input {
-    /// Where it came from.
-    pub checkpoint: CheckpointSummary,
-    /// The head and its tensors.
-    pub located: Located,
-    /// Its tokens, if known, one a row of the head.
-    pub vocabulary: Option<Vocabulary>,
-    /// Where they are from.
-    pub vocabulary_source: Option<String>,
-    /// The matrices that look most like heads.
-    pub candidates: Vec<Candidate>,
-    /// Where hidden states lie by what stands before the head, and what that is.
-    pub before: (Domain, String),
-}
-
 impl HeadArguments {
     /// Reads head and vocabulary.
-    pub fn read(&self) -> Result<Input> {
-        let mut input = match &self.checkpoint {
-            Some(path) => self.checkpoint_file(path)?,
-            None => self.bundled()?,
-        };
-        if let Some(path) = &self.tensors.vocab {
-            let none = path.as_os_str() == "none";
-            input.vocabulary =
-                (!none).then(|| Vocabulary::from_file(path)).transpose()?.map(Vocabulary::guessed);
-            input.vocabulary_source = (!none).then(|| path.display().to_string());
+    pub fn read(&self) -> Result<OutputLayer> {
+        let options = self.tensors.read_options();
+        match &self.checkpoint {
+            Some(path) => Ok(OutputLayer::open_with(path, &options)?),
+            None => {
+                let tensors = &self.tensors;
+                if tensors.weight.is_some() || tensors.bias.is_some() || tensors.transpose {
+                    bail!(
+                        "--weight, --bias and --transpose choose tensors of a checkpoint; name one before them"
+                    );
+                }
+                Ok(OutputLayer::bundled(&options)?)
+            }
         }
-        let rows = input.located.head.tokens();
-        if let Some(vocabulary) = input.vocabulary.take() {
-            let source = input.vocabulary_source.as_deref().unwrap_or(bundled::NAME);
-            let fitted = vocabulary::fitted(vocabulary, rows, source, self.tensors.padding_ok)?;
-            input.vocabulary = Some(fitted);
-        }
-        Ok(input)
-    }
-
-    fn bundled(&self) -> Result<Input> {
-        if self.tensors.weight.is_some() || self.tensors.bias.is_some() || self.tensors.transpose {
-            bail!(
-                "--weight, --bias and --transpose choose tensors of a checkpoint; name one before them"
-            );
-        }
-        let (located, vocabulary) = bundled::read()?;
-        let before =
-            (bundled::domain(located.head.dim())?, "a ReLU stands before the head".to_owned());
-        let checkpoint = CheckpointSummary {
-            path: bundled::NAME.to_owned(),
-            bytes: bundled::size() as u64,
-            format: "safetensors".to_owned(),
-        };
-        let vocabulary_source = Some(bundled::NAME.to_owned());
-        let candidates = vec![Candidate {
-            name: located.weight.clone(),
-            shape: vec![located.head.tokens(), located.head.dim()],
-            dtype: located.dtype.to_string(),
-        }];
-        let vocabulary = Some(vocabulary);
-        Ok(Input { checkpoint, located, vocabulary, vocabulary_source, candidates, before })
-    }
-
-    fn checkpoint_file(&self, path: &Path) -> Result<Input> {
-        let checkpoint = checkpoint::open(path)?;
-        let located = locate(checkpoint.as_ref(), path, &self.tensors.choice())?;
-        let (vocabulary, vocabulary_source) = match self.tensors.vocab {
-            // Read afterwards; a faulty one beside the checkpoint is then of no concern.
-            Some(_) => (None, None),
-            None => match vocabulary::own(checkpoint.as_ref(), &located).context(
-                "the vocabulary (--vocab FILE names another one, --vocab none goes without)",
-            )? {
-                Some((vocabulary, source)) => (Some(vocabulary), Some(source)),
-                None => (None, None),
-            },
-        };
-        let summary = CheckpointSummary {
-            path: path.display().to_string(),
-            bytes: checkpoint.size(),
-            format: checkpoint.format().to_owned(),
-        };
-        let before = located.domain()?;
-        let candidates = candidates(checkpoint.as_ref(), path)
-            .into_iter()
-            .map(|info| Candidate {
-                name: info.name.clone(),
-                shape: info.shape.clone(),
-                dtype: info.dtype.to_string(),
-            })
-            .collect();
-        Ok(Input {
-            checkpoint: summary,
-            located,
-            vocabulary,
-            vocabulary_source,
-            candidates,
-            before,
-        })
     }
 }
 
@@ -156,6 +69,16 @@ impl TensorArguments {
             Some(name) => BiasChoice::Named(name.to_owned()),
         };
         Choice { weight: self.weight.clone(), bias, transpose: self.transpose }
+    }
+
+    /// What to read.
+    fn read_options(&self) -> ReadOptions {
+        let names = match &self.vocab {
+            None => Names::Own,
+            Some(path) if path.as_os_str() == "none" => Names::None,
+            Some(path) => Names::File(path.clone()),
+        };
+        ReadOptions { tensors: self.choice(), names, padding_ok: self.padding_ok }
     }
 
     /// The options that were given.

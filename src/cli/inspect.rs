@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::input::{HeadArguments, Input};
+use super::input::HeadArguments;
 use super::progress::Bar;
-use unargmax::report::inspection::{Inspection, Subject};
+use unargmax::report::inspection::Inspection;
 
 /// Say which head is chosen and why, what stands before it and what its rows look like, without an audit.
 #[derive(Debug, Args)]
@@ -27,9 +27,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");
-    let input = arguments.head.read()?;
+    let layer = arguments.head.read()?;
     bar.stage("inspect");
-    let inspection = inspection(&input);
+    let inspection = Inspection::of(&layer);
     bar.finish();
     let print = || -> io::Result<()> {
         let mut out = io::stdout().lock();
@@ -41,16 +41,4 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     super::unless_unread(print())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Inspects what was read.
-pub fn inspection(input: &Input) -> Inspection {
-    let (domain, why) = &input.before;
-    Inspection::new(Subject {
-        checkpoint: &input.checkpoint,
-        candidates: &input.candidates,
-        located: &input.located,
-        before: (domain, why),
-        vocabulary: input.vocabulary.as_ref().map(|v| (v, input.vocabulary_source.as_deref())),
-    })
 }

@@ -17,7 +17,6 @@ mod report;
 mod selection;
 mod shell;
 mod verify;
-mod vocabulary;
 
 use std::process::ExitCode;
 

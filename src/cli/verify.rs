@@ -139,11 +139,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         input = input.with_context(way_out);
     }
     let input = input?;
-    let head = &input.located.head;
-    let tokens = arguments
-        .tokens
-        .as_ref()
-        .map(|t| selection::parse(t, head.tokens(), input.vocabulary.as_ref()));
+    let head = input.head();
+    let tokens =
+        arguments.tokens.as_ref().map(|t| selection::parse(t, head.tokens(), input.vocabulary()));
     let tokens = tokens.transpose()?;
     let mut verification = verify_telling(head, &claims.certificate, tokens.as_deref(), &bar);
     bar.finish();
@@ -153,7 +151,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let differences = claims.results.as_ref().map(|r| differences(r, &claims.certificate));
     let outcome = Outcome {
-        checkpoint: &input.checkpoint.path,
+        checkpoint: &input.origin().path,
         rows: head.tokens(),
         padding: claims.results.as_ref().map_or(0, |r| r.tally().padding.sum()),
         verification: &verification,

@@ -1,5 +1,6 @@
-//! A head, and what its rows look like.
+//! A head, made of the matrices that a program has, and what its rows look like.
 
+pub mod convert;
 pub mod spectrum;
 pub mod statistics;
 

@@ -4,14 +4,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::summary::CheckpointSummary;
 use super::table::rounded;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
-use crate::domain::Domain;
 use crate::head::statistics::Statistics;
+use crate::locate::Tying;
 use crate::locate::activation::Activation;
 use crate::locate::final_norm::FinalNorm;
-use crate::locate::{Located, Tying};
+use crate::output_layer::{Candidate, Origin, OutputLayer};
 
 /// The file's name in the output folder.
 pub const FILE: &str = "inspect.json";
@@ -28,23 +27,12 @@ pub struct Inspection {
     schema: &'static str,
     tool: &'static str,
     version: &'static str,
-    checkpoint: CheckpointSummary,
+    checkpoint: Origin,
     candidates: Vec<Candidate>,
     head: Chosen,
     before: BeforeHead,
     vocabulary: Option<Names>,
     statistics: Statistics,
-}
-
-/// A matrix that could be a head.
-#[derive(Clone, Debug, Serialize)]
-pub struct Candidate {
-    /// Its name.
-    pub name: String,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Its element type.
-    pub dtype: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -84,26 +72,13 @@ struct Names {
     padding_ids: Vec<(usize, usize)>,
 }
 
-/// What an inspection looks at.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// The file.
-    pub checkpoint: &'a CheckpointSummary,
-    /// Its matrices, the likeliest heads first.
-    pub candidates: &'a [Candidate],
-    /// The head.
-    pub located: &'a Located,
-    /// Where `auto` lets hidden states lie, and why.
-    pub before: (&'a Domain, &'a str),
-    /// Its tokens, and where they are from.
-    pub vocabulary: Option<(&'a Vocabulary, Option<&'a str>)>,
-}
-
 impl Inspection {
-    /// Looks at every row.
-    pub fn new(subject: Subject) -> Self {
-        let Subject { checkpoint, candidates, located, before: (domain, why), vocabulary } =
-            subject;
+    /// Looks at every row of a head.
+    pub fn of(layer: &OutputLayer) -> Self {
+        let (located, candidates) = (layer.located(), layer.candidates());
+        let (domain, why) = (layer.domain(), layer.domain_reason());
+        let vocabulary = layer.vocabulary().map(|v| (v, layer.vocabulary_source()));
+        let checkpoint = layer.origin();
         let head = &located.head;
         // The chosen one is listed, however it ranks; its listed name may be that of the embedding.
         let is_chosen = |c: &Candidate| {
@@ -164,7 +139,7 @@ impl Inspection {
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let CheckpointSummary { path, bytes, format } = &self.checkpoint;
+        let Origin { path, bytes, format } = &self.checkpoint;
         let (head, before) = (&self.head, &self.before);
         writeln!(out, "file    {path}: {format}, {bytes} bytes")?;
         for (k, candidate) in self.candidates.iter().enumerate() {

@@ -26,6 +26,7 @@ pub mod padding;
 pub mod page;
 pub mod plots;
 pub mod results;
+mod save;
 mod scale;
 pub mod shown;
 pub mod summary;
@@ -34,6 +35,8 @@ pub mod tally;
 pub mod text;
 mod ticks;
 pub mod words;
+
+pub use save::Report;
 
 /// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.
 pub(crate) fn is_marginal(kind: &str) -> bool {

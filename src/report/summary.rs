@@ -10,9 +10,8 @@ use super::padding::Padding;
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
-use crate::domain::Domain;
-use crate::locate::Located;
 use crate::locate::final_norm::FinalNorm;
+use crate::output_layer::{Origin, OutputLayer};
 
 /// The version of this layout.
 pub const SCHEMA: &str = "unargmax summary 1";
@@ -29,22 +28,11 @@ pub struct Summary {
     audits: Vec<AuditSummary>,
 }
 
-/// The file that was read.
-#[derive(Clone, Debug, Serialize)]
-pub struct CheckpointSummary {
-    /// Path, or the name of the bundled head.
-    pub path: String,
-    /// Size of the file.
-    pub bytes: u64,
-    /// The reader that took it.
-    pub format: String,
-}
-
 /// The file, and how it is named from the folder of the results; see [`way`](super::command::way).
 #[derive(Clone, Debug, Serialize)]
 struct Place {
     #[serde(flatten)]
-    checkpoint: CheckpointSummary,
+    checkpoint: Origin,
     #[serde(skip_serializing_if = "Option::is_none")]
     from_folder: Option<String>,
 }
@@ -87,21 +75,15 @@ struct AuditSummary {
 }
 
 impl Summary {
-    /// Summarises one audit.
-    pub fn new(
-        checkpoint: CheckpointSummary,
-        located: &Located,
-        vocabulary: Option<&Vocabulary>,
-        domain: &Domain,
-        engine: &'static str,
-        threads: usize,
-        audit: &Audit,
-    ) -> Self {
+    /// Summarises one audit of the head of `layer`.
+    pub fn new(layer: &OutputLayer, audit: &Audit) -> Self {
+        let (located, vocabulary) = (layer.located(), layer.vocabulary());
+        let checkpoint = Place { checkpoint: layer.origin().clone(), from_folder: None };
         Summary {
             schema: SCHEMA,
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            checkpoint: Place { checkpoint, from_folder: None },
+            checkpoint,
             head: HeadSummary {
                 weight: located.weight.clone(),
                 bias: located.bias.clone(),
@@ -112,11 +94,11 @@ impl Summary {
                 final_norm: located.final_norm.clone(),
                 options: None,
             },
-            threads,
-            audits: [(domain.to_string(), audit)]
+            threads: audit.threads(),
+            audits: [audit]
                 .into_iter()
-                .chain(audit.free().map(|free| ("free".to_owned(), free)))
-                .map(|(domain, audit)| AuditSummary::new(domain, engine, audit, vocabulary))
+                .chain(audit.free())
+                .map(|audit| AuditSummary::new(audit, vocabulary))
                 .collect(),
         }
     }
@@ -152,17 +134,12 @@ impl Summary {
 }
 
 impl AuditSummary {
-    fn new(
-        domain: String,
-        engine: &'static str,
-        audit: &Audit,
-        vocabulary: Option<&Vocabulary>,
-    ) -> Self {
+    fn new(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
         let tally = Tally::of(audit, vocabulary);
         let padding = Padding::from(tally.padding);
         AuditSummary {
-            domain,
-            engine,
+            domain: audit.domain().to_string(),
+            engine: audit.engine().name(),
             scope: audit.verdicts().len(),
             counts: tally.rows(),
             undecided_by_budget: (audit.counts().undecided > 0)

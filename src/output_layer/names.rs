@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
-
-use unargmax::checkpoint::Checkpoint;
-use unargmax::checkpoint::vocabulary::{Kind, Vocabulary, beside};
-use unargmax::locate::Located;
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::vocabulary::{Kind, Vocabulary, beside};
+use crate::error::{Error, Result};
+use crate::locate::Located;
 
 /// Above this share of rows without a token a vocabulary is more likely that of another model. Published heads are padded
 /// by at most three percent (Qwen2.5 399 of 152064 rows, GPT-2 47 of 50304, T5 128 of 32128, Phi-2 905 of 51200).
@@ -28,19 +27,19 @@ pub fn fitted(
 ) -> Result<Vocabulary> {
     let entries = vocabulary.tokens.len();
     if entries > rows {
-        bail!(
+        return Err(Error::Invalid(format!(
             "{source}: the vocabulary has {entries} tokens, but the head only {rows} rows: is it the vocabulary of another \
              model, or is the weight stored d x V (--transpose)? --vocab FILE names another one, --vocab none goes \
              without"
-        );
+        )));
     }
     let vocabulary = vocabulary.padded(rows);
     let padding = vocabulary.count(Kind::Padding);
     if !padding_ok && is_doubtful(entries, padding, rows) {
-        bail!(
+        return Err(Error::Invalid(format!(
             "{source}: the vocabulary leaves {padding} of the head's {rows} rows without a token: is it that of another \
              model? --vocab FILE names another one, --vocab none goes without, --padding-ok takes these rows for padding"
-        );
+        )));
     }
     Ok(vocabulary)
 }

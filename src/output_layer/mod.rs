@@ -1,0 +1,266 @@
+//! An output layer ready to audit: its head, the names of its tokens, and the domain of its hidden states.
+
+mod names;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::checkpoint;
+use crate::checkpoint::Dtype;
+use crate::checkpoint::vocabulary::Vocabulary;
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::head::{Head, Rows};
+use crate::locate::{self, Choice, Located, Tying, bundled, locate};
+
+/// The output layer of a checkpoint.
+///
+/// ```
+/// use unargmax::{Options, OutputLayer, audit};
+///
+/// let layer = OutputLayer::open("assets/g2pm/head.safetensors")?;
+/// let audit = audit(layer.head(), layer.domain(), Options::default())?;
+/// println!("{} of {} tokens can never win", audit.counts().unargmaxable, layer.head().tokens());
+/// # Ok::<(), unargmax::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OutputLayer {
+    origin: Origin,
+    located: Located,
+    vocabulary: Option<Vocabulary>,
+    vocabulary_source: Option<String>,
+    candidates: Vec<Candidate>,
+    domain: Domain,
+    domain_reason: String,
+}
+
+/// The file or folder that a head was read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// As it was named.
+    pub path: String,
+    /// The size of its files, in bytes.
+    pub bytes: u64,
+    /// The container format.
+    pub format: String,
+}
+
+/// A matrix of a checkpoint that could be a head.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its element type.
+    pub dtype: String,
+}
+
+/// What to read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Which tensors are the head.
+    pub tensors: Choice,
+    /// Where the names of the tokens are.
+    pub names: Names,
+    /// Whether a vocabulary that leaves more than a tenth of the rows without a token is right all the same: they are
+    /// padding.
+    pub padding_ok: bool,
+}
+
+/// Where the names of tokens are.
+#[derive(Clone, Debug, Default)]
+pub enum Names {
+    /// In the checkpoint or beside it, if there are any.
+    #[default]
+    Own,
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere: tokens have ids alone.
+    None,
+}
+
+impl OutputLayer {
+    /// Opens a checkpoint: a file, a folder in the layout of Hugging Face, or `org/name` in its cache on this machine.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is damaged, and a head that is not beyond doubt: the error names the candidates.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        OutputLayer::open_with(path, &ReadOptions::default())
+    }
+
+    /// The same, where the caller says which tensors and names to take.
+    ///
+    /// # Errors
+    /// As [`OutputLayer::open`]; tensors that are not there; a vocabulary that does not fit the head.
+    pub fn open_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let checkpoint = checkpoint::open(path)?;
+        let located = locate(checkpoint.as_ref(), path, &options.tensors)?;
+        let own = match options.names {
+            Names::Own => names::own(checkpoint.as_ref(), &located).map_err(|error| {
+                Error::Invalid(format!(
+                    "the vocabulary (--vocab FILE names another one, --vocab none goes without): {error}"
+                ))
+            })?,
+            // A faulty one beside the checkpoint is then of no concern.
+            Names::File(_) | Names::None => None,
+        };
+        let origin = Origin {
+            path: path.display().to_string(),
+            bytes: checkpoint.size(),
+            format: checkpoint.format().to_owned(),
+        };
+        let candidates = locate::candidates(checkpoint.as_ref(), path);
+        let candidates = candidates.into_iter().map(|info| Candidate {
+            name: info.name.clone(),
+            shape: info.shape.clone(),
+            dtype: info.dtype.to_string(),
+        });
+        let before = located.domain()?;
+        OutputLayer::of(origin, located, candidates.collect(), before).named(own, options)
+    }
+
+    /// The head that is part of this library: g2pM's, 876 Mandarin syllables x 32 dimensions behind a ReLU.
+    ///
+    /// # Errors
+    /// None that a test would not have found; names as in [`OutputLayer::open_with`].
+    pub fn bundled(options: &ReadOptions) -> Result<Self> {
+        let (located, vocabulary) = bundled::read()?;
+        let before =
+            (bundled::domain(located.head.dim())?, "a ReLU stands before the head".to_owned());
+        let origin = Origin {
+            path: bundled::NAME.to_owned(),
+            bytes: bundled::size() as u64,
+            format: "safetensors".to_owned(),
+        };
+        let candidates = vec![Candidate {
+            name: located.weight.clone(),
+            shape: vec![located.head.tokens(), located.head.dim()],
+            dtype: located.dtype.to_string(),
+        }];
+        let own = Some((vocabulary, bundled::NAME.to_owned()));
+        let own = own.filter(|_| matches!(options.names, Names::Own));
+        OutputLayer::of(origin, located, candidates, before).named(own, options)
+    }
+
+    /// A head made by the caller, over `domain`; tokens have the given spellings, one a row, or ids alone.
+    ///
+    /// # Errors
+    /// A domain of another number of coordinates, or more names than rows.
+    pub fn from_head(head: Head, domain: Domain, tokens: Option<&[String]>) -> Result<Self> {
+        if head.dim() != domain.dim() {
+            return Err(Error::Invalid(format!(
+                "the domain has {} coordinates, but the rows of the head have {}",
+                domain.dim(),
+                head.dim()
+            )));
+        }
+        let (dtype, width) = match head.rows() {
+            Rows::F32(_) => (Dtype::F32, 4),
+            Rows::F64(_) => (Dtype::F64, 8),
+        };
+        let bytes = (head.rows().len() * width) as u64;
+        let origin = Origin { path: "(memory)".to_owned(), bytes, format: "memory".to_owned() };
+        let located = Located {
+            weight: "weight".to_owned(),
+            bias: head.has_bias().then(|| "bias".to_owned()),
+            head,
+            dtype,
+            transposed: false,
+            why: "given by the caller".to_owned(),
+            family: None,
+            source: None,
+            tying: Tying::Unknown,
+            final_norm: None,
+            activation: None,
+            notes: Vec::new(),
+            labels: None,
+        };
+        let own = tokens.map(|tokens| (Vocabulary::from_pieces(tokens), "the caller".to_owned()));
+        let before = (domain, "given by the caller".to_owned());
+        let options = ReadOptions { padding_ok: true, ..ReadOptions::default() };
+        OutputLayer::of(origin, located, Vec::new(), before).named(own, &options)
+    }
+
+    fn of(
+        origin: Origin,
+        located: Located,
+        candidates: Vec<Candidate>,
+        (domain, domain_reason): (Domain, String),
+    ) -> Self {
+        OutputLayer {
+            origin,
+            located,
+            vocabulary: None,
+            vocabulary_source: None,
+            candidates,
+            domain,
+            domain_reason,
+        }
+    }
+
+    /// Adds the names: its own, or those of the file asked for.
+    fn named(mut self, own: Option<(Vocabulary, String)>, options: &ReadOptions) -> Result<Self> {
+        let found = match &options.names {
+            Names::File(path) => {
+                Some((Vocabulary::from_file(path)?.guessed(), path.display().to_string()))
+            }
+            Names::Own | Names::None => own,
+        };
+        if let Some((vocabulary, source)) = found {
+            let rows = self.located.head.tokens();
+            self.vocabulary = Some(names::fitted(vocabulary, rows, &source, options.padding_ok)?);
+            self.vocabulary_source = Some(source);
+        }
+        Ok(self)
+    }
+
+    /// The head: rows `V x d` and perhaps a bias.
+    pub fn head(&self) -> &Head {
+        &self.located.head
+    }
+
+    /// Where hidden states can lie by what stands before the head: behind a final norm, after an activation, or
+    /// everywhere.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Why that domain, for people.
+    pub fn domain_reason(&self) -> &str {
+        &self.domain_reason
+    }
+
+    /// The readable text of a token; its id where it has no name.
+    pub fn token(&self, id: u32) -> String {
+        let named = self.vocabulary.as_ref().filter(|v| (id as usize) < v.tokens.len());
+        named.map_or_else(|| id.to_string(), |v| v.label(id as usize))
+    }
+
+    /// The names of all rows, if known.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.vocabulary.as_ref()
+    }
+
+    /// Where the names are from.
+    pub fn vocabulary_source(&self) -> Option<&str> {
+        self.vocabulary_source.as_deref()
+    }
+
+    /// The tensors of the head, why they were chosen, and what stands before it.
+    pub fn located(&self) -> &Located {
+        &self.located
+    }
+
+    /// The file or folder.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The matrices of the checkpoint that look most like heads, the likeliest first.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+}

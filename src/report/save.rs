@@ -1,0 +1,180 @@
+//! Everything that an audit leaves in a folder, in one call.
+
+use std::path::Path;
+
+use super::files::OutputFolder;
+use super::folder::{self, File};
+use super::inspection::{self, Inspection};
+use super::measures::{self, Measures};
+use super::options::HeadOptions;
+use super::results::{self, Reported};
+use super::summary::Summary;
+use super::{markdown, ours, page, table};
+use crate::audit::Audit;
+use crate::certificate;
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::output_layer::OutputLayer;
+use crate::progress::{Progress, Silent};
+
+/// The report of an audit: the table of verdicts, the certificate, a summary, and a page with plots.
+///
+/// ```
+/// use unargmax::{Domain, Head, Options, OutputLayer, Report, audit};
+///
+/// // Five tokens in two dimensions; the last lies inside the square of the others.
+/// let rows = vec![1.0f32, 0.0, 0.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 1.0];
+/// let head = Head::new(rows, None, 5, 2)?;
+/// let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
+/// let layer = OutputLayer::from_head(head, Domain::free(2), Some(&names))?;
+/// let audit = audit(layer.head(), layer.domain(), Options::default())?;
+///
+/// let folder = std::env::temp_dir().join("unargmax-example");
+/// Report::of(&layer, &audit).write(&folder)?;
+/// assert!(folder.join("report.html").is_file());
+/// # Ok::<(), unargmax::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Report<'a> {
+    layer: &'a OutputLayer,
+    audit: &'a Audit,
+    reason: String,
+    from_folder: Option<String>,
+    options: HeadOptions,
+    seeds: [Option<u64>; 2],
+    page: bool,
+    pictures: bool,
+    progress: &'a dyn Progress,
+}
+
+impl<'a> Report<'a> {
+    /// The report of an audit of the head of `layer`.
+    pub fn of(layer: &'a OutputLayer, audit: &'a Audit) -> Self {
+        Report {
+            layer,
+            audit,
+            reason: format!("auto: {}", layer.domain_reason()),
+            from_folder: None,
+            options: HeadOptions::default(),
+            seeds: [None, None],
+            page: true,
+            pictures: false,
+            progress: &Silent,
+        }
+    }
+
+    /// Says why this domain was audited.
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
+    /// Leaves out the page, its summary in Markdown and what they are made of.
+    pub fn without_page(mut self) -> Self {
+        self.page = false;
+        self
+    }
+
+    /// Writes each picture as a file, too.
+    pub fn with_pictures(mut self) -> Self {
+        self.pictures = true;
+        self
+    }
+
+    /// Adds how the checkpoint is named from the folder, so that `unargmax verify DIR` finds it.
+    pub fn with_checkpoint_from_folder(mut self, path: Option<String>) -> Self {
+        self.from_folder = path;
+        self
+    }
+
+    /// Adds the options by which the tensors of the head were chosen, so that `verify` can choose the same.
+    pub fn with_options(mut self, options: HeadOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Adds the seeds of the samples that efforts and margins were measured of.
+    pub fn with_seeds(mut self, seeds: [Option<u64>; 2]) -> Self {
+        self.seeds = seeds;
+        self
+    }
+
+    /// Tells how far it is: a stage for each kind of file.
+    pub fn telling(mut self, progress: &'a dyn Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// `summary.json`.
+    pub fn summary(&self) -> Summary {
+        Summary::new(self.layer, self.audit)
+            .with_way(self.from_folder.clone())
+            .with_options(self.options.clone())
+            .with_seeds(self.seeds)
+    }
+
+    /// All files by name. The page is made of the bytes of the others, as `unargmax report` makes it later.
+    ///
+    /// # Errors
+    /// A certificate that cannot be laid out.
+    pub fn files(&self, folder: &Path) -> Result<Vec<File>> {
+        let (layer, audit) = (self.layer, self.audit);
+        let table_failed = |e: csv::Error| Error::Invalid(format!("{}: {e}", results::VERDICTS));
+        self.progress.begin("inspect", 0, "");
+        let inspection = Inspection::of(layer);
+        self.progress.begin("certificate", 0, "");
+        let mut verdicts = Vec::new();
+        table::write(&mut verdicts, layer.head(), layer.vocabulary(), audit)
+            .map_err(table_failed)?;
+        let all = Domain::free(layer.head().dim());
+        let free = audit.free().map(|free| (&all, free));
+        let audits: Vec<_> = [(audit.domain(), audit)].into_iter().chain(free).collect();
+        let certificate = certificate::from_audits(layer.head(), &audits).to_bytes()?;
+        let mut files = vec![
+            (results::SUMMARY.to_owned(), self.summary().to_json().into_bytes()),
+            (results::VERDICTS.to_owned(), verdicts),
+            (inspection::FILE.to_owned(), inspection.to_json().into_bytes()),
+            (certificate::FILE.to_owned(), certificate),
+        ];
+        if audit.radii().is_some() {
+            let mut radii = Vec::new();
+            table::write_radii(&mut radii, audit).map_err(table_failed)?;
+            files.push((ours::RADII.to_owned(), radii));
+        }
+        if self.page {
+            self.progress.begin("report", 0, "");
+            let spectra = inspection.statistics().spectra.as_ref();
+            let (located, vocabulary) = (layer.located(), layer.vocabulary());
+            let measures = Measures::new(located, spectra, vocabulary, &self.reason, audit);
+            let measures = measures.to_json().into_bytes();
+            let reported = Reported::from_bytes(folder, &files[0].1, &files[1].1, &measures)?;
+            files.push((measures::FILE.to_owned(), measures));
+            files.extend(folder::files(&reported, self.pictures));
+        }
+        Ok(files)
+    }
+
+    /// Writes all files into a folder, which is made if needed: whole or not at all. Results of an earlier audit there are
+    /// replaced.
+    ///
+    /// # Errors
+    /// What the operating system refuses, and a file of one of these names that this library did not write.
+    pub fn write(&self, folder: impl AsRef<Path>) -> Result<()> {
+        let folder = self.open(folder, false)?;
+        folder.write(&self.files(folder.path())?)
+    }
+
+    /// Opens the folder for the files of this report; with `force` files of these names that this library did not write
+    /// are replaced, too.
+    ///
+    /// # Errors
+    /// As [`Report::write`].
+    fn open(&self, folder: impl AsRef<Path>, force: bool) -> Result<OutputFolder> {
+        let writes = |name: &str| match name {
+            ours::RADII => self.audit.radii().is_some(),
+            page::FILE | markdown::FILE | measures::FILE => self.page,
+            name => self.pictures || !name.ends_with(".svg"),
+        };
+        OutputFolder::open_for(folder, &ours::AUDIT, writes, force)
+    }
+}
