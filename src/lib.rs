@@ -80,3 +80,12 @@ pub use head::Head;
 pub use output_layer::OutputLayer;
 #[cfg(feature = "report")]
 pub use report::Report;
+
+/// The programs in the documents compile and run.
+#[cfg(all(doctest, feature = "report"))]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/library.md")]
+    struct Library;
+}

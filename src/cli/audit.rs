@@ -22,7 +22,7 @@ use unargmax::report::Report;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
-use unargmax::report::{command, markdown, measures, ours, page, text};
+use unargmax::report::{command, markdown, measures, own_files, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -253,11 +253,11 @@ impl Arguments {
     /// The folder for the results, before any work: what is there already and is not ours is an error.
     fn folder(&self) -> unargmax::error::Result<Option<OutputFolder>> {
         let writes = |name: &str| match name {
-            ours::RADII => self.radius,
+            own_files::RADII => self.radius,
             page::FILE | markdown::FILE | measures::FILE => !self.no_report,
             name => self.svg || !name.ends_with(".svg"),
         };
-        let open = |out| OutputFolder::open_for(out, &ours::AUDIT, writes, self.force);
+        let open = |out| OutputFolder::open_for(out, &own_files::AUDIT, writes, self.force);
         self.out.as_ref().map(open).transpose()
     }
 }

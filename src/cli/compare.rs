@@ -10,7 +10,7 @@ use clap::Args;
 use super::interruption;
 use unargmax::report::compare::{Comparison, csv, page};
 use unargmax::report::files::OutputFolder;
-use unargmax::report::ours;
+use unargmax::report::own_files;
 
 /// Compare audits: checkpoints of one run, quantisations of one model, or a family of models.
 #[derive(Debug, Args)]
@@ -31,14 +31,14 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     interruption::end_when_interrupted(true);
     let folder =
-        OutputFolder::open_for(&arguments.out, &ours::COMPARISON, |_| true, arguments.force)
+        OutputFolder::open_for(&arguments.out, &own_files::COMPARISON, |_| true, arguments.force)
             .context("--out")?;
     let comparison = Comparison::open(&arguments.folders)?;
     let (mut audits, mut changes) = (Vec::new(), Vec::new());
     csv::audits(&mut audits, &comparison)?;
     csv::changes(&mut changes, &comparison)?;
     let page = page::render(&comparison).into_bytes();
-    let names = ours::COMPARISON_FILES.map(str::to_owned);
+    let names = own_files::COMPARISON_FILES.map(str::to_owned);
     let files: Vec<_> = names.into_iter().zip([page, audits, changes]).collect();
     interruption::write(&folder, &files).context("--out")?;
     super::unless_unread(print(&comparison, &arguments.out))?;

@@ -14,7 +14,7 @@ use unargmax::reach::logits::{self, each_position, to_safetensors};
 use unargmax::reach::ranking::{self, Scored};
 use unargmax::reach::text::Around;
 use unargmax::report::files::OutputFolder;
-use unargmax::report::ours::check_replaceable;
+use unargmax::report::own_files::check_replaceable;
 use unargmax::transformer::{Batch, Input};
 
 /// Run a model on a text and show the most probable tokens at each position.

@@ -22,7 +22,7 @@ use unargmax::reach::journal::{Journal, Run, Stamp};
 use unargmax::reach::observe::{Claims, Counts, Observer};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::observed::{self, Subject};
-use unargmax::report::ours;
+use unargmax::report::own_files;
 use unargmax::report::results::verdicts::{Outcome, Row};
 use unargmax::report::results::{self, Results};
 
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     ensure!(size > 0, "{}: the corpus is empty", arguments.file.display());
     let saved = Arc::new(Mutex::new(0));
     tell_when_interrupted(saved.clone());
-    let folder = OutputFolder::open_for(&arguments.out, &ours::OBSERVATION, |_| true, false)
+    let folder = OutputFolder::open_for(&arguments.out, &own_files::OBSERVATION, |_| true, false)
         .context("--out")?;
     let bar = Bar::new(arguments.quiet)?;
     let opened = arguments.model.open(&bar)?;

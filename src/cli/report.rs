@@ -10,7 +10,7 @@ use clap::Args;
 use super::progress::Bar;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::results::Reported;
-use unargmax::report::{folder, ours};
+use unargmax::report::{folder, own_files};
 
 /// Write report.html and summary.md again, from the files of an audit alone.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     bar.stage("report");
     let reported = Reported::open(&arguments.folder)?;
     let files = folder::files(&reported, arguments.svg);
-    let product = if arguments.svg { &ours::REPORT_WITH_PICTURES } else { &ours::REPORT };
+    let product = if arguments.svg { &own_files::REPORT_WITH_PICTURES } else { &own_files::REPORT };
     OutputFolder::open_for(&arguments.folder, product, |_| true, arguments.force)?
         .write(&files)
         .context("report")?;

@@ -16,7 +16,7 @@ use super::progress::Bar;
 use super::selection;
 use unargmax::certificate::{self, Certificate};
 use unargmax::locate::bundled;
-use unargmax::report::against::{Difference, differences};
+use unargmax::report::consistency::{Difference, differences};
 use unargmax::report::options::HeadOptions;
 use unargmax::report::results::summary::Summary;
 use unargmax::report::results::{Results, SUMMARY, VERDICTS};

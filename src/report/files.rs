@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
-use super::ours::{self, Product};
+use super::own_files::{self, Product};
 use crate::error::{Error, Result};
 
 /// Folders that were made for results that are not there yet, parents first.
@@ -49,7 +49,8 @@ impl OutputFolder {
                 return Err(in_the_way(&path));
             }
             // A link that leads nowhere says nothing.
-            let ours = path.exists() && ours::says_so(&path).map_err(|e| Error::io(&path, e))?;
+            let ours =
+                path.exists() && own_files::is_own(&path).map_err(|e| Error::io(&path, e))?;
             if !ours && !force {
                 let reason =
                     format!("is there already, and unargmax did not write it; {}", product.way_out);
@@ -139,7 +140,7 @@ impl OutputFolder {
         for name in self.present()? {
             let path = self.path.join(&name);
             // What is not ours and is not written over stays: it was allowed by `force` or came since.
-            if !written.contains(&Path::new(&name)) && ours::says_so(&path).unwrap_or(false) {
+            if !written.contains(&Path::new(&name)) && own_files::is_own(&path).unwrap_or(false) {
                 exchange.remove(&path)?;
             }
         }

@@ -47,8 +47,9 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         let beside = free.map_or(String::new(), |free| format!(" {} |", free.of(outcome)));
         writeln!(
             out,
-            "| {} | {count} | {} |{beside}",
-            words::outcome(outcome),
+            "| {} ({}) | {count} | {} |{beside}",
+            outcome.name(),
+            words::gloss(outcome),
             words::percent(count, counts.sum())
         )?;
     }
@@ -71,7 +72,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         None => format!("#{id}"),
     };
     let lost = having(reported, Outcome::Unargmaxable);
-    list(out, "Tokens that cannot win, and the heaviest of their rivals", &lost, |row| {
+    list(out, "Unargmaxable tokens, and the heaviest of their rivals", &lost, |row| {
         let rivals: Vec<String> = row
             .rivals()
             .take(RIVALS)

@@ -4,11 +4,11 @@
 //! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
 //! same the day after.
 
-pub mod against;
 pub mod baseline;
 pub mod beyond;
 pub mod command;
 pub mod compare;
+pub mod consistency;
 pub mod cost;
 mod fields;
 pub mod files;
@@ -21,7 +21,7 @@ mod measured_text;
 pub mod measures;
 pub mod observed;
 pub mod options;
-pub mod ours;
+pub mod own_files;
 pub mod padding;
 pub mod page;
 pub mod plots;

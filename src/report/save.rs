@@ -9,7 +9,7 @@ use super::measures::{self, Measures};
 use super::options::HeadOptions;
 use super::results::{self, Reported};
 use super::summary::Summary;
-use super::{markdown, ours, page, table};
+use super::{markdown, own_files, page, table};
 use crate::audit::Audit;
 use crate::certificate;
 use crate::domain::Domain;
@@ -139,7 +139,7 @@ impl<'a> Report<'a> {
         if audit.radii().is_some() {
             let mut radii = Vec::new();
             table::write_radii(&mut radii, audit).map_err(table_failed)?;
-            files.push((ours::RADII.to_owned(), radii));
+            files.push((own_files::RADII.to_owned(), radii));
         }
         if self.page {
             self.progress.begin("report", 0, "");
@@ -171,10 +171,10 @@ impl<'a> Report<'a> {
     /// As [`Report::write`].
     fn open(&self, folder: impl AsRef<Path>, force: bool) -> Result<OutputFolder> {
         let writes = |name: &str| match name {
-            ours::RADII => self.audit.radii().is_some(),
+            own_files::RADII => self.audit.radii().is_some(),
             page::FILE | markdown::FILE | measures::FILE => self.page,
             name => self.pictures || !name.ends_with(".svg"),
         };
-        OutputFolder::open_for(folder, &ours::AUDIT, writes, force)
+        OutputFolder::open_for(folder, &own_files::AUDIT, writes, force)
     }
 }

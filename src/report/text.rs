@@ -138,7 +138,7 @@ fn explain(
         writeln!(
             out,
             "\nUnargmaxable: for every hidden state of the domain another token scores at least as much, so the token is\n\
-             never the strict winner. (What a runtime does with exact ties and rounding is the runtime's affair.)\n\
+             never the strict winner. (How exact ties and rounding are resolved depends on the runtime.)\n\
              Each is blocked by a mix of rivals that never scores less than it, with weights that sum to one:\n"
         )?;
         list(out, audit, shown, counts.unargmaxable, |id, verdict| {

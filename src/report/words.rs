@@ -62,13 +62,13 @@ pub fn number(x: f64) -> String {
     }
 }
 
-/// What the verdict is called on a page.
-pub fn outcome(outcome: Outcome) -> &'static str {
+/// What a verdict means, in two words or three.
+pub fn gloss(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Argmaxable => "can win",
         Outcome::Tied => "can only tie",
-        Outcome::Unargmaxable => "cannot win",
-        Outcome::Undecided => "not decided",
+        Outcome::Unargmaxable => "can never win",
+        Outcome::Undecided => "neither is proved",
     }
 }
 
@@ -82,7 +82,7 @@ pub fn headline(results: &Results) -> String {
             format!("{} of {} can never win", grouped(unargmaxable), tokens(all))
         }
         Counts { tied, undecided: 0, .. } if tied > 0 => {
-            format!("No token is shut out; {} of {} can only tie", grouped(tied), grouped(all))
+            format!("No token is unargmaxable; {} of {} can only tie", grouped(tied), grouped(all))
         }
         Counts { undecided: 0, .. } if all == 1 => "The token can win".to_owned(),
         Counts { undecided: 0, .. } => format!("Every one of {} can win", tokens(all)),

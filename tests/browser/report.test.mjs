@@ -60,9 +60,9 @@ test("the table sorts by every heading, up and down", () => opened(committed, {}
 }));
 
 test("the table filters by verdict, and the button under the cards does so too", () => opened(committed, {}, async (page) => {
-  await page.locator("#verdict").selectOption({ label: "cannot win (229)" });
+  await page.locator("#verdict").selectOption({ label: "unargmaxable (229)" });
   assert.equal(await status(page), "229 of 876 tokens");
-  assert.ok((await firstCells(page, "verdict")).every((text) => text === "cannot win"));
+  assert.ok((await firstCells(page, "verdict")).every((text) => text === "unargmaxable"));
   await page.locator("#verdict").selectOption("");
   assert.equal(await status(page), "876 tokens");
   await page.getByRole("button", { name: "Show all 229 in the table" }).click();
@@ -109,7 +109,7 @@ test("a Chinese token is found, and its rivals lead on", () => opened(`${reports
   await page.locator("#rows tr:not([hidden])").first().click();
   const dialog = page.locator("dialog[open]");
   assert.equal(await dialog.locator("#card-token").textContent(), "忖");
-  assert.match(await dialog.textContent(), /cannot win/);
+  assert.match(await dialog.textContent(), /unargmaxable/);
   const rival = dialog.locator(".rivals button").first();
   const name = await rival.textContent();
   await rival.click();
@@ -133,10 +133,10 @@ test("tokens that look like markup are text, and signs stand for what cannot be 
 test("tokens that only the limits of the states shut out are a click away", () => opened(`${reports}/pp-ocrv4/report.html`, {}, async (page) => {
   await page.getByRole("button", { name: "Show in the table" }).click();
   assert.equal(await status(page), "15 of 6625 tokens");
-  assert.ok((await firstCells(page, "verdict")).every((text) => text === "cannot win"));
-  assert.ok((await firstCells(page, "free")).every((text) => text === "can win"));
+  assert.ok((await firstCells(page, "verdict")).every((text) => text === "unargmaxable"));
+  assert.ok((await firstCells(page, "free")).every((text) => text === "argmaxable"));
   await page.locator("#rows tr:not([hidden])").first().click();
-  assert.match(await page.locator("dialog[open]").textContent(), /any vectorcan win, if the state could be any vector.*bias needed[\d.]+/);
+  assert.match(await page.locator("dialog[open]").textContent(), /any vectorargmaxable, if the state could be any vector.*bias needed[\d.]+/);
 }));
 
 test("effort and best lead sort by their numbers", () => opened(`${reports}/rxnmapper/report.html`, {}, async (page) => {

@@ -117,7 +117,12 @@ fn agree(domain: &str, more: &[&str], expected: [usize; 4], padding: [usize; 4])
 
     let markdown = read("summary.md");
     let cell = |name: &'static str| (name, " |");
-    let words = ["| can win | ", "| can only tie | ", "| cannot win | ", "| not decided | "];
+    let words = [
+        "| argmaxable (can win) | ",
+        "| tied (can only tie) | ",
+        "| unargmaxable (can never win) | ",
+        "| undecided (neither is proved) | ",
+    ];
     assert_eq!(numbers_before(&markdown, words.map(cell)), expected, "{markdown}");
     let page = read("report.html");
     let tiles = VERDICTS.map(|name| {
@@ -127,7 +132,7 @@ fn agree(domain: &str, more: &[&str], expected: [usize; 4], padding: [usize; 4])
     });
     assert_eq!(tiles, expected);
     // Lists are of what was counted.
-    let title = "### Tokens that cannot win";
+    let title = "### Unargmaxable tokens";
     let listed = markdown.split_once(title).map_or(0, |(_, rest)| {
         let list = rest.trim_start_matches(|c| c != '\n').split("\n#").next().unwrap();
         list.lines().filter(|line| line.starts_with("- ")).count()
@@ -167,7 +172,7 @@ fn agree(domain: &str, more: &[&str], expected: [usize; 4], padding: [usize; 4])
     assert_eq!(shown[1..4], [expected[2], expected[1], expected[3]].map(|n| n.to_string()));
     let compared = fs::read_to_string(both.join("compare.html")).unwrap();
     let noun = if expected[2] == 1 { "token" } else { "tokens" };
-    let headline = format!("{} {noun} cannot win in each of 2 audits", expected[2]);
+    let headline = format!("{} {noun} can never win in each of 2 audits", expected[2]);
     assert!(compared.contains(&headline), "{headline}");
     let audits = fs::read_to_string(both.join("compare.csv")).unwrap();
     let tokens: Vec<&str> = audits.lines().nth(1).unwrap().split(',').skip(17).collect();
@@ -223,9 +228,10 @@ fn what_is_not_decided_is_counted_the_same_in_files_that_say_so() {
         assert!(text.contains("on 7 tokens and on 3 rows of padding"));
     }
     assert!(
-        markdown.contains("| not decided | 1 |") && markdown.contains("and 1 could not be decided")
+        markdown.contains("| undecided (neither is proved) | 1 |")
+            && markdown.contains("and 1 could not be decided")
     );
-    assert!(page.contains("not decided (1 and 1 row of padding)"));
+    assert!(page.contains("undecided (1 and 1 row of padding)"));
 }
 
 #[test]

@@ -272,7 +272,7 @@ fn what_was_measured_beyond_verdicts_is_told_and_drawn() {
         assert!(page.contains(&format!("data-key=\"{key}\"")), "{key}");
     }
     for says in [
-        "| cannot win | 1 | 20.0 % | 0 |",
+        "| unargmaxable (can never win) | 1 | 20.0 % | 0 |",
         "the most that one of them needs is 0.5000 to 0.7500.",
         "1 in bfloat16, 1 in float16, 2 in float32",
         "though some vector lets it win, bias needed 0.5000 to 0.6250",
@@ -376,7 +376,9 @@ fn verdicts_over_all_vectors_are_compared_as_well() {
     assert_eq!(lost, ["free_unargmaxable", "1", "0"]);
     let page = read(&out, "compare.html");
     assert!(page.contains("no verdict changes, and that for any vector of 1"), "the headline");
-    assert!(page.contains("cannot win with any vector") && page.contains("(any vector: can win)"));
+    assert!(
+        page.contains("unargmaxable with any vector") && page.contains("(any vector: argmaxable)")
+    );
 }
 
 #[test]
@@ -600,7 +602,7 @@ fn the_smallest_heads_have_a_report() {
     let folder = Folder::new();
     for (numbers, tokens, finding) in [
         (&[1.0][..], 1, "The token can win"),
-        (&[0.0, 0.0], 2, "No token is shut out; 2 of 2 can only tie"),
+        (&[0.0, 0.0], 2, "No token is unargmaxable; 2 of 2 can only tie"),
         (&[-1.0, 0.0, 1.0], 3, "1 of 3 tokens can never win"),
     ] {
         let head = folder.npy("head.npy", numbers, tokens, 1);

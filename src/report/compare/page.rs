@@ -23,7 +23,7 @@ pub fn render(comparison: &Comparison) -> String {
         section .finding aria-labelledby="finding" {
             h1 #finding { (headline(comparison)) }
             p {
-                "A model gives each token a score, and the highest score wins. A token that cannot win scores no higher than "
+                "A model gives each token a score, and the highest score wins. An unargmaxable token (one that can never win) scores no higher than "
                 "some other token in every state that was audited; all verdicts but the undecided ones are proved. "
                 "The audits' own reports say how to check them."
             }
@@ -61,9 +61,9 @@ fn headline(comparison: &Comparison) -> String {
         comparison.entries.iter().map(|entry| entry.results.tally().tokens.unargmaxable).collect();
     let (least, most) = lost.iter().fold((usize::MAX, 0), |(l, m), &n| (l.min(n), m.max(n)));
     let counts = if least == most {
-        format!("{} cannot win in each of {audits}", words::tokens(most))
+        format!("{} can never win in each of {audits}", words::tokens(most))
     } else {
-        format!("{} to {} cannot win, over {audits}", words::grouped(least), words::tokens(most))
+        format!("{} to {} can never win, over {audits}", words::grouped(least), words::tokens(most))
     };
     let changes = |n: usize| match n {
         0 => "no verdict changes".to_owned(),
@@ -94,10 +94,10 @@ fn audits(comparison: &Comparison) -> Markup {
             table .plain {
                 thead {
                     tr {
-                        @for heading in ["audit", "checkpoint", rows_or_tokens, "dimensions", "stored as", "states", "can win", "tie", "cannot win", "not decided"] {
+                        @for heading in ["audit", "checkpoint", rows_or_tokens, "dimensions", "stored as", "states", "argmaxable", "tied", "unargmaxable", "undecided"] {
                             th scope="col" { (heading) }
                         }
-                        @if comparison.has_beside() { th scope="col" { "cannot win with any vector" } }
+                        @if comparison.has_beside() { th scope="col" { "unargmaxable with any vector" } }
                         @if padded { th scope="col" { "padding, not counted" } }
                     }
                 }
@@ -164,8 +164,8 @@ fn verdict(outcome: Option<Outcome>, free: Option<Outcome>) -> Markup {
     match outcome {
         Some(outcome) => html! {
             td {
-                span class={ "v" (outcome as u8) } { (words::outcome(outcome)) }
-                @if let Some(free) = beside { " (any vector: " (words::outcome(free)) ")" }
+                span class={ "v" (outcome as u8) } { (outcome.name()) }
+                @if let Some(free) = beside { " (any vector: " (free.name()) ")" }
             }
         },
         None => html! { td .id { "not asked for" } },

@@ -31,7 +31,7 @@ pub fn section(reported: &Reported) -> Markup {
     html! {
         @if !lost.is_empty() {
             section #cannot-win aria-labelledby="cannot-win-h" {
-                h2 #cannot-win-h { "Tokens that cannot win" }
+                h2 #cannot-win-h { "Unargmaxable tokens" }
                 p {
                     "Each is ruled out by rivals whose weights add up to 1. If a weighted average of scores is never less "
                     "than the token's own score, then the highest of those scores is not either."

@@ -51,7 +51,7 @@ pub fn section(reported: &Reported) -> Markup {
             @if !summary.more_audits().is_empty() {
                 table .plain {
                     caption { "The same head over other states" @if padding > 0 { ", without padding" } }
-                    thead { tr { th { "states" } th { "can win" } th { "tie" } th { "cannot win" } th { "not decided" } } }
+                    thead { tr { th { "states" } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
                     tbody {
                         @for audit in summary.more_audits() {
                             tr {
@@ -73,7 +73,7 @@ pub fn section(reported: &Reported) -> Markup {
             }
             p {
                 "The verdicts hold for a linear output layer "
-                "and say nothing of the layers below it: \"can win\" means that a state exists, not that a text leads to it; \"cannot win\" "
+                "and say nothing of the layers below it: \"argmaxable\" means that a state exists, not that a text leads to it; \"unargmaxable\" "
                 "holds whatever the layers below do, as long as the state is among those above."
             }
         }

@@ -26,7 +26,7 @@ pub fn section(reported: &Reported) -> Markup {
                     @let count = counts.of(outcome);
                     li class={ (outcome.name()) @if count == 0 { " none" } } {
                         span .count { (words::grouped(count)) }
-                        span .what { (words::outcome(outcome)) }
+                        span .what { (outcome.name()) br; small { (words::gloss(outcome)) } }
                         span .share { (words::percent(count, counts.sum())) }
                     }
                 }

@@ -28,7 +28,7 @@ pub fn render(reported: &Reported) -> String {
     let lost = reported.results.tally().tokens.unargmaxable > 0;
     let ties = ties::of_tokens(reported);
     let links = [
-        (lost, "cannot-win", "Tokens that cannot win"),
+        (lost, "cannot-win", "Unargmaxable tokens"),
         (!ties.is_empty(), "ties", "Exact doubles"),
         (true, "all", "All tokens"),
         (true, "pictures", "Pictures"),

@@ -17,7 +17,11 @@ const COLUMNS: [(&str, &str, &str); 12] = [
     ("piece", "spelling", "as the vocabulary spells it, where that differs"),
     ("kind", "kind", "ordinary, special, unused, byte or padding"),
     ("norm", "row length", "Euclidean norm of the row"),
-    ("verdict", "verdict", "can win, can only tie, cannot win, not decided"),
+    (
+        "verdict",
+        "verdict",
+        "argmaxable (can win), tied (can only tie), unargmaxable (can never win) or undecided",
+    ),
     ("free", "any vector", "the verdict if the state could be any vector"),
     (
         "lead",
@@ -143,7 +147,7 @@ fn choice(outcome: Outcome, tally: Tally) -> Markup {
     html! {
         @if tokens + padding > 0 {
             option value=(outcome as u8) {
-                (words::outcome(outcome)) " (" (words::grouped(tokens))
+                (outcome.name()) " (" (words::grouped(tokens))
                 @if padding > 0 { " and " (words::counted(padding, "row")) " of padding" }
                 ")"
             }

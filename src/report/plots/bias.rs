@@ -6,7 +6,7 @@ use super::distribution::{Axis, Distribution, End, Group};
 use crate::report::beyond::{self, language};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::{outcome as called, tokens};
+use crate::report::words::tokens;
 
 /// Fewer tokens than this have their number on a card or in the table, and make no distribution.
 const FEWEST_TOKENS: usize = 5;
@@ -19,7 +19,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     }
     let open = intervals.iter().filter(|i| i.high.is_infinite()).count();
     let group = Group {
-        name: called(Outcome::Unargmaxable),
+        name: Outcome::name(Outcome::Unargmaxable),
         colour: Colour::Lose,
         intervals,
         end: End::High,
@@ -32,7 +32,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
         mark: None,
         what: "least raise of its own bias that lets it win, in logits",
     };
-    let mut caption = "How much larger the bias of a token that cannot win would have to be for some state to let it win: a bar \
+    let mut caption = "How much larger the bias of a token that can never win would have to be for some state to let it win: a bar \
                        counts proved upper bounds, so that this raise and any above it are enough."
         .to_owned();
     caption += &distribution.notes();

@@ -7,7 +7,7 @@ use crate::report::beyond::{self, language};
 use crate::report::results::Results;
 use crate::report::results::measured::Interval;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::{grouped, outcome as called, tokens};
+use crate::report::words::{grouped, tokens};
 
 /// Efforts of tokens that can win by their upper ends, of the others by their lower ends; nothing where all are 0.
 pub fn figure(results: &Results) -> Option<Figure> {
@@ -18,7 +18,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let groups: Vec<Group> = Outcome::ALL
         .into_iter()
         .map(|outcome| Group {
-            name: called(outcome),
+            name: Outcome::name(outcome),
             colour: colour(outcome),
             intervals: of(outcome),
             end: if outcome.reaches_the_top() { End::High } else { End::Low },

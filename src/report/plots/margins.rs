@@ -6,14 +6,14 @@ use super::{Figure, colour};
 use crate::report::beyond::{self, language};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::{number, outcome as called, tokens};
+use crate::report::words::{number, tokens};
 
 /// Best margins by their lower ends, a colour a verdict.
 pub fn figure(results: &Results) -> Option<Figure> {
     let groups: Vec<Group> = Outcome::ALL
         .into_iter()
         .map(|outcome| Group {
-            name: called(outcome),
+            name: Outcome::name(outcome),
             colour: colour(outcome),
             intervals: language(results)
                 .filter(|row| row.outcome == outcome)
@@ -34,7 +34,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     };
     let mut caption =
         "The lead of a token over the best of the others, at the state where that is greatest: a bar counts proved lower \
-         bounds. Below 0 it cannot win, and lags that much at best."
+         bounds. Below 0 it can never win, and lags that much at best."
             .to_owned();
     caption += &distribution.notes();
     let rounding = beyond::rounding(results).unwrap_or_default();

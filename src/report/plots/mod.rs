@@ -1,12 +1,12 @@
 //! Pictures of an audit. Each is drawn twice, for wide and for narrow screens, in colours that the page
 //! sets, and comes with a caption and with the same in words for those who cannot see it.
 
-mod beside;
 mod bias;
 pub mod canvas;
 mod chart;
 mod distribution;
 mod effort;
+mod free_comparison;
 mod margins;
 mod norms;
 mod positions;
@@ -66,7 +66,7 @@ impl Figure {
 pub fn overview(reported: &Reported) -> Vec<Figure> {
     let results = &reported.results;
     let figures = [
-        beside::figure(results),
+        free_comparison::figure(results),
         effort::figure(results),
         margins::figure(results),
         bias::figure(results),

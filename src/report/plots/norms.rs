@@ -1,4 +1,4 @@
-//! How long the rows are, and where among them the tokens lie that cannot win.
+//! How long the rows are, and where among them the tokens lie that can never win.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -9,7 +9,7 @@ use super::{Figure, colour, notable, short_name};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::ticks::{Kind, widened};
-use crate::report::words::{counted, number, outcome as called, tokens};
+use crate::report::words::{counted, number, tokens};
 
 const BINS: usize = 60;
 /// Height of a row of strokes below the bars.
@@ -54,7 +54,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
             alternative += &format!(
                 " Of the {} that {}: from {} to {}, median {}.",
                 counted(norms.len(), "token"),
-                called(outcome),
+                Outcome::name(outcome),
                 number(*first),
                 number(*last),
                 median(&norms)
@@ -63,7 +63,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     }
     let marks = match strips.len() {
         0 => String::new(),
-        _ => " Each stroke below the bars is a token that does not win by itself; those that cannot win are also the \
+        _ => " Each stroke below the bars is a token that does not win by itself; those that can never win are also the \
               lower, red part of the bars.".to_owned(),
     };
     let caption = format!(
@@ -100,7 +100,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
             for (i, &(outcome, _)) in strips.iter().enumerate() {
                 let (top, colour) = (i as i32 * STRIP, colour(outcome).rgb());
                 let style = letters(12, self::colour(outcome), HPos::Right, VPos::Center);
-                let name = form.pick(called(outcome), short_name(outcome));
+                let name = form.pick(Outcome::name(outcome), short_name(outcome));
                 lower.draw(&Text::new(name, (left - 8, top + STRIP / 2), style))?;
                 let mut last = i32::MIN;
                 for norm in of(outcome) {

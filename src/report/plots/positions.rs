@@ -8,7 +8,7 @@ use super::chart::{Axis, chart};
 use super::{Figure, colour, notable};
 use crate::report::results::Results;
 use crate::report::ticks::Kind;
-use crate::report::words::{counted, grouped, outcome as called};
+use crate::report::words::{counted, grouped};
 
 const BINS: usize = 80;
 
@@ -31,7 +31,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let peak = sums.iter().position(|n| *n == most).unwrap_or(0);
     let names: Vec<String> = shown
         .iter()
-        .map(|(outcome, count)| format!("{} {}", grouped(*count), called(*outcome)))
+        .map(|(outcome, count)| format!("{} {}", grouped(*count), outcome.name()))
         .collect();
     let caption = format!(
         "Which ids are affected: each bar counts the tokens among {} that do not win by themselves ({}). In many \
@@ -78,8 +78,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
             for &(outcome, _) in &shown {
                 let style = letters(12, Colour::Ink, HPos::Left, VPos::Center);
                 area.draw(&Rectangle::new([(x, 6), (x + 11, 17)], colour(outcome).rgb().filled()))?;
-                area.draw(&Text::new(called(outcome), (x + 16, 12), style))?;
-                x += 30 + super::canvas::width_of(called(outcome), 12);
+                area.draw(&Text::new(outcome.name(), (x + 16, 12), style))?;
+                x += 30 + super::canvas::width_of(outcome.name(), 12);
             }
             Ok(())
         })

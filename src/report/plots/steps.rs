@@ -9,7 +9,6 @@ use super::{Figure, colour};
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
 use crate::report::ticks::Kind;
-use crate::report::words::outcome as called;
 
 /// One audit: its name, its step if it has one, and its counts.
 pub type Point = (String, Option<f64>, Counts);
@@ -27,7 +26,7 @@ pub fn figure(points: &[Point]) -> Option<Figure> {
         .iter()
         .map(|(name, _, counts)| {
             let counts: Vec<String> =
-                shown.iter().map(|&v| format!("{} {}", counts.of(v), called(v))).collect();
+                shown.iter().map(|&v| format!("{} {}", counts.of(v), v.name())).collect();
             format!("{}: {}", isolated(name), counts.join(", "))
         })
         .collect();
@@ -60,8 +59,8 @@ fn legend(area: &super::canvas::Area, left: i32, shown: &[Outcome]) -> super::ca
     for &outcome in shown {
         area.draw(&Rectangle::new([(x, 6), (x + 11, 17)], colour(outcome).rgb().filled()))?;
         let style = letters(12, Colour::Ink, HPos::Left, VPos::Center);
-        area.draw(&Text::new(called(outcome), (x + 16, 12), style))?;
-        x += 30 + width_of(called(outcome), 12);
+        area.draw(&Text::new(outcome.name(), (x + 16, 12), style))?;
+        x += 30 + width_of(outcome.name(), 12);
     }
     Ok(())
 }

@@ -75,7 +75,8 @@ macro_rules! formats {
     ($($name:ident: $format:ty, $seed:expr;)*) => {
         $(#[test] fn $name() { check::<$format>($seed); })*
 
-        /// For as long as `UNARGMAX_FUZZ_SECONDS` says, by default ten seconds, on all formats in turn; prints what it came to.
+        /// For as long as `UNARGMAX_FUZZ_SECONDS` says, by default ten seconds, on all formats in turn, or on the one that
+        /// `UNARGMAX_FUZZ_FORMAT` names; prints what it came to.
         #[test]
         #[ignore = "takes UNARGMAX_FUZZ_SECONDS, by default ten seconds"]
         fn for_as_long_as_asked() {
@@ -83,12 +84,17 @@ macro_rules! formats {
             let until = Duration::from_secs(seconds.expect("UNARGMAX_FUZZ_SECONDS is a number"));
             let started = Instant::now();
             let mut tallies = [$((stringify!($name), Tally::default())),*];
+            let only = std::env::var("UNARGMAX_FUZZ_FORMAT").ok();
+            let asked = |name: &str| only.as_deref().is_none_or(|only| only == name);
+            assert!([$(stringify!($name)),*].into_iter().any(asked), "no format {only:?}");
             let mut number = 0;
             while started.elapsed() < until {
                 let mut at = 0;
                 $(
-                    for step in 0..200 / <$format as Fields>::SLOWER {
-                        tallies[at].1.one::<$format>(1000 + $seed, number * 200 + step);
+                    if asked(stringify!($name)) {
+                        for step in 0..200 / <$format as Fields>::SLOWER {
+                            tallies[at].1.one::<$format>(1000 + $seed, number * 200 + step);
+                        }
                     }
                     at += 1;
                 )*
@@ -97,13 +103,16 @@ macro_rules! formats {
             }
             println!("| format | executions | accepted | refused | wrongly accepted | wrongly refused |");
             println!("|---|---|---|---|---|---|");
-            for (name, t) in &tallies {
+            for (name, t) in tallies.iter().filter(|t| asked(t.0)) {
                 println!(
                     "| {name} | {} | {} | {} | {} | {} |",
                     t.executions, t.accepted, t.refused, t.wrongly_accepted, t.wrongly_refused
                 );
             }
-            tallies.iter().for_each(|(_, tally)| tally.check());
+            for (name, tally) in tallies.iter().filter(|t| asked(t.0)) {
+                tally.faults.iter().for_each(|fault| println!("{name}: {fault}"));
+            }
+            tallies.iter().filter(|t| asked(t.0)).for_each(|(_, tally)| tally.check());
         }
     };
 }

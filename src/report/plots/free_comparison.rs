@@ -8,7 +8,7 @@ use super::{Figure, colour, short_name};
 use crate::report::beyond::{confined, language, out_of_reach};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::{grouped, outcome as called};
+use crate::report::words::grouped;
 
 const ROW: i32 = 44;
 
@@ -36,8 +36,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
             format!(
                 "{} {} with any vector and {} {states}",
                 grouped(count(free, here)),
-                called(free),
-                called(here)
+                Outcome::name(free),
+                Outcome::name(here)
             )
         })
         .collect();
@@ -60,7 +60,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 let middle = left + width * i as i32 + width / 2;
                 let style = letters(12, colour(here), HPos::Center, VPos::Center);
                 area.draw(&Text::new(
-                    form.pick(called(here), short_name(here)),
+                    form.pick(Outcome::name(here), short_name(here)),
                     (middle, 36),
                     style,
                 ))?;
@@ -68,7 +68,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
             for (j, &free) in rows.iter().enumerate() {
                 let y = top + ROW * j as i32;
                 let style = letters(12, colour(free), HPos::Right, VPos::Center);
-                area.draw(&Text::new(called(free), (left - 12, y + ROW / 2), style))?;
+                area.draw(&Text::new(Outcome::name(free), (left - 12, y + ROW / 2), style))?;
                 for (i, &here) in columns.iter().enumerate() {
                     let x = left + width * i as i32;
                     let n = count(free, here);

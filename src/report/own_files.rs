@@ -109,7 +109,7 @@ const READ: u64 = 1 << 16;
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn says_so(path: &Path) -> io::Result<bool> {
+pub fn is_own(path: &Path) -> io::Result<bool> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Ok(false);
@@ -177,7 +177,7 @@ mod tests {
         ] {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
-            assert_eq!(says_so(&path).unwrap(), ours, "{name}: {text}");
+            assert_eq!(is_own(&path).unwrap(), ours, "{name}: {text}");
         }
     }
 }
