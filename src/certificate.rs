@@ -128,8 +128,8 @@ impl Recorder {
             Loss::Exact(exact) => record.exact.push((token, exact.weights().to_vec())),
             Loss::Ball(ball) => record.ball_losses.push(BallLossRecord {
                 token,
-                rivals: ball.rivals().to_vec(),
-                ends: ball.ends().to_vec(),
+                rivals: ball.combination().rivals.clone(),
+                ends: ball.combination().ends.clone(),
             }),
             Loss::Carried(_) => record.carried.push(token),
             Loss::OnePoint(only) => record.only_losses.push((token, only.rival())),

@@ -13,9 +13,10 @@
 //! is plainly below 0, exact integers elsewhere.
 
 use num_bigint::BigInt;
-use num_traits::{Signed, ToPrimitive, Zero};
+use num_traits::{Signed, ToPrimitive};
 
 use super::ball_bound::BallBound;
+use super::combination::Combination;
 use super::rival::{Blocker, Rival};
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::domain::Ball;
@@ -28,20 +29,14 @@ const BITS: i32 = 40;
 /// Rivals and ends of ranges that outweigh a token everywhere in a ball.
 #[derive(Clone, Debug)]
 pub struct BallLoss {
-    rivals: Vec<(u32, BigInt)>,
-    ends: Vec<(u32, BigInt)>,
+    combination: Combination<BigInt>,
     blockers: Vec<Blocker>,
 }
 
 impl BallLoss {
-    /// Rivals and weights above 0.
-    pub fn rivals(&self) -> &[(u32, BigInt)] {
-        &self.rivals
-    }
-
-    /// Coordinates and multipliers: above 0 for the lower end, below for the upper one.
-    pub fn ends(&self) -> &[(u32, BigInt)] {
-        &self.ends
+    /// Rivals and weights above 0; coordinates and multipliers of their ends.
+    pub fn combination(&self) -> &Combination<BigInt> {
+        &self.combination
     }
 
     /// Weights and multipliers to float64 precision, those of the rivals with sum 1.
@@ -56,8 +51,7 @@ pub(super) fn prove(
     token: u32,
     multipliers: &[(Rival, f64)],
 ) -> Option<BallLoss> {
-    let (rivals, ends) = rounded(multipliers)?;
-    prove_integers(problem, token, rivals, ends)
+    prove_integers(problem, token, rounded(multipliers)?)
 }
 
 /// [`prove`] by float64 alone: fast, and so without the cases on the edge.
@@ -66,52 +60,38 @@ pub(super) fn prove_plainly(
     token: u32,
     multipliers: &[(Rival, f64)],
 ) -> Option<BallLoss> {
-    let (rivals, ends) = rounded(multipliers)?;
-    proved(problem, token, rivals, ends, false)
+    proved(problem, token, rounded(multipliers)?, false)
 }
 
 /// [`prove`] for integers taken as they are; zeros are dropped.
 pub(super) fn prove_integers(
     problem: &Problem,
     token: u32,
-    rivals: Weights,
-    ends: Weights,
+    combination: Combination<BigInt>,
 ) -> Option<BallLoss> {
-    proved(problem, token, rivals, ends, true)
+    proved(problem, token, combination, true)
 }
 
-/// Tokens, or coordinates, and integers.
-type Weights = Vec<(u32, BigInt)>;
-
-/// Weights of rivals and multipliers of ends as integers.
-fn rounded(multipliers: &[(Rival, f64)]) -> Option<(Weights, Weights)> {
+/// Multipliers as integers.
+fn rounded(multipliers: &[(Rival, f64)]) -> Option<Combination<BigInt>> {
     let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
     let unit = 2f64.powi(BITS) / largest;
     if !(largest > 0.0) || !unit.is_finite() || multipliers.iter().any(|m| !(m.1 >= 0.0)) {
         return None;
     }
-    let (mut rivals, mut ends) = (Vec::new(), Vec::new());
-    for &(rival, weight) in multipliers {
-        let integer = BigInt::from((weight * unit).round() as i64);
-        match rival {
-            Rival::Token(j) => rivals.push((j, integer)),
-            Rival::Lower(k) => ends.push((k, integer)),
-            Rival::Upper(k) => ends.push((k, -integer)),
-        }
-    }
-    Some((rivals, ends))
+    let integer = |weight: f64| BigInt::from((weight * unit).round() as i64);
+    Some(Combination::of(multipliers.iter().map(|&(rival, weight)| (rival, integer(weight)))))
 }
 
 fn proved(
     problem: &Problem,
     token: u32,
-    mut rivals: Weights,
-    mut ends: Weights,
+    combination: Combination<BigInt>,
     exact: bool,
 ) -> Option<BallLoss> {
     let ball = problem.domain().ball()?;
-    rivals.retain(|r| !r.1.is_zero());
-    ends.retain(|e| !e.1.is_zero());
+    let combination = combination.without_zeros();
+    let Combination { rivals, ends } = &combination;
     let tokens = problem.head().tokens();
     let sound = |&(j, ref n): &(u32, BigInt)| {
         n.is_positive() && (j as usize) < tokens && !problem.groups().same_row(j, token)
@@ -122,20 +102,16 @@ fn proved(
     if rivals.is_empty() || !rivals.iter().all(sound) || !ends.iter().all(finite) {
         return None;
     }
-    if !(plainly(problem, ball, token, &rivals, &ends)
-        || exact && exactly(problem, ball, token, &rivals, &ends))
+    if !(plainly(problem, ball, token, &combination)
+        || exact && exactly(problem, ball, token, &combination))
     {
         return None;
     }
     let sum: BigInt = rivals.iter().map(|r| &r.1).sum();
     // Undo the last step down: a share that is a float shows as itself.
-    let share = |n: &BigInt| Dyadic::from_integer(n.abs()).quotient_down(&sum).next_up();
-    let side = |k: u32, n: &BigInt| {
-        if n.is_positive() { Rival::Lower(k) } else { Rival::Upper(k) }
-    };
-    let shares = rivals.iter().map(|(j, n)| (Rival::Token(*j), share(n)));
-    let blockers = shares.chain(ends.iter().map(|(k, n)| (side(*k, n), share(n)))).collect();
-    Some(BallLoss { rivals, ends, blockers })
+    let share = |n: BigInt| Dyadic::from_integer(n).quotient_down(&sum).next_up();
+    let blockers = combination.terms().map(|(rival, n)| (rival, share(n))).collect();
+    Some(BallLoss { combination, blockers })
 }
 
 /// The end that a multiplier belongs to.
@@ -145,24 +121,19 @@ fn end(problem: &Problem, k: u32, multiplier: &BigInt) -> f64 {
 }
 
 /// The inequality in float64 on the folded rows, with every error bounded.
-fn plainly(problem: &Problem, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
-    let float = |n: &BigInt| {
-        // Larger integers are no floats.
-        (n.bits() <= 53).then(|| n.abs().to_f64()).flatten()
-    };
-    let side = |k: u32, n: &BigInt| {
-        if n.is_positive() { Rival::Lower(k) } else { Rival::Upper(k) }
-    };
-    let rivals = rivals.iter().map(|(j, n)| Some((Rival::Token(*j), float(n)?)));
-    let ends = ends.iter().map(|(k, n)| Some((side(*k, n), float(n)?)));
-    let multipliers: Option<Vec<(Rival, f64)>> = rivals.chain(ends).collect();
+fn plainly(problem: &Problem, ball: &Ball, token: u32, combination: &Combination<BigInt>) -> bool {
+    // Larger integers are no floats.
+    let float = |n: BigInt| (n.bits() <= 53).then(|| n.to_f64()).flatten();
+    let multipliers = combination.terms().map(|(rival, n)| Some((rival, float(n)?)));
+    let multipliers: Option<Vec<(Rival, f64)>> = multipliers.collect();
     multipliers
         .and_then(|multipliers| BallBound::new(problem, token, &multipliers))
-        .is_some_and(|weighed| weighed.most(ball.radius_up()) <= 0.0)
+        .is_some_and(|bound| bound.most(ball.radius_up()) <= 0.0)
 }
 
 /// The inequality in integers on the stored rows.
-fn exactly(problem: &Problem, ball: &Ball, token: u32, rivals: &Weights, ends: &Weights) -> bool {
+fn exactly(problem: &Problem, ball: &Ball, token: u32, combination: &Combination<BigInt>) -> bool {
+    let Combination { rivals, ends } = combination;
     let (head, dim) = (problem.stored(), problem.stored().dim());
     // The token itself takes part with all the weight.
     let integers: Vec<BigInt> =

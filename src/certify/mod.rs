@@ -17,6 +17,7 @@
 pub mod ball_bound;
 pub mod ball_loss;
 pub mod best_gap;
+mod combination;
 pub mod effort;
 pub mod enclosure;
 pub mod exact;
@@ -31,6 +32,7 @@ pub mod survival;
 mod verdict;
 pub mod witness;
 
+pub use combination::Combination;
 pub use rival::{Blocker, Rival};
 pub use verdict::{
     Loss, OnePoint, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, enclosed,

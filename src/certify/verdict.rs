@@ -5,6 +5,7 @@ use std::sync::Arc;
 use num_bigint::BigInt;
 
 use super::ball_loss::{self, BallLoss};
+use super::combination::Combination;
 use super::enclosure::{self, Enclosed, Support};
 use super::exact::{self, Exact};
 use super::interval::Margin;
@@ -209,14 +210,13 @@ pub fn lost_in_ball_plainly(
     Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
 }
 
-/// As [`lost_in_ball`], by exactly these integers: of rivals, and of ends of coordinates (above 0 for the lower one).
+/// As [`lost_in_ball`], by exactly these integers.
 pub fn lost_in_ball_exactly(
     problem: &Problem,
     token: u32,
-    rivals: Vec<(u32, BigInt)>,
-    ends: Vec<(u32, BigInt)>,
+    combination: Combination<BigInt>,
 ) -> Option<Verdict> {
-    let evidence = ball_loss::prove_integers(problem, token, rivals, ends)?;
+    let evidence = ball_loss::prove_integers(problem, token, combination)?;
     Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
 }
 

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::measured;
+use super::subject::Subject;
 use super::table::rounded;
 use super::tally::is_padding;
-use super::text::Subject;
 use crate::audit::Audit;
 use crate::certify::best_gap::BestGap;
 

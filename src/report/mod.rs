@@ -29,6 +29,7 @@ pub mod results;
 mod save;
 mod scale;
 pub mod shown;
+mod subject;
 pub mod summary;
 pub mod table;
 pub mod tally;

@@ -3,34 +3,15 @@
 use std::io::{self, Write};
 
 use super::measured::RadiusSummary;
+pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
 use super::{measured, measured_text, padding};
 use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
-use crate::checkpoint::vocabulary::Vocabulary;
-use crate::domain::Domain;
-use crate::locate::Located;
 
 /// Rivals named for a token; the table has all of them.
 const NAMED: usize = 4;
-
-/// What the summary speaks of.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// Path of the checkpoint, or the bundled head's name.
-    pub path: &'a str,
-    /// The head and its tensors.
-    pub located: &'a Located,
-    /// The tokens' names, if known.
-    pub vocabulary: Option<&'a Vocabulary>,
-    /// Where hidden states may lie.
-    pub domain: &'a Domain,
-    /// Why this domain.
-    pub reason: &'a str,
-    /// What the samples that efforts and margins were measured of were drawn with, if they are samples.
-    pub seeds: [Option<u64>; 2],
-}
 
 /// Writes the summary; at most `shown` tokens of each kind are listed.
 ///

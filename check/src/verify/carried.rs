@@ -1,11 +1,34 @@
 //! Verdicts that follow from another audit of the same head over a larger or a smaller domain.
 
-use super::examined::Examined;
+use std::collections::BTreeMap;
+
+use super::examined::{Examined, Outcome};
+use super::{Checked, Refusal};
+
+/// What came of an audit, given all audits of the certificate.
+pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
+    let (mut refused, mut accepted) = (here.refused.clone(), BTreeMap::new());
+    for (token, claim, outcome) in &here.claims {
+        let outcome = match outcome {
+            Outcome::Own(outcome) => outcome.clone(),
+            Outcome::Carried(by) => check(here, all, *by),
+        };
+        match outcome {
+            Err(reason) => refused.push(Refusal { token: Some(*token), reason }),
+            Ok(()) if here.is_faulty(*token) => {}
+            Ok(()) => *accepted.entry(*claim).or_default() += 1,
+        }
+    }
+    refused.sort_by(|a, b| a.token.cmp(&b.token).then(a.reason.cmp(&b.reason)));
+    refused.dedup();
+    let domain = here.record().domain.clone();
+    Checked { domain, complete: here.complete, accepted, refused }
+}
 
 /// Checks what `here` claims of a token by pointing at another audit: that it loses, since it does in all of space; or that
 /// it can win in all of space, since it does in a part of it. Its equals must be the same in both domains: a token that
 /// loses to others in all of space may be tied with them in a part of it.
-pub fn check(here: &Examined, all: &[Examined], token: u32) -> Result<(), String> {
+fn check(here: &Examined, all: &[Examined], token: u32) -> Result<(), String> {
     let there = here.record().carried_from.and_then(|index| all.get(index));
     let there = there.ok_or("there is no audit to carry its verdict from")?;
     let (Some(equals), Some(equals_there)) = (here.equals(), there.equals()) else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::folded::Sight;
+use super::folded::RowOrder;
 use crate::domain::Domain;
 use crate::head::Head;
 
@@ -12,7 +12,7 @@ use crate::head::Head;
 /// can tell them apart.
 pub struct Equals<'a> {
     head: &'a Head,
-    sight: Sight<'a>,
+    rows: RowOrder<'a>,
     /// Class and group of each token whose row occurs again.
     place: HashMap<u32, (usize, usize)>,
     /// The tokens of each group, ids rising.
@@ -21,22 +21,22 @@ pub struct Equals<'a> {
 
 impl<'a> Equals<'a> {
     pub fn new(head: &'a Head, domain: &'a Domain) -> Self {
-        let sight = Sight::new(domain);
+        let rows = RowOrder::new(domain);
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
-        order.par_sort_by(|&a, &b| sight.by_row(head, a, b).then(a.cmp(&b)));
+        order.par_sort_by(|&a, &b| rows.by_row(head, a, b).then(a.cmp(&b)));
 
         let (mut place, mut groups) = (HashMap::new(), Vec::new());
-        let same_row = |&a: &u32, &b: &u32| sight.by_row(head, a, b).is_eq();
+        let same_row = |&a: &u32, &b: &u32| rows.by_row(head, a, b).is_eq();
         let runs = order.chunk_by(same_row).filter(|run| run.len() > 1);
         for (class, run) in runs.enumerate() {
-            let mut run: Vec<_> = run.iter().map(|&t| (sight.level(head, t), t)).collect();
+            let mut run: Vec<_> = run.iter().map(|&t| (rows.level(head, t), t)).collect();
             run.sort();
             for group in run.chunk_by(|a, b| a.0 == b.0) {
                 place.extend(group.iter().map(|g| (g.1, (class, groups.len()))));
                 groups.push(group.iter().map(|g| g.1).collect());
             }
         }
-        Equals { head, sight, place, groups }
+        Equals { head, rows, place, groups }
     }
 
     /// Whether the rows are equal, whatever the levels.
@@ -83,7 +83,7 @@ impl<'a> Equals<'a> {
         if !self.same_row(token, by) {
             return Err(format!("its row is not that of token {by}"));
         }
-        if self.sight.level(self.head, token) >= self.sight.level(self.head, by) {
+        if self.rows.level(self.head, token) >= self.rows.level(self.head, by) {
             return Err(format!("its bias is not below that of token {by}"));
         }
         Ok(())

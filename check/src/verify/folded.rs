@@ -8,14 +8,14 @@ use crate::domain::Domain;
 use crate::head::Head;
 
 /// What counts of a row, and what counts with the bias.
-pub enum Sight<'a> {
+pub enum RowOrder<'a> {
     /// The coordinates with these indices count as they are; the others always have the value beside them.
     Coordinates { seen: Vec<usize>, held: Vec<(usize, f64)> },
     /// Differences of coordinates after this gain count, for the mean is taken off; the bias is that at this shift.
     Differences { gain: &'a [f64], shift: &'a [f64] },
 }
 
-impl<'a> Sight<'a> {
+impl<'a> RowOrder<'a> {
     pub fn new(domain: &'a Domain) -> Self {
         let held = |k: usize| match domain.ball() {
             Some(ball) => (ball.gain()[k] == 0.0).then(|| ball.shift()[k]),
@@ -23,10 +23,10 @@ impl<'a> Sight<'a> {
         };
         match domain.ball() {
             Some(ball) if ball.is_centred() => {
-                Sight::Differences { gain: ball.gain(), shift: ball.shift() }
+                RowOrder::Differences { gain: ball.gain(), shift: ball.shift() }
             }
             // A gain of 0 leaves the shift, and any other gain tells apart what was apart.
-            _ => Sight::Coordinates {
+            _ => RowOrder::Coordinates {
                 seen: (0..domain.dim()).filter(|&k| held(k).is_none()).collect(),
                 held: (0..domain.dim()).filter_map(|k| Some((k, held(k)?))).collect(),
             },
@@ -37,11 +37,11 @@ impl<'a> Sight<'a> {
     pub fn by_row(&self, head: &Head, a: u32, b: u32) -> Ordering {
         let weight = |t: u32, k: usize| head.weight(t as usize, k);
         let order = match self {
-            Sight::Coordinates { seen, .. } => seen
+            RowOrder::Coordinates { seen, .. } => seen
                 .iter()
                 .map(|&k| by_number(weight(a, k), weight(b, k)))
                 .find(|order| order.is_ne()),
-            Sight::Differences { gain, .. } => (1..gain.len())
+            RowOrder::Differences { gain, .. } => (1..gain.len())
                 .map(|k| {
                     let at = |t: u32| [weight(t, k), weight(t, 0)];
                     by_difference([gain[k], gain[0]], at(a), at(b))
@@ -55,10 +55,10 @@ impl<'a> Sight<'a> {
     pub fn level(&self, head: &Head, token: u32) -> Dyadic {
         let t = token as usize;
         let fixed = match self {
-            Sight::Coordinates { held, .. } => {
+            RowOrder::Coordinates { held, .. } => {
                 dot_floats(held.iter().map(|h| head.weight(t, h.0)), held.iter().map(|h| h.1))
             }
-            Sight::Differences { shift, .. } => dot_floats(head.row(t), shift.iter().copied()),
+            RowOrder::Differences { shift, .. } => dot_floats(head.row(t), shift.iter().copied()),
         };
         &Dyadic::from_f64(head.bias(t)) + &fixed
     }

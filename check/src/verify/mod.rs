@@ -4,16 +4,19 @@
 //! arithmetic with the rest of the program, and nothing that produced the certificate: no
 //! screening, no solver, no maker of verdicts.
 //!
+//! - `well_formed`, `claims`: whether a record says one thing of each token, and on which proof;
 //! - `equals`, `folded`: which tokens have equal rows, recomputed in full;
 //! - `winning`, `mapped`, `state`: a point where the token beats every other;
-//! - `losing`: weights with which its rivals never score less;
-//! - `outweighed`: the same inside a ball;
-//! - `only`: the argmax, where the domain is one hidden state;
+//! - `losing`, `enclosed`: weights with which its rivals never score less, exact or proved to exist;
+//! - `ball_loss`: the same inside a ball;
+//! - `one_point`: the argmax, where the domain is one hidden state;
 //! - `margin`: the bound of an undecided token's margin;
 //! - `examined`: one audit, but for what it carries; `carried`: what follows from another audit.
 
 mod ball_loss;
 mod carried;
+mod claims;
+mod enclosed;
 mod equals;
 mod examined;
 mod folded;
@@ -22,6 +25,7 @@ mod mapped;
 mod margin;
 mod one_point;
 mod state;
+mod well_formed;
 mod winning;
 
 use std::collections::{BTreeMap, HashSet};
@@ -137,6 +141,6 @@ pub fn verify_telling(
             Examined::new(head, record, only.as_ref(), &About::new(progress, &domain))
         })
         .collect();
-    let audits = examined.iter().map(|one| one.checked(&examined)).collect();
+    let audits = examined.iter().map(|one| carried::checked(one, &examined)).collect();
     Verification { refused, audits }
 }

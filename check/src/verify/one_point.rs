@@ -10,15 +10,15 @@ use crate::domain::Domain;
 use crate::head::Head;
 
 /// The only hidden state of a domain.
-pub struct Only<'a> {
+pub struct OnePoint<'a> {
     head: &'a Head,
     h: Option<Vec<f64>>,
     scores: OnceLock<Vec<Dyadic>>,
 }
 
-impl<'a> Only<'a> {
+impl<'a> OnePoint<'a> {
     pub fn new(head: &'a Head, domain: &Domain) -> Self {
-        Only { head, h: domain.only_state(), scores: OnceLock::new() }
+        OnePoint { head, h: domain.only_state(), scores: OnceLock::new() }
     }
 
     /// The scores of all tokens.

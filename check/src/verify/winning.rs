@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::equals::Equals;
 use super::mapped;
-use super::one_point::Only;
+use super::one_point::OnePoint;
 use super::state::{State, integer_score};
 use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
@@ -30,7 +30,7 @@ pub enum Place {
     Float(usize),
     Integers(usize),
     /// The only point of the domain.
-    Only,
+    OnePoint,
 }
 
 /// All points of a record with their tokens.
@@ -41,7 +41,7 @@ pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     });
     let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
     let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
-    let only = record.only_wins.iter().map(|&t| (t, Place::Only));
+    let only = record.only_wins.iter().map(|&t| (t, Place::OnePoint));
     maps.chain(floats).chain(integers).chain(only)
 }
 
@@ -69,7 +69,7 @@ pub fn check_all(
     points.retain(|p| !beyond(p.0));
     progress.advance(given - points.len());
     let (only, points): (Vec<_>, Vec<_>) =
-        points.into_iter().partition(|p| matches!(p.1, Place::Only));
+        points.into_iter().partition(|p| matches!(p.1, Place::OnePoint));
     let (integers, floats): (Vec<_>, Vec<_>) =
         points.into_iter().partition(|p| matches!(p.1, Place::Integers(_)));
     let norms: Vec<f64> =
@@ -88,7 +88,7 @@ pub fn check_all(
         let (_, numerators, denominator) = &record.integers[i];
         (token, check_integers(head, &record.domain, equals, token, numerators, denominator))
     });
-    let only_point = Only::new(head, &record.domain);
+    let only_point = OnePoint::new(head, &record.domain);
     let only = only.into_iter().map(|(token, _)| (token, only_point.check_win(equals, token)));
     let checked = checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>());
     for (token, outcome) in checked.chain(only) {
@@ -135,7 +135,7 @@ fn check_block(
         let point = match place {
             Place::Map(m, i) => by_map[m].remove(&i).unwrap_or_default(),
             Place::Float(i) => record.witnesses[i].1.clone(),
-            Place::Integers(_) | Place::Only => continue,
+            Place::Integers(_) | Place::OnePoint => continue,
         };
         if point.iter().any(|x| !x.is_finite()) {
             outcomes.push((token, Err("its point is not finite".to_owned())));

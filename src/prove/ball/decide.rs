@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 
 use crate::certify::interval::Margin;
-use crate::certify::{self, Rival, Verdict};
+use crate::certify::{self, Combination, Rival, Verdict};
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::ball::batch;
@@ -66,14 +66,7 @@ fn by_fractions(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> 
         multipliers.iter().all(near).then_some(scale)
     };
     let scale = DENOMINATORS.filter_map(whole).next()?;
-    let (mut rivals, mut ends) = (Vec::new(), Vec::new());
-    for &(rival, weight) in multipliers {
-        let integer = BigInt::from((weight * scale).round() as i64);
-        match rival {
-            Rival::Token(j) => rivals.push((j, integer)),
-            Rival::Lower(k) => ends.push((k, integer)),
-            Rival::Upper(k) => ends.push((k, -integer)),
-        }
-    }
-    certify::lost_in_ball_exactly(problem, token, rivals, ends)
+    let whole = |weight: f64| BigInt::from((weight * scale).round() as i64);
+    let combination = Combination::of(multipliers.iter().map(|&(rival, w)| (rival, whole(w))));
+    certify::lost_in_ball_exactly(problem, token, combination)
 }

@@ -15,7 +15,7 @@ use crate::arithmetic::dyadic::{
 };
 use crate::arithmetic::linear::{self, Rational};
 use crate::certify::witness::{self, Refusal, Witness};
-use crate::certify::{self, Rival, Verdict};
+use crate::certify::{self, Combination, Rival, Verdict};
 use crate::domain::Ball;
 use crate::problem::Problem;
 
@@ -123,15 +123,9 @@ impl<'a> Corner<'a> {
     }
 
     fn loss(&self) -> Option<Verdict> {
-        let (mut rivals, mut ends) = (Vec::new(), Vec::new());
-        for (&rival, n) in self.held.iter().zip(&self.weights.numerators) {
-            match rival {
-                Rival::Token(j) => rivals.push((j, n.clone())),
-                Rival::Lower(k) => ends.push((k, n.clone())),
-                Rival::Upper(k) => ends.push((k, -n)),
-            }
-        }
-        certify::lost_in_ball_exactly(self.problem, self.token, rivals, ends)
+        let weights = self.weights.numerators.iter().cloned();
+        let combination = Combination::of(self.held.iter().copied().zip(weights));
+        certify::lost_in_ball_exactly(self.problem, self.token, combination)
     }
 
     /// Tries the point with about as much clearance as the ball leaves.

@@ -14,7 +14,7 @@ use crate::arithmetic::dyadic::{Dyadic, dot_floats, integers_at_common_exponent}
 use crate::arithmetic::rounding::{exponent, norm_up};
 use crate::certify::Rival;
 use crate::certify::witness::{self, Refusal, Witness};
-use crate::certify::{self, Verdict};
+use crate::certify::{self, Combination, Verdict};
 use crate::domain::Ball;
 use crate::problem::Problem;
 use crate::prove::polyhedron::system::Constraint;
@@ -90,11 +90,11 @@ fn decided(
         match optimum? {
             Optimum::Combination(weights) => {
                 let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
-                let (rivals, ends) = program.unscaled_weights(weights);
+                let combination = program.unscaled_weights(weights);
                 return match problem.domain().ball() {
                     // The ends follow from the rivals there.
-                    None => certify::lost_exactly(problem, token, rivals),
-                    Some(_) => certify::lost_in_ball_exactly(problem, token, rivals, ends),
+                    None => certify::lost_exactly(problem, token, combination.rivals),
+                    Some(_) => certify::lost_in_ball_exactly(problem, token, combination),
                 };
             }
             Optimum::Point(u) => {
@@ -160,9 +160,6 @@ fn combined(lines: &[Vec<BigInt>], x: &[BigInt]) -> Vec<BigInt> {
     }
     u
 }
-
-/// Tokens, or coordinates, and integers.
-type Weights = Vec<(u32, BigInt)>;
 
 /// The integer rows of one token.
 struct Program<'a> {
@@ -293,22 +290,18 @@ impl<'a> Program<'a> {
 
     /// Weights on the integer rows as weights on rivals and multipliers of ends (below 0 for upper ones): each row had a
     /// factor of its own.
-    fn unscaled_weights(&self, weights: Vec<(Constraint, BigInt)>) -> (Weights, Weights) {
+    fn unscaled_weights(&self, weights: Vec<(Constraint, BigInt)>) -> Combination<BigInt> {
         let factors: Vec<Dyadic> = weights
             .iter()
             .map(|(c, n)| Dyadic::from_integer(n.clone()).scaled(-self.row(*c).1))
             .collect();
         let (integers, _) = integers_at_common_exponent(&factors);
-        let (mut rivals, mut ends) = (Vec::new(), Vec::new());
-        for ((constraint, _), n) in weights.into_iter().zip(integers) {
-            match constraint {
-                Constraint::Rival(Rival::Token(j)) => rivals.push((j, n)),
-                Constraint::Rival(Rival::Lower(k)) => ends.push((k, n)),
-                Constraint::Rival(Rival::Upper(k)) => ends.push((k, -n)),
-                Constraint::Scale => {}
-            }
-        }
-        (rivals, ends)
+        let rivals =
+            weights.into_iter().zip(integers).filter_map(|((constraint, _), n)| match constraint {
+                Constraint::Rival(rival) => Some((rival, n)),
+                Constraint::Scale => None,
+            });
+        Combination::of(rivals)
     }
 
     /// The point of `u` in a ball; where there are no lengths any will do that is short enough.

@@ -132,7 +132,7 @@ pub fn check_outweighed(
     let mut v = vec![BigRational::zero(); head.dim()];
     let (mut level, mut total) = (BigRational::zero(), BigRational::zero());
     let mut shown: Vec<(Rival, BigRational)> = Vec::new();
-    for (j, weight) in outweighed.rivals() {
+    for (j, weight) in &outweighed.combination().rivals {
         let (j, weight) = (*j as usize, BigRational::from(weight.clone()));
         require(weight.is_positive(), || format!("the weight of {j} is not above 0"))?;
         require(!same_row(head, ball, t, j), || format!("{j} has the token's own row"))?;
@@ -142,7 +142,7 @@ pub fn check_outweighed(
         shown.push((Rival::Token(j as u32), weight));
     }
     require(total.is_positive(), || "no rival outweighs it".into())?;
-    for (k, multiplier) in outweighed.ends() {
+    for (k, multiplier) in &outweighed.combination().ends {
         let (at, multiplier) = (*k as usize, BigRational::from(multiplier.clone()));
         let (end, rival) = if multiplier.is_positive() {
             (domain.lo(at), Rival::Lower(*k))

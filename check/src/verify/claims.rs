@@ -1,0 +1,137 @@
+//! What a record claims of each token, and on which proof; and whether it claims one thing of each.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Claim, Refusal, winning};
+use crate::certificate::AuditRecord;
+
+/// A verdict and the proof it rests on, by place in the record.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof {
+    Point,
+    Tie { group: usize },
+    Enclosed(usize),
+    Exact(usize),
+    BallLoss(usize),
+    Carried,
+    OnlyLoss(usize),
+    Dominated(usize),
+    Undecided(usize),
+}
+
+/// The tokens that a record is about, and those of them that are asked for.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    record: &'a AuditRecord,
+    tokens: u32,
+    only: Option<&'a HashSet<u32>>,
+}
+
+impl<'a> Scope<'a> {
+    pub fn new(record: &'a AuditRecord, tokens: u32, only: Option<&'a HashSet<u32>>) -> Self {
+        Scope { record, tokens, only }
+    }
+
+    /// Whether the record should have a verdict of this token.
+    fn has(&self, token: u32) -> bool {
+        match &self.record.scope {
+            None => token < self.tokens,
+            Some(scope) => scope.binary_search(&token).is_ok(),
+        }
+    }
+
+    fn is_asked_for(&self, token: u32) -> bool {
+        self.only.is_none_or(|only| only.contains(&token))
+    }
+
+    /// Whether every token of the head is checked.
+    pub fn is_complete(&self) -> bool {
+        let all = |scope: &Vec<u32>| scope.len() == self.tokens as usize;
+        self.only.is_none() && self.record.scope.as_ref().is_none_or(all)
+    }
+}
+
+/// The tokens whose points serve their whole tie.
+fn firsts_of_ties(record: &AuditRecord) -> HashSet<u32> {
+    record.ties.iter().filter_map(|group| group.first().copied()).collect()
+}
+
+/// The claims about tokens that are asked for, ids rising, and what is wrong with them as a whole: each token of the scope
+/// must have one verdict, and each tie one point.
+pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<(u32, Claim, Proof)>, Vec<Refusal>) {
+    let mut claims = claims(record, scope);
+    claims.retain(|claim| scope.is_asked_for(claim.0));
+    let mut refused = Vec::new();
+    let mut refuse = |token: Option<u32>, reason: &str| {
+        refused.push(Refusal { token, reason: reason.to_owned() });
+    };
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    claims.iter().for_each(|claim| *counts.entry(claim.0).or_default() += 1);
+    let expected = (0..scope.tokens).filter(|&t| scope.has(t) && scope.is_asked_for(t));
+    for token in expected.filter(|token| !counts.contains_key(token)) {
+        refuse(Some(token), "it has no verdict");
+    }
+    for (&token, &count) in &counts {
+        if !scope.has(token) {
+            refuse(Some(token), "it has a verdict, but is not in the scope");
+        } else if count > 1 {
+            refuse(Some(token), &format!("it has {count} verdicts, not one"));
+        }
+    }
+    for &token in scope.only.into_iter().flatten().filter(|&&t| !scope.has(t)) {
+        refuse(Some(token), "it was asked for, but is not in the scope");
+    }
+    // What serves no verdict is not looked at afterwards.
+    if record.ties.iter().any(|group| !group.iter().any(|&t| scope.has(t))) {
+        refuse(None, "a tie has no member in the scope");
+    }
+    let firsts = firsts_of_ties(record);
+    let won_elsewhere = record.carried.iter().copied().filter(|_| carries_wins(record));
+    let points = winning::places(record).map(|p| p.0).chain(won_elsewhere);
+    let mut points_of_ties: HashMap<u32, usize> = HashMap::new();
+    for token in points.filter(|t| firsts.contains(t)) {
+        *points_of_ties.entry(token).or_default() += 1;
+    }
+    for (&token, _) in points_of_ties.iter().filter(|p| *p.1 > 1) {
+        refuse(Some(token), "it has several points");
+    }
+    (claims, refused)
+}
+
+/// The verdicts that a record claims and the proofs they rest on, by id.
+fn claims(record: &AuditRecord, scope: &Scope) -> Vec<(u32, Claim, Proof)> {
+    let firsts = firsts_of_ties(record);
+    let alone = |t: &u32| !firsts.contains(t);
+    let points = winning::places(record).map(|p| p.0).filter(alone);
+    let mut claims: Vec<_> = points.map(|t| (t, Claim::Argmaxable, Proof::Point)).collect();
+    for (group, members) in record.ties.iter().enumerate() {
+        // Its other members are tied as well, but were not asked for.
+        let members = members.iter().copied().filter(|&t| scope.has(t));
+        claims.extend(members.map(|t| (t, Claim::Tied, Proof::Tie { group })));
+    }
+    let enclosed = record.enclosed.iter().map(|e| e.token).enumerate();
+    let exact = record.exact.iter().map(|e| e.0).enumerate();
+    let ball_losses = record.ball_losses.iter().map(|o| o.token).enumerate();
+    let dominated = record.dominated.iter().map(|d| d.0).enumerate();
+    let undecided = record.undecided.iter().map(|u| u.token).enumerate();
+    claims.extend(enclosed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Enclosed(i))));
+    claims.extend(exact.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Exact(i))));
+    claims.extend(ball_losses.map(|(i, t)| (t, Claim::Unargmaxable, Proof::BallLoss(i))));
+    let only = record.only_losses.iter().map(|l| l.0).enumerate();
+    claims.extend(only.map(|(i, t)| (t, Claim::Unargmaxable, Proof::OnlyLoss(i))));
+    claims.extend(dominated.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Dominated(i))));
+    claims.extend(undecided.map(|(i, t)| (t, Claim::Undecided, Proof::Undecided(i))));
+    let carried = record.carried.iter().copied();
+    if carries_wins(record) {
+        claims.extend(carried.filter(alone).map(|t| (t, Claim::Argmaxable, Proof::Carried)));
+    } else {
+        claims.extend(carried.map(|t| (t, Claim::Unargmaxable, Proof::Carried)));
+    }
+    claims.sort_by_key(|c| c.0);
+    claims
+}
+
+/// Only wins follow from a smaller domain, and only losses from a larger one.
+pub fn carries_wins(record: &AuditRecord) -> bool {
+    record.domain.is_free()
+}

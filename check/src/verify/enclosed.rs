@@ -1,0 +1,247 @@
+//! Weights that are proved to exist near given ones, and with which its rivals never score less than a token.
+
+use num_bigint::BigInt;
+use num_traits::Signed;
+
+use super::equals::Equals;
+use super::losing::{check_exact, check_rivals};
+use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
+use crate::arithmetic::enclose::{Interval, SquareSystem};
+use crate::arithmetic::linear;
+use crate::arithmetic::rounding::{TINY, mul_down, power_of_two_near};
+use crate::certificate::EnclosedRecord;
+use crate::domain::Domain;
+use crate::head::Head;
+
+/// Weights that exist near the given ones: those of `basic` solve the equations exactly.
+///
+/// Intervals prove it for nearly all records; where they can tell neither way, the system is solved in integers.
+pub fn check(
+    head: &Head,
+    domain: &Domain,
+    equals: &Equals,
+    record: &EnclosedRecord,
+) -> Result<(), String> {
+    let order = record.basic.len();
+    check_rivals(
+        head,
+        equals,
+        record.token,
+        record.basic.iter().chain(&record.frozen).map(|x| x.0),
+    )?;
+    if record.frozen.iter().any(|&(_, w)| !(w >= 0.0 && w.is_finite())) {
+        return Err("a frozen weight is negative or not finite".to_owned());
+    }
+    if order != record.equations.len() + 1 {
+        return Err(format!(
+            "{order} weights for {} equations and their sum",
+            record.equations.len()
+        ));
+    }
+    // Distinct, and so no more than there are coordinates: this bounds the system below.
+    let mut solved = vec![false; head.dim()];
+    for &k in &record.equations {
+        match solved.get_mut(k as usize) {
+            None => return Err(format!("there is no coordinate {k} to have an equation")),
+            Some(true) => return Err(format!("the equation of coordinate {k} occurs twice")),
+            Some(seen) => *seen = true,
+        }
+    }
+    match check_in_intervals(head, domain, record, &solved) {
+        Ok(()) => Ok(()),
+        Err(Doubt::Refuted(reason)) => Err(reason),
+        Err(Doubt::Open(reason)) => {
+            let weights = solve_exactly(head, record).ok_or_else(|| reason.clone())?;
+            check_exact(head, domain, equals, record.token, &weights).map_err(|_| reason)
+        }
+    }
+}
+
+/// What intervals say of weights that they do not prove.
+enum Doubt {
+    /// They show that the claim is false.
+    Refuted(String),
+    /// They show nothing.
+    Open(String),
+}
+
+/// The weights of a record as integers over one denominator, which is their sum: basic ones, then frozen ones. `None` if
+/// the equations have not exactly one solution, or not one above 0.
+fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigInt)>> {
+    let exact = Dyadic::from_f64;
+    let equation = |entry: &dyn Fn(u32) -> f64, own: f64| -> (Vec<BigInt>, BigInt) {
+        let frozen = record.frozen.iter().map(|&(j, w)| &exact(w) * &exact(entry(j)));
+        let right = frozen.fold(exact(own), |right, term| &right - &term);
+        let line = record.basic.iter().map(|b| exact(entry(b.0))).chain([right]);
+        let (mut line, _) = integers_at_common_exponent(&line.collect::<Vec<_>>());
+        let right = line.pop().unwrap_or_default();
+        (line, right)
+    };
+    let weight = |k: u32| move |j: u32| head.weight(j as usize, k as usize);
+    let lines = record.equations.iter().map(|&k| equation(&weight(k), weight(k)(record.token)));
+    let (rows, rhs): (Vec<Vec<BigInt>>, Vec<BigInt>) =
+        lines.chain([equation(&|_| 1.0, 1.0)]).unzip();
+    let solution = linear::solve(&rows, &rhs)?;
+    if solution.numerators.iter().any(|n| !n.is_positive()) {
+        return None;
+    }
+    // The frozen ones over the same denominator, and all of them times the power of two that makes those integers.
+    let over = Dyadic::from_integer(solution.denominator);
+    let basic = solution.numerators.into_iter().map(Dyadic::from_integer);
+    let frozen = record.frozen.iter().map(|f| &exact(f.1) * &over);
+    let (weights, _) = integers_at_common_exponent(&basic.chain(frozen).collect::<Vec<_>>());
+    let rivals = record.basic.iter().chain(&record.frozen).map(|x| x.0);
+    Some(rivals.zip(weights).collect())
+}
+
+/// Encloses the basic weights, and with them what the combination leaves.
+fn check_in_intervals(
+    head: &Head,
+    domain: &Domain,
+    record: &EnclosedRecord,
+    solved: &[bool],
+) -> Result<(), Doubt> {
+    let weights = basic_weights(head, record)?;
+    let basic = record.basic.iter().zip(weights).map(|(&(j, _), w)| (j as usize, w));
+    let frozen = record.frozen.iter().map(|&(j, w)| (j as usize, Interval::point(w)));
+    let weights: Vec<(usize, Interval)> = basic.chain(frozen).collect();
+    let slack = slack(head, domain, record, solved, &weights)?;
+    if slack.is_not_negative() {
+        Ok(())
+    } else {
+        Err(Doubt::open("its rivals are not proved to reach its bias"))
+    }
+}
+
+impl Doubt {
+    fn open(reason: &str) -> Self {
+        Doubt::Open(reason.to_owned())
+    }
+}
+
+/// Intervals above 0 that hold the basic weights of the only solution of the equations.
+fn basic_weights(head: &Head, record: &EnclosedRecord) -> Result<Vec<Interval>, Doubt> {
+    let not_one = || Doubt::open("its equations are not proved to have one solution");
+    let weights = equations(head, record)?.enclose().ok_or_else(not_one)?;
+    let not_positive = "a weight is not proved to be positive";
+    if weights.iter().any(|w| w.hi <= 0.0) {
+        return Err(Doubt::Refuted(not_positive.to_owned()));
+    }
+    if weights.iter().any(|w| !(w.lo > 0.0)) {
+        return Err(Doubt::open(not_positive));
+    }
+    Ok(weights)
+}
+
+/// The equations of a record, each divided by a power of two, and that of the sum. The basic weights of the record are not
+/// used: they are a hint.
+fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Doubt> {
+    let (t, order) = (record.token as usize, record.basic.len());
+    let mut columns = vec![0.0; order * order];
+    let (mut rhs, mut rhs_error) = (Vec::new(), Vec::new());
+    for (i, &k) in record.equations.iter().enumerate() {
+        let k = k as usize;
+        let involved = record.basic.iter().chain(&record.frozen).map(|x| x.0 as usize).chain([t]);
+        let largest = involved.map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
+        if largest == 0.0 {
+            return Err(Doubt::Refuted(format!("the equation of coordinate {k} is empty")));
+        }
+        let scale = power_of_two_near(largest);
+        let entry = |j: usize| {
+            let x = head.weight(j, k) / scale;
+            if x * scale == head.weight(j, k) {
+                Ok(x)
+            } else {
+                Err(Doubt::Open(format!("coordinate {k} leaves the range of float64")))
+            }
+        };
+        for (c, &(j, _)) in record.basic.iter().enumerate() {
+            columns[c * order + i] = entry(j as usize)?;
+        }
+        let mut right = Interval::point(entry(t)?);
+        for &(j, w) in &record.frozen {
+            right = right - Interval::point(w) * entry(j as usize)?;
+        }
+        rhs.push(right.middle());
+        rhs_error.push(right.radius() + TINY);
+    }
+    columns.chunks_exact_mut(order).for_each(|column| column[order - 1] = 1.0);
+    let frozen =
+        record.frozen.iter().fold(Interval::point(0.0), |sum, &(_, w)| sum + Interval::point(w));
+    let rest = Interval::point(1.0) - frozen;
+    rhs.push(rest.middle());
+    rhs_error.push(rest.radius() + TINY);
+    Ok(SquareSystem { order, columns, rhs, rhs_error })
+}
+
+/// A sum of terms. Gains and losses apart: without a loss nothing needs to be compared, and zero stays zero.
+struct Slack {
+    gains: Interval,
+    losses: Interval,
+}
+
+impl Slack {
+    fn add(&mut self, term: f64) {
+        if term >= 0.0 {
+            self.gains = self.gains + Interval::point(term);
+        } else {
+            self.losses = self.losses + Interval::point(-term);
+        }
+    }
+
+    fn is_not_negative(&self) -> bool {
+        self.losses.hi == 0.0 || self.gains.lo >= self.losses.hi
+    }
+}
+
+/// What the rivals are ahead of the token everywhere, at least: by their biases, and by what the equations leave of their
+/// rows at the worst ends of the domain.
+fn slack(
+    head: &Head,
+    domain: &Domain,
+    record: &EnclosedRecord,
+    solved: &[bool],
+    weights: &[(usize, Interval)],
+) -> Result<Slack, Doubt> {
+    let t = record.token as usize;
+    let mut slack = Slack { gains: Interval::point(0.0), losses: Interval::point(0.0) };
+    for &(j, w) in weights {
+        let (rival, own) = (head.bias(j), head.bias(t));
+        let term = (w * (Interval::point(rival) - Interval::point(own))).lo;
+        // A weight above 0 times a difference of 0 or more.
+        slack.add(if rival >= own { term.max(0.0) } else { term });
+    }
+    let same = |a: usize, b: usize| {
+        weights.iter().map(|x| x.0).chain([t]).all(|j| head.weight(j, a) == head.weight(j, b))
+    };
+    let constant = |k: usize| weights.iter().all(|&(j, _)| head.weight(j, k) == head.weight(t, k));
+    for k in 0..head.dim() {
+        // Zero in exact arithmetic: solved, or the same in all rows, or the same as a solved one.
+        if solved[k] || constant(k) || record.equations.iter().any(|&e| same(e as usize, k)) {
+            continue;
+        }
+        let r = weights
+            .iter()
+            .fold(Interval::point(-head.weight(t, k)), |r, &(j, w)| r + w * head.weight(j, k));
+        let (lo, hi) = (domain.lo(k), domain.hi(k));
+        let reason = || format!("its rivals do not combine to its row in coordinate {k}");
+        if r.lo > 0.0 && lo.is_infinite() || r.hi < 0.0 && hi.is_infinite() {
+            return Err(Doubt::Refuted(reason()));
+        }
+        if r.hi > 0.0 && lo.is_infinite()
+            || r.lo < 0.0 && hi.is_infinite()
+            || r.lo.is_nan()
+            || r.hi.is_nan()
+        {
+            return Err(Doubt::Open(reason()));
+        }
+        // The least value of r h is concave in r, so one end of the interval has it.
+        let least = |r: f64| match r {
+            r if r > 0.0 => mul_down(r, lo),
+            r if r < 0.0 => mul_down(r, hi),
+            _ => 0.0,
+        };
+        slack.add(least(r.lo).min(least(r.hi)));
+    }
+    Ok(slack)
+}

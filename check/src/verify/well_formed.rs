@@ -1,0 +1,76 @@
+//! Whether a record can be looked at at all: lengths, finite numbers, and a domain that is not empty.
+
+use num_traits::Signed;
+
+use crate::certificate::AuditRecord;
+use crate::domain::{Domain, Inside};
+use crate::head::Head;
+
+/// Whether every list of the record has the length that the head asks for.
+pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
+    let (tokens, dim) = (head.tokens(), head.dim());
+    let fits = |what: &str, length: usize| {
+        if length == dim {
+            Ok(())
+        } else {
+            Err(format!("{what} has {length} coordinates, not {dim}"))
+        }
+    };
+    fits("the domain", record.domain.dim())?;
+    // In an empty domain every token loses.
+    let needs_point = record.domain.ball().is_some() && record.domain.has_ranges();
+    match &record.inside {
+        None if needs_point => return Err("no point shows that box and ball meet".to_owned()),
+        Some(inside) if !shows_a_point(&record.domain, inside) => {
+            return Err(match inside {
+                Inside::Only => "box and ball do not meet in one point alone".to_owned(),
+                _ => "the point that should show that box and ball meet lies outside".to_owned(),
+            });
+        }
+        _ => {}
+    }
+    let has_only = !record.only_wins.is_empty() || !record.only_losses.is_empty();
+    if has_only && record.inside != Some(Inside::Only) {
+        return Err(
+            "it has verdicts at an only point, and its domain is said to be more".to_owned()
+        );
+    }
+    if record.carried.windows(2).any(|w| w[0] >= w[1]) {
+        return Err("what it carries is not a rising list of ids".to_owned());
+    }
+    for map in &record.maps {
+        fits("the centre of a map", map.centre.len())?;
+        if map.matrix.as_ref().is_some_and(|m| Some(m.len()) != dim.checked_mul(dim)) {
+            return Err(format!("the matrix of a map is not {dim} x {dim}"));
+        }
+        let matrix = map.matrix.iter().flatten().map(|&x| f64::from(x));
+        if map.centre.iter().copied().chain(matrix).any(|x| !x.is_finite()) {
+            return Err("a map has a number that is not finite".to_owned());
+        }
+    }
+    record.witnesses.iter().try_for_each(|w| fits("a point", w.1.len()))?;
+    record.integers.iter().try_for_each(|w| fits("a point of integers", w.1.len()))?;
+    match &record.scope {
+        Some(scope) if scope.is_empty() => Err("its scope is empty".to_owned()),
+        Some(scope)
+            if scope.windows(2).any(|w| w[0] >= w[1])
+                || scope.last().is_some_and(|&t| t as usize >= tokens) =>
+        {
+            Err("the scope is not a rising list of ids of the head".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether this is a point of the domain, exactly.
+fn shows_a_point(domain: &Domain, inside: &Inside) -> bool {
+    match inside {
+        Inside::Float(z) => domain.contains(z),
+        Inside::Integers(numerators, denominator) => {
+            numerators.len() == domain.dim()
+                && denominator.is_positive()
+                && domain.contains_exactly(numerators, denominator)
+        }
+        Inside::Only => domain.only_state().is_some(),
+    }
+}
