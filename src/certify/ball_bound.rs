@@ -6,7 +6,7 @@
 //! - the best `min_j gap_j` within the radius `R` is at most `(R pull + level) / sum N_j`;
 //! - where `level < 0`, no point shorter than `-level / pull` lets the token win.
 
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::arithmetic::rounding::{DOWN_8, TINY, UP_4M, UP_8, gamma, norm_up};
 use crate::certify::Rival;
 use crate::problem::Problem;
 
@@ -83,7 +83,7 @@ impl BallBound {
         }
         // Each term is off by at most four units and each sum by one a term; so are the bounds themselves.
         let unit = gamma(multipliers.len() + 16);
-        let spare = 1.0 + 1e-9;
+        let spare = UP_4M;
         let tiny = (multipliers.len() * head.dim() + 16) as f64 * TINY;
         let doubt = 2.0 * weights * (1.0 + unit);
         let pull =
@@ -91,13 +91,13 @@ impl BallBound {
         let level = level + (unit * level_size + doubt * problem.level_error()) * spare + tiny;
         let level = level + level.abs() * 4.0 * f64::EPSILON;
         let weight = weights * (1.0 - unit);
-        let weighed = BallBound { pull: pull * (1.0 + 1e-15), level, weight };
+        let weighed = BallBound { pull: pull * UP_8, level, weight };
         [weighed.pull, weighed.level, weight].iter().all(|x| x.is_finite()).then_some(weighed)
     }
 
     /// An upper bound of the best weighted sum of gaps within a radius of at most `radius`, in logits times weight.
     pub fn most(&self, radius: f64) -> f64 {
-        let pull = radius * self.pull * (1.0 + 1e-15);
+        let pull = radius * self.pull * UP_8;
         self.level + pull + (self.level.abs() + pull) * 1e-12
     }
 
@@ -119,7 +119,7 @@ impl BallBound {
         if self.pull == 0.0 {
             return f64::INFINITY;
         }
-        let length = -self.level / self.pull * (1.0 - 1e-15);
+        let length = -self.level / self.pull * DOWN_8;
         if length < f64::MIN_POSITIVE { length.next_down().max(0.0) } else { length }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ball_bound::BallBound;
 use super::rival::Rival;
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::arithmetic::rounding::{TINY, UP_4M, gamma, norm_up};
 use crate::domain::Ball;
 use crate::problem::Problem;
 
@@ -106,7 +106,7 @@ impl Margin {
         let reach =
             value.iter().zip(&size).map(|(v, s)| (v.abs() + unit * s) * (1.0 + unit) + floor(*s));
         // A little room for a checker that adds in another order.
-        let upper = norm_up(reach) / (total * (1.0 - unit)) * (1.0 + 1e-9);
+        let upper = norm_up(reach) / (total * (1.0 - unit)) * UP_4M;
         if upper.is_finite() {
             Margin { lower: 0.0, upper, multipliers: multipliers.to_vec(), sigma }
         } else {

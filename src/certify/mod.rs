@@ -27,6 +27,7 @@ pub mod one_point;
 pub mod pairs;
 mod range_terms;
 mod rival;
+mod score_error;
 pub mod scored;
 pub mod survival;
 mod verdict;

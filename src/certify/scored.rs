@@ -1,7 +1,8 @@
 //! Float64 scores of all tokens at several points, and what they prove of single tokens.
 
+use super::score_error::ScoreError;
 use super::witness::{Refusal, Witness, certify_scored};
-use crate::arithmetic::rounding::{TINY, bound_of_product, gamma, norm_up};
+use crate::arithmetic::rounding::norm_up;
 use crate::problem::Problem;
 
 /// Points of a problem and the scores of all tokens there, from one block of products.
@@ -43,21 +44,10 @@ impl<'a> Scored<'a> {
     }
 
     /// How far the scores at a point can be off: a function of the token.
-    ///
-    /// Score and bias are added with errors of a unit each, so `gamma_(d+16)` of `|w_j| |h| + |b_j|` covers the sum
-    /// with room for the bound's own roundings and for two more sums; folded rows and levels are off by the bounds of
-    /// the problem.
     pub fn error(&self, at: usize) -> impl Fn(u32) -> f64 + '_ {
-        let (problem, head) = (self.problem, self.problem.head());
         let norm = norm_up(self.points[at].iter().copied());
-        let unit = gamma(head.dim() + 16);
-        let floor = (head.dim() + 16) as f64 * TINY
-            + (problem.row_error() * norm + problem.level_error()) * (1.0 + 1e-12);
-        move |j| {
-            bound_of_product(problem.norms()[j as usize], unit) * norm
-                + unit * head.bias(j as usize).abs()
-                + floor
-        }
+        let error = ScoreError::at(self.problem, norm, 0.0, 1.0);
+        move |j| error.of(j)
     }
 
     /// Proves that `token` wins at a point, see [`super::witness::certify_float`].

@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use super::scored::Scored;
-use crate::arithmetic::rounding::{exponent, gamma, norm_up, power_of_two};
+use crate::arithmetic::rounding::{UP_4000, exponent, gamma, norm_up, power_of_two};
 use crate::problem::Problem;
 
 /// A format of logits.
@@ -86,7 +86,7 @@ impl Survival {
                 // The mean is off by less than `gamma_d |z|`, each coordinate by a few units more.
                 let gain = ball.gain().iter().fold(0.0f64, |m, g| m.max(g.abs()));
                 let z = norm_up(point.iter().copied());
-                norm_up(ball.hidden_state(point).into_iter()) * (1.0 + 1e-12)
+                norm_up(ball.hidden_state(point).into_iter()) * UP_4000
                     + 4.0 * gain * gamma(dim + 8) * z
             }
         };
@@ -94,7 +94,7 @@ impl Survival {
         if !(share < 0.5) {
             return Vec::new();
         }
-        let unit = share / (1.0 - share) * (1.0 + 1e-12);
+        let unit = share / (1.0 - share) * UP_4000;
         let underflow = (dim + 4) as f64 * LEAST;
         let error = scored.error(at);
         // Logit and doubt, of the runtime's sum.
@@ -103,7 +103,7 @@ impl Survival {
             let sum = norm * length + bias;
             let doubt = error(j) + unit * sum + underflow * (1.0 + norm);
             let comfortable = sum.max(norm).max(length) < COMFORTABLE;
-            (scored.score(at, j), if comfortable { doubt * (1.0 + 1e-12) } else { f64::INFINITY })
+            (scored.score(at, j), if comfortable { doubt * UP_4000 } else { f64::INFINITY })
         };
         let (own, own_doubt) = logit(token);
         let mut left = Format::ALL.to_vec();

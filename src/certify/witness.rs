@@ -10,8 +10,9 @@ use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive};
 
 use super::map::Map;
+use super::score_error::ScoreError;
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers, one};
-use crate::arithmetic::rounding::{TINY, bound_of_product, exponent, gamma, norm_up, power_of_two};
+use crate::arithmetic::rounding::{exponent, norm_up, power_of_two};
 use crate::head::Head;
 use crate::problem::Problem;
 
@@ -139,37 +140,16 @@ struct Gaps {
     open: Vec<u32>,
 }
 
-/// Bounds every gap from `scores[j]`, float64 values of `w_j . h` (`h` of norm at most `norm`) in any
-/// order of summation, perhaps with a relative error of `h` of a few units in the last place, and
-/// perhaps multiplied by a power of two up to `factor` afterwards, underflow included.
-///
-/// Score and bias are added here with errors of a unit each, so `gamma_(d+16)` of
-/// `|w_j| |h| + |b_j|` covers the sum with room for the bound's own roundings.
-///
-/// With a `radius` the gaps hold for every hidden state within that distance: each score moves by at
-/// most `radius |w_j|`. `factor` is what the scores were multiplied by, and with them an underflow.
-/// Folded rows and levels are off by the bounds of the problem.
-fn gaps(
-    problem: &Problem,
-    token: u32,
-    scores: &[f64],
-    norm: f64,
-    radius: f64,
-    factor: f64,
-) -> Gaps {
+/// Bounds every gap from `scores[j]`, float64 values of `w_j . h` that are off as [`ScoreError`] says.
+fn gaps(problem: &Problem, token: u32, scores: &[f64], error: &ScoreError) -> Gaps {
     let head = problem.head();
-    let unit = gamma(head.dim() + 16);
-    let floor = (head.dim() + 16) as f64 * TINY * factor.max(1.0);
-    let reach = bound_of_product(unit, norm) + radius;
-    let doubt = doubt(problem, norm + radius);
-    let error = |j: usize| problem.norms()[j] * reach + unit * head.bias(j).abs() + floor + doubt;
-    let own = scores[token as usize] + head.bias(token as usize) - error(token as usize);
+    let own = scores[token as usize] + head.bias(token as usize) - error.of(token);
     let skip = problem.equals(token);
     let mut found = Gaps { least: f64::INFINITY, open: Vec::new() };
     let mut start = 0;
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
         for j in start..equal as usize {
-            let gap = own - (scores[j] + head.bias(j) + error(j));
+            let gap = own - (scores[j] + head.bias(j) + error.of(j as u32));
             // NaN or infinity, from an overflow, is open too: a score of -inf says nothing.
             if gap > 0.0 && gap < f64::INFINITY {
                 found.least = found.least.min(gap);
@@ -187,11 +167,6 @@ fn gaps(
     found
 }
 
-/// How far a score can be off for the folding of a norm, at points of at most this length.
-fn doubt(problem: &Problem, length: f64) -> f64 {
-    (problem.row_error() * length + problem.level_error()) * (1.0 + 1e-12)
-}
-
 /// The scores of the original rows at one float64 point, a rival at a time.
 pub(super) struct Scorer<'a> {
     problem: &'a Problem<'a>,
@@ -199,6 +174,7 @@ pub(super) struct Scorer<'a> {
     h: Vec<f64>,
     norm: f64,
     radius: f64,
+    error: ScoreError<'a>,
     /// The token's score, from below.
     own: f64,
     exact: OnceCell<ExactPoint<'a>>,
@@ -208,9 +184,10 @@ impl<'a> Scorer<'a> {
     /// With a `radius` gaps hold for every hidden state within that distance.
     pub(super) fn new(problem: &'a Problem<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
         let norm = norm_up(h.iter().copied());
+        let error = ScoreError::at(problem, norm, radius, 1.0);
         let mut scorer =
-            Scorer { problem, token, h, norm, radius, own: 0.0, exact: OnceCell::new() };
-        scorer.own = scorer.score(token) - scorer.error(token);
+            Scorer { problem, token, h, norm, radius, error, own: 0.0, exact: OnceCell::new() };
+        scorer.own = scorer.score(token) - scorer.error.of(token);
         scorer
     }
 
@@ -218,27 +195,17 @@ impl<'a> Scorer<'a> {
         self.problem.head().dot(j as usize, &self.h) + self.problem.head().bias(j as usize)
     }
 
-    /// As in [`gaps`].
-    fn error(&self, j: u32) -> f64 {
-        let (head, j) = (self.problem.head(), j as usize);
-        let unit = gamma(head.dim() + 16);
-        self.problem.norms()[j] * (bound_of_product(unit, self.norm) + self.radius)
-            + unit * head.bias(j).abs()
-            + (head.dim() + 16) as f64 * TINY
-            + doubt(self.problem, self.norm + self.radius)
-    }
-
     /// A proved lower bound of the gap to a rival, above 0; or about how far the token is behind.
     ///
     /// # Errors
     /// The rival scores at least as much, or (only with a radius) float64 cannot tell.
     pub(super) fn gap(&self, rival: u32) -> Result<f64, f64> {
-        let (score, error) = (self.score(rival), self.error(rival));
+        let (score, error) = (self.score(rival), self.error.of(rival));
         let gap = self.own - (score + error);
         if gap > 0.0 && gap < f64::INFINITY {
             return Ok(gap.next_down().max(0.0));
         }
-        let behind = score - error - (self.own + 2.0 * self.error(self.token));
+        let behind = score - error - (self.own + 2.0 * self.error.of(self.token));
         // Written so that NaN is scored exactly.
         if behind > 0.0 || self.radius > 0.0 {
             return Err(behind);
@@ -296,7 +263,8 @@ pub(super) fn certify_scored(
     }
     let head = problem.head();
     let norm = norm_up(h.iter().copied());
-    let Gaps { mut least, open } = gaps(problem, token, scores, norm, 0.0, 1.0);
+    let Gaps { mut least, open } =
+        gaps(problem, token, scores, &ScoreError::at(problem, norm, 0.0, 1.0));
     if !open.is_empty() {
         // The largest float scores first: a lost cause is lost at once.
         let mut order = open.clone();
@@ -343,7 +311,12 @@ pub fn certify_integers(
         .all(|(x, n)| x.is_finite() && (*n == BigInt::ZERO || x.abs() >= f64::MIN_POSITIVE));
     let Gaps { mut least, open } = if usable {
         let scores: Vec<f64> = (0..head.tokens()).map(|j| head.dot(j, &h)).collect();
-        gaps(problem, token, &scores, norm_up(h.iter().copied()), 0.0, 1.0)
+        gaps(
+            problem,
+            token,
+            &scores,
+            &ScoreError::at(problem, norm_up(h.iter().copied()), 0.0, 1.0),
+        )
     } else {
         let equals = problem.equals(token);
         Gaps {
@@ -416,11 +389,14 @@ pub fn certify_block(
         let spread = 2.0 * map.radius(head, token, scale);
         let norm = norm_up(h.iter().copied());
         let factor = if scaling == Scaling::Ray { scale } else { 1.0 };
-        let mapped = gaps(problem, token, scores, norm, spread, factor);
+        let mapped = gaps(problem, token, scores, &ScoreError::at(problem, norm, spread, factor));
         let (found, point) = if mapped.open.is_empty() {
             (mapped, Point::Mapped { map: map.clone(), scale })
         } else {
-            (gaps(problem, token, scores, norm, 0.0, factor), Point::Float(h.to_vec()))
+            (
+                gaps(problem, token, scores, &ScoreError::at(problem, norm, 0.0, factor)),
+                Point::Float(h.to_vec()),
+            )
         };
         let margin = finite_margin(found.least);
         found.open.is_empty().then(|| Witness { token, norm: length(h), point, margin })

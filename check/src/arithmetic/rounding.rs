@@ -6,6 +6,21 @@
 
 use multiversion::multiversion;
 
+// Factors that cover what evaluating a bound rounds off. With `u = 2^-53`, `n` roundings change a positive number by a factor
+// between `(1 - u)^n` and `(1 + u)^n <= 1 + n u / (1 - n u)` (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002,
+// lemma 3.1). The number in a name is the `n` that the factor covers.
+
+/// Raises a bound by more than eight roundings take: `8 u < 8.9e-16`.
+pub const UP_8: f64 = 1.0 + 1e-15;
+/// Raises a bound by more than 4000 roundings take: `4000 u < 4.5e-13`.
+pub const UP_4000: f64 = 1.0 + 1e-12;
+/// Raises a bound by more than four million roundings take: `4e6 u < 4.5e-10`.
+pub const UP_4M: f64 = 1.0 + 1e-9;
+/// Lowers a bound by more than eight roundings take.
+pub const DOWN_8: f64 = 1.0 - 1e-15;
+/// Lowers a bound by more than four million roundings take.
+pub const DOWN_4M: f64 = 1.0 - 1e-9;
+
 /// The unit roundoff of float64, `2^-53`.
 pub const UNIT: f64 = f64::EPSILON / 2.0;
 

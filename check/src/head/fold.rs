@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Head;
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::rounding::{TINY, gamma, norm_up_of};
+use crate::arithmetic::rounding::{TINY, UP_4000, gamma, norm_up_of};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
 
@@ -57,7 +57,7 @@ impl Folded {
                         let mean = f64::dot(row, &ones) / dim as f64;
                         row.iter_mut().for_each(|q| *q -= mean);
                     }
-                    *rest = (level, level_error * (1.0 + 1e-12), row_error * (1.0 + 1e-12));
+                    *rest = (level, level_error * UP_4000, row_error * UP_4000);
                 }
             },
         );

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use num_bigint::BigInt;
 
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers};
-use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up};
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
@@ -41,7 +41,7 @@ impl<'a> State<'a> {
         if !inside && !domain.contains(&point) {
             return None;
         }
-        let doubt = norm_up(errors.into_iter()) * (1.0 + 1e-9);
+        let doubt = norm_up(errors.into_iter()) * UP_4M;
         Some(State { h, doubt, norm: Some(Norm { ball, point, exact: OnceCell::new() }) })
     }
 
@@ -86,7 +86,7 @@ fn evaluate(ball: &Ball, z: &[f64]) -> (Vec<f64>, Vec<f64>) {
         .zip(ball.gain().iter().zip(ball.shift()))
         .map(|(&x, (&g, &c))| {
             let error = unit * (g.abs() * (x.abs() + size) + c.abs()) + floor * (1.0 + g.abs());
-            (g * (x - mean) + c, error * (1.0 + 1e-12))
+            (g * (x - mean) + c, error * UP_4000)
         })
         .unzip()
 }

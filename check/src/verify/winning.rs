@@ -16,7 +16,7 @@ use super::equals::Equals;
 use super::mapped;
 use super::one_point::OnePoint;
 use super::state::{State, integer_score};
-use crate::arithmetic::rounding::{TINY, gamma, norm_up, power_of_two_near};
+use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
 use crate::domain::Domain;
 use crate::head::{Head, Rows};
@@ -181,7 +181,7 @@ fn check_block(
 /// How far a float64 score can be from the true one: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, and what the
 /// hidden state itself is off.
 fn error(head: &Head, norms: &[f64], j: usize, candidate: &Candidate) -> f64 {
-    let (count, doubt) = (head.dim() + 16, candidate.state.doubt * (1.0 + 1e-12));
+    let (count, doubt) = (head.dim() + 16, candidate.state.doubt * UP_4000);
     gamma(count) * (norms[j] * candidate.norm + head.bias(j).abs())
         + norms[j] * doubt
         + count as f64 * TINY
@@ -211,15 +211,14 @@ impl Rounded {
         let entry = |i: usize, k: usize| (candidates[i].state.h[k] / scales[i]) as f32;
         let steps = (dim + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
         // So many coordinates that float32 has nothing to say.
-        let relative =
-            if steps < 0.5 { steps / (1.0 - steps) * (1.0 + 1e-9) } else { f64::INFINITY };
+        let relative = if steps < 0.5 { steps / (1.0 - steps) * UP_4M } else { f64::INFINITY };
         let of = |f: &dyn Fn(&Candidate, f64) -> f64| {
             candidates.iter().zip(&scales).map(|(c, &s)| f(c, s)).collect()
         };
         Rounded {
             points: DMatrix::from_fn(candidates.len(), dim, entry),
             limits: of(&|c, s| c.own / s),
-            reach: of(&|c, s| c.norm / s * relative + c.state.doubt / s * (1.0 + 1e-9)),
+            reach: of(&|c, s| c.norm / s * relative + c.state.doubt / s * UP_4M),
             unscale: of(&|_, s| 1.0 / s),
             relative,
             floor: 4.0 * dim as f64 * 2f64.powi(-149),
@@ -273,7 +272,7 @@ impl Terms {
         let bias = self.bias * unscale;
         let size = self.norm * reach + self.floor * (1.0 + self.norm) + bias.abs() * self.relative;
         // A score of -inf comes from an overflow and says nothing.
-        (f64::from(score) + bias + size * (1.0 + 1e-9) < limit) & (score > f32::NEG_INFINITY)
+        (f64::from(score) + bias + size * UP_4M < limit) & (score > f32::NEG_INFINITY)
     }
 }
 

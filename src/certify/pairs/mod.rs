@@ -73,7 +73,7 @@ use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::{
-    TINY, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
+    DOWN_4M, TINY, UP_4M, UP_4000, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
 };
 use crate::domain::Ball;
 use crate::problem::Problem;
@@ -387,7 +387,7 @@ impl<'a> Pairs<'a> {
         // Twice: the writer's and the checker's evaluation each lie within it.
         let radius_of = |stretch: f64| {
             let folding = stretch * self.map.stretch() * self.problem.row_error();
-            2.0 * (self.map.radius_of(length, stretch) + folding * (1.0 + 1e-12))
+            2.0 * (self.map.radius_of(length, stretch) + folding * UP_4000)
         };
         let ball = self.problem.domain().ball();
         let reach = if ball.is_some() { all.image_up(i) } else { 0.0 };
@@ -402,11 +402,10 @@ impl<'a> Pairs<'a> {
         let radius = radius_of(stretch) / stretch;
         let doubt =
             self.problem.row_error() * (reach + radius) + self.problem.level_error() / stretch;
-        let inside =
-            ball.is_none_or(|b| stretch * (reach + radius) * (1.0 + 1e-9) < b.radius_down());
+        let inside = ball.is_none_or(|b| stretch * (reach + radius) * UP_4M < b.radius_down());
         let floor = FLOOR * norm * norm;
         // The stored norm is above |z| by less than a relative 1e-10.
-        let square = norm * norm * (1.0 - 1e-9);
+        let square = norm * norm * DOWN_4M;
         let own =
             square - 2.0 * rho * norm - all.gram_error * length * length - floor - radius * length;
         let finite = [stretch, 1.0 / stretch, stretch * floor].iter().all(|x| x.is_finite());
@@ -415,12 +414,12 @@ impl<'a> Pairs<'a> {
             own: own - own.abs() * SLACK,
             per_norm: rho,
             per_length: all.rho_length * (norm + rho) + all.gram_error * length + radius,
-            constant: all.rho_floor * (norm + rho) + 2.0 * doubt * (1.0 + 1e-12),
+            constant: all.rho_floor * (norm + rho) + 2.0 * doubt * UP_4000,
             bias: head.bias(i),
             per_bias: 1.0 / stretch,
         };
         let unbiased = self.weight.is_none();
-        let excess = self.weight.map_or(0.0, |c| (stretch * norm * (1.0 + 1e-12) - c).max(0.0));
+        let excess = self.weight.map_or(0.0, |c| (stretch * norm * UP_4000 - c).max(0.0));
         // The greatest keys fall from block to block. Whichever is found, the bound was seen to hold there.
         let blocks = &self.rows.blocks;
         let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, excess, b.rest));
@@ -459,7 +458,7 @@ impl<'a> Pairs<'a> {
             let radius = scale.map_or(0.0, |s| 2.0 * self.map.radius_of(all.length[i], s));
             let doubt = self.problem.row_error() * (length + radius) + self.problem.level_error();
             let rest = h.iter().zip(&images[at.clone()]).map(|(h, image)| h - image);
-            let eta = (norm_up(rest) * (1.0 + 1e-12) + errors[n]) * (1.0 + 1e-12);
+            let eta = (norm_up(rest) * UP_4000 + errors[n]) * UP_4000;
             let centred: Vec<f64> =
                 head.row(i).zip(self.map.centre()).map(|(w, m)| w - m).collect();
             let score = f64::dot(&centred, &h);
@@ -471,7 +470,7 @@ impl<'a> Pairs<'a> {
                 own: own - (score.abs() + error + floor + radius * all.length[i]) * SLACK,
                 per_norm: 0.0,
                 per_length: all.rho_length * norm + eta + radius,
-                constant: all.rho_floor * norm + 2.0 * doubt * (1.0 + 1e-12),
+                constant: all.rho_floor * norm + 2.0 * doubt * UP_4000,
                 bias: head.bias(i),
                 per_bias: 1.0,
             };

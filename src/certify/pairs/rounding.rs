@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use crate::arithmetic::rounding::root_up;
+use crate::arithmetic::rounding::{UP_8, UP_4000, root_up};
 
 /// What the rounding of one row to integers lost, rounded up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,8 +100,8 @@ pub fn round(z: &[f32], scale: f64, cut: usize, first: f32, integers: &mut [i16]
     }
     let (prefix_error, prefix_norm, prefix_length) = measure(&z[..cut], scale, &integers[..cut]);
     let (tail_error, _, tail) = measure(&z[cut..], scale, &integers[cut..]);
-    let full_error = (prefix_error * prefix_error + tail_error * tail_error).sqrt() * (1.0 + 1e-15)
-        + f64::MIN_POSITIVE;
+    let full_error =
+        (prefix_error * prefix_error + tail_error * tail_error).sqrt() * UP_8 + f64::MIN_POSITIVE;
     Losses { prefix_error, prefix_norm, tail, full_error, prefix_length }
 }
 
@@ -124,7 +124,7 @@ fn measure(z: &[f32], scale: f64, integers: &[i16]) -> (f64, f64, f64) {
     let bound = |sums: [f64; LANES]| root_up(sums.iter().sum(), z.len());
     // The product and the difference round by less than 2^-51 of |z|.
     let length = bound(lengths);
-    (bound(errors) + length * 2f64.powi(-50), bound(values) * (1.0 + 1e-12), length)
+    (bound(errors) + length * 2f64.powi(-50), bound(values) * UP_4000, length)
 }
 
 /// At most [`LANES`] entries, and zeros.

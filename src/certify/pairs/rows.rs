@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::rounding;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
-use crate::arithmetic::rounding::{TINY, gamma, norm_up, norm_up_narrow};
+use crate::arithmetic::rounding::{TINY, UP_8, UP_4000, gamma, norm_up, norm_up_narrow};
 use crate::head::Head;
 
 /// `z_j`, float32, and what is known of them.
@@ -82,7 +82,7 @@ impl Transformed {
         );
         let gram: Vec<f32> = exact.iter().map(|&x| x as f32).collect();
         let rounding = norm_up(gram.iter().zip(&exact).map(|(&g, &x)| f64::from(g) - x));
-        let gram_error = (rounding + gamma(dim + 2) * a_norm * a_norm) * (1.0 + 1e-12);
+        let gram_error = (rounding + gamma(dim + 2) * a_norm * a_norm) * UP_4000;
 
         // The rounding of `c` to float32 and the sums; and what underflows there.
         let unit = 2f64.powi(-24) + narrow::relative_error(dim);
@@ -122,7 +122,7 @@ impl Transformed {
         let floor = self.dim as f64 * self.dim as f64 * TINY;
         let errors = norms
             .iter()
-            .map(|norm| gamma(self.dim + 4) * self.a_norm * norm * (1.0 + 1e-12) + floor)
+            .map(|norm| gamma(self.dim + 4) * self.a_norm * norm * UP_4000 + floor)
             .collect();
         (images, errors)
     }
@@ -151,7 +151,7 @@ impl Transformed {
             .for_each(|(out, part)| f32::product(part, a, dim, out, dim));
         let off_diagonal = products.iter().enumerate().filter(|(i, _)| i / dim != i % dim);
         let rounding = gamma(dim + 2) * self.a_norm * self.a_norm;
-        self.skew = (norm_up(off_diagonal.map(|(_, x)| *x)) + rounding) * (1.0 + 1e-12);
+        self.skew = (norm_up(off_diagonal.map(|(_, x)| *x)) + rounding) * UP_4000;
     }
 
     /// An upper bound of `|G c_j|`, infinite before [`Transformed::measure_skew`].
@@ -160,8 +160,8 @@ impl Transformed {
     pub fn image_up(&self, j: usize) -> f64 {
         let diagonal = self.image_length(j) * (1.0 + gamma(2 * self.dim + 8));
         let off = self.skew * self.norm[j] * self.norm[j];
-        let image = (diagonal * diagonal * (1.0 + 1e-15) + off).sqrt() * (1.0 + 1e-15);
-        (image + self.gram_error * self.length[j] + self.a_norm * self.rho(j)) * (1.0 + 1e-12)
+        let image = (diagonal * diagonal * UP_8 + off).sqrt() * UP_8;
+        (image + self.gram_error * self.length[j] + self.a_norm * self.rho(j)) * UP_4000
             + self.dim as f64 * f64::MIN_POSITIVE
     }
 }
