@@ -9,6 +9,9 @@ use super::pairing;
 use super::stored::{Stored, matrix_shape};
 use crate::checkpoint::TensorInfo;
 
+/// Ends of the names of torch's weights, which are stored `out x in x ...`.
+const TORCH: [&str; 3] = ["weight", "weight_v", "parametrizations.weight.original1"];
+
 /// What a matrix is, as far as its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -72,7 +75,7 @@ fn layer<'a>(stored: &Stored<'a>, tensor: &'a TensorInfo) -> Layer<'a> {
             (takes, makes, bias.is_some())
         }
         // A convolution of torch; of others the order is not known.
-        None if weight.ends_with("weight") && shape.len() > 2 => {
+        None if TORCH.iter().any(|end| weight.ends_with(end)) && shape.len() > 2 => {
             (vec![shape[1]], vec![shape[0]], false)
         }
         None => (shape.clone(), shape.clone(), false),
@@ -136,10 +139,9 @@ pub(super) fn is_last<'a>(layers: &[Layer<'a>], last: &Layer<'a>) -> Result<(), 
             Role::Layer => other.makes.iter().all(feeds),
         };
         // Whoever takes as many numbers as it makes could stand behind it: but a recurrent layer that it reads takes tokens.
-        let behind = other.role != Role::Positions
-            && other.takes.contains(tokens)
-            && !(other.role == Role::Recurrent
-                && other.makes.iter().any(|n| [1, 3, 4].map(|gates| gates * dim).contains(n)));
+        let gates = |n: &usize| n != tokens && [1, 3, 4].map(|gates| gates * dim).contains(n);
+        let read = other.role == Role::Recurrent && other.makes.iter().any(gates);
+        let behind = other.role != Role::Positions && other.takes.contains(tokens) && !read;
         if !before || behind {
             return Err(other.weight);
         }

@@ -204,6 +204,9 @@ impl<'a> Beside<'_, 'a> {
         }
         // A norm with a path of its own: of hidden states, where it fits them.
         let of_states = n == dim && is_of_a_norm(&vector.name);
+        if has_layer(self.stored, self.weight, vector) {
+            return false;
+        }
         if self.bias.is_some() {
             return match n == dim {
                 // Square: no length shows what it is of.
@@ -218,7 +221,7 @@ impl<'a> Beside<'_, 'a> {
         if tokens == dim {
             return false;
         }
-        let called = is_called_a_bias(&vector.name) && !has_layer(self.stored, &vector.name);
+        let called = is_called_a_bias(&vector.name);
         match n == tokens {
             true => called || !self.is_elsewhere(n),
             false => !self.is_shown && !of_states && (called || !self.is_elsewhere(n)),
@@ -283,10 +286,11 @@ fn only_side(vector: &TensorInfo) -> usize {
     vector.shape.iter().copied().find(|&n| n != 1).unwrap_or(1)
 }
 
-/// Whether a vector is the bias of another matrix, by its name.
-fn has_layer(stored: &Stored, vector: &str) -> bool {
-    stored.checkpoint.tensors().iter().any(|t| {
-        matrix_shape(&t.shape).is_some() && partners(&t.name).iter().any(|name| name == vector)
+/// Whether a vector is the bias of another matrix than `weight`, by its name and its length.
+fn has_layer(stored: &Stored, weight: &str, vector: &TensorInfo) -> bool {
+    stored.matrices().filter(|t| t.name != weight).any(|t| {
+        partners(&t.name).contains(&vector.name)
+            && matrix_shape(&t.shape).is_some_and(|sides| sides.contains(&only_side(vector)))
     })
 }
 
