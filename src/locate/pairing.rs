@@ -187,8 +187,11 @@ impl<'a> Beside<'_, 'a> {
     /// Vectors of hidden states have one number a coordinate, and are none of these.
     fn doubtful(&self) -> Option<&'a TensorInfo> {
         let tensors = self.stored.checkpoint.tensors();
+        // Of one dimension, other matrices are as narrow.
+        let narrow = self.sides.contains(&1);
         let vectors = tensors.iter().filter(|t| {
             t.name != self.weight
+                && !(narrow && matrix_shape(&t.shape).is_some())
                 && Some(t.name.as_str()) != self.bias
                 && t.shape.iter().filter(|&&n| n != 1).count() == 1
         });

@@ -230,28 +230,54 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
     found
 }
 
-/// Leaves out the ends that are no rivals of others: of the output called `logits`, those with fewer tokens; those whose
-/// layer another one stands behind, as with an output of hidden states; and those of one number alone.
+/// Leaves out the ends that are no rivals of others: those whose layer another one stands behind, as with an output of
+/// hidden states; those of one number alone; and of an output that is called `logits`, or else one that a softmax makes, the
+/// others with no more tokens.
 fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<End<'a>>) -> Vec<End<'a>> {
-    let behind = |end: &End| {
-        let made = end.head.node.outputs.first().map_or("", String::as_str);
-        let follows = |other: &End| {
-            !std::ptr::eq(other.head.node, end.head.node) && flow.leads_to(made, other.head.input)
-        };
-        ends.iter().any(follows)
+    let hidden = |end: &End| {
+        let named = end.output == LOGITS || is_normalised(flow, end.output);
+        !named && stands_before(flow, end, &ends)
     };
-    let before: Vec<bool> = ends.iter().map(behind).collect();
+    let before: Vec<bool> = ends.iter().map(hidden).collect();
+    let mut kept = before.iter();
+    ends.retain(|_| !kept.next().copied().unwrap_or(false));
     let count = |end: &End| tokens(flow, &end.head).unwrap_or(0);
-    let most = ends.iter().zip(&before).filter(|(_, before)| !**before).map(|(end, _)| count(end));
-    let most = most.max().unwrap_or(0);
-    let largest = |end: &End| end.output == LOGITS && count(end) == most;
-    let called = ends.iter().zip(&before).any(|(end, before)| !before && largest(end));
-    let mut before = before.into_iter();
-    ends.retain(|end| {
-        let before = before.next().unwrap_or(false);
-        !before && (!called || end.output == LOGITS) && (count(end) > 1 || most == 1)
-    });
+    let most = ends.iter().map(count).max().unwrap_or(0);
+    let called = |end: &End| end.output == LOGITS;
+    let normalised = |end: &End| is_normalised(flow, end.output);
+    for shows in [&called as &dyn Fn(&End) -> bool, &normalised] {
+        if ends.iter().any(|end| shows(end) && count(end) == most) {
+            ends.retain(shows);
+            break;
+        }
+    }
+    ends.retain(|end| count(end) > 1 || most == 1);
     ends
+}
+
+/// Whether the layer of another end takes what the layer of this one makes.
+fn stands_before(flow: &Flow, end: &End, ends: &[End]) -> bool {
+    let made = end.head.node.outputs.first().map_or("", String::as_str);
+    ends.iter().any(|other| {
+        !std::ptr::eq(other.head.node, end.head.node) && flow.leads_to(made, other.head.input)
+    })
+}
+
+/// Whether a softmax makes a value, changes of shape aside.
+fn is_normalised(flow: &Flow, output: &str) -> bool {
+    let mut value = output;
+    for _ in 0..8 {
+        let Some(node) = flow.producer(value) else { return false };
+        match node.op.as_str() {
+            "Softmax" | "LogSoftmax" => return true,
+            "Identity" | "Cast" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" | "Flatten" => {
+            }
+            _ => return false,
+        }
+        let Some(next) = node.inputs.first() else { return false };
+        value = next;
+    }
+    false
 }
 
 fn both_ways(stored: &Stored, weight: &str) -> String {

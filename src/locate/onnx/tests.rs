@@ -435,6 +435,22 @@ fn two_outputs_with_layers_of_their_own_are_refused() {
     };
     assert_eq!(called("W", "small", &["second", "logits"]).unwrap().unwrap().weight, "W");
     assert!(called("small", "W", &["second", "logits"]).is_err());
+    // So does a softmax.
+    for (weight, fits) in [("W", true), ("small", false)] {
+        let other = if fits { "small" } else { "W" };
+        let nodes = vec![
+            node("MatMul", &["x", weight], "p"),
+            node("Softmax", &["p"], "y"),
+            node("MatMul", &["x", other], "z"),
+        ];
+        let found = of_outputs(nodes, &["z", "y"], &small);
+        assert_eq!(found.ok().flatten().map(|found| found.weight == "W"), fits.then_some(true));
+    }
+    // Logits that a second layer reads are not hidden states.
+    let coarse =
+        vec![node("MatMul", &["x", "W"], "logits"), node("MatMul", &["logits", "V"], "second")];
+    let found = of_outputs(coarse, &["logits", "second"], &[]).unwrap().unwrap();
+    assert_eq!(found.weight, "W");
     // Hidden states and a value of one number are no rivals.
     let nodes = vec![
         node("MatMul", &["image", "inner"], "x"),
