@@ -290,10 +290,12 @@ mod tests {
     use super::*;
 
     fn field(number: u8, content: &[u8]) -> Vec<u8> {
-        assert!(content.len() < 128);
-        let key = u16::from(number) << 3 | 2;
-        let key = if key < 128 { vec![key as u8] } else { vec![key as u8 | 128, (key >> 7) as u8] };
-        [&key, &[content.len() as u8][..], content].concat()
+        let varint = |n: usize| match n {
+            ..128 => vec![n as u8],
+            _ => vec![n as u8 | 128, (n >> 7) as u8],
+        };
+        let key = usize::from(number) << 3 | 2;
+        [&varint(key), &varint(content.len())[..], content].concat()
     }
 
     fn node(op: &str, domain: &str) -> Vec<u8> {
