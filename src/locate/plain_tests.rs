@@ -510,3 +510,24 @@ fn a_weight_that_is_made_of_parts_is_refused_under_any_name() {
     ];
     assert_eq!(head(inner, &Choice::default()).0, "fc.weight");
 }
+
+#[test]
+fn words_with_scales_are_of_mlx_in_each_of_its_modes() {
+    for parts in [&["scales", "biases"][..], &["scales"]] {
+        let mut entries = vec![
+            r#""lm_head.weight":{"dtype":"U32","shape":[6,1],"data_offsets":[0,24]}"#.to_owned(),
+        ];
+        for (i, part) in parts.iter().enumerate() {
+            let (from, to) = (24 + 6 * i, 30 + 6 * i);
+            entries.push(format!(
+                r#""lm_head.{part}":{{"dtype":"U8","shape":[6,1],"data_offsets":[{from},{to}]}}"#
+            ));
+        }
+        let header = format!("{{{}}}", entries.join(","));
+        let data = vec![0; 24 + 6 * parts.len()];
+        let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat();
+        let opened = checkpoint::from_bytes(Bytes::new(file, "x")).unwrap();
+        let said = locate(opened.as_ref(), Path::new("x"), &Choice::default()).unwrap_err();
+        assert!(said.to_string().contains("MLX"), "{said}");
+    }
+}

@@ -77,7 +77,9 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
                 .any(|start| name.strip_prefix(start).is_some_and(|rest| rest.starts_with(part)))
         })
     };
-    let mlx = beside(".scales").is_some() && beside(".biases").is_some();
+    // GPTQ's scales stand beside a `qweight`; MLX's mxfp4 has no biases.
+    let words = element.eq_ignore_ascii_case("u32") || element.eq_ignore_ascii_case("uint32");
+    let mlx = beside(".scales").is_some() && (beside(".biases").is_some() || words);
     let stated = config.and_then(Configuration::quantisation_stated);
     let (method, part) = match PARTS
         .iter()
