@@ -65,19 +65,32 @@ pub(super) fn by_extension(bytes: &Bytes) -> Option<String> {
 
 fn name(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(HEAD)];
-    if let Some(pointer) = lfs(head) {
-        return Some(pointer);
+    if let Some(what) = placeholder(bytes) {
+        return Some(what);
     }
     if head.get(257..262) == Some(b"ustar") {
         return Some(tar(bytes));
+    }
+    if is_keras(bytes) {
+        return Some("a Keras archive; save the output layer as .npz or .safetensors".to_owned());
     }
     if head.get(4..8) == Some(b"TFL3") {
         return Some(
             "a TensorFlow Lite model; name the checkpoint that it was made from".to_owned(),
         );
     }
+    MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| (*what).to_owned())
+}
+
+/// What a file is that stands in the place of another one, of any format: a pointer to it, or an answer of a server that
+/// did not give it.
+pub(super) fn placeholder(bytes: &[u8]) -> Option<String> {
+    let head = &bytes[..bytes.len().min(HEAD)];
     let text = head.trim_ascii_start();
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    if let Some(pointer) = lfs(text) {
+        return Some(pointer);
+    }
     let begins =
         |start: &[u8]| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
     if begins(b"<!doctype html") || begins(b"<html") || begins(b"<?xml") {
@@ -85,7 +98,51 @@ fn name(bytes: &[u8]) -> Option<String> {
             "a web page (of an error or a login?), not the file; download it again".to_owned(),
         );
     }
-    MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| (*what).to_owned())
+    if begins(b"# xet version") {
+        return Some("a pointer of Xet, not the file; download it with git-xet or hf".to_owned());
+    }
+    answer(bytes, text)
+        .map(|said| format!("an answer of a server ({said:?}), not the file; download it again"))
+}
+
+/// The message of a server in place of a file: a JSON object with an error, or a line of text.
+fn answer(bytes: &[u8], text: &[u8]) -> Option<String> {
+    /// Longer messages are none.
+    const LONGEST: usize = 120;
+    const BEGIN: [&str; 8] = [
+        "entry not found",
+        "repository not found",
+        "invalid username",
+        "invalid credentials",
+        "access to model",
+        "not found",
+        "unauthorized",
+        "forbidden",
+    ];
+    if bytes.len() > HEAD {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let said = match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(map)) => {
+            let message =
+                ["error", "message", "detail"].iter().find_map(|key| map.get(*key)?.as_str());
+            message?.to_owned()
+        }
+        _ => {
+            let lower = text.to_ascii_lowercase();
+            BEGIN.iter().any(|begin| lower.starts_with(begin)).then(|| text.to_owned())?
+        }
+    };
+    Some(said.lines().next().unwrap_or_default().chars().take(LONGEST).collect())
+}
+
+/// Whether a zip archive is one of Keras, which keeps its numbers in an HDF5 file: the names of its members are at the end.
+fn is_keras(bytes: &[u8]) -> bool {
+    const MEMBER: &[u8] = b"model.weights.h5";
+    const END: usize = 1 << 16;
+    let end = &bytes[bytes.len().saturating_sub(END)..];
+    bytes.starts_with(b"PK\x03\x04") && end.windows(MEMBER.len()).any(|window| window == MEMBER)
 }
 
 /// A pointer file of Git LFS, with the name and the size of what it stands for.

@@ -12,6 +12,8 @@ use std::fmt;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use zip::read::{ArchiveOffset, Config};
+use zip::result::ZipResult;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::bytes::{Bytes, Data};
@@ -137,10 +139,17 @@ impl Npz {
     }
 }
 
+/// Opens an archive that begins with its file. Looking for the beginning, the library could take other bytes for it, and
+/// does so with some of torch's.
+pub(super) fn archive(bytes: &Bytes) -> ZipResult<ZipArchive<Cursor<Bytes>>> {
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    ZipArchive::with_config(config, Cursor::new(bytes.clone()))
+}
+
 /// Opens the archive, whose members must have names and bytes of their own.
 pub(super) fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, String> {
     let faulty = |error| format!("the zip archive is not sound: {error}; is the file complete?");
-    let mut archive = ZipArchive::new(Cursor::new(bytes.clone())).map_err(faulty)?;
+    let mut archive = archive(bytes).map_err(faulty)?;
     if archive.has_duplicate_names() {
         return Err("two members of the zip archive have the same name".into());
     }

@@ -7,6 +7,8 @@
 //!
 //! What is taken away is certain:
 //! - components that only wrappers use (`_orig_mod`, `_fsdp_wrapped_module`), wherever they stand;
+//! - leading components of a model that is an attribute beside others (`net.` beside `criterion.weight`, `pretrained_model.`
+//!   beside `v_head.`), if well-known names appear behind them, and behind no others;
 //! - leading components that all tensors share, if a well-known name of a model appears behind them and none before
 //!   (`model.` in front of `model.embed_tokens.weight`), or if the component is `module`, which no model has;
 //! - tensors of the optimiser and other states of training beside a model, which are left out of the list and mentioned.
@@ -198,11 +200,49 @@ fn plan(names: &[&str]) -> Option<Plan> {
             prefix.join(".")
         ));
     }
-    let skip = shared.as_ref().map_or(0, Vec::len);
-    (wrapped || aside || skip > 0).then(|| Plan {
-        renamed: kept.iter().map(|(at, parts)| (*at, parts[skip..].join("."))).collect(),
+    let prefix = shared.or_else(|| {
+        let prefix = only_model(&kept)?;
+        let other = kept.iter().find(|(_, parts)| !is_under(parts, &prefix))?;
+        remarks.push(format!(
+            "names are given without `{}.`, the only model in the file; others (`{}`) stand beside it",
+            prefix.join("."),
+            other.1.join(".")
+        ));
+        Some(prefix)
+    });
+    let prefix = prefix.unwrap_or_default();
+    let name = |parts: &[&str]| match is_under(parts, &prefix) {
+        true => parts[prefix.len()..].join("."),
+        false => parts.join("."),
+    };
+    (wrapped || aside || !prefix.is_empty()).then(|| Plan {
+        renamed: kept.iter().map(|(at, parts)| (*at, name(parts))).collect(),
         remarks,
     })
+}
+
+/// Whether a name begins with these components and goes on.
+fn is_under(parts: &[&str], prefix: &[String]) -> bool {
+    parts.len() > prefix.len() && parts.iter().zip(prefix).all(|(a, b)| a == b)
+}
+
+/// The components behind which well-known names of a model begin, if there are no others, and if no name of the file itself
+/// begins so.
+fn only_model(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
+    let depth = |parts: &[&str]| {
+        (0..parts.len().min(DEEPEST + 1)).find(|&skip| {
+            let name = parts[skip..].join(".");
+            MODELS.iter().any(|model| name.starts_with(model))
+        })
+    };
+    let mut prefixes: Vec<&[&str]> =
+        kept.iter().filter_map(|(_, parts)| Some(&parts[..depth(parts)?])).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    // What begins within a model is a part of it.
+    let first = *prefixes.first().filter(|prefix| !prefix.is_empty())?;
+    let within = prefixes.iter().all(|prefix| prefix.starts_with(first));
+    within.then(|| first.iter().map(|part| (*part).to_owned()).collect())
 }
 
 /// Leaves out what a trainer saved beside the model, if there is a model; says so.
@@ -404,6 +444,23 @@ mod tests {
             unwrapped(&["student.gpt.transformer.wte.weight", "student.gpt.lm_head.weight"]),
             ["lm_head.weight", "transformer.wte.weight"]
         );
+        for (prefix, others) in [
+            ("net.", &["criterion.weight"][..]),
+            ("pretrained_model.", &["v_head.summary.weight", "v_head.summary.bias"]),
+            ("state_dict.net.", &["state_dict.loss.weight", "epoch"]),
+            ("a.b.", &["a.metric.count"]),
+        ] {
+            let own = ["lm_head.weight", "model.embed_tokens.weight", "model.encoder.x.weight"];
+            let names: Vec<String> = own
+                .iter()
+                .map(|name| format!("{prefix}{name}"))
+                .chain(others.iter().map(|name| (*name).to_owned()))
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut expected = [&own[..], others].concat();
+            expected.sort_unstable();
+            assert_eq!(unwrapped(&names), expected);
+        }
         // Two models are not one.
         let two = ["student.lm_head.weight", "teacher.lm_head.weight"];
         assert_eq!(unwrapped(&two), two);

@@ -57,6 +57,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
         return Ok(None);
     };
     found.is_plain = false;
+    as_many_rows(stored, metadata, &architecture, &found.weight)?;
     found.bias = Some("output.bias".to_owned()).filter(|name| stored.has(name));
     if is_listed(&architecture) {
         found.norm = norm(stored, metadata, &architecture)?;
@@ -75,6 +76,29 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     found.notes.extend(in_use::scales(stored, &found.weight, found.bias.as_deref(), true)?);
     after(stored, metadata, &architecture, &mut found)?;
     Ok(Some(found))
+}
+
+/// Refuses a head whose rows are neither as many as the metadata say nor as many as the file has tokens.
+fn as_many_rows(
+    stored: &Stored,
+    metadata: &Metadata,
+    architecture: &str,
+    weight: &str,
+) -> Result<()> {
+    let key = format!("{architecture}.vocab_size");
+    let rows = stored.get(weight).and_then(|info| info.shape.first()).copied().unwrap_or(0);
+    let Some(stated) = metadata.get_u64(&key)?.filter(|&n| n != rows as u64) else { return Ok(()) };
+    let tokens = metadata.get_array_bytes("tokenizer.ggml.tokens")?.map(|tokens| tokens.len());
+    if tokens == Some(rows) {
+        return Ok(());
+    }
+    Err(Error::head(
+        stored.path,
+        format!(
+            "the metadata say {key} {stated}, but `{weight}` has {rows} rows: are they of another model? --weight {weight} \
+             takes the head as it is"
+        ),
+    ))
 }
 
 /// Why a file without an output layer has no head, where its architecture or its metadata say so.

@@ -6,23 +6,25 @@
 use super::after::keeps_order;
 use super::configuration::Configuration;
 use super::stored::Stored;
-use crate::checkpoint::{TensorInfo, Values};
+use crate::checkpoint::{Dtype, TensorInfo, Values};
 use crate::error::{Error, Result};
 
 /// What to do instead.
 const EXPORT: &str =
     "export the rows as the model's own code makes them (in its precision) and audit that file";
 
-/// Parts of a module that its weight is made of, and by what.
-const MADE_OF: [(&str, &str); 8] = [
-    (".weight_g", "weight normalisation"),
-    (".weight_v", "weight normalisation or spectral norm"),
-    (".weight_u", "spectral norm"),
-    (".weight_orig", "spectral norm or pruning"),
-    (".weight_mask", "pruning"),
-    (".parametrizations.weight.original", "a parametrization of torch"),
-    (".parametrizations.weight.original0", "a parametrization of torch (weight normalisation)"),
-    (".parametrizations.weight.original1", "a parametrization of torch (weight normalisation)"),
+/// Parts that a weight is made of, as the last part of their names; what must be there beside them (one of several, or
+/// nothing); and how it is made.
+const MADE_OF: [(&str, &[&str], &str); 9] = [
+    ("weight_g", &["weight_v"], "weight normalisation"),
+    ("weight_v", &["weight_g"], "weight normalisation"),
+    ("weight_v", &["weight_orig"], "spectral norm"),
+    ("weight_u", &["weight_orig"], "spectral norm"),
+    ("weight_mask", &["weight_orig"], "pruning"),
+    ("weight_orig", &[], "spectral norm or pruning"),
+    ("parametrizations.weight.original", &[], "a parametrization of torch"),
+    ("parametrizations.weight.original0", &[], "a parametrization of torch (weight normalisation)"),
+    ("parametrizations.weight.original1", &[], "a parametrization of torch (weight normalisation)"),
 ];
 
 /// Last parts of names of numbers that logits are scaled or shifted by.
@@ -83,15 +85,10 @@ const HEADS: [&str; 17] = [
 /// # Errors
 /// As said; the tensors are named.
 pub(super) fn tensors(stored: &Stored, weight: &str) -> Result<()> {
-    for (part, by) in MADE_OF {
-        if let Some(stem) = weight.strip_suffix(part) {
-            return Err(made_of(stored, stem, by));
-        }
+    if let Some((module, by)) = module_of_part(stored, weight) {
+        return Err(made_of(stored, module, by));
     }
-    if let Some(stem) = weight.strip_suffix(".weight") {
-        made(stored, stem)?;
-    }
-    Ok(())
+    weight.strip_suffix("weight").map_or(Ok(()), |module| made_in(stored, module))
 }
 
 /// Refuses a module, by its path, whose weight is made of other tensors.
@@ -99,10 +96,30 @@ pub(super) fn tensors(stored: &Stored, weight: &str) -> Result<()> {
 /// # Errors
 /// As said; the tensors are named.
 pub(super) fn made(stored: &Stored, stem: &str) -> Result<()> {
-    match MADE_OF.iter().find(|(part, _)| stored.has(&format!("{stem}{part}"))) {
-        Some((_, by)) => Err(made_of(stored, stem, by)),
+    made_in(stored, &format!("{stem}."))
+}
+
+/// As [`made`], by the path with the mark behind it.
+fn made_in(stored: &Stored, module: &str) -> Result<()> {
+    let parts = MADE_OF.iter().map(|(part, ..)| format!("{module}{part}"));
+    match parts
+        .filter(|name| stored.has(name))
+        .find_map(|name| module_of_part(stored, &name).map(|(_, by)| by))
+    {
+        Some(by) => Err(made_of(stored, module, by)),
         None => Ok(()),
     }
+}
+
+/// The path of the module, with the mark behind it, of whose weight the tensor is a part, and how that is made.
+fn module_of_part<'n>(stored: &Stored, name: &'n str) -> Option<(&'n str, &'static str)> {
+    MADE_OF.iter().find_map(|(part, others, by)| {
+        let module = name.strip_suffix(part)?;
+        let whole = module.is_empty() || module.ends_with(['.', '/', ':', '_']);
+        let complete =
+            others.is_empty() || others.iter().any(|o| stored.has(&format!("{module}{o}")));
+        (whole && complete).then_some((module, *by))
+    })
 }
 
 /// Refuses a file in which a module with the name of a head has a weight that is made of other tensors.
@@ -111,31 +128,88 @@ pub(super) fn made(stored: &Stored, stem: &str) -> Result<()> {
 /// As said; the tensors are named.
 pub(super) fn any_head_made(stored: &Stored) -> Result<()> {
     for tensor in stored.checkpoint.tensors() {
-        for (part, by) in MADE_OF {
-            if let Some(stem) = tensor.name.strip_suffix(part)
-                && HEADS.contains(&stem.rsplit('.').next().unwrap_or(stem))
-            {
-                return Err(made_of(stored, stem, by));
-            }
+        if let Some((module, by)) = module_of_part(stored, &tensor.name)
+            && let stem = module.trim_end_matches(['.', '/', ':', '_'])
+            && HEADS.contains(&stem.rsplit(['.', '/']).next().unwrap_or(stem))
+        {
+            return Err(made_of(stored, module, by));
         }
     }
     Ok(())
 }
 
-fn made_of(stored: &Stored, stem: &str, by: &str) -> Error {
-    let parts: Vec<String> = MADE_OF
+/// Refuses a file in which any matrix is a part of which a weight is made: where no head is certain it could be that one.
+///
+/// # Errors
+/// As said; the tensors are named.
+pub(super) fn any_made(stored: &Stored) -> Result<()> {
+    let parts = stored.matrices().filter(|t| !t.shape[..2].contains(&1));
+    match parts.filter_map(|t| module_of_part(stored, &t.name)).last() {
+        Some((module, by)) => match made_of(stored, module, by) {
+            Error::Head { path, problem } => Err(Error::Head {
+                path,
+                problem: format!(
+                    "no head is certain, and {problem}; if it is another matrix, name it by --weight (and --bias){}",
+                    stored.listed()
+                ),
+            }),
+            error => Err(error),
+        },
+        None => Ok(()),
+    }
+}
+
+fn made_of(stored: &Stored, module: &str, by: &str) -> Error {
+    let mut parts: Vec<String> = MADE_OF
         .iter()
-        .map(|(part, _)| format!("{stem}{part}"))
+        .map(|(part, ..)| format!("{module}{part}"))
         .filter(|name| stored.has(name))
         .map(|name| stored.described(&name))
         .collect();
+    parts.dedup();
+    let stem = module.trim_end_matches(['.', '/', ':', '_']);
+    let of = if stem.is_empty() { String::new() } else { format!(" of `{stem}`") };
     Error::head(
         stored.path,
         format!(
-            "the weight of `{stem}` is not stored: the model makes it by {by}, of {}; {EXPORT}",
+            "the weight{of} is not stored: the model makes it by {by}, of {}; {EXPORT}",
             parts.join(" and ")
         ),
     )
+}
+
+/// Refuses a single number of a file without a family that its name calls a scale, if it does not keep the order of logits.
+///
+/// # Errors
+/// As said; the tensor is named.
+pub(super) fn numbers(stored: &Stored, weight: &str) -> Result<Vec<String>> {
+    const NAMED: [&str; 4] = ["scale", "temperature", "multiplier", "gain"];
+    let (stem, _) = weight.rsplit_once(['.', '/']).unwrap_or(("", weight));
+    let around = stem.rsplit_once(['.', '/']).map_or("", |(parent, _)| parent);
+    let mut notes = Vec::new();
+    for tensor in stored.checkpoint.tensors().iter().filter(|t| !matches!(t.dtype, Dtype::Other(_)))
+    {
+        let name = tensor.name.as_str();
+        let (path, last) = name.rsplit_once(['.', '/']).unwrap_or(("", name));
+        let last = last.to_ascii_lowercase();
+        if !NAMED.iter().any(|word| last.contains(word)) || ![stem, around, ""].contains(&path) {
+            continue;
+        }
+        let Some(scale) = number(stored, tensor)? else { continue };
+        if let Err(why) = keeps_order(scale) {
+            let problem = format!(
+                "`{name}` {scale} may be what the model multiplies its logits by: {why}. If it is, {EXPORT}; if not, leave \
+                 it out of the file"
+            );
+            return Err(Error::head(stored.path, problem));
+        }
+        if scale != 1.0 {
+            notes.push(format!(
+                "a scale (`{name}` {scale}) is stored; it keeps the order of logits"
+            ));
+        }
+    }
+    Ok(notes)
 }
 
 /// Refuses scales and shifts of logits that are stored as tensors, beside the head or at the top; the notes tell of

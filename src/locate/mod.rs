@@ -14,6 +14,7 @@ mod found;
 mod gguf;
 mod gguf_architectures;
 mod in_use;
+mod layers;
 mod marian;
 mod onnx;
 mod pairing;

@@ -5,7 +5,7 @@
 //! not, or where several fit, the answer is a question and never a guess.
 
 use super::stored::{Stored, matrix_shape};
-use crate::checkpoint::TensorInfo;
+use crate::checkpoint::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
 /// What goes with a matrix.
@@ -17,6 +17,8 @@ pub(super) struct Pairing {
     pub transposed: bool,
     /// What shows the orientation, for people; nothing where it is only assumed.
     pub evidence: Option<String>,
+    /// What else is to be told, for people.
+    pub note: Option<String>,
 }
 
 /// How libraries call a matrix and its bias, as the last part of the name, and whether the matrix is `d x V` there.
@@ -37,9 +39,30 @@ const PAIRS: [(&str, &[&str], Option<bool>); 12] = [
     ("0", &["1"], None),
 ];
 
-/// Names that norms and scales have: vectors of length d that are no bias of the head.
-const NORMS: [&str; 10] =
-    ["norm", "ln", "layernorm", "layer_norm", "ln_f", "gamma", "beta", "gain", "scale", "rms"];
+/// Names that norms have, whose gains and shifts are vectors.
+const NORMS: [&str; 8] =
+    ["norm", "ln", "layernorm", "layer_norm", "ln_f", "rms", "bn", "batchnorm"];
+
+/// Words in the names of vectors that scale or shift something: hidden states, where there is one number a coordinate, or
+/// logits, where there is one a token.
+const SCALES: [&str; 13] = [
+    "norm",
+    "gamma",
+    "beta",
+    "gain",
+    "scale",
+    "rms",
+    "temperature",
+    "mask",
+    "mean",
+    "var",
+    "std",
+    "alpha",
+    "multiplier",
+];
+
+/// Words in the names of whole numbers that a file keeps beside a head: ids, counts, names of classes.
+const COUNTS: [&str; 8] = ["class", "id", "index", "indices", "vocab", "token", "label", "count"];
 
 impl Pairing {
     /// What goes with the matrix `weight`, which is the only one of the file (`alone`) or one of several.
@@ -70,42 +93,62 @@ impl Pairing {
                 ));
             }
         };
-        if let Some(bias) = named {
-            return match oriented(length(bias), rows, columns, convention) {
-                Some(transposed) => Ok(Pairing {
+        // One number for all tokens, as for an intercept that was not fitted, keeps their order.
+        let (shared, named): (Option<&TensorInfo>, _) = match named {
+            Some(bias) if length(bias) == 1 && rows != 1 && columns != 1 => (Some(bias), None),
+            named => (None, named),
+        };
+        let mut pairing = match named {
+            None => Pairing {
+                transposed: convention == Some(true),
+                evidence: convention.map(|transposed| match transposed {
+                    true => "a matrix of this name is stored d x V".to_owned(),
+                    false => "a matrix of this name is stored V x d".to_owned(),
+                }),
+                ..Pairing::default()
+            },
+            Some(bias) => match oriented(length(bias), rows, columns, convention) {
+                Some(transposed) => Pairing {
                     evidence: Some(format!("`{}` has one number a token", bias.name)),
                     bias: Some(bias.name.clone()),
                     transposed,
-                }),
-                None if rows == columns && length(bias) == rows => question(format!(
-                    "`{weight}` {:?} is square, so that nothing shows which side counts tokens: say --bias {} if it is V x d, \
-                     and --transpose too if it is stored d x V",
-                    info.shape, bias.name
-                )),
-                None => question(format!(
-                    "`{}` has shape {:?}, as long as neither side of `{weight}` {:?}: choose by --bias NAME or --bias none (and \
-                     --transpose says that the weight is stored d x V)",
-                    bias.name, bias.shape, info.shape
-                )),
-            };
+                    note: None,
+                },
+                None if rows == columns && length(bias) == rows => {
+                    return question(format!(
+                        "`{weight}` {:?} is square, so that nothing shows which side counts tokens: say --bias {} if it is V x d, \
+                         and --transpose too if it is stored d x V",
+                        info.shape, bias.name
+                    ));
+                }
+                None => {
+                    return question(format!(
+                        "`{}` has shape {:?}, as long as neither side of `{weight}` {:?}: choose by --bias NAME or --bias none (and \
+                         --transpose says that the weight is stored d x V)",
+                        bias.name, bias.shape, info.shape
+                    ));
+                }
+            },
+        };
+        pairing.note = shared.map(|bias| {
+            format!(
+                "`{}` is one number for all tokens, which keeps their order: it is left out",
+                bias.name
+            )
+        });
+        let beside = Beside {
+            stored,
+            weight,
+            sides: [rows, columns],
+            alone,
+            bias: pairing.bias.as_deref(),
+            transposed: pairing.transposed,
+            is_shown: pairing.bias.is_some() || convention.is_some(),
+        };
+        match beside.doubtful() {
+            Some(vector) => question(beside.asked(vector)),
+            None => Ok(pairing),
         }
-        let doubtful = doubtful(stored, weight, [rows, columns], alone);
-        if let Some(vector) = doubtful {
-            let side = if length(vector) == rows { "a number a row" } else { "a number a column" };
-            let turned = if length(vector) == rows { "" } else { " (with --transpose)" };
-            return question(format!(
-                "`{}` has {side} of `{weight}` {:?}: is it the bias? Say --bias {}{turned}, or --bias none",
-                vector.name, info.shape, vector.name
-            ));
-        }
-        Ok(Pairing {
-            bias: None,
-            transposed: convention == Some(true),
-            evidence: convention.map(|transposed| match transposed {
-                true => "a matrix of this name is stored d x V".to_owned(),
-                false => "a matrix of this name is stored V x d".to_owned(),
-            }),
-        })
     }
 
     /// The orientation that the bias `name` shows for the matrix `weight`, which somebody named.
@@ -123,39 +166,134 @@ pub(super) fn named_bias<'a>(stored: &Stored<'a>, weight: &str) -> Option<&'a Te
     biases.find(|bias| long(bias).is_some_and(|n| sides.contains(&n)))
 }
 
-/// A vector without a telling name that is as long as a side of the matrix. In a file of one matrix (`alone`) any vector is
-/// asked about; beside other matrices only one of a length that no other layer has, or that is called a bias.
-fn doubtful<'a>(
-    stored: &Stored<'a>,
-    weight: &str,
-    [rows, columns]: [usize; 2],
+/// What stands beside a matrix, of which not all is accounted for.
+struct Beside<'s, 'a> {
+    stored: &'s Stored<'a>,
+    weight: &'s str,
+    sides: [usize; 2],
+    /// Whether it is the only matrix of the file.
     alone: bool,
-) -> Option<&'a TensorInfo> {
-    let tensors = stored.checkpoint.tensors();
-    // A matrix of one column is a matrix.
-    let vectors = tensors.iter().filter(|t| {
-        t.name != weight && long(t).is_some() && (t.shape.len() == 1 || t.shape[0] == 1)
-    });
-    let elsewhere = |length: usize| {
-        tensors.iter().any(|t| {
-            let sides = matrix_shape(&t.shape);
-            t.name != weight
-                && sides.is_some_and(|sides| sides.contains(&length) && sides != [rows, columns])
-        })
-    };
-    vectors.filter(|t| !is_of_a_norm(&t.name)).find(|t| match length(t) {
-        n if alone => n == rows || n == columns,
-        n if n == rows && rows != columns => {
-            is_called_a_bias(&t.name) && !has_layer(stored, &t.name) || !elsewhere(n)
-        }
-        _ => false,
-    })
+    /// Its bias, if it has one.
+    bias: Option<&'s str>,
+    /// How it is taken.
+    transposed: bool,
+    /// Whether a bias or its name shows that; else it is only assumed.
+    is_shown: bool,
 }
 
-/// Whether a vector is the bias of another matrix, by its name.
-fn has_layer(stored: &Stored, vector: &str) -> bool {
-    stored.checkpoint.tensors().iter().any(|t| {
-        matrix_shape(&t.shape).is_some() && partners(&t.name).iter().any(|name| name == vector)
+impl<'a> Beside<'_, 'a> {
+    /// A vector that may be the bias, or a scale or a shift of each logit. In a file of one matrix any vector as long as a
+    /// side is asked about; beside other matrices only one of a length that no other layer has, or that is called a bias.
+    /// Vectors of hidden states have one number a coordinate, and are none of these.
+    fn doubtful(&self) -> Option<&'a TensorInfo> {
+        let tensors = self.stored.checkpoint.tensors();
+        // Of one dimension, other matrices are as narrow.
+        let narrow = self.sides.contains(&1);
+        let vectors = tensors.iter().filter(|t| {
+            t.name != self.weight
+                && !(narrow && matrix_shape(&t.shape).is_some())
+                && Some(t.name.as_str()) != self.bias
+                && t.shape.iter().filter(|&&n| n != 1).count() == 1
+        });
+        vectors.filter(|t| !is_a_count(t)).find(|t| self.is_doubtful(t))
+    }
+
+    fn is_doubtful(&self, vector: &TensorInfo) -> bool {
+        let [rows, columns] = self.sides;
+        let (tokens, dim) = if self.transposed { (columns, rows) } else { (rows, columns) };
+        let n = only_side(vector);
+        if n != rows && n != columns {
+            return false;
+        }
+        // A norm with a path of its own: of hidden states, where it fits them.
+        let of_states = n == dim && is_of_a_norm(&vector.name);
+        if has_layer(self.stored, self.weight, vector) {
+            return false;
+        }
+        if self.bias.is_some() {
+            return match n == dim {
+                // Square: no length shows what it is of.
+                true if tokens == dim => self.alone && !of_states,
+                true => false,
+                false => self.alone || !self.is_elsewhere(n),
+            };
+        }
+        if self.alone {
+            return !of_states;
+        }
+        if tokens == dim {
+            return false;
+        }
+        let called = is_called_a_bias(&vector.name);
+        match n == tokens {
+            true => called || !self.is_elsewhere(n),
+            false => !self.is_shown && !of_states && (called || !self.is_elsewhere(n)),
+        }
+    }
+
+    /// Whether another matrix or convolution has a side of this length, so that the vector may belong to that.
+    fn is_elsewhere(&self, length: usize) -> bool {
+        self.stored.checkpoint.tensors().iter().any(|t| {
+            let wide = t.shape.iter().filter(|&&n| n != 1).count() > 1;
+            let alike = matrix_shape(&t.shape) == Some(self.sides);
+            t.name != self.weight && wide && !alike && t.shape.contains(&length)
+        })
+    }
+
+    /// The question what such a vector is.
+    fn asked(&self, vector: &TensorInfo) -> String {
+        let [rows, _] = self.sides;
+        let (name, weight) = (&vector.name, self.weight);
+        let shape = self.stored.get(weight).map(|info| info.shape.clone()).unwrap_or_default();
+        let of_rows = only_side(vector) == rows;
+        let side = if of_rows { "a number a row" } else { "a number a column" };
+        let lower = name.to_ascii_lowercase();
+        let scales = SCALES.iter().any(|word| lower.contains(word))
+            || matches!(vector.dtype, Dtype::Other(_));
+        if let Some(bias) = self.bias {
+            return format!(
+                "`{name}` {:?} has {side} of `{weight}` {shape:?}, beside the bias `{bias}`: a scale or a shift of its logits is \
+                 not applied; fold it into both, or say --bias {bias} to leave it out (or --bias {name} if that is the bias)",
+                vector.shape
+            );
+        }
+        let turned = if of_rows { "" } else { " (with --transpose)" };
+        let question = match scales {
+            true => {
+                "is it a scale or a shift of its logits? That is not applied: fold it into the matrix, or leave it out by \
+                 --bias none; if it is the bias, say"
+            }
+            false => "is it the bias? Say",
+        };
+        let none = if scales { "" } else { ", or --bias none" };
+        format!(
+            "`{name}` has {side} of `{weight}` {shape:?}: {question} --bias {name}{turned}{none}"
+        )
+    }
+}
+
+/// Whole numbers that name or count tokens.
+fn is_a_count(tensor: &TensorInfo) -> bool {
+    let last = last_part(&tensor.name).1.to_ascii_lowercase();
+    let whole = match &tensor.dtype {
+        Dtype::Other(name) => ["int", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"]
+            .iter()
+            .any(|whole| name.to_ascii_lowercase().contains(whole)),
+        _ => false,
+    };
+    whole && COUNTS.iter().any(|word| last.contains(word)) && !is_called_a_bias(&tensor.name)
+}
+
+/// The only side of a vector that is not 1.
+fn only_side(vector: &TensorInfo) -> usize {
+    vector.shape.iter().copied().find(|&n| n != 1).unwrap_or(1)
+}
+
+/// Whether a vector is the bias of another matrix than `weight`, by its name and its length.
+fn has_layer(stored: &Stored, weight: &str, vector: &TensorInfo) -> bool {
+    stored.matrices().filter(|t| t.name != weight).any(|t| {
+        partners(&t.name).contains(&vector.name)
+            && matrix_shape(&t.shape).is_some_and(|sides| sides.contains(&only_side(vector)))
     })
 }
 
@@ -164,14 +302,20 @@ fn is_called_a_bias(name: &str) -> bool {
     last.contains("bias") || last.contains("intercept") || last == "b" || last.ends_with("_b")
 }
 
+/// Whether a vector is a gain or a shift of a norm: by the path (`ln_f.weight`, `final_norm/scale`) or by what its own name
+/// begins with (`norm_weight`, `ln_f_b`). A bare `norm`, `scale` or `beta` may be of anything.
 fn is_of_a_norm(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let mut parts = lower.split(['.', '/', ':']);
-    parts.any(|part| {
-        NORMS.iter().any(|norm| {
-            part == *norm || part.ends_with(&format!("_{norm}")) || part.ends_with("norm")
-        })
-    })
+    let norm = |part: &str| {
+        NORMS.iter().any(|norm| part == *norm || part.ends_with(&format!("_{norm}")))
+            || part.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("norm")
+    };
+    let (path, last) = last_part(&lower);
+    let ends = ["_weight", "_bias", "_scale", "_gain", "_gamma", "_beta", "_w", "_b", "_g"];
+    let whole = ["final_norm", "output_norm", "last_norm", "ln_f", "layernorm", "rmsnorm"];
+    path.split(['.', '/', ':']).any(norm)
+        || whole.contains(&last)
+        || ends.iter().any(|end| last.strip_suffix(end).is_some_and(norm))
 }
 
 /// A bias of `length` numbers: whether the matrix is `d x V`; `None` where nothing shows it.
@@ -226,7 +370,7 @@ fn last_part(name: &str) -> (&str, &str) {
 }
 
 /// The length of a vector, dimensions of one aside; `None` for a matrix or a single number without a dimension.
-fn long(info: &TensorInfo) -> Option<usize> {
+pub(super) fn long(info: &TensorInfo) -> Option<usize> {
     let mut long = info.shape.iter().copied().filter(|&n| n != 1);
     match (info.shape.len(), long.next(), long.next()) {
         (1 | 2, Some(length), None) => Some(length),

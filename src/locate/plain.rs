@@ -2,9 +2,10 @@
 
 use super::choice::{BiasChoice, Choice};
 use super::found::Found;
+use super::layers::{self, Layer};
 use super::pairing::{self, Pairing};
-use super::refuse;
 use super::stored::Stored;
+use super::{in_use, refuse};
 use crate::checkpoint::TensorInfo;
 use crate::error::{Error, Result};
 
@@ -25,6 +26,23 @@ const LAST: [&str; 10] = [
     "decoder",
 ];
 
+/// What lists of layers are called that stand side by side.
+const SIDE_BY_SIDE: [&str; 13] = [
+    "experts",
+    "heads",
+    "classifiers",
+    "towers",
+    "branches",
+    "exits",
+    "tasks",
+    "outputs",
+    "decoders",
+    "projections",
+    "codebooks",
+    "scorers",
+    "adapters",
+];
+
 /// Where NeMo's CTC models keep their last layer, a convolution of width 1 (`ConvASRDecoder`).
 const CTC: &str = "decoder.decoder_layers.0";
 
@@ -33,6 +51,13 @@ const CTC: &str = "decoder.decoder_layers.0";
 /// # Errors
 /// No matrix, or several that could be it.
 pub(super) fn find(stored: &Stored) -> Result<Found> {
+    let found = by_name_or_place(stored)?;
+    in_use::tensors(stored, &found.weight)?;
+    nothing_behind(stored, &found.weight)?;
+    Ok(found)
+}
+
+fn by_name_or_place(stored: &Stored) -> Result<Found> {
     if stored.checkpoint.graph().is_some_and(|graph| !graph.nodes.is_empty()) {
         return Err(Error::head(
             stored.path,
@@ -61,14 +86,14 @@ pub(super) fn find(stored: &Stored) -> Result<Found> {
             "no tensor has two dimensions, so none can be a head of shape [V, d]",
         )),
         [only] if !others => Ok(Found::plain(&only.name, ONLY)),
-        _ => last_linear(stored).ok_or_else(|| {
-            Error::head(
-                stored.path,
-                format!(
-                    "which tensor is the head? Name it by --weight (and --bias){}",
-                    stored.listed()
-                ),
-            )
+        _ => last_linear(stored).or_else(|why| {
+            in_use::any_made(stored)?;
+            let why = if why.is_empty() { why } else { format!(": {why}") };
+            let problem = format!(
+                "which tensor is the head? Name it by --weight (and --bias){why}{}",
+                stored.listed()
+            );
+            Err(Error::head(stored.path, problem))
         }),
     }
 }
@@ -90,7 +115,11 @@ const ONLY: &str = "the only matrix of the file";
 pub(super) fn completed(stored: &Stored, mut found: Found, choice: &Choice) -> Result<Found> {
     refuse::packed(stored, &found.weight, None)?;
     let pairing = match &choice.bias {
-        BiasChoice::ByName => Pairing::of(stored, &found.weight, found.why == ONLY)?,
+        BiasChoice::ByName => {
+            let alone = found.why == ONLY || is_export(stored);
+            found.notes.extend(in_use::numbers(stored, &found.weight)?);
+            Pairing::of(stored, &found.weight, alone)?
+        }
         BiasChoice::Named(bias) => Pairing {
             transposed: Pairing::with_bias(stored, &found.weight, bias),
             ..Pairing::default()
@@ -106,52 +135,115 @@ pub(super) fn completed(stored: &Stored, mut found: Found, choice: &Choice) -> R
         let order = if pairing.transposed { "d x V" } else { "V x d" };
         found.notes.push(format!("`{}` is taken as {order}: {evidence}", found.weight));
     }
+    found.notes.extend(pairing.note);
     found.bias = pairing.bias;
     found.transposed = pairing.transposed;
     Ok(found)
 }
 
-/// A linear layer, a matrix beside a bias of its own, that can only be the last one: the one that has a classifier's name,
-/// or the highest number where all of them are numbered in one sequence (`layers.0`, `layers.2`).
-fn last_linear(stored: &Stored) -> Option<Found> {
-    let linear: Vec<(&str, &str)> = stored
-        .matrices()
-        .filter(|t| pairing::named_bias(stored, &t.name).is_some())
-        .map(|t| (stem(&t.name), t.name.as_str()))
-        .collect();
-    let named: Vec<&(&str, &str)> = linear
+/// The linear layer, a matrix beside a bias of its own, that can only be the last one: the one that has a classifier's name,
+/// or the last where all layers of the file are one numbered sequence (`layers.0`, `layers.2`).
+///
+/// # Errors
+/// Why no layer is certain, where there is a reason to name.
+fn last_linear(stored: &Stored) -> std::result::Result<Found, String> {
+    let layers = layers::layers(stored);
+    let linear: Vec<&Layer> = layers.iter().filter(|layer| layer.has_bias).collect();
+    if let Some(layer) = linear.iter().find(|layer| {
+        layer.stem == CTC && stored.get(layer.weight).is_some_and(|t| t.shape.len() > 2)
+    }) {
+        let why = format!("the output layer of NeMo's CTC models (`{CTC}`)");
+        return Ok(Found::plain(layer.weight, why));
+    }
+    // A name within a part of the model tells of the end of that part.
+    let named: Vec<&&Layer> = linear
         .iter()
-        .filter(|(stem, _)| {
-            *stem == CTC || LAST.contains(&stem.rsplit(['.', '/']).next().unwrap_or(stem))
+        .filter(|layer| {
+            let (path, last) = layer.stem.rsplit_once(['.', '/']).unwrap_or(("", layer.stem));
+            let shared = |other: &Layer| {
+                let rest = other.weight.strip_prefix(path);
+                path.is_empty() || rest.is_some_and(|rest| rest.starts_with(['.', '/']))
+            };
+            LAST.contains(&last) && layers.iter().all(shared)
         })
         .collect();
-    if let [(stem, weight)] = named[..] {
-        return Some(Found::plain(
-            *weight,
-            format!("the only linear layer that is named as a last one (`{stem}`)"),
-        ));
+    if let [layer] = named[..] {
+        return match layers::is_last(&layers, layer) {
+            Ok(()) => Ok(Found::plain(
+                layer.weight,
+                format!("the only linear layer that is named as a last one (`{}`)", layer.stem),
+            )),
+            Err(other) if other == layer.weight => {
+                Err(format!("nothing shows which side of `{other}` counts tokens"))
+            }
+            Err(other) => Err(format!(
+                "`{}` has the name of a last layer, but {} could come after it or beside it",
+                layer.weight,
+                stored.described(other)
+            )),
+        };
     }
-    let numbered: Option<Vec<(&str, u32)>> = linear
-        .iter()
-        .map(|(stem, _)| {
-            let (sequence, number) = stem.rsplit_once('.').unwrap_or(("", stem));
-            Some((sequence, number.parse().ok()?))
-        })
-        .collect();
-    let numbered = numbered?;
-    let (sequence, _) = numbered.first()?;
-    // Any matrix outside the sequence could come after it, and so could a convolution.
-    let others = stored.checkpoint.tensors().iter().filter(|t| t.shape.len() >= 2).count();
-    if numbered.iter().any(|(s, _)| s != sequence) || others != linear.len() {
-        return None;
-    }
-    let at = (0..linear.len()).max_by_key(|&i| numbered[i].1)?;
-    let why = format!("the last of {} numbered linear layers", linear.len());
-    Some(Found::plain(linear[at].1, why))
+    sequence(&layers, &linear)
 }
 
-/// The name of a layer, from that of its matrix.
-fn stem(weight: &str) -> &str {
-    let end = weight.rfind(['.', '/', '_']).unwrap_or(0);
-    &weight[..end]
+/// The last of the layers of a file that are all numbered in one sequence.
+fn sequence(layers: &[Layer], linear: &[&Layer]) -> std::result::Result<Found, String> {
+    let numbered = |layer: &&Layer| -> Option<(String, u32)> {
+        let (sequence, number) = layer.stem.rsplit_once('.').unwrap_or(("", layer.stem));
+        Some((sequence.to_owned(), number.parse().ok()?))
+    };
+    let numbers: Option<Vec<(String, u32)>> = linear.iter().map(numbered).collect();
+    // Any matrix outside the sequence could come after it, and so could a convolution.
+    let Some(numbers) = numbers.filter(|_| linear.len() == layers.len()) else {
+        return Err(String::new());
+    };
+    let Some((sequence, _)) = numbers.first() else { return Err(String::new()) };
+    if numbers.iter().any(|(other, _)| other != sequence) {
+        return Err(String::new());
+    }
+    let mut order: Vec<usize> = (0..linear.len()).collect();
+    order.sort_by_key(|&at| numbers[at].1);
+    let ordered: Vec<&Layer> = order.iter().map(|&at| linear[at]).collect();
+    let lower = sequence.to_ascii_lowercase();
+    let list = lower.rsplit(['.', '_']).next().unwrap_or_default();
+    // Without a gap for an activation, layers of one shape could stand side by side as well.
+    let no_gap = order.windows(2).all(|two| numbers[two[1]].1 == numbers[two[0]].1 + 1);
+    let alike = no_gap && layers::are_alike(&ordered);
+    if SIDE_BY_SIDE.contains(&list) || alike || !layers::is_chain(&ordered) {
+        let names: Vec<String> =
+            ordered.iter().map(|layer| format!("`{}`", layer.weight)).collect();
+        return Err(format!(
+            "nothing shows that the layers {} stand one after the other and not side by side",
+            names.join(", ")
+        ));
+    }
+    let last = ordered.last().ok_or_else(String::new)?;
+    let why = format!("the last of {} numbered linear layers", linear.len());
+    Ok(Found::plain(last.weight, why))
+}
+
+/// Refuses a numbered layer behind which other tensors of its sequence stand: a norm of the logits, a scale.
+fn nothing_behind(stored: &Stored, weight: &str) -> Result<()> {
+    let numbered = |name: &str| -> Option<(String, u32)> {
+        let (stem, _) = name.rsplit_once('.')?;
+        let (sequence, number) = stem.rsplit_once('.').unwrap_or(("", stem));
+        Some((sequence.to_owned(), number.parse().ok()?))
+    };
+    let Some((sequence, number)) = numbered(weight) else { return Ok(()) };
+    let behind = stored.checkpoint.tensors().iter().find(|t| {
+        let later = numbered(&t.name).is_some_and(|(s, n)| s == sequence && n > number);
+        later && t.shape.iter().any(|&n| n != 1)
+    });
+    match behind {
+        None => Ok(()),
+        Some(behind) => Err(Error::head(
+            stored.path,
+            format!(
+                "{} comes after `{weight}` in its sequence and may change its logits, which is not computed: fold it into \
+                 the weight and the bias, or say --weight {weight} to audit the layer alone{}",
+                stored.described(&behind.name),
+                stored.listed()
+            ),
+        )),
+    }
 }

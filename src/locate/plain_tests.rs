@@ -234,3 +234,300 @@ fn two_tensors_of_one_name_without_wrappers_are_refused() {
     let said = found(&[("_orig_mod.W", &[5, 2]), ("W", &[5, 2])], &Choice::default()).unwrap_err();
     assert!(said.contains("`_orig_mod.W`") && said.contains("`W`"), "{said}");
 }
+
+/// The error of the default choice.
+fn refused(tensors: &[(&str, &[usize])]) -> String {
+    let said = match found(tensors, &Choice::default()) {
+        Ok(found) => panic!("{tensors:?} is read as {} with {:?}", found.weight, found.bias),
+        Err(said) => said,
+    };
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[test]
+fn a_name_of_a_last_layer_proves_nothing_where_another_matrix_could_come_last() {
+    const V: &[usize] = &[24, 8];
+    const D: &[usize] = &[8, 8];
+    let fits = |name: &str, shape: &[usize]| {
+        let other: &[usize] = &[shape[0]];
+        let bias = format!("{name}.bias");
+        let weight = format!("{name}.weight");
+        (weight, shape.to_vec(), bias, other.to_vec())
+    };
+    for (named, shape, others) in [
+        // Within attention or a block.
+        (
+            "encoder.layers.0.self_attn.out_proj",
+            D,
+            &[("linear.weight", V), ("linear.bias", &[24])][..],
+        ),
+        ("att.score", D, &[("out.weight", V), ("out.bias", &[24])]),
+        ("se.fc", D, &[("final.weight", V), ("final.bias", &[24])]),
+        ("attention/fc", D, &[("linear_out/weight", V), ("linear_out/bias", &[24])]),
+        // At the top, before or beside another.
+        ("decoder", D, &[("to_vocab.weight", V), ("to_vocab.bias", &[24])]),
+        ("decoder", D, &[("output.weight", V)]),
+        ("head", &[2, 8], &[("lm.weight", V), ("lm.bias", &[24])]),
+        ("fc", D, &[("embedding.weight", V)]),
+        ("classifier", &[2, 8], &[("embedding.weight", V)]),
+        ("score", &[2, 8], &[("conv.weight", &[24, 8, 3])]),
+        ("fc", V, &[("back.weight", &[8, 24]), ("back.bias", &[8])]),
+        ("fc", V, &[("unembed.weight", V)]),
+        ("fc", V, &[("fc.lora_A", &[2, 8]), ("fc.lora_B", &[24, 2])]),
+        ("fc", D, &[("rnn.weight_ih_l0", &[64, 8]), ("rnn.weight_hh_l0", &[64, 16])]),
+    ] {
+        let (weight, shape, bias, length) = fits(named, shape);
+        let own: [(&str, &[usize]); 2] = [(&weight, &shape), (&bias, &length)];
+        let said = refused(&[&own[..], others].concat());
+        for name in [weight.as_str(), others[0].0, "which tensor is the head?", "--weight"] {
+            assert!(said.contains(name), "{name} is missing in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_named_last_layer_behind_all_others_is_found() {
+    const HEAD: [(&str, &[usize]); 2] = [("fc.weight", &[24, 8]), ("fc.bias", &[24])];
+    for others in [
+        // A hidden layer, a table, recurrence, attention, convolutions.
+        &[("hidden.weight", &[8, 16][..]), ("hidden.bias", &[8])][..],
+        &[("embedding.weight", &[24, 8]), ("pos_embed", &[1, 197, 8])],
+        &[
+            ("embedding.weight", &[5000, 6]),
+            ("lstm.weight_ih_l0", &[32, 6]),
+            ("lstm.weight_hh_l0", &[32, 8]),
+        ],
+        // One-hot characters in, logits of characters out.
+        &[("lstm.weight_ih_l0", &[32, 24]), ("lstm.weight_hh_l0", &[32, 8])],
+        &[
+            ("attention.in_proj_weight", &[24, 8]),
+            ("attention.in_proj_bias", &[24]),
+            ("attention.out.weight", &[8, 8]),
+        ],
+        &[
+            ("conv1.weight", &[16, 3, 3, 3]),
+            ("layer1.0.conv.weight", &[8, 16, 1, 1]),
+            ("bn1.weight", &[16]),
+        ],
+        &[("value.weight", &[1, 8]), ("value.bias", &[1])],
+    ] {
+        let tensors = [&HEAD[..], others].concat();
+        let expected = ("fc.weight".into(), Some("fc.bias".into()), 24, 8);
+        assert_eq!(head(&tensors, &Choice::default()), expected, "{others:?}");
+    }
+    // Within a part that is all of the model.
+    let tensors: &[(&str, &[usize])] = &[
+        ("net.fc.weight", &[24, 8]),
+        ("net.fc.bias", &[24]),
+        ("net.hidden.weight", &[8, 8]),
+        ("net.hidden.bias", &[8]),
+    ];
+    assert_eq!(head(tensors, &Choice::default()).0, "net.fc.weight");
+}
+
+#[test]
+fn numbered_layers_must_take_what_the_ones_before_them_make() {
+    let numbered = |sequence: &str, layers: &[(usize, [usize; 2])]| {
+        let names: Vec<(String, Vec<usize>)> = layers
+            .iter()
+            .flat_map(|(number, shape)| {
+                let stem = format!("{sequence}{number}");
+                [
+                    (format!("{stem}.weight"), shape.to_vec()),
+                    (format!("{stem}.bias"), vec![shape[0]]),
+                ]
+            })
+            .collect();
+        let tensors: Vec<(&str, &[usize])> =
+            names.iter().map(|(name, shape)| (name.as_str(), &shape[..])).collect();
+        found(&tensors, &Choice::default()).map(|found| found.weight)
+    };
+    for (sequence, layers) in [
+        ("experts.", &[(0, [24, 8]), (1, [24, 8])][..]),
+        ("classifiers.", &[(0, [24, 8]), (1, [4, 8])]),
+        ("", &[(0, [24, 8]), (1, [24, 8])]),
+        ("towers.", &[(0, [8, 8]), (1, [24, 8])]),
+        ("task_heads.", &[(0, [8, 8]), (1, [24, 8])]),
+        // All alike: a chain or not.
+        ("layers.", &[(0, [8, 8]), (1, [8, 8])]),
+        ("net.", &[(0, [16, 8]), (2, [24, 8])]),
+        ("net.", &[(0, [24, 8]), (2, [8, 8])]),
+    ] {
+        let said = numbered(sequence, layers).unwrap_err();
+        assert!(said.contains("side by side") && said.contains("--weight"), "{said}");
+    }
+    for (sequence, layers, last) in [
+        ("layers.", &[(0, [8, 8]), (1, [24, 8])][..], "layers.1.weight"),
+        ("net.", &[(0, [8, 8]), (2, [8, 8]), (10, [8, 8])], "net.10.weight"),
+        ("", &[(0, [16, 8]), (2, [24, 16])], "2.weight"),
+    ] {
+        assert_eq!(numbered(sequence, layers).unwrap(), last);
+    }
+}
+
+#[test]
+fn what_comes_after_a_numbered_layer_is_refused() {
+    for (weight, others) in [
+        ("net.0", &[("net.3.weight", &[24][..]), ("net.3.bias", &[24])][..]),
+        ("net.1", &[("net.0.weight", &[8, 8]), ("net.0.bias", &[8]), ("net.2.running_var", &[24])]),
+        ("0", &[("1.gamma", &[24])]),
+        // Of a length that another layer has.
+        ("net.1", &[("net.0.weight", &[8, 24]), ("net.0.bias", &[8]), ("net.2.weight", &[24])]),
+    ] {
+        let own = [format!("{weight}.weight"), format!("{weight}.bias")];
+        let own: [(&str, &[usize]); 2] = [(&own[0], &[24, 8]), (&own[1], &[24])];
+        let said = refused(&[&own[..], others].concat());
+        assert!(said.contains("comes after") && said.contains("--weight"), "{said}");
+    }
+}
+
+#[test]
+fn a_vector_as_long_as_a_side_of_an_export_is_asked_about() {
+    for (shape, vector, length) in [
+        // d x V, with the bias of another name.
+        ([8, 24], "b", 24),
+        ([8, 24], "offset", 24),
+        ([24, 8], "offset", 24),
+        ([8, 8], "b", 8),
+        ([8, 8], "offset", 8),
+    ] {
+        let said = refused(&[("weight", &shape), (vector, &[length])]);
+        assert!(
+            said.contains(&format!("`{vector}`")) && said.contains("is it the bias?"),
+            "{said}"
+        );
+    }
+    let named =
+        |transpose| Choice { bias: BiasChoice::Named("b".into()), transpose, ..Choice::default() };
+    let turned: &[(&str, &[usize])] = &[("weight", &[8, 24]), ("b", &[24])];
+    assert_eq!(head(turned, &named(true)), ("weight".into(), Some("b".into()), 24, 8));
+    // A norm of hidden states, by its path.
+    let normed: &[(&str, &[usize])] = &[("weight", &[24, 8]), ("ln_f.weight", &[8])];
+    assert_eq!(head(normed, &Choice::default()), ("weight".into(), None, 24, 8));
+}
+
+#[test]
+fn a_number_a_token_is_never_left_out_by_its_name() {
+    for weight in ["W", "weight", "theta", "fc.weight"] {
+        for vector in [
+            "scale",
+            "norm",
+            "row_norm",
+            "gamma",
+            "gain",
+            "beta",
+            "bn.weight",
+            "final_norm.weight",
+            "mask",
+            "ln_b",
+        ] {
+            for shape in [&[24][..], &[24, 1], &[1, 24]] {
+                let said = refused(&[(weight, &[24, 8]), (vector, shape)]);
+                assert!(
+                    said.contains(&format!("`{vector}`")) && said.contains("--bias none"),
+                    "{said}"
+                );
+            }
+        }
+    }
+    // Beside the bias too, of which the orientation is known.
+    for (weight, bias, shape) in
+        [("W", "b", [24, 8]), ("weight", "bias", [24, 8]), ("kernel", "bias", [8, 24])]
+    {
+        for vector in ["scale", "temperature", "u", "bn.running_mean"] {
+            let said = refused(&[(weight, &shape), (bias, &[24]), (vector, &[24])]);
+            for part in [format!("`{vector}`"), format!("--bias {bias}")] {
+                assert!(said.contains(&part), "{said}");
+            }
+            // Of hidden states.
+            let of_states: &[(&str, &[usize])] = &[(weight, &shape), (bias, &[24]), (vector, &[8])];
+            assert_eq!(head(of_states, &Choice::default()).1.as_deref(), Some(bias));
+        }
+    }
+    for (weight, shape, vector) in
+        [("kernel", [8, 24], "scale"), ("W", [8, 24], "beta"), ("W", [8, 8], "gain")]
+    {
+        let length = shape[1];
+        assert!(refused(&[(weight, &shape), (vector, &[length])]).contains(vector));
+    }
+    let others: &[(&str, &[usize])] = &[
+        ("net.0.weight", &[8, 6]),
+        ("net.0.bias", &[8]),
+        ("net.2.weight", &[24, 8]),
+        ("net.2.bias", &[24]),
+        ("scale", &[24]),
+    ];
+    assert!(refused(others).contains("`scale`"));
+}
+
+#[test]
+fn one_number_for_all_tokens_is_no_bias_and_a_negative_scale_is_refused() {
+    let shared: &[(&str, &[usize])] = &[("coef_", &[24, 8]), ("intercept_", &[1])];
+    let located = found(shared, &Choice::default()).unwrap();
+    assert_eq!((located.bias.as_deref(), located.head.tokens()), (None, 24));
+    assert!(located.notes.iter().any(|note| note.contains("`intercept_`")), "{:?}", located.notes);
+    // The tensors of this file hold 0, 1, 2, ...: a scale of 0 makes all logits equal.
+    let said = refused(&[("W", &[24, 8]), ("b", &[24]), ("logit_scale", &[])]);
+    assert!(said.contains("`logit_scale` 0") && said.contains("all logits equal"), "{said}");
+}
+
+#[test]
+fn a_weight_that_is_made_of_parts_is_refused_under_any_name() {
+    for (module, others) in [
+        ("", &[][..]),
+        ("out.", &[]),
+        ("out.", &[("out.bias", &[24][..])]),
+        ("model/out/", &[]),
+        ("last_layer.", &[("mlp.0.weight", &[8, 8][..]), ("mlp.0.bias", &[8])]),
+        ("net.4.", &[("net.0.weight", &[8, 8][..]), ("net.0.bias", &[8])]),
+    ] {
+        for (one, shape, two) in [
+            ("weight_g", &[24, 1][..], "weight_v"),
+            ("parametrizations.weight.original0", &[24, 1], "parametrizations.weight.original1"),
+            ("weight_u", &[24], "weight_orig"),
+            ("weight_mask", &[24, 8], "weight_orig"),
+        ] {
+            let (one, two) = (format!("{module}{one}"), format!("{module}{two}"));
+            let parts: [(&str, &[usize]); 2] = [(&one, shape), (&two, &[24, 8])];
+            let tensors = [&parts[..], others].concat();
+            let said = refused(&tensors);
+            for part in [&one, &two, "is not stored: the model makes it by", "export the rows"] {
+                assert!(said.contains(part), "{part} is missing in {said}");
+            }
+            let said = found(&tensors, &by_weight(&two)).unwrap_err();
+            assert!(said.contains("export the rows"), "{said}");
+        }
+    }
+    // The values of an attention, and a part of a layer that is none of the head's.
+    let values: &[(&str, &[usize])] = &[("weight_v", &[24, 8])];
+    assert_eq!(head(values, &Choice::default()).0, "weight_v");
+    let inner: &[(&str, &[usize])] = &[
+        ("fc.weight", &[24, 8]),
+        ("fc.bias", &[24]),
+        ("conv.weight_g", &[8, 1, 1]),
+        ("conv.weight_v", &[8, 4, 3]),
+    ];
+    assert_eq!(head(inner, &Choice::default()).0, "fc.weight");
+}
+
+#[test]
+fn words_with_scales_are_of_mlx_in_each_of_its_modes() {
+    for parts in [&["scales", "biases"][..], &["scales"]] {
+        let mut entries = vec![
+            r#""lm_head.weight":{"dtype":"U32","shape":[6,1],"data_offsets":[0,24]}"#.to_owned(),
+        ];
+        for (i, part) in parts.iter().enumerate() {
+            let (from, to) = (24 + 6 * i, 30 + 6 * i);
+            entries.push(format!(
+                r#""lm_head.{part}":{{"dtype":"U8","shape":[6,1],"data_offsets":[{from},{to}]}}"#
+            ));
+        }
+        let header = format!("{{{}}}", entries.join(","));
+        let data = vec![0; 24 + 6 * parts.len()];
+        let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat();
+        let opened = checkpoint::from_bytes(Bytes::new(file, "x")).unwrap();
+        let said = locate(opened.as_ref(), Path::new("x"), &Choice::default()).unwrap_err();
+        assert!(said.to_string().contains("MLX"), "{said}");
+    }
+}

@@ -338,6 +338,11 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
                 // Without a configuration the names of an embedding do not make a head.
                 Declared::Nobody => return Ok(None),
             };
+            let heads: Vec<String> = rule.own.iter().map(|n| named(n)).collect();
+            let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
+            let known = [rule.biases, rule.marks, rule.between, stems, rule.tied_to].concat();
+            let known: Vec<String> = known.into_iter().map(|n| named(n)).collect();
+            refuse::tied_beside(stored, &embedding, &heads, &known)?;
             if let Some(problem) = problem {
                 return Err(Error::head(stored.path, problem));
             }
@@ -508,6 +513,33 @@ fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Err
         true => String::new(),
         false => format!(" (architectures: {architectures})"),
     };
+    // The same names further in: of several models, or of one in an attribute that is not known.
+    let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
+    let own: Vec<String> =
+        known.iter().flat_map(|rule| rule.own).map(|n| format!(".{n}")).collect();
+    let ends = |ends: &[String]| -> Vec<&str> {
+        names().filter(|name| ends.iter().any(|end| name.ends_with(end.as_str()))).collect()
+    };
+    let mut inner = ends(&own);
+    let has_task = |rule: &&&Rule| {
+        config.architectures().iter().any(|name| rule.tasks.iter().any(|t| name.ends_with(t)))
+    };
+    if inner.is_empty() && config.tie() != Tie::Said(false) {
+        let tied = known.iter().filter(has_task).flat_map(|rule| rule.tied_to);
+        inner = ends(&tied.map(|n| format!(".{}", n.replace('*', ""))).collect::<Vec<_>>());
+    }
+    if !inner.is_empty() {
+        let shown: Vec<String> = inner.iter().take(6).map(|name| stored.described(name)).collect();
+        let more = if inner.len() > shown.len() { ", ..." } else { "" };
+        return Error::head(
+            stored.path,
+            format!(
+                "{family} without an output layer under its own name{said}, but {}{more} may be one: choose by --weight (and \
+                 --bias)",
+                shown.join(", ")
+            ),
+        );
+    }
     Error::head(
         stored.path,
         format!(

@@ -77,7 +77,9 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
                 .any(|start| name.strip_prefix(start).is_some_and(|rest| rest.starts_with(part)))
         })
     };
-    let mlx = beside(".scales").is_some() && beside(".biases").is_some();
+    // GPTQ's scales stand beside a `qweight`; MLX's mxfp4 has no biases.
+    let words = element.eq_ignore_ascii_case("u32") || element.eq_ignore_ascii_case("uint32");
+    let mlx = beside(".scales").is_some() && (beside(".biases").is_some() || words);
     let stated = config.and_then(Configuration::quantisation_stated);
     let (method, part) = match PARTS
         .iter()
@@ -175,5 +177,72 @@ pub(super) fn unreadable(
         let method = quantisation.unwrap_or("packed or bitsandbytes");
         return refuse(format!("the head is quantised ({method}, `{name}`), which is not decoded"));
     }
-    packed(stored, &format!("{stem}.weight"), config)
+    let weight = format!("{stem}.weight");
+    if !stored.has(&weight)
+        && let Some((method, name)) = part_of(stored, &weight)
+    {
+        let method = quantisation.unwrap_or(method);
+        return refuse(format!("the head is quantised ({method}, `{name}`), which is not decoded"));
+    }
+    packed(stored, &weight, config)
+}
+
+/// A tensor that only packed or scaled numbers have, of the module of `weight`, and whose method that is.
+fn part_of<'a>(stored: &Stored<'a>, weight: &str) -> Option<(&'static str, &'a str)> {
+    let stem = weight.strip_suffix(".weight").unwrap_or(weight);
+    let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
+    PARTS.iter().find_map(|(part, method)| {
+        let of = |start: &str, name: &str| {
+            name.strip_prefix(start).is_some_and(|rest| rest.starts_with(part))
+        };
+        let beside = |name: &&str| of(weight, name) || part.starts_with('.') && of(stem, name);
+        Some((*method, names().find(beside)?))
+    })
+}
+
+/// Refuses an embedding that is taken for the head where something else of a head is stored: numbers of a head of its own
+/// in another form (`heads` are the names that its weight may have; `known` what belongs to a tied head as well), or a part
+/// that changes the embedding's own numbers.
+pub(super) fn tied_beside(
+    stored: &Stored,
+    embedding: &str,
+    heads: &[String],
+    known: &[String],
+) -> Result<()> {
+    let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
+    let stems = || heads.iter().filter_map(|name| name.strip_suffix(".weight"));
+    let of_head = names().find(|name| {
+        let of = |stem: &str| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'));
+        let belongs = |known: &String| {
+            name.strip_prefix(known.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        *name != embedding
+            && !name.ends_with("._extra_state")
+            && stems().any(of)
+            && !known.iter().any(belongs)
+    });
+    if let Some(name) = of_head {
+        let missing = heads.join("`, `");
+        return Err(Error::head(
+            stored.path,
+            format!(
+                "{} belongs to a head of its own, but `{missing}` is not there: the tied embedding `{embedding}` is not all of \
+                 the head, or not the head. Name a checkpoint whose head is stored as one matrix, or say --weight {embedding} \
+                 (and --bias) if it is the head",
+                stored.described(name)
+            ),
+        ));
+    }
+    match part_of(stored, embedding) {
+        Some((method, name)) => Err(Error::head(
+            stored.path,
+            format!(
+                "{} stands beside the embedding `{embedding}` and changes its numbers in use ({method}), which is not decoded: \
+                 name the unquantised model",
+                stored.described(name)
+            ),
+        )),
+        None => Ok(()),
+    }
 }

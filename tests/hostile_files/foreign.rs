@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::build::{safetensors, valid_safetensors};
+use super::build::{CompressionMethod, safetensors, valid_safetensors, zip};
 use super::refusal;
 use unargmax::checkpoint;
 use unargmax::checkpoint::vocabulary::{self, Vocabulary};
@@ -26,6 +26,38 @@ fn a_git_lfs_pointer_in_place_of_any_file() {
         let said = refusal(POINTER.into(), name);
         assert!(said.contains("a Git LFS pointer") && said.contains("git lfs pull"), "{said}");
         assert!(said.contains("267954768 bytes") && said.contains("0123456789ab"), "{said}");
+    }
+}
+
+#[test]
+fn an_answer_of_a_server_in_place_of_any_file() {
+    for (body, says) in [
+        (&b"{\"error\":\"Repository not found\"}"[..], "Repository not found"),
+        (
+            b"\xef\xbb\xbf{\"message\": \"Bad credentials\", \"status\": \"401\"}\n",
+            "Bad credentials",
+        ),
+        (b"Entry not found", "Entry not found"),
+        (b"Access to model x is restricted.\nAsk for it.", "Access to model x is restricted."),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"# xet version 0\nfilesize = 1\n", "a pointer of Xet"),
+    ] {
+        for name in ["model.safetensors", "pytorch_model.bin", "w.pt", "w.onnx", "x"] {
+            let said = refusal(body.to_vec(), name);
+            assert!(said.contains(says) && said.contains("not the file"), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+    let marked = [b"\xef\xbb\xbf", POINTER.as_bytes()].concat();
+    assert!(refusal(marked, "model.bin").contains("a Git LFS pointer"));
+}
+
+#[test]
+fn an_archive_of_keras_under_any_name() {
+    let members: [(&str, &[u8]); 2] = [("config.json", b"{}"), ("model.weights.h5", b"HDF")];
+    for name in ["model.keras", "model.zip", "x"] {
+        let said = refusal(zip(&members, CompressionMethod::Stored), name);
+        assert!(said.contains("a Keras archive") && said.contains(".safetensors"), "{said}");
     }
 }
 

@@ -231,6 +231,16 @@ fn outside_numbers_that_are_not_there() {
         read(&[("location", "data"), ("offset", "1")])
             .contains("8 bytes at offset 1 lie beyond `data`")
     );
+    std::fs::write(
+        folder.path().join("pointer"),
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 8\n",
+    )
+    .unwrap();
+    let said = read(&[("location", "pointer")]);
+    assert!(
+        said.contains("`pointer` is a Git LFS pointer") && said.contains("git lfs pull"),
+        "{said}"
+    );
     let most = u64::MAX.to_string();
     assert!(read(&[("location", "data"), ("offset", &most)]).contains("lie beyond"));
     assert!(read(&[("location", "data"), ("length", "4")]).contains("takes 8 bytes, but 4"));

@@ -369,6 +369,65 @@ fn views_that_leave_their_storage() {
 }
 
 #[test]
+fn a_mark_that_changes_the_stored_numbers_is_not_left_out() {
+    // _rebuild_tensor_v2 and _rebuild_tensor_v3 with an empty map of hooks and the metadata as the last argument.
+    let marked = |function: &str, dtype: &[u8], metadata: &[u8]| {
+        let plain = tensor(4, 0, &[2, 2], &[2, 1]);
+        let arguments = plain.strip_prefix(b"ctorch._utils\n_rebuild_tensor_v2\n").unwrap();
+        let arguments = arguments.strip_suffix(b"tR").unwrap();
+        let call = [b"ctorch._utils\n", function.as_bytes(), b"\n"].concat();
+        one(&[&call, arguments, dtype, metadata, b"tR"].concat())
+    };
+    let read = |bytes: Vec<u8>| {
+        let opened = StateDict::from_bytes(bytes, LABEL).unwrap();
+        opened.read("w").map_err(|error| error.to_string())
+    };
+    let set = |key: &str, value: &[u8]| [b"}", &text(key)[..], value, b"s"].concat();
+    for (function, dtype) in
+        [("_rebuild_tensor_v2", &b""[..]), ("_rebuild_tensor_v3", b"ctorch\nfloat32\n")]
+    {
+        for (key, value, says) in [
+            ("neg", b"\x88", "resolve_neg"),
+            ("conj", b"\x88", "resolve_conj"),
+            ("other", b"\x88", "metadata"),
+        ] {
+            let said = read(marked(function, dtype, &set(key, value))).unwrap_err();
+            assert!(said.contains("tensor `w`") && said.contains(says), "{said}");
+        }
+        for metadata in [b"N".to_vec(), b"}".to_vec(), set("neg", b"\x89")] {
+            assert_eq!(read(marked(function, dtype, &metadata)).unwrap().values.len(), 4);
+        }
+    }
+}
+
+#[test]
+fn a_tensor_without_stored_numbers_is_listed_and_refused() {
+    let sparse = [
+        &b"ctorch._utils\n_rebuild_sparse_tensor\n(ctorch\nsparse_coo\n("[..],
+        &tensor(4, 0, &[2], &[1]),
+        &tensor(4, 0, &[2], &[1]),
+        b"ctorch\nSize\n",
+        &tuple(&[3, 5]),
+        b"\x85R\x88ttR",
+    ]
+    .concat();
+    let opened = StateDict::from_bytes(one(&sparse), LABEL).unwrap();
+    assert_eq!(opened.tensors()[0].shape, [3, 5]);
+    let said = opened.read("w").unwrap_err().to_string();
+    assert!(said.contains("tensor `w`") && said.contains("to_dense"), "{said}");
+    let meta = [
+        &b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nfloat32\n"[..],
+        &tuple(&[3, 5]),
+        &tuple(&[5, 1]),
+        b"\x89tR",
+    ]
+    .concat();
+    let opened = StateDict::from_bytes(one(&meta), LABEL).unwrap();
+    assert_eq!(opened.tensors()[0].shape, [3, 5]);
+    assert!(opened.read("w").unwrap_err().to_string().contains("meta device"));
+}
+
+#[test]
 fn a_view_that_repeats_one_number_without_end() {
     let opened =
         StateDict::from_bytes(one(&tensor(4, 0, &[1 << 20, 1 << 20], &[0, 0])), LABEL).unwrap();

@@ -110,3 +110,13 @@ fn a_pickle_of_plain_data_can_be_looked_at() {
     let said = StateDict::from_bytes(map, "map.pkl").unwrap_err().to_string();
     assert!(said.contains("neither an array nor a tensor"), "{said}");
 }
+
+#[test]
+fn an_archive_is_read_whatever_the_length_of_its_folder() {
+    // `torch.save` names the folder after the file; with 21 letters its padding looks like the end of an archive's prefix.
+    let opened = checkpoint::open(golden("folder-of-21-letters.pt")).unwrap();
+    assert_eq!(opened.format(), "PyTorch");
+    let weight = Values::F32(vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0, 0.0, 0.0]);
+    assert_eq!(opened.read("weight").unwrap().values, weight);
+    assert_eq!(opened.read("bias").unwrap().values, Values::F32(vec![0.0, 0.0, 0.0, 0.0, 0.5]));
+}

@@ -5,6 +5,7 @@
 use std::path::{Component, Path};
 
 use crate::checkpoint::bytes::Bytes;
+use crate::checkpoint::foreign;
 
 /// Where the numbers lie.
 #[derive(Clone, Debug)]
@@ -60,6 +61,9 @@ impl External {
             return Ok(Bytes::new(b"", model.label()));
         }
         let file = Bytes::open(folder.join(&self.location)).map_err(|error| error.to_string())?;
+        if let Some(what) = foreign::placeholder(&file) {
+            return Err(format!("`{}` is {what}", self.location));
+        }
         self.offset
             .checked_add(needed)
             .and_then(|end| file.part(self.offset..end))

@@ -24,7 +24,8 @@ pub struct Graph {
 pub struct Node {
     /// Its name, often empty.
     pub name: String,
-    /// What it does: `Gemm`, `MatMul`, `Softmax`.
+    /// What it does: `Gemm`, `MatMul`, `Softmax`; with its domain in front (`my.domain::Softmax`) where that is none whose
+    /// operations are known, or where the model defines the function itself.
     pub op: String,
     /// Whose operation it is; empty for ONNX's own.
     pub domain: String,
@@ -82,6 +83,11 @@ impl Graph {
 }
 
 impl Node {
+    /// Whether nothing is known of what it does: it is of a domain of its own, or a function of the model.
+    pub fn is_foreign(&self) -> bool {
+        self.op.contains("::")
+    }
+
     /// An attribute by its name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)

@@ -79,7 +79,7 @@ impl Onnx {
     /// # Errors
     /// A file that is not sound, or whose numbers are said to lie outside its folder.
     pub fn parse(bytes: Bytes) -> Result<Self> {
-        let Model { graph, stored, numbers } =
+        let Model { graph, stored, numbers, .. } =
             Model::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let places: HashMap<&str, usize> =
             stored.iter().enumerate().map(|(at, tensor)| (tensor.name.as_str(), at)).collect();

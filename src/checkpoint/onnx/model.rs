@@ -19,7 +19,37 @@ pub(super) struct Model {
     pub stored: Vec<Stored>,
     /// Numbers that are attributes of `Constant` nodes: name, numbers, whether it is one alone.
     pub numbers: Vec<(String, Vec<f32>, bool)>,
+    /// Domains and names of the functions that the model defines for itself.
+    functions: Vec<(String, String)>,
 }
+
+/// Names of ONNX's own domain.
+const OWN: [&str; 2] = ["", "ai.onnx"];
+
+/// ONNX Runtime's domain, and the operations of it that are known here by their names. Others of their names in other
+/// domains may be anything.
+const RUNTIME: &str = "com.microsoft";
+const CONTRIBUTED: [&str; 19] = [
+    "FusedMatMul",
+    "FusedGemm",
+    "FusedConv",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+    "QGemm",
+    "MatMulNBits",
+    "MatMulBnb4",
+    "Gelu",
+    "FastGelu",
+    "QuickGelu",
+    "LayerNormalization",
+    "SimplifiedLayerNormalization",
+    "RMSNormalization",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
+];
 
 /// Whether `bytes` are a model: fields of one from the first byte to the last, with a graph.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
@@ -47,6 +77,7 @@ impl Model {
                 7 if graph.is_some() => return Err("the model has two graphs".into()),
                 7 => graph = Some(field.range()?),
                 14 => model.graph.metadata.push(pair(bytes, field.range()?)?),
+                25 => model.functions.push(function(bytes, field.range()?)?),
                 _ => {}
             }
         }
@@ -87,6 +118,18 @@ impl Model {
         Ok(())
     }
 
+    /// What an operation does, with its domain in front where that is none whose names are known.
+    fn qualified(&self, node: &Node) -> String {
+        let Node { op, domain, .. } = node;
+        let known = OWN.contains(&domain.as_str())
+            || domain == RUNTIME && CONTRIBUTED.contains(&op.as_str());
+        let defined = self.functions.iter().any(|(d, name)| d == domain && name == op);
+        match known && !defined {
+            true => op.clone(),
+            false => format!("{domain}::{op}"),
+        }
+    }
+
     fn node(&mut self, bytes: &[u8], message: Range<usize>) -> Result<(), String> {
         let mut node = Node::default();
         let mut tensors = Vec::new();
@@ -106,6 +149,7 @@ impl Model {
                 _ => {}
             }
         }
+        node.op = self.qualified(&node);
         if node.op == "Constant"
             && let Some(output) = node.outputs.first()
         {
@@ -135,6 +179,20 @@ impl Model {
         self.graph.nodes.push(node);
         Ok(())
     }
+}
+
+/// The domain and the name of a function (`FunctionProto`).
+fn function(bytes: &[u8], message: Range<usize>) -> Result<(String, String), String> {
+    let (mut domain, mut name) = (String::new(), String::new());
+    let mut fields = Message::new(bytes, message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => name = field.text(bytes)?,
+            10 => domain = field.text(bytes)?,
+            _ => {}
+        }
+    }
+    Ok((domain, name))
 }
 
 /// An attribute, and the place of the tensor that it is.
@@ -225,4 +283,58 @@ pub(super) fn pair(bytes: &[u8], message: Range<usize>) -> Result<(String, Strin
         }
     }
     Ok((key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        let varint = |n: usize| match n {
+            ..128 => vec![n as u8],
+            _ => vec![n as u8 | 128, (n >> 7) as u8],
+        };
+        let key = usize::from(number) << 3 | 2;
+        [&varint(key), &varint(content.len())[..], content].concat()
+    }
+
+    fn node(op: &str, domain: &str) -> Vec<u8> {
+        field(1, &[field(4, op.as_bytes()), field(7, domain.as_bytes())].concat())
+    }
+
+    #[test]
+    fn operations_of_other_domains_and_functions_of_the_model_are_named_with_their_domain() {
+        let nodes = [
+            node("Add", ""),
+            node("Add", "ai.onnx"),
+            node("Add", "my"),
+            node("Constant", "my"),
+            node("SkipLayerNormalization", "com.microsoft"),
+            node("BiasSoftmax", "com.microsoft"),
+            node("FastGelu", "com.microsoft"),
+            node("Softmax", ""),
+        ];
+        let function = |domain: &str, name: &str| {
+            field(25, &[field(1, name.as_bytes()), field(10, domain.as_bytes())].concat())
+        };
+        let model = [
+            field(7, &nodes.concat()),
+            function("com.microsoft", "FastGelu"),
+            function("", "Softmax"),
+        ];
+        let model = Model::parse(&model.concat()).unwrap();
+        let ops: Vec<&str> = model.graph.nodes.iter().map(|node| node.op.as_str()).collect();
+        let expected = [
+            "Add",
+            "Add",
+            "my::Add",
+            "my::Constant",
+            "SkipLayerNormalization",
+            "com.microsoft::BiasSoftmax",
+            "com.microsoft::FastGelu",
+            "::Softmax",
+        ];
+        assert_eq!(ops, expected);
+        assert_eq!(model.graph.nodes.iter().filter(|node| node.is_foreign()).count(), 5);
+    }
 }

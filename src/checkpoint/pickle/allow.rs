@@ -32,6 +32,8 @@ pub(super) enum Global {
     RebuildTensorV3,
     /// A tensor whose numbers cannot be read, and why.
     RebuildRefused(&'static str),
+    /// A tensor that is not made of one storage: what it is, and why its numbers cannot be read.
+    RebuildAbsent(&'static str, &'static str),
     /// `_rebuild_parameter`: the tensor that it is given.
     RebuildParameter,
     /// `_rebuild_from_type_v2`: a function of this list, a type, its arguments, a state.
@@ -71,12 +73,16 @@ pub(super) fn find(module: &str, name: &str) -> Option<Global> {
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Global::RebuildTensor,
         ("torch._utils", "_rebuild_tensor_v3") => Global::RebuildTensorV3,
         ("torch._utils", "_rebuild_qtensor") => Global::RebuildRefused(QUANTIZED),
-        (
-            "torch._utils",
-            "_rebuild_sparse_tensor"
-            | "_rebuild_sparse_csr_tensor"
-            | "_rebuild_meta_tensor_no_storage",
-        ) => Global::Opaque,
+        ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor") => {
+            Global::RebuildAbsent(
+                "sparse",
+                "it is a sparse tensor of torch; save it after .to_dense()",
+            )
+        }
+        ("torch._utils", "_rebuild_meta_tensor_no_storage") => Global::RebuildAbsent(
+            "meta",
+            "it is on torch's meta device: its numbers are not stored",
+        ),
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
             Global::RebuildParameter
         }

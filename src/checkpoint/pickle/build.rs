@@ -49,15 +49,22 @@ pub(super) fn call(
             Value::Array(Some(Array { dtype: at(0)?, data: at(1)?, shape: EMPTY, fortran: false }))
         }
         Global::Dtype => Value::Dtype { code: at(0)?, order: None, fields: false },
-        Global::RebuildTensor => Value::Tensor(view(values, arguments, None, None)?),
+        Global::RebuildTensor => {
+            let lazy = arguments.get(6).and_then(|&id| lazy(values, bytes, id));
+            Value::Tensor(view(values, arguments, None, lazy)?)
+        }
         Global::RebuildTensorV3 => {
             let dtype = match values[at(6)?] {
                 Value::Global(Global::TorchType(dtype)) => dtype,
                 _ => return Err("a tensor's element type is not known".into()),
             };
-            Value::Tensor(view(values, arguments, Some(dtype), None)?)
+            let lazy = arguments.get(7).and_then(|&id| lazy(values, bytes, id));
+            Value::Tensor(view(values, arguments, Some(dtype), lazy)?)
         }
         Global::RebuildRefused(why) => Value::Tensor(view(values, arguments, None, Some(why))?),
+        Global::RebuildAbsent(kind, why) => {
+            Value::Absent { kind, shape: shape_among(values, arguments), why }
+        }
         Global::RebuildParameter => return at(0).map(Made::Same),
         Global::RebuildFromType => {
             let (Value::Global(function), Value::Tuple(inner)) = (&values[at(0)?], &values[at(2)?])
@@ -74,6 +81,50 @@ pub(super) fn call(
             return Err("it calls a class that is only named".into());
         }
     }))
+}
+
+/// What the metadata of a tensor say that it is in place of its stored numbers: torch keeps a negation and a conjugation as
+/// a mark until they are needed.
+fn lazy(values: &[Value], bytes: &[u8], metadata: Id) -> Option<&'static str> {
+    const OTHER: &str =
+        "its metadata change its numbers in a way that is not known; save it after .clone()";
+    let entries = match &values[metadata] {
+        Value::None => return None,
+        Value::Dict(entries) => entries,
+        _ => return Some(OTHER),
+    };
+    let mut set = entries
+        .iter()
+        .filter(|(_, value)| !matches!(values[*value], Value::Bool(false) | Value::None));
+    let (key, _) = set.next()?;
+    let name = match &values[*key] {
+        Value::Text(name) => &bytes[name.clone()],
+        _ => &[],
+    };
+    Some(match name {
+        b"neg" => {
+            "it is the negation of its stored numbers (a lazy one of torch); save it after .resolve_neg()"
+        }
+        b"conj" => {
+            "it is the conjugate of its stored numbers (a lazy one of torch); save it after .resolve_conj()"
+        }
+        _ => OTHER,
+    })
+}
+
+/// The first tuple of sizes among arguments and what they hold.
+fn shape_among(values: &[Value], arguments: &[Id]) -> Id {
+    let of_sizes = |id: &Id| match &values[*id] {
+        Value::Tuple(parts) | Value::List(parts) => {
+            parts.iter().all(|&part| matches!(values[part], Value::Int(_)))
+        }
+        _ => false,
+    };
+    let within = arguments.iter().flat_map(|id| match &values[*id] {
+        Value::Tuple(parts) if !of_sizes(id) => parts.as_slice(),
+        _ => std::slice::from_ref(id),
+    });
+    within.copied().find(of_sizes).unwrap_or(EMPTY)
 }
 
 /// The tensor of `_rebuild_tensor` and its like: storage, offset, shape, strides.

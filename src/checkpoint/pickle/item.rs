@@ -100,7 +100,7 @@ impl<'a> Item<'a> {
             Value::Tuple(_) | Value::List(_) => "a list",
             Value::Dict(_) | Value::Pairs(_) => "a map",
             Value::Array(_) => "an array",
-            Value::Tensor(_) => "a tensor",
+            Value::Tensor(_) | Value::Absent { .. } => "a tensor",
             Value::Global(_) | Value::Dtype { .. } | Value::Storage(_) | Value::Opaque => {
                 "an object"
             }

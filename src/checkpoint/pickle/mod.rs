@@ -158,6 +158,7 @@ impl StateDict {
                     Container::Plain => Err("its numbers are not in the pickle".into()),
                 }
             }
+            Value::Absent { why, .. } => Err((*why).into()),
             _ => Err("it is no tensor".into()),
         }
     }

@@ -10,7 +10,7 @@ use super::machine;
 use super::value::Value;
 use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::ByteOrder;
-use crate::checkpoint::npz::{directory, inflate, sizes};
+use crate::checkpoint::npz::{archive, directory, inflate, sizes};
 
 /// The most bytes that a compressed `data.pkl` may become; torch stores it as it is.
 const LONGEST_PICKLE: u64 = 1 << 26;
@@ -28,7 +28,7 @@ pub(super) struct Archive {
 
 /// Whether the archive `bytes` is torch's and not numpy's: some member is called `data.pkl`.
 pub(super) fn is_torch(bytes: &Bytes) -> bool {
-    ZipArchive::new(Cursor::new(bytes.clone())).is_ok_and(|archive| folder(&archive).is_some())
+    archive(bytes).is_ok_and(|archive| folder(&archive).is_some())
 }
 
 /// The folder of the member `data.pkl`.

@@ -68,6 +68,15 @@ impl Walk<'_> {
                     .map_err(|problem| format!("tensor `{name}`: {problem}"))?;
                 self.found(name, layout.dtype(), layout.shape, id)
             }
+            &Value::Absent { kind, shape, .. } => {
+                let shape = built
+                    .sizes(shape, "shape")
+                    .map_err(|problem| format!("tensor `{name}`: {problem}"))?;
+                if elements(&shape).is_none() {
+                    return Err(format!("tensor `{name}`: its shape {shape:?} overflows"));
+                }
+                self.found(name, Dtype::Other(kind.into()), shape, id)
+            }
             Value::Array(array) => {
                 let header = array
                     .as_ref()
@@ -125,6 +134,7 @@ impl Walk<'_> {
         if !matches!(
             self.built.values[id],
             Value::Tensor(_)
+                | Value::Absent { .. }
                 | Value::Array(_)
                 | Value::Dict(_)
                 | Value::Pairs(_)

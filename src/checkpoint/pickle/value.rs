@@ -45,6 +45,12 @@ pub(super) enum Value {
     Storage(Storage),
     /// A view of a storage.
     Tensor(View),
+    /// A tensor without a storage of its numbers: what it is, its shape, and why they cannot be read.
+    Absent {
+        kind: &'static str,
+        shape: Id,
+        why: &'static str,
+    },
     /// An object whose content does not matter here.
     Opaque,
 }

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use super::super::exact::{product, quotient};
 use super::flow::{Flow, named};
 use super::linear::{Axis, Linear};
-use crate::checkpoint::Values;
 use crate::checkpoint::onnx::Node;
 
 /// Strictly increasing functions of one number.
@@ -28,9 +27,9 @@ const INCREASING: [&str; 12] = [
     "LeakyRelu",
 ];
 
-/// Operations that leave every number as it is, or round it as a runtime does.
-const SAME: [&str; 6] =
-    ["Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear", "CastLike"];
+/// Operations that leave every number as it is, or round it to another floating-point type. Rounding to eight bits
+/// (`QuantizeLinear`) has limits, and makes ties as `Clip` does.
+const SAME: [&str; 4] = ["Identity", "Cast", "Dropout", "CastLike"];
 
 /// Operations on a number that all tokens share.
 const LEVEL: [&str; 8] =
@@ -72,6 +71,19 @@ pub(super) struct After {
     pub passed: Vec<String>,
 }
 
+impl After {
+    /// Whether the other's numbers are these times a positive factor.
+    pub fn is_multiple(&self, other: &After) -> bool {
+        let alike = |((one, a), (two, b)): (&(String, f64), &(String, f64))| {
+            let products = product(*a, other.scale).zip(product(*b, self.scale));
+            one == two && products.is_some_and(|(x, y)| x == y)
+        };
+        (self.scale, &self.offsets) == (other.scale, &other.offsets)
+            || self.offsets.len() == other.offsets.len()
+                && self.offsets.iter().zip(&other.offsets).all(alike)
+    }
+}
+
 /// Follows the result of `head` to the value `output`; `tokens` is V.
 ///
 /// # Errors
@@ -111,7 +123,9 @@ pub(super) fn follow(
                 passed.push(op);
             }
         }
-        for made in node.outputs.iter().filter(|name| !name.is_empty()) {
+        // The numbers and the places of `TopK` belong together; other second outputs are masks and the like.
+        let made = if node.op == "TopK" { 2 } else { 1 };
+        for made in node.outputs.iter().take(made).filter(|name| !name.is_empty()) {
             values.insert(made, value.clone());
         }
     }
@@ -159,18 +173,20 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
     let way = match (input(0)?, others) {
         (_, true) => return None,
         (Value::Level { positive }, _) => {
-            let positive = *positive || op == "Exp";
+            // A whole number may be 0.
+            let lost = op == "Log" || op == "Cast" && is_whole(node) || op == "CastLike";
+            let positive = (*positive || op == "Exp") && !lost;
             // Without the axis of tokens such a value can only be spread over it again.
             let kept = SAME.contains(&op) || LEVEL.contains(&op);
-            return kept.then_some(Value::Level { positive: positive && op != "Log" });
+            return kept.then_some(Value::Level { positive });
         }
         (Value::Tokens(way), _) => way.clone(),
     };
     let along = |axis: i64| is_token_axis(&way, axis);
     match op {
         _ if SAME.contains(&op) => {
-            // A cast to whole numbers makes ties.
-            let whole = op == "Cast" && !matches!(node.int("to"), Some(1 | 10 | 11 | 16));
+            // A cast to whole numbers makes ties, and the type of another value is not known.
+            let whole = op == "Cast" && is_whole(node) || op == "CastLike";
             (!whole).then_some(Value::Tokens(way))
         }
         "Softmax" | "LogSoftmax" => {
@@ -225,7 +241,7 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         }
         "Reshape" => {
             let shape = node.inputs.get(1)?;
-            let rank = integers(flow, shape).map(|shape| shape.len());
+            let rank = flow.integers(shape).map(|shape| shape.len());
             let keeps = way.axis == Axis::FromEnd(1) && ends_in_tokens(flow, shape, tokens);
             keeps.then_some(Value::Tokens(Tokens { rank, ..way }))
         }
@@ -240,7 +256,7 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         "Slice" => {
             let axes = match node.ints("axes") {
                 Some(axes) => axes.to_vec(),
-                None => integers(flow, node.inputs.get(3)?)?,
+                None => flow.integers(node.inputs.get(3)?)?,
             };
             let mut kept = true;
             for axis in axes {
@@ -256,6 +272,11 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         }
         _ => None,
     }
+}
+
+/// Whether a cast goes to another type than a floating-point one.
+fn is_whole(node: &Node) -> bool {
+    !matches!(node.int("to"), Some(1 | 10 | 11 | 16))
 }
 
 /// An increasing function of the numbers; `shift` where it only takes a number off that all tokens share.
@@ -289,19 +310,29 @@ fn arithmetic(
             _ => None,
         },
         (Some(Value::Level { positive }), Some(Value::Level { positive: also })) => {
-            Some(Value::Level { positive: *positive && *also && op != "Sub" })
+            Some(Value::Level { positive: stays_positive(op, *positive, *also) })
         }
         (Some(Value::Level { positive }), None) | (None, Some(Value::Level { positive })) => {
             // With a constant that is the same for all tokens it stays so.
             let constant = if one.is_some() { b } else { a };
-            let alone = flow.is_constant(constant) && is_single(flow, constant);
-            alone.then_some(Value::Level { positive: *positive && op == "Add" })
+            let number = super::before::scalar(flow, constant)?;
+            let also = number > 0.0 && number.is_finite();
+            Some(Value::Level { positive: stays_positive(op, *positive, also) })
         }
         (Some(Value::Tokens(way)), None) => with_constant(flow, node, way.clone(), b, tokens),
         (None, Some(Value::Tokens(way))) if matches!(op, "Add" | "Mul") => {
             with_constant(flow, node, way.clone(), a, tokens)
         }
         _ => None,
+    }
+}
+
+/// Whether the result of two numbers is known to be positive, from whether they are.
+fn stays_positive(op: &str, one: bool, other: bool) -> bool {
+    match op {
+        "Add" | "Mul" | "Div" | "Min" => one && other,
+        "Max" => one || other,
+        _ => false,
     }
 }
 
@@ -316,9 +347,11 @@ fn with_constant(
     let op = node.op.as_str();
     if let Some(number) = super::before::scalar(flow, constant) {
         return match op {
-            "Add" | "Sub" => Some(Value::Tokens(Tokens { positive: false, ..way })),
-            _ if !(number > 0.0 && number.is_finite()) => None,
-            _ => {
+            "Add" | "Sub" if number.is_finite() => {
+                Some(Value::Tokens(Tokens { positive: false, ..way }))
+            }
+            // A limit (Max, Min) makes ties.
+            "Mul" | "Div" if number > 0.0 && number.is_finite() => {
                 let by = |x: f64| match op {
                     "Mul" => product(x, number),
                     _ => quotient(x, number),
@@ -337,22 +370,14 @@ fn with_constant(
                     _ => bent(way.clone(), way.positive, false),
                 }
             }
+            _ => None,
         };
     }
     let name = flow.constant(constant)?;
-    let shape = &flow.stored.get(&name)?.shape;
-    let long: Vec<usize> = shape.iter().copied().filter(|&n| n != 1).collect();
-    if long != [tokens] || !matches!(op, "Add" | "Sub") || !way.affine {
-        return None;
-    }
     // Broadcasting aligns the axes at their ends.
-    let place = shape.iter().rev().position(|&n| n == tokens)? + 1;
-    let at = from_end(way.axis);
-    let reshaped = !flow.stored.has(constant);
-    if place != at
-        && !(reshaped && at == 1)
-        && !(reshaped && matches!(way.axis, Axis::Channels { .. }))
-    {
+    let shape = flow.constant_shape(constant)?;
+    let one_a_token = place_of_only(&shape, tokens) == Some(from_end(way.axis));
+    if !one_a_token || !matches!(op, "Add" | "Sub") || !way.affine {
         return None;
     }
     let mut way = way;
@@ -361,30 +386,19 @@ fn with_constant(
     Some(Value::Tokens(way))
 }
 
-/// Whether a constant is one number.
-fn is_single(flow: &Flow, name: &str) -> bool {
-    flow.constant(name)
-        .and_then(|name| flow.stored.get(&name))
-        .is_some_and(|info| info.shape.iter().all(|&n| n == 1))
+/// The axis, counted from the last one, of a constant that has `length` numbers along it and one along all others.
+pub(super) fn place_of_only(shape: &[usize], length: usize) -> Option<usize> {
+    let place = shape.iter().rev().position(|&n| n == length)?;
+    let others = shape.iter().rev().enumerate().filter(|(at, _)| *at != place);
+    others.map(|(_, n)| *n).all(|n| n == 1).then_some(place + 1)
 }
 
 /// The axes of a reduction or of a change of shape, as an attribute or as a stored input.
 fn axes(flow: &Flow, node: &Node) -> Option<Vec<i64>> {
     match node.ints("axes") {
         Some(axes) => Some(axes.to_vec()),
-        None => integers(flow, node.inputs.get(1)?),
+        None => flow.integers(node.inputs.get(1)?),
     }
-}
-
-/// The whole numbers of a constant.
-fn integers(flow: &Flow, name: &str) -> Option<Vec<i64>> {
-    flow.graph.integers_of(name).map(<[i64]>::to_vec).or_else(|| {
-        let name = flow.constant(name)?;
-        match flow.stored.checkpoint.read(&name).ok()?.values {
-            Values::F32(x) => Some(x.into_iter().map(|x| x as i64).collect()),
-            Values::F64(x) => Some(x.into_iter().map(|x| x as i64).collect()),
-        }
-    })
 }
 
 /// How many axes the result of a head has, where that is known.
@@ -460,7 +474,7 @@ fn inserted(at: Axis, axes: &[i64]) -> Option<Axis> {
 /// Whether a shape ends in the number of tokens, so that they stay the last axis.
 fn ends_in_tokens(flow: &Flow, shape: &str, tokens: usize) -> bool {
     let fits = |n: Option<&i64>| n.is_some_and(|&n| n == tokens as i64);
-    if let Some(shape) = integers(flow, shape) {
+    if let Some(shape) = flow.integers(shape) {
         // With every other axis copied, what is left for the last is what it had.
         let copied = shape.split_last().is_some_and(|(last, rest)| {
             matches!(last, -1 | 0) && !rest.is_empty() && rest.iter().all(|&n| n == 0)
@@ -470,7 +484,7 @@ fn ends_in_tokens(flow: &Flow, shape: &str, tokens: usize) -> bool {
     let parts = flow.producer(shape).filter(|node| node.op == "Concat");
     parts
         .and_then(|node| node.inputs.last())
-        .and_then(|last| integers(flow, last))
+        .and_then(|last| flow.integers(last))
         .is_some_and(|n| fits(n.last()))
 }
 

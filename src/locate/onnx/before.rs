@@ -4,6 +4,7 @@
 use super::super::activation::Activation;
 use super::super::final_norm::Stated;
 use super::flow::Flow;
+use super::linear::{Axis, Linear};
 use crate::checkpoint::Values;
 use crate::checkpoint::onnx::{Attribute, Node};
 
@@ -33,29 +34,67 @@ const MOVES: [&str; 14] = [
     "ReduceMax",
 ];
 
-/// Follows the value that enters the head back to what bounds it.
-pub(super) fn before(flow: &Flow, input: &str) -> Before {
-    let (mut value, mut coordinates_kept) = (input, true);
+/// Follows the value that enters the head back to what bounds it; `dim` is d.
+pub(super) fn before(flow: &Flow, head: &Linear, dim: usize) -> Before {
+    // A norm is over the last axis.
+    let last = match head.coordinates {
+        Axis::FromEnd(at) => at == 1,
+        Axis::Channels { .. } => false,
+    };
+    let (mut value, mut coordinates_kept) = (head.input, last);
     for _ in 0..64 {
         let Some(node) = flow.producer(value) else { return Before::Unknown };
+        // Second outputs are means, masks, and the sum that a skip norm is of.
+        if node.outputs.first().is_none_or(|made| made != value) {
+            return Before::Unknown;
+        }
         if let Some(activation) = activation(flow, node) {
             return Before::Activation(activation);
         }
         if let Some(stated) = norm(flow, node) {
             // After a pool or a turn, gain and shift are no longer those of the coordinates.
-            return if coordinates_kept { Before::Norm(stated) } else { Before::Unknown };
+            let gains = |name: &String| {
+                let info = flow.stored.get(name);
+                info.is_some_and(|info| info.shape.iter().product::<usize>() == dim)
+            };
+            let fits = stated.weight.iter().chain(&stated.bias).all(gains);
+            return if coordinates_kept && fits { Before::Norm(stated) } else { Before::Unknown };
         }
         if !MOVES.contains(&node.op.as_str()) {
             return Before::Unknown;
         }
         coordinates_kept &= match node.op.as_str() {
-            "Gather" => matches!(node.int("axis"), Some(0 | 1)),
-            op => ["Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze"].contains(&op),
+            "Gather" => {
+                let rank = node.inputs.first().and_then(|name| super::rank::rank(flow, name));
+                is_before_last(node.int("axis").unwrap_or(0), rank)
+            }
+            // An axis of one that comes or goes in front of the last, which is then the same.
+            "Squeeze" | "Unsqueeze" => {
+                let wide =
+                    if node.op == "Squeeze" { node.inputs.first() } else { node.outputs.first() };
+                let rank = wide.and_then(|name| super::rank::rank(flow, name));
+                let axes = match node.ints("axes") {
+                    Some(axes) => Some(axes.to_vec()),
+                    None => node.inputs.get(1).and_then(|name| flow.integers(name)),
+                };
+                axes.is_some_and(|axes| axes.iter().all(|&axis| is_before_last(axis, rank)))
+            }
+            op => ["Identity", "Cast", "Dropout"].contains(&op),
         };
         let Some(next) = node.inputs.first() else { return Before::Unknown };
         value = next;
     }
     Before::Unknown
+}
+
+/// Whether `axis` is not the last of `rank` axes, where the rank is known; without it only where any rank shows it. What
+/// enters a product has at least two axes.
+fn is_before_last(axis: i64, rank: Option<usize>) -> bool {
+    match (axis, rank) {
+        (..0, _) => axis < -1,
+        (_, Some(rank)) => axis < rank as i64 - 1,
+        (axis, None) => axis == 0,
+    }
 }
 
 /// The number of a stored scalar.
@@ -197,7 +236,9 @@ fn one_plus_erf<'a>(flow: &Flow<'a>, value: &str) -> Option<(&'a str, f64)> {
 /// A norm over the last axis, by its operator or as exporters write LayerNorm out.
 fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
     let epsilon = |default: f32| Some(f64::from(node.float("epsilon").unwrap_or(default)));
-    let last = node.int("axis").unwrap_or(-1) == -1;
+    let rank = node.inputs.first().and_then(|name| super::rank::rank(flow, name));
+    let is_last = |axis: i64| axis == -1 || rank.is_some_and(|rank| axis == rank as i64 - 1);
+    let last = is_last(node.int("axis").unwrap_or(-1));
     let (kind, gain, shift, epsilon) = match node.op.as_str() {
         "LayerNormalization" if last => {
             let shift = node.inputs.get(2).filter(|n| !n.is_empty());
@@ -246,7 +287,19 @@ fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
     let (quotient, gain) = split(operation(&scaled, "Mul")?)?;
     let [centred, root] = &operation(&quotient, "Div")?.inputs[..] else { return None };
     let [x, mean] = &operation(centred, "Sub")?.inputs[..] else { return None };
-    let of_last_axis = |node: &Node| node.ints("axes").is_none_or(|axes| axes == [-1]);
+    // Without axes a mean is over all of them, and from opset 18 on they are an input.
+    let rank = super::rank::rank(flow, x);
+    let of_last_axis = |node: &Node| {
+        let axes = match node.ints("axes") {
+            Some(axes) => Some(axes.to_vec()),
+            None => node.inputs.get(1).and_then(|name| flow.integers(name)),
+        };
+        let kept = node.int("keepdims").unwrap_or(1) == 1;
+        kept && axes.is_some_and(|axes| match axes[..] {
+            [axis] => axis == -1 || rank.is_some_and(|rank| axis == rank as i64 - 1),
+            _ => false,
+        })
+    };
     let mean = operation(mean, "ReduceMean").filter(|n| of_last_axis(n))?;
     (mean.inputs.first() == Some(x)).then_some(())?;
     let (variance, epsilon) = split(operation(operation(root, "Sqrt")?.inputs.first()?, "Add")?)?;

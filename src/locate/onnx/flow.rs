@@ -1,10 +1,10 @@
 //! A graph by what makes each value, beside the tensors that it stores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::stored::Stored;
-use crate::checkpoint::Dtype;
 use crate::checkpoint::onnx::{Graph, Node};
+use crate::checkpoint::{Dtype, Values};
 
 /// How many operations a constant may be behind.
 const DEEPEST: usize = 8;
@@ -44,6 +44,69 @@ impl<'a> Flow<'a> {
         None
     }
 
+    /// The shape that a constant has after the changes of shape behind which [`Flow::constant`] finds it.
+    pub fn constant_shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.shape_behind(name, DEEPEST)
+    }
+
+    fn shape_behind(&self, name: &str, left: usize) -> Option<Vec<usize>> {
+        if let Some(info) = self.stored.get(name) {
+            return Some(info.shape.clone());
+        }
+        let node = self.producer(name)?;
+        let before = self.shape_behind(node.inputs.first()?, left.checked_sub(1)?)?;
+        let axes = || match node.ints("axes") {
+            Some(axes) => Some(axes.to_vec()),
+            None => self.integers(node.inputs.get(1)?),
+        };
+        let at = |axis: i64, rank: usize| {
+            let place = if axis < 0 { axis + rank as i64 } else { axis };
+            usize::try_from(place).ok().filter(|&place| place < rank)
+        };
+        match node.op.as_str() {
+            "Identity" | "Cast" => Some(before),
+            "Unsqueeze" => {
+                let axes = axes()?;
+                let rank = before.len() + axes.len();
+                let new: Option<Vec<usize>> = axes.iter().map(|&axis| at(axis, rank)).collect();
+                let (new, mut rest) = (new?, before.into_iter());
+                (0..rank).map(|i| if new.contains(&i) { Some(1) } else { rest.next() }).collect()
+            }
+            "Squeeze" if node.ints("axes").is_none() && node.inputs.len() < 2 => {
+                Some(before.into_iter().filter(|&n| n != 1).collect())
+            }
+            "Squeeze" => {
+                let gone: Option<Vec<usize>> =
+                    axes()?.iter().map(|&axis| at(axis, before.len())).collect();
+                let gone = gone?;
+                let kept = before.iter().enumerate().filter(|(i, _)| !gone.contains(i));
+                Some(kept.map(|(_, n)| *n).collect())
+            }
+            "Reshape" => {
+                let asked = match node.ints("shape") {
+                    Some(shape) => shape.to_vec(),
+                    None => self.integers(node.inputs.get(1)?)?,
+                };
+                reshaped(&before, &asked)
+            }
+            _ => None,
+        }
+    }
+
+    /// The whole numbers of a constant.
+    pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
+        self.graph.integers_of(name).map(<[i64]>::to_vec).or_else(|| {
+            let name = self.constant(name)?;
+            if let Some(numbers) = self.graph.integers_of(&name) {
+                return Some(numbers.to_vec());
+            }
+            match self.stored.checkpoint.read(&name).ok()?.values {
+                Values::F32(x) => Some(x.into_iter().map(|x| x as i64).collect()),
+                Values::F64(x) => Some(x.into_iter().map(|x| x as i64).collect()),
+            }
+        })
+    }
+
     /// The stored matrix behind casts and a transposition; whether it was turned.
     pub fn matrix(&self, name: &str) -> Option<(String, bool)> {
         let (mut name, mut turned) = (name.to_owned(), false);
@@ -63,6 +126,19 @@ impl<'a> Flow<'a> {
             name = node.inputs.first()?.clone();
         }
         None
+    }
+
+    /// Whether the value `to` is `from` or is computed of it.
+    pub fn leads_to(&self, from: &str, to: &str) -> bool {
+        let (mut open, mut seen) = (vec![to], HashSet::from([to]));
+        while let Some(name) = open.pop() {
+            if name == from {
+                return true;
+            }
+            let inputs = self.producer(name).into_iter().flat_map(|node| &node.inputs);
+            open.extend(inputs.map(String::as_str).filter(|i| !i.is_empty() && seen.insert(i)));
+        }
+        false
     }
 
     /// Whether a value depends on nothing that enters the graph.
@@ -100,6 +176,23 @@ impl<'a> Flow<'a> {
             _ => wide(&[FLOAT, DOUBLE]),
         }
     }
+}
+
+/// The shape that `Reshape` makes: 0 copies an axis, -1 takes what is left.
+fn reshaped(before: &[usize], asked: &[i64]) -> Option<Vec<usize>> {
+    let count: usize = before.iter().product();
+    let known: Vec<Option<usize>> = asked
+        .iter()
+        .enumerate()
+        .map(|(i, &n)| match n {
+            -1 => Some(None),
+            0 => before.get(i).copied().map(Some),
+            n => usize::try_from(n).ok().map(Some),
+        })
+        .collect::<Option<_>>()?;
+    let product: usize = known.iter().flatten().product();
+    let rest = count.checked_div(product)?;
+    Some(known.into_iter().map(|n| n.unwrap_or(rest)).collect())
 }
 
 /// An operation as an error names it.

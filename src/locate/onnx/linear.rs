@@ -24,6 +24,8 @@ pub(super) struct Linear<'a> {
     pub scale: f32,
     /// The axis of tokens in its result, counted from the last one, which is 1.
     pub axis: Axis,
+    /// The axis of coordinates in the value that enters it.
+    pub coordinates: Axis,
     /// Whether the hidden state is rounded to eight bits before.
     pub rounded: bool,
 }
@@ -58,6 +60,7 @@ fn plain<'a>(node: &'a Node, input: &'a str, weight: String, transposed: bool) -
         bias: None,
         scale: 1.0,
         axis: Axis::FromEnd(1),
+        coordinates: Axis::FromEnd(1),
         rounded: false,
     }
 }
@@ -72,24 +75,46 @@ fn product<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     }
     if let Some((weight, turned)) = flow.matrix(second) {
         let transposed = turned == flag("transB");
-        return Some(Linear { scale, ..plain(node, first, weight, transposed) });
+        let coordinates = Axis::FromEnd(if flag("transA") { 2 } else { 1 });
+        return Some(Linear { scale, coordinates, ..plain(node, first, weight, transposed) });
     }
     let (weight, turned) = flow.matrix(first)?;
-    let axis = Axis::FromEnd(2);
-    Some(Linear { scale, axis, ..plain(node, second, weight, turned != flag("transA")) })
+    // Of a state without other axes the result has none either.
+    let alone = super::rank::rank(flow, second) == Some(1);
+    let axis = Axis::FromEnd(if alone { 1 } else { 2 });
+    let coordinates = if flag("transB") { Axis::FromEnd(1) } else { axis };
+    let transposed = turned != flag("transA");
+    Some(Linear { scale, axis, coordinates, ..plain(node, second, weight, transposed) })
 }
 
 /// `alpha A B + beta C` with a stored B.
 fn gemm<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     let (weight, turned) = flow.matrix(node.inputs.get(1)?)?;
     let transposed = turned == (node.int("transB").unwrap_or(0) == 1);
-    let bias = match node.inputs.get(2).filter(|name| !name.is_empty()) {
-        None => None,
-        // A Gemm that adds something computed is no head.
-        Some(name) => Some((flow.constant(name)?, node.float("beta").unwrap_or(1.0))),
-    };
+    let [rows, columns] = matrix_shape(&flow.stored.get(&weight)?.shape)?;
+    let tokens = if transposed { columns } else { rows };
+    let bias = added(flow, node, 2, tokens)?.map(|name| (name, node.float("beta").unwrap_or(1.0)));
     let scale = node.float("alpha").unwrap_or(1.0);
-    Some(Linear { bias, scale, ..plain(node, node.inputs.first()?, weight, transposed) })
+    let turned = node.int("transA").unwrap_or(0) == 1;
+    let coordinates = Axis::FromEnd(if turned { 2 } else { 1 });
+    Some(Linear {
+        bias,
+        scale,
+        coordinates,
+        ..plain(node, node.inputs.first()?, weight, transposed)
+    })
+}
+
+/// The constant that a layer adds to its result, whose last axis is that of tokens: none where it is not there, or is the
+/// same number for all of them. A layer that adds something else, or something computed, is no head.
+fn added(flow: &Flow, node: &Node, at: usize, tokens: usize) -> Option<Option<String>> {
+    let Some(name) = node.inputs.get(at).filter(|name| !name.is_empty()) else { return Some(None) };
+    let constant = flow.constant(name)?;
+    let shape = flow.constant_shape(name)?;
+    if shape.iter().all(|&n| n == 1) && tokens != 1 {
+        return Some(None);
+    }
+    (super::after::place_of_only(&shape, tokens) == Some(1)).then_some(Some(constant))
 }
 
 /// A convolution of width 1: the same linear map at every place.
@@ -101,12 +126,10 @@ fn convolution<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     if !alone || node.int("group").unwrap_or(1) != 1 || !zero("pads") {
         return None;
     }
-    let bias = match node.inputs.get(2).filter(|name| !name.is_empty()) {
-        None => None,
-        Some(name) => Some((flow.constant(name)?, 1.0)),
-    };
+    let bias = added(flow, node, 2, shape[0])?.map(|name| (name, 1.0));
     let axis = Axis::Channels { rank: shape.len() };
-    Some(Linear { bias, axis, ..plain(node, node.inputs.first()?, weight.clone(), false) })
+    let state = node.inputs.first()?;
+    Some(Linear { bias, axis, coordinates: axis, ..plain(node, state, weight.clone(), false) })
 }
 
 /// `MatMulInteger`, cast, times the scale of the hidden state and the scale of the weight, in either order, as ONNX Runtime's
@@ -124,13 +147,13 @@ fn dynamic<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
         };
         let stored = product.inputs.get(1)?;
         let weight = stored.strip_suffix("_quantized")?;
-        // The listed weight has this scale and this zero point.
-        let zero = product.inputs.get(3).filter(|name| !name.is_empty());
+        // The listed weight has this scale and this zero point, so a product without one is of another weight.
+        let zero = product.inputs.get(3);
         let scale = format!("{weight}_scale");
         let own = [(of_state, of_weight), (of_weight, of_state)]
             .into_iter()
             .any(|(s, w)| state.outputs.get(1) == Some(s) && *w == scale);
-        let fits = own && zero.is_none_or(|zero| *zero == format!("{weight}_zero_point"));
+        let fits = own && zero.is_some_and(|zero| *zero == format!("{weight}_zero_point"));
         (fits && flow.stored.matrix(weight).is_some()).then(|| Linear {
             rounded: true,
             ..plain(node, state.inputs.first().map_or("", String::as_str), weight.to_owned(), true)
@@ -145,9 +168,7 @@ fn blocks<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     if !flow.stored.has(&weight) || node.inputs.get(4).is_some_and(|name| !name.is_empty()) {
         return None;
     }
-    let bias = match node.inputs.get(5).filter(|name| !name.is_empty()) {
-        None => None,
-        Some(name) => Some((flow.constant(name)?, 1.0)),
-    };
+    let [tokens, _] = matrix_shape(&flow.stored.get(&weight)?.shape)?;
+    let bias = added(flow, node, 5, tokens)?.map(|name| (name, 1.0));
     Some(Linear { bias, ..plain(node, node.inputs.first()?, weight, false) })
 }

@@ -51,6 +51,9 @@ const OPAQUE: [&str; 24] = [
     "SequenceMap",
 ];
 
+/// The name that exporters give the output of a head.
+const LOGITS: &str = "logits";
+
 /// An output of the graph and the last layer before it.
 struct End<'a> {
     output: &'a str,
@@ -64,19 +67,30 @@ struct End<'a> {
 pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
     let flow = Flow::new(stored, graph);
     let (mut ends, mut opaque): (Vec<End>, Vec<&Node>) = (Vec::new(), Vec::new());
-    for output in outputs(&flow) {
-        for head in last_layers(&flow, output, &mut opaque) {
-            ends.push(End { output, head });
+    for output in graph.outputs.iter().map(String::as_str) {
+        let mut unread = Vec::new();
+        let heads = last_layers(&flow, output, &mut unread);
+        if heads.is_empty() {
+            opaque.extend(unread);
         }
+        ends.extend(heads.into_iter().map(|head| End { output, head }));
     }
-    let Some(first) = ends.first() else {
-        return match opaque.first() {
-            None => Ok(None),
-            Some(node) => Err(Error::head(stored.path, not_read(&flow, node))),
-        };
-    };
+    let ends = rivals(&flow, ends);
+    // What ends an output of its own could be the head as well, if the layers that are read do not stand behind it.
+    let called = ends.iter().any(|end| end.output == LOGITS);
+    let apart = opaque.iter().find(|node| {
+        let before = |end: &End| node.outputs.iter().any(|o| flow.leads_to(o, end.head.input));
+        !called && !ends.iter().any(before)
+    });
+    if let Some(node) = apart {
+        return Err(Error::head(stored.path, not_read(&flow, node)));
+    }
+    let Some(first) = ends.first() else { return Ok(None) };
     if ends.iter().any(|end| end.head.weight != first.head.weight) {
         return Err(several(stored, &ends));
+    }
+    if ends.iter().any(|end| end.head.transposed != first.head.transposed) {
+        return Err(Error::head(stored.path, both_ways(stored, &first.head.weight)));
     }
     let ways: Vec<_> = ends.iter().map(|end| way(&flow, &end.head, end.output)).collect();
     let known: Vec<&After> = ways.iter().filter_map(|way| way.as_ref().ok()).collect();
@@ -93,7 +107,7 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
             ),
         ));
     };
-    if known.iter().any(|other| (other.scale, &other.offsets) != (after.scale, &after.offsets)) {
+    if known.iter().any(|other| !after.is_multiple(other)) {
         let outputs: Vec<String> = ends.iter().map(|end| format!("`{}`", end.output)).collect();
         return Err(Error::head(
             stored.path,
@@ -132,8 +146,12 @@ pub(super) fn chosen(
         .filter(|head| head.weight == weight)
         .collect();
     let Some(first) = heads.first() else { return Ok(None) };
+    if heads.iter().any(|head| head.transposed != first.transposed) {
+        // Which of them is meant, --transpose says.
+        return Ok(None);
+    }
     let known: Vec<After> = heads.iter().map(|head| nearest(&flow, head)).collect();
-    if known.iter().any(|other| other.offsets != known[0].offsets) {
+    if known.iter().any(|other| !known[0].is_multiple(other)) {
         return Err(Error::head(
             stored.path,
             format!(
@@ -168,6 +186,11 @@ fn tokens(flow: &Flow, head: &Linear) -> Option<usize> {
     Some(if head.transposed { columns } else { rows })
 }
 
+fn dim(flow: &Flow, head: &Linear) -> usize {
+    let sides = flow.stored.get(&head.weight).and_then(|info| matrix_shape(&info.shape));
+    sides.map_or(0, |[rows, columns]| if head.transposed { rows } else { columns })
+}
+
 /// What is known of a head.
 fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
     let mut found = Found::plain(&head.weight, why);
@@ -199,7 +222,7 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
             .notes
             .push(format!("{} follows; it keeps the order of logits", after.passed.join(", ")));
     }
-    match before::before(flow, head.input) {
+    match before::before(flow, head, dim(flow, head)) {
         Before::Activation(activation) => found.activation = Some(activation),
         Before::Norm(stated) => found.norm = Some(stated),
         Before::Unknown => {}
@@ -207,14 +230,37 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
     found
 }
 
-/// The outputs that tell tokens apart: the one called `logits`, else those that a softmax makes, else all.
-fn outputs<'a>(flow: &Flow<'a>) -> Vec<&'a str> {
-    let all = || flow.graph.outputs.iter().map(String::as_str);
-    if let Some(logits) = all().find(|name| *name == "logits") {
-        return vec![logits];
+/// Leaves out the ends that are no rivals of others: those whose layer another one stands behind, as with an output of
+/// hidden states; those of one number alone; and of an output that is called `logits`, or else one that a softmax makes, the
+/// others with no more tokens.
+fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<End<'a>>) -> Vec<End<'a>> {
+    let hidden = |end: &End| {
+        let named = end.output == LOGITS || is_normalised(flow, end.output);
+        !named && stands_before(flow, end, &ends)
+    };
+    let before: Vec<bool> = ends.iter().map(hidden).collect();
+    let mut kept = before.iter();
+    ends.retain(|_| !kept.next().copied().unwrap_or(false));
+    let count = |end: &End| tokens(flow, &end.head).unwrap_or(0);
+    let most = ends.iter().map(count).max().unwrap_or(0);
+    let called = |end: &End| end.output == LOGITS;
+    let normalised = |end: &End| is_normalised(flow, end.output);
+    for shows in [&called as &dyn Fn(&End) -> bool, &normalised] {
+        if ends.iter().any(|end| shows(end) && count(end) == most) {
+            ends.retain(shows);
+            break;
+        }
     }
-    let normalised: Vec<&str> = all().filter(|output| is_normalised(flow, output)).collect();
-    if normalised.is_empty() { all().collect() } else { normalised }
+    ends.retain(|end| count(end) > 1 || most == 1);
+    ends
+}
+
+/// Whether the layer of another end takes what the layer of this one makes.
+fn stands_before(flow: &Flow, end: &End, ends: &[End]) -> bool {
+    let made = end.head.node.outputs.first().map_or("", String::as_str);
+    ends.iter().any(|other| {
+        !std::ptr::eq(other.head.node, end.head.node) && flow.leads_to(made, other.head.input)
+    })
 }
 
 /// Whether a softmax makes a value, changes of shape aside.
@@ -234,6 +280,14 @@ fn is_normalised(flow: &Flow, output: &str) -> bool {
     false
 }
 
+fn both_ways(stored: &Stored, weight: &str) -> String {
+    format!(
+        "layers that lead to the outputs multiply by {} and by its transpose; choose by --weight {weight} (V x d), with \
+         --transpose for d x V",
+        stored.described(weight)
+    )
+}
+
 /// The linear layers from which `output` is reached without passing another one. Other operations that could be a layer
 /// end the search as well, and are added to `opaque`.
 fn last_layers<'a>(
@@ -248,7 +302,7 @@ fn last_layers<'a>(
             found.push(linear);
             continue;
         }
-        if OPAQUE.contains(&node.op.as_str()) {
+        if OPAQUE.contains(&node.op.as_str()) || node.is_foreign() {
             opaque.push(node);
             continue;
         }
@@ -267,6 +321,9 @@ fn not_read(flow: &Flow, node: &Node) -> String {
             "If" | "Loop" | "Scan" | "SequenceMap" => {
                 "holds graphs of its own, which are not searched".to_owned()
             }
+            "Gemm" if node.inputs.get(1).is_some_and(|name| flow.matrix(name).is_some()) => {
+                "adds what is not one stored number a token".to_owned()
+            }
             "MatMul" | "Gemm" | "FusedMatMul" | "Einsum" => {
                 match node.inputs.iter().filter_map(|i| flow.producer(i)).find(|made| {
                     made.outputs.first().is_some_and(|output| flow.is_constant(output))
@@ -276,6 +333,11 @@ fn not_read(flow: &Flow, node: &Node) -> String {
                     }
                     None => "has no stored matrix as its weight".to_owned(),
                 }
+            }
+            _ if node.is_foreign() => {
+                "is an operation that the model defines itself, or one of a domain that is not known: what it does is not \
+                 read"
+                    .to_owned()
             }
             _ => "is not read as a linear layer with a stored weight".to_owned(),
         };

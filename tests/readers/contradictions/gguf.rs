@@ -181,3 +181,20 @@ fn a_scale_that_changes_the_order_of_logits_is_refused() {
         ["a scale (logit_scale 0.0625) follows; it keeps the order of logits"]
     );
 }
+
+#[test]
+fn rows_that_are_not_as_many_as_the_metadata_say_are_refused() {
+    let rows = |n| ("llama.vocab_size", Pair::Count(n));
+    for tensors in [TIED, OWN] {
+        let said = refusal(&[architecture("llama"), rows(8)], tensors);
+        for part in ["llama.vocab_size 8", "has 6 rows", "--weight"] {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(located(&[architecture("llama"), rows(6)], tensors).is_ok());
+    }
+    let bytes = gguf(&[architecture("llama"), rows(8)], OWN);
+    let opened = checkpoint::from_bytes(Bytes::new(bytes, "m.gguf")).unwrap();
+    let choice = weight("output.weight");
+    let found = locate(opened.as_ref(), Path::new("m.gguf"), &choice).unwrap();
+    assert_eq!(found.weight, "output.weight");
+}

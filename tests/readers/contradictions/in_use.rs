@@ -273,3 +273,92 @@ fn chatglm_says_which_norm_it_has() {
         assert_eq!(located.final_norm.unwrap().kind, kind);
     }
 }
+
+#[test]
+fn a_tied_flag_does_not_hide_parts_of_a_head_of_its_own() {
+    let cases: [(&[(&str, &[usize])], &str); 11] = [
+        (&[("lm_head.weight._data", &[6, 4]), ("lm_head.weight._scale", &[6, 1])], "Quanto"),
+        (&[("lm_head.W_q", &[6, 1]), ("lm_head.meta", &[1])], "HQQ"),
+        (
+            &[("lm_head.codes", &[6, 2]), ("lm_head.codebooks", &[1, 4]), ("lm_head.scales", &[6])],
+            "AQLM",
+        ),
+        (&[("lm_head.weight_blocks", &[6, 4]), ("lm_head.weight_scales", &[6])], "MXFP4"),
+        (&[("lm_head.qweight", &[6, 4])], "GPTQ or AWQ"),
+        (&[("lm_head.scales", &[6, 1])], "a scale a group"),
+        (
+            &[("lm_head.0.weight", &[4, 4]), ("lm_head.1.weight", &[6, 4])],
+            "belongs to a head of its own",
+        ),
+        (&[("lm_head.bias", &[6])], "belongs to a head of its own"),
+        (&[("lm_head.linear.weight", &[6, 4])], "belongs to a head of its own"),
+        (&[("model.embed_tokens.weight_scale", &[6, 1])], "stands beside the embedding"),
+        (&[("model.embed_tokens.scales", &[6, 1])], "stands beside the embedding"),
+    ];
+    let norm: (&str, &[usize]) = ("model.norm.weight", &[4]);
+    for (parts, says) in cases {
+        for flag in [r#", "tie_word_embeddings": true"#, "", r#", "tie_word_embeddings": false"#] {
+            let of_embedding = parts[0].0.starts_with("model.");
+            if of_embedding && !flag.contains("true") {
+                continue;
+            }
+            let folder = folder(&opt(flag), &[&[EMBEDDING, norm][..], parts].concat());
+            folder.refused(&[parts[0].0.rsplit_once('.').unwrap().0]);
+            let said = folder.locate(&Choice::default()).unwrap_err().to_string();
+            assert!(said.contains(says) && said.lines().count() == 1, "{flag}: {said}");
+        }
+    }
+    // What a trainer keeps of a layer is no part of it.
+    let state: &[usize] = &[1];
+    let tied = opt(r#", "tie_word_embeddings": true"#);
+    let found = folder(&tied, &[EMBEDDING, norm, ("lm_head._extra_state", state)]).found();
+    assert_eq!(found.weight, EMBEDDING.0);
+}
+
+#[test]
+fn a_model_beside_other_tensors_is_found_and_two_models_are_asked_about() {
+    let own: [(&str, &[usize]); 3] = [
+        ("model.embed_tokens.weight", &[6, 4]),
+        ("lm_head.weight", &[6, 4]),
+        ("model.norm.weight", &[4]),
+    ];
+    let named = |prefixes: &[&str], others: &[(&'static str, &[usize])], tied: bool| {
+        let mut made: Vec<Made> = others.iter().map(|(n, s)| (*n, s.to_vec(), 9)).collect();
+        for prefix in prefixes {
+            for (i, (name, shape)) in own.iter().enumerate() {
+                if !(tied && *name == "lm_head.weight") {
+                    let name: &'static str = format!("{prefix}{name}").leak();
+                    made.push((name, shape.to_vec(), i as u32 + prefix.len() as u32));
+                }
+            }
+        }
+        Folder::new(&opt(&format!(r#", "tie_word_embeddings": {tied}"#)), &made)
+    };
+    let value: [(&str, &[usize]); 2] =
+        [("v_head.summary.weight", &[1, 4]), ("v_head.summary.bias", &[1])];
+    for (prefix, others) in [
+        ("net.", &[("criterion.weight", &[6][..])][..]),
+        ("model.", &[("criterion.weight", &[6])]),
+        ("pretrained_model.", &value),
+        ("a.b.", &[("loss.weight", &[6]), ("metric.total", &[1])]),
+    ] {
+        for (tied, weight) in [(false, "lm_head.weight"), (true, "model.embed_tokens.weight")] {
+            let found = named(&[prefix], others, tied).found();
+            assert_eq!(found.weight, weight, "{prefix}");
+            assert!(found.final_norm.is_some() && found.notes.iter().any(|n| n.contains(prefix)));
+        }
+    }
+    // A scale a token at the top is still one of the logits.
+    named(&["net."], &[("logit_scale", &[6])], false).refused(&["logit_scale", "rows in use"]);
+    for tied in [false, true] {
+        let folder = named(&["student.", "teacher."], &[], tied);
+        let name = if tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
+        let (one, two) = (format!("`student.{name}`"), format!("`teacher.{name}`"));
+        folder.refused(&[&one, &two, "choose by --weight"]);
+        let said = folder.locate(&Choice::default()).unwrap_err().to_string();
+        assert!(!said.contains("nothing to audit"), "{said}");
+        let chosen: &str = one.trim_matches('`');
+        let found = folder.locate(&weight(chosen)).unwrap();
+        assert_eq!(found.weight, chosen);
+    }
+}
