@@ -57,9 +57,7 @@ pub fn from_column_major<T: Number>(
 /// As [`Head::new`].
 ///
 /// ```
-/// use nalgebra::dmatrix;
-///
-/// let weight = dmatrix![1.0f32, 4.0; 2.0, 5.0; 3.0, 6.0];
+/// let weight = nalgebra::DMatrix::from_row_slice(3, 2, &[1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0]);
 /// let head = unargmax::head::convert::from_nalgebra(&weight, None)?;
 /// assert_eq!((head.tokens(), head.dim(), head.weight(2, 1)), (3, 2, 6.0));
 /// # Ok::<(), unargmax::Error>(())

@@ -75,10 +75,10 @@ pub fn out_of_reach(results: &Results) -> Option<String> {
     let rest = match (others, shut_out) {
         (0, _) => String::new(),
         (n, 0) if n == lost => {
-            " Those that can never win there can never win with any vector.".to_owned()
+            " Those that can never win there cannot win with any vector.".to_owned()
         }
-        (1, _) => " 1 more can never win with any vector.".to_owned(),
-        (n, _) => format!(" {} more can never win with any vector.", grouped(n)),
+        (1, _) => " 1 more cannot win with any vector.".to_owned(),
+        (n, _) => format!(" {} more cannot win with any vector.", grouped(n)),
     };
     Some(found + &rest)
 }
@@ -236,14 +236,14 @@ mod tests {
                 ],
                 Some(
                     "2 tokens that some vector could reach are out of reach behind the LayerNorm. 1 more \
-                     can never win with any vector.",
+                     cannot win with any vector.",
                 ),
             ),
             (
                 &["unargmaxable,unargmaxable,,,,,,,"],
                 Some(
-                    "No token that some vector could reach is out of reach behind the LayerNorm. Those that cannot \
-                     win there can never win with any vector.",
+                    "No token that some vector could reach is out of reach behind the LayerNorm. Those that can never \
+                     win there cannot win with any vector.",
                 ),
             ),
         ] {

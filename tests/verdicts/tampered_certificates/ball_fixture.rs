@@ -277,5 +277,5 @@ fn some_tokens_are_checked_with_what_they_need_of_the_other_audit() {
     fixture.ball.maps[0].settled[0].1 = 0.25;
     let refused = refusals(&verify(&head, &fixture.certificate(), Some(&[5])));
     let missing = "token 5: the other audit has no accepted proof of its own for its win";
-    assert_eq!(refused, ["token 5: its point changes outside the domain", missing]);
+    assert_eq!(refused, ["token 5: its point lies outside the domain", missing]);
 }

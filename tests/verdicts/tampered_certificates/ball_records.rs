@@ -35,26 +35,26 @@ const NOT_CUT: &str = "token 12: its rivals do not outweigh it everywhere in the
 /// A change: its name, where it is planted, the refusal that must be among the reasons, and how it is made.
 pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     // Points.
-    ("a point on the sphere", Kind::Plain, "token 11: its point changes outside the domain", |g| {
+    ("a point on the sphere", Kind::Plain, "token 11: its point lies outside the domain", |g| {
         g.ball.witnesses[0].1 = Kind::Plain.point([-1.0, 1.0, 0.0]);
     }),
     (
         "a point outside the ball by one ulp",
         Kind::Centred,
-        "token 11: its point changes outside the domain",
+        "token 11: its point lies outside the domain",
         |g| {
             g.ball.witnesses[0].1 =
                 Kind::Centred.point([-(1.0f64.next_up()), 1.0f64.next_down(), 0.0]);
         },
     ),
-    ("integers on the sphere", Kind::Plain, "token 2: its point changes outside the domain", |g| {
+    ("integers on the sphere", Kind::Plain, "token 2: its point lies outside the domain", |g| {
         g.ball.integers[0].1[0] = (-3).into();
         g.ball.integers[0].1[2] = 3.into();
     }),
     (
         "a map onto the sphere",
         Kind::Centred,
-        "token 0: its point changes outside the domain",
+        "token 0: its point lies outside the domain",
         |g| {
             g.ball.maps[0].settled[0].1 = 0.25;
         },
@@ -62,7 +62,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     (
         "a point outside the box by one ulp",
         Kind::Crossed,
-        "token 11: its point changes outside the domain",
+        "token 11: its point lies outside the domain",
         |g| {
             g.ball.witnesses[0].1 = Kind::Crossed.point([0.875f64.next_up(), -0.5, 0.0]);
         },
@@ -70,7 +70,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     (
         "integers in the ball but outside the box",
         Kind::Crossed,
-        "token 2: its point changes outside the domain",
+        "token 2: its point lies outside the domain",
         |g| {
             g.ball.integers[0].1[1] = (-3).into();
         },
@@ -78,7 +78,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     (
         "a hidden state for a point",
         Kind::Plain,
-        "token 11: its point changes outside the domain",
+        "token 11: its point lies outside the domain",
         |g| {
             g.ball.witnesses[0].1 = vec![-0.5, -0.5, 0.0, 3.0];
         },
@@ -167,19 +167,19 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     (
         "the point of the domain on the sphere",
         Kind::Crossed,
-        "audit: the point that should show that box and ball meet changes outside",
+        "audit: the point that should show that box and ball meet lies outside",
         |g| g.ball.inside = Some(Inside::Float(vec![0.0, 0.0, 1.0, 1.0])),
     ),
     (
         "the point of the domain outside the box by one ulp",
         Kind::Crossed,
-        "audit: the point that should show that box and ball meet changes outside",
+        "audit: the point that should show that box and ball meet lies outside",
         |g| g.ball.inside = Some(Inside::Float(vec![0.875f64.next_up(), 0.0, 0.0, 0.0])),
     ),
     (
         "a box and a ball that do not meet",
         Kind::Crossed,
-        "audit: the point that should show that box and ball meet changes outside",
+        "audit: the point that should show that box and ball meet lies outside",
         |g| {
             let ball = g.ball.domain.ball().unwrap().clone();
             let far = Domain::ranges(vec![6.0, -8.0, -8.0, -8.0], vec![7.0, 8.0, 8.0, 8.0]);
@@ -559,7 +559,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
 ];
 
 #[test]
-fn every_lie_in_a_ball_is_refused_for_what_it_is() {
+fn every_false_record_in_a_ball_is_refused_for_its_own_reason() {
     let mut wrong = Vec::new();
     for (name, kind, expected, plant) in TAMPERINGS {
         let mut fixture = BallFixture::new(*kind);

@@ -85,7 +85,7 @@ fn truth(head: &Head, domain: &Domain) -> Option<Vec<&'static str>> {
     Some(audit.verdicts().iter().map(|v| v.1.name()).collect())
 }
 
-/// Checks a certificate that may change: whatever is accepted is true. Returns whether all of it was accepted.
+/// Checks a certificate that may be false: whatever is accepted is true. Returns whether all of it was accepted.
 fn only_truth_is_accepted(head: &Head, certificate: &Certificate, known: &mut Known) -> bool {
     let verification = verify(head, certificate, None);
     for (record, checked) in certificate.audits.iter().zip(&verification.audits) {

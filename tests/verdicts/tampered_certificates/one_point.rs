@@ -118,7 +118,7 @@ fn empty(g: &mut OnePointFixture, numerators: [i64; 2], denominator: i64) {
 }
 
 #[test]
-fn the_honest_certificate_of_one_point_is_accepted_and_every_lie_about_it_refused() {
+fn the_honest_certificate_of_one_point_is_accepted_and_every_false_one_refused() {
     let honest = OnePointFixture::new();
     let verification = verify(&honest.head(), &honest.certificate(), None);
     assert!(verification.is_accepted(), "{:?}", refusals(&verification));

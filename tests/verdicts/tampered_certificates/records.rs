@@ -30,7 +30,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
     (
         "a witness just outside its range",
         Place::Box,
-        "token 3: its point changes outside the domain",
+        "token 3: its point lies outside the domain",
         |g| {
             g.record.witnesses[0].1[1] = (-8.0f64).next_down();
         },
@@ -55,7 +55,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
     (
         "integers outside their range",
         Place::Box,
-        "token 9: its point changes outside the domain",
+        "token 9: its point lies outside the domain",
         |g| {
             g.record.integers[0].1[0] = (-25).into();
         },
@@ -567,7 +567,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
     (
         "points of another domain",
         Place::Free,
-        "token 3: its point changes outside the domain",
+        "token 3: its point lies outside the domain",
         |g| {
             g.record.domain = Domain::range(2, 0.0, f64::INFINITY).unwrap();
         },
@@ -595,7 +595,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
 ];
 
 #[test]
-fn every_lie_in_a_record_is_refused_for_what_it_is() {
+fn every_false_record_is_refused_for_its_own_reason() {
     for (name, place, expected, plant) in TAMPERINGS {
         let mut fixture = Fixture::new(*place);
         plant(&mut fixture);
