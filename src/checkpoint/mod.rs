@@ -9,6 +9,7 @@ mod cursor;
 mod decode;
 pub mod folder;
 mod foreign;
+mod format;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gguf;

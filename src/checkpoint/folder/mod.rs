@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::Checkpoint;
 use super::bytes::Bytes;
-use super::open::read;
+use super::format::read;
 use crate::error::{Error, Result};
 
 pub(super) use cache::find as find_in_cache;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::bytes::Bytes;
 use super::super::foreign;
-use super::super::open::read;
+use super::super::format::read;
 use super::super::{Checkpoint, Tensor, TensorInfo, find};
 use crate::error::{Error, Result};
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::graph::{Attribute, Graph, Node};
 use super::tensor::Stored;
-use super::wire::{Field, Message};
+use super::wire::{Field, Message, pair};
 
 /// The least bytes that a node or a tensor with a name takes.
 const LEAST: usize = 8;
@@ -269,20 +269,6 @@ fn value(bytes: &[u8], message: Range<usize>) -> Result<(String, Option<usize>),
         Some(shape) => Ok((name, Some(within(shape, 1)?.len()))),
         None => Ok((name, None)),
     }
-}
-
-/// A pair of texts (`StringStringEntryProto`).
-pub(super) fn pair(bytes: &[u8], message: Range<usize>) -> Result<(String, String), String> {
-    let (mut key, mut value) = (String::new(), String::new());
-    let mut fields = Message::new(bytes, message);
-    while let Some((number, field)) = fields.next()? {
-        match number {
-            1 => key = field.text(bytes)?,
-            2 => value = field.text(bytes)?,
-            _ => {}
-        }
-    }
-    Ok((key, value))
 }
 
 #[cfg(test)]

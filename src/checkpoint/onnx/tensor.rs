@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::external::External;
-use super::wire::{Field, Message};
+use super::wire::{Field, Message, pair};
 use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::{ByteOrder, floats};
 use crate::checkpoint::{Dtype, Values, elements};
@@ -65,7 +65,7 @@ impl Stored {
                 3 => segmented = true,
                 8 => name = field.text(bytes)?,
                 9 => raw = Some(field.range()?),
-                13 => pairs.push(super::model::pair(bytes, field.range()?)?),
+                13 => pairs.push(pair(bytes, field.range()?)?),
                 14 => elsewhere = field.int()? == 1,
                 _ => {}
             }

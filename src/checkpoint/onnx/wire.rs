@@ -147,6 +147,20 @@ impl Field {
     }
 }
 
+/// A pair of texts (`StringStringEntryProto`).
+pub(super) fn pair(bytes: &[u8], message: Range<usize>) -> Result<(String, String), String> {
+    let (mut key, mut value) = (String::new(), String::new());
+    let mut fields = Message::new(bytes, message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => key = field.text(bytes)?,
+            2 => value = field.text(bytes)?,
+            _ => {}
+        }
+    }
+    Ok((key, value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,7 @@
 //! What calls, states and outside data of a pickle become.
 
 use super::allow::Global;
-use super::machine::EMPTY;
-use super::value::{Array, Id, Storage, Value, View};
+use super::value::{Array, EMPTY, Id, Storage, Value, View};
 
 /// What a call gives.
 pub(super) enum Made {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::allow::{self, Global};
 use super::build;
-use super::value::{Built, Id, Value};
+use super::value::{Built, FALSE, Id, NONE, TRUE, Value};
 
 /// The first byte of a pickle of protocol 2 or later; the protocol follows.
 pub(super) const PROTOCOL: u8 = 0x80;
@@ -52,12 +52,6 @@ pub(super) fn run(bytes: &[u8], start: usize) -> Result<Built, String> {
         }
     }
 }
-
-/// The places of the constants among the values.
-const NONE: Id = 0;
-const FALSE: Id = 1;
-const TRUE: Id = 2;
-pub(super) const EMPTY: Id = 3;
 
 struct Machine<'a> {
     bytes: &'a [u8],

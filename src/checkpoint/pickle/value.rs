@@ -10,6 +10,12 @@ use super::allow::Global;
 /// The place of a value.
 pub(super) type Id = usize;
 
+// The places of the constants among the values.
+pub(super) const NONE: Id = 0;
+pub(super) const FALSE: Id = 1;
+pub(super) const TRUE: Id = 2;
+pub(super) const EMPTY: Id = 3;
+
 /// One value.
 #[derive(Clone, Debug)]
 pub(super) enum Value {

@@ -51,14 +51,9 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
         g.ball.integers[0].1[0] = (-3).into();
         g.ball.integers[0].1[2] = 3.into();
     }),
-    (
-        "a map onto the sphere",
-        Kind::Centred,
-        "token 0: its point lies outside the domain",
-        |g| {
-            g.ball.maps[0].settled[0].1 = 0.25;
-        },
-    ),
+    ("a map onto the sphere", Kind::Centred, "token 0: its point lies outside the domain", |g| {
+        g.ball.maps[0].settled[0].1 = 0.25;
+    }),
     (
         "a point outside the box by one ulp",
         Kind::Crossed,

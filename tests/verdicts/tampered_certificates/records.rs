@@ -564,14 +564,9 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         },
     ),
     // The question.
-    (
-        "points of another domain",
-        Place::Free,
-        "token 3: its point lies outside the domain",
-        |g| {
-            g.record.domain = Domain::range(2, 0.0, f64::INFINITY).unwrap();
-        },
-    ),
+    ("points of another domain", Place::Free, "token 3: its point lies outside the domain", |g| {
+        g.record.domain = Domain::range(2, 0.0, f64::INFINITY).unwrap();
+    }),
     ("a bound of another domain", Place::Box, "token 10: the domain has no such end", |g| {
         g.record.domain = Domain::free(2);
     }),

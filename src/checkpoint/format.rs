@@ -1,0 +1,90 @@
+//! Which reader a file needs, by its content; the file name only decides where the content does not.
+
+use super::Checkpoint;
+use super::bytes::Bytes;
+use super::ctranslate2::{self, CTranslate2};
+use super::foreign;
+use super::gguf::{self, Gguf};
+use super::npy::{self, Npy};
+use super::npz::{self, Npz};
+use super::onnx::{self, Onnx};
+use super::pickle::{self, StateDict};
+use super::safetensors::{self, Safetensors};
+use crate::error::Result;
+
+/// A format that is read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Gguf,
+    Safetensors,
+    Npy,
+    Npz,
+    Pickle,
+    Onnx,
+    CTranslate2,
+}
+
+/// The formats for an error message.
+const FORMATS: &str = "safetensors (.safetensors), GGUF (.gguf), NumPy (.npy, .npz), pickles (.pt, .pth, .bin, .pkl), \
+                       ONNX (.onnx), CTranslate2 (model.bin) and folders of these as Hugging Face has them";
+
+impl Format {
+    /// By the first bytes, or else by the name's extension: a damaged file is then refused by the
+    /// reader of what it claims to be.
+    fn of(bytes: &Bytes) -> Option<Format> {
+        if bytes.starts_with(gguf::MAGIC) {
+            return Some(Format::Gguf);
+        }
+        if bytes.starts_with(npy::MAGIC) {
+            return Some(Format::Npy);
+        }
+        if npz::MAGICS.iter().any(|magic| bytes.starts_with(magic)) {
+            return Some(match pickle::is_torch_archive(bytes) {
+                true => Format::Pickle,
+                false => Format::Npz,
+            });
+        }
+        if safetensors::recognise(bytes) {
+            return Some(Format::Safetensors);
+        }
+        if pickle::recognise(bytes) {
+            return Some(Format::Pickle);
+        }
+        if ctranslate2::recognise(bytes) {
+            return Some(Format::CTranslate2);
+        }
+        if onnx::recognise(bytes) {
+            return Some(Format::Onnx);
+        }
+        match bytes.label().extension()?.to_str()? {
+            "safetensors" => Some(Format::Safetensors),
+            "gguf" => Some(Format::Gguf),
+            "npz" => Some(Format::Npz),
+            "npy" => Some(Format::Npy),
+            "pt" | "pth" | "pkl" => Some(Format::Pickle),
+            "onnx" => Some(Format::Onnx),
+            _ => None,
+        }
+    }
+}
+
+/// Opens a file under the names that are stored.
+pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
+    foreign::check(&bytes)?;
+    Ok(match Format::of(&bytes) {
+        Some(Format::Safetensors) => Box::new(Safetensors::parse(bytes)?),
+        Some(Format::Gguf) => Box::new(Gguf::parse(bytes)?),
+        Some(Format::Npz) => Box::new(Npz::parse(bytes)?),
+        Some(Format::Npy) => Box::new(Npy::parse(bytes)?),
+        Some(Format::Pickle) => Box::new(StateDict::parse(bytes)?),
+        Some(Format::Onnx) => Box::new(Onnx::parse(bytes)?),
+        Some(Format::CTranslate2) => Box::new(CTranslate2::parse(bytes)?),
+        None => {
+            let problem = match foreign::by_extension(&bytes) {
+                Some(what) => format!("this is {what}"),
+                None => format!("its format is not known; read are {FORMATS}"),
+            };
+            return Err(bytes.malformed(problem));
+        }
+    })
+}
