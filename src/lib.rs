@@ -48,14 +48,12 @@ pub mod error;
 pub mod head;
 #[cfg(feature = "files")]
 pub mod locate;
-#[doc(hidden)]
-pub mod measure;
+pub(crate) mod measure;
 #[cfg(feature = "files")]
 pub mod output_layer;
 #[doc(hidden)]
 pub mod problem;
-#[doc(hidden)]
-pub mod prove;
+pub(crate) mod prove;
 #[cfg(feature = "model")]
 pub mod reach;
 #[cfg(feature = "report")]

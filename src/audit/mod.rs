@@ -20,7 +20,7 @@ use crate::prove::Finding;
 use crate::screen::{Moments, Screen};
 use clock::Clock;
 use measured::Measured;
-pub use options::{Engine, Options};
+pub use options::{Engine, Kernel, Options};
 pub use outcome::{Audit, Counts, RADIUS_THRESHOLD};
 
 /// Decides tokens of `head` over `domain`, with proof.

@@ -1,6 +1,6 @@
 //! What to audit, and how.
 
-use crate::certify::pairs::kernel::Kernel;
+pub use crate::certify::pairs::kernel::Kernel;
 use crate::progress::{Progress, Silent};
 
 /// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.

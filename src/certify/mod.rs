@@ -14,28 +14,42 @@
 //! - [`effort`], [`best_gap`], [`survival`]: proved intervals of what else can be said of a token, from [`scored`] points;
 //! - [`interval`]: what is known of the best margin when neither was found.
 
-pub mod ball_bound;
+pub(crate) mod ball_bound;
+#[doc(hidden)]
 pub mod ball_loss;
+#[doc(hidden)]
 pub mod best_gap;
 mod combination;
+#[doc(hidden)]
 pub mod effort;
+#[doc(hidden)]
 pub mod enclosure;
+#[doc(hidden)]
 pub mod exact;
-pub mod interval;
-pub mod map;
-pub mod one_point;
+pub(crate) mod interval;
+pub(crate) mod map;
+pub(crate) mod one_point;
+#[doc(hidden)]
 pub mod pairs;
 mod range_terms;
 mod rival;
 mod score_error;
-pub mod scored;
+pub(crate) mod scored;
+#[doc(hidden)]
 pub mod survival;
 mod verdict;
+#[doc(hidden)]
 pub mod witness;
 
+pub use ball_loss::BallLoss;
+pub use best_gap::BestGap;
 pub use combination::Combination;
+pub use effort::Effort;
+pub use enclosure::Enclosed;
+pub use exact::Exact;
 pub use rival::{Blocker, Rival};
 pub use verdict::{
     Loss, OnePoint, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, enclosed,
     lost_exactly, lost_in_ball, lost_in_ball_exactly, lost_in_ball_plainly, undecided, won,
 };
+pub use witness::{Point, Witness};

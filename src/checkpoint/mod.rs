@@ -4,20 +4,28 @@
 //! size of the file before anything is allocated, and only the tensors asked for are decoded.
 
 pub mod bytes;
+#[doc(hidden)]
 pub mod ctranslate2;
 mod cursor;
 mod decode;
-pub mod folder;
+pub(crate) mod folder;
 mod foreign;
 mod format;
 #[doc(hidden)]
+#[doc(hidden)]
 pub mod fuzz;
+#[doc(hidden)]
 pub mod gguf;
+#[doc(hidden)]
 pub mod npy;
+#[doc(hidden)]
 pub mod npz;
+#[doc(hidden)]
 pub mod onnx;
 mod open;
+#[doc(hidden)]
 pub mod pickle;
+#[doc(hidden)]
 pub mod safetensors;
 mod unwrapped;
 pub mod vocabulary;

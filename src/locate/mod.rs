@@ -3,6 +3,7 @@
 pub mod activation;
 mod after;
 mod before;
+#[doc(hidden)]
 pub mod bundled;
 mod candidates;
 mod choice;

@@ -41,11 +41,6 @@ impl Factorisation {
         self.r.len()
     }
 
-    /// Whether there is no column.
-    pub fn is_empty(&self) -> bool {
-        self.r.is_empty()
-    }
-
     /// `Q^T v` and the part of `v` outside the span, which is 0 when `v` counts as dependent.
     pub fn split(&self, v: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut rest = v.to_vec();

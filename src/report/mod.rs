@@ -4,38 +4,55 @@
 //! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
 //! same the day after.
 
+#[doc(hidden)]
 pub mod baseline;
-pub mod beyond;
+pub(crate) mod beyond;
+#[doc(hidden)]
 pub mod command;
+#[doc(hidden)]
 pub mod compare;
+#[doc(hidden)]
 pub mod consistency;
+#[doc(hidden)]
 pub mod cost;
 mod fields;
+#[doc(hidden)]
 pub mod files;
+#[doc(hidden)]
 pub mod folder;
+#[doc(hidden)]
 pub mod gate;
+#[doc(hidden)]
 pub mod inspection;
+#[doc(hidden)]
 pub mod markdown;
-pub mod measured;
+pub(crate) mod measured;
 mod measured_text;
+#[doc(hidden)]
 pub mod measures;
+#[doc(hidden)]
 pub mod observed;
+#[doc(hidden)]
 pub mod options;
+#[doc(hidden)]
 pub mod own_files;
-pub mod padding;
+pub(crate) mod padding;
+#[doc(hidden)]
 pub mod page;
-pub mod plots;
+pub(crate) mod plots;
+#[doc(hidden)]
 pub mod results;
 mod save;
 mod scale;
-pub mod shown;
+pub(crate) mod shown;
 mod subject;
-pub mod summary;
-pub mod table;
-pub mod tally;
+pub(crate) mod summary;
+pub(crate) mod table;
+pub(crate) mod tally;
+#[doc(hidden)]
 pub mod text;
 mod ticks;
-pub mod words;
+pub(crate) mod words;
 
 pub use save::Report;
 

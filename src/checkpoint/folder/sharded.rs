@@ -71,11 +71,6 @@ impl Sharded {
         let (tensors, places) = listed.into_iter().unzip();
         Ok(Sharded { index: index.to_path_buf(), shards, tensors, places })
     }
-
-    /// The names of the shards, sorted.
-    pub fn shards(&self) -> impl Iterator<Item = &str> {
-        self.shards.iter().map(|(name, _)| name.as_str())
-    }
 }
 
 /// Opens the shard `name` beside the index. A link may lead elsewhere, as in the cache of Hugging Face;
