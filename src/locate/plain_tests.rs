@@ -465,6 +465,14 @@ fn a_number_a_token_is_never_left_out_by_its_name() {
         ("scale", &[24]),
     ];
     assert!(refused(others).contains("`scale`"));
+    let within: &[(&str, &[usize])] = &[
+        ("body", &[8, 8]),
+        ("head.weight", &[24, 8]),
+        ("head.bias", &[24]),
+        ("head.extra", &[24]),
+    ];
+    let said = found(within, &by_weight("head.weight")).unwrap_err();
+    assert!(said.contains("`head.extra`"), "{said}");
 }
 
 #[test]

@@ -347,7 +347,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
             heads.dedup();
             let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
             let known = [rule.biases, rule.marks, rule.between, stems, rule.tied_to].concat();
-            let known: Vec<String> = known.into_iter().map(|n| named(n)).collect();
+            let known: Vec<String> = known.into_iter().map(&named).collect();
             refuse::tied_beside(stored, &embedding, &heads, &known)?;
             if let Some(problem) = problem {
                 return Err(Error::head(stored.path, problem));
