@@ -193,23 +193,25 @@ fn plan(names: &[&str]) -> Option<Plan> {
             .push("names are given without the components that training wrappers add".to_owned());
     }
     let aside = training(&mut kept, &mut remarks);
-    let shared = shared_prefix(&kept);
-    if let Some(prefix) = &shared {
-        remarks.push(format!(
-            "names are given without `{}.`, which all tensors share",
-            prefix.join(".")
-        ));
-    }
-    let prefix = shared.or_else(|| {
-        let prefix = only_model(&kept)?;
-        let other = kept.iter().find(|(_, parts)| !is_under(parts, &prefix))?;
-        remarks.push(format!(
-            "names are given without `{}.`, the only model in the file; others (`{}`) stand beside it",
-            prefix.join("."),
-            other.1.join(".")
-        ));
-        Some(prefix)
+    let beside = only_model(&kept).and_then(|prefix| {
+        let (_, other) = kept.iter().find(|(_, parts)| !is_under(parts, &prefix))?;
+        Some((prefix, other.join(".")))
     });
+    let prefix = match beside {
+        Some((prefix, other)) => {
+            remarks.push(format!(
+                "names are given without `{}.`, the only model in the file; others (`{other}`) stand beside it",
+                prefix.join(".")
+            ));
+            Some(prefix)
+        }
+        None => shared_prefix(&kept).inspect(|prefix| {
+            remarks.push(format!(
+                "names are given without `{}.`, which all tensors share",
+                prefix.join(".")
+            ));
+        }),
+    };
     let prefix = prefix.unwrap_or_default();
     let name = |parts: &[&str]| match is_under(parts, &prefix) {
         true => parts[prefix.len()..].join("."),
@@ -447,6 +449,7 @@ mod tests {
         for (prefix, others) in [
             ("net.", &["criterion.weight"][..]),
             ("pretrained_model.", &["v_head.summary.weight", "v_head.summary.bias"]),
+            ("state_dict.net.", &["state_dict.loss.weight"]),
             ("state_dict.net.", &["state_dict.loss.weight", "epoch"]),
             ("a.b.", &["a.metric.count"]),
         ] {

@@ -199,7 +199,7 @@ pub(super) fn numbers(stored: &Stored, weight: &str) -> Result<Vec<String>> {
         if let Err(why) = keeps_order(scale) {
             let problem = format!(
                 "`{name}` {scale} may be what the model multiplies its logits by: {why}. If it is, {EXPORT}; if not, leave \
-                 it out of the file"
+                 it out by --bias NAME or --bias none"
             );
             return Err(Error::head(stored.path, problem));
         }

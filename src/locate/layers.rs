@@ -59,6 +59,10 @@ fn layer<'a>(stored: &Stored<'a>, tensor: &'a TensorInfo) -> Layer<'a> {
         _ if matches!(role, Role::Embedding | Role::Positions) && wide.len() == 2 => {
             (vec![wide[1]], vec![wide[0]], false)
         }
+        Some([rows, columns]) if role == Role::Attention => {
+            let has_bias = pairing::named_bias(stored, weight).is_some();
+            (vec![rows.min(columns)], vec![rows.max(columns)], has_bias)
+        }
         Some([rows, columns]) => {
             let bias = pairing::named_bias(stored, weight);
             let shown = match bias.and_then(pairing::long) {

@@ -215,7 +215,12 @@ impl<'a> Beside<'_, 'a> {
                 // Square: no length shows what it is of.
                 true if tokens == dim => self.alone && !of_states,
                 true => false,
-                false => self.alone || !self.is_elsewhere(n),
+                // Beside other matrices a vector of another name may be of anything.
+                false => {
+                    self.alone
+                        || !self.is_elsewhere(n)
+                            && (scales(&vector.name) || self.is_of_its_module(&vector.name))
+                }
             };
         }
         if self.alone {
@@ -240,6 +245,12 @@ impl<'a> Beside<'_, 'a> {
         })
     }
 
+    /// Whether a tensor lies where the matrix does.
+    fn is_of_its_module(&self, name: &str) -> bool {
+        let (module, _) = last_part(self.weight);
+        !module.is_empty() && name.starts_with(module)
+    }
+
     /// The question what such a vector is.
     fn asked(&self, vector: &TensorInfo) -> String {
         let [rows, _] = self.sides;
@@ -247,9 +258,7 @@ impl<'a> Beside<'_, 'a> {
         let shape = self.stored.get(weight).map(|info| info.shape.clone()).unwrap_or_default();
         let of_rows = only_side(vector) == rows;
         let side = if of_rows { "a number a row" } else { "a number a column" };
-        let lower = name.to_ascii_lowercase();
-        let scales = SCALES.iter().any(|word| lower.contains(word))
-            || matches!(vector.dtype, Dtype::Other(_));
+        let scales = scales(name) || matches!(vector.dtype, Dtype::Other(_));
         if let Some(bias) = self.bias {
             return format!(
                 "`{name}` {:?} has {side} of `{weight}` {shape:?}, beside the bias `{bias}`: a scale or a shift of its logits is \
@@ -272,6 +281,12 @@ impl<'a> Beside<'_, 'a> {
     }
 }
 
+/// Whether a name is one of what scales or shifts.
+fn scales(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    SCALES.iter().any(|word| lower.contains(word)) || is_of_a_norm(name)
+}
+
 /// Whole numbers that name or count tokens.
 fn is_a_count(tensor: &TensorInfo) -> bool {
     let last = last_part(&tensor.name).1.to_ascii_lowercase();
@@ -292,8 +307,10 @@ fn only_side(vector: &TensorInfo) -> usize {
 /// Whether a vector is the bias of another matrix than `weight`, by its name and its length.
 fn has_layer(stored: &Stored, weight: &str, vector: &TensorInfo) -> bool {
     stored.matrices().filter(|t| t.name != weight).any(|t| {
-        partners(&t.name).contains(&vector.name)
-            && matrix_shape(&t.shape).is_some_and(|sides| sides.contains(&only_side(vector)))
+        // `weight_ih_l0` has a `bias_ih_l0`.
+        let own = partners(&t.name).contains(&vector.name)
+            || t.name.contains("weight") && t.name.replace("weight", "bias") == vector.name;
+        own && matrix_shape(&t.shape).is_some_and(|sides| sides.contains(&only_side(vector)))
     })
 }
 

@@ -298,11 +298,17 @@ fn a_named_last_layer_behind_all_others_is_found() {
             ("lstm.weight_ih_l0", &[32, 6]),
             ("lstm.weight_hh_l0", &[32, 8]),
         ],
+        &[
+            ("gru.weight_ih_l0", &[24, 8]),
+            ("gru.weight_hh_l0", &[24, 8]),
+            ("gru.bias_ih_l0", &[24]),
+        ],
         // One-hot characters in, logits of characters out.
         &[("lstm.weight_ih_l0", &[32, 24]), ("lstm.weight_hh_l0", &[32, 8])],
         &[
             ("attention.in_proj_weight", &[24, 8]),
             ("attention.in_proj_bias", &[24]),
+            ("attn.in_proj", &[24, 8]),
             ("attention.out.weight", &[8, 8]),
         ],
         &[
@@ -459,6 +465,14 @@ fn a_number_a_token_is_never_left_out_by_its_name() {
         ("scale", &[24]),
     ];
     assert!(refused(others).contains("`scale`"));
+    let within: &[(&str, &[usize])] = &[
+        ("body", &[8, 8]),
+        ("head.weight", &[24, 8]),
+        ("head.bias", &[24]),
+        ("head.extra", &[24]),
+    ];
+    let said = found(within, &by_weight("head.weight")).unwrap_err();
+    assert!(said.contains("`head.extra`"), "{said}");
 }
 
 #[test]

@@ -338,10 +338,16 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
                 // Without a configuration the names of an embedding do not make a head.
                 Declared::Nobody => return Ok(None),
             };
-            let heads: Vec<String> = rule.own.iter().map(|n| named(n)).collect();
+            let mut heads: Vec<String> = rule.own.iter().map(|n| named(n)).collect();
+            // Of a model within another one the head may stand outside.
+            heads.extend(
+                rule.own.iter().filter(|n| **n == "lm_head.weight").map(|n| (*n).to_owned()),
+            );
+            heads.sort();
+            heads.dedup();
             let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
             let known = [rule.biases, rule.marks, rule.between, stems, rule.tied_to].concat();
-            let known: Vec<String> = known.into_iter().map(|n| named(n)).collect();
+            let known: Vec<String> = known.into_iter().map(&named).collect();
             refuse::tied_beside(stored, &embedding, &heads, &known)?;
             if let Some(problem) = problem {
                 return Err(Error::head(stored.path, problem));

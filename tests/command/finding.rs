@@ -247,3 +247,33 @@ fn numbered_linear_layers_end_in_the_head() {
         (&"net.10.weight".into(), &"net.10.bias".into())
     );
 }
+
+#[test]
+fn a_question_names_the_options_and_its_answers_are_taken() {
+    let folder = Folder::new();
+    let path = folder.safetensors(
+        "net.safetensors",
+        &[
+            ("decoder.weight", Stored::f32(&[2, 2], &[1.0, 0.0, 0.0, 1.0])),
+            ("decoder.bias", Stored::f32(&[2], &[0.0; 2])),
+            ("to_vocab.weight", Stored::f32(&[5, 2], &SQUARE)),
+            ("to_vocab.scale", Stored::f32(&[5], &[1.0, 1.0, 1.0, 1.0, 2.0])),
+        ],
+    );
+    let refused = |args: &[&str]| {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2));
+        let said = said(&output);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        said
+    };
+    let said = refused(&["audit", &path]);
+    for part in ["`decoder.weight`", "`to_vocab.weight` [5, 2]", "--weight"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let chosen = ["audit", &path, "--weight", "to_vocab.weight"];
+    let said = refused(&chosen);
+    assert!(said.contains("`to_vocab.scale`") && said.contains("--bias none"), "{said}");
+    let read = summary(&[&chosen[..], &["--bias", "none"]].concat());
+    assert_eq!(counts(&read), [4, 0, 1, 0]);
+}

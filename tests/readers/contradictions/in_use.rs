@@ -308,6 +308,16 @@ fn a_tied_flag_does_not_hide_parts_of_a_head_of_its_own() {
             assert!(said.contains(says) && said.lines().count() == 1, "{flag}: {said}");
         }
     }
+    // In a model within another one the head stands outside.
+    let nested = r#"{"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"],
+        "text_config": {"model_type": "llama", "vocab_size": 6, "tie_word_embeddings": true}}"#;
+    let inner: (&str, &[usize]) = ("model.language_model.embed_tokens.weight", &[6, 4]);
+    let inner_norm: (&str, &[usize]) = ("model.language_model.norm.weight", &[4]);
+    for part in ["lm_head.W_q", "lm_head.bias", "lm_head.0.weight"] {
+        let shape: &[usize] = if part.ends_with("bias") { &[6] } else { &[6, 4] };
+        folder(nested, &[inner, inner_norm, (part, shape)]).refused(&[part]);
+    }
+    assert_eq!(folder(nested, &[inner, inner_norm]).found().weight, inner.0);
     // What a trainer keeps of a layer is no part of it.
     let state: &[usize] = &[1];
     let tied = opt(r#", "tie_word_embeddings": true"#);
