@@ -2,9 +2,9 @@
 
 use super::after;
 use super::configuration::{Configuration, Tie};
-use super::final_norm::Stated;
+use super::final_norm::{NormKind, Stated};
 use super::place::Place;
-use super::rules::{Factor, NormRule, Rule};
+use super::rules::{Factor, Habit, NormRule, Rule};
 use super::stored::Stored;
 use crate::error::{Error, Result};
 
@@ -41,11 +41,10 @@ pub(super) fn norm_of(
     if let Some(flag) = norm.rms_flag {
         // An RMSNorm has no shift.
         let rms = config.and_then(|c| c.truth(flag)).unwrap_or(bias.is_none());
-        kind = if rms { "RMSNorm" } else { "LayerNorm" };
+        kind = if rms { NormKind::RmsNorm } else { NormKind::LayerNorm };
     }
-    if rule.family.starts_with("CTranslate2") && bias.is_none() {
-        // Its layer norms have a beta, its RMS norms none.
-        (kind, epsilon) = ("RMSNorm", 1e-6);
+    if rule.habit == Some(Habit::RmsNormWithoutShift) && bias.is_none() {
+        (kind, epsilon) = (NormKind::RmsNorm, 1e-6);
     }
     let epsilon = Some(epsilon);
     Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })

@@ -6,14 +6,37 @@ use crate::checkpoint::{Checkpoint, Values};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
 
+/// Which norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum NormKind {
+    /// Takes the mean off, then divides by the standard deviation.
+    LayerNorm,
+    /// Divides by the root of the mean square.
+    #[serde(rename = "RMSNorm")]
+    RmsNorm,
+    /// One of the two: neither the checkpoint nor its family says which.
+    #[serde(rename = "norm")]
+    Unknown,
+}
+
+impl fmt::Display for NormKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NormKind::LayerNorm => "LayerNorm",
+            NormKind::RmsNorm => "RMSNorm",
+            NormKind::Unknown => "norm",
+        })
+    }
+}
+
 /// The final norm, with its numbers.
 ///
 /// A LayerNorm makes `factor * (gain (x - mean x) / sqrt(var x + epsilon) + shift)` of `x`, an RMSNorm
 /// `factor * (gain x / sqrt(mean x^2 + epsilon) + shift)`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct FinalNorm {
-    /// `RMSNorm`, `LayerNorm`, or `norm` where neither the checkpoint nor its family says.
-    pub kind: &'static str,
+    /// Which norm.
+    pub kind: NormKind,
     /// The tensor of its gain; none where the norm has no gain, so that it acts as ones.
     pub weight: Option<String>,
     /// The tensor of its shift.
@@ -77,7 +100,7 @@ impl FinalNorm {
 
     /// Whether it is known to be a LayerNorm or an RMSNorm.
     pub fn is_known(&self) -> bool {
-        matches!(self.kind, "LayerNorm" | "RMSNorm")
+        self.kind != NormKind::Unknown
     }
 
     /// What is to be added where the ball is said to be its domain: with an epsilon of 0 it is more than that.
@@ -95,8 +118,8 @@ impl FinalNorm {
     /// A norm whose kind is not known.
     pub fn ball(&self) -> Result<Ball> {
         let centred = match self.kind {
-            "LayerNorm" => true,
-            "RMSNorm" => false,
+            NormKind::LayerNorm => true,
+            NormKind::RmsNorm => false,
             _ => {
                 return Err(Error::Invalid(format!(
                     "the final norm {} is neither known as a LayerNorm nor as an RMSNorm: choose by --domain \
@@ -127,8 +150,8 @@ impl FinalNorm {
         let epsilon = self.epsilon?;
         let count = x.len() as f64;
         let mean = match self.kind {
-            "LayerNorm" => x.iter().sum::<f64>() / count,
-            "RMSNorm" => 0.0,
+            NormKind::LayerNorm => x.iter().sum::<f64>() / count,
+            NormKind::RmsNorm => 0.0,
             _ => return None,
         };
         let square = x.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / count;
@@ -146,7 +169,7 @@ impl FinalNorm {
 /// What is known of a norm before its numbers are read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stated {
-    pub kind: &'static str,
+    pub kind: NormKind,
     pub weight: Option<String>,
     pub bias: Option<String>,
     pub epsilon: Option<f64>,
@@ -182,7 +205,7 @@ impl fmt::Display for FinalNorm {
 mod tests {
     use super::*;
 
-    fn norm(kind: &'static str, epsilon: f64, factor: f64) -> FinalNorm {
+    fn norm(kind: NormKind, epsilon: f64, factor: f64) -> FinalNorm {
         FinalNorm {
             kind,
             weight: Some("g".to_owned()),
@@ -197,18 +220,18 @@ mod tests {
 
     #[test]
     fn the_ball_of_a_norm_has_its_gain_times_its_factor() {
-        let ball = norm("RMSNorm", 1e-6, 0.5).ball().unwrap();
+        let ball = norm(NormKind::RmsNorm, 1e-6, 0.5).ball().unwrap();
         assert_eq!(
             (ball.gain(), ball.shift(), ball.is_centred()),
             (&[1.0, 2.0][..], &[0.0; 2][..], false)
         );
-        assert!(norm("LayerNorm", 1e-6, 1.0).ball().unwrap().is_centred());
-        assert!(norm("norm", 1e-6, 1.0).ball().is_err());
+        assert!(norm(NormKind::LayerNorm, 1e-6, 1.0).ball().unwrap().is_centred());
+        assert!(norm(NormKind::Unknown, 1e-6, 1.0).ball().is_err());
     }
 
     #[test]
     fn an_epsilon_of_0_calls_for_caution() {
-        assert!(norm("RMSNorm", 0.0, 1.0).caution().contains("epsilon 0"));
-        assert_eq!(norm("RMSNorm", 1e-6, 1.0).caution(), "");
+        assert!(norm(NormKind::RmsNorm, 0.0, 1.0).caution().contains("epsilon 0"));
+        assert_eq!(norm(NormKind::RmsNorm, 1e-6, 1.0).caution(), "");
     }
 }

@@ -1,7 +1,7 @@
 //! The head of a GGUF file, by the names of llama.cpp (`src/llama-arch.cpp`, `src/llama-model.cpp`).
 
 use super::after::keeps_order;
-use super::final_norm::Stated;
+use super::final_norm::{NormKind, Stated};
 use super::found::{Found, Tying};
 use super::gguf_architectures::{is_diffusion, is_encoder, is_listed, is_of_no_text};
 use super::in_use;
@@ -173,10 +173,10 @@ fn norm(stored: &Stored, metadata: &Metadata, architecture: &str) -> Result<Opti
     let (rms, layer) = (epsilon("layer_norm_rms_epsilon")?, epsilon("layer_norm_epsilon")?);
     let (kind, epsilon) = match (rms, layer) {
         // T5 states both for its RMSNorm.
-        (Some(rms), Some(_)) if architecture == "t5" => ("RMSNorm", Some(rms)),
-        (Some(rms), None) => ("RMSNorm", Some(rms)),
-        (None, Some(layer)) => ("LayerNorm", Some(layer)),
-        _ => ("norm", None),
+        (Some(rms), Some(_)) if architecture == "t5" => (NormKind::RmsNorm, Some(rms)),
+        (Some(rms), None) => (NormKind::RmsNorm, Some(rms)),
+        (None, Some(layer)) => (NormKind::LayerNorm, Some(layer)),
+        _ => (NormKind::Unknown, None),
     };
     let tensor =
         |part: &str| stem.map(|stem| format!("{stem}.{part}")).filter(|name| stored.has(name));

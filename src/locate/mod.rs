@@ -33,7 +33,7 @@ use std::path::Path;
 use activation::Activation;
 pub use choice::{BiasChoice, Choice};
 use configuration::Configuration;
-use final_norm::FinalNorm;
+use final_norm::{FinalNorm, NormKind};
 use found::Found;
 pub use found::Tying;
 use stored::{Stored, matrix_shape};
@@ -84,7 +84,7 @@ impl Located {
         Ok(Domain::parse(text, self.head.dim(), |name| {
             let centred = name == "layernorm";
             match &self.final_norm {
-                Some(norm) if norm.is_known() && centred != (norm.kind == "LayerNorm") => {
+                Some(norm) if norm.is_known() && centred != (norm.kind == NormKind::LayerNorm) => {
                     Err(CheckError::Invalid(format!(
                         "the domain {name} does not fit: a final {} stands before this head ({})",
                         norm.kind,
@@ -113,7 +113,7 @@ impl Located {
                 format!("a {activation} stands before the head"),
             ),
             (None, Some(norm)) if norm.is_known() => {
-                let article = if norm.kind == "RMSNorm" { "an" } else { "a" };
+                let article = if norm.kind == NormKind::RmsNorm { "an" } else { "a" };
                 let reason =
                     format!("{article} {} stands before the head{}", norm.kind, norm.caution());
                 (free.within(norm.ball()?)?, reason)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::final_norm::NormKind;
 use super::{BiasChoice, Choice, Located, locate};
 use crate::audit::{Options, audit};
 use crate::checkpoint::{self, bytes::Bytes};
@@ -213,7 +214,10 @@ fn models_in_wrappers_have_their_head_and_final_norm() {
     let nano = in_data("compiled/ckpt.pt");
     assert_eq!((nano.weight.as_str(), nano.head.tokens()), ("lm_head.weight", 24));
     let norm = nano.final_norm.unwrap();
-    assert_eq!((norm.kind, norm.weight.as_deref()), ("LayerNorm", Some("transformer.ln_f.weight")));
+    assert_eq!(
+        (norm.kind, norm.weight.as_deref()),
+        (NormKind::LayerNorm, Some("transformer.ln_f.weight"))
+    );
     assert!(nano.notes.iter().any(|note| note.contains("left aside")), "{:?}", nano.notes);
 }
 

@@ -7,7 +7,7 @@ use super::configuration::{Configuration, Tie};
 use super::final_norm::Stated;
 use super::found::{Found, Tying};
 use super::place::Place;
-use super::rules::{Factor, Rule, rules};
+use super::rules::{Factor, Habit, Rule, rules};
 use super::stored::Stored;
 use super::{after, before, in_use, marian, refuse};
 use crate::error::{Error, Result};
@@ -141,8 +141,7 @@ enum Declared {
 }
 
 fn declared(rule: &Rule, config: &Configuration) -> Declared {
-    if rule.family == "FSMT" {
-        // Its output_projection is tied whatever the flag, which published checkpoints set to false.
+    if rule.habit == Some(Habit::TiedDespiteTheFlag) {
         return Declared::Default(true);
     }
     if rule.never_tied {
@@ -189,7 +188,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         chosen.stated_tokens = config.tokens();
     }
     no_second_head(stored, &chosen)?;
-    if rule.family.starts_with("Marian") && !marian::post_normed(stored)? {
+    if rule.habit == Some(Habit::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
         chosen.norm = None;
     }
     Ok(Some(chosen))

@@ -10,6 +10,7 @@ use unargmax::audit::{Audit, Counts, Options, audit};
 use unargmax::checkpoint;
 use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
 use unargmax::domain::Domain;
+use unargmax::locate::final_norm::NormKind;
 use unargmax::locate::{BiasChoice, Choice, Located, locate};
 
 /// The path of a fetched file or folder.
@@ -59,7 +60,7 @@ fn rxnmappers_folder_is_a_tied_albert_with_its_bias_and_norm() {
     let norm = located.final_norm.as_ref().unwrap();
     assert_eq!(
         (norm.kind, norm.epsilon, norm.gain.len(), norm.shift.len()),
-        ("LayerNorm", Some(1e-12), 128, 128)
+        (NormKind::LayerNorm, Some(1e-12), 128, 128)
     );
     let committed =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rxnmapper/head.safetensors");
@@ -98,7 +99,7 @@ fn smollm2s_gguf_is_tied_behind_an_rms_norm() {
     assert_eq!(located.weight, "token_embd.weight");
     assert_eq!(located.tying.is_tied(), Some(true));
     let norm = located.final_norm.as_ref().unwrap();
-    assert_eq!((norm.kind, norm.gain.len(), norm.shift.len()), ("RMSNorm", 576, 0));
+    assert_eq!((norm.kind, norm.gain.len(), norm.shift.len()), (NormKind::RmsNorm, 576, 0));
     assert!(norm.gain.iter().all(|g| g.is_finite() && *g != 0.0));
     assert_eq!(free(&located).counts(), counts(15, 0, 49152));
 }
@@ -111,7 +112,7 @@ fn whispers_ctranslate2_folder_is_tied_behind_a_layer_norm() {
         assert_eq!(located.head.sha256(), exported("whisper-tiny-en"));
         assert_eq!(located.tying.is_tied(), Some(true));
         let norm = located.final_norm.as_ref().unwrap();
-        assert_eq!((norm.kind, norm.gain.len(), norm.shift.len()), ("LayerNorm", 384, 384));
+        assert_eq!((norm.kind, norm.gain.len(), norm.shift.len()), (NormKind::LayerNorm, 384, 384));
     }
     let located = published("whisper-tiny-en/published");
     assert_eq!(free(&located).counts(), counts(78, 0, 51864));

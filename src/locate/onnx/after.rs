@@ -376,7 +376,7 @@ fn with_constant(
     let name = flow.constant(constant)?;
     // Broadcasting aligns the axes at their ends.
     let shape = flow.constant_shape(constant)?;
-    let one_a_token = place_of_only(&shape, tokens) == Some(from_end(way.axis));
+    let one_a_token = super::rank::place_of_only(&shape, tokens) == Some(from_end(way.axis));
     if !one_a_token || !matches!(op, "Add" | "Sub") || !way.affine {
         return None;
     }
@@ -384,13 +384,6 @@ fn with_constant(
     way.offsets.push((name, if op == "Add" { 1.0 } else { -1.0 }));
     way.positive = false;
     Some(Value::Tokens(way))
-}
-
-/// The axis, counted from the last one, of a constant that has `length` numbers along it and one along all others.
-pub(super) fn place_of_only(shape: &[usize], length: usize) -> Option<usize> {
-    let place = shape.iter().rev().position(|&n| n == length)?;
-    let others = shape.iter().rev().enumerate().filter(|(at, _)| *at != place);
-    others.map(|(_, n)| *n).all(|n| n == 1).then_some(place + 1)
 }
 
 /// The axes of a reduction or of a change of shape, as an attribute or as a stored input.

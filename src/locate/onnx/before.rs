@@ -2,7 +2,7 @@
 //! written with, or a norm.
 
 use super::super::activation::Activation;
-use super::super::final_norm::Stated;
+use super::super::final_norm::{NormKind, Stated};
 use super::flow::Flow;
 use super::linear::{Axis, Linear};
 use crate::checkpoint::Values;
@@ -242,18 +242,18 @@ fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
     let (kind, gain, shift, epsilon) = match node.op.as_str() {
         "LayerNormalization" if last => {
             let shift = node.inputs.get(2).filter(|n| !n.is_empty());
-            ("LayerNorm", node.inputs.get(1)?, shift, epsilon(1e-5))
+            (NormKind::LayerNorm, node.inputs.get(1)?, shift, epsilon(1e-5))
         }
         "RMSNormalization" | "SimplifiedLayerNormalization" if last => {
-            ("RMSNorm", node.inputs.get(1)?, None, epsilon(1e-5))
+            (NormKind::RmsNorm, node.inputs.get(1)?, None, epsilon(1e-5))
         }
         // Inputs: value, skip, gamma, beta, bias of the sum.
         "SkipLayerNormalization" => {
             let shift = node.inputs.get(3).filter(|n| !n.is_empty());
-            ("LayerNorm", node.inputs.get(2)?, shift, epsilon(1e-12))
+            (NormKind::LayerNorm, node.inputs.get(2)?, shift, epsilon(1e-12))
         }
         "SkipSimplifiedLayerNormalization" => {
-            ("RMSNorm", node.inputs.get(2)?, None, epsilon(1e-12))
+            (NormKind::RmsNorm, node.inputs.get(2)?, None, epsilon(1e-12))
         }
         "Add" => return written_out(flow, node),
         _ => return None,
@@ -314,7 +314,7 @@ fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
     };
     squares.then_some(())?;
     Some(Stated {
-        kind: "LayerNorm",
+        kind: NormKind::LayerNorm,
         weight: Some(gain),
         bias: Some(shift),
         epsilon: Some(scalar(flow, &epsilon)?),

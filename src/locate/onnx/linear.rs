@@ -114,7 +114,7 @@ fn added(flow: &Flow, node: &Node, at: usize, tokens: usize) -> Option<Option<St
     if shape.iter().all(|&n| n == 1) && tokens != 1 {
         return Some(None);
     }
-    (super::after::place_of_only(&shape, tokens) == Some(1)).then_some(Some(constant))
+    (super::rank::place_of_only(&shape, tokens) == Some(1)).then_some(Some(constant))
 }
 
 /// A convolution of width 1: the same linear map at every place.

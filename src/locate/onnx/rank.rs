@@ -109,3 +109,10 @@ fn axes(flow: &Flow, node: &Node) -> Option<usize> {
         None => Some(flow.graph.integers_of(node.inputs.get(1)?)?.len()),
     }
 }
+
+/// The axis, counted from the last one, of a constant that has `length` numbers along it and one along all others.
+pub(super) fn place_of_only(shape: &[usize], length: usize) -> Option<usize> {
+    let place = shape.iter().rev().position(|&n| n == length)?;
+    let others = shape.iter().rev().enumerate().filter(|(at, _)| *at != place);
+    others.map(|(_, n)| *n).all(|n| n == 1).then_some(place + 1)
+}

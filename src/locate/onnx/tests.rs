@@ -1,5 +1,6 @@
 //! Small graphs with known ends.
 
+use super::super::final_norm::NormKind;
 use std::path::Path;
 
 use super::super::activation::Activation;
@@ -264,14 +265,14 @@ fn norms_are_recognised_with_gain_and_shift() {
     };
     let layer =
         with(node("LayerNormalization", &["x", "g", "s"], "h"), "epsilon", Attribute::Float(0.25));
-    let expected = Some(("LayerNorm", "g".to_owned(), Some("s".to_owned()), Some(0.25)));
+    let expected = Some((NormKind::LayerNorm, "g".to_owned(), Some("s".to_owned()), Some(0.25)));
     assert_eq!(stated(vec![layer.clone()]), expected);
     let rms = with(
         node("SimplifiedLayerNormalization", &["x", "g"], "h"),
         "epsilon",
         Attribute::Float(0.25),
     );
-    assert_eq!(stated(vec![rms]), Some(("RMSNorm", "g".to_owned(), None, Some(0.25))));
+    assert_eq!(stated(vec![rms]), Some((NormKind::RmsNorm, "g".to_owned(), None, Some(0.25))));
     let last = |n| with(n, "axes", Attribute::Ints(vec![-1]));
     let written = vec![
         last(node("ReduceMean", &["x"], "mean")),
@@ -512,7 +513,7 @@ fn a_norm_counts_only_over_the_axis_of_coordinates() {
     let kind =
         |nodes: Vec<Node>| search(nodes, &constants).unwrap().unwrap().norm.map(|norm| norm.kind);
     let direct = node("MatMul", &["h", "W"], "logits");
-    assert_eq!(kind(vec![inner(), layer(), direct.clone()]), Some("LayerNorm"));
+    assert_eq!(kind(vec![inner(), layer(), direct.clone()]), Some(NormKind::LayerNorm));
     // W h, h^T W: coordinates are not the last axis.
     assert_eq!(kind(vec![inner(), layer(), node("MatMul", &["V", "h"], "logits")]), None);
     let turned = with(node("Gemm", &["h", "W"], "logits"), "transA", Attribute::Int(1));
@@ -542,7 +543,7 @@ fn a_norm_counts_only_over_the_axis_of_coordinates() {
         ];
         kind(nodes)
     };
-    assert_eq!(written(&["last"]), Some("LayerNorm"));
+    assert_eq!(written(&["last"]), Some(NormKind::LayerNorm));
     assert_eq!(written(&["first"]), None);
     assert_eq!(written(&[]), None);
 }

@@ -61,13 +61,27 @@ pub(super) struct Rule {
     pub tokens: &'static [&'static str],
     /// Whether logits beyond that number are cut off.
     pub cut: bool,
+    /// What else only this family does.
+    pub habit: Option<Habit>,
+}
+
+/// What a family does that no other field of a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Habit {
+    /// The head is the embedding whatever the configuration says of tying: FSMT's output_projection is tied, and published
+    /// checkpoints set the flag to false.
+    TiedDespiteTheFlag,
+    /// A norm stands before the head only if each layer ends in one, which Marian's own options say.
+    NormIfLayersEndInOne,
+    /// A norm without a shift is an RMSNorm (CTranslate2).
+    RmsNormWithoutShift,
 }
 
 /// The norm before a head.
 #[derive(Debug, PartialEq)]
 pub(super) struct NormRule {
-    /// `LayerNorm` or `RMSNorm`.
-    pub kind: &'static str,
+    /// Which norm.
+    pub kind: NormKind,
     /// A key of the configuration that says whether it is an RMSNorm, and no LayerNorm.
     pub rms_flag: Option<&'static str>,
     /// Its tensors; the first that is stored.
@@ -101,7 +115,7 @@ pub(super) enum Factor {
 pub(super) const MARIAN_OPTIONS: &str = "special:model.yml";
 
 const LAYER_NORM: NormRule = NormRule {
-    kind: "LayerNorm",
+    kind: NormKind::LayerNorm,
     rms_flag: None,
     stems: &[],
     epsilon: (&[], 1e-5),
@@ -110,7 +124,7 @@ const LAYER_NORM: NormRule = NormRule {
     factor: Factor::One,
 };
 const RMS_NORM: NormRule = NormRule {
-    kind: "RMSNorm",
+    kind: NormKind::RmsNorm,
     rms_flag: None,
     stems: &["*norm"],
     epsilon: (&["rms_norm_eps"], 1e-6),
@@ -140,6 +154,7 @@ const ANY: Rule = Rule {
     known_by: &[],
     tokens: &[],
     cut: false,
+    habit: None,
 };
 
 const MASKED: &[&str] = &[
@@ -204,6 +219,7 @@ macro_rules! alike {
         &[$(Rule { family: $family, source: $source, model_types: &[$($model_type),+], ..$base }),+]
     };
 }
+use super::final_norm::NormKind;
 use alike;
 
 /// Every family that is known, by kind.

@@ -1,6 +1,6 @@
 //! Programs with formats of their own: Marian, Nematus, CTranslate2.
 
-use super::{ANY, LAYER_NORM, NormRule, Rule};
+use super::{ANY, Habit, LAYER_NORM, NormRule, Rule};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -18,6 +18,7 @@ pub(super) const RULES: &[Rule] = &[
             epsilon: (&[], 1e-6f32 as f64),
             ..LAYER_NORM
         }),
+        habit: Some(Habit::NormIfLayersEndInOne),
         ..ANY
     },
     Rule {
@@ -54,6 +55,7 @@ pub(super) const RULES: &[Rule] = &[
         biases: &["decoder/projection/bias"],
         norm: Some(NormRule { stems: &["decoder/layer_norm"], ..LAYER_NORM }),
         between: &["decoder/project_out/weight"],
+        habit: Some(Habit::RmsNormWithoutShift),
         ..ANY
     },
 ];

@@ -1,6 +1,6 @@
 //! Models of an encoder and a decoder.
 
-use super::{DECODER, Factor, LAYER_NORM, NormRule, RMS_NORM, Rule, SEQ2SEQ, alike};
+use super::{DECODER, Factor, Habit, LAYER_NORM, NormRule, RMS_NORM, Rule, SEQ2SEQ, alike};
 
 const T5: Rule = Rule {
     bodies: &[""],
@@ -82,6 +82,7 @@ pub(super) const OTHERS: &[Rule] = &[
         tied_to: &["*decoder.embed_tokens.weight"],
         biases: &[],
         norm: Some(NormRule { stems: &["*decoder.layers.{last}.final_layer_norm"], ..LAYER_NORM }),
+        habit: Some(Habit::TiedDespiteTheFlag),
         ..SEQ2SEQ
     },
     Rule {
