@@ -227,7 +227,7 @@ pub(super) fn tied_beside(
         return Err(Error::head(
             stored.path,
             format!(
-                "{} belongs to a head of its own, but `{missing}` is not there: the tied embedding `{embedding}` is not all of \
+                "{} belongs to a head of its own, but `{missing}` is not stored as a matrix: the tied embedding `{embedding}` is not all of \
                  the head, or not the head. Name a checkpoint whose head is stored as one matrix, or say --weight {embedding} \
                  (and --bias) if it is the head",
                 stored.described(name)
