@@ -27,6 +27,7 @@ mod open;
 pub mod pickle;
 #[doc(hidden)]
 pub mod safetensors;
+pub(crate) mod side_json;
 mod unwrapped;
 pub mod vocabulary;
 

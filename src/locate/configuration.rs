@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::checkpoint::Checkpoint;
-use crate::error::{Error, Result};
+use crate::checkpoint::side_json::SideJson;
+use crate::error::Result;
 
 /// A configuration: its top level, and those of the language model that are nested in it, if there are any.
 #[derive(Clone, Debug, Default)]
@@ -49,13 +50,7 @@ impl Configuration {
     /// # Errors
     /// A file that is no JSON object.
     pub fn of(checkpoint: &dyn Checkpoint) -> Result<Option<Self>> {
-        let Some(bytes) = checkpoint.side_file("config.json")? else { return Ok(None) };
-        let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::malformed(bytes.label(), format!("not a JSON object: {e}")))?;
-        match value {
-            Value::Object(top) => Ok(Some(Self::new(top))),
-            _ => Err(Error::malformed(bytes.label(), "the configuration is no JSON object")),
-        }
+        Ok(SideJson::of(checkpoint, "config.json")?.map(|file| Self::new(file.map)))
     }
 
     fn new(top: Map<String, Value>) -> Self {

@@ -4,12 +4,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::configuration::{Activation, Configuration, Special, divided};
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::side_json::SideJson;
 use crate::error::{Error, Result};
 
 /// The largest size that is believed, so that a product of two of them cannot overflow.
@@ -17,8 +17,7 @@ const LARGEST: u64 = (1 << 31) - 1;
 
 /// A model's configuration file.
 pub(crate) struct Settings {
-    label: PathBuf,
-    map: Map<String, Value>,
+    file: SideJson,
     read: RefCell<BTreeSet<String>>,
 }
 
@@ -36,23 +35,18 @@ impl Settings {
     /// # Errors
     /// As [`Settings::of`].
     pub fn beside(checkpoint: &dyn Checkpoint, file: &str) -> Result<Option<Self>> {
-        let Some(bytes) = checkpoint.side_file(file)? else { return Ok(None) };
-        let label = bytes.label().to_path_buf();
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(map)) => Ok(Some(Settings { label, map, read: RefCell::default() })),
-            Ok(_) => Err(Error::malformed(label, "the configuration is no JSON object")),
-            Err(error) => Err(Error::malformed(label, format!("not a JSON object: {error}"))),
-        }
+        let file = SideJson::of(checkpoint, file)?;
+        Ok(file.map(|file| Settings { file, read: RefCell::default() }))
     }
 
     /// An error about this file.
     pub fn refuse(&self, problem: impl Into<String>) -> Error {
-        Error::malformed(&self.label, problem)
+        Error::malformed(&self.file.label, problem)
     }
 
     /// A value that is there and not null.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        let value = self.map.get(key).filter(|value| !value.is_null())?;
+        let value = self.file.map.get(key).filter(|value| !value.is_null())?;
         self.read.borrow_mut().insert(key.to_owned());
         Some(value)
     }
@@ -60,7 +54,8 @@ impl Settings {
     /// The keys that have a value and were not read so far.
     pub fn unread(&self) -> Vec<(&str, &Value)> {
         let read = self.read.borrow();
-        let rest = self.map.iter().filter(|(key, value)| !value.is_null() && !read.contains(*key));
+        let rest =
+            self.file.map.iter().filter(|(key, value)| !value.is_null() && !read.contains(*key));
         rest.map(|(key, value)| (key.as_str(), value)).collect()
     }
 
