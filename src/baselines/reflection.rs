@@ -72,7 +72,7 @@ pub fn reflect(head: &Head, token: u32, steps: usize) -> Search {
 fn winner(head: &Head, h: &[f64]) -> usize {
     let (mut winner, mut largest) = (0, f64::NEG_INFINITY);
     for j in 0..head.tokens() {
-        let score = head.dot(j, h) + head.bias(j);
+        let score = head.score(j, h);
         if score > largest {
             (winner, largest) = (j, score);
         }

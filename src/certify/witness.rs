@@ -192,7 +192,7 @@ impl<'a> Scorer<'a> {
     }
 
     fn score(&self, j: u32) -> f64 {
-        self.problem.head().dot(j as usize, &self.h) + self.problem.head().bias(j as usize)
+        self.problem.head().score(j as usize, &self.h)
     }
 
     /// A proved lower bound of the gap to a rival, above 0; or about how far the token is behind.

@@ -94,8 +94,8 @@ mod tests {
             let z = [0.3, -0.7, 0.9];
             let h = ball.hidden_state(&z);
             for t in 0..2 {
-                let direct = head.dot(t, &h) + head.bias(t);
-                let through = folded.head.dot(t, &z) + folded.head.bias(t);
+                let direct = head.score(t, &h);
+                let through = folded.head.score(t, &z);
                 assert!((direct - through).abs() < 1e-13, "{direct} {through}");
             }
             assert!(folded.row_error < 1e-13 && folded.level_error < 1e-13);

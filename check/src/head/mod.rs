@@ -153,6 +153,11 @@ impl Head {
         self.rows.dot(token * self.dim..(token + 1) * self.dim, h)
     }
 
+    /// `w_token . h + b_token`, in logits: [`Head::dot`] and the bias, added in float64.
+    pub fn score(&self, token: usize, h: &[f64]) -> f64 {
+        self.dot(token, h) + self.bias(token)
+    }
+
     /// `W h` for several hidden states (`points`, `count x d`) and a range of tokens, without the
     /// bias, written to `out[point * stride + token - tokens.start]`.
     pub fn product(&self, points: &[f64], tokens: Range<usize>, out: &mut [f64], stride: usize) {

@@ -146,7 +146,7 @@ fn check_block(
             continue;
         };
         let norm = norm_up(state.h.iter().copied());
-        let own = head.dot(token as usize, &state.h) + head.bias(token as usize);
+        let own = head.score(token as usize, &state.h);
         let mut candidate = Candidate { token, state, norm, own: f64::NEG_INFINITY };
         let own = own - error(head, norms, token as usize, &candidate);
         // A sum that overflowed bounds nothing.

@@ -147,7 +147,7 @@ mod tests {
             points.iter().zip([3, 8, 60, 61, 62]).map(|(z, t)| (t, z.as_slice())).collect();
         let mut some = 0;
         for (&(token, z), ahead) in tried.iter().zip(frequent.ahead(&tried)) {
-            let score = |t: u32| head.dot(t as usize, z) + head.bias(t as usize);
+            let score = |t: u32| head.score(t as usize, z);
             let mut found: Vec<u32> = ahead.iter().map(|a| a.1).collect();
             found.sort_unstable();
             let all = [3, 8, 9].into_iter().chain(10..35).chain([40, 50, 51, 77]);

@@ -124,7 +124,7 @@ impl<'a> RunningSearch<'a> {
     /// Rivals by falling score at the point.
     fn by_score(&self, rivals: Vec<u32>) -> Vec<u32> {
         let (head, point) = (self.sphere.problem().head(), self.search.point());
-        let score = |j: u32| head.dot(j as usize, point) + head.bias(j as usize);
+        let score = |j: u32| head.score(j as usize, point);
         worst_first(rivals.into_iter().map(|j| (score(j), j)).collect())
     }
 }

@@ -232,7 +232,7 @@ impl<'a> Search<'a> {
     /// Removes from `told` the rivals that the point does not beat, at most a batch, the worst first.
     fn unbeaten(&self, told: &mut Vec<Rival>, batch: usize) -> Vec<Rival> {
         let head = self.sphere.problem().head();
-        let score = |j: u32| head.dot(j as usize, &self.z) + head.bias(j as usize);
+        let score = |j: u32| head.score(j as usize, &self.z);
         let own = score(self.token);
         let mut ahead: Vec<(f64, Rival)> = told
             .iter()
@@ -280,7 +280,7 @@ impl<'a> Search<'a> {
     /// The point and the gap that its closest rivals seem to leave, for a proof.
     pub fn attempt(&self) -> Attempt {
         let head = self.sphere.problem().head();
-        let score = |j: u32| head.dot(j as usize, &self.z) + head.bias(j as usize);
+        let score = |j: u32| head.score(j as usize, &self.z);
         let own = score(self.token);
         let held = self.solver.multipliers().into_iter().map(|(i, _)| self.rows[i].rival);
         let least = held.fold(f64::INFINITY, |least, rival| match rival {

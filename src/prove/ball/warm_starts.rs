@@ -125,7 +125,7 @@ impl<'a> WarmStarts<'a> {
     pub fn add(&mut self, token: u32, point: &[f64], direction: Vec<f64>) {
         if self.found.len() < KEPT {
             let head = self.sphere.problem().head();
-            let score = head.dot(token as usize, point) + head.bias(token as usize);
+            let score = head.score(token as usize, point);
             self.found.push(KnownWinner { point: point.to_vec(), score, direction });
         }
     }

@@ -35,7 +35,7 @@ pub fn radius(problem: &Problem, token: u32) -> f64 {
     domain.clamp(&mut h);
     let mut radius = f64::INFINITY;
     for _ in 0..ROUNDS {
-        let score = |j: usize| head.dot(j, &h) + head.bias(j);
+        let score = |j: usize| head.score(j, &h);
         let own = score(t);
         let mut near: Vec<(f64, u32, f64)> = rivals
             .iter()

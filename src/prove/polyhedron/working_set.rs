@@ -192,7 +192,7 @@ impl<'a, S: Solver> Search<'a, S> {
         if problem.is_scale_free() && length > 0.0 && length.is_finite() {
             h.iter_mut().for_each(|x| *x /= length);
         }
-        let score = |j: u32| head.dot(j as usize, &h) + head.bias(j as usize);
+        let score = |j: u32| head.score(j as usize, &h);
         let own = score(self.token);
         // Rivals that hold the point where it is; others leave more, or are told again.
         let least =
