@@ -96,6 +96,14 @@ pub fn run(
     tokens.iter().map(finding).collect()
 }
 
+/// Checks that a stage came back with every token.
+fn complete<T>(tokens: &[u32], found: BTreeMap<u32, T>) -> Result<BTreeMap<u32, T>> {
+    match tokens.iter().find(|token| !found.contains_key(token)) {
+        Some(&token) => Err(lost(token)),
+        None => Ok(found),
+    }
+}
+
 /// A token without a finding.
 pub fn lost(token: u32) -> Error {
     Error::Internal(format!("token {token} left the stages of the audit without a finding"))
@@ -117,7 +125,8 @@ fn search(
     let starts: Vec<(u32, Start)> = hard.into_iter().zip(near).map(start).collect();
     if let Some(sphere) = BallSystem::new(problem) {
         let found = ball::decide(&sphere, screen, &starts, options.progress);
-        return matched(&ids, found, "search in the ball");
+        return complete(&ids, found.into_iter().collect())
+            .map(|found| found.into_iter().collect());
     }
     let system = System::new(problem);
     let all = Domain::free(problem.domain().dim());
@@ -148,10 +157,10 @@ fn search(
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
     let decided = in_groups(starts, problem, least, &decide);
     let verdicts = finish(problem, decided);
-    if let Some(&token) = ids.iter().find(|token| !verdicts.contains_key(token)) {
-        return Err(lost(token));
-    }
-    Ok(verdicts.into_iter().map(|(token, verdict)| (token, Finding::Decided(verdict))).collect())
+    Ok(complete(&ids, verdicts)?
+        .into_iter()
+        .map(|(token, verdict)| (token, Finding::Decided(verdict)))
+        .collect())
 }
 
 /// Decides hard tokens in groups of `least` or more. Hard tokens cluster, so groups are strided to balance the load.

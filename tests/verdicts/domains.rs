@@ -502,3 +502,18 @@ fn blockers_fall_in_weight_and_name_each_rival_once() {
         }
     }
 }
+
+#[test]
+fn tokens_of_a_wide_head_win_where_a_ball_and_ranges_meet() {
+    for (tokens, dim) in [(2, 3000), (3, 4096)] {
+        let number = |i: usize| ((i * 2_654_435_761) % 1009) as f64 / 252.0 - 2.0;
+        let rows: Vec<f64> = (0..tokens * dim).map(number).collect();
+        let head = Head::new(rows, None, tokens, dim).unwrap();
+        let ball = Ball::around_origin(dim, 1.0).unwrap();
+        let domain = Domain::range(dim, 0.0, f64::INFINITY).unwrap().within(ball).unwrap();
+        let found = audit(&head, &domain, Options { threads: 1, ..Options::default() }).unwrap();
+        assert_eq!(found.counts().argmaxable, tokens, "{dim}");
+        let proofs = certificate::from_audits(&head, &[(&domain, &found)]);
+        assert!(verify(&head, &proofs, None).is_accepted());
+    }
+}

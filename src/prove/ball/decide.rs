@@ -1,8 +1,12 @@
 //! The tokens of a ball that no shared map settled.
 
+use std::collections::BTreeMap;
+
 use num_bigint::BigInt;
 
+use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::interval::Margin;
+use crate::certify::witness::{Witness, certify_floats};
 use crate::certify::{self, Combination, Rival, Verdict};
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -15,21 +19,54 @@ use crate::prove::polyhedron::working_set::Start;
 use crate::prove::{Decision, Finding, Open};
 use crate::screen::Screen;
 
-/// Decides tokens that no other row dominates, where one of the sides is plain.
+/// Decides tokens that no other row dominates, where float64 can tell the sides apart.
 pub fn decide(
-    sphere: &BallSystem,
+    system: &BallSystem,
     screen: &Screen,
     tokens: &[(u32, Start)],
     progress: &dyn Progress,
-) -> Vec<Finding> {
-    batch::search(sphere, screen.map(), screen.pairs(), tokens, &|| progress.advance(1))
-        .into_iter()
-        .map(|side| match side {
-            Side::Wins(witness) => Finding::Decided(certify::won(sphere.problem(), witness)),
-            Side::Loses(verdict) => Finding::Decided(verdict),
-            Side::Stuck(multipliers) => Finding::Unclear(multipliers),
-        })
-        .collect()
+) -> Vec<(u32, Finding)> {
+    let problem = system.problem();
+    let winners = winners_in_the_box(problem, tokens);
+    winners.iter().for_each(|_| progress.advance(1));
+    let others = tokens.iter().filter(|(token, _)| !winners.contains_key(token));
+    let others: Vec<(u32, Start)> = others.cloned().collect();
+    let sides =
+        batch::search(system, screen.map(), screen.pairs(), &others, &|| progress.advance(1));
+    let searched = others.iter().zip(sides).map(|((token, _), side)| match side {
+        Side::Wins(witness) => (*token, Finding::Decided(certify::won(problem, witness))),
+        Side::Loses(verdict) => (*token, Finding::Decided(verdict)),
+        Side::Stuck(multipliers) => (*token, Finding::Unclear(multipliers)),
+    });
+    let won =
+        winners.into_values().map(|w| (w.token(), Finding::Decided(certify::won(problem, w))));
+    searched.chain(won).collect()
+}
+
+/// How far out, as a share of the radius, a point is moved that was beyond the ball.
+const INSIDE: f64 = 63.0 / 64.0;
+
+/// Tokens that win at the point of the box nearest to their start. In a wide head with ranges most ends of ranges are
+/// active at the point that a search looks for, thousands of them, while this one point is often enough.
+fn winners_in_the_box(problem: &Problem, tokens: &[(u32, Start)]) -> BTreeMap<u32, Witness> {
+    let domain = problem.domain();
+    let Some(ball) = domain.ball().filter(|_| domain.has_ranges() && problem.head().is_wide())
+    else {
+        return BTreeMap::new();
+    };
+    let moved = |(token, start): &(u32, Start)| {
+        let mut h = ball.hidden_state(&start.near);
+        domain.clamp(&mut h);
+        let mut z = ball.point_of(&h);
+        let share = ball.radius_down() * INSIDE / norm_up_of(&z);
+        if share < 1.0 {
+            z.iter_mut().for_each(|z| *z *= share);
+        }
+        (*token, z)
+    };
+    let points = tokens.iter().map(moved).collect();
+    let witnesses = certify_floats(problem, points).into_iter().filter_map(Result::ok);
+    witnesses.map(|witness| (witness.token(), witness)).collect()
 }
 
 /// Denominators of the weights that are tried where the inequality holds with equality, or not at all.
