@@ -645,7 +645,8 @@ def read(head, path):
     demand(same, f"it is for another head: {about['head']}, not {head.sha256}")
     demand(type(about["audits"]) is list, "the audits are no list")
     audits = [Audit(head, arrays, i, audit, version) for i, audit in enumerate(about["audits"])]
-    demand(all(a.source is None or a.source < len(audits) for a in audits), "carried_from is no index of an audit")
+    others = all(a.source is None or a.source < len(audits) and a.source != i for i, a in enumerate(audits))
+    demand(others, "carried_from is no index of another audit")
     demand(not arrays.arrays, f"unknown arrays: {sorted(arrays.arrays)}")
     demand(audits, "no audits")
     return audits

@@ -8,6 +8,11 @@ use super::{Checked, Refusal};
 /// What came of an audit, given all audits of the certificate.
 pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
     let (mut refused, mut accepted) = (here.refused.clone(), BTreeMap::new());
+    let source = here.record().carried_from.and_then(|index| all.get(index));
+    if source.is_some_and(|source| std::ptr::eq(source, here)) {
+        let reason = "it is said to carry verdicts from itself".to_owned();
+        refused.push(Refusal { token: None, reason });
+    }
     for (token, claim, outcome) in &here.claims {
         let outcome = match outcome {
             Outcome::Own(outcome) => outcome.clone(),

@@ -471,6 +471,15 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
         |g| g.free.carried_from = Some(1),
     ),
     (
+        "an audit that carries nothing, from itself",
+        Kind::Plain,
+        "audit: it is said to carry verdicts from itself",
+        |g| {
+            g.free.carried_from = Some(1);
+            g.free.carried.clear();
+        },
+    ),
+    (
         "a loss carried from nowhere",
         Kind::Plain,
         "token 3: there is no audit to carry its verdict from",
