@@ -1,12 +1,15 @@
 //! What an audit found.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::measured::Measured;
 use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
-use crate::certify::{Blocker, Verdict};
+use crate::certify::{Blocker, Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::Result;
 use crate::head::Head;
@@ -29,7 +32,7 @@ pub struct Audit {
 pub const RADIUS_THRESHOLD: f64 = 1e-8;
 
 /// How many tokens have each verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Strict winners somewhere.
     pub argmaxable: usize,
@@ -39,6 +42,43 @@ pub struct Counts {
     pub unargmaxable: usize,
     /// Not proved either way.
     pub undecided: usize,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Argmaxable => &mut self.argmaxable,
+            Outcome::Tied => &mut self.tied,
+            Outcome::Unargmaxable => &mut self.unargmaxable,
+            Outcome::Undecided => &mut self.undecided,
+        } += 1;
+    }
+
+    /// How many have this one.
+    pub fn of(&self, outcome: Outcome) -> usize {
+        match outcome {
+            Outcome::Argmaxable => self.argmaxable,
+            Outcome::Tied => self.tied,
+            Outcome::Unargmaxable => self.unargmaxable,
+            Outcome::Undecided => self.undecided,
+        }
+    }
+
+    /// All of them.
+    pub fn sum(&self) -> usize {
+        self.argmaxable + self.tied + self.unargmaxable + self.undecided
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} argmaxable, {} tied, {} unargmaxable, {} undecided",
+            self.argmaxable, self.tied, self.unargmaxable, self.undecided
+        )
+    }
 }
 
 impl Audit {
@@ -115,14 +155,7 @@ impl Audit {
     /// How many tokens have each verdict.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for (_, verdict) in &self.verdicts {
-            *match verdict {
-                Verdict::Argmaxable(_) => &mut counts.argmaxable,
-                Verdict::Tied(_) => &mut counts.tied,
-                Verdict::Unargmaxable(_) => &mut counts.unargmaxable,
-                Verdict::Undecided(_) => &mut counts.undecided,
-            } += 1;
-        }
+        self.verdicts.iter().for_each(|(_, verdict)| counts.add(verdict.outcome()));
         counts
     }
 

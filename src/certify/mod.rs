@@ -29,6 +29,7 @@ pub mod exact;
 pub(crate) mod interval;
 pub(crate) mod map;
 pub(crate) mod one_point;
+mod outcome;
 #[doc(hidden)]
 pub mod pairs;
 mod range_terms;
@@ -47,6 +48,7 @@ pub use combination::Combination;
 pub use effort::Effort;
 pub use enclosure::Enclosed;
 pub use exact::Exact;
+pub use outcome::Outcome;
 pub use rival::{Blocker, Rival};
 pub use verdict::{
     Loss, OnePoint, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, enclosed,

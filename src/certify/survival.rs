@@ -13,7 +13,7 @@ use crate::arithmetic::rounding::{UP_4000, exponent, gamma, norm_up, power_of_tw
 use crate::problem::Problem;
 
 /// A format of logits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// bfloat16.
     Bf16,

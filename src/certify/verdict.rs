@@ -9,6 +9,7 @@ use super::combination::Combination;
 use super::enclosure::{self, Enclosed, Support};
 use super::exact::{self, Exact};
 use super::interval::Margin;
+use super::outcome::Outcome;
 use super::rival::{Blocker, Rival};
 use super::witness::Witness;
 use crate::head::groups::Standing;
@@ -272,14 +273,19 @@ impl Verdict {
         self
     }
 
-    /// The verdict's name, as in the table.
-    pub fn name(&self) -> &'static str {
+    /// The verdict without its evidence.
+    pub fn outcome(&self) -> Outcome {
         match self {
-            Verdict::Argmaxable(_) => "argmaxable",
-            Verdict::Tied(_) => "tied",
-            Verdict::Unargmaxable(_) => "unargmaxable",
-            Verdict::Undecided(_) => "undecided",
+            Verdict::Argmaxable(_) => Outcome::Argmaxable,
+            Verdict::Tied(_) => Outcome::Tied,
+            Verdict::Unargmaxable(_) => Outcome::Unargmaxable,
+            Verdict::Undecided(_) => Outcome::Undecided,
         }
+    }
+
+    /// The name of the verdict, as in the table.
+    pub fn name(&self) -> &'static str {
+        self.outcome().name()
     }
 
     /// The kind of proof, as in the table; empty without one.

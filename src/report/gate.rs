@@ -75,7 +75,7 @@ impl Gate {
     ) -> Self {
         let verdicts = audit.verdicts().iter().map(|(id, verdict)| {
             let padding = vocabulary.map(|vocabulary| vocabulary.is_padding(*id));
-            (*id, Outcome::of(verdict), padding)
+            (*id, verdict.outcome(), padding)
         });
         Gate::new(conditions, &verdicts.collect::<Vec<_>>(), rows, baseline)
     }

@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod baseline;
 pub(crate) mod beyond;
+mod columns;
 #[doc(hidden)]
 pub mod command;
 #[doc(hidden)]

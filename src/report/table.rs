@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::columns::Column;
 use super::fields::{self, field};
 use crate::audit::Audit;
 use crate::certify::Verdict;
@@ -9,29 +10,6 @@ use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
-
-/// The columns.
-pub const COLUMNS: [&str; 19] = [
-    "id",
-    "token",
-    "piece",
-    "kind",
-    "row_norm",
-    "verdict",
-    "margin",
-    "witness_norm",
-    "ties_with",
-    "blockers",
-    "proof",
-    "free_verdict",
-    "effort_low",
-    "effort_high",
-    "margin_low",
-    "margin_high",
-    "survives",
-    "bias_needed_low",
-    "bias_needed_high",
-];
 
 /// Writes the table of an audit.
 ///
@@ -44,7 +22,7 @@ pub fn write(
     audit: &Audit,
 ) -> csv::Result<()> {
     let mut csv = fields::writer(out);
-    csv.write_record(COLUMNS)?;
+    csv.write_record(Column::ALL.map(Column::name))?;
     for (id, verdict) in audit.verdicts() {
         let token = vocabulary.and_then(|v| v.tokens.get(*id as usize));
         let kind = match (vocabulary, token) {
@@ -55,34 +33,29 @@ pub fn write(
         let effort = find(audit.efforts(), *id, Effort::token).map(Effort::ends);
         let margin = find(audit.margins(), *id, BestGap::token);
         let lacking = find(audit.bias_needed(), *id, BestGap::token).map(BestGap::bias_needed);
-        let [effort_low, effort_high] = interval(effort);
-        let [margin_low, margin_high] = interval(margin.map(BestGap::ends));
-        let [bias_low, bias_high] = interval(lacking);
-        csv.write_record([
-            id.to_string(),
-            token.map(|t| field(&t.text).into_owned()).unwrap_or_default(),
-            token.map(|t| field(&t.piece).into_owned()).unwrap_or_default(),
-            kind,
-            number(head.row_norm(*id as usize)),
-            verdict.name().to_owned(),
-            verdict.witness().map(|w| number(w.margin())).unwrap_or_default(),
-            verdict.witness().map(|w| number(w.norm())).unwrap_or_default(),
-            ties(*id, verdict),
-            blockers(verdict),
-            verdict.proof().to_owned(),
-            audit
-                .free()
-                .and_then(|f| f.verdict(*id))
-                .map(|v| v.name().to_owned())
-                .unwrap_or_default(),
-            effort_low,
-            effort_high,
-            margin_low,
-            margin_high,
-            margin.map(survives).unwrap_or_default(),
-            bias_low,
-            bias_high,
-        ])?;
+        let free = audit.free().and_then(|free| free.verdict(*id));
+        let witness = verdict.witness();
+        csv.write_record(Column::ALL.map(|column| match column {
+            Column::Id => id.to_string(),
+            Column::Token => token.map(|t| field(&t.text).into_owned()).unwrap_or_default(),
+            Column::Piece => token.map(|t| field(&t.piece).into_owned()).unwrap_or_default(),
+            Column::Kind => kind.clone(),
+            Column::RowNorm => number(head.row_norm(*id as usize)),
+            Column::Verdict => verdict.name().to_owned(),
+            Column::Margin => witness.map(|w| number(w.margin())).unwrap_or_default(),
+            Column::WitnessNorm => witness.map(|w| number(w.norm())).unwrap_or_default(),
+            Column::TiesWith => ties(*id, verdict),
+            Column::Blockers => blockers(verdict),
+            Column::Proof => verdict.proof().to_owned(),
+            Column::FreeVerdict => free.map(|v| v.name().to_owned()).unwrap_or_default(),
+            Column::EffortLow => end(effort, |ends| ends.0),
+            Column::EffortHigh => end(effort, |ends| ends.1),
+            Column::MarginLow => end(margin.map(BestGap::ends), |ends| ends.0),
+            Column::MarginHigh => end(margin.map(BestGap::ends), |ends| ends.1),
+            Column::Survives => margin.map(survives).unwrap_or_default(),
+            Column::BiasNeededLow => end(lacking, |ends| ends.0),
+            Column::BiasNeededHigh => end(lacking, |ends| ends.1),
+        }))?;
     }
     csv.flush()?;
     Ok(())
@@ -93,9 +66,9 @@ fn find<T>(measured: &[T], id: u32, token: fn(&T) -> u32) -> Option<&T> {
     measured.binary_search_by_key(&id, token).ok().map(|i| &measured[i])
 }
 
-/// Both ends, or nothing of an interval that was not measured.
-fn interval(ends: Option<(f64, f64)>) -> [String; 2] {
-    ends.map_or_else(Default::default, |(low, high)| [number(low), number(high)])
+/// An end of an interval; nothing where it was not measured.
+fn end(ends: Option<(f64, f64)>, of: fn((f64, f64)) -> f64) -> String {
+    ends.map(of).map_or_else(String::new, number)
 }
 
 fn survives(margin: &BestGap) -> String {

@@ -1,118 +1,10 @@
 //! Verdicts counted, tokens apart from padding. Every count that is printed, written or gated comes from here, so that
 //! terminal, files, pages and `--fail-on` cannot say different things.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use crate::audit::Audit;
-use crate::certify::Verdict;
+pub use crate::audit::Counts;
+pub use crate::certify::Outcome;
 use crate::checkpoint::vocabulary::Vocabulary;
-
-/// A verdict by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// Can win.
-    Argmaxable,
-    /// Reaches the maximum only together with its equals.
-    Tied,
-    /// Can never be the strict winner.
-    Unargmaxable,
-    /// Not proved either way.
-    Undecided,
-}
-
-impl Outcome {
-    /// In the order in which reports list them.
-    pub const ALL: [Outcome; 4] =
-        [Outcome::Argmaxable, Outcome::Tied, Outcome::Unargmaxable, Outcome::Undecided];
-
-    /// That of a verdict.
-    pub fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Argmaxable(_) => Outcome::Argmaxable,
-            Verdict::Tied(_) => Outcome::Tied,
-            Verdict::Unargmaxable(_) => Outcome::Unargmaxable,
-            Verdict::Undecided(_) => Outcome::Undecided,
-        }
-    }
-
-    /// Whether it is proved to reach the maximum somewhere, alone or with its equals.
-    pub fn reaches_the_top(self) -> bool {
-        matches!(self, Outcome::Argmaxable | Outcome::Tied)
-    }
-
-    /// The verdict of a name in the table.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
-    }
-
-    /// The name as in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Argmaxable => "argmaxable",
-            Outcome::Tied => "tied",
-            Outcome::Unargmaxable => "unargmaxable",
-            Outcome::Undecided => "undecided",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// How many rows have each verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Strict winners somewhere.
-    pub argmaxable: usize,
-    /// Winners up to exact equals.
-    pub tied: usize,
-    /// Never strict winners.
-    pub unargmaxable: usize,
-    /// Not proved either way.
-    pub undecided: usize,
-}
-
-impl Counts {
-    /// Counts one more.
-    pub fn add(&mut self, outcome: Outcome) {
-        *match outcome {
-            Outcome::Argmaxable => &mut self.argmaxable,
-            Outcome::Tied => &mut self.tied,
-            Outcome::Unargmaxable => &mut self.unargmaxable,
-            Outcome::Undecided => &mut self.undecided,
-        } += 1;
-    }
-
-    /// How many have this one.
-    pub fn of(&self, outcome: Outcome) -> usize {
-        match outcome {
-            Outcome::Argmaxable => self.argmaxable,
-            Outcome::Tied => self.tied,
-            Outcome::Unargmaxable => self.unargmaxable,
-            Outcome::Undecided => self.undecided,
-        }
-    }
-
-    /// All of them.
-    pub fn sum(&self) -> usize {
-        self.argmaxable + self.tied + self.unargmaxable + self.undecided
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} argmaxable, {} tied, {} unargmaxable, {} undecided",
-            self.argmaxable, self.tied, self.unargmaxable, self.undecided
-        )
-    }
-}
 
 /// How many rows have each verdict: those that are tokens, and those that no token has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,7 +32,7 @@ impl Tally {
             audit
                 .verdicts()
                 .iter()
-                .map(|(id, verdict)| (Outcome::of(verdict), is_padding(vocabulary, *id))),
+                .map(|(id, verdict)| (verdict.outcome(), is_padding(vocabulary, *id))),
         )
     }
 

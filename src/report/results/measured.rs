@@ -1,6 +1,9 @@
 //! What an audit measured of tokens beyond their verdicts, each where it was asked for: proved intervals, and the number
 //! formats whose rounding a lead survives. Columns that a table lacks are of an audit that did not measure them.
 
+pub use crate::certify::survival::Format;
+use crate::report::columns::{Column, Places};
+
 /// Two proved bounds of a number, either perhaps infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
@@ -8,31 +11,6 @@ pub struct Interval {
     pub low: f64,
     /// At least the number, and not below `low`.
     pub high: f64,
-}
-
-/// A floating-point format that programs store logits in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Format {
-    /// bfloat16: 8 significant bits.
-    Bf16,
-    /// IEEE 754 binary16: 11 significant bits, at most 65504.
-    F16,
-    /// IEEE 754 binary32: 24 significant bits.
-    F32,
-}
-
-impl Format {
-    /// From coarse to fine.
-    pub const ALL: [Format; 3] = [Format::Bf16, Format::F16, Format::F32];
-
-    /// The name as in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Bf16 => "bf16",
-            Format::F16 => "f16",
-            Format::F32 => "f32",
-        }
-    }
 }
 
 /// What was measured of one token.
@@ -49,53 +27,36 @@ pub struct Measured {
     pub bias_needed: Option<Interval>,
 }
 
-/// Where the columns are; `None` for those that the table lacks.
-pub(super) struct Columns([Option<usize>; 7]);
-
-impl Columns {
-    const NAMES: [&str; 7] = [
-        "effort_low",
-        "effort_high",
-        "margin_low",
-        "margin_high",
-        "survives",
-        "bias_needed_low",
-        "bias_needed_high",
-    ];
-
-    pub(super) fn find(header: &csv::StringRecord) -> Self {
-        Columns(Self::NAMES.map(|name| header.iter().position(|h| h == name)))
-    }
-
+impl Measured {
     /// The measurements of a line, or which of them is none.
-    pub(super) fn row(&self, record: &csv::StringRecord) -> Result<Measured, String> {
-        let at = |column: usize| self.0[column].and_then(|i| record.get(i)).unwrap_or_default();
-        let bad = |column: usize| format!("`{}` is no {}", at(column), Self::NAMES[column]);
-        let end = |column: usize| match at(column) {
+    pub(super) fn of(places: &Places, record: &csv::StringRecord) -> Result<Self, String> {
+        let at = |column: Column| places.text(record, column);
+        let bad = |column: Column| format!("`{}` is no {}", at(column), column.name());
+        let end = |column: Column| match at(column) {
             "" => Ok(None),
             text => match text.parse::<f64>() {
                 Ok(x) if !x.is_nan() => Ok(Some(x)),
                 _ => Err(bad(column)),
             },
         };
-        let interval = |first: usize| match (end(first)?, end(first + 1)?) {
+        let interval = |low: Column, high: Column| match (end(low)?, end(high)?) {
             (None, None) => Ok(None),
             (Some(low), Some(high)) if low <= high => Ok(Some(Interval { low, high })),
             _ => Err(format!(
                 "`{}` and `{}` are no {} and {} of one number",
-                at(first),
-                at(first + 1),
-                Self::NAMES[first],
-                Self::NAMES[first + 1]
+                at(low),
+                at(high),
+                low.name(),
+                high.name()
             )),
         };
         let format = |name: &str| Format::ALL.into_iter().find(|format| format.name() == name);
-        let survives: Option<Vec<Format>> = at(4).split_ascii_whitespace().map(format).collect();
+        let survives = at(Column::Survives).split_ascii_whitespace().map(format);
         Ok(Measured {
-            effort: interval(0)?,
-            margin: interval(2)?,
-            survives: survives.ok_or_else(|| bad(4))?,
-            bias_needed: interval(5)?,
+            effort: interval(Column::EffortLow, Column::EffortHigh)?,
+            margin: interval(Column::MarginLow, Column::MarginHigh)?,
+            survives: survives.collect::<Option<_>>().ok_or_else(|| bad(Column::Survives))?,
+            bias_needed: interval(Column::BiasNeededLow, Column::BiasNeededHigh)?,
         })
     }
 }
@@ -106,7 +67,7 @@ mod tests {
 
     fn read(header: &str, line: &str) -> Result<Measured, String> {
         let record = |text: &str| csv::StringRecord::from(text.split(',').collect::<Vec<_>>());
-        Columns::find(&record(header)).row(&record(line))
+        Measured::of(&Places::anywhere(&record(header)), &record(line))
     }
 
     #[test]

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use super::measured::{self, Measured};
+use super::measured::Measured;
 use crate::certify::Rival;
 use crate::error::{Error, Result};
+use crate::report::columns::{Column, Places};
 use crate::report::measures::Other;
 pub use crate::report::tally::Outcome;
 use crate::report::tally::{Counts, Tally};
@@ -86,14 +87,6 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-/// Where the columns are.
-struct Columns {
-    /// Those of every table.
-    places: [usize; 11],
-    free: Option<usize>,
-    measured: measured::Columns,
-}
-
 impl Table {
     /// Reads a table of a head with so many tokens; `path` is for errors.
     pub(super) fn from_bytes(path: &Path, bytes: &[u8], tokens: usize) -> Result<Self> {
@@ -101,11 +94,11 @@ impl Table {
             |line: u64, problem: String| Error::malformed(path, format!("line {line}: {problem}"));
         let mut csv = csv::Reader::from_reader(bytes);
         let header = csv.headers().map_err(|e| Error::malformed(path, e.to_string()))?;
-        let columns = Columns::find(header).map_err(|problem| fail(1, problem))?;
+        let places = Places::find(header).map_err(|problem| fail(1, problem))?;
         let (mut rows, mut record) = (Vec::<Row>::new(), csv::StringRecord::new());
         while csv.read_record(&mut record).map_err(|e| Error::malformed(path, e.to_string()))? {
             let line = record.position().map_or(0, csv::Position::line);
-            let row = columns.row(&record).map_err(|problem| fail(line, problem))?;
+            let row = Row::of(&places, &record).map_err(|problem| fail(line, problem))?;
             let named = row.rivals().map(|r| r.0).chain(row.ties.iter().copied()).chain([row.id]);
             if let Some(beyond) = named.max().filter(|&id| id as usize >= tokens) {
                 let problem = format!("token {beyond} is beyond the head's {tokens} tokens");
@@ -157,63 +150,37 @@ impl Table {
     }
 }
 
-impl Columns {
-    const NAMES: [&str; 11] = [
-        "id",
-        "token",
-        "piece",
-        "kind",
-        "row_norm",
-        "verdict",
-        "margin",
-        "witness_norm",
-        "ties_with",
-        "blockers",
-        "proof",
-    ];
-    const FREE: &str = "free_verdict";
-
-    fn find(header: &csv::StringRecord) -> Result<Self, String> {
-        let mut places = [0; 11];
-        for (place, name) in places.iter_mut().zip(Self::NAMES) {
-            *place = header
-                .iter()
-                .position(|h| h == name)
-                .ok_or_else(|| format!("there is no column `{name}`; audit again"))?;
-        }
-        let free = header.iter().position(|h| h == Self::FREE);
-        Ok(Columns { places, free, measured: measured::Columns::find(header) })
-    }
-
-    fn row(&self, record: &csv::StringRecord) -> Result<Row, String> {
-        let at = |column: usize| record.get(self.places[column]).unwrap_or_default();
-        let bad = |column: usize| format!("`{}` is no {}", at(column), Self::NAMES[column]);
-        let optional = |column: usize| match at(column) {
+impl Row {
+    /// The row of a line, or which field of it is wrong.
+    fn of(places: &Places, record: &csv::StringRecord) -> Result<Self, String> {
+        let at = |column: Column| places.text(record, column);
+        let bad = |column: Column| format!("`{}` is no {}", at(column), column.name());
+        let number = |column: Column| at(column).parse::<f64>().map_err(|_| bad(column));
+        let optional = |column: Column| match at(column) {
             "" => Ok(None),
-            text => text.parse().map(Some).map_err(|_| bad(column)),
+            _ => number(column).map(Some),
         };
-        let free = match self.free.and_then(|i| record.get(i)).unwrap_or_default() {
+        let outcome = |column: Column| Outcome::named(at(column)).ok_or_else(|| bad(column));
+        let free = match at(Column::FreeVerdict) {
             "" => None,
-            name => {
-                Some(Outcome::named(name).ok_or_else(|| format!("`{name}` is no {}", Self::FREE))?)
-            }
+            _ => Some(outcome(Column::FreeVerdict)?),
         };
-        let ids = at(8).split_ascii_whitespace().map(str::parse);
-        let blockers = at(9).split_ascii_whitespace().map(blocker);
+        let ids = at(Column::TiesWith).split_ascii_whitespace().map(str::parse);
+        let blockers = at(Column::Blockers).split_ascii_whitespace().map(blocker);
         Ok(Row {
-            id: at(0).parse().map_err(|_| bad(0))?,
-            text: at(1).to_owned(),
-            piece: at(2).to_owned(),
-            kind: at(3).to_owned(),
-            row_norm: at(4).parse().map_err(|_| bad(4))?,
-            outcome: Outcome::named(at(5)).ok_or_else(|| bad(5))?,
-            margin: optional(6)?,
-            witness_norm: optional(7)?,
-            ties: ids.collect::<Result<_, _>>().map_err(|_| bad(8))?,
-            blockers: blockers.collect::<Option<_>>().ok_or_else(|| bad(9))?,
-            proof: at(10).to_owned(),
+            id: at(Column::Id).parse().map_err(|_| bad(Column::Id))?,
+            text: at(Column::Token).to_owned(),
+            piece: at(Column::Piece).to_owned(),
+            kind: at(Column::Kind).to_owned(),
+            row_norm: number(Column::RowNorm)?,
+            outcome: outcome(Column::Verdict)?,
+            margin: optional(Column::Margin)?,
+            witness_norm: optional(Column::WitnessNorm)?,
+            ties: ids.collect::<Result<_, _>>().map_err(|_| bad(Column::TiesWith))?,
+            blockers: blockers.collect::<Option<_>>().ok_or_else(|| bad(Column::Blockers))?,
+            proof: at(Column::Proof).to_owned(),
             free,
-            measured: self.measured.row(record)?,
+            measured: Measured::of(places, record)?,
         })
     }
 }
