@@ -72,7 +72,7 @@ impl Baseline {
     /// token now, or the other way round. `padding` is absent where nothing is known of it.
     pub fn outcome(&self, row: u32, padding: Option<bool>) -> Option<Outcome> {
         let earlier = self.results.table.row(row)?;
-        let same = earlier.kind.is_empty() || padding.is_none_or(|p| p == earlier.is_padding());
+        let same = earlier.kind.is_none() || padding.is_none_or(|p| p == earlier.is_padding());
         same.then_some(earlier.outcome)
     }
 

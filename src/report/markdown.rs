@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::results::Reported;
 use super::results::verdicts::{Outcome, Row};
 use super::shown::Shown;
-use super::{beyond, command, is_marginal, words};
+use super::{beyond, command, words};
 
 /// The file's name in the output folder.
 pub const FILE: &str = "summary.md";
@@ -111,7 +111,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
 fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
     let rows = reported.results.table.having(outcome);
     let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
-    rows.sort_by_key(|row| (is_marginal(&row.kind), row.id));
+    rows.sort_by_key(|row| (row.is_marginal(), row.id));
     rows
 }
 

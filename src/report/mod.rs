@@ -56,8 +56,3 @@ mod ticks;
 pub(crate) mod words;
 
 pub use save::Report;
-
-/// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.
-pub(crate) fn is_marginal(kind: &str) -> bool {
-    !matches!(kind, "" | "ordinary" | "byte")
-}

@@ -8,7 +8,7 @@
 use unicode_properties::{GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 
 use super::results::verdicts::Row;
-use crate::checkpoint::vocabulary::is_invisible;
+use crate::checkpoint::vocabulary::{Kind, is_invisible};
 
 /// A stretch of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Shown {
             return Shown(vec![Part::Text(format!("#{}", row.id))]);
         }
         // `<0xE4>` stands for a byte unless the vocabulary spells just that.
-        Shown::text(&row.text, row.kind == "byte" || !row.piece.contains("<0x"))
+        Shown::text(&row.text, row.kind == Some(Kind::Byte) || !row.piece.contains("<0x"))
     }
 
     /// A text; with `bytes`, every `<0xE4>` in it is a byte.

@@ -41,15 +41,36 @@ pub enum Kind {
     Padding,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 5] =
+        [Kind::Ordinary, Kind::Special, Kind::Unused, Kind::Byte, Kind::Padding];
+
+    /// The name as in the table.
+    pub fn name(self) -> &'static str {
+        match self {
             Kind::Ordinary => "ordinary",
             Kind::Special => "special",
             Kind::Unused => "unused",
             Kind::Byte => "byte",
             Kind::Padding => "padding",
-        })
+        }
+    }
+
+    /// The kind of a name in the table.
+    pub fn named(name: &str) -> Option<Self> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.
+    pub fn is_marginal(self) -> bool {
+        !matches!(self, Kind::Ordinary | Kind::Byte)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::report::page::{document, picture, token};
 use crate::report::plots::steps;
 use crate::report::results::verdicts::Outcome;
 use crate::report::shown::Shown;
-use crate::report::{is_marginal, words};
+use crate::report::words;
 
 /// Changes on the page; `changes.csv` has all.
 const LISTED: usize = 500;
@@ -132,7 +132,7 @@ fn audits(comparison: &Comparison) -> Markup {
 
 fn changes(comparison: &Comparison) -> Markup {
     let mut listed: Vec<&Change> = comparison.changes.iter().collect();
-    listed.sort_by_key(|change| (is_marginal(&change.row.kind), change.row.id));
+    listed.sort_by_key(|change| (change.row.is_marginal(), change.row.id));
     html! {
         div .scroll tabindex="0" role="region" aria-labelledby="changes-h" {
             table .plain {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
-use crate::checkpoint::vocabulary::Vocabulary;
+use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::spectrum::Spectra;
 use crate::locate::Located;
 use projection::Projection;
@@ -54,7 +54,8 @@ pub struct Other {
     /// Its spelling in the vocabulary.
     pub piece: String,
     /// What kind of row it is.
-    pub kind: String,
+    #[serde(with = "kind_name")]
+    pub kind: Option<Kind>,
 }
 
 impl Measures {
@@ -94,15 +95,13 @@ impl Measures {
 /// The losing tokens to picture: those with text first, in id order, at most [`PICTURES`]; they are
 /// the first that the report shows. A loser to one rival alone is a point on another: no picture.
 fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<u32> {
-    let kind = |id: u32| {
-        vocabulary.and_then(|v| v.tokens.get(id as usize)).map(|token| token.kind.to_string())
-    };
+    let kind = |id: u32| vocabulary.and_then(|v| v.tokens.get(id as usize)).map(|token| token.kind);
     let losing = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
         Verdict::Unargmaxable(loss) if loss.blockers().len() > 1 => Some(*id),
         _ => None,
     });
     let mut losing: Vec<u32> = losing.collect();
-    losing.sort_by_key(|&id| (super::is_marginal(kind(id).as_deref().unwrap_or_default()), id));
+    losing.sort_by_key(|&id| (kind(id).is_some_and(Kind::is_marginal), id));
     losing.truncate(PICTURES);
     losing
 }
@@ -131,10 +130,33 @@ fn others(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<Other> {
                 id,
                 text: token.text.clone(),
                 piece: token.piece.clone(),
-                kind: token.kind.to_string(),
+                kind: Some(token.kind),
             })
         })
         .collect()
+}
+
+/// A kind by its name, empty where none is known.
+mod kind_name {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::checkpoint::vocabulary::Kind;
+
+    pub fn serialize<S: Serializer>(kind: &Option<Kind>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(kind.map_or("", Kind::name))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Kind>, D::Error> {
+        let name = String::deserialize(reader)?;
+        match name.as_str() {
+            "" => Ok(None),
+            name => match Kind::named(name) {
+                Some(kind) => Ok(Some(kind)),
+                None => Err(D::Error::custom(format!("`{name}` is no kind of token"))),
+            },
+        }
+    }
 }
 
 /// Six significant digits: what a picture needs, and the same text wherever the last bits differ. JSON

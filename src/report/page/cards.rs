@@ -9,7 +9,7 @@ use crate::report::plots;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::shown::Shown;
-use crate::report::{is_marginal, words};
+use crate::report::words;
 
 /// Cards on the page; the table has all tokens.
 const CARDS: usize = 24;
@@ -24,7 +24,7 @@ pub fn section(reported: &Reported) -> Markup {
     let having = |outcome| -> Vec<&Row> {
         let rows = reported.results.table.having(outcome);
         let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
-        rows.sort_by_key(|row| (is_marginal(&row.kind), row.id));
+        rows.sort_by_key(|row| (row.is_marginal(), row.id));
         rows
     };
     let (lost, open) = (having(Outcome::Unargmaxable), having(Outcome::Undecided));

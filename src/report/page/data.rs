@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::spans::Spans;
 use super::ties;
+use crate::checkpoint::vocabulary::Kind;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::shown::Shown;
@@ -88,7 +89,7 @@ fn encoded(columns: &Columns) -> String {
 
 fn columns(reported: &Reported) -> Columns<'_> {
     let rows = reported.results.table.rows();
-    let kinds: Vec<&str> = distinct(rows.iter().map(|row| row.kind.as_str()));
+    let kinds: Vec<&str> = distinct(rows.iter().map(kind));
     let proofs: Vec<&str> = distinct(rows.iter().map(|row| row.proof.as_str()));
     let shown: Vec<String> = rows.iter().map(|row| Shown::of(row).coded()).collect();
     let piece = rows.iter().zip(&shown).map(|(row, shown)| {
@@ -139,7 +140,7 @@ fn columns(reported: &Reported) -> Columns<'_> {
         bias: Spans::of(rows, |row| row.measured.bias_needed),
         ids: (!consecutive).then(|| rows.iter().map(|row| row.id).collect()),
         piece: piece.collect(),
-        kind: rows.iter().map(|row| place(&kinds, &row.kind)).collect(),
+        kind: rows.iter().map(|row| place(&kinds, kind(row))).collect(),
         kinds,
         norm: rows.iter().map(|row| digits(row.row_norm, 5)).collect(),
         verdicts: Outcome::ALL.map(Outcome::name),
@@ -175,6 +176,11 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 fn digits(x: f64, digits: usize) -> f64 {
     format!("{x:.*e}", digits - 1).parse().unwrap_or(x)
+}
+
+/// The name of a row's kind; empty without a vocabulary.
+fn kind(row: &Row) -> &'static str {
+    row.kind.map_or("", Kind::name)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ fn marginal(reported: &Reported) -> Option<String> {
     let lost = || {
         table.rows().iter().filter(|row| row.outcome != Outcome::Argmaxable && !row.is_padding())
     };
-    let marginal = lost().filter(|row| crate::report::is_marginal(&row.kind)).count();
+    let marginal = lost().filter(|row| row.is_marginal()).count();
     let all = lost().count();
     match marginal {
         0 => None,

@@ -9,6 +9,7 @@ mod spans;
 mod table;
 mod ties;
 
+use crate::checkpoint::vocabulary::Kind;
 use maud::{Markup, PreEscaped, html};
 
 use super::plots::canvas::Form;
@@ -104,6 +105,6 @@ fn has_free(reported: &Reported) -> bool {
 }
 
 /// The kind of row, where it is no ordinary token.
-fn kind(row: &Row) -> Option<&str> {
-    (!matches!(row.kind.as_str(), "" | "ordinary")).then_some(row.kind.as_str())
+fn kind(row: &Row) -> Option<&'static str> {
+    row.kind.filter(|kind| *kind != Kind::Ordinary).map(Kind::name)
 }

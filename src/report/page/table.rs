@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use crate::checkpoint::vocabulary::Kind;
 use crate::report::results::Reported;
 use crate::report::results::measured::Measured;
 use crate::report::results::verdicts::Outcome;
@@ -61,7 +62,7 @@ pub fn section(reported: &Reported) -> Markup {
     let (scope, tally) = (table.rows().len(), table.tally());
     let spelled = table.rows().iter().any(|row| !row.piece.is_empty() && row.piece != row.text);
     let kinds: BTreeSet<&str> =
-        table.rows().iter().map(|row| row.kind.as_str()).filter(|kind| !kind.is_empty()).collect();
+        table.rows().iter().filter_map(|row| row.kind.map(Kind::name)).collect();
     let measured = |of: fn(&Measured) -> bool| table.rows().iter().any(|row| of(&row.measured));
     let shows = |key| match key {
         "piece" => spelled,

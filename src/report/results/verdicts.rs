@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::measured::Measured;
 use crate::certify::Rival;
+use crate::checkpoint::vocabulary::Kind;
 use crate::error::{Error, Result};
 use crate::report::columns::{Column, Places};
 use crate::report::measures::Other;
@@ -20,8 +21,8 @@ pub struct Row {
     pub text: String,
     /// Its spelling in the vocabulary; empty without one.
     pub piece: String,
-    /// What kind of row it is; empty without a vocabulary.
-    pub kind: String,
+    /// What kind of row it is; `None` without a vocabulary.
+    pub kind: Option<Kind>,
     /// Length of the row.
     pub row_norm: f64,
     /// The verdict.
@@ -49,7 +50,7 @@ impl Row {
             id: other.id,
             text: other.text.clone(),
             piece: other.piece.clone(),
-            kind: other.kind.clone(),
+            kind: other.kind,
             row_norm: f64::NAN,
             outcome: Outcome::Undecided,
             margin: None,
@@ -67,9 +68,14 @@ impl Row {
         self.outcome == Outcome::Unargmaxable && self.free.is_some_and(Outcome::reaches_the_top)
     }
 
+    /// Whether it is no part of the language: a control token, a reserved id, padding.
+    pub fn is_marginal(&self) -> bool {
+        self.kind.is_some_and(Kind::is_marginal)
+    }
+
     /// Whether no token has this row.
     pub fn is_padding(&self) -> bool {
-        self.kind == "padding"
+        self.kind == Some(Kind::Padding)
     }
 
     /// The rivals that are tokens.
@@ -165,13 +171,17 @@ impl Row {
             "" => None,
             _ => Some(outcome(Column::FreeVerdict)?),
         };
+        let kind = match at(Column::Kind) {
+            "" => None,
+            name => Some(Kind::named(name).ok_or_else(|| bad(Column::Kind))?),
+        };
         let ids = at(Column::TiesWith).split_ascii_whitespace().map(str::parse);
         let blockers = at(Column::Blockers).split_ascii_whitespace().map(blocker);
         Ok(Row {
             id: at(Column::Id).parse().map_err(|_| bad(Column::Id))?,
             text: at(Column::Token).to_owned(),
             piece: at(Column::Piece).to_owned(),
-            kind: at(Column::Kind).to_owned(),
+            kind,
             row_norm: number(Column::RowNorm)?,
             outcome: outcome(Column::Verdict)?,
             margin: optional(Column::Margin)?,
