@@ -38,7 +38,7 @@ pub struct OutputLayer {
 /// The file or folder that a head was read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// As it was named.
+    /// The path or name that the caller gave.
     pub path: String,
     /// The size of its files, in bytes.
     pub bytes: u64,
@@ -49,35 +49,35 @@ pub struct Origin {
 /// A matrix of a checkpoint that could be a head.
 #[derive(Clone, Debug, Serialize)]
 pub struct Candidate {
-    /// Its name.
+    /// The name of the tensor.
     pub name: String,
-    /// Its shape.
+    /// The shape of the tensor.
     pub shape: Vec<usize>,
-    /// Its element type.
+    /// The element type of the tensor.
     pub dtype: String,
 }
 
-/// What to read.
+/// Options for reading an output layer.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
     /// Which tensors are the head.
     pub tensors: Choice,
     /// Where the names of the tokens are.
     pub names: Names,
-    /// Whether a vocabulary that leaves more than a tenth of the rows without a token is right all the same: they are
-    /// padding.
+    /// Whether to accept a vocabulary that leaves more than a tenth of the rows without a token, and to take these
+    /// rows as padding.
     pub padding_ok: bool,
 }
 
-/// Where the names of tokens are.
+/// Where to find the names of the tokens.
 #[derive(Clone, Debug, Default)]
 pub enum Names {
-    /// In the checkpoint or beside it, if there are any.
+    /// In the checkpoint or in a file next to it, if there is one.
     #[default]
     Own,
     /// In this file.
     File(PathBuf),
-    /// Nowhere: tokens have ids alone.
+    /// Nowhere: tokens are known by their ids alone.
     None,
 }
 
@@ -90,7 +90,7 @@ impl OutputLayer {
         OutputLayer::open_with(path, &ReadOptions::default())
     }
 
-    /// The same, where the caller says which tensors and names to take.
+    /// Opens a checkpoint as [`OutputLayer::open`] does, with the tensors and names that the caller chooses.
     ///
     /// # Errors
     /// As [`OutputLayer::open`]; tensors that are not there; a vocabulary that does not fit the head.
@@ -104,7 +104,7 @@ impl OutputLayer {
                     "the vocabulary (--vocab FILE names another one, --vocab none goes without): {error}"
                 ))
             })?,
-            // A faulty one beside the checkpoint is then of no concern.
+            // With another vocabulary asked for, a faulty one in the checkpoint does not matter.
             Names::File(_) | Names::None => None,
         };
         let origin = Origin {
@@ -122,7 +122,8 @@ impl OutputLayer {
         OutputLayer::of(origin, located, candidates.collect(), before).named(own, options)
     }
 
-    /// The head that is part of this library: g2pM's, 876 Mandarin syllables x 32 dimensions behind a ReLU.
+    /// Opens the bundled head, which is part of this library: g2pM's, 876 Mandarin syllables x 32 dimensions behind a
+    /// ReLU.
     ///
     /// # Errors
     /// None that a test would not have found; names as in [`OutputLayer::open_with`].
