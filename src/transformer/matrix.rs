@@ -1,7 +1,7 @@
-//! A weight matrix in memory, or as the quantised blocks of the mapped file.
+//! A weight matrix, decoded in memory or as the quantised blocks of the mapped file.
 //!
-//! Blocks are decoded whenever they are used, which costs little beside the products of a long text: these
-//! are those of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
+//! Blocks are decoded whenever they are used, which takes little time compared with the products of a long text. The
+//! products are then of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
 //! (`QMatMul`) round each input vector to 8 bits, have no gradient, and took several times as long for such a pass.
 
 use candle_core::{DType, Device, Tensor};
@@ -20,7 +20,7 @@ pub(super) struct Matrix {
 
 #[derive(Clone, Debug)]
 enum Numbers {
-    /// `rows x columns`, in any order of strides.
+    /// Floats, `rows x columns`, with any strides.
     Dense(Tensor),
     Blocks(Blocks),
 }
@@ -38,17 +38,17 @@ impl Matrix {
         Matrix { rows, columns, dtype, numbers: Numbers::Blocks(blocks) }
     }
 
-    /// How many coordinates come out.
+    /// The number of output coordinates.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many coordinates go in.
+    /// The number of input coordinates.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// `x W^T` for rows `x`, `n x columns`.
+    /// Computes `x W^T` for rows `x`, `n x columns`.
     pub fn product(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match &self.numbers {
             Numbers::Dense(numbers) => x.matmul(&numbers.t()?)?,
@@ -59,10 +59,10 @@ impl Matrix {
         })
     }
 
-    /// Rows by their numbers, `ids.len() x columns`.
+    /// Looks up rows by their numbers, `ids.len() x columns`.
     ///
     /// # Errors
-    /// A row that is not there.
+    /// A row number that does not exist.
     pub fn select(&self, ids: &[u32]) -> Result<Tensor> {
         match &self.numbers {
             Numbers::Dense(numbers) => {
@@ -79,7 +79,7 @@ impl Matrix {
         }
     }
 
-    /// The rows from `first` on, `count` of them; blocks are decoded.
+    /// Returns `count` rows from `first` on as a matrix; blocks are decoded.
     pub fn part(&self, first: usize, count: usize) -> Result<Self> {
         Self::dense(match &self.numbers {
             Numbers::Dense(numbers) => numbers.narrow(0, first, count)?,
@@ -87,7 +87,7 @@ impl Matrix {
         })
     }
 
-    /// Its numbers, where they are floats.
+    /// Returns the numbers, if they are floats and not blocks.
     pub fn floats(&mut self) -> Option<&mut Tensor> {
         match &mut self.numbers {
             Numbers::Dense(numbers) => Some(numbers),
@@ -95,7 +95,7 @@ impl Matrix {
         }
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the matrix, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         let numbers = match &self.numbers {
             Numbers::Dense(numbers) => Numbers::Dense(numbers.copy()?),

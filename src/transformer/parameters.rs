@@ -1,4 +1,4 @@
-//! One layer's tensors by name, so that a layer can be changed and the rest left as it is.
+//! Changes the tensors of one layer by name, and leaves the rest as it is.
 //!
 //! After Su Jianlin, "Drop the constraint: one line that lifts ALBERT" (2020): shared layers, copied
 //! (`Options::unshared`), give the same logits until one of them is changed.
@@ -15,8 +15,8 @@ use super::norm::Norm;
 use crate::error::{Error, Result};
 
 impl Transformer {
-    /// Replaces a tensor of layer `layer` (of the decoder, or of the only stack) by what `change` makes of it, of the
-    /// same shape. Layers that share the tensor all change.
+    /// Replaces a tensor of layer `layer` (of the decoder, or of the only stack) by the result of `change`, which
+    /// must have the same shape. Layers that share the tensor all change.
     ///
     /// Tensors are called `attention`, `cross`, `feed_forward` and their maps (`query`, `key`, `value`, `output`;
     /// `gate`, `inner`, `outer`), or `attention_norm`, `cross_norm`, `feed_forward_norm`, then `weight` or `bias`:
@@ -60,7 +60,7 @@ impl Transformer {
 }
 
 impl Block {
-    /// A tensor by its name.
+    /// Returns a tensor of the block by its name.
     fn tensor(&mut self, name: &str) -> Option<&mut Tensor> {
         let (part, rest) = name.split_once('.')?;
         match part {
