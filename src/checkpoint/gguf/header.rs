@@ -1,4 +1,4 @@
-//! The header of one GGUF file: counts, metadata, tensor descriptions, checked against its size.
+//! Parses the header of a GGUF file: counts, metadata and tensor descriptions, checked against the size of the file.
 //!
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
@@ -13,34 +13,34 @@ use crate::checkpoint::{Dtype, TensorInfo, elements};
 /// The first bytes of every GGUF file.
 pub(crate) const MAGIC: &[u8] = b"GGUF";
 
-/// The most dimensions that a ggml tensor has.
+/// The largest number of dimensions of a ggml tensor.
 const DIMENSIONS: u32 = 4;
 
-/// What the data are aligned to where the metadata do not say, in bytes.
+/// The alignment of the data in bytes, where the metadata do not state it.
 const ALIGNMENT: u64 = 32;
 
-/// The least that a tensor description takes: its name's length, the number of dimensions, type, offset.
+/// The least number of bytes of a tensor description: the length of its name, the number of dimensions, type, offset.
 const LEAST_TENSOR: usize = 8 + 4 + 4 + 8;
 
 /// A checked header.
 pub(super) struct Header {
     pub metadata: Metadata,
-    /// Tensors in the order of the file, and where each lies in it: of the length that its shape
-    /// asks for, or empty for a type whose size is unknown.
+    /// The tensors in the order of the file, each with its byte range: of the length that its shape asks for, or
+    /// empty for a type whose size is unknown.
     pub tensors: Vec<(TensorInfo, Range<usize>)>,
 }
 
 /// A tensor description as it stands in the header.
 struct Description {
     info: TensorInfo,
-    /// From the start of the data.
+    /// The offset from the start of the data.
     offset: u64,
-    /// Bytes, where the type is known.
+    /// The number of bytes, if the type is known.
     size: Option<usize>,
 }
 
 impl Header {
-    /// Walks the header of `bytes`.
+    /// Parses the header of `bytes`.
     ///
     /// # Errors
     /// A sentence with the offset or the tensor; the caller names the file.
@@ -80,6 +80,7 @@ impl Header {
     }
 }
 
+/// Refuses a version that is not read.
 fn check_version(version: u32) -> Result<(), String> {
     match version {
         2 | 3 => Ok(()),
@@ -94,6 +95,7 @@ fn check_version(version: u32) -> Result<(), String> {
     }
 }
 
+/// Returns the alignment of the data, in bytes.
 fn alignment(metadata: &Metadata) -> Result<usize, String> {
     let stated = metadata
         .get_u64("general.alignment")
@@ -105,6 +107,7 @@ fn alignment(metadata: &Metadata) -> Result<usize, String> {
     }
 }
 
+/// Reads the description of one tensor.
 fn description(cursor: &mut Cursor) -> Result<Description, String> {
     let name = cursor.name("tensor name")?.to_owned();
     let in_tensor = |problem: String| format!("tensor `{name}`: {problem}");
@@ -147,7 +150,7 @@ fn description(cursor: &mut Cursor) -> Result<Description, String> {
     })
 }
 
-/// Where the tensor lies in a file of `total` bytes whose data begin at `start`.
+/// Returns the byte range of a tensor in a file of `total` bytes whose data begin at `start`.
 fn place(
     tensor: Description,
     start: usize,
@@ -182,7 +185,7 @@ fn place(
     Ok((info, from..from + size))
 }
 
-/// Checks that no two tensors share a byte; leaves them in the order of the file.
+/// Checks that no two tensors share a byte; leaves them sorted by their place in the file.
 fn check_overlap(tensors: &mut [(TensorInfo, Range<usize>)]) -> Result<(), String> {
     tensors.sort_by_key(|(_, place)| (place.start, place.end));
     for [(before, one), (after, other)] in tensors.array_windows() {

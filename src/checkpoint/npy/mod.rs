@@ -1,4 +1,4 @@
-//! One NumPy array a file (`.npy`), named by the stem of its file name.
+//! Reads a file with one NumPy array (`.npy`), which is named by the stem of its file name.
 //!
 //! Versions 1 to 3, little- and big-endian f2, f4 and f8, C and Fortran order, any rank; the
 //! numbers come back row-major. Other element types are listed and refused when read, with the reason.
@@ -40,7 +40,7 @@ impl Npy {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Checks the header of `bytes`.
+    /// Parses the header of `bytes`.
     ///
     /// # Errors
     /// A header that is not sound or does not fit the number of bytes.
@@ -80,7 +80,7 @@ impl Checkpoint for Npy {
     }
 }
 
-/// The numbers of the array file `bytes`, row-major.
+/// Decodes the array file `bytes`, row-major.
 ///
 /// # Errors
 /// A sentence with the reason; the caller names the array.

@@ -1,20 +1,20 @@
-//! The things that a pickle may name. Nothing is imported: each is a word for what is built instead.
+//! The allow-list of names in a pickle. Nothing is imported: each name stands for data to build instead.
 //!
-//! The names are those that `torch.save` and numpy write, as `torch/_weights_only_unpickler.py` and
-//! numpy's `__reduce__` methods list them, with the containers of Python's own library.
+//! The names are those that `torch.save` and numpy write, as `torch/_weights_only_unpickler.py` and numpy's
+//! `__reduce__` methods list them, and the containers of Python's own library.
 
-/// A name of the allow-list.
+/// What a name of the allow-list stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Global {
-    /// `dict`, `OrderedDict`, `Counter`: from nothing, pairs or a map.
+    /// `dict`, `OrderedDict`, `Counter`: made from nothing, from pairs or from a map.
     Map,
-    /// `defaultdict`: from a factory, then as a map.
+    /// `defaultdict`: made from a factory, then filled as a map.
     DefaultMap,
     /// `set`, `frozenset`, `list`, `torch.Size`: the elements of the argument.
     Sequence,
     /// `_codecs.encode`: bytes from text.
     Encode,
-    /// `bytearray` and `bytes`, from bytes or from nothing.
+    /// `bytearray` and `bytes`, made from bytes or from nothing.
     ByteArray,
     /// `numpy.ndarray`, only as an argument.
     NdArray,
@@ -42,14 +42,14 @@ pub(super) enum Global {
     Storage(&'static str),
     /// An element type of torch.
     TorchType(&'static str),
-    /// A class or function whose objects are not looked into.
+    /// A class or function whose objects are not examined.
     Opaque,
 }
 
-/// The modules of numpy before and after version 2.
+/// The modules of numpy that rebuild arrays, before and after version 2.
 const ARRAYS: [&str; 2] = ["numpy.core.multiarray", "numpy._core.multiarray"];
 
-/// What stands for `name` of `module`; `None` for everything that is not on the list.
+/// Returns what `name` of `module` stands for; `None` for a name that is not on the list.
 pub(super) fn find(module: &str, name: &str) -> Option<Global> {
     const QUANTIZED: &str = "it is a quantised tensor of torch; save it dequantised";
     Some(match (module, name) {
@@ -101,7 +101,7 @@ pub(super) fn find(module: &str, name: &str) -> Option<Global> {
     })
 }
 
-/// The storages and element types of torch.
+/// Returns a storage class or element type of torch.
 fn torch(name: &str) -> Option<Global> {
     const STORAGES: [(&str, &str); 16] = [
         ("HalfStorage", "float16"),
@@ -127,7 +127,7 @@ fn torch(name: &str) -> Option<Global> {
     WIDTHS.iter().find(|(dtype, _)| *dtype == name).map(|(dtype, _)| Global::TorchType(dtype))
 }
 
-/// Element types of torch and their widths in bytes.
+/// The element types of torch, with their widths in bytes.
 const WIDTHS: [(&str, usize); 23] = [
     ("float16", 2),
     ("bfloat16", 2),
@@ -154,7 +154,7 @@ const WIDTHS: [(&str, usize); 23] = [
     ("float8_e5m2fnuz", 1),
 ];
 
-/// Bytes an element of a type that [`find`] gave.
+/// Returns the bytes per element of a type that [`find`] returned.
 pub(super) fn width(dtype: &str) -> usize {
     WIDTHS.iter().find(|(name, _)| *name == dtype).map_or(1, |(_, width)| *width)
 }

@@ -1,4 +1,4 @@
-//! `tokenizer.json` of Hugging Face's `tokenizers`: the pieces of its model, and the tokens added to them.
+//! Reads a `tokenizer.json` of Hugging Face's `tokenizers`: the pieces of its model, and the tokens added to them.
 //!
 //! Format: the crate `tokenizers`, `src/tokenizer/serialization.rs` and `src/models/*/serialization.rs`.
 
@@ -23,7 +23,7 @@ struct File {
     decoder: Value,
 }
 
-/// A token that is matched whole, before the model sees the text.
+/// A token that is matched as a whole before the text is split.
 #[derive(Deserialize)]
 pub(super) struct Added {
     pub id: usize,
@@ -39,11 +39,12 @@ struct Model {
     byte_fallback: Option<bool>,
 }
 
-/// BPE, WordPiece and WordLevel have a map from piece to id, Unigram a list of pairs of piece and score.
+/// The pieces of a model with their ids: BPE, WordPiece and WordLevel store a map from piece to id, Unigram a list of
+/// pairs of piece and score.
 struct Pieces(Vec<(usize, String)>);
 
 impl Added {
-    /// The token, which stands for itself.
+    /// Converts to a token whose text is its piece.
     pub fn token(self) -> Token {
         let spelled = spelling::kind(&self.content);
         let kind = match (self.special, spelled) {
@@ -55,7 +56,7 @@ impl Added {
     }
 }
 
-/// Whether a JSON text is such a file, by its one key that no map from token to id has.
+/// Whether a JSON text is such a file, by its key `model.vocab`, which no map from token to id has.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Peek {
@@ -99,7 +100,7 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     Ok(Vocabulary { tokens })
 }
 
-/// Whether a component, or one within it, has this type.
+/// Whether a component, or one nested in it, has this type.
 fn names(component: &Value, kind: &str) -> bool {
     match component {
         Value::Object(map) => {
