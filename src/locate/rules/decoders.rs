@@ -1,4 +1,4 @@
-//! Decoders with names of their own: those of GPT-2 and others, and recurrent ones.
+//! Rules for decoders with tensor names of their own: those like GPT-2's and others, and recurrent ones.
 
 use super::{
     ANY, DECODER, GENERATES, LAYER_NORM, LAYER_NORM_EPS, LM_HEADS, NormRule, RMS_NORM, Rule,
@@ -9,6 +9,7 @@ const LN_F: NormRule = NormRule { stems: &["*ln_f"], epsilon: (EPSILON, 1e-5), .
 const GPT: Rule =
     Rule { bodies: &["transformer.", ""], tied_to: &["*wte.weight"], norm: Some(LN_F), ..DECODER };
 
+/// Decoders with names like those of GPT-2, and others.
 pub(super) const LIKE_GPT: &[Rule] = &[
     Rule {
         family: "GPT-2",
@@ -167,7 +168,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         model_types: &["cpmant"],
         bodies: &["cpmant."],
         tied_to: &["*input_embedding.weight"],
-        // The embedding has rows for prompts too; the head is the first of them, and stored by itself.
+        // The embedding also has rows for prompts; the head is the first rows of it, and stored separately.
         never_tied: true,
         norm: Some(NormRule {
             stems: &["*encoder.output_layernorm"],
@@ -215,6 +216,7 @@ const BACKBONE: Rule = Rule {
     ..ANY
 };
 
+/// Recurrent models.
 pub(super) const RECURRENT: &[Rule] = &[
     Rule {
         family: "Mamba",

@@ -1,4 +1,4 @@
-//! Models of an encoder and a decoder.
+//! Rules for models of an encoder and a decoder.
 
 use super::{DECODER, Factor, Habit, LAYER_NORM, NormRule, RMS_NORM, Rule, SEQ2SEQ, alike};
 
@@ -15,6 +15,7 @@ const T5_NORM: NormRule = NormRule {
     ..RMS_NORM
 };
 
+/// Models with the layout of T5.
 pub(super) const LIKE_T5: &[Rule] = &[
     Rule {
         family: "T5",
@@ -38,7 +39,7 @@ pub(super) const LIKE_T5: &[Rule] = &[
     },
 ];
 
-/// The last layer's norm comes after its sum.
+/// Models whose last layer ends in a norm, after its residual sum.
 pub(super) const POST_NORM: &[Rule] = alike!(
     Rule {
         norm: Some(NormRule { stems: &["*decoder.layers.{last}.final_layer_norm"], ..LAYER_NORM }),
@@ -48,7 +49,7 @@ pub(super) const POST_NORM: &[Rule] = alike!(
     "Marian, OPUS-MT" "transformers models/marian (the last layer's norm comes after its sum)" ["marian"],
 );
 
-/// A norm after the last layer.
+/// Models with a norm after the last layer.
 pub(super) const PRE_NORM: &[Rule] = alike!(
     Rule { norm: Some(NormRule { stems: &["*decoder.layer_norm"], ..LAYER_NORM }), ..SEQ2SEQ };
     "mBART" "transformers models/mbart, models/pegasus" ["mbart", "pegasus"],
@@ -58,6 +59,7 @@ pub(super) const PRE_NORM: &[Rule] = alike!(
     "Speech2Text" "transformers models/speech_to_text" ["speech_to_text"],
 );
 
+/// Models with other names or norms.
 pub(super) const OTHERS: &[Rule] = &[
     Rule {
         family: "BigBird-Pegasus",
