@@ -66,7 +66,7 @@ impl CTranslate2 {
     /// Opens a file and lists its variables.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a file that is not sound.
+    /// Errors of [`Bytes::open`], and a file that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -74,7 +74,7 @@ impl CTranslate2 {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A file that is not sound.
+    /// A file that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
@@ -82,7 +82,7 @@ impl CTranslate2 {
     /// Parses the list of variables of `bytes`.
     ///
     /// # Errors
-    /// A file that is not sound.
+    /// A file that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
     }

@@ -8,6 +8,7 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// Starts at offset `at` of `bytes`.
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
         Cursor { bytes, at: at.min(bytes.len()) }
     }

@@ -110,6 +110,7 @@ pub(super) fn placeholder(bytes: &[u8]) -> Option<String> {
 fn answer(bytes: &[u8], text: &[u8]) -> Option<String> {
     /// The largest number of characters of the message that are quoted.
     const LONGEST: usize = 120;
+    /// How the messages of servers begin, in lower case.
     const BEGIN: [&str; 8] = [
         "entry not found",
         "repository not found",
@@ -140,7 +141,9 @@ fn answer(bytes: &[u8], text: &[u8]) -> Option<String> {
 
 /// Whether a zip archive is one of Keras, which keeps its numbers in an HDF5 file: the member names are at the end.
 fn is_keras(bytes: &[u8]) -> bool {
+    /// The archive member that holds the numbers of a Keras model.
     const MEMBER: &[u8] = b"model.weights.h5";
+    /// The number of last bytes that are searched for its name.
     const END: usize = 1 << 16;
     let end = &bytes[bytes.len().saturating_sub(END)..];
     bytes.starts_with(b"PK\x03\x04") && end.windows(MEMBER.len()).any(|window| window == MEMBER)

@@ -87,6 +87,7 @@ pub fn ctranslate2(bytes: &[u8]) {
 
 /// Visits data that may contain themselves, down to `levels` levels.
 fn look(item: Item, levels: usize) {
+    /// The largest number of elements of a list or map that are visited.
     const MOST: usize = 100;
     let _ = (item.text(), item.int(), item.float(), item.kind());
     if levels > 0 {

@@ -215,6 +215,7 @@ pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
 
 /// Returns the index of `name` in `tensors`, which are sorted by name.
 fn find(tensors: &[TensorInfo], name: &str, path: &Path) -> Result<usize> {
+    /// The largest number of names that the error lists.
     const SHOWN: usize = 4;
     tensors.binary_search_by(|info| info.name.as_str().cmp(name)).map_err(|_| {
         let names: Vec<_> =

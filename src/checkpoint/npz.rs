@@ -54,7 +54,7 @@ impl Npz {
     /// Opens a file and checks the headers of its members.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and an archive or a member that is not sound.
+    /// Errors of [`Bytes::open`], and an archive or a member that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -62,7 +62,7 @@ impl Npz {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// An archive or a member that is not sound.
+    /// An archive or a member that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
@@ -70,7 +70,7 @@ impl Npz {
     /// Parses the directory and the headers of the members of `bytes`.
     ///
     /// # Errors
-    /// An archive or a member that is not sound.
+    /// An archive or a member that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let faulty = |problem: String| bytes.malformed(problem);
         let mut archive = directory(&bytes).map_err(faulty)?;

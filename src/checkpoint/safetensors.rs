@@ -78,7 +78,7 @@ impl Safetensors {
     /// Opens a file and checks its header; no tensor is decoded yet.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a header that is not sound.
+    /// Errors of [`Bytes::open`], and a header that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -86,7 +86,7 @@ impl Safetensors {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A header that is not sound.
+    /// A header that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
@@ -94,7 +94,7 @@ impl Safetensors {
     /// Parses the header of `bytes`.
     ///
     /// # Errors
-    /// A header that is not sound.
+    /// A header that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let start = header_end(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let Header(entries) = serde_json::from_slice(&bytes[LENGTH..start]).map_err(|error| {

@@ -5,13 +5,13 @@
 //! checkpoint with longer names is listed here without the wrappers. The stored names remain valid: `read` accepts
 //! both.
 //!
-//! What is taken away is certain:
-//! - components that only wrappers use (`_orig_mod`, `_fsdp_wrapped_module`), wherever they stand;
-//! - leading components of a model that is an attribute beside others (`net.` beside `criterion.weight`, `pretrained_model.`
-//!   beside `v_head.`), if well-known names appear behind them, and behind no others;
-//! - leading components that all tensors share, if a well-known name of a model appears behind them and none before
+//! Only these are removed, because they are certain to be no part of the model:
+//! - components that only wrappers use (`_orig_mod`, `_fsdp_wrapped_module`), anywhere in a name;
+//! - leading components of a model that is one attribute of several (`net.` next to `criterion.weight`,
+//!   `pretrained_model.` next to `v_head.`), if well-known names follow them, and follow no others;
+//! - leading components that all tensors share, if a well-known name of a model follows them and none comes before them
 //!   (`model.` in front of `model.embed_tokens.weight`), or if the component is `module`, which no model has;
-//! - tensors of the optimiser and other states of training beside a model, which are left out of the list and mentioned.
+//! - tensors of the optimiser and other training state saved with a model, which are not listed but mentioned in a remark.
 
 use std::collections::BTreeMap;
 use std::path::Path;

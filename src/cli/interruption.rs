@@ -10,8 +10,8 @@ use unargmax::report::files::{self, OutputFolder};
 /// nothing meanwhile.
 static RESULTS: Mutex<Results> = Mutex::new(Results::Nowhere);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 /// What has become of the results of this run.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Results {
     Nowhere,
     Written,

@@ -60,8 +60,8 @@ struct Shown {
     top: Vec<Candidate>,
 }
 
-#[derive(Serialize)]
 /// One of the most probable tokens at a position.
+#[derive(Serialize)]
 struct Candidate {
     id: u32,
     token: String,

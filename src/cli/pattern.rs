@@ -99,6 +99,7 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// Counts the predicted classes and the correct ones.
     fn new(texts: &[Text], scores: &[Scores], labels: usize) -> Self {
         let mut predicted = vec![0; labels];
         scores.iter().for_each(|s| predicted[s.best] += 1);
@@ -223,6 +224,7 @@ fn print(
     Ok(())
 }
 
+/// Returns the words, texts and accuracy as JSON.
 fn to_json(
     opened: &Opened,
     words: &[Word],

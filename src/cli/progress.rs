@@ -41,8 +41,8 @@ struct Far {
     done: AtomicUsize,
 }
 
-#[derive(Default)]
 /// A stage of a command, with its amount of work.
+#[derive(Default)]
 struct Stage {
     name: String,
     /// The amount of work in `unit`; 0 where it is not known.

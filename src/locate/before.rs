@@ -15,6 +15,7 @@ pub(super) fn norm_of(
     norm: &NormRule,
     config: Option<&Configuration>,
 ) -> Option<Stated> {
+    /// Suffixes of a norm's gain and shift in different programs.
     const GAINS: [(&str, &str); 5] = [
         (".weight", ".bias"),
         (".gamma", ".beta"),

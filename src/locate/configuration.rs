@@ -58,6 +58,7 @@ impl Configuration {
         }
     }
 
+    /// Makes a configuration from its top level, with the nested levels.
     fn new(top: Map<String, Value>) -> Self {
         let mut levels = vec![top];
         while levels.len() < DEEPEST

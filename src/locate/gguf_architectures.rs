@@ -160,6 +160,7 @@ pub(super) fn is_listed(architecture: &str) -> bool {
 
 /// Whether the architecture is an encoder; one that is not listed is judged by its name.
 pub(super) fn is_encoder(architecture: &str) -> bool {
+    /// Parts of the names of encoders.
     const HINTS: [&str; 4] = ["bert", "embed", "encoder", "rerank"];
     ENCODERS.contains(&architecture)
         || !is_listed(architecture) && HINTS.iter().any(|hint| architecture.contains(hint))

@@ -187,6 +187,7 @@ fn made_of(stored: &Stored, module: &str, by: &str) -> Error {
 /// # Errors
 /// Such a number; the tensor is named.
 pub(super) fn numbers(stored: &Stored, weight: &str) -> Result<Vec<String>> {
+    /// Words in the names of scales.
     const NAMED: [&str; 4] = ["scale", "temperature", "multiplier", "gain"];
     let (stem, _) = weight.rsplit_once(['.', '/']).unwrap_or(("", weight));
     let around = stem.rsplit_once(['.', '/']).map_or("", |(parent, _)| parent);
@@ -370,7 +371,9 @@ fn baichuan(
     config: Option<&Configuration>,
     rows: Option<usize>,
 ) -> Option<(String, bool)> {
+    /// The number of tokens of version 1.
     const FIRST: usize = 64000;
+    /// The number of tokens of version 2.
     const SECOND: usize = 125_696;
     let named = config.is_some_and(|config| {
         let says = |name: &&str| name.to_ascii_lowercase().starts_with("baichuan");

@@ -338,6 +338,7 @@ fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
     }
 }
 
+/// Names the bias in an error, if there is one.
 fn beside(bias: &Option<String>) -> String {
     bias.as_ref().map(|b| format!(" and `{b}`")).unwrap_or_default()
 }

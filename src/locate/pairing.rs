@@ -400,6 +400,7 @@ pub(super) fn long(info: &TensorInfo) -> Option<usize> {
     }
 }
 
+/// Returns the length of a vector as [`long`] does, 0 for anything else.
 fn length(info: &TensorInfo) -> usize {
     long(info).unwrap_or(0)
 }

@@ -211,10 +211,12 @@ fn alike(a: &Rule, b: &Rule) -> bool {
 
 /// The table of learned positions in GPT-2's body.
 const POSITIONS: &str = "transformer.wpe.weight";
+/// The model types with such a table.
 const GPT_2: [&str; 2] = ["gpt2", "gpt_bigcode"];
 
 /// Merges rules that found the same weight: only what all of them say is kept, and a bias that one of them found.
 fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
+    /// The largest number of families that the note names.
     const NAMED: usize = 4;
     // A family whose final norm is not stored here is dropped, if that of another family is stored.
     let here = |(f, rule): &(Found, &Rule)| f.norm.is_some() || rule.norm.is_none();

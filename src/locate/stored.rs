@@ -16,6 +16,7 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
+    /// Indexes the tensors of a checkpoint by name, including aliases.
     pub fn new(checkpoint: &'a dyn Checkpoint, path: &'a Path) -> Self {
         let mut names: HashMap<&str, &TensorInfo> =
             checkpoint.tensors().iter().map(|info| (info.name.as_str(), info)).collect();

@@ -185,6 +185,7 @@ impl OutputLayer {
         OutputLayer::of(origin, located, Vec::new(), before).named(own, &options)
     }
 
+    /// Makes an output layer without token names.
     fn of(
         origin: Origin,
         located: Located,

@@ -60,7 +60,7 @@ impl Stamp {
     /// Returns the stamp of a file.
     ///
     /// # Errors
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn of(path: &Path) -> Result<Stamp> {
         let about = fs::metadata(path).map_err(|e| Error::io(path, e))?;
         let time = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -101,8 +101,8 @@ impl Run {
     }
 }
 
-#[derive(Serialize, Deserialize)]
 /// The header of a journal: the run, its place in the corpus, and the counts that are single numbers.
+#[derive(Serialize, Deserialize)]
 struct Header {
     run: Run,
     place: Place,
@@ -139,7 +139,7 @@ impl Journal {
     /// Writes the journal, in place of an earlier one.
     ///
     /// # Errors
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn write(&self, place: Place, counts: &Counts) -> Result<()> {
         let bytes = to_bytes(&self.run, place, counts)?;
         let beside = self.beside();
@@ -186,7 +186,7 @@ impl Journal {
     /// Removes the journal, if there is one.
     ///
     /// # Errors
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn remove(&self) -> Result<()> {
         for path in [&self.path, &self.beside()] {
             match fs::remove_file(path) {

@@ -61,6 +61,7 @@ pub fn of_state(model: &Transformer, state: &Tensor) -> Result<Vec<f32>> {
     Ok(logits)
 }
 
+/// Returns the rows of a matrix in float32.
 fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
     Ok(tensor.to_dtype(DType::F32)?.to_vec2()?)
 }
@@ -69,7 +70,7 @@ fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
 /// `hidden.L` (T x d), and `encoder.I` and `query.I` where the model has them. The metadata of the file hold [`MARK`].
 ///
 /// # Errors
-/// What cannot be written in that format.
+/// Tensors that cannot be written in that format.
 pub fn to_safetensors(states: &States, ids: &[u32]) -> Result<Vec<u8>> {
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let mut add = |name: String, tensor: &Tensor| -> Result<()> {

@@ -118,7 +118,7 @@ impl Counts {
     /// last bit. Other tensors, and perhaps another machine or another number of threads, give other states.
     ///
     /// # Errors
-    /// Those of the model.
+    /// Errors of the model.
     pub fn are_of(&self, model: &Transformer, first: Vec<u32>) -> Result<bool> {
         let states = model.states(&Batch::ids(vec![first]))?;
         Ok(fingerprint(&states.state)? == self.first)
@@ -170,7 +170,7 @@ impl Observer {
     /// Runs the model on a window and records all its positions.
     ///
     /// # Errors
-    /// Those of the model, and logits that are not finite.
+    /// Errors of the model, and logits that are not finite.
     pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
         let states = model.states(&Batch::ids(vec![ids]))?;
         if self.counts.positions == 0 {

@@ -3,7 +3,6 @@
 //! Source: Schick and Schuetze, "Exploiting cloze questions for few-shot text classification and natural language
 //! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here without any
 //! training.
-//! without any training.
 
 use crate::audit::{Audit, Options, audit};
 use crate::domain::Domain;
@@ -189,7 +188,7 @@ pub struct Fates {
 /// Audits the tokens of the labels, which are distinct.
 ///
 /// # Errors
-/// Those of an audit.
+/// Errors of an audit.
 pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<Fates> {
     let mut rows = vec![0.0; tokens.len() * head.dim()];
     for (&token, row) in tokens.iter().zip(rows.chunks_exact_mut(head.dim())) {

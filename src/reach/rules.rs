@@ -35,6 +35,7 @@ impl Ignored {
         Ignored(keys)
     }
 
+    /// Whether the caller asks to ignore this key.
     fn holds(&self, key: &str) -> bool {
         self.0.iter().any(|ignored| ignored == key || ignored == "all")
     }

@@ -96,8 +96,8 @@ fn factors(weights: &Weights, name: &str, count: usize) -> Result<Vec<f32>> {
     }
 }
 
-#[derive(Clone, Copy)]
 /// Reads the parts of one stack: the tensors of the file, and the sizes and names to read them by.
+#[derive(Clone, Copy)]
 struct Assembly<'a> {
     weights: &'a Weights<'a>,
     configuration: &'a Configuration,
@@ -217,6 +217,7 @@ impl Assembly<'_> {
         })
     }
 
+    /// Reads a linear map, stored as the family stores its maps.
     fn linear(&self, stem: &str, out: usize, input: usize, biases: Biases) -> Result<Linear> {
         self.weights.linear(stem, out, input, self.names.stored, biases)
     }

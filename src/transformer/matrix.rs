@@ -18,6 +18,7 @@ pub(super) struct Matrix {
     numbers: Numbers,
 }
 
+/// The numbers of a matrix.
 #[derive(Clone, Debug)]
 enum Numbers {
     /// Floats, `rows x columns`, with any strides.
@@ -104,6 +105,7 @@ impl Matrix {
         Ok(Matrix { numbers, ..self.clone() })
     }
 
+    /// Makes a tensor of `rows` rows, in the element type of the matrix.
     fn tensor(&self, numbers: Vec<f32>, rows: usize) -> Result<Tensor> {
         let tensor = Tensor::from_vec(numbers, (rows, self.columns), &Device::Cpu)?;
         Ok(tensor.to_dtype(self.dtype)?)

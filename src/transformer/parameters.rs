@@ -83,6 +83,7 @@ impl Block {
     }
 }
 
+/// Returns a tensor of an attention by its name (`query.weight`).
 fn of_attention<'a>(attention: &'a mut Attention, name: &str) -> Option<&'a mut Tensor> {
     let (map, rest) = name.split_once('.')?;
     match map {
@@ -94,6 +95,7 @@ fn of_attention<'a>(attention: &'a mut Attention, name: &str) -> Option<&'a mut 
     }
 }
 
+/// Returns the weight, if it is not quantised, or the bias of a linear map.
 fn of_linear<'a>(linear: &'a mut Linear, name: &str) -> Option<&'a mut Tensor> {
     match name {
         "weight" => linear.weight.floats(),
@@ -102,6 +104,7 @@ fn of_linear<'a>(linear: &'a mut Linear, name: &str) -> Option<&'a mut Tensor> {
     }
 }
 
+/// Returns the gain or shift of a norm.
 fn of_norm<'a>(norm: &'a mut Norm, name: &str) -> Option<&'a mut Tensor> {
     match name {
         "weight" => Some(&mut norm.gain),

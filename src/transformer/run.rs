@@ -232,10 +232,12 @@ impl Pass<'_> {
         stack.forward(x, &scene, latents, encoded.transpose()?.as_ref(), kept)
     }
 
+    /// Describes the masks of the pass.
     fn bias(&self) -> Masks<'_> {
         Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before }
     }
 
+    /// Returns the checked and padded segments of the batch.
     fn segments(&self) -> Result<Option<Vec<Vec<u32>>>> {
         let (given, configuration) = (self.batch.segments.as_ref(), &self.model.configuration);
         let kinds = match configuration.position {
@@ -246,6 +248,7 @@ impl Pass<'_> {
         batch::segments(given, &self.text.lengths, self.text.length(), kinds)
     }
 
+    /// Computes the first hidden state.
     fn embedded(&self, segments: Option<&[Vec<u32>]>) -> Result<Tensor> {
         let (text, parts) = (&self.text, &self.model.parts);
         let configuration = &self.model.configuration;

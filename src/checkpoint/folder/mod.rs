@@ -59,6 +59,7 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Checkpoint>> {
 
 /// Describes why a folder holds no checkpoint, and what could be named instead.
 fn nothing(folder: &Path) -> String {
+    /// The largest number of files that the message lists.
     const SHOWN: usize = 8;
     let mut found: Vec<String> = std::fs::read_dir(folder)
         .into_iter()

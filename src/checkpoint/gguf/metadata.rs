@@ -24,6 +24,7 @@ enum Type {
 }
 
 impl Type {
+    /// Returns the type of a number in the file; `None` for an unknown one.
     fn of(id: u32) -> Option<Type> {
         Some(match id {
             0 => Type::Unsigned(1),
@@ -43,6 +44,7 @@ impl Type {
         })
     }
 
+    /// Returns the name of the type, for errors.
     fn name(self) -> String {
         match self {
             Type::Unsigned(bytes) => format!("u{}", 8 * bytes),

@@ -168,6 +168,7 @@ impl<'a> Parser<'a> {
         there
     }
 
+    /// Takes the byte, or refuses another one.
     fn expect(&mut self, byte: u8) -> Result<(), String> {
         if self.take(byte) { Ok(()) } else { Err(format!("`{}` is missing", char::from(byte))) }
     }
@@ -321,6 +322,7 @@ impl Element {
     }
 }
 
+/// Parses a decimal number.
 fn decimal(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

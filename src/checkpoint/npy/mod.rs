@@ -27,7 +27,7 @@ impl Npy {
     /// Opens a file and checks its header.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a header that is not sound or does not fit the file's size.
+    /// Errors of [`Bytes::open`], and a header that is not valid or does not fit the file's size.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -35,7 +35,7 @@ impl Npy {
     /// Opens a file that is in memory; the array is named by the stem of `label`.
     ///
     /// # Errors
-    /// A header that is not sound or does not fit the number of bytes.
+    /// A header that is not valid or does not fit the number of bytes.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
@@ -43,7 +43,7 @@ impl Npy {
     /// Parses the header of `bytes`.
     ///
     /// # Errors
-    /// A header that is not sound or does not fit the number of bytes.
+    /// A header that is not valid or does not fit the number of bytes.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let header =
             Header::parse(&bytes, bytes.len()).map_err(|problem| bytes.malformed(problem))?;

@@ -61,7 +61,7 @@ impl Onnx {
     /// Opens a file and lists its tensors.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a file that is not sound.
+    /// Errors of [`Bytes::open`], and a file that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -69,7 +69,7 @@ impl Onnx {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A file that is not sound. Tensors whose numbers are in other files cannot be read.
+    /// A file that is not valid. Tensors whose numbers are in other files cannot be read.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
@@ -77,7 +77,7 @@ impl Onnx {
     /// Parses the list of tensors of `bytes`.
     ///
     /// # Errors
-    /// A file that is not sound, or whose numbers are said to lie outside its folder.
+    /// A file that is not valid, or whose numbers are said to lie outside its folder.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let Model { graph, stored, numbers, .. } =
             Model::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;

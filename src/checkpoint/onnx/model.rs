@@ -67,6 +67,7 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
 }
 
 impl Model {
+    /// Parses a whole model, without the numbers of its tensors.
     pub fn parse(bytes: &[u8]) -> Result<Model, String> {
         let mut model = Model::default();
         let mut graph = None;

@@ -72,6 +72,7 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Reads `N` bytes of the field that begins at offset `from`.
     fn fixed<const N: usize>(&mut self, from: usize) -> Result<[u8; N], String> {
         let taken = self.bytes[self.at..self.end].first_chunk();
         let taken =
@@ -80,6 +81,7 @@ impl<'a> Message<'a> {
         Ok(taken)
     }
 
+    /// Reads a number of variable length.
     fn varint(&mut self) -> Result<u64, String> {
         let from = self.at;
         let number = varint(self.bytes, &mut self.at, self.end);

@@ -26,7 +26,7 @@ impl Pickle {
     /// Opens a file that is one pickle; nothing in it is executed.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`] and of [`Pickle::parse`].
+    /// Errors of [`Bytes::open`] and of [`Pickle::parse`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }

@@ -277,6 +277,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Pushes a UTF-8 text whose length has `width` bytes.
     fn text(&mut self, width: usize) -> Result<(), String> {
         let range = self.counted(width)?;
         std::str::from_utf8(&self.bytes[range.clone()]).map_err(|_| "a text is not UTF-8")?;
@@ -292,6 +293,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Pushes bytes whose length has `width` bytes.
     fn blob(&mut self, width: usize) -> Result<(), String> {
         let range = self.counted(width)?;
         self.push(Value::Bytes(range));
@@ -329,6 +331,7 @@ impl Machine<'_> {
         self.marks.last().copied().unwrap_or(0)
     }
 
+    /// Pops the top of the stack, but not past the last mark.
     fn pop(&mut self) -> Result<Id, String> {
         if self.stack.len() <= self.floor() {
             return Err("the stack is empty".into());
@@ -336,6 +339,7 @@ impl Machine<'_> {
         self.stack.pop().ok_or_else(|| "the stack is empty".into())
     }
 
+    /// Returns the top of the stack, but not past the last mark.
     fn top(&self) -> Result<Id, String> {
         match self.stack.last() {
             Some(&id) if self.stack.len() > self.floor() => Ok(id),

@@ -298,6 +298,7 @@ impl<'a> Layout<'a> {
         self.view.dtype.unwrap_or(self.stored)
     }
 
+    /// Returns the element type under which the tensor is listed.
     pub fn dtype(&self) -> Dtype {
         match self.element() {
             "float16" => Dtype::F16,

@@ -15,6 +15,7 @@ use crate::checkpoint::bytes::{Bytes, regular_file};
 use crate::checkpoint::foreign;
 use crate::error::{Error, Result};
 
+/// Reads and parses a vocabulary file.
 pub(super) fn read(path: &Path) -> Result<Vocabulary> {
     let mut bytes = Vec::new();
     regular_file(path)?.read_to_end(&mut bytes).map_err(|source| Error::io(path, source))?;

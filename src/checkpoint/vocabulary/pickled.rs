@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Reads the pickle; nothing in it is executed.
 ///
 /// # Errors
-/// Those of [`Pickle::parse`], and a pickle of anything else.
+/// Errors of [`Pickle::parse`], and a pickle of anything else.
 pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
     let pickle = Pickle::parse(bytes.clone())?;
     let root = pickle.root();

@@ -22,6 +22,7 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     Ok(Vocabulary { tokens })
 }
 
+/// Parses the pieces; errors are sentences without the file's name.
 fn pieces(bytes: &[u8]) -> Result<Vec<Token>, String> {
     let (mut model, mut tokens) = (Message::new(bytes, 0..bytes.len()), Vec::new());
     while let Some((number, field)) = model.next()? {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{Kind, Spelling, Token, Vocabulary, ids, spelling};
 use crate::error::{Error, Result};
 
+/// The parts of a `tokenizer.json` that are read.
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -32,6 +33,7 @@ pub(super) struct Added {
     pub special: bool,
 }
 
+/// The parts of its model that are read.
 #[derive(Deserialize)]
 struct Model {
     vocab: Pieces,
@@ -70,6 +72,7 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
     peek.is_ok_and(|Peek { model: Inner { vocab: IgnoredAny } }| true)
 }
 
+/// Reads a `tokenizer.json`; `label` names the file in errors.
 pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let problem = |what: &dyn fmt::Display| {
         Error::malformed(label, format!("not a sound tokenizer.json: {what}"))

@@ -17,6 +17,7 @@ pub(in crate::locate) struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
+    /// Indexes a graph.
     pub fn new(stored: &'a Stored<'a>, graph: &'a Graph) -> Self {
         let made = |node: &'a Node| {
             node.outputs.iter().filter(|o| !o.is_empty()).map(move |o| (o.as_str(), node))

@@ -4,8 +4,11 @@ use super::{
     ANY, DECODER, GENERATES, LAYER_NORM, LAYER_NORM_EPS, LM_HEADS, NormRule, RMS_NORM, Rule,
 };
 
+/// The usual key of these decoders' epsilons.
 const EPSILON: &[&str] = &["layer_norm_epsilon"];
+/// A LayerNorm called `ln_f`, as in GPT-2.
 const LN_F: NormRule = NormRule { stems: &["*ln_f"], epsilon: (EPSILON, 1e-5), ..LAYER_NORM };
+/// The layout of GPT-2, on which others are based.
 const GPT: Rule =
     Rule { bodies: &["transformer.", ""], tied_to: &["*wte.weight"], norm: Some(LN_F), ..DECODER };
 
@@ -206,8 +209,10 @@ pub(super) const LIKE_GPT: &[Rule] = &[
     },
 ];
 
+/// An RMSNorm called `norm_f`, as in Mamba.
 const NORM_F: NormRule =
     NormRule { stems: &["backbone.norm_f"], epsilon: (EPSILON, 1e-5), ..RMS_NORM };
+/// The layout of Mamba, on which others are based.
 const BACKBONE: Rule = Rule {
     tasks: GENERATES,
     own: LM_HEADS,

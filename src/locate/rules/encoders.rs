@@ -11,6 +11,7 @@ const BERT: Rule = Rule {
     norm: Some(BERT_NORM),
     ..ENCODER
 };
+/// The norm in BERT's transform.
 const BERT_NORM: NormRule = NormRule {
     stems: &["cls.predictions.transform.LayerNorm"],
     epsilon: (LAYER_NORM_EPS, 1e-12),
@@ -154,6 +155,7 @@ const ROBERTA: Rule = Rule {
     norm: Some(ROBERTA_NORM),
     ..ENCODER
 };
+/// The norm in RoBERTa's transform.
 const ROBERTA_NORM: NormRule = NormRule {
     stems: &["lm_head.layer_norm"],
     // The head takes the configuration's epsilon, whose default is BERT's; published configurations state 1e-5.

@@ -103,7 +103,9 @@ pub(super) const GEMMAS: &[Rule] = alike!(
     "Gemma" "transformers models/gemma, models/gemma2, models/gemma3, models/vaultgemma (RMSNorm: 1 + weight)" ["gemma", "gemma2", "gemma3", "gemma3_text", "paligemma", "vaultgemma", "shieldgemma2"],
 );
 
+/// An RMSNorm of epsilon 1e-5.
 const FIVE: NormRule = NormRule { epsilon: (&["rms_norm_eps"], 1e-5), ..RMS_NORM };
+/// An RMSNorm called `final_layernorm`.
 const FINAL: NormRule = NormRule { stems: &["*final_layernorm"], ..RMS_NORM };
 
 /// Models with another norm, or with other names.

@@ -114,6 +114,7 @@ pub(super) enum Factor {
 /// The archive member with Marian's options, which only Marian's own files have.
 pub(super) const MARIAN_OPTIONS: &str = "special:model.yml";
 
+/// A LayerNorm with torch's default epsilon.
 const LAYER_NORM: NormRule = NormRule {
     kind: NormKind::LayerNorm,
     rms_flag: None,
@@ -123,6 +124,7 @@ const LAYER_NORM: NormRule = NormRule {
     bare: false,
     factor: Factor::One,
 };
+/// An RMSNorm with the names of Llama.
 const RMS_NORM: NormRule = NormRule {
     kind: NormKind::RmsNorm,
     rms_flag: None,
@@ -132,6 +134,7 @@ const RMS_NORM: NormRule = NormRule {
     bare: false,
     factor: Factor::One,
 };
+/// The usual key of a LayerNorm's epsilon.
 const LAYER_NORM_EPS: &[&str] = &["layer_norm_eps"];
 
 /// The rule that says nothing, the base of all others.
@@ -158,6 +161,7 @@ const ANY: Rule = Rule {
     habit: None,
 };
 
+/// Endings of `architectures` for masked language models.
 const MASKED: &[&str] = &[
     "ForMaskedLM",
     "ForPreTraining",
@@ -166,6 +170,7 @@ const MASKED: &[&str] = &[
     "WithLMHead",
     "WithLMHeadModel",
 ];
+/// Endings of `architectures` for models that generate text.
 const GENERATES: &[&str] = &[
     "ForCausalLM",
     "LMHeadModel",
@@ -177,11 +182,14 @@ const GENERATES: &[&str] = &[
 /// The bodies of decoders: alone, or within a model of images or sound, in three layouts that transformers has used.
 const DECODERS: &[&str] =
     &["model.", "language_model.model.", "model.language_model.", "model.text_model.", ""];
+/// The names of a separate head of decoders.
 const LM_HEADS: &[&str] =
     &["lm_head.weight", "language_model.lm_head.weight", "model.lm_head.weight"];
 
+/// The base of rules for masked language models.
 const ENCODER: Rule = Rule { tasks: MASKED, tied_by_default: true, needs_bias: true, ..ANY };
 
+/// The base of rules for decoders.
 const DECODER: Rule = Rule {
     tasks: GENERATES,
     bodies: DECODERS,
@@ -191,6 +199,7 @@ const DECODER: Rule = Rule {
     ..ANY
 };
 
+/// The base of rules for models of an encoder and a decoder.
 const SEQ2SEQ: Rule = Rule {
     tasks: &[
         "ForConditionalGeneration",
@@ -207,6 +216,7 @@ const SEQ2SEQ: Rule = Rule {
     ..ANY
 };
 
+/// The base of rules for classifiers.
 const CLASSIFIER: Rule = Rule {
     tasks: &["ForSequenceClassification"],
     own: &["classifier.weight"],

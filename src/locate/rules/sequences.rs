@@ -2,6 +2,7 @@
 
 use super::{DECODER, Factor, Habit, LAYER_NORM, NormRule, RMS_NORM, Rule, SEQ2SEQ, alike};
 
+/// The layout of T5, on which others are based.
 const T5: Rule = Rule {
     bodies: &[""],
     tied_to: &["shared.weight", "decoder.embed_tokens.weight"],
@@ -9,6 +10,7 @@ const T5: Rule = Rule {
     norm: Some(T5_NORM),
     ..SEQ2SEQ
 };
+/// T5's final norm.
 const T5_NORM: NormRule = NormRule {
     stems: &["decoder.final_layer_norm"],
     epsilon: (&["layer_norm_epsilon"], 1e-6),

@@ -202,6 +202,7 @@ fn numbered(vocabulary: &Vocabulary) -> impl Iterator<Item = (String, usize)> + 
     named.map(|(id, token)| (token.piece.clone(), id))
 }
 
+/// Reads a JSON file next to the checkpoint; `None` where there is none.
 fn json_file(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<Value>> {
     let Some(bytes) = checkpoint.side_file(name)? else { return Ok(None) };
     let read = serde_json::from_slice(&bytes);

@@ -70,6 +70,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
 }
 
 impl<'a> Stored<'a> {
+    /// Reads and checks the vocabulary in the metadata.
     fn read(metadata: &'a Metadata, label: &'a Path) -> Result<Self> {
         let pieces = metadata
             .get_array_str(TOKENS)?
@@ -90,6 +91,7 @@ impl<'a> Stored<'a> {
         Ok(Stored { metadata, label, pieces, types })
     }
 
+    /// Returns an error that names the file.
     fn fault(&self, problem: String) -> Error {
         Error::malformed(self.label, problem)
     }
@@ -210,6 +212,7 @@ impl<'a> Stored<'a> {
         })
     }
 
+    /// Iterates over the pieces with their ids.
     fn numbered(&self) -> impl Iterator<Item = (String, usize)> + '_ {
         self.pieces.iter().enumerate().map(|(id, piece)| ((*piece).to_owned(), id))
     }

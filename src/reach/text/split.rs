@@ -20,6 +20,7 @@ pub(super) struct Split {
 }
 
 impl Split {
+    /// Makes a tokenizer from a vocabulary and a regular expression.
     pub fn new(vocabulary: Vocabulary, pattern: &str) -> Result<Self> {
         let behaviour = SplitDelimiterBehavior::Isolated;
         let splitter = Splitter::new(SplitPattern::Regex(pattern.to_owned()), behaviour, false)
@@ -36,6 +37,7 @@ impl Split {
         Ok(Split { splitter, pieces, ids, special })
     }
 
+    /// Returns the id of a piece; `None` where there is none.
     pub fn id(&self, piece: &str) -> Option<u32> {
         self.ids.get(piece).copied()
     }

@@ -81,6 +81,7 @@ const NEUTRAL: &[Neutral] = &[
     ("use_parallel_residual", zero, "false"),
 ];
 
+/// Converts a value to a number, with 1 for true.
 fn number(value: Value) -> Option<f64> {
     match value {
         Value::Unsigned(number) => Some(number as f64),
