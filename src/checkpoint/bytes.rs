@@ -21,7 +21,7 @@ pub enum Data {
     Static(&'static [u8]),
     /// Bytes on the heap.
     Shared(Arc<[u8]>),
-    /// A mapped file.
+    /// Bytes of a mapped file.
     Mapped(Arc<Mmap>),
 }
 
@@ -78,17 +78,17 @@ impl Bytes {
 
     /// Maps a regular, non-empty file.
     ///
-    /// The file must not be cut short while it is mapped: the operating system would end the
-    /// process at the next access.
+    /// The file must not be shortened while it is mapped: the operating system would end the process at the next
+    /// access.
     ///
     /// # Errors
-    /// [`Error::Io`] for what is missing, forbidden, a directory, a fifo or a device (which is
-    /// never opened, so this does not block), [`Error::Malformed`] for an empty file.
+    /// [`Error::Io`] for a path that is missing, forbidden, a directory, a fifo or a device (which is never opened,
+    /// so this does not block), [`Error::Malformed`] for an empty file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = regular_file(path)?;
-        // SAFETY: the mapping is read-only and private to this process. That no other process
-        // shortens the file meanwhile is the documented condition, the one every map has.
+        // SAFETY: the mapping is read-only and private to this process. The documented condition, which every map
+        // has, is that no other process shortens the file meanwhile.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
         if map.is_empty() {

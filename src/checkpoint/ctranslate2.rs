@@ -34,7 +34,7 @@ pub struct CTranslate2 {
     bytes: Bytes,
     /// The class of the model: `TransformerSpec`, `WhisperSpec`.
     spec: String,
-    /// Sorted by name.
+    /// The list of variables, sorted by name.
     tensors: Vec<TensorInfo>,
     /// The byte range of each of `tensors`, of the length that its shape asks for.
     places: Vec<Range<usize>>,
@@ -191,7 +191,7 @@ fn name(cursor: &mut Cursor) -> Result<String, String> {
     let from = cursor.at();
     let length = u16::from_le_bytes(cursor.fixed()?);
     let bytes = cursor.take(usize::from(length))?;
-    // As in C, it ends at the first NUL.
+    // As in C, the name ends at the first NUL.
     let end = bytes.iter().position(|&byte| byte == 0);
     let text = end.map(|end| std::str::from_utf8(&bytes[..end]));
     match text {

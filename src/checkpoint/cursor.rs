@@ -1,6 +1,6 @@
 //! A bounds-checked reader of the little-endian fields of a header.
 
-/// A position in the bytes of a file.
+/// A position in the bytes of a file, and the reads from there on.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -13,7 +13,7 @@ impl<'a> Cursor<'a> {
         Cursor { bytes, at: at.min(bytes.len()) }
     }
 
-    /// The offset in the file.
+    /// Returns the offset in the file.
     pub fn at(&self) -> usize {
         self.at
     }

@@ -20,7 +20,8 @@ pub(crate) enum ByteOrder {
 /// Decodes consecutive elements of a floating-point type.
 ///
 /// # Errors
-/// A sentence about the element type, the number of bytes or the memory; the caller names the tensor.
+/// An element type that is not decoded, a number of bytes that does not fit, or too little memory; the error is a
+/// sentence without the name of the tensor.
 pub(crate) fn floats(dtype: &Dtype, order: ByteOrder, bytes: &[u8]) -> Result<Values, String> {
     use ByteOrder::{Big, Little};
     match (dtype, order) {

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// The number of first bytes that are examined.
 const HEAD: usize = 1024;
 
-/// First bytes of formats that are not read, what they are and what to do.
+/// The first bytes of formats that are not read, with the name of the format and what to do.
 const MAGICS: [(&[u8], &str); 17] = [
     (b"\x1f\x8b", "a gzip archive; unpack it (gunzip, tar -xzf)"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it (unzstd)"),

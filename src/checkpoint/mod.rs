@@ -42,13 +42,13 @@ pub use open::{from_bytes, open};
 /// The element type in which a tensor is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dtype {
-    /// IEEE binary16.
+    /// IEEE binary16, called float16.
     F16,
     /// bfloat16, the upper half of binary32.
     Bf16,
-    /// IEEE binary32.
+    /// IEEE binary32, called float32.
     F32,
-    /// IEEE binary64.
+    /// IEEE binary64, called float64.
     F64,
     /// Blocks of quantised numbers, by their ggml name (`Q8_0`); they decode to binary32.
     Block(&'static str),
@@ -83,9 +83,9 @@ pub struct TensorInfo {
 /// Decoded numbers, each exactly equal to the stored one: 16-bit and quantised elements widen to `f32`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// From f16, bf16, f32 and quantised blocks.
+    /// The numbers of f16, bf16, f32 and quantised tensors.
     F32(Vec<f32>),
-    /// From f64.
+    /// The numbers of f64 tensors.
     F64(Vec<f64>),
 }
 
@@ -140,7 +140,7 @@ pub trait Checkpoint: Send + Sync {
     /// array). `None` where there is none.
     ///
     /// # Errors
-    /// A name that is a path, and what is there but cannot be read.
+    /// A name that is a path, and a file that exists but cannot be read.
     fn side_file(&self, name: &str) -> Result<Option<Bytes>> {
         self.folder().map_or(Ok(None), |folder| beside(folder, name))
     }

@@ -35,7 +35,7 @@ const PREFIX: u64 = 65_535 + 10;
 pub struct Npz {
     bytes: Bytes,
     archive: ZipArchive<Cursor<Bytes>>,
-    /// Sorted by name.
+    /// The arrays, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` the index of its member in the archive.
     members: Vec<usize>,

@@ -31,7 +31,7 @@ const LONGEST_HEADER: usize = 100_000_000;
 #[derive(Debug)]
 pub struct Safetensors {
     bytes: Bytes,
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     tensors: Vec<TensorInfo>,
     /// The byte range of each of `tensors`: within the file, and of the length that its shape and type ask for.
     places: Vec<Range<usize>>,

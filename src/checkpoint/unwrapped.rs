@@ -127,7 +127,7 @@ const DEEPEST: usize = 8;
 /// A checkpoint whose tensors are listed under the names of the model itself.
 struct Unwrapped {
     inner: Box<dyn Checkpoint>,
-    /// Sorted by name.
+    /// The tensors under their new names, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` its stored name.
     stored: Vec<String>,

@@ -84,7 +84,7 @@ impl Activation {
         Activation::new("GELU", lo, f64::INFINITY)
     }
 
-    /// GELU as `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+    /// GELU by a hyperbolic tangent, `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
     pub fn gelu_tanh() -> Self {
         Activation::new("GELU (tanh)", GELU_TANH, f64::INFINITY)
     }

@@ -30,7 +30,7 @@ pub fn domain(dim: usize) -> Result<Domain> {
 /// Reads the head, 876 Mandarin syllables x 32 with a bias, and the syllables.
 ///
 /// # Errors
-/// None for the files as committed.
+/// None, as long as the embedded files are those that the tests read.
 pub fn read() -> Result<(Located, Vocabulary)> {
     let checkpoint = from_bytes(Bytes::new(HEAD, NAME))?;
     let located = locate(checkpoint.as_ref(), Path::new(NAME), &Choice::default())?;

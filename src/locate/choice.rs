@@ -14,11 +14,11 @@ pub struct Choice {
 /// Which bias to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BiasChoice {
-    /// The one that belongs to the weight, if there is one.
+    /// The bias that belongs to the weight by its name, if there is one.
     #[default]
     ByName,
     /// No bias.
     None,
-    /// This tensor.
+    /// The tensor of this name.
     Named(String),
 }

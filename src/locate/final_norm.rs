@@ -59,7 +59,7 @@ impl FinalNorm {
     /// Reads gain and shift before a head of `dim` coordinates.
     ///
     /// # Errors
-    /// Tensors that cannot be read or are not of `dim` finite numbers.
+    /// Tensors that cannot be read or do not hold `dim` finite numbers.
     pub(super) fn read(
         checkpoint: &dyn Checkpoint,
         path: &std::path::Path,

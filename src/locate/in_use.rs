@@ -306,7 +306,7 @@ pub(super) fn families(
 /// As [`families`] for a weight that the user chose: what is not certain becomes a note.
 ///
 /// # Errors
-/// What is certain; the weight is named.
+/// Such a family, if it is certain; the weight is named.
 pub(super) fn families_asked(
     stored: &Stored,
     config: Option<&Configuration>,

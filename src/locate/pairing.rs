@@ -309,7 +309,7 @@ fn only_side(vector: &TensorInfo) -> usize {
 /// Whether a vector is the bias of another matrix than `weight`, by its name and its length.
 fn has_layer(stored: &Stored, weight: &str, vector: &TensorInfo) -> bool {
     stored.matrices().filter(|t| t.name != weight).any(|t| {
-        // `weight_ih_l0` has a `bias_ih_l0`.
+        // For recurrent layers, whose `weight_ih_l0` has a `bias_ih_l0`.
         let own = partners(&t.name).contains(&vector.name)
             || t.name.contains("weight") && t.name.replace("weight", "bias") == vector.name;
         own && matrix_shape(&t.shape).is_some_and(|sides| sides.contains(&only_side(vector)))

@@ -31,7 +31,7 @@ const HASH: usize = 32;
 /// What identifies a run: everything that its numbers depend on, as far as it is known beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// The version of the program.
+    /// The version of unargmax.
     pub version: String,
     /// SHA-256 of the output layer's numbers.
     pub head: String,
@@ -155,7 +155,7 @@ impl Journal {
     /// Reads how far the run was and what it had counted; `None` without a journal.
     ///
     /// # Errors
-    /// A journal that is damaged, that is of another run, or that the operating system refuses.
+    /// A journal that is damaged or belongs to another run, and an error of the operating system.
     pub fn read(&self) -> Result<Option<(Place, Counts)>> {
         let bytes = match self.bytes() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -22,9 +22,9 @@ pub(super) const MOST_KEPT: usize = 64;
 
 /// What an audit claims about the head whose logits are observed.
 pub struct Claims {
-    /// The head, decoded.
+    /// The decoded head.
     pub head: Head,
-    /// The hidden states that the claims are about.
+    /// The domain that the claims are about.
     pub domain: Domain,
     /// For each token, whether it is claimed never to be the strict winner on the domain.
     pub never_alone: Vec<bool>,
@@ -76,7 +76,7 @@ fn nearest_in_ball(ball: &Ball, state: &[f64]) -> Option<Vec<f64>> {
 /// A token that won strictly although that was proved impossible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contradiction {
-    /// The token.
+    /// The id of the token.
     pub token: u32,
     /// The number of the position in the corpus, from 0.
     pub position: u64,
@@ -89,7 +89,7 @@ pub struct Contradiction {
 pub struct Seen {
     /// The number of positions where it was the argmax; of equal logits the lowest id is.
     pub argmax: u64,
-    /// Its best rank: one more than the number of tokens with larger logits; 0 before anything was seen.
+    /// The best rank of the token: one more than the number of tokens with larger logits; 0 before anything was seen.
     pub best_rank: u32,
     /// The number of the first position in the corpus where it had that rank.
     pub best_position: u64,

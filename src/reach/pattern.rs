@@ -19,7 +19,7 @@ const GAP: &str = "[MASK]";
 /// The number of texts that the model runs on together.
 const POSITIONS_TOGETHER: usize = 8;
 
-/// A pattern such as `{text} It was [MASK].`
+/// A pattern with a place for the text and a gap for the label word, such as `{text} It was [MASK].`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// The part before the gap, which may hold the place of the text.
@@ -95,7 +95,7 @@ impl Pattern {
         format!("{before}{gap}{behind}")
     }
 
-    /// Refuses a pattern that the model cannot read.
+    /// Refuses a pattern that the model cannot be run on.
     ///
     /// # Errors
     /// Text after the gap for a model with causal attention; a model with an encoder.
@@ -185,7 +185,7 @@ pub struct Fates {
     pub among_labels: Audit,
 }
 
-/// Audits the tokens of the labels, which are distinct.
+/// Audits the tokens of the labels, which must be distinct.
 ///
 /// # Errors
 /// Errors of an audit.

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use super::ranking;
 use crate::error::{Error, Result};
 
-/// How the next token is chosen.
+/// How to choose the next token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
     /// The logits are divided by this; 0 always takes the most probable token.

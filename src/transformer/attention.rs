@@ -11,13 +11,13 @@ use crate::error::Result;
 /// The linear maps and sizes of one attention.
 #[derive(Clone, Debug)]
 pub(super) struct Attention {
-    /// `d` to `H x head`.
+    /// The map to queries, `d` to `H x head`.
     pub query: Linear,
-    /// `d` to `G x head`, with `G` key-value heads.
+    /// The map to keys, `d` to `G x head`, with `G` key-value heads.
     pub key: Linear,
-    /// `d` to `G x head`.
+    /// The map to values, `d` to `G x head`.
     pub value: Linear,
-    /// `H x head` to `d`.
+    /// The map of the result, `H x head` to `d`.
     pub output: Linear,
     /// The number of heads, `H`.
     pub heads: usize,
@@ -38,7 +38,7 @@ pub(super) struct Scene {
     pub mask: Tensor,
     /// Added to the scores of each head, `[1, H, queries, keys]` (T5).
     pub bias: Option<Tensor>,
-    /// The rotation of the queries' positions (Llama).
+    /// The rotation by the positions of the queries (Llama).
     pub rotation: Option<Rotation>,
     /// The distances between queries and keys (XLNet).
     pub distances: Option<Distances>,

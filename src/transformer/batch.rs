@@ -122,7 +122,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// The length of the longest row, `T`.
+    /// Returns the length of the longest row, `T`.
     pub fn length(&self) -> usize {
         self.positions[0].len()
     }

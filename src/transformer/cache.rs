@@ -22,7 +22,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// A cache that holds nothing yet.
+    /// Makes an empty cache.
     pub fn new() -> Self {
         Cache::default()
     }

@@ -102,21 +102,21 @@ pub enum Direction {
     Backwards,
 }
 
-/// The kind of norm.
+/// The kind of a norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormKind {
-    /// Mean 0 and variance 1, then gain and shift (Ba, Kiros and Hinton, 2016).
+    /// LayerNorm: mean 0 and variance 1, then gain and shift (Ba, Kiros and Hinton, 2016).
     LayerNorm,
-    /// Mean square 1, then gain (Zhang and Sennrich, 2019).
+    /// RMSNorm: mean square 1, then gain (Zhang and Sennrich, 2019).
     RootMeanSquare,
 }
 
-/// Where a block has its norms.
+/// Where a block has its norms, before or after its maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// `x + f(norm(x))`, and one more norm after the last block.
+    /// Pre-norm: `x + f(norm(x))`, and one more norm after the last block.
     Before,
-    /// `norm(x + f(x))`.
+    /// Post-norm: `norm(x + f(x))`.
     After,
 }
 
@@ -170,9 +170,9 @@ pub enum RotaryScaling {
     Llama3 {
         /// The factor.
         factor: f64,
-        /// Waves longer than `original` divided by this are low.
+        /// Waves longer than `original / low` tokens have low frequencies.
         low: f64,
-        /// Waves shorter than `original` divided by this are high.
+        /// Waves shorter than `original / high` tokens have high frequencies.
         high: f64,
         /// The length of text, in tokens, that the model was first trained with.
         original: f64,
@@ -195,9 +195,9 @@ pub enum Activation {
     Gelu,
     /// The approximation of `Gelu` by a hyperbolic tangent.
     GeluTanh,
-    /// `max(x, 0)`.
+    /// ReLU, `max(x, 0)`.
     Relu,
-    /// `x sigmoid(x)`, also called swish.
+    /// SiLU, `x sigmoid(x)`, also called swish.
     Silu,
     /// The hyperbolic tangent.
     Tanh,

@@ -16,7 +16,7 @@ const LANES: usize = 16;
 const TASK: usize = 1 << 14;
 
 /// Computes the softmax over keys of `scores + mask`: `[B, H, queries, keys]` with `[B or 1, 1, queries or 1, keys]`.
-/// The mask gets no gradient.
+/// The mask has no gradient.
 pub(super) fn masked_softmax(scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
     scores.contiguous()?.apply_op2(&mask.contiguous()?, MaskedSoftmax)
 }

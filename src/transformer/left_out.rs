@@ -23,7 +23,7 @@ pub struct LeftOut {
 /// Lists the tensors of a checkpoint that the assembled model does not use, after a check that none changes a logit.
 ///
 /// # Errors
-/// A tensor that is not known to change nothing.
+/// A tensor that may change a logit.
 pub(super) fn check(
     weights: &Weights,
     configuration: &Configuration,

@@ -112,7 +112,7 @@ impl Mask {
     }
 }
 
-/// The masks of a batch and the lengths of its rows, ready to become a bias.
+/// The masks of a batch with the lengths of its rows, from which the bias of the scores is computed.
 pub(super) struct Masks<'a> {
     /// One mask for all rows, or one per row.
     pub masks: &'a [Mask],

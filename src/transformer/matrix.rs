@@ -27,13 +27,13 @@ enum Numbers {
 }
 
 impl Matrix {
-    /// A matrix of floats, `rows x columns`.
+    /// Makes a matrix of floats, `rows x columns`.
     pub fn dense(numbers: Tensor) -> Result<Self> {
         let (rows, columns) = numbers.dims2()?;
         Ok(Matrix { rows, columns, dtype: numbers.dtype(), numbers: Numbers::Dense(numbers) })
     }
 
-    /// A matrix of quantised blocks.
+    /// Makes a matrix of quantised blocks.
     pub fn blocks(blocks: Blocks, dtype: DType) -> Self {
         let (rows, columns) = (blocks.info.shape[0], blocks.info.shape[1]);
         Matrix { rows, columns, dtype, numbers: Numbers::Blocks(blocks) }

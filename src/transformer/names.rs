@@ -44,7 +44,7 @@ pub(super) struct EmbeddingNames {
 pub(super) struct StackNames {
     /// The prefix of all names of a block, with `{layer}`, or `{group}` and `{inner}`, for its numbers.
     pub block: &'static str,
-    /// The attention.
+    /// The maps of the attention.
     pub attention: AttentionNames,
     /// The norm of the attention.
     pub attention_norm: &'static str,

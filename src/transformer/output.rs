@@ -14,7 +14,7 @@ pub(super) struct Output {
     pub transform: Option<Transform>,
     /// The factor of the hidden state before the head.
     pub scale: f64,
-    /// The head, `V x d`: the one that `unargmax audit` locates.
+    /// The head, `V x d`, which is the one that `unargmax audit` finds.
     pub head: Linear,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Transform {
     pub dense: Linear,
     /// The activation `f`.
     pub activation: Activation,
-    /// The norm.
+    /// The norm of the transform.
     pub norm: Norm,
 }
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// The tensors that a relative attention has in addition to its four maps.
 #[derive(Clone, Debug)]
 pub(super) struct Relative {
-    /// Maps the encoding of a distance, `d` to `H x head`.
+    /// The map of encoded distances, `d` to `H x head`.
     pub distances: Linear,
     /// Added to queries for their products with keys, `H x 1 x head`.
     pub content_bias: Tensor,

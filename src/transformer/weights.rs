@@ -17,9 +17,9 @@ use crate::error::{Error, Result};
 /// How a matrix is stored in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// `out x in`.
+    /// As `out x in`.
     OutIn,
-    /// `in x out` (GPT-2's Conv1D).
+    /// As `in x out` (GPT-2's Conv1D).
     InOut,
 }
 

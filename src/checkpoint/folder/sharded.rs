@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub struct Sharded {
     index: PathBuf,
     shards: Vec<(String, Box<dyn Checkpoint>)>,
-    /// Sorted by name, over all shards.
+    /// The tensors of all shards, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` the index of its shard.
     places: Vec<usize>,

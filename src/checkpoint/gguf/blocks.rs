@@ -19,7 +19,7 @@ const OLD: usize = 32;
 /// The number of bytes per task of a thread.
 const TASK: usize = 1 << 14;
 
-/// An element type of ggml.
+/// An element type of ggml: its name, and the size of its blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlockType {
     pub name: &'static str,
@@ -89,7 +89,8 @@ impl BlockType {
 /// Decodes consecutive blocks.
 ///
 /// # Errors
-/// A sentence about the type, the number of bytes or the memory; the caller names the tensor.
+/// A type that is not decoded, a number of bytes that does not fit, or too little memory; the error is a sentence
+/// without the name of the tensor.
 pub(super) fn decode(dtype: &Dtype, bytes: &[u8]) -> Result<Values, String> {
     let Dtype::Block(name) = dtype else { return floats(dtype, ByteOrder::Little, bytes) };
     match *name {

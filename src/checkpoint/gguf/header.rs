@@ -22,7 +22,7 @@ const ALIGNMENT: u64 = 32;
 /// The least number of bytes of a tensor description: the length of its name, the number of dimensions, type, offset.
 const LEAST_TENSOR: usize = 8 + 4 + 4 + 8;
 
-/// A checked header.
+/// A header that was checked against the file.
 pub(super) struct Header {
     pub metadata: Metadata,
     /// The tensors in the order of the file, each with its byte range: of the length that its shape asks for, or
@@ -43,7 +43,8 @@ impl Header {
     /// Parses the header of `bytes`.
     ///
     /// # Errors
-    /// A sentence with the offset or the tensor; the caller names the file.
+    /// A header that is not valid; the error is a sentence with the offset or the tensor, without the name of the
+    /// file.
     pub fn parse(bytes: &Bytes) -> Result<Header, String> {
         let mut cursor = Cursor::new(bytes, 0);
         if cursor.take(MAGIC.len())? != MAGIC {
@@ -123,7 +124,7 @@ fn description(cursor: &mut Cursor) -> Result<Description, String> {
                 .map_err(|_| in_tensor(format!("the dimension {claimed} overflows")))?,
         );
     }
-    // ggml writes the contiguous dimension first.
+    // ggml writes the contiguous dimension first, so the order is reversed.
     shape.reverse();
     let id = cursor.u32().map_err(in_tensor)?;
     let offset = cursor.u64().map_err(in_tensor)?;

@@ -202,7 +202,7 @@ impl Metadata {
     /// Reads an array of integers of any width; `None` where there is no such key.
     ///
     /// # Errors
-    /// The value is of another type, or an integer is beyond `i64`.
+    /// The value is of another type, or an integer does not fit into `i64`.
     pub fn get_array_i64(&self, key: &str) -> Result<Option<Vec<i64>>> {
         self.decode(key, "an array of integers", |kind, cursor| {
             array(kind, cursor, |value| match value {

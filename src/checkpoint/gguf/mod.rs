@@ -62,7 +62,7 @@ impl Blocks {
 pub struct Gguf {
     parts: Vec<Bytes>,
     metadata: Metadata,
-    /// Sorted by name, over all parts.
+    /// The tensors of all parts, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` its part and its byte range there; see [`header::Header::tensors`].
     places: Vec<(usize, Range<usize>)>,

@@ -43,7 +43,7 @@ impl Header {
     /// as the header takes.
     ///
     /// # Errors
-    /// A sentence with the place of the fault; the caller names the file.
+    /// A header that is not valid; the error is a sentence with the place of the fault, without the name of the file.
     pub fn parse(bytes: &[u8], total: usize) -> Result<Header, String> {
         let (text, start) = literal(bytes)?;
         let mut parser = Parser { text, at: 0 };

@@ -19,7 +19,7 @@ pub(crate) use header::{Header, MAGIC};
 pub struct Npy {
     bytes: Bytes,
     header: Header,
-    /// The one array.
+    /// The only array of the file.
     tensors: [TensorInfo; 1],
 }
 
@@ -83,7 +83,7 @@ impl Checkpoint for Npy {
 /// Decodes the array file `bytes`, row-major.
 ///
 /// # Errors
-/// A sentence with the reason; the caller names the array.
+/// An array that cannot be decoded; the error is a sentence without the name of the array.
 pub(crate) fn decode(header: &Header, bytes: &[u8]) -> Result<Values, String> {
     if let Some(refusal) = &header.refusal {
         return Err(refusal.clone());

@@ -19,7 +19,7 @@ pub struct Graph {
     pub producer: String,
 }
 
-/// One operation.
+/// One operation of a graph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     /// The name of the operation, often empty.
@@ -37,7 +37,7 @@ pub struct Node {
     pub attributes: Vec<(String, Attribute)>,
 }
 
-/// The value of an attribute.
+/// The value of an operation's attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
     /// A number.

@@ -40,7 +40,7 @@ pub struct Onnx {
     bytes: Bytes,
     graph: Graph,
     stored: Vec<Stored>,
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` where its numbers come from.
     sources: Vec<Source>,

@@ -16,29 +16,30 @@ pub(super) enum Global {
     Encode,
     /// `bytearray` and `bytes`, made from bytes or from nothing.
     ByteArray,
-    /// `numpy.ndarray`, only as an argument.
+    /// `numpy.ndarray`, which may occur only as an argument.
     NdArray,
-    /// `_reconstruct`: an array whose state follows.
+    /// `_reconstruct`: an array of numpy whose state follows.
     Reconstruct,
-    /// `_frombuffer`: an array of protocol 5.
+    /// `_frombuffer`: an array of numpy as protocol 5 writes it.
     FromBuffer,
-    /// `scalar`: an array without dimensions.
+    /// `scalar`: an array of numpy without dimensions.
     Scalar,
-    /// `numpy.dtype`.
+    /// `numpy.dtype`: an element type.
     Dtype,
-    /// `_rebuild_tensor` and its second version.
+    /// `_rebuild_tensor` and its second version: a tensor of torch.
     RebuildTensor,
-    /// `_rebuild_tensor_v3`, which names the element type.
+    /// `_rebuild_tensor_v3`: a tensor of torch, with its element type.
     RebuildTensorV3,
-    /// A tensor whose numbers cannot be read, and why.
+    /// A function that makes a tensor whose numbers cannot be read, with the reason.
     RebuildRefused(&'static str),
-    /// A tensor that is not made of one storage: what it is, and why its numbers cannot be read.
+    /// A function that makes a tensor that is not a view of one storage, with its kind and why it cannot be read.
     RebuildAbsent(&'static str, &'static str),
-    /// `_rebuild_parameter`: the tensor that it is given.
+    /// `_rebuild_parameter`: the tensor that is its argument.
     RebuildParameter,
-    /// `_rebuild_from_type_v2`: a function of this list, a type, its arguments, a state.
+    /// `_rebuild_from_type_v2`: calls a function of this list; its arguments are the function, a type, the arguments
+    /// and a state.
     RebuildFromType,
-    /// A class of storages, by torch's name of its elements.
+    /// A class of storages, with torch's name of their elements.
     Storage(&'static str),
     /// An element type of torch.
     TorchType(&'static str),

@@ -153,13 +153,13 @@ pub(super) fn state(
         _ => &[],
     };
     let new = match (&values[target], fields) {
-        // Version, shape, element type, order, data.
+        // The fields are: version, shape, element type, order, data.
         (Value::Array(None), &[_, shape, dtype, order, data]) => {
             let fortran = matches!(values[order], Value::Bool(true));
             Value::Array(Some(Array { shape, dtype, fortran, data }))
         }
         (Value::Array(_), _) => return Err("the state of an array is not what numpy writes".into()),
-        // Version, byte order, subarray, names and fields of records, ...
+        // The fields are: version, byte order, subarray, names and fields of records, and more.
         (&Value::Dtype { code, .. }, &[_, order, subarray, names, ..]) => {
             let order = match &values[order] {
                 Value::Text(mark) | Value::Bytes(mark) if mark.len() == 1 => bytes[mark.start],
@@ -171,7 +171,7 @@ pub(super) fn state(
         (Value::Dtype { .. }, _) => {
             return Err("the state of an element type is not what numpy writes".into());
         }
-        // The attributes of an object: those of maps and tensors hold no tensor of their own.
+        // The state holds the attributes of an object; maps and tensors have no tensors in their attributes.
         (Value::Dict(_) | Value::Pairs(_) | Value::Opaque | Value::Tensor(_), _) => return Ok(()),
         _ => return Err("it sets the state of what has none".into()),
     };

@@ -18,7 +18,8 @@ pub(super) const PROTOCOL: u8 = 0x80;
 /// Runs the pickle at offset `start` of `bytes`, and returns the data that it builds.
 ///
 /// # Errors
-/// A sentence with the offset of the operation at fault; the caller names the file.
+/// A pickle that is not valid; the error is a sentence with the offset of the operation, without the name of the
+/// file.
 pub(super) fn run(bytes: &[u8], start: usize) -> Result<Built, String> {
     let mut machine = Machine {
         bytes,
@@ -267,7 +268,7 @@ impl Machine<'_> {
         let value = if bytes.len() > 8 {
             Value::Long(range)
         } else {
-            // Two's complement: the highest bit that is there stands for the sign.
+            // Two's complement: the highest bit is the sign, and is extended.
             let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
             let mut whole = [if negative { 0xff } else { 0 }; 8];
             whole[..bytes.len()].copy_from_slice(bytes);

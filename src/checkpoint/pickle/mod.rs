@@ -44,13 +44,13 @@ pub(crate) fn is_torch_archive(bytes: &Bytes) -> bool {
 
 /// A checkpoint that is a pickle, alone or in one of torch's containers.
 pub struct StateDict {
-    /// The file.
+    /// The bytes of the whole file.
     bytes: Bytes,
     /// The pickle in the file that names the tensors.
     pickle: Bytes,
     built: Built,
     container: Container,
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` its value in `built`.
     ids: Vec<Id>,

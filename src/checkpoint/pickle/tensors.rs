@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 4096;
 
 /// Lists all tensors of a pickle; `alone` is the name of a tensor that is the whole pickle.
 ///
-/// A map or list that occurs several times counts where it occurs first.
+/// A map or list that occurs several times is listed where it occurs first.
 pub(super) fn list(
     built: &Built,
     bytes: &[u8],

@@ -70,7 +70,7 @@ pub(super) struct Array {
     pub data: Id,
 }
 
-/// A storage of torch.
+/// A storage of torch, from which tensors are views.
 #[derive(Clone, Debug)]
 pub(super) struct Storage {
     /// The element type by torch's name (`float32`); `uint8` for a storage without a type.

@@ -53,7 +53,7 @@ pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let plain = |why: String| {
         Error::malformed(label, format!("not a JSON list of tokens or map from token to id: {why}"))
     };
-    // A syntax error has a place; in a sound file of another form the vocabulary may be a part.
+    // An error of syntax states its place; in a valid file of another form the vocabulary may be a part.
     let value = serde_json::from_slice(bytes).map_err(|_| plain(error.to_string()))?;
     match nested::read(&value) {
         Ok(tokens) => Ok(Vocabulary { tokens }),

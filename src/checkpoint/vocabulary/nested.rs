@@ -143,7 +143,7 @@ fn of_list(list: &[Value]) -> Result<Pieces, String> {
 fn numbered(pieces: Pieces, numbers: &[&Value]) -> Result<Pieces, String> {
     let ids: Option<Vec<usize>> = numbers.iter().map(|n| whole(n)).collect();
     let Some(ids) = ids else {
-        // Scores of a unigram model: the order is that of the ids.
+        // These are scores of a unigram model, whose tokens are in the order of their ids.
         return match numbers.iter().all(|n| n.is_f64()) {
             true => Ok(pieces),
             false => Err("the numbers of its pairs are neither ids nor scores".to_owned()),

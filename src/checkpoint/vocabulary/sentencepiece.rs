@@ -58,7 +58,7 @@ fn token(piece: String, kind: u64) -> Option<Token> {
     let verbatim = |kind| Token { text: piece.clone(), piece: piece.clone(), kind };
     Some(match kind {
         1 => spelled(Kind::Ordinary),
-        // UNKNOWN and CONTROL.
+        // The types UNKNOWN and CONTROL.
         2 | 3 => verbatim(Kind::Special),
         // USER_DEFINED: the spelling says whether it is a special token or text.
         4 => verbatim(spelling::kind(&piece)),

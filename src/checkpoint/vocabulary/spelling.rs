@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::Kind;
 
-/// How the pieces of a vocabulary spell text.
+/// The way in which the pieces of a vocabulary spell text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spelling {
     /// The piece is the text.

@@ -36,7 +36,7 @@ const SAME: [&str; 4] = ["Identity", "Cast", "Dropout", "CastLike"];
 const LEVEL: [&str; 8] =
     ["Log", "Exp", "Sqrt", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Reciprocal"];
 
-/// A value that depends on the head.
+/// A value that depends on the logits of the head.
 #[derive(Clone, Debug)]
 enum Value {
     Tokens(Tokens),
@@ -354,7 +354,7 @@ fn with_constant(
             "Add" | "Sub" if number.is_finite() => {
                 Some(Value::Tokens(Tokens { positive: false, ..way }))
             }
-            // A limit (Max, Min) makes ties.
+            // A limit (Max, Min) makes ties, so it is not among these.
             "Mul" | "Div" if number > 0.0 && number.is_finite() => {
                 let by = |x: f64| match op {
                     "Mul" => product(x, number),

@@ -53,7 +53,7 @@ const OPAQUE: [&str; 24] = [
     "SequenceMap",
 ];
 
-/// The name that exporters give the output of a head.
+/// The usual name of the output that holds the logits.
 const LOGITS: &str = "logits";
 
 /// An output of the graph and the last linear layer before it.

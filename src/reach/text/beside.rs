@@ -66,7 +66,7 @@ fn stated_case(checkpoint: &dyn Checkpoint, path: &Path) -> Result<bool> {
         // Without a class the option still means BERT's word pieces: no other vocab.txt has it.
         (Some(lowercase), None) => Ok(lowercase),
         (Some(lowercase), Some(_)) if known => Ok(lowercase),
-        // The default of these classes.
+        // Lower case is the default of these classes.
         (None, Some(_)) if known => Ok(true),
         (_, Some(other)) => Err(ambiguous(
             path,

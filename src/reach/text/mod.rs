@@ -41,7 +41,7 @@ enum Kind {
 /// How to find the tokenizer: as the checkpoint states, or as the caller says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum How {
-    /// As the checkpoint says.
+    /// As the checkpoint states.
     #[default]
     Stated,
     /// By this `tokenizer.json`.
@@ -58,7 +58,7 @@ pub enum How {
 /// Whether to add the tokens that the model expects around a text: `[CLS]` and `[SEP]`, `<s>`, `</s>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Around {
-    /// As the model was trained.
+    /// As the model was trained: add them.
     #[default]
     Added,
     /// Add nothing.
@@ -145,7 +145,7 @@ impl Tokenizer {
     /// Returns the tokens that are added before and after a text.
     ///
     /// # Errors
-    /// A vocabulary that cannot spell a letter, or a tokenizer that changes a text when it adds to it.
+    /// A vocabulary that cannot spell the letter `a`, and a tokenizer that changes a text when it adds tokens.
     pub fn around(&self) -> Result<(Vec<u32>, Vec<u32>)> {
         if let Kind::Split(_) = self.kind {
             return Ok((Vec::new(), Vec::new()));

@@ -42,7 +42,7 @@ impl Split {
         self.ids.get(piece).copied()
     }
 
-    /// The piece of an id; empty where there is none.
+    /// Returns the piece of an id; empty where there is none.
     pub fn piece(&self, id: u32) -> &str {
         self.pieces.get(id as usize).map_or("", String::as_str)
     }

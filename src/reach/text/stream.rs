@@ -27,7 +27,7 @@ impl<'a> Stream<'a> {
         Stream { tokenizer, ids: Vec::new(), from: 0, to: 0 }
     }
 
-    /// Adds an id and returns the text that it completes, perhaps none.
+    /// Adds an id and returns the text that it completes, which may be empty.
     ///
     /// # Errors
     /// As [`Tokenizer::decode`].
