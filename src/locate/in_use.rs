@@ -217,9 +217,9 @@ pub(super) fn numbers(stored: &Stored, weight: &str) -> Result<Vec<String>> {
     Ok(notes)
 }
 
-/// Refuses scales and shifts of logits that are stored as tensors, in the module of the head, in the one around it or
-/// at the top level. Returns notes on scales that keep the order. `bias` is the bias in use; `own` says that the head
-/// is not tied.
+/// Refuses scales and shifts of logits that are stored as tensors, in the module of the head, in the one around it or at
+/// the top level; with `own` also any other tensor of the head's module. Returns notes on scales that keep the order.
+/// `bias` is the bias in use.
 ///
 /// # Errors
 /// Such a tensor, by name.

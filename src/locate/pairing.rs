@@ -188,7 +188,7 @@ impl<'a> Beside<'_, 'a> {
     /// called a bias. Vectors that belong to hidden states have one number per coordinate, and are not meant.
     fn doubtful(&self) -> Option<&'a TensorInfo> {
         let tensors = self.stored.checkpoint.tensors();
-        // If the matrix has one dimension, other matrices of one dimension are not vectors to check.
+        // If this matrix has a side of 1, other tensors of such a shape are matrices as well, and no vectors to check.
         let narrow = self.sides.contains(&1);
         let vectors = tensors.iter().filter(|t| {
             t.name != self.weight

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::text::{Around, Tokenizer};
 use crate::error::{Error, Result};
 
-/// The least number of bytes that are tokenized at once, except at the end of the text.
+/// The least number of bytes of a corpus of one text that are tokenized at once, except at the end.
 const STRETCH: usize = 1 << 16;
 /// The largest number of bytes that are tokenized at once: a longer line is cut here.
 const LONGEST: usize = 1 << 20;
@@ -202,7 +202,7 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         Ok((text, bytes))
     }
 
-    /// Whether a stretch may end before byte `at`: after a line that is not blank at its end, and before a letter or
+    /// Whether a stretch may end before byte `at`: after a line whose last character is no blank, and before a letter or
     /// digit.
     fn may_end(&self, at: usize) -> bool {
         let (before, after) = self.bytes.split_at(at);

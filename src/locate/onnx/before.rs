@@ -14,8 +14,8 @@ pub(super) enum Before {
     Unknown,
 }
 
-/// Operations that rearrange or select values without changing their range. Only those of a single value for all
-/// coordinates of a position are used.
+/// Operations that rearrange, select or pool values. They keep the range of an activation, which is the same for all
+/// coordinates.
 const MOVES: [&str; 14] = [
     "Identity",
     "Cast",
