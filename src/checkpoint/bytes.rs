@@ -1,8 +1,8 @@
-//! The bytes of a checkpoint, mapped from a file or held in memory, with the label that errors name.
+//! The bytes of a checkpoint file, mapped from disk or held in memory, with the label that errors name.
 //!
-//! Every reader works on [`Bytes`], so that a file on disk, an asset inside the program and the
-//! input of a fuzzer pass through the same code. A file is mapped and not read: a head is often a
-//! small part of a large file.
+//! Every reader works on [`Bytes`], so that a file on disk, an asset inside the program and the input of a fuzzer
+//! pass through the same code. A file is mapped and not read as a whole, because a head is often a small part of a
+//! large file.
 
 use std::fs::File;
 use std::io;
@@ -14,14 +14,14 @@ use memmap2::Mmap;
 
 use crate::error::{Error, Result};
 
-/// Where the bytes live; all three are cheap to clone.
+/// The storage behind some bytes; all three kinds are cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Data {
-    /// Inside the program.
+    /// Bytes inside the program.
     Static(&'static [u8]),
-    /// On the heap.
+    /// Bytes on the heap.
     Shared(Arc<[u8]>),
-    /// A mapped file.
+    /// Bytes of a mapped file.
     Mapped(Arc<Mmap>),
 }
 
@@ -59,17 +59,17 @@ impl AsRef<[u8]> for Data {
     }
 }
 
-/// A whole checkpoint file as bytes, and what to call it in an error.
+/// A checkpoint file, or a part of one, as bytes with a label for errors.
 #[derive(Clone, Debug)]
 pub struct Bytes {
     label: PathBuf,
     data: Data,
-    /// The part of `data` that is meant.
+    /// The part of `data` that these bytes are.
     range: Range<usize>,
 }
 
 impl Bytes {
-    /// Bytes already in memory; `label` stands where a path would in errors.
+    /// Wraps bytes that are in memory; `label` takes the place of the path in errors.
     pub fn new(data: impl Into<Data>, label: impl AsRef<Path>) -> Self {
         let data = data.into();
         let range = 0..data.as_ref().len();
@@ -78,17 +78,17 @@ impl Bytes {
 
     /// Maps a regular, non-empty file.
     ///
-    /// The file must not be cut short while it is mapped: the operating system would end the
-    /// process at the next access.
+    /// The file must not be shortened while it is mapped: the operating system would end the process at the next
+    /// access.
     ///
     /// # Errors
-    /// [`Error::Io`] for what is missing, forbidden, a directory, a fifo or a device (which is
-    /// never opened, so this does not block), [`Error::Malformed`] for an empty file.
+    /// [`Error::Io`] for a path that is missing, forbidden, a directory, a fifo or a device (which is never opened,
+    /// so this does not block), [`Error::Malformed`] for an empty file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = regular_file(path)?;
-        // SAFETY: the mapping is read-only and private to this process. That no other process
-        // shortens the file meanwhile is the documented condition, the one every map has.
+        // SAFETY: the mapping is read-only and private to this process. The documented condition, which every map
+        // has, is that no other process shortens the file meanwhile.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
         if map.is_empty() {
@@ -101,30 +101,30 @@ impl Bytes {
         Ok(Bytes { label: path.to_path_buf(), data: Data::Mapped(Arc::new(map)), range })
     }
 
-    /// The path, or what stands for it.
+    /// Returns the path of the file, or the label that takes its place.
     pub fn label(&self) -> &Path {
         &self.label
     }
 
-    /// A part of these bytes, under the same label; `None` where it does not lie within them.
+    /// Returns a part of these bytes, with the same label; `None` where the range is not within them.
     pub(crate) fn part(&self, range: Range<usize>) -> Option<Bytes> {
         self.get(range.clone())?;
         let range = self.range.start + range.start..self.range.start + range.end;
         Some(Bytes { label: self.label.clone(), data: self.data.clone(), range })
     }
 
-    /// Whether the bytes are those of a file on disk, so that others may lie beside it.
+    /// Whether the bytes are those of a file on disk, so that other files may lie next to it.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.data, Data::Mapped(_))
     }
 
-    /// The folder of a file on disk.
+    /// Returns the folder of a file on disk.
     pub(crate) fn folder(&self) -> Option<&Path> {
         let folder = self.label.parent().filter(|_| self.is_file())?;
         Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
     }
 
-    /// A fault in these bytes, as an error that names them.
+    /// Returns an error that names these bytes and the problem.
     pub(crate) fn malformed(&self, problem: impl Into<String>) -> Error {
         Error::malformed(&self.label, problem)
     }
@@ -144,8 +144,8 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// Opens `path` if it is a regular file (a link to one is), looking before opening: to open a
-/// fifo would wait for its writer.
+/// Opens a regular file, or a link to one. The kind of the file is checked before it is opened: opening a fifo would
+/// wait for its writer.
 pub(crate) fn regular_file(path: &Path) -> Result<File> {
     let refuse = |kind, what: &str| Err(Error::io(path, io::Error::new(kind, what)));
     let kind = std::fs::metadata(path).map_err(|source| Error::io(path, source))?.file_type();

@@ -1,14 +1,13 @@
-//! The `model.bin` of CTranslate2, binary versions 2 to 6: variables by name, then aliases.
+//! Reads the `model.bin` of CTranslate2, binary versions 2 to 6: variables by name, then aliases.
 //!
 //! Format: `_serialize` in `python/ctranslate2/specs/model_spec.py` and `Model::load` in
 //! `src/models/model.cc` of <https://github.com/OpenNMT/CTranslate2>. Version 3 added the aliases,
 //! version 4 a number for the element type, which was known by its width before.
 //!
-//! A weight of int8 or int16 is listed as a block type and decoded with the variable `NAME_scale`
-//! beside it as CTranslate2's `Dequantize` does on the CPU: each integer, widened to f32, times the rounded
-//! f32 reciprocal of the scale of its row (or of the whole matrix). An int16 weight without a scale has
-//! 1000, as there.
-//! There is no crate for the format but bindings to the C++ library.
+//! A weight of int8 or int16 is listed as a block type and decoded with the variable `NAME_scale` as CTranslate2's
+//! `Dequantize` does on the CPU: each integer, widened to f32, times the rounded f32 reciprocal of the scale of its
+//! row (or of the whole matrix). An int16 weight without a scale has the scale 1000, as there. The only crates for
+//! the format are bindings to the C++ library.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -23,7 +22,7 @@ use crate::error::Result;
 /// The binary versions that are read.
 const VERSIONS: std::ops::RangeInclusive<u32> = 2..=6;
 
-/// The end of the name of a variable that holds the scale of another.
+/// The suffix of a variable that holds the scale of another.
 const SCALE: &str = "_scale";
 
 /// The scale of int16 weights of old files, `Quantize::global_int16_scale`.
@@ -33,13 +32,13 @@ const GLOBAL_SCALE: f32 = 1000.0;
 #[derive(Debug)]
 pub struct CTranslate2 {
     bytes: Bytes,
-    /// Which class of models it is: `TransformerSpec`, `WhisperSpec`.
+    /// The class of the model: `TransformerSpec`, `WhisperSpec`.
     spec: String,
-    /// Sorted by name.
+    /// The list of variables, sorted by name.
     tensors: Vec<TensorInfo>,
-    /// For each of `tensors` its bytes, of the length that its shape asks for.
+    /// The byte range of each of `tensors`, of the length that its shape asks for.
     places: Vec<Range<usize>>,
-    /// Name, and the variable that it stands for; sorted.
+    /// Each alias with the name of its variable; sorted.
     aliases: Vec<(String, String)>,
 }
 
@@ -67,7 +66,7 @@ impl CTranslate2 {
     /// Opens a file and lists its variables.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a file that is not sound.
+    /// Errors of [`Bytes::open`], and a file that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -75,19 +74,20 @@ impl CTranslate2 {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A file that is not sound.
+    /// A file that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Lists the variables of `bytes`.
+    /// Parses the list of variables of `bytes`.
     ///
     /// # Errors
-    /// A file that is not sound.
+    /// A file that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
     }
 
+    /// Parses the file; errors are sentences without its name.
     fn contents(bytes: Bytes) -> Result<Self, String> {
         let mut cursor = Cursor::new(&bytes, 0);
         let version = cursor.u32()?;
@@ -100,7 +100,7 @@ impl CTranslate2 {
         }
         let spec = name(&mut cursor)?;
         let _revision = cursor.u32()?;
-        // The least variable has an empty name, no dimension, a type, a length.
+        // The smallest variable takes 8 bytes: an empty name, no dimension, a type, a length.
         let count = bounded(&mut cursor, 8, "variables")?;
         let mut listed = Vec::new();
         for _ in 0..count {
@@ -139,7 +139,7 @@ impl CTranslate2 {
         Ok(CTranslate2 { bytes, spec, tensors, places, aliases })
     }
 
-    /// The numbers of a quantised weight.
+    /// Decodes the quantised weight at place `at` of the list.
     fn dequantise(&self, at: usize) -> Result<Vec<f32>, String> {
         let info = &self.tensors[at];
         let stored = &self.bytes[self.places[at].clone()];
@@ -182,16 +182,16 @@ impl CTranslate2 {
     }
 }
 
-/// The names of quantised weights.
+/// The names of the quantised element types.
 const INT8: &str = "int8";
 const INT16: &str = "int16";
 
-/// A name: its length with the NUL at its end, then both.
+/// Reads a name: its length with the final NUL, then the bytes and the NUL.
 fn name(cursor: &mut Cursor) -> Result<String, String> {
     let from = cursor.at();
     let length = u16::from_le_bytes(cursor.fixed()?);
     let bytes = cursor.take(usize::from(length))?;
-    // As in C, it ends at the first NUL.
+    // As in C, the name ends at the first NUL.
     let end = bytes.iter().position(|&byte| byte == 0);
     let text = end.map(|end| std::str::from_utf8(&bytes[..end]));
     match text {
@@ -201,7 +201,7 @@ fn name(cursor: &mut Cursor) -> Result<String, String> {
     }
 }
 
-/// A count of things that take at least `least` bytes each.
+/// Reads a count of items that take at least `least` bytes each, and refuses one that the file cannot hold.
 fn bounded(cursor: &mut Cursor, least: usize, what: &str) -> Result<usize, String> {
     let from = cursor.at();
     let count = cursor.u32()? as usize;
@@ -214,6 +214,7 @@ fn bounded(cursor: &mut Cursor, least: usize, what: &str) -> Result<usize, Strin
     Ok(count)
 }
 
+/// Reads the description of a variable, and returns it with the byte range of its numbers.
 fn variable(cursor: &mut Cursor, version: u32) -> Result<(TensorInfo, Range<usize>), String> {
     let name = name(cursor)?;
     let of = |problem: String| format!("variable `{name}`: {problem}");

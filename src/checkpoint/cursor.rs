@@ -1,6 +1,6 @@
-//! A bounded walk over the little-endian fields of a header: nothing is taken that is not there.
+//! A bounds-checked reader of the little-endian fields of a header.
 
-/// A position in the bytes of a file.
+/// A position in the bytes of a file, and the reads from there on.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -8,20 +8,22 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// Starts at offset `at` of `bytes`.
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
         Cursor { bytes, at: at.min(bytes.len()) }
     }
 
-    /// The offset in the file.
+    /// Returns the offset in the file.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// How many bytes follow.
+    /// Returns the number of bytes that follow.
     pub fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
+    /// Takes the next `n` bytes; an error where fewer follow.
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
         if n > self.left() {
             return Err(format!(
@@ -35,6 +37,7 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
+    /// Takes the next `N` bytes as an array.
     pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let taken = self.take(N)?;
         taken.first_chunk().copied().ok_or_else(|| "a field is cut short".into())
@@ -48,7 +51,7 @@ impl<'a> Cursor<'a> {
         self.fixed().map(u64::from_le_bytes)
     }
 
-    /// A count of things that take at least `least` bytes each, refused if they cannot all follow.
+    /// Reads a count of items that take at least `least` bytes each, and refuses one that the file cannot hold.
     pub fn count(&mut self, least: usize, what: &str) -> Result<usize, String> {
         let from = self.at;
         let claimed = self.u64()?;
@@ -61,13 +64,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A length and as many bytes.
+    /// Reads a length and as many bytes.
     pub fn string(&mut self) -> Result<&'a [u8], String> {
         let length = self.count(1, "bytes of a string")?;
         self.take(length)
     }
 
-    /// A string that names something, hence UTF-8.
+    /// Reads a string that must be UTF-8; `what` names it in errors.
     pub fn name(&mut self, what: &str) -> Result<&'a str, String> {
         let from = self.at;
         std::str::from_utf8(self.string()?)

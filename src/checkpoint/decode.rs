@@ -1,11 +1,11 @@
-//! Stored floating-point elements to numbers: f16 and bf16 widen to f32 exactly, f32 and f64 stay.
+//! Decodes stored floating-point elements: f16 and bf16 widen to f32 exactly, f32 and f64 stay.
 
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::{Dtype, Values};
 
-/// Elements that one task decodes: enough to outweigh the cost of handing it over.
+/// The number of elements per task of a thread: enough to outweigh the cost of scheduling it.
 const TASK: usize = 1 << 14;
 
 /// The order of the bytes of one element.
@@ -20,7 +20,8 @@ pub(crate) enum ByteOrder {
 /// Decodes consecutive elements of a floating-point type.
 ///
 /// # Errors
-/// A sentence about the element type, the number of bytes or the memory; the caller names the tensor.
+/// An element type that is not decoded, a number of bytes that does not fit, or too little memory; the error is a
+/// sentence without the name of the tensor.
 pub(crate) fn floats(dtype: &Dtype, order: ByteOrder, bytes: &[u8]) -> Result<Values, String> {
     use ByteOrder::{Big, Little};
     match (dtype, order) {
@@ -38,7 +39,7 @@ pub(crate) fn floats(dtype: &Dtype, order: ByteOrder, bytes: &[u8]) -> Result<Va
     }
 }
 
-/// `n` zeros, or a sentence where there is no memory for them.
+/// Allocates `n` zeros; an error where there is not enough memory.
 pub(crate) fn zeros<T: Clone + Default>(n: usize) -> Result<Vec<T>, String> {
     let mut numbers = Vec::new();
     numbers.try_reserve_exact(n).map_err(|_| {
@@ -48,6 +49,7 @@ pub(crate) fn zeros<T: Clone + Default>(n: usize) -> Result<Vec<T>, String> {
     Ok(numbers)
 }
 
+/// Decodes each element of `N` bytes by `one`, on all threads.
 fn widen<T, const N: usize>(
     bytes: &[u8],
     one: impl Fn([u8; N]) -> T + Sync,

@@ -1,15 +1,15 @@
-//! Files that stand in the place of a checkpoint and are none, each by its name with what to do.
+//! Recognises files that were given in place of a checkpoint but are none, and says what to do.
 //!
-//! A pointer of Git LFS, a page of an error or a compressed archive would reach a reader by its extension and be called a
-//! damaged file of that format. Their first bytes tell what they are.
+//! A pointer of Git LFS, an HTML error page or a compressed archive would otherwise be passed to a reader by its
+//! extension and be called a damaged file of that format. The first bytes tell what such a file is.
 
 use super::bytes::Bytes;
 use crate::error::Result;
 
-/// As many first bytes as are looked at.
+/// The number of first bytes that are examined.
 const HEAD: usize = 1024;
 
-/// First bytes of formats that are not read, what they are and what to do.
+/// The first bytes of formats that are not read, with the name of the format and what to do.
 const MAGICS: [(&[u8], &str); 17] = [
     (b"\x1f\x8b", "a gzip archive; unpack it (gunzip, tar -xzf)"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it (unzstd)"),
@@ -33,7 +33,7 @@ const MAGICS: [(&[u8], &str); 17] = [
     (b"MZ", "a Windows program (llamafile); name the GGUF file in it"),
 ];
 
-/// Extensions of formats that are not read and whose first bytes tell nothing.
+/// File extensions of formats that are not read and that the first bytes do not reveal.
 const EXTENSIONS: [(&str, &str); 9] = [
     ("msgpack", "Flax's msgpack; save the output layer as .safetensors or .npz"),
     ("index", "the index of a TensorFlow checkpoint; save the output layer as .npz"),
@@ -46,10 +46,10 @@ const EXTENSIONS: [(&str, &str); 9] = [
     ("pb", "a TensorFlow graph; save the output layer as .npz"),
 ];
 
-/// Refuses what is known to be no file of a format that is read.
+/// Refuses a file that is known to be of no format that is read.
 ///
 /// # Errors
-/// Its name, and what to do.
+/// The error names the kind of the file, and what to do.
 pub(super) fn check(bytes: &Bytes) -> Result<()> {
     match name(bytes).or_else(|| old_pickle(bytes)) {
         Some(what) => Err(bytes.malformed(format!("this is {what}"))),
@@ -57,12 +57,13 @@ pub(super) fn check(bytes: &Bytes) -> Result<()> {
     }
 }
 
-/// What a file is whose format no reader takes, by its extension.
+/// Names the kind of a file by its extension, for formats that no reader takes.
 pub(super) fn by_extension(bytes: &Bytes) -> Option<String> {
     let extension = bytes.label().extension()?.to_str()?.to_ascii_lowercase();
     EXTENSIONS.iter().find(|(end, _)| *end == extension).map(|(_, what)| (*what).to_owned())
 }
 
+/// Names the kind of a file by its content, if it is of no format that is read.
 fn name(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(HEAD)];
     if let Some(what) = placeholder(bytes) {
@@ -82,8 +83,8 @@ fn name(bytes: &[u8]) -> Option<String> {
     MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| (*what).to_owned())
 }
 
-/// What a file is that stands in the place of another one, of any format: a pointer to it, or an answer of a server that
-/// did not give it.
+/// Names the kind of a file that takes the place of another one, of any format: a pointer to it, or the answer of a
+/// server that did not deliver it.
 pub(super) fn placeholder(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(HEAD)];
     let text = head.trim_ascii_start();
@@ -105,10 +106,11 @@ pub(super) fn placeholder(bytes: &[u8]) -> Option<String> {
         .map(|said| format!("an answer of a server ({said:?}), not the file; download it again"))
 }
 
-/// The message of a server in place of a file: a JSON object with an error, or a line of text.
+/// Returns the message of a server that was saved in place of a file: a JSON object with an error, or a line of text.
 fn answer(bytes: &[u8], text: &[u8]) -> Option<String> {
-    /// Longer messages are none.
+    /// The largest number of characters of the message that are quoted.
     const LONGEST: usize = 120;
+    /// How the messages of servers begin, in lower case.
     const BEGIN: [&str; 8] = [
         "entry not found",
         "repository not found",
@@ -137,15 +139,17 @@ fn answer(bytes: &[u8], text: &[u8]) -> Option<String> {
     Some(said.lines().next().unwrap_or_default().chars().take(LONGEST).collect())
 }
 
-/// Whether a zip archive is one of Keras, which keeps its numbers in an HDF5 file: the names of its members are at the end.
+/// Whether a zip archive is one of Keras, which keeps its numbers in an HDF5 file: the member names are at the end.
 fn is_keras(bytes: &[u8]) -> bool {
+    /// The archive member that holds the numbers of a Keras model.
     const MEMBER: &[u8] = b"model.weights.h5";
+    /// The number of last bytes that are searched for its name.
     const END: usize = 1 << 16;
     let end = &bytes[bytes.len().saturating_sub(END)..];
     bytes.starts_with(b"PK\x03\x04") && end.windows(MEMBER.len()).any(|window| window == MEMBER)
 }
 
-/// A pointer file of Git LFS, with the name and the size of what it stands for.
+/// Describes a pointer file of Git LFS, with the size and hash of the file that it stands for.
 fn lfs(head: &[u8]) -> Option<String> {
     let versions =
         ["version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/"];
@@ -161,7 +165,7 @@ fn lfs(head: &[u8]) -> Option<String> {
     ))
 }
 
-/// A tar archive; torch's first format is one with these members.
+/// Describes a tar archive; torch's first format is one with these members.
 fn tar(bytes: &[u8]) -> String {
     let has = |member: &str| {
         let mut name = [0u8; 100];
@@ -174,7 +178,7 @@ fn tar(bytes: &[u8]) -> String {
     }
 }
 
-/// A pickle before protocol 2, by the name of the file, an operation at its beginning and a stop at its end.
+/// Describes a pickle of protocol 0 or 1, by the file's extension, first operation and final stop.
 fn old_pickle(bytes: &Bytes) -> Option<String> {
     let extension = bytes.label().extension()?.to_str()?.to_ascii_lowercase();
     let named = ["pt", "pth", "pkl", "pickle", "bin", "ckpt"].contains(&extension.as_str());

@@ -1,4 +1,4 @@
-//! Which reader a file needs, by its content; the file name only decides where the content does not.
+//! Chooses the reader of a file by its content; the file name decides only where the content does not.
 
 use super::Checkpoint;
 use super::bytes::Bytes;
@@ -24,13 +24,13 @@ enum Format {
     CTranslate2,
 }
 
-/// The formats for an error message.
+/// The list of formats in an error message.
 const FORMATS: &str = "safetensors (.safetensors), GGUF (.gguf), NumPy (.npy, .npz), pickles (.pt, .pth, .bin, .pkl), \
                        ONNX (.onnx), CTranslate2 (model.bin) and folders of these as Hugging Face has them";
 
 impl Format {
-    /// By the first bytes, or else by the name's extension: a damaged file is then refused by the
-    /// reader of what it claims to be.
+    /// Recognises the format by the first bytes, or else by the extension: a damaged file is then refused by the
+    /// reader of the format that its name claims.
     fn of(bytes: &Bytes) -> Option<Format> {
         if bytes.starts_with(gguf::MAGIC) {
             return Some(Format::Gguf);
@@ -68,7 +68,7 @@ impl Format {
     }
 }
 
-/// Opens a file under the names that are stored.
+/// Opens a file, with the tensor names as they are stored.
 pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
     foreign::check(&bytes)?;
     Ok(match Format::of(&bytes) {

@@ -1,5 +1,5 @@
-//! One function a format that may be given any bytes: it opens them, lists what they hold and reads
-//! it, and must neither panic nor take more memory than the bytes justify.
+//! Entry points for fuzzers, one function per format. Each opens any bytes, lists what they hold and reads it; it
+//! must neither panic nor take more memory than the bytes justify.
 //!
 //! The cargo-fuzz targets in `fuzz/` and the seeded mutations in `tests/hostile_files/` call these.
 
@@ -15,7 +15,7 @@ use super::vocabulary::Vocabulary;
 use super::{Checkpoint, elements};
 use crate::error::Result;
 
-/// Tensors with more elements are listed but not read, to keep each input fast.
+/// The largest number of elements of a tensor that is read and not only listed, to keep each input fast.
 const MOST_ELEMENTS: usize = 1 << 20;
 
 /// Opens, lists and reads a `.safetensors` file.
@@ -85,8 +85,9 @@ pub fn ctranslate2(bytes: &[u8]) {
     exercise(opened);
 }
 
-/// Looks at data that may contain themselves, so many levels deep.
+/// Visits data that may contain themselves, down to `levels` levels.
 fn look(item: Item, levels: usize) {
+    /// The largest number of elements of a list or map that are visited.
     const MOST: usize = 100;
     let _ = (item.text(), item.int(), item.float(), item.kind());
     if levels > 0 {
@@ -114,6 +115,7 @@ fn input(bytes: &[u8]) -> Bytes {
     Bytes::new(bytes.to_vec(), "fuzz")
 }
 
+/// Checks that every label of the vocabulary is printable.
 fn labels(vocabulary: &Vocabulary) {
     for id in 0..=vocabulary.tokens.len() {
         let label = vocabulary.label(id);
@@ -121,7 +123,7 @@ fn labels(vocabulary: &Vocabulary) {
     }
 }
 
-/// Reads what is listed: a tensor that can be read has as many numbers as its shape says.
+/// Reads all listed tensors, and checks that each has as many numbers as its shape says.
 fn exercise(opened: Result<impl Checkpoint>) {
     let Ok(checkpoint) = opened else { return };
     for info in checkpoint.tensors() {

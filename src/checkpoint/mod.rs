@@ -1,7 +1,7 @@
-//! Bytes to named tensors: one file a format behind one small interface.
+//! Reads checkpoints: from bytes to named tensors, one module per format behind the trait [`Checkpoint`].
 //!
-//! A reader trusts nothing: every length, offset and shape of a header is checked against the
-//! size of the file before anything is allocated, and only the tensors asked for are decoded.
+//! A reader trusts no file: every length, offset and shape of a header is checked against the size of the file before
+//! anything is allocated, and only the tensors asked for are decoded.
 
 pub mod bytes;
 #[doc(hidden)]
@@ -43,17 +43,17 @@ pub use open::{from_bytes, open};
 /// The element type in which a tensor is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dtype {
-    /// IEEE binary16.
+    /// IEEE binary16, called float16.
     F16,
-    /// The upper half of binary32.
+    /// bfloat16, the upper half of binary32.
     Bf16,
-    /// IEEE binary32.
+    /// IEEE binary32, called float32.
     F32,
-    /// IEEE binary64.
+    /// IEEE binary64, called float64.
     F64,
     /// Blocks of quantised numbers, by their ggml name (`Q8_0`); they decode to binary32.
     Block(&'static str),
-    /// Anything else, by the name its format gives it; it may be listed but not decoded here.
+    /// Any other type, by the name its format gives it; it can be listed but not decoded here.
     Other(String),
 }
 
@@ -81,17 +81,17 @@ pub struct TensorInfo {
     pub shape: Vec<usize>,
 }
 
-/// Decoded numbers, each exactly the stored one: 16-bit and quantised elements widen to `f32`.
+/// Decoded numbers, each exactly equal to the stored one: 16-bit and quantised elements widen to `f32`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// From f16, bf16, f32 and quantised blocks.
+    /// The numbers of f16, bf16, f32 and quantised tensors.
     F32(Vec<f32>),
-    /// From f64.
+    /// The numbers of f64 tensors.
     F64(Vec<f64>),
 }
 
 impl Values {
-    /// How many numbers there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         match self {
             Values::F32(numbers) => numbers.len(),
@@ -99,7 +99,7 @@ impl Values {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -108,18 +108,18 @@ impl Values {
 /// A decoded tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// What it was in the checkpoint.
+    /// The name, stored element type and shape of the tensor.
     pub info: TensorInfo,
-    /// Its numbers, the last dimension contiguous.
+    /// The numbers of the tensor, the last dimension contiguous.
     pub values: Values,
 }
 
 /// An opened checkpoint: a list of tensors, each decoded on demand.
 pub trait Checkpoint: Send + Sync {
-    /// The format's name for people ("safetensors", "npy").
+    /// Returns the name of the format, for people ("safetensors", "npy").
     fn format(&self) -> &'static str;
 
-    /// All tensors of the file, in the order of their names.
+    /// Lists all tensors of the file, sorted by name.
     fn tensors(&self) -> &[TensorInfo];
 
     /// Decodes one tensor.
@@ -128,52 +128,52 @@ pub trait Checkpoint: Send + Sync {
     /// No such tensor, an element type that this reader cannot decode, or bytes that do not fit.
     fn read(&self, name: &str) -> Result<Tensor>;
 
-    /// The folder that holds the checkpoint, where it was opened from a disk.
+    /// Returns the folder that holds the checkpoint, if it was opened from a disk.
     fn folder(&self) -> Option<&Path> {
         None
     }
 
-    /// The length of its files together, in bytes.
+    /// Returns the total length of its files, in bytes.
     fn size(&self) -> u64;
 
-    /// What belongs to the checkpoint and holds none of its tensors: the file `name` of its folder
-    /// (`config.json`), or a member of that name of an archive (`special:model.yml` of Marian, as
-    /// the bytes of its array). `None` where there is none.
+    /// Returns a file that belongs to the checkpoint and holds none of its tensors: the file `name` of its folder
+    /// (`config.json`), or a member of that name of an archive (`special:model.yml` of Marian, as the bytes of its
+    /// array). `None` where there is none.
     ///
     /// # Errors
-    /// A name that is a path, and what is there but cannot be read.
+    /// A name that is a path, and a file that exists but cannot be read.
     fn side_file(&self, name: &str) -> Result<Option<Bytes>> {
         self.folder().map_or(Ok(None), |folder| beside(folder, name))
     }
 
-    /// Other names of tensors, each with the name under which the tensor is listed (CTranslate2);
-    /// `read` knows both.
+    /// Returns other names of tensors, each with the name under which the tensor is listed (CTranslate2); `read`
+    /// accepts both.
     fn aliases(&self) -> &[(String, String)] {
         &[]
     }
 
-    /// What a reader of the list of tensors should know: names that were shortened, tensors that were left aside.
+    /// Returns remarks for people on the list of tensors: names that were shortened, tensors that were left out.
     fn remarks(&self) -> &[String] {
         &[]
     }
 
-    /// What kind of model a format says that it holds (CTranslate2: `WhisperSpec`).
+    /// Returns the kind of model, if the format states it (CTranslate2: `WhisperSpec`).
     fn model_kind(&self) -> Option<&str> {
         None
     }
 
-    /// The operations of a format that has them (ONNX).
+    /// Returns the graph of operations, if the format has one (ONNX).
     fn graph(&self) -> Option<&onnx::Graph> {
         None
     }
 
-    /// The key-value pairs of a format that has them (GGUF).
+    /// Returns the key-value pairs, if the format has them (GGUF).
     fn metadata(&self) -> Option<&gguf::Metadata> {
         None
     }
 
-    /// A tensor of quantised blocks as it lies in the file (GGUF), so that it need not be decoded as a
-    /// whole; `None` for any other element type and format.
+    /// Returns a tensor of quantised blocks undecoded (GGUF), so that it need not be decoded as a whole; `None` for
+    /// any other element type and format.
     ///
     /// # Errors
     /// No such tensor.
@@ -181,16 +181,16 @@ pub trait Checkpoint: Send + Sync {
         Ok(None)
     }
 
-    /// The vocabulary of a format that holds one (GGUF); `None` where there is none.
+    /// Returns the vocabulary, if the format holds one (GGUF).
     ///
     /// # Errors
-    /// A vocabulary that is not sound.
+    /// A vocabulary that is not valid.
     fn vocabulary(&self) -> Result<Option<vocabulary::Vocabulary>> {
         Ok(None)
     }
 }
 
-/// The regular file `name` of `folder`; `None` where there is none. An empty file is an error.
+/// Opens the regular file `name` of `folder`; `None` where there is none. An empty file is an error.
 fn beside(folder: &Path, name: &str) -> Result<Option<Bytes>> {
     let mut parts = Path::new(name).components();
     if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
@@ -207,15 +207,16 @@ fn beside(folder: &Path, name: &str) -> Result<Option<Bytes>> {
     }
 }
 
-/// The number of elements of a shape, 1 for a scalar; `None` when the product of its non-zero
-/// dimensions overflows, so that strides of an empty tensor do not overflow either.
+/// Returns the number of elements of a shape, 1 for a scalar; `None` if the product of its non-zero dimensions
+/// overflows, so that strides of an empty tensor do not overflow either.
 pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
     let product = shape.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
     Some(if shape.contains(&0) { 0 } else { product })
 }
 
-/// The place of `name` in `tensors`, which are sorted by name.
+/// Returns the index of `name` in `tensors`, which are sorted by name.
 fn find(tensors: &[TensorInfo], name: &str, path: &Path) -> Result<usize> {
+    /// The largest number of names that the error lists.
     const SHOWN: usize = 4;
     tensors.binary_search_by(|info| info.name.as_str().cmp(name)).map_err(|_| {
         let names: Vec<_> =

@@ -1,9 +1,9 @@
-//! NumPy arrays in a zip archive (`.npz`), stored or deflated, each member an `.npy` file.
+//! Reads NumPy arrays in a zip archive (`.npz`), stored or deflated, each member an `.npy` file.
 //!
-//! Opening reads the directory of the archive and the first bytes of each member; reading a tensor
-//! inflates its member alone. A member takes no more memory than the size that the directory
-//! declares for it, which must be one that deflate can reach from the bytes that are there, and no
-//! two members may share bytes: so the work is bounded by the size of the file.
+//! Opening reads the directory of the archive and the first bytes of each member; reading a tensor inflates only its
+//! member. A member takes no more memory than the size that the directory declares for it, which must be one that
+//! deflate can reach from the bytes that are there, and no two members may share bytes: so the work is bounded by the
+//! size of the file.
 //!
 //! Member format: [`super::npy`]. Archive format:
 //! <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
@@ -24,19 +24,20 @@ use crate::error::Result;
 /// The first bytes of a zip archive, and of one without a member.
 pub(crate) const MAGICS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
-/// The most bytes that one deflated byte can become: a match of 258 bytes in two bits.
+/// The largest number of bytes that one deflated byte can become: a match of 258 bytes in two bits.
 const MOST_PER_BYTE: u64 = 1032;
 
-/// As much of a member as is inflated for its header: the longest of npy version 1 and its prefix.
+/// The number of bytes of a member that are inflated for its header: the longest header of npy version 1 and its
+/// prefix.
 const PREFIX: u64 = 65_535 + 10;
 
 /// An opened `.npz` file.
 pub struct Npz {
     bytes: Bytes,
     archive: ZipArchive<Cursor<Bytes>>,
-    /// Sorted by name.
+    /// The arrays, sorted by name.
     tensors: Vec<TensorInfo>,
-    /// For each of `tensors` its member of the archive.
+    /// For each of `tensors` the index of its member in the archive.
     members: Vec<usize>,
 }
 
@@ -53,7 +54,7 @@ impl Npz {
     /// Opens a file and checks the headers of its members.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and an archive or a member that is not sound.
+    /// Errors of [`Bytes::open`], and an archive or a member that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -61,15 +62,15 @@ impl Npz {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// An archive or a member that is not sound.
+    /// An archive or a member that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Checks the directory and the headers of the members of `bytes`.
+    /// Parses the directory and the headers of the members of `bytes`.
     ///
     /// # Errors
-    /// An archive or a member that is not sound.
+    /// An archive or a member that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let faulty = |problem: String| bytes.malformed(problem);
         let mut archive = directory(&bytes).map_err(faulty)?;
@@ -132,21 +133,21 @@ impl Checkpoint for Npz {
 }
 
 impl Npz {
-    /// The member that holds the array `name`, or else the one called so itself.
+    /// Returns the index of the member that holds the array `name`, or else of the member with this name.
     fn member(&self, name: &str) -> Option<usize> {
         let listed = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name));
         listed.map(|at| self.members[at]).ok().or_else(|| self.archive.index_for_name(name))
     }
 }
 
-/// Opens an archive that begins with its file. Looking for the beginning, the library could take other bytes for it, and
-/// does so with some of torch's.
+/// Opens an archive that begins with the file. If the library searched for the beginning, it could take other bytes
+/// for it, and does so with some of torch's archives.
 pub(super) fn archive(bytes: &Bytes) -> ZipResult<ZipArchive<Cursor<Bytes>>> {
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     ZipArchive::with_config(config, Cursor::new(bytes.clone()))
 }
 
-/// Opens the archive, whose members must have names and bytes of their own.
+/// Opens the archive, after a check that its members have distinct names and share no bytes.
 pub(super) fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, String> {
     let faulty = |error| format!("the zip archive is not sound: {error}; is the file complete?");
     let mut archive = archive(bytes).map_err(faulty)?;
@@ -159,7 +160,7 @@ pub(super) fn directory(bytes: &Bytes) -> Result<ZipArchive<Cursor<Bytes>>, Stri
     Ok(archive)
 }
 
-/// The bytes of a member that is text: those of a byte array (without the NULs that end Marian's), or all.
+/// Reads a member that is text: the content of a byte array (without the NULs that end Marian's), or all bytes.
 fn text(
     archive: &mut ZipArchive<Cursor<Bytes>>,
     member: usize,
@@ -178,7 +179,8 @@ fn text(
     Ok(bytes)
 }
 
-/// Checks the sizes and the header of a member of an archive of `total` bytes; `None` if its name does not end in `.npy`.
+/// Checks the sizes and the header of a member of an archive of `total` bytes; `None` if its name does not end in
+/// `.npy`.
 fn inspect(
     archive: &mut ZipArchive<Cursor<Bytes>>,
     member: usize,
@@ -206,7 +208,8 @@ fn inspect(
     Ok(Some(TensorInfo { name: name.to_owned(), dtype: header.dtype, shape: header.shape }))
 }
 
-/// The name of a member of an archive of `total` bytes, and the size that it declares, which deflate can reach.
+/// Returns the name of a member of an archive of `total` bytes and the size that it declares, which deflate must be
+/// able to reach.
 pub(super) fn sizes(
     archive: &mut ZipArchive<Cursor<Bytes>>,
     member: usize,
@@ -243,7 +246,7 @@ pub(super) fn sizes(
     Ok((file, size))
 }
 
-/// The bytes of a member, whose size `sizes` has found reachable: no more than it declares.
+/// Inflates a member, to no more bytes than it declares; `sizes` has checked that this size can be reached.
 pub(super) fn inflate(
     archive: &mut ZipArchive<Cursor<Bytes>>,
     member: usize,
@@ -259,7 +262,7 @@ pub(super) fn inflate(
     entry
         .read_to_end(&mut array)
         .map_err(|error| format!("{error} (after {} bytes)", array.len()))?;
-    // Reading on shows whether the member ends here; at its end the checksum is compared.
+    // Reading one more byte shows whether the member ends here; at its end the library compares the checksum.
     match entry.into_inner().read(&mut [0]).map_err(|error| error.to_string())? {
         0 if array.len() as u64 == size => Ok(array),
         0 => Err(format!("it declares {size} bytes, but inflates to {}", array.len())),

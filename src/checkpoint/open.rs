@@ -1,4 +1,4 @@
-//! Opens what a path or a name leads to: a file, a folder, a model in the cache of Hugging Face.
+//! Opens a checkpoint by its path or name: a file, a folder, or a model in the cache of Hugging Face.
 
 use std::path::Path;
 
@@ -9,22 +9,22 @@ use super::format::read;
 use super::unwrapped::unwrap;
 use crate::error::Result;
 
-/// Opens a checkpoint: a file of any format that is read here, a folder that holds one, or else the name of
-/// a model (`org/name`) that is in the cache of Hugging Face on this machine.
+/// Opens a checkpoint: a file of any format that is read here, a folder that holds one, or the name of a model
+/// (`org/name`) that is in the cache of Hugging Face on this machine.
 ///
 /// # Errors
-/// Those of [`Bytes::open`], a format that is not known, and those of its reader.
+/// Errors of [`Bytes::open`], a format that is not known, and errors of its reader.
 pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Checkpoint>> {
     let path = path.as_ref();
     unwrap(as_stored(path)?, path)
 }
 
-/// The same under the names that are stored.
+/// Opens a checkpoint with the tensor names as they are stored.
 fn as_stored(path: &Path) -> Result<Box<dyn Checkpoint>> {
     if path.is_dir() {
         return folder::open(path);
     }
-    // A link that leads nowhere is a path all the same.
+    // A broken link counts as a path, not as the name of a model.
     if path.symlink_metadata().is_err()
         && let Some(cached) = folder::find_in_cache(path)?
     {
@@ -39,7 +39,7 @@ fn as_stored(path: &Path) -> Result<Box<dyn Checkpoint>> {
 /// Opens a checkpoint that is in memory, of any format that is read here.
 ///
 /// # Errors
-/// A format that is not known, and those of its reader.
+/// A format that is not known, and errors of its reader.
 pub fn from_bytes(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
     let label = bytes.label().to_path_buf();
     unwrap(read(bytes)?, &label)

@@ -1,10 +1,9 @@
-//! The `.safetensors` format: eight bytes of header length, a JSON header, then the numbers.
+//! Reads `.safetensors` files: eight bytes of header length, a JSON header, then the numbers.
 //!
-//! The names and widths of element types are those of the `safetensors` crate. Its reader is not
-//! used: one type of a later version of the format makes it refuse the whole file, and its errors
-//! do not say which tensor is at fault by how much. The header is checked here, with the crate's
-//! rules: tensors lie side by side without a gap or an overlap from the first byte after the header
-//! to the last of the file.
+//! The names and widths of element types are those of the `safetensors` crate. Its reader is not used: one type of a
+//! later version of the format makes it refuse the whole file, and its errors do not say which tensor is at fault by
+//! how much. The header is checked here, with the crate's rules: tensors lie side by side without a gap or an overlap
+//! from the first byte after the header to the last of the file.
 //!
 //! Format: <https://huggingface.co/docs/safetensors/index#format>.
 
@@ -22,7 +21,7 @@ use super::decode::{ByteOrder, floats};
 use super::{Checkpoint, Dtype, Tensor, TensorInfo, elements, find};
 use crate::error::Result;
 
-/// Bytes that hold the length of the header.
+/// The number of bytes that hold the length of the header.
 const LENGTH: usize = 8;
 
 /// The longest header that the format permits, in bytes.
@@ -32,13 +31,13 @@ const LONGEST_HEADER: usize = 100_000_000;
 #[derive(Debug)]
 pub struct Safetensors {
     bytes: Bytes,
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     tensors: Vec<TensorInfo>,
-    /// For each of `tensors` its place in `bytes`: within the file, and of the length that its shape and type ask for.
+    /// The byte range of each of `tensors`: within the file, and of the length that its shape and type ask for.
     places: Vec<Range<usize>>,
 }
 
-/// One entry of the header as it stands there.
+/// One entry of the header, as it is stored.
 #[derive(Deserialize)]
 struct Entry {
     dtype: String,
@@ -79,7 +78,7 @@ impl Safetensors {
     /// Opens a file and checks its header; no tensor is decoded yet.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a header that is not sound.
+    /// Errors of [`Bytes::open`], and a header that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -87,15 +86,15 @@ impl Safetensors {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A header that is not sound.
+    /// A header that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Checks the header of `bytes`.
+    /// Parses the header of `bytes`.
     ///
     /// # Errors
-    /// A header that is not sound.
+    /// A header that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let start = header_end(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let Header(entries) = serde_json::from_slice(&bytes[LENGTH..start]).map_err(|error| {
@@ -158,7 +157,7 @@ pub(crate) fn recognise(bytes: &[u8]) -> bool {
     header_end(bytes).is_ok() && bytes.get(LENGTH) == Some(&b'{')
 }
 
-/// The offset of the first byte after the header.
+/// Returns the offset of the first byte after the header.
 fn header_end(bytes: &[u8]) -> Result<usize, String> {
     let Some(length) = bytes.first_chunk::<LENGTH>() else {
         return Err(format!("{} bytes are too few for a safetensors file", bytes.len()));
@@ -176,7 +175,7 @@ fn header_end(bytes: &[u8]) -> Result<usize, String> {
     }
 }
 
-/// Checks that shape times width is the length of the entry's range.
+/// Checks that an entry's range has the length of its shape times its width.
 fn check_size(name: String, entry: Entry) -> Result<(TensorInfo, Range<usize>), String> {
     let Entry { dtype, shape, data_offsets: (from, to) } = entry;
     let held = to

@@ -1,17 +1,17 @@
-//! Names of tensors without what training wrappers and containers put around them.
+//! Lists tensors by the names of the model itself, without what training wrappers and containers put before them.
 //!
-//! `torch.compile`, data parallelism, FSDP, `peft` and trainers keep the model as an attribute of their own and save its
-//! tensors under longer names, often several of these around each other. Every later stage knows the names of the model
-//! itself, so a checkpoint with longer ones is listed here without the wrappers. The stored names remain known: `read`
-//! takes both.
+//! `torch.compile`, data parallelism, FSDP, `peft` and trainers keep the model as an attribute and save its tensors
+//! under longer names, often several of these nested. Every later stage expects the names of the model itself, so a
+//! checkpoint with longer names is listed here without the wrappers. The stored names remain valid: `read` accepts
+//! both.
 //!
-//! What is taken away is certain:
-//! - components that only wrappers use (`_orig_mod`, `_fsdp_wrapped_module`), wherever they stand;
-//! - leading components of a model that is an attribute beside others (`net.` beside `criterion.weight`, `pretrained_model.`
-//!   beside `v_head.`), if well-known names appear behind them, and behind no others;
-//! - leading components that all tensors share, if a well-known name of a model appears behind them and none before
+//! Only these are removed, because they are certain to be no part of the model:
+//! - components that only wrappers use (`_orig_mod`, `_fsdp_wrapped_module`), anywhere in a name;
+//! - leading components of a model that is one attribute of several (`net.` next to `criterion.weight`,
+//!   `pretrained_model.` next to `v_head.`), if well-known names follow them, and follow no others;
+//! - leading components that all tensors share, if a well-known name of a model follows them and none comes before them
 //!   (`model.` in front of `model.embed_tokens.weight`), or if the component is `module`, which no model has;
-//! - tensors of the optimiser and other states of training beside a model, which are left out of the list and mentioned.
+//! - tensors of the optimiser and other training state saved with a model, which are not listed but mentioned in a remark.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,8 @@ use super::vocabulary::Vocabulary;
 use super::{Checkpoint, Tensor, TensorInfo, gguf, onnx};
 use crate::error::{Error, Result};
 
-/// Components that only wrappers use: `torch.compile`, FSDP, activation checkpointing, DeepSpeed and Lightning's strategies.
+/// Name components that only wrappers use: `torch.compile`, FSDP, activation checkpointing, DeepSpeed, Lightning's
+/// strategies.
 const WRAPPERS: [&str; 5] = [
     "_orig_mod",
     "_fsdp_wrapped_module",
@@ -30,10 +31,10 @@ const WRAPPERS: [&str; 5] = [
     "_original_module",
 ];
 
-/// Data parallelism's attribute: it stands in front of every name or of none.
+/// The component that data parallelism puts before every name, or before none.
 const PARALLEL: &str = "module";
 
-/// First components of what a trainer saves beside the model.
+/// First name components of the training state that a trainer saves with the model.
 const TRAINING: [&str; 22] = [
     "optimizer",
     "optimizers",
@@ -59,7 +60,7 @@ const TRAINING: [&str; 22] = [
     "last_optimizer_state",
 ];
 
-/// First components under which trainers save the tensors of the model.
+/// First name components under which trainers save the tensors of the model.
 const CONTAINERS: [&str; 9] = [
     "state_dict",
     "model_state_dict",
@@ -72,7 +73,7 @@ const CONTAINERS: [&str; 9] = [
     "params",
 ];
 
-/// First components under which trainers save a running mean of the model.
+/// First name components under which trainers save a running mean of the model.
 const AVERAGES: [&str; 8] = [
     "ema",
     "ema_state_dict",
@@ -84,7 +85,7 @@ const AVERAGES: [&str; 8] = [
     "avg_model_state",
 ];
 
-/// How names of models begin: a name that begins so has nothing in front of it.
+/// How tensor names of models begin: a name that begins so has no wrapper in front of it.
 const MODELS: [&str; 32] = [
     "lm_head.",
     "embed_out.",
@@ -120,27 +121,27 @@ const MODELS: [&str; 32] = [
     "backbone.embeddings.",
 ];
 
-/// Wrappers around each other: more is no file that a trainer wrote.
+/// The deepest nesting of wrappers; no trainer writes a deeper one.
 const DEEPEST: usize = 8;
 
 /// A checkpoint whose tensors are listed under the names of the model itself.
 struct Unwrapped {
     inner: Box<dyn Checkpoint>,
-    /// Sorted by name.
+    /// The tensors under their new names, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` its stored name.
     stored: Vec<String>,
-    /// The inner aliases, and each stored name that is longer.
+    /// The aliases of the inner checkpoint, and each stored name that is longer than the listed one.
     aliases: Vec<(String, String)>,
     remarks: Vec<String>,
 }
 
-/// The checkpoint under the names of the model itself, or as it is where nothing stands around them.
+/// Lists the checkpoint under the names of the model itself; returns it unchanged where no wrapper is found.
 ///
 /// # Errors
-/// Two tensors that would have one name.
+/// Two tensors that would have the same name.
 pub(super) fn unwrap(inner: Box<dyn Checkpoint>, path: &Path) -> Result<Box<dyn Checkpoint>> {
-    // Formats that are not written by training code have names of their own, and a graph refers to them.
+    // Formats that training code does not write have fixed names, and a graph refers to them.
     if inner.graph().is_some() || inner.metadata().is_some() || inner.model_kind().is_some() {
         return Ok(inner);
     }
@@ -172,13 +173,13 @@ pub(super) fn unwrap(inner: Box<dyn Checkpoint>, path: &Path) -> Result<Box<dyn 
     Ok(Box::new(Unwrapped { inner, tensors, stored, aliases, remarks }))
 }
 
-/// Which tensors are listed under which names, by their places, and what is to be said of it.
+/// The tensors to list, by index, with their names, and remarks for people.
 struct Plan {
     renamed: Vec<(usize, String)>,
     remarks: Vec<String>,
 }
 
-/// `None` where every name stays as it is.
+/// Decides how the tensors are listed; `None` where every name stays as it is.
 fn plan(names: &[&str]) -> Option<Plan> {
     let mut remarks = Vec::new();
     let mut kept: Vec<(usize, Vec<&str>)> = names
@@ -223,13 +224,13 @@ fn plan(names: &[&str]) -> Option<Plan> {
     })
 }
 
-/// Whether a name begins with these components and goes on.
+/// Whether a name begins with these components and has more.
 fn is_under(parts: &[&str], prefix: &[String]) -> bool {
     parts.len() > prefix.len() && parts.iter().zip(prefix).all(|(a, b)| a == b)
 }
 
-/// The components behind which well-known names of a model begin, if there are no others, and if no name of the file itself
-/// begins so.
+/// Returns the components before the well-known names of a model, if these are the same everywhere, and if no name of
+/// the file begins with a well-known name.
 fn only_model(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
     let depth = |parts: &[&str]| {
         (0..parts.len().min(DEEPEST + 1)).find(|&skip| {
@@ -241,13 +242,14 @@ fn only_model(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
         kept.iter().filter_map(|(_, parts)| Some(&parts[..depth(parts)?])).collect();
     prefixes.sort_unstable();
     prefixes.dedup();
-    // What begins within a model is a part of it.
+    // A model that is nested in this one is a part of it.
     let first = *prefixes.first().filter(|prefix| !prefix.is_empty())?;
     let within = prefixes.iter().all(|prefix| prefix.starts_with(first));
     within.then(|| first.iter().map(|part| (*part).to_owned()).collect())
 }
 
-/// Leaves out what a trainer saved beside the model, if there is a model; says so.
+/// Leaves out the training state that a trainer saved, if there is a model as well, and adds a remark; returns
+/// whether it did.
 fn training(kept: &mut Vec<(usize, Vec<&str>)>, remarks: &mut Vec<String>) -> bool {
     let under = |parts: &[&str], names: &[&str]| parts.len() > 1 && names.contains(&parts[0]);
     let states = kept.iter().any(|(_, parts)| under(parts, &TRAINING));
@@ -272,7 +274,7 @@ fn training(kept: &mut Vec<(usize, Vec<&str>)>, remarks: &mut Vec<String>) -> bo
     kept.len() != before
 }
 
-/// The leading components that all names share and that are certain to be none of the model's.
+/// Returns the leading components that all names share and that certainly belong to no model.
 fn shared_prefix(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
     let begins = |skip: usize| {
         kept.iter().any(|(_, parts)| {
@@ -291,7 +293,7 @@ fn shared_prefix(kept: &[(usize, Vec<&str>)]) -> Option<Vec<String>> {
     {
         return Some(parts.iter().map(|part| (*part).to_owned()).collect());
     }
-    // Names of no known model: only what no model has goes.
+    // For names of no known model only components are removed that no model has.
     let outer = |part: &str| part == PARALLEL || CONTAINERS[..3].contains(&part);
     let depth = (1..=DEEPEST)
         .map_while(|depth| shared(depth).filter(|parts| outer(parts[depth - 1])))
@@ -316,7 +318,7 @@ impl Checkpoint for Unwrapped {
                 self.aliases.binary_search_by(|(alias, _)| alias.as_str().cmp(name)).ok()?;
             listed(&self.aliases[alias].1)
         });
-        // What is not listed (a running mean) is known by its stored name.
+        // A tensor that is not listed (a running mean) can be read by its stored name.
         let Some(at) = at else { return self.inner.read(name) };
         let tensor = self.inner.read(&self.stored[at])?;
         Ok(Tensor { info: self.tensors[at].clone(), ..tensor })

@@ -1,4 +1,4 @@
-//! `unargmax audit`: read, decide, print, write.
+//! The subcommand `unargmax audit`: read a head, decide every token, print the results and write them to a folder.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -119,6 +119,7 @@ impl From<Condition> for gate::Condition {
     }
 }
 
+/// Parses the value of `--list`: a number, or `all`.
 fn list_length(text: &str) -> Result<usize, String> {
     if text == "all" {
         Ok(usize::MAX)
@@ -127,10 +128,10 @@ fn list_length(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The variable that names the kernel where `--kernel` does not.
+/// The environment variable that names the integer kernel where `--kernel` is not given.
 const KERNEL: &str = "UNARGMAX_KERNEL";
 
-/// Runs an audit.
+/// Runs `unargmax audit`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
     let (engine, kernel) = (arguments.engine()?, kernel(arguments.kernel.as_deref())?);
@@ -171,7 +172,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     });
     bar.finish();
     let printed = print(arguments, &layer, &plan, &audit, &report, started.elapsed());
-    // After the summary: what was computed is not lost to a full disk.
+    // Only after the summary is printed, so that a full disk does not lose what was computed.
     written.transpose().context("--out")?;
     super::unless_unread(printed)?;
     let told = !arguments.no_report && !arguments.quiet && !arguments.json;
@@ -182,7 +183,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     exit_code(arguments, &layer, &plan, &audit)
 }
 
-/// Prints what was found, as text or as JSON.
+/// Prints the verdicts of the audit, as text or as JSON.
 fn print(
     arguments: &Arguments,
     layer: &OutputLayer,
@@ -208,7 +209,7 @@ fn print(
     out.flush()
 }
 
-/// What `--fail-on` makes of the verdicts.
+/// Returns the exit status that `--fail-on` asks for, and prints which tokens made it fail.
 fn exit_code(
     arguments: &Arguments,
     layer: &OutputLayer,
@@ -235,13 +236,13 @@ fn exit_code(
     Ok(ExitCode::from(CONDITION))
 }
 
-/// The threads of this machine.
+/// Returns the number of cores of this machine, the default number of threads.
 fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Arguments {
-    /// What proposes verdicts.
+    /// Returns the engine that proposes verdicts; `--radius` needs the linear programs.
     fn engine(&self) -> Result<Engine> {
         match (self.engine, self.radius) {
             (EngineName::LeastDistance, false) => Ok(Engine::LeastDistance),
@@ -250,7 +251,8 @@ impl Arguments {
         }
     }
 
-    /// The folder for the results, before any work: what is there already and is not ours is an error.
+    /// Opens the folder for the results before any work is done: files in it that unargmax did not write are an
+    /// error.
     fn folder(&self) -> unargmax::error::Result<Option<OutputFolder>> {
         let writes = |name: &str| match name {
             own_files::RADII => self.radius,
@@ -262,10 +264,10 @@ impl Arguments {
     }
 }
 
-/// What the arguments ask for, of this head.
+/// The options of an audit, resolved against the head that was read.
 struct Plan {
     domain: Domain,
-    /// Why that domain.
+    /// Why that domain was chosen, for people.
     reason: String,
     tokens: Option<Vec<u32>>,
     efforts: Option<Sample>,
@@ -274,6 +276,7 @@ struct Plan {
 }
 
 impl Plan {
+    /// Resolves and checks the options that depend on the head: domain, tokens, samples, baseline.
     fn resolve(arguments: &Arguments, layer: &OutputLayer) -> Result<Self> {
         let (domain, reason) = domain(arguments, layer)?;
         ensure!(
@@ -305,13 +308,13 @@ impl Plan {
         Ok(Plan { domain, reason, tokens, efforts, margins, baseline })
     }
 
-    /// What samples were drawn with.
+    /// Returns the seeds of the two random samples, `--effort` and `--margins`; `None` for what is no sample.
     fn seeds(&self) -> [Option<u64>; 2] {
         [&self.efforts, &self.margins].map(|sample| sample.as_ref()?.seed)
     }
 }
 
-/// The kernel asked for, by the option or else by the environment.
+/// Returns the integer kernel named by the option, else by the environment, else the fastest of this machine.
 fn kernel(option: Option<&str>) -> Result<Kernel> {
     if let Some(name) = option {
         return Kernel::named(name).context("--kernel");
@@ -324,7 +327,7 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
     }
 }
 
-/// The domain asked for and why.
+/// Returns the domain of hidden states that `--domain` asks for, and the reason for it.
 fn domain(arguments: &Arguments, layer: &OutputLayer) -> Result<(Domain, String)> {
     if arguments.domain != "auto" {
         let located = layer.located();

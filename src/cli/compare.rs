@@ -1,4 +1,4 @@
-//! `unargmax compare`: several audits on one page.
+//! The subcommand `unargmax compare`: compare several audits on one page.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub struct Arguments {
     force: bool,
 }
 
-/// Compares audits.
+/// Runs `unargmax compare`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     interruption::end_when_interrupted(true);
     let folder =
@@ -45,6 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints a table of the verdict counts of each audit, and how many tokens change their verdict.
 fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let width = comparison.entries.iter().map(|e| e.label.chars().count()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! `unargmax generate`: how a model goes on from a prompt.
+//! The subcommand `unargmax generate`: continue a prompt with a model.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -47,7 +47,7 @@ pub struct Arguments {
     ignore: Vec<String>,
 }
 
-/// Runs a generation.
+/// Runs `unargmax generate`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let drawn = arguments.top_k.is_some() || arguments.top_p.is_some() || arguments.seed.is_some();
     let choice = Choice {
@@ -70,7 +70,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (Some(tokenizer), Some(text), _) if opened.model.configuration().has_encoder() => {
             tokenizer.encode(text, Around::Added)?
         }
-        // What ends a text would end it here.
+        // In a decoder the tokens that end a text would end the prompt here, so only those that start a text are
+        // added.
         (Some(tokenizer), Some(text), _) => {
             [tokenizer.around()?.0, tokenizer.encode(text, Around::Bare)?].concat()
         }
@@ -79,14 +80,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let mut generation =
         Generation::following(&opened.model, rules, prompt.clone(), sampler, arguments.max_tokens)?;
-    // A prompt that the model refuses is not shown.
+    // The first token is computed before the prompt is printed, so that a prompt that the model refuses is not shown.
     let mut next = generation.token()?;
     bar.finish();
     for note in notes {
         eprintln!("unargmax: {note}");
     }
     let mut out = io::stdout().lock();
-    // The prompt is shown again where text goes on from it.
+    // The prompt is printed again, because the generated text continues it.
     let mut stream = tokenizer.as_ref().map(|t| t.stream());
     let goes_on = !opened.model.configuration().has_encoder();
     if let (Some(stream), true) = (&mut stream, goes_on) {
@@ -104,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             None => format!(",{token}"),
         };
         first = false;
-        // A reader that has seen enough ends the text.
+        // A reader that closes the pipe ends the generation.
         write!(out, "{text}").and_then(|()| out.flush())?;
         next = generation.token()?;
     }

@@ -1,4 +1,4 @@
-//! From arguments to a head with its names: the checkpoint, or the bundled head.
+//! The arguments that choose a head and its token names: from a checkpoint, or the bundled head.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use unargmax::locate::{BiasChoice, Choice};
 use unargmax::output_layer::{Names, OutputLayer, ReadOptions};
 use unargmax::report::options::HeadOptions;
 
-/// Which head to read.
+/// The arguments that choose a head.
 #[derive(Debug, Args)]
 pub struct HeadArguments {
     /// A checkpoint: a file (.safetensors, .bin, .pt, .pkl, .gguf, .onnx, .npy, .npz, CTranslate2's model.bin), a
@@ -20,7 +20,7 @@ pub struct HeadArguments {
     pub tensors: TensorArguments,
 }
 
-/// Which tensors and names to take.
+/// The arguments that choose the tensors of the head and the names of its tokens.
 #[derive(Clone, Debug, Args)]
 pub struct TensorArguments {
     /// The tensor that holds the rows, [V, d]
@@ -42,7 +42,7 @@ pub struct TensorArguments {
 }
 
 impl HeadArguments {
-    /// Reads head and vocabulary.
+    /// Reads the head and its vocabulary.
     pub fn read(&self) -> Result<OutputLayer> {
         let options = self.tensors.read_options();
         match &self.checkpoint {
@@ -61,7 +61,7 @@ impl HeadArguments {
 }
 
 impl TensorArguments {
-    /// The tensors asked for.
+    /// Returns which tensors of the checkpoint to take for the head.
     pub fn choice(&self) -> Choice {
         let bias = match self.bias.as_deref() {
             None => BiasChoice::ByName,
@@ -71,7 +71,7 @@ impl TensorArguments {
         Choice { weight: self.weight.clone(), bias, transpose: self.transpose }
     }
 
-    /// What to read.
+    /// Returns the options for reading the output layer.
     fn read_options(&self) -> ReadOptions {
         let names = match &self.vocab {
             None => Names::Own,
@@ -81,7 +81,7 @@ impl TensorArguments {
         ReadOptions { tensors: self.choice(), names, padding_ok: self.padding_ok }
     }
 
-    /// The options that were given.
+    /// Returns the options for the tensors as they were given, for the summary of an audit.
     pub fn options(&self) -> HeadOptions {
         HeadOptions {
             weight: self.weight.clone(),
@@ -90,9 +90,9 @@ impl TensorArguments {
         }
     }
 
-    /// These options, with those of an earlier audit for what was not given.
+    /// Fills the options that were not given with those of an earlier audit.
     pub fn or(mut self, earlier: HeadOptions) -> Self {
-        // A bias or a way of storing that was asked for with another weight says nothing of this one.
+        // The earlier bias and transposition belong to the earlier weight; they say nothing of another one.
         if self.weight.is_none() || self.weight == earlier.weight {
             self.weight = earlier.weight;
             self.bias = self.bias.or(earlier.bias);
@@ -101,7 +101,7 @@ impl TensorArguments {
         self
     }
 
-    /// The same, with no names read unless a file of them was given.
+    /// Turns off reading the checkpoint's own vocabulary, unless a vocabulary file was given.
     pub fn without_own_vocabulary(mut self) -> Self {
         self.vocab = self.vocab.or_else(|| Some(PathBuf::from("none")));
         self

@@ -1,4 +1,4 @@
-//! `unargmax inspect`: what a checkpoint holds and which head is chosen, without an audit.
+//! The subcommand `unargmax inspect`: show what a checkpoint holds and which head is chosen, without an audit.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub struct Arguments {
     quiet: bool,
 }
 
-/// Runs an inspection.
+/// Runs `unargmax inspect`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");

@@ -1,4 +1,4 @@
-//! Signals: an interrupted run leaves nothing half-written and no folder that it made.
+//! Signal handling: an interrupted run leaves no half-written file and no folder that it created.
 
 use std::sync::{Mutex, TryLockError};
 
@@ -6,16 +6,18 @@ use anyhow::Result;
 
 use unargmax::report::files::{self, OutputFolder};
 
-/// Where the results of this run are. Whoever holds it is writing, and an interruption waits.
+/// Whether the results of this run have been written. The lock is held while writing, and the signal handler does
+/// nothing meanwhile.
 static RESULTS: Mutex<Results> = Mutex::new(Results::Nowhere);
 
+/// What has become of the results of this run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Results {
     Nowhere,
     Written,
 }
 
-/// Writes files into a folder; an interruption comes before or after that.
+/// Writes files into a folder; the run cannot be interrupted in between.
 pub fn write(folder: &OutputFolder, files: &[(String, Vec<u8>)]) -> Result<()> {
     let mut results = RESULTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     folder.write(files)?;
@@ -23,17 +25,18 @@ pub fn write(folder: &OutputFolder, files: &[(String, Vec<u8>)]) -> Result<()> {
     Ok(())
 }
 
-/// On the first interruption (SIGINT, SIGTERM, SIGHUP) removes the folders that were made, says what was written, and ends.
+/// Installs the signal handler: on the first SIGINT, SIGTERM or SIGHUP it removes the folders that were created, says
+/// what was written, and ends the program.
 pub fn end_when_interrupted(writes: bool) {
     end_when_interrupted_saying(move || {
         if writes { "; nothing was written".to_owned() } else { String::new() }
     });
 }
 
-/// The same, saying `what` became of the work where no results were written.
+/// The same as [`end_when_interrupted`], with a message `what` for the case that no results were written.
 pub fn end_when_interrupted_saying(what: impl Fn() -> String + Send + 'static) {
     let handler = move || {
-        // Held until the end: nothing can begin to write.
+        // The lock is held until the program ends, so that no write can begin.
         let results = match RESULTS.try_lock() {
             Ok(results) => results,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -47,6 +50,6 @@ pub fn end_when_interrupted_saying(what: impl Fn() -> String + Send + 'static) {
         eprintln!("\nunargmax: interrupted{told}");
         std::process::exit(130);
     };
-    // Without a handler an interruption still ends the program, only without a word.
+    // If the handler cannot be installed, an interruption still ends the program, only without a message.
     let _ = ctrlc::set_handler(handler);
 }

@@ -1,4 +1,4 @@
-//! `unargmax logits`: what a model scores at each position of a text.
+//! The subcommand `unargmax logits`: show a model's most probable tokens at each position of a text.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What is printed of a position.
+/// One position as it is printed: its token, and the most probable tokens there.
 #[derive(Serialize)]
 struct Shown {
     position: usize,
@@ -60,6 +60,7 @@ struct Shown {
     top: Vec<Candidate>,
 }
 
+/// One of the most probable tokens at a position.
 #[derive(Serialize)]
 struct Candidate {
     id: u32,
@@ -68,7 +69,7 @@ struct Candidate {
     probability: f64,
 }
 
-/// Runs a model on a text.
+/// Runs `unargmax logits`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(file) = &arguments.hidden {
         check_replaceable(file, logits::MARK).context("--hidden")?;
@@ -111,6 +112,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Builds the model's input from the ids: the mask, and for a model with an encoder the encoder's text.
 fn batch(arguments: &Arguments, opened: &Opened, ids: &[u32]) -> Result<Batch> {
     let mut batch = Batch::ids(vec![ids.to_vec()]);
     if let Some(Masked(mask)) = &arguments.mask {
@@ -136,6 +138,7 @@ fn batch(arguments: &Arguments, opened: &Opened, ids: &[u32]) -> Result<Batch> {
     }
 }
 
+/// Adds the token texts to the scores of one position.
 fn shown(opened: &Opened, position: usize, id: u32, top: &[Scored]) -> Shown {
     let candidate = |s: &Scored| Candidate {
         id: s.token,
@@ -146,7 +149,7 @@ fn shown(opened: &Opened, position: usize, id: u32, top: &[Scored]) -> Shown {
     Shown { position, id, token: opened.label(id), top: top.iter().map(candidate).collect() }
 }
 
-/// Writes one file whole.
+/// Writes one file, whole or not at all, into its folder.
 fn write(file: &Path, bytes: Vec<u8>) -> Result<()> {
     let Some(name) = file.file_name() else { bail!("{} names no file", file.display()) };
     let folder = match file.parent() {
@@ -156,6 +159,7 @@ fn write(file: &Path, bytes: Vec<u8>) -> Result<()> {
     Ok(OutputFolder::open(folder)?.write(&[(name, bytes)])?)
 }
 
+/// Prints one line per position.
 fn print(out: &mut impl Write, positions: &[Shown]) -> io::Result<()> {
     let width = positions.iter().map(|p| p.token.chars().count()).max().unwrap_or(0).min(24);
     writeln!(out, "position  token and the most probable tokens there")?;

@@ -1,4 +1,4 @@
-//! Mistakes on the command line, each in one line like every other error.
+//! Errors in the command line's arguments, each printed on one line like every other error.
 
 use std::process::ExitCode;
 
@@ -7,13 +7,13 @@ use clap::error::ErrorKind;
 
 use super::ERROR;
 
-/// Prints help as it is laid out, and a mistake in one line with what to do.
+/// Prints help as clap lays it out, or an argument error on one line, and returns the exit status.
 pub fn told(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // Nothing is left to do if nobody reads it.
+            // A failure to print help is ignored: there is nothing else to do.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ERROR))
         }
@@ -25,16 +25,18 @@ pub fn told(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Options that need another one.
+/// Options that need another option.
 const PARTNERS: [(&str, &str); 4] = [
     ("--svg", "--out"),
     ("--no-report", "--out"),
     ("--force", "--out"),
     ("--baseline", "--fail-on"),
 ];
+/// How clap's message begins when a required argument is missing.
 const NOT_PROVIDED: &str = "the following required arguments were not provided:";
 
-/// What is wrong and the tips, then where to read on; the usage is left to that.
+/// Joins clap's error message and its tips into one line that ends with the help command to run; the usage is left
+/// out.
 fn one_line(message: &str, arguments: &[String]) -> String {
     let command = super::Cli::command();
     let subcommand = arguments.first().filter(|name| command.find_subcommand(name).is_some());
@@ -56,7 +58,7 @@ fn one_line(message: &str, arguments: &[String]) -> String {
             line.extend(part.chars().filter(|c| !c.is_control()));
         }
     }
-    // The parser says what is missing, not which option asks for it.
+    // clap says which option is missing, not which given option asks for it.
     let partner = PARTNERS.iter().find(|(option, partner)| {
         arguments.iter().any(|given| given.split('=').next() == Some(option))
             && line.contains(NOT_PROVIDED)

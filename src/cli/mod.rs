@@ -1,5 +1,5 @@
-//! The command line: the only place that knows clap. Arguments are parsed here and resolved in the
-//! subcommands; the library never sees them.
+//! The command line: the only module that knows clap. Arguments are parsed here and resolved in the subcommands; the
+//! library never sees them.
 
 mod audit;
 mod compare;
@@ -22,11 +22,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Exit status of a condition that `--fail-on` asked for.
+/// Exit status where a condition of `--fail-on` holds, or a certificate is refused.
 const CONDITION: u8 = 1;
 /// Exit status of an error.
 const ERROR: u8 = 2;
-/// Exit status of a model that does what an audit proved impossible.
+/// Exit status where a model does what an audit proved impossible.
 const CONTRADICTION: u8 = 3;
 
 /// Which tokens can a language model never output? Decided and proved for every token.
@@ -42,7 +42,7 @@ pub struct Cli {
     command: Command,
 }
 
-// One value, parsed once.
+// The variants differ much in size, but only one value is ever made.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -81,7 +81,7 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // A reader that has seen enough (`| head`) is no error.
+        // A reader that closes the pipe (`| head`) is no error.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("unargmax: error: {}", one_line(&format!("{error:#}")));
@@ -90,7 +90,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// A path or a token that was given may hold what breaks a line.
+/// Escapes control characters, so that an error stays on one line whatever path or token it quotes.
 fn one_line(message: &str) -> String {
     let escaped = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),
@@ -99,7 +99,7 @@ fn one_line(message: &str) -> String {
     message.trim_end().chars().map(escaped).collect()
 }
 
-/// A reader that has seen enough (`| head`) changes nothing about the outcome.
+/// Ignores a broken pipe: a reader that stops early (`| head`) does not change the outcome.
 fn unless_unread(printed: std::io::Result<()>) -> std::io::Result<()> {
     match printed {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -107,6 +107,7 @@ fn unless_unread(printed: std::io::Result<()>) -> std::io::Result<()> {
     }
 }
 
+/// Whether the error was caused by a reader that closed the pipe.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause

@@ -1,4 +1,4 @@
-//! From arguments to a whole model, and the text that goes into it.
+//! The arguments that choose a whole model and the text to run it on.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -37,20 +37,20 @@ enum Case {
     Uncased,
 }
 
-/// An opened model.
+/// A model that was opened, with its checkpoint and vocabulary.
 pub struct Opened {
-    /// Where it is.
+    /// The path or name that was given.
     pub path: PathBuf,
-    /// Its tensors and files.
+    /// The tensors and files of the model.
     pub checkpoint: Box<dyn Checkpoint>,
-    /// The model.
+    /// The model, ready to run.
     pub model: Transformer,
-    /// Its tokens, if known, one a row of the head at least.
+    /// The vocabulary of the model, if known, padded to at least one token per row of the head.
     pub vocabulary: Option<Vocabulary>,
 }
 
 impl ModelArguments {
-    /// Opens the model, a stage of its own.
+    /// Opens the model, and shows this as the stage `read` of the progress bar.
     pub fn open(&self, bar: &Bar) -> Result<Opened> {
         bar.stage("read");
         let path = self.checkpoint.clone();
@@ -64,7 +64,7 @@ impl ModelArguments {
         Ok(Opened { path, checkpoint, model, vocabulary })
     }
 
-    /// What splits text for it.
+    /// Returns the tokenizer: by the option given, else the one that the checkpoint states.
     pub fn tokenizer(&self, opened: &Opened) -> Result<Tokenizer> {
         let how = match (&self.tokenizer, self.wordpiece, &self.split_regex) {
             (Some(file), ..) => How::File(file.clone()),
@@ -77,7 +77,7 @@ impl ModelArguments {
 }
 
 impl Opened {
-    /// A token for printing on one line.
+    /// Returns the readable text of a token for printing on one line; `#id` where it has none.
     pub fn label(&self, id: u32) -> String {
         self.vocabulary.as_ref().map_or_else(|| format!("#{id}"), |v| v.label(id as usize))
     }
@@ -99,7 +99,7 @@ pub struct TextArguments {
 }
 
 impl TextArguments {
-    /// The ids of the text; those given as ids are taken as they are.
+    /// Tokenizes the text; ids given by `--ids` are taken as they are.
     pub fn ids(&self, model: &ModelArguments, opened: &Opened, around: Around) -> Result<Vec<u32>> {
         let text = match (&self.text, &self.ids, &self.file) {
             (_, Some(Ids(ids)), _) => return Ok(ids.clone()),
@@ -115,7 +115,7 @@ impl TextArguments {
     }
 }
 
-/// A text file.
+/// Reads a text file, which must be UTF-8.
 pub fn read(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
     match String::from_utf8(bytes) {
@@ -127,7 +127,7 @@ pub fn read(file: &Path) -> Result<String> {
     }
 }
 
-/// Token ids between commas or blanks.
+/// Token ids, parsed from a list separated by commas or blanks.
 #[derive(Clone, Debug)]
 pub struct Ids(pub Vec<u32>);
 
@@ -142,7 +142,7 @@ impl FromStr for Ids {
     }
 }
 
-/// A mask as it is written on the command line.
+/// An attention mask, parsed from its spelling on the command line.
 #[derive(Clone, Debug)]
 pub struct Masked(pub Mask);
 

@@ -1,4 +1,4 @@
-//! `unargmax observe`: which tokens win on a corpus, and whether an audit stands up to it.
+//! The subcommand `unargmax observe`: count which tokens win on a corpus, and test an audit against these counts.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -64,15 +64,17 @@ pub struct Arguments {
     json: bool,
 }
 
-/// The longest window that is not asked for: attention takes memory by its square.
+/// The longest window that is chosen by default, in tokens: the memory of attention grows with the square of the
+/// length.
 const WINDOW: usize = 512;
 
+/// Parses a number of seconds.
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
     Duration::try_from_secs_f64(number).map_err(|e| e.to_string())
 }
 
-/// Runs an observation.
+/// Runs `unargmax observe`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = File::open(&arguments.file).with_context(|| arguments.file.display().to_string())?;
     let size = file.metadata().with_context(|| arguments.file.display().to_string())?.len();
@@ -147,7 +149,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         told = corpus.bytes_given();
         let Some(ids) = corpus.window()? else { break };
         observer.window(&opened.model, ids)?;
-        // A large vocabulary makes a large journal: no more than a twentieth of the time goes into it.
+        // A large vocabulary makes a large journal, so at most a twentieth of the time is spent on writing it.
         let every = arguments.save_every;
         if every.is_zero() || since.elapsed() >= every.max(20 * took) {
             let begun = Instant::now();
@@ -207,7 +209,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(CONTRADICTION))
 }
 
-/// On an interruption says where the same command goes on: after the window of the last journal.
+/// Installs a signal handler that says where the same command continues: after the window of the last journal.
 fn tell_when_interrupted(saved: Arc<Mutex<u64>>) {
     super::audit::end_when_interrupted_saying(move || {
         let window = locked(&saved);
@@ -215,17 +217,18 @@ fn tell_when_interrupted(saved: Arc<Mutex<u64>>) {
             0 => "; nothing was written".to_owned(),
             window => format!("; the same command goes on after window {window}"),
         };
-        // No other journal is written until the program ends.
+        // The lock is never released, so that no other journal is written until the program ends.
         std::mem::forget(window);
         told
     });
 }
 
+/// Locks the mutex, also after a panic of another thread.
 fn locked(saved: &Mutex<u64>) -> MutexGuard<'_, u64> {
     saved.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// SHA-256 of the first bytes of a corpus, in hexadecimal.
+/// Returns the SHA-256 of the first `bytes` bytes of a corpus, in hexadecimal.
 fn text_hash(path: &Path, bytes: u64) -> Result<String> {
     let mut hash = Sha256::new();
     let file = File::open(path).with_context(|| path.display().to_string())?;
@@ -237,8 +240,8 @@ fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads the corpus up to where the journal says; it must be split into the same tokens as then, and the model must make the
-/// same of them.
+/// Reads the corpus again up to the place that the journal states, to continue from there. Fails unless the text is
+/// split into the same tokens as then and the model computes the same hidden states for the first window.
 fn go_back(
     corpus: &mut Corpus<BufReader<File>>,
     place: &Place,
@@ -266,8 +269,8 @@ fn go_back(
     Ok(())
 }
 
-/// The files that a model's numbers are from, by name: those in its folder that hold tensors or say how they are used, or
-/// the one file with the other parts that it is split into.
+/// Returns a stamp of each file that a model's numbers come from, by name. These are the files of its folder that
+/// hold tensors or say how they are used, or the one file given, with its other parts where it is split.
 fn stamps(opened: &Opened) -> Result<BTreeMap<String, Stamp>> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let single = opened.path.is_file() && name(&opened.path).contains('.');
@@ -275,7 +278,7 @@ fn stamps(opened: &Opened) -> Result<BTreeMap<String, Stamp>> {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    // Of `model-00001-of-00003.gguf` all that differ in the first number.
+    // All parts of a split file, such as `model-00001-of-00003.gguf`: names that differ only in the first number.
     let own = name(&opened.path);
     let split =
         own.split_once("-of-").and_then(|(start, end)| Some((start.rsplit_once('-')?.0, end)));
@@ -302,7 +305,7 @@ fn stamps(opened: &Opened) -> Result<BTreeMap<String, Stamp>> {
     Ok(stamps)
 }
 
-/// SHA-256 of what an audit says.
+/// Returns the SHA-256 of an audit's summary and verdicts, in hexadecimal.
 fn hash(dir: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     for name in [results::SUMMARY, results::VERDICTS] {
@@ -314,7 +317,7 @@ fn hash(dir: &Path) -> Result<String> {
     Ok(hexadecimal(hash))
 }
 
-/// An audit of the model's head, and its claims.
+/// Opens an audit of the model's head, and returns its results and its claims: which tokens never win.
 fn audited(dir: &Path, opened: &Opened) -> Result<(Results, Claims)> {
     let results = Results::open(dir).context("--audit")?;
     let located = locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?;

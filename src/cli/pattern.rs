@@ -1,4 +1,4 @@
-//! `unargmax pattern`: classes by the word that a model puts into a gap.
+//! The subcommand `unargmax pattern`: classify texts by the word that a model puts into a gap.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -38,13 +38,13 @@ pub struct Arguments {
     summary: bool,
 }
 
-/// A text and its class, where the file has them.
+/// A text and its class, if the file states one.
 struct Text {
     text: String,
     class: Option<usize>,
 }
 
-/// Runs a classification.
+/// Runs `unargmax pattern`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let pattern = Pattern::parse(&arguments.pattern).context("--pattern")?;
     let labels = labels(&arguments.labels).context("--labels")?;
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     bar.finish();
     let mut out = io::stdout().lock();
     if !arguments.json {
-        // Before anything is scored, and also where nothing can be.
+        // The words are printed before anything is scored, and also where no text can be scored.
         super::unless_unread(print_words(&mut out, &opened, &words, fates.as_ref()))?;
     }
     let scorer = Scorer::new(&opened.model, &tokenizer, &pattern, &words).context("--labels")?;
@@ -90,14 +90,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many texts were put into their class.
+/// The result of a classification: texts per predicted class, and the accuracy.
 struct Outcome {
     predicted: Vec<usize>,
-    /// Right ones, labelled ones, and the size of the largest class, where the file has labels.
+    /// The number of correct texts, of labelled texts, and the size of the largest class; `None` where the file has
+    /// no labels.
     accuracy: Option<(usize, usize, usize)>,
 }
 
 impl Outcome {
+    /// Counts the predicted classes and the correct ones.
     fn new(texts: &[Text], scores: &[Scores], labels: usize) -> Self {
         let mut predicted = vec![0; labels];
         scores.iter().for_each(|s| predicted[s.best] += 1);
@@ -110,7 +112,7 @@ impl Outcome {
     }
 }
 
-/// The texts of a file.
+/// Reads the texts of a file: a table (.csv, .tsv), or one text per line.
 fn texts(file: &Path, labels: &[Label]) -> Result<Vec<Text>> {
     let content = read(file)?;
     let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
@@ -128,6 +130,7 @@ fn texts(file: &Path, labels: &[Label]) -> Result<Vec<Text>> {
     Ok(texts)
 }
 
+/// Reads the texts of a table with a column `text` and perhaps a column `label`.
 fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(content.as_bytes());
     let header = reader.headers()?.clone();
@@ -150,13 +153,14 @@ fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
     Ok(texts)
 }
 
-/// What a word's verdicts are called here.
+/// Returns the verdicts on a label word's token, by name: among all tokens, and among the label words alone.
 fn fate(fates: &Fates, place: usize, token: u32) -> [String; 2] {
     let all = fates.among_all.verdict(token);
     let among = fates.among_labels.verdict(place as u32);
     [all, among].map(|verdict| verdict.map_or("unknown", |v| v.name()).to_owned())
 }
 
+/// Prints each label word with its tokens and its verdicts.
 fn print_words(
     out: &mut impl Write,
     opened: &Opened,
@@ -184,6 +188,7 @@ fn print_words(
     out.flush()
 }
 
+/// Prints the predicted class of each text, then the counts and the accuracy.
 fn print(
     out: &mut impl Write,
     labels: &[Label],
@@ -219,6 +224,7 @@ fn print(
     Ok(())
 }
 
+/// Returns the words, texts and accuracy as JSON.
 fn to_json(
     opened: &Opened,
     words: &[Word],

@@ -1,4 +1,4 @@
-//! How far a command is: a bar on a terminal, else a line on standard error now and then.
+//! Progress display: a bar on a terminal, else a line on standard error at intervals.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -13,44 +13,45 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use unargmax::progress::Progress;
 
-/// The variable with the seconds between two lines; 0 for none.
+/// The environment variable with the seconds between two progress lines; 0 turns them off.
 const INTERVAL: &str = "UNARGMAX_PROGRESS";
-/// Those seconds where it says nothing: what takes less has no line at all.
+/// The default number of seconds between two lines; a command that takes less prints no line at all.
 const SECONDS: f64 = 30.0;
-/// How often a bar is drawn anew, so that its time runs while nothing is settled.
+/// How often the bar is redrawn, so that its clock runs while no work is finished.
 const TICK: Duration = Duration::from_millis(250);
 
-/// One bar, or one series of lines, for all stages of a command.
+/// The progress display of all stages of a command: one bar, or one series of lines.
 pub struct Bar {
     far: Arc<Far>,
     shown: Shown,
 }
 
-/// How it is shown.
+/// How progress is shown.
 enum Shown {
     Nowhere,
     Bar(ProgressBar),
-    /// The thread that writes lines ends when this is dropped.
+    /// The thread that writes lines ends when this sender is dropped.
     Lines(Mutex<Option<Sender<()>>>),
 }
 
-/// How far the command is.
+/// The state that the display shows: the stage, how much of it is done, and when the command began.
 struct Far {
     since: Instant,
     stage: Mutex<Stage>,
     done: AtomicUsize,
 }
 
+/// A stage of a command, with its amount of work.
 #[derive(Default)]
 struct Stage {
     name: String,
-    /// 0 where it is not known.
+    /// The amount of work in `unit`; 0 where it is not known.
     total: usize,
     unit: String,
 }
 
 impl Bar {
-    /// A bar on standard error where that is a terminal, lines where it is none, nothing with `quiet`.
+    /// Shows a bar where standard error is a terminal, lines where it is not, and nothing if `quiet`.
     pub fn new(quiet: bool) -> Result<Self> {
         let interval = interval(env::var(INTERVAL).ok().as_deref())?;
         let far = Arc::new(Far {
@@ -75,12 +76,12 @@ impl Bar {
         Ok(Bar { far, shown })
     }
 
-    /// A stage of which nobody knows how much of it there is.
+    /// Begins a stage whose amount of work is not known.
     pub fn stage(&self, name: &str) {
         self.begin(name, 0, "");
     }
 
-    /// Takes the bar away, for good.
+    /// Removes the display for good.
     pub fn finish(&self) {
         match &self.shown {
             Shown::Nowhere => {}
@@ -106,7 +107,7 @@ impl Progress for Bar {
                 0 => "{msg:12} {spinner} {elapsed}".to_owned(),
                 _ => format!("{{msg:12}} {{wide_bar}} {{pos}}/{{len}} {unit}, {{elapsed}}"),
             };
-            // Each of these may draw: the style first.
+            // Each of these calls may redraw the bar, so the style is set first.
             if let Ok(style) = ProgressStyle::with_template(&template) {
                 bar.set_style(style);
             }
@@ -124,7 +125,7 @@ impl Progress for Bar {
     }
 }
 
-/// The time between two lines; `None` for no lines.
+/// Parses the interval between two lines; `None` means no lines.
 fn interval(seconds: Option<&str>) -> Result<Option<Duration>> {
     let Some(text) = seconds.filter(|text| !text.is_empty()) else {
         return Ok(Some(Duration::from_secs_f64(SECONDS)));
@@ -136,19 +137,19 @@ fn interval(seconds: Option<&str>) -> Result<Option<Duration>> {
     }
 }
 
-/// Writes a line each time the interval is over, until the other end of `stopped` is gone.
+/// Writes a line after each interval, until the sender of `stopped` is dropped.
 fn tell(far: &Far, interval: Duration, stopped: &Receiver<()>) {
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let stage = locked(&far.stage);
         if !stage.name.is_empty() {
             let line = line(&stage, far.done.load(Ordering::Relaxed), far.since.elapsed());
-            // Nobody may read it; that is no reason to end.
+            // A failure to write is ignored: it is no reason to end the command.
             let _ = writeln!(io::stderr(), "{line}");
         }
     }
 }
 
-/// How far a stage is, so long after the command began.
+/// Formats the progress of a stage, `elapsed` after the command began.
 fn line(stage: &Stage, done: usize, elapsed: Duration) -> String {
     let Stage { name, total, unit } = stage;
     let after = format!("unargmax: after {}: {name}", time(elapsed.as_secs()));
@@ -160,7 +161,7 @@ fn line(stage: &Stage, done: usize, elapsed: Duration) -> String {
     format!("{after}, {percent} % ({done} of {total} {unit})")
 }
 
-/// `59 s`, `3 min 20 s`, `2 h 5 min`.
+/// Formats a duration: `59 s`, `3 min 20 s`, `2 h 5 min`.
 fn time(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -169,7 +170,7 @@ fn time(seconds: u64) -> String {
     }
 }
 
-/// What a mutex holds, also after a thread has ended in a panic with it.
+/// Locks the mutex, also after a panic of another thread.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! `unargmax report`: the report of an audit, from what the audit left.
+//! The subcommand `unargmax report`: write the report of an audit again, from the files of the audit.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct Arguments {
     force: bool,
 }
 
-/// Writes a report.
+/// Runs `unargmax report`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bar = Bar::new(false)?;
     bar.stage("report");

@@ -1,11 +1,11 @@
-//! `--tokens 5,17,100-200` or `--tokens @file`: ids, ranges of ids, or token strings; and `--effort` or `--margins` with
-//! `all`, the size of a sample, or `@file`.
+//! Parses options that select tokens. `--tokens` takes ids, ranges of ids, token strings (`5,17,100-200`) or `@file`;
+//! `--effort` and `--margins` take `all`, the size of a sample, or `@file`.
 
 use anyhow::{Context, Result, bail};
 
 use unargmax::checkpoint::vocabulary::Vocabulary;
 
-/// The ids of a selection among `tokens` tokens.
+/// Parses `--tokens`: returns the selected ids of a vocabulary of `tokens` tokens.
 pub fn parse(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
     let ids = match text.strip_prefix('@') {
         Some(path) => listed("--tokens", path, tokens, vocabulary)?,
@@ -23,7 +23,7 @@ pub fn parse(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Resu
     Ok(ids)
 }
 
-/// The ids of a file for `option`.
+/// Reads the ids that a file lists, one item per line; `option` is named in errors.
 fn listed(
     option: &str,
     path: &str,
@@ -42,19 +42,19 @@ fn listed(
     Ok(ids)
 }
 
-/// Tokens to measure.
+/// The tokens to measure.
 pub struct Sample {
-    /// Ids, rising.
+    /// Token ids in ascending order.
     pub tokens: Vec<u32>,
-    /// What they were drawn with, if they are a sample.
+    /// The seed that the ids were drawn with, if they are a random sample.
     pub seed: Option<u64>,
 }
 
-/// The one seed of samples, so that everybody draws the same.
+/// The fixed seed of samples, so that every run draws the same tokens.
 const SEED: u64 = 1;
 
-/// The tokens that `option` asks for, among those audited (all of `tokens`, if none are named): `all`, a number for a
-/// sample of so many, or `@file`.
+/// Parses `--effort` or `--margins` (`option`): `all`, the size of a random sample, or `@file`. Tokens are selected
+/// among the `audited` ones, or all of `tokens` tokens where that is `None`.
 pub fn sample(
     option: &str,
     text: &str,
@@ -87,8 +87,8 @@ pub fn sample(
     Ok(Sample { tokens: chosen, seed })
 }
 
-/// The first `count` places of a shuffle (Fisher and Yates) by SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a
-/// smaller sample is part of a larger one.
+/// Draws a random sample of `count` ids: the first places of a Fisher-Yates shuffle by SplitMix64 (Steele, Lea and
+/// Flood, OOPSLA 2014). A smaller sample is a prefix of a larger one.
 fn drawn(mut among: Vec<u32>, count: usize) -> Vec<u32> {
     let mut state = SEED;
     for i in 0..count {
@@ -97,7 +97,7 @@ fn drawn(mut among: Vec<u32>, count: usize) -> Vec<u32> {
         x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         x ^= x >> 31;
-        // The high half of a product spreads over the rest, to within 2^-32.
+        // The high half of the product is uniform over the remaining places, to within 2^-32.
         let rest = (among.len() - i) as u128;
         among.swap(i, i + ((u128::from(x) * rest) >> 64) as usize);
     }
@@ -105,7 +105,7 @@ fn drawn(mut among: Vec<u32>, count: usize) -> Vec<u32> {
     among
 }
 
-/// One id, range or string; what looks like ids is ids.
+/// Returns the ids of one item: an id, a range, or a token string. An item that looks like ids is taken as ids.
 fn item(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
     let range = match text.split_once('-') {
         Some((first, last)) => first.trim().parse().ok().zip(last.trim().parse().ok()),

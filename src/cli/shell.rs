@@ -1,4 +1,4 @@
-//! Completions and the man page, from the same definition that parses the arguments.
+//! Shell completions and man pages, generated from the definition that parses the arguments.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ pub struct Completions {
     shell: Shell,
 }
 
-/// Writes the completion script.
+/// Runs `unargmax completions`: writes the completion script.
 pub fn completions(arguments: &Completions) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::Cli::command(), "unargmax", &mut script);
@@ -22,7 +22,7 @@ pub fn completions(arguments: &Completions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the man pages, the main one and one a subcommand.
+/// Runs `unargmax man`: writes the man pages, the main one and one per subcommand.
 pub fn man() -> Result<ExitCode> {
     let mut page = Vec::new();
     let mut command = super::Cli::command();

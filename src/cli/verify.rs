@@ -1,5 +1,5 @@
-//! `unargmax verify`: a checkpoint, a certificate, and whether its verdicts stand; of an output folder also whether its
-//! table says the same.
+//! The subcommand `unargmax verify`: check the verdicts of a certificate against a checkpoint; for an output folder
+//! also check that its table agrees with the certificate.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,19 +47,19 @@ pub struct Arguments {
     list: usize,
 }
 
-/// What is held against a head.
+/// A certificate to check, and what is known of the head that it is about.
 struct Claims {
     certificate: Certificate,
-    /// The files beside the certificate, where a folder was named.
+    /// The summary and table of the output folder; `None` where only a certificate was named.
     results: Option<Results>,
-    /// The checkpoint; nothing for the bundled head.
+    /// The checkpoint; `None` for the bundled head.
     checkpoint: Option<PathBuf>,
-    /// How the audit chose its tensors, where the summary beside the certificate says so.
+    /// The options by which the audit chose its tensors, if the summary next to the certificate states them.
     options: HeadOptions,
 }
 
 impl Claims {
-    /// Of an output folder.
+    /// Reads the claims of an output folder.
     fn of_folder(folder: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
         let results = Results::open_unmatched(folder)?;
         let certificate = Certificate::open(folder.join(certificate::FILE))?;
@@ -74,7 +74,7 @@ impl Claims {
         Ok(Claims { certificate, results: Some(results), checkpoint, options })
     }
 
-    /// Of a certificate; the summary beside it may say how the tensors of this head were chosen.
+    /// Reads the claims of a certificate; the summary next to it may say how the tensors of this head were chosen.
     fn of_file(path: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
         let certificate = Certificate::open(path)?;
         let beside = path.with_file_name(SUMMARY);
@@ -87,7 +87,7 @@ impl Claims {
     }
 }
 
-/// The checkpoint that a folder was made of; nothing for the bundled head.
+/// Returns the checkpoint that an output folder was made from; `None` for the bundled head.
 fn recorded(folder: &Path, summary: &Summary) -> Result<Option<PathBuf>> {
     let (path, way) = (&summary.checkpoint.path, summary.checkpoint.from_folder.as_ref());
     if path == bundled::NAME {
@@ -97,7 +97,7 @@ fn recorded(folder: &Path, summary: &Summary) -> Result<Option<PathBuf>> {
     if let Some(found) = there.into_iter().flatten().find(|path| path.exists()) {
         return Ok(Some(found));
     }
-    // The name of a model in a cache is no place, and is the same in every folder.
+    // The name of a model in the cache is not a path, and is the same from every folder.
     if way == Some(path) {
         return Ok(Some(PathBuf::from(path)));
     }
@@ -108,7 +108,7 @@ fn recorded(folder: &Path, summary: &Summary) -> Result<Option<PathBuf>> {
     )
 }
 
-/// Runs a check.
+/// Runs `unargmax verify`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
     let (named, claims) = match &arguments.files[..] {
@@ -125,7 +125,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let mut tensors = arguments.head.clone().or(claims.options.clone());
     if arguments.tokens.is_none() {
-        // No proof needs names: a vocabulary is no reason to refuse one.
+        // Proofs need no token names, so a faulty vocabulary must not prevent the check.
         tensors = tensors.without_own_vocabulary();
     }
     let mut input = HeadArguments { checkpoint: claims.checkpoint.clone(), tensors }.read();
@@ -168,15 +168,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if accepted { ExitCode::SUCCESS } else { ExitCode::from(CONDITION) })
 }
 
-/// What came of a check.
+/// The result of a check, for printing.
 struct Outcome<'a> {
     checkpoint: &'a str,
-    /// Rows of the head.
+    /// The number of rows of the head.
     rows: usize,
-    /// How many of the rows that the table has are padding.
+    /// The number of padding rows in the table.
     padding: usize,
     verification: &'a Verification,
-    /// Of a folder.
+    /// Differences between the table and the certificate; `None` where no folder was named.
     differences: Option<&'a [Difference]>,
 }
 
@@ -217,6 +217,7 @@ impl Outcome<'_> {
     }
 }
 
+/// Prints how many verdicts of the certificate were accepted and which were refused.
 fn print(
     out: &mut impl Write,
     verification: &Verification,

@@ -1,7 +1,7 @@
-//! Activations that bound the coordinates of a hidden state, with proved ends.
+//! Activations that bound the coordinates of a hidden state, with proved bounds.
 //!
-//! An end that is no float64 is rounded outward, so that the range holds every value of the function
-//! over the reals. The least values, to 25 digits (found with 50 digits, as the zero of the derivative):
+//! A bound that is no float64 is rounded outward, so that the range holds every value of the function over the reals.
+//! The least values, to 25 digits (found with 50 digits, as the zero of the derivative):
 //!
 //! | function | where | least value |
 //! |---|---|---|
@@ -27,20 +27,20 @@ const GELU_TANH: f64 = -0.17004075057125406;
 /// The largest float64 below the least value of Mish.
 const MISH: f64 = -0.30884341301725043;
 
-/// What the last operation before the head makes of every coordinate, and the range that this gives.
+/// The activation just before the head, and the range of its values.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Activation {
-    /// Its name.
+    /// The name of the activation.
     pub name: String,
-    /// No coordinate is less; perhaps `-inf`.
+    /// A lower bound of every coordinate, perhaps `-inf`.
     #[serde(serialize_with = "end")]
     pub lo: f64,
-    /// No coordinate is greater; perhaps `inf`.
+    /// An upper bound of every coordinate, perhaps `inf`.
     #[serde(serialize_with = "end")]
     pub hi: f64,
 }
 
-/// JSON has no infinities: they are null there.
+/// Writes an infinite bound as null, because JSON has no infinities.
 fn end<S: serde::Serializer>(x: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     match x.is_finite() {
         true => serializer.serialize_f64(*x),
@@ -49,52 +49,52 @@ fn end<S: serde::Serializer>(x: &f64, serializer: S) -> std::result::Result<S::O
 }
 
 impl Activation {
-    /// An activation with this range.
+    /// Makes an activation with the range `lo` to `hi`.
     pub fn new(name: impl Into<String>, lo: f64, hi: f64) -> Self {
         Activation { name: name.into(), lo, hi }
     }
 
-    /// `max(0, x)`.
+    /// ReLU, `max(0, x)`.
     pub fn relu() -> Self {
         Activation::new("ReLU", 0.0, f64::INFINITY)
     }
 
-    /// Hyperbolic tangent; its ends are not reached, which makes no difference to strict winners.
+    /// The hyperbolic tangent. Its bounds are not attained, which makes no difference to strict winners.
     pub fn tanh() -> Self {
         Activation::new("tanh", -1.0, 1.0)
     }
 
-    /// `1 / (1 + e^-x)`.
+    /// The sigmoid, `1 / (1 + e^-x)`.
     pub fn sigmoid() -> Self {
         Activation::new("sigmoid", 0.0, 1.0)
     }
 
-    /// `x / (1 + e^-bx)` for `b > 0`.
+    /// Swish with a factor, `x / (1 + e^-bx)` for `b > 0`.
     pub fn swish(b: f64) -> Self {
         let lo = if b == 1.0 { SWISH } else { (SWISH / b).next_down() };
         Activation::new("Swish", lo, f64::INFINITY)
     }
 
-    /// `x/2 (1 + erf(x / c))` for `c > 0`; `c` is the square root of two, as a file has rounded it.
+    /// GELU, `x/2 (1 + erf(x / c))` for `c > 0`; `c` is the square root of two, as a file has rounded it.
     pub fn gelu(c: f64) -> Self {
-        // Both roundings of the quotient and the product are within the last step outward: each is half a unit,
-        // and sqrt 2 is within half a unit of the constant.
+        // Both roundings, of the quotient and of the product, are covered by the steps outward: each is half a unit
+        // in the last place, and sqrt 2 is within half a unit of the constant.
         let ratio = c / std::f64::consts::SQRT_2;
         let lo = if ratio == 1.0 { GELU } else { (GELU * ratio).next_down().next_down() };
         Activation::new("GELU", lo, f64::INFINITY)
     }
 
-    /// GELU as `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+    /// GELU by a hyperbolic tangent, `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
     pub fn gelu_tanh() -> Self {
         Activation::new("GELU (tanh)", GELU_TANH, f64::INFINITY)
     }
 
-    /// `x tanh(ln(1 + e^x))`.
+    /// Mish, `x tanh(ln(1 + e^x))`.
     pub fn mish() -> Self {
         Activation::new("Mish", MISH, f64::INFINITY)
     }
 
-    /// `x max(0, min(1, a x + b))` for `a, b > 0`: its least value is `-b^2 / 4a`, at `-b / 2a`.
+    /// Hard Swish, `x max(0, min(1, a x + b))` for `a, b > 0`: the least value is `-b^2 / 4a`, at `-b / 2a`.
     pub fn hard_swish(a: f64, b: f64) -> Self {
         let lo = if (a, b) == (1.0 / 6.0, 0.5) {
             -0.375
@@ -104,7 +104,8 @@ impl Activation {
         Activation::new("hard Swish", lo, f64::INFINITY)
     }
 
-    /// By the names that configurations use (`hidden_act`); `None` for what bounds nothing or is not known.
+    /// Returns the activation of a name in a configuration (`hidden_act`); `None` where it bounds nothing or is not
+    /// known.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "relu" => Activation::relu(),
@@ -120,7 +121,7 @@ impl Activation {
         })
     }
 
-    /// The box of hidden states of `dim` coordinates.
+    /// Returns the box of hidden states of `dim` coordinates after this activation.
     ///
     /// # Errors
     /// A range that holds no number.

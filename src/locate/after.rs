@@ -1,10 +1,11 @@
-//! What a configuration says of the logits after the head: what keeps their order is told, what does not is refused.
+//! What a configuration says of the logits after the head: operations that keep their order become notes, others are
+//! refused.
 
 use super::configuration::Configuration;
 use super::stored::Stored;
 use crate::error::{Error, Result};
 
-/// Keys of a number that every logit is multiplied by or divided by.
+/// Configuration keys of a number by which every logit is multiplied or divided.
 ///
 /// Cohere (`logit_scale`), Granite, HyperCLOVA X (`logits_scaling`), Falcon-H1 (`lm_head_multiplier`), Muse
 /// (`output_multiplier`), Grok (`output_multiplier_scale`), Jais and BTLM (`width_scale`, `mup_output_alpha`,
@@ -24,7 +25,7 @@ const SCALES: [&str; 12] = [
     "width_scale",
 ];
 
-/// Keys of a number `c` in `c tanh(x / c)`; it is the same for `-c`.
+/// Configuration keys of a number `c` in `c tanh(x / c)`, which is the same for `-c`.
 const SOFT_CAPS: [&str; 6] = [
     "final_logit_softcapping",
     "final_logits_softcapping",
@@ -34,7 +35,8 @@ const SOFT_CAPS: [&str; 6] = [
     "logit_softcap",
 ];
 
-/// Notes of what follows the head and keeps the order of logits; a key in `before` scales hidden states, not logits.
+/// Returns notes on the operations after the head, all of which keep the order of logits; the key `before` scales
+/// hidden states, not logits.
 ///
 /// # Errors
 /// A scale that is not positive, a soft-cap of 0, or one that is not finite.
@@ -65,7 +67,7 @@ pub(super) fn notes(
     Ok(notes)
 }
 
-/// Whether logits times `scale` are in the order of the logits; the error says what they are instead.
+/// Whether logits times `scale` keep their order; the error says what happens to them instead.
 pub(super) fn keeps_order(scale: f64) -> std::result::Result<(), &'static str> {
     match scale {
         s if s > 0.0 && s.is_finite() => Ok(()),
@@ -75,6 +77,7 @@ pub(super) fn keeps_order(scale: f64) -> std::result::Result<(), &'static str> {
     }
 }
 
+/// Returns the error for a value by which the model changes the order of its logits.
 fn refused(stored: &Stored, key: &str, value: f64, why: &str) -> Error {
     Error::head(
         stored.path,

@@ -1,4 +1,4 @@
-//! What the rule of a family says of the norm before its head, held against tensors and configuration.
+//! Applies the rule of a family for the norm before its head to the tensors and the configuration.
 
 use super::after;
 use super::configuration::{Configuration, Tie};
@@ -8,13 +8,14 @@ use super::rules::{Factor, Habit, NormRule, Rule};
 use super::stored::Stored;
 use crate::error::{Error, Result};
 
-/// The norm before the head, if its gain is stored or it has none.
+/// Describes the norm before the head; `None` unless its gain is stored or the rule says that it has none.
 pub(super) fn norm_of(
     place: &Place,
     rule: &Rule,
     norm: &NormRule,
     config: Option<&Configuration>,
 ) -> Option<Stated> {
+    /// Suffixes of a norm's gain and shift in different programs.
     const GAINS: [(&str, &str); 5] = [
         (".weight", ".bias"),
         (".gamma", ".beta"),
@@ -50,7 +51,8 @@ pub(super) fn norm_of(
     Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })
 }
 
-/// Puts the number of the last layer for `{last}`; a model without layers keeps the template, which is no name.
+/// Puts the number of the last layer in place of `{last}`; without layers the template is returned, which is no
+/// tensor name.
 fn last_layer(stored: &Stored, template: &str) -> String {
     let Some((before, after)) = template.split_once("{last}") else { return template.to_owned() };
     let number = |name: &str| -> Option<u32> {
@@ -62,7 +64,7 @@ fn last_layer(stored: &Stored, template: &str) -> String {
     last.map_or_else(|| template.to_owned(), |last| format!("{before}{last}{after}"))
 }
 
-/// What hidden states are multiplied by between the norm and the head.
+/// Returns the factor of the hidden states between the norm and the head.
 pub(super) fn factor(
     stored: &Stored,
     config: &Configuration,
@@ -74,7 +76,7 @@ pub(super) fn factor(
     let over = match factor {
         Factor::One => return Ok(1.0),
         Factor::T5 => {
-            // 5.x of transformers has a flag of its own for what the flag of tying said before.
+            // Transformers 5 has a flag of its own for what the flag of tying meant before.
             let scaled = config.truth("scale_decoder_outputs").unwrap_or(tied);
             return Ok(if scaled { dim.powf(-0.5) } else { 1.0 });
         }

@@ -1,6 +1,6 @@
-//! The head that the program carries: g2pM's output layer, so that it can be tried without a file.
+//! The head that is part of the program: g2pM's output layer, so that the program can be tried without a file.
 //!
-//! Origin, licence and the script that rebuilds the files stand beside them in `assets/g2pm`.
+//! Origin, licence and the script that rebuilds the files are in `assets/g2pm`.
 
 use std::path::Path;
 
@@ -14,23 +14,23 @@ use crate::error::Result;
 static HEAD: &[u8] = include_bytes!("../../assets/g2pm/head.safetensors");
 static TOKENS: &[u8] = include_bytes!("../../assets/g2pm/vocab.json");
 
-/// Its name in place of a path.
+/// The name of the bundled head, in place of a path.
 pub const NAME: &str = "g2pM (bundled)";
 
-/// Bytes of the embedded file.
+/// Returns the size of the embedded file, in bytes.
 pub fn size() -> usize {
     HEAD.len()
 }
 
-/// What stands before the head: `Linear(64, 32)`, then a ReLU.
+/// Returns the domain of its hidden states: a `Linear(64, 32)` and a ReLU stand before the head.
 pub fn domain(dim: usize) -> Result<Domain> {
     Ok(Domain::range(dim, 0.0, f64::INFINITY)?)
 }
 
-/// 876 Mandarin syllables x 32, with bias, and the syllables.
+/// Reads the head, 876 Mandarin syllables x 32 with a bias, and the syllables.
 ///
 /// # Errors
-/// None for the files as committed.
+/// None, as long as the embedded files are those that the tests read.
 pub fn read() -> Result<(Located, Vocabulary)> {
     let checkpoint = from_bytes(Bytes::new(HEAD, NAME))?;
     let located = locate(checkpoint.as_ref(), Path::new(NAME), &Choice::default())?;

@@ -1,18 +1,19 @@
-//! The matrices of a checkpoint that could be a head, for an error that asks and for `inspect`.
+//! Lists the matrices of a checkpoint that could be a head, for errors and for `inspect`.
 
 use super::pairing;
 use super::stored::{Stored, described, matrix_shape};
 use crate::checkpoint::{Dtype, TensorInfo};
 
-/// Parts of the names of recurrent layers, which are no heads.
+/// Parts of the names of recurrent layers, which are not heads.
 const RECURRENT: [&str; 8] = ["_hh", "_ih", "hh_", "ih_", "recurrent", "lstm", "gru", "rnn"];
 
 impl<'a> Stored<'a> {
-    /// The matrices that look most like heads: those whose numbers can be read, if there are any; first those with a bias
-    /// of their own, then others, last those of recurrent layers; the longest first.
+    /// Lists the matrices that look most like heads, the likeliest first: those with a bias of their own, then
+    /// others, last those of recurrent layers; the longest first. Only matrices whose numbers can be read are listed,
+    /// if there are any.
     pub fn candidates(&self) -> Vec<&'a TensorInfo> {
         let mut matrices: Vec<&TensorInfo> = self.matrices().collect();
-        // What cannot be a head is listed only where there is nothing else.
+        // A matrix that cannot be a head is listed only if there is no other.
         for unlikely in [
             |t: &TensorInfo| matches!(t.dtype, Dtype::Other(_)),
             |t: &TensorInfo| {
@@ -31,7 +32,8 @@ impl<'a> Stored<'a> {
         matrices
     }
 
-    /// The end of an error: the matrices that look most like heads, and among them the longest, which may be an embedding.
+    /// Returns the end of an error message: the matrices that look most like heads, and the longest one, which may be
+    /// an embedding.
     pub fn listed(&self) -> String {
         const SHOWN: usize = 6;
         let matrices = self.candidates();

@@ -1,11 +1,11 @@
-//! What a user may say of the head.
+//! What a user may choose about the head.
 
-/// Which tensors to take; nothing asked for means: by their names.
+/// Which tensors to take as the head; by default they are found.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// The weight's name.
+    /// The name of the weight.
     pub weight: Option<String>,
-    /// The bias.
+    /// Which bias to take.
     pub bias: BiasChoice,
     /// Whether the weight is stored `d x V`.
     pub transpose: bool,
@@ -14,11 +14,11 @@ pub struct Choice {
 /// Which bias to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BiasChoice {
-    /// The one that belongs to the weight, if there is one.
+    /// The bias that belongs to the weight by its name, if there is one.
     #[default]
     ByName,
     /// No bias.
     None,
-    /// This tensor.
+    /// The tensor of this name.
     Named(String),
 }

@@ -1,25 +1,25 @@
-//! A head that a model makes of several stored tensors: `scale W` and a weighted sum of biases.
+//! Heads that a model makes of several stored tensors: `scale W` and a weighted sum of biases.
 //!
-//! A verdict is about exact numbers, so every product and every sum must be one that float64 holds; where one is not,
-//! the head is refused and not rounded.
+//! A verdict is about exact numbers, so every product and every sum must be exact in float64; where one is not, the
+//! head is refused and not rounded.
 
 use super::exact::{product, sum};
 use crate::checkpoint::Values;
 
-/// What a head is made of.
+/// The parts of such a head.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Combined {
-    /// What the weight is multiplied by.
+    /// The factor of the weight.
     pub scale: f64,
-    /// Biases and what they are multiplied by.
+    /// The names of the biases, each with its factor.
     pub biases: Vec<(String, f64)>,
 }
 
 impl Combined {
-    /// The rows, multiplied.
+    /// Multiplies the rows by the factor.
     ///
     /// # Errors
-    /// A number whose product float64 does not hold, in words.
+    /// A number whose product is not exact in float64; the error is a sentence.
     pub fn rows(&self, values: Values) -> Result<Values, String> {
         if self.scale == 1.0 {
             return Ok(values);
@@ -36,10 +36,10 @@ impl Combined {
         numbers.map(Values::F64)
     }
 
-    /// The sum of the biases, each multiplied; `parts` are their numbers in the order of `biases`.
+    /// Sums the biases times their factors; `parts` are their numbers in the order of `biases`.
     ///
     /// # Errors
-    /// A token whose sum float64 does not hold, in words.
+    /// A token whose sum is not exact in float64; the error is a sentence.
     pub fn bias(&self, parts: &[Vec<f64>], tokens: usize) -> Result<Vec<f64>, String> {
         (0..tokens)
             .map(|token| {

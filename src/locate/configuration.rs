@@ -1,4 +1,4 @@
-//! What config.json says of a head.
+//! Reads what `config.json` says about the head.
 
 use serde_json::{Map, Value};
 
@@ -6,26 +6,26 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::side_json::SideJson;
 use crate::error::Result;
 
-/// A configuration: its top level, and those of the language model that are nested in it, if there are any.
+/// A configuration: its top level, and the levels of the language model that are nested in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Configuration {
-    /// From the outermost to the innermost; never none.
+    /// From the outermost to the innermost; at least one.
     levels: Vec<Map<String, Value>>,
 }
 
-/// What a configuration says of tying.
+/// What a configuration says about tying the head to the embedding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tie {
-    /// `tie_word_embeddings` is there.
+    /// The flag is stated, with this value.
     Said(bool),
-    /// It is there twice, and differs.
+    /// The flag is stated at two levels, with different values.
     Both,
-    /// It is not there.
+    /// The flag is not stated.
     Silent,
 }
 
-/// Names under which models of pictures and sound nest the configuration of their language model, and models of an
-/// encoder and a decoder that of the latter.
+/// Keys under which models of images and sound nest the configuration of their language model, and encoder-decoder
+/// models that of the decoder.
 const NESTED: [&str; 8] = [
     "text_config",
     "language_config",
@@ -37,22 +37,23 @@ const NESTED: [&str; 8] = [
     "decoder",
 ];
 
-/// Keys that say whether a head is tied; OLMo and LLaDA, OpenELM, and Mamba's own program have names of theirs.
+/// Keys that say whether a head is tied; OLMo and LLaDA, OpenELM, and Mamba's own program have keys of their own.
 const TIES: [&str; 4] =
     ["tie_word_embeddings", "weight_tying", "share_input_output_layers", "tie_embeddings"];
 
-/// No configuration nests deeper.
+/// The largest number of levels that are read; no known configuration has more.
 const DEEPEST: usize = 4;
 
 impl Configuration {
-    /// Reads `config.json` beside a checkpoint; `None` where there is none.
+    /// Reads the `config.json` next to a checkpoint; `None` where there is none.
     ///
     /// # Errors
-    /// A file that is no JSON object.
+    /// A file that is not a JSON object.
     pub fn of(checkpoint: &dyn Checkpoint) -> Result<Option<Self>> {
         Ok(SideJson::of(checkpoint, "config.json")?.map(|file| Self::new(file.map)))
     }
 
+    /// Makes a configuration from its top level, with the nested levels.
     fn new(top: Map<String, Value>) -> Self {
         let mut levels = vec![top];
         while levels.len() < DEEPEST
@@ -65,12 +66,12 @@ impl Configuration {
         Configuration { levels }
     }
 
-    /// `model_type`, from the outermost configuration to the innermost.
+    /// Returns the values of `model_type`, from the outermost level to the innermost.
     pub fn model_types(&self) -> Vec<&str> {
         self.levels.iter().filter_map(|level| level.get("model_type")?.as_str()).collect()
     }
 
-    /// `architectures`.
+    /// Returns the list `architectures` of the top level.
     pub fn architectures(&self) -> Vec<&str> {
         match self.levels.first().and_then(|top| top.get("architectures")) {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -78,7 +79,7 @@ impl Configuration {
         }
     }
 
-    /// `tie_word_embeddings`.
+    /// Returns what the flag of tying says.
     pub fn tie(&self) -> Tie {
         let of =
             |level: &Map<String, Value>| TIES.iter().find_map(|key| level.get(*key)?.as_bool());
@@ -90,43 +91,43 @@ impl Configuration {
         }
     }
 
-    /// A value, of the innermost configuration that has it.
+    /// Returns the value of a key at the innermost level that has it.
     fn get(&self, key: &str) -> Option<&Value> {
         self.levels.iter().rev().find_map(|level| level.get(key).filter(|value| !value.is_null()))
     }
 
-    /// A number.
+    /// Returns the value of a key if it is a number.
     pub fn number(&self, key: &str) -> Option<f64> {
         self.get(key)?.as_f64()
     }
 
-    /// A truth value.
+    /// Returns the value of a key if it is a truth value.
     pub fn truth(&self, key: &str) -> Option<bool> {
         self.get(key)?.as_bool()
     }
 
-    /// How many tokens the model says that it has, of the language that it makes.
+    /// Returns the stated number of tokens, those of the target language where there are two.
     pub fn tokens(&self) -> Option<usize> {
         self.count(&["tgt_vocab_size", "decoder_vocab_size", "vocab_size"])
     }
 
-    /// The first of several counts that is there.
+    /// Returns the count under the first of several keys that is present.
     pub fn count(&self, keys: &[&str]) -> Option<usize> {
         keys.iter().find_map(|key| self.get(key)?.as_u64()).and_then(|n| usize::try_from(n).ok())
     }
 
-    /// Whether there is a list under this key that is not empty.
+    /// Whether a key holds a list that is not empty.
     pub fn has_items(&self, key: &str) -> bool {
         self.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
     }
 
-    /// The names of a classifier's labels, in the order of their ids; `None` if an id is missing.
+    /// Returns the names of a classifier's labels, in the order of their ids; `None` if an id is missing.
     pub fn labels(&self) -> Option<Vec<String>> {
         let Some(Value::Object(map)) = self.get("id2label") else { return None };
         (0..map.len()).map(|id| Some(map.get(&id.to_string())?.as_str()?.to_owned())).collect()
     }
 
-    /// What the configuration says of quantised weights, in its own words.
+    /// Describes the stated quantisation of the weights in the configuration's own words.
     pub fn quantisation_stated(&self) -> Option<String> {
         let said = ["quantization_config", "quantization"].iter().find_map(|key| self.get(key))?;
         let Value::Object(map) = said else { return None };
@@ -140,7 +141,7 @@ impl Configuration {
         (!words.is_empty()).then(|| words.join(", "))
     }
 
-    /// How the weights are quantised: `gptq`, `awq`, `fp8`.
+    /// Returns the stated method of quantisation: `gptq`, `awq`, `fp8`.
     pub fn quantisation(&self) -> Option<&str> {
         self.get("quantization_config")?.get("quant_method")?.as_str()
     }

@@ -1,23 +1,24 @@
-//! Products, quotients and sums that float64 holds, or nothing.
+//! Products, quotients and sums in float64 that are exact, or `None`.
 
-/// Results smaller than this could lose what the residual cannot show.
+/// The least magnitude of a result for which the test is valid: the error of a smaller one could underflow.
 const LEAST: f64 = 1e-290;
 
-/// `a b`, if float64 holds it.
+/// Returns `a b` if it is exact in float64.
 pub(super) fn product(a: f64, b: f64) -> Option<f64> {
     let product = a * b;
     let sure = product.is_finite() && (product.abs() > LEAST || a == 0.0 || b == 0.0);
     (sure && a.mul_add(b, -product) == 0.0).then_some(product)
 }
 
-/// `a / b`, if float64 holds it; `b` is not 0.
+/// Returns `a / b` if it is exact in float64; `b` is not 0.
 pub(super) fn quotient(a: f64, b: f64) -> Option<f64> {
     let quotient = a / b;
     let sure = quotient.is_finite() && (quotient.abs() > LEAST && a.abs() > LEAST || a == 0.0);
     (sure && quotient.mul_add(b, -a) == 0.0).then_some(quotient)
 }
 
-/// `a + b`, if float64 holds it (the error term is that of Knuth, The Art of Computer Programming 2, 4.2.2).
+/// Returns `a + b` if it is exact in float64 (the error term is that of Knuth, The Art of Computer Programming 2,
+/// 4.2.2).
 pub(super) fn sum(a: f64, b: f64) -> Option<f64> {
     let sum = a + b;
     let part = sum - a;

@@ -1,4 +1,4 @@
-//! The norm that a model applies just before its head.
+//! The final norm, which a model applies just before its head.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use crate::checkpoint::{Checkpoint, Values};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
 
-/// Which norm.
+/// The kind of a norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum NormKind {
-    /// Takes the mean off, then divides by the standard deviation.
+    /// LayerNorm: subtracts the mean, then divides by the standard deviation.
     LayerNorm,
-    /// Divides by the root of the mean square.
+    /// RMSNorm: divides by the root of the mean square.
     #[serde(rename = "RMSNorm")]
     RmsNorm,
-    /// One of the two: neither the checkpoint nor its family says which.
+    /// One of the two, but neither the checkpoint nor its family says which.
     #[serde(rename = "norm")]
     Unknown,
 }
@@ -29,37 +29,37 @@ impl fmt::Display for NormKind {
     }
 }
 
-/// The final norm, with its numbers.
+/// The final norm of a model, with its numbers.
 ///
-/// A LayerNorm makes `factor * (gain (x - mean x) / sqrt(var x + epsilon) + shift)` of `x`, an RMSNorm
-/// `factor * (gain x / sqrt(mean x^2 + epsilon) + shift)`.
+/// A LayerNorm maps `x` to `factor * (gain (x - mean x) / sqrt(var x + epsilon) + shift)`, an RMSNorm to `factor *
+/// (gain x / sqrt(mean x^2 + epsilon) + shift)`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct FinalNorm {
-    /// Which norm.
+    /// The kind of the norm.
     pub kind: NormKind,
-    /// The tensor of its gain; none where the norm has no gain, so that it acts as ones.
+    /// The tensor of the gain; `None` where the norm has no gain, which acts as a gain of ones.
     pub weight: Option<String>,
-    /// The tensor of its shift.
+    /// The tensor of the shift.
     pub bias: Option<String>,
-    /// What it adds to the variance or the mean square.
+    /// The term added to the variance or mean square.
     pub epsilon: Option<f64>,
-    /// What the model multiplies its result by: T5's `d^-1/2`, otherwise 1.
+    /// The factor by which the model multiplies the result: T5's `d^-1/2`, otherwise 1.
     pub factor: f64,
     /// Whether 1 was added to the stored gain (Gemma).
     pub one_plus: bool,
-    /// The gain as it acts, `d` numbers: with 1 added where `one_plus` says so, rounded to float64.
+    /// The gain as it acts, `d` numbers: with 1 added if `one_plus`, rounded to float64.
     #[serde(skip)]
     pub gain: Vec<f64>,
-    /// The shift, `d` numbers or none.
+    /// The shift, `d` numbers; empty where there is none.
     #[serde(skip)]
     pub shift: Vec<f64>,
 }
 
 impl FinalNorm {
-    /// Reads gain and shift of a head of `dim` coordinates.
+    /// Reads gain and shift before a head of `dim` coordinates.
     ///
     /// # Errors
-    /// Tensors that cannot be read or are not of `dim` finite numbers.
+    /// Tensors that cannot be read or do not hold `dim` finite numbers.
     pub(super) fn read(
         checkpoint: &dyn Checkpoint,
         path: &std::path::Path,
@@ -93,17 +93,18 @@ impl FinalNorm {
         Ok(FinalNorm { kind, weight, bias, epsilon, factor, one_plus, gain, shift })
     }
 
-    /// What names its gain, for people.
+    /// Names the tensor of the gain, for people.
     pub fn gain_name(&self) -> String {
         self.weight.as_ref().map_or_else(|| "without gain".to_owned(), |name| format!("`{name}`"))
     }
 
-    /// Whether it is known to be a LayerNorm or an RMSNorm.
+    /// Whether the norm is known to be a LayerNorm or an RMSNorm.
     pub fn is_known(&self) -> bool {
         self.kind != NormKind::Unknown
     }
 
-    /// What is to be added where the ball is said to be its domain: with an epsilon of 0 it is more than that.
+    /// Returns a caution for people where the ball is stated as the domain: with an epsilon of 0 hidden states lie
+    /// only on its edge.
     pub fn caution(&self) -> &'static str {
         match self.epsilon {
             Some(0.0) => " (of epsilon 0: hidden states lie on the edge of the ball)",
@@ -111,8 +112,8 @@ impl FinalNorm {
         }
     }
 
-    /// The ball that it leaves to hidden states. Its gain and shift are the stored ones times `factor`, rounded to
-    /// float64 where that is not 1; they are what a verdict over the ball speaks of.
+    /// Returns the ball of the hidden states that the norm can produce. Its gain and shift are the stored ones times
+    /// `factor`, rounded to float64 where that is not 1; verdicts over the ball are about these numbers.
     ///
     /// # Errors
     /// A norm whose kind is not known.
@@ -131,7 +132,7 @@ impl FinalNorm {
         Ok(self.ball_as(centred)?)
     }
 
-    /// As [`FinalNorm::ball`] for a norm taken for a LayerNorm (`centred`) or an RMSNorm.
+    /// As [`FinalNorm::ball`], with the norm taken as a LayerNorm (`centred`) or an RMSNorm.
     ///
     /// # Errors
     /// Products with `factor` that are not finite.
@@ -145,7 +146,7 @@ impl FinalNorm {
         Ball::after_norm(self.gain.iter().map(times).collect(), shift, centred)
     }
 
-    /// What the norm makes of `x`, in float64; `None` where its kind or epsilon is not known.
+    /// Applies the norm to `x` in float64; `None` where its kind or epsilon is not known.
     pub fn apply(&self, x: &[f64]) -> Option<Vec<f64>> {
         let epsilon = self.epsilon?;
         let count = x.len() as f64;
@@ -166,7 +167,7 @@ impl FinalNorm {
     }
 }
 
-/// What is known of a norm before its numbers are read.
+/// The description of a norm before its numbers are read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stated {
     pub kind: NormKind,
@@ -178,7 +179,7 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// The same with an epsilon that is not known.
+    /// Returns the same description with an unknown epsilon.
     pub fn but_epsilon(&self) -> Self {
         Stated { epsilon: None, ..self.clone() }
     }

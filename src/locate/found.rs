@@ -1,45 +1,46 @@
-//! A head that was found among the tensors, before its numbers are read.
+//! A head that was found among the tensors of a checkpoint, before its numbers are read.
 
 use super::activation::Activation;
 use super::combined::Combined;
 use super::final_norm::Stated;
 
-/// Names and circumstances of a head.
+/// The tensor names of a head, and what is known about it.
 pub(super) struct Found {
-    /// The weight's name.
+    /// The name of the weight.
     pub weight: String,
-    /// Why this one, for people.
+    /// Why this tensor was chosen, for people.
     pub why: String,
-    /// Whether its name, its place or the user chose it, and no rule that knows its bias and its orientation.
+    /// Whether it was chosen by its plain name, its position or the user, and not by a rule that knows its bias and
+    /// orientation.
     pub is_plain: bool,
-    /// The family whose rule found it.
+    /// The family whose rule found the head.
     pub family: Option<&'static str>,
-    /// Where that rule is from.
+    /// The source of this rule.
     pub source: Option<&'static str>,
-    /// The bias's name.
+    /// The name of the bias.
     pub bias: Option<String>,
     /// Whether the weight is stored `d x V`.
     pub transposed: bool,
-    /// What weight and biases are made of, where that is more than one tensor each.
+    /// The factors of weight and biases, if the head is made of more than one tensor each.
     pub combined: Option<Combined>,
-    /// Whether it is the embedding as well.
+    /// Whether the weight is also the embedding.
     pub tying: Tying,
-    /// The norm before it.
+    /// The norm before the head.
     pub norm: Option<Stated>,
-    /// The activation before it.
+    /// The activation before the head.
     pub activation: Option<Activation>,
-    /// What else is known of what stands before and after it.
+    /// Notes on what else stands before and after the head.
     pub notes: Vec<String>,
-    /// How many tokens the configuration says there are.
+    /// The number of tokens that the configuration states.
     pub stated_tokens: Option<usize>,
-    /// How many rows from the first on make logits that are used, where that is not all of them.
+    /// The number of rows, from the first on, whose logits are used, if not all are.
     pub used: Option<usize>,
     /// The names of a classifier's labels.
     pub labels: Option<Vec<String>>,
 }
 
 impl Found {
-    /// A weight of which nothing else is known.
+    /// Makes a head of which nothing but the weight is known.
     pub fn plain(weight: impl Into<String>, why: impl Into<String>) -> Self {
         Found {
             weight: weight.into(),
@@ -61,10 +62,10 @@ impl Found {
     }
 }
 
-/// Whether the rows of a head are those of the embedding as well.
+/// Whether the rows of a head are also those of the embedding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tying {
-    /// Nothing says so or otherwise.
+    /// Not known.
     Unknown,
     /// The head is a matrix of its own.
     Own,
@@ -73,7 +74,7 @@ pub enum Tying {
 }
 
 impl Tying {
-    /// `true`, `false`, or nothing where it is not known.
+    /// Returns whether the head is tied; `None` where it is not known.
     pub fn is_tied(&self) -> Option<bool> {
         match self {
             Tying::Unknown => None,

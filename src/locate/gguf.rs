@@ -1,4 +1,4 @@
-//! The head of a GGUF file, by the names of llama.cpp (`src/llama-arch.cpp`, `src/llama-model.cpp`).
+//! Finds the head of a GGUF file, by the names of llama.cpp (`src/llama-arch.cpp`, `src/llama-model.cpp`).
 
 use super::after::keeps_order;
 use super::final_norm::{NormKind, Stated};
@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 const OUTPUT: &str = "output.weight";
 const EMBEDDING: &str = "token_embd.weight";
 
-/// Looks for the head; `None` where neither name is stored.
+/// Finds the head; `None` where neither an output layer nor an embedding is stored.
 ///
 /// # Errors
-/// An encoder or another file without a head, a scale that changes the order of logits, or metadata of the wrong type.
+/// An encoder or another file without a head, a scale that changes the order of logits, or metadata of the wrong
+/// type.
 pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>> {
     let architecture = metadata.get_str("general.architecture")?.unwrap_or_default().to_owned();
     let refuse = |what: String| {
@@ -78,7 +79,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     Ok(Some(found))
 }
 
-/// Refuses a head whose rows are neither as many as the metadata say nor as many as the file has tokens.
+/// Refuses a head whose number of rows is neither that of the metadata nor the number of the file's tokens.
 fn as_many_rows(
     stored: &Stored,
     metadata: &Metadata,
@@ -101,7 +102,7 @@ fn as_many_rows(
     ))
 }
 
-/// Why a file without an output layer has no head, where its architecture or its metadata say so.
+/// Returns why a file without an output layer has no head, if its architecture or its metadata say so.
 fn without_head(
     stored: &Stored,
     metadata: &Metadata,
@@ -127,7 +128,7 @@ fn without_head(
     Ok(classifier.map(|name| format!("{architecture} ends in a classifier here (`{name}`)")))
 }
 
-/// What metadata say of the logits after the head.
+/// Checks what the metadata say about the logits after the head, and adds notes.
 fn after(
     stored: &Stored,
     metadata: &Metadata,
@@ -135,7 +136,7 @@ fn after(
     found: &mut Found,
 ) -> Result<()> {
     let cap = metadata.get_f64(&format!("{architecture}.final_logit_softcapping"))?;
-    // llama.cpp takes 0 for none.
+    // llama.cpp takes 0 as no soft-cap.
     if let Some(cap) = cap.filter(|cap| *cap != 0.0) {
         found.notes.push(format!("a soft-cap at {cap} follows; it keeps the order of logits"));
     }
@@ -157,8 +158,8 @@ fn after(
     Ok(())
 }
 
-/// The final norm: of a decoder `output_norm`, of T5 `dec.output_norm`, of LFM2 `token_embd_norm`; OLMo 1 has one without
-/// gain. Converters have added 1 to the gains of Gemma, Nemotron and Qwen3-Next.
+/// Describes the final norm: `output_norm` in a decoder, `dec.output_norm` in T5, `token_embd_norm` in LFM2; OLMo 1
+/// has one without gain. Converters have added 1 to the gains of Gemma, Nemotron and Qwen3-Next.
 fn norm(stored: &Stored, metadata: &Metadata, architecture: &str) -> Result<Option<Stated>> {
     let stems: &[&str] = match architecture {
         "lfm2" | "lfm2moe" => &["output_norm", "token_embd_norm"],
@@ -172,7 +173,7 @@ fn norm(stored: &Stored, metadata: &Metadata, architecture: &str) -> Result<Opti
     let epsilon = |key: &str| metadata.get_f64(&format!("{architecture}.attention.{key}"));
     let (rms, layer) = (epsilon("layer_norm_rms_epsilon")?, epsilon("layer_norm_epsilon")?);
     let (kind, epsilon) = match (rms, layer) {
-        // T5 states both for its RMSNorm.
+        // T5 states both epsilons for its RMSNorm.
         (Some(rms), Some(_)) if architecture == "t5" => (NormKind::RmsNorm, Some(rms)),
         (Some(rms), None) => (NormKind::RmsNorm, Some(rms)),
         (None, Some(layer)) => (NormKind::LayerNorm, Some(layer)),

@@ -1,7 +1,7 @@
 //! The architectures of GGUF files (`general.architecture`), as `gguf-py` 0.19 of llama.cpp lists them
-//! (`MODEL_ARCH_NAMES` in `gguf/constants.py`), and which of them make no logits of tokens.
+//! (`MODEL_ARCH_NAMES` in `gguf/constants.py`), and which of them compute no logits of tokens.
 
-/// Every one that is listed, sorted.
+/// All listed architectures, sorted.
 const LISTED: [&str; 126] = [
     "afmoe",
     "apertus",
@@ -131,7 +131,8 @@ const LISTED: [&str; 126] = [
     "xverse",
 ];
 
-/// Those whose graphs end in embeddings (no `OUTPUT` in `MODEL_TENSORS`, or a graph without it: `src/models/*.cpp`).
+/// Architectures whose graphs end in embeddings (no `OUTPUT` in `MODEL_TENSORS`, or a graph without it:
+/// `src/models/*.cpp`).
 const ENCODERS: [&str; 11] = [
     "bert",
     "eurobert",
@@ -146,30 +147,31 @@ const ENCODERS: [&str; 11] = [
     "t5encoder",
 ];
 
-/// Those that make pictures or sound, whatever their tensors are called.
+/// Architectures that produce images or sound, whatever their tensors are called.
 const OF_NO_TEXT: [&str; 2] = ["clip", "wavtokenizer-dec"];
 
-/// Language models that fill masks by diffusion: their attention is not causal, and they have heads all the same.
+/// Language models that fill masks by diffusion: their attention is not causal, but they have heads.
 const DIFFUSION: [&str; 4] = ["dream", "llada", "llada-moe", "rnd1"];
 
-/// Whether llama.cpp lists it.
+/// Whether llama.cpp lists the architecture.
 pub(super) fn is_listed(architecture: &str) -> bool {
     LISTED.binary_search(&architecture).is_ok()
 }
 
-/// Whether it is an encoder; one that is not listed goes by its name.
+/// Whether the architecture is an encoder; one that is not listed is judged by its name.
 pub(super) fn is_encoder(architecture: &str) -> bool {
+    /// Parts of the names of encoders.
     const HINTS: [&str; 4] = ["bert", "embed", "encoder", "rerank"];
     ENCODERS.contains(&architecture)
         || !is_listed(architecture) && HINTS.iter().any(|hint| architecture.contains(hint))
 }
 
-/// Whether it makes no text at all.
+/// Whether the architecture produces no text at all.
 pub(super) fn is_of_no_text(architecture: &str) -> bool {
     OF_NO_TEXT.contains(&architecture)
 }
 
-/// Whether it is a language model whose attention is not causal.
+/// Whether the architecture is a diffusion language model, whose attention is not causal.
 pub(super) fn is_diffusion(architecture: &str) -> bool {
     DIFFUSION.contains(&architecture)
 }

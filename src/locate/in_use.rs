@@ -1,7 +1,8 @@
-//! Heads whose rows in use are not the stored ones: normalised, scaled one by one, masked, or made of several tensors.
+//! Refuses heads whose rows in use are not the stored ones: normalised, scaled one by one, masked, or made of several
+//! tensors.
 //!
-//! What a model makes of such rows is rounded, in an order of operations and a precision of its program's choice, so it
-//! is not computed here: verdicts would be for other numbers than those in use.
+//! The numbers that a model computes for such rows are rounded, in an order of operations and a precision that its
+//! program chooses, so they are not computed here: verdicts would be about other numbers than those in use.
 
 use super::after::keeps_order;
 use super::configuration::Configuration;
@@ -9,12 +10,12 @@ use super::stored::Stored;
 use crate::checkpoint::{Dtype, TensorInfo, Values};
 use crate::error::{Error, Result};
 
-/// What to do instead.
+/// The advice at the end of these errors.
 const EXPORT: &str =
     "export the rows as the model's own code makes them (in its precision) and audit that file";
 
-/// Parts that a weight is made of, as the last part of their names; what must be there beside them (one of several, or
-/// nothing); and how it is made.
+/// Suffixes of tensors that a weight is computed from; tensors of which one must be stored as well (none if the list
+/// is empty); and the name of the method.
 const MADE_OF: [(&str, &[&str], &str); 9] = [
     ("weight_g", &["weight_v"], "weight normalisation"),
     ("weight_v", &["weight_g"], "weight normalisation"),
@@ -27,7 +28,7 @@ const MADE_OF: [(&str, &[&str], &str); 9] = [
     ("parametrizations.weight.original1", &[], "a parametrization of torch (weight normalisation)"),
 ];
 
-/// Last parts of names of numbers that logits are scaled or shifted by.
+/// Names of tensors (the last part) that scale or shift logits.
 const SCALES: [&str; 14] = [
     "logit_scale",
     "logits_scale",
@@ -45,7 +46,7 @@ const SCALES: [&str; 14] = [
     "token_scale",
 ];
 
-/// Keys of configurations that say that rows, or rows and hidden states, are normalised in use.
+/// Configuration keys which say that rows, or rows and hidden states, are normalised in use.
 const NORMALISED: [&str; 10] = [
     "norm_head",
     "use_norm_head",
@@ -59,7 +60,7 @@ const NORMALISED: [&str; 10] = [
     "cosine_lm_head",
 ];
 
-/// Names of modules that make logits, as the last part of their path.
+/// Names of modules (the last part of the path) that compute logits.
 const HEADS: [&str; 17] = [
     "lm_head",
     "head",
@@ -80,10 +81,10 @@ const HEADS: [&str; 17] = [
     "linear_out",
 ];
 
-/// Refuses a weight that another tensor beside it changes in use, or that is itself only a part of one.
+/// Refuses a weight that another tensor of its module changes in use, or that is itself only a part of one.
 ///
 /// # Errors
-/// As said; the tensors are named.
+/// Such a weight; the tensors are named.
 pub(super) fn tensors(stored: &Stored, weight: &str) -> Result<()> {
     if let Some((module, by)) = module_of_part(stored, weight) {
         return Err(made_of(stored, module, by));
@@ -91,15 +92,15 @@ pub(super) fn tensors(stored: &Stored, weight: &str) -> Result<()> {
     weight.strip_suffix("weight").map_or(Ok(()), |module| made_in(stored, module))
 }
 
-/// Refuses a module, by its path, whose weight is made of other tensors.
+/// Refuses a module, by its path `stem`, whose weight is computed from other tensors.
 ///
 /// # Errors
-/// As said; the tensors are named.
+/// Such a module; the tensors are named.
 pub(super) fn made(stored: &Stored, stem: &str) -> Result<()> {
     made_in(stored, &format!("{stem}."))
 }
 
-/// As [`made`], by the path with the mark behind it.
+/// As [`made`], by the path with the separator after it.
 fn made_in(stored: &Stored, module: &str) -> Result<()> {
     let parts = MADE_OF.iter().map(|(part, ..)| format!("{module}{part}"));
     match parts
@@ -111,7 +112,8 @@ fn made_in(stored: &Stored, module: &str) -> Result<()> {
     }
 }
 
-/// The path of the module, with the mark behind it, of whose weight the tensor is a part, and how that is made.
+/// Returns the path of the module, with the separator, whose weight is computed from the tensor `name`, and the
+/// method.
 fn module_of_part<'n>(stored: &Stored, name: &'n str) -> Option<(&'n str, &'static str)> {
     MADE_OF.iter().find_map(|(part, others, by)| {
         let module = name.strip_suffix(part)?;
@@ -122,10 +124,10 @@ fn module_of_part<'n>(stored: &Stored, name: &'n str) -> Option<(&'n str, &'stat
     })
 }
 
-/// Refuses a file in which a module with the name of a head has a weight that is made of other tensors.
+/// Refuses a file in which a module with the name of a head has a weight that is computed from other tensors.
 ///
 /// # Errors
-/// As said; the tensors are named.
+/// Such a module; the tensors are named.
 pub(super) fn any_head_made(stored: &Stored) -> Result<()> {
     for tensor in stored.checkpoint.tensors() {
         if let Some((module, by)) = module_of_part(stored, &tensor.name)
@@ -138,10 +140,10 @@ pub(super) fn any_head_made(stored: &Stored) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a file in which any matrix is a part of which a weight is made: where no head is certain it could be that one.
+/// Refuses a file in which any weight is computed from other tensors: where no head is certain, it could be that one.
 ///
 /// # Errors
-/// As said; the tensors are named.
+/// Such a weight; the tensors are named.
 pub(super) fn any_made(stored: &Stored) -> Result<()> {
     let parts = stored.matrices().filter(|t| !t.shape[..2].contains(&1));
     match parts.filter_map(|t| module_of_part(stored, &t.name)).last() {
@@ -159,6 +161,7 @@ pub(super) fn any_made(stored: &Stored) -> Result<()> {
     }
 }
 
+/// Returns the error for a module whose weight is computed from other tensors.
 fn made_of(stored: &Stored, module: &str, by: &str) -> Error {
     let mut parts: Vec<String> = MADE_OF
         .iter()
@@ -178,11 +181,13 @@ fn made_of(stored: &Stored, module: &str, by: &str) -> Error {
     )
 }
 
-/// Refuses a single number of a file without a family that its name calls a scale, if it does not keep the order of logits.
+/// Checks the single numbers of a file without a known family whose names call them a scale: refuses one that does
+/// not keep the order of logits, and returns notes on the others.
 ///
 /// # Errors
-/// As said; the tensor is named.
+/// Such a number; the tensor is named.
 pub(super) fn numbers(stored: &Stored, weight: &str) -> Result<Vec<String>> {
+    /// Words in the names of scales.
     const NAMED: [&str; 4] = ["scale", "temperature", "multiplier", "gain"];
     let (stem, _) = weight.rsplit_once(['.', '/']).unwrap_or(("", weight));
     let around = stem.rsplit_once(['.', '/']).map_or("", |(parent, _)| parent);
@@ -212,11 +217,12 @@ pub(super) fn numbers(stored: &Stored, weight: &str) -> Result<Vec<String>> {
     Ok(notes)
 }
 
-/// Refuses scales and shifts of logits that are stored as tensors, beside the head or at the top; the notes tell of
-/// scales that keep the order. `bias` is the one that is used.
+/// Refuses scales and shifts of logits that are stored as tensors, in the module of the head, in the one around it or at
+/// the top level; with `own` also any other tensor of the head's module. Returns notes on scales that keep the order.
+/// `bias` is the bias in use.
 ///
 /// # Errors
-/// As said; the tensor is named.
+/// Such a tensor, by name.
 pub(super) fn scales(
     stored: &Stored,
     weight: &str,
@@ -234,8 +240,8 @@ pub(super) fn scales(
         let (path, last) = name.rsplit_once('.').unwrap_or(("", name));
         let scales =
             SCALES.contains(&last) && (path == stem || path == around || !path.contains('.'));
-        // Whatever else belongs to the module of an own head, its forward pass may use; `_extra_state` is what
-        // Transformer Engine keeps of its training.
+        // The forward pass of an own head may use any other tensor of its module; `_extra_state` is what Transformer
+        // Engine keeps of its training.
         let beside = own
             && name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
             && !(path == stem && matches!(last, "weight" | "bias" | "_extra_state"));
@@ -262,7 +268,7 @@ pub(super) fn scales(
     Ok(notes)
 }
 
-/// A tensor's only number.
+/// Returns the number of a tensor that has only one.
 fn number(stored: &Stored, tensor: &TensorInfo) -> Result<Option<f64>> {
     if tensor.shape.iter().any(|&n| n != 1) {
         return Ok(None);
@@ -273,10 +279,10 @@ fn number(stored: &Stored, tensor: &TensorInfo) -> Result<Option<f64>> {
     })
 }
 
-/// Refuses families that change the rows or the logits by their code; `rows` is how many the stored weight has.
+/// Refuses families whose code changes the rows or the logits; `rows` is the number of rows of the stored weight.
 ///
 /// # Errors
-/// As said; the weight is named.
+/// Such a family; the weight is named.
 pub(super) fn families(
     stored: &Stored,
     config: Option<&Configuration>,
@@ -297,10 +303,10 @@ pub(super) fn families(
     by_code(stored, config, weight)
 }
 
-/// As [`families`] for a weight that was asked for: what is not certain is told in a note.
+/// As [`families`] for a weight that the user chose: what is not certain becomes a note.
 ///
 /// # Errors
-/// What is certain; the weight is named.
+/// Such a family, if it is certain; the weight is named.
 pub(super) fn families_asked(
     stored: &Stored,
     config: Option<&Configuration>,
@@ -316,6 +322,7 @@ pub(super) fn families_asked(
     }
 }
 
+/// Refuses models whose code or configuration says that the stored rows are not the head in use.
 fn by_code(stored: &Stored, config: &Configuration, weight: &str) -> Result<()> {
     let types = config.model_types();
     let is = |names: &[&str]| types.iter().any(|t| names.contains(t));
@@ -356,14 +363,17 @@ fn by_code(stored: &Stored, config: &Configuration, weight: &str) -> Result<()> 
     ))
 }
 
-/// Baichuan 2 divides each row by its length (`NormHead`), version 1 does not. Both are of one model type and have the
-/// same tensors; 64000 and 125696 tokens tell them apart. What it is, and whether that is certain.
+/// Returns why a model may be Baichuan 2, and whether that is certain. Baichuan 2 divides each row by its length
+/// (`NormHead`), version 1 does not. Both have one model type and the same tensors; 64000 and 125696 tokens tell them
+/// apart.
 fn baichuan(
     stored: &Stored,
     config: Option<&Configuration>,
     rows: Option<usize>,
 ) -> Option<(String, bool)> {
+    /// The number of tokens of version 1.
     const FIRST: usize = 64000;
+    /// The number of tokens of version 2.
     const SECOND: usize = 125_696;
     let named = config.is_some_and(|config| {
         let says = |name: &&str| name.to_ascii_lowercase().starts_with("baichuan");
@@ -393,10 +403,10 @@ fn baichuan(
     }
 }
 
-/// Refuses a model with a head for each of several codebooks, of which none is *the* head.
+/// Refuses a model with one head for each of several codebooks, none of which is *the* head.
 ///
 /// # Errors
-/// As said; the heads are named.
+/// Such a model; the heads are named.
 pub(super) fn codebooks(stored: &Stored) -> Result<()> {
     let of_list = |name: &str| -> Option<usize> {
         let (list, rest) = name.strip_suffix(".weight")?.rsplit_once('.')?;

@@ -1,61 +1,62 @@
-//! The layers of a file without a family, by names and shapes: what each takes and makes, and whether one of them can only
-//! be the last.
+//! The layers of a file without a known family, by names and shapes: how many numbers each takes and makes, and
+//! whether one of them can only be the last.
 //!
-//! A name proves little: attention has an `out_proj`, a squeeze-and-excitation block an `fc`. A layer is taken for the last
-//! one only where every other matrix of the file must stand before it: as an embedding, as a part of a recurrent layer or
-//! of attention, or because another layer takes just as many numbers as it makes.
+//! A name proves little: attention has an `out_proj`, a squeeze-and-excitation block an `fc`. A layer is accepted as
+//! the last one only if every other matrix of the file must stand before it: as an embedding, as a part of a
+//! recurrent layer or of attention, or because another layer takes just as many numbers as it makes.
 
 use super::pairing;
 use super::stored::{Stored, matrix_shape};
 use crate::checkpoint::TensorInfo;
 
-/// Ends of the names of torch's weights, which are stored `out x in x ...`.
+/// Suffixes of torch's weights, which are stored `out x in x ...`.
 const TORCH: [&str; 3] = ["weight", "weight_v", "parametrizations.weight.original1"];
 
-/// What a matrix is, as far as its name tells.
+/// The role of a matrix, as far as its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    /// A table that is looked up, or a tied output layer.
+    /// A lookup table, or a tied output layer.
     Embedding,
-    /// A table of places, which is no output layer.
+    /// A table of positions, which is no output layer.
     Positions,
     /// A part of a recurrent layer.
     Recurrent,
-    /// Queries, keys and values at once.
+    /// Queries, keys and values in one matrix.
     Attention,
-    /// A layer.
+    /// Any other layer.
     Layer,
 }
 
-/// A matrix or a convolution as a layer.
+/// A matrix or a convolution, as a layer.
 #[derive(Clone, Debug)]
 pub(super) struct Layer<'a> {
-    /// The tensor's name.
+    /// The name of the tensor.
     pub weight: &'a str,
-    /// The layer's.
+    /// The name of the layer.
     pub stem: &'a str,
-    /// How many numbers it may take.
+    /// The possible numbers of inputs.
     takes: Vec<usize>,
-    /// How many it may make: one number where a bias or the name shows the orientation, else both sides.
+    /// The possible numbers of outputs: a single one if a bias or the name shows the orientation, else both sides.
     makes: Vec<usize>,
-    /// Whether a bias of its own is stored.
+    /// Whether a bias of the layer is stored.
     pub has_bias: bool,
     is_convolution: bool,
     role: Role,
 }
 
-/// All layers of a file.
+/// Lists all layers of a file.
 pub(super) fn layers<'a>(stored: &Stored<'a>) -> Vec<Layer<'a>> {
     let several = |t: &&TensorInfo| t.shape.iter().filter(|&&n| n != 1).count() > 1;
     stored.checkpoint.tensors().iter().filter(several).map(|t| layer(stored, t)).collect()
 }
 
+/// Describes a tensor as a layer.
 fn layer<'a>(stored: &Stored<'a>, tensor: &'a TensorInfo) -> Layer<'a> {
     let (weight, shape) = (tensor.name.as_str(), &tensor.shape);
     let role = role(weight, shape);
     let wide: Vec<usize> = shape.iter().copied().filter(|&n| n != 1).collect();
     let (takes, makes, has_bias) = match matrix_shape(shape) {
-        // Tables are stored a row an entry.
+        // Tables are stored with one row per entry.
         _ if matches!(role, Role::Embedding | Role::Positions) && wide.len() == 2 => {
             (vec![wide[1]], vec![wide[0]], false)
         }
@@ -78,7 +79,7 @@ fn layer<'a>(stored: &Stored<'a>, tensor: &'a TensorInfo) -> Layer<'a> {
             };
             (takes, makes, bias.is_some())
         }
-        // A convolution of torch; of others the order is not known.
+        // A convolution of torch; for others the order of the axes is not known.
         None if TORCH.iter().any(|end| weight.ends_with(end)) && shape.len() > 2 => {
             (vec![shape[1]], vec![shape[0]], false)
         }
@@ -88,12 +89,13 @@ fn layer<'a>(stored: &Stored<'a>, tensor: &'a TensorInfo) -> Layer<'a> {
     Layer { weight, stem: stem(weight), takes, makes, has_bias, is_convolution, role }
 }
 
-/// The name of a layer, from that of its matrix.
+/// Returns the name of a layer, from that of its matrix.
 fn stem(weight: &str) -> &str {
     let end = weight.rfind(['.', '/', '_']).unwrap_or(0);
     &weight[..end]
 }
 
+/// Guesses the role of a matrix from its name and shape.
 fn role(weight: &str, shape: &[usize]) -> Role {
     let lower = weight.to_ascii_lowercase();
     let last = |names: &[&str]| {
@@ -121,7 +123,7 @@ fn role(weight: &str, shape: &[usize]) -> Role {
 /// Whether every other layer of the file must stand before `last`.
 ///
 /// # Errors
-/// The name of a matrix that could come after it, or beside it.
+/// The name of a matrix that could come after `last`, or next to it.
 pub(super) fn is_last<'a>(layers: &[Layer<'a>], last: &Layer<'a>) -> Result<(), &'a str> {
     let ([dim], [tokens]) = (&last.takes[..], &last.makes[..]) else { return Err(last.weight) };
     let others = || layers.iter().filter(|other| other.weight != last.weight);
@@ -135,14 +137,15 @@ pub(super) fn is_last<'a>(layers: &[Layer<'a>], last: &Layer<'a>) -> Result<(), 
             })
         };
         let before = match other.role {
-            // As long as the layer takes numbers, and longer than it: perhaps an output layer, tied.
+            // A table with rows as long as those of `last`, and more of them, may be a tied output layer.
             Role::Embedding => {
                 !(other.takes.contains(dim) && other.makes.iter().any(|n| n > tokens))
             }
             Role::Positions | Role::Recurrent | Role::Attention => true,
             Role::Layer => other.makes.iter().all(feeds),
         };
-        // Whoever takes as many numbers as it makes could stand behind it: but a recurrent layer that it reads takes tokens.
+        // A layer that takes as many numbers as `last` makes could stand after it; but a recurrent layer that `last`
+        // reads takes tokens.
         let gates = |n: &usize| n != tokens && [1, 3, 4].map(|gates| gates * dim).contains(n);
         let read = other.role == Role::Recurrent && other.makes.iter().any(gates);
         let behind = other.role != Role::Positions && other.takes.contains(tokens) && !read;
@@ -153,7 +156,7 @@ pub(super) fn is_last<'a>(layers: &[Layer<'a>], last: &Layer<'a>) -> Result<(), 
     Ok(())
 }
 
-/// Whether each of these layers, in their order, makes as many numbers as the next one takes.
+/// Whether each of these layers, in order, makes as many numbers as the next one takes.
 pub(super) fn is_chain(layers: &[&Layer]) -> bool {
     layers.windows(2).all(|pair| {
         let ([makes], [takes]) = (&pair[0].makes[..], &pair[1].takes[..]) else { return false };
@@ -161,7 +164,7 @@ pub(super) fn is_chain(layers: &[&Layer]) -> bool {
     })
 }
 
-/// Whether all of these layers take and make equally many numbers, so that nothing tells a chain from layers side by side.
+/// Whether all these layers take and make equally many numbers, so that nothing tells a chain from parallel layers.
 pub(super) fn are_alike(layers: &[&Layer]) -> bool {
     layers.windows(2).all(|pair| pair[0].takes == pair[1].takes && pair[0].makes == pair[1].makes)
 }

@@ -1,4 +1,4 @@
-//! From the tensors of a checkpoint to its head, how it was chosen, and what stands before it.
+//! Finds the head among the tensors of a checkpoint, says how it was chosen, and what stands before it.
 
 pub mod activation;
 mod after;
@@ -44,42 +44,42 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::{Head, Rows};
 
-/// A head and where it came from.
+/// A located head: its numbers, where they came from, and what stands before and after it.
 #[derive(Clone, Debug)]
 pub struct Located {
-    /// The head.
+    /// The head, decoded.
     pub head: Head,
-    /// The weight's name.
+    /// The name of the weight.
     pub weight: String,
-    /// The bias's name.
+    /// The name of the bias.
     pub bias: Option<String>,
-    /// How the weight was stored.
+    /// The element type in which the weight was stored.
     pub dtype: Dtype,
-    /// Whether it is stored `d x V`.
+    /// Whether the weight is stored `d x V`.
     pub transposed: bool,
-    /// Why these tensors, for people.
+    /// Why these tensors were chosen, for people.
     pub why: String,
-    /// The family whose rule found it.
+    /// The family whose rule found the head.
     pub family: Option<&'static str>,
-    /// Where that rule is from.
+    /// The source of this rule.
     pub source: Option<&'static str>,
-    /// Whether the head is the embedding as well.
+    /// Whether the weight is also the embedding.
     pub tying: Tying,
-    /// The norm that the model applies before the head, where the checkpoint or its family says.
+    /// The norm that the model applies before the head, if the checkpoint or its family states it.
     pub final_norm: Option<FinalNorm>,
-    /// The activation before the head, where it is known.
+    /// The activation before the head, if it is known.
     pub activation: Option<Activation>,
-    /// What else is known of what stands before and after the head.
+    /// Notes on what else stands before and after the head.
     pub notes: Vec<String>,
-    /// The names of a classifier's labels, where the configuration has them.
+    /// The names of a classifier's labels, if the configuration has them.
     pub labels: Option<Vec<String>>,
 }
 
 impl Located {
-    /// Reads a domain, see [`Domain::parse`]: `layernorm` and `rmsnorm` stand for what the final norm leaves.
+    /// Parses a domain as [`Domain::parse`] does; `layernorm` and `rmsnorm` stand for the ball of the final norm.
     ///
     /// # Errors
-    /// As [`Domain::parse`]; no known final norm, or one of the other kind.
+    /// As [`Domain::parse`]; no final norm was found, or one of another kind.
     pub fn parse_domain(&self, text: &str) -> Result<Domain> {
         Ok(Domain::parse(text, self.head.dim(), |name| {
             let centred = name == "layernorm";
@@ -101,10 +101,10 @@ impl Located {
         })?)
     }
 
-    /// The domain that what stands before the head gives, and the reason.
+    /// Returns the domain of hidden states that follows from what stands before the head, and the reason.
     ///
     /// # Errors
-    /// An activation whose range holds no number, or a norm that leaves the range of float64.
+    /// An activation whose range holds no number, or a norm whose numbers leave the range of float64.
     pub fn domain(&self) -> Result<(Domain, String)> {
         let free = Domain::free(self.head.dim());
         Ok(match (&self.activation, &self.final_norm) {
@@ -126,11 +126,11 @@ impl Located {
     }
 }
 
-/// Reads the head of an opened checkpoint; `path` is for errors.
+/// Finds and reads the head of an opened checkpoint; `path` is for errors.
 ///
 /// # Errors
-/// No tensor or several that could be the weight, a configuration that contradicts the tensors, shapes that do not fit,
-/// or numbers that are not finite.
+/// No tensor or several that could be the weight, a configuration that contradicts the tensors, shapes that do not
+/// fit, or numbers that are not finite.
 pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Located> {
     let stored = Stored::new(checkpoint, path);
     let found = chosen(&stored, choice)?;
@@ -217,24 +217,25 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
 /// The names of a head's tensors, before their numbers are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The weight's name.
+    /// The name of the weight.
     pub weight: String,
-    /// The bias's name.
+    /// The name of the bias.
     pub bias: Option<String>,
     /// Whether the weight is stored `d x V`.
     pub transposed: bool,
 }
 
-/// The names of the tensors that [`locate`] would read.
+/// Returns the names of the tensors that [`locate`] would read.
 ///
 /// # Errors
-/// As [`locate`], for what can be said without the numbers.
+/// As [`locate`], as far as the numbers are not needed.
 pub fn names(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Names> {
     let stored = Stored::new(checkpoint, path);
     let found = chosen(&stored, choice)?;
     Ok(named(&stored, &found, choice))
 }
 
+/// Returns the names of a found head's tensors, with the bias and orientation that the user chose.
 fn named(stored: &Stored, found: &Found, choice: &Choice) -> Names {
     let bias = match &choice.bias {
         BiasChoice::None => None,
@@ -248,12 +249,12 @@ fn named(stored: &Stored, found: &Found, choice: &Choice) -> Names {
     Names { weight: found.weight.clone(), bias, transposed }
 }
 
-/// The matrices of a checkpoint that look most like heads, the longest first.
+/// Lists the matrices of a checkpoint that look most like heads, the likeliest first.
 pub fn candidates<'a>(checkpoint: &'a dyn Checkpoint, path: &'a Path) -> Vec<&'a TensorInfo> {
     Stored::new(checkpoint, path).candidates()
 }
 
-/// The names of the head: those asked for, with what is known of them, or those that are found.
+/// Finds the head: the one that the user chose, with what is known of it, or the one that is found.
 fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
     let Some(name) = &choice.weight else {
         let found = found(stored)?;
@@ -271,15 +272,15 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
     let tokens = config.as_ref().and_then(Configuration::tokens);
     let mut caution = None;
     if rows.is_some() && rows == tokens {
-        // As long as the vocabulary: the head, or the embedding in its place.
+        // A matrix with as many rows as there are tokens is the head, or the embedding in its place.
         caution = in_use::families_asked(stored, config.as_ref(), name, rows)?;
     }
-    // What is found by itself is of use if it is the same; why it was not found is of none.
+    // What is found without the choice is used if it is the same tensor; an error on the way does not matter.
     let why = "asked for by --weight".to_owned();
     let mut chosen = match found(stored) {
         Ok(found) if found.weight == *name && !found.is_plain => Found { why, ..found },
         _ if let Some(graph) = stored.checkpoint.graph() => {
-            // In a graph the operations say what is added, and not the names.
+            // In a graph the operations tell which constant is added, not the names.
             match onnx::chosen(stored, graph, name, &why)? {
                 Some(found) => found,
                 None => plain::completed(stored, Found::plain(name, why), choice)?,
@@ -291,6 +292,7 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
     Ok(chosen)
 }
 
+/// Finds the head without a user's choice: by metadata, graph, configuration or names.
 fn found(stored: &Stored) -> Result<Found> {
     let checkpoint = stored.checkpoint;
     if let Some(metadata) = checkpoint.metadata()
@@ -328,7 +330,7 @@ fn found(stored: &Stored) -> Result<Found> {
     plain::find(stored)
 }
 
-/// The configuration of these tensors; a converted model keeps a config.json of its own, which does not describe them.
+/// Reads the configuration of the tensors; the config.json of a converted model does not describe its tensors.
 fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
     match stored.checkpoint.format() {
         "CTranslate2" | "GGUF" | "ONNX" => Ok(None),
@@ -336,11 +338,12 @@ fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
     }
 }
 
+/// Names the bias in an error, if there is one.
 fn beside(bias: &Option<String>) -> String {
     bias.as_ref().map(|b| format!(" and `{b}`")).unwrap_or_default()
 }
 
-/// A bias of `tokens` numbers; dimensions of one are forgiven.
+/// Returns a bias of `tokens` numbers; dimensions of one are ignored.
 fn vector(tensor: Tensor, tokens: usize, weight: &str, path: &Path) -> Result<Vec<f64>> {
     let long: Vec<usize> = tensor.info.shape.iter().copied().filter(|&n| n != 1).collect();
     let fits = long == [tokens] || tokens == 1 && long.is_empty();
@@ -361,6 +364,7 @@ fn vector(tensor: Tensor, tokens: usize, weight: &str, path: &Path) -> Result<Ve
     })
 }
 
+/// Transposes a matrix.
 fn turned(values: Values, rows: usize, columns: usize) -> Values {
     fn turn<T: Copy>(x: &[T], rows: usize, columns: usize) -> Vec<T> {
         (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()

@@ -1,29 +1,30 @@
-//! The bias that belongs to a matrix, and the orientation of the matrix that it shows, where no rule of a family says so.
+//! Pairs a matrix with its bias, and finds the orientation of the matrix, where no rule of a family states them.
 //!
-//! Names pair them (`W` and `b`, `kernel` and `bias`, `coef_` and `intercept_`), lengths confirm it: a bias has one number a
-//! token, so it is as long as the side of the matrix that counts tokens. Where a name or a length fits and the other does
-//! not, or where several fit, the answer is a question and never a guess.
+//! Names pair them (`W` and `b`, `kernel` and `bias`, `coef_` and `intercept_`), lengths confirm it: a bias has one
+//! number per token, so it is as long as the side of the matrix that counts tokens. Where a name or a length fits and
+//! the other does not, or where several fit, the result is an error that asks the user, never a guess.
 
 use super::stored::{Stored, matrix_shape};
 use crate::checkpoint::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-/// What goes with a matrix.
+/// The bias and orientation of a matrix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pairing {
-    /// The bias's name.
+    /// The name of the bias.
     pub bias: Option<String>,
     /// Whether the matrix is stored `d x V`.
     pub transposed: bool,
-    /// What shows the orientation, for people; nothing where it is only assumed.
+    /// What shows the orientation, for people; `None` where it is only assumed.
     pub evidence: Option<String>,
-    /// What else is to be told, for people.
+    /// A note for people on what else was decided.
     pub note: Option<String>,
 }
 
-/// How libraries call a matrix and its bias, as the last part of the name, and whether the matrix is `d x V` there.
+/// The names that libraries give a matrix and its bias (the last part), and whether the matrix is `d x V` there.
 ///
-/// torch and scikit-learn store `V x d`; Flax, Keras and TransformerLens `d x V`. Of the other names no order is known.
+/// torch and scikit-learn store `V x d`; Flax, Keras and TransformerLens `d x V`. For the other names the order is
+/// not known.
 const PAIRS: [(&str, &[&str], Option<bool>); 12] = [
     ("weight", &["bias"], Some(false)),
     ("kernel", &["bias"], Some(true)),
@@ -39,12 +40,12 @@ const PAIRS: [(&str, &[&str], Option<bool>); 12] = [
     ("0", &["1"], None),
 ];
 
-/// Names that norms have, whose gains and shifts are vectors.
+/// Names of norms, whose gains and shifts are vectors.
 const NORMS: [&str; 8] =
     ["norm", "ln", "layernorm", "layer_norm", "ln_f", "rms", "bn", "batchnorm"];
 
-/// Words in the names of vectors that scale or shift something: hidden states, where there is one number a coordinate, or
-/// logits, where there is one a token.
+/// Words in the names of vectors that scale or shift something: hidden states, if there is one number per coordinate,
+/// or logits, if there is one per token.
 const SCALES: [&str; 13] = [
     "norm",
     "gamma",
@@ -61,14 +62,14 @@ const SCALES: [&str; 13] = [
     "multiplier",
 ];
 
-/// Words in the names of whole numbers that a file keeps beside a head: ids, counts, names of classes.
+/// Words in the names of integer tensors that a file keeps next to a head: ids, counts, names of classes.
 const COUNTS: [&str; 8] = ["class", "id", "index", "indices", "vocab", "token", "label", "count"];
 
 impl Pairing {
-    /// What goes with the matrix `weight`, which is the only one of the file (`alone`) or one of several.
+    /// Pairs the matrix `weight`, which is the only one of the file (`alone`) or one of several.
     ///
     /// # Errors
-    /// A vector that could be the bias or not, a bias whose length fits neither side, or both sides.
+    /// A vector that may or may not be the bias, and a bias whose length fits neither side, or both.
     pub fn of(stored: &Stored, weight: &str, alone: bool) -> Result<Pairing> {
         let Some(info) = stored.get(weight) else { return Ok(Pairing::default()) };
         let Some([rows, columns]) = matrix_shape(&info.shape) else {
@@ -151,7 +152,7 @@ impl Pairing {
         }
     }
 
-    /// The orientation that the bias `name` shows for the matrix `weight`, which somebody named.
+    /// Whether the bias `name`, which the user chose, shows that the matrix `weight` is stored `d x V`.
     pub fn with_bias(stored: &Stored, weight: &str, name: &str) -> bool {
         let shape = stored.get(weight).and_then(|info| matrix_shape(&info.shape));
         let (Some([rows, columns]), Some(bias)) = (shape, stored.get(name)) else { return false };
@@ -159,35 +160,35 @@ impl Pairing {
     }
 }
 
-/// The bias that the names pair with `weight`, if it is as long as a side of it.
+/// Returns the bias that the names pair with `weight`, if it is as long as a side of it.
 pub(super) fn named_bias<'a>(stored: &Stored<'a>, weight: &str) -> Option<&'a TensorInfo> {
     let sides = matrix_shape(&stored.get(weight)?.shape)?;
     let mut biases = partners(weight).into_iter().filter_map(|name| stored.get(&name));
     biases.find(|bias| long(bias).is_some_and(|n| sides.contains(&n)))
 }
 
-/// What stands beside a matrix, of which not all is accounted for.
+/// A matrix and its bias, for the check that no other vector belongs to it.
 struct Beside<'s, 'a> {
     stored: &'s Stored<'a>,
     weight: &'s str,
     sides: [usize; 2],
-    /// Whether it is the only matrix of the file.
+    /// Whether the matrix is the only one of the file.
     alone: bool,
-    /// Its bias, if it has one.
+    /// The bias of the matrix, if it has one.
     bias: Option<&'s str>,
-    /// How it is taken.
+    /// Whether the matrix is taken as `d x V`.
     transposed: bool,
-    /// Whether a bias or its name shows that; else it is only assumed.
+    /// Whether a bias or the name shows this orientation; else it is only assumed.
     is_shown: bool,
 }
 
 impl<'a> Beside<'_, 'a> {
-    /// A vector that may be the bias, or a scale or a shift of each logit. In a file of one matrix any vector as long as a
-    /// side is asked about; beside other matrices only one of a length that no other layer has, or that is called a bias.
-    /// Vectors of hidden states have one number a coordinate, and are none of these.
+    /// Returns a vector that may be the bias, or a scale or a shift of each logit. In a file of one matrix, that is
+    /// any vector as long as a side; next to other matrices, only one of a length that no other layer has, or that is
+    /// called a bias. Vectors that belong to hidden states have one number per coordinate, and are not meant.
     fn doubtful(&self) -> Option<&'a TensorInfo> {
         let tensors = self.stored.checkpoint.tensors();
-        // Of one dimension, other matrices are as narrow.
+        // If this matrix has a side of 1, other tensors of such a shape are matrices as well, and no vectors to check.
         let narrow = self.sides.contains(&1);
         let vectors = tensors.iter().filter(|t| {
             t.name != self.weight
@@ -198,6 +199,7 @@ impl<'a> Beside<'_, 'a> {
         vectors.filter(|t| !is_a_count(t)).find(|t| self.is_doubtful(t))
     }
 
+    /// Whether a vector may belong to the logits of the matrix.
     fn is_doubtful(&self, vector: &TensorInfo) -> bool {
         let [rows, columns] = self.sides;
         let (tokens, dim) = if self.transposed { (columns, rows) } else { (rows, columns) };
@@ -205,17 +207,17 @@ impl<'a> Beside<'_, 'a> {
         if n != rows && n != columns {
             return false;
         }
-        // A norm with a path of its own: of hidden states, where it fits them.
+        // A vector in the module of a norm that is as long as a hidden state belongs to that norm.
         let of_states = n == dim && is_of_a_norm(&vector.name);
         if has_layer(self.stored, self.weight, vector) {
             return false;
         }
         if self.bias.is_some() {
             return match n == dim {
-                // Square: no length shows what it is of.
+                // For a square matrix no length shows what the vector belongs to.
                 true if tokens == dim => self.alone && !of_states,
                 true => false,
-                // Beside other matrices a vector of another name may be of anything.
+                // Next to other matrices a vector of another name may belong to anything.
                 false => {
                     self.alone
                         || !self.is_elsewhere(n)
@@ -236,7 +238,7 @@ impl<'a> Beside<'_, 'a> {
         }
     }
 
-    /// Whether another matrix or convolution has a side of this length, so that the vector may belong to that.
+    /// Whether another matrix or convolution has a side of this length, so that the vector may belong to it.
     fn is_elsewhere(&self, length: usize) -> bool {
         self.stored.checkpoint.tensors().iter().any(|t| {
             let wide = t.shape.iter().filter(|&&n| n != 1).count() > 1;
@@ -245,13 +247,13 @@ impl<'a> Beside<'_, 'a> {
         })
     }
 
-    /// Whether a tensor lies where the matrix does.
+    /// Whether a tensor is in the module of the matrix.
     fn is_of_its_module(&self, name: &str) -> bool {
         let (module, _) = last_part(self.weight);
         !module.is_empty() && name.starts_with(module)
     }
 
-    /// The question what such a vector is.
+    /// Returns the question to the user what such a vector is.
     fn asked(&self, vector: &TensorInfo) -> String {
         let [rows, _] = self.sides;
         let (name, weight) = (&vector.name, self.weight);
@@ -281,13 +283,13 @@ impl<'a> Beside<'_, 'a> {
     }
 }
 
-/// Whether a name is one of what scales or shifts.
+/// Whether a name is that of a vector that scales or shifts.
 fn scales(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     SCALES.iter().any(|word| lower.contains(word)) || is_of_a_norm(name)
 }
 
-/// Whole numbers that name or count tokens.
+/// Whether a tensor holds integers that name or count tokens.
 fn is_a_count(tensor: &TensorInfo) -> bool {
     let last = last_part(&tensor.name).1.to_ascii_lowercase();
     let whole = match &tensor.dtype {
@@ -299,7 +301,7 @@ fn is_a_count(tensor: &TensorInfo) -> bool {
     whole && COUNTS.iter().any(|word| last.contains(word)) && !is_called_a_bias(&tensor.name)
 }
 
-/// The only side of a vector that is not 1.
+/// Returns the only side of a vector that is not 1.
 fn only_side(vector: &TensorInfo) -> usize {
     vector.shape.iter().copied().find(|&n| n != 1).unwrap_or(1)
 }
@@ -307,20 +309,21 @@ fn only_side(vector: &TensorInfo) -> usize {
 /// Whether a vector is the bias of another matrix than `weight`, by its name and its length.
 fn has_layer(stored: &Stored, weight: &str, vector: &TensorInfo) -> bool {
     stored.matrices().filter(|t| t.name != weight).any(|t| {
-        // `weight_ih_l0` has a `bias_ih_l0`.
+        // For recurrent layers, whose `weight_ih_l0` has a `bias_ih_l0`.
         let own = partners(&t.name).contains(&vector.name)
             || t.name.contains("weight") && t.name.replace("weight", "bias") == vector.name;
         own && matrix_shape(&t.shape).is_some_and(|sides| sides.contains(&only_side(vector)))
     })
 }
 
+/// Whether the name of a vector is that of a bias.
 fn is_called_a_bias(name: &str) -> bool {
     let last = last_part(name).1.to_ascii_lowercase();
     last.contains("bias") || last.contains("intercept") || last == "b" || last.ends_with("_b")
 }
 
-/// Whether a vector is a gain or a shift of a norm: by the path (`ln_f.weight`, `final_norm/scale`) or by what its own name
-/// begins with (`norm_weight`, `ln_f_b`). A bare `norm`, `scale` or `beta` may be of anything.
+/// Whether a vector is a gain or a shift of a norm: by its path (`ln_f.weight`, `final_norm/scale`) or by the
+/// beginning of its own name (`norm_weight`, `ln_f_b`). A bare `norm`, `scale` or `beta` may belong to anything.
 fn is_of_a_norm(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let norm = |part: &str| {
@@ -335,7 +338,7 @@ fn is_of_a_norm(name: &str) -> bool {
         || ends.iter().any(|end| last.strip_suffix(end).is_some_and(norm))
 }
 
-/// A bias of `length` numbers: whether the matrix is `d x V`; `None` where nothing shows it.
+/// Returns whether the matrix is `d x V`, from a bias of `length` numbers; `None` where nothing shows it.
 fn oriented(length: usize, rows: usize, columns: usize, convention: Option<bool>) -> Option<bool> {
     match (length == rows, length == columns) {
         (true, false) => Some(false),
@@ -345,13 +348,13 @@ fn oriented(length: usize, rows: usize, columns: usize, convention: Option<bool>
     }
 }
 
-/// Whether matrices of this name are `d x V`, where that is known.
+/// Returns whether matrices of this name are `d x V`, if that is known.
 pub(super) fn convention(weight: &str) -> Option<bool> {
     let (_, last) = last_part(weight);
     PAIRS.iter().find(|(name, ..)| *name == last).and_then(|(.., transposed)| *transposed)
 }
 
-/// The names that the bias of `weight` may have.
+/// Returns the names that the bias of `weight` may have.
 fn partners(weight: &str) -> Vec<String> {
     let (stem, last) = last_part(weight);
     let mut names: Vec<String> = PAIRS
@@ -359,7 +362,7 @@ fn partners(weight: &str) -> Vec<String> {
         .filter(|(name, ..)| *name == last)
         .flat_map(|(_, biases, _)| biases.iter().map(|bias| format!("{stem}{bias}")))
         .collect();
-    // `fc_w` and `fc_b`, `linear_85.w_0` is above.
+    // Names like `fc_w` and `fc_b`; those like `linear_85.w_0` are in `PAIRS`.
     for (end, biases) in [
         ("_w", &["_b", "_bias"][..]),
         ("_W", &["_b", "_B", "_bias"]),
@@ -380,13 +383,14 @@ fn partners(weight: &str) -> Vec<String> {
     names
 }
 
-/// A name before and after its last dot or slash.
+/// Splits a name after its last dot or slash.
 fn last_part(name: &str) -> (&str, &str) {
     let at = name.rfind(['.', '/']).map_or(0, |at| at + 1);
     name.split_at(at)
 }
 
-/// The length of a vector, dimensions of one aside; `None` for a matrix or a single number without a dimension.
+/// Returns the length of a vector, dimensions of one ignored; `None` for a matrix or a single number without a
+/// dimension.
 pub(super) fn long(info: &TensorInfo) -> Option<usize> {
     let mut long = info.shape.iter().copied().filter(|&n| n != 1);
     match (info.shape.len(), long.next(), long.next()) {
@@ -396,6 +400,7 @@ pub(super) fn long(info: &TensorInfo) -> Option<usize> {
     }
 }
 
+/// Returns the length of a vector as [`long`] does, 0 for anything else.
 fn length(info: &TensorInfo) -> usize {
     long(info).unwrap_or(0)
 }

@@ -1,9 +1,9 @@
-//! Where in a checkpoint the names of a rule lie: under a body of their own, or within another model.
+//! Finds where in a checkpoint the names of a rule lie: under a body, or within another model.
 
 use super::rules::Rule;
 use super::stored::Stored;
 
-/// What stands before the names of a language model that is part of another model.
+/// The prefixes of the names of a language model that is part of another model.
 const WRAPPERS: [&str; 9] = [
     "",
     "language_model.",
@@ -16,20 +16,20 @@ const WRAPPERS: [&str; 9] = [
     "model.llm.",
 ];
 
-/// Where in a checkpoint a rule's names lie.
+/// Where in a checkpoint the names of a rule lie.
 pub(super) struct Place<'a> {
-    /// The checkpoint's tensors.
+    /// The tensors of the checkpoint.
     pub stored: &'a Stored<'a>,
-    /// Before all names.
+    /// The prefix of all names.
     wrapper: &'static str,
-    /// In place of `*`.
+    /// What takes the place of `*` in names.
     body: &'static str,
 }
 
 impl<'a> Place<'a> {
-    /// The first wrapper under which a head is stored, else the first under which an embedding is; and there the first
-    /// body under which the embedding or the norm is stored. Only a family that is `certain` is looked for in other
-    /// models.
+    /// Finds the first wrapper under which a head is stored, or else the first under which an embedding is; and under
+    /// this wrapper the first body under which the embedding or the norm is stored. Only a family that is `certain`
+    /// is searched for within other models.
     pub fn of(stored: &'a Stored<'a>, rule: &'static Rule, certain: bool) -> Self {
         let places =
             WRAPPERS.iter().take(if certain { WRAPPERS.len() } else { 1 }).map(|wrapper| {
@@ -48,6 +48,7 @@ impl<'a> Place<'a> {
         places.into_iter().nth(at.unwrap_or(0)).unwrap_or(Place { stored, wrapper: "", body: "" })
     }
 
+    /// Whether the embedding or the norm of the rule is stored under a body.
     fn fits(&self, rule: &Rule, body: &'static str) -> bool {
         let place = Place { stored: self.stored, wrapper: self.wrapper, body };
         let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
@@ -59,7 +60,7 @@ impl<'a> Place<'a> {
                 .any(|s| has(format!("{}.weight", place.named(s))))
     }
 
-    /// The name that a rule writes as `template`.
+    /// Returns the name that a rule writes as `template`.
     pub fn named(&self, template: &str) -> String {
         format!("{}{}", self.wrapper, template.replace('*', self.body))
     }

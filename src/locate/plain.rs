@@ -1,4 +1,5 @@
-//! The head of a file without a family: by its plain name, as the last linear layer, or as the only matrix.
+//! Finds the head of a file without a known family: by its plain name, as the last linear layer, or as the only
+//! matrix.
 
 use super::choice::{BiasChoice, Choice};
 use super::found::Found;
@@ -9,10 +10,10 @@ use super::{in_use, refuse};
 use crate::checkpoint::TensorInfo;
 use crate::error::{Error, Result};
 
-/// The name of a plain export.
+/// The name of the weight in the export of a head alone.
 const PLAIN: &str = "weight";
 
-/// What classifiers call their last layer, as the last part of its name.
+/// The names of the last layer of classifiers (the last part).
 const LAST: [&str; 10] = [
     "classifier",
     "fc",
@@ -26,7 +27,7 @@ const LAST: [&str; 10] = [
     "decoder",
 ];
 
-/// What lists of layers are called that stand side by side.
+/// The names of lists whose layers stand in parallel.
 const SIDE_BY_SIDE: [&str; 13] = [
     "experts",
     "heads",
@@ -43,13 +44,13 @@ const SIDE_BY_SIDE: [&str; 13] = [
     "adapters",
 ];
 
-/// Where NeMo's CTC models keep their last layer, a convolution of width 1 (`ConvASRDecoder`).
+/// The name of the last layer of NeMo's CTC models, a convolution of width 1 (`ConvASRDecoder`).
 const CTC: &str = "decoder.decoder_layers.0";
 
-/// The head of a state dict.
+/// Finds the head among tensors of no known family.
 ///
 /// # Errors
-/// No matrix, or several that could be it.
+/// No matrix, or several that could be the head.
 pub(super) fn find(stored: &Stored) -> Result<Found> {
     let found = by_name_or_place(stored)?;
     in_use::tensors(stored, &found.weight)?;
@@ -57,6 +58,7 @@ pub(super) fn find(stored: &Stored) -> Result<Found> {
     Ok(found)
 }
 
+/// Finds the weight by the plain name, as the only matrix, or as the last linear layer.
 fn by_name_or_place(stored: &Stored) -> Result<Found> {
     if stored.checkpoint.graph().is_some_and(|graph| !graph.nodes.is_empty()) {
         return Err(Error::head(
@@ -98,20 +100,20 @@ fn by_name_or_place(stored: &Stored) -> Result<Found> {
     }
 }
 
-/// Whether the file is the export of a head alone: a matrix of the plain name, and nothing but vectors beside it.
+/// Whether the file is the export of a head alone: a matrix of the plain name, and otherwise only vectors.
 pub(super) fn is_export(stored: &Stored) -> bool {
     let wide = |t: &&TensorInfo| t.shape.iter().filter(|&&n| n != 1).count() > 1;
     let mut others = stored.checkpoint.tensors().iter().filter(|t| t.name != PLAIN).filter(wide);
     stored.matrix(PLAIN).is_some() && others.next().is_none()
 }
 
-/// Why the only matrix was taken.
+/// The reason why the only matrix was chosen.
 const ONLY: &str = "the only matrix of the file";
 
-/// Adds the bias and the orientation to a head of which nothing is known but its name.
+/// Adds the bias and the orientation to a head of which only the weight is known.
 ///
 /// # Errors
-/// Those of [`Pairing::of`], where the bias is not chosen.
+/// As [`Pairing::of`], if the user did not choose the bias.
 pub(super) fn completed(stored: &Stored, mut found: Found, choice: &Choice) -> Result<Found> {
     refuse::packed(stored, &found.weight, None)?;
     let pairing = match &choice.bias {
@@ -141,11 +143,11 @@ pub(super) fn completed(stored: &Stored, mut found: Found, choice: &Choice) -> R
     Ok(found)
 }
 
-/// The linear layer, a matrix beside a bias of its own, that can only be the last one: the one that has a classifier's name,
-/// or the last where all layers of the file are one numbered sequence (`layers.0`, `layers.2`).
+/// Finds the linear layer, a matrix with a bias, that can only be the last one: the one with a classifier's name, or
+/// the last where all layers of the file are one numbered sequence (`layers.0`, `layers.2`).
 ///
 /// # Errors
-/// Why no layer is certain, where there is a reason to name.
+/// Why no layer is certain; empty where there is no reason to name.
 fn last_linear(stored: &Stored) -> std::result::Result<Found, String> {
     let layers = layers::layers(stored);
     let linear: Vec<&Layer> = layers.iter().filter(|layer| layer.has_bias).collect();
@@ -155,7 +157,7 @@ fn last_linear(stored: &Stored) -> std::result::Result<Found, String> {
         let why = format!("the output layer of NeMo's CTC models (`{CTC}`)");
         return Ok(Found::plain(layer.weight, why));
     }
-    // A name within a part of the model tells of the end of that part.
+    // A name within a part of the model tells only where that part ends.
     let named: Vec<&&Layer> = linear
         .iter()
         .filter(|layer| {
@@ -186,7 +188,7 @@ fn last_linear(stored: &Stored) -> std::result::Result<Found, String> {
     sequence(&layers, &linear)
 }
 
-/// The last of the layers of a file that are all numbered in one sequence.
+/// Finds the last layer where all layers of a file are numbered in one sequence.
 fn sequence(layers: &[Layer], linear: &[&Layer]) -> std::result::Result<Found, String> {
     let numbered = |layer: &&Layer| -> Option<(String, u32)> {
         let (sequence, number) = layer.stem.rsplit_once('.').unwrap_or(("", layer.stem));
@@ -206,7 +208,7 @@ fn sequence(layers: &[Layer], linear: &[&Layer]) -> std::result::Result<Found, S
     let ordered: Vec<&Layer> = order.iter().map(|&at| linear[at]).collect();
     let lower = sequence.to_ascii_lowercase();
     let list = lower.rsplit(['.', '_']).next().unwrap_or_default();
-    // Without a gap for an activation, layers of one shape could stand side by side as well.
+    // Without gaps in the numbers for activations, layers of one shape could stand in parallel as well.
     let no_gap = order.windows(2).all(|two| numbers[two[1]].1 == numbers[two[0]].1 + 1);
     let alike = no_gap && layers::are_alike(&ordered);
     if SIDE_BY_SIDE.contains(&list) || alike || !layers::is_chain(&ordered) {
@@ -222,7 +224,7 @@ fn sequence(layers: &[Layer], linear: &[&Layer]) -> std::result::Result<Found, S
     Ok(Found::plain(last.weight, why))
 }
 
-/// Refuses a numbered layer behind which other tensors of its sequence stand: a norm of the logits, a scale.
+/// Refuses a numbered layer if other tensors of its sequence come after it: a norm of the logits, a scale.
 fn nothing_behind(stored: &Stored, weight: &str) -> Result<()> {
     let numbered = |name: &str| -> Option<(String, u32)> {
         let (stem, _) = name.rsplit_once('.')?;

@@ -1,4 +1,4 @@
-//! Finding the head by the rules of its family: the configuration chooses the rule, the tensors must agree.
+//! Finds the head by the rules of its family: the configuration chooses the rule, and the tensors must agree.
 
 use std::cell::RefCell;
 
@@ -12,11 +12,11 @@ use super::stored::Stored;
 use super::{after, before, in_use, marian, refuse};
 use crate::error::{Error, Result};
 
-/// Looks for the head of a known family; `None` where no rule fits.
+/// Finds the head of a known family; `None` where no rule fits.
 ///
 /// # Errors
-/// Configuration and tensors that contradict each other, several heads, a model without a head, a head
-/// that is quantised or adapted, rows that are not those in use.
+/// Configuration and tensors that contradict each other, several heads, a model without a head, a head that is
+/// quantised or adapted, and stored rows that are not those in use.
 pub(super) fn recognise(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Found>> {
     refuse::adapters(stored)?;
     let (known, unknown) = config.map(known).unwrap_or_default();
@@ -29,7 +29,7 @@ pub(super) fn recognise(stored: &Stored, config: Option<&Configuration>) -> Resu
         return Ok(None);
     };
     if let Some(unknown) = unknown {
-        // Its code may do anything before the head, whatever its tensors are called.
+        // The code of an unknown model may do anything before the head, whatever its tensors are called.
         (found.family, found.source, found.norm, found.activation) = (None, None, None, None);
         found.notes.push(format!(
             "the model_type `{unknown}` is not known: the head is found by its name, and what stands before and after it is \
@@ -39,14 +39,14 @@ pub(super) fn recognise(stored: &Stored, config: Option<&Configuration>) -> Resu
     Ok(Some(found))
 }
 
-/// The type of model of a configuration that no rule knows, as a sentence.
+/// Returns a sentence on the model type of a configuration that no rule knows.
 pub(super) fn unknown_type(config: &Configuration) -> Option<String> {
     let (known, unknown) = known(config);
     let name = unknown.filter(|_| known.is_empty())?;
     Some(format!("config.json says model_type \"{name}\", which no rule knows"))
 }
 
-/// The rules of the innermost model type that has some, and a type within it that has none.
+/// Returns the rules of the innermost model type that has some, and an unknown type nested within it.
 fn known(config: &Configuration) -> (Vec<&'static Rule>, Option<&str>) {
     let mut unknown = None;
     for model_type in config.model_types().into_iter().rev() {
@@ -60,6 +60,7 @@ fn known(config: &Configuration) -> (Vec<&'static Rule>, Option<&str>) {
     (Vec::new(), unknown)
 }
 
+/// Finds the head by the rules that the configuration chooses.
 fn by_configuration(
     stored: &Stored,
     config: &Configuration,
@@ -69,12 +70,12 @@ fn by_configuration(
     let has_task = |rule: &&&'static Rule| {
         architectures.iter().any(|name| {
             rule.tasks.iter().any(|task| name.ends_with(task))
-                // Vision and speech too; what it generates with is a language model of any family.
+                // Models of vision and speech, too: the part that generates is a language model of any family.
                 || !rule.tied_to.is_empty() && name.ends_with("EncoderDecoderModel")
         })
     };
     let asked: Vec<&'static Rule> = known.iter().filter(has_task).copied().collect();
-    // A configuration that names a model without a head is believed unless a head is there all the same.
+    // A configuration that names a model without a head is believed, unless a head is stored after all.
     let (rules, own_only) = match (architectures.is_empty(), asked.is_empty()) {
         (false, true) => (known.to_vec(), true),
         (true, _) => (known.to_vec(), false),
@@ -109,18 +110,20 @@ fn by_configuration(
 struct Knowledge<'a> {
     config: Option<&'a Configuration>,
     tie: Declared,
-    /// Whether a tied embedding is no head: the configuration names a model without one.
+    /// Whether a tied embedding is no head, because the configuration names a model without one.
     own_only: bool,
-    /// Whether the configuration names the family, so that what is missing is an error and no other family.
+    /// Whether the configuration names the family, so that a missing tensor is an error and does not mean another
+    /// family.
     certain: bool,
     compared: &'a Compared,
 }
 
-/// Tensors that have been compared: many rules ask the same of large ones.
+/// A cache of comparisons of tensors, because many rules compare the same large ones.
 #[derive(Default)]
 struct Compared(RefCell<Vec<(String, String, bool)>>);
 
 impl Compared {
+    /// Whether two tensors are equal.
     fn equal(&self, stored: &Stored, a: &str, b: &str) -> Result<bool> {
         let known = |(x, y, equal): &(String, String, bool)| (x == a && y == b).then_some(*equal);
         if let Some(equal) = self.0.borrow().iter().find_map(known) {
@@ -132,7 +135,7 @@ impl Compared {
     }
 }
 
-/// Tied or not, and who says so.
+/// Whether the head is tied, and who says so.
 #[derive(Clone, Copy)]
 enum Declared {
     Explicit(bool),
@@ -140,6 +143,7 @@ enum Declared {
     Nobody,
 }
 
+/// Returns whether the head is tied, by the rule and the configuration.
 fn declared(rule: &Rule, config: &Configuration) -> Declared {
     if rule.habit == Some(Habit::TiedDespiteTheFlag) {
         return Declared::Default(true);
@@ -154,7 +158,7 @@ fn declared(rule: &Rule, config: &Configuration) -> Declared {
     }
 }
 
-/// Without a configuration that is known: every rule by its names.
+/// Finds the head by the names of every rule, where the configuration names no known family.
 fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Found>> {
     let flag = match config.map(Configuration::tie) {
         Some(Tie::Said(tied)) => Declared::Explicit(tied),
@@ -169,7 +173,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
     let mut tried: Vec<&Rule> = Vec::new();
     let compared = Compared::default();
     for rule in rules() {
-        // Without a configuration `classifier.weight` is one linear layer of many, and an embedding no head.
+        // Without a configuration `classifier.weight` is one linear layer of many, and an embedding is no head.
         if rule.tied_to.is_empty() && !rule.model_types.is_empty()
             || !rule.known_by.is_empty() && !rule.known_by.iter().any(|name| stored.has(name))
             || tried.iter().any(|other| alike(rule, other))
@@ -194,7 +198,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
     Ok(Some(chosen))
 }
 
-/// Whether two rules look at the same names and say the same of them, epsilons aside.
+/// Whether two rules look for the same names and say the same of them, epsilons ignored.
 fn alike(a: &Rule, b: &Rule) -> bool {
     let norm =
         |rule: &Rule| rule.norm.as_ref().map(|n| (n.kind, n.rms_flag, n.stems, n.one_plus, n.bare));
@@ -205,17 +209,19 @@ fn alike(a: &Rule, b: &Rule) -> bool {
             == (b.needs_bias, b.own_transposed, b.activation)
 }
 
-/// The table of learned positions of GPT-2's body, and the types of models that have it.
+/// The table of learned positions in GPT-2's body.
 const POSITIONS: &str = "transformer.wpe.weight";
+/// The model types with such a table.
 const GPT_2: [&str; 2] = ["gpt2", "gpt_bigcode"];
 
-/// Several rules that found the same weight say only what all of them say; a bias that one of them found is kept.
+/// Merges rules that found the same weight: only what all of them say is kept, and a bias that one of them found.
 fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
+    /// The largest number of families that the note names.
     const NAMED: usize = 4;
-    // A family whose final norm is not stored here is not that of the file, if that of another one is.
+    // A family whose final norm is not stored here is dropped, if that of another family is stored.
     let here = |(f, rule): &(Found, &Rule)| f.norm.is_some() || rule.norm.is_none();
     let normed = found.iter().any(|(f, _)| f.norm.is_some());
-    // Names like `transformer.ln_f` are shared by families with other norms, but learned positions are GPT-2's.
+    // Families with other norms share names like `transformer.ln_f`, but learned positions are GPT-2's.
     let learned = |rule: &Rule| GPT_2.iter().any(|name| rule.model_types.contains(name));
     let positions = stored.has(POSITIONS) && found.iter().any(|(_, rule)| learned(rule));
     let found: Vec<(Found, &Rule)> = found
@@ -251,7 +257,7 @@ fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(
     one(stored, found)
 }
 
-/// The one head found, or an error that lists them.
+/// Returns the one head found, or an error that lists several.
 fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Found, &'r Rule)>> {
     if found.len() > 1 {
         let names: Vec<String> = found
@@ -270,7 +276,7 @@ fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Fou
     Ok(found.into_iter().next())
 }
 
-/// Tries one rule.
+/// Tries one rule; `None` where its tensors are not stored.
 fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<Found>> {
     let place = Place::of(stored, rule, know.certain);
     let named = |template: &str| place.named(template);
@@ -283,7 +289,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
         .map(|t| named(t))
         .find(|n| stored.matrix(n).is_some());
     let marked = rule.marks.is_empty() || rule.marks.iter().any(|mark| stored.has(&named(mark)));
-    // A quantised or adapted head has its stem's name, and other tensors.
+    // A quantised or adapted head has its stem's name, but other tensors.
     for name in rule.own {
         let name = named(name);
         if let Some(stem) = name.strip_suffix(".weight") {
@@ -324,7 +330,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
                 Declared::Explicit(true) => None,
                 Declared::Default(true) => None,
                 Declared::Nobody if !rule.marks.is_empty() => None,
-                // The two flags of a nested configuration differ, and no head of its own is stored.
+                // The two flags of a nested configuration differ, and no separate head is stored.
                 Declared::Nobody if know.config.is_some_and(|c| c.tie() == Tie::Both) => None,
                 Declared::Explicit(false) => Some(format!(
                     "the configuration says that the head is not tied, but there is no `{missing}`: a part is missing, or \
@@ -338,7 +344,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
                 Declared::Nobody => return Ok(None),
             };
             let mut heads: Vec<String> = rule.own.iter().map(|n| named(n)).collect();
-            // Of a model within another one the head may stand outside.
+            // The head of a model within another one may be stored outside it.
             heads.extend(
                 rule.own.iter().filter(|n| **n == "lm_head.weight").map(|n| (*n).to_owned()),
             );
@@ -431,6 +437,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
     }))
 }
 
+/// Returns the error for a head that should be tied but differs from the embedding.
 fn contradiction(
     stored: &Stored,
     rule: &Rule,
@@ -454,7 +461,7 @@ fn contradiction(
     )
 }
 
-/// The bias of a head that a rule found.
+/// Returns the bias of a head that a rule found.
 fn bias(
     stored: &Stored,
     rule: &Rule,
@@ -470,7 +477,8 @@ fn bias(
     {
         there.push(sibling);
     }
-    // Names of one parameter; only a head of its own may have been saved with two.
+    // These may be names of one parameter; only a head that is not tied may have been saved with two different
+    // biases.
     if let [first, second, ..] = &there[..]
         && !matches!(tying, Tying::Own)
         && !stored.equal(first, second)?
@@ -487,7 +495,7 @@ fn bias(
     Ok(there.into_iter().next())
 }
 
-/// Another output layer of a language model beside the chosen one, with other numbers.
+/// Refuses a checkpoint that stores another output layer of a language model, with other numbers than the chosen one.
 fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
     let likely = rules().filter(|r| {
         !r.tied_to.is_empty()
@@ -511,6 +519,7 @@ fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
     Ok(())
 }
 
+/// Returns the error for a known family without a head.
 fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Error {
     let architectures = config.architectures().join(", ");
     let family = known.first().map_or("the model", |rule| rule.family);
@@ -518,7 +527,7 @@ fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Err
         true => String::new(),
         false => format!(" (architectures: {architectures})"),
     };
-    // The same names further in: of several models, or of one in an attribute that is not known.
+    // The same names at a deeper level belong to several models, or to one in an attribute that is not known.
     let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
     let own: Vec<String> =
         known.iter().flat_map(|rule| rule.own).map(|n| format!(".{n}")).collect();

@@ -1,11 +1,11 @@
-//! Checkpoints whose head is not there to be read, each refused by name.
+//! Refuses checkpoints whose head cannot be read, each kind by name.
 
 use super::configuration::Configuration;
 use super::stored::Stored;
 use crate::checkpoint::Dtype;
 use crate::error::{Error, Result};
 
-/// Refuses adapters: they change a head that is in another checkpoint.
+/// Refuses adapters, which change a head that is in another checkpoint.
 pub(super) fn adapters(stored: &Stored) -> Result<()> {
     let tensors = stored.checkpoint.tensors();
     let lora = |name: &str| {
@@ -17,7 +17,7 @@ pub(super) fn adapters(stored: &Stored) -> Result<()> {
     let config = stored.checkpoint.side_file("adapter_config.json")?.is_some();
     let only = adapted.is_some()
         && tensors.iter().all(|t| lora(&t.name) || t.name.contains("modules_to_save"));
-    // Beside a whole model an adapter_config.json counts as well: transformers would apply the adapter to it.
+    // An adapter_config.json next to a whole model counts as well: transformers would apply the adapter to it.
     if config || only {
         let found = adapted
             .map_or_else(|| "adapter_config.json beside it".into(), |t| format!("`{}`", t.name));
@@ -32,7 +32,7 @@ pub(super) fn adapters(stored: &Stored) -> Result<()> {
     Ok(())
 }
 
-/// Parts beside a weight that only packed or scaled numbers have, and whose method that is, the most telling first.
+/// Suffixes of tensors that only packed or scaled numbers have, and their methods, the most telling first.
 const PARTS: [(&str, &str); 27] = [
     (".quant_state", "bitsandbytes"),
     (".absmax", "bitsandbytes"),
@@ -63,7 +63,7 @@ const PARTS: [(&str, &str); 27] = [
     ("_scale", "a scale"),
 ];
 
-/// Refuses a weight whose stored elements are no numbers of the head: packed integers, or small floats with a scale beside.
+/// Refuses a weight whose stored elements are not numbers of the head: packed integers, or small floats with a scale.
 pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuration>) -> Result<()> {
     let Some(Dtype::Other(element)) = stored.get(weight).map(|info| &info.dtype) else {
         return Ok(());
@@ -77,7 +77,7 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
                 .any(|start| name.strip_prefix(start).is_some_and(|rest| rest.starts_with(part)))
         })
     };
-    // GPTQ's scales stand beside a `qweight`; MLX's mxfp4 has no biases.
+    // GPTQ's scales come with a `qweight`; MLX's mxfp4 has no biases.
     let words = element.eq_ignore_ascii_case("u32") || element.eq_ignore_ascii_case("uint32");
     let mlx = beside(".scales").is_some() && (beside(".biases").is_some() || words);
     let stated = config.and_then(Configuration::quantisation_stated);
@@ -124,7 +124,7 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
     ))
 }
 
-/// Refuses a head that is stored in a form whose numbers are not decoded; `stem` is its name without `.weight`.
+/// Refuses a head that is stored in a form that is not decoded; `stem` is its name without `.weight`.
 pub(super) fn unreadable(
     stored: &Stored,
     stem: &str,
@@ -187,7 +187,7 @@ pub(super) fn unreadable(
     packed(stored, &weight, config)
 }
 
-/// A tensor that only packed or scaled numbers have, of the module of `weight`, and whose method that is.
+/// Returns a tensor of the module of `weight` that only packed or scaled numbers have, and the method.
 fn part_of<'a>(stored: &Stored<'a>, weight: &str) -> Option<(&'static str, &'a str)> {
     let stem = weight.strip_suffix(".weight").unwrap_or(weight);
     let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
@@ -200,9 +200,9 @@ fn part_of<'a>(stored: &Stored<'a>, weight: &str) -> Option<(&'static str, &'a s
     })
 }
 
-/// Refuses an embedding that is taken for the head where something else of a head is stored: numbers of a head of its own
-/// in another form (`heads` are the names that its weight may have; `known` what belongs to a tied head as well), or a part
-/// that changes the embedding's own numbers.
+/// Refuses an embedding as a tied head if tensors of a separate head are stored in another form, or if a part is
+/// stored that changes the embedding's own numbers. `heads` are the names that the weight of a separate head may
+/// have, `known` those that belong to a tied head as well.
 pub(super) fn tied_beside(
     stored: &Stored,
     embedding: &str,

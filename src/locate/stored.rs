@@ -1,4 +1,4 @@
-//! The tensors of a checkpoint by name, aliases included.
+//! The tensors of a checkpoint by name, including aliases.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,16 +6,17 @@ use std::path::Path;
 use crate::checkpoint::{Checkpoint, TensorInfo, Values};
 use crate::error::Result;
 
-/// What a checkpoint holds, for those who look for a head in it.
+/// The tensors of a checkpoint, indexed by name for finding a head.
 pub(super) struct Stored<'a> {
     /// The checkpoint.
     pub checkpoint: &'a dyn Checkpoint,
-    /// Its path, for errors.
+    /// The path of the checkpoint, for errors.
     pub path: &'a Path,
     names: HashMap<&'a str, &'a TensorInfo>,
 }
 
 impl<'a> Stored<'a> {
+    /// Indexes the tensors of a checkpoint by name, including aliases.
     pub fn new(checkpoint: &'a dyn Checkpoint, path: &'a Path) -> Self {
         let mut names: HashMap<&str, &TensorInfo> =
             checkpoint.tensors().iter().map(|info| (info.name.as_str(), info)).collect();
@@ -35,17 +36,17 @@ impl<'a> Stored<'a> {
         self.names.contains_key(name)
     }
 
-    /// The matrix `name`, if it is stored and is one, see [`matrix_shape`].
+    /// Returns the tensor `name` if it is stored and is a matrix, see [`matrix_shape`].
     pub fn matrix(&self, name: &str) -> Option<&'a TensorInfo> {
         self.get(name).filter(|info| matrix_shape(&info.shape).is_some())
     }
 
-    /// All matrices, in the order of their names.
+    /// Iterates over all matrices, in the order of their names.
     pub fn matrices(&self) -> impl Iterator<Item = &'a TensorInfo> {
         self.checkpoint.tensors().iter().filter(|info| matrix_shape(&info.shape).is_some())
     }
 
-    /// Whether two names hold the same numbers in the same shape, dimensions of one aside.
+    /// Whether two names hold the same numbers in the same shape, dimensions of one ignored.
     pub fn equal(&self, a: &str, b: &str) -> Result<bool> {
         let (Some(first), Some(second)) = (self.get(a), self.get(b)) else { return Ok(false) };
         if std::ptr::eq(first, second) {
@@ -60,13 +61,14 @@ impl<'a> Stored<'a> {
         Ok(same(&self.checkpoint.read(a)?.values, &self.checkpoint.read(b)?.values))
     }
 
-    /// The name with its shape and element type.
+    /// Returns the name with its shape and element type, for people.
     pub fn described(&self, name: &str) -> String {
         self.get(name).map_or_else(|| format!("`{name}`"), |t| described(name, t))
     }
 }
 
-/// Rows and columns of a matrix, or of a convolution of width 1 (`out x in x 1`, `out x in x 1 x 1`), which is one.
+/// Returns rows and columns of a matrix, or of a convolution of width 1 (`out x in x 1`, `out x in x 1 x 1`), which
+/// is one.
 pub(super) fn matrix_shape(shape: &[usize]) -> Option<[usize; 2]> {
     match shape {
         [rows, columns] | [rows, columns, 1] | [rows, columns, 1, 1] => Some([*rows, *columns]),
@@ -74,10 +76,12 @@ pub(super) fn matrix_shape(shape: &[usize]) -> Option<[usize; 2]> {
     }
 }
 
+/// Returns the name of a tensor with its shape and element type, for people.
 pub(super) fn described(name: &str, info: &TensorInfo) -> String {
     format!("`{name}` {:?} {}", info.shape, info.dtype)
 }
 
+/// Whether two lists hold the same numbers, whatever their type.
 fn same(a: &Values, b: &Values) -> bool {
     match (a, b) {
         (Values::F32(a), Values::F32(b)) => a == b,

@@ -35,49 +35,49 @@ pub struct OutputLayer {
     domain_reason: String,
 }
 
-/// The file or folder that a head was read from.
+/// The origin of a head: the file or folder that it was read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// As it was named.
+    /// The path or name that the caller gave.
     pub path: String,
-    /// The size of its files, in bytes.
+    /// The total size of its files, in bytes.
     pub bytes: u64,
-    /// The container format.
+    /// The name of the container format.
     pub format: String,
 }
 
 /// A matrix of a checkpoint that could be a head.
 #[derive(Clone, Debug, Serialize)]
 pub struct Candidate {
-    /// Its name.
+    /// The name of the tensor.
     pub name: String,
-    /// Its shape.
+    /// The shape of the tensor.
     pub shape: Vec<usize>,
-    /// Its element type.
+    /// The element type of the tensor.
     pub dtype: String,
 }
 
-/// What to read.
+/// Options for reading an output layer.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// Which tensors are the head.
+    /// Which tensors to take as the head.
     pub tensors: Choice,
-    /// Where the names of the tokens are.
+    /// Where to find the names of the tokens.
     pub names: Names,
-    /// Whether a vocabulary that leaves more than a tenth of the rows without a token is right all the same: they are
-    /// padding.
+    /// Whether to accept a vocabulary that leaves more than a tenth of the rows without a token, and to take these
+    /// rows as padding.
     pub padding_ok: bool,
 }
 
-/// Where the names of tokens are.
+/// Where to find the names of the tokens.
 #[derive(Clone, Debug, Default)]
 pub enum Names {
-    /// In the checkpoint or beside it, if there are any.
+    /// In the checkpoint or in a file next to it, if there is one.
     #[default]
     Own,
-    /// In this file.
+    /// In the file of this path.
     File(PathBuf),
-    /// Nowhere: tokens have ids alone.
+    /// Nowhere: tokens are known by their ids alone.
     None,
 }
 
@@ -85,15 +85,16 @@ impl OutputLayer {
     /// Opens a checkpoint: a file, a folder in the layout of Hugging Face, or `org/name` in its cache on this machine.
     ///
     /// # Errors
-    /// A file that cannot be read or is damaged, and a head that is not beyond doubt: the error names the candidates.
+    /// A file that cannot be read or is damaged, and a checkpoint whose head is not certain: the error lists the
+    /// candidates.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         OutputLayer::open_with(path, &ReadOptions::default())
     }
 
-    /// The same, where the caller says which tensors and names to take.
+    /// Opens a checkpoint as [`OutputLayer::open`] does, with the tensors and names that the caller chooses.
     ///
     /// # Errors
-    /// As [`OutputLayer::open`]; tensors that are not there; a vocabulary that does not fit the head.
+    /// As [`OutputLayer::open`], and tensors that do not exist, and a vocabulary that does not fit the head.
     pub fn open_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         let path = path.as_ref();
         let checkpoint = checkpoint::open(path)?;
@@ -104,7 +105,7 @@ impl OutputLayer {
                     "the vocabulary (--vocab FILE names another one, --vocab none goes without): {error}"
                 ))
             })?,
-            // A faulty one beside the checkpoint is then of no concern.
+            // With another vocabulary asked for, a faulty one in the checkpoint does not matter.
             Names::File(_) | Names::None => None,
         };
         let origin = Origin {
@@ -122,10 +123,11 @@ impl OutputLayer {
         OutputLayer::of(origin, located, candidates.collect(), before).named(own, options)
     }
 
-    /// The head that is part of this library: g2pM's, 876 Mandarin syllables x 32 dimensions behind a ReLU.
+    /// Opens the bundled head, which is part of this library: g2pM's, 876 Mandarin syllables x 32 dimensions behind a
+    /// ReLU.
     ///
     /// # Errors
-    /// None that a test would not have found; names as in [`OutputLayer::open_with`].
+    /// None for the bundled files; a vocabulary as in [`OutputLayer::open_with`].
     pub fn bundled(options: &ReadOptions) -> Result<Self> {
         let (located, vocabulary) = bundled::read()?;
         let before =
@@ -145,10 +147,11 @@ impl OutputLayer {
         OutputLayer::of(origin, located, candidates, before).named(own, options)
     }
 
-    /// A head made by the caller, over `domain`; tokens have the given spellings, one a row, or ids alone.
+    /// Makes an output layer from a head in memory, over `domain`; `tokens` are the spellings, one per row, if there
+    /// are any.
     ///
     /// # Errors
-    /// A domain of another number of coordinates, or more names than rows.
+    /// A domain with another number of coordinates than the head, or more spellings than rows.
     pub fn from_head(head: Head, domain: Domain, tokens: Option<&[String]>) -> Result<Self> {
         if head.dim() != domain.dim() {
             return Err(Error::Invalid(format!(
@@ -184,6 +187,7 @@ impl OutputLayer {
         OutputLayer::of(origin, located, Vec::new(), before).named(own, &options)
     }
 
+    /// Makes an output layer without token names.
     fn of(
         origin: Origin,
         located: Located,
@@ -201,7 +205,7 @@ impl OutputLayer {
         }
     }
 
-    /// Adds the names: its own, or those of the file asked for.
+    /// Adds the token names: the layer's own, or those of the file that the options name.
     fn named(mut self, own: Option<(Vocabulary, String)>, options: &ReadOptions) -> Result<Self> {
         let found = match &options.names {
             Names::File(path) => {
@@ -217,49 +221,49 @@ impl OutputLayer {
         Ok(self)
     }
 
-    /// The head: rows `V x d` and perhaps a bias.
+    /// Returns the head: rows `V x d`, and perhaps a bias.
     pub fn head(&self) -> &Head {
         &self.located.head
     }
 
-    /// Where hidden states can lie by what stands before the head: behind a final norm, after an activation, or
-    /// everywhere.
+    /// Returns the domain of hidden states that follows from what stands before the head: a final norm, an
+    /// activation, or nothing that is known.
     pub fn domain(&self) -> &Domain {
         &self.domain
     }
 
-    /// Why that domain, for people.
+    /// Returns the reason for this domain, for people.
     pub fn domain_reason(&self) -> &str {
         &self.domain_reason
     }
 
-    /// The readable text of a token; its id where it has no name.
+    /// Returns the readable text of a token, or its id where it has no name.
     pub fn token(&self, id: u32) -> String {
         let named = self.vocabulary.as_ref().filter(|v| (id as usize) < v.tokens.len());
         named.map_or_else(|| id.to_string(), |v| v.label(id as usize))
     }
 
-    /// The names of all rows, if known.
+    /// Returns the names of all rows, if they are known.
     pub fn vocabulary(&self) -> Option<&Vocabulary> {
         self.vocabulary.as_ref()
     }
 
-    /// Where the names are from.
+    /// Returns the file that the names are from.
     pub fn vocabulary_source(&self) -> Option<&str> {
         self.vocabulary_source.as_deref()
     }
 
-    /// The tensors of the head, why they were chosen, and what stands before it.
+    /// Returns the names of the head's tensors, why they were chosen, and what stands before the head.
     pub fn located(&self) -> &Located {
         &self.located
     }
 
-    /// The file or folder.
+    /// Returns the file or folder that the head was read from.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The matrices of the checkpoint that look most like heads, the likeliest first.
+    /// Returns the matrices of the checkpoint that look most like heads, the likeliest first.
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
     }

@@ -1,4 +1,4 @@
-//! The names of a head's rows: those asked for or those that come with the checkpoint, held against its number of rows.
+//! The names of a head's rows, from the file asked for or from the checkpoint, checked against the number of rows.
 
 use std::path::Path;
 
@@ -7,18 +7,19 @@ use crate::checkpoint::vocabulary::{Kind, Vocabulary, beside};
 use crate::error::{Error, Result};
 use crate::locate::Located;
 
-/// Above this share of rows without a token a vocabulary is more likely that of another model. Published heads are padded
-/// by at most three percent (Qwen2.5 399 of 152064 rows, GPT-2 47 of 50304, T5 128 of 32128, Phi-2 905 of 51200).
+/// The share of rows without a token above which a vocabulary is taken to be that of another model. Published heads
+/// are padded by at most three percent (Qwen2.5 399 of 152064 rows, GPT-2 47 of 50304, T5 128 of 32128, Phi-2 905 of
+/// 51200).
 const DOUBTFUL: f64 = 0.1;
-/// The same for heads that are shorter than any that is padded: one row of six says nothing.
+/// The same share for heads of fewer than 64 rows, which nobody pads: one row of six says nothing.
 const DOUBTFUL_OF_FEW: f64 = 0.25;
-/// Small vocabularies are rounded up to a multiple of these: 65 tokens have 128 rows.
+/// Small vocabularies are padded to a multiple of these numbers of rows: 65 tokens have 128 rows.
 const MULTIPLES: [usize; 2] = [64, 128];
 
-/// Holds a vocabulary against a head with so many rows, and gives those beyond it to padding; `source` is for errors.
+/// Pads a vocabulary to the `rows` rows of a head, after a check that it can belong to it; `source` is for errors.
 ///
 /// # Errors
-/// More tokens than rows; with `padding_ok` false, so few that it is doubtful whether they are of this model.
+/// More tokens than rows; without `padding_ok`, so few tokens that the vocabulary may be that of another model.
 pub fn fitted(
     vocabulary: Vocabulary,
     rows: usize,
@@ -44,6 +45,7 @@ pub fn fitted(
     Ok(vocabulary)
 }
 
+/// Whether so many rows are left without a token that the vocabulary is probably that of another model.
 fn is_doubtful(entries: usize, padding: usize, rows: usize) -> bool {
     let share = padding as f64 / rows as f64;
     let limit = if rows < MULTIPLES[0] { DOUBTFUL_OF_FEW } else { DOUBTFUL };
@@ -51,7 +53,7 @@ fn is_doubtful(entries: usize, padding: usize, rows: usize) -> bool {
     share > limit && !(rounded_up && 2 * padding < rows)
 }
 
-/// The vocabulary that comes with a checkpoint, and where it lies.
+/// Returns the vocabulary that comes with a checkpoint, and where it was found.
 pub fn own(checkpoint: &dyn Checkpoint, located: &Located) -> Result<Option<(Vocabulary, String)>> {
     if let Some(labels) = &located.labels {
         return Ok(Some((Vocabulary::from_pieces(labels), "id2label of config.json".to_owned())));

@@ -1,30 +1,31 @@
-//! What restrains the choice of the next token: logits are changed before one is chosen, in the order of the reference
+//! Constraints on the next token: logits are changed before a token is chosen, in the order of the reference
 //! (`generation/logits_process.py` of transformers).
 
 use crate::error::{Error, Result};
 
-/// Restraints; by default there are none.
+/// Constraints on the choice of the next token; by default there are none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constraints {
-    /// Any of these tokens ends a text.
+    /// The tokens that end a text, each of them.
     pub end: Vec<u32>,
-    /// Logits of tokens that the text has are divided by this, negative ones multiplied (Keskar et al., CTRL, 2019).
+    /// Divides the positive logits of tokens that the text contains already, and multiplies the negative ones (Keskar
+    /// et al., CTRL, 2019); 1 changes nothing.
     pub repetition_penalty: f64,
-    /// No run of so many tokens occurs twice; 0 for none.
+    /// No n-gram of this length occurs twice; 0 for no such rule.
     pub no_repeat_ngram: usize,
-    /// Sequences of tokens that do not occur.
+    /// Sequences of tokens that must not occur.
     pub bad_words: Vec<Vec<u32>>,
-    /// A text, its prompt included, does not end before it has so many tokens.
+    /// The least number of tokens of a text, its prompt included: the text does not end before.
     pub least_length: usize,
-    /// The same without its prompt.
+    /// The least number of tokens after the prompt: the text does not end before.
     pub least_new: usize,
-    /// The token after a single first one.
+    /// The token that must follow when the text has exactly one token.
     pub forced_first: Option<u32>,
-    /// The last of the tokens that a text may have is one of these.
+    /// The tokens of which one must be the last, where the text reaches its limit.
     pub forced_last: Vec<u32>,
-    /// Tokens that do not occur.
+    /// Tokens that must not occur.
     pub suppressed: Vec<u32>,
-    /// Tokens that do not come first.
+    /// Tokens that must not be the first one generated.
     pub suppressed_first: Vec<u32>,
 }
 
@@ -45,22 +46,22 @@ impl Default for Constraints {
     }
 }
 
-/// A text so far.
+/// A text so far, and how much of it is still to come.
 #[derive(Clone, Copy, Debug)]
 pub struct SoFar<'a> {
-    /// Its tokens: of the decoder, where the model has an encoder.
+    /// The tokens of the text: those of the decoder, where the model has an encoder.
     pub text: &'a [u32],
-    /// How many of them were there at the beginning.
+    /// The number of these tokens that were given at the beginning.
     pub prompt: usize,
-    /// How many may still come, the next one included.
+    /// The number of tokens that may still come, the next one included.
     pub left: usize,
 }
 
 impl Constraints {
-    /// Changes the logits of the next token; those of tokens that must not come become minus infinity.
+    /// Changes the logits of the next token; the logit of a token that must not come becomes minus infinity.
     ///
     /// # Errors
-    /// No token is left.
+    /// Constraints that leave no token.
     pub fn apply(&self, logits: &mut [f32], so_far: SoFar) -> Result<()> {
         let SoFar { text, prompt, left } = so_far;
         let new = text.len() - prompt;
@@ -71,7 +72,7 @@ impl Constraints {
             forbid(logits, token);
         }
         for word in &self.bad_words {
-            // A text can always end.
+            // A bad word that is a token which ends the text is ignored, so that a text can always end.
             let ends = matches!(word[..], [token] if self.end.contains(&token));
             if let Some((&last, before)) = word.split_last()
                 && !ends
@@ -104,6 +105,7 @@ impl Constraints {
         }
     }
 
+    /// Applies the repetition penalty to the logits of the tokens that the text contains.
     fn penalise(&self, logits: &mut [f32], text: &[u32]) {
         let penalty = self.repetition_penalty as f32;
         let mut seen: Vec<u32> = text.to_vec();
@@ -116,7 +118,7 @@ impl Constraints {
         }
     }
 
-    /// The tokens that would complete a run which the text has already.
+    /// Returns the tokens that would complete an n-gram which the text contains already.
     fn would_repeat(&self, text: &[u32]) -> Vec<u32> {
         let length = self.no_repeat_ngram;
         if length == 0 || text.len() < length {
@@ -128,12 +130,14 @@ impl Constraints {
     }
 }
 
+/// Sets the logit of a token to minus infinity.
 fn forbid(logits: &mut [f32], token: u32) {
     if let Some(logit) = logits.get_mut(token as usize) {
         *logit = f32::NEG_INFINITY;
     }
 }
 
+/// Sets all logits to minus infinity but those of `tokens`, which become 0.
 fn force(logits: &mut [f32], tokens: &[u32]) {
     logits.fill(f32::NEG_INFINITY);
     for &token in tokens {

@@ -1,7 +1,7 @@
-//! A text of any length as windows of token ids, read piece by piece.
+//! Reads a corpus of any length piece by piece, as windows of token ids.
 //!
-//! Text is split into tokens in stretches of at least 64 KiB that end at the end of a line, where the next begins with a
-//! letter or sign: there the tokenizers of GPT-2's kind, which see a blank with the word behind it, split anyway.
+//! Text is tokenized in stretches of at least 64 KiB. A stretch ends at the end of a line, where the next line begins
+//! with a letter or digit: tokenizers like GPT-2's, which join a blank to the word after it, split there anyway.
 
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 use super::text::{Around, Tokenizer};
 use crate::error::{Error, Result};
 
-/// The least that is split into tokens at once, in bytes.
+/// The least number of bytes of a corpus of one text that are tokenized at once, except at the end.
 const STRETCH: usize = 1 << 16;
-/// The most: a line without end is cut here.
+/// The largest number of bytes that are tokenized at once: a longer line is cut here.
 const LONGEST: usize = 1 << 20;
 
-/// Where windows end.
+/// Whether the corpus is one text, or one text per line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Texts {
     /// The file is one text.
@@ -27,12 +27,12 @@ pub enum Texts {
     Lines,
 }
 
-/// How far a corpus was read, with hashes of what that was: where they agree, the windows so far are the same.
+/// How far a corpus was read, with hashes of what was read: where they agree, the windows so far are the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// How many windows were given.
+    /// The number of windows returned.
     pub windows: u64,
-    /// How many bytes were read for them.
+    /// The number of bytes read for them.
     pub bytes: u64,
     /// SHA-256 of these bytes, in hexadecimal.
     pub text: String,
@@ -40,31 +40,31 @@ pub struct Place {
     pub tokens: String,
 }
 
-/// Text whose tokens wait for a window.
+/// A stretch of text whose tokens are not yet all in a window.
 struct Pending {
     bytes: u64,
     tokens: usize,
-    /// How many of them were given.
+    /// The number of these tokens that were returned in windows.
     given: usize,
 }
 
-/// Windows of a text.
+/// A reader that returns a corpus as windows of token ids.
 pub struct Corpus<'a, R> {
     reader: R,
     path: PathBuf,
     tokenizer: &'a Tokenizer,
     texts: Texts,
-    /// How many tokens a window may have, those around it included.
+    /// The largest number of tokens of a window, including those added around the text.
     window: usize,
     around: (Vec<u32>, Vec<u32>),
-    /// Tokens that wait for a window.
+    /// Tokens that are not yet in a window.
     ids: Vec<u32>,
-    /// Where these are from.
+    /// The stretches of text that these tokens come from.
     pending: VecDeque<Pending>,
-    /// Bytes of text all of whose tokens were given.
+    /// The number of bytes of text all of whose tokens were returned.
     given: u64,
     windows: u64,
-    /// Bytes that wait to be split.
+    /// Bytes that are not yet tokenized.
     bytes: Vec<u8>,
     read: u64,
     text_hash: Sha256,
@@ -73,10 +73,10 @@ pub struct Corpus<'a, R> {
 }
 
 impl<'a, R: BufRead> Corpus<'a, R> {
-    /// Windows of at most `window` tokens of what `reader` gives; `path` is for errors.
+    /// Makes a reader of windows of at most `window` tokens; `path` names the corpus in errors.
     ///
     /// # Errors
-    /// Windows that the tokens around each text fill.
+    /// A window that the tokens added around each text fill already.
     pub fn new(
         reader: R,
         path: &Path,
@@ -111,7 +111,8 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         })
     }
 
-    /// How many bytes of text were given in windows. Within a stretch that was split at once, all tokens count alike.
+    /// Returns how many bytes of text were returned in windows, for the progress display. Within a stretch all tokens
+    /// count the same number of bytes.
     pub fn bytes_given(&self) -> u64 {
         let begun = self.pending.front().map_or(0, |p| {
             (u128::from(p.bytes) * p.given as u128 / p.tokens.max(1) as u128) as u64
@@ -119,7 +120,7 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         self.given + begun
     }
 
-    /// How far it was read.
+    /// Returns how far the corpus was read.
     pub fn place(&self) -> Place {
         Place {
             windows: self.windows,
@@ -129,10 +130,10 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         }
     }
 
-    /// The next window, or `None` at the end.
+    /// Returns the next window, or `None` at the end.
     ///
     /// # Errors
-    /// What cannot be read or is not UTF-8, and what the vocabulary cannot spell.
+    /// A file that cannot be read or is not UTF-8, and text that the vocabulary cannot spell.
     pub fn window(&mut self) -> Result<Option<Vec<u32>>> {
         let room = self.window - self.around.0.len() - self.around.1.len();
         while self.ids.len() < room && !self.at_end {
@@ -157,7 +158,7 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         Ok(Some(window))
     }
 
-    /// So many more tokens are given.
+    /// Counts `tokens` more tokens as returned.
     fn count(&mut self, mut tokens: usize) {
         while let Some(first) = self.pending.front_mut() {
             let taken = tokens.min(first.tokens - first.given);
@@ -170,7 +171,8 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         }
     }
 
-    /// The next stretch of text, empty at the end or for an empty line, and how many bytes it takes in the file.
+    /// Returns the next stretch of text and its size in the file, in bytes. The text is empty at the end of the file
+    /// and for an empty line.
     fn stretch(&mut self) -> Result<(String, u64)> {
         while !self.at_end && self.bytes.len() < LONGEST {
             let before = self.bytes.len();
@@ -200,7 +202,8 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         Ok((text, bytes))
     }
 
-    /// Whether a line ends before byte `at` that is not empty, and the next begins with no blank.
+    /// Whether a stretch may end before byte `at`: after a line whose last character is no blank, and before a letter or
+    /// digit.
     fn may_end(&self, at: usize) -> bool {
         let (before, after) = self.bytes.split_at(at);
         let blank = |byte: &u8| byte.is_ascii_whitespace();
@@ -209,7 +212,8 @@ impl<'a, R: BufRead> Corpus<'a, R> {
             && after.first().is_some_and(|byte| byte.is_ascii_alphanumeric())
     }
 
-    /// The first `count` bytes as text; a character that is cut at the end waits for its rest.
+    /// Removes the first `count` bytes and returns them as text; a character that is cut at the end is left for the
+    /// next stretch.
     fn take(&mut self, count: usize) -> Result<String> {
         let part = &self.bytes[..count];
         let valid = match std::str::from_utf8(part) {

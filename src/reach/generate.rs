@@ -1,4 +1,4 @@
-//! Text that goes on: one token after another, each chosen from the logits after the last.
+//! Text generation: one token after another, each chosen from the logits at the last position.
 
 use super::constraints::SoFar;
 use super::logits;
@@ -7,39 +7,40 @@ use super::sampling::Sampler;
 use crate::error::{Error, Result};
 use crate::transformer::{Batch, Cache, Configuration, Direction, Input, Transformer};
 
-/// Why a text ended.
+/// Why a generation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The model chose this token, which ends a text and is no part of it.
+    /// The model chose this token, which ends a text; it is not returned.
     Token(u32),
-    /// There are as many tokens as were asked for.
+    /// As many tokens were generated as were asked for.
     Limit,
-    /// The context is full.
+    /// The context of the model is full.
     Context,
 }
 
-/// A text in the making.
+/// A generation in progress.
 pub struct Generation<'a> {
     model: &'a Transformer,
     sampler: Sampler,
     rules: Rules,
     cache: Cache,
-    /// The tokens so far: of the decoder, where there is an encoder.
+    /// The tokens so far: those of the decoder, where the model has an encoder.
     text: Vec<u32>,
-    /// How many of them were there at the beginning.
+    /// The number of these tokens that were there at the beginning.
     prompt: usize,
-    /// What the model sees next.
+    /// The input of the next step.
     next: Batch,
     left: usize,
     end: Option<End>,
 }
 
 impl<'a> Generation<'a> {
-    /// Goes on from `prompt` by at most `limit` tokens; in a model with an encoder the prompt is the
-    /// encoder's text. [`Rules::plain`] are followed.
+    /// Starts a generation of at most `limit` tokens after `prompt`, by [`Rules::plain`]. In a model with an encoder
+    /// the prompt is the encoder's text.
     ///
     /// # Errors
-    /// A model that sees in both directions, a prompt without tokens, and a decoder whose first token is not known.
+    /// A model whose attention is bidirectional, a prompt without tokens, and a decoder whose first token is not
+    /// known.
     pub fn new(
         model: &'a Transformer,
         prompt: Vec<u32>,
@@ -50,7 +51,7 @@ impl<'a> Generation<'a> {
         Self::following(model, rules, prompt, sampler, limit)
     }
 
-    /// The same under rules of the checkpoint's.
+    /// Starts a generation as [`Generation::new`] does, by the given rules.
     ///
     /// # Errors
     /// As [`Generation::new`].
@@ -89,10 +90,11 @@ impl<'a> Generation<'a> {
         Ok(Generation { model, sampler, rules, cache, text, prompt, next, left: limit, end: None })
     }
 
-    /// The next token, or `None` at the end.
+    /// Generates the next token; returns `None` at the end.
     ///
     /// # Errors
-    /// Those of the model, such as a prompt beyond its context, logits that are not finite, and rules that leave no token.
+    /// Errors of the model, such as a prompt longer than its context; logits that are not finite; rules that leave no
+    /// token.
     pub fn token(&mut self) -> Result<Option<u32>> {
         if self.end.is_none() && self.left == 0 {
             self.end = Some(End::Limit);
@@ -123,13 +125,13 @@ impl<'a> Generation<'a> {
         Ok(Some(token))
     }
 
-    /// Why the text ended, once it has.
+    /// Returns why the generation ended, once it has.
     pub fn end(&self) -> Option<End> {
         self.end
     }
 }
 
-/// Refuses a model that sees what comes after a position: its logits do not tell how a text goes on.
+/// Refuses a model with bidirectional attention: its logits do not predict the next token.
 fn check_one_way(configuration: &Configuration) -> Result<()> {
     match configuration.attention {
         Direction::Backwards => Ok(()),

@@ -1,7 +1,8 @@
-//! What an observation has seen so far, on disk, so that it can go on after it was ended.
+//! The journal of an observation: its counts so far, on disk, so that an interrupted run can continue.
 //!
-//! A journal is written whole beside its place and renamed into it, so that there is always a whole one. It ends with a hash
-//! of itself: one that was damaged is refused. It says which run it is of, and only that run goes on from it.
+//! A journal is written to a temporary file in the same folder and renamed, so that there is always a complete one.
+//! It ends with a hash of its bytes, so that a damaged one is refused. It states the run that it belongs to, and only
+//! that run continues from it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,29 +17,29 @@ use super::corpus::Place;
 use super::observe::{Contradiction, Counts, MOST_KEPT, Seen};
 use crate::error::{Error, Result};
 
-/// Its name in the folder of the results.
+/// The name of the journal in the folder of the results.
 pub const FILE: &str = "observe.journal";
-/// What it begins with; the digit is the version of this layout.
+/// The first bytes of a journal; the digit is the version of the layout.
 const MAGIC: &[u8] = b"unargmax observe journal 1\n";
-/// The longest header, in bytes.
+/// The size of the longest header, in bytes; it bounds how much of a file is read.
 const HEADER: u64 = 1 << 20;
-/// Bytes of what was seen of one token: four u64 and one u32.
+/// The size of the counts of one token, in bytes: four u64 and one u32.
 const OF_TOKEN: u64 = 36;
-/// Bytes of the hash at its end.
+/// The size of the hash at the end, in bytes.
 const HASH: usize = 32;
 
-/// What the numbers of an observation depend on, as far as it is known before it runs.
+/// What identifies a run: everything that its numbers depend on, as far as it is known beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// The version of the program.
+    /// The version of unargmax.
     pub version: String,
     /// SHA-256 of the output layer's numbers.
     pub head: String,
-    /// The files of the model.
+    /// The files of the model, by name.
     pub files: BTreeMap<String, Stamp>,
-    /// The size of the corpus.
+    /// The size of the corpus, in bytes.
     pub corpus: u64,
-    /// The longest window, in tokens.
+    /// The largest number of tokens of a window.
     pub window: usize,
     /// Whether each line is a text of its own.
     pub lines: bool,
@@ -46,20 +47,20 @@ pub struct Run {
     pub audit: Option<String>,
 }
 
-/// What tells one state of a file from another without reading it.
+/// The size and time of a file, by which a change is noticed without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Its size.
+    /// The size of the file, in bytes.
     pub bytes: u64,
     /// When it was last modified, in nanoseconds since 1970.
     pub modified: u64,
 }
 
 impl Stamp {
-    /// That of a file.
+    /// Returns the stamp of a file.
     ///
     /// # Errors
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn of(path: &Path) -> Result<Stamp> {
         let about = fs::metadata(path).map_err(|e| Error::io(path, e))?;
         let time = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -69,7 +70,7 @@ impl Stamp {
 }
 
 impl Run {
-    /// In what `now` differs from this run, in words; empty where it is the same.
+    /// Describes in words how `now` differs from this run; empty where they are the same.
     fn differences(&self, now: &Run) -> Vec<String> {
         let mut found = Vec::new();
         let mut differ = |differs: bool, words: String| found.extend(differs.then_some(words));
@@ -100,16 +101,17 @@ impl Run {
     }
 }
 
+/// The header of a journal: the run, its place in the corpus, and the counts that are single numbers.
 #[derive(Serialize, Deserialize)]
 struct Header {
     run: Run,
     place: Place,
-    /// Coordinates of a hidden state.
+    /// The number of coordinates of a hidden state.
     width: usize,
     positions: u64,
     outside: u64,
     contradicting: u64,
-    /// How many contradictions are kept.
+    /// The number of contradictions that are stored with their states.
     kept: usize,
     first: [u8; 32],
 }
@@ -119,25 +121,25 @@ struct Header {
 pub struct Journal {
     path: PathBuf,
     run: Run,
-    /// Tokens of the model.
+    /// The number of tokens of the model.
     tokens: usize,
 }
 
 impl Journal {
-    /// The journal of this run of a model of so many tokens.
+    /// Describes the journal of this run of a model with `tokens` tokens; reads and writes nothing.
     pub fn new(folder: &Path, run: Run, tokens: usize) -> Self {
         Journal { path: folder.join(FILE), run, tokens }
     }
 
-    /// Where it lies.
+    /// Returns the path of the journal.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes it anew.
+    /// Writes the journal, in place of an earlier one.
     ///
     /// # Errors
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn write(&self, place: Place, counts: &Counts) -> Result<()> {
         let bytes = to_bytes(&self.run, place, counts)?;
         let beside = self.beside();
@@ -150,10 +152,10 @@ impl Journal {
         write().map_err(|e| Error::io(&self.path, e))
     }
 
-    /// Where the run was and what it had seen; `None` without a journal.
+    /// Reads how far the run was and what it had counted; `None` without a journal.
     ///
     /// # Errors
-    /// A journal that is damaged, that is of another run, or that the operating system refuses.
+    /// A journal that is damaged or belongs to another run, and an error of the operating system.
     pub fn read(&self) -> Result<Option<(Place, Counts)>> {
         let bytes = match self.bytes() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -175,16 +177,16 @@ impl Journal {
         Ok(Some((place, counts)))
     }
 
-    /// The error that this journal is of another run, which differs in `what`.
+    /// Returns the error that this journal belongs to another run, which differs in `what`.
     pub fn of_another(&self, what: &str) -> Error {
         let way = "go on by the command of that run, name another folder by --out, or begin anew by --restart";
         Error::malformed(&self.path, format!("the journal is of another run: {what}; {way}"))
     }
 
-    /// Removes it, if it is there.
+    /// Removes the journal, if there is one.
     ///
     /// # Errors
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn remove(&self) -> Result<()> {
         for path in [&self.path, &self.beside()] {
             match fs::remove_file(path) {
@@ -195,11 +197,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Returns the path of the temporary file that becomes the journal.
     fn beside(&self) -> PathBuf {
         self.path.with_extension("journal.new")
     }
 
-    /// No more of it than a journal of so many tokens can have.
+    /// Reads the file, but no more bytes than a journal of this many tokens can have.
     fn bytes(&self) -> io::Result<Vec<u8>> {
         let most = 2 * HEADER + self.tokens as u64 * OF_TOKEN + (MOST_KEPT as u64) * (1 << 20);
         let mut bytes = Vec::new();
@@ -208,6 +211,7 @@ impl Journal {
     }
 }
 
+/// Serializes a journal.
 fn to_bytes(run: &Run, place: Place, counts: &Counts) -> Result<Vec<u8>> {
     let header = Header {
         run: run.clone(),
@@ -240,7 +244,7 @@ fn to_bytes(run: &Run, place: Place, counts: &Counts) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The header and what stands behind it, if the hash at the end is theirs.
+/// Splits a journal into its header and the bytes after it; `None` where the hash at the end does not match.
 fn parts(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let (body, hash) = bytes.split_at(bytes.len().checked_sub(HASH)?);
     if Sha256::digest(body).as_slice() != hash {
@@ -252,7 +256,7 @@ fn parts(bytes: &[u8]) -> Option<(Header, &[u8])> {
     Some((serde_json::from_slice(header).ok()?, arrays))
 }
 
-/// What was seen of so many tokens, if the bytes are just that.
+/// Decodes the counts of `tokens` tokens; `None` where the bytes are not exactly these.
 fn counts(header: Header, mut bytes: &[u8], tokens: usize) -> Option<Counts> {
     let rest = &mut bytes;
     let mut seen = Vec::new();
@@ -284,6 +288,7 @@ fn counts(header: Header, mut bytes: &[u8], tokens: usize) -> Option<Counts> {
     })
 }
 
+/// Removes and returns the first `N` bytes.
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (first, rest) = bytes.split_first_chunk()?;
     *bytes = rest;

@@ -1,4 +1,4 @@
-//! The logits of hidden states, a few positions at a time, and states as a file.
+//! Logits of hidden states, computed a few positions at a time; and hidden states written to a file.
 
 use std::collections::HashMap;
 
@@ -10,26 +10,26 @@ use super::ranking;
 use crate::error::{Error, Result};
 use crate::transformer::{States, Transformer};
 
-/// How many positions get their logits together: a vocabulary of 250000 tokens then takes 64 MB.
+/// The number of positions whose logits are computed together: 64 MB for a vocabulary of 250000 tokens.
 const POSITIONS_TOGETHER: usize = 64;
 
-/// What a file of states says of itself.
+/// The text in the metadata of a file of hidden states by which it is recognised.
 pub const MARK: &str = "unargmax hidden states";
 
-/// The state and the logits of one position.
+/// The hidden state and the logits of one position.
 pub struct Position<'a> {
-    /// Its place in the row.
+    /// The position in its sequence, from 0.
     pub at: usize,
-    /// What meets the output matrix.
+    /// The hidden state that the output matrix is multiplied with, `d` numbers.
     pub state: &'a [f32],
-    /// One score a token.
+    /// The logits, one per token.
     pub logits: &'a [f32],
 }
 
-/// Calls `each` with the positions of a row of states, `T x d`, in order, some of them together.
+/// Calls `each` with the positions of a sequence of hidden states, `T x d`, in order, a few of them at a time.
 ///
 /// # Errors
-/// Those of `each`, and logits that are not finite.
+/// Errors of `each`, and logits that are not finite.
 pub fn each_position(
     model: &Transformer,
     state: &Tensor,
@@ -50,7 +50,7 @@ pub fn each_position(
     Ok(())
 }
 
-/// The logits of one state, `d`.
+/// Returns the logits of one hidden state of `d` numbers.
 ///
 /// # Errors
 /// A state of another width, or logits that are not finite.
@@ -61,15 +61,16 @@ pub fn of_state(model: &Transformer, state: &Tensor) -> Result<Vec<f32>> {
     Ok(logits)
 }
 
+/// Returns the rows of a matrix in float32.
 fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
     Ok(tensor.to_dtype(DType::F32)?.to_vec2()?)
 }
 
-/// The states of one row as a safetensors file: `ids` (T), `state` (T x d'), `hidden.0` to `hidden.L` (T x d), and
-/// `encoder.I` and `query.I` where the model has them. Its metadata hold [`MARK`].
+/// Writes the hidden states of one sequence as a safetensors file: `ids` (T), `state` (T x d'), `hidden.0` to
+/// `hidden.L` (T x d), and `encoder.I` and `query.I` where the model has them. The metadata of the file hold [`MARK`].
 ///
 /// # Errors
-/// What cannot be written in that format.
+/// Tensors that cannot be written in that format.
 pub fn to_safetensors(states: &States, ids: &[u32]) -> Result<Vec<u8>> {
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let mut add = |name: String, tensor: &Tensor| -> Result<()> {

@@ -1,7 +1,8 @@
-//! Which tokens real inputs reach: what a model scores at each place of a text, what it goes on to
-//! say, which of a few words it puts into a gap, and which tokens ever win on a corpus.
+//! Runs a model on text, to see which tokens real inputs reach: the logits at each position, generated text, the
+//! label word chosen for a gap, and which tokens ever win on a corpus.
 //!
-//! The audit says what an output layer could emit; this stage runs the [`transformer`](crate::transformer) before it.
+//! The audit says which tokens an output layer can emit; this stage runs the [`transformer`](crate::transformer)
+//! before it.
 
 pub mod constraints;
 pub mod corpus;

@@ -1,8 +1,9 @@
-//! Which tokens win on a corpus, how near the others come, and whether an audit's proofs stand up to it.
+//! Observation of a model on a corpus: which tokens win, how near the others come, and whether an audit's proofs
+//! agree.
 //!
-//! A token that an audit proved never to be the strict winner may still seem to win: by a rounding, or as
-//! the first of equal scores. Each time that happens its score is taken again, exactly, at the hidden state that the
-//! model made; only a strict win there contradicts the proof.
+//! A token that an audit proved never to be the strict winner may still seem to win: by a rounding error, or as the
+//! first of equal logits. Each time that happens, its score is computed again, exactly, at the hidden state that the
+//! model computed; only a strict win there contradicts the proof.
 
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
@@ -16,29 +17,29 @@ use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::transformer::{Batch, Transformer};
 
-/// How many contradictions are kept with their states: more do not say more.
+/// The largest number of contradictions that are kept with their hidden states.
 pub(super) const MOST_KEPT: usize = 64;
 
-/// What an audit claims of the head whose logits are observed.
+/// What an audit claims about the head whose logits are observed.
 pub struct Claims {
-    /// The head, decoded.
+    /// The decoded head.
     pub head: Head,
-    /// The hidden states that the claims are about.
+    /// The domain that the claims are about.
     pub domain: Domain,
-    /// For each token, whether it is claimed never to be the strict winner there.
+    /// For each token, whether it is claimed never to be the strict winner on the domain.
     pub never_alone: Vec<bool>,
-    /// For each token, whether it is claimed never to be the strict winner anywhere.
+    /// For each token, whether it is claimed never to be the strict winner at any hidden state at all.
     pub never_anywhere: Vec<bool>,
 }
 
-/// A computed state may lie outside the ball that its norm leaves by this share of the radius: it is rounded. It is then
-/// drawn inside.
+/// How far outside the ball of its norm a computed state may lie because of rounding, as a share of the radius. Such
+/// a state is moved inside.
 const ROUNDED_OUT: f64 = 1e-3;
-/// How far inside, as a share of the radius.
+/// How far inside the ball such a state is moved, as a share of the radius.
 const INSIDE: f64 = 1.0 / 1073741824.0;
 
 impl Claims {
-    /// The standing of a token at a state that its claim is about; `None` where the claim is silent.
+    /// Scores a token exactly at a hidden state that its claim covers; `None` where the claim does not cover it.
     fn standing(&self, state: &[f64], token: usize) -> Option<Standing> {
         let at_state = || standing(&self.head, state, token as u32);
         if self.never_anywhere[token] {
@@ -47,13 +48,13 @@ impl Claims {
         let Some(ball) = self.domain.ball() else {
             return self.domain.contains(state).then(at_state);
         };
-        // What a norm gave is rounded, and so not exactly a state of the ball; the nearest one is scored.
+        // A state computed by a norm is rounded, and so not exactly a state of the ball; the nearest one is scored.
         let z = nearest_in_ball(ball, state)?;
         self.domain.contains(&z).then(|| standing_behind(&self.head, ball, &z, token as u32))
     }
 }
 
-/// The point of the ball whose hidden state is about `state`; `None` if there is none.
+/// Returns the point of the ball whose hidden state is nearest to `state`; `None` where the state is too far outside.
 fn nearest_in_ball(ball: &Ball, state: &[f64]) -> Option<Vec<f64>> {
     let coordinates = state.iter().zip(ball.gain().iter().zip(ball.shift()));
     let mut z: Vec<f64> =
@@ -72,35 +73,35 @@ fn nearest_in_ball(ball: &Ball, state: &[f64]) -> Option<Vec<f64>> {
     Some(z)
 }
 
-/// A token that won although that was proved impossible.
+/// A token that won strictly although that was proved impossible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contradiction {
-    /// The token.
+    /// The id of the token.
     pub token: u32,
-    /// The position, counted over the corpus.
+    /// The number of the position in the corpus, from 0.
     pub position: u64,
-    /// Where it won, `d` numbers.
+    /// The hidden state where the token won, `d` numbers.
     pub state: Vec<f32>,
 }
 
-/// What was seen of one token.
+/// What was observed of one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// At how many positions it was the argmax; of equal logits the lowest id is.
+    /// The number of positions where it was the argmax; of equal logits the lowest id is.
     pub argmax: u64,
-    /// Its best rank: one more than the number of tokens with larger logits; 0 before anything was seen.
+    /// The best rank of the token: one more than the number of tokens with larger logits; 0 before anything was seen.
     pub best_rank: u32,
-    /// The first position where it had that rank, counted over the corpus.
+    /// The number of the first position in the corpus where it had that rank.
     pub best_position: u64,
-    /// How often it had the largest logit and, exactly, the largest score together with others, although proved never
-    /// to be the strict winner.
+    /// How often it had the largest logit and, exactly, shared the largest score with other tokens, although proved
+    /// never to be the strict winner.
     pub won_by_tie: u64,
     /// How often it had the largest logit but, exactly, less than the largest score, although proved never to be the
     /// strict winner.
     pub won_by_rounding: u64,
 }
 
-/// What was seen of all tokens so far.
+/// The observations of all tokens so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
     pub(super) seen: Vec<Seen>,
@@ -108,30 +109,30 @@ pub struct Counts {
     pub(super) outside: u64,
     pub(super) contradictions: Vec<Contradiction>,
     pub(super) contradicting: u64,
-    /// SHA-256 of the hidden states of the first window; zeros before it.
+    /// SHA-256 of the hidden states of the first window; zeros before there is one.
     pub(super) first: [u8; 32],
 }
 
 impl Counts {
-    /// Whether the model makes the same hidden states of the first window as when it was seen, to the last bit. Other
-    /// tensors, and perhaps another machine or another number of threads, make others.
+    /// Whether the model computes the same hidden states of the first window as when these counts were made, to the
+    /// last bit. Other tensors, and perhaps another machine or another number of threads, give other states.
     ///
     /// # Errors
-    /// Those of the model.
+    /// Errors of the model.
     pub fn are_of(&self, model: &Transformer, first: Vec<u32>) -> Result<bool> {
         let states = model.states(&Batch::ids(vec![first]))?;
         Ok(fingerprint(&states.state)? == self.first)
     }
 }
 
-/// Counts over a corpus.
+/// Counts the winners on a corpus and checks them against an audit's claims.
 pub struct Observer {
     claims: Option<Claims>,
     counts: Counts,
 }
 
 impl Observer {
-    /// Nothing seen yet of a vocabulary of so many tokens.
+    /// Starts an observation of a vocabulary of `tokens` tokens.
     ///
     /// # Errors
     /// Claims about another number of tokens.
@@ -146,7 +147,7 @@ impl Observer {
         Ok(Observer { claims, counts })
     }
 
-    /// Goes on from what was seen before, by the same claims.
+    /// Continues an observation from earlier counts, by the same claims.
     ///
     /// # Errors
     /// Claims or counts of another number of tokens.
@@ -161,15 +162,15 @@ impl Observer {
         Ok(Observer { counts, ..new })
     }
 
-    /// What was seen so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Passes a window through the model and records all its positions.
+    /// Runs the model on a window and records all its positions.
     ///
     /// # Errors
-    /// Those of the model, and logits that are not finite.
+    /// Errors of the model, and logits that are not finite.
     pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
         let states = model.states(&Batch::ids(vec![ids]))?;
         if self.counts.positions == 0 {
@@ -178,7 +179,7 @@ impl Observer {
         each_position(model, &states.state.get(0)?, |positions| self.record(positions))
     }
 
-    /// Records positions.
+    /// Records the logits of some positions, in order.
     ///
     /// # Errors
     /// Logits of another number of tokens.
@@ -200,6 +201,7 @@ impl Observer {
         Ok(())
     }
 
+    /// Updates the best rank of each token and counts the argmax; `order` is what the function [`order`] returns.
     fn ranks(&mut self, logits: &[f32], order: &[u64]) {
         let (mut rank, mut before) = (0, f32::INFINITY);
         for (place, &entry) in (1..).zip(order) {
@@ -215,7 +217,7 @@ impl Observer {
         self.counts.seen[token(order[0])].argmax += 1;
     }
 
-    /// Scores those with the largest logit again whose strict win was proved impossible.
+    /// Scores each token with the largest logit exactly, if its strict win was proved impossible.
     fn check(&mut self, position: &Position, order: &[u64]) {
         let Some(claims) = &self.claims else { return };
         let largest = position.logits[token(order[0])];
@@ -228,7 +230,7 @@ impl Observer {
         let state: Vec<f64> = position.state.iter().map(|&x| x.into()).collect();
         let mut silent = false;
         for token in suspects {
-            // The claims are silent about other states.
+            // A claim says nothing about states outside its domain.
             let Some(standing) = claims.standing(&state, token) else {
                 silent = true;
                 continue;
@@ -251,45 +253,46 @@ impl Observer {
         self.counts.outside += u64::from(silent);
     }
 
-    /// What was seen of each token, by id.
+    /// Returns what was observed of each token, by id.
     pub fn seen(&self) -> &[Seen] {
         &self.counts.seen
     }
 
-    /// How many positions were seen.
+    /// Returns the number of positions recorded.
     pub fn positions(&self) -> u64 {
         self.counts.positions
     }
 
-    /// How many tokens were the argmax somewhere.
+    /// Returns the number of tokens that were the argmax at some position.
     pub fn covered(&self) -> usize {
         self.counts.seen.iter().filter(|seen| seen.argmax > 0).count()
     }
 
-    /// At how many positions a token seemed to win against its proof, but outside of the domain that the proof is about.
+    /// Returns at how many positions a token seemed to win against its proof, but outside the domain of the proof.
     pub fn outside(&self) -> u64 {
         self.counts.outside
     }
 
-    /// How many strict wins contradict a proof.
+    /// Returns how many strict wins contradict a proof.
     pub fn contradicting(&self) -> u64 {
         self.counts.contradicting
     }
 
-    /// The first of these.
+    /// Returns the first of these contradictions, with their hidden states.
     pub fn contradictions(&self) -> &[Contradiction] {
         &self.counts.contradictions
     }
 }
 
-/// SHA-256 of hidden states, to the last bit.
+/// Returns the SHA-256 of hidden states, which changes with any bit of them.
 fn fingerprint(states: &Tensor) -> Result<[u8; 32]> {
     let numbers: Vec<f32> = states.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
     let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
     Ok(Sha256::digest(bytes).into())
 }
 
-/// Tokens by falling logit, of equal ones by rising id, as numbers that sort so: the logit's bits, turned, above the id.
+/// Returns all tokens by descending logit, equal ones by ascending id. Each is a number that sorts this way: the
+/// inverted bits of the logit in the high half, the id in the low half.
 fn order(logits: &[f32]) -> Vec<u64> {
     let key = |(id, &logit): (usize, &f32)| {
         let bits = (logit + 0.0).to_bits();
@@ -301,6 +304,7 @@ fn order(logits: &[f32]) -> Vec<u64> {
     order
 }
 
+/// Returns the token id of an entry that [`order`] returns.
 fn token(entry: u64) -> usize {
     (entry & u64::from(u32::MAX)) as usize
 }

@@ -1,8 +1,8 @@
-//! Classification by a pattern with a gap: whichever label word scores most in the gap names the class.
+//! Text classification by a pattern with a gap: the label word with the largest logit in the gap decides the class.
 //!
 //! Source: Schick and Schuetze, "Exploiting cloze questions for few-shot text classification and natural language
-//! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here
-//! without any training.
+//! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here without any
+//! training.
 
 use crate::audit::{Audit, Options, audit};
 use crate::domain::Domain;
@@ -12,53 +12,53 @@ use crate::reach::logits;
 use crate::reach::text::{Around, Tokenizer};
 use crate::transformer::{Batch, Direction, Transformer};
 
-/// Where the text goes.
+/// Marks the place of the text in a pattern.
 const TEXT: &str = "{text}";
-/// Where the word goes.
+/// Marks the place of the label word in a pattern.
 const GAP: &str = "[MASK]";
-/// How many texts pass the model together.
+/// The number of texts that the model runs on together.
 const POSITIONS_TOGETHER: usize = 8;
 
-/// A pattern such as `{text} It was [MASK].`
+/// A pattern with a place for the text and a gap for the label word, such as `{text} It was [MASK].`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// What stands before the gap, the place of the text perhaps in it.
+    /// The part before the gap, which may hold the place of the text.
     before: String,
-    /// What stands behind the gap, the place of the text perhaps in it.
+    /// The part after the gap, which may hold the place of the text.
     behind: String,
 }
 
-/// A class and its word.
+/// A class and the word that stands for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// What the class is called.
+    /// The name of the class.
     pub class: String,
-    /// The word that stands for it.
+    /// The label word.
     pub word: String,
 }
 
-/// What is known of a label's word before anything is scored.
+/// A label word with its tokens.
 #[derive(Clone, Debug)]
 pub struct Word {
-    /// The label.
+    /// The class and its word.
     pub label: Label,
-    /// How the word is spelled in the gap.
+    /// The tokens that spell the word in the gap.
     pub tokens: Vec<u32>,
 }
 
-/// The scores of the labels in one text.
+/// The scores of the label words for one text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     /// The logit of each label's word.
     pub logits: Vec<f32>,
-    /// Their softmax among the labels.
+    /// The softmax of these logits.
     pub probabilities: Vec<f64>,
-    /// The best label; the first of equal ones.
+    /// The index of the best label; the first of equal ones.
     pub best: usize,
 }
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
     /// No or several places for the text, no or several gaps.
@@ -82,23 +82,23 @@ impl Pattern {
         Ok(Pattern { before: before.to_owned(), behind: behind.to_owned() })
     }
 
-    /// What stands before the gap in a text, without blanks at its end, and whether there were any.
+    /// Fills the part before the gap, without blanks at its end, and returns whether there were any.
     fn left(&self, text: &str) -> (String, bool) {
         let filled = self.before.replace(TEXT, text);
         let kept = filled.trim_end();
         (kept.to_owned(), kept.len() < filled.len())
     }
 
-    /// The pattern with a text, and `gap` for the word.
+    /// Fills the whole pattern: with `text`, and with `gap` for the label word.
     fn filled(&self, text: &str, gap: &str) -> String {
         let (before, behind) = (self.before.replace(TEXT, text), self.behind.replace(TEXT, text));
         format!("{before}{gap}{behind}")
     }
 
-    /// Refuses a pattern that the model cannot read.
+    /// Refuses a pattern that the model cannot be run on.
     ///
     /// # Errors
-    /// Words behind the gap for a model that sees only what stands before it; a model with an encoder.
+    /// Text after the gap for a model with causal attention; a model with an encoder.
     pub fn check(&self, model: &Transformer) -> Result<()> {
         let configuration = model.configuration();
         if configuration.has_encoder() {
@@ -117,7 +117,7 @@ impl Pattern {
     }
 }
 
-/// Reads labels: `great,terrible`, or with the names of their classes `positive=great,negative=terrible`.
+/// Parses labels: `great,terrible`, or with names of the classes `positive=great,negative=terrible`.
 ///
 /// # Errors
 /// Fewer than two labels, an empty word, and a class or a word that occurs twice.
@@ -141,12 +141,12 @@ pub fn labels(text: &str) -> Result<Vec<Label>> {
 }
 
 impl Word {
-    /// Spells a label's word as it stands in the gap.
+    /// Tokenizes a label word as it stands in the gap.
     ///
     /// # Errors
-    /// A word that the vocabulary cannot spell, or not without its token of what it does not hold (`[UNK]`).
+    /// A word that the vocabulary cannot spell, or only with its token for unknown text (`[UNK]`).
     pub fn new(label: &Label, pattern: &Pattern, tokenizer: &Tokenizer) -> Result<Self> {
-        // A letter takes the place of the text, so that a blank behind it is no blank at the beginning.
+        // The letter x stands for the text, so that a blank after the text is not one at the beginning.
         let (left, blank) = pattern.left("x");
         let spaced =
             if blank && !left.is_empty() { format!(" {}", label.word) } else { label.word.clone() };
@@ -167,7 +167,7 @@ impl Word {
         Ok(Word { label: label.clone(), tokens })
     }
 
-    /// Its one token.
+    /// Returns the token of the word; `None` if it has several.
     pub fn token(&self) -> Option<u32> {
         match self.tokens[..] {
             [token] => Some(token),
@@ -176,19 +176,19 @@ impl Word {
     }
 }
 
-/// Whether the tokens can win among all tokens, and among themselves alone.
+/// The audits of the label words' tokens: whether each can win among all tokens, and among the label words alone.
 #[derive(Clone, Debug)]
 pub struct Fates {
-    /// Each against all tokens.
+    /// Audit of the tokens against all tokens, by id.
     pub among_all: Audit,
-    /// Each against the other labels, by its place among them.
+    /// Audit of the tokens against each other, by index among the labels.
     pub among_labels: Audit,
 }
 
-/// Audits the tokens of the labels, which are distinct.
+/// Audits the tokens of the labels, which must be distinct.
 ///
 /// # Errors
-/// Those of an audit.
+/// Errors of an audit.
 pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<Fates> {
     let mut rows = vec![0.0; tokens.len() * head.dim()];
     for (&token, row) in tokens.iter().zip(rows.chunks_exact_mut(head.dim())) {
@@ -203,7 +203,7 @@ pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<Fates> {
     })
 }
 
-/// Scores label words in texts.
+/// Scores the label words for texts.
 pub struct Scorer<'a> {
     model: &'a Transformer,
     tokenizer: &'a Tokenizer,
@@ -212,7 +212,7 @@ pub struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
-    /// A scorer of these words, each of one token.
+    /// Makes a scorer of these words, each of which must be one token.
     ///
     /// # Errors
     /// A word of several tokens, two words of the same token, a pattern that the model cannot read, and a vocabulary without a
@@ -250,10 +250,11 @@ impl<'a> Scorer<'a> {
         Ok(Scorer { model, tokenizer, pattern, tokens })
     }
 
-    /// The scores of each text, in order; `done` is told how many are.
+    /// Returns the scores of each text, in order; `done` is called with the number of texts after each batch.
     ///
     /// # Errors
-    /// A text beyond the context or with a mask of its own, named by its number from 1.
+    /// A text longer than the context, or with a mask token of its own; the error gives the number of the text, from
+    /// 1.
     pub fn score(&self, texts: &[&str], mut done: impl FnMut(usize)) -> Result<Vec<Scores>> {
         let mut scores = Vec::new();
         for (group, texts) in texts.chunks(POSITIONS_TOGETHER).enumerate() {
@@ -279,7 +280,7 @@ impl<'a> Scorer<'a> {
         Ok(scores)
     }
 
-    /// The ids of a text in the pattern, and the position whose logits are of the gap.
+    /// Returns the token ids of a text in the pattern, and the position whose logits are those of the gap.
     fn row(&self, text: &str) -> Result<(Vec<u32>, usize)> {
         match (self.model.configuration().attention, self.tokenizer.mask()) {
             (Direction::Both, Some((mask, piece))) => {
@@ -305,6 +306,7 @@ impl<'a> Scorer<'a> {
         }
     }
 
+    /// Returns the scores of the label words from the logits of all tokens.
     fn scores(&self, logits: &[f32]) -> Scores {
         let logits: Vec<f32> = self.tokens.iter().map(|&token| logits[token as usize]).collect();
         let best = super::ranking::argmax(&logits) as usize;

@@ -1,24 +1,24 @@
-//! Tokens by their logits: the largest first, and of equal ones the lowest id first.
+//! Ranks tokens by logit: the largest first, and of equal ones the lowest id first.
 
 use std::cmp::Ordering;
 
 use crate::error::{Error, Result};
 
-/// A token and its score at one position.
+/// A token with its logit and probability at one position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
-    /// The row of the output layer.
+    /// The id of the token, a row of the output layer.
     pub token: u32,
-    /// Its logit.
+    /// The logit of the token.
     pub logit: f32,
-    /// Its share of the softmax over all tokens.
+    /// The probability of the token by the softmax over all tokens.
     pub probability: f64,
 }
 
-/// Refuses logits that are not finite: no order holds among them.
+/// Refuses logits that are not finite, since they cannot be ranked.
 ///
 /// # Errors
-/// The first such logit, by its token.
+/// A logit that is not finite; the error names the first such token.
 pub fn check(logits: &[f32]) -> Result<()> {
     match logits.iter().position(|x| !x.is_finite()) {
         Some(token) => Err(Error::Invalid(format!(
@@ -29,13 +29,14 @@ pub fn check(logits: &[f32]) -> Result<()> {
     }
 }
 
-/// The order of tokens: falling logits, then rising ids. The logits must be finite; -0 and 0 are equal.
+/// Returns the comparison that ranks tokens: descending logit, then ascending id. The logits must be finite; -0 and 0
+/// are equal.
 pub fn order(logits: &[f32]) -> impl Fn(&u32, &u32) -> Ordering + '_ {
     let logit = |token: u32| logits[token as usize] + 0.0;
     move |a, b| logit(*b).total_cmp(&logit(*a)).then(a.cmp(b))
 }
 
-/// The first of all tokens.
+/// Returns the token with the largest logit, the lowest id of equal ones.
 pub fn argmax(logits: &[f32]) -> u32 {
     let better = |best: u32, token: u32| {
         if logits[token as usize] > logits[best as usize] { token } else { best }
@@ -43,7 +44,7 @@ pub fn argmax(logits: &[f32]) -> u32 {
     (0..logits.len() as u32).fold(0, better)
 }
 
-/// The `count` first tokens with their probabilities.
+/// Returns the `count` best tokens with their probabilities.
 pub fn top(logits: &[f32], count: usize) -> Vec<Scored> {
     let total = log_total(logits);
     first(logits, count)
@@ -55,7 +56,7 @@ pub fn top(logits: &[f32], count: usize) -> Vec<Scored> {
         .collect()
 }
 
-/// The ids of the `count` first tokens.
+/// Returns the ids of the `count` best tokens, the best first.
 pub fn first(logits: &[f32], count: usize) -> Vec<u32> {
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
     let order = order(logits);
@@ -70,7 +71,7 @@ pub fn first(logits: &[f32], count: usize) -> Vec<u32> {
     ids
 }
 
-/// The logarithm of the sum of all exponentials, what a logit is compared with.
+/// Returns the log-sum-exp of the logits, which a logit exceeds by its log-probability.
 pub fn log_total(logits: &[f32]) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|&x| (f64::from(x) - f64::from(largest)).exp()).sum();

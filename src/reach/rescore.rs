@@ -1,26 +1,26 @@
-//! Whether a token wins at a hidden state, in exact arithmetic on the decoded rows.
+//! Decides whether a token wins at a hidden state, in exact arithmetic on the decoded rows.
 //!
-//! A model computes in float32, where a token may seem to win because of a rounding, or by the order in
-//! which equal scores are looked at. Here scores come in float64 with proved bounds, and those that the
-//! bounds leave open as exact numbers.
+//! A model computes in float32, where a token may seem to win because of a rounding error, or by the order in which
+//! equal scores are compared. Here scores are computed in float64 with proved error bounds, and exactly where the
+//! bounds do not decide.
 
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers};
 use crate::arithmetic::rounding::{UNIT, add_down, add_up, dot_error, mul_up, norm_up};
 use crate::domain::Ball;
 use crate::head::Head;
 
-/// What a token does at a hidden state.
+/// The result of comparing a token's score with all others at a hidden state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It scores more than every other token.
     Wins,
-    /// It has the largest score, but not alone: with these.
+    /// It shares the largest score with these tokens.
     Ties(Vec<u32>),
-    /// This token scores more.
+    /// This other token scores more.
     Loses(u32),
 }
 
-/// The standing of `token` at a hidden state of `d` finite coordinates.
+/// Compares the score of `token` with all others at a hidden state of `d` finite coordinates.
 pub fn standing(head: &Head, state: &[f64], token: u32) -> Standing {
     let exact = |j: usize| {
         let dot = dot_floats(head.row(j), state.iter().copied());
@@ -29,10 +29,10 @@ pub fn standing(head: &Head, state: &[f64], token: u32) -> Standing {
     compared(head, state, 0.0, token, exact)
 }
 
-/// The standing of `token` at the hidden state that `z` is before the norm behind a ball.
+/// Compares the score of `token` at the hidden state that the norm behind a ball makes of `z`.
 pub fn standing_behind(head: &Head, ball: &Ball, z: &[f64], token: u32) -> Standing {
     let state = ball.hidden_state(z);
-    // A few units in the last place of each term; only what this leaves open is scored exactly.
+    // The radius covers a few units in the last place of each term; only what it leaves open is scored exactly.
     let terms = z.iter().zip(ball.gain()).map(|(z, g)| z * g);
     let size = norm_up(terms) + norm_up(ball.shift().iter().copied());
     let radius = mul_up((z.len() + 64) as f64 * UNIT, size);
@@ -46,7 +46,7 @@ pub fn standing_behind(head: &Head, ball: &Ball, z: &[f64], token: u32) -> Stand
     compared(head, &state, radius, token, exact)
 }
 
-/// Compares scores at all states within `radius` of this one by float64, and what that leaves open by exact scores.
+/// Compares scores in float64, valid for all states within `radius` of this one, and the scores left open by `exact`.
 fn compared(
     head: &Head,
     state: &[f64],
@@ -58,14 +58,14 @@ fn compared(
     let mut scores = vec![0.0; tokens];
     head.product(state, 0..tokens, &mut scores, tokens);
     let length = norm_up(state.iter().copied());
-    // One more rounding for the bias.
+    // One more rounding, that of adding the bias.
     let error = |j: usize, score: f64| {
         let rounding = add_up(dot_error(dim, head.norm_up(j), length), mul_up(UNIT, score.abs()));
         add_up(rounding, mul_up(head.norm_up(j), radius))
     };
     let own = scores[token as usize] + head.bias(token as usize);
     let floor = add_down(own, -error(token as usize, own));
-    // Not a number falls on the side that is settled exactly.
+    // A NaN makes the comparison false, so that the token is scored exactly.
     let open = |j: &usize| {
         let score = scores[*j] + head.bias(*j);
         !(add_up(score, error(*j, score)) < floor)

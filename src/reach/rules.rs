@@ -1,8 +1,8 @@
-//! What a checkpoint says about how its texts go on: `generation_config.json`, or the same keys in the `config.json` of
-//! older models. Each is followed, changes no choice of a token, or is refused by name.
+//! What a checkpoint says about generating text: `generation_config.json`, or the same keys in the `config.json` of
+//! older models. Each key is followed, known to change no choice of a token, or refused by name.
 //!
-//! Reference: `generation/configuration_utils.py` and `generation/utils.py` of transformers. How a token is drawn is the
-//! caller's choice: what the file says of it is told, not followed.
+//! Reference: `generation/configuration_utils.py` and `generation/utils.py` of transformers. How a token is sampled
+//! is the caller's choice: what the file says of it is reported in a note, not followed.
 
 use serde_json::Value;
 
@@ -12,40 +12,41 @@ use crate::error::{Error, Result};
 use crate::transformer::known::{GENERATION, off, one};
 use crate::transformer::{Configuration, Settings};
 
-/// Tokens with a part to play in a text that goes on, and what restrains the choice of the next one.
+/// The generation rules of a checkpoint: special tokens, and constraints on the next token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
-    /// Begins a text.
+    /// The token that begins a text.
     pub beginning: Option<u32>,
-    /// The first token of a decoder.
+    /// The first token of a decoder behind an encoder.
     pub decoder_start: Option<u32>,
-    /// Restrains the choice, the tokens that end a text among it.
+    /// Constraints on the next token, including the tokens that end a text.
     pub constraints: Constraints,
-    /// What the file says and is not followed, in sentences.
+    /// Sentences on what the file says and is not followed.
     pub notes: Vec<String>,
 }
 
-/// Keys that are not to be followed.
+/// Keys of the file that the caller asks not to follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored(Vec<String>);
 
 impl Ignored {
-    /// These keys, or every key where one of them is `all`.
+    /// Ignores these keys, or every key where one of them is `all`.
     pub fn keys(keys: Vec<String>) -> Self {
         Ignored(keys)
     }
 
+    /// Whether the caller asks to ignore this key.
     fn holds(&self, key: &str) -> bool {
         self.0.iter().any(|ignored| ignored == key || ignored == "all")
     }
 }
 
-/// Keys of tokens with a part to play, which always count: what begins a text, what a decoder begins with, and what
-/// ends a text, by one key or the other.
+/// Keys of special tokens, which cannot be ignored: those that begin a text, that a decoder begins with, and that end
+/// a text, under either key.
 const SPECIAL: [&str; 4] =
     ["bos_token_id", "decoder_start_token_id", "eos_token_id", "eos_token_ids"];
 
-/// Keys that say how a token is drawn.
+/// Keys that say how a token is sampled.
 const SAMPLING: &[&str] = &[
     "do_sample",
     "epsilon_cutoff",
@@ -58,8 +59,8 @@ const SAMPLING: &[&str] = &[
     "typical_p",
 ];
 
-/// Keys that change no choice of a token: how long a text may be, which the caller says, how it is computed, what is
-/// returned, and what only a search with several beams asks for.
+/// Keys that change no choice of a token: the length of a text, which the caller chooses, how it is computed, what is
+/// returned, and keys that matter only in a search with several beams.
 const INERT: &[&str] = &[
     "assistant_confidence_threshold",
     "assistant_lookbehind",
@@ -95,9 +96,10 @@ const INERT: &[&str] = &[
     "use_cache",
 ];
 
-/// A key that is not followed, the values with which it changes nothing, and these in words.
+/// A key that is not followed, a test for the values that change nothing, and these values in words.
 type Neutral = (&'static str, fn(&Value) -> bool, &'static str);
 
+/// Keys that are accepted only with a value that changes nothing.
 const NEUTRAL: &[Neutral] = &[
     ("assistant_early_exit", off, "null"),
     ("assistant_ensemble_weight", off, "null"),
@@ -125,7 +127,7 @@ const NEUTRAL: &[Neutral] = &[
 ];
 
 impl Rules {
-    /// What the model's configuration says of its special tokens, and nothing else.
+    /// Returns only the special tokens that the model's configuration states, and no other rules.
     pub fn plain(configuration: &Configuration) -> Self {
         let special = &configuration.special;
         Rules {
@@ -136,11 +138,11 @@ impl Rules {
         }
     }
 
-    /// Those of a checkpoint. `generation_config.json` alone counts where it is there, but for special tokens that it
-    /// does not name; GGUF says everything in its metadata.
+    /// Reads the rules of a checkpoint. If there is a `generation_config.json`, it alone counts, except for special
+    /// tokens that it does not name. A GGUF file states everything in its metadata.
     ///
     /// # Errors
-    /// A file that is no JSON object, a value of another type, a key that is neither followed nor known to change
+    /// A file that is not a JSON object, a value of another type, a key that is neither followed nor known to change
     /// nothing, and an ignored key that is not there.
     pub fn of(
         checkpoint: &dyn Checkpoint,
@@ -170,22 +172,24 @@ impl Rules {
     }
 }
 
+/// Returns the error for an ignored key that the checkpoint does not have.
 fn absent(key: &str) -> Error {
     Error::Invalid(format!(
         "--ignore {key}: the checkpoint says nothing of that kind about `{key}`"
     ))
 }
 
-/// One file as it is read.
+/// One file while it is read.
 struct Reading<'a> {
     settings: &'a Settings,
-    /// Whether the whole file is about texts that go on, or only some keys are.
+    /// Whether the whole file is about generation (`generation_config.json`), or only some keys are (`config.json`).
     all: bool,
     ignored: &'a Ignored,
     tokens: usize,
 }
 
 impl Reading<'_> {
+    /// Reads the rules, with the special tokens of `plain` where the file names none.
     fn rules(&self, plain: Rules) -> Result<Rules> {
         let settings = self.settings;
         let about = |key: &str| self.all || GENERATION.contains(&key);
@@ -239,6 +243,7 @@ impl Reading<'_> {
         Ok(Rules { beginning, decoder_start, constraints, notes })
     }
 
+    /// Reads the constraints that are not ignored; `end` are the tokens that end a text.
     fn constraints(&self, end: Vec<u32>) -> Result<Constraints> {
         let followed = |key: &str| !self.ignored.holds(key);
         let size = |key: &str| -> Result<usize> {
@@ -263,7 +268,7 @@ impl Reading<'_> {
         })
     }
 
-    /// The ids under a key that is not ignored, each of them a token.
+    /// Returns the ids under a key, after a check that each is a token; no ids if the key is ignored.
     fn ids(&self, key: &str) -> Result<Vec<u32>> {
         let ids = self.settings.ids(key)?;
         if self.ignored.holds(key) {
@@ -275,6 +280,7 @@ impl Reading<'_> {
         Ok(ids)
     }
 
+    /// Refuses an id that is not a token.
     fn known(&self, key: &str, id: u32) -> Result<()> {
         match (id as usize) < self.tokens {
             true => Ok(()),
@@ -285,7 +291,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Sequences of tokens that must not occur.
+    /// Reads the sequences of tokens that must not occur.
     fn bad_words(&self) -> Result<Vec<Vec<u32>>> {
         const KEY: &str = "bad_words_ids";
         let Some(value) = self.settings.get(KEY) else { return Ok(Vec::new()) };

@@ -1,7 +1,7 @@
-//! Which token comes next: the first of all, or one drawn at random from a distribution that is cut off.
+//! The choice of the next token: the most probable one, or one sampled from a truncated distribution.
 //!
-//! The order of the cuts is that of transformers (`generation/logits_process.py`): temperature, the `k` most probable tokens
-//! (Fan, Lewis and Dauphin 2018), the nucleus (Holtzman et al. 2020).
+//! The order of the truncations is that of transformers (`generation/logits_process.py`): temperature, the `k` most
+//! probable tokens (Fan, Lewis and Dauphin 2018), the nucleus (Holtzman et al. 2020).
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -9,29 +9,29 @@ use rand::{RngExt, SeedableRng};
 use super::ranking;
 use crate::error::{Error, Result};
 
-/// How the next token is chosen.
+/// How to choose the next token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// What logits are divided by; 0 always takes the first token.
+    /// The logits are divided by this; 0 always takes the most probable token.
     pub temperature: f64,
-    /// Only so many tokens, the most probable ones; all of them unless said.
+    /// Samples only from this number of most probable tokens; `None` for all tokens.
     pub top_k: Option<usize>,
-    /// Only the fewest tokens, the most probable ones, whose probabilities reach this sum; 1 keeps all.
+    /// Samples only from the fewest most probable tokens whose probabilities reach this sum; 1 keeps all.
     pub top_p: f64,
 }
 
 impl Default for Choice {
-    /// The first token.
+    /// Always takes the most probable token.
     fn default() -> Self {
         Choice { temperature: 0.0, top_k: None, top_p: 1.0 }
     }
 }
 
 impl Choice {
-    /// Refuses what has no meaning.
+    /// Refuses values without a meaning.
     ///
     /// # Errors
-    /// A temperature below 0 or not finite, no tokens at all, a sum that is not above 0 and at most 1.
+    /// A temperature below 0 or not finite, a `top_k` of 0, a `top_p` that is not above 0 and at most 1.
     pub fn check(&self) -> Result<()> {
         let problem = if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
             format!("the temperature {} is not a number from 0 on", self.temperature)
@@ -45,7 +45,7 @@ impl Choice {
         Err(Error::Invalid(problem))
     }
 
-    /// The tokens that may come next with their probabilities, which sum to one, in the order of [`ranking`].
+    /// Returns the tokens that may come next with their probabilities, which sum to one, in the order of [`ranking`].
     pub fn distribution(&self, logits: &[f32]) -> Vec<(u32, f64)> {
         if self.temperature == 0.0 {
             return vec![(ranking::argmax(logits), 1.0)];
@@ -56,14 +56,15 @@ impl Choice {
         let mut kept: Vec<(u32, f64)> =
             tokens.iter().map(|&token| (token, (scaled(token) - largest).exp())).collect();
         let total: f64 = kept.iter().map(|k| k.1).sum();
-        // The token that reaches the sum is kept.
+        // The token that reaches the sum is kept, too.
         let mut reached = 0.0;
         let nucleus = kept.iter().position(|&(_, weight)| {
             reached += weight;
             reached >= self.top_p * total
         });
         kept.truncate(nucleus.map_or(kept.len(), |last| last + 1));
-        // What is ruled out must not be what a point beyond a rounded sum falls to.
+        // A token of probability 0 is removed, because `pick` returns the last token for a point beyond the rounded
+        // sum.
         kept.retain(|&(_, weight)| weight > 0.0);
         let total: f64 = kept.iter().map(|k| k.1).sum();
         kept.iter_mut().for_each(|k| k.1 /= total);
@@ -71,7 +72,7 @@ impl Choice {
     }
 }
 
-/// The token of a distribution at a point between 0 and 1.
+/// Returns the token at a point between 0 and 1 of the cumulative distribution.
 pub fn pick(distribution: &[(u32, f64)], point: f64) -> u32 {
     let mut reached = 0.0;
     for &(token, probability) in distribution {
@@ -80,18 +81,18 @@ pub fn pick(distribution: &[(u32, f64)], point: f64) -> u32 {
             return token;
         }
     }
-    // The probabilities may sum to a little less than the point.
+    // The rounded probabilities may sum to a little less than the point.
     distribution[distribution.len() - 1].0
 }
 
-/// Tokens drawn one after another; the same seed gives the same ones.
+/// Samples tokens one after another; the same seed gives the same tokens.
 pub struct Sampler {
     choice: Choice,
     random: ChaCha8Rng,
 }
 
 impl Sampler {
-    /// A sampler from a seed.
+    /// Makes a sampler with a seed.
     ///
     /// # Errors
     /// As [`Choice::check`].
@@ -100,7 +101,7 @@ impl Sampler {
         Ok(Sampler { choice, random: ChaCha8Rng::seed_from_u64(seed) })
     }
 
-    /// The next token.
+    /// Chooses the next token.
     ///
     /// # Errors
     /// Logits that are not finite.
@@ -109,7 +110,7 @@ impl Sampler {
         Ok(self.draw(logits))
     }
 
-    /// The next token of logits that are finite, or minus infinity for tokens that must not come.
+    /// Chooses the next token from logits that are finite, or minus infinity for tokens that must not come.
     pub(super) fn draw(&mut self, logits: &[f32]) -> u32 {
         pick(&self.choice.distribution(logits), self.random.random::<f64>())
     }

@@ -1,4 +1,4 @@
-//! A transformer out of its parts: a configuration, a table of names, and the tensors of a file.
+//! Builds a transformer from its configuration, its table of tensor names, and the tensors of a file.
 
 use std::sync::Arc;
 
@@ -22,21 +22,21 @@ use crate::locate;
 
 /// All parts of a model.
 pub(super) struct Parts {
-    /// Before the only stack, or the decoder.
+    /// The embedding before the only stack, or before the decoder.
     pub embedding: Embedding,
     /// The only stack, or the decoder.
     pub stack: Stack,
-    /// The encoder with its embedding.
+    /// The encoder and its embedding.
     pub encoder: Option<(Embedding, Stack)>,
     /// The output layer.
     pub output: Output,
-    /// The first state of XLNet's queries.
+    /// The vector with which XLNet's query stream begins at every position.
     pub blind: Option<Tensor>,
-    /// The frequencies of rotary positions, half as many as a head has coordinates.
+    /// The frequencies of rotary positions, one per pair of coordinates of a head.
     pub frequencies: Option<Vec<f32>>,
 }
 
-/// Reads all parts.
+/// Reads the tensors of all parts.
 ///
 /// # Errors
 /// A tensor that is missing or has another shape than the configuration asks for.
@@ -52,7 +52,7 @@ pub(super) fn assemble(
     };
     let body = names.bodies.iter().find(with).unwrap_or(&names.bodies[0]);
     let from = Assembly { weights, configuration, names, body, unshared };
-    // Where the head is an embedding of its own width, that is the width of the state.
+    // If the head is an embedding of its own width, that is the width of the state before the head.
     let encoder = names.encoder.as_ref().zip(configuration.of_encoder());
     let encoder = encoder.map(|((embedding, stack), configuration)| -> Result<_> {
         let from = Assembly { configuration: &configuration, ..from };
@@ -84,7 +84,7 @@ pub(super) fn assemble(
     })
 }
 
-/// Factors that rotary frequencies are divided by, one each.
+/// Reads the factors that rotary frequencies are divided by, `count` of them.
 fn factors(weights: &Weights, name: &str, count: usize) -> Result<Vec<f32>> {
     let factors: Vec<f32> =
         weights.tensor(name, &[count])?.to_dtype(candle_core::DType::F32)?.to_vec1()?;
@@ -96,6 +96,7 @@ fn factors(weights: &Weights, name: &str, count: usize) -> Result<Vec<f32>> {
     }
 }
 
+/// Reads the parts of one stack: the tensors of the file, and the sizes and names to read them by.
 #[derive(Clone, Copy)]
 struct Assembly<'a> {
     weights: &'a Weights<'a>,
@@ -106,6 +107,7 @@ struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
+    /// Reads the embedding: its tables, its norm, and its projection to the width of the blocks.
     fn embedding(&self, names: &EmbeddingNames) -> Result<Embedding> {
         let (weights, c) = (self.weights, self.configuration);
         let whole = |name: &str| format!("{}{name}", self.body);
@@ -139,6 +141,8 @@ impl Assembly<'_> {
         })
     }
 
+    /// Reads all blocks, the final norm, and the table of distances; `encoder` says whether it is the encoder's
+    /// stack.
     fn stack(&self, names: &StackNames, encoder: bool) -> Result<Stack> {
         let c = self.configuration;
         let layers = c.layers;
@@ -160,7 +164,7 @@ impl Assembly<'_> {
                     }
                 }
                 for layer in 0..layers {
-                    // As the reference finds the group: by a division of floats.
+                    // The group is computed as in the reference, by a division of floats.
                     let group = (layer as f64 / (layers as f64 / groups as f64)) as usize;
                     let first = group.min(groups - 1) * inner;
                     for block in &shared[first..first + inner] {
@@ -185,6 +189,7 @@ impl Assembly<'_> {
         Ok(Stack { blocks, final_norm: names.final_norm.map(norm).transpose()?, buckets })
     }
 
+    /// Reads the block whose tensors begin with `at`; `layer` only scales its scores.
     fn block(&self, names: &StackNames, at: &str, layer: usize) -> Result<Block> {
         let c = self.configuration;
         let at = format!("{}{at}", self.body);
@@ -212,10 +217,12 @@ impl Assembly<'_> {
         })
     }
 
+    /// Reads a linear map, stored as the family stores its maps.
     fn linear(&self, stem: &str, out: usize, input: usize, biases: Biases) -> Result<Linear> {
         self.weights.linear(stem, out, input, self.names.stored, biases)
     }
 
+    /// Reads the maps of an attention; `at` is the prefix of the block.
     fn attention(&self, names: &AttentionNames, at: &str, layer: usize) -> Result<Attention> {
         let c = self.configuration;
         let (own, shared) = (c.heads * c.head_width, c.key_value_heads * c.head_width);
@@ -252,7 +259,8 @@ impl Assembly<'_> {
         })
     }
 
-    /// XLNet's tensors: `q`, `k`, `v` and `r` are `d x H x head`, `o` is `d x H x head` as well, but maps back.
+    /// Reads XLNet's attention: `q`, `k`, `v` and `r` are `d x H x head`; `o` has the same shape, but maps back to
+    /// `d`.
     fn relative(&self, at: &str) -> Result<([Linear; 4], Relative)> {
         let (weights, c) = (self.weights, self.configuration);
         let (heads, width) = (c.heads, c.head_width);
@@ -276,9 +284,10 @@ impl Assembly<'_> {
         Ok(([to("q")?, to("k")?, to("v")?, to("o")?], relative))
     }
 
+    /// Reads the output layer: the head, and the transform before it.
     fn output(&self, head: &locate::Names) -> Result<Output> {
         let (weights, c) = (self.weights, self.configuration);
-        // A transform maps to the width of the embedding, to which the head is tied.
+        // The transform maps to the width of the embedding, to which the head is tied.
         let width = if self.names.transform.is_some() { c.input_width } else { c.width };
         let transform = self.names.transform.map(|(dense, norm)| -> Result<_> {
             Ok(Transform {

@@ -1,5 +1,4 @@
-//! Attention: queries, keys and values in heads, in groups where keys are shared, with whatever a
-//! family adds to the scores.
+//! Multi-head attention, with grouped keys and values, and the terms that some families add to the scores.
 
 use candle_core::Tensor;
 
@@ -9,50 +8,50 @@ use super::relative::{Distances, Relative};
 use super::rotary::Rotation;
 use crate::error::Result;
 
-/// The maps of one attention.
+/// The linear maps and sizes of one attention.
 #[derive(Clone, Debug)]
 pub(super) struct Attention {
-    /// `d` to `H x head`.
+    /// The map to queries, `d` to `H x head`.
     pub query: Linear,
-    /// `d` to `G x head`, with `G` key-value heads.
+    /// The map to keys, `d` to `G x head`, with `G` key-value heads.
     pub key: Linear,
-    /// `d` to `G x head`.
+    /// The map to values, `d` to `G x head`.
     pub value: Linear,
-    /// `H x head` to `d`.
+    /// The map of the result, `H x head` to `d`.
     pub output: Linear,
-    /// `H`.
+    /// The number of heads, `H`.
     pub heads: usize,
-    /// `G`, which divides `H`.
+    /// The number of key-value heads, `G`, which divides `H`.
     pub key_value_heads: usize,
-    /// The width of one head.
+    /// The width of one head, `head`.
     pub head_width: usize,
     /// The factor of the scores.
     pub scale: f64,
-    /// XLNet's additions.
+    /// XLNet's additional maps and biases.
     pub relative: Option<Relative>,
 }
 
-/// What the attention of all layers has in common in one pass.
+/// What the attention of all layers shares in one pass: the mask and the encoding of positions.
 #[derive(Clone)]
 pub(super) struct Scene {
-    /// Added to all scores, `[B or 1, 1, queries, keys]`.
+    /// Added to the scores of all heads, `[B or 1, 1, queries, keys]`.
     pub mask: Tensor,
     /// Added to the scores of each head, `[1, H, queries, keys]` (T5).
     pub bias: Option<Tensor>,
-    /// The rotation of the queries' positions (Llama).
+    /// The rotation by the positions of the queries (Llama).
     pub rotation: Option<Rotation>,
     /// The distances between queries and keys (XLNet).
     pub distances: Option<Distances>,
 }
 
 impl Scene {
-    /// The same under another mask.
+    /// Returns the same scene with another mask.
     pub fn under(&self, mask: &Tensor) -> Self {
         Scene { mask: mask.clone(), ..self.clone() }
     }
 }
 
-/// Keys and values of a text, each `B x G x T x head`.
+/// Keys and values of a sequence, each `B x G x T x head`.
 #[derive(Clone, Debug)]
 pub(super) struct KeysAndValues {
     pub keys: Tensor,
@@ -60,7 +59,7 @@ pub(super) struct KeysAndValues {
 }
 
 impl KeysAndValues {
-    /// With those of the tokens that follow.
+    /// Appends the keys and values of the tokens that follow.
     pub fn followed_by(&self, new: &KeysAndValues) -> Result<Self> {
         Ok(KeysAndValues {
             keys: Tensor::cat(&[&self.keys, &new.keys], 2)?,
@@ -70,7 +69,7 @@ impl KeysAndValues {
 }
 
 impl Attention {
-    /// The keys and values of the states `memory`, `B x T x d`.
+    /// Computes the keys and values of the states `memory`, `B x T x d`.
     pub fn keys_and_values(&self, memory: &Tensor, scene: &Scene) -> Result<KeysAndValues> {
         let keys = self.split(self.key.forward(memory)?, self.key_value_heads)?;
         let keys = match &scene.rotation {
@@ -81,7 +80,7 @@ impl Attention {
         Ok(KeysAndValues { keys, values })
     }
 
-    /// What the states `x`, `B x T x d`, take from the values.
+    /// Computes the attention of the states `x`, `B x T x d`, over the keys and values `seen`.
     pub fn forward(&self, x: &Tensor, seen: &KeysAndValues, scene: &Scene) -> Result<Tensor> {
         let (rows, count, _) = x.dims3()?;
         let length = seen.keys.dim(2)?;
@@ -90,7 +89,7 @@ impl Attention {
             Some(rotation) => rotation.apply(&queries)?,
             None => queries,
         };
-        // All queries that share a group's keys stand below each other in one product.
+        // The queries of all heads that share keys are stacked, so that one product computes their scores.
         let (groups, each) = (self.key_value_heads, self.heads / self.key_value_heads);
         let scores = match (&self.relative, &scene.distances) {
             (Some(relative), Some(distances)) => {
@@ -116,7 +115,7 @@ impl Attention {
         self.output.forward(&taken.reshape((rows, count, self.heads * self.head_width))?)
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the attention, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         Ok(Attention {
             query: self.query.apart()?,
@@ -128,7 +127,7 @@ impl Attention {
         })
     }
 
-    /// `B x T x (heads head)` to `B x heads x T x head`.
+    /// Splits the last dimension into heads: `B x T x (heads head)` to `B x heads x T x head`.
     fn split(&self, x: Tensor, heads: usize) -> Result<Tensor> {
         let (rows, count, _) = x.dims3()?;
         Ok(x.reshape((rows, count, heads, self.head_width))?.transpose(1, 2)?.contiguous()?)

@@ -1,4 +1,4 @@
-//! What goes into a transformer: rows of token ids or vectors, and everything that is said about them.
+//! The input of a transformer: token ids or vectors, with masks, segments, and the encoder's input.
 
 use candle_core::{Device, Tensor};
 
@@ -7,44 +7,44 @@ use super::embedding::Embedding;
 use super::mask::Mask;
 use crate::error::{Error, Result};
 
-/// Texts, one a row.
+/// Sequences, one per row: token ids, or vectors in their place.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Token ids. Shorter rows are filled up behind their last token, and the padding is hidden.
+    /// Token ids. Shorter rows are padded at the end, and the padding is masked.
     Ids(Vec<Vec<u32>>),
-    /// Vectors in place of the (scaled) rows of the token embedding, before positions, segments and norm.
+    /// Vectors that take the place of the (scaled) rows of the token embedding, before positions, segments and norm.
     Vectors {
-        /// `B x T x e`; a gradient reaches it.
+        /// The vectors, `B x T x e`; gradients flow to them.
         vectors: Tensor,
-        /// How many of the `T` vectors of each row count; all of them unless said.
+        /// The number of vectors of each row that count; `None` for all `T`.
         lengths: Option<Vec<usize>>,
     },
 }
 
-/// Rows that pass a model together.
+/// Sequences that the model runs on together.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The texts; those of the decoder, where the model has an encoder as well.
+    /// The sequences; those of the decoder, where the model has an encoder as well.
     pub input: Input,
-    /// None for the mask that the model was trained with, one for all rows, or one a row.
+    /// The masks: empty for the one that the model was trained with, one for all rows, or one per row.
     pub masks: Vec<Mask>,
-    /// The kind of segment of each token; kind 0 unless said.
+    /// The segment of each token; `None` for segment 0 everywhere.
     pub segments: Option<Vec<Vec<u32>>>,
-    /// The encoder's texts.
+    /// The sequences of the encoder.
     pub source: Option<Input>,
-    /// For each block a `B x d` that takes the place of the hidden state at position 0 before it.
+    /// For each block the `B x d` states that replace the hidden state at position 0 before it.
     pub latents: Option<Vec<Tensor>>,
-    /// Logits from XLNet's query stream, in which no position sees its own token.
+    /// Whether to compute logits from XLNet's query stream, in which no position sees its own token.
     pub predict_blind: bool,
 }
 
 impl Batch {
-    /// Token ids under the model's own mask.
+    /// Makes a batch of token ids with the model's own mask.
     pub fn ids(rows: Vec<Vec<u32>>) -> Self {
         Self::new(Input::Ids(rows))
     }
 
-    /// Vectors, `B x T x e`, under the model's own mask.
+    /// Makes a batch of vectors, `B x T x e`, with the model's own mask.
     pub fn vectors(vectors: Tensor) -> Self {
         Self::new(Input::Vectors { vectors, lengths: None })
     }
@@ -54,22 +54,22 @@ impl Batch {
         Batch { input, masks, segments, source, latents, predict_blind: false }
     }
 
-    /// The same under one mask for all rows.
+    /// Uses one mask for all rows.
     pub fn masked(mut self, mask: Mask) -> Self {
         self.masks = vec![mask];
         self
     }
 
-    /// The same with texts for the encoder.
+    /// Adds the sequences of the encoder.
     pub fn from_source(mut self, source: Input) -> Self {
         self.source = Some(source);
         self
     }
 
-    /// The masks, those of the model where none is asked for.
+    /// Returns the masks, or the mask that the model was trained with where none is given.
     ///
     /// # Errors
-    /// A number of masks that does not fit the rows.
+    /// A number of masks that is neither 0, nor 1, nor the number of rows.
     pub(super) fn masks(&self, configuration: &Configuration, rows: usize) -> Result<Vec<Mask>> {
         match self.masks.len() {
             0 => Ok(vec![own_mask(configuration)]),
@@ -79,10 +79,10 @@ impl Batch {
         }
     }
 
-    /// Refuses latents that do not fit.
+    /// Refuses latents whose number or shape does not fit the blocks.
     ///
     /// # Errors
-    /// A number or shape that does not fit the blocks.
+    /// A number or shape that does not fit.
     pub(super) fn check_latents(&self, blocks: usize, rows: usize, width: usize) -> Result<()> {
         let Some(latents) = &self.latents else { return Ok(()) };
         if latents.len() != blocks {
@@ -101,7 +101,7 @@ impl Batch {
     }
 }
 
-/// The mask that a model was trained with.
+/// Returns the mask that a model was trained with.
 fn own_mask(configuration: &Configuration) -> Mask {
     match configuration.attention {
         Direction::Both => Mask::Bidirectional,
@@ -109,30 +109,31 @@ fn own_mask(configuration: &Configuration) -> Mask {
     }
 }
 
-/// Texts that were checked against a model.
+/// Sequences that were checked against a model and are ready for its embedding.
 pub(super) struct Prepared {
-    /// `B x T x e`.
+    /// The vectors, `B x T x e`.
     pub vectors: Tensor,
-    /// How many tokens each row has.
+    /// The number of tokens of each row, padding not counted.
     pub lengths: Vec<usize>,
     /// The row of the position table for each token; one entry where all rows have the same.
     pub positions: Vec<Vec<usize>>,
-    /// How many tokens of each row have counted as positions.
+    /// The number of tokens of each row that counted as positions so far.
     pub counted: Vec<usize>,
 }
 
 impl Prepared {
-    /// The length of the longest row, `T`.
+    /// Returns the length of the longest row, `T`.
     pub fn length(&self) -> usize {
         self.positions[0].len()
     }
 }
 
 impl Input {
-    /// Checks texts that follow `before` tokens, of which `counted` count as positions in each row.
+    /// Checks sequences that follow `before` tokens, and looks up their vectors and positions. `counted` of the
+    /// earlier tokens count as positions in each row.
     ///
     /// # Errors
-    /// No rows, empty rows, an unknown id, vectors of another shape, a text that is too long.
+    /// No rows, empty rows, an unknown id, vectors of another shape, a sequence longer than the context.
     pub(super) fn prepare(
         &self,
         configuration: &Configuration,
@@ -178,7 +179,7 @@ impl Input {
         Ok(Prepared { vectors, lengths, positions, counted: ends })
     }
 
-    /// The lengths of the rows, and the longest.
+    /// Returns the length of each row, and the largest.
     fn lengths(&self, width: usize) -> Result<(Vec<usize>, usize)> {
         let (lengths, longest) = match self {
             Input::Ids(rows) => {
@@ -222,7 +223,8 @@ impl Input {
     }
 }
 
-/// The rows of the position table for one text; `counted` tokens came before, and it is moved on.
+/// Returns the rows of the position table for one sequence; `counted` is the number of positions so far, and is
+/// advanced.
 fn positions(
     position: Position,
     ids: Option<&[u32]>,
@@ -255,10 +257,10 @@ fn positions(
     rows
 }
 
-/// Checks the kinds of segments against the texts and fills up shorter rows.
+/// Checks the segments against the sequences and pads shorter rows.
 ///
 /// # Errors
-/// Another number of rows or of tokens, or a kind that the model has no embedding for.
+/// Another number of rows or of tokens, or a segment that the model has no embedding for.
 pub(super) fn segments(
     given: Option<&Vec<Vec<u32>>>,
     lengths: &[usize],

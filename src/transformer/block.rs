@@ -1,4 +1,4 @@
-//! One block: attention, attention to an encoder where there is one, feed-forward; norms before or after.
+//! One transformer block: attention, attention to an encoder where there is one, feed-forward layer, and norms.
 
 use candle_core::Tensor;
 
@@ -9,34 +9,34 @@ use super::feed_forward::FeedForward;
 use super::norm::Norm;
 use crate::error::Result;
 
-/// One layer's maps and norms.
+/// The maps and norms of one layer.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
-    /// To the text itself.
+    /// The attention to the sequence itself.
     pub attention: Attention,
-    /// Its norm.
+    /// The norm of the attention.
     pub attention_norm: Norm,
-    /// To the encoder's states, with its norm.
+    /// The attention to the encoder's states, with its norm.
     pub cross: Option<(Attention, Norm)>,
     /// The feed-forward layer.
     pub feed_forward: FeedForward,
-    /// Its norm.
+    /// The norm of the feed-forward layer.
     pub feed_forward_norm: Norm,
-    /// Where the norms stand.
+    /// Whether the norms stand before or after.
     pub placement: Placement,
 }
 
-/// What a decoder sees of its encoder.
+/// The encoder's result, which a decoder attends to.
 pub(super) struct Encoded {
-    /// The encoder's last states, `B x S x d`.
+    /// The last hidden states of the encoder, `B x S x d`.
     pub states: Tensor,
-    /// Hides the padding of the source.
+    /// The mask of the encoder's padding.
     pub scene: Scene,
 }
 
 impl Block {
-    /// Maps the states `x`, `B x T x d`. `memory` are the states that are seen, where these are not `x`
-    /// itself; `kept` holds the keys of earlier tokens and receives those of `x`.
+    /// Computes the next hidden states from `x`, `B x T x d`. `memory` are the states attended to, if these are not
+    /// `x` itself; `kept` holds the keys and values of earlier tokens and receives those of `x`.
     pub fn forward(
         &self,
         x: &Tensor,
@@ -67,7 +67,7 @@ impl Block {
         self.around(&x, &self.feed_forward_norm, |x| self.feed_forward.forward(x))
     }
 
-    /// The residual connection around `f`, with the norm where it belongs.
+    /// Applies the residual connection around `f`, with the norm before or after.
     fn around(
         &self,
         x: &Tensor,
@@ -80,7 +80,7 @@ impl Block {
         }
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the block, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         let cross = self
             .cross
@@ -97,6 +97,7 @@ impl Block {
     }
 }
 
+/// Computes the keys and values of the encoder's states for one decoder block.
 fn source(attention: &Attention, encoded: &Encoded) -> Result<KeysAndValues> {
     attention.keys_and_values(&encoded.states, &encoded.scene)
 }

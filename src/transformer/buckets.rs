@@ -1,5 +1,5 @@
-//! T5's relative positions: a learned number for each head and bucket of distances, added to the
-//! scores (Raffel et al., 2020; `T5Attention._relative_position_bucket` of transformers).
+//! T5's relative positions: a learned bias per head and bucket of distances, added to the scores (Raffel et al.,
+//! 2020; `T5Attention._relative_position_bucket` of transformers).
 
 use std::ops::Range;
 
@@ -7,19 +7,19 @@ use candle_core::{Device, Tensor};
 
 use crate::error::Result;
 
-/// The table, which a stack's first block owns and all its blocks use.
+/// The table of biases, which is stored in the first block of a stack and used by all its blocks.
 #[derive(Clone, Debug)]
 pub(super) struct Buckets {
-    /// `buckets x H`.
+    /// The biases, `buckets x H`.
     pub table: Tensor,
-    /// The distance from which on all share the last bucket.
+    /// The distance from which on all distances share the last bucket.
     pub furthest: usize,
-    /// Whether keys may lie behind the query (an encoder's do).
+    /// Whether keys may come after the query (in an encoder they do).
     pub both: bool,
 }
 
 impl Buckets {
-    /// The bias `[1, H, queries, keys]`.
+    /// Returns the bias of the scores, `[1, H, queries, keys]`.
     pub fn bias(&self, queries: Range<usize>, keys: usize) -> Result<Tensor> {
         let (buckets, heads) = self.table.dims2()?;
         let count = queries.len();
@@ -33,7 +33,8 @@ impl Buckets {
     }
 }
 
-/// The bucket of a key at `distance` from its query. The logarithm is that of float32, as in the reference.
+/// Returns the bucket of a key at `distance` from its query. The logarithm is computed in float32, as in the
+/// reference.
 fn bucket(distance: i64, both: bool, buckets: usize, furthest: usize) -> usize {
     let (first, buckets, distance) = match both {
         true => {

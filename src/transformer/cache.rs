@@ -1,4 +1,4 @@
-//! Keys and values of tokens that a decoder has passed, so that each new token costs one pass of its own.
+//! The cache of keys and values of earlier tokens, so that a decoder computes only the new tokens.
 
 use candle_core::Tensor;
 
@@ -6,39 +6,39 @@ use super::attention::KeysAndValues;
 use super::mask::Mask;
 use crate::error::Result;
 
-/// What is kept of the tokens so far; see [`Transformer::extend`](super::Transformer::extend).
+/// The cached state of the tokens so far; see [`Transformer::extend`](super::Transformer::extend).
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
-    /// One entry a block; none before the first tokens.
+    /// One entry per block; empty before the first tokens.
     pub(super) blocks: Vec<Kept>,
-    /// How many tokens each row has so far.
+    /// The number of tokens of each row so far.
     pub(super) length: usize,
-    /// How many of each row count as positions (RoBERTa does not count its padding token).
+    /// The number of tokens of each row that count as positions (RoBERTa does not count its padding token).
     pub(super) counted: Vec<usize>,
-    /// The masks of the first tokens, which hold for all that follow.
+    /// The masks, set by the first tokens, for all that follow.
     pub(super) masks: Vec<Mask>,
-    /// The encoder's states after every layer, and the lengths of the source's rows.
+    /// The encoder's hidden states after every layer, and the lengths of its rows.
     pub(super) source: Option<(Vec<Tensor>, Vec<usize>)>,
 }
 
 impl Cache {
-    /// A cache that holds nothing yet.
+    /// Makes an empty cache.
     pub fn new() -> Self {
         Cache::default()
     }
 
-    /// How many tokens each row has so far.
+    /// Returns the number of tokens of each row so far.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are none.
+    /// Whether no token is cached yet.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 }
 
-/// What one block keeps.
+/// The cached keys and values of one block.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     own: Option<KeysAndValues>,
@@ -46,7 +46,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Adds the keys and values of new tokens, and gives all.
+    /// Appends the keys and values of new tokens, and returns all of them.
     pub fn extend(&mut self, new: KeysAndValues) -> Result<KeysAndValues> {
         let all = match &self.own {
             Some(own) => own.followed_by(&new)?,
@@ -55,7 +55,7 @@ impl Kept {
         Ok(self.own.insert(all).clone())
     }
 
-    /// The keys and values of the source, formed once.
+    /// Returns the keys and values of the encoder's states, computed by `form` only once.
     pub fn source(
         &mut self,
         form: impl FnOnce() -> Result<KeysAndValues>,

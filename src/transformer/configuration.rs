@@ -1,49 +1,49 @@
-//! What a transformer is made of: sizes, and a choice for each part that families differ in.
+//! The configuration of a transformer: its sizes, and a choice for each part in which families differ.
 
 use crate::error::{Error, Result};
 
-/// The most layers that are believed. Layers that share their tensors take nothing from the file, so
-/// only this bounds what a configuration can ask for; the deepest published models have some 200.
+/// The largest number of layers that is accepted. Layers that share their tensors take no bytes of the file, so only
+/// this bounds what a configuration can ask for; the deepest published models have some 200.
 const MOST_LAYERS: usize = 4096;
 
 /// The sizes and choices of one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
-    /// The family's name for people.
+    /// The name of the family, for people.
     pub family: &'static str,
-    /// How many tokens there are, `V`.
+    /// The number of tokens of the vocabulary, `V`.
     pub tokens: usize,
     /// The width of a hidden state, `d`.
     pub width: usize,
     /// The width of a token's input vector, `e`; `d` unless the family maps one to the other (ALBERT).
     pub input_width: usize,
-    /// How many blocks a hidden state passes, in the decoder where there are two stacks.
+    /// The number of blocks of the only stack, or of the decoder.
     pub layers: usize,
-    /// The sizes of the encoder; `None` in a model of one stack. All else is as in the decoder.
+    /// The sizes of the encoder; `None` in a model of one stack. All other choices are those of the decoder.
     pub encoder: Option<EncoderSizes>,
-    /// How many attention heads a block has.
+    /// The number of attention heads of a block.
     pub heads: usize,
-    /// How many of them have keys and values of their own (grouped attention has fewer than `heads`).
+    /// The number of key-value heads (less than `heads` in grouped-query attention).
     pub key_value_heads: usize,
     /// The width of one head.
     pub head_width: usize,
     /// The inner width of the feed-forward layer.
     pub inner: usize,
-    /// The longest text, in tokens; `None` where positions have no end.
+    /// The longest sequence, in tokens; `None` where positions have no limit.
     pub context: Option<usize>,
-    /// How many kinds of segments have an embedding; 0 for none.
+    /// The number of segments that have an embedding; 0 for none.
     pub segments: usize,
-    /// Which norm.
+    /// The kind of the norms.
     pub norm: NormKind,
-    /// What is added to the variance, or to the mean square.
+    /// The term added to the variance or mean square in a norm.
     pub epsilon: f64,
-    /// Where the norms stand.
+    /// Whether the norms stand before or after the maps.
     pub placement: Placement,
-    /// How the model knows positions.
+    /// How positions enter the model.
     pub position: Position,
     /// The activation of the feed-forward layer.
     pub activation: Activation,
-    /// The activation before the head, where a map stands there.
+    /// The activation of the transform before the head, where there is one.
     pub transform_activation: Activation,
     /// Whether the activation is multiplied by a second map of the same input (gated linear units).
     pub gated: bool,
@@ -51,153 +51,153 @@ pub struct Configuration {
     pub sharing: Sharing,
     /// Which maps of the attention have biases.
     pub attention_biases: Biases,
-    /// Which maps of the feed-forward layer have.
+    /// Which maps of the feed-forward layer have biases.
     pub feed_forward_biases: Biases,
     /// How the products of queries and keys are scaled.
     pub scores: Scores,
-    /// What the token embedding is multiplied by.
+    /// The factor of the token embedding.
     pub embedding_scale: f64,
-    /// What the last hidden state is multiplied by before it meets the output matrix.
+    /// The factor of the last hidden state before the head.
     pub output_scale: f64,
-    /// The mask that the model was trained with.
+    /// Whether attention is causal or bidirectional, by the training of the model.
     pub attention: Direction,
-    /// The ids of tokens with a part to play.
+    /// The ids of the special tokens.
     pub special: Special,
 }
 
-/// What an encoder need not have in common with its decoder.
+/// The sizes in which an encoder may differ from its decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderSizes {
-    /// How many tokens its texts may have.
+    /// The number of tokens of the encoder's vocabulary.
     pub tokens: usize,
-    /// How many blocks it has.
+    /// The number of blocks of the encoder.
     pub layers: usize,
-    /// How many attention heads a block has, each with keys and values of its own.
+    /// The number of attention heads of a block, each with its own keys and values.
     pub heads: usize,
     /// The width of one head.
     pub head_width: usize,
     /// The inner width of the feed-forward layer.
     pub inner: usize,
-    /// Whether encoder and decoder have one table of tokens.
+    /// Whether encoder and decoder share one token embedding.
     pub shared_tokens: bool,
 }
 
 /// Which linear maps have a bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Biases {
-    /// All.
+    /// All maps.
     All,
-    /// None.
+    /// No map.
     None,
-    /// Those for which one is stored.
+    /// Each map for which the file holds one.
     Stored,
 }
 
-/// Which tokens the model was trained to see.
+/// Which positions each position attends to, by the training of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// All of the text.
+    /// All positions (bidirectional).
     Both,
-    /// What stands before, and itself.
+    /// Itself and the positions before it (causal).
     Backwards,
 }
 
-/// The kind of norm.
+/// The kind of a norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormKind {
-    /// Mean 0 and variance 1, then gain and shift (Ba, Kiros and Hinton, 2016).
+    /// LayerNorm: mean 0 and variance 1, then gain and shift (Ba, Kiros and Hinton, 2016).
     LayerNorm,
-    /// Mean square 1, then gain (Zhang and Sennrich, 2019).
+    /// RMSNorm: mean square 1, then gain (Zhang and Sennrich, 2019).
     RootMeanSquare,
 }
 
-/// Where a block has its norms.
+/// Where a block has its norms, before or after its maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// `x + f(norm(x))`, and one more norm after the last block.
+    /// Pre-norm: `x + f(norm(x))`, and one more norm after the last block.
     Before,
-    /// `norm(x + f(x))`.
+    /// Post-norm: `norm(x + f(x))`.
     After,
 }
 
-/// How positions enter.
+/// How positions enter the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Position {
-    /// A table, one row a position, added to the embedding.
+    /// A learned table, one row per position, added to the embedding.
     Learned {
         /// The row of the first position.
         offset: usize,
-        /// Where given, tokens of this id have its row, and do not count (RoBERTa).
+        /// Where given, tokens of this id take the row of this number, and do not count as positions (RoBERTa).
         padding: Option<u32>,
     },
-    /// Sines in the first half and cosines in the second, added to the embedding (Marian).
+    /// Sines in the first half of the coordinates and cosines in the second, added to the embedding (Marian).
     Sinusoidal,
-    /// Queries and keys are rotated (Su et al., RoFormer, 2021).
+    /// A rotation of queries and keys (Su et al., RoFormer, 2021).
     Rotary {
         /// The base of the frequencies.
         base: f64,
-        /// What becomes of the frequencies that the base gives.
+        /// How the frequencies are changed for longer texts.
         scaling: RotaryScaling,
-        /// Which coordinates turn together.
+        /// Which coordinates are rotated together.
         pairing: Pairing,
     },
-    /// A learned bias a head for each bucket of distances, added to the scores (T5).
+    /// A learned bias per head and bucket of distances, added to the scores (T5).
     Buckets {
-        /// How many buckets.
+        /// The number of buckets.
         buckets: usize,
-        /// The distance from which on all share the last.
+        /// The distance from which on all distances share the last bucket.
         furthest: usize,
     },
-    /// Scores against sinusoids of the distance (Transformer-XL, XLNet).
+    /// Scores of queries with sinusoids of the distance (Transformer-XL, XLNet).
     Relative {
-        /// Distances beyond this count as this.
+        /// The largest distance; larger ones count as this.
         clamp: Option<usize>,
     },
 }
 
-/// How the frequencies of rotary positions are changed, so that a model reads longer texts than it was first
-/// trained with.
+/// How the frequencies of rotary positions are changed, so that a model reads longer texts than in its first
+/// training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RotaryScaling {
-    /// Not at all.
+    /// No change.
     None,
-    /// All are divided by a factor.
+    /// All frequencies are divided by a factor.
     Linear {
         /// The factor.
         factor: f64,
     },
-    /// Low ones are divided by a factor, high ones stay, those between are mixed (Llama 3.1).
+    /// Low frequencies are divided by a factor, high ones stay, those between are interpolated (Llama 3.1).
     Llama3 {
         /// The factor.
         factor: f64,
-        /// Waves longer than `original` divided by this are low.
+        /// Waves longer than `original / low` tokens have low frequencies.
         low: f64,
-        /// Waves shorter than `original` divided by this are high.
+        /// Waves shorter than `original / high` tokens have high frequencies.
         high: f64,
         /// The length of text, in tokens, that the model was first trained with.
         original: f64,
     },
 }
 
-/// Which coordinates a rotary embedding turns together.
+/// Which pairs of coordinates a rotary embedding rotates together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
-    /// `k` and `k + width / 2` (checkpoints of transformers).
+    /// Coordinates `k` and `k + width / 2` (checkpoints of transformers).
     Halves,
-    /// `2 k` and `2 k + 1` (GGUF's Llama, whose converter permutes the rows to that order).
+    /// Coordinates `2 k` and `2 k + 1` (GGUF's Llama, whose converter permutes the rows to that order).
     Neighbours,
 }
 
 /// The activation of a feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// `x Phi(x)`.
+    /// `x Phi(x)`, with the normal distribution function.
     Gelu,
-    /// Its approximation by a hyperbolic tangent.
+    /// The approximation of `Gelu` by a hyperbolic tangent.
     GeluTanh,
-    /// `max(x, 0)`.
+    /// ReLU, `max(x, 0)`.
     Relu,
-    /// `x sigmoid(x)`, also called swish.
+    /// SiLU, `x sigmoid(x)`, also called swish.
     Silu,
     /// The hyperbolic tangent.
     Tanh,
@@ -206,13 +206,13 @@ pub enum Activation {
 /// Which blocks share their tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// None: each block has its own.
+    /// No sharing: each block has its own tensors.
     None,
     /// Groups of consecutive layers run the same `inner` blocks (ALBERT).
     Groups {
-        /// How many groups.
+        /// The number of groups.
         groups: usize,
-        /// How many blocks a group has.
+        /// The number of blocks of a group.
         inner: usize,
     },
 }
@@ -220,29 +220,29 @@ pub enum Sharing {
 /// How the products of queries and keys are scaled before the softmax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scores {
-    /// By one over the square root of the head's width.
+    /// Divided by the square root of the head's width.
     InverseRoot,
-    /// Also by one over the layer's number, from 1 (an option of GPT-2).
+    /// Divided also by the layer's number, from 1 (an option of GPT-2).
     InverseRootAndLayer,
-    /// Not at all (T5).
+    /// Not scaled (T5).
     Plain,
 }
 
-/// The ids of tokens with a part to play, where the checkpoint says.
+/// The ids of special tokens, where the checkpoint states them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Special {
-    /// Begins a text.
+    /// The token that begins a text.
     pub beginning: Option<u32>,
-    /// Any of these ends one.
+    /// The tokens that end a text, each of them.
     pub end: Vec<u32>,
-    /// Fills up the shorter rows of a batch.
+    /// The token that pads the shorter rows of a batch.
     pub padding: Option<u32>,
-    /// The first token of a decoder.
+    /// The first token of a decoder behind an encoder.
     pub decoder_start: Option<u32>,
 }
 
 impl Configuration {
-    /// The scale of the scores in a layer, counted from 0.
+    /// Returns the factor of the scores in a layer, counted from 0.
     pub(super) fn score_scale(&self, layer: usize) -> f64 {
         let root = (self.head_width as f64).sqrt().recip();
         match self.scores {
@@ -252,12 +252,12 @@ impl Configuration {
         }
     }
 
-    /// Whether the model has an encoder beside its decoder.
+    /// Whether the model has an encoder as well as a decoder.
     pub fn has_encoder(&self) -> bool {
         self.encoder.is_some()
     }
 
-    /// The configuration of the encoder as a stack of its own.
+    /// Returns the configuration of the encoder as a stack of its own.
     pub(super) fn of_encoder(&self) -> Option<Configuration> {
         let EncoderSizes { tokens, layers, heads, head_width, inner, .. } = self.encoder?;
         let key_value_heads = heads;
@@ -273,10 +273,10 @@ impl Configuration {
         Some(Configuration { encoder: None, ..sizes })
     }
 
-    /// What no transformer can be, in one sentence.
+    /// Refuses a configuration that no transformer can have; the error is one sentence.
     ///
     /// # Errors
-    /// A size of 0, heads that do not divide, too many layers.
+    /// A size of 0, heads that do not divide evenly, too many layers.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(encoder) = self.of_encoder() {
             encoder.check().map_err(|problem| format!("{problem} (encoder)"))?;
@@ -329,7 +329,7 @@ impl Configuration {
             }
         }
         if let Position::Buckets { buckets, furthest } = self.position {
-            // Half of an encoder's lie on each side, and half of these hold one distance each.
+            // Half of an encoder's buckets lie on each side, and half of these hold one distance each.
             if buckets < 4 || furthest <= buckets / 2 {
                 return Err(format!(
                     "{buckets} buckets cannot hold the distances up to {furthest}: there must be 4 or more, and the \
@@ -345,7 +345,7 @@ impl Configuration {
 }
 
 impl RotaryScaling {
-    /// What no scaling can be, in one sentence.
+    /// Refuses factors that no scaling can have; the error is one sentence.
     fn check(self) -> Result<(), String> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         match self {
@@ -367,7 +367,7 @@ impl RotaryScaling {
 }
 
 impl Activation {
-    /// By the names of transformers (`ACT2FN`); `None` for one that is not known.
+    /// Returns the activation of a name of transformers (`ACT2FN`); `None` for one that is not known.
     pub(super) fn by_name(name: &str) -> Option<Activation> {
         Some(match name {
             "gelu" => Activation::Gelu,
@@ -380,7 +380,7 @@ impl Activation {
     }
 }
 
-/// The width of a head; the heads must divide the hidden state.
+/// Returns the width of a head; the number of heads must divide the width of the hidden state.
 pub(super) fn divided(width: usize, heads: usize) -> Result<usize, String> {
     match heads {
         0 => Err("the configuration says 0 attention heads".to_owned()),
@@ -389,7 +389,7 @@ pub(super) fn divided(width: usize, heads: usize) -> Result<usize, String> {
     }
 }
 
-/// An id that must be a token.
+/// Refuses an id that is not a token; `what` names the id in the error.
 pub(super) fn check_id(what: &str, id: u32, tokens: usize) -> Result<()> {
     if (id as usize) < tokens {
         return Ok(());

@@ -1,4 +1,4 @@
-//! From tokens, or vectors in their place, to the first hidden state.
+//! The embedding: from token ids, or vectors in their place, to the first hidden state.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -11,28 +11,28 @@ use crate::error::Result;
 /// The tables and maps before the first block.
 #[derive(Clone, Debug)]
 pub(super) struct Embedding {
-    /// `V x e`.
+    /// The token embedding, `V x e`.
     pub tokens: Matrix,
-    /// One row a position, `rows x e`, where positions are learned.
+    /// The position embedding, one row per position, where positions are learned.
     pub positions: Option<Tensor>,
-    /// One row a kind of segment.
+    /// The segment embedding, one row per segment.
     pub segments: Option<Tensor>,
-    /// The norm of the sum.
+    /// The norm of the sum of these.
     pub norm: Option<Norm>,
-    /// `e` to `d`.
+    /// The map from `e` to `d`.
     pub projection: Option<Linear>,
 }
 
 impl Embedding {
-    /// The vectors of token ids, `B x T x e`, with the family's factor.
+    /// Looks up the vectors of token ids, `B x T x e`, and multiplies them by `scale`.
     pub fn vectors(&self, ids: &[Vec<u32>], scale: f64) -> Result<Tensor> {
         let flat: Vec<u32> = ids.iter().flatten().copied().collect();
         let vectors = self.tokens.select(&flat)?.reshape((ids.len(), (), self.tokens.columns()))?;
         Ok(if scale == 1.0 { vectors } else { (vectors * scale)? })
     }
 
-    /// The first hidden state of `vectors`, `B x T x e`. `positions` numbers the tokens of each row, or
-    /// of all rows alike.
+    /// Computes the first hidden state from `vectors`, `B x T x e`. `positions` are the rows of the position table,
+    /// for each row of the batch or one for all.
     pub fn forward(
         &self,
         vectors: &Tensor,
@@ -69,13 +69,13 @@ impl Embedding {
     }
 }
 
-/// Rows of a table, `B x T x e`.
+/// Looks up rows of a table, `B x T x e`.
 fn picked(table: &Tensor, ids: Vec<u32>, (rows, length): (usize, usize)) -> Result<Tensor> {
     let ids = Tensor::from_vec(ids, rows * length, &Device::Cpu)?;
     Ok(table.index_select(&ids, 0)?.reshape((rows, length, ()))?)
 }
 
-/// The vector of a position: sines in the first half of the coordinates, cosines in the second
+/// Returns the sinusoidal vector of a position: sines in the first half of the coordinates, cosines in the second
 /// (`MarianSinusoidalPositionalEmbedding`).
 pub(super) fn sines(position: usize, width: usize) -> impl Iterator<Item = f32> {
     let half = width.div_ceil(2);
@@ -84,7 +84,7 @@ pub(super) fn sines(position: usize, width: usize) -> impl Iterator<Item = f32> 
     sines.chain((0..width - half).map(move |k| angle(k).cos() as f32))
 }
 
-/// Those of all positions, `B x T x width`.
+/// Returns the sinusoidal vectors of all positions, `B x T x width`.
 fn sinusoids(positions: &[Vec<usize>], width: usize, dtype: DType) -> Result<Tensor> {
     let length = positions.first().map_or(0, Vec::len);
     let numbers = positions.iter().flatten().flat_map(|&position| sines(position, width)).collect();

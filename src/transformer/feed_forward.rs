@@ -7,21 +7,21 @@ use super::fused::silu;
 use super::linear::Linear;
 use crate::error::Result;
 
-/// `outer(f(inner(x)))`, or `outer(f(gate(x)) * inner(x))` (Shazeer, "GLU variants", 2020).
+/// The feed-forward layer: `outer(f(inner(x)))`, or `outer(f(gate(x)) * inner(x))` (Shazeer, "GLU variants", 2020).
 #[derive(Clone, Debug)]
 pub(super) struct FeedForward {
-    /// `d` to the inner width, under the activation.
+    /// The gate of a gated layer: from `d` to the inner width, followed by the activation.
     pub gate: Option<Linear>,
-    /// `d` to the inner width.
+    /// The first map: from `d` to the inner width.
     pub inner: Linear,
-    /// The inner width to `d`.
+    /// The second map: from the inner width to `d`.
     pub outer: Linear,
-    /// `f`.
+    /// The activation `f`.
     pub activation: Activation,
 }
 
 impl FeedForward {
-    /// Maps `x`, `... x d`.
+    /// Applies the layer to `x`, `... x d`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let inner = self.inner.forward(x)?;
         let active = match &self.gate {
@@ -31,7 +31,7 @@ impl FeedForward {
         self.outer.forward(&active)
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the layer, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         Ok(FeedForward {
             gate: self.gate.as_ref().map(Linear::apart).transpose()?,
@@ -43,7 +43,7 @@ impl FeedForward {
 }
 
 impl Activation {
-    /// The activation of every number.
+    /// Applies the activation to every number.
     pub(super) fn apply(self, x: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Activation::Gelu => x.gelu_erf()?,

@@ -1,31 +1,32 @@
-//! Two operations that candle forms in many passes over memory, in one each, on all threads: the masked
-//! softmax and SiLU. Both have a backward pass, which candle's own fused kernels lack.
+//! The masked softmax and SiLU, each in one pass over memory on all threads, where candle needs many. Both have a
+//! backward pass, which candle's own fused kernels lack.
 //!
-//! The exponential is a polynomial that compilers vectorise (Cephes' `expf`; 2 units in the last place).
-//! Sums run in 16 lanes whatever the processor, so the bits are the same on all.
+//! The exponential is a polynomial that compilers vectorise (Cephes' `expf`; 2 units in the last place). Sums run in
+//! 16 lanes on every processor, so that the results are the same to the last bit.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-/// How many sums run side by side.
+/// The number of partial sums.
 const LANES: usize = 16;
 
-/// How many numbers one task takes at least.
+/// The least number of elements per task of a thread.
 const TASK: usize = 1 << 14;
 
-/// The softmax over keys of `scores + mask`: `[B, H, queries, keys]` with `[B or 1, 1, queries or 1, keys]`.
-/// The mask gets no gradient.
+/// Computes the softmax over keys of `scores + mask`: `[B, H, queries, keys]` with `[B or 1, 1, queries or 1, keys]`.
+/// The mask has no gradient.
 pub(super) fn masked_softmax(scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
     scores.contiguous()?.apply_op2(&mask.contiguous()?, MaskedSoftmax)
 }
 
-/// `x sigmoid(x)`.
+/// Computes SiLU, `x sigmoid(x)`.
 pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1(Silu)
 }
 
+/// The operation of [`masked_softmax`].
 struct MaskedSoftmax;
 
 impl CustomOp2 for MaskedSoftmax {
@@ -43,7 +44,7 @@ impl CustomOp2 for MaskedSoftmax {
         let shape = scores_layout.shape().clone();
         let (_, heads, queries, keys) = shape.dims4()?;
         let (mask_rows, _, mask_queries, _) = mask_layout.shape().dims4()?;
-        // The row of the mask that belongs to a row of the scores.
+        // Returns the row of the mask for a row of the scores.
         let mask_row = |row: usize| {
             let (text, query) = (row / (heads * queries), row % queries);
             let text = if mask_rows == 1 { 0 } else { text };
@@ -80,7 +81,7 @@ impl CustomOp2 for MaskedSoftmax {
         Ok((weights, shape))
     }
 
-    /// `w (g - sum(w g))`.
+    /// The gradient of the scores, `w (g - sum(w g))`.
     fn bwd(
         &self,
         _scores: &Tensor,
@@ -94,6 +95,7 @@ impl CustomOp2 for MaskedSoftmax {
     }
 }
 
+/// The operation of [`silu`].
 struct Silu;
 
 impl CustomOp1 for Silu {
@@ -117,7 +119,7 @@ impl CustomOp1 for Silu {
         Ok((active, layout.shape().clone()))
     }
 
-    /// `s + x s (1 - s)` with `s` the sigmoid.
+    /// The gradient of `x`, by the slope `s + x s (1 - s)` with `s` the sigmoid.
     fn bwd(&self, x: &Tensor, active: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let sigmoid = (x.neg()?.exp()? + 1.0)?.recip()?;
         let slope = (&sigmoid + (active * (1.0 - &sigmoid)?)?)?;
@@ -125,7 +127,7 @@ impl CustomOp1 for Silu {
     }
 }
 
-/// The numbers of a contiguous tensor.
+/// Returns the numbers of a contiguous tensor.
 fn part<'a, T>(numbers: &'a [T], layout: &Layout) -> Result<&'a [T]> {
     match layout.contiguous_offsets() {
         Some((from, to)) => Ok(&numbers[from..to]),
@@ -133,7 +135,7 @@ fn part<'a, T>(numbers: &'a [T], layout: &Layout) -> Result<&'a [T]> {
     }
 }
 
-/// The softmax of a row under its mask, in place.
+/// Computes the softmax of a row under its mask, in place.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn softmax(scores: &mut [f32], mask: &[f32]) {
     let mut greatest = [f32::NEG_INFINITY; LANES];
@@ -183,11 +185,11 @@ fn silu_f32(numbers: &mut [f32]) {
     }
 }
 
-/// `e^x` for x below 88; 0 below -87. Cephes' `expf`: `x = n ln 2 + r`, a polynomial in `r`, and `2^n`
-/// by its bits. NaN stays NaN.
+/// Computes `e^x` for x below 88; 0 below -87. Cephes' `expf`: `x = n ln 2 + r`, a polynomial in `r`, and `2^n` by
+/// its bits. NaN stays NaN.
 #[inline(always)]
 fn exponential(x: f32) -> f32 {
-    /// Adding it rounds to an integer, which then stands in the low bits.
+    /// Adding this number rounds to an integer, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let clamped = if x > 88.0 { 88.0 } else { x };
     let clamped = if clamped < -87.0 { -87.0 } else { clamped };

@@ -1,16 +1,16 @@
-//! What a configuration may say beside the keys that a family reads: what changes no number of a forward pass, and
-//! switches that must stand where they change none. Any other key could change the numbers, so it is refused.
+//! Checks the keys of a configuration that the family does not read. Known keys that change no number of a forward
+//! pass are accepted, switches only where they change none. Any other key could change the numbers, so it is refused.
 
 use serde_json::Value;
 
 use super::settings::Settings;
 use crate::error::Result;
 
-/// Refuses every key of a configuration that was not read and is not known to change nothing. `family` is the
-/// model's, `inert` its own keys that change nothing.
+/// Refuses every key of a configuration that was not read and is not known to change nothing. `family` is the family
+/// of the model, `inert` are the keys of this family that change nothing.
 ///
 /// # Errors
-/// The first such key.
+/// The first key that may change the numbers.
 pub(super) fn check(settings: &Settings, family: &str, inert: &[&str]) -> Result<()> {
     quantised(settings)?;
     own_code(settings)?;
@@ -39,7 +39,7 @@ pub(super) fn check(settings: &Settings, family: &str, inert: &[&str]) -> Result
     Ok(())
 }
 
-/// Refuses numbers that are not stored as such.
+/// Refuses a model whose configuration says that its tensors are quantised.
 fn quantised(settings: &Settings) -> Result<()> {
     for key in ["quantization_config", "compression_config", "quantization"] {
         let Some(value) = settings.get(key) else { continue };
@@ -54,7 +54,7 @@ fn quantised(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a model that brings its own code along; a tokenizer or a configuration may.
+/// Refuses a model with code of its own; code for its tokenizer or configuration is accepted.
 fn own_code(settings: &Settings) -> Result<()> {
     let Some(map) = settings.get("auto_map").and_then(Value::as_object) else { return Ok(()) };
     match map.iter().find(|(class, _)| class.contains("Model")) {
@@ -65,13 +65,13 @@ fn own_code(settings: &Settings) -> Result<()> {
     }
 }
 
-/// Numbers, or whole layers, that only training leaves out at random.
+/// Whether a key is a dropout rate, of numbers or of whole layers, which only training uses.
 fn of_dropout(key: &str) -> bool {
     key.contains("dropout") || key.ends_with("pdrop") || key.ends_with("layerdrop")
 }
 
 /// Keys that change no number of a forward pass: how the model was trained and saved, what is returned, the names of
-/// classes, and tokens that only a tokenizer or a text that goes on looks at.
+/// classes, and tokens that only a tokenizer or the generation of text uses.
 const INERT: &[&str] = &[
     "architectures",
     "attention_softmax_in_fp32",
@@ -110,7 +110,7 @@ const INERT: &[&str] = &[
     "summary_use_proj",
     "task_specific_params",
     "tf_legacy_loss",
-    // The head's rules hold it against the tensors.
+    // The rules for finding the head check this key against the tensors.
     "tie_word_embeddings",
     "tokenizer_class",
     "torch_dtype",
@@ -128,8 +128,8 @@ const INERT: &[&str] = &[
     "unk_token_id",
 ];
 
-/// Keys of older configurations that say how a text goes on: `generate` follows them or refuses them by name, and no
-/// other command asks.
+/// Keys of older configurations about the generation of text: `generate` follows them or refuses them by name, and no
+/// other command needs them.
 pub(crate) const GENERATION: &[&str] = &[
     "bad_words_ids",
     "begin_suppress_tokens",
@@ -176,10 +176,10 @@ pub(crate) const GENERATION: &[&str] = &[
     "typical_p",
 ];
 
-/// A key, the values that change nothing, and these in words.
+/// A key, a test for the values that change nothing, and these values in words.
 type Neutral = (&'static str, fn(&Value) -> bool, &'static str);
 
-/// Switches of one family that stand in configurations of another: only where they change nothing.
+/// Switches of one family that occur in configurations of another: accepted only where they change nothing.
 const NEUTRAL: &[Neutral] = &[
     ("add_cross_attention", off, "false"),
     ("alibi", off, "false"),
@@ -225,7 +225,7 @@ const NEUTRAL: &[Neutral] = &[
     ("use_sliding_window", off, "false"),
 ];
 
-/// Whether a value switches nothing on: false, 0, or empty.
+/// Whether a value switches nothing on: false, 0, null or empty.
 pub(crate) fn off(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -237,7 +237,7 @@ pub(crate) fn off(value: &Value) -> bool {
     }
 }
 
-/// Whether a factor changes nothing.
+/// Whether a factor is 1 and so changes nothing.
 pub(crate) fn one(value: &Value) -> bool {
     value.as_f64() == Some(1.0)
 }

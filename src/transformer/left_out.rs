@@ -1,7 +1,7 @@
-//! The tensors of a checkpoint that a model does not use: each is known to change no logit, or is an error.
+//! Checks the tensors of a checkpoint that a model does not use: each is known to change no logit, or is an error.
 //!
-//! What is known are buffers that are computed here, copies of tensors that are used, layers that stand beside the
-//! output layer, and what the training left behind.
+//! Known are buffers that are computed here, copies of tensors that are used, other heads on the same hidden states,
+//! and what training left behind.
 
 use super::configuration::Configuration;
 use super::embedding;
@@ -11,19 +11,19 @@ use crate::checkpoint::TensorInfo;
 use crate::error::Result;
 use crate::locate;
 
-/// A tensor that a model does not use, and why it changes nothing.
+/// A tensor that a model does not use, and why it changes no logit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The tensor's name.
+    /// The name of the tensor.
     pub tensor: String,
-    /// What it is.
+    /// What the tensor is, and so why it changes nothing.
     pub reason: &'static str,
 }
 
-/// Those of a checkpoint out of which a model was assembled.
+/// Lists the tensors of a checkpoint that the assembled model does not use, after a check that none changes a logit.
 ///
 /// # Errors
-/// A tensor that is not known to change nothing.
+/// A tensor that may change a logit.
 pub(super) fn check(
     weights: &Weights,
     configuration: &Configuration,
@@ -44,7 +44,7 @@ pub(super) fn check(
     }
 }
 
-/// The end of a name, which shapes fit, and what it is. The end begins at a dot.
+/// The end of a tensor name, a test for its shape, and what the tensor is. The end begins after a dot.
 type Extra = (&'static str, fn(&[usize]) -> bool, &'static str);
 
 const FREQUENCIES: &str = "frequencies of rotary positions, which are computed";
@@ -53,6 +53,7 @@ const PAIRS: &str = "a classifier of pairs of sentences, which stands beside the
 const NUMBERS: &str = "the numbers of positions or segments, which are computed";
 const CAUSAL: &str = "a causal mask, which is computed";
 
+/// Tensors that change no logit.
 const EXTRAS: &[Extra] = &[
     ("rotary_emb.inv_freq", any, FREQUENCIES),
     ("rotary_emb.cos_cached", any, FREQUENCIES),
@@ -84,7 +85,7 @@ const EXTRAS: &[Extra] = &[
     ),
 ];
 
-/// What the training left behind, by the first part of a name or by the last.
+/// Names of tensors that training left behind: by the first part of the name, or by the last.
 const TRAINING: &str = "what an optimiser left behind";
 const TRAINING_FIRST: [&str; 11] = [
     "optimizer",
@@ -109,7 +110,7 @@ const TRAINING_LAST: [&str; 7] = [
     "global_step",
 ];
 
-/// The last parts of names under which an embedding or an output layer is stored once more.
+/// The ends of names under which an embedding or an output layer is stored once more.
 const TABLES: [&str; 9] = [
     "shared.weight",
     "embed_tokens.weight",
@@ -121,13 +122,14 @@ const TABLES: [&str; 9] = [
     "decoder.weight",
     "output.weight",
 ];
-/// The same of an output layer's bias.
+/// The ends of names under which the bias of an output layer is stored once more.
 const BIASES: [&str; 5] =
     ["decoder.bias", "predictions.bias", "lm_head.bias", "lm_loss.bias", "final_logits_bias"];
 
-/// How far a stored sine may be from a computed one: what is left of it in 16 bits.
+/// How far a stored sine may be from the computed one, because it was rounded to 16 bits.
 const SINE: f64 = 4e-3;
 
+/// What the unused tensors are checked against.
 struct Rest<'a> {
     weights: &'a Weights<'a>,
     configuration: &'a Configuration,
@@ -136,7 +138,7 @@ struct Rest<'a> {
 }
 
 impl Rest<'_> {
-    /// Why a tensor changes nothing; `None` if it may.
+    /// Returns why a tensor changes nothing; `None` if it may change something.
     fn reason(&self, info: &TensorInfo) -> Result<Option<&'static str>> {
         let name = &info.name;
         let extra = EXTRAS.iter().find(|(end, fits, _)| ends(name, end) && fits(&info.shape));
@@ -161,7 +163,7 @@ impl Rest<'_> {
         Ok(None)
     }
 
-    /// The names of embeddings and output layers that are used.
+    /// Returns the names of the embeddings and output layers that are used.
     fn of_tables(&self) -> Vec<String> {
         let tables = |name: &String| TABLES.iter().any(|end| ends(name, end));
         let mut found: Vec<String> = self.weights.taken().into_iter().filter(tables).collect();
@@ -169,7 +171,7 @@ impl Rest<'_> {
         found
     }
 
-    /// Whether one of the tensors that are used holds the same numbers in the same shape, dimensions of one aside.
+    /// Whether one of the `used` tensors holds the same numbers in the same shape, dimensions of one ignored.
     fn copied(&self, info: &TensorInfo, used: &[String]) -> Result<bool> {
         let long =
             |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|&n| n != 1).collect() };
@@ -182,7 +184,7 @@ impl Rest<'_> {
         Ok(false)
     }
 
-    /// Whether a table of positions holds the sines that are computed.
+    /// Whether a table of positions holds the sinusoids that are computed.
     fn sines(&self, info: &TensorInfo) -> Result<bool> {
         let &[rows, width] = &info.shape[..] else { return Ok(false) };
         if width != self.configuration.input_width || Some(rows) < self.configuration.context {
@@ -193,7 +195,7 @@ impl Rest<'_> {
         Ok(stored.iter().zip(computed).all(|(a, b)| (a - f64::from(b)).abs() <= SINE))
     }
 
-    /// What is wrong with tensors that may change something, in one sentence.
+    /// Describes tensors that may change something, in one sentence.
     fn described(&self, first: &TensorInfo, all: &[&TensorInfo]) -> String {
         const SHOWN: usize = 4;
         let shown: Vec<String> =
@@ -211,7 +213,7 @@ impl Rest<'_> {
         )
     }
 
-    /// What a tensor probably is.
+    /// Says what a tensor probably is.
     fn hint(&self, info: &TensorInfo) -> String {
         let name = &info.name;
         let has = |marks: &[&str]| marks.iter().any(|mark| name.contains(mark));
@@ -239,7 +241,7 @@ impl Rest<'_> {
         "without it the numbers would be those of another model".to_owned()
     }
 
-    /// The layer that a name speaks of, and how many there are, if it is beyond them.
+    /// Returns the layer in a tensor's name and the number of layers, if the layer is beyond that number.
     fn beyond(&self, name: &str) -> Option<(usize, usize)> {
         let encoder = self.names.encoder.as_ref().zip(self.configuration.encoder);
         let stacks = [
@@ -255,7 +257,7 @@ impl Rest<'_> {
     }
 }
 
-/// Whether a name is `end`, or ends with it behind a dot.
+/// Whether a name is `end`, or ends with `end` after a dot.
 fn ends(name: &str, end: &str) -> bool {
     name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
@@ -264,12 +266,12 @@ fn any(_: &[usize]) -> bool {
     true
 }
 
-/// A mask of so many positions against as many.
+/// Whether a shape is that of a mask, with as many queries as keys.
 fn square(shape: &[usize]) -> bool {
     matches!(shape, [outer @ .., queries, keys] if queries == keys && outer.iter().all(|&n| n == 1))
 }
 
-/// One number.
+/// Whether a shape is that of a single number.
 fn single(shape: &[usize]) -> bool {
     shape.iter().all(|&n| n == 1)
 }

@@ -1,4 +1,4 @@
-//! `x W^T + b`.
+//! Linear maps: `x W^T + b`.
 
 use candle_core::Tensor;
 
@@ -8,9 +8,9 @@ use crate::error::Result;
 /// A linear map with or without a bias.
 #[derive(Clone, Debug)]
 pub(super) struct Linear {
-    /// `out x in`.
+    /// The weight, `out x in`.
     pub weight: Matrix,
-    /// `out`.
+    /// The bias, `out` numbers.
     pub bias: Option<Tensor>,
 }
 
@@ -27,13 +27,13 @@ impl Linear {
         Ok(y.reshape(shape)?)
     }
 
-    /// The map to `count` of its outputs, from the first on.
+    /// Returns the map to `count` of its outputs, from output `first` on.
     pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
         let bias = self.bias.as_ref().map(|bias| bias.narrow(0, first, count)).transpose()?;
         Ok(Linear { weight: self.weight.part(first, count)?, bias })
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the map, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         let bias = self.bias.as_ref().map(Tensor::copy).transpose()?;
         Ok(Linear { weight: self.weight.apart()?, bias })

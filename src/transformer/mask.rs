@@ -1,8 +1,8 @@
-//! Masks as values: which position may see which, one body for every kind of model.
+//! Attention masks as values, so that one implementation serves every kind of model.
 //!
-//! After Su Jianlin, "Transformer like a play, it is all in the mask" (2019): BERT, a one-way language
-//! model, XLNet and UniLM's sequence to sequence (Dong et al., 2019) differ in nothing else; "UniVAE"
-//! (2021) adds a target that sees its source through one position alone.
+//! After Su Jianlin, "Transformer like a play, it is all in the mask" (2019): BERT, a causal language model, XLNet
+//! and UniLM's sequence to sequence (Dong et al., 2019) differ in nothing else; "UniVAE" (2021) adds a target that
+//! sees its source through one position alone.
 
 use std::ops::Range;
 
@@ -10,44 +10,45 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 
-/// What is added to the score of a key that may not be seen. Beside any score of a visible key its
-/// exponential is exactly 0; where nothing is visible all keys weigh the same, as in XLNet's
-/// reference implementation, and no number becomes NaN.
+/// Added to the score of a key that must not be seen. Next to any score of a visible key its exponential is exactly
+/// 0; where no key is visible all keys weigh the same, as in XLNet's reference implementation, and no number becomes
+/// NaN.
 const HIDDEN: f32 = -1e30;
 
-/// The same for padding, which must not count even where nothing is visible.
+/// Added to the score of padding, which must not count even where no key is visible.
 const PADDING: f32 = -2e30;
 
-/// Which positions each position of a row sees.
+/// Which positions each position of a sequence sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mask {
-    /// All of them (BERT).
+    /// All positions (BERT).
     Bidirectional,
-    /// Those before it, and itself (GPT).
+    /// Itself and the positions before it (GPT).
     Causal,
-    /// Those before it, itself, and all of the first `source` (UniLM).
+    /// Itself, the positions before it, and all of the first `source` positions (UniLM).
     Prefix {
-        /// How many positions are the source.
+        /// The number of positions of the source.
         source: usize,
     },
-    /// Those that come before it in an order, and itself (XLNet).
+    /// Itself and the positions that come before it in an order (XLNet).
     Permutation {
         /// The positions in the order in which they are predicted, each once.
         order: Vec<usize>,
     },
-    /// Within the first `source`, all of these. Behind them, those before it from `source` on, itself,
-    /// and position 0: the latent, through which alone the target sees the source (UniVAE).
+    /// Within the first `source` positions, all of these. After them, itself, the positions before it from `source`
+    /// on, and position 0: the latent, through which alone the target sees the source (UniVAE).
     Latent {
-        /// How many positions are the source, the latent one included.
+        /// The number of positions of the source, the latent included.
         source: usize,
     },
 }
 
 impl Mask {
-    /// Refuses a mask that does not fit a row of `length` tokens.
+    /// Refuses a mask that does not fit a sequence of `length` tokens.
     ///
     /// # Errors
-    /// A source longer than the row, none for a latent, or an order that is no permutation of the row.
+    /// A source longer than the sequence, an empty source for a latent, or an order that is no permutation of the
+    /// positions.
     pub fn check(&self, length: usize) -> Result<()> {
         let refuse = |problem: String| Err(Error::Invalid(problem));
         match self {
@@ -83,12 +84,12 @@ impl Mask {
         }
     }
 
-    /// Whether a position's keys never depend on positions to come, so that they can be kept.
+    /// Whether the keys of a position never depend on later positions, so that they can be cached.
     pub(super) fn keeps_keys(&self) -> bool {
         matches!(self, Mask::Causal | Mask::Prefix { .. } | Mask::Latent { .. })
     }
 
-    /// The place of each position in the order.
+    /// Returns the rank of each position in the order of a permutation.
     fn ranks(&self) -> Vec<usize> {
         let Mask::Permutation { order } = self else { return Vec::new() };
         let mut ranks = vec![0; order.len()];
@@ -104,34 +105,34 @@ impl Mask {
             Mask::Prefix { source } => key <= query || key < *source,
             Mask::Latent { source } if query < *source => key < *source,
             Mask::Latent { source } => key == 0 || (*source..=query).contains(&key),
-            // What fills the row up has no place in the order; it sees itself.
+            // Padding has no rank in the order; it sees only itself.
             Mask::Permutation { .. } if query >= ranks.len() || key >= ranks.len() => query == key,
             Mask::Permutation { .. } => ranks[key] <= ranks[query],
         }
     }
 }
 
-/// The masks of a batch and the lengths of its rows, ready to become a bias.
+/// The masks of a batch with the lengths of its rows, from which the bias of the scores is computed.
 pub(super) struct Masks<'a> {
-    /// One for all rows, or one a row.
+    /// One mask for all rows, or one per row.
     pub masks: &'a [Mask],
-    /// How many new tokens each row has; the rest of it is padding, which nobody sees.
+    /// The number of new tokens of each row; the rest of the row is padding, which no position sees.
     pub lengths: &'a [usize],
-    /// How many tokens each row had before.
+    /// The number of earlier tokens of each row.
     pub before: usize,
 }
 
-/// Which stream of queries asks (XLNet).
+/// The stream of a query (XLNet).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// States that hold their own token.
+    /// The content stream, whose states hold their own token.
     Content,
-    /// States that must not see it, because they predict it.
+    /// The query stream, whose states must not see their own token, because they predict it.
     Query,
 }
 
 impl Masks<'_> {
-    /// The bias of the scores, `[B, 1, queries, keys]`, or with 1 for `B` where all rows have the same.
+    /// Returns the bias of the scores, `[B, 1, queries, keys]`, with 1 for `B` where all rows have the same.
     pub fn bias(
         &self,
         queries: Range<usize>,
@@ -162,7 +163,8 @@ impl Masks<'_> {
         Ok(Tensor::from_vec(bias, shape, &Device::Cpu)?.to_dtype(dtype)?)
     }
 
-    /// The bias of scores against an encoder's states, of which each row has `lengths`: `[B or 1, 1, 1, keys]`.
+    /// Returns the bias of scores against an encoder's states, of which each row has `lengths`: `[B or 1, 1, 1,
+    /// keys]`.
     pub fn sources(lengths: &[usize], keys: usize, dtype: DType) -> Result<Tensor> {
         let rows = if lengths.iter().all(|&length| length >= keys) { 1 } else { lengths.len() };
         let hidden =

@@ -1,7 +1,7 @@
-//! A weight matrix in memory, or as the quantised blocks of the mapped file.
+//! A weight matrix, decoded in memory or as the quantised blocks of the mapped file.
 //!
-//! Blocks are decoded whenever they are used, which costs little beside the products of a long text: these
-//! are those of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
+//! Blocks are decoded whenever they are used, which takes little time compared with the products of a long text. The
+//! products are then of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
 //! (`QMatMul`) round each input vector to 8 bits, have no gradient, and took several times as long for such a pass.
 
 use candle_core::{DType, Device, Tensor};
@@ -18,37 +18,38 @@ pub(super) struct Matrix {
     numbers: Numbers,
 }
 
+/// The numbers of a matrix.
 #[derive(Clone, Debug)]
 enum Numbers {
-    /// `rows x columns`, in any order of strides.
+    /// Floats, `rows x columns`, with any strides.
     Dense(Tensor),
     Blocks(Blocks),
 }
 
 impl Matrix {
-    /// A matrix of floats, `rows x columns`.
+    /// Makes a matrix of floats, `rows x columns`.
     pub fn dense(numbers: Tensor) -> Result<Self> {
         let (rows, columns) = numbers.dims2()?;
         Ok(Matrix { rows, columns, dtype: numbers.dtype(), numbers: Numbers::Dense(numbers) })
     }
 
-    /// A matrix of quantised blocks.
+    /// Makes a matrix of quantised blocks.
     pub fn blocks(blocks: Blocks, dtype: DType) -> Self {
         let (rows, columns) = (blocks.info.shape[0], blocks.info.shape[1]);
         Matrix { rows, columns, dtype, numbers: Numbers::Blocks(blocks) }
     }
 
-    /// How many coordinates come out.
+    /// The number of output coordinates.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many coordinates go in.
+    /// The number of input coordinates.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// `x W^T` for rows `x`, `n x columns`.
+    /// Computes `x W^T` for rows `x`, `n x columns`.
     pub fn product(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match &self.numbers {
             Numbers::Dense(numbers) => x.matmul(&numbers.t()?)?,
@@ -59,10 +60,10 @@ impl Matrix {
         })
     }
 
-    /// Rows by their numbers, `ids.len() x columns`.
+    /// Looks up rows by their numbers, `ids.len() x columns`.
     ///
     /// # Errors
-    /// A row that is not there.
+    /// A row number that does not exist.
     pub fn select(&self, ids: &[u32]) -> Result<Tensor> {
         match &self.numbers {
             Numbers::Dense(numbers) => {
@@ -79,7 +80,7 @@ impl Matrix {
         }
     }
 
-    /// The rows from `first` on, `count` of them; blocks are decoded.
+    /// Returns `count` rows from `first` on as a matrix; blocks are decoded.
     pub fn part(&self, first: usize, count: usize) -> Result<Self> {
         Self::dense(match &self.numbers {
             Numbers::Dense(numbers) => numbers.narrow(0, first, count)?,
@@ -87,7 +88,7 @@ impl Matrix {
         })
     }
 
-    /// Its numbers, where they are floats.
+    /// Returns the numbers, if they are floats and not blocks.
     pub fn floats(&mut self) -> Option<&mut Tensor> {
         match &mut self.numbers {
             Numbers::Dense(numbers) => Some(numbers),
@@ -95,7 +96,7 @@ impl Matrix {
         }
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the matrix, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         let numbers = match &self.numbers {
             Numbers::Dense(numbers) => Numbers::Dense(numbers.copy()?),
@@ -104,6 +105,7 @@ impl Matrix {
         Ok(Matrix { numbers, ..self.clone() })
     }
 
+    /// Makes a tensor of `rows` rows, in the element type of the matrix.
     fn tensor(&self, numbers: Vec<f32>, rows: usize) -> Result<Tensor> {
         let tensor = Tensor::from_vec(numbers, (rows, self.columns), &Device::Cpu)?;
         Ok(tensor.to_dtype(self.dtype)?)

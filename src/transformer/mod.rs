@@ -1,13 +1,13 @@
-//! One transformer, many masks: from a checkpoint to logits and every hidden state before them.
+//! Runs transformers: from a checkpoint to logits and all hidden states, under any attention mask.
 //!
-//! BERT, a one-way language model, XLNet and a sequence-to-sequence model differ in their attention mask
-//! and in a few choices, so there is one body ([`Configuration`] lists the choices, [`Mask`] the masks)
-//! and a small file for each family. Masks, hidden states, input vectors and each layer's latent can be
-//! reached from outside, and gradients flow to input vectors and latents. The output layer is the very
-//! head that [`crate::locate`] finds, so that an audit and the model speak of the same one.
+//! BERT, a causal language model, XLNet and a sequence-to-sequence model differ in their attention mask and in a few
+//! choices, so there is one implementation ([`Configuration`] lists the choices, [`Mask`] the masks) and a small file
+//! for each family. Callers can set masks, input vectors and each layer's latent, and read all hidden states;
+//! gradients flow to input vectors and latents. The output layer is the head that [`crate::locate`] finds, so that an
+//! audit and the model are about the same one.
 //!
-//! The tensors are those of candle, on the processor. `candle-transformers` was left aside: its models
-//! keep their parts private and their masks inside, and it has no GPT-2, ALBERT or XLNet.
+//! The tensors are those of candle, on the processor. `candle-transformers` is not used: its models keep their parts
+//! and masks private, and it has no GPT-2, ALBERT or XLNet.
 //!
 //! ```no_run
 //! use unargmax::transformer::{Batch, Mask, Options, Transformer};
@@ -68,12 +68,12 @@ pub use left_out::LeftOut;
 pub use mask::Mask;
 pub(crate) use settings::Settings;
 
-/// How a model is opened.
+/// Options for opening a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The element type of all tensors: `F32`, or `F64` for checks of gradients.
     pub dtype: DType,
-    /// Whether layers that share their tensors get copies of their own: the same logits, until one is changed.
+    /// Whether layers that share their tensors get copies of their own: the same logits, until one copy is changed.
     pub unshared: bool,
 }
 
@@ -93,28 +93,28 @@ pub struct Transformer {
     dtype: DType,
 }
 
-/// What a model makes of a batch before its output layer.
+/// The hidden states that a model computes for a batch.
 #[derive(Clone, Debug)]
 pub struct States {
-    /// What meets the output matrix, `B x T x (head's width)`.
+    /// The state that the output matrix is multiplied with, `B x T x (head's width)`.
     pub state: Tensor,
-    /// The hidden state before the first block and after each, `B x T x d`; the last one is behind the
-    /// final norm, as in transformers.
+    /// The hidden state before the first block and after each, `B x T x d`; the last one is after the final norm, as
+    /// in transformers.
     pub hidden: Vec<Tensor>,
-    /// Those of XLNet's query stream, where the batch is to be predicted blind.
+    /// The hidden states of XLNet's query stream, if the batch asks for it.
     pub query_hidden: Vec<Tensor>,
-    /// Those of the encoder, where there is one.
+    /// The hidden states of the encoder, if there is one.
     pub encoder_hidden: Vec<Tensor>,
-    /// How many tokens each row has; what lies behind them is padding.
+    /// The number of tokens of each row; the positions after them are padding.
     pub lengths: Vec<usize>,
 }
 
-/// What a model makes of a batch.
+/// The logits and hidden states that a model computes for a batch.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// One score a token of the vocabulary, `B x T x V`.
+    /// The logits, one per token of the vocabulary, `B x T x V`.
     pub logits: Tensor,
-    /// What led to them.
+    /// The hidden states before them.
     pub states: States,
 }
 
@@ -122,15 +122,15 @@ impl Transformer {
     /// Opens a folder with `config.json` and tensors, or a GGUF file.
     ///
     /// # Errors
-    /// Those of the reader, a family that is not known, a configuration that no transformer can have or that says
-    /// what is not known here, a tensor that is missing or has another shape, one that has no place, and no head.
+    /// Errors of the reader; a family that is not known; a configuration that no transformer can have or that has
+    /// unknown keys; a tensor that is missing, has another shape, or is not known to change nothing; and no head.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         let checkpoint = checkpoint::open(path)?;
         Self::of(checkpoint.as_ref(), path, options)
     }
 
-    /// The model of an opened checkpoint; `path` is for errors.
+    /// Makes the model of an opened checkpoint; `path` is for errors.
     ///
     /// # Errors
     /// As [`Transformer::open`].
@@ -154,32 +154,32 @@ impl Transformer {
         })
     }
 
-    /// Sizes and choices.
+    /// Returns the sizes and choices of the model.
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
     }
 
-    /// Where the model was opened.
+    /// Returns the path that the model was opened from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The tensors of its head, which are those that an audit reads.
+    /// Returns the names of the head's tensors, which are those that an audit reads.
     pub fn head(&self) -> &locate::Names {
         &self.head
     }
 
-    /// The tensors of the checkpoint that the model does not use, each with a reason why it changes no logit.
+    /// Returns the tensors of the checkpoint that the model does not use, each with a reason why it changes no logit.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
 
-    /// How many blocks a hidden state passes, which is how many latents a batch may set.
+    /// Returns the number of blocks, which is the number of latents that a batch may set.
     pub fn blocks(&self) -> usize {
         self.parts.stack.blocks.len()
     }
 
-    /// The vectors of token ids, `B x T x e`: what [`Input::Vectors`] takes in their place. Rows have one length.
+    /// Looks up the vectors of token ids, `B x T x e`, which [`Input::Vectors`] takes. All rows must have one length.
     ///
     /// # Errors
     /// A token id that is not known, rows of different lengths.
@@ -193,17 +193,17 @@ impl Transformer {
         self.parts.embedding.vectors(rows, self.configuration.embedding_scale)
     }
 
-    /// Logits and states of a batch.
+    /// Computes the logits and hidden states of a batch.
     ///
     /// # Errors
-    /// What does not fit the model: an unknown token, a text beyond the context, a mask, segments, vectors or
-    /// latents of the wrong size, an encoder's text that is missing or has no place.
+    /// Input that does not fit the model: an unknown token; a sequence longer than the context; a mask, segments,
+    /// vectors or latents of the wrong size; an encoder's input that is missing or that the model has no encoder for.
     pub fn forward(&self, batch: &Batch) -> Result<Output> {
         let states = self.states(batch)?;
         Ok(Output { logits: self.logits(&states.state)?, states })
     }
 
-    /// The states of a batch without its logits.
+    /// Computes the hidden states of a batch without its logits.
     ///
     /// # Errors
     /// As [`Transformer::forward`].
@@ -211,9 +211,9 @@ impl Transformer {
         run::pass(self, batch, None)
     }
 
-    /// The states of the tokens of a batch, which follow those in the cache: each sees all before it.
+    /// Computes the hidden states of tokens that follow those in the cache, and adds them to the cache.
     ///
-    /// Rows must have one length. The first call sets the masks and the encoder's text.
+    /// Rows must have one length. The first call sets the masks and the encoder's input.
     ///
     /// # Errors
     /// As [`Transformer::forward`], rows of different lengths or another number of rows, and a mask under which
@@ -222,7 +222,7 @@ impl Transformer {
         run::pass(self, batch, Some(cache))
     }
 
-    /// Logits of states, `B x T x (head's width)` to `B x T x V`.
+    /// Computes the logits of states, `B x T x (head's width)` to `B x T x V`.
     ///
     /// # Errors
     /// A state of another width.

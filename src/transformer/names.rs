@@ -1,61 +1,62 @@
-//! How a family calls its tensors: a table that [`assemble`](super::assemble) turns into blocks.
+//! The tensor names of a family: a table that [`assemble`](super::assemble) turns into blocks.
 //!
-//! Every name but the transform's has the *body* of the model before it (`bert.`, or nothing where only
-//! the body was saved). Linear maps and norms are named by their stem, without `.weight`.
+//! All names except the transform's follow the *body* of the model (`bert.`, or nothing where only the body was
+//! saved). Linear maps and norms are named by their stem, without `.weight`.
 
 use super::weights::Stored;
 
-/// The names of one family.
+/// The tensor names of one family.
 pub(super) struct Names {
-    /// What may stand before all names: the first with which the token embedding is found.
+    /// The possible prefixes of all names; the first with which the token embedding is found is taken.
     pub bodies: &'static [&'static str],
-    /// Before the blocks of the decoder, or of the only stack.
+    /// The embedding of the decoder, or of the only stack.
     pub embedding: EmbeddingNames,
-    /// Their names.
+    /// The blocks of the decoder, or of the only stack.
     pub stack: StackNames,
-    /// The encoder, where there is one.
+    /// The embedding and blocks of the encoder, where there is one.
     pub encoder: Option<(EmbeddingNames, StackNames)>,
-    /// The map and the norm before the head; whole stems, without a body.
+    /// The map and the norm of the transform before the head; whole stems, without a body.
     pub transform: Option<(&'static str, &'static str)>,
-    /// How matrices lie in the file.
+    /// Whether matrices are stored `out x in` or `in x out`.
     pub stored: Stored,
-    /// A factor for each frequency of rotary positions; a whole name, without a body, of what need not be there.
+    /// The tensor of factors for the frequencies of rotary positions; a whole name, without a body. The tensor is
+    /// optional.
     pub rotary_factors: Option<&'static str>,
 }
 
-/// Names before the first block.
+/// The tensor names of an embedding.
 #[derive(Clone)]
 pub(super) struct EmbeddingNames {
-    /// The embedding of tokens, by its possible whole names.
+    /// The token embedding, by its possible whole names.
     pub tokens: &'static [&'static str],
     /// The table of positions.
     pub positions: Option<&'static str>,
     /// The table of segments.
     pub segments: Option<&'static str>,
-    /// The norm of their sum.
+    /// The norm of the sum of these.
     pub norm: Option<&'static str>,
-    /// The map from the embedding's width to the blocks'.
+    /// The map from the width of the embedding to that of the blocks.
     pub projection: Option<&'static str>,
 }
 
-/// Names of the blocks.
+/// The tensor names of the blocks.
 #[derive(Clone)]
 pub(super) struct StackNames {
-    /// What stands before all names of a block, with `{layer}`, or `{group}` and `{inner}`, for its numbers.
+    /// The prefix of all names of a block, with `{layer}`, or `{group}` and `{inner}`, for its numbers.
     pub block: &'static str,
-    /// The attention.
+    /// The maps of the attention.
     pub attention: AttentionNames,
-    /// Its norm.
+    /// The norm of the attention.
     pub attention_norm: &'static str,
     /// The attention to the encoder, and its norm.
     pub cross: Option<(AttentionNames, &'static str)>,
     /// The gate of the feed-forward layer.
     pub gate: Option<&'static str>,
-    /// Its first map.
+    /// The first map of the feed-forward layer.
     pub inner: &'static str,
-    /// Its second map.
+    /// The second map of the feed-forward layer.
     pub outer: &'static str,
-    /// Its norm.
+    /// The norm of the feed-forward layer.
     pub feed_forward_norm: &'static str,
     /// The norm after the last block.
     pub final_norm: Option<&'static str>,
@@ -63,13 +64,13 @@ pub(super) struct StackNames {
     pub buckets: Option<&'static str>,
 }
 
-/// Names of an attention's maps.
+/// The names of an attention's maps.
 #[derive(Clone)]
 pub(super) enum AttentionNames {
     /// Four linear maps: query, key, value, output.
     Apart([&'static str; 4]),
-    /// One map to query, key and value together, and the output.
+    /// Two linear maps: one to query, key and value together, and the output.
     Together([&'static str; 2]),
-    /// XLNet's tensors, which begin with this.
+    /// XLNet's tensors, whose names begin with this.
     Relative(&'static str),
 }

@@ -1,4 +1,4 @@
-//! The norms, composed of operations that have gradients.
+//! LayerNorm and RMSNorm, composed of operations that have gradients.
 
 use candle_core::{D, Tensor};
 
@@ -8,18 +8,18 @@ use crate::error::Result;
 /// A norm over the last dimension.
 #[derive(Clone, Debug)]
 pub(super) struct Norm {
-    /// Which one.
+    /// The kind of the norm.
     pub kind: NormKind,
-    /// One factor a coordinate.
+    /// The gain, one factor per coordinate.
     pub gain: Tensor,
-    /// One summand a coordinate (LayerNorm).
+    /// The shift, one summand per coordinate (LayerNorm).
     pub shift: Option<Tensor>,
-    /// What is added to the variance, or to the mean square.
+    /// The term added to the variance or mean square.
     pub epsilon: f64,
 }
 
 impl Norm {
-    /// The norm of `x`, `... x d`.
+    /// Normalizes `x`, `... x d`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = match self.kind {
             NormKind::LayerNorm => x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?,
@@ -33,7 +33,7 @@ impl Norm {
         })
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the norm, so that it shares no memory with this one.
     pub fn apart(&self) -> Result<Self> {
         let shift = self.shift.as_ref().map(Tensor::copy).transpose()?;
         Ok(Norm { gain: self.gain.copy()?, shift, ..self.clone() })

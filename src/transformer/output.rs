@@ -1,4 +1,4 @@
-//! From the last hidden state to logits: what stands before the head, and the head itself.
+//! The output layer: from the last hidden state to logits, by the transform before the head and the head itself.
 
 use candle_core::Tensor;
 
@@ -10,27 +10,27 @@ use crate::error::Result;
 /// The output layer.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
-    /// What masked language models have before the head.
+    /// The transform that masked language models have before the head.
     pub transform: Option<Transform>,
-    /// The factor of the state.
+    /// The factor of the hidden state before the head.
     pub scale: f64,
-    /// The head, `V x d`: the one that `unargmax audit` locates.
+    /// The head, `V x d`, which is the one that `unargmax audit` finds.
     pub head: Linear,
 }
 
-/// `norm(f(dense(x)))`.
+/// The transform before the head: `norm(f(dense(x)))`.
 #[derive(Clone, Debug)]
 pub(super) struct Transform {
-    /// `d` to the head's width.
+    /// The map from `d` to the head's width.
     pub dense: Linear,
-    /// `f`.
+    /// The activation `f`.
     pub activation: Activation,
-    /// The norm.
+    /// The norm of the transform.
     pub norm: Norm,
 }
 
 impl Output {
-    /// What meets the output matrix, `B x T x (head's width)`.
+    /// Computes the state that the output matrix is multiplied with, `B x T x (head's width)`.
     pub fn state(&self, x: &Tensor) -> Result<Tensor> {
         let x = match &self.transform {
             Some(transform) => {
@@ -42,7 +42,7 @@ impl Output {
         Ok(if self.scale == 1.0 { x } else { (x * self.scale)? })
     }
 
-    /// `B x T x V`.
+    /// Computes the logits, `B x T x V`.
     pub fn logits(&self, state: &Tensor) -> Result<Tensor> {
         self.head.forward(state)
     }

@@ -1,4 +1,4 @@
-//! The names of the model's output layer, which are those that an audit takes by itself.
+//! Finds the names of the model's output layer, which are those that an audit finds by default.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::locate::{self, Choice, Names};
 
-/// Those that [`locate::names`] finds.
+/// Returns the names that [`locate::names`] finds.
 ///
 /// # Errors
-/// As [`locate::names`], without the advice to choose by an option: a model has no such choice.
+/// As [`locate::names`], without the advice to choose by an option: running a model has no such option.
 pub(super) fn names(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Names> {
     locate::names(checkpoint, path, &Choice::default()).map_err(|error| match error {
         Error::Head { path, problem } => Error::Head { path, problem: without_advice(&problem) },
@@ -17,7 +17,7 @@ pub(super) fn names(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Names> {
     })
 }
 
-/// A message up to the first clause that names an option of the audit.
+/// Cuts an error message before the first clause that names an option of the audit.
 fn without_advice(problem: &str) -> String {
     let Some(option) = problem.find(" --") else { return problem.to_owned() };
     let clauses = [": ", "; ", "? ", ", or ", ", but "];

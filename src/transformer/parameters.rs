@@ -1,4 +1,4 @@
-//! One layer's tensors by name, so that a layer can be changed and the rest left as it is.
+//! Changes the tensors of one layer by name, and leaves the rest as it is.
 //!
 //! After Su Jianlin, "Drop the constraint: one line that lifts ALBERT" (2020): shared layers, copied
 //! (`Options::unshared`), give the same logits until one of them is changed.
@@ -15,8 +15,8 @@ use super::norm::Norm;
 use crate::error::{Error, Result};
 
 impl Transformer {
-    /// Replaces a tensor of layer `layer` (of the decoder, or of the only stack) by what `change` makes of it, of the
-    /// same shape. Layers that share the tensor all change.
+    /// Replaces a tensor of layer `layer` (of the decoder, or of the only stack) by the result of `change`, which
+    /// must have the same shape. Layers that share the tensor all change.
     ///
     /// Tensors are called `attention`, `cross`, `feed_forward` and their maps (`query`, `key`, `value`, `output`;
     /// `gate`, `inner`, `outer`), or `attention_norm`, `cross_norm`, `feed_forward_norm`, then `weight` or `bias`:
@@ -60,7 +60,7 @@ impl Transformer {
 }
 
 impl Block {
-    /// A tensor by its name.
+    /// Returns a tensor of the block by its name.
     fn tensor(&mut self, name: &str) -> Option<&mut Tensor> {
         let (part, rest) = name.split_once('.')?;
         match part {
@@ -83,6 +83,7 @@ impl Block {
     }
 }
 
+/// Returns a tensor of an attention by its name (`query.weight`).
 fn of_attention<'a>(attention: &'a mut Attention, name: &str) -> Option<&'a mut Tensor> {
     let (map, rest) = name.split_once('.')?;
     match map {
@@ -94,6 +95,7 @@ fn of_attention<'a>(attention: &'a mut Attention, name: &str) -> Option<&'a mut 
     }
 }
 
+/// Returns the weight, if it is not quantised, or the bias of a linear map.
 fn of_linear<'a>(linear: &'a mut Linear, name: &str) -> Option<&'a mut Tensor> {
     match name {
         "weight" => linear.weight.floats(),
@@ -102,6 +104,7 @@ fn of_linear<'a>(linear: &'a mut Linear, name: &str) -> Option<&'a mut Tensor> {
     }
 }
 
+/// Returns the gain or shift of a norm.
 fn of_norm<'a>(norm: &'a mut Norm, name: &str) -> Option<&'a mut Tensor> {
     match name {
         "weight" => Some(&mut norm.gain),

@@ -1,27 +1,27 @@
-//! XLNet's relative attention: scores against sinusoids of the distance and against whether two
-//! positions are of one segment (Dai et al., Transformer-XL, 2019; `XLNetRelativeAttention`).
+//! XLNet's relative attention: scores with sinusoids of the distance, and with whether two positions are in the same
+//! segment (Dai et al., Transformer-XL, 2019; `XLNetRelativeAttention`).
 
 use candle_core::{D, DType, Device, Tensor};
 
 use super::linear::Linear;
 use crate::error::Result;
 
-/// What a relative attention has beside its four maps.
+/// The tensors that a relative attention has in addition to its four maps.
 #[derive(Clone, Debug)]
 pub(super) struct Relative {
-    /// Maps the encoding of a distance, `d` to `H x head`.
+    /// The map of encoded distances, `d` to `H x head`.
     pub distances: Linear,
-    /// Added to queries that meet keys, `H x 1 x head`.
+    /// Added to queries for their products with keys, `H x 1 x head`.
     pub content_bias: Tensor,
-    /// Added to queries that meet distances, `H x 1 x head`.
+    /// Added to queries for their products with distances, `H x 1 x head`.
     pub position_bias: Tensor,
-    /// Added to queries that meet segments, `H x 1 x head`.
+    /// Added to queries for their products with segments, `H x 1 x head`.
     pub segment_bias: Tensor,
     /// One vector for the same segment and one for another, `H x head x 2`.
     pub segments: Tensor,
 }
 
-/// What the relative attention of a batch has in common in all layers.
+/// The encoded distances and segments of a batch, which all layers share.
 #[derive(Clone)]
 pub(super) struct Distances {
     /// Encodings of the distances from `keys` down to `1 - queries`, `(keys + queries) x d`.
@@ -31,7 +31,7 @@ pub(super) struct Distances {
 }
 
 impl Distances {
-    /// For `length` queries that are also the keys.
+    /// Encodes the distances of `length` queries that are also the keys.
     pub fn new(
         length: usize,
         width: usize,
@@ -67,7 +67,7 @@ impl Distances {
 }
 
 impl Relative {
-    /// The scores of `queries` (`B x H x T x head`) against `keys` (`B x H x T x head`), not yet scaled.
+    /// Computes the scores of `queries` with `keys` (both `B x H x T x head`), not yet scaled.
     pub fn scores(&self, queries: &Tensor, keys: &Tensor, distances: &Distances) -> Result<Tensor> {
         let (_, heads, count, width) = queries.dims4()?;
         let length = keys.dim(2)?;
@@ -88,7 +88,7 @@ impl Relative {
         Ok(scores)
     }
 
-    /// A copy that shares no memory with this one.
+    /// Copies the tensors, so that they share no memory with these.
     pub fn apart(&self) -> Result<Self> {
         Ok(Relative {
             distances: self.distances.apart()?,
@@ -100,7 +100,7 @@ impl Relative {
     }
 }
 
-/// Moves each query's scores so that column `j` holds the distance to key `j` (Transformer-XL's shift).
+/// Shifts each query's scores so that column `j` holds the distance to key `j` (Transformer-XL's shift).
 fn shifted(scores: &Tensor, queries: usize, keys: usize) -> Result<Tensor> {
     let (rows, heads, _, steps) = scores.dims4()?;
     let turned = scores.reshape((rows, heads, steps, queries))?.narrow(2, 1, steps - 1)?;

@@ -1,4 +1,4 @@
-//! Rotary positions: pairs of coordinates turn by an angle that grows with the position (Su et al.,
+//! Rotary positions: pairs of coordinates are rotated by an angle proportional to the position (Su et al.,
 //! "RoFormer", 2021), composed of operations that have gradients.
 
 use std::ops::Range;
@@ -8,8 +8,8 @@ use candle_core::{D, DType, Device, Tensor};
 use super::configuration::{Pairing, RotaryScaling};
 use crate::error::Result;
 
-/// The frequencies of `half` pairs of coordinates, in float32 as transformers forms them; each is divided by its
-/// factor, where there are any.
+/// Returns the frequencies of `half` pairs of coordinates, in float32 as transformers computes them; each is divided
+/// by its factor, if there are any.
 pub(super) fn frequencies(
     half: usize,
     base: f64,
@@ -41,17 +41,17 @@ pub(super) fn frequencies(
     }
 }
 
-/// The angles of some positions.
+/// The sines and cosines of the angles of some positions.
 #[derive(Clone)]
 pub(super) struct Rotation {
-    /// `positions x width / 2`.
+    /// The cosines, `positions x width / 2`; the sines have the same shape.
     cosines: Tensor,
     sines: Tensor,
     pairing: Pairing,
 }
 
 impl Rotation {
-    /// The angles of `positions` for heads of twice as many coordinates as there are frequencies.
+    /// Computes the angles of `positions` for heads of twice as many coordinates as there are frequencies.
     pub fn new(
         positions: Range<usize>,
         frequencies: &[f32],
@@ -69,7 +69,7 @@ impl Rotation {
         Ok(Rotation { cosines: of(f32::cos)?, sines: of(f32::sin)?, pairing })
     }
 
-    /// Turns `x`, `B x H x T x width`.
+    /// Rotates `x`, `B x H x T x width`.
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, heads, length, width) = x.dims4()?;
         let half = width / 2;

@@ -1,4 +1,4 @@
-//! One pass of a batch through a model.
+//! One forward pass of a batch through a model.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use super::stack::Stack;
 use super::{States, Transformer};
 use crate::error::{Error, Result};
 
-/// The states of `batch`, whose tokens follow those of the cache.
+/// Computes the hidden states of `batch`, whose tokens follow those of the cache, if there is one.
 pub(super) fn pass(
     model: &Transformer,
     batch: &Batch,
@@ -56,7 +56,7 @@ pub(super) fn pass(
     }
 }
 
-/// The masks of a text that goes on.
+/// Returns the masks of tokens that follow those of a cache, after a check that they fit it.
 fn continued_masks(
     model: &Transformer,
     batch: &Batch,
@@ -93,7 +93,7 @@ fn continued_masks(
     Ok(cache.masks.clone())
 }
 
-/// The encoder's states and the lengths of its rows.
+/// Computes the encoder's hidden states; returns them with the lengths of its rows.
 fn encode(
     model: &Transformer,
     source: Option<&Input>,
@@ -115,7 +115,7 @@ fn encode(
     Ok(Some((stack.forward(x, &scene, None, None, None)?, text.lengths)))
 }
 
-/// What the attention of a stack's blocks has in common.
+/// Makes the mask and position encodings that the attention of all blocks of a stack shares.
 fn scene(
     model: &Transformer,
     stack: &Stack,
@@ -140,18 +140,19 @@ fn scene(
     })
 }
 
+/// A forward pass, after its input was checked.
 struct Pass<'a> {
     model: &'a Transformer,
     batch: &'a Batch,
     text: Prepared,
     masks: Vec<Mask>,
-    /// How many tokens came before.
+    /// The number of tokens that came before.
     before: usize,
     source: Option<(Vec<Tensor>, Vec<usize>)>,
 }
 
 impl Pass<'_> {
-    /// A text by itself.
+    /// Runs the model on whole sequences, without a cache.
     fn whole(self) -> Result<States> {
         let segments = self.segments()?;
         let x = self.embedded(segments.as_deref())?;
@@ -172,7 +173,7 @@ impl Pass<'_> {
         self.finished(hidden, Vec::new())
     }
 
-    /// A text that goes on.
+    /// Runs the model on tokens that follow those of the cache.
     fn extend(self, cache: &mut Cache) -> Result<States> {
         if self.batch.predict_blind {
             return invalid("only XLNet predicts blind, and it has no cache here");
@@ -181,7 +182,7 @@ impl Pass<'_> {
         let x = self.embedded(segments.as_deref())?;
         let mut kept = match cache.is_empty() {
             true => vec![Kept::default(); self.model.parts.stack.blocks.len()],
-            // A failure part of the way must not leave a cache that some blocks have extended.
+            // The cache is copied, so that a failure part of the way does not leave it half extended.
             false => cache.blocks.clone(),
         };
         let hidden = self.through(x, None, Some(&mut kept))?;
@@ -193,7 +194,7 @@ impl Pass<'_> {
         self.finished(hidden, Vec::new())
     }
 
-    /// Both streams of XLNet.
+    /// Runs both streams of XLNet; the states of the query stream predict each position without its own token.
     fn blind(self, x: Tensor, distances: Option<Distances>) -> Result<States> {
         let Some(first) = &self.model.parts.blind else {
             return invalid("only XLNet has a stream of queries that predicts blind");
@@ -211,6 +212,7 @@ impl Pass<'_> {
         self.finished(hidden, queries)
     }
 
+    /// Runs the stack on the first hidden state `x`, and returns all hidden states.
     fn through(
         &self,
         x: Tensor,
@@ -230,26 +232,30 @@ impl Pass<'_> {
         stack.forward(x, &scene, latents, encoded.transpose()?.as_ref(), kept)
     }
 
+    /// Describes the masks of the pass.
     fn bias(&self) -> Masks<'_> {
         Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before }
     }
 
+    /// Returns the checked and padded segments of the batch.
     fn segments(&self) -> Result<Option<Vec<Vec<u32>>>> {
         let (given, configuration) = (self.batch.segments.as_ref(), &self.model.configuration);
         let kinds = match configuration.position {
-            // XLNet only compares them.
+            // XLNet only compares segments, so there is no largest one.
             Position::Relative { .. } => None,
             _ => Some(configuration.segments),
         };
         batch::segments(given, &self.text.lengths, self.text.length(), kinds)
     }
 
+    /// Computes the first hidden state.
     fn embedded(&self, segments: Option<&[Vec<u32>]>) -> Result<Tensor> {
         let (text, parts) = (&self.text, &self.model.parts);
         let configuration = &self.model.configuration;
         parts.embedding.forward(&text.vectors, &text.positions, segments, configuration)
     }
 
+    /// Adds the state before the head to the hidden states.
     fn finished(self, hidden: Vec<Tensor>, query_hidden: Vec<Tensor>) -> Result<States> {
         let last = query_hidden.last().or(hidden.last()).expect("there is a first state");
         Ok(States {

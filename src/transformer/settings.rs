@@ -1,6 +1,6 @@
-//! `config.json`, read one key at a time, with errors that name the file and the key.
+//! Reads `config.json` one key at a time, with errors that name the file and the key.
 //!
-//! Which keys were read is kept, so that [`known`](super::known) can hold the others against what it knows.
+//! The keys that were read are recorded, so that [`known`](super::known) can check the others.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,25 +12,25 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::side_json::SideJson;
 use crate::error::{Error, Result};
 
-/// The largest size that is believed, so that a product of two of them cannot overflow.
+/// The largest size that is accepted, so that a product of two of them cannot overflow.
 const LARGEST: u64 = (1 << 31) - 1;
 
-/// A model's configuration file.
+/// A configuration file, with a record of the keys that were read.
 pub(crate) struct Settings {
     file: SideJson,
     read: RefCell<BTreeSet<String>>,
 }
 
 impl Settings {
-    /// Reads `config.json` beside a checkpoint; `None` where there is none.
+    /// Reads the `config.json` next to a checkpoint; `None` where there is none.
     ///
     /// # Errors
-    /// A file that is no JSON object.
+    /// A file that is not a JSON object.
     pub fn of(checkpoint: &dyn Checkpoint) -> Result<Option<Self>> {
         Self::beside(checkpoint, "config.json")
     }
 
-    /// Reads the JSON object `file` beside a checkpoint; `None` where there is none.
+    /// Reads the JSON object `file` next to a checkpoint; `None` where there is none.
     ///
     /// # Errors
     /// As [`Settings::of`].
@@ -39,19 +39,19 @@ impl Settings {
         Ok(file.map(|file| Settings { file, read: RefCell::default() }))
     }
 
-    /// An error about this file.
+    /// Returns an error about this file.
     pub fn refuse(&self, problem: impl Into<String>) -> Error {
         Error::malformed(&self.file.label, problem)
     }
 
-    /// A value that is there and not null.
+    /// Returns the value of a key, and records that it was read; `None` where it is missing or null.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let value = self.file.map.get(key).filter(|value| !value.is_null())?;
         self.read.borrow_mut().insert(key.to_owned());
         Some(value)
     }
 
-    /// The keys that have a value and were not read so far.
+    /// Returns the keys that have a value and were not read so far.
     pub fn unread(&self) -> Vec<(&str, &Value)> {
         let read = self.read.borrow();
         let rest =
@@ -59,10 +59,10 @@ impl Settings {
         rest.map(|(key, value)| (key.as_str(), value)).collect()
     }
 
-    /// A size; `None` where it is not said.
+    /// Reads a size; `None` where there is none.
     ///
     /// # Errors
-    /// What is no integer from 0 to 2^31 - 1.
+    /// A value that is not an integer from 0 to 2^31 - 1.
     pub fn size(&self, key: &str) -> Result<Option<usize>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.as_u64() {
@@ -71,10 +71,10 @@ impl Settings {
         }
     }
 
-    /// A size that must be there, under one of its names; where several are there they must agree.
+    /// Reads a size that must be there, under one of its names; where several are there they must agree.
     ///
     /// # Errors
-    /// It is not there, or twice with different values, or as [`Settings::size`].
+    /// A size that is missing, or there twice with different values, or as [`Settings::size`].
     pub fn needed(&self, keys: &[&str]) -> Result<usize> {
         let mut found = None;
         for key in keys {
@@ -94,28 +94,28 @@ impl Settings {
         }
     }
 
-    /// A number.
+    /// Reads a number; `otherwise` is the default.
     ///
     /// # Errors
-    /// Another type.
+    /// A value of another type.
     pub fn number(&self, key: &str, otherwise: f64) -> Result<f64> {
         let Some(value) = self.get(key) else { return Ok(otherwise) };
         value.as_f64().ok_or_else(|| self.refuse(format!("`{key}` is {value}, not a number")))
     }
 
-    /// A truth value.
+    /// Reads a truth value; `otherwise` is the default.
     ///
     /// # Errors
-    /// Another type.
+    /// A value of another type.
     pub fn truth(&self, key: &str, otherwise: bool) -> Result<bool> {
         let Some(value) = self.get(key) else { return Ok(otherwise) };
         value.as_bool().ok_or_else(|| self.refuse(format!("`{key}` is {value}, not true or false")))
     }
 
-    /// A string.
+    /// Reads a string; `None` where there is none.
     ///
     /// # Errors
-    /// Another type.
+    /// A value of another type.
     pub fn text(&self, key: &str) -> Result<Option<&str>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         value
@@ -124,10 +124,10 @@ impl Settings {
             .ok_or_else(|| self.refuse(format!("`{key}` is {value}, not a string")))
     }
 
-    /// An id, or several.
+    /// Reads a token id or a list of ids. Negative ids mean that there is none.
     ///
     /// # Errors
-    /// What is neither an id nor a list of ids. Negative ones mean that there is none.
+    /// A value that is neither an id nor a list of ids.
     pub fn ids(&self, key: &str) -> Result<Vec<u32>> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };
         let several = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
@@ -139,28 +139,29 @@ impl Settings {
             .collect()
     }
 
-    /// The activation under `key`.
+    /// Reads the activation under `key`; `otherwise` is the default.
     ///
     /// # Errors
-    /// One that is not known.
+    /// An activation that is not known.
     pub fn activation(&self, key: &str, otherwise: Activation) -> Result<Activation> {
         let Some(name) = self.text(key)? else { return Ok(otherwise) };
         Activation::by_name(name)
             .ok_or_else(|| self.refuse(format!("the activation `{name}` ({key}) is not known")))
     }
 
-    /// The width of a head.
+    /// Returns the width of a head.
     ///
     /// # Errors
-    /// Heads that do not divide the hidden state.
+    /// A number of heads that does not divide the width of the hidden state.
     pub fn head_width(&self, width: usize, heads: usize) -> Result<usize> {
         divided(width, heads).map_err(|problem| self.refuse(problem))
     }
 
-    /// A switch that must stand as given: anything else would be another model.
+    /// Refuses a switch with another value than `value`, which would make another model; `meaning` describes that
+    /// one.
     ///
     /// # Errors
-    /// It stands otherwise.
+    /// Another value than this.
     pub fn only(&self, key: &str, value: &Value, meaning: &str) -> Result<()> {
         match self.get(key) {
             Some(said) if said != value => Err(self.refuse(format!(
@@ -170,7 +171,7 @@ impl Settings {
         }
     }
 
-    /// The ids of special tokens by their usual keys.
+    /// Reads the ids of special tokens under their usual keys.
     ///
     /// # Errors
     /// As [`Settings::ids`].
@@ -184,10 +185,10 @@ impl Settings {
         })
     }
 
-    /// A configuration that was read from here, checked.
+    /// Checks a configuration that was read from this file, and returns it.
     ///
     /// # Errors
-    /// What no transformer can be.
+    /// A configuration that no transformer can have.
     pub fn checked(&self, configuration: Configuration) -> Result<Configuration> {
         configuration.check().map_err(|problem| self.refuse(problem))?;
         Ok(configuration)

@@ -1,4 +1,4 @@
-//! Blocks on top of each other.
+//! A stack of blocks.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::error::Result;
 /// The blocks of an encoder, of a decoder, or of a model that has one stack.
 #[derive(Clone, Debug)]
 pub(super) struct Stack {
-    /// In the order in which states pass them; layers that share tensors are the same block.
+    /// The blocks in order; layers that share tensors are the same block.
     pub blocks: Vec<Arc<Block>>,
-    /// The norm after the last.
+    /// The norm after the last block.
     pub final_norm: Option<Norm>,
-    /// The learned biases of distances.
+    /// T5's learned biases of distances.
     pub buckets: Option<Buckets>,
 }
 
 impl Stack {
-    /// All hidden states, `B x T x d` each: `x` first, then one a block, the last one behind the final
-    /// norm. `latents` (`B x d`, one a block) take the place of position 0 before each block.
+    /// Computes all hidden states, `B x T x d` each: `x` first, then one per block, the last one after the final
+    /// norm. `latents` (`B x d`, one per block) replace the state at position 0 before each block.
     pub fn forward(
         &self,
         x: Tensor,
@@ -47,8 +47,8 @@ impl Stack {
         Ok(hidden)
     }
 
-    /// Both streams of XLNet: the content states as [`Stack::forward`] gives them, and those of the
-    /// queries, which begin as `query` and see the content under the mask `blind`.
+    /// Computes both streams of XLNet: the content states as [`Stack::forward`] does, and the query states, which
+    /// begin as `query` and see the content under the mask `blind`.
     pub fn forward_streams(
         &self,
         x: Tensor,
@@ -69,6 +69,7 @@ impl Stack {
         Ok((hidden, queries))
     }
 
+    /// Applies the final norm to the last hidden state.
     fn finish(&self, hidden: &mut [Tensor]) -> Result<()> {
         if let (Some(norm), Some(last)) = (&self.final_norm, hidden.last_mut()) {
             *last = norm.forward(last)?;
@@ -77,7 +78,7 @@ impl Stack {
     }
 }
 
-/// `x` with `latent` at position 0.
+/// Replaces the state at position 0 of `x` by `latent`.
 fn with_latent(x: &Tensor, latent: &Tensor) -> Result<Tensor> {
     let length = x.dim(1)?;
     let latent = latent.unsqueeze(1)?;

@@ -1,4 +1,4 @@
-//! Tensors of a checkpoint by name, each checked against the shape that the configuration asks for
+//! Reads the tensors of a checkpoint by name; each is checked against the shape that the configuration asks for
 //! before anything is decoded.
 
 use std::cell::RefCell;
@@ -14,59 +14,59 @@ use super::norm::Norm;
 use crate::checkpoint::{Checkpoint, TensorInfo, Values};
 use crate::error::{Error, Result};
 
-/// How a matrix lies in the file.
+/// How a matrix is stored in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// `out x in`.
+    /// As `out x in`.
     OutIn,
-    /// `in x out` (GPT-2's Conv1D).
+    /// As `in x out` (GPT-2's Conv1D).
     InOut,
 }
 
-/// The tensors of an opened checkpoint. Which of them were taken is kept, so that none is left out in silence.
+/// The tensors of an opened checkpoint, with a record of those that were taken, so that no other is ignored silently.
 pub(super) struct Weights<'a> {
     checkpoint: &'a dyn Checkpoint,
     path: &'a Path,
     names: HashMap<&'a str, &'a TensorInfo>,
     dtype: DType,
-    /// Matrices by name, so that a tied head and its embedding are one in memory.
+    /// The matrices read so far, so that a tied head and its embedding share memory.
     read: RefCell<HashMap<String, Matrix>>,
     taken: RefCell<HashSet<String>>,
 }
 
 impl<'a> Weights<'a> {
-    /// The tensors of `checkpoint`, decoded to `dtype`.
+    /// Prepares to read the tensors of `checkpoint`, decoded to `dtype`.
     pub fn new(checkpoint: &'a dyn Checkpoint, path: &'a Path, dtype: DType) -> Self {
         let names = checkpoint.tensors().iter().map(|info| (info.name.as_str(), info)).collect();
         let (read, taken) = Default::default();
         Weights { checkpoint, path, names, dtype, read, taken }
     }
 
-    /// Whether there is such a tensor.
+    /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)
     }
 
-    /// The tensors that were not taken, in the order of their names.
+    /// Returns the tensors that were not taken, in the order of their names.
     pub fn untaken(&self) -> Vec<&'a TensorInfo> {
         let taken = self.taken.borrow();
         self.checkpoint.tensors().iter().filter(|info| !taken.contains(&info.name)).collect()
     }
 
-    /// The names of those that were, in no order.
+    /// Returns the names of the tensors that were taken, in no order.
     pub fn taken(&self) -> Vec<String> {
         self.taken.borrow().iter().cloned().collect()
     }
 
-    /// The shape of a tensor.
+    /// Returns the shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
         self.names.get(name).map(|info| &info.shape[..])
     }
 
-    /// All numbers of a tensor, in float64, which holds each of them exactly. This does not count as taking it.
+    /// Reads all numbers of a tensor in float64, which holds each exactly. The tensor does not count as taken.
     ///
     /// # Errors
-    /// It is not there, or cannot be decoded.
+    /// A tensor that is missing, or cannot be decoded.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
         Ok(match self.checkpoint.read(name)?.values {
             Values::F32(numbers) => numbers.into_iter().map(f64::from).collect(),
@@ -74,15 +74,15 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// An error about this checkpoint.
+    /// Returns an error about this checkpoint.
     pub fn refuse(&self, problem: impl Into<String>) -> Error {
         Error::malformed(self.path, problem)
     }
 
-    /// A tensor of exactly this shape, dimensions of one aside.
+    /// Reads a tensor of exactly this shape, dimensions of one ignored.
     ///
     /// # Errors
-    /// It is not there, has another shape, or cannot be decoded.
+    /// A tensor that is missing, has another shape, or cannot be decoded.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.check(name, shape)?;
         let numbers = match self.checkpoint.read(name)?.values {
@@ -92,7 +92,7 @@ impl<'a> Weights<'a> {
         Ok(numbers.to_dtype(self.dtype)?)
     }
 
-    /// A matrix of `rows` outputs by `columns` inputs.
+    /// Reads a matrix of `rows` outputs by `columns` inputs.
     ///
     /// # Errors
     /// As [`Weights::tensor`].
@@ -125,7 +125,7 @@ impl<'a> Weights<'a> {
         Ok(matrix)
     }
 
-    /// `stem.weight` and `stem.bias`.
+    /// Reads the linear map of `stem.weight` and `stem.bias`.
     ///
     /// # Errors
     /// As [`Weights::tensor`].
@@ -147,7 +147,7 @@ impl<'a> Weights<'a> {
         Ok(Linear { weight, bias })
     }
 
-    /// `stem.weight` and, of a LayerNorm, `stem.bias`; `gamma` and `beta` in old checkpoints.
+    /// Reads the norm of `stem.weight` and, of a LayerNorm, `stem.bias`; `gamma` and `beta` in old checkpoints.
     ///
     /// # Errors
     /// As [`Weights::tensor`].
@@ -164,7 +164,7 @@ impl<'a> Weights<'a> {
         Ok(Norm { kind, gain, shift, epsilon })
     }
 
-    /// Refuses a tensor that is missing or of another shape; any other counts as taken.
+    /// Refuses a tensor that is missing or of another shape; any other counts as taken from now on.
     fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
         let Some(info) = self.names.get(name) else {
             return Err(self.refuse(format!(

@@ -1,4 +1,4 @@
-//! A model by its name in the cache of Hugging Face, where it is on disk already.
+//! Finds a model by its name in the local cache of Hugging Face.
 //!
 //! Layout and variables: <https://huggingface.co/docs/huggingface_hub/guides/manage-cache> and
 //! <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>.
@@ -9,20 +9,20 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The longest hash or branch that a reference may hold, in bytes.
+/// The longest content of a reference file that is read, in bytes; it holds a hash.
 const LONGEST_REFERENCE: u64 = 256;
 
-/// The folder of the model called `name` in the cache; `None` if that is not how models are called.
+/// Returns the snapshot folder of the model called `name` in the cache; `None` if that is not a model name.
 ///
 /// # Errors
-/// A model that is not there, with the place that was looked at. Nothing is downloaded.
+/// A model that is not in the cache; the error names the place that was searched. Nothing is downloaded.
 pub(in crate::checkpoint) fn find(name: &Path) -> Result<Option<PathBuf>> {
     let Some(entry) = entry(name) else { return Ok(None) };
     let hub = hub(|variable| std::env::var_os(variable).filter(|value| !value.is_empty()));
     let model = hub.as_ref().map(|hub| hub.join(&entry));
     match model.filter(|model| model.is_dir()) {
         Some(model) => snapshot(&model).map(Some),
-        // A name without an organisation, or with the extension of a file, is more likely that of a file.
+        // A name without an organisation, or with the extension of a file, is more likely meant as a file.
         None if name.components().count() < 2 || super::is_called_a_file(name) => Ok(None),
         None => {
             let place = hub.map_or_else(
@@ -37,7 +37,7 @@ pub(in crate::checkpoint) fn find(name: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-/// The folder name of the model `org/name` or `name`, in the characters that names may have.
+/// Returns the cache's folder name for the model `org/name` or `name`; `None` for characters that names cannot have.
 fn entry(name: &Path) -> Option<String> {
     let parts: Vec<&str> = name
         .components()
@@ -51,7 +51,7 @@ fn entry(name: &Path) -> Option<String> {
     matches!(parts.len(), 1 | 2).then(|| format!("models--{}", parts.join("--")))
 }
 
-/// The folder of all models, by the variables of `huggingface_hub`.
+/// Returns the folder of all models, by the environment variables of `huggingface_hub`.
 fn hub(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     if let Some(hub) = variable("HF_HUB_CACHE").or_else(|| variable("HUGGINGFACE_HUB_CACHE")) {
         return Some(hub.into());
@@ -65,7 +65,7 @@ fn hub(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     home.map(|home| home.join("hub"))
 }
 
-/// The snapshot that `refs/main` of a model names.
+/// Returns the snapshot folder that `refs/main` of a model names.
 fn snapshot(model: &Path) -> Result<PathBuf> {
     let reference = model.join("refs").join("main");
     let long = std::fs::metadata(&reference).is_ok_and(|file| file.len() > LONGEST_REFERENCE);

@@ -1,8 +1,7 @@
-//! A folder as Hugging Face's `transformers` writes it: one file of tensors, or several with an index.
+//! Opens a folder as Hugging Face's `transformers` writes it: one file of tensors, or several with an index.
 //!
-//! The names and their order are those of `transformers.modeling_utils` (safetensors before pickles,
-//! one file before shards), then CTranslate2's `model.bin` and the adapters of `peft`, so that what
-//! they hold can be said.
+//! The names and their order are those of `transformers.modeling_utils` (safetensors before pickles, one file before
+//! shards), then CTranslate2's `model.bin` and the adapters of `peft`, so that an error can say what they hold.
 
 mod cache;
 mod sharded;
@@ -17,7 +16,7 @@ use crate::error::{Error, Result};
 pub(super) use cache::find as find_in_cache;
 pub use sharded::Sharded;
 
-/// What may hold the tensors, the first that is there; an index lists several files.
+/// The names of files that may hold the tensors, in the order of preference; an index lists several files.
 const NAMES: [&str; 7] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -28,11 +27,11 @@ const NAMES: [&str; 7] = [
     "adapter_model.bin",
 ];
 
-/// The extensions of files of tensors.
+/// The file extensions of tensor files.
 const EXTENSIONS: [&str; 9] =
     ["safetensors", "gguf", "onnx", "npz", "npy", "bin", "pt", "pth", "pkl"];
 
-/// Whether a path is called as files of tensors are.
+/// Whether a path has the extension of a tensor file.
 fn is_called_a_file(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
@@ -41,11 +40,12 @@ fn is_called_a_file(path: &Path) -> bool {
 /// Opens the checkpoint in `folder`.
 ///
 /// # Errors
-/// A folder without one (the files in it that could be named instead are told), and those of its reader.
+/// A folder without a checkpoint (the error lists the files in it that could be named instead), and errors of its
+/// reader.
 pub(super) fn open(folder: &Path) -> Result<Box<dyn Checkpoint>> {
     for name in NAMES {
         let path = folder.join(name);
-        // A link that leads nowhere is there all the same, and an error.
+        // A broken link counts as there, and opening it is an error.
         if path.symlink_metadata().is_err() {
             continue;
         }
@@ -57,8 +57,9 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Checkpoint>> {
     Err(Error::malformed(folder, nothing(folder)))
 }
 
-/// Why there is no checkpoint in a folder, and what could be named instead.
+/// Describes why a folder holds no checkpoint, and what could be named instead.
 fn nothing(folder: &Path) -> String {
+    /// The largest number of files that the message lists.
     const SHOWN: usize = 8;
     let mut found: Vec<String> = std::fs::read_dir(folder)
         .into_iter()

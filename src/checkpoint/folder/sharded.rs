@@ -1,4 +1,4 @@
-//! Tensors in several files, with an index that says which one holds which.
+//! Reads tensors that are spread over several files, with an index that says which file holds which tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -12,28 +12,28 @@ use super::super::format::read;
 use super::super::{Checkpoint, Tensor, TensorInfo, find};
 use crate::error::{Error, Result};
 
-/// An opened index with its shards. Their headers are read, their numbers are not.
+/// An opened index with its shards. The headers of the shards are read, their numbers are not.
 pub struct Sharded {
     index: PathBuf,
     shards: Vec<(String, Box<dyn Checkpoint>)>,
-    /// Sorted by name, over all shards.
+    /// The tensors of all shards, sorted by name.
     tensors: Vec<TensorInfo>,
-    /// For each of `tensors` its shard.
+    /// For each of `tensors` the index of its shard.
     places: Vec<usize>,
 }
 
-/// `model.safetensors.index.json` and its like, as far as they matter.
+/// The part of `model.safetensors.index.json` and the like that is read.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
 impl Sharded {
-    /// Opens an index and all of its shards, which lie beside it.
+    /// Opens an index and all of its shards, which lie in the same folder.
     ///
     /// # Errors
-    /// An index that is no sound JSON, a shard that is missing or lies elsewhere, a tensor that is not where
-    /// the index says or is in two shards, and the errors of the shards' readers.
+    /// An index that is not valid JSON, a shard that is missing or not in the folder, a tensor that is not where the
+    /// index says or is in two shards, and errors of the shards' readers.
     pub fn open(index: &Path) -> Result<Self> {
         let bytes = Bytes::open(index)?;
         foreign::check(&bytes)?;
@@ -73,8 +73,8 @@ impl Sharded {
     }
 }
 
-/// Opens the shard `name` beside the index. A link may lead elsewhere, as in the cache of Hugging Face;
-/// a name may not.
+/// Opens the shard `name` in the folder of the index. A link may lead elsewhere, as in the cache of Hugging Face; a
+/// name must not be a path.
 fn shard(bytes: &Bytes, index: &Path, name: &str) -> Result<Box<dyn Checkpoint>> {
     let mut parts = Path::new(name).components();
     let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));

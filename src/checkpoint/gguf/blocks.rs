@@ -1,8 +1,8 @@
-//! The block types of ggml: their sizes, and what their numbers are.
+//! The block types of ggml: their sizes, and how their numbers are decoded.
 //!
-//! Decoding follows `dequantize_row_*` of `ggml-quants.c` operation by operation, in single
-//! precision. Rust never fuses a multiplication with an addition, so the numbers are the same on
-//! every machine; they are those of the Python package `gguf` bit for bit (`tests/gguf_blocks.rs`).
+//! Decoding follows `dequantize_row_*` of `ggml-quants.c` operation by operation, in single precision. Rust never
+//! fuses a multiplication with an addition, so the numbers are the same on every machine; they agree with those of
+//! the Python package `gguf` bit for bit (`tests/gguf_blocks.rs`).
 
 use half::f16;
 use rayon::prelude::*;
@@ -10,27 +10,27 @@ use rayon::prelude::*;
 use crate::checkpoint::decode::{ByteOrder, floats, zeros};
 use crate::checkpoint::{Dtype, Values};
 
-/// Numbers in a block of a K type.
+/// The number of elements of a block of a K type (`Q4_K`).
 const K: usize = 256;
 
-/// Numbers in a block of the older types.
+/// The number of elements of a block of an older type (`Q4_0`).
 const OLD: usize = 32;
 
-/// Bytes that one task decodes.
+/// The number of bytes per task of a thread.
 const TASK: usize = 1 << 14;
 
-/// An element type of ggml.
+/// An element type of ggml: its name, and the size of its blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlockType {
     pub name: &'static str,
-    /// Numbers in a block.
+    /// The number of elements of a block.
     pub numbers: usize,
-    /// Bytes of a block.
+    /// The number of bytes of a block.
     pub bytes: usize,
 }
 
 impl BlockType {
-    /// The type of a number in the file; `None` for those that came later or are gone.
+    /// Returns the type of a number in the file; `None` for a number that is not known.
     pub fn of(id: u32) -> Option<BlockType> {
         let (name, numbers, bytes) = match id {
             0 => ("F32", 1, 4),
@@ -72,7 +72,7 @@ impl BlockType {
         Some(BlockType { name, numbers, bytes })
     }
 
-    /// How the type is listed.
+    /// Returns the element type under which tensors of this type are listed.
     pub fn dtype(self) -> Dtype {
         match self.name {
             "F16" => Dtype::F16,
@@ -86,10 +86,11 @@ impl BlockType {
     }
 }
 
-/// The numbers of consecutive blocks.
+/// Decodes consecutive blocks.
 ///
 /// # Errors
-/// A sentence about the type, the number of bytes or the memory; the caller names the tensor.
+/// A type that is not decoded, a number of bytes that does not fit, or too little memory; the error is a sentence
+/// without the name of the tensor.
 pub(super) fn decode(dtype: &Dtype, bytes: &[u8]) -> Result<Values, String> {
     let Dtype::Block(name) = dtype else { return floats(dtype, ByteOrder::Little, bytes) };
     match *name {
@@ -108,7 +109,7 @@ pub(super) fn decode(dtype: &Dtype, bytes: &[u8]) -> Result<Values, String> {
     .map(Values::F32)
 }
 
-/// Decodes every block by `one`, many at a time.
+/// Decodes every block by `one`, on all threads.
 fn each<const BYTES: usize, const NUMBERS: usize>(
     bytes: &[u8],
     one: fn(&[u8; BYTES], &mut [f32; NUMBERS]),
@@ -130,12 +131,12 @@ fn each<const BYTES: usize, const NUMBERS: usize>(
     Ok(decoded)
 }
 
-/// The f16 at offset `at`.
+/// Reads the f16 at offset `at`.
 fn scale(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-/// d; 16 bytes, byte j with the numbers j (low half) and j + 16 (high half).
+/// Decodes a Q4_0 block: d; 16 bytes, byte j with the numbers j (low half) and j + 16 (high half).
 fn q4_0(block: &[u8; 18], y: &mut [f32; OLD]) {
     let d = scale(block, 0);
     for (j, &q) in block[2..].iter().enumerate() {
@@ -144,7 +145,7 @@ fn q4_0(block: &[u8; 18], y: &mut [f32; OLD]) {
     }
 }
 
-/// d, m; 16 bytes as those of Q4_0.
+/// Decodes a Q4_1 block: d, m; 16 bytes as those of Q4_0.
 fn q4_1(block: &[u8; 20], y: &mut [f32; OLD]) {
     let (d, m) = (scale(block, 0), scale(block, 2));
     for (j, &q) in block[4..].iter().enumerate() {
@@ -153,13 +154,13 @@ fn q4_1(block: &[u8; 20], y: &mut [f32; OLD]) {
     }
 }
 
-/// The fifth bits of the numbers j and j + 16, from the four bytes `high`, in their place.
+/// Returns the fifth bits of the numbers j and j + 16, from the four bytes `high`, each shifted to its place.
 fn fifth_bits(high: &[u8], j: usize) -> (u8, u8) {
     let bit = |j: usize| high[j / 8] >> (j % 8) & 1;
     (bit(j) << 4, bit(j + 16) << 4)
 }
 
-/// d; 4 bytes of fifth bits; 16 bytes as those of Q4_0.
+/// Decodes a Q5_0 block: d; 4 bytes of fifth bits; 16 bytes as those of Q4_0.
 fn q5_0(block: &[u8; 22], y: &mut [f32; OLD]) {
     let d = scale(block, 0);
     for (j, &q) in block[6..].iter().enumerate() {
@@ -169,7 +170,7 @@ fn q5_0(block: &[u8; 22], y: &mut [f32; OLD]) {
     }
 }
 
-/// d, m; 4 bytes of fifth bits; 16 bytes as those of Q4_0.
+/// Decodes a Q5_1 block: d, m; 4 bytes of fifth bits; 16 bytes as those of Q4_0.
 fn q5_1(block: &[u8; 24], y: &mut [f32; OLD]) {
     let (d, m) = (scale(block, 0), scale(block, 2));
     for (j, &q) in block[8..].iter().enumerate() {
@@ -179,7 +180,7 @@ fn q5_1(block: &[u8; 24], y: &mut [f32; OLD]) {
     }
 }
 
-/// d; 32 signed bytes.
+/// Decodes a Q8_0 block: d; 32 signed bytes.
 fn q8_0(block: &[u8; 34], y: &mut [f32; OLD]) {
     let d = scale(block, 0);
     for (y, &q) in y.iter_mut().zip(&block[2..]) {
@@ -187,7 +188,8 @@ fn q8_0(block: &[u8; 34], y: &mut [f32; OLD]) {
     }
 }
 
-/// 16 bytes of scale (low half) and minimum (high half), one for 16 numbers; 64 bytes of 2 bits; d, dmin.
+/// Decodes a Q2_K block: 16 bytes of scale (low half) and minimum (high half), one for 16 numbers; 64 bytes of 2
+/// bits; d, dmin.
 fn q2_k(block: &[u8; 84], y: &mut [f32; K]) {
     let (d, dmin) = (scale(block, 80), scale(block, 82));
     for (group, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
@@ -200,12 +202,12 @@ fn q2_k(block: &[u8; 84], y: &mut [f32; K]) {
     }
 }
 
-/// Where the two bits of the numbers `16 * group..` lie: the offset of the first of 16 bytes, and a shift.
+/// Returns where the two bits of the numbers `16 * group..` lie: the offset of the first of 16 bytes, and a shift.
 fn two_bits(group: usize) -> (usize, usize) {
     (32 * (group / 8) + 16 * (group % 2), 2 * (group / 2 % 4))
 }
 
-/// 32 bytes of third bits; 64 bytes of 2 bits; 12 bytes of 16 six-bit scales; d.
+/// Decodes a Q3_K block: 32 bytes of third bits; 64 bytes of 2 bits; 12 bytes of 16 six-bit scales; d.
 fn q3_k(block: &[u8; 110], y: &mut [f32; K]) {
     let (thirds, rest) = block.split_at(32);
     let (twos, scales) = rest.split_at(64);
@@ -223,7 +225,7 @@ fn q3_k(block: &[u8; 110], y: &mut [f32; K]) {
     }
 }
 
-/// The six-bit scale and minimum of the numbers `32 * group..`, from their 12 bytes (`get_scale_min_k4`).
+/// Returns the six-bit scale and minimum of the numbers `32 * group..`, from their 12 bytes (`get_scale_min_k4`).
 fn scale_and_minimum(packed: &[u8], group: usize) -> (f32, f32) {
     let (scale, minimum) = if group < 4 {
         (packed[group] & 63, packed[group + 4] & 63)
@@ -234,7 +236,8 @@ fn scale_and_minimum(packed: &[u8], group: usize) -> (f32, f32) {
     (scale.into(), minimum.into())
 }
 
-/// d, dmin; 12 bytes of scales and minima; 128 bytes: 32 numbers in low halves, the next 32 in high halves.
+/// Decodes a Q4_K block: d, dmin; 12 bytes of scales and minima; 128 bytes: 32 numbers in low halves, the next 32 in
+/// high halves.
 fn q4_k(block: &[u8; 144], y: &mut [f32; K]) {
     let (d, dmin) = (scale(block, 0), scale(block, 2));
     for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
@@ -246,7 +249,7 @@ fn q4_k(block: &[u8; 144], y: &mut [f32; K]) {
     }
 }
 
-/// As Q4_K, with 32 bytes of fifth bits (bit g for the numbers `32 * g..`) after the scales.
+/// Decodes a Q5_K block: as Q4_K, with 32 bytes of fifth bits (bit g for the numbers `32 * g..`) after the scales.
 fn q5_k(block: &[u8; 176], y: &mut [f32; K]) {
     let (d, dmin) = (scale(block, 0), scale(block, 2));
     for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
@@ -259,7 +262,7 @@ fn q5_k(block: &[u8; 176], y: &mut [f32; K]) {
     }
 }
 
-/// 128 bytes of low halves; 64 bytes of upper 2 bits; 16 signed scales, one for 16 numbers; d.
+/// Decodes a Q6_K block: 128 bytes of low halves; 64 bytes of upper 2 bits; 16 signed scales, one for 16 numbers; d.
 fn q6_k(block: &[u8; 210], y: &mut [f32; K]) {
     let (lows, rest) = block.split_at(128);
     let (uppers, scales) = rest.split_at(64);

@@ -1,4 +1,4 @@
-//! The header of one GGUF file: counts, metadata, tensor descriptions, checked against its size.
+//! Parses the header of a GGUF file: counts, metadata and tensor descriptions, checked against the size of the file.
 //!
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
@@ -13,37 +13,38 @@ use crate::checkpoint::{Dtype, TensorInfo, elements};
 /// The first bytes of every GGUF file.
 pub(crate) const MAGIC: &[u8] = b"GGUF";
 
-/// The most dimensions that a ggml tensor has.
+/// The largest number of dimensions of a ggml tensor.
 const DIMENSIONS: u32 = 4;
 
-/// What the data are aligned to where the metadata do not say, in bytes.
+/// The alignment of the data in bytes, where the metadata do not state it.
 const ALIGNMENT: u64 = 32;
 
-/// The least that a tensor description takes: its name's length, the number of dimensions, type, offset.
+/// The least number of bytes of a tensor description: the length of its name, the number of dimensions, type, offset.
 const LEAST_TENSOR: usize = 8 + 4 + 4 + 8;
 
-/// A checked header.
+/// A header that was checked against the file.
 pub(super) struct Header {
     pub metadata: Metadata,
-    /// Tensors in the order of the file, and where each lies in it: of the length that its shape
-    /// asks for, or empty for a type whose size is unknown.
+    /// The tensors in the order of the file, each with its byte range: of the length that its shape asks for, or
+    /// empty for a type whose size is unknown.
     pub tensors: Vec<(TensorInfo, Range<usize>)>,
 }
 
 /// A tensor description as it stands in the header.
 struct Description {
     info: TensorInfo,
-    /// From the start of the data.
+    /// The offset from the start of the data.
     offset: u64,
-    /// Bytes, where the type is known.
+    /// The number of bytes, if the type is known.
     size: Option<usize>,
 }
 
 impl Header {
-    /// Walks the header of `bytes`.
+    /// Parses the header of `bytes`.
     ///
     /// # Errors
-    /// A sentence with the offset or the tensor; the caller names the file.
+    /// A header that is not valid; the error is a sentence with the offset or the tensor, without the name of the
+    /// file.
     pub fn parse(bytes: &Bytes) -> Result<Header, String> {
         let mut cursor = Cursor::new(bytes, 0);
         if cursor.take(MAGIC.len())? != MAGIC {
@@ -80,6 +81,7 @@ impl Header {
     }
 }
 
+/// Refuses a version that is not read.
 fn check_version(version: u32) -> Result<(), String> {
     match version {
         2 | 3 => Ok(()),
@@ -94,6 +96,7 @@ fn check_version(version: u32) -> Result<(), String> {
     }
 }
 
+/// Returns the alignment of the data, in bytes.
 fn alignment(metadata: &Metadata) -> Result<usize, String> {
     let stated = metadata
         .get_u64("general.alignment")
@@ -105,6 +108,7 @@ fn alignment(metadata: &Metadata) -> Result<usize, String> {
     }
 }
 
+/// Reads the description of one tensor.
 fn description(cursor: &mut Cursor) -> Result<Description, String> {
     let name = cursor.name("tensor name")?.to_owned();
     let in_tensor = |problem: String| format!("tensor `{name}`: {problem}");
@@ -120,7 +124,7 @@ fn description(cursor: &mut Cursor) -> Result<Description, String> {
                 .map_err(|_| in_tensor(format!("the dimension {claimed} overflows")))?,
         );
     }
-    // ggml writes the contiguous dimension first.
+    // ggml writes the contiguous dimension first, so the order is reversed.
     shape.reverse();
     let id = cursor.u32().map_err(in_tensor)?;
     let offset = cursor.u64().map_err(in_tensor)?;
@@ -147,7 +151,7 @@ fn description(cursor: &mut Cursor) -> Result<Description, String> {
     })
 }
 
-/// Where the tensor lies in a file of `total` bytes whose data begin at `start`.
+/// Returns the byte range of a tensor in a file of `total` bytes whose data begin at `start`.
 fn place(
     tensor: Description,
     start: usize,
@@ -182,7 +186,7 @@ fn place(
     Ok((info, from..from + size))
 }
 
-/// Checks that no two tensors share a byte; leaves them in the order of the file.
+/// Checks that no two tensors share a byte; leaves them sorted by their place in the file.
 fn check_overlap(tensors: &mut [(TensorInfo, Range<usize>)]) -> Result<(), String> {
     tensors.sort_by_key(|(_, place)| (place.start, place.end));
     for [(before, one), (after, other)] in tensors.array_windows() {

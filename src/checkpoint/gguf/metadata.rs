@@ -1,4 +1,4 @@
-//! The typed key-value pairs of a GGUF file: walked and checked when it is opened, decoded when asked for.
+//! The typed key-value pairs of a GGUF file: checked when the file is opened, decoded on demand.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::cursor::Cursor;
 use crate::error::Result;
 
-/// How deep arrays may lie within arrays; ggml itself writes none within another.
+/// The deepest nesting of arrays that is accepted; ggml itself nests none.
 const DEEPEST: usize = 4;
 
-/// The least that a pair takes: the length of its key, its type, a value of one byte.
+/// The least number of bytes of a pair: the length of its key, its type, a value of one byte.
 const LEAST_PAIR: usize = 8 + 4 + 1;
 
 /// The type of a value, by its number in the format.
@@ -24,6 +24,7 @@ enum Type {
 }
 
 impl Type {
+    /// Returns the type of a number in the file; `None` for an unknown one.
     fn of(id: u32) -> Option<Type> {
         Some(match id {
             0 => Type::Unsigned(1),
@@ -43,6 +44,7 @@ impl Type {
         })
     }
 
+    /// Returns the name of the type, for errors.
     fn name(self) -> String {
         match self {
             Type::Unsigned(bytes) => format!("u{}", 8 * bytes),
@@ -74,12 +76,12 @@ pub enum Value<'a> {
 #[derive(Clone, Debug)]
 pub struct Metadata {
     bytes: Bytes,
-    /// For each key the type of its value and the offset where that begins; each lies within `bytes`.
+    /// For each key the type of its value and the offset where the value begins; the whole value is within `bytes`.
     places: BTreeMap<String, (Type, usize)>,
 }
 
 impl Metadata {
-    /// Walks the `count` pairs at the cursor and leaves it behind them.
+    /// Checks the `count` pairs at the cursor, and moves the cursor past them.
     pub(super) fn walk(bytes: &Bytes, cursor: &mut Cursor, count: usize) -> Result<Self, String> {
         let mut places = BTreeMap::new();
         for _ in 0..count {
@@ -100,12 +102,12 @@ impl Metadata {
     /// The least number of bytes that a pair takes.
     pub(super) const LEAST_PAIR: usize = LEAST_PAIR;
 
-    /// All keys in alphabetical order.
+    /// Iterates over all keys in alphabetical order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.places.keys().map(String::as_str)
     }
 
-    /// A number or string; `None` where there is no such key.
+    /// Reads a number or string; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is an array.
@@ -113,7 +115,7 @@ impl Metadata {
         self.decode(key, "a number or string", |kind, cursor| scalar(kind, cursor))
     }
 
-    /// A string; `None` where there is no such key.
+    /// Reads a string; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type, or is not UTF-8.
@@ -124,7 +126,7 @@ impl Metadata {
         })
     }
 
-    /// An integer of any width; `None` where there is no such key.
+    /// Reads an integer of any width; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type, or is negative.
@@ -136,7 +138,7 @@ impl Metadata {
         })
     }
 
-    /// A floating-point number; `None` where there is no such key.
+    /// Reads a floating-point number; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type.
@@ -147,7 +149,7 @@ impl Metadata {
         })
     }
 
-    /// A truth value; `None` where there is no such key.
+    /// Reads a truth value; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type.
@@ -158,7 +160,7 @@ impl Metadata {
         })
     }
 
-    /// An array of strings; `None` where there is no such key.
+    /// Reads an array of strings; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type, or one of the strings is not UTF-8.
@@ -171,7 +173,7 @@ impl Metadata {
         })
     }
 
-    /// An array of strings that need not be UTF-8; `None` where there is no such key.
+    /// Reads an array of strings that need not be UTF-8; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type.
@@ -184,7 +186,7 @@ impl Metadata {
         })
     }
 
-    /// An array of floating-point numbers; `None` where there is no such key.
+    /// Reads an array of floating-point numbers; `None` where there is no such key.
     ///
     /// # Errors
     /// The value is of another type.
@@ -197,10 +199,10 @@ impl Metadata {
         })
     }
 
-    /// An array of integers of any width; `None` where there is no such key.
+    /// Reads an array of integers of any width; `None` where there is no such key.
     ///
     /// # Errors
-    /// The value is of another type, or an integer is beyond `i64`.
+    /// The value is of another type, or an integer does not fit into `i64`.
     pub fn get_array_i64(&self, key: &str) -> Result<Option<Vec<i64>>> {
         self.decode(key, "an array of integers", |kind, cursor| {
             array(kind, cursor, |value| match value {
@@ -211,6 +213,7 @@ impl Metadata {
         })
     }
 
+    /// Decodes the value of a key by `value`; `wanted` describes the expected type in errors.
     fn decode<'a, T>(
         &'a self,
         key: &str,
@@ -228,13 +231,14 @@ impl Metadata {
     }
 }
 
+/// Reads the type of a value.
 fn value_type(cursor: &mut Cursor) -> Result<Type, String> {
     let from = cursor.at();
     let id = cursor.u32()?;
     Type::of(id).ok_or_else(|| format!("the value type {id} at offset {from} is unknown"))
 }
 
-/// Moves the cursor behind a value.
+/// Moves the cursor past a value; `depth` counts the arrays around it.
 fn skip(cursor: &mut Cursor, kind: Type, depth: usize) -> Result<(), String> {
     match kind {
         Type::Unsigned(bytes) | Type::Signed(bytes) | Type::Float(bytes) => {
@@ -256,7 +260,7 @@ fn skip(cursor: &mut Cursor, kind: Type, depth: usize) -> Result<(), String> {
             };
             let count = cursor.count(least, "elements of an array")?;
             match element {
-                // `count` has seen to it that the product is within the file.
+                // `Cursor::count` has checked that the product is within the file.
                 Type::Unsigned(_) | Type::Signed(_) | Type::Float(_) | Type::Bool => {
                     cursor.take(count * least).map(drop)
                 }
@@ -268,6 +272,7 @@ fn skip(cursor: &mut Cursor, kind: Type, depth: usize) -> Result<(), String> {
     }
 }
 
+/// Decodes a number or string; `None` for an array or where bytes are missing.
 fn scalar<'a>(kind: Type, cursor: &mut Cursor<'a>) -> Option<Value<'a>> {
     let little =
         |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
@@ -286,6 +291,7 @@ fn scalar<'a>(kind: Type, cursor: &mut Cursor<'a>) -> Option<Value<'a>> {
     })
 }
 
+/// Decodes an array, each element by `one`; `None` for another type.
 fn array<'a, T>(
     kind: Type,
     cursor: &mut Cursor<'a>,

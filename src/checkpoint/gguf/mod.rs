@@ -1,8 +1,8 @@
-//! GGUF, the file format of ggml and llama.cpp: versions 2 and 3, little-endian, one file or split.
+//! Reads GGUF, the file format of ggml and llama.cpp: versions 2 and 3, little-endian, one file or split.
 //!
-//! The header is walked here, bounded by the size of the file; a block type that is not known is
-//! listed and does not keep the other tensors from being read. The decoders of `candle-core` were
-//! left aside: a large dependency for ten short functions.
+//! The header is parsed here, bounded by the size of the file; a tensor of an unknown block type is listed and does
+//! not keep the other tensors from being read. The decoders of `candle-core` are not used: a large dependency for ten
+//! short functions.
 
 mod blocks;
 mod header;
@@ -21,19 +21,19 @@ use header::Header;
 pub(crate) use header::MAGIC;
 pub use metadata::{Metadata, Value};
 
-/// A matrix of quantised blocks that stays as it lies in the file; the file remains mapped.
+/// A matrix of quantised blocks, undecoded; the file remains mapped.
 #[derive(Clone, Debug)]
 pub struct Blocks {
-    /// Its name, block type and shape (`rows x columns`).
+    /// The name, block type and shape (`rows x columns`) of the matrix.
     pub info: TensorInfo,
     bytes: Bytes,
 }
 
 impl Blocks {
-    /// The numbers of some of its rows, those that [`Checkpoint::read`] gives.
+    /// Decodes some of the rows, to the same numbers as [`Checkpoint::read`].
     ///
     /// # Errors
-    /// Rows that are not there, a row that is no whole number of blocks, or too little memory.
+    /// Rows that do not exist, a row that is not a whole number of blocks, or too little memory.
     pub fn rows(&self, rows: Range<usize>) -> Result<Vec<f32>> {
         let problem = |what: &str| {
             self.bytes.malformed(format!("tensor `{}` cannot be read: {what}", self.info.name))
@@ -51,7 +51,7 @@ impl Blocks {
         }
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the blocks.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -62,17 +62,17 @@ impl Blocks {
 pub struct Gguf {
     parts: Vec<Bytes>,
     metadata: Metadata,
-    /// Sorted by name, over all parts.
+    /// The tensors of all parts, sorted by name.
     tensors: Vec<TensorInfo>,
-    /// For each of `tensors` its part and where it lies there; see [`header::Header::tensors`].
+    /// For each of `tensors` its part and its byte range there; see [`header::Header::tensors`].
     places: Vec<(usize, Range<usize>)>,
 }
 
 impl Gguf {
-    /// Opens a file, and with any part of a split model (`-00002-of-00003.gguf`) the others beside it.
+    /// Opens a file; for any part of a split model (`-00002-of-00003.gguf`) also opens the other parts in its folder.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], a header that is not sound, a part that is missing or of another model.
+    /// Errors of [`Bytes::open`], a header that is not valid, a part that is missing or of another model.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -80,12 +80,12 @@ impl Gguf {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A header that is not sound, or one part of a split model: its other parts cannot be found.
+    /// A header that is not valid, or one part of a split model: its other parts cannot be found.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Checks the header of `bytes`, and of its other parts if they are a part of a file on disk.
+    /// Parses the header of `bytes`, and of the other parts if it is a part of a split model on disk.
     ///
     /// # Errors
     /// As [`Gguf::open`].
@@ -112,7 +112,7 @@ impl Gguf {
         })
     }
 
-    /// The key-value pairs, of the first part of a split model.
+    /// Returns the key-value pairs, those of the first part of a split model.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }

@@ -1,4 +1,4 @@
-//! A model split over several files, as `gguf-split` of llama.cpp writes and names them.
+//! Opens a model that is split over several files, as `gguf-split` of llama.cpp writes and names them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use super::header::Header;
 use crate::checkpoint::bytes::Bytes;
 use crate::error::{Error, Result};
 
-/// The most parts: their number has five digits in a file name, and 16 bits in the metadata.
+/// The largest number of parts: it has five digits in a file name, and 16 bits in the metadata.
 const MOST: u64 = u16::MAX as u64;
 
-/// All parts of the model that `bytes` belong to, in order: one, where it is not split.
+/// Opens all parts of the model that `bytes` belong to, in order; returns the one part where it is not split.
 pub(super) fn parts(bytes: Bytes, header: Header) -> Result<Vec<(Bytes, Header)>> {
     let count = header.metadata.get_u64("split.count")?.unwrap_or(1);
     if count <= 1 {
@@ -60,7 +60,7 @@ pub(super) fn parts(bytes: Bytes, header: Header) -> Result<Vec<(Bytes, Header)>
     }
 }
 
-/// Opens part `number` beside the one that was asked for.
+/// Opens part `number`, in the folder of the part that was asked for.
 fn part(asked: &Path, stem: &str, number: u64, count: u64) -> Result<(Bytes, Header)> {
     let path: PathBuf = asked.with_file_name(format!("{stem}{}", ending(number, count)));
     let bytes = match Bytes::open(&path) {
@@ -87,12 +87,12 @@ fn part(asked: &Path, stem: &str, number: u64, count: u64) -> Result<(Bytes, Hea
     Ok((bytes, header))
 }
 
-/// The end of the file name of part `number`, which counts from 0.
+/// Returns the end of the file name of part `number`, counted from 0.
 fn ending(number: u64, count: u64) -> String {
     format!("-{:05}-of-{count:05}.gguf", number + 1)
 }
 
-/// The file name without the ending of its part.
+/// Returns the file name without the ending of its part.
 fn stem(path: &Path, number: u64, count: u64) -> Option<String> {
     Some(path.file_name()?.to_str()?.strip_suffix(&ending(number, count))?.to_owned())
 }

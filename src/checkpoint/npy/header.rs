@@ -1,8 +1,8 @@
-//! The header of an array file: magic, version, and a Python dictionary literal of three keys.
+//! Parses the header of a NumPy array file: magic, version, and a Python dictionary literal of three keys.
 //!
-//! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. The literal is
-//! parsed strictly (each key once, nothing after the closing brace), since a header that NumPy did
-//! not write is more likely damage than a dialect. `.npz` members have the same header.
+//! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. The literal is parsed strictly
+//! (each key once, nothing after the closing brace), since a header that NumPy did not write is more likely damaged
+//! than a dialect. Members of `.npz` archives have the same header.
 
 use std::borrow::Cow;
 
@@ -12,12 +12,12 @@ use super::super::{Dtype, elements};
 /// The first bytes of every `.npy` file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// What an array file says of itself, checked against the number of bytes that follow.
+/// The header of an array file, checked against the number of bytes that follow.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Header {
     pub dtype: Dtype,
     pub order: ByteOrder,
-    /// Bytes an element, where the type has a fixed size.
+    /// Bytes per element, if the type has a fixed size.
     pub size: Option<usize>,
     /// Whether the first dimension is the contiguous one.
     pub fortran: bool,
@@ -28,22 +28,22 @@ pub(crate) struct Header {
     pub refusal: Option<String>,
 }
 
-/// An element type as its `descr` names it.
+/// An element type, parsed from its `descr`.
 #[derive(Debug)]
 struct Element {
     dtype: Dtype,
     order: ByteOrder,
-    /// Bytes an element, where the type has a fixed size.
+    /// Bytes per element, if the type has a fixed size.
     size: Option<usize>,
     refusal: Option<String>,
 }
 
 impl Header {
-    /// Parses the header at the start of an array file of `total` bytes, of which `bytes` are at
-    /// least as many first ones as the header takes (or all).
+    /// Parses the header at the start of an array file of `total` bytes; `bytes` are its first ones, at least as many
+    /// as the header takes.
     ///
     /// # Errors
-    /// A sentence with the place of the fault; the caller names the file.
+    /// A header that is not valid; the error is a sentence with the place of the fault, without the name of the file.
     pub fn parse(bytes: &[u8], total: usize) -> Result<Header, String> {
         let (text, start) = literal(bytes)?;
         let mut parser = Parser { text, at: 0 };
@@ -71,15 +71,15 @@ impl Header {
         Ok(Header { dtype, order, size, fortran, shape, start, refusal })
     }
 
-    /// The header of an array whose element type is known by its `descr` and whose data are apart;
-    /// `None` if that is no element type.
+    /// Makes the header of an array whose data are stored elsewhere, from its `descr`; `None` if that is no element
+    /// type.
     pub fn of_array(descr: &[u8], fortran: bool, shape: Vec<usize>) -> Option<Header> {
         let Element { dtype, order, size, refusal } = Element::parse(descr)?;
         Some(Header { dtype, order, size, fortran, shape, start: 0, refusal })
     }
 }
 
-/// The dictionary literal, and the offset of the first element.
+/// Returns the dictionary literal, and the offset of the first element.
 fn literal(bytes: &[u8]) -> Result<(&[u8], usize), String> {
     if !bytes.starts_with(MAGIC) {
         return Err("it does not start as an npy array does".into());
@@ -116,13 +116,14 @@ fn literal(bytes: &[u8]) -> Result<(&[u8], usize), String> {
     Ok((text, end))
 }
 
-/// A cursor over the dictionary literal.
+/// A parser of the dictionary literal.
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Parser<'a> {
+    /// Parses the dictionary: element type, whether the order is Fortran's, shape.
     fn dictionary(&mut self) -> Result<(Element, bool, Vec<usize>), String> {
         let (mut descr, mut fortran, mut shape) = (None, None, None);
         self.expect(b'{')?;
@@ -152,7 +153,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The next byte that is not blank.
+    /// Returns the next byte that is not blank, without taking it.
     fn peek(&mut self) -> Option<u8> {
         while self.text.get(self.at).is_some_and(u8::is_ascii_whitespace) {
             self.at += 1;
@@ -160,16 +161,19 @@ impl<'a> Parser<'a> {
         self.text.get(self.at).copied()
     }
 
+    /// Takes the next byte if it is `byte`.
     fn take(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
+    /// Takes the byte, or refuses another one.
     fn expect(&mut self, byte: u8) -> Result<(), String> {
         if self.take(byte) { Ok(()) } else { Err(format!("`{}` is missing", char::from(byte))) }
     }
 
+    /// Takes a string in quotes, without escapes.
     fn string(&mut self) -> Result<&'a [u8], String> {
         let quote = match self.peek() {
             Some(quote @ (b'\'' | b'"')) => quote,
@@ -228,6 +232,7 @@ impl<'a> Parser<'a> {
         Ok(number)
     }
 
+    /// Takes the value of `descr`: an element type, or a list of fields.
     fn element(&mut self) -> Result<Element, String> {
         if self.peek() == Some(b'[') {
             let fields = self.list()?;
@@ -246,7 +251,7 @@ impl<'a> Parser<'a> {
             .ok_or_else(|| format!("the descr '{}' is no element type", lossy(descr)))
     }
 
-    /// A list with everything in it, skipped by its brackets.
+    /// Skips a list with everything in it, by its brackets, and returns it.
     fn list(&mut self) -> Result<&'a [u8], String> {
         let (text, from) = (self.text, self.at);
         let mut depth = 0usize;
@@ -270,7 +275,7 @@ impl<'a> Parser<'a> {
 }
 
 impl Element {
-    /// `<f4` and its like: byte order, kind, size.
+    /// Parses `<f4` and the like: byte order, kind, size.
     fn parse(descr: &[u8]) -> Option<Element> {
         let (&mark, rest) = descr.split_first()?;
         let (&kind, rest) = rest.split_first()?;
@@ -317,6 +322,7 @@ impl Element {
     }
 }
 
+/// Parses a decimal number.
 fn decimal(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

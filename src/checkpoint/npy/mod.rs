@@ -1,4 +1,4 @@
-//! One NumPy array a file (`.npy`), named by the stem of its file name.
+//! Reads a file with one NumPy array (`.npy`), which is named by the stem of its file name.
 //!
 //! Versions 1 to 3, little- and big-endian f2, f4 and f8, C and Fortran order, any rank; the
 //! numbers come back row-major. Other element types are listed and refused when read, with the reason.
@@ -19,7 +19,7 @@ pub(crate) use header::{Header, MAGIC};
 pub struct Npy {
     bytes: Bytes,
     header: Header,
-    /// The one array.
+    /// The only array of the file.
     tensors: [TensorInfo; 1],
 }
 
@@ -27,7 +27,7 @@ impl Npy {
     /// Opens a file and checks its header.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a header that is not sound or does not fit the file's size.
+    /// Errors of [`Bytes::open`], and a header that is not valid or does not fit the file's size.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -35,15 +35,15 @@ impl Npy {
     /// Opens a file that is in memory; the array is named by the stem of `label`.
     ///
     /// # Errors
-    /// A header that is not sound or does not fit the number of bytes.
+    /// A header that is not valid or does not fit the number of bytes.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Checks the header of `bytes`.
+    /// Parses the header of `bytes`.
     ///
     /// # Errors
-    /// A header that is not sound or does not fit the number of bytes.
+    /// A header that is not valid or does not fit the number of bytes.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let header =
             Header::parse(&bytes, bytes.len()).map_err(|problem| bytes.malformed(problem))?;
@@ -80,10 +80,10 @@ impl Checkpoint for Npy {
     }
 }
 
-/// The numbers of the array file `bytes`, row-major.
+/// Decodes the array file `bytes`, row-major.
 ///
 /// # Errors
-/// A sentence with the reason; the caller names the array.
+/// An array that cannot be decoded; the error is a sentence without the name of the array.
 pub(crate) fn decode(header: &Header, bytes: &[u8]) -> Result<Values, String> {
     if let Some(refusal) = &header.refusal {
         return Err(refusal.clone());

@@ -1,13 +1,13 @@
-//! Numbers of a tensor that lie in another file beside the model.
+//! Reads the numbers of a tensor from another file next to the model.
 //!
-//! The location may name a file of the model's folder or below it, and nothing else.
+//! The location must name a file in the model's folder or below it.
 
 use std::path::{Component, Path};
 
 use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::foreign;
 
-/// Where the numbers lie.
+/// Where the numbers of a tensor lie in another file.
 #[derive(Clone, Debug)]
 pub(super) struct External {
     location: String,
@@ -16,7 +16,7 @@ pub(super) struct External {
 }
 
 impl External {
-    /// From the pairs `location`, `offset` and `length`.
+    /// Parses the pairs `location`, `offset` and `length`.
     pub fn parse(pairs: &[(String, String)]) -> Result<External, String> {
         let find =
             |key: &str| pairs.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
@@ -45,7 +45,7 @@ impl External {
         })
     }
 
-    /// The `needed` bytes of the tensor, beside the file `model`.
+    /// Opens the `needed` bytes of the tensor, in a file relative to the folder of `model`.
     pub fn open(&self, model: &Bytes, needed: usize) -> Result<Bytes, String> {
         let folder = model.folder().ok_or_else(|| {
             format!("its data are in `{}`; open the model from its folder", self.location)

@@ -1,11 +1,11 @@
-//! ONNX models: `.onnx`, a protobuf message with, perhaps, other files of numbers beside it.
+//! Reads ONNX models: `.onnx`, a protobuf message, perhaps with other files of numbers next to it.
 //!
-//! Listed are the initialisers of the main graph, the tensors of its `Constant` nodes (under the names of
-//! their outputs) and its weights of integers with a scale, see `quantised.rs`.
+//! Listed are the initialisers of the main graph, the tensors of its `Constant` nodes (under the names of their
+//! outputs) and its weights of integers with a scale, see `quantised.rs`.
 //!
-//! The fields are walked here. `prost` would decode every message of the file into types of its own;
-//! `onnx-rs` 0.1.3 borrows from the file, but follows nested graphs without a bound, so that 54 kB of them
-//! overflowed its stack. Here nested messages that are of no interest are stepped over.
+//! The protobuf fields are parsed here. `prost` would decode every message of the file into types of its own;
+//! `onnx-rs` 0.1.3 borrows from the file, but follows nested graphs without a bound, so that 54 kB of them overflowed
+//! its stack. Here nested messages that are not needed are skipped.
 
 mod external;
 mod graph;
@@ -29,7 +29,7 @@ use tensor::Stored;
 pub use graph::{Attribute, Graph, Node};
 pub(crate) use nbits::dequantised;
 
-/// Whether `bytes` are a model; a part of one is not told from other files.
+/// Whether `bytes` are a complete ONNX model; a truncated one is not recognised.
 pub(crate) fn recognise(bytes: &[u8]) -> bool {
     model::recognise(bytes)
 }
@@ -40,18 +40,18 @@ pub struct Onnx {
     bytes: Bytes,
     graph: Graph,
     stored: Vec<Stored>,
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     tensors: Vec<TensorInfo>,
     /// For each of `tensors` where its numbers come from.
     sources: Vec<Source>,
 }
 
-/// Where numbers come from.
+/// Where the numbers of a tensor come from.
 #[derive(Clone, Debug)]
 enum Source {
-    /// The place among the stored tensors.
+    /// A stored tensor, by its index.
     Stored(usize),
-    /// An attribute.
+    /// An attribute of a `Constant` node.
     Numbers(Vec<f32>),
     Quantised(Quantised),
     NBits(NBits),
@@ -61,7 +61,7 @@ impl Onnx {
     /// Opens a file and lists its tensors.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a file that is not sound.
+    /// Errors of [`Bytes::open`], and a file that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -69,15 +69,15 @@ impl Onnx {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A file that is not sound. Tensors whose numbers are in other files cannot be read.
+    /// A file that is not valid. Tensors whose numbers are in other files cannot be read.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
 
-    /// Lists the tensors of `bytes`.
+    /// Parses the list of tensors of `bytes`.
     ///
     /// # Errors
-    /// A file that is not sound, or whose numbers are said to lie outside its folder.
+    /// A file that is not valid, or whose numbers are said to lie outside its folder.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let Model { graph, stored, numbers, .. } =
             Model::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;

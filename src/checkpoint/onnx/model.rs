@@ -1,6 +1,6 @@
-//! The messages of a model: which tensors it stores, and its graph.
+//! Parses the messages of a model: the tensors that it stores, and its graph.
 //!
-//! Numbers of fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
+//! Field numbers: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
 use std::ops::Range;
 
@@ -8,26 +8,26 @@ use super::graph::{Attribute, Graph, Node};
 use super::tensor::Stored;
 use super::wire::{Field, Message, pair};
 
-/// The least bytes that a node or a tensor with a name takes.
+/// The least number of bytes of a node or tensor with a name.
 const LEAST: usize = 8;
 
-/// A model as it is parsed.
+/// A parsed model.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub graph: Graph,
-    /// Initialisers, and the tensors of `Constant` nodes under the names of their outputs.
+    /// The initialisers, and the tensors of `Constant` nodes under the names of their outputs.
     pub stored: Vec<Stored>,
-    /// Numbers that are attributes of `Constant` nodes: name, numbers, whether it is one alone.
+    /// Numbers in attributes of `Constant` nodes: name, numbers, whether it is a scalar.
     pub numbers: Vec<(String, Vec<f32>, bool)>,
-    /// Domains and names of the functions that the model defines for itself.
+    /// Domain and name of each function that the model defines.
     functions: Vec<(String, String)>,
 }
 
-/// Names of ONNX's own domain.
+/// The names of ONNX's own domain.
 const OWN: [&str; 2] = ["", "ai.onnx"];
 
-/// ONNX Runtime's domain, and the operations of it that are known here by their names. Others of their names in other
-/// domains may be anything.
+/// ONNX Runtime's domain, and its operators that are known here. Operators of the same names in other domains may do
+/// anything.
 const RUNTIME: &str = "com.microsoft";
 const CONTRIBUTED: [&str; 19] = [
     "FusedMatMul",
@@ -51,7 +51,7 @@ const CONTRIBUTED: [&str; 19] = [
     "DynamicQuantizeLinear",
 ];
 
-/// Whether `bytes` are a model: fields of one from the first byte to the last, with a graph.
+/// Whether `bytes` are a model: only fields of one from the first byte to the last, with a graph.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
     let mut fields = Message::new(bytes, 0..bytes.len());
     let mut graph = false;
@@ -67,6 +67,7 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
 }
 
 impl Model {
+    /// Parses a whole model, without the numbers of its tensors.
     pub fn parse(bytes: &[u8]) -> Result<Model, String> {
         let mut model = Model::default();
         let mut graph = None;
@@ -91,6 +92,7 @@ impl Model {
         Ok(model)
     }
 
+    /// Parses the main graph.
     fn graph(&mut self, bytes: &[u8], graph: Range<usize>) -> Result<(), String> {
         let most = graph.len() / LEAST + 1;
         let mut fields = Message::new(bytes, graph);
@@ -118,7 +120,7 @@ impl Model {
         Ok(())
     }
 
-    /// What an operation does, with its domain in front where that is none whose names are known.
+    /// Returns the operator of a node, with its domain in front unless it is a known operator of a known domain.
     fn qualified(&self, node: &Node) -> String {
         let Node { op, domain, .. } = node;
         let known = OWN.contains(&domain.as_str())
@@ -130,6 +132,7 @@ impl Model {
         }
     }
 
+    /// Parses a node; a `Constant` also adds its value to the stored tensors or numbers.
     fn node(&mut self, bytes: &[u8], message: Range<usize>) -> Result<(), String> {
         let mut node = Node::default();
         let mut tensors = Vec::new();
@@ -181,7 +184,7 @@ impl Model {
     }
 }
 
-/// The domain and the name of a function (`FunctionProto`).
+/// Parses the domain and name of a function (`FunctionProto`).
 fn function(bytes: &[u8], message: Range<usize>) -> Result<(String, String), String> {
     let (mut domain, mut name) = (String::new(), String::new());
     let mut fields = Message::new(bytes, message);
@@ -195,7 +198,7 @@ fn function(bytes: &[u8], message: Range<usize>) -> Result<(String, String), Str
     Ok((domain, name))
 }
 
-/// An attribute, and the place of the tensor that it is.
+/// Parses an attribute; the range is that of the tensor, if the value is one.
 fn attribute(
     bytes: &[u8],
     message: Range<usize>,
@@ -221,7 +224,7 @@ fn attribute(
             _ => {}
         }
     }
-    // Files of the first versions of the format do not say which field is meant.
+    // Files of the first versions of the format do not state the type of an attribute.
     let value = match (kind, float, int, text) {
         (1, float, ..) => Attribute::Float(float.unwrap_or(0.0)),
         (2, _, int, _) => Attribute::Int(int.unwrap_or(0)),
@@ -238,7 +241,7 @@ fn attribute(
     Ok((name, value, tensor))
 }
 
-/// The name of a value of a graph (`ValueInfoProto`), and how many axes it has, where its type says so.
+/// Parses the name of a value of a graph (`ValueInfoProto`) and its rank, if its type states it.
 fn value(bytes: &[u8], message: Range<usize>) -> Result<(String, Option<usize>), String> {
     let (mut name, mut kind) = (String::new(), None);
     let mut fields = Message::new(bytes, message);

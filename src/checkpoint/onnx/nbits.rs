@@ -1,7 +1,9 @@
-//! The weight of `MatMulNBits`: blocks of integers of 4 or 8 bits, each block with a scale and perhaps a zero point.
+//! Reads the weight of `MatMulNBits`: blocks of integers of 4 or 8 bits, each block with a scale and perhaps a zero
+//! point.
 //!
-//! Source: `com.microsoft.MatMulNBits` in `docs/ContribOperators.md` of ONNX Runtime. The integers of a row lie in blocks
-//! along the inner dimension, the lower half of a byte first; without zero points, the middle of the range is taken off.
+//! Source: `com.microsoft.MatMulNBits` in `docs/ContribOperators.md` of ONNX Runtime. The integers of a row lie in
+//! blocks along the inner dimension, the lower half of a byte first; without zero points, the middle of the range is
+//! subtracted.
 
 use super::graph::{Graph, Node};
 use super::quantised::narrowed;
@@ -10,12 +12,12 @@ use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::zeros;
 use crate::checkpoint::{Dtype, TensorInfo, Values};
 
-/// The name under which a packed weight is listed with its numbers.
+/// Returns the name under which the decoded weight is listed, from the name of the packed one.
 pub(crate) fn dequantised(packed: &str) -> String {
     format!("{packed} (dequantised)")
 }
 
-/// A weight in blocks, by the places of its parts among the stored tensors.
+/// A weight in blocks; its parts are indices of stored tensors.
 #[derive(Clone, Debug)]
 pub(super) struct NBits {
     integers: usize,
@@ -27,7 +29,7 @@ pub(super) struct NBits {
     block: usize,
 }
 
-/// All such weights of a model.
+/// Finds all such weights of a model; `place` returns the index of a stored tensor.
 pub(super) fn find(
     graph: &Graph,
     place: impl Fn(&str) -> Option<usize>,
@@ -44,6 +46,7 @@ pub(super) fn find(
     found
 }
 
+/// Returns the weight of a `MatMulNBits` node, and the name under which it is listed.
 fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String, NBits)> {
     let size = |name: &str| node.int(name).and_then(|n| usize::try_from(n).ok());
     let (bits, block) = (size("bits").unwrap_or(4), size("block_size")?);
@@ -66,7 +69,7 @@ fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String
 }
 
 impl NBits {
-    /// The numbers of the weight, exactly: scale times (integer minus zero point).
+    /// Decodes the weight exactly: scale times (integer minus zero point).
     pub fn read(&self, stored: &[Stored], bytes: &Bytes) -> Result<Values, String> {
         let blocks = self.columns.div_ceil(self.block);
         let width = self.block * self.bits / 8;
@@ -106,7 +109,7 @@ impl NBits {
         Ok(narrowed(numbers))
     }
 
-    /// The zero point of every block.
+    /// Returns the zero point of every block.
     fn zero_points(
         &self,
         stored: &[Stored],
@@ -123,7 +126,7 @@ impl NBits {
                 Values::F32(x) => x.into_iter().map(f64::from).collect(),
                 Values::F64(x) => x,
             };
-            // A zero point that is no whole number could make a product that float64 does not hold.
+            // A zero point that is not an integer could make a product that float64 cannot hold exactly.
             let whole = points.iter().all(|x| x.fract() == 0.0 && x.abs() < 256.0);
             return match points.len() == all && whole {
                 true => Ok(points),
@@ -149,7 +152,7 @@ impl NBits {
     }
 }
 
-/// The integer `at` of a run of bytes that hold integers of `bits`, 4 or 8.
+/// Returns the integer with index `at` from bytes that pack integers of `bits` bits, 4 or 8.
 fn field(bytes: &[i32], at: usize, bits: usize) -> i32 {
     match bits {
         4 => bytes[at / 2] >> (4 * (at % 2)) & 15,

@@ -1,15 +1,14 @@
-//! Weights of integers with a scale and a zero point.
+//! Reads weights of integers with a scale and a zero point.
 //!
-//! The order of operations is that of `DequantizeLinear`: the zero point is taken off in whole numbers, the
-//! difference is rounded to f32 (which is exact for up to 16 bits) and multiplied by the scale in f32; where
-//! the scale is of f16 or bf16, so is the result, and the product is rounded to it.
-//! <https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html>
+//! The order of operations is that of `DequantizeLinear`: the zero point is subtracted in integers, the difference is
+//! rounded to f32 (which is exact for up to 16 bits) and multiplied by the scale in f32; if the scale is of f16 or
+//! bf16, the product is rounded to that type. <https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html>
 //!
-//! Two places say what belongs together: a `DequantizeLinear` all of whose inputs are stored, whose output is
-//! listed; and the names that ONNX Runtime's quantiser gives (`X_quantized`, `X_scale`, `X_zero_point`, for
-//! `MatMulInteger` and its like), which are listed as `X`. Where there are several scales, they are those of
-//! the columns of a factor of a product of matrices, and otherwise those of the rows. A runtime multiplies those integers
-//! as such and scales the product, so their weight is the exact product, in float64 where float32 does not hold it.
+//! Two things say which tensors belong together. One is a `DequantizeLinear` whose inputs are all stored; its output
+//! is listed. The other is the naming of ONNX Runtime's quantiser (`X_quantized`, `X_scale`, `X_zero_point`, for
+//! `MatMulInteger` and the like); `X` is listed. Several scales are those of the columns if the tensor is a factor of
+//! a matrix product, and otherwise those of the rows. A runtime multiplies these integers and scales the product, so
+//! the weight is the exact product of integer and scale, in float64 where float32 cannot hold it.
 
 use std::collections::HashSet;
 
@@ -21,21 +20,21 @@ use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::zeros;
 use crate::checkpoint::{Dtype, TensorInfo, Values};
 
-/// A weight of integers, by the places of its parts among the stored tensors.
+/// A weight of integers; its parts are indices of stored tensors.
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
     integers: usize,
     scale: usize,
     zero: Option<usize>,
-    /// The dimension along which scales differ, where there are several.
+    /// The dimension along which scales differ, if there are several.
     axis: i64,
-    /// How many elements along the axis share a scale; 0 for one each.
+    /// The number of elements along the axis that share a scale; 0 for one scale per element of the axis.
     block: usize,
     /// Whether products with the scale are kept exactly and not rounded as `DequantizeLinear` does.
     exact: bool,
 }
 
-/// All quantised weights of a model, by the names under which they are listed.
+/// Finds all quantised weights of a model, with the names under which they are listed.
 pub(super) fn find<'a>(
     graph: &Graph,
     stored: &[Stored],
@@ -63,6 +62,7 @@ pub(super) fn find<'a>(
         .collect()
 }
 
+/// Returns the weight of a `DequantizeLinear` node, and the name under which it is listed.
 fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String, Quantised)> {
     if node.op != "DequantizeLinear" {
         return None;
@@ -83,6 +83,7 @@ fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String
     Some((node.outputs.first()?.clone(), weight))
 }
 
+/// Returns the weight whose integers are called `X_quantized`, and its name `X`.
 fn of_name(
     name: &str,
     axis: i64,
@@ -101,7 +102,7 @@ fn of_name(
 }
 
 impl Quantised {
-    /// The numbers of the weight.
+    /// Decodes the weight.
     pub fn read(&self, stored: &[Stored], bytes: &Bytes) -> Result<Values, String> {
         let (tensor, scale) = (&stored[self.integers], &stored[self.scale]);
         let Values::F32(scales) = scale.floats(bytes)? else {
@@ -136,7 +137,8 @@ impl Quantised {
             for (at, (number, integer)) in numbers.iter_mut().zip(integers).enumerate() {
                 let scale = place(at);
                 let difference = i64::from(integer) - i64::from(zeros_at[scale]);
-                // Up to 29 bits: with the 24 of the scale float64 holds the product.
+                // The difference has at most 29 bits: with the 24 bits of the scale, float64 holds the product
+                // exactly.
                 if difference.abs() >= 1 << 29 {
                     return Err(format!("its integer {integer} is too large for an exact product"));
                 }
@@ -153,7 +155,7 @@ impl Quantised {
         Ok(Values::F32(numbers))
     }
 
-    /// Which scale an element has, both counted row-major.
+    /// Returns a function from the index of an element to the index of its scale, both row-major.
     fn places(
         &self,
         shape: &[usize],
@@ -166,7 +168,7 @@ impl Quantised {
                 self.axis
             )
         };
-        // One scale for all: everything lies in one step of a single block.
+        // With one scale for all, every element falls into the same block.
         if scales == 1 && self.block == 0 {
             return Ok(places_of(usize::MAX, 1, usize::MAX, 1));
         }
@@ -192,7 +194,7 @@ impl Quantised {
     }
 }
 
-/// The same numbers in float32, where that holds every one of them.
+/// Narrows the numbers to float32 if that holds every one of them exactly.
 pub(super) fn narrowed(numbers: Vec<f64>) -> Values {
     match numbers.iter().all(|&x| f64::from(x as f32) == x) {
         true => Values::F32(numbers.into_iter().map(|x| x as f32).collect()),
@@ -200,9 +202,9 @@ pub(super) fn narrowed(numbers: Vec<f64>) -> Values {
     }
 }
 
-/// The place of the scale of the element `at`: along an axis of `length` steps, of `inner` elements each, `block`
-/// steps share one. `blocks` are the scales along the axis, repeated for all other dimensions; with 0 only
-/// the axis counts.
+/// Returns a function from an element's index to its scale's: along an axis of `length` steps, of `inner` elements
+/// each, `block` steps share one scale. `blocks` is the number of scales along the axis, repeated for all other
+/// dimensions; with 0 only the axis counts.
 fn places_of(inner: usize, length: usize, block: usize, blocks: usize) -> impl Fn(usize) -> usize {
     move |at| {
         let step = at / inner % length.max(1) / block;

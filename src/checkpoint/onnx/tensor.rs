@@ -1,4 +1,4 @@
-//! One tensor of a model (`TensorProto`): what it is, where its numbers lie, and how they decode.
+//! A stored tensor of a model (`TensorProto`): its description, where its numbers lie, and how they decode.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::{ByteOrder, floats};
 use crate::checkpoint::{Dtype, Values, elements};
 
-/// Element types by their numbers in `TensorProto.DataType`: name and width in bits, 0 where it varies.
+/// The element types by their numbers in `TensorProto.DataType`: name and width in bits, 0 where the width varies.
 const TYPES: [(&str, usize); 24] = [
     ("undefined", 0),
     ("float32", 32),
@@ -36,23 +36,23 @@ const TYPES: [(&str, usize); 24] = [
     ("float4e2m1", 4),
 ];
 
-/// A tensor as it lies in the file.
+/// A tensor as it is stored in the file, undecoded.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub name: String,
     pub shape: Vec<usize>,
-    /// The name of its element type.
+    /// The name of the element type.
     pub element: &'static str,
-    /// Bits an element.
+    /// Bits per element.
     bits: usize,
-    /// Its message, whose fields may hold the numbers.
+    /// The range of its message, whose fields may hold the numbers.
     message: Range<usize>,
     raw: Option<Range<usize>>,
     external: Option<External>,
 }
 
 impl Stored {
-    /// Reads the message at `message`, without its numbers.
+    /// Parses the message at the range `message`, without its numbers.
     pub fn parse(bytes: &[u8], message: Range<usize>) -> Result<Stored, String> {
         let from = message.start;
         let (mut name, mut dims, mut kind, mut raw) = (String::new(), Vec::new(), 0, None);
@@ -104,7 +104,7 @@ impl Stored {
         Ok(Stored { name, shape, element, bits, message, raw, external })
     }
 
-    /// The element type as it is listed.
+    /// Returns the element type under which the tensor is listed.
     pub fn dtype(&self) -> Dtype {
         match self.element {
             "float32" => Dtype::F32,
@@ -115,18 +115,18 @@ impl Stored {
         }
     }
 
-    /// How many numbers it has.
+    /// Returns the number of elements.
     pub fn count(&self) -> usize {
         elements(&self.shape).unwrap_or(0)
     }
 
-    /// The numbers of a tensor of floats.
+    /// Decodes a tensor of floats.
     pub fn floats(&self, bytes: &Bytes) -> Result<Values, String> {
         let dtype = self.dtype();
         if let Some(raw) = self.raw_bytes(bytes)? {
             return floats(&dtype, ByteOrder::Little, &raw);
         }
-        // The numbers are in a field of their type; 16-bit floats are in that of int32.
+        // The numbers are in the field of their type; 16-bit floats are in the field of int32.
         let data = match dtype {
             Dtype::F32 => self.fixed(bytes, 4)?,
             Dtype::F64 => self.fixed(bytes, 10)?,
@@ -142,12 +142,12 @@ impl Stored {
         Ok(values)
     }
 
-    /// The numbers of a tensor of integers of up to 32 bits.
+    /// Decodes a tensor of integers of up to 32 bits.
     pub fn ints(&self, bytes: &Bytes) -> Result<Vec<i32>, String> {
         let Some(raw) = self.raw_bytes(bytes)? else {
             let numbers = self.integers(bytes, 5)?;
             if self.bits == 4 {
-                // Two a number of eight bits.
+                // Each number of eight bits holds two elements.
                 let packed: Vec<u8> = numbers.iter().map(|&number| number as u8).collect();
                 self.complete_nibbles(packed.len())?;
                 return Ok(nibbles(&packed, self.count(), self.element == "int4"));
@@ -166,10 +166,10 @@ impl Stored {
         })
     }
 
-    /// The numbers of a small tensor of whole numbers, as shapes and axes are; `None` for any other, and for one outside the
-    /// file.
+    /// Decodes a small tensor of integers, such as a shape or a list of axes; `None` for any other tensor, and for
+    /// one in another file.
     pub fn few_integers(&self, bytes: &[u8]) -> Result<Option<Vec<i64>>, String> {
-        /// More axes or places than these are no shape.
+        /// The largest number of elements of such a tensor.
         const FEW: usize = 64;
         let width = self.bits / 8;
         if !["int64", "int32"].contains(&self.element)
@@ -197,7 +197,7 @@ impl Stored {
         ["int8", "uint8", "int16", "uint16", "int32", "int4", "uint4"].contains(&self.element)
     }
 
-    /// The bytes of the numbers where they lie together, in the file or beside it.
+    /// Returns the bytes of the numbers if they are contiguous, in this file or in another one.
     fn raw_bytes(&self, bytes: &Bytes) -> Result<Option<Bytes>, String> {
         if let Some(external) = &self.external {
             let needed =
@@ -212,6 +212,7 @@ impl Stored {
         }
     }
 
+    /// Checks that as many numbers are stored as the shape asks for.
     fn complete(&self, held: usize) -> Result<(), String> {
         match held == self.count() {
             true => Ok(()),
@@ -223,6 +224,7 @@ impl Stored {
         }
     }
 
+    /// Checks that as many bytes of two 4-bit numbers are stored as the shape asks for.
     fn complete_nibbles(&self, held: usize) -> Result<(), String> {
         match held == self.count().div_ceil(2) {
             true => Ok(()),
@@ -230,7 +232,7 @@ impl Stored {
         }
     }
 
-    /// The integers of the field `wanted`.
+    /// Returns the integers of the field `wanted`.
     fn integers(&self, bytes: &[u8], wanted: u64) -> Result<Vec<i64>, String> {
         let mut numbers = Vec::new();
         let mut fields = Message::new(bytes, self.message.clone());
@@ -242,7 +244,7 @@ impl Stored {
         Ok(numbers)
     }
 
-    /// The bytes of the numbers of fixed width in the field `wanted`, packed or one by one.
+    /// Returns the bytes of the numbers of fixed width in the field `wanted`, packed or one by one.
     fn fixed(&self, bytes: &[u8], wanted: u64) -> Result<Vec<u8>, String> {
         let mut data = Vec::new();
         let mut fields = Message::new(bytes, self.message.clone());
@@ -260,11 +262,12 @@ impl Stored {
     }
 }
 
+/// Iterates over 16-bit numbers.
 fn halves(raw: &[u8]) -> impl Iterator<Item = u16> {
     raw.as_chunks::<2>().0.iter().map(|&bytes| u16::from_le_bytes(bytes))
 }
 
-/// Numbers of four bits, the lower half of a byte first.
+/// Unpacks numbers of four bits, the lower half of a byte first.
 fn nibbles(packed: &[u8], count: usize, signed: bool) -> Vec<i32> {
     let both = packed.iter().flat_map(|&byte| [byte & 15, byte >> 4]);
     both.take(count).map(|half| i32::from(half) - if signed && half > 7 { 16 } else { 0 }).collect()

@@ -1,10 +1,10 @@
-//! The fields of a protobuf message, one after another: nothing is taken that is not there.
+//! A bounds-checked parser of the fields of a protobuf message.
 //!
 //! Format: <https://protobuf.dev/programming-guides/encoding/>.
 
 use std::ops::Range;
 
-/// What a field holds.
+/// The content of a protobuf field.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::checkpoint) enum Field {
     /// A number of variable length.
@@ -13,11 +13,11 @@ pub(in crate::checkpoint) enum Field {
     Fixed32(u32),
     /// Eight bytes, little-endian.
     Fixed64(u64),
-    /// Bytes, a text, a message or packed numbers: their place in the file.
+    /// Bytes, a text, a message or packed numbers: their range in the file.
     Bytes(Range<usize>),
 }
 
-/// A walk over the fields of the message that lies at a range of the file.
+/// An iterator over the fields of a message in the file.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) struct Message<'a> {
     bytes: &'a [u8],
@@ -26,13 +26,13 @@ pub(in crate::checkpoint) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The message in `range`, which lies within `bytes`.
+    /// Starts at the first field of the message in `range`, which must be within `bytes`.
     pub fn new(bytes: &'a [u8], range: Range<usize>) -> Self {
         let end = range.end.min(bytes.len());
         Message { bytes, at: range.start.min(end), end }
     }
 
-    /// Number and content of the next field; `None` at the end.
+    /// Returns number and content of the next field; `None` at the end.
     pub fn next(&mut self) -> Result<Option<(u64, Field)>, String> {
         if self.at == self.end {
             return Ok(None);
@@ -72,6 +72,7 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Reads `N` bytes of the field that begins at offset `from`.
     fn fixed<const N: usize>(&mut self, from: usize) -> Result<[u8; N], String> {
         let taken = self.bytes[self.at..self.end].first_chunk();
         let taken =
@@ -80,6 +81,7 @@ impl<'a> Message<'a> {
         Ok(taken)
     }
 
+    /// Reads a number of variable length.
     fn varint(&mut self) -> Result<u64, String> {
         let from = self.at;
         let number = varint(self.bytes, &mut self.at, self.end);
@@ -87,7 +89,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A number of variable length at `at`, which moves behind it; `None` where there is none before `end`.
+/// Reads a number of variable length at `at`, and moves `at` past it; `None` where none ends before `end`.
 fn varint(bytes: &[u8], at: &mut usize, end: usize) -> Option<u64> {
     let mut number = 0u64;
     for (k, &byte) in bytes.get(*at..end)?.iter().take(10).enumerate() {
@@ -104,7 +106,7 @@ fn varint(bytes: &[u8], at: &mut usize, end: usize) -> Option<u64> {
 }
 
 impl Field {
-    /// Adds the whole numbers of a repeated field, packed or one alone.
+    /// Appends the integers of a repeated field to `to`, packed or a single one.
     pub fn integers(&self, bytes: &[u8], to: &mut Vec<i64>) -> Result<(), String> {
         match self {
             Field::Varint(number) => to.push(*number as i64),
@@ -121,7 +123,7 @@ impl Field {
         Ok(())
     }
 
-    /// The place of the bytes, the text or the message that this is.
+    /// Returns the range of a field that is bytes, a text or a message.
     pub fn range(self) -> Result<Range<usize>, String> {
         match self {
             Field::Bytes(range) => Ok(range),
@@ -129,7 +131,7 @@ impl Field {
         }
     }
 
-    /// The text that this is.
+    /// Returns the text of a field.
     pub fn text(self, bytes: &[u8]) -> Result<String, String> {
         let range = self.range()?;
         let from = range.start;
@@ -138,7 +140,7 @@ impl Field {
             .map_err(|_| format!("the text at offset {from} is not UTF-8"))
     }
 
-    /// The whole number that this is.
+    /// Returns the integer of a field.
     pub fn int(&self) -> Result<i64, String> {
         match self {
             Field::Varint(number) => Ok(*number as i64),
@@ -147,7 +149,7 @@ impl Field {
     }
 }
 
-/// A pair of texts (`StringStringEntryProto`).
+/// Parses a pair of texts (`StringStringEntryProto`).
 pub(super) fn pair(bytes: &[u8], message: Range<usize>) -> Result<(String, String), String> {
     let (mut key, mut value) = (String::new(), String::new());
     let mut fields = Message::new(bytes, message);

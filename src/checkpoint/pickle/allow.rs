@@ -1,55 +1,56 @@
-//! The things that a pickle may name. Nothing is imported: each is a word for what is built instead.
+//! The allow-list of names in a pickle. Nothing is imported: each name stands for data to build instead.
 //!
-//! The names are those that `torch.save` and numpy write, as `torch/_weights_only_unpickler.py` and
-//! numpy's `__reduce__` methods list them, with the containers of Python's own library.
+//! The names are those that `torch.save` and numpy write, as `torch/_weights_only_unpickler.py` and numpy's
+//! `__reduce__` methods list them, and the containers of Python's own library.
 
-/// A name of the allow-list.
+/// What a name of the allow-list stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Global {
-    /// `dict`, `OrderedDict`, `Counter`: from nothing, pairs or a map.
+    /// `dict`, `OrderedDict`, `Counter`: made from nothing, from pairs or from a map.
     Map,
-    /// `defaultdict`: from a factory, then as a map.
+    /// `defaultdict`: made from a factory, then filled as a map.
     DefaultMap,
     /// `set`, `frozenset`, `list`, `torch.Size`: the elements of the argument.
     Sequence,
     /// `_codecs.encode`: bytes from text.
     Encode,
-    /// `bytearray` and `bytes`, from bytes or from nothing.
+    /// `bytearray` and `bytes`, made from bytes or from nothing.
     ByteArray,
-    /// `numpy.ndarray`, only as an argument.
+    /// `numpy.ndarray`, which may occur only as an argument.
     NdArray,
-    /// `_reconstruct`: an array whose state follows.
+    /// `_reconstruct`: an array of numpy whose state follows.
     Reconstruct,
-    /// `_frombuffer`: an array of protocol 5.
+    /// `_frombuffer`: an array of numpy as protocol 5 writes it.
     FromBuffer,
-    /// `scalar`: an array without dimensions.
+    /// `scalar`: an array of numpy without dimensions.
     Scalar,
-    /// `numpy.dtype`.
+    /// `numpy.dtype`: an element type.
     Dtype,
-    /// `_rebuild_tensor` and its second version.
+    /// `_rebuild_tensor` and its second version: a tensor of torch.
     RebuildTensor,
-    /// `_rebuild_tensor_v3`, which names the element type.
+    /// `_rebuild_tensor_v3`: a tensor of torch, with its element type.
     RebuildTensorV3,
-    /// A tensor whose numbers cannot be read, and why.
+    /// A function that makes a tensor whose numbers cannot be read, with the reason.
     RebuildRefused(&'static str),
-    /// A tensor that is not made of one storage: what it is, and why its numbers cannot be read.
+    /// A function that makes a tensor that is not a view of one storage, with its kind and why it cannot be read.
     RebuildAbsent(&'static str, &'static str),
-    /// `_rebuild_parameter`: the tensor that it is given.
+    /// `_rebuild_parameter`: the tensor that is its argument.
     RebuildParameter,
-    /// `_rebuild_from_type_v2`: a function of this list, a type, its arguments, a state.
+    /// `_rebuild_from_type_v2`: calls a function of this list; its arguments are the function, a type, the arguments
+    /// and a state.
     RebuildFromType,
-    /// A class of storages, by torch's name of its elements.
+    /// A class of storages, with torch's name of their elements.
     Storage(&'static str),
     /// An element type of torch.
     TorchType(&'static str),
-    /// A class or function whose objects are not looked into.
+    /// A class or function whose objects are not examined.
     Opaque,
 }
 
-/// The modules of numpy before and after version 2.
+/// The modules of numpy that rebuild arrays, before and after version 2.
 const ARRAYS: [&str; 2] = ["numpy.core.multiarray", "numpy._core.multiarray"];
 
-/// What stands for `name` of `module`; `None` for everything that is not on the list.
+/// Returns what `name` of `module` stands for; `None` for a name that is not on the list.
 pub(super) fn find(module: &str, name: &str) -> Option<Global> {
     const QUANTIZED: &str = "it is a quantised tensor of torch; save it dequantised";
     Some(match (module, name) {
@@ -101,7 +102,7 @@ pub(super) fn find(module: &str, name: &str) -> Option<Global> {
     })
 }
 
-/// The storages and element types of torch.
+/// Returns a storage class or element type of torch.
 fn torch(name: &str) -> Option<Global> {
     const STORAGES: [(&str, &str); 16] = [
         ("HalfStorage", "float16"),
@@ -127,7 +128,7 @@ fn torch(name: &str) -> Option<Global> {
     WIDTHS.iter().find(|(dtype, _)| *dtype == name).map(|(dtype, _)| Global::TorchType(dtype))
 }
 
-/// Element types of torch and their widths in bytes.
+/// The element types of torch, with their widths in bytes.
 const WIDTHS: [(&str, usize); 23] = [
     ("float16", 2),
     ("bfloat16", 2),
@@ -154,7 +155,7 @@ const WIDTHS: [(&str, usize); 23] = [
     ("float8_e5m2fnuz", 1),
 ];
 
-/// Bytes an element of a type that [`find`] gave.
+/// Returns the bytes per element of a type that [`find`] returned.
 pub(super) fn width(dtype: &str) -> usize {
     WIDTHS.iter().find(|(name, _)| *name == dtype).map_or(1, |(_, width)| *width)
 }

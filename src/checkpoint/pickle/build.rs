@@ -1,17 +1,17 @@
-//! What calls, states and outside data of a pickle become.
+//! Builds data from the calls, states and external storages of a pickle.
 
 use super::allow::Global;
 use super::value::{Array, EMPTY, Id, Storage, Value, View};
 
-/// What a call gives.
+/// The result of a call.
 pub(super) enum Made {
     /// A new value.
     Value(Value),
-    /// One that is there.
+    /// A value that exists already.
     Same(Id),
 }
 
-/// Calls `global`.
+/// Builds the result of calling `global`, without running anything.
 pub(super) fn call(
     values: &[Value],
     bytes: &[u8],
@@ -82,8 +82,8 @@ pub(super) fn call(
     }))
 }
 
-/// What the metadata of a tensor say that it is in place of its stored numbers: torch keeps a negation and a conjugation as
-/// a mark until they are needed.
+/// Returns why the stored numbers are not those of the tensor, by its metadata: torch keeps a negation or conjugation
+/// as a mark until the result is needed.
 fn lazy(values: &[Value], bytes: &[u8], metadata: Id) -> Option<&'static str> {
     const OTHER: &str =
         "its metadata change its numbers in a way that is not known; save it after .clone()";
@@ -111,7 +111,7 @@ fn lazy(values: &[Value], bytes: &[u8], metadata: Id) -> Option<&'static str> {
     })
 }
 
-/// The first tuple of sizes among arguments and what they hold.
+/// Returns the first tuple of sizes among the arguments and their elements.
 fn shape_among(values: &[Value], arguments: &[Id]) -> Id {
     let of_sizes = |id: &Id| match &values[*id] {
         Value::Tuple(parts) | Value::List(parts) => {
@@ -126,7 +126,7 @@ fn shape_among(values: &[Value], arguments: &[Id]) -> Id {
     within.copied().find(of_sizes).unwrap_or(EMPTY)
 }
 
-/// The tensor of `_rebuild_tensor` and its like: storage, offset, shape, strides.
+/// Returns the tensor of `_rebuild_tensor` and the like: storage, offset, shape, strides.
 fn view(
     values: &[Value],
     arguments: &[Id],
@@ -153,13 +153,13 @@ pub(super) fn state(
         _ => &[],
     };
     let new = match (&values[target], fields) {
-        // Version, shape, element type, order, data.
+        // The fields are: version, shape, element type, order, data.
         (Value::Array(None), &[_, shape, dtype, order, data]) => {
             let fortran = matches!(values[order], Value::Bool(true));
             Value::Array(Some(Array { shape, dtype, fortran, data }))
         }
         (Value::Array(_), _) => return Err("the state of an array is not what numpy writes".into()),
-        // Version, byte order, subarray, names and fields of records, ...
+        // The fields are: version, byte order, subarray, names and fields of records, and more.
         (&Value::Dtype { code, .. }, &[_, order, subarray, names, ..]) => {
             let order = match &values[order] {
                 Value::Text(mark) | Value::Bytes(mark) if mark.len() == 1 => bytes[mark.start],
@@ -171,7 +171,7 @@ pub(super) fn state(
         (Value::Dtype { .. }, _) => {
             return Err("the state of an element type is not what numpy writes".into());
         }
-        // The attributes of an object: those of maps and tensors hold no tensor of their own.
+        // The state holds the attributes of an object; maps and tensors have no tensors in their attributes.
         (Value::Dict(_) | Value::Pairs(_) | Value::Opaque | Value::Tensor(_), _) => return Ok(()),
         _ => return Err("it sets the state of what has none".into()),
     };
@@ -179,7 +179,7 @@ pub(super) fn state(
     Ok(())
 }
 
-/// The storage of torch that a persistent id names.
+/// Returns the storage of torch that a persistent id names.
 pub(super) fn storage(values: &[Value], bytes: &[u8], id: Id) -> Result<Value, String> {
     let Value::Tuple(fields) = &values[id] else {
         return Err("it names outside data that are no storage of torch".into());
@@ -202,7 +202,7 @@ pub(super) fn storage(values: &[Value], bytes: &[u8], id: Id) -> Result<Value, S
     let count = size(count).ok_or("the length of a storage is no size")?;
     let part = match rest.first().map(|&id| &values[id]) {
         None | Some(Value::None) => None,
-        // The key of the view, the first element, how many.
+        // The fields of the view: key, first element, number of elements.
         Some(Value::Tuple(view)) => match view[..] {
             [_, from, length] => size(from).zip(size(length)),
             _ => return Err("a view of a storage has not three fields".into()),

@@ -1,4 +1,4 @@
-//! A pickle as data to look at: maps, lists, texts and numbers.
+//! Read access to the plain data of a pickle: maps, lists, texts and numbers.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl Pickle {
     /// Opens a file that is one pickle; nothing in it is executed.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`] and of [`Pickle::parse`].
+    /// Errors of [`Bytes::open`] and of [`Pickle::parse`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -34,7 +34,7 @@ impl Pickle {
     /// Reads one pickle of protocol 2 to 5; nothing in it is executed.
     ///
     /// # Errors
-    /// A pickle that is not sound or names what is not on the list of what may be read, with its offset.
+    /// A pickle that is not valid or uses a name that is not on the allow-list; the error states the offset.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let built = machine::run(&bytes, 0).map_err(|problem| bytes.malformed(problem))?;
         if built.end != bytes.len() {
@@ -47,19 +47,19 @@ impl Pickle {
         Ok(Pickle { bytes, built })
     }
 
-    /// The value that the pickle is.
+    /// Returns the value of the whole pickle.
     pub fn root(&self) -> Item<'_> {
         Item { bytes: &self.bytes, built: &self.built, id: self.built.root }
     }
 }
 
 impl<'a> Item<'a> {
-    /// The text that this is.
+    /// Returns the value if it is a text.
     pub fn text(self) -> Option<&'a str> {
         self.built.text(self.bytes, self.id)
     }
 
-    /// The whole number that this is.
+    /// Returns the value if it is an integer.
     pub fn int(self) -> Option<i64> {
         match self.built.values[self.id] {
             Value::Int(number) => Some(number),
@@ -67,7 +67,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The number that this is.
+    /// Returns the value if it is a floating-point number.
     pub fn float(self) -> Option<f64> {
         match self.built.values[self.id] {
             Value::Float(number) => Some(number),
@@ -75,12 +75,13 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The elements, in their order, of the list, tuple or set that this is.
+    /// Iterates over the elements, in order, if the value is a list, tuple or set.
     pub fn elements(self) -> Option<impl ExactSizeIterator<Item = Item<'a>>> {
         Some(self.built.elements(self.id)?.iter().map(move |&id| Item { id, ..self }))
     }
 
-    /// The keys and values, in their order, of the map that this is. A key may come twice; its last value counts.
+    /// Iterates over the keys and values, in order, if the value is a map. A key may occur twice; its last value
+    /// counts.
     pub fn entries(self) -> Option<impl Iterator<Item = (Item<'a>, Item<'a>)>> {
         let entries = self.built.entries(self.id)?;
         Some(
@@ -88,7 +89,7 @@ impl<'a> Item<'a> {
         )
     }
 
-    /// What this is, for an error message.
+    /// Names the kind of the value, for an error message.
     pub fn kind(self) -> &'static str {
         match self.built.values[self.id] {
             Value::None => "None",

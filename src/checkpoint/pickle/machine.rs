@@ -1,7 +1,7 @@
-//! The stack machine that pickles are programs for: protocols 2 to 5.
+//! The stack machine that runs pickles: protocols 2 to 5.
 //!
-//! Its state is as in Python's `pickle.py`, but a global is only a word of the allow-list and a call
-//! only builds data. Each operation costs memory by the bytes that it takes from the file.
+//! The state is that of Python's `pickle.py`, but a global is only an entry of the allow-list and a call only builds
+//! data. The memory of each operation is bounded by the bytes that it takes from the file.
 //!
 //! Operations: <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
@@ -15,10 +15,11 @@ use super::value::{Built, FALSE, Id, NONE, TRUE, Value};
 /// The first byte of a pickle of protocol 2 or later; the protocol follows.
 pub(super) const PROTOCOL: u8 = 0x80;
 
-/// Runs the pickle at `start` of `bytes`.
+/// Runs the pickle at offset `start` of `bytes`, and returns the data that it builds.
 ///
 /// # Errors
-/// A sentence with the offset of the operation at fault; the caller names the file.
+/// A pickle that is not valid; the error is a sentence with the offset of the operation, without the name of the
+/// file.
 pub(super) fn run(bytes: &[u8], start: usize) -> Result<Built, String> {
     let mut machine = Machine {
         bytes,
@@ -53,18 +54,19 @@ pub(super) fn run(bytes: &[u8], start: usize) -> Result<Built, String> {
     }
 }
 
+/// The state of a run.
 struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
     values: Vec<Value>,
     stack: Vec<Id>,
-    /// The heights of the stack where a mark was set.
+    /// The heights of the stack at which marks were set.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
 }
 
 impl Machine<'_> {
-    /// One operation; what the pickle is, if that was the last.
+    /// Runs one operation; returns the root of the data if it was the last.
     fn step(&mut self) -> Result<Option<Id>, String> {
         let code = self.take(1)?;
         match self.bytes[code.start] {
@@ -227,6 +229,7 @@ impl Machine<'_> {
         Ok(None)
     }
 
+    /// Takes the next bytes of the pickle, and returns their range.
     fn take(&mut self, length: usize) -> Result<Range<usize>, String> {
         match self.at.checked_add(length) {
             Some(end) if end <= self.bytes.len() => {
@@ -238,6 +241,7 @@ impl Machine<'_> {
         }
     }
 
+    /// Returns the error that the file ends too early.
     fn short(&self, wanted: u64) -> String {
         format!(
             "{wanted} bytes are wanted, but only {} follow; is the file complete?",
@@ -245,25 +249,26 @@ impl Machine<'_> {
         )
     }
 
-    /// A little-endian number of up to eight bytes.
+    /// Reads a little-endian number of up to eight bytes.
     fn number(&mut self, width: usize) -> Result<u64, String> {
         let range = self.take(width)?;
         Ok(self.bytes[range].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
-    /// A length of `width` bytes, and as many bytes.
+    /// Reads a length of `width` bytes, and takes as many bytes.
     fn counted(&mut self, width: usize) -> Result<Range<usize>, String> {
         let length = self.number(width)?;
         usize::try_from(length).map_err(|_| self.short(length)).and_then(|length| self.take(length))
     }
 
+    /// Pushes an integer of any length in two's complement.
     fn long(&mut self, width: usize) -> Result<(), String> {
         let range = self.counted(width)?;
         let bytes = &self.bytes[range.clone()];
         let value = if bytes.len() > 8 {
             Value::Long(range)
         } else {
-            // Two's complement: the highest bit that is there stands for the sign.
+            // Two's complement: the highest bit is the sign, and is extended.
             let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
             let mut whole = [if negative { 0xff } else { 0 }; 8];
             whole[..bytes.len()].copy_from_slice(bytes);
@@ -273,6 +278,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Pushes a UTF-8 text whose length has `width` bytes.
     fn text(&mut self, width: usize) -> Result<(), String> {
         let range = self.counted(width)?;
         std::str::from_utf8(&self.bytes[range.clone()]).map_err(|_| "a text is not UTF-8")?;
@@ -280,7 +286,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// A string of Python 2, which is text or bytes.
+    /// Pushes a string of Python 2, which may be text or bytes.
     fn old_text(&mut self, width: usize) -> Result<(), String> {
         let range = self.counted(width)?;
         let text = std::str::from_utf8(&self.bytes[range.clone()]).is_ok();
@@ -288,13 +294,14 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Pushes bytes whose length has `width` bytes.
     fn blob(&mut self, width: usize) -> Result<(), String> {
         let range = self.counted(width)?;
         self.push(Value::Bytes(range));
         Ok(())
     }
 
-    /// The bytes up to the end of a line.
+    /// Takes the bytes up to the end of the line.
     fn line(&mut self) -> Result<Range<usize>, String> {
         let rest = &self.bytes[self.at..];
         let length = rest.iter().position(|&byte| byte == b'\n').ok_or("a name has no end")?;
@@ -303,6 +310,7 @@ impl Machine<'_> {
         Ok(range)
     }
 
+    /// Looks up a name in the allow-list.
     fn global(&self, module: Range<usize>, name: Range<usize>) -> Result<Global, String> {
         let text = |range| String::from_utf8_lossy(&self.bytes[range]);
         let (module, name) = (text(module), text(name));
@@ -319,11 +327,12 @@ impl Machine<'_> {
         self.values.push(value);
     }
 
-    /// How far the stack may be popped: to the last mark.
+    /// Returns the height down to which the stack may be popped: the last mark.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }
 
+    /// Pops the top of the stack, but not past the last mark.
     fn pop(&mut self) -> Result<Id, String> {
         if self.stack.len() <= self.floor() {
             return Err("the stack is empty".into());
@@ -331,6 +340,7 @@ impl Machine<'_> {
         self.stack.pop().ok_or_else(|| "the stack is empty".into())
     }
 
+    /// Returns the top of the stack, but not past the last mark.
     fn top(&self) -> Result<Id, String> {
         match self.stack.last() {
             Some(&id) if self.stack.len() > self.floor() => Ok(id),
@@ -338,12 +348,13 @@ impl Machine<'_> {
         }
     }
 
-    /// What lies above the last mark, which goes too.
+    /// Removes the last mark, and returns the values above it.
     fn above_mark(&mut self) -> Result<Vec<Id>, String> {
         let height = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(height))
     }
 
+    /// Pushes a value of the memo.
     fn get(&mut self, width: usize) -> Result<(), String> {
         let key = self.number(width)?;
         let id = *self.memo.get(&key).ok_or_else(|| format!("the memo has nothing under {key}"))?;
@@ -351,23 +362,26 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Stores the top of the stack in the memo.
     fn put(&mut self, key: u64) -> Result<(), String> {
         let top = self.top()?;
         self.memo.insert(key, top);
         Ok(())
     }
 
+    /// Appends elements to the list on top of the stack.
     fn extend(&mut self, elements: &[Id]) -> Result<(), String> {
         let list = self.top()?;
         match &mut self.values[list] {
             Value::List(list) => list.extend(elements),
-            // What is appended to an object of no interest is of none.
+            // An object that is not examined ignores what is appended to it.
             Value::Opaque => {}
             _ => return Err("it appends to what is no list".into()),
         }
         Ok(())
     }
 
+    /// Adds keys and values to the map on top of the stack.
     fn insert(&mut self, elements: &[Id]) -> Result<(), String> {
         let pairs = pairs(elements)?;
         let map = self.top()?;
@@ -379,6 +393,7 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Builds the result of a call, and pushes it.
     fn call(&mut self, callee: Id, arguments: Id) -> Result<(), String> {
         let Value::Global(global) = self.values[callee] else {
             return Err("it calls what is no function of the list".into());
@@ -394,6 +409,7 @@ impl Machine<'_> {
     }
 }
 
+/// Groups keys and values that alternate.
 fn pairs(elements: &[Id]) -> Result<Vec<(Id, Id)>, String> {
     let (pairs, rest) = elements.as_chunks::<2>();
     if !rest.is_empty() {

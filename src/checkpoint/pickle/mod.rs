@@ -1,14 +1,14 @@
-//! Python pickles, as `torch.save`, `pickle.dump` and numpy write models: `.pt`, `.pth`, `.bin`, `.pkl`.
+//! Reads Python pickles, as `torch.save`, `pickle.dump` and numpy write models: `.pt`, `.pth`, `.bin`, `.pkl`.
 //!
-//! A pickle is a program that can call anything. Here it is run for its data alone: a name that is not on
-//! the list in `allow.rs` is an error that tells the name and its offset, and what is on the list is not
-//! imported either but built as data (see `machine.rs`). Read are protocols 2 to 5, with tensors in
-//! torch's zip archives (since 1.6), in its legacy files, or as arrays of numpy in the pickle itself.
-//! Of the archive and the file only the storages of tensors that are asked for are touched.
+//! A pickle is a program that can call anything. Here it is run only for its data: a name that is not on the list in
+//! `allow.rs` is an error that states the name and its offset, and a name on the list is not imported either but
+//! built as data (see `machine.rs`). Protocols 2 to 5 are read, with tensors in torch's zip archives (since 1.6), in
+//! its legacy files, or as arrays of numpy in the pickle itself. Of an archive or legacy file only the storages of
+//! the tensors asked for are read.
 //!
-//! Looked at and not used: the reader of `candle-core` 0.11 (neither the legacy format nor protocol 4),
-//! `serde-pickle` 1.2 (a fixed list of globals without torch's and numpy's), `repugnant-pickle` 0.0.1
-//! (by its own words best-effort scraping; of torch the zip archive alone).
+//! Other readers that were considered: `candle-core` 0.11 (reads neither the legacy format nor protocol 4),
+//! `serde-pickle` 1.2 (a fixed list of globals without torch's and numpy's), `repugnant-pickle` 0.0.1 (by its own
+//! words best-effort scraping; of torch only the zip archive).
 
 mod allow;
 mod build;
@@ -42,23 +42,23 @@ pub(crate) fn is_torch_archive(bytes: &Bytes) -> bool {
     storages::is_torch(bytes)
 }
 
-/// The tensors of a pickle.
+/// A checkpoint that is a pickle, alone or in one of torch's containers.
 pub struct StateDict {
-    /// The file.
+    /// The bytes of the whole file.
     bytes: Bytes,
-    /// The pickle in it that names the tensors.
+    /// The pickle in the file that names the tensors.
     pickle: Bytes,
     built: Built,
     container: Container,
-    /// Sorted by name.
+    /// The tensors, sorted by name.
     tensors: Vec<TensorInfo>,
-    /// For each of `tensors` its value.
+    /// For each of `tensors` its value in `built`.
     ids: Vec<Id>,
 }
 
-/// What is around the pickle.
+/// The container around the pickle.
 enum Container {
-    /// Nothing.
+    /// No container: the file is the pickle.
     Plain,
     Zip(Archive),
     Legacy(Places),
@@ -77,7 +77,7 @@ impl StateDict {
     /// Opens a file and reads its pickle, without the numbers.
     ///
     /// # Errors
-    /// Those of [`Bytes::open`], and a pickle or what is around it that is not sound.
+    /// Errors of [`Bytes::open`], and a pickle or container that is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::open(path)?)
     }
@@ -85,7 +85,7 @@ impl StateDict {
     /// Opens a file that is in memory; `label` names it in errors.
     ///
     /// # Errors
-    /// A pickle or what is around it that is not sound.
+    /// A pickle or container that is not valid.
     pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::new(data, label))
     }
@@ -93,11 +93,12 @@ impl StateDict {
     /// Reads the pickle of `bytes`, which may be torch's zip archive, a legacy file of torch, or a pickle alone.
     ///
     /// # Errors
-    /// A pickle or what is around it that is not sound.
+    /// A pickle or container that is not valid.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
     }
 
+    /// Reads the pickle and lists its tensors; errors are sentences without the file's name.
     fn contents(bytes: Bytes) -> Result<Self, String> {
         let (pickle, built, mut container) = if bytes.starts_with(b"PK") {
             let (archive, pickle) = Archive::open(&bytes)?;
@@ -143,6 +144,7 @@ impl StateDict {
         Ok(StateDict { bytes, pickle, built, container, tensors, ids })
     }
 
+    /// Decodes the tensor or array `id`.
     fn values(&self, id: Id) -> Result<super::Values, String> {
         match &self.built.values[id] {
             Value::Array(Some(array)) => tensors::array(&self.built, &self.pickle, array),
@@ -165,7 +167,7 @@ impl StateDict {
 }
 
 impl Container {
-    /// Checks that the storage of a tensor is there and as long as the pickle says.
+    /// Checks that the storage of a tensor exists and is as long as the pickle says.
     fn check(&mut self, built: &Built, pickle: &[u8], layout: &Layout) -> Result<(), String> {
         let key = built.text(pickle, layout.key).ok_or("the key of its storage is no text")?;
         let held = match self {
@@ -189,8 +191,8 @@ impl Container {
     }
 }
 
-/// The objects of a legacy file and its storages, after the magic number that ends at `at`: the version of
-/// the format, the machine that wrote it, the objects, the keys of the storages, the storages.
+/// Reads the objects of a legacy file and the places of its storages, after the magic number that ends at `at`. These
+/// follow: the version of the format, the machine that wrote it, the objects, the keys of the storages, the storages.
 fn legacy(bytes: &[u8], at: usize) -> Result<(Built, Places), String> {
     let version = machine::run(bytes, at)?;
     if !matches!(version.values[version.root], Value::Int(1001)) {

@@ -1,4 +1,4 @@
-//! Where the numbers of torch's storages lie: members of a zip archive, or the end of a legacy file.
+//! Finds the numbers of torch's storages: in members of a zip archive, or at the end of a legacy file.
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -12,7 +12,7 @@ use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::ByteOrder;
 use crate::checkpoint::npz::{archive, directory, inflate, sizes};
 
-/// The most bytes that a compressed `data.pkl` may become; torch stores it as it is.
+/// The largest size of a compressed `data.pkl`, inflated, in bytes; torch stores it uncompressed.
 const LONGEST_PICKLE: u64 = 1 << 26;
 
 /// The zip archive that `torch.save` writes since version 1.6.
@@ -20,18 +20,18 @@ const LONGEST_PICKLE: u64 = 1 << 26;
 pub(super) struct Archive {
     bytes: Bytes,
     archive: ZipArchive<Cursor<Bytes>>,
-    /// The folder of its members, with the slash; often empty or `archive/`.
+    /// The folder of the members, with the slash; often empty or `archive/`.
     folder: String,
-    /// The order of the bytes of its numbers.
+    /// The byte order of the numbers.
     pub order: ByteOrder,
 }
 
-/// Whether the archive `bytes` is torch's and not numpy's: some member is called `data.pkl`.
+/// Whether the archive `bytes` is torch's and not numpy's: it has a member called `data.pkl`.
 pub(super) fn is_torch(bytes: &Bytes) -> bool {
     archive(bytes).is_ok_and(|archive| folder(&archive).is_some())
 }
 
-/// The folder of the member `data.pkl`.
+/// Returns the folder of the member `data.pkl`.
 fn folder(archive: &ZipArchive<Cursor<Bytes>>) -> Option<String> {
     archive.file_names().flatten().find_map(|name| {
         let folder = name.strip_suffix("data.pkl")?;
@@ -59,18 +59,19 @@ impl Archive {
         Ok((opened, pickle))
     }
 
-    /// The length of the storage `key`, in bytes.
+    /// Returns the length of the storage `key`, in bytes.
     pub fn length(&mut self, key: &str) -> Result<usize, String> {
         let member = self.storage(key)?;
         let (_, size) = sizes(&mut self.archive, member, self.bytes.len() as u64)?;
         usize::try_from(size).map_err(|_| format!("its {size} bytes are too many"))
     }
 
-    /// The bytes of the storage `key`.
+    /// Reads the bytes of the storage `key`.
     pub fn read(&self, key: &str) -> Result<Bytes, String> {
         self.clone().data(self.storage(key)?, u64::MAX)
     }
 
+    /// Returns the index of the member that holds the storage `key`.
     fn storage(&self, key: &str) -> Result<usize, String> {
         let name = format!("data/{key}");
         self.member(&name).ok_or_else(|| {
@@ -78,12 +79,13 @@ impl Archive {
         })
     }
 
+    /// Returns the index of the member `name` in the folder.
     fn member(&self, name: &str) -> Option<usize> {
         self.archive.index_for_name(&format!("{}{name}", self.folder))
     }
 
-    /// The bytes of a member: a part of the file where it is stored. As in torch, their checksum
-    /// is not compared: torch can leave it out.
+    /// Reads the bytes of a member: a part of the file if it is stored, else at most `most` inflated bytes. As in
+    /// torch, the checksum of a stored member is not compared: torch can leave it out.
     fn data(&mut self, member: usize, most: u64) -> Result<Bytes, String> {
         let (name, size) = sizes(&mut self.archive, member, self.bytes.len() as u64)?;
         let in_member = |problem: String| format!("member `{name}`: {problem}");
@@ -110,15 +112,15 @@ impl Archive {
     }
 }
 
-/// The places of the storages in a legacy file.
+/// The byte ranges of the storages of a legacy file, by key.
 pub(super) type Places = HashMap<String, Range<usize>>;
 
-/// What `torch.save` wrote first until version 1.6: 0x1950a86a20f9469cfc6c, as a pickle.
+/// The first thing that `torch.save` wrote until version 1.6: 0x1950a86a20f9469cfc6c, as a pickle.
 const MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
-/// The offset after the magic number of a legacy file of torch, if `bytes` is one.
+/// Returns the offset after the magic number of a legacy file of torch, if `bytes` is one.
 pub(super) fn legacy_magic(bytes: &[u8]) -> Option<usize> {
-    // Three more operations stand around it in any protocol; the rest would only cost time.
+    // In any protocol only three more operations surround the number; running more bytes would only cost time.
     let head = &bytes[..bytes.len().min(64)];
     let built = machine::run(head, 0).ok()?;
     match &built.values[built.root] {
@@ -127,8 +129,8 @@ pub(super) fn legacy_magic(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The places of all storages after the objects, whose pickle ends at `at`; `width` gives the bytes of
-/// an element of those that the objects name. Its numbers are little-endian on every machine.
+/// Returns the byte ranges of all storages after the objects, whose pickle ends at `at`. `width` returns the bytes
+/// per element of a storage that the objects name. The numbers are little-endian on every machine.
 pub(super) fn legacy_places(
     bytes: &[u8],
     at: usize,

@@ -1,4 +1,4 @@
-//! The arrays and tensors in a pickle, by the names that its maps and lists give them.
+//! Lists the arrays and tensors in a pickle, with the names that its maps and lists give them.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -9,15 +9,15 @@ use crate::checkpoint::decode::{ByteOrder, floats, zeros};
 use crate::checkpoint::npy::{self, Header};
 use crate::checkpoint::{Dtype, TensorInfo, Values, elements};
 
-/// Maps and lists that lie within each other.
+/// The deepest nesting of maps and lists that is accepted.
 const DEEPEST: usize = 64;
 
-/// The longest name, in bytes.
+/// The longest tensor name that is accepted, in bytes.
 const LONGEST_NAME: usize = 4096;
 
-/// All tensors of a pickle, `alone` being the name of one that is the whole pickle.
+/// Lists all tensors of a pickle; `alone` is the name of a tensor that is the whole pickle.
 ///
-/// A map or list that occurs several times counts where it occurs first.
+/// A map or list that occurs several times is listed where it occurs first.
 pub(super) fn list(
     built: &Built,
     bytes: &[u8],
@@ -28,7 +28,8 @@ pub(super) fn list(
         bytes,
         seen: HashSet::new(),
         found: Vec::new(),
-        // Each tensor takes some hundred bytes of a pickle that torch or numpy wrote.
+        // Each tensor takes some hundred bytes of a pickle that torch or numpy wrote, so the list needs far less than
+        // this.
         budget: 16 * bytes.len() + (1 << 20),
     };
     walk.visit(built.root, String::new(), 0)?;
@@ -40,23 +41,25 @@ pub(super) fn list(
     Ok(walk.found)
 }
 
-/// A key of a map that is part of a name.
+/// A key of a map, which becomes part of a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key<'a> {
     Int(i64),
     Text(&'a str),
 }
 
+/// A walk over the data of a pickle that lists its tensors.
 struct Walk<'a> {
     built: &'a Built,
     bytes: &'a [u8],
     seen: HashSet<Id>,
     found: Vec<(TensorInfo, Id)>,
-    /// Bytes that names and shapes may still take.
+    /// The bytes that names and shapes may still take.
     budget: usize,
 }
 
 impl Walk<'_> {
+    /// Lists the tensors in the value `id`, whose own name is `name`.
     fn visit(&mut self, id: Id, name: String, depth: usize) -> Result<(), String> {
         if depth > DEEPEST {
             return Err(format!("the maps and lists of the pickle lie more than {DEEPEST} deep"));
@@ -92,7 +95,7 @@ impl Walk<'_> {
                         return Err("a map is made of what are no pairs".into());
                     }
                 }
-                // A key that comes twice has the value that comes last.
+                // A key that occurs twice has its last value.
                 let mut children: Vec<(Key, Id)> = Vec::new();
                 let mut places: HashMap<Key, usize> = HashMap::new();
                 for (key, value) in built.entries(id).into_iter().flatten() {
@@ -129,7 +132,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Visits what may hold a tensor, under a name that goes on with `part`.
+    /// Visits a value that may hold a tensor, with `part` appended to the name.
     fn child(&mut self, id: Id, name: &str, part: &str, depth: usize) -> Result<(), String> {
         if !matches!(
             self.built.values[id],
@@ -150,6 +153,7 @@ impl Walk<'_> {
         self.visit(id, name, depth + 1)
     }
 
+    /// Adds a tensor to the list, within the budget.
     fn found(
         &mut self,
         name: String,
@@ -166,7 +170,7 @@ impl Walk<'_> {
     }
 }
 
-/// The header that an array of numpy would have in a file of its own.
+/// Returns the header that a numpy array would have in a file of its own.
 fn header(built: &Built, bytes: &[u8], array: &Array) -> Result<Header, String> {
     let Value::Dtype { code, order, fields } = built.values[array.dtype] else {
         return Err("its element type is none of numpy's".into());
@@ -190,11 +194,11 @@ fn header(built: &Built, bytes: &[u8], array: &Array) -> Result<Header, String> 
     Ok(header)
 }
 
-/// The numbers of an array.
+/// Decodes a numpy array.
 pub(super) fn array(built: &Built, bytes: &[u8], array: &Array) -> Result<Values, String> {
     let header = header(built, bytes, array)?;
     let decode = |data: &[u8]| {
-        // Types without a size are refused by their name below.
+        // Types without a fixed size are refused by name in `npy::decode`.
         let fits = header.size.is_none_or(|size| {
             elements(&header.shape).and_then(|count| count.checked_mul(size)) == Some(data.len())
         });
@@ -224,24 +228,25 @@ pub(super) fn array(built: &Built, bytes: &[u8], array: &Array) -> Result<Values
     }
 }
 
-/// How a tensor of torch lies in its storage, checked against what the storage says of itself.
+/// How a tensor of torch lies in its storage, checked against the length of the storage.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
-    /// A text of the pickle.
+    /// The key of the storage, a text of the pickle.
     pub key: Id,
     stored: &'static str,
-    /// How many elements of `stored` the storage has.
+    /// The number of elements of the storage, of type `stored`.
     pub stored_count: usize,
     /// The first element of the tensor, counted from that of the storage.
     offset: usize,
     pub shape: Vec<usize>,
     strides: Vec<usize>,
-    /// From the first element of the tensor to the last, both counted.
+    /// The number of elements from the first of the tensor to the last, in the storage.
     span: usize,
     view: &'a View,
 }
 
 impl<'a> Layout<'a> {
+    /// Computes and checks the layout of a tensor.
     pub fn of(built: &Built, view: &'a View) -> Result<Layout<'a>, String> {
         let Value::Storage(storage) = &built.values[view.storage] else {
             return Err("it has no storage".into());
@@ -264,13 +269,13 @@ impl<'a> Layout<'a> {
                 .try_fold(1usize, |span, (d, s)| span.checked_add((d - 1).checked_mul(*s)?))
                 .ok_or_else(overflow)?,
         };
-        // Storages without a type count bytes.
+        // Storages without a type are counted in bytes.
         let unit = width(view.dtype.unwrap_or(storage.dtype)) / width(storage.dtype);
         let end = offset
             .checked_add(span)
             .and_then(|end| end.checked_mul(unit.max(1)))
             .ok_or_else(overflow)?;
-        // An empty tensor may begin at the end of its storage, and no further.
+        // An empty tensor may begin at the end of its storage, but not beyond.
         if end > held || from.checked_add(held).is_none_or(|end| end > storage.count) {
             return Err(format!(
                 "its shape {shape:?} with strides {strides:?} from element {offset} ends beyond its storage of {held}"
@@ -288,11 +293,12 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Torch's name of the elements.
+    /// Returns torch's name of the element type.
     fn element(&self) -> &'static str {
         self.view.dtype.unwrap_or(self.stored)
     }
 
+    /// Returns the element type under which the tensor is listed.
     pub fn dtype(&self) -> Dtype {
         match self.element() {
             "float16" => Dtype::F16,
@@ -303,14 +309,14 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Bytes that the storage must have.
+    /// Returns the number of bytes that the storage must have.
     pub fn bytes(&self) -> Option<usize> {
         self.stored_count.checked_mul(width(self.stored))
     }
 
-    /// The numbers of the tensor, row-major, out of the bytes of its storage.
+    /// Decodes the tensor, row-major, from the bytes of its storage.
     pub fn read(&self, storage: &[u8], order: ByteOrder) -> Result<Values, String> {
-        /// A view that repeats elements may have more of them than its storage, up to so many.
+        /// The largest number of elements of a view that repeats elements and so has more of them than its storage.
         const MOST_REPEATED: usize = 1 << 20;
         if let Some(why) = self.view.refusal {
             return Err(why.into());
@@ -342,6 +348,7 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// Whether the elements are in row-major order without gaps.
     fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         self.shape.iter().zip(&self.strides).rev().all(|(&d, &s)| {
@@ -352,7 +359,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The numbers of a view in row-major order; `numbers` begin with its first one.
+/// Returns the numbers of a view in row-major order; `numbers` begin with its first element.
 fn gather<T: Copy + Default>(
     numbers: &[T],
     shape: &[usize],

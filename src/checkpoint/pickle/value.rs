@@ -1,67 +1,67 @@
-//! What a pickle builds, as data in one list: a value refers to others by their place there.
+//! The data that a pickle builds, in one list: a value refers to others by their indices.
 //!
-//! A pickle may name one value many times, so that what it says is far greater than itself once it
-//! is written out. Here a value is held once, and each operation of the pickle adds at most one.
+//! A pickle may refer to one value many times, so that written out it would be far larger than the file. Here a value
+//! is held once, and each operation of the pickle adds at most one.
 
 use std::ops::Range;
 
 use super::allow::Global;
 
-/// The place of a value.
+/// The index of a value in the list.
 pub(super) type Id = usize;
 
-// The places of the constants among the values.
+// The indices of the constants in the list.
 pub(super) const NONE: Id = 0;
 pub(super) const FALSE: Id = 1;
 pub(super) const TRUE: Id = 2;
 pub(super) const EMPTY: Id = 3;
 
-/// One value.
+/// A value of a pickle.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     None,
     Bool(bool),
     Int(i64),
-    /// An integer of more than eight bytes, as it lies in the pickle.
+    /// An integer of more than eight bytes, as its range in the pickle.
     Long(Range<usize>),
     Float(f64),
-    /// UTF-8 in the pickle.
+    /// UTF-8 text, as its range in the pickle.
     Text(Range<usize>),
-    /// Bytes in the pickle.
+    /// Bytes, as their range in the pickle.
     Bytes(Range<usize>),
-    /// Bytes that protocol 2 writes as text, a character a byte.
+    /// Bytes that protocol 2 writes as text, one character per byte.
     Latin1(Id),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
-    /// A map made of the pairs in a list.
+    /// A map made from the pairs in a list.
     Pairs(Id),
-    /// A thing of the allow-list that has not been called.
+    /// A name of the allow-list that has not been called.
     Global(Global),
     /// An element type of numpy: its code and the mark of its byte order.
     Dtype {
         code: Id,
         order: Option<u8>,
-        /// Whether its elements are records.
+        /// Whether the elements are records.
         fields: bool,
     },
-    /// An array of numpy; `None` until its state is there.
+    /// An array of numpy; `None` until its state is set.
     Array(Option<Array>),
-    /// Numbers of torch that lie outside the pickle.
+    /// A storage of torch, whose numbers lie outside the pickle.
     Storage(Storage),
-    /// A view of a storage.
+    /// A tensor of torch, a view of a storage.
     Tensor(View),
-    /// A tensor without a storage of its numbers: what it is, its shape, and why they cannot be read.
+    /// A tensor without a storage of its numbers: its kind, its shape, and why it cannot be read.
     Absent {
         kind: &'static str,
         shape: Id,
         why: &'static str,
     },
-    /// An object whose content does not matter here.
+    /// An object whose content is not examined.
     Opaque,
 }
 
-/// An array of numpy, its parts as the pickle names them.
+/// An array of numpy, its parts as indices of values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Array {
     pub shape: Id,
@@ -70,33 +70,33 @@ pub(super) struct Array {
     pub data: Id,
 }
 
-/// A storage of torch.
+/// A storage of torch, from which tensors are views.
 #[derive(Clone, Debug)]
 pub(super) struct Storage {
-    /// Its element type by torch's name, `float32`; `uint8` for one without a type.
+    /// The element type by torch's name (`float32`); `uint8` for a storage without a type.
     pub dtype: &'static str,
-    /// A text: the name of its member, or its key in the legacy format.
+    /// The key, a text: the name of the storage's member, or its key in the legacy format.
     pub key: Id,
-    /// How many elements the storage has.
+    /// The number of elements of the storage.
     pub count: usize,
-    /// The first element and the number of those that are meant, where that is not all of them.
+    /// The first element and the number of elements in use, if these are not all.
     pub part: Option<(usize, usize)>,
 }
 
-/// A tensor of torch, its parts as the pickle names them.
+/// A tensor of torch, its parts as indices of values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     pub storage: Id,
     pub offset: Id,
     pub shape: Id,
     pub strides: Id,
-    /// Its element type, where the storage has none.
+    /// The element type, if the storage has none.
     pub dtype: Option<&'static str>,
-    /// Why its numbers cannot be read.
+    /// Why the numbers cannot be read.
     pub refusal: Option<&'static str>,
 }
 
-/// What one pickle builds.
+/// The data that one pickle builds.
 #[derive(Clone, Debug)]
 pub(super) struct Built {
     pub values: Vec<Value>,
@@ -106,7 +106,7 @@ pub(super) struct Built {
 }
 
 impl Built {
-    /// The text `id` in the pickle `bytes`.
+    /// Returns the value `id` if it is a text of the pickle `bytes`.
     pub fn text<'a>(&self, bytes: &'a [u8], id: Id) -> Option<&'a str> {
         match &self.values[id] {
             Value::Text(range) => std::str::from_utf8(&bytes[range.clone()]).ok(),
@@ -114,7 +114,7 @@ impl Built {
         }
     }
 
-    /// The integer `id`, if it is not negative.
+    /// Returns the value `id` if it is an integer that is not negative.
     pub fn size(&self, id: Id) -> Option<usize> {
         match self.values[id] {
             Value::Int(number) => usize::try_from(number).ok(),
@@ -122,7 +122,7 @@ impl Built {
         }
     }
 
-    /// The elements of the tuple or list `id`.
+    /// Returns the elements of `id` if it is a tuple or list.
     pub fn elements(&self, id: Id) -> Option<&[Id]> {
         match &self.values[id] {
             Value::Tuple(elements) | Value::List(elements) => Some(elements),
@@ -130,7 +130,7 @@ impl Built {
         }
     }
 
-    /// The keys and values of the map `id`.
+    /// Iterates over the keys and values of `id` if it is a map.
     pub fn entries(&self, id: Id) -> Option<impl Iterator<Item = (Id, Id)>> {
         let (dict, pairs) = match &self.values[id] {
             Value::Dict(entries) => (entries.as_slice(), &[][..]),
@@ -144,9 +144,10 @@ impl Built {
         Some(dict.iter().copied().chain(pairs))
     }
 
-    /// The tuple `id` of integers that are not negative, as shapes and strides are.
+    /// Returns the tuple `id` of integers that are not negative, such as a shape or strides; `what` names it in
+    /// errors.
     pub fn sizes(&self, id: Id, what: &str) -> Result<Vec<usize>, String> {
-        /// Torch has 64 dimensions, numpy as many.
+        /// The largest number of dimensions, both of torch and of numpy.
         const MOST: usize = 64;
         let elements = self.elements(id).ok_or_else(|| format!("its {what} is no tuple"))?;
         if elements.len() > MOST {

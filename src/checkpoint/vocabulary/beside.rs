@@ -1,4 +1,4 @@
-//! The vocabulary that lies beside a checkpoint, under the names that its program uses.
+//! Reads the vocabulary file next to a checkpoint, under the names that its program uses.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use super::{Kind, Spelling, Vocabulary, file, ids};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 
-/// Of Hugging Face's folders: `tokenizer.json` before the files that it was made from.
+/// Vocabulary files in folders of Hugging Face: `tokenizer.json` before the files that it was made from.
 const HUGGING_FACE: [&str; 7] = [
     "tokenizer.json",
     "vocab.json",
@@ -20,7 +20,7 @@ const HUGGING_FACE: [&str; 7] = [
     "qwen.tiktoken",
     "dict.txt",
 ];
-/// Of CTranslate2's: the target's before the one for both sides.
+/// Vocabulary files of CTranslate2: that of the target before one for both sides.
 const CTRANSLATE2: [&str; 6] = [
     "target_vocabulary.json",
     "target_vocabulary.txt",
@@ -29,14 +29,14 @@ const CTRANSLATE2: [&str; 6] = [
     "vocabulary.json",
     "vocabulary.txt",
 ];
-/// Of Marian's and Nematus's archives, as far as there is a usual name.
+/// Vocabulary files of Marian and Nematus, as far as there is a usual name.
 const MARIAN: [&str; 5] = ["vocab.yml", "vocab.trg.yml", "vocab.spm", "target.spm", "vocab.json"];
 
-/// Reads the vocabulary beside a checkpoint, and says which file it is, the first of these names; `None` where there is
-/// none. Whether it is of as many tokens as the head has rows, the caller checks.
+/// Reads the first vocabulary file that exists next to a checkpoint, and returns its name, too; `None` where there is
+/// none. The caller checks that it has as many tokens as the head has rows.
 ///
 /// # Errors
-/// A vocabulary, or what belongs to it, that is not sound.
+/// A vocabulary, or a file that belongs to it, that is not valid.
 pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'static str)>> {
     let names: &[&'static str] = match checkpoint.format() {
         "CTranslate2" => &CTRANSLATE2,
@@ -47,7 +47,7 @@ pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'stati
         let Some(bytes) = checkpoint.side_file(name)? else { continue };
         let mut read = file::parse(bytes)?;
         if matches!(name, "vocab.json" | "vocab.txt") && checkpoint.format() != "npz" {
-            // BPE of bytes has its merges beside it.
+            // Byte-level BPE has its merges in a second file.
             let merges = name == "vocab.json" && checkpoint.side_file("merges.txt")?.is_some();
             read = if merges { read.respelled(Spelling::ByteLevel) } else { read.guessed() };
             added_json(checkpoint, &mut read)?;
@@ -63,7 +63,7 @@ pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'stati
     Ok(None)
 }
 
-/// A JSON file beside the checkpoint.
+/// Reads a JSON file next to the checkpoint.
 fn json<T: for<'de> Deserialize<'de>>(
     checkpoint: &dyn Checkpoint,
     name: &str,
@@ -74,7 +74,7 @@ fn json<T: for<'de> Deserialize<'de>>(
         .map_err(|error| bytes.malformed(format!("it is not the JSON that belongs there: {error}")))
 }
 
-/// `added_tokens.json`: a map from token to id, of old folders.
+/// Adds the tokens of `added_tokens.json`, a map from token to id in old folders.
 fn added_json(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
     let added: Option<std::collections::BTreeMap<String, usize>> =
         json(checkpoint, "added_tokens.json")?;
@@ -86,7 +86,7 @@ fn added_json(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Resul
     Ok(())
 }
 
-/// `added_tokens_decoder` of `tokenizer_config.json`.
+/// Adds the tokens of `added_tokens_decoder` in `tokenizer_config.json`.
 fn added_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
     let config: Option<Value> = json(checkpoint, "tokenizer_config.json")?;
     let Some(Value::Object(added)) =
@@ -110,7 +110,7 @@ fn added_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Res
     Ok(())
 }
 
-/// `special_tokens_map.json`: names that stand for the special tokens.
+/// Marks the tokens named in `special_tokens_map.json` as special.
 fn special_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Result<()> {
     fn collect(value: &Value, to: &mut HashSet<String>) {
         match value {

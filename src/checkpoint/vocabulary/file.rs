@@ -1,4 +1,5 @@
-//! Vocabulary files, by their names: JSON of three forms, SentencePiece, YAML, pickles, or one token a line.
+//! Reads vocabulary files by their extensions: JSON of three forms, SentencePiece, YAML, pickles, or one token per
+//! line.
 
 use std::fmt;
 use std::io::Read;
@@ -14,13 +15,14 @@ use crate::checkpoint::bytes::{Bytes, regular_file};
 use crate::checkpoint::foreign;
 use crate::error::{Error, Result};
 
+/// Reads and parses a vocabulary file.
 pub(super) fn read(path: &Path) -> Result<Vocabulary> {
     let mut bytes = Vec::new();
     regular_file(path)?.read_to_end(&mut bytes).map_err(|source| Error::io(path, source))?;
     parse(Bytes::new(bytes, path))
 }
 
-/// Reads a file by the extension of its name.
+/// Parses a vocabulary file by the extension of its label.
 pub(super) fn parse(bytes: Bytes) -> Result<Vocabulary> {
     foreign::check(&bytes)?;
     let label = bytes.label().to_path_buf();
@@ -38,6 +40,7 @@ pub(super) fn parse(bytes: Bytes) -> Result<Vocabulary> {
     Ok(read)
 }
 
+/// Parses a vocabulary in JSON: `tokenizer.json`, a list, a map, or one of these inside an object.
 pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let bytes = strip_mark(bytes);
     if tokenizer::recognise(bytes) {
@@ -50,7 +53,7 @@ pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let plain = |why: String| {
         Error::malformed(label, format!("not a JSON list of tokens or map from token to id: {why}"))
     };
-    // A syntax error has a place; in a sound file of another form the vocabulary may be a part.
+    // An error of syntax states its place; in a valid file of another form the vocabulary may be a part.
     let value = serde_json::from_slice(bytes).map_err(|_| plain(error.to_string()))?;
     match nested::read(&value) {
         Ok(tokens) => Ok(Vocabulary { tokens }),
@@ -58,6 +61,7 @@ pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     }
 }
 
+/// Parses a file of one token per line, alone or with its id.
 pub(super) fn lines(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let marked = bytes.len() - strip_mark(bytes).len();
     let body = strip_mark(bytes);
@@ -91,11 +95,12 @@ pub(super) fn lines(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     }
 }
 
+/// Removes a byte order mark.
 fn strip_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Tokens by id, from either form of JSON.
+/// Tokens in the order of their ids, from a JSON list or map.
 struct Listing(Vec<Token>);
 
 impl<'de> Deserialize<'de> for Listing {

@@ -1,7 +1,7 @@
-//! The vocabulary in the metadata of a GGUF file.
+//! Reads the vocabulary in the metadata of a GGUF file.
 //!
-//! Control and user-defined tokens stand for themselves, the others are spelled by the tokenizer,
-//! as in llama.cpp (`token_to_piece` in `llama-vocab.cpp`).
+//! The text of control and user-defined tokens is their piece, the others are spelled by the tokenizer, as in
+//! llama.cpp (`token_to_piece` in `llama-vocab.cpp`).
 
 use std::path::Path;
 
@@ -14,14 +14,14 @@ const TYPES: &str = "tokenizer.ggml.token_type";
 const MODEL: &str = "tokenizer.ggml.model";
 
 impl Vocabulary {
-    /// The vocabulary that the metadata of a GGUF file hold; `None` where there is none.
+    /// Reads the vocabulary in the metadata of a GGUF file; `None` where there is none.
     ///
-    /// Byte-level pieces (`gpt2`) and those with `▁` for a blank (`llama`, `t5`, `bert`) become
-    /// readable text, those of another tokenizer stay as they are. A token type that the file
-    /// leaves undefined is read off the piece, as [`Vocabulary::from_file`] does.
+    /// Byte-level pieces (`gpt2`) and those with `▁` for a blank (`llama`, `t5`, `bert`) become readable text, those
+    /// of another tokenizer stay as they are. If the file leaves the type of a token undefined, the kind is derived
+    /// from the piece, as [`Vocabulary::from_file`] does.
     ///
     /// # Errors
-    /// Values of the wrong type, as many types as there are not tokens, or an unknown type.
+    /// Values of the wrong type, a number of types that is not the number of tokens, or an unknown type.
     pub fn from_gguf(metadata: &Metadata, label: impl AsRef<Path>) -> Result<Option<Vocabulary>> {
         let Some(pieces) = metadata.get_array_bytes(TOKENS)? else { return Ok(None) };
         let spelling = match metadata.get_str(MODEL)? {
@@ -49,7 +49,7 @@ impl Vocabulary {
     }
 }
 
-/// A token by its type in the file (`llama_token_type`).
+/// Makes a token from its piece and its type in the file (`llama_token_type`); `None` for an unknown type.
 fn token(piece: String, kind: i64, spelling: Spelling) -> Option<Token> {
     let spelled = |kind| Token { text: spelling.text(&piece), piece: piece.clone(), kind };
     let verbatim = |kind| Token { text: piece.clone(), piece: piece.clone(), kind };
@@ -65,7 +65,7 @@ fn token(piece: String, kind: i64, spelling: Spelling) -> Option<Token> {
     })
 }
 
-/// The name that the converters of llama.cpp give to a row without a token: `[PAD151646]`.
+/// Whether a piece is the name that the converters of llama.cpp give to a row without a token: `[PAD151646]`.
 fn is_padding(piece: &str) -> bool {
     let digits = piece.strip_prefix("[PAD").and_then(|rest| rest.strip_suffix(']'));
     digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))

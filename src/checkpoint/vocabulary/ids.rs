@@ -1,11 +1,11 @@
-//! Tokens at their ids.
+//! Puts tokens in the order of their ids.
 
 use super::{Spelling, Token};
 
-/// Ids that may be left out beside as many as there are tokens: more is damage, and each costs memory.
+/// How many ids beyond twice the number of tokens are accepted: more is damage, and each costs memory.
 const HOLES: usize = 65_536;
 
-/// The tokens by id, from pairs in any order; an id that is left out is padding.
+/// Returns the tokens in the order of their ids, from pairs in any order; an id that is left out becomes padding.
 ///
 /// # Errors
 /// No pair at all, an id that occurs twice, or one that is far beyond the number of tokens.
@@ -23,7 +23,7 @@ pub(super) fn placed(mut pieces: Vec<(usize, String)>) -> Result<Vec<Token>, Str
     Ok(tokens)
 }
 
-/// Puts one more token at its id, over what is there.
+/// Puts one more token at its id, in place of the token there.
 pub(super) fn put(tokens: &mut Vec<Token>, id: usize, token: Token) -> Result<(), String> {
     check(id, &token.piece, tokens.len())?;
     if id >= tokens.len() {
@@ -33,6 +33,7 @@ pub(super) fn put(tokens: &mut Vec<Token>, id: usize, token: Token) -> Result<()
     Ok(())
 }
 
+/// Refuses an id that is far beyond the number of tokens.
 fn check(id: usize, piece: &str, tokens: usize) -> Result<(), String> {
     if id > tokens.saturating_mul(2).saturating_add(HOLES) {
         return Err(format!("token `{piece}` has the id {id}, out of range for {tokens} tokens"));

@@ -1,8 +1,8 @@
-//! What each row of an output layer stands for: tokens in the order of their ids.
+//! Vocabularies: what each row of an output layer stands for, as tokens in the order of their ids.
 //!
-//! A token keeps the raw *piece* of its vocabulary and a readable *text*. The text of a piece that
-//! encodes bytes (see [`Spelling`]) is those bytes where they are valid UTF-8; a byte that is not part
-//! of a valid character is shown as `<0xE4>`.
+//! A token keeps the raw *piece* of its vocabulary and a readable *text*. The text of a piece that encodes bytes (see
+//! [`Spelling`]) is these bytes where they are valid UTF-8; a byte that is not part of a valid character is shown as
+//! `<0xE4>`.
 
 mod beside;
 mod file;
@@ -26,7 +26,7 @@ use crate::error::Result;
 pub use beside::beside;
 pub use spelling::{Spelling, is_invisible};
 
-/// What kind of row a token is.
+/// The kind of a row of the output layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A piece of text.
@@ -35,9 +35,9 @@ pub enum Kind {
     Special,
     /// A reserved id that no training text holds.
     Unused,
-    /// One byte, the fallback of a tokenizer for what its pieces do not spell.
+    /// A single byte, which a tokenizer uses for text that its pieces do not spell.
     Byte,
-    /// A row without a token: a hole in the ids, or one that rounds the matrix up.
+    /// A row without a token: a gap in the ids, or one that rounds up the size of the matrix.
     Padding,
 }
 
@@ -81,17 +81,17 @@ pub struct Token {
     pub text: String,
     /// The token as its vocabulary spells it.
     pub piece: String,
-    /// What kind of row it is.
+    /// The kind of its row.
     pub kind: Kind,
 }
 
 impl Token {
-    /// The row of an id that no token has.
+    /// Makes the row of an id that no token has.
     fn hole() -> Self {
         Token { text: String::new(), piece: String::new(), kind: Kind::Padding }
     }
 
-    /// A piece whose vocabulary does not say its kind: the kind is read off its spelling.
+    /// Makes a token whose vocabulary does not state its kind: the kind is derived from the spelling.
     fn spelled(piece: String, spelling: Spelling) -> Self {
         let kind = spelling::kind(&piece);
         let text = match kind {
@@ -102,28 +102,28 @@ impl Token {
     }
 }
 
-/// The tokens of a model; the index is the id, which is the row of the output layer.
+/// The tokens of a model; the index of a token is its id, which is the row of the output layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vocabulary {
-    /// One entry an id.
+    /// One entry per id.
     pub tokens: Vec<Token>,
 }
 
 impl Vocabulary {
     /// Reads a vocabulary file.
     ///
-    /// A name that ends in `.json` is a `tokenizer.json` of Hugging Face, a JSON list of strings, or a JSON
-    /// map from token to id, whose ids must be distinct; an id that is left out becomes [`Kind::Padding`].
-    /// Also read are such lists and maps within an object (`char2idx`, `stoi`, `itos`, `tokens`), maps from id to token, and
-    /// lists of pairs. `.model` and `.spm` are models of SentencePiece (or tiktoken's, as `.tiktoken`), `.yml` and `.yaml` Marian's maps from token to id
-    /// (one a line), `.pkl` a pickled map or list. Any other file has one token a line, alone or with its id, in UTF-8: a byte
-    /// order mark is no part of the first token, the last line's end begins no token, and `\r\n` ends a
-    /// line where every line ends so.
+    /// The extension chooses the form. `.json` is a `tokenizer.json` of Hugging Face, a JSON list of strings, or a
+    /// JSON map from token to id, whose ids must be distinct; an id that is left out becomes [`Kind::Padding`]. Lists
+    /// and maps within an object are read, too (`char2idx`, `stoi`, `itos`, `tokens`), as are maps from id to token,
+    /// and lists of pairs. `.model` and `.spm` are models of SentencePiece (or tiktoken's, as `.tiktoken`), `.yml`
+    /// and `.yaml` Marian's maps from token to id (one per line), `.pkl` a pickled map or list. Any other file has
+    /// one token per line, alone or with its id, in UTF-8: a byte order mark is not part of the first token, the end
+    /// of the last line begins no token, and `\r\n` ends a line if every line ends so.
     ///
-    /// Lists, maps and lines do not say how they spell: text is the piece itself (change that with
-    /// [`Vocabulary::respelled`] and [`Vocabulary::guessed`]) and the kind is read off the piece: `<0x0A>` is a byte,
-    /// `[unused7]` and `<unused7>` are unused, anything within `<|...|>`, `<extra_id_7>` and the usual
-    /// control names (`<s>`, `</s>`, `<pad>`, `[CLS]`) special.
+    /// Lists, maps and lines do not say how they spell text: the text is the piece itself (change that with
+    /// [`Vocabulary::respelled`] and [`Vocabulary::guessed`]) and the kind is derived from the piece: `<0x0A>` is a
+    /// byte, `[unused7]` and `<unused7>` are unused, anything within `<|...|>`, `<extra_id_7>` and the usual control
+    /// names (`<s>`, `</s>`, `<pad>`, `[CLS]`) special.
     ///
     /// # Errors
     /// A file that cannot be read, JSON of another form, an id that occurs twice or is far beyond
@@ -140,7 +140,7 @@ impl Vocabulary {
         file::parse(Bytes::new(data, label))
     }
 
-    /// Reads a JSON list of strings or map from token to id that is in memory; `label` names it in errors.
+    /// Parses a JSON list of strings or map from token to id that is in memory; `label` names it in errors.
     ///
     /// # Errors
     /// As [`Vocabulary::from_file`].
@@ -148,13 +148,13 @@ impl Vocabulary {
         file::json(bytes, label.as_ref())
     }
 
-    /// Tokens of which only the pieces are known, in id order.
+    /// Makes a vocabulary from pieces in the order of their ids.
     pub fn from_pieces(pieces: &[String]) -> Self {
         let token = |piece: &String| Token::spelled(piece.clone(), Spelling::Plain);
         Vocabulary { tokens: pieces.iter().map(token).collect() }
     }
 
-    /// Reads one token a line from memory; `label` names it in errors.
+    /// Parses text in memory with one token per line; `label` names it in errors.
     ///
     /// # Errors
     /// As [`Vocabulary::from_file`].
@@ -162,7 +162,7 @@ impl Vocabulary {
         file::lines(bytes, label.as_ref())
     }
 
-    /// The same tokens with the texts of ordinary and byte tokens read by another spelling.
+    /// Replaces the texts of ordinary and byte tokens by those of another spelling.
     pub fn respelled(mut self, spelling: Spelling) -> Self {
         for token in &mut self.tokens {
             if matches!(token.kind, Kind::Ordinary | Kind::Byte) {
@@ -172,8 +172,8 @@ impl Vocabulary {
         self
     }
 
-    /// The same tokens, spelled as enough of them look: where one in a hundred pieces begins with `Ġ` by the
-    /// table of GPT-2, and where one in a hundred begins with `▁` with that for a blank.
+    /// Guesses the spelling from the pieces: byte-level if more than one in a hundred begins with `Ġ`,
+    /// SentencePiece's if more than one in a hundred begins with `▁`.
     pub fn guessed(self) -> Self {
         let often = |marker: char| {
             let marked =
@@ -187,24 +187,24 @@ impl Vocabulary {
         }
     }
 
-    /// The same tokens, and a row of [`Kind::Padding`] for each id from there to `rows`.
+    /// Adds a row of [`Kind::Padding`] for each id from the end of the vocabulary to `rows`.
     pub fn padded(mut self, rows: usize) -> Self {
         self.tokens.resize(self.tokens.len().max(rows), Token::hole());
         self
     }
 
-    /// Whether no token has this row: a hole in the ids, or one beyond them.
+    /// Whether a row has no token: it is a gap in the ids, or beyond them.
     pub fn is_padding(&self, id: u32) -> bool {
         self.tokens.get(id as usize).is_none_or(|token| token.kind == Kind::Padding)
     }
 
-    /// How many rows are of a kind.
+    /// Returns the number of rows of a kind.
     pub fn count(&self, kind: Kind) -> usize {
         self.tokens.iter().filter(|token| token.kind == kind).count()
     }
 
-    /// The token for printing on one line, never empty: its text with blanks and control
-    /// characters made visible (`␠`, `␊`, `␉`, otherwise `<U+00A0>`), or `#id` where there is none.
+    /// Returns the text of a token for printing on one line, never empty: blanks and control characters are made
+    /// visible (`␠`, `␊`, `␉`, otherwise `<U+00A0>`), and `#id` stands for a row without text.
     pub fn label(&self, id: usize) -> String {
         match self.tokens.get(id) {
             Some(token) if !token.text.is_empty() => spelling::visible(&token.text),

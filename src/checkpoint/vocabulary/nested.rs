@@ -1,10 +1,11 @@
-//! Vocabularies within a JSON object: `{"char2idx": {..}}`, `{"itos": [..], "stoi": {..}}`, `{"0": "a"}`, lists of pairs.
+//! Reads vocabularies within a JSON object: `{"char2idx": {..}}`, `{"itos": [..], "stoi": {..}}`, `{"0": "a"}`, lists
+//! of pairs.
 
 use serde_json::{Map, Value};
 
 use super::{Spelling, Token, ids};
 
-/// Keys under which a map from token to id stands.
+/// Keys whose value is a map from token to id.
 const TO_ID: [&str; 12] = [
     "vocab",
     "char2idx",
@@ -20,7 +21,7 @@ const TO_ID: [&str; 12] = [
     "symbol_to_id",
 ];
 
-/// Keys under which the tokens stand by their ids: a list, or a map from id to token.
+/// Keys whose value lists the tokens by id: a list, or a map from id to token.
 const BY_ID: [&str; 12] = [
     "itos",
     "tokens",
@@ -36,10 +37,11 @@ const BY_ID: [&str; 12] = [
     "characters",
 ];
 
-/// The tokens by id.
+/// Reads the tokens in the order of their ids.
 ///
 /// # Errors
-/// What is no vocabulary of these forms, two of them that differ, or ids that are none, in words.
+/// A value that is no vocabulary of these forms, two vocabularies that differ, or invalid ids; the error is a
+/// sentence.
 pub(super) fn read(value: &Value) -> Result<Vec<Token>, String> {
     let pieces = match value {
         Value::Array(list) => of_list(list)?,
@@ -49,7 +51,7 @@ pub(super) fn read(value: &Value) -> Result<Vec<Token>, String> {
     ids::placed(pieces)
 }
 
-/// Whether lists or maps lie within it.
+/// Whether a value contains lists or maps.
 pub(super) fn has_parts(value: &Value) -> bool {
     let part = |value: &Value| value.is_object() || value.is_array();
     match value {
@@ -59,8 +61,10 @@ pub(super) fn has_parts(value: &Value) -> bool {
     }
 }
 
+/// Pairs of id and token.
 type Pieces = Vec<(usize, String)>;
 
+/// Reads the vocabulary of an object: under one of the known keys, or the object itself.
 fn of_object(map: &Map<String, Value>) -> Result<Pieces, String> {
     let mut found: Vec<(&str, Pieces)> = Vec::new();
     for (keys, by_id) in [(TO_ID, false), (BY_ID, true)] {
@@ -85,6 +89,7 @@ fn of_object(map: &Map<String, Value>) -> Result<Pieces, String> {
     }
 }
 
+/// Reads a map from token to id.
 fn to_ids(map: &Map<String, Value>) -> Result<Pieces, String> {
     map.iter()
         .map(|(token, id)| {
@@ -96,6 +101,7 @@ fn to_ids(map: &Map<String, Value>) -> Result<Pieces, String> {
         .collect()
 }
 
+/// Reads a map from id to token.
 fn from_ids(map: &Map<String, Value>) -> Result<Pieces, String> {
     map.iter()
         .map(|(id, token)| {
@@ -106,7 +112,7 @@ fn from_ids(map: &Map<String, Value>) -> Result<Pieces, String> {
         .collect()
 }
 
-/// A list of tokens, or of pairs of a token with its id or its score.
+/// Reads a list of tokens, or of pairs of a token with its id or its score.
 fn of_list(list: &[Value]) -> Result<Pieces, String> {
     let mut pieces = Vec::new();
     let mut numbers: Vec<&Value> = Vec::new();
@@ -133,11 +139,11 @@ fn of_list(list: &[Value]) -> Result<Pieces, String> {
     }
 }
 
-/// Pairs whose numbers are the ids, each from 0 on once, or scores, which are not whole.
+/// Assigns ids to pairs: their numbers are the ids, each from 0 on once, or scores, which are not integers.
 fn numbered(pieces: Pieces, numbers: &[&Value]) -> Result<Pieces, String> {
     let ids: Option<Vec<usize>> = numbers.iter().map(|n| whole(n)).collect();
     let Some(ids) = ids else {
-        // Scores of a unigram model: the order is that of the ids.
+        // These are scores of a unigram model, whose tokens are in the order of their ids.
         return match numbers.iter().all(|n| n.is_f64()) {
             true => Ok(pieces),
             false => Err("the numbers of its pairs are neither ids nor scores".to_owned()),
@@ -154,10 +160,12 @@ fn numbered(pieces: Pieces, numbers: &[&Value]) -> Result<Pieces, String> {
     }
 }
 
+/// Returns a JSON number that is a valid id.
 fn whole(number: &Value) -> Option<usize> {
     number.as_u64().and_then(|id| usize::try_from(id).ok())
 }
 
+/// Names the kind of a JSON value, for errors.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -169,11 +177,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Lines that are each a token and a number: the ids, as Kaldi has them, or else counts, as fairseq's `dict.txt` has them
-/// (`counted`), whose tokens follow the four special ones. `None` for lines of another form.
+/// Reads lines that are each a token and a number; `None` for lines of another form. The number is the id, as in
+/// Kaldi, or with `counted` a count, as in fairseq's `dict.txt`, whose tokens follow the four special ones.
 ///
 /// # Errors
-/// Numbers that are no ids in a file that is not fairseq's, in words.
+/// Numbers that are no ids in a file that is not fairseq's; the error is a sentence.
 pub(super) fn of_lines(lines: &[&str], counted: bool) -> Result<Option<Vec<Token>>, String> {
     let lines: Vec<&str> = lines.iter().copied().filter(|line| !line.is_empty()).collect();
     let pairs: Option<Pieces> = lines
@@ -184,7 +192,7 @@ pub(super) fn of_lines(lines: &[&str], counted: bool) -> Result<Option<Vec<Token
             Some((number.parse().ok()?, token.trim_end().to_owned()))
         })
         .collect();
-    // A single line, or a token that is nothing, is no table.
+    // A single line, or an empty token, means that the file is not such a table.
     let Some(pairs) = pairs.filter(|p| p.len() > 1 && p.iter().all(|(_, t)| !t.is_empty())) else {
         return Ok(None);
     };

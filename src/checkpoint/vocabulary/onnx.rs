@@ -1,14 +1,14 @@
-//! The vocabulary in the metadata of an ONNX file.
+//! Reads the vocabulary in the metadata of an ONNX file.
 
 use super::{Kind, Spelling, Token, Vocabulary};
 use crate::checkpoint::onnx::Graph;
 
 impl Vocabulary {
-    /// The vocabulary that the metadata of an ONNX file hold for a head of `rows` tokens; `None` where there is none
+    /// Reads the vocabulary in the metadata of an ONNX file for a head of `rows` tokens; `None` where there is none
     /// that fits.
     ///
-    /// Read is `character`, a character a line, as PaddleOCR's and RapidOCR's recognisers have it: before them
-    /// comes the blank of CTC, and after them, where there is one more row, the space
+    /// The key is `character`, with one character per line, as the recognisers of PaddleOCR and RapidOCR have it.
+    /// Before the characters comes the blank of CTC, and after them, if there is one more row, the space
     /// (`CTCLabelDecode` in `ch_ppocr_rec/utils.py` of rapidocr).
     pub fn from_onnx(graph: &Graph, rows: usize) -> Option<Vocabulary> {
         let lines: Vec<&str> = graph.metadata("character")?.lines().collect();

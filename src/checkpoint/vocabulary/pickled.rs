@@ -1,4 +1,4 @@
-//! A Python pickle of a map from token to id, of one from id to token, or of a list of tokens.
+//! Reads a Python pickle of a map from token to id, of one from id to token, or of a list of tokens.
 
 use super::{Spelling, Token, Vocabulary, ids};
 use crate::checkpoint::bytes::Bytes;
@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Reads the pickle; nothing in it is executed.
 ///
 /// # Errors
-/// Those of [`Pickle::parse`], and a pickle of anything else.
+/// Errors of [`Pickle::parse`], and a pickle of anything else.
 pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
     let pickle = Pickle::parse(bytes.clone())?;
     let root = pickle.root();
@@ -20,7 +20,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
             return Ok(Vocabulary { tokens });
         }
     }
-    // The parts of a vocabulary object, as far as they are plain data.
+    // Parts of a vocabulary object that are plain data.
     for (key, value) in root.entries().into_iter().flatten() {
         if let (Some("itos" | "idx2word" | "tokens" | "vocab"), Some(elements)) =
             (key.text(), value.elements())

@@ -1,4 +1,4 @@
-//! A SentencePiece model: a protobuf `ModelProto`, whose field 1 is a piece (`sentencepiece_model.proto`).
+//! Reads a SentencePiece model: a protobuf `ModelProto`, whose field 1 is a piece (`sentencepiece_model.proto`).
 
 use std::path::Path;
 
@@ -6,29 +6,30 @@ use super::{Kind, Spelling, Token, Vocabulary, spelling};
 use crate::checkpoint::onnx::wire::{Field, Message};
 use crate::error::{Error, Result};
 
-/// The least bytes that a piece takes: its tag and length.
+/// The field number of `ModelProto.pieces`.
 const PIECE: u64 = 1;
-/// `SentencePiece.piece` and `SentencePiece.type`.
+/// The field numbers of `SentencePiece.piece` and `SentencePiece.type`.
 const TEXT: u64 = 1;
 const TYPE: u64 = 3;
 
 /// Reads the pieces, in the order of their ids.
 ///
 /// # Errors
-/// Bytes that are no protobuf message, a piece that is no text, a type that is not known, or no piece at all.
+/// Bytes that are no protobuf message, a piece that is not text, a type that is not known, or no piece at all.
 pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let tokens = pieces(bytes)
         .map_err(|e| Error::malformed(label, format!("not a sound SentencePiece model: {e}")))?;
     Ok(Vocabulary { tokens })
 }
 
+/// Parses the pieces; errors are sentences without the file's name.
 fn pieces(bytes: &[u8]) -> Result<Vec<Token>, String> {
     let (mut model, mut tokens) = (Message::new(bytes, 0..bytes.len()), Vec::new());
     while let Some((number, field)) = model.next()? {
         if number != PIECE {
             continue;
         }
-        // 1, a normal piece, where the message does not say.
+        // The default of the type is 1, a normal piece.
         let (mut text, mut kind) = (String::new(), 1);
         let mut piece = Message::new(bytes, field.range()?);
         while let Some((number, field)) = piece.next()? {
@@ -50,16 +51,16 @@ fn pieces(bytes: &[u8]) -> Result<Vec<Token>, String> {
     }
 }
 
-/// A piece by its `SentencePiece.Type`.
+/// Makes a token from a piece and its `SentencePiece.Type`; `None` for an unknown type.
 fn token(piece: String, kind: u64) -> Option<Token> {
     let spelled =
         |kind| Token { text: Spelling::SentencePiece.text(&piece), piece: piece.clone(), kind };
     let verbatim = |kind| Token { text: piece.clone(), piece: piece.clone(), kind };
     Some(match kind {
         1 => spelled(Kind::Ordinary),
-        // UNKNOWN and CONTROL.
+        // The types UNKNOWN and CONTROL.
         2 | 3 => verbatim(Kind::Special),
-        // USER_DEFINED: its spelling says whether it is more than text.
+        // USER_DEFINED: the spelling says whether it is a special token or text.
         4 => verbatim(spelling::kind(&piece)),
         5 => spelled(Kind::Unused),
         6 => spelled(Kind::Byte),

@@ -1,24 +1,24 @@
-//! How a vocabulary spells its pieces, and how a text is shown on one line.
+//! How vocabularies spell text in their pieces, and how a text is shown on one line.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
 
 use super::Kind;
 
-/// How the pieces of a vocabulary spell text.
+/// The way in which the pieces of a vocabulary spell text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spelling {
-    /// As it is.
+    /// The piece is the text.
     #[default]
     Plain,
-    /// Each character is a byte, by the table of GPT-2: `Ġ` is a blank.
+    /// Each character stands for a byte, by the table of GPT-2: `Ġ` is a blank.
     ByteLevel,
-    /// As it is, with `▁` for a blank and `<0x0A>` for a byte.
+    /// The piece is the text, with `▁` for a blank and `<0x0A>` for a byte.
     SentencePiece,
 }
 
 impl Spelling {
-    /// The readable text of a piece. A piece that byte-level spelling cannot have made is its own text.
+    /// Returns the readable text of a piece. A piece that byte-level spelling cannot have made is its own text.
     pub fn text(self, piece: &str) -> String {
         match self {
             Spelling::Plain => piece.to_owned(),
@@ -34,7 +34,7 @@ impl Spelling {
     }
 }
 
-/// Bytes as text, each that is not part of a valid character as `<0xE4>`.
+/// Converts bytes to text; each byte that is not part of a valid character becomes `<0xE4>`.
 pub(super) fn readable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -46,8 +46,8 @@ pub(super) fn readable(bytes: &[u8]) -> String {
     text
 }
 
-/// The byte that a character stands for in the table of GPT-2 (`bytes_to_unicode`): printable
-/// Latin-1 stands for itself, the other 68 bytes follow one another from U+0100.
+/// Returns the byte that a character stands for in the table of GPT-2 (`bytes_to_unicode`): printable Latin-1 stands
+/// for itself, the other 68 bytes follow one another from U+0100.
 fn byte_of(character: char) -> Option<u8> {
     static SHIFTED: LazyLock<Vec<u8>> =
         LazyLock::new(|| (0..=255).filter(|&byte| !stands_for_itself(byte)).collect());
@@ -57,7 +57,7 @@ fn byte_of(character: char) -> Option<u8> {
     }
 }
 
-/// The piece that spells bytes by that table.
+/// Returns the piece that spells bytes by the table of GPT-2.
 pub(super) fn byte_level(bytes: &[u8]) -> String {
     let shifted = |byte: u8| (0..byte).filter(|&b| !stands_for_itself(b)).count() as u32;
     bytes
@@ -69,22 +69,23 @@ pub(super) fn byte_level(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// Whether a byte is spelled by the character of the same code in the table of GPT-2.
 fn stands_for_itself(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff)
 }
 
-/// The byte of a piece like `<0x0A>`.
+/// Returns the byte of a piece like `<0x0A>`.
 fn byte_piece(piece: &str) -> Option<u8> {
     let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
     let hexadecimal = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     hexadecimal.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// Names of control tokens that vocabularies put in `<...>` (also `</s>`) or, in capitals, in `[...]`.
-/// A closed list: `<div>` is text in a model of code, and `[N]` an atom in one of chemistry.
+/// Names of control tokens that vocabularies put in `<...>` (also `</s>`) or, in capitals, in `[...]`. A closed list:
+/// `<div>` is text in a model of code, and `[N]` an atom in one of chemistry.
 const CONTROL: [&str; 10] = ["s", "unk", "pad", "mask", "cls", "sep", "bos", "eos", "eod", "blank"];
 
-/// The kind that the spelling of a piece tells, where its vocabulary does not.
+/// Derives the kind of a token from the spelling of its piece, where the vocabulary does not state it.
 pub(super) fn kind(piece: &str) -> Kind {
     let within = |open: &str, close: &str| piece.strip_prefix(open)?.strip_suffix(close);
     let (angled, squared): (Option<&str>, Option<&str>) = (within("<", ">"), within("[", "]"));
@@ -92,7 +93,7 @@ pub(super) fn kind(piece: &str) -> Kind {
         let number = angled.or(squared)?.strip_prefix(prefix)?;
         number.bytes().all(|b| b.is_ascii_digit()).then_some(())
     };
-    // Llama's and fairseq's names for ids that no training text holds.
+    // Llama's and fairseq's names for ids that no training text contains.
     let reserved = |open, close| {
         let number: Option<&str> = within(open, close);
         number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
@@ -117,12 +118,12 @@ pub(super) fn kind(piece: &str) -> Kind {
     }
 }
 
-/// `text` with every blank and every control or invisible character made visible.
+/// Makes every blank and every control or invisible character of a text visible.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            // Unicode has a picture for each ASCII control character, for DEL and for the blank.
+            // Unicode has a symbol for each ASCII control character, for DEL and for the blank.
             '\0'..=' ' => {
                 shown.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or(character))
             }
@@ -136,7 +137,7 @@ pub(super) fn visible(text: &str) -> String {
     shown
 }
 
-/// Format characters: no width of their own, or an effect on the direction of the rest of the line.
+/// Whether a character has no width of its own, or changes the direction of the rest of the line.
 pub fn is_invisible(character: char) -> bool {
     matches!(
         character,

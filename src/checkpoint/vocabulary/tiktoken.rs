@@ -1,4 +1,4 @@
-//! A vocabulary of tiktoken: a line a token, its bytes in base64 and its rank, which is its id.
+//! Reads a vocabulary of tiktoken: one token per line, its bytes in base64 and its rank, which is its id.
 //!
 //! Source: `load_tiktoken_bpe` in `tiktoken/load.py` of <https://github.com/openai/tiktoken>. Special tokens are not in the
 //! file: their ids follow the ranks and are written in the tokenizer's configuration.
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::spelling::byte_level;
 use super::{Spelling, Vocabulary, ids};
 
-/// Whether `bytes` begin as such a file does.
+/// Whether `bytes` begin as a file of tiktoken does.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     let first: Vec<_> = lines.by_ref().take(3).collect();
@@ -19,7 +19,7 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
 /// Reads the tokens in the order of their ranks.
 ///
 /// # Errors
-/// A line of another form, with its number, a rank that occurs twice or is out of range.
+/// A line of another form, with its number; a rank that occurs twice or is out of range.
 pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary, String> {
     let mut pieces = Vec::new();
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
@@ -36,6 +36,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary, String> {
     Ok(Vocabulary { tokens }.respelled(Spelling::ByteLevel))
 }
 
+/// Parses a line: the bytes of the token, and its rank.
 fn entry(line: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (token, rank) = std::str::from_utf8(line).ok()?.trim_end().split_once(' ')?;
     let token = STANDARD.decode(token).ok().filter(|token| !token.is_empty())?;

@@ -1,4 +1,4 @@
-//! `tokenizer.json` of Hugging Face's `tokenizers`: the pieces of its model, and the tokens added to them.
+//! Reads a `tokenizer.json` of Hugging Face's `tokenizers`: the pieces of its model, and the tokens added to them.
 //!
 //! Format: the crate `tokenizers`, `src/tokenizer/serialization.rs` and `src/models/*/serialization.rs`.
 
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{Kind, Spelling, Token, Vocabulary, ids, spelling};
 use crate::error::{Error, Result};
 
+/// The parts of a `tokenizer.json` that are read.
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -23,7 +24,7 @@ struct File {
     decoder: Value,
 }
 
-/// A token that is matched whole, before the model sees the text.
+/// A token that is matched as a whole before the text is split.
 #[derive(Deserialize)]
 pub(super) struct Added {
     pub id: usize,
@@ -32,6 +33,7 @@ pub(super) struct Added {
     pub special: bool,
 }
 
+/// The parts of its model that are read.
 #[derive(Deserialize)]
 struct Model {
     vocab: Pieces,
@@ -39,11 +41,12 @@ struct Model {
     byte_fallback: Option<bool>,
 }
 
-/// BPE, WordPiece and WordLevel have a map from piece to id, Unigram a list of pairs of piece and score.
+/// The pieces of a model with their ids: BPE, WordPiece and WordLevel store a map from piece to id, Unigram a list of
+/// pairs of piece and score.
 struct Pieces(Vec<(usize, String)>);
 
 impl Added {
-    /// The token, which stands for itself.
+    /// Converts to a token whose text is its piece.
     pub fn token(self) -> Token {
         let spelled = spelling::kind(&self.content);
         let kind = match (self.special, spelled) {
@@ -55,7 +58,7 @@ impl Added {
     }
 }
 
-/// Whether a JSON text is such a file, by its one key that no map from token to id has.
+/// Whether a JSON text is such a file, by its key `model.vocab`, which no map from token to id has.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Peek {
@@ -69,6 +72,7 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
     peek.is_ok_and(|Peek { model: Inner { vocab: IgnoredAny } }| true)
 }
 
+/// Reads a `tokenizer.json`; `label` names the file in errors.
 pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let problem = |what: &dyn fmt::Display| {
         Error::malformed(label, format!("not a sound tokenizer.json: {what}"))
@@ -99,7 +103,7 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     Ok(Vocabulary { tokens })
 }
 
-/// Whether a component, or one within it, has this type.
+/// Whether a component, or one nested in it, has this type.
 fn names(component: &Value, kind: &str) -> bool {
     match component {
         Value::Object(map) => {

@@ -1,16 +1,16 @@
-//! Marian's `vocab.yml`: a flat map from token to id, one entry a line, as its `marian-vocab` writes.
+//! Reads Marian's `vocab.yml`: a flat map from token to id, one entry per line, as `marian-vocab` writes it.
 //!
-//! Only that form of YAML is read, so that nothing in the file can refer to or multiply anything.
+//! Only this form of YAML is read, so that nothing in the file can refer to or multiply anything.
 
 use std::path::Path;
 
 use super::{Vocabulary, ids};
 use crate::error::{Error, Result};
 
-/// Reads lines of `token: id`, the token plain or quoted in either way.
+/// Reads lines of `token: id`, the token plain or in single or double quotes.
 ///
 /// # Errors
-/// A line of another form, with its number; ids as of any map.
+/// A line of another form, with its number; invalid ids.
 pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let text = std::str::from_utf8(bytes)
         .map_err(|e| Error::malformed(label, format!("not UTF-8 at byte {}", e.valid_up_to())))?;
@@ -31,9 +31,10 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     Ok(Vocabulary { tokens })
 }
 
+/// Parses a line: the id, and the token.
 fn entry(line: &str) -> Option<(usize, String)> {
     let (piece, id) = match line.chars().next()? {
-        // JSON's escapes are a part of YAML's for double quotes; of the rest only \x, \0 and the like are missed.
+        // JSON's escapes are a subset of YAML's for double quotes; only \x, \0 and the like are not read.
         '"' => {
             let end = closing(line)?;
             (serde_json::from_str(&line[..=end]).ok()?, &line[end + 1..])
@@ -54,7 +55,7 @@ fn entry(line: &str) -> Option<(usize, String)> {
     Some((self::id(id.strip_prefix(':')?)?, piece))
 }
 
-/// The place of the quote that ends a string in double quotes.
+/// Returns the place of the quote that ends a string in double quotes.
 fn closing(line: &str) -> Option<usize> {
     let mut escaped = false;
     line.char_indices().skip(1).find_map(|(at, character)| {

@@ -1,8 +1,9 @@
-//! What becomes of the result of a head on its way to an output of the graph.
+//! Follows the result of a head to an output of the graph.
 //!
-//! The way is followed operation by operation. Each value on it is either one number a token, which is an increasing
-//! function of `scale * logit + offset` with an offset a token, or the same number for all tokens (a sum or a largest
-//! value). What cannot be said so is refused by the operation's name: a mask, a choice of rows, a limit that makes ties.
+//! The path is followed operation by operation. Each value on it is either one number per token, which is an
+//! increasing function of `scale * logit + offset` with an offset per token, or the same number for all tokens (a sum
+//! or a largest value). Anything else is refused by the operation's name: a mask, a selection of rows, a limit that
+//! makes ties.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use super::flow::{Flow, named};
 use super::linear::{Axis, Linear};
 use crate::checkpoint::onnx::Node;
 
-/// Strictly increasing functions of one number.
+/// Operations that are strictly increasing functions of one number.
 const INCREASING: [&str; 12] = [
     "Sigmoid",
     "Tanh",
@@ -35,44 +36,45 @@ const SAME: [&str; 4] = ["Identity", "Cast", "Dropout", "CastLike"];
 const LEVEL: [&str; 8] =
     ["Log", "Exp", "Sqrt", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Reciprocal"];
 
-/// A value that depends on the head.
+/// A value that depends on the logits of the head.
 #[derive(Clone, Debug)]
 enum Value {
     Tokens(Tokens),
-    /// The same for all tokens; whether it is known to be positive.
+    /// The same number for all tokens; `positive` if it is known to be positive.
     Level {
         positive: bool,
     },
 }
 
-/// One number a token.
+/// One number per token, and how it depends on the logit.
 #[derive(Clone, Debug)]
 struct Tokens {
     axis: Axis,
-    /// How many axes there are, where that is known.
+    /// The number of axes, if it is known.
     rank: Option<usize>,
+    /// The factor of the logits.
     scale: f64,
-    /// Constants and what they are multiplied by.
+    /// Constants that are added, each with its factor.
     offsets: Vec<(String, f64)>,
-    /// Whether the number is `scale * logit + offset` up to a number that all tokens share.
+    /// Whether the number is `scale * logit + offset`, up to a number that all tokens share.
     affine: bool,
-    /// Whether it is an exponential, hence positive.
+    /// Whether the number is an exponential, hence positive.
     positive: bool,
 }
 
-/// What the way to the output amounts to.
+/// The operations between the head and an output, summed up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct After {
-    /// What the logits are multiplied by.
+    /// The factor of the logits.
     pub scale: f64,
-    /// Constants that are added, and what they are multiplied by.
+    /// Constants that are added, each with its factor.
     pub offsets: Vec<(String, f64)>,
-    /// The operations passed that keep the order.
+    /// The operations on the path, all of which keep the order.
     pub passed: Vec<String>,
 }
 
 impl After {
-    /// Whether the other's numbers are these times a positive factor.
+    /// Whether the numbers of `other` are these times a positive factor.
     pub fn is_multiple(&self, other: &After) -> bool {
         let alike = |((one, a), (two, b)): (&(String, f64), &(String, f64))| {
             let products = product(*a, other.scale).zip(product(*b, self.scale));
@@ -87,7 +89,7 @@ impl After {
 /// Follows the result of `head` to the value `output`; `tokens` is V.
 ///
 /// # Errors
-/// The first operation that `W h + b` cannot express, in words.
+/// The first operation that `W h + b` cannot express; the error is a sentence.
 pub(super) fn follow(
     flow: &Flow,
     head: &Linear,
@@ -123,7 +125,8 @@ pub(super) fn follow(
                 passed.push(op);
             }
         }
-        // The numbers and the places of `TopK` belong together; other second outputs are masks and the like.
+        // Both outputs of `TopK`, values and indices, depend on the head; other second outputs are masks and the
+        // like.
         let made = if node.op == "TopK" { 2 } else { 1 };
         for made in node.outputs.iter().take(made).filter(|name| !name.is_empty()) {
             values.insert(made, value.clone());
@@ -135,7 +138,7 @@ pub(super) fn follow(
     }
 }
 
-/// The operations between `first` and `output`: those that depend on the one and lead to the other.
+/// Returns the operations between `first` and `output`: those that depend on the one and lead to the other.
 fn needed<'a>(flow: &Flow<'a>, first: &str, output: &str) -> Vec<*const Node> {
     let mut depends: Vec<&str> = vec![first];
     let mut after: Vec<&'a Node> = Vec::new();
@@ -157,7 +160,8 @@ fn needed<'a>(flow: &Flow<'a>, first: &str, output: &str) -> Vec<*const Node> {
     needed
 }
 
-/// What one operation makes of the values before it; `None` for what is not known to keep the order.
+/// Returns the result of one operation on values that depend on the head; `None` where it is not known to keep the
+/// order.
 fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) -> Option<Value> {
     let input = |at: usize| node.inputs.get(at).and_then(|name| values.get(name.as_str()));
     let op = node.op.as_str();
@@ -168,15 +172,15 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         "Sum" => return None,
         _ => {}
     }
-    // Everything else works on its first input, with constants beside it.
+    // Every other operation works on its first input, with constants as its other inputs.
     let others = node.inputs.iter().skip(1).any(|name| values.contains_key(name.as_str()));
     let way = match (input(0)?, others) {
         (_, true) => return None,
         (Value::Level { positive }, _) => {
-            // A whole number may be 0.
+            // A cast to integers may give 0.
             let lost = op == "Log" || op == "Cast" && is_whole(node) || op == "CastLike";
             let positive = (*positive || op == "Exp") && !lost;
-            // Without the axis of tokens such a value can only be spread over it again.
+            // Such a value has no axis of tokens, so it can only be broadcast again.
             let kept = SAME.contains(&op) || LEVEL.contains(&op);
             return kept.then_some(Value::Level { positive });
         }
@@ -185,12 +189,12 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
     let along = |axis: i64| is_token_axis(&way, axis);
     match op {
         _ if SAME.contains(&op) => {
-            // A cast to whole numbers makes ties, and the type of another value is not known.
+            // A cast to integers makes ties, and the type of another value (`CastLike`) is not known.
             let whole = op == "Cast" && is_whole(node) || op == "CastLike";
             (!whole).then_some(Value::Tokens(way))
         }
         "Softmax" | "LogSoftmax" => {
-            // Before opset 13 all axes from this one on are one; with the default that is not the same.
+            // Before opset 13 all axes from this one on are merged; with the default axis that is not the same.
             let axis = node.int("axis").unwrap_or(-1);
             along(axis)?.then_some(())?;
             bent(way, op == "Softmax", op == "LogSoftmax")
@@ -212,7 +216,7 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
             let axes = axes(flow, node)?;
             match axes[..] {
                 [axis] if along(axis)? => Some(Value::Level { positive: way.positive }),
-                // A mean over places is the head at the mean of their hidden states.
+                // A mean over positions is the head at the mean of their hidden states.
                 [axis] if op == "ReduceMean" && way.affine => {
                     let kept = node.int("keepdims").unwrap_or(1) == 1;
                     Some(Value::Tokens(if kept { way } else { squeezed(way, &[axis])? }))
@@ -252,7 +256,7 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
             (last || pooled && node.int("axis").unwrap_or(1) == 1)
                 .then_some(Value::Tokens(Tokens { axis: Axis::FromEnd(1), rank: Some(2), ..way }))
         }
-        // Some places of all, and every token of each.
+        // A selection of positions, with every token of each.
         "Slice" => {
             let axes = match node.ints("axes") {
                 Some(axes) => axes.to_vec(),
@@ -266,7 +270,7 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         }
         "Gather" => {
             let axis = node.int("axis").unwrap_or(0);
-            // A single place takes its axis away, several keep it: with tokens last nothing changes for them.
+            // A single index removes its axis, several keep it: with tokens on the last axis both are fine.
             (!along(axis)? && way.axis == Axis::FromEnd(1))
                 .then_some(Value::Tokens(Tokens { rank: None, ..way }))
         }
@@ -274,18 +278,18 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
     }
 }
 
-/// Whether a cast goes to another type than a floating-point one.
+/// Whether a cast goes to a type that is not floating-point.
 fn is_whole(node: &Node) -> bool {
     !matches!(node.int("to"), Some(1 | 10 | 11 | 16))
 }
 
-/// An increasing function of the numbers; `shift` where it only takes a number off that all tokens share.
+/// Returns the value after an increasing function; `shift` if that only subtracts a number that all tokens share.
 fn bent(way: Tokens, positive: bool, shift: bool) -> Option<Value> {
     let affine = way.affine && shift;
     Some(Value::Tokens(Tokens { affine, positive, ..way }))
 }
 
-/// Sums, differences, products and quotients with constants and with numbers that all tokens share.
+/// Returns a sum, difference, product or quotient with a constant or with a number that all tokens share.
 fn arithmetic(
     flow: &Flow,
     node: &Node,
@@ -313,7 +317,7 @@ fn arithmetic(
             Some(Value::Level { positive: stays_positive(op, *positive, *also) })
         }
         (Some(Value::Level { positive }), None) | (None, Some(Value::Level { positive })) => {
-            // With a constant that is the same for all tokens it stays so.
+            // With a constant that is the same for all tokens the value stays the same for all of them.
             let constant = if one.is_some() { b } else { a };
             let number = super::before::scalar(flow, constant)?;
             let also = number > 0.0 && number.is_finite();
@@ -327,7 +331,7 @@ fn arithmetic(
     }
 }
 
-/// Whether the result of two numbers is known to be positive, from whether they are.
+/// Whether the result of an operation on two numbers is known to be positive, from whether they are.
 fn stays_positive(op: &str, one: bool, other: bool) -> bool {
     match op {
         "Add" | "Mul" | "Div" | "Min" => one && other,
@@ -336,7 +340,7 @@ fn stays_positive(op: &str, one: bool, other: bool) -> bool {
     }
 }
 
-/// Adds, takes off, multiplies by or divides by a constant.
+/// Returns the value after a constant is added, subtracted, multiplied or divided by.
 fn with_constant(
     flow: &Flow,
     node: &Node,
@@ -350,13 +354,13 @@ fn with_constant(
             "Add" | "Sub" if number.is_finite() => {
                 Some(Value::Tokens(Tokens { positive: false, ..way }))
             }
-            // A limit (Max, Min) makes ties.
+            // A limit (Max, Min) makes ties, so it is not among these.
             "Mul" | "Div" if number > 0.0 && number.is_finite() => {
                 let by = |x: f64| match op {
                     "Mul" => product(x, number),
                     _ => quotient(x, number),
                 };
-                // After an increasing function a positive factor is one more.
+                // After an increasing function, a positive factor is only one more increasing function.
                 if !way.affine {
                     return Some(Value::Tokens(way));
                 }
@@ -366,7 +370,7 @@ fn with_constant(
                     (Some(scale), Some(offsets)) => {
                         Some(Value::Tokens(Tokens { scale, offsets, ..way }))
                     }
-                    // The factor itself does not matter while nothing else is added.
+                    // The factor itself does not matter as long as nothing else is added.
                     _ => bent(way.clone(), way.positive, false),
                 }
             }
@@ -374,7 +378,7 @@ fn with_constant(
         };
     }
     let name = flow.constant(constant)?;
-    // Broadcasting aligns the axes at their ends.
+    // Broadcasting aligns the axes at the last one.
     let shape = flow.constant_shape(constant)?;
     let one_a_token = super::rank::place_of_only(&shape, tokens) == Some(from_end(way.axis));
     if !one_a_token || !matches!(op, "Add" | "Sub") || !way.affine {
@@ -386,7 +390,7 @@ fn with_constant(
     Some(Value::Tokens(way))
 }
 
-/// The axes of a reduction or of a change of shape, as an attribute or as a stored input.
+/// Returns the axes of a reduction or change of shape, from the attribute or a stored input.
 fn axes(flow: &Flow, node: &Node) -> Option<Vec<i64>> {
     match node.ints("axes") {
         Some(axes) => Some(axes.to_vec()),
@@ -394,12 +398,12 @@ fn axes(flow: &Flow, node: &Node) -> Option<Vec<i64>> {
     }
 }
 
-/// How many axes the result of a head has, where that is known.
+/// Returns the number of axes of a head's result, if it is known.
 fn rank(flow: &Flow, head: &Linear) -> Option<usize> {
     let made = head.node.outputs.first().and_then(|name| super::rank::rank(flow, name));
     match head.axis {
         Axis::Channels { rank } => Some(rank),
-        // A product with a matrix has as many axes as what it multiplies.
+        // A product with a matrix has as many axes as its other factor.
         Axis::FromEnd(_) => made
             .or_else(|| super::rank::rank(flow, head.input))
             .or_else(|| super::rank::two_behind(flow, head.node.outputs.first()?)),
@@ -412,12 +416,13 @@ fn is_token_axis(way: &Tokens, axis: i64) -> Option<bool> {
     match (axis, way.rank) {
         (..0, _) => Some(place as i64 == -axis),
         (_, Some(rank)) => Some(rank.checked_sub(place)? as i64 == axis),
-        // The result of a product has at least two axes, so its last one is not the first.
+        // The result of a product has at least two axes, so its last axis is not the first.
         (0, None) if place == 1 => Some(false),
         _ => None,
     }
 }
 
+/// Returns the position of an axis counted from the last one, which is 1.
 fn from_end(axis: Axis) -> usize {
     match axis {
         Axis::FromEnd(at) => at,
@@ -425,11 +430,12 @@ fn from_end(axis: Axis) -> usize {
     }
 }
 
+/// Returns the position of an axis counted from the first one, which is 0.
 fn from_start(axis: Axis, rank: usize) -> Option<usize> {
     rank.checked_sub(from_end(axis))
 }
 
-/// The same after `axes` were taken away, none of which is that of tokens.
+/// Returns the value after `axes` are removed, none of which is that of tokens.
 fn squeezed(way: Tokens, axes: &[i64]) -> Option<Tokens> {
     let place = from_end(way.axis);
     let mut behind = 0;
@@ -440,7 +446,7 @@ fn squeezed(way: Tokens, axes: &[i64]) -> Option<Tokens> {
         behind += usize::from(match (axis, way.rank) {
             (..0, _) => usize::try_from(-axis).ok()? < place,
             (_, Some(rank)) => rank.checked_sub(usize::try_from(axis).ok()?)? < place,
-            // The first axis is in front of it.
+            // The first axis stands before that of tokens.
             _ => false,
         });
     }
@@ -448,7 +454,7 @@ fn squeezed(way: Tokens, axes: &[i64]) -> Option<Tokens> {
     Some(Tokens { axis: Axis::FromEnd(place - behind), rank, ..way })
 }
 
-/// The axis of tokens after axes of one were put in.
+/// Returns the axis of tokens after axes of length one are inserted.
 fn inserted(at: Axis, axes: &[i64]) -> Option<Axis> {
     let mut place = from_end(at);
     let mut axes = axes.to_vec();
@@ -456,7 +462,7 @@ fn inserted(at: Axis, axes: &[i64]) -> Option<Axis> {
     for axis in axes {
         match axis {
             ..0 => place += usize::from(usize::try_from(-axis).ok()? <= place),
-            // In front of the last of at least two axes.
+            // The axis is inserted before the last of at least two axes.
             0 | 1 if place == 1 => {}
             _ => return None,
         }
@@ -464,11 +470,11 @@ fn inserted(at: Axis, axes: &[i64]) -> Option<Axis> {
     Some(Axis::FromEnd(place))
 }
 
-/// Whether a shape ends in the number of tokens, so that they stay the last axis.
+/// Whether a shape ends in the number of tokens, so that tokens stay on the last axis.
 fn ends_in_tokens(flow: &Flow, shape: &str, tokens: usize) -> bool {
     let fits = |n: Option<&i64>| n.is_some_and(|&n| n == tokens as i64);
     if let Some(shape) = flow.integers(shape) {
-        // With every other axis copied, what is left for the last is what it had.
+        // If every other axis is copied, the last one keeps its length.
         let copied = shape.split_last().is_some_and(|(last, rest)| {
             matches!(last, -1 | 0) && !rest.is_empty() && rest.iter().all(|&n| n == 0)
         });
@@ -481,7 +487,7 @@ fn ends_in_tokens(flow: &Flow, shape: &str, tokens: usize) -> bool {
         .is_some_and(|n| fits(n.last()))
 }
 
-/// Whether only one place is left of each channel.
+/// Whether only one position is left of each channel.
 fn is_pooled(flow: &Flow, node: &Node) -> bool {
     let made = node.inputs.first().and_then(|name| flow.producer(name));
     made.is_some_and(|node| node.op == "GlobalAveragePool")

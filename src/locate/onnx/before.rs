@@ -1,5 +1,4 @@
-//! What comes before the head in an ONNX graph: an activation, by its operator or by the operators it is
-//! written with, or a norm.
+//! Finds what stands before the head in an ONNX graph: an activation, by its operator or written out, or a norm.
 
 use super::super::activation::Activation;
 use super::super::final_norm::{NormKind, Stated};
@@ -15,8 +14,8 @@ pub(super) enum Before {
     Unknown,
 }
 
-/// Operations that move coordinates without changing the range of their values: of places, and of which
-/// there is one for all.
+/// Operations that rearrange, select or pool values. They keep the range of an activation, which is the same for all
+/// coordinates.
 const MOVES: [&str; 14] = [
     "Identity",
     "Cast",
@@ -34,7 +33,7 @@ const MOVES: [&str; 14] = [
     "ReduceMax",
 ];
 
-/// Follows the value that enters the head back to what bounds it; `dim` is d.
+/// Follows the input of the head back to the operation that bounds it; `dim` is d.
 pub(super) fn before(flow: &Flow, head: &Linear, dim: usize) -> Before {
     // A norm is over the last axis.
     let last = match head.coordinates {
@@ -44,7 +43,7 @@ pub(super) fn before(flow: &Flow, head: &Linear, dim: usize) -> Before {
     let (mut value, mut coordinates_kept) = (head.input, last);
     for _ in 0..64 {
         let Some(node) = flow.producer(value) else { return Before::Unknown };
-        // Second outputs are means, masks, and the sum that a skip norm is of.
+        // Second outputs are means, masks, and the sum that a skip norm normalises.
         if node.outputs.first().is_none_or(|made| made != value) {
             return Before::Unknown;
         }
@@ -52,7 +51,7 @@ pub(super) fn before(flow: &Flow, head: &Linear, dim: usize) -> Before {
             return Before::Activation(activation);
         }
         if let Some(stated) = norm(flow, node) {
-            // After a pool or a turn, gain and shift are no longer those of the coordinates.
+            // After a pooling or transposition, gain and shift are no longer those of the coordinates.
             let gains = |name: &String| {
                 let info = flow.stored.get(name);
                 info.is_some_and(|info| info.shape.iter().product::<usize>() == dim)
@@ -68,7 +67,7 @@ pub(super) fn before(flow: &Flow, head: &Linear, dim: usize) -> Before {
                 let rank = node.inputs.first().and_then(|name| super::rank::rank(flow, name));
                 is_before_last(node.int("axis").unwrap_or(0), rank)
             }
-            // An axis of one that comes or goes in front of the last, which is then the same.
+            // An axis of one may come or go before the last axis, which then stays the last.
             "Squeeze" | "Unsqueeze" => {
                 let wide =
                     if node.op == "Squeeze" { node.inputs.first() } else { node.outputs.first() };
@@ -87,8 +86,8 @@ pub(super) fn before(flow: &Flow, head: &Linear, dim: usize) -> Before {
     Before::Unknown
 }
 
-/// Whether `axis` is not the last of `rank` axes, where the rank is known; without it only where any rank shows it. What
-/// enters a product has at least two axes.
+/// Whether `axis` is not the last of `rank` axes. If the rank is not known, only where that holds for any rank; the
+/// input of a product has at least two axes.
 fn is_before_last(axis: i64, rank: Option<usize>) -> bool {
     match (axis, rank) {
         (..0, _) => axis < -1,
@@ -97,7 +96,7 @@ fn is_before_last(axis: i64, rank: Option<usize>) -> bool {
     }
 }
 
-/// The number of a stored scalar.
+/// Returns the number of a stored scalar.
 pub(super) fn scalar(flow: &Flow, name: &str) -> Option<f64> {
     let name = flow.constant(name)?;
     if flow.stored.get(&name)?.shape.iter().any(|&n| n != 1) {
@@ -109,6 +108,7 @@ pub(super) fn scalar(flow: &Flow, name: &str) -> Option<f64> {
     }
 }
 
+/// Returns the activation that an operation computes, if it is one.
 fn activation(flow: &Flow, node: &Node) -> Option<Activation> {
     let float = |name: &str, default: f32| f64::from(node.float(name).unwrap_or(default));
     let infinite = f64::INFINITY;
@@ -120,7 +120,7 @@ fn activation(flow: &Flow, node: &Node) -> Option<Activation> {
         "Softmax" => Activation::new("softmax", 0.0, 1.0),
         "Softsign" => Activation::new("softsign", -1.0, 1.0),
         "Softplus" => Activation::new("softplus", 0.0, infinite),
-        // x max(0, min(1, x/6 + 1/2)), by definition with these constants.
+        // `x max(0, min(1, x/6 + 1/2))`, with these constants by definition.
         "HardSwish" => Activation::hard_swish(1.0 / 6.0, 0.5),
         "Mish" => Activation::mish(),
         "Elu" if float("alpha", 1.0) >= 0.0 => {
@@ -141,7 +141,7 @@ fn activation(flow: &Flow, node: &Node) -> Option<Activation> {
     })
 }
 
-/// `Clip` with constant ends, as inputs or, before opset 11, as attributes.
+/// Returns the activation of a `Clip` with constant bounds, as inputs or, before opset 11, as attributes.
 fn clip(flow: &Flow, node: &Node) -> Option<Activation> {
     let end =
         |at: usize, name: &str, without: f64| match node.inputs.get(at).filter(|n| !n.is_empty()) {
@@ -152,7 +152,7 @@ fn clip(flow: &Flow, node: &Node) -> Option<Activation> {
     (lo <= hi).then(|| Activation::new(format!("clip to {lo} .. {hi}"), lo, hi))
 }
 
-/// Products that are activations: Swish and hard Swish of one value, GELU with erf.
+/// Returns the activation that a product computes: Swish and hard Swish of one value, GELU with erf.
 fn product(flow: &Flow, node: &Node) -> Option<Activation> {
     let [a, b] = &node.inputs[..] else { return None };
     [(a, b), (b, a)]
@@ -161,7 +161,7 @@ fn product(flow: &Flow, node: &Node) -> Option<Activation> {
         .or_else(|| gelu(flow, node))
 }
 
-/// `x * sigmoid(b x)` or `x * hard_sigmoid(x)`.
+/// Recognises `x * sigmoid(b x)` and `x * hard_sigmoid(x)`.
 fn swish(flow: &Flow, x: &str, gate: &str) -> Option<Activation> {
     let gate = flow.producer(gate)?;
     let inner = gate.inputs.first()?;
@@ -183,7 +183,8 @@ fn swish(flow: &Flow, x: &str, gate: &str) -> Option<Activation> {
     }
 }
 
-/// `x * (1 + erf(x / c)) * 1/2`, in any order and grouping, with `c` the square root of two to single precision.
+/// Recognises `x * (1 + erf(x / c)) * 1/2`, in any order and grouping, with `c` the square root of two to single
+/// precision.
 fn gelu(flow: &Flow, node: &Node) -> Option<Activation> {
     let (mut factor, mut xs, mut erf) = (1.0, Vec::new(), None);
     let mut open: Vec<&str> = node.inputs.iter().map(String::as_str).collect();
@@ -208,12 +209,12 @@ fn gelu(flow: &Flow, node: &Node) -> Option<Activation> {
     (open.is_empty() && x == *only && factor == 0.5 && near).then(|| Activation::gelu(c))
 }
 
-/// Whether a product is a part of a GELU: a constant or the erf is among its factors.
+/// Whether a product is a part of a GELU: a constant or the erf term is among its factors.
 fn holds_gelu(flow: &Flow, node: &Node) -> bool {
     node.inputs.iter().any(|i| scalar(flow, i).is_some() || one_plus_erf(flow, i).is_some())
 }
 
-/// The `x` and `c` of `1 + erf(x / c)`.
+/// Returns the `x` and `c` of `1 + erf(x / c)`.
 fn one_plus_erf<'a>(flow: &Flow<'a>, value: &str) -> Option<(&'a str, f64)> {
     let sum = flow.producer(value).filter(|n| n.op == "Add")?;
     let [a, b] = &sum.inputs[..] else { return None };
@@ -233,7 +234,8 @@ fn one_plus_erf<'a>(flow: &Flow<'a>, value: &str) -> Option<(&'a str, f64)> {
     }
 }
 
-/// A norm over the last axis, by its operator or as exporters write LayerNorm out.
+/// Returns the norm over the last axis that an operation computes, by its operator or as exporters write LayerNorm
+/// out.
 fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
     let epsilon = |default: f32| Some(f64::from(node.float("epsilon").unwrap_or(default)));
     let rank = node.inputs.first().and_then(|name| super::rank::rank(flow, name));
@@ -247,7 +249,7 @@ fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
         "RMSNormalization" | "SimplifiedLayerNormalization" if last => {
             (NormKind::RmsNorm, node.inputs.get(1)?, None, epsilon(1e-5))
         }
-        // Inputs: value, skip, gamma, beta, bias of the sum.
+        // The inputs are: value, skip, gamma, beta, bias of the sum.
         "SkipLayerNormalization" => {
             let shift = node.inputs.get(3).filter(|n| !n.is_empty());
             (NormKind::LayerNorm, node.inputs.get(2)?, shift, epsilon(1e-12))
@@ -271,10 +273,11 @@ fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
     })
 }
 
-/// `(x - mean) / sqrt(mean((x - mean)^2) + epsilon) * gain + shift`, as PyTorch's exporter writes it.
+/// Recognises `(x - mean) / sqrt(mean((x - mean)^2) + epsilon) * gain + shift`, as PyTorch's exporter writes
+/// LayerNorm.
 fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
     let operation = |name: &str, op: &str| flow.producer(name).filter(|n| n.op == op);
-    // Of two inputs the constant and the other.
+    // Splits two inputs into the one that is not constant and the constant.
     let split = |node: &'_ Node| -> Option<(String, String)> {
         let [a, b] = &node.inputs[..] else { return None };
         match (flow.constant(a), flow.constant(b)) {
@@ -287,7 +290,7 @@ fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
     let (quotient, gain) = split(operation(&scaled, "Mul")?)?;
     let [centred, root] = &operation(&quotient, "Div")?.inputs[..] else { return None };
     let [x, mean] = &operation(centred, "Sub")?.inputs[..] else { return None };
-    // Without axes a mean is over all of them, and from opset 18 on they are an input.
+    // Without axes a mean is over all of them; from opset 18 on the axes are an input.
     let rank = super::rank::rank(flow, x);
     let of_last_axis = |node: &Node| {
         let axes = match node.ints("axes") {

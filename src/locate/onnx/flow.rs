@@ -1,4 +1,4 @@
-//! A graph by what makes each value, beside the tensors that it stores.
+//! A graph with an index of the operation that makes each value, and the tensors that it stores.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use super::super::stored::Stored;
 use crate::checkpoint::onnx::{Graph, Node};
 use crate::checkpoint::{Dtype, Values};
 
-/// How many operations a constant may be behind.
+/// The largest number of operations through which a constant is traced.
 const DEEPEST: usize = 8;
 
-/// A graph by what makes each value.
+/// A graph with an index of the operation that makes each value.
 pub(in crate::locate) struct Flow<'a> {
     pub stored: &'a Stored<'a>,
     pub graph: &'a Graph,
@@ -17,6 +17,7 @@ pub(in crate::locate) struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
+    /// Indexes a graph.
     pub fn new(stored: &'a Stored<'a>, graph: &'a Graph) -> Self {
         let made = |node: &'a Node| {
             node.outputs.iter().filter(|o| !o.is_empty()).map(move |o| (o.as_str(), node))
@@ -24,12 +25,12 @@ impl<'a> Flow<'a> {
         Flow { stored, graph, producers: graph.nodes.iter().flat_map(made).collect() }
     }
 
-    /// The operation that makes a value.
+    /// Returns the operation that makes a value.
     pub fn producer(&self, value: &str) -> Option<&'a Node> {
         self.producers.get(value).copied()
     }
 
-    /// The stored tensor behind casts and changes of shape, none of which changes a number.
+    /// Returns the stored tensor that a value is, after casts and changes of shape that change no number.
     pub fn constant(&self, name: &str) -> Option<String> {
         let mut name = name.to_owned();
         for _ in 0..DEEPEST {
@@ -44,11 +45,12 @@ impl<'a> Flow<'a> {
         None
     }
 
-    /// The shape that a constant has after the changes of shape behind which [`Flow::constant`] finds it.
+    /// Returns the shape of a constant after the changes of shape through which [`Flow::constant`] finds it.
     pub fn constant_shape(&self, name: &str) -> Option<Vec<usize>> {
         self.shape_behind(name, DEEPEST)
     }
 
+    /// Returns the shape of a constant through at most `left` operations.
     fn shape_behind(&self, name: &str, left: usize) -> Option<Vec<usize>> {
         if let Some(info) = self.stored.get(name) {
             return Some(info.shape.clone());
@@ -93,7 +95,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The whole numbers of a constant.
+    /// Returns the integers of a constant.
     pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
         self.graph.integers_of(name).map(<[i64]>::to_vec).or_else(|| {
             let name = self.constant(name)?;
@@ -107,7 +109,7 @@ impl<'a> Flow<'a> {
         })
     }
 
-    /// The stored matrix behind casts and a transposition; whether it was turned.
+    /// Returns the stored matrix that a value is, after casts and transpositions, and whether it is transposed.
     pub fn matrix(&self, name: &str) -> Option<(String, bool)> {
         let (mut name, mut turned) = (name.to_owned(), false);
         for _ in 0..DEEPEST {
@@ -128,7 +130,7 @@ impl<'a> Flow<'a> {
         None
     }
 
-    /// Whether the value `to` is `from` or is computed of it.
+    /// Whether the value `to` is `from` or is computed from it.
     pub fn leads_to(&self, from: &str, to: &str) -> bool {
         let (mut open, mut seen) = (vec![to], HashSet::from([to]));
         while let Some(name) = open.pop() {
@@ -141,7 +143,7 @@ impl<'a> Flow<'a> {
         false
     }
 
-    /// Whether a value depends on nothing that enters the graph.
+    /// Whether a value depends on no input of the graph.
     pub fn is_constant(&self, name: &str) -> bool {
         let mut open = vec![name];
         for _ in 0..100 {
@@ -157,13 +159,14 @@ impl<'a> Flow<'a> {
         false
     }
 
-    /// Whether a cast goes to a type that holds every number of the stored one.
+    /// Whether a cast goes to a type that holds every number of the stored type.
     fn keeps_numbers(&self, node: &Node) -> bool {
         if node.op != "Cast" {
             return true;
         }
         let from = node.inputs.first().and_then(|name| self.stored.get(name)).map(|t| &t.dtype);
-        // Of an inner value the type is not known, but it was cast before, or is a weight that was dequantised to float32.
+        // The type of a computed value is not known, but it was cast before, or is a weight that was dequantised to
+        // float32.
         let wide = |to: &[i64]| node.int("to").is_some_and(|kind| to.contains(&kind));
         const FLOAT: i64 = 1;
         const HALF: i64 = 10;
@@ -178,7 +181,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// The shape that `Reshape` makes: 0 copies an axis, -1 takes what is left.
+/// Returns the shape that `Reshape` makes: 0 copies an axis, -1 takes what is left.
 fn reshaped(before: &[usize], asked: &[i64]) -> Option<Vec<usize>> {
     let count: usize = before.iter().product();
     let known: Vec<Option<usize>> = asked
@@ -195,7 +198,7 @@ fn reshaped(before: &[usize], asked: &[i64]) -> Option<Vec<usize>> {
     Some(known.into_iter().map(|n| n.unwrap_or(rest)).collect())
 }
 
-/// An operation as an error names it.
+/// Describes an operation in an error.
 pub(super) fn named(node: &Node) -> String {
     let place = match (node.name.as_str(), node.outputs.first()) {
         ("", Some(output)) => format!(" (which makes `{output}`)"),

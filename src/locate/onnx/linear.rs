@@ -1,8 +1,8 @@
-//! The operations that are linear layers with a stored weight.
+//! Recognises the operations that are linear layers with a stored weight.
 //!
-//! Integer products are such layers too: `MatMulInteger` multiplies a hidden state that was rounded to eight bits by stored
-//! integers, and the scales of both follow; `MatMulNBits` multiplies by blocks of a few bits. Their weights are listed
-//! dequantised, exactly: an integer times its scale.
+//! Integer products are such layers too: `MatMulInteger` multiplies a hidden state that was rounded to eight bits by
+//! stored integers, and the scales of both follow; `MatMulNBits` multiplies by blocks of a few bits. Their weights
+//! are listed dequantised, exactly: an integer times its scale.
 
 use super::super::stored::matrix_shape;
 use super::flow::Flow;
@@ -11,35 +11,35 @@ use crate::checkpoint::onnx::Node;
 /// A linear layer with a stored weight.
 #[derive(Clone, Debug)]
 pub(super) struct Linear<'a> {
-    /// The operation that makes its result.
+    /// The operation whose output is the result of the layer.
     pub node: &'a Node,
-    /// The value that enters it.
+    /// The value that is the input of the layer.
     pub input: &'a str,
     pub weight: String,
     /// Whether the weight is stored `d x V`.
     pub transposed: bool,
-    /// A constant that it adds, and what that is multiplied by.
+    /// A constant that is added, and its factor.
     pub bias: Option<(String, f32)>,
-    /// What the product is multiplied by.
+    /// The factor of the product.
     pub scale: f32,
-    /// The axis of tokens in its result, counted from the last one, which is 1.
+    /// The axis of tokens in the result.
     pub axis: Axis,
-    /// The axis of coordinates in the value that enters it.
+    /// The axis of coordinates in the input.
     pub coordinates: Axis,
-    /// Whether the hidden state is rounded to eight bits before.
+    /// Whether the hidden state is rounded to eight bits before the product.
     pub rounded: bool,
 }
 
-/// Where tokens are in a result.
+/// The position of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Axis {
-    /// Counted from the end, from 1.
+    /// Counted from the last axis, which is 1.
     FromEnd(usize),
-    /// The second of a result of so many axes (convolutions).
+    /// The second of `rank` axes (convolutions).
     Channels { rank: usize },
 }
 
-/// The linear layer that `node` is.
+/// Returns the linear layer that a node is, if it is one.
 pub(super) fn linear<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     match node.op.as_str() {
         "MatMul" | "FusedMatMul" => product(flow, node),
@@ -51,6 +51,7 @@ pub(super) fn linear<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> 
     }
 }
 
+/// Makes a layer `x W` without a bias or factor.
 fn plain<'a>(node: &'a Node, input: &'a str, weight: String, transposed: bool) -> Linear<'a> {
     Linear {
         node,
@@ -65,7 +66,7 @@ fn plain<'a>(node: &'a Node, input: &'a str, weight: String, transposed: bool) -
     }
 }
 
-/// `x W` or, with the weight first, `W x`.
+/// Recognises `x W` or, with the weight first, `W x`.
 fn product<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     let [first, second, ..] = &node.inputs[..] else { return None };
     let flag = |name: &str| node.int(name).unwrap_or(0) == 1;
@@ -79,7 +80,7 @@ fn product<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
         return Some(Linear { scale, coordinates, ..plain(node, first, weight, transposed) });
     }
     let (weight, turned) = flow.matrix(first)?;
-    // Of a state without other axes the result has none either.
+    // If the state has only one axis, so has the result.
     let alone = super::rank::rank(flow, second) == Some(1);
     let axis = Axis::FromEnd(if alone { 1 } else { 2 });
     let coordinates = if flag("transB") { Axis::FromEnd(1) } else { axis };
@@ -87,7 +88,7 @@ fn product<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     Some(Linear { scale, axis, coordinates, ..plain(node, second, weight, transposed) })
 }
 
-/// `alpha A B + beta C` with a stored B.
+/// Recognises `alpha A B + beta C` with a stored B.
 fn gemm<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     let (weight, turned) = flow.matrix(node.inputs.get(1)?)?;
     let transposed = turned == (node.int("transB").unwrap_or(0) == 1);
@@ -105,8 +106,9 @@ fn gemm<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     })
 }
 
-/// The constant that a layer adds to its result, whose last axis is that of tokens: none where it is not there, or is the
-/// same number for all of them. A layer that adds something else, or something computed, is no head.
+/// Returns the constant that a layer adds to its result, whose last axis is that of tokens: `Some(None)` where there
+/// is none, or it is the same number for all tokens. `None` if the layer adds something else, or something computed,
+/// and so is no head.
 fn added(flow: &Flow, node: &Node, at: usize, tokens: usize) -> Option<Option<String>> {
     let Some(name) = node.inputs.get(at).filter(|name| !name.is_empty()) else { return Some(None) };
     let constant = flow.constant(name)?;
@@ -117,7 +119,7 @@ fn added(flow: &Flow, node: &Node, at: usize, tokens: usize) -> Option<Option<St
     (super::rank::place_of_only(&shape, tokens) == Some(1)).then_some(Some(constant))
 }
 
-/// A convolution of width 1: the same linear map at every place.
+/// Recognises a convolution of width 1: the same linear map at every position.
 fn convolution<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     let weight = node.inputs.get(1)?;
     let shape = &flow.stored.get(weight)?.shape;
@@ -132,8 +134,8 @@ fn convolution<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     Some(Linear { bias, axis, coordinates: axis, ..plain(node, state, weight.clone(), false) })
 }
 
-/// `MatMulInteger`, cast, times the scale of the hidden state and the scale of the weight, in either order, as ONNX Runtime's
-/// dynamic quantisation writes it.
+/// Recognises `MatMulInteger`, cast, times the scale of the hidden state and the scale of the weight, in either
+/// order, as ONNX Runtime's dynamic quantisation writes it.
 fn dynamic<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     let [a, b] = &node.inputs[..] else { return None };
     [(a, b), (b, a)].into_iter().find_map(|(integers, scales)| {
@@ -147,7 +149,7 @@ fn dynamic<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
         };
         let stored = product.inputs.get(1)?;
         let weight = stored.strip_suffix("_quantized")?;
-        // The listed weight has this scale and this zero point, so a product without one is of another weight.
+        // The listed weight has this scale and this zero point, so a product without one is that of another weight.
         let zero = product.inputs.get(3);
         let scale = format!("{weight}_scale");
         let own = [(of_state, of_weight), (of_weight, of_state)]
@@ -161,10 +163,10 @@ fn dynamic<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     })
 }
 
-/// A product by blocks of a few bits, whose weight is listed as `V x d`.
+/// Recognises a product by blocks of a few bits, whose weight is listed as `V x d`.
 fn blocks<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
     let weight = crate::checkpoint::onnx::dequantised(node.inputs.get(1)?);
-    // Inputs: state, integers, scales, zero points, order of groups, bias.
+    // The inputs are: state, integers, scales, zero points, order of groups, bias.
     if !flow.stored.has(&weight) || node.inputs.get(4).is_some_and(|name| !name.is_empty()) {
         return None;
     }

@@ -1,7 +1,8 @@
-//! The head of an ONNX graph: the last linear layer before an output, what comes before it, and what follows it.
+//! Finds the head of an ONNX graph: the last linear layer before an output, what stands before it, and what follows
+//! it.
 //!
-//! Sources: the operators' documentation of ONNX 1.18 (`docs/Operators.md`) and of ONNX Runtime's contributed ones
-//! (`docs/ContribOperators.md`).
+//! Sources: the operators' documentation of ONNX 1.18 (`docs/Operators.md`) and of ONNX Runtime's contributed
+//! operators (`docs/ContribOperators.md`).
 
 mod after;
 mod before;
@@ -23,7 +24,8 @@ use super::stored::{Stored, matrix_shape};
 use crate::checkpoint::onnx::{Graph, Node};
 use crate::error::{Error, Result};
 
-/// Operations that could be the last layer, if they are none that is read, and those with graphs of their own.
+/// Operations that could be the last layer where they are not read as a linear layer, and operations with graphs of
+/// their own.
 const OPAQUE: [&str; 24] = [
     "MatMul",
     "FusedMatMul",
@@ -51,19 +53,20 @@ const OPAQUE: [&str; 24] = [
     "SequenceMap",
 ];
 
-/// The name that exporters give the output of a head.
+/// The usual name of the output that holds the logits.
 const LOGITS: &str = "logits";
 
-/// An output of the graph and the last layer before it.
+/// An output of the graph and the last linear layer before it.
 struct End<'a> {
     output: &'a str,
     head: Linear<'a>,
 }
 
-/// Looks for the head; `None` in a graph without operations, or of constants alone.
+/// Finds the head; `None` in a graph without operations, or of constants alone.
 ///
 /// # Errors
-/// Several last layers, a last layer that is not read, and operations after it that `W h + b` cannot express, by their names.
+/// Several last layers, a last layer that is not read, and operations after it that `W h + b` cannot express; all are
+/// named.
 pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
     let flow = Flow::new(stored, graph);
     let (mut ends, mut opaque): (Vec<End>, Vec<&Node>) = (Vec::new(), Vec::new());
@@ -76,7 +79,8 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
         ends.extend(heads.into_iter().map(|head| End { output, head }));
     }
     let ends = rivals(&flow, ends);
-    // What ends an output of its own could be the head as well, if the layers that are read do not stand behind it.
+    // An unread operation that ends at an output could be the head as well, unless a recognised layer stands after
+    // it.
     let called = ends.iter().any(|end| end.output == LOGITS);
     let apart = opaque.iter().find(|node| {
         let before = |end: &End| node.outputs.iter().any(|o| flow.leads_to(o, end.head.input));
@@ -128,7 +132,7 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
     Ok(Some(found))
 }
 
-/// What the graph says of the matrix `weight`, which somebody chose; `None` where no layer multiplies by it.
+/// Describes the matrix `weight`, which the user chose, by the graph; `None` where no layer multiplies by it.
 ///
 /// # Errors
 /// Several layers of this matrix that add different constants.
@@ -147,7 +151,7 @@ pub(super) fn chosen(
         .collect();
     let Some(first) = heads.first() else { return Ok(None) };
     if heads.iter().any(|head| head.transposed != first.transposed) {
-        // Which of them is meant, --transpose says.
+        // `--transpose` says which of them is meant.
         return Ok(None);
     }
     let known: Vec<After> = heads.iter().map(|head| nearest(&flow, head)).collect();
@@ -163,7 +167,8 @@ pub(super) fn chosen(
     Ok(Some(describe(&flow, first, &known[0], why.to_owned())))
 }
 
-/// The way from a layer to an output, where it is known; else the layer with a constant that is added right behind it.
+/// Returns the path from a layer to an output, if it is known; else the layer with a constant that is added right
+/// after it.
 fn nearest(flow: &Flow, head: &Linear) -> After {
     if let Some(after) = flow.graph.outputs.iter().find_map(|o| way(flow, head, o).ok()) {
         return after;
@@ -176,22 +181,25 @@ fn nearest(flow: &Flow, head: &Linear) -> After {
         .unwrap_or(After { scale: 1.0, ..After::default() })
 }
 
+/// Follows a layer to the value `output`.
 fn way(flow: &Flow, head: &Linear, output: &str) -> std::result::Result<After, String> {
     let tokens = tokens(flow, head).ok_or("the head has no shape")?;
     follow(flow, head, output, tokens)
 }
 
+/// Returns the number of tokens of a layer, V.
 fn tokens(flow: &Flow, head: &Linear) -> Option<usize> {
     let [rows, columns] = matrix_shape(&flow.stored.get(&head.weight)?.shape)?;
     Some(if head.transposed { columns } else { rows })
 }
 
+/// Returns the number of coordinates of a layer's input, d.
 fn dim(flow: &Flow, head: &Linear) -> usize {
     let sides = flow.stored.get(&head.weight).and_then(|info| matrix_shape(&info.shape));
     sides.map_or(0, |[rows, columns]| if head.transposed { rows } else { columns })
 }
 
-/// What is known of a head.
+/// Describes a head with its bias, and with what stands before and after it.
 fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
     let mut found = Found::plain(&head.weight, why);
     (found.is_plain, found.transposed) = (false, head.transposed);
@@ -230,9 +238,9 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
     found
 }
 
-/// Leaves out the ends that are no rivals of others: those whose layer another one stands behind, as with an output of
-/// hidden states; those of one number alone; and of an output that is called `logits`, or else one that a softmax makes, the
-/// others with no more tokens.
+/// Removes the ends that do not compete for the head. These are ends whose layer stands before that of another end,
+/// as with an output of hidden states; ends with a single number; and, if an output is called `logits` or else is
+/// made by a softmax, and none has more tokens, all other ends.
 fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<End<'a>>) -> Vec<End<'a>> {
     let hidden = |end: &End| {
         let named = end.output == LOGITS || is_normalised(flow, end.output);
@@ -255,7 +263,7 @@ fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<End<'a>>) -> Vec<End<'a>> {
     ends
 }
 
-/// Whether the layer of another end takes what the layer of this one makes.
+/// Whether the layer of another end depends on the result of this one.
 fn stands_before(flow: &Flow, end: &End, ends: &[End]) -> bool {
     let made = end.head.node.outputs.first().map_or("", String::as_str);
     ends.iter().any(|other| {
@@ -263,7 +271,7 @@ fn stands_before(flow: &Flow, end: &End, ends: &[End]) -> bool {
     })
 }
 
-/// Whether a softmax makes a value, changes of shape aside.
+/// Whether a value is made by a softmax, changes of shape ignored.
 fn is_normalised(flow: &Flow, output: &str) -> bool {
     let mut value = output;
     for _ in 0..8 {
@@ -280,6 +288,7 @@ fn is_normalised(flow: &Flow, output: &str) -> bool {
     false
 }
 
+/// Returns the message for layers that multiply by a matrix and by its transpose.
 fn both_ways(stored: &Stored, weight: &str) -> String {
     format!(
         "layers that lead to the outputs multiply by {} and by its transpose; choose by --weight {weight} (V x d), with \
@@ -288,8 +297,8 @@ fn both_ways(stored: &Stored, weight: &str) -> String {
     )
 }
 
-/// The linear layers from which `output` is reached without passing another one. Other operations that could be a layer
-/// end the search as well, and are added to `opaque`.
+/// Returns the linear layers from which `output` is reached without passing another one. Other operations that could
+/// be a layer end the search as well, and are added to `opaque`.
 fn last_layers<'a>(
     flow: &Flow<'a>,
     output: &'a str,
@@ -315,6 +324,7 @@ fn last_layers<'a>(
     found
 }
 
+/// Returns the message for a last layer that is not read as a linear layer.
 fn not_read(flow: &Flow, node: &Node) -> String {
     let what =
         match node.op.as_str() {
@@ -349,6 +359,7 @@ fn not_read(flow: &Flow, node: &Node) -> String {
     )
 }
 
+/// Returns the error for several linear layers that lead to outputs.
 fn several(stored: &Stored, ends: &[End]) -> Error {
     let mut weights: Vec<&str> = ends.iter().map(|end| end.head.weight.as_str()).collect();
     weights.sort_unstable();

@@ -1,12 +1,12 @@
-//! How many axes a value has: as the file states it, or as the operations before it show.
+//! Finds the number of axes of a value: as the file states it, or as the operations before it show.
 
 use super::flow::Flow;
 use crate::checkpoint::onnx::Node;
 
-/// How many operations are followed back.
+/// The largest number of operations that are traced back.
 const DEEPEST: usize = 64;
 
-/// Operations whose result has the axes of their first input.
+/// Operations whose result has as many axes as their first input.
 const SAME: [&str; 40] = [
     "Identity",
     "Cast",
@@ -50,13 +50,13 @@ const SAME: [&str; 40] = [
     "Resize",
 ];
 
-/// The number of axes of `value`, where it is known.
+/// Returns the number of axes of `value`, if it is known.
 pub(super) fn rank(flow: &Flow, value: &str) -> Option<usize> {
     follow(flow, value, DEEPEST)
 }
 
-/// The number of axes of the result of a product, which is at least two, from what is made of it number by number: with two
-/// in the end there are two before.
+/// Returns 2 if the result of a product is known to have two axes, from elementwise operations after it. A product
+/// has at least two axes, and elementwise operations do not remove any: if two are left there were two before.
 pub(super) fn two_behind(flow: &Flow, product: &str) -> Option<usize> {
     let mut value = product;
     for _ in 0..DEEPEST {
@@ -71,9 +71,10 @@ pub(super) fn two_behind(flow: &Flow, product: &str) -> Option<usize> {
     None
 }
 
-/// Operations that spread one operand over the other: the result has at least as many axes as either.
+/// Operations that broadcast one operand over the other: the result has at least as many axes as either.
 const ELEMENTWISE: [&str; 7] = ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"];
 
+/// Returns the number of axes of `value`, through at most `left` operations.
 fn follow(flow: &Flow, value: &str, left: usize) -> Option<usize> {
     if let Some(rank) = flow.graph.rank_of(value) {
         return Some(rank);
@@ -102,7 +103,7 @@ fn follow(flow: &Flow, value: &str, left: usize) -> Option<usize> {
     }
 }
 
-/// How many axes a change of shape names.
+/// Returns the number of axes that a change of shape names.
 fn axes(flow: &Flow, node: &Node) -> Option<usize> {
     match node.ints("axes") {
         Some(axes) => Some(axes.len()),
@@ -110,7 +111,8 @@ fn axes(flow: &Flow, node: &Node) -> Option<usize> {
     }
 }
 
-/// The axis, counted from the last one, of a constant that has `length` numbers along it and one along all others.
+/// Returns the axis, counted from the last one, of a constant that has `length` numbers along it and one along all
+/// others.
 pub(super) fn place_of_only(shape: &[usize], length: usize) -> Option<usize> {
     let place = shape.iter().rev().position(|&n| n == length)?;
     let others = shape.iter().rev().enumerate().filter(|(at, _)| *at != place);

@@ -1,7 +1,8 @@
-//! Classifiers on top of language models.
+//! Rules for classifiers on top of language models.
 
 use super::{CLASSIFIER, Rule};
 
+/// The classifiers.
 pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "BERT classifier",

@@ -1,14 +1,18 @@
-//! Decoders with names of their own: those of GPT-2 and others, and recurrent ones.
+//! Rules for decoders with tensor names of their own: those like GPT-2's and others, and recurrent ones.
 
 use super::{
     ANY, DECODER, GENERATES, LAYER_NORM, LAYER_NORM_EPS, LM_HEADS, NormRule, RMS_NORM, Rule,
 };
 
+/// The usual key of these decoders' epsilons.
 const EPSILON: &[&str] = &["layer_norm_epsilon"];
+/// A LayerNorm called `ln_f`, as in GPT-2.
 const LN_F: NormRule = NormRule { stems: &["*ln_f"], epsilon: (EPSILON, 1e-5), ..LAYER_NORM };
+/// The layout of GPT-2, on which others are based.
 const GPT: Rule =
     Rule { bodies: &["transformer.", ""], tied_to: &["*wte.weight"], norm: Some(LN_F), ..DECODER };
 
+/// Decoders with names like those of GPT-2, and others.
 pub(super) const LIKE_GPT: &[Rule] = &[
     Rule {
         family: "GPT-2",
@@ -167,7 +171,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         model_types: &["cpmant"],
         bodies: &["cpmant."],
         tied_to: &["*input_embedding.weight"],
-        // The embedding has rows for prompts too; the head is the first of them, and stored by itself.
+        // The embedding also has rows for prompts; the head is the first rows of it, and stored separately.
         never_tied: true,
         norm: Some(NormRule {
             stems: &["*encoder.output_layernorm"],
@@ -205,8 +209,10 @@ pub(super) const LIKE_GPT: &[Rule] = &[
     },
 ];
 
+/// An RMSNorm called `norm_f`, as in Mamba.
 const NORM_F: NormRule =
     NormRule { stems: &["backbone.norm_f"], epsilon: (EPSILON, 1e-5), ..RMS_NORM };
+/// The layout of Mamba, on which others are based.
 const BACKBONE: Rule = Rule {
     tasks: GENERATES,
     own: LM_HEADS,
@@ -215,6 +221,7 @@ const BACKBONE: Rule = Rule {
     ..ANY
 };
 
+/// Recurrent models.
 pub(super) const RECURRENT: &[Rule] = &[
     Rule {
         family: "Mamba",

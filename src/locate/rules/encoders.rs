@@ -1,8 +1,8 @@
-//! Masked language models: a transform with a norm before the head, and a bias a token.
+//! Rules for masked language models: a transform with a norm before the head, and a bias per token.
 
 use super::{ANY, DECODER, ENCODER, LAYER_NORM, LAYER_NORM_EPS, MASKED, NormRule, RMS_NORM, Rule};
 
-/// `cls.predictions`, of BERT and of those that were made from it.
+/// The layout of `cls.predictions`, of BERT and the models made from it.
 const BERT: Rule = Rule {
     own: &["cls.predictions.decoder.weight"],
     tied_to: &["*embeddings.word_embeddings.weight"],
@@ -11,12 +11,13 @@ const BERT: Rule = Rule {
     norm: Some(BERT_NORM),
     ..ENCODER
 };
+/// The norm in BERT's transform.
 const BERT_NORM: NormRule = NormRule {
     stems: &["cls.predictions.transform.LayerNorm"],
     epsilon: (LAYER_NORM_EPS, 1e-12),
     ..LAYER_NORM
 };
-/// The same under another body.
+/// The rule of BERT with another body and epsilon.
 macro_rules! bert_in {
     ($body:literal, $epsilon:expr) => {
         Rule {
@@ -27,6 +28,7 @@ macro_rules! bert_in {
     };
 }
 
+/// Models with the layout of BERT.
 pub(super) const LIKE_BERT: &[Rule] = &[
     Rule {
         family: "BERT",
@@ -111,7 +113,7 @@ pub(super) const LIKE_BERT: &[Rule] = &[
         source: "transformers models/deberta, models/deberta_v2 (legacy: false, and the published checkpoints of v2 and v3)",
         model_types: &["deberta", "deberta-v2"],
         bodies: &["deberta.", ""],
-        // The embedding is multiplied by, whatever the flag says.
+        // The embedding is the matrix in use, whatever the flag says.
         own: &["lm_predictions.lm_head.decoder.weight"],
         marks: &["lm_predictions.lm_head.dense.weight", "lm_predictions.lm_head.bias"],
         biases: &["lm_predictions.lm_head.bias"],
@@ -144,7 +146,7 @@ pub(super) const LIKE_BERT: &[Rule] = &[
     },
 ];
 
-/// `lm_head` with a dense layer, a norm, a decoder and a bias, of RoBERTa and of those that were made from it.
+/// The layout of `lm_head` with a dense layer, a norm, a decoder and a bias, of RoBERTa and the models made from it.
 const ROBERTA: Rule = Rule {
     own: &["lm_head.decoder.weight"],
     tied_to: &["*embeddings.word_embeddings.weight"],
@@ -153,12 +155,14 @@ const ROBERTA: Rule = Rule {
     norm: Some(ROBERTA_NORM),
     ..ENCODER
 };
+/// The norm in RoBERTa's transform.
 const ROBERTA_NORM: NormRule = NormRule {
     stems: &["lm_head.layer_norm"],
-    // The head takes the configuration's epsilon, whose default is BERT's; the published ones say 1e-5.
+    // The head takes the configuration's epsilon, whose default is BERT's; published configurations state 1e-5.
     epsilon: (LAYER_NORM_EPS, 1e-12),
     ..LAYER_NORM
 };
+/// The rule of RoBERTa with another body and epsilon.
 macro_rules! roberta_in {
     ($body:literal, $epsilon:expr) => {
         Rule {
@@ -169,6 +173,7 @@ macro_rules! roberta_in {
     };
 }
 
+/// Models with the layout of RoBERTa.
 pub(super) const LIKE_ROBERTA: &[Rule] = &[
     Rule {
         family: "RoBERTa",
@@ -244,6 +249,7 @@ pub(super) const LIKE_ROBERTA: &[Rule] = &[
     },
 ];
 
+/// Models with layouts of their own.
 pub(super) const OTHERS: &[Rule] = &[
     Rule {
         family: "ALBERT",

@@ -1,11 +1,11 @@
-//! Decoders with the names of Llama: `embed_tokens`, `norm`, `lm_head`. They differ in the norm.
+//! Rules for decoders with the names of Llama: `embed_tokens`, `norm`, `lm_head`. They differ in the norm.
 //!
-//! A model type stands in the table of its own norm, with the default of its configuration class where the file is
-//! silent. Nothing falls back to a table: what is not listed has no norm that is known.
+//! A model type is in the table of its own norm, with the default of its configuration class where the file does not
+//! state the value. There is no fallback to a table: for a type that is not listed, the norm is not known.
 
 use super::{DECODER, Factor, LAYER_NORM, LAYER_NORM_EPS, NormRule, RMS_NORM, Rule, alike};
 
-/// An RMSNorm of epsilon 1e-6, not tied.
+/// Models with an RMSNorm of epsilon 1e-6, not tied.
 pub(super) const BY_ROOT_MEAN_SQUARE: &[Rule] = alike!(
     DECODER;
     "Llama" "transformers models/llama, models/llava and others that make a Llama of pictures" ["llama", "llava", "llava_next", "llava_next_video", "vipllava", "video_llava"],
@@ -35,7 +35,7 @@ pub(super) const BY_ROOT_MEAN_SQUARE: &[Rule] = alike!(
     "PLaMo" "remote code of PLaMo 1" ["plamo"],
 );
 
-/// An RMSNorm of epsilon 1e-5, not tied.
+/// Models with an RMSNorm of epsilon 1e-5, not tied.
 pub(super) const BY_ROOT_MEAN_SQUARE_5: &[Rule] = alike!(
     Rule { norm: Some(FIVE), ..DECODER };
     "Mixtral" "transformers models/mixtral, models/ministral3" ["mixtral", "ministral3"],
@@ -66,7 +66,7 @@ pub(super) const BY_ROOT_MEAN_SQUARE_5: &[Rule] = alike!(
     "dots3" "transformers models/dots3_note" ["dots3_note_text", "dots3_note"],
 );
 
-/// An RMSNorm of epsilon 1e-6, tied.
+/// Models with an RMSNorm of epsilon 1e-6, tied.
 pub(super) const TIED: &[Rule] = alike!(
     Rule { tied_by_default: true, ..DECODER };
     "SmolLM3" "transformers models/smollm3" ["smollm3"],
@@ -76,7 +76,7 @@ pub(super) const TIED: &[Rule] = alike!(
     "Gemma 3n, 4" "transformers models/gemma3n, models/gemma4, models/gemma4_unified (the gain is what is stored, unlike Gemma 1 to 3)" ["gemma3n_text", "gemma3n", "gemma4_text", "gemma4", "gemma4_unified_text", "gemma4_unified", "gemma4_assistant", "gemma4_unified_assistant"],
 );
 
-/// An RMSNorm of epsilon 1e-5, tied.
+/// Models with an RMSNorm of epsilon 1e-5, tied.
 pub(super) const TIED_5: &[Rule] = alike!(
     Rule { tied_by_default: true, norm: Some(FIVE), ..DECODER };
     "ERNIE 4.5" "transformers models/ernie4_5, models/ernie4_5_moe, models/ernie4_5_vl_moe, models/paddleocr_vl" ["ernie4_5", "ernie4_5_moe", "ernie4_5_vl_moe_text", "ernie4_5_vl_moe", "paddleocr_vl_text", "paddleocr_vl"],
@@ -85,7 +85,7 @@ pub(super) const TIED_5: &[Rule] = alike!(
     "Zaya" "transformers models/zaya" ["zaya"],
 );
 
-/// An RMSNorm whose gain is 1 plus what is stored, not tied.
+/// Models with an RMSNorm whose gain is 1 plus the stored number, not tied.
 pub(super) const ONE_PLUS: &[Rule] = alike!(
     Rule { norm: Some(NormRule { one_plus: true, ..RMS_NORM }), ..DECODER };
     "Qwen3-Next, Qwen3.5" "transformers models/qwen3_next, models/qwen3_5, models/qwen3_5_moe (RMSNorm: 1 + weight)" ["qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"],
@@ -93,7 +93,7 @@ pub(super) const ONE_PLUS: &[Rule] = alike!(
     "Step-3.5" "transformers models/step3p7 (RMSNorm: 1 + weight)" ["step3p5", "step3p7"],
 );
 
-/// The same, tied.
+/// Models with an RMSNorm whose gain is 1 plus the stored number, tied.
 pub(super) const GEMMAS: &[Rule] = alike!(
     Rule {
         tied_by_default: true,
@@ -103,9 +103,12 @@ pub(super) const GEMMAS: &[Rule] = alike!(
     "Gemma" "transformers models/gemma, models/gemma2, models/gemma3, models/vaultgemma (RMSNorm: 1 + weight)" ["gemma", "gemma2", "gemma3", "gemma3_text", "paligemma", "vaultgemma", "shieldgemma2"],
 );
 
+/// An RMSNorm of epsilon 1e-5.
 const FIVE: NormRule = NormRule { epsilon: (&["rms_norm_eps"], 1e-5), ..RMS_NORM };
+/// An RMSNorm called `final_layernorm`.
 const FINAL: NormRule = NormRule { stems: &["*final_layernorm"], ..RMS_NORM };
 
+/// Models with another norm, or with other names.
 pub(super) const OTHERS: &[Rule] = &[
     Rule {
         family: "GLM-4",
@@ -384,7 +387,7 @@ pub(super) const OTHERS: &[Rule] = &[
     },
 ];
 
-/// The head is known, and what stands before it is another than these tables can say.
+/// Models whose head is known, but not what stands before it, which these tables cannot describe.
 pub(super) const NORM_NOT_KNOWN: &[Rule] = alike!(
     Rule { norm: None, ..DECODER };
     "Qwen4 (experimental)" "transformers models/qwen4_exp (RMSNorm in groups)" ["qwen4_exp", "qwen4_exp_text"],

@@ -1,16 +1,16 @@
-//! How model families store their output layers: one row a family, each with its source.
+//! Rules for the output layers of model families: one row per family, each with its source.
 //!
 //! `docs/families.md` says how each row was checked.
 //!
-//! Names of tensors may begin with `*`, which stands for the *body* of the model (`model.`, or `model.language_model.`
-//! in a model of pictures and text; the first of `bodies` under which the embedding lies), and may hold `{last}`, the
+//! Tensor names may begin with `*`, which stands for the *body* of the model (`model.`, or `model.language_model.` in
+//! a model of images and text; the first of `bodies` under which the embedding lies), and may hold `{last}`, the
 //! number of the last layer. Norms are named by their stem: `.weight` or `.gamma`, `/gamma`, `_scale` hold the gain,
 //! `.bias` or `.beta`, `/beta`, `_bias` the shift.
 //!
 //! The sources of Hugging Face models are files of transformers 5.24 (`models/bert` is
-//! `src/transformers/models/bert`): `configuration_*.py` for the default of tying and for epsilons, `modeling_*.py` for
-//! the names (`_tied_weights_keys`) and for what is computed before the head (`forward`). "remote code" is a
-//! `modeling_*.py` beside a published checkpoint.
+//! `src/transformers/models/bert`): `configuration_*.py` for the default of tying and for epsilons, `modeling_*.py`
+//! for the names (`_tied_weights_keys`) and for what is computed before the head (`forward`). "remote code" is a
+//! `modeling_*.py` that comes with a published checkpoint.
 
 mod classifiers;
 mod decoders;
@@ -19,57 +19,57 @@ mod llamas;
 mod programs;
 mod sequences;
 
-/// One family.
+/// The rule for the output layer of one family.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// Its name for people.
+    /// The name of the family, for people.
     pub family: &'static str,
-    /// Where all of this is written.
+    /// The source of this rule.
     pub source: &'static str,
-    /// `model_type` in config.json; none for formats without one.
+    /// The values of `model_type` in config.json; empty for formats without one.
     pub model_types: &'static [&'static str],
-    /// What `architectures` in config.json end with when the model has this head.
+    /// The endings of `architectures` in config.json for models with this head.
     pub tasks: &'static [&'static str],
-    /// What `*` stands for.
+    /// The prefixes that `*` may stand for.
     pub bodies: &'static [&'static str],
-    /// The weight, when it is stored by itself.
+    /// The names of the weight, if it is stored separately.
     pub own: &'static [&'static str],
     /// Whether `own` is stored `d x V`.
     pub own_transposed: bool,
-    /// The embedding that a tied head is.
+    /// The names of the embedding that a tied head is.
     pub tied_to: &'static [&'static str],
-    /// Tied or not where the configuration is silent.
+    /// Whether the head is tied if the configuration does not say.
     pub tied_by_default: bool,
-    /// Whether the head is one of its own whatever the configuration says of tying.
+    /// Whether the head is separate whatever the configuration says about tying.
     pub never_tied: bool,
     /// Tensors of which one is stored whenever the model has this head, tied or not.
     pub marks: &'static [&'static str],
-    /// The bias; the first that is stored.
+    /// The names of the bias; the first that is stored is taken.
     pub biases: &'static [&'static str],
-    /// Whether the family always has one.
+    /// Whether the family always has a bias.
     pub needs_bias: bool,
     /// The norm before the head.
     pub norm: Option<NormRule>,
-    /// The activation before the head.
+    /// The activation before the head, by its name in configurations.
     pub activation: Option<&'static str>,
-    /// A tensor whose presence means that a linear map stands between norm and head.
+    /// Tensors whose presence means that a linear map stands between norm and head.
     pub between: &'static [&'static str],
-    /// Tensors of which one is stored beside a head of this family. Where names are those of many other models too
-    /// (`head.weight`), no head is taken for one of this family without its configuration or one of these.
+    /// Tensors of which one is stored with a head of this family. If the names of the head are also those of many
+    /// other models (`head.weight`), it is recognised only by its configuration or by one of these.
     pub known_by: &'static [&'static str],
-    /// Keys of the configuration that say how many tokens the head has, before the usual ones.
+    /// Configuration keys for the number of tokens of the head, read before the usual ones.
     pub tokens: &'static [&'static str],
     /// Whether logits beyond that number are cut off.
     pub cut: bool,
-    /// What else only this family does.
+    /// A peculiarity of this family.
     pub habit: Option<Habit>,
 }
 
-/// What a family does that no other field of a rule says.
+/// A peculiarity of a family that no other field of a rule describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Habit {
-    /// The head is the embedding whatever the configuration says of tying: FSMT's output_projection is tied, and published
-    /// checkpoints set the flag to false.
+    /// The head is the embedding whatever the configuration says about tying: FSMT's output_projection is tied, and
+    /// published checkpoints set the flag to false.
     TiedDespiteTheFlag,
     /// A norm stands before the head only if each layer ends in one, which Marian's own options say.
     NormIfLayersEndInOne,
@@ -77,33 +77,33 @@ pub(super) enum Habit {
     RmsNormWithoutShift,
 }
 
-/// The norm before a head.
+/// The rule for the norm before a head.
 #[derive(Debug, PartialEq)]
 pub(super) struct NormRule {
-    /// Which norm.
+    /// The kind of the norm.
     pub kind: NormKind,
-    /// A key of the configuration that says whether it is an RMSNorm, and no LayerNorm.
+    /// A configuration key that says whether the norm is an RMSNorm or a LayerNorm.
     pub rms_flag: Option<&'static str>,
-    /// Its tensors; the first that is stored.
+    /// The stems of its tensors; the first that is stored is taken.
     pub stems: &'static [&'static str],
-    /// Keys of the configuration that say its epsilon, and its value where none does.
+    /// The configuration keys of the epsilon, and the default.
     pub epsilon: (&'static [&'static str], f64),
-    /// Whether the gain is 1 plus what is stored.
+    /// Whether the gain is 1 plus the stored number.
     pub one_plus: bool,
-    /// Whether it has neither gain nor shift, so that no tensor of it is stored.
+    /// Whether the norm has neither gain nor shift, so that no tensor of it is stored.
     pub bare: bool,
-    /// What the model multiplies its result by.
+    /// The factor between the norm and the head.
     pub factor: Factor,
 }
 
-/// What stands between a norm and the head.
+/// The factor of the hidden state between a norm and the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Factor {
-    /// Nothing.
+    /// 1.
     One,
-    /// `d^-1/2`, if the configuration or what it says of tying asks for it (T5).
+    /// `d^-1/2` if the configuration asks for it, or else if the head is tied (T5).
     T5,
-    /// As for T5, where nothing but the flag of tying is asked.
+    /// `d^-1/2` if the head is tied.
     IfTied,
     /// One over the number under this key.
     Over(&'static str),
@@ -111,9 +111,10 @@ pub(super) enum Factor {
     MiniCpm,
 }
 
-/// A mark of Marian's own files.
+/// The archive member with Marian's options, which only Marian's own files have.
 pub(super) const MARIAN_OPTIONS: &str = "special:model.yml";
 
+/// A LayerNorm with torch's default epsilon.
 const LAYER_NORM: NormRule = NormRule {
     kind: NormKind::LayerNorm,
     rms_flag: None,
@@ -123,6 +124,7 @@ const LAYER_NORM: NormRule = NormRule {
     bare: false,
     factor: Factor::One,
 };
+/// An RMSNorm with the names of Llama.
 const RMS_NORM: NormRule = NormRule {
     kind: NormKind::RmsNorm,
     rms_flag: None,
@@ -132,8 +134,10 @@ const RMS_NORM: NormRule = NormRule {
     bare: false,
     factor: Factor::One,
 };
+/// The usual key of a LayerNorm's epsilon.
 const LAYER_NORM_EPS: &[&str] = &["layer_norm_eps"];
 
+/// The rule that says nothing, the base of all others.
 const ANY: Rule = Rule {
     family: "",
     source: "",
@@ -157,6 +161,7 @@ const ANY: Rule = Rule {
     habit: None,
 };
 
+/// Endings of `architectures` for masked language models.
 const MASKED: &[&str] = &[
     "ForMaskedLM",
     "ForPreTraining",
@@ -165,6 +170,7 @@ const MASKED: &[&str] = &[
     "WithLMHead",
     "WithLMHeadModel",
 ];
+/// Endings of `architectures` for models that generate text.
 const GENERATES: &[&str] = &[
     "ForCausalLM",
     "LMHeadModel",
@@ -173,14 +179,17 @@ const GENERATES: &[&str] = &[
     "DoubleHeadsModel",
     "ModelLM",
 ];
-/// Where decoders lie: alone, or within a model of pictures or sound, in three orders that transformers has written.
+/// The bodies of decoders: alone, or within a model of images or sound, in three layouts that transformers has used.
 const DECODERS: &[&str] =
     &["model.", "language_model.model.", "model.language_model.", "model.text_model.", ""];
+/// The names of a separate head of decoders.
 const LM_HEADS: &[&str] =
     &["lm_head.weight", "language_model.lm_head.weight", "model.lm_head.weight"];
 
+/// The base of rules for masked language models.
 const ENCODER: Rule = Rule { tasks: MASKED, tied_by_default: true, needs_bias: true, ..ANY };
 
+/// The base of rules for decoders.
 const DECODER: Rule = Rule {
     tasks: GENERATES,
     bodies: DECODERS,
@@ -190,6 +199,7 @@ const DECODER: Rule = Rule {
     ..ANY
 };
 
+/// The base of rules for models of an encoder and a decoder.
 const SEQ2SEQ: Rule = Rule {
     tasks: &[
         "ForConditionalGeneration",
@@ -206,6 +216,7 @@ const SEQ2SEQ: Rule = Rule {
     ..ANY
 };
 
+/// The base of rules for classifiers.
 const CLASSIFIER: Rule = Rule {
     tasks: &["ForSequenceClassification"],
     own: &["classifier.weight"],
@@ -213,7 +224,7 @@ const CLASSIFIER: Rule = Rule {
     ..ANY
 };
 
-/// Families of one layout and one norm: a row each of name, source and model types.
+/// Makes rules for families of one layout and one norm: a row of name, source and model types for each.
 macro_rules! alike {
     ($base:expr; $($family:literal $source:literal [$($model_type:literal),+ $(,)?]),+ $(,)?) => {
         &[$(Rule { family: $family, source: $source, model_types: &[$($model_type),+], ..$base }),+]
@@ -222,7 +233,7 @@ macro_rules! alike {
 use super::final_norm::NormKind;
 use alike;
 
-/// Every family that is known, by kind.
+/// The rules of all known families, by kind.
 const KINDS: &[&[Rule]] = &[
     encoders::LIKE_BERT,
     encoders::LIKE_ROBERTA,
@@ -245,7 +256,7 @@ const KINDS: &[&[Rule]] = &[
     programs::RULES,
 ];
 
-/// Every family that is known.
+/// Iterates over the rules of all known families.
 pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
     KINDS.iter().flat_map(|kind| kind.iter())
 }

@@ -1,7 +1,8 @@
-//! Programs with formats of their own: Marian, Nematus, CTranslate2.
+//! Rules for programs with formats of their own: Marian, Nematus, CTranslate2.
 
 use super::{ANY, Habit, LAYER_NORM, NormRule, Rule};
 
+/// The programs.
 pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "Marian (transformer)",
@@ -14,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         needs_bias: true,
         norm: Some(NormRule {
             stems: &["decoder_top_ln", "decoder_l{last}_ffn_ffn_ln"],
-            // Written as 1e-6f.
+            // Marian's source writes 1e-6f.
             epsilon: (&[], 1e-6f32 as f64),
             ..LAYER_NORM
         }),
@@ -49,7 +50,8 @@ pub(super) const RULES: &[Rule] = &[
         family: "CTranslate2 decoder",
         source: "CTranslate2 docs and python/ctranslate2/specs/transformer_spec.py (projection, layer_norm)",
         own: &["decoder/projection/weight"],
-        // `embeddings` and `embeddings_0` are the names of one and of several; a tied head is an alias of it.
+        // `embeddings` is the name of a single embedding, `embeddings_0` of the first of several; a tied head is an
+        // alias of it.
         tied_to: &["decoder/embeddings/weight", "decoder/embeddings_0/weight"],
         marks: &["decoder/projection/weight"],
         biases: &["decoder/projection/bias"],

@@ -1,7 +1,8 @@
-//! Models of an encoder and a decoder.
+//! Rules for models of an encoder and a decoder.
 
 use super::{DECODER, Factor, Habit, LAYER_NORM, NormRule, RMS_NORM, Rule, SEQ2SEQ, alike};
 
+/// The layout of T5, on which others are based.
 const T5: Rule = Rule {
     bodies: &[""],
     tied_to: &["shared.weight", "decoder.embed_tokens.weight"],
@@ -9,12 +10,14 @@ const T5: Rule = Rule {
     norm: Some(T5_NORM),
     ..SEQ2SEQ
 };
+/// T5's final norm.
 const T5_NORM: NormRule = NormRule {
     stems: &["decoder.final_layer_norm"],
     epsilon: (&["layer_norm_epsilon"], 1e-6),
     ..RMS_NORM
 };
 
+/// Models with the layout of T5.
 pub(super) const LIKE_T5: &[Rule] = &[
     Rule {
         family: "T5",
@@ -38,7 +41,7 @@ pub(super) const LIKE_T5: &[Rule] = &[
     },
 ];
 
-/// The last layer's norm comes after its sum.
+/// Models whose last layer ends in a norm, after its residual sum.
 pub(super) const POST_NORM: &[Rule] = alike!(
     Rule {
         norm: Some(NormRule { stems: &["*decoder.layers.{last}.final_layer_norm"], ..LAYER_NORM }),
@@ -48,7 +51,7 @@ pub(super) const POST_NORM: &[Rule] = alike!(
     "Marian, OPUS-MT" "transformers models/marian (the last layer's norm comes after its sum)" ["marian"],
 );
 
-/// A norm after the last layer.
+/// Models with a norm after the last layer.
 pub(super) const PRE_NORM: &[Rule] = alike!(
     Rule { norm: Some(NormRule { stems: &["*decoder.layer_norm"], ..LAYER_NORM }), ..SEQ2SEQ };
     "mBART" "transformers models/mbart, models/pegasus" ["mbart", "pegasus"],
@@ -58,6 +61,7 @@ pub(super) const PRE_NORM: &[Rule] = alike!(
     "Speech2Text" "transformers models/speech_to_text" ["speech_to_text"],
 );
 
+/// Models with other names or norms.
 pub(super) const OTHERS: &[Rule] = &[
     Rule {
         family: "BigBird-Pegasus",

@@ -1,4 +1,4 @@
-//! The tokenizer that lies beside a checkpoint, as Hugging Face's folders have it.
+//! Reads the tokenizer from the files next to a checkpoint, as folders of Hugging Face have them.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::vocabulary::{Vocabulary, beside};
 use crate::error::{Error, Result};
 
-/// Classes of transformers whose vocab.txt holds word pieces, without `Fast` at the end.
+/// Tokenizer classes of transformers whose vocab.txt holds word pieces, without `Fast` at the end.
 const WORD_PIECES: [&str; 5] = [
     "BertTokenizer",
     "DistilBertTokenizer",
@@ -19,14 +19,14 @@ const WORD_PIECES: [&str; 5] = [
     "MobileBertTokenizer",
     "BertJapaneseTokenizer",
 ];
-/// Files whose text-splitting is in a program and not in the file.
+/// Files of SentencePiece, which do not state how text is split and are refused here.
 const SENTENCE_PIECE: [&str; 5] =
     ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "source.spm", "vocab.spm"];
 
-/// The tokenizer that the files beside a checkpoint state.
+/// Reads the tokenizer that the files next to a checkpoint state.
 ///
 /// # Errors
-/// None, one that is not read here, or a vocab.txt that could be of several kinds.
+/// No tokenizer file, one of a kind that is not read here, or a vocab.txt that could be of several kinds.
 pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
     if let Some(bytes) = checkpoint.side_file("tokenizer.json")? {
         return Tokenizer::from_json(&bytes, bytes.label());
@@ -57,16 +57,16 @@ pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokeniz
     ))
 }
 
-/// Whether `tokenizer_config.json` says that vocab.txt holds word pieces in lower case.
+/// Whether `tokenizer_config.json` says that the word pieces of vocab.txt are in lower case.
 fn stated_case(checkpoint: &dyn Checkpoint, path: &Path) -> Result<bool> {
     let config = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
     let class = config["tokenizer_class"].as_str();
     let known = class.is_some_and(|c| WORD_PIECES.contains(&c.trim_end_matches("Fast")));
     match (config["do_lower_case"].as_bool(), class) {
-        // Without a class the option is BERT's all the same; no other vocab.txt has it.
+        // Without a class the option still means BERT's word pieces: no other vocab.txt has it.
         (Some(lowercase), None) => Ok(lowercase),
         (Some(lowercase), Some(_)) if known => Ok(lowercase),
-        // The default of these classes.
+        // Lower case is the default of these classes.
         (None, Some(_)) if known => Ok(true),
         (_, Some(other)) => Err(ambiguous(
             path,
@@ -76,6 +76,7 @@ fn stated_case(checkpoint: &dyn Checkpoint, path: &Path) -> Result<bool> {
     }
 }
 
+/// Returns the error for a vocab.txt of unknown kind.
 fn ambiguous(path: &Path, why: &str) -> Error {
     Error::malformed(
         path,
@@ -86,7 +87,7 @@ fn ambiguous(path: &Path, why: &str) -> Error {
     )
 }
 
-/// `vocab.txt` as BERT reads it.
+/// Reads `vocab.txt` as BERT does.
 ///
 /// # Errors
 /// No such file, or one without `[UNK]`, `[CLS]` or `[SEP]`.
@@ -127,7 +128,7 @@ pub(super) fn word_pieces(
     Tokenizer::from_json(&form.to_json(), label)
 }
 
-/// `vocab.json` and `merges.txt` of GPT-2 and RoBERTa.
+/// Reads the `vocab.json` and `merges.txt` of GPT-2 and RoBERTa.
 fn merged(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
     let config = json_file(checkpoint, "config.json")?.unwrap_or_default();
     let kind = config["model_type"].as_str().unwrap_or("unknown");
@@ -180,7 +181,7 @@ fn merged(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
     Tokenizer::from_json(&form.to_json(), pieces.label())
 }
 
-/// The pieces of a vocabulary whose way to split is given from outside, and where they are from.
+/// Returns the pieces of a vocabulary and the path they are from, for a way to split text that the caller gives.
 ///
 /// # Errors
 /// No vocabulary, or a damaged one.
@@ -195,12 +196,13 @@ pub(super) fn pieces(checkpoint: &dyn Checkpoint, path: &Path) -> Result<(Vocabu
     Ok((vocabulary, folder.join(name)))
 }
 
-/// Pieces with their ids; holes have none.
+/// Iterates over the pieces with their ids; ids without a piece are left out.
 fn numbered(vocabulary: &Vocabulary) -> impl Iterator<Item = (String, usize)> + '_ {
     let named = vocabulary.tokens.iter().enumerate().filter(|(_, token)| !token.piece.is_empty());
     named.map(|(id, token)| (token.piece.clone(), id))
 }
 
+/// Reads a JSON file next to the checkpoint; `None` where there is none.
 fn json_file(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<Value>> {
     let Some(bytes) = checkpoint.side_file(name)? else { return Ok(None) };
     let read = serde_json::from_slice(&bytes);

@@ -1,26 +1,26 @@
-//! Vocabularies written in the form of a `tokenizer.json`, which the crate `tokenizers` reads.
+//! Writes vocabularies in the format of `tokenizer.json`, which the crate `tokenizers` reads.
 //!
 //! Format: the crate `tokenizers`, `src/tokenizer/serialization.rs`.
 
 use serde_json::{Map, Value, json};
 
-/// A tokenizer, part by part; what is absent is `null` in the file.
+/// The parts of a tokenizer; a part that is absent is `null` in the file.
 #[derive(Default)]
 pub(super) struct Form {
-    /// The pieces and how they are joined.
+    /// The pieces and how they are merged.
     pub model: Value,
-    /// Tokens that are matched whole, before the model sees the text: id, text, whether they are special.
+    /// Tokens that are matched as a whole before the text is split: id, text, whether they are special.
     pub added: Vec<(usize, String, bool)>,
     pub normalizer: Value,
     pub pre_tokenizer: Value,
     pub decoder: Value,
-    /// What stands before and after a text, by id and name.
+    /// The tokens added before and after a text, by id and name.
     pub before: Vec<(u32, String)>,
     pub after: Vec<(u32, String)>,
 }
 
 impl Form {
-    /// The bytes of the file.
+    /// Returns the bytes of the `tokenizer.json`.
     pub fn to_json(&self) -> Vec<u8> {
         let added: Vec<Value> = self
             .added
@@ -38,7 +38,7 @@ impl Form {
         file.to_string().into_bytes()
     }
 
-    /// The tokens around a text.
+    /// Returns the post-processor, which adds the tokens around a text.
     fn template(&self) -> Value {
         if self.before.is_empty() && self.after.is_empty() {
             return Value::Null;
@@ -57,7 +57,7 @@ impl Form {
     }
 }
 
-/// Byte pair encoding (Sennrich, Haddow and Birch 2016) over pieces that spell bytes.
+/// Returns a model of byte pair encoding (Sennrich, Haddow and Birch 2016) over pieces that spell bytes.
 pub(super) fn byte_pairs(
     pieces: impl Iterator<Item = (String, usize)>,
     merges: Vec<Value>,
@@ -68,18 +68,18 @@ pub(super) fn byte_pairs(
            "vocab": vocabulary(pieces), "merges": merges})
 }
 
-/// Word pieces, longest first; a piece within a word begins with `##`.
+/// Returns a model of word pieces, longest match first; a piece within a word begins with `##`.
 pub(super) fn word_pieces(pieces: impl Iterator<Item = (String, usize)>, unknown: &str) -> Value {
     json!({"type": "WordPiece", "unk_token": unknown, "continuing_subword_prefix": "##",
            "max_input_chars_per_word": 100, "vocab": vocabulary(pieces)})
 }
 
-/// A map from piece to id.
+/// Returns the JSON map from piece to id.
 pub(super) fn vocabulary(pieces: impl Iterator<Item = (String, usize)>) -> Value {
     Value::Object(pieces.map(|(piece, id)| (piece, id.into())).collect())
 }
 
-/// The normalizer, the pre-tokenizer and the decoder of BERT.
+/// Returns the normalizer, the pre-tokenizer and the decoder of BERT.
 pub(super) fn bert(lowercase: bool, chinese: bool, accents: Option<bool>) -> [Value; 3] {
     [
         json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": chinese,

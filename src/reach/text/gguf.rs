@@ -1,4 +1,4 @@
-//! The tokenizer in the metadata of a GGUF file.
+//! Reads the tokenizer in the metadata of a GGUF file.
 //!
 //! Source: llama.cpp, `src/llama-vocab.cpp` and `gguf-py/gguf/vocab.py`; transformers, `convert_slow_tokenizer.py`
 //! (`generate_merges`) for SentencePiece's byte pairs.
@@ -21,12 +21,12 @@ const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
 const SCORES: &str = "tokenizer.ggml.scores";
 
-/// The types of tokens (`llama_token_type`) that matter here.
+/// The types of tokens (`llama_token_type`) that need a treatment of their own here.
 const UNKNOWN: i64 = 2;
 const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 
-/// What the metadata hold, checked.
+/// The vocabulary in the metadata, with its token types, after a check that they fit together.
 struct Stored<'a> {
     metadata: &'a Metadata,
     label: &'a Path,
@@ -37,7 +37,7 @@ struct Stored<'a> {
 /// Reads the tokenizer of a GGUF file.
 ///
 /// # Errors
-/// Metadata that are missing or do not fit, a model or a pre-tokenizer that is not known here.
+/// Metadata that are missing or do not fit, and a tokenizer model or pre-tokenizer that is not known here.
 pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
     let Some(model) = metadata.get_str(MODEL)? else {
         return Err(Error::malformed(
@@ -70,6 +70,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
 }
 
 impl<'a> Stored<'a> {
+    /// Reads and checks the vocabulary in the metadata.
     fn read(metadata: &'a Metadata, label: &'a Path) -> Result<Self> {
         let pieces = metadata
             .get_array_str(TOKENS)?
@@ -90,11 +91,12 @@ impl<'a> Stored<'a> {
         Ok(Stored { metadata, label, pieces, types })
     }
 
+    /// Returns an error that names the file.
     fn fault(&self, problem: String) -> Error {
         Error::malformed(self.label, problem)
     }
 
-    /// Pieces that spell bytes, joined by merges.
+    /// Reads byte-level byte pair encoding: pieces that spell bytes, joined by merges.
     fn byte_level(&self) -> Result<Form> {
         let name = self.metadata.get_str(PRE)?.unwrap_or("none");
         let pre = PreTokenizer::named(name).ok_or_else(|| {
@@ -124,7 +126,7 @@ impl<'a> Stored<'a> {
         })
     }
 
-    /// SentencePiece's byte pairs (Kudo and Richardson 2018): of two neighbours whose union is a piece, those
+    /// Reads SentencePiece's byte pairs (Kudo and Richardson 2018): of two neighbours whose union is a piece, those
     /// with the highest score are joined first. A character without a piece becomes its bytes.
     fn sentence_piece(&self) -> Result<Form> {
         let scores = self.metadata.get_array_f64(SCORES)?;
@@ -164,7 +166,8 @@ impl<'a> Stored<'a> {
         })
     }
 
-    /// Word pieces, stored with `▁` before those that begin a word and without `##` before the others.
+    /// Reads word pieces, which are stored with `▁` before those that begin a word and without `##` before the
+    /// others.
     fn bert(&self) -> Result<Form> {
         let ordinary = |id: &usize| !matches!(self.types[*id], UNKNOWN | CONTROL);
         let capital = (0..self.pieces.len())
@@ -182,7 +185,7 @@ impl<'a> Stored<'a> {
             (None, true) => format!("##{}", self.pieces[id]),
             (_, false) => self.pieces[id].to_owned(),
         };
-        // Files name the separator by either key.
+        // Files name the separator under either key.
         let named = |keys: [&str; 2]| -> Result<Vec<(u32, String)>> {
             for key in keys {
                 if let Some(id) = self.special(key)? {
@@ -209,24 +212,26 @@ impl<'a> Stored<'a> {
         })
     }
 
+    /// Iterates over the pieces with their ids.
     fn numbered(&self) -> impl Iterator<Item = (String, usize)> + '_ {
         self.pieces.iter().enumerate().map(|(id, piece)| ((*piece).to_owned(), id))
     }
 
-    /// The tokens that are found in a text before it is split.
+    /// Returns the tokens that are matched in a text before it is split.
     fn added(&self) -> Vec<(usize, String, bool)> {
         let whole = |id: &usize| matches!(self.types[*id], UNKNOWN | CONTROL | USER_DEFINED);
         let token = |id: usize| (id, self.pieces[id].to_owned(), self.types[id] != USER_DEFINED);
         (0..self.pieces.len()).filter(whole).map(token).collect()
     }
 
-    /// The id of a special token by its key.
+    /// Returns the id of the special token under a key.
     fn special(&self, key: &str) -> Result<Option<u32>> {
         let id = self.metadata.get_u64(&format!("tokenizer.ggml.{key}_token_id"))?;
         id.map(|id| u32::try_from(id).map_err(|_| self.fault(format!("there is no token {id}"))))
             .transpose()
     }
 
+    /// Returns the piece of a special token.
     fn name(&self, id: u32) -> Result<String> {
         let piece = self.pieces.get(id as usize);
         let problem =
@@ -234,7 +239,7 @@ impl<'a> Stored<'a> {
         piece.map(|piece| (*piece).to_owned()).ok_or_else(problem)
     }
 
-    /// The token that stands before or after every text, if one does.
+    /// Returns the token that is added before or after every text, if the flag says so.
     fn around(&self, token: &str, flag: &str, default: bool) -> Result<Vec<(u32, String)>> {
         if !self.metadata.get_bool(&format!("tokenizer.ggml.{flag}"))?.unwrap_or(default) {
             return Ok(Vec::new());
@@ -246,8 +251,8 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// The merges that give the same pieces as the scores do: for each piece every way to make it of two others, the
-/// pieces by falling score.
+/// Returns merges that give the same pieces as the scores do: for each piece every way to make it of two others, the
+/// pieces by descending score.
 fn merges(pieces: &[&str], scores: &[f64]) -> Vec<Value> {
     let ids: HashMap<&str, usize> = pieces.iter().enumerate().map(|(id, &p)| (p, id)).collect();
     let mut found: Vec<(f64, usize, usize)> = Vec::new();

@@ -1,8 +1,8 @@
-//! Text to token ids and back, by the vocabulary that a checkpoint brings along.
+//! Tokenization: text to token ids and back, by the vocabulary that comes with a checkpoint.
 //!
-//! The crate `tokenizers` does the work. A `tokenizer.json` is read as it is; the vocabulary of a GGUF file, a `vocab.txt`
-//! of word pieces and a `vocab.json` with merges are first written in that form. Where
-//! a vocabulary does not say how it splits text, nothing is guessed: the error names what would say it.
+//! The crate `tokenizers` does the work. A `tokenizer.json` is read as it is; the vocabulary of a GGUF file, a
+//! `vocab.txt` of word pieces and a `vocab.json` with merges are first written in that format. Where a vocabulary
+//! does not say how it splits text, nothing is guessed: the error says what would tell.
 
 mod beside;
 mod form;
@@ -21,26 +21,27 @@ use crate::error::{Error, Result};
 use split::Split;
 pub use stream::Stream;
 
-/// What turns text into ids and ids into text.
+/// A tokenizer, which turns text into ids and ids into text.
 pub struct Tokenizer {
     kind: Kind,
-    /// Where it is from, for errors.
+    /// The file that the tokenizer is from, for errors.
     source: PathBuf,
-    /// The token that stands for a hidden word, where the vocabulary has one.
+    /// The mask token, which stands for a hidden word, if the vocabulary has one.
     mask: Option<u32>,
-    /// The token of what the vocabulary does not hold, where it has one.
+    /// The token for text that the vocabulary does not hold, if it has one.
     unknown: Option<u32>,
 }
 
+/// How text is tokenized: by the crate `tokenizers`, or by a regular expression.
 enum Kind {
     Library(Box<tokenizers::Tokenizer>),
     Split(Box<Split>),
 }
 
-/// How a text is split, where the checkpoint does not say it or is not to be asked.
+/// How to find the tokenizer: as the checkpoint states, or as the caller says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum How {
-    /// As the checkpoint says.
+    /// As the checkpoint states.
     #[default]
     Stated,
     /// By this `tokenizer.json`.
@@ -50,27 +51,27 @@ pub enum How {
         /// Whether text is first made lower case and loses its accents.
         lowercase: bool,
     },
-    /// Each match of this regular expression is a token (molecules and the like).
+    /// Each match of this regular expression is a token (for molecules, for instance).
     Split(String),
 }
 
-/// Whether the tokens that the model expects around a text are added: `[CLS]` and `[SEP]`, `<s>`, `</s>`.
+/// Whether to add the tokens that the model expects around a text: `[CLS]` and `[SEP]`, `<s>`, `</s>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Around {
-    /// As the model was trained.
+    /// As the model was trained: add them.
     #[default]
     Added,
-    /// Nothing but the text.
+    /// Add nothing.
     Bare,
 }
 
-/// The names by which vocabularies call the token that stands for a hidden word.
+/// The names of the mask token in published vocabularies.
 const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
-/// The same of the token of what they do not hold, where they do not say which it is.
+/// The names of the unknown token, for vocabularies that do not say which token it is.
 const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
 
 impl Tokenizer {
-    /// The tokenizer of a checkpoint; `path` names it in errors.
+    /// Makes the tokenizer of a checkpoint; `path` names the checkpoint in errors.
     ///
     /// # Errors
     /// A vocabulary that is missing, damaged, of a kind that is not read here, or that does not say how it splits text.
@@ -95,26 +96,26 @@ impl Tokenizer {
         }
     }
 
-    /// Reads a `tokenizer.json`; `label` names it in errors.
+    /// Reads a `tokenizer.json`; `label` names the file in errors.
     ///
     /// # Errors
-    /// What the crate `tokenizers` does not read.
+    /// A file that the crate `tokenizers` does not read.
     pub fn from_json(bytes: &[u8], label: impl AsRef<Path>) -> Result<Self> {
         let label = label.as_ref();
         let refused = |e: &dyn std::fmt::Display| {
             Error::malformed(label, format!("not a tokenizer that is read here: {e}"))
         };
-        // The crate takes sound JSON for granted, and panics within a decoder that is not.
+        // The crate expects valid JSON, and panics in a decoder that is not.
         let tree: Value = serde_json::from_slice(bytes).map_err(|e| refused(&e))?;
         check_maps(&tree["normalizer"]).map_err(|e| refused(&e))?;
         let mut library = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
             .and_then(|read| read.map_err(|e| e.to_string()))
             .map_err(|e| refused(&e))?;
-        // Some files cut or pad what they were last used for.
+        // Some files state a truncation or padding from their last use.
         library.with_truncation(None).map_err(|e| refused(&e))?;
         library.with_padding(None);
         let mask = MASKS.iter().find_map(|name| library.token_to_id(name));
-        // Byte pairs and word pieces name it, a unigram model has its id.
+        // Byte pairs and word pieces give the name of the unknown token, a unigram model its id.
         let unknown = match (&tree["model"]["unk_token"], &tree["model"]["unk_id"]) {
             (Value::String(name), _) => library.token_to_id(name),
             (_, id) => id.as_u64().and_then(|id| u32::try_from(id).ok()),
@@ -123,10 +124,10 @@ impl Tokenizer {
         Ok(Tokenizer { kind: Kind::Library(Box::new(library)), source, mask, unknown })
     }
 
-    /// The ids of a text.
+    /// Returns the ids of a text.
     ///
     /// # Errors
-    /// What the vocabulary cannot spell.
+    /// Text that the vocabulary cannot spell.
     pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>> {
         match &self.kind {
             Kind::Library(library) => {
@@ -141,10 +142,10 @@ impl Tokenizer {
         }
     }
 
-    /// The tokens that are added before and after a text.
+    /// Returns the tokens that are added before and after a text.
     ///
     /// # Errors
-    /// A vocabulary that cannot spell a letter, or a tokenizer that changes a text when it adds to it.
+    /// A vocabulary that cannot spell the letter `a`, and a tokenizer that changes a text when it adds tokens.
     pub fn around(&self) -> Result<(Vec<u32>, Vec<u32>)> {
         if let Kind::Split(_) = self.kind {
             return Ok((Vec::new(), Vec::new()));
@@ -159,8 +160,8 @@ impl Tokenizer {
         Ok((added[..before].to_vec(), added[before + bare.len()..].to_vec()))
     }
 
-    /// The text of ids, special tokens included. An id that no token has is shown as `#7`, bytes
-    /// that are no text as U+FFFD.
+    /// Returns the text of ids, special tokens included. An id without a token is shown as `#7`, bytes that are not
+    /// UTF-8 as U+FFFD.
     ///
     /// # Errors
     /// A decoder that refuses a token.
@@ -184,7 +185,7 @@ impl Tokenizer {
         Ok(text)
     }
 
-    /// Whether a token has this id.
+    /// Whether the vocabulary has a token of this id.
     pub fn knows(&self, id: u32) -> bool {
         match &self.kind {
             Kind::Library(library) => library.id_to_token(id).is_some(),
@@ -192,12 +193,12 @@ impl Tokenizer {
         }
     }
 
-    /// Whether an id is the token of what the vocabulary does not hold.
+    /// Whether an id is the unknown token.
     pub fn is_unknown(&self, id: u32) -> bool {
         self.unknown == Some(id)
     }
 
-    /// The token that stands for a hidden word: id, and how it is written in a text.
+    /// Returns the mask token: its id, and how it is written in a text.
     pub fn mask(&self) -> Option<(u32, String)> {
         let id = self.mask?;
         let piece = match &self.kind {
@@ -207,25 +208,25 @@ impl Tokenizer {
         Some((id, piece))
     }
 
-    /// Where it is from.
+    /// Returns the file that the tokenizer is from.
     pub fn source(&self) -> &Path {
         &self.source
     }
 
-    /// Text as it grows by one id after another.
+    /// Starts decoding a text that grows by one id at a time.
     pub fn stream(&self) -> Stream<'_> {
         Stream::new(self)
     }
 }
 
-/// What `work` gives. The crate `tokenizers` is not made for damaged files and may panic on one: that is an error
-/// like others, although the panic has been reported by then.
+/// Runs `work` and turns a panic into an error. The crate `tokenizers` may panic on a damaged file; the panic has
+/// been reported on standard error by then.
 fn guarded<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         .map_err(|_| "the file is damaged in a way that its reader did not expect".to_owned())
 }
 
-/// Refuses a damaged map of characters within a normalizer, on which the crate would panic.
+/// Refuses a normalizer with a damaged character map, on which the crate would panic.
 fn check_maps(normalizer: &Value) -> std::result::Result<(), String> {
     match normalizer {
         Value::Object(parts) if parts.get("type").is_some_and(|kind| kind == "Precompiled") => {

@@ -1,36 +1,39 @@
-//! How text falls into words before byte pairs are joined, by the names that GGUF files use for it.
+//! The pre-tokenizers of GGUF files, by name: how text is split into words before byte pairs are joined.
 //!
 //! Source: llama.cpp, `src/llama-vocab.cpp` (`tokenizer_pre` and `regex_exprs`), and the `tokenizer.json` of the models that
 //! the names stand for. A name is listed where both agree; the others are refused by name.
 
 use serde_json::{Value, json};
 
-/// What a name stands for.
+/// A pre-tokenizer, with the names that stand for it.
 pub(super) struct PreTokenizer {
     names: &'static [&'static str],
     split: Split,
-    /// A word that is a token by itself is not built from its merges.
+    /// Whether a word that is itself a token is taken without its merges.
     pub ignore_merges: bool,
-    /// Whether the beginning of a text is marked unless the file says otherwise.
+    /// Whether the token that begins a text is added, unless the file says otherwise.
     pub add_bos: bool,
-    /// Unicode's composed form first.
+    /// Whether text is first normalized to Unicode's composed form (NFC).
     nfc: bool,
 }
 
+/// The pattern by which text is split.
 enum Split {
     /// GPT-2's pattern.
     Gpt2,
-    /// GPT-2's pattern after each digit has been set apart.
+    /// GPT-2's pattern, after each digit has been split off.
     Digits,
-    /// A pattern of its own.
+    /// This regular expression.
     Pattern(&'static str),
 }
 
-/// Llama 3: up to three digits together, contractions in either case, line ends with what stands before them.
+/// The pattern of Llama 3: up to three digits together, contractions in either case, line ends with the signs before
+/// them.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Qwen 2: the same with single digits.
+/// The pattern of Qwen 2: that of Llama 3 with single digits.
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// The known pre-tokenizers.
 const TABLE: [PreTokenizer; 4] = [
     PreTokenizer {
         names: &["gpt-2", "phi-2"],
@@ -63,17 +66,17 @@ const TABLE: [PreTokenizer; 4] = [
 ];
 
 impl PreTokenizer {
-    /// The one of a name.
+    /// Returns the pre-tokenizer of a name.
     pub fn named(name: &str) -> Option<&'static PreTokenizer> {
         TABLE.iter().find(|row| row.names.contains(&name))
     }
 
-    /// All names, for an error.
+    /// Returns all known names, for an error.
     pub fn names() -> String {
         TABLE.iter().flat_map(|row| row.names).copied().collect::<Vec<_>>().join(", ")
     }
 
-    /// As a part of a `tokenizer.json`.
+    /// Returns the pre-tokenizer part of a `tokenizer.json`.
     pub fn form(&self) -> Value {
         match self.split {
             Split::Gpt2 => byte_level(true),
@@ -87,13 +90,13 @@ impl PreTokenizer {
         }
     }
 
-    /// The normalizer before it.
+    /// Returns the normalizer part of a `tokenizer.json`.
     pub fn normalizer(&self) -> Value {
         if self.nfc { json!({"type": "NFC"}) } else { Value::Null }
     }
 }
 
-/// Bytes as characters, with or without GPT-2's pattern before that.
+/// Returns the part that writes bytes as characters, with or without GPT-2's pattern before that.
 pub(super) fn byte_level(pattern: bool) -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": pattern})
 }

@@ -1,4 +1,4 @@
-//! Text as the matches of a regular expression, each of which must be a token.
+//! A tokenizer by a regular expression, each match of which must be a token.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,16 +10,17 @@ use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::error::{Error, Result};
 
-/// A pattern and the pieces that its matches must be.
+/// A regular expression, and the vocabulary that its matches are looked up in.
 pub(super) struct Split {
     splitter: Splitter,
     pieces: Vec<String>,
     ids: HashMap<String, u32>,
-    /// Control tokens, the longest first: they are found in a text before the pattern is asked.
+    /// Control tokens, the longest first: they are matched in a text before the regular expression is applied.
     special: Vec<String>,
 }
 
 impl Split {
+    /// Makes a tokenizer from a vocabulary and a regular expression.
     pub fn new(vocabulary: Vocabulary, pattern: &str) -> Result<Self> {
         let behaviour = SplitDelimiterBehavior::Isolated;
         let splitter = Splitter::new(SplitPattern::Regex(pattern.to_owned()), behaviour, false)
@@ -36,16 +37,17 @@ impl Split {
         Ok(Split { splitter, pieces, ids, special })
     }
 
+    /// Returns the id of a piece; `None` where there is none.
     pub fn id(&self, piece: &str) -> Option<u32> {
         self.ids.get(piece).copied()
     }
 
-    /// The piece of an id; empty where there is none.
+    /// Returns the piece of an id; empty where there is none.
     pub fn piece(&self, id: u32) -> &str {
         self.pieces.get(id as usize).map_or("", String::as_str)
     }
 
-    /// The ids of a text, nothing added.
+    /// Returns the ids of a text, with no tokens added.
     pub fn encode(&self, text: &str, source: &Path) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         let mut at = 0;
@@ -58,13 +60,16 @@ impl Split {
         Ok(ids)
     }
 
-    /// Where the first control token of a text begins, and which; the end of the text and nothing if there is none.
+    /// Returns where the first control token of a text begins, and the token; the end of the text and `""` if there
+    /// is none.
     fn next_special(&self, text: &str) -> (usize, &str) {
         let found = self.special.iter().filter_map(|piece| Some((text.find(piece)?, piece)));
-        // The longest of those that begin first.
+        // Of those that begin first the longest: `min_by_key` keeps the first of equal ones, and the longest come
+        // first.
         found.min_by_key(|found| found.0).map_or((text.len(), ""), |(at, piece)| (at, piece))
     }
 
+    /// Appends the ids of text without control tokens, which begins at byte `from` of the whole text.
     fn plain(&self, text: &str, from: usize, source: &Path, ids: &mut Vec<u32>) -> Result<()> {
         let mut parts = PreTokenizedString::from(text);
         let failed = |e| Error::Invalid(format!("the regular expression gave up on the text: {e}"));

@@ -1,25 +1,25 @@
-//! Text that grows by one id after another, so that it can be shown while it is made.
+//! Decodes a text that grows by one id at a time, so that it can be shown while it is generated.
 //!
-//! What a token adds may depend on the one before it (a leading blank is dropped at the beginning only), and a character may
-//! be spread over several tokens. So text is decoded from the last place where it was whole,
-//! and shown up to there.
+//! What a token adds may depend on the one before it (a leading blank is dropped at the beginning only), and a
+//! character may be spread over several tokens. So text is decoded from the last place where it was complete, and
+//! shown up to there.
 
 use super::Tokenizer;
 use crate::error::Result;
 
-/// Ids and how far their text has been handed out.
+/// The ids of a text, and how much of their text was returned.
 pub struct Stream<'a> {
     tokenizer: &'a Tokenizer,
     ids: Vec<u32>,
-    /// From here on ids are decoded: the last piece that was handed out, as a context for what follows.
+    /// Decoding begins at this id: the last part that was returned is context for what follows.
     from: usize,
-    /// Up to here text has been handed out.
+    /// The text of the ids before this one was returned.
     to: usize,
 }
 
-/// A byte that is no text, perhaps because the rest of its character is still to come.
+/// What stands for a byte that is not UTF-8, perhaps because the rest of its character is still to come.
 const INCOMPLETE: char = '\u{fffd}';
-/// A character has at most four bytes, and so takes at most four tokens of one byte.
+/// The largest number of tokens that a character can need: it has at most four bytes.
 const LONGEST: usize = 4;
 
 impl<'a> Stream<'a> {
@@ -27,7 +27,7 @@ impl<'a> Stream<'a> {
         Stream { tokenizer, ids: Vec::new(), from: 0, to: 0 }
     }
 
-    /// Adds an id and returns the text that it completes, perhaps none.
+    /// Adds an id and returns the text that it completes, which may be empty.
     ///
     /// # Errors
     /// As [`Tokenizer::decode`].
@@ -37,7 +37,7 @@ impl<'a> Stream<'a> {
         self.take(pending)
     }
 
-    /// What is left at the end.
+    /// Returns the rest of the text at the end.
     ///
     /// # Errors
     /// As [`Tokenizer::decode`].
@@ -45,6 +45,7 @@ impl<'a> Stream<'a> {
         self.take(false)
     }
 
+    /// Returns the text since the last call; empty if it may be incomplete and `may_wait`.
     fn take(&mut self, may_wait: bool) -> Result<String> {
         let shown = self.tokenizer.decode(&self.ids[self.from..self.to])?;
         let text = self.tokenizer.decode(&self.ids[self.from..])?;

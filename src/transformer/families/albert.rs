@@ -1,4 +1,4 @@
-//! ALBERT (Lan et al., 2019): layers that share their tensors, and an embedding narrower than they are.
+//! ALBERT (Lan et al., 2019): layers that share their tensors, and an embedding narrower than the hidden states.
 //!
 //! Reference: `models/albert/modeling_albert.py` of transformers.
 
@@ -12,11 +12,12 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family ALBERT.
 pub(super) const FAMILY: Family =
     Family { name: "ALBERT", model_types: &["albert"], configuration, inert: &[], names };
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
-    // The reference has no such switch, so that its attention always sees both ways.
+    // The reference ignores this switch: its attention is always bidirectional.
     settings.only("is_decoder", &json!(false), "a decoder")?;
     let mut configuration = bert::configuration(settings)?;
     configuration.family = FAMILY.name;

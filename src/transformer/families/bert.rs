@@ -13,6 +13,7 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family BERT.
 pub(super) const FAMILY: Family = Family {
     name: "BERT",
     model_types: &["bert"],
@@ -28,13 +29,14 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
+/// Reads the configuration of BERT, which has one width.
 fn own(settings: &Settings) -> Result<Configuration> {
     let configuration = configuration(settings)?;
     one_width(settings, &configuration)?;
     Ok(configuration)
 }
 
-/// Refuses an embedding of another width than the hidden states, which only ALBERT has of these families.
+/// Refuses an embedding of another width than the hidden states; of these families only ALBERT has one.
 pub(super) fn one_width(settings: &Settings, configuration: &Configuration) -> Result<()> {
     match settings.size("embedding_size")? {
         Some(width) if width != configuration.width => Err(settings.refuse(format!(
@@ -45,7 +47,7 @@ pub(super) fn one_width(settings: &Settings, configuration: &Configuration) -> R
     }
 }
 
-/// What BERT, RoBERTa and ALBERT have in common.
+/// Reads the settings that BERT, RoBERTa and ALBERT share.
 pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
     settings.only("position_embedding_type", &json!("absolute"), "other positions")?;
     settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
@@ -96,7 +98,7 @@ fn names(_: &Configuration) -> Names {
     }
 }
 
-/// Those of BERT, RoBERTa and ALBERT.
+/// The names of the embedding's tensors in BERT, RoBERTa and ALBERT.
 pub(super) const EMBEDDING: EmbeddingNames = EmbeddingNames {
     tokens: &["embeddings.word_embeddings.weight"],
     positions: Some("embeddings.position_embeddings.weight"),
@@ -105,7 +107,7 @@ pub(super) const EMBEDDING: EmbeddingNames = EmbeddingNames {
     projection: None,
 };
 
-/// Those of BERT and RoBERTa.
+/// The names of the blocks' tensors in BERT and RoBERTa.
 pub(super) const STACK: StackNames = StackNames {
     block: "encoder.layer.{layer}.",
     attention: AttentionNames::Apart([

@@ -1,16 +1,16 @@
-//! The keys of a GGUF file's metadata that may stand beside those that a family reads. Whatever else begins with the
-//! name of the architecture could change the numbers, so it is refused; other keys describe the file or its tokens.
+//! Checks the metadata keys of a GGUF file that its family does not read. A key of the architecture that is not known
+//! could change the numbers, so it is refused; other keys describe the file or its tokens.
 
 use std::path::Path;
 
 use crate::checkpoint::gguf::{Metadata, Value};
 use crate::error::{Error, Result};
 
-/// Refuses an adapter, and every key of the architecture that is not among those `read` and does not stand for what
-/// is computed here anyway.
+/// Refuses an adapter, and every key of the architecture that is neither among those `read` nor has a value that
+/// changes nothing.
 ///
 /// # Errors
-/// The first such key.
+/// The first key that may change the numbers.
 pub(super) fn check(
     metadata: &Metadata,
     architecture: &str,
@@ -38,7 +38,7 @@ pub(super) fn check(
                 ),
             ));
         };
-        // An array is none of the values that change nothing.
+        // An array is never one of the values that change nothing.
         let value = metadata.get(key)?;
         if !value.is_some_and(fits) {
             return Err(Error::malformed(
@@ -53,10 +53,11 @@ pub(super) fn check(
     Ok(())
 }
 
-/// A key, the values that change nothing, and these in words.
+/// A key, a test for the values that change nothing, and these values in words.
 type Neutral = (&'static str, fn(Value) -> bool, &'static str);
 
-/// By their names in llama.cpp (`src/llama-arch.cpp`), which takes 0 for what is not said.
+/// Keys that are accepted with these values only, by their names in llama.cpp (`src/llama-arch.cpp`), which takes 0
+/// for what is not stated.
 const NEUTRAL: &[Neutral] = &[
     ("attention.clamp_kqv", zero, "0"),
     ("attention.max_alibi_bias", zero, "0"),
@@ -71,15 +72,16 @@ const NEUTRAL: &[Neutral] = &[
     ("pooling_type", unpooled, "0"),
     ("residual_scale", zero_or_one, "1"),
     ("rope.scaling.attn_factor", one, "1"),
-    // Whether the model was trained again for longer texts: it says why there is a factor.
+    // This key says only whether the model was trained further for longer texts, which is why there is a factor.
     ("rope.scaling.finetuned", any, "any value"),
-    // Only the scaling `yarn` reads it.
+    // Only the scaling `yarn` reads this key.
     ("rope.scaling.original_context_length", any, "any value"),
     ("swin_norm", zero, "false"),
     ("tensor_data_layout", usual_layout, "`reference`, or `Meta AI original pth`"),
     ("use_parallel_residual", zero, "false"),
 ];
 
+/// Converts a value to a number, with 1 for true.
 fn number(value: Value) -> Option<f64> {
     match value {
         Value::Unsigned(number) => Some(number as f64),
@@ -102,7 +104,7 @@ fn zero_or_one(value: Value) -> bool {
     !matches!(value, Value::Bool(_)) && (zero(value) || one(value))
 }
 
-/// None, or not said.
+/// Whether there is no pooling, or none is stated.
 fn unpooled(value: Value) -> bool {
     zero(value) || value == Value::Signed(-1)
 }
@@ -111,11 +113,12 @@ fn any(_: Value) -> bool {
     true
 }
 
-/// Rows of queries and keys in the order in which neighbours turn together.
+/// Whether the rows of queries and keys are in the order in which neighbouring coordinates are rotated together.
 fn usual_layout(value: Value) -> bool {
     matches!(value, Value::String(b"reference" | b"Meta AI original pth"))
 }
 
+/// Formats a value for an error.
 fn shown(value: Option<Value>) -> String {
     match value {
         Some(Value::Unsigned(number)) => number.to_string(),

@@ -1,4 +1,4 @@
-//! GPT-2 (Radford et al., 2019); CPM-LM (Zhang et al., 2020) is one.
+//! GPT-2 (Radford et al., 2019), which CPM-LM (Zhang et al., 2020) is, too.
 //!
 //! Reference: `models/gpt2/modeling_gpt2.py` of transformers.
 
@@ -13,11 +13,13 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family GPT-2.
 pub(super) const FAMILY: Family = Family {
     name: "GPT-2",
     model_types: &["gpt2"],
     configuration,
-    // The order of the same operations in 16 bits; the others are of older versions, and nothing reads them.
+    // The first key changes only the order of operations in 16 bits; the others are of older versions, and nothing
+    // reads them.
     inert: &["reorder_and_upcast_attn", "n_ctx", "n_special", "predict_special_tokens"],
     names,
 };
@@ -70,7 +72,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-/// The longest text; old configurations call it `n_ctx`.
+/// Reads the longest sequence, in tokens; old configurations call it `n_ctx`.
 fn context(settings: &Settings) -> Result<usize> {
     let keys = ["n_positions", "max_position_embeddings"];
     let said = keys.iter().any(|key| settings.get(key).is_some());

@@ -1,4 +1,4 @@
-//! Llama (Touvron et al., 2023) and what is built alike: rotary positions, grouped attention, gated layers.
+//! Llama (Touvron et al., 2023) and models built like it: rotary positions, grouped-query attention, gated layers.
 //!
 //! Reference: `models/llama/modeling_llama.py` of transformers.
 
@@ -14,11 +14,12 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family Llama.
 pub(super) const FAMILY: Family = Family {
     name: "Llama",
     model_types: &["llama"],
     configuration,
-    // `original_max_position_embeddings` counts where a scaling asks for it.
+    // `original_max_position_embeddings` is read where a scaling asks for it.
     inert: &["is_llama_config", "max_window_layers", "original_max_position_embeddings"],
     names,
 };
@@ -69,7 +70,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-/// Refuses a window that is shorter than the longest text. A longer one, or one that is switched off, hides nothing.
+/// Refuses a sliding window that is shorter than the longest sequence. A longer one, or one that is switched off,
+/// masks nothing.
 fn window(settings: &Settings, context: Option<usize>) -> Result<()> {
     let used = settings.truth("use_sliding_window", true)?;
     match (settings.size("sliding_window"), context) {
@@ -83,8 +85,8 @@ fn window(settings: &Settings, context: Option<usize>) -> Result<()> {
     }
 }
 
-/// The base of the frequencies and their scaling: `rope_parameters` since transformers 5, `rope_theta` and
-/// `rope_scaling` before.
+/// Reads the base of the rotary frequencies and their scaling: `rope_parameters` since transformers 5, `rope_theta`
+/// and `rope_scaling` before.
 fn rotary(settings: &Settings, context: Option<usize>) -> Result<(f64, RotaryScaling)> {
     let mut base = settings.number("rope_theta", 10_000.0)?;
     let mut scaling = RotaryScaling::None;
@@ -109,7 +111,7 @@ fn rotary(settings: &Settings, context: Option<usize>) -> Result<(f64, RotarySca
     Ok((base, scaling))
 }
 
-/// One of the two objects.
+/// One of the two objects `rope_parameters` and `rope_scaling`.
 struct Rope<'a> {
     settings: &'a Settings,
     key: &'static str,
@@ -117,6 +119,7 @@ struct Rope<'a> {
 }
 
 impl Rope<'_> {
+    /// Reads a number of the object; `None` where it is missing or null.
     fn number(&self, name: &str) -> Result<Option<f64>> {
         let Some(value) = self.map.get(name).filter(|value| !value.is_null()) else {
             return Ok(None);
@@ -126,11 +129,13 @@ impl Rope<'_> {
         value.as_f64().map(Some).ok_or_else(wrong)
     }
 
+    /// Reads a number of the object that must be there.
     fn needed(&self, name: &str) -> Result<f64> {
         let missing = || self.settings.refuse(format!("`{}.{name}` is missing", self.key));
         self.number(name)?.ok_or_else(missing)
     }
 
+    /// Reads the scaling that the object states.
     fn scaling(&self, context: Option<usize>) -> Result<RotaryScaling> {
         let key = self.key;
         let kind = self.map.get("rope_type").or_else(|| self.map.get("type"));
@@ -150,7 +155,7 @@ impl Rope<'_> {
                 known.push("factor");
                 RotaryScaling::Linear { factor: self.needed("factor")? }
             }
-            // Beyond the context alone it would change the base, and there no text may reach.
+            // Dynamic scaling changes the base only beyond the context, which no sequence here exceeds.
             ("dynamic", Some(_)) => {
                 known.push("factor");
                 self.needed("factor")?;
@@ -187,9 +192,10 @@ impl Rope<'_> {
         }
     }
 
+    /// Reads Llama 3's scaling.
     fn llama3(&self, context: Option<usize>) -> Result<RotaryScaling> {
         let name = "original_max_position_embeddings";
-        // The reference prefers the one that stands outside.
+        // The reference prefers the length that stands outside the object.
         let outside = self.settings.size(name)?.map(|length| length as f64);
         let inside = self.number(name)?.or(context.map(|length| length as f64));
         let Some(original) = outside.or(inside) else {

@@ -1,6 +1,6 @@
-//! Llama in GGUF, by the keys and names of llama.cpp (`src/llama-arch.cpp`).
+//! Llama in GGUF files, by the keys and names of llama.cpp (`src/llama-arch.cpp`).
 //!
-//! The converter permutes the rows of queries and keys, so that neighbouring coordinates turn together.
+//! The converter permutes the rows of queries and keys, so that neighbouring coordinates are rotated together.
 
 use std::path::Path;
 
@@ -15,16 +15,17 @@ use crate::transformer::configuration::{
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
 use crate::transformer::weights::Stored;
 
-/// The token embedding, which says how many tokens there are.
+/// The token embedding, whose number of rows is the number of tokens.
 const EMBEDDING: &str = "token_embd.weight";
 
-/// What is added to the mean square in a norm; there is no usual value.
+/// The key of the term added to the mean square in a norm; it has no default.
 const EPSILON: &str = "llama.attention.layer_norm_rms_epsilon";
 
-/// Factors of the rotary frequencies, one a pair of coordinates; the converter writes Llama 3.1's scaling so.
+/// The tensor of factors for the rotary frequencies, one per pair of coordinates; the converter stores Llama 3.1's
+/// scaling this way.
 const ROTARY_FACTORS: &str = "rope_freqs.weight";
 
-/// What is read below, without `llama.`
+/// The keys that are read here, without the prefix `llama.`.
 const READ: &[&str] = &[
     "attention.causal",
     "attention.head_count",
@@ -45,6 +46,7 @@ const READ: &[&str] = &[
     "vocab_size",
 ];
 
+/// Reads the configuration from the metadata of a GGUF file.
 pub(super) fn configuration(
     checkpoint: &dyn Checkpoint,
     metadata: &Metadata,
@@ -112,7 +114,7 @@ pub(super) fn configuration(
         let ids = metadata.get_array_i64(&format!("tokenizer.ggml.{key}"))?.unwrap_or_default();
         Ok(ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect())
     };
-    // Any of them ends a text, as in llama.cpp.
+    // Each of these tokens ends a text, as in llama.cpp.
     let ends = [id("eos_token_id")?, id("eot_token_id")?, id("eom_token_id")?];
     let mut end: Vec<u32> = ends.into_iter().flatten().chain(ids("eos_token_ids")?).collect();
     end.sort_unstable();
@@ -159,7 +161,7 @@ pub(super) fn configuration(
     })
 }
 
-/// The scaling of rotary positions as llama.cpp reads it (`llama_model::load_hparams`): a factor without a type is
+/// Reads the scaling of rotary positions as llama.cpp does (`llama_model::load_hparams`): a factor without a type is
 /// linear, and `rope.scale_linear` is the factor's older name.
 fn scaling(metadata: &Metadata, path: &Path) -> Result<RotaryScaling> {
     const TYPE: &str = "llama.rope.scaling.type";
@@ -175,7 +177,7 @@ fn scaling(metadata: &Metadata, path: &Path) -> Result<RotaryScaling> {
             "metadata `{FACTOR}` is {factor}, but `{LINEAR}`, which means the same, is {linear}"
         ));
     }
-    // 0 stands for no factor.
+    // A factor of 0 means that there is none.
     let factor = factor.or(linear).filter(|factor| *factor != 0.0).unwrap_or(1.0);
     match kind {
         None | Some("linear") if factor == 1.0 => Ok(RotaryScaling::None),
@@ -190,6 +192,7 @@ fn scaling(metadata: &Metadata, path: &Path) -> Result<RotaryScaling> {
     }
 }
 
+/// Returns the names of the tensors in a GGUF file.
 pub(super) fn names() -> Names {
     Names {
         bodies: &[""],

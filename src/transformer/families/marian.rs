@@ -1,5 +1,5 @@
 //! Marian (Junczys-Dowmunt et al., 2018) as OPUS-MT publishes it: the original encoder and decoder of Vaswani et al.
-//! (2017), norms after the sums, sinusoidal positions, and a bias of the logits.
+//! (2017), with norms after the residual sums, sinusoidal positions, and a bias of the logits.
 //!
 //! Reference: `models/marian/modeling_marian.py` of transformers.
 
@@ -15,17 +15,19 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family Marian.
 pub(super) const FAMILY: Family = Family {
     name: "Marian",
     model_types: &["marian"],
     configuration,
-    // The reference sets the one for each of its stacks, and no longer reads the other.
+    // The reference sets the first key for each of its stacks, and no longer reads the second.
     inert: &["is_decoder", "extra_pos_embeddings"],
     names,
 };
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
-    // Switches of earlier versions of the reference, which it no longer reads: published models have them so.
+    // These are switches of earlier versions of the reference, which no longer reads them; published models have
+    // these values.
     settings.only("normalize_before", &json!(false), "norms before the sums")?;
     settings.only("normalize_embedding", &json!(false), "a norm of the embedding")?;
     settings.only("add_final_layer_norm", &json!(false), "a norm after the last layer")?;
@@ -77,7 +79,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
 }
 
 fn names(configuration: &Configuration) -> Names {
-    // Where encoder and decoder have vocabularies of their own, nothing is shared.
+    // If encoder and decoder have vocabularies of their own, no table is shared.
     let shared = configuration.encoder.is_some_and(|encoder| encoder.shared_tokens);
     let [decoder, encoder]: [&[&str]; 2] = match shared {
         true => [SHARED, SHARED],
@@ -101,15 +103,17 @@ fn names(configuration: &Configuration) -> Names {
     }
 }
 
-/// Where the one table of tokens may stand.
+/// The names under which the shared token embedding may be stored.
 const SHARED: &[&str] =
     &["shared.weight", "decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
 
-/// A table of tokens; the sines are computed, although old files hold them too.
+/// Returns the names of an embedding that has only a token table; sinusoids are computed, although old files hold
+/// them.
 fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
     EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
 }
 
+/// The names of the attention to the encoder.
 const CROSS: AttentionNames = AttentionNames::Apart([
     "encoder_attn.q_proj",
     "encoder_attn.k_proj",
@@ -117,6 +121,7 @@ const CROSS: AttentionNames = AttentionNames::Apart([
     "encoder_attn.out_proj",
 ]);
 
+/// The names of the encoder's blocks.
 const ENCODER: StackNames = StackNames {
     block: "encoder.layers.{layer}.",
     attention: AttentionNames::Apart([

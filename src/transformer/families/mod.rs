@@ -1,4 +1,4 @@
-//! The families of transformers that are known: one small file each, with its configuration and its names.
+//! The known families of transformers, one file each, with its configuration and its tensor names.
 
 mod albert;
 mod bert;
@@ -19,21 +19,21 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// One family.
+/// A family of transformers: how its configuration is read and how its tensors are named.
 pub(super) struct Family {
-    /// Its name for people.
+    /// The name of the family, for people.
     pub name: &'static str,
-    /// `model_type` in config.json.
+    /// The values of `model_type` in config.json.
     pub model_types: &'static [&'static str],
     /// Reads config.json.
     pub configuration: fn(&Settings) -> Result<Configuration>,
     /// Keys of its config.json that change no number.
     pub inert: &'static [&'static str],
-    /// How it calls its tensors.
+    /// Returns the names of the tensors.
     pub names: fn(&Configuration) -> Names,
 }
 
-/// Every family that is known.
+/// All known families.
 pub(super) const FAMILIES: &[&Family] = &[
     &bert::FAMILY,
     &roberta::FAMILY,
@@ -45,7 +45,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &xlnet::FAMILY,
 ];
 
-/// The configuration and the names of an opened checkpoint.
+/// Recognises the family of an opened checkpoint, and returns its configuration and tensor names.
 ///
 /// # Errors
 /// No configuration, a family that is not known, or a configuration that no transformer can have.
@@ -92,7 +92,7 @@ pub(super) fn recognise(
     Ok((configuration, names))
 }
 
-/// The known families with their model types.
+/// Lists the known families with their model types, for errors.
 fn listed() -> String {
     let one = |family: &&Family| format!("{} ({})", family.name, family.model_types.join(", "));
     FAMILIES.iter().map(one).collect::<Vec<_>>().join(", ")

@@ -1,5 +1,5 @@
-//! RoBERTa (Liu et al., 2019) and XLM-R (Conneau et al., 2019): BERT with positions that begin behind
-//! the padding token's id and do not count it.
+//! RoBERTa (Liu et al., 2019) and XLM-R (Conneau et al., 2019): BERT with positions that begin after the padding
+//! token's id and do not count padding tokens.
 //!
 //! Reference: `models/roberta/modeling_roberta.py` of transformers.
 
@@ -11,6 +11,7 @@ use crate::transformer::names::Names;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family RoBERTa.
 pub(super) const FAMILY: Family = Family {
     name: "RoBERTa, XLM-R",
     model_types: &["roberta", "xlm-roberta", "camembert"],
@@ -33,7 +34,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     configuration.special.padding = Some(padding);
     configuration.context = Some(rows - offset);
     configuration.position = Position::Learned { offset, padding: Some(padding) };
-    // The head has its own, whatever the configuration says.
+    // The transform has its own activation, whatever the configuration says.
     configuration.transform_activation = Activation::Gelu;
     bert::one_width(settings, &configuration)?;
     Ok(configuration)

@@ -1,6 +1,5 @@
-//! T5 (Raffel et al., 2020), T5 1.1 and mT5 (Xue et al., 2021): encoder and decoder with learned biases of
-//! distances, norms that leave the mean, and scores that are not scaled. The later two have gated activations and
-//! an output matrix of their own.
+//! T5 (Raffel et al., 2020), T5 1.1 and mT5 (Xue et al., 2021): encoder and decoder with learned biases of distances,
+//! RMSNorm, and scores that are not scaled. T5 1.1 and mT5 have gated activations and an output matrix of their own.
 //!
 //! Reference: `models/t5/modeling_t5.py` and `models/mt5/modeling_mt5.py` of transformers.
 
@@ -16,11 +15,12 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family T5.
 pub(super) const FAMILY: Family = Family {
     name: "T5",
     model_types: &["t5", "mt5"],
     configuration,
-    // How long the texts of the training were, and a switch that the reference sets for each of its stacks.
+    // The length of the training texts, and a switch that the reference sets for each of its stacks.
     inert: &["n_positions", "is_decoder"],
     names,
 };
@@ -75,20 +75,20 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-/// Whether what meets the output matrix is multiplied by `d^-1/2`: in the first T5, which ties that matrix to the
-/// embedding. Version 5 of transformers has a flag of its own for it.
+/// Whether the last hidden state is multiplied by `d^-1/2`: in the first T5, which ties the output matrix to the
+/// embedding. Version 5 of transformers has a flag for it.
 fn scaled(settings: &Settings, multilingual: bool) -> Result<bool> {
     let tied = settings.truth("tie_word_embeddings", true)?;
     settings.truth("scale_decoder_outputs", !multilingual && tied)
 }
 
-/// The activation and whether it is gated: `relu`, `gated-gelu` and the like. Newer configurations say the same once
-/// more, in two keys.
+/// Reads the activation and whether it is gated: `relu`, `gated-gelu` and the like. Newer configurations repeat this
+/// in two other keys.
 fn feed_forward(settings: &Settings, multilingual: bool) -> Result<(Activation, bool)> {
     let default = if multilingual { "gated-gelu" } else { "relu" };
     let said = settings.text("feed_forward_proj")?.unwrap_or(default);
     let (name, gated) = match said.strip_prefix("gated-") {
-        // The published models mean the approximation.
+        // The published models mean the approximation by a hyperbolic tangent.
         Some("gelu") => ("gelu_new", true),
         Some(name) => (name, true),
         None => (said, false),
@@ -146,11 +146,12 @@ fn names(configuration: &Configuration) -> Names {
     }
 }
 
-/// A table of tokens and nothing else.
+/// Returns the names of an embedding that has only a token table.
 fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
     EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
 }
 
+/// The names of the attention.
 const ATTENTION: AttentionNames = AttentionNames::Apart([
     "layer.0.SelfAttention.q",
     "layer.0.SelfAttention.k",
@@ -158,6 +159,7 @@ const ATTENTION: AttentionNames = AttentionNames::Apart([
     "layer.0.SelfAttention.o",
 ]);
 
+/// The names of the attention to the encoder.
 const CROSS: AttentionNames = AttentionNames::Apart([
     "layer.1.EncDecAttention.q",
     "layer.1.EncDecAttention.k",
@@ -165,6 +167,7 @@ const CROSS: AttentionNames = AttentionNames::Apart([
     "layer.1.EncDecAttention.o",
 ]);
 
+/// The names of the encoder's blocks.
 const ENCODER: StackNames = StackNames {
     block: "encoder.block.{layer}.",
     attention: ATTENTION,
@@ -178,6 +181,7 @@ const ENCODER: StackNames = StackNames {
     buckets: Some("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
 };
 
+/// The names of the decoder's blocks.
 const DECODER: StackNames = StackNames {
     block: "decoder.block.{layer}.",
     cross: Some((CROSS, "layer.1.layer_norm")),

@@ -13,11 +13,12 @@ use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackName
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
+/// The family XLNet.
 pub(super) const FAMILY: Family = Family {
     name: "XLNet",
     model_types: &["xlnet"],
     configuration,
-    // Memory of earlier texts, which is not kept here, and what answers to questions are looked for with.
+    // Keys about the memory of earlier texts, which is not kept here, and about the search for answers to questions.
     inert: &[
         "end_n_top",
         "mem_len",
