@@ -11,8 +11,8 @@ pub trait Element: Copy + Send + Sync + PartialEq + Into<f64> + 'static {
     /// `x . y` in float64.
     fn dot(x: &[Self], y: &[f64]) -> f64;
 
-    /// Computes the scalar products of `points` (`count x dim`) with `rows` (`n x dim`) and writes them to `out[point
-    /// * stride + row]`.
+    /// Computes the scalar products of `points` (`count x dim`) with `rows` (`n x dim`) and writes them to
+    /// `out[point * stride + row]`.
     fn product(points: &[f64], rows: &[Self], dim: usize, out: &mut [f64], stride: usize);
 }
 

@@ -15,8 +15,8 @@ const PANEL: usize = 32;
 /// The number of points in a tile; the sums of a tile and a panel fit in registers.
 const TILE: usize = 4;
 
-/// Computes the scalar products of `points` (`count x dim`) with `rows` (`n x dim`) and writes them to `out[point * n
-/// + row]`.
+/// Computes the scalar products of `points` (`count x dim`) with `rows` (`n x dim`) and writes them to
+/// `out[point * n + row]`.
 ///
 /// The error of each is at most [`relative_error`] times the sum of absolute products, plus `dim 2^-149` for
 /// underflow.

@@ -72,8 +72,8 @@ pub fn bound_of_product(a: f64, b: f64) -> f64 {
     if product < f64::MIN_POSITIVE && a != 0.0 && b != 0.0 { product.next_up() } else { product }
 }
 
-/// Bounds the error of a float64 dot product of length `n`, for vectors of at most these Euclidean norms: `gamma_n
-/// |x| |y| + n 2^-1074` (Cauchy-Schwarz bounds the sum of absolute products).
+/// Bounds the error of a float64 dot product of length `n`, for vectors of at most these Euclidean norms:
+/// `gamma_n |x| |y| + n 2^-1074` (Cauchy-Schwarz bounds the sum of absolute products).
 pub fn dot_error(n: usize, norm_x: f64, norm_y: f64) -> f64 {
     add_up(mul_up(gamma(n), mul_up(norm_x, norm_y)), n as f64 * TINY)
 }

@@ -1,9 +1,9 @@
 //! Decides exactly whether a box and a ball meet, and finds a common point.
 //!
-//! The ball is open and the box closed. In the coordinates `y = Pz` the box demands `l_k <= y_k <= u_k` with `l_k,
-//! u_k = (end - c_k) / g_k`, or nothing where `g_k = 0` (there `h_k = c_k`), and a centred ball demands `sum y = 0`.
-//! So they meet if and only if the shortest such `y` is shorter than `R`. A centred ball and a box can meet in a
-//! single point: where the lower ends have sum 0, or the upper ones. Otherwise there are points strictly between all
+//! The ball is open and the box closed. In the coordinates `y = Pz` the box demands `l_k <= y_k <= u_k` with
+//! `l_k, u_k = (end - c_k) / g_k`, or nothing where `g_k = 0` (there `h_k = c_k`), and a centred ball demands
+//! `sum y = 0`. So they meet if and only if the shortest such `y` is shorter than `R`. A centred ball and a box can meet
+//! in a single point: where the lower ends have sum 0, or the upper ones. Otherwise there are points strictly between all
 //! ends.
 
 use num_bigint::BigInt;

@@ -165,8 +165,8 @@ impl Head {
         );
     }
 
-    /// `W h` for several hidden states (`points`, `count x d`) and all tokens, without the bias: `out[point * V +
-    /// token]`. The rows are split among all threads.
+    /// `W h` for several hidden states (`points`, `count x d`) and all tokens, without the bias:
+    /// `out[point * V + token]`. The rows are split among all threads.
     pub fn products(&self, points: &[f64]) -> Vec<f64> {
         let (tokens, count) = (self.tokens, points.len() / self.dim);
         if count == 0 {

@@ -7,8 +7,8 @@
 //! v = sum N_j (w_t - w_j) + sum e_k (unit vector k),    F = v.c + sum N_j (b_t - b_j) - sum e_k end_k.
 //! ```
 //!
-//! Where `h = g * Pz + c` lies in the box, `sum N_j gap_j <= z.P(g * v) + F`, which in the closed ball is at most `R
-//! |P(g * v)| + F`. So the token is nowhere ahead of all of these rivals by more than that over `sum N_j`; and if the
+//! Where `h = g * Pz + c` lies in the box, `sum N_j gap_j <= z.P(g * v) + F`, which in the closed ball is at most
+//! `R |P(g * v)| + F`. So the token is nowhere ahead of all of these rivals by more than that over `sum N_j`; and if the
 //! bound is at most 0, some gap is at most 0 everywhere in the ball.
 
 use num_bigint::BigInt;

@@ -47,9 +47,9 @@
 //! 1. `|z_j| |x_t| <= T` needs no product. With `s_t = c / |z_t|` and rows sorted by `c |z_j| + b_j` it settles half
 //!    of all pairs.
 //! 2. On the first coordinates (the prefix), `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` for each
-//!    block (the first integer of a point may be up to five times as large, see `rounding`): `z_j.x_t <= S S'
-//!    q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All terms but `q_j.q'_t` are known for the block, so
-//!    one integer limit decides, and every [`kernel`] agrees to the last bit.
+//!    block (the first integer of a point may be up to five times as large, see `rounding`):
+//!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All terms but `q_j.q'_t` are known for
+//!    the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
 //! 3. The same with all coordinates, pair by pair. Where level 2 leaves many pairs of a block open, one limit for the
 //!    whole block is used first, and for the next few blocks that limit replaces level 2.
 //! 4. `z_j.x_t` in float32, and where that is too coarse, in float64.

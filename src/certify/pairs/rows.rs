@@ -159,8 +159,7 @@ impl Transformed {
 
     /// An upper bound of `|G c_j|`; infinite before [`Transformed::measure_skew`].
     ///
-    /// `|A^T z|^2 = sum_k z_k^2 |a_k|^2 + (the terms of A A^T off its diagonal)`, and `|G c - A^T z| <= D |c| + |A|
-    /// rho`.
+    /// `|A^T z|^2 = sum_k z_k^2 |a_k|^2 + (the terms of A A^T off its diagonal)`, and `|G c - A^T z| <= D |c| + |A| rho`.
     pub fn image_up(&self, j: usize) -> f64 {
         let diagonal = self.image_length(j) * (1.0 + gamma(2 * self.dim + 8));
         let off = self.skew * self.norm[j] * self.norm[j];
