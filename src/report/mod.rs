@@ -1,8 +1,8 @@
-//! What people and programs read after an audit: a table, a summary, files written whole, and pages.
+//! The output of an audit: a table, a summary, folders of files, and pages.
 //!
-//! `summary`, `table` and `measures` write what an audit found; `results` reads that back; `page`,
-//! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
-//! same the day after.
+//! `summary`, `table` and `measures` write the results of an audit; `results` reads them back; `page`, `plots`,
+//! `markdown`, `compare` and `baseline` use only what was read back, so that a report made later from the folder is
+//! the same.
 
 #[doc(hidden)]
 pub mod baseline;
@@ -56,7 +56,7 @@ pub(crate) mod words;
 
 pub use save::Report;
 
-/// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.
+/// Whether a row of this kind is not part of the language: a control token, a reserved id, padding.
 pub(crate) fn is_marginal(kind: &str) -> bool {
     !matches!(kind, "" | "ordinary" | "byte")
 }

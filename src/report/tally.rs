@@ -1,5 +1,5 @@
-//! Verdicts counted, tokens apart from padding. Every count that is printed, written or gated comes from here, so that
-//! terminal, files, pages and `--fail-on` cannot say different things.
+//! Counts verdicts, tokens apart from padding. Every count that is printed, written or gated comes from here, so that
+//! terminal, files, pages and `--fail-on` agree.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use crate::audit::Audit;
 use crate::certify::Verdict;
 use crate::checkpoint::vocabulary::Vocabulary;
 
-/// A verdict by its name.
+/// The kind of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// Can win.
+    /// The token can be the strict winner.
     Argmaxable,
-    /// Reaches the maximum only together with its equals.
+    /// The token reaches the maximum only together with its equals.
     Tied,
-    /// Can never be the strict winner.
+    /// The token can never be the strict winner.
     Unargmaxable,
-    /// Not proved either way.
+    /// Neither was proved.
     Undecided,
 }
 
 impl Outcome {
-    /// In the order in which reports list them.
+    /// The kinds, in the order in which reports list them.
     pub const ALL: [Outcome; 4] =
         [Outcome::Argmaxable, Outcome::Tied, Outcome::Unargmaxable, Outcome::Undecided];
 
-    /// That of a verdict.
+    /// The kind of a verdict.
     pub fn of(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Argmaxable(_) => Outcome::Argmaxable,
@@ -37,17 +37,17 @@ impl Outcome {
         }
     }
 
-    /// Whether it is proved to reach the maximum somewhere, alone or with its equals.
+    /// Whether the token is proved to reach the maximum somewhere, alone or with its equals.
     pub fn reaches_the_top(self) -> bool {
         matches!(self, Outcome::Argmaxable | Outcome::Tied)
     }
 
-    /// The verdict of a name in the table.
+    /// The kind with this name in the table.
     pub(super) fn named(name: &str) -> Option<Self> {
         Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
     }
 
-    /// The name as in the table.
+    /// The name, as in the table.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Argmaxable => "argmaxable",
@@ -64,21 +64,21 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// How many rows have each verdict.
+/// The number of rows with each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Strict winners somewhere.
+    /// Rows that can be the strict winner.
     pub argmaxable: usize,
-    /// Winners up to exact equals.
+    /// Rows that can win up to ties with exact equals.
     pub tied: usize,
-    /// Never strict winners.
+    /// Rows that are never the strict winner.
     pub unargmaxable: usize,
-    /// Not proved either way.
+    /// Rows with neither proof.
     pub undecided: usize,
 }
 
 impl Counts {
-    /// Counts one more.
+    /// Counts one row.
     pub fn add(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Argmaxable => &mut self.argmaxable,
@@ -88,7 +88,7 @@ impl Counts {
         } += 1;
     }
 
-    /// How many have this one.
+    /// The number of rows with this verdict.
     pub fn of(&self, outcome: Outcome) -> usize {
         match outcome {
             Outcome::Argmaxable => self.argmaxable,
@@ -98,7 +98,7 @@ impl Counts {
         }
     }
 
-    /// All of them.
+    /// The number of all rows.
     pub fn sum(&self) -> usize {
         self.argmaxable + self.tied + self.unargmaxable + self.undecided
     }
@@ -114,17 +114,17 @@ impl fmt::Display for Counts {
     }
 }
 
-/// How many rows have each verdict: those that are tokens, and those that no token has.
+/// The number of rows with each verdict, tokens apart from padding (rows that no token has).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Of tokens. Without a vocabulary every row counts as one.
+    /// The counts of tokens. Without a vocabulary every row counts as a token.
     pub tokens: Counts,
-    /// Of padding.
+    /// The counts of padding.
     pub padding: Counts,
 }
 
 impl Tally {
-    /// Of verdicts, each with whether its row is padding.
+    /// Counts verdicts; each comes with whether its row is padding.
     pub fn over(verdicts: impl Iterator<Item = (Outcome, bool)>) -> Self {
         let mut tally = Tally::default();
         for (outcome, padding) in verdicts {
@@ -134,7 +134,7 @@ impl Tally {
         tally
     }
 
-    /// Of an audit.
+    /// Counts the verdicts of an audit.
     pub fn of(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
         Tally::over(
             audit
@@ -144,7 +144,7 @@ impl Tally {
         )
     }
 
-    /// Of all rows.
+    /// The counts of all rows, tokens and padding together.
     pub fn rows(&self) -> Counts {
         let (a, b) = (self.tokens, self.padding);
         Counts {
@@ -156,7 +156,7 @@ impl Tally {
     }
 }
 
-/// Whether no token has this row. Without a vocabulary nothing is known of padding, and every row is taken for a token.
+/// Whether no token has this row. Without a vocabulary padding is not known, and every row counts as a token.
 pub fn is_padding(vocabulary: Option<&Vocabulary>, id: u32) -> bool {
     vocabulary.is_some_and(|vocabulary| vocabulary.is_padding(id))
 }

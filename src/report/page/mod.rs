@@ -1,4 +1,4 @@
-//! `report.html`: one file with everything in it, made of what a folder holds.
+//! Renders `report.html`, one self-contained file, from the files of a folder.
 
 mod cards;
 mod data;
@@ -19,10 +19,10 @@ use super::shown::{Part, Shown};
 
 pub(super) use document::document;
 
-/// The file's name in the output folder.
+/// The name of the file in the output folder.
 pub const FILE: &str = "report.html";
 
-/// The page of an audit. The same results give the same bytes.
+/// Renders the page of an audit. The same results give the same bytes.
 pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
     let lost = reported.results.tally().tokens.unargmaxable > 0;
@@ -53,7 +53,7 @@ pub fn render(reported: &Reported) -> String {
     document(&format!("{name}: which tokens can it never output?"), &name, body)
 }
 
-/// A picture with heading and caption, in both forms; the style sheet shows the one that fits.
+/// A picture with heading and caption, in a wide and a narrow form; the style sheet shows the one that fits.
 pub(super) fn picture(figure: &Figure) -> Markup {
     html! {
         figure id={ "picture-" (figure.name) } {
@@ -65,7 +65,7 @@ pub(super) fn picture(figure: &Figure) -> Markup {
     }
 }
 
-/// A picture on a card, which is never wide.
+/// A picture on a card, in the narrow form only.
 fn small_picture(figure: &Figure) -> Markup {
     html! {
         figure id={ "picture-" (figure.name) } {
@@ -76,7 +76,7 @@ fn small_picture(figure: &Figure) -> Markup {
     }
 }
 
-/// A token's text with its signs set apart, in its own direction of writing.
+/// A token's text with its signs marked, isolated in its own writing direction.
 pub(super) fn token(shown: &Shown) -> Markup {
     html! {
         bdi translate="no" {
@@ -98,12 +98,12 @@ fn named(reported: &Reported, id: u32) -> Markup {
     }
 }
 
-/// Whether verdicts over all vectors stand beside the others.
+/// Whether the table has verdicts over all vectors.
 fn has_free(reported: &Reported) -> bool {
     reported.results.table.rows().iter().any(|row| row.free.is_some())
 }
 
-/// The kind of row, where it is no ordinary token.
+/// The kind of a row, unless it is an ordinary token.
 fn kind(row: &Row) -> Option<&str> {
     (!matches!(row.kind.as_str(), "" | "ordinary")).then_some(row.kind.as_str())
 }

@@ -1,16 +1,16 @@
-//! What an audit measured of tokens beyond their verdicts, each where it was asked for: proved intervals, and the number
-//! formats whose rounding a lead survives. Columns that a table lacks are of an audit that did not measure them.
+//! Measurements of tokens beyond their verdicts, if they were requested: proved intervals, and the number formats
+//! whose rounding a lead survives. A table without their columns belongs to an audit that did not measure them.
 
-/// Two proved bounds of a number, either perhaps infinite.
+/// Two proved bounds of a number; either may be infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// At most the number.
+    /// The lower bound.
     pub low: f64,
-    /// At least the number, and not below `low`.
+    /// The upper bound, not below `low`.
     pub high: f64,
 }
 
-/// A floating-point format that programs store logits in.
+/// A floating-point format in which programs store logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// bfloat16: 8 significant bits.
@@ -22,10 +22,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// From coarse to fine.
+    /// The formats, from coarse to fine.
     pub const ALL: [Format; 3] = [Format::Bf16, Format::F16, Format::F32];
 
-    /// The name as in the table.
+    /// The name, as in the table.
     pub fn name(self) -> &'static str {
         match self {
             Format::Bf16 => "bf16",
@@ -35,21 +35,22 @@ impl Format {
     }
 }
 
-/// What was measured of one token.
+/// The measurements of one token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// The least length of a point that lets it win, as a share of the ball's radius: reachable if below 1.
+    /// The effort: the least length of a point where the token wins, as a share of the ball's radius; it can win if
+    /// that is below 1.
     pub effort: Option<Interval>,
-    /// Its best lead over all other tokens in the ball, in logits; negative for tokens that cannot win.
+    /// The best lead of the token over all others in the ball, in logits; negative for tokens that cannot win.
     pub margin: Option<Interval>,
-    /// The formats in which it provably still leads once all logits are rounded, where it leads most. A format that is
-    /// missing was not shown to be enough; without a margin nothing was tried.
+    /// The formats in which the token provably still leads at its best point when all logits are rounded. A missing
+    /// format was not proved to be sufficient; without a margin none was tried.
     pub survives: Vec<Format>,
-    /// The least raise of its own bias that would let it win, in logits.
+    /// The least raise of the token's own bias that would let it win, in logits.
     pub bias_needed: Option<Interval>,
 }
 
-/// Where the columns are; `None` for those that the table lacks.
+/// The indices of the columns; `None` for columns that the table lacks.
 pub(super) struct Columns([Option<usize>; 7]);
 
 impl Columns {
@@ -63,11 +64,12 @@ impl Columns {
         "bias_needed_high",
     ];
 
+    /// Finds the columns in the header.
     pub(super) fn find(header: &csv::StringRecord) -> Self {
         Columns(Self::NAMES.map(|name| header.iter().position(|h| h == name)))
     }
 
-    /// The measurements of a line, or which of them is none.
+    /// Parses the measurements of a line; the error names a field that is invalid.
     pub(super) fn row(&self, record: &csv::StringRecord) -> Result<Measured, String> {
         let at = |column: usize| self.0[column].and_then(|i| record.get(i)).unwrap_or_default();
         let bad = |column: usize| format!("`{}` is no {}", at(column), Self::NAMES[column]);
