@@ -23,7 +23,7 @@ const PANEL: usize = 16;
 /// The number of points in a tile of a block product; with eight, the compiler no longer keeps the sums in registers.
 const TILE: usize = 4;
 
-/// Computes `x . y` in [`LANES`] partial sums: the body of [`Element::dot`], inlined so that a caller's own vector
+/// Computes `x . y` in several partial sums: the body of [`Element::dot`], inlined so that a caller's own vector
 /// width applies.
 #[inline(always)]
 pub fn lanes<T: Element>(x: &[T], y: &[f64]) -> f64 {

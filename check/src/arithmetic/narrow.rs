@@ -39,7 +39,7 @@ pub fn relative_error(dim: usize) -> f64 {
     gamma((roundings as f64 * unit) as usize + 1)
 }
 
-/// `x . y` in [`CHUNK`] independent fused sums; its error is within the bound of [`product`].
+/// `x . y` in several independent fused sums; its error is within the bound of [`product`].
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0f32; CHUNK];
@@ -62,7 +62,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     sums[0]
 }
 
-/// Rows packed for [`product`]: panels of [`PANEL`] rows, interleaved by coordinate.
+/// Rows packed for [`product`]: panels of rows that are interleaved by coordinate.
 #[derive(Debug)]
 pub struct Panels {
     dim: usize,

@@ -24,7 +24,8 @@ pub type Stored<'a> = (String, Dtype, Vec<usize>, &'a [u8]);
 
 /// Parses JSON in which no object has a key twice.
 ///
-/// # Errors A sentence that says what is wrong.
+/// # Errors
+/// A sentence that says what is wrong.
 pub fn json(text: &[u8]) -> Result<Value, String> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Unique.deserialize(&mut reader).map_err(|e| e.to_string())?;

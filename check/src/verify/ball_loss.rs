@@ -59,7 +59,8 @@ pub fn check(
 
 /// The end of the box that a multiplier belongs to.
 ///
-/// # Errors There is no such end, or the multiplier is 0.
+/// # Errors
+/// There is no such end, or the multiplier is 0.
 pub fn end(head: &Head, domain: &Domain, k: u32, multiplier: &BigInt) -> Result<f64, String> {
     if multiplier.is_zero() {
         return Err(format!("the multiplier of an end of coordinate {k} is 0"));
