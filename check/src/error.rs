@@ -47,6 +47,7 @@ impl Error {
 /// The message may quote names from a file: control characters, line separators and bidirectional overrides are
 /// escaped, and a message that is too long is cut.
 pub fn one_line(problem: String) -> String {
+    /// The length in bytes at which a message is cut.
     const LONGEST: usize = 2000;
     let steers = |c: char| {
         c.is_control()

@@ -461,6 +461,7 @@ enum State {
 }
 
 impl<'a> ExactPoint<'a> {
+    /// The exact hidden state of a float64 point.
     fn new(problem: &Problem<'a>, point: &[f64]) -> Self {
         if problem.domain().ball().is_none() {
             return ExactPoint { head: problem.stored(), state: State::Floats(point.to_vec()) };
@@ -469,6 +470,7 @@ impl<'a> ExactPoint<'a> {
         ExactPoint::from_integers(problem, &numerators, &denominator)
     }
 
+    /// The exact hidden state of the point `numerators / denominator`.
     fn from_integers(problem: &Problem<'a>, numerators: &[BigInt], denominator: &BigInt) -> Self {
         let (numerators, denominator) = match problem.domain().ball() {
             Some(ball) => ball.exact_state(numerators, denominator),

@@ -85,6 +85,7 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
+    /// Starts the search from the rivals in the losing proof; `None` for tokens that do not lose.
     fn new(
         problem: &'a Problem<'a>,
         sphere: &'a BallSystem<'a>,

@@ -124,6 +124,7 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
+    /// Starts the search with the interval that follows from the verdicts.
     fn new(
         problem: &'a Problem<'a>,
         sphere: &'a BallSystem<'a>,

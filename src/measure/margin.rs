@@ -108,6 +108,7 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
+    /// Starts the search with the interval and the point that follow from the verdict.
     fn new(sphere: &'a BallSystem<'a>, token: u32, verdict: &Verdict) -> Option<Self> {
         let problem = sphere.problem();
         let gap = BestGap::new(problem, token, verdict)?;

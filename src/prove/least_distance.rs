@@ -175,6 +175,7 @@ impl LeastDistance {
         self.rows.len().checked_div(self.width).unwrap_or(0)
     }
 
+    /// Row `i`, padded.
     fn row(&self, i: usize) -> &[f64] {
         &self.rows[i * self.width..(i + 1) * self.width]
     }

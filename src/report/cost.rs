@@ -74,6 +74,7 @@ pub fn svg(title: &str, panels: &[Panel]) -> Result<String> {
     Ok(text)
 }
 
+/// Draws the title and the panels.
 fn draw(root: &DrawingArea<SVGBackend, Shift>, title: &str, panels: &[Panel]) -> Result<()> {
     root.fill(&WHITE).map_err(failed)?;
     let below = root.titled(title, ("sans-serif", 20)).map_err(failed)?;
@@ -83,6 +84,7 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, title: &str, panels: &[Panel]) ->
     root.present().map_err(failed)
 }
 
+/// Draws one panel: axes, lines, error bars and legend.
 fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()> {
     let points = || panel.series.iter().flat_map(|s| &s.points);
     let usable = |x: f64| x > 0.0 && x.is_finite();
@@ -164,6 +166,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         .map_err(failed)
 }
 
+/// The error for a failure of the plotting library.
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::Invalid(format!("the plot: {error}"))
 }

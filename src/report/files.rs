@@ -195,6 +195,7 @@ struct Exchange {
 }
 
 impl Exchange {
+    /// Starts an exchange of files in a folder.
     fn new(folder: &Path) -> Result<Self> {
         let aside = tempfile::Builder::new().prefix(".unargmax-").tempdir_in(folder);
         let aside = aside.map_err(|e| Error::io(folder, e))?;

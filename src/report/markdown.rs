@@ -23,6 +23,7 @@ pub fn render(reported: &Reported) -> String {
     out
 }
 
+/// Writes the summary.
 fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());

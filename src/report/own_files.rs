@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub struct Product {
     names: &'static [&'static str],
     pictures: bool,
-    /// The advice for a foreign file that is in the way.
+    /// The advice for a foreign file that prevents writing.
     pub way_out: &'static str,
 }
 

@@ -137,6 +137,7 @@ impl Summary {
 }
 
 impl AuditSummary {
+    /// Summarises one audit.
     fn new(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
         let tally = Tally::of(audit, vocabulary);
         let padding = Padding::from(tally.padding);

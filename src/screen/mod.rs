@@ -162,7 +162,7 @@ impl<'a> Screen<'a> {
                         RIVALS
                     };
                     pass(&|ids| {
-                        // Few heads have tokens that win only nearer to the centre: a sample of the tokens tells.
+                        // Few heads have tokens that win only nearer to the centre, so try a sample of the tokens first.
                         let some: Vec<u32> =
                             ids.iter().copied().step_by(ids.len() / SAMPLE + 1).collect();
                         let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));

@@ -122,6 +122,7 @@ struct Fields {
 }
 
 impl Entry {
+    /// Parses the header entry of a tensor and checks its shape against its byte range.
     fn new(name: String, entry: Value) -> Result<Self, String> {
         // Serde would also accept a list of three values for the fields.
         if !entry.is_object() {

@@ -20,6 +20,7 @@ impl Head {
         self.digest.get_or_init(|| self.hash()).clone()
     }
 
+    /// Computes the digest.
     fn hash(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"unargmax head 1\n");

@@ -111,6 +111,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    /// Chooses how rows are compared over a domain.
     fn new(head: &'a Head, domain: &'a Domain) -> Self {
         let ball = domain.ball();
         let value = |k: usize| match ball {
@@ -274,6 +275,7 @@ impl PartialEq for Bias {
 impl Eq for Bias {}
 
 impl Bias {
+    /// The bias as an exact number.
     fn exact(&self) -> Dyadic {
         match self {
             Bias::Stored(x) => Dyadic::from_f64(*x),

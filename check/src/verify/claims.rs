@@ -28,6 +28,7 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// The tokens of a record, for a head with `tokens` tokens; `only` restricts the check.
     pub fn new(record: &'a AuditRecord, tokens: u32, only: Option<&'a HashSet<u32>>) -> Self {
         Scope { record, tokens, only }
     }

@@ -20,6 +20,7 @@ pub struct Equals<'a> {
 }
 
 impl<'a> Equals<'a> {
+    /// Groups the tokens of a head over a domain.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Self {
         let rows = RowOrder::new(domain);
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();

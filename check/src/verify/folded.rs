@@ -18,6 +18,7 @@ pub enum RowOrder<'a> {
 }
 
 impl<'a> RowOrder<'a> {
+    /// The order of rows over a domain.
     pub fn new(domain: &'a Domain) -> Self {
         let held = |k: usize| match domain.ball() {
             Some(ball) => (ball.gain()[k] == 0.0).then(|| ball.shift()[k]),

@@ -74,6 +74,7 @@ pub struct Checked {
     pub refused: Vec<Refusal>,
 }
 
+/// Serialises a domain as its text.
 fn as_text<S: serde::Serializer>(domain: &Domain, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(domain)
 }

@@ -17,6 +17,7 @@ pub struct OnePoint<'a> {
 }
 
 impl<'a> OnePoint<'a> {
+    /// Prepares the check; scores are computed on demand.
     pub fn new(head: &'a Head, domain: &Domain) -> Self {
         OnePoint { head, h: domain.only_state(), scores: OnceLock::new() }
     }

@@ -210,6 +210,7 @@ struct Rounded {
 }
 
 impl Rounded {
+    /// Rounds the hidden states of the candidates, with the error terms.
     fn new(dim: usize, candidates: &[Candidate]) -> Self {
         let scales: Vec<f64> = candidates
             .iter()

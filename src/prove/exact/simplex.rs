@@ -175,6 +175,7 @@ struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
+    /// Chooses the coordinates of the program and their scales.
     fn new(problem: &'a Problem<'a>, token: u32) -> Self {
         let (head, domain) = (problem.head(), problem.domain());
         let (fixed, mut columns): (Vec<usize>, Vec<usize>) =

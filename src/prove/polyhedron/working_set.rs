@@ -139,6 +139,7 @@ struct Search<'a, S> {
 }
 
 impl<'a, S: Solver> Search<'a, S> {
+    /// Starts a search, with the rivals that the start does not beat in the working set.
     fn new(system: &'a System<'a>, token: u32, start: Start) -> Self {
         let mut search = Search {
             system,

@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+/// The style sheet of every page.
 const STYLE: &str = include_str!("../assets/report.css");
+/// The script of every page.
 const SCRIPT: &str = include_str!("../assets/report.js");
 
 /// Wraps the body into a whole page. The page's security policy lets the browser run only the script of this program

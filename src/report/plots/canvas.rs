@@ -141,6 +141,7 @@ pub fn file(svg: &str, title: &str, description: &str) -> String {
     coloured(&start, svg, |c| c.2)
 }
 
+/// The view box of an SVG.
 fn view_box(svg: &str) -> &str {
     let box_of = |svg: &'_ str| -> Option<(usize, usize)> {
         let start = svg.find("viewBox=\"")? + 9;

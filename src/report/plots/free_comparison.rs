@@ -10,6 +10,7 @@ use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words::grouped;
 
+/// The height of a row of the matrix in pixels.
 const ROW: i32 = 44;
 
 /// A matrix of counts with a row for each verdict over all vectors and a column for each verdict over the audited

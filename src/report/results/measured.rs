@@ -54,6 +54,7 @@ pub struct Measured {
 pub(super) struct Columns([Option<usize>; 7]);
 
 impl Columns {
+    /// The columns of measurements, which a table may lack.
     const NAMES: [&str; 7] = [
         "effort_low",
         "effort_high",

@@ -158,6 +158,7 @@ impl Table {
 }
 
 impl Columns {
+    /// The columns that every table has.
     const NAMES: [&str; 11] = [
         "id",
         "token",
@@ -171,6 +172,7 @@ impl Columns {
         "blockers",
         "proof",
     ];
+    /// The optional column of verdicts over all vectors.
     const FREE: &str = "free_verdict";
 
     /// Finds the columns in the header.

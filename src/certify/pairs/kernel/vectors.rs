@@ -146,6 +146,7 @@ mod x86 {
         }
     }
 
+    /// Loads 64 bytes.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn load512<T>(from: &[T; 64]) -> __m512i {
@@ -154,6 +155,7 @@ mod x86 {
         unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
     }
 
+    /// Loads 32 bytes.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn load256<T>(from: &[T; 32]) -> __m256i {
@@ -162,6 +164,7 @@ mod x86 {
         unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
     }
 
+    /// Loads the eight words of a tile.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn words_of(words: &[i32; TILE]) -> __m256i {
@@ -169,6 +172,7 @@ mod x86 {
         unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
     }
 
+    /// Stores eight words as an array.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn stored(words: __m256i) -> [i32; TILE] {
@@ -178,6 +182,7 @@ mod x86 {
         out
     }
 
+    /// [`Vnni::above`], where the machine has the instructions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn above_vnni(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
         // Sixteen independent sums hide the latency of the instruction.
@@ -201,6 +206,7 @@ mod x86 {
         masks
     }
 
+    /// [`Vnni::dot`], where the machine has the instructions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn dot_vnni(a: &[i8], b: &[i8]) -> i32 {
         // `a.b = (a + 128).b - 128.b`: the instruction takes unsigned bytes times signed ones.
@@ -251,6 +257,7 @@ mod x86 {
         _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
     }
 
+    /// [`AvxVnni::above`], where the machine has the instructions.
     #[target_feature(enable = "avx2,avxvnni")]
     fn above_avx_vnni(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
         let mut masks = [0; TILE];
@@ -273,6 +280,7 @@ mod x86 {
         masks
     }
 
+    /// [`AvxVnni::dot`], where the machine has the instructions.
     #[target_feature(enable = "avx2,avxvnni")]
     fn dot_avx_vnni(a: &[i8], b: &[i8]) -> i32 {
         let offset = _mm256_set1_epi8(-128);
@@ -288,6 +296,7 @@ mod x86 {
     /// The number of steps whose words are widened together.
     const CHUNK: usize = 16;
 
+    /// [`Avx2::above`], where the machine has the instructions.
     #[target_feature(enable = "avx2")]
     fn above_avx2(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
         let mut sums = [[[_mm256_setzero_si256(); 2]; QUARTER.1]; 4];
@@ -332,6 +341,7 @@ mod x86 {
         masks
     }
 
+    /// [`Avx2::dot`], where the machine has the instructions.
     #[target_feature(enable = "avx2")]
     fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
         let mut sums = [_mm256_setzero_si256(); 2];
@@ -399,6 +409,7 @@ mod arm {
         sums
     }
 
+    /// Loads 16 bytes.
     #[inline]
     #[target_feature(enable = "neon")]
     fn load<T>(from: &[T; 16]) -> int8x16_t {
