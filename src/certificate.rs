@@ -1,4 +1,4 @@
-//! From audits to a certificate. Its format and file are those of the crate `unargmax_check`.
+//! Makes a certificate from audits. The format and its file belong to the crate `unargmax_check`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::certify::{Loss, Rival, Verdict};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// The proofs of audits of one head over several domains. Losses that one of them carries are those of the free
-/// audit, and wins those of the first audit that is not free.
+/// Collects the proofs of audits of one head over several domains. Carried losses refer to the free audit, and
+/// carried wins to the first audit that is not free.
 pub fn from_audits(head: &Head, audits: &[(&Domain, &Audit)]) -> Certificate {
     let records = audits.iter().map(|(domain, audit)| {
         let mut record = Recorder::record(head, domain, audit);
@@ -31,6 +31,7 @@ pub fn from_audits(head: &Head, audits: &[(&Domain, &Audit)]) -> Certificate {
     }
 }
 
+/// A multiplier in the form of the certificate; `None` is the scale `s >= 0`.
 fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
     match row {
         Some(Rival::Token(j)) => (MultiplierKind::Token, j, weight),
@@ -43,11 +44,12 @@ fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
 /// Fills the record of one audit.
 struct Recorder {
     record: AuditRecord,
-    /// The maps met so far, with the tokens that each settles.
+    /// The maps so far, each with the tokens that it settles.
     maps: Vec<(Arc<Map>, MapRecord)>,
 }
 
 impl Recorder {
+    /// The record of an audit.
     fn record(head: &Head, domain: &Domain, audit: &Audit) -> AuditRecord {
         let mut recorder =
             Recorder { record: AuditRecord::empty(domain.clone()), maps: Vec::new() };
@@ -89,6 +91,7 @@ impl Recorder {
         record
     }
 
+    /// Adds the winning point of a token.
     fn add_witness(&mut self, witness: &Witness) {
         let (token, record) = (witness.token(), &mut self.record);
         match witness.point() {
@@ -112,6 +115,7 @@ impl Recorder {
         }
     }
 
+    /// Adds the losing proof of a token.
     fn add_loss(&mut self, token: u32, loss: &Loss) {
         let record = &mut self.record;
         match loss {

@@ -1,10 +1,10 @@
-//! What can go wrong, and where: the file, the tensor, the shape or the offset, and what to do.
+//! The errors of the library: what went wrong, where (file, tensor, shape or offset), and what to do.
 
 use std::path::{Path, PathBuf};
 
 use unargmax_check::error::{Error as CheckError, one_line};
 
-/// An error of the library. Every message is one line that names its place and a way out.
+/// An error of the library. Every message is one line that names its place and a remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,8 +13,8 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said. It is part of the message, so it is not its `source` as well:
-        /// whoever prints the chain would say it twice.
+        /// What the operating system said. It is part of the message, so it is not the `source` as well: otherwise a
+        /// printed error chain would contain it twice.
         reason: std::io::Error,
     },
     /// The file is not what its format says it must be.
@@ -25,21 +25,21 @@ pub enum Error {
         /// What is wrong, with the tensor, the shape or the byte offset where there is one.
         problem: String,
     },
-    /// The file is sound, but does not hold what was asked for, or holds it more than once.
+    /// The file is sound, but does not contain the requested head, or contains it more than once.
     #[error("{}: {problem}", path.display())]
     Head {
         /// The checkpoint.
         path: PathBuf,
-        /// What is missing or ambiguous, and which option chooses.
+        /// What is missing or ambiguous, and which option selects a head.
         problem: String,
     },
     /// A head, a domain or a selection that has no meaning (a shape that does not fit, a number that is not finite).
     #[error("{0}")]
     Invalid(String),
-    /// A check of the program on itself failed. Nothing was decided wrongly: the work ends here.
+    /// A check of the program on itself failed. No wrong verdict is given: the run ends here.
     #[error("a fault of this program, please report it: {0}")]
     Internal(String),
-    /// What the tensor library refused: a fault of this program, since shapes are checked before.
+    /// The tensor library refused an operation; a fault of this program, because shapes are checked before.
     #[error("the tensor library refused an operation: {0}")]
     Tensors(String),
 }
@@ -51,7 +51,7 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// The library's result.
+/// The result type of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

@@ -1,4 +1,4 @@
-//! One head over one domain: what every stage after reading looks at.
+//! The problem: one head over one domain, the input of every stage after reading.
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use crate::head::Head;
 use crate::head::fold::Folded;
 use crate::head::groups::{Groups, Standing};
 
-/// Which tokens of a head can strictly win for some hidden state of `domain`?
+/// The question which tokens of a head can strictly win for some hidden state of `domain`, with the data to answer
+/// it.
 ///
-/// Hidden states are looked at as *points*. Without a ball these are the hidden states, and scores are those of the
-/// head. With one they are the states `z` before gain and shift, and scores those of the folded head.
+/// The stages work on *points*. Without a ball, points are hidden states, and scores are those of the head. With a
+/// ball, points are the states `z` before gain and shift, and scores are those of the folded head.
 #[derive(Debug)]
 pub struct Problem<'a> {
     stored: &'a Head,
@@ -26,15 +27,15 @@ pub struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// Folds a norm, groups equal rows and bounds the norms of rows.
+    /// Folds the norm into the head, groups equal rows and bounds the norms of rows.
     ///
     /// # Errors
-    /// A domain of another number of coordinates than the head, or a norm that cannot be folded in.
+    /// The domain and the head have different numbers of coordinates, or the norm cannot be folded.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Result<Self> {
         Ok(Problem::about(head, domain, Problem::fold(head, domain)?))
     }
 
-    /// The head as points see it, where that is not the stored one: the first step of [`Problem::new`].
+    /// The folded head for a domain with a ball, else `None`: the first step of [`Problem::new`].
     ///
     /// # Errors
     /// See [`Problem::new`].
@@ -49,7 +50,8 @@ impl<'a> Problem<'a> {
         Ok(domain.ball().map(|ball| Folded::new(head, ball).map(Arc::new)).transpose()?)
     }
 
-    /// The other steps; `folded` is what [`Problem::fold`] gave for the same head and domain.
+    /// The remaining steps of [`Problem::new`]; `folded` is the result of [`Problem::fold`] for the same head and
+    /// domain.
     pub(crate) fn about(head: &'a Head, domain: &'a Domain, folded: Option<Arc<Folded>>) -> Self {
         let rows = folded.as_ref().map_or(head, |f| &f.head);
         let norms = (0..head.tokens()).into_par_iter().map(|t| rows.norm_up(t)).collect();
@@ -61,14 +63,14 @@ impl<'a> Problem<'a> {
         Problem { stored: head, folded, domain, groups, norms, has_levels }
     }
 
-    /// The head that scores points: folded where there is a ball, then to within [`Problem::row_error`] and
-    /// [`Problem::level_error`].
+    /// The head that scores points: the stored head, or with a ball the folded head, exact to within
+    /// [`Problem::row_error`] and [`Problem::level_error`].
     pub fn head(&self) -> &Head {
         self.folded.as_ref().map_or(self.stored, |f| &f.head)
     }
 
-    /// The same problem with hidden states in `domain`, which differs from this one's by the radius of its ball alone:
-    /// nothing is folded anew. `None` for another domain.
+    /// The same problem over `domain`, which may differ from the present domain only in the radius of its ball, so
+    /// that the folded head is reused. `None` for any other domain.
     pub(crate) fn resized(&self, domain: &'a Domain) -> Option<Self> {
         let same = self.domain.ball().zip(domain.ball()).is_some_and(|(a, b)| a.is_concentric(b))
             && (0..domain.dim())
@@ -81,22 +83,22 @@ impl<'a> Problem<'a> {
         self.stored
     }
 
-    /// Where hidden states may lie.
+    /// The domain: where hidden states may lie.
     pub fn domain(&self) -> &'a Domain {
         self.domain
     }
 
-    /// How far a row of [`Problem::head`] can be from the true one; 0 without a ball.
+    /// Bounds the Euclidean distance of every row of [`Problem::head`] from the true one; 0 without a ball.
     pub fn row_error(&self) -> f64 {
         self.folded.as_ref().map_or(0.0, |f| f.row_error)
     }
 
-    /// How far a bias of [`Problem::head`] can be from the true level; 0 without a ball.
+    /// Bounds the distance of every bias of [`Problem::head`] from the true level, in logits; 0 without a ball.
     pub fn level_error(&self) -> f64 {
         self.folded.as_ref().map_or(0.0, |f| f.level_error)
     }
 
-    /// Tokens with equal rows.
+    /// The groups of tokens with equal rows.
     pub fn groups(&self) -> &Groups {
         &self.groups
     }
@@ -114,12 +116,12 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Whether some tokens have an advantage at the point 0, by bias or by the norm's shift.
+    /// Whether tokens have different scores at the point 0, from the bias or from the norm's shift.
     pub fn has_levels(&self) -> bool {
         self.has_levels
     }
 
-    /// Whether the set of winning points is a cone, so that a witness can be scaled freely; with a ball, only down.
+    /// Whether the set of winning points is a cone, so that a witness can be scaled freely (with a ball, only down).
     pub fn is_scale_free(&self) -> bool {
         !self.has_levels && !self.domain.has_lengths()
     }

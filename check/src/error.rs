@@ -42,9 +42,12 @@ impl Error {
     }
 }
 
-/// A sentence may quote names out of a file: whatever would break the line or steer a
-/// terminal is escaped, and one that does not end is cut.
+/// Makes a message safe to print on one line of a terminal.
+///
+/// The message may quote names from a file: control characters, line separators and bidirectional overrides are
+/// escaped, and a message that is too long is cut.
 pub fn one_line(problem: String) -> String {
+    /// The length in bytes at which a message is cut.
     const LONGEST: usize = 2000;
     let steers = |c: char| {
         c.is_control()

@@ -1,15 +1,15 @@
-//! How long work tells that it is getting on.
+//! Progress reports from long-running work.
 
-/// Receives news of work in stages, from several threads.
+/// Receives progress reports from work in stages; worker threads may call it concurrently.
 pub trait Progress: Sync {
-    /// A stage begins, with so many things to settle in it, which `unit` names in the plural. With 0 nobody knows how
-    /// many.
+    /// Begins a stage that has `total` items to process; `unit` names the items in the plural. A `total` of 0 means
+    /// that the number is not known.
     fn begin(&self, stage: &str, total: usize, unit: &str);
-    /// So many more of them are settled.
+    /// Reports that `count` more items of the stage are done.
     fn advance(&self, count: usize);
 }
 
-/// Nobody listens.
+/// Discards all progress reports.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
@@ -18,14 +18,14 @@ impl Progress for Silent {
     fn advance(&self, _: usize) {}
 }
 
-/// Adds to the names of stages what they are about.
+/// Forwards progress reports with a subject added to the name of every stage.
 pub struct About<'a> {
     to: &'a dyn Progress,
     what: &'a str,
 }
 
 impl<'a> About<'a> {
-    /// Tells `to` of stages about `what`: `screen` is told as `screen, WHAT`.
+    /// Forwards to `to`; the stage `screen` becomes `screen, WHAT`.
     pub fn new(to: &'a dyn Progress, what: &'a str) -> Self {
         About { to, what }
     }

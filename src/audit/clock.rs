@@ -1,4 +1,4 @@
-//! How long each stage took.
+//! Measures how long each stage took.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -11,12 +11,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts now.
+    /// Starts the clock.
     pub fn start() -> Self {
         Clock { last: Instant::now(), laps: BTreeMap::new() }
     }
 
-    /// Ends a stage, and begins the next.
+    /// Ends a stage, records its time, and begins the next stage.
     pub fn lap(&mut self, stage: &'static str) {
         self.laps.insert(stage, self.last.elapsed().as_secs_f64());
         self.last = Instant::now();

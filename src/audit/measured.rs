@@ -1,4 +1,4 @@
-//! What an audit measures of tokens once they have verdicts.
+//! The measurements of an audit (efforts, best gaps, biases needed), made after the verdicts.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,16 @@ use crate::measure::effort::Known;
 use crate::measure::{bias, effort, margin};
 use crate::problem::Problem;
 
-/// Efforts and best gaps, in id order.
+/// The measurements of an audit, each list in id order.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
     pub efforts: Vec<Effort>,
     pub margins: Vec<BestGap>,
+    /// The best gaps of lost tokens, for the bias that they need.
     pub lacking: Vec<BestGap>,
 }
 
-/// Refuses measures that have no meaning.
+/// Refuses measurements that have no meaning.
 pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
     for (name, asked) in [("efforts", options.efforts), ("margins", options.margins)] {
         let Some(asked) = asked else { continue };
@@ -39,7 +40,7 @@ pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Measures what the options ask for.
+/// Makes the measurements that the options request.
 pub fn measure(
     problem: &Problem,
     verdicts: &[(u32, Verdict)],
@@ -82,8 +83,8 @@ pub fn measure(
     measured
 }
 
-/// Decides what it can of the tokens of a ball that are undecided, by the searches for best gaps and efforts: whoever
-/// measures a token must not find more than its verdict says. Best gaps come first.
+/// Tries to decide the undecided tokens of a ball by the searches for best gaps and then for efforts: a measurement
+/// of a token must not find more than its verdict says.
 pub fn settle(
     problem: &Problem,
     verdicts: &mut [(u32, Verdict)],
@@ -94,7 +95,7 @@ pub fn settle(
         return;
     }
     for by_gap in [true, false] {
-        // One of a group of equals speaks for all, so that they share one proof.
+        // One token of each group of equals is decided for all of them, so that they share one proof.
         let open = verdicts.iter().filter(|v| matches!(v.1, Verdict::Undecided(_)));
         let open: BTreeMap<u32, &Verdict> =
             open.map(|(token, verdict)| (problem.equals(*token)[0], verdict)).collect();
@@ -123,7 +124,7 @@ pub fn settle(
     }
 }
 
-/// Tokens that can win are looked for inside the ball, others beyond it.
+/// Measures efforts: tokens that can win are searched inside the ball, others in a larger one.
 fn efforts(problem: &Problem, tokens: Vec<Known>, options: Options) -> Vec<Effort> {
     let (inside, outside): (Vec<Known>, Vec<Known>) =
         tokens.into_iter().partition(|known| known.verdict.witness().is_some());
@@ -137,18 +138,18 @@ fn efforts(problem: &Problem, tokens: Vec<Known>, options: Options) -> Vec<Effor
     efforts
 }
 
-/// What comes of a look at the same problem with a larger ball.
+/// Calls `look` with the same problem over a ball larger by the factor [`effort::BEYOND`].
 fn beyond<R>(problem: &Problem, look: impl FnOnce(&Problem) -> R) -> R {
     let larger = problem
         .domain()
         .ball()
         .and_then(|ball| problem.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok());
-    // Near the ends of float64 nothing is looked for beyond the ball.
+    // Near the limits of float64 there is no larger ball, and the problem itself is used.
     let outer = larger.as_ref().and_then(|domain| problem.resized(domain));
     look(outer.as_ref().unwrap_or(problem))
 }
 
-/// The best gaps of lost tokens, from those measured already where they are.
+/// The best gaps of lost tokens; those already measured are reused.
 fn lacking(
     problem: &Problem,
     verdicts: &[(u32, Verdict)],
@@ -169,7 +170,7 @@ fn lacking(
     gaps
 }
 
-/// The median length of the witnesses, or 1 without any.
+/// The median length of the witnesses, or 1 if there are none.
 fn typical_length(verdicts: &[(u32, Verdict)]) -> f64 {
     let witnesses = verdicts.iter().filter_map(|(_, verdict)| verdict.witness());
     let mut lengths: Vec<f64> = witnesses.map(|w| w.norm()).filter(|n| *n > 0.0).collect();

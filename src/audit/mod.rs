@@ -1,4 +1,4 @@
-//! One run: every token asked for goes through the stages, and comes out with a verdict.
+//! One audit: every requested token goes through the stages and gets a verdict.
 
 mod clock;
 mod measured;
@@ -23,11 +23,12 @@ use measured::Measured;
 pub use options::{Engine, Kernel, Options};
 pub use outcome::{Audit, Counts, RADIUS_THRESHOLD};
 
-/// Decides tokens of `head` over `domain`, with proof.
+/// Decides tokens of `head` over `domain`, with proofs.
 ///
 /// # Errors
-/// A domain of the wrong dimension or, for radii, with an infinite end, or a ball for linear programs; efforts or margins
-/// outside a ball, or of tokens that are not decided; a token beyond the head; or a thread pool that the system refuses.
+/// A domain of the wrong dimension, one with an infinite end if radii are requested, or one with a ball if linear
+/// programs are; efforts or margins outside a ball, or of tokens that are not audited; a token id that is too large;
+/// or a thread pool that the system refuses.
 pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -36,6 +37,7 @@ pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     pool.install(|| run(head, domain, options))
 }
 
+/// The audit, inside its thread pool.
 fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     measured::check(domain, &tokens, options)?;
@@ -43,7 +45,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let mut clock = Clock::start();
     options.progress.begin("prepare", 0, "");
     let folded = Problem::fold(head, domain)?;
-    // The eigenvectors are the work of one thread; meanwhile the others group rows and name the head.
+    // One thread computes the eigenvectors; meanwhile the others group rows and hash the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
     let (problem, moments) = rayon::join(
         || {
@@ -65,7 +67,8 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         }
     };
 
-    // Over all of space: those that win inside win there too; the others are decided, and may lose inside as there.
+    // Over all of space: tokens that win inside win there too; the others are decided there, and may lose inside for
+    // the same reason.
     let all = Domain::free(head.dim());
     let is_unclear = |f: &&(u32, Finding)| matches!(f.1, Finding::Unclear(_));
     let unclear = findings.iter().filter(is_unclear).count();
@@ -122,15 +125,15 @@ fn check_engine(domain: &Domain, engine: Engine) -> Result<()> {
     Ok(())
 }
 
-/// The verdicts of all tokens: those decided, those that are carried from the audit over all of space, and the others by
-/// their multipliers.
+/// The verdicts of all tokens: decided tokens keep theirs, unclear tokens get the one carried from the audit over all
+/// of space, or else one from their multipliers.
 fn with_unclear_decided(
     problem: &Problem,
     findings: Vec<(u32, Finding)>,
     carried: impl Fn(u32) -> Option<Verdict>,
 ) -> Result<Vec<(u32, Verdict)>> {
     let mut verdicts: BTreeMap<u32, Verdict> = BTreeMap::new();
-    // One of a group of equals is decided for all, so that they share one proof.
+    // One token of each group of equals is decided for all of them, so that they share one proof.
     let mut unclear: BTreeMap<u32, &[(Rival, f64)]> = BTreeMap::new();
     for (token, finding) in &findings {
         match finding {
@@ -150,7 +153,7 @@ fn with_unclear_decided(
     findings.iter().map(verdict).collect()
 }
 
-/// The radii of the 2022 paper, where they are asked for.
+/// The radii of the 2022 paper, if they are requested.
 #[cfg(feature = "lp")]
 fn radii(problem: &Problem, tokens: &[u32], options: Options) -> Option<Vec<(u32, f64)>> {
     options.engine.measures_radius().then(|| {
@@ -169,11 +172,11 @@ fn radii(_: &Problem, _: &[u32], _: Options) -> Option<Vec<(u32, f64)>> {
     None
 }
 
-/// So few tokens are decided sooner than the engine of all pairs is made ready.
+/// Up to this number of tokens, deciding them takes less time than preparing the comparison of all pairs.
 const FEW_TOKENS: usize = 32;
 
-/// The verdicts over all of space of the tokens that `findings` are about, or where only what these need is asked for, of
-/// those that are unclear.
+/// The verdicts over all of space: of all tokens in `findings` if the options request them, else only of the unclear
+/// tokens.
 fn over_all(
     larger: &Problem,
     inside: &Problem,
@@ -226,7 +229,7 @@ fn over_all(
     })
 }
 
-/// The tokens asked for, in id order and once each.
+/// The requested tokens, in id order and without duplicates.
 fn scope(head: &Head, tokens: Option<&[u32]>) -> Result<Vec<u32>> {
     let Some(tokens) = tokens else { return Ok((0..head.tokens() as u32).collect()) };
     if let Some(beyond) = tokens.iter().find(|t| **t as usize >= head.tokens()) {

@@ -1,25 +1,25 @@
-//! What to audit, and how.
+//! The options of an audit.
 
 pub use crate::certify::pairs::kernel::Kernel;
 use crate::progress::{Progress, Silent};
 
-/// What proposes the verdicts. The proofs, and the exact integers where float64 fails, are the same.
+/// The method that proposes verdicts. The proofs, and the exact arithmetic where float64 fails, do not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// A screen for most tokens at once, then the least-distance problem of each of the others.
+    /// A screen for most tokens at once, then a least-distance problem for each of the others.
     #[default]
     LeastDistance,
-    /// Linear programs by a general solver for every token that is not an exact loser by its row
-    /// alone: slow, and a check on the other engine.
+    /// Linear programs by a general solver for every token whose row alone does not make it lose: slow, and a check
+    /// on the other engine.
     #[cfg(feature = "lp")]
     LinearProgram {
-        /// Whether to compute the radius of the 2022 paper too, see `prove::radius`.
+        /// Whether to compute the radius of the 2022 paper too, see `prove::polyhedron::paper_radius`.
         radius: bool,
     },
 }
 
 impl Engine {
-    /// Whether the radius of the 2022 paper is asked for.
+    /// Whether the radius of the 2022 paper is requested.
     pub(super) fn measures_radius(self) -> bool {
         match self {
             Engine::LeastDistance => false,
@@ -28,7 +28,7 @@ impl Engine {
         }
     }
 
-    /// The name as in `summary.json`.
+    /// The name, as in `summary.json`.
     pub fn name(self) -> &'static str {
         match self {
             Engine::LeastDistance => "least-distance",
@@ -38,26 +38,26 @@ impl Engine {
     }
 }
 
-/// What to audit, and how.
+/// The options of an audit: what to decide and measure, and how.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// The tokens to decide against all others; `None` is every token.
+    /// The tokens to decide against all others; `None` means every token.
     pub tokens: Option<&'a [u32]>,
-    /// What proposes the verdicts.
+    /// The method that proposes verdicts.
     pub engine: Engine,
-    /// Threads to use; 0 takes all cores. Verdicts do not depend on it.
+    /// The number of threads; 0 means all cores. Verdicts do not depend on it.
     pub threads: usize,
-    /// Whether to decide the tokens over all of space too, where the domain is less than that.
+    /// Whether to decide the tokens over all of space too, if the domain is smaller.
     pub also_free: bool,
-    /// The tokens whose efforts to measure, in a ball: some of those to decide.
+    /// The tokens whose efforts to measure, in a ball; a subset of the audited tokens.
     pub efforts: Option<&'a [u32]>,
-    /// The tokens whose best gaps to measure, in a ball: some of those to decide.
+    /// The tokens whose best gaps to measure, in a ball; a subset of the audited tokens.
     pub margins: Option<&'a [u32]>,
-    /// Whether to measure the raise of its own bias that each lost token of a head with a bias lacks.
+    /// Whether to measure, for each lost token of a head with a bias, the raise of its own bias that it needs.
     pub bias_needed: bool,
-    /// What multiplies integers in the screen. Verdicts and proofs do not depend on it.
+    /// The kernel that multiplies integers in the screen. Verdicts and proofs do not depend on it.
     pub kernel: Kernel,
-    /// Is told how far the audit is.
+    /// Receives the progress of the audit.
     pub progress: &'a dyn Progress,
 }
 

@@ -1,4 +1,4 @@
-//! What an audit found.
+//! The results of an audit.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,13 +34,13 @@ pub const RADIUS_THRESHOLD: f64 = 1e-8;
 /// How many tokens have each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Strict winners somewhere.
+    /// Tokens that can be the strict winner.
     pub argmaxable: usize,
-    /// Winners up to exact equals.
+    /// Tokens that can win up to ties with exact equals.
     pub tied: usize,
-    /// Never strict winners.
+    /// Tokens that are never the strict winner.
     pub unargmaxable: usize,
-    /// Not proved either way.
+    /// Tokens with neither proof.
     pub undecided: usize,
 }
 
@@ -82,23 +82,23 @@ impl fmt::Display for Counts {
 }
 
 impl Audit {
-    /// Where hidden states may lie.
+    /// The domain: where hidden states may lie.
     pub fn domain(&self) -> &Domain {
         &self.domain
     }
 
-    /// What proposed the verdicts.
+    /// The method that proposed the verdicts.
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// How many threads ran.
+    /// The number of threads used.
     pub fn threads(&self) -> usize {
         self.threads
     }
 
-    /// What blocks a token that can never win: rivals, with weights that sum to one, and ends of the domain. `None` for
-    /// other tokens.
+    /// What blocks a token that can never win: rivals, with weights that sum to one, and ends of the domain. `None`
+    /// for other tokens.
     ///
     /// ```
     /// use unargmax::{Domain, Head, Options, Rival, audit};
@@ -116,15 +116,15 @@ impl Audit {
         }
     }
 
-    /// Hidden states (`d` coordinates each) at which tokens win: strictly, or for tied tokens against all that differ.
-    /// `head` is the audited one. `None` for tokens that lose, are undecided or were not audited; in the audit of
-    /// [`Audit::free`] also for those whose state is kept by the audit over the smaller domain.
+    /// Hidden states (`d` coordinates each) where tokens win: strictly, or for tied tokens against all tokens that
+    /// differ. `head` is the audited head. `None` for tokens that lose, are undecided or were not audited; in the
+    /// audit of [`Audit::free`] also for tokens whose state the audit over the smaller domain keeps.
     ///
-    /// Coordinates are float64. Where a proof holds a state that float64 cannot (one of integers, one behind a norm), this
-    /// is the nearest to it, up to a few units in the last place.
+    /// Coordinates are float64. If the proof uses a state that float64 cannot represent (one of integers, one behind
+    /// a norm), this is the nearest to it, up to a few units in the last place.
     ///
     /// # Errors
-    /// A head of another shape, or a norm that cannot be folded into it.
+    /// The head has another shape, or the norm cannot be folded into it.
     ///
     /// ```
     /// use unargmax::{Domain, Head, Options, audit};
@@ -147,57 +147,57 @@ impl Audit {
         &self.verdicts
     }
 
-    /// The verdict of a token, if it was asked for.
+    /// The verdict of a token, if it was audited.
     pub fn verdict(&self, token: u32) -> Option<&Verdict> {
         self.verdicts.binary_search_by_key(&token, |v| v.0).ok().map(|i| &self.verdicts[i].1)
     }
 
-    /// How many tokens have each verdict.
+    /// The number of tokens with each verdict.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         self.verdicts.iter().for_each(|(_, verdict)| counts.add(verdict.outcome()));
         counts
     }
 
-    /// How many tokens are undecided because the budget of exact arithmetic was spent.
+    /// The number of tokens that are undecided because the budget of exact arithmetic was spent.
     pub fn undecided_by_budget(&self) -> usize {
         let by_budget =
             |v: &&(u32, Verdict)| matches!(&v.1, Verdict::Undecided(u) if u.is_by_budget());
         self.verdicts.iter().filter(by_budget).count()
     }
 
-    /// Token ids and radii, if they were asked for: optima of float64 linear programs, not proved.
+    /// Token ids and radii, if they were requested: optima of float64 linear programs, not proved.
     pub fn radii(&self) -> Option<&[(u32, f64)]> {
         self.radii.as_deref()
     }
 
-    /// How many tokens the paper's threshold calls unargmaxable, if the radii were asked for.
+    /// The number of tokens that the paper's threshold calls unargmaxable, if the radii were requested.
     pub fn radii_below_threshold(&self) -> Option<usize> {
         Some(self.radii()?.iter().filter(|r| r.1 < RADIUS_THRESHOLD).count())
     }
 
-    /// The verdicts over all of space, if they were asked for or if some of these follow from them; then perhaps for
-    /// those tokens alone.
+    /// The audit over all of space, if it was requested or if some of these verdicts follow from it; in the second
+    /// case it may cover only those tokens.
     pub fn free(&self) -> Option<&Audit> {
         self.free.as_deref()
     }
 
-    /// The efforts asked for, in id order; none outside balls.
+    /// The requested efforts, in id order; empty without a ball.
     pub fn efforts(&self) -> &[Effort] {
         &self.measured.efforts
     }
 
-    /// The best gaps asked for, in id order; none outside balls, nor of a token without a rival.
+    /// The requested best gaps, in id order; empty without a ball, and without tokens that have no rival.
     pub fn margins(&self) -> &[BestGap] {
         &self.measured.margins
     }
 
-    /// The best gaps of lost tokens, in id order, if the bias that they lack was asked for.
+    /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
     pub fn bias_needed(&self) -> &[BestGap] {
         &self.measured.lacking
     }
 
-    /// Wall time of each stage, in seconds.
+    /// The wall time of each stage, in seconds.
     pub fn seconds(&self) -> &BTreeMap<&'static str, f64> {
         &self.seconds
     }

@@ -1,4 +1,4 @@
-//! The stages that tokens go through: equal rows, the screen, the search, exact arithmetic.
+//! The stages that decide tokens: equal rows, the screen, the search, exact arithmetic.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +25,10 @@ use crate::prove::polyhedron::working_set::Start;
 use crate::prove::{Decision, Finding};
 use crate::screen::Screen;
 
-/// Pairs what a stage found with the tokens that it was given.
+/// Pairs the findings of a stage with the tokens that the stage was given.
 ///
 /// # Errors
-/// Another number of findings than of tokens: a fault of this program, which must not lose a token in silence.
+/// The numbers of findings and tokens differ: a fault of this program, which must not drop a token silently.
 fn matched<T>(tokens: &[u32], found: Vec<T>, stage: &str) -> Result<Vec<(u32, T)>> {
     if tokens.len() != found.len() {
         let (given, came) = (tokens.len(), found.len());
@@ -39,10 +39,10 @@ fn matched<T>(tokens: &[u32], found: Vec<T>, stage: &str) -> Result<Vec<(u32, T)
     Ok(tokens.iter().copied().zip(found).collect())
 }
 
-/// Sends tokens (ids rising) through the stages, and returns what they say of each, in the order of `tokens`.
+/// Sends tokens (ids rising) through the stages, and returns a finding for each, in the order of `tokens`.
 ///
 /// # Errors
-/// A token that no stage came back with: a fault of this program.
+/// A token has no finding: a fault of this program.
 pub fn run(
     problem: &Problem,
     screen: Screen,
@@ -50,7 +50,7 @@ pub fn run(
     options: Options,
     clock: &mut Clock,
 ) -> Result<Vec<(u32, Finding)>> {
-    // One token of each group of equals is searched for; dominated tokens need no search.
+    // One token of each group of equals is searched; dominated tokens need no search.
     let representative = |token: u32| match problem.groups().standing(token) {
         Standing::Tied(members) => members[0],
         _ => token,
@@ -109,7 +109,7 @@ pub fn lost(token: u32) -> Error {
     Error::Internal(format!("token {token} left the stages of the audit without a finding"))
 }
 
-/// Searches for the tokens that the screen left, each with the rivals that were in its way.
+/// Searches a verdict for each token that the screen left, starting from the rivals that it did not beat.
 fn search(
     problem: &Problem,
     screen: &Screen,
@@ -136,7 +136,7 @@ fn search(
     let done = || options.progress.advance(1);
     let decide = |group: Vec<(u32, Start)>| match options.engine {
         Engine::LeastDistance => {
-            // In a wide head losing everywhere is cheaper to see than losing in the box.
+            // In a wide head, losing everywhere is cheaper to prove than losing in the box.
             let everywhere = match &free {
                 Some(free) => decide::lost_everywhere(problem, free, &group),
                 None => BTreeMap::new(),
@@ -153,7 +153,7 @@ fn search(
             decide::decide::<LinearProgram>(&system, None, group, &done)
         }
     };
-    // Without the engine of all pairs a pass over the rows costs as much for a few points as for one.
+    // Without the comparison of all pairs, a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
     let decided = in_groups(starts, problem, least, &decide);
     let verdicts = finish(problem, decided);
@@ -177,14 +177,14 @@ fn in_groups(
     groups.collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
-/// How many tokens are decided together: enough to share a pass over the rows, few enough to keep all
-/// threads busy and their scores in some tens of megabytes. The verdicts do not depend on it.
+/// The number of tokens decided together: enough to share a pass over the rows, few enough to keep all threads busy
+/// and the scores in some tens of megabytes. The verdicts do not depend on it.
 fn group_size(hard: usize, head: &Head) -> usize {
     let shared = hard.div_ceil(4 * rayon::current_num_threads());
     shared.clamp(1, 64).min((1 << 22) / head.tokens() + 1)
 }
 
-/// The verdicts of tokens of a ball for which float64 proved neither side, by their multipliers.
+/// Decides the tokens of a ball for which float64 proved neither side, from their multipliers.
 pub fn decide_unclear(
     problem: &Problem,
     unclear: BTreeMap<u32, &[(Rival, f64)]>,
@@ -196,7 +196,7 @@ pub fn decide_unclear(
     finish(problem, unclear.par_iter().with_max_len(1).map(decide).collect())
 }
 
-/// The verdicts of tokens, of which some are open: those by exact linear programs.
+/// Decides the tokens that are still open by exact linear programs, and returns all verdicts.
 fn finish(problem: &Problem, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Verdict> {
     let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
     for (token, decision) in decided {

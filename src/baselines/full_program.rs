@@ -1,21 +1,21 @@
-//! The linear program of Grivas, Bogoychev and Lopez (ACL 2022) as their program poses it: all rivals at once.
+//! The linear program of Grivas, Bogoychev and Lopez (ACL 2022) as their program states it: with all rivals at once.
 //!
-//! [`crate::prove::polyhedron::paper_radius`] solves the same program with rivals added as they are found violated, which
-//! is far faster; this one is what "one linear program a token" costs. It holds `V d` coefficients for each token
-//! anew, and the time to solve it has no useful bound: call it where it can be ended from outside.
+//! [`crate::prove::polyhedron::paper_radius`] solves the same program by adding rivals when they are violated, which
+//! is far faster; this module shows what "one linear program for each token" costs. It builds `V d` coefficients for
+//! every token, and the time to solve the program has no useful bound: call it where it can be stopped from outside.
 
 use crate::domain::Domain;
 use crate::head::Head;
 use crate::prove::polyhedron::linear_program::ball;
 
-/// The radius of `token` by one program with a row for every rival, a float64 optimum and not proved; NaN
-/// where the solver gave up. Equal rows count as in [`radius`](crate::prove::polyhedron::paper_radius::radius): one of larger
-/// bias leaves no ball (`-inf`), others are passed over, and without rivals nothing bounds it (`inf`).
+/// The radius of `token` by one program with a row for every rival: a float64 optimum without proof; NaN if the
+/// solver gave up. Equal rows count as in [`radius`](crate::prove::polyhedron::paper_radius::radius): one with a
+/// larger bias leaves no ball (`-inf`), others are skipped, and without rivals nothing bounds the radius (`inf`).
 ///
-/// The paper's domain is `-100 <= h_k <= 100`; any domain bounded on all sides will do.
+/// The paper's domain is `-100 <= h_k <= 100`; any domain that is bounded on all sides is accepted.
 ///
 /// # Panics
-/// A token that the head has not, or a domain of another number of coordinates.
+/// The head has no such token, or the domain has another number of coordinates.
 pub fn radius(head: &Head, domain: &Domain, token: u32) -> f64 {
     assert_eq!(head.dim(), domain.dim(), "a domain for this head");
     let t = token as usize;

@@ -1,23 +1,23 @@
 //! The heuristic of Grivas, Bogoychev and Lopez (ACL 2022): reflect the hidden state until the token wins.
 //!
-//! From `h = w_t` on, the winner `j` of `W h + b` is asked for, and `h` is mirrored in the hyperplane where `t`
+//! Starting from `h = w_t`, the method finds the winner `j` of `W h + b` and mirrors `h` in the hyperplane where `t`
 //! and `j` score the same, so that `t` beats `j` by as much as it lost:
 //!
 //! ```text
 //! h <- h - 2 ((w_t - w_j).h + b_t - b_j) / |w_t - w_j|^2 (w_t - w_j)
 //! ```
 //!
-//! Each step costs a product of the whole head (`V x d`) with one vector. Nothing makes it converge, and
-//! a token that it does not find may be argmaxable all the same: it proves neither side.
+//! Each step costs a product of the whole head (`V x d`) with one vector. The method need not converge, and a token
+//! that it does not find may still be argmaxable: it proves neither side.
 //!
-//! As in their program a score counts in floating point, the first of several equal maxima is the
-//! winner, and a token is given up after [`STEPS`] steps. Scores are sums in float64 of the rows as stored;
-//! one vector against all rows waits for memory, not for arithmetic, so that float32 sums would be no faster.
-//! Their program divides by zero where `w_j = w_t`; here the search ends there, see [`Outcome::Equal`].
+//! As in their software, scores are floating-point numbers, the first of several equal maxima is the winner, and a
+//! token is given up after [`STEPS`] steps. Scores are float64 sums of the stored rows; one vector against all rows
+//! is limited by memory, not by arithmetic, so float32 sums would be no faster. Their software divides by zero where
+//! `w_j = w_t`; here the search ends there, see [`Outcome::Equal`].
 
 use crate::head::Head;
 
-/// The steps after which the 2022 program gives up.
+/// The number of steps after which the 2022 software gives up.
 pub const STEPS: usize = 2500;
 
 /// How a search ended.
@@ -25,25 +25,25 @@ pub const STEPS: usize = 2500;
 pub enum Outcome {
     /// The token is the first of the float64 maxima at this hidden state (`d` coordinates).
     Found(Vec<f64>),
-    /// It was not within the steps allowed, or the hidden state left the range of float64.
+    /// The token did not win within the allowed steps, or the hidden state left the range of float64.
     NotFound,
-    /// This rival won and has the token's row: no hyperplane lies between the two, and nothing helps.
+    /// This rival won and has the token's row: no hyperplane lies between the two, so reflection cannot help.
     Equal(u32),
 }
 
-/// What became of one token.
+/// The result of the search for one token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// How it ended.
+    /// How the search ended.
     pub outcome: Outcome,
-    /// Products of the whole head with one vector: 1 where `w_t` itself wins.
+    /// The number of products of the whole head with one vector: 1 if the token wins at `w_t` itself.
     pub products: usize,
 }
 
-/// Searches a hidden state where `token` wins, by at most `steps` reflections ([`STEPS`] in the 2022 program).
+/// Searches a hidden state where `token` wins, by at most `steps` reflections ([`STEPS`] in the 2022 software).
 ///
 /// # Panics
-/// A token that the head has not.
+/// The head has no such token.
 pub fn reflect(head: &Head, token: u32, steps: usize) -> Search {
     let t = token as usize;
     let mut h: Vec<f64> = head.row(t).collect();
@@ -68,7 +68,7 @@ pub fn reflect(head: &Head, token: u32, steps: usize) -> Search {
     Search { outcome: Outcome::NotFound, products: steps + 1 }
 }
 
-/// The first token of largest score.
+/// The first token with the largest score.
 fn winner(head: &Head, h: &[f64]) -> usize {
     let (mut winner, mut largest) = (0, f64::NEG_INFINITY);
     for j in 0..head.tokens() {

@@ -1,4 +1,4 @@
-//! What weights on rivals say of a token in a ball, in float64 with every error bounded.
+//! Bounds the gaps of a token in a ball by weights of rivals, in float64 with bounded errors.
 //!
 //! With the notation of [`super::ball_loss`]: for every point of the domain `sum N_j gap_j <= z.P(g * v) + F`. So with
 //! `pull >= |P(g * v)|` and `level >= F`
@@ -10,26 +10,28 @@ use crate::arithmetic::rounding::{DOWN_8, TINY, UP_4M, UP_8, gamma, norm_up};
 use crate::certify::Rival;
 use crate::problem::Problem;
 
-/// Bounds of a weighted sum of gaps.
+/// Float64 bounds of the terms of a weighted sum of gaps.
 #[derive(Clone, Copy, Debug)]
 pub struct BallBound {
-    /// At least `|P(g * v)|`.
+    /// An upper bound of `|P(g * v)|`.
     pub pull: f64,
-    /// At least `F`, in logits.
+    /// An upper bound of `F`, in logits.
     pub level: f64,
-    /// At most the sum of the weights of the rivals.
+    /// A lower bound of the sum of the weights of the rivals.
     pub weight: f64,
 }
 
 impl BallBound {
-    /// Weighs rivals and ends of ranges; the weights are taken as exact. `None` outside balls, for weights that are
-    /// negative or no numbers, for rivals with the row of the token or of no weight at all, and for ends that are infinite.
+    /// Bounds the weighted sum over these rivals and ends of ranges; the weights are taken as exact. `None` for a
+    /// domain without a ball, for weights that are negative or NaN, for rivals with the token's row or of zero total
+    /// weight, and for infinite ends.
     pub fn new(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Self> {
         let weighed = BallBound::in_sum(problem, token, multipliers)?;
         (weighed.weight > 0.0 && (1.0 / weighed.weight).is_finite()).then_some(weighed)
     }
 
-    /// [`BallBound::new`], but ends may stand alone: then no point shorter than [`BallBound::least_length`] is in the domain.
+    /// [`BallBound::new`], except that the rivals may have no weight: then no point shorter than
+    /// [`BallBound::least_length`] is in the domain.
     pub(super) fn in_sum(
         problem: &Problem,
         token: u32,
@@ -81,7 +83,8 @@ impl BallBound {
                 _ => return None,
             }
         }
-        // Each term is off by at most four units and each sum by one a term; so are the bounds themselves.
+        // Each term has an error of at most four units and each sum of one unit for each term; so do the bounds
+        // themselves.
         let unit = gamma(multipliers.len() + 16);
         let spare = UP_4M;
         let tiny = (multipliers.len() * head.dim() + 16) as f64 * TINY;
@@ -107,11 +110,11 @@ impl BallBound {
         let gap = most / self.weight;
         // A quotient below 0 is nearest to 0 with the larger divisor; the weight is within `gamma` of its bound.
         let bound = gap + gap.abs() * 1e-9;
-        // Where it underflows, a share of it is no room.
+        // Where the quotient underflows, a relative margin is not enough.
         if gap.abs() < f64::MIN_POSITIVE && most != 0.0 { bound.next_up() } else { bound }
     }
 
-    /// A lower bound of the length of points at which the token wins; 0 where nothing follows.
+    /// A lower bound of the length of every point where the token wins; 0 if the weights prove nothing.
     pub fn least_length(&self) -> f64 {
         if self.level >= 0.0 {
             return 0.0;

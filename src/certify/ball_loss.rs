@@ -1,4 +1,4 @@
-//! Losing weights in a ball: rivals that together always score at least as much.
+//! Proves that a token loses in a ball, by weights of rivals that together always score at least as much.
 //!
 //! For weights `N_j >= 0` on rivals, not all 0, and multipliers `e_k` of either sign on the ends of ranges (the lower
 //! end of coordinate `k` where `e_k > 0`, the upper one where `e_k < 0`) let
@@ -7,10 +7,10 @@
 //! v = sum N_j (w_t - w_j) + e,    F = v.c + sum N_j (b_t - b_j) - sum e_k end_k.
 //! ```
 //!
-//! At `h = g * Pz + c` in the box, `sum N_j gap_j + sum e_k (h_k - end_k) = z.P(g * v) + F`, and the second sum is not
-//! negative. So the token never wins strictly inside the ball when `F + R |P(g * v)| <= 0`, and by minimax some such
-//! weights exist for every token that never wins. Float64 with a bound of its error shows it where the left side
-//! is plainly below 0, exact integers elsewhere.
+//! At `h = g * Pz + c` in the box, `sum N_j gap_j + sum e_k (h_k - end_k) = z.P(g * v) + F`, and the second sum is
+//! not negative. So the token never wins strictly inside the ball if `F + R |P(g * v)| <= 0`, and by minimax such
+//! weights exist for every token that never wins. Float64 with bounded errors proves it where the left side is
+//! clearly below 0, exact integers elsewhere.
 
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive};
@@ -22,11 +22,11 @@ use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::domain::Ball;
 use crate::problem::Problem;
 
-/// Bits that proposed weights are rounded to, relative to the largest: an inequality that holds plainly holds for
-/// the rounded ones too.
+/// The number of bits to which proposed weights are rounded, relative to the largest: an inequality with some slack
+/// still holds for the rounded weights.
 const BITS: i32 = 40;
 
-/// Rivals and ends of ranges that outweigh a token everywhere in a ball.
+/// A proof that rivals and ends of ranges outweigh a token everywhere in a ball.
 #[derive(Clone, Debug)]
 pub struct BallLoss {
     combination: Combination<BigInt>,
@@ -34,18 +34,18 @@ pub struct BallLoss {
 }
 
 impl BallLoss {
-    /// Rivals and weights above 0; coordinates and multipliers of their ends.
+    /// The rivals with positive weights, and the coordinates with multipliers of their ends.
     pub fn combination(&self) -> &Combination<BigInt> {
         &self.combination
     }
 
-    /// Weights and multipliers to float64 precision, those of the rivals with sum 1.
+    /// The weights and multipliers in float64, scaled so that those of the rivals have sum 1.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers
     }
 }
 
-/// Proves that `token` never wins strictly in the ball of the problem, from approximate multipliers above 0.
+/// Proves that `token` never wins strictly in the ball of the problem, from approximate positive multipliers.
 pub(super) fn prove(
     problem: &Problem,
     token: u32,
@@ -54,7 +54,7 @@ pub(super) fn prove(
     prove_integers(problem, token, rounded(multipliers)?)
 }
 
-/// [`prove`] by float64 alone: fast, and so without the cases on the edge.
+/// [`prove`] in float64 only: fast, but it fails for borderline cases.
 pub(super) fn prove_plainly(
     problem: &Problem,
     token: u32,
@@ -63,7 +63,7 @@ pub(super) fn prove_plainly(
     proved(problem, token, rounded(multipliers)?, false)
 }
 
-/// [`prove`] for integers taken as they are; zeros are dropped.
+/// [`prove`] for integer weights as given; zeros are dropped.
 pub(super) fn prove_integers(
     problem: &Problem,
     token: u32,
@@ -72,7 +72,7 @@ pub(super) fn prove_integers(
     proved(problem, token, combination, true)
 }
 
-/// Multipliers as integers.
+/// Rounds multipliers to integers of at most about [`BITS`] bits.
 fn rounded(multipliers: &[(Rival, f64)]) -> Option<Combination<BigInt>> {
     let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
     let unit = 2f64.powi(BITS) / largest;
@@ -83,6 +83,7 @@ fn rounded(multipliers: &[(Rival, f64)]) -> Option<Combination<BigInt>> {
     Some(Combination::of(multipliers.iter().map(|&(rival, weight)| (rival, integer(weight)))))
 }
 
+/// Checks the combination and the inequality: in float64, then, if `exact`, in integers.
 fn proved(
     problem: &Problem,
     token: u32,
@@ -108,21 +109,21 @@ fn proved(
         return None;
     }
     let sum: BigInt = rivals.iter().map(|r| &r.1).sum();
-    // Undo the last step down: a share that is a float shows as itself.
+    // Undo the last step down, so that a share that is a float is shown as that float.
     let share = |n: BigInt| Dyadic::from_integer(n).quotient_down(&sum).next_up();
     let blockers = combination.terms().map(|(rival, n)| (rival, share(n))).collect();
     Some(BallLoss { combination, blockers })
 }
 
-/// The end that a multiplier belongs to.
+/// The end of the range that a multiplier belongs to.
 fn end(problem: &Problem, k: u32, multiplier: &BigInt) -> f64 {
     let domain = problem.domain();
     if multiplier.is_positive() { domain.lo(k as usize) } else { domain.hi(k as usize) }
 }
 
-/// The inequality in float64 on the folded rows, with every error bounded.
+/// Whether the inequality is proved in float64 on the folded rows, with bounded errors.
 fn plainly(problem: &Problem, ball: &Ball, token: u32, combination: &Combination<BigInt>) -> bool {
-    // Larger integers are no floats.
+    // Larger integers may not be floats.
     let float = |n: BigInt| (n.bits() <= 53).then(|| n.to_f64()).flatten();
     let multipliers = combination.terms().map(|(rival, n)| Some((rival, float(n)?)));
     let multipliers: Option<Vec<(Rival, f64)>> = multipliers.collect();
@@ -131,11 +132,11 @@ fn plainly(problem: &Problem, ball: &Ball, token: u32, combination: &Combination
         .is_some_and(|bound| bound.most(ball.radius_up()) <= 0.0)
 }
 
-/// The inequality in integers on the stored rows.
+/// Decides the inequality in integers on the stored rows.
 fn exactly(problem: &Problem, ball: &Ball, token: u32, combination: &Combination<BigInt>) -> bool {
     let Combination { rivals, ends } = combination;
     let (head, dim) = (problem.stored(), problem.stored().dim());
-    // The token itself takes part with all the weight.
+    // The token itself takes part with the sum of the weights.
     let integers: Vec<BigInt> =
         rivals.iter().map(|r| -&r.1).chain([rivals.iter().map(|r| &r.1).sum()]).collect();
     let ids: Vec<usize> = rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();

@@ -1,4 +1,4 @@
-//! The best gap of a token over its domain, and the bias that it lacks.
+//! The best gap of a token over its domain, and the raise of its bias that it needs to win.
 
 use num_bigint::BigInt;
 
@@ -13,23 +13,24 @@ use crate::arithmetic::rounding::add_up;
 use crate::head::groups::Standing;
 use crate::problem::Problem;
 
-/// A proved interval of `max min_j gap_j` over the closed domain, in logits: above 0 for a token that can win, not above 0
-/// for one that cannot. The gap is that to the closest rival; tokens with exactly the same row and bias are none.
+/// A proved interval of `max min_j gap_j` over the closed domain, in logits: positive for a token that can win, not
+/// positive for one that cannot. `gap_j` is the logit of the token minus that of rival `j`; tokens with the same row
+/// and bias are no rivals.
 ///
-/// In a ball any weights bound it from above ([`BallBound`]), elsewhere only those that combine to the token's row
+/// In a ball any weights bound it from above ([`BallBound`]), elsewhere only weights that combine to the token's row
 /// ([`enclosure`], [`exact`]); any point of the domain bounds it from below.
 #[derive(Clone, Debug)]
 pub struct BestGap {
     token: u32,
     low: f64,
     high: f64,
-    /// The best point looked at, and what was proved there.
+    /// The best point so far, and the gap proved there.
     point: Option<(Vec<f64>, f64)>,
     survives: Vec<Format>,
 }
 
 impl BestGap {
-    /// What the verdict of `problem` about `token` says; `None` where there is no rival.
+    /// The interval that follows from the verdict of `problem` about `token`; `None` if there is no rival.
     pub(crate) fn new(problem: &Problem, token: u32, verdict: &Verdict) -> Option<Self> {
         let head = problem.head();
         if problem.equals(token).len() == head.tokens() {
@@ -52,28 +53,28 @@ impl BestGap {
         self.token
     }
 
-    /// The interval; an end is infinite where nothing is known.
+    /// The interval; an end is infinite if nothing is known.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)
     }
 
-    /// The least raise of the token's own bias beyond which it would win: the gap it lacks, as an interval.
+    /// The raise of the token's own bias, in logits, beyond which it would win, as an interval.
     pub fn bias_needed(&self) -> (f64, f64) {
-        // Not -0.
+        // Adding 0 turns -0 into 0.
         ((-self.high).max(0.0) + 0.0, (-self.low).max(0.0) + 0.0)
     }
 
-    /// The best point looked at: where the lower end was found, unless the verdict's own witness is better.
+    /// The best point so far, where the lower end was found unless the verdict's own witness is better.
     pub fn point(&self) -> Option<&[f64]> {
         Some(&self.point.as_ref()?.0)
     }
 
-    /// The formats whose rounding the win there is proved to survive.
+    /// The logit formats in which the win at that point is proved to survive rounding.
     pub fn survives(&self) -> &[Format] {
         &self.survives
     }
 
-    /// Lowers the upper end by weights in a ball, and returns what these weights bound.
+    /// Lowers the upper end by weights in a ball, and returns the bound that they prove.
     pub fn weigh(&mut self, problem: &Problem, multipliers: &[(Rival, f64)]) -> Option<f64> {
         let ball = problem.domain().ball()?;
         let bound = BallBound::new(problem, self.token, multipliers)?.best_gap(ball.radius_up());
@@ -81,7 +82,7 @@ impl BestGap {
         Some(bound)
     }
 
-    /// Lowers the upper end by rival weights that provably exist. Says whether they do.
+    /// Lowers the upper end by rival weights that are proved to exist; returns whether they are.
     pub fn enclose(&mut self, problem: &Problem, support: Support) -> bool {
         match enclosure::slack(problem, self.token, support) {
             Some(slack) => self.lower_to(-slack),
@@ -90,7 +91,7 @@ impl BestGap {
         true
     }
 
-    /// Lowers the upper end by exact rival weights. Says whether they combine to the token's row.
+    /// Lowers the upper end by exact rival weights; returns whether they combine to the token's row.
     pub fn combine(&mut self, problem: &Problem, weights: Vec<(u32, BigInt)>) -> bool {
         match exact::slack(problem, self.token, weights) {
             Some(slack) => self.lower_to(-slack),
@@ -99,11 +100,12 @@ impl BestGap {
         true
     }
 
+    /// Lowers the upper end to `bound`, if that is lower.
     fn lower_to(&mut self, bound: f64) {
         self.high = self.high.min(bound);
     }
 
-    /// Raises the lower end to what is proved at a point of the domain.
+    /// Raises the lower end to the gap proved at a point of the domain.
     pub fn reach(&mut self, scored: &Scored, at: usize, survival: Option<&Survival>) {
         let problem = scored.problem();
         if !problem.domain().contains(scored.point(at)) {
@@ -118,11 +120,11 @@ impl BestGap {
     }
 }
 
-/// An upper bound of the gap to a token with the same row, which is the same everywhere.
+/// An upper bound of the gap to a token with the same row; that gap is the same at every hidden state.
 fn behind(problem: &Problem, token: u32, by: u32) -> f64 {
     let level = |t: u32| problem.head().bias(t as usize);
     let fixed = (0..problem.domain().dim()).any(|k| problem.domain().is_fixed(k));
-    // Coordinates of one value would count too.
+    // Fixed coordinates would count as well.
     if fixed {
         return 0.0;
     }

@@ -1,21 +1,21 @@
-//! A weighted combination of what blocks a token.
+//! A weighted combination of rivals and range ends that block a token.
 
 use num_traits::Signed;
 
 use super::rival::Rival;
 
-/// Rivals with weights, and ends of the domain with multipliers: above 0 for the lower end of a coordinate, below 0 for the
-/// upper one. Numbers are floats (proposals) or integers (proofs).
+/// Rivals with weights, and ends of the domain with multipliers: positive for the lower end of a coordinate, negative
+/// for the upper one. Numbers are floats (proposals) or integers (proofs).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Combination<T> {
-    /// Tokens and weights.
+    /// Tokens and their weights.
     pub rivals: Vec<(u32, T)>,
     /// Coordinates and signed multipliers.
     pub ends: Vec<(u32, T)>,
 }
 
 impl<T: Signed> Combination<T> {
-    /// Sorts multipliers, none below 0, into weights of rivals and multipliers of ends.
+    /// Sorts non-negative multipliers into weights of rivals and signed multipliers of ends.
     pub fn of(multipliers: impl IntoIterator<Item = (Rival, T)>) -> Self {
         let mut combination = Combination { rivals: Vec::new(), ends: Vec::new() };
         for (rival, multiplier) in multipliers {
@@ -28,14 +28,14 @@ impl<T: Signed> Combination<T> {
         combination
     }
 
-    /// Drops what has no weight.
+    /// Drops terms of weight 0.
     pub fn without_zeros(mut self) -> Self {
         self.rivals.retain(|term| !term.1.is_zero());
         self.ends.retain(|term| !term.1.is_zero());
         self
     }
 
-    /// Rivals and ends with their weights and multipliers, none below 0.
+    /// All rivals and ends, with non-negative weights and multipliers.
     pub fn terms(&self) -> impl Iterator<Item = (Rival, T)> + '_ {
         let side = |k: u32, multiplier: &T| match multiplier.is_negative() {
             true => Rival::Upper(k),

@@ -7,9 +7,9 @@ use super::verdict::{Loss, Verdict};
 use super::witness::Refusal;
 use crate::problem::Problem;
 
-/// A proved interval of `inf |z| / R` over the points `z` at which a token strictly wins, inside the ball or beyond it
-/// (and within the ranges): below 1 for tokens that can win, at least 1 for those that cannot, infinite where no point
-/// of space will do. Where winning points form a cone it is 0 or infinite; the best gap says more there, see
+/// A proved interval of `inf |z| / R` over the points `z` where a token strictly wins, inside the ball or beyond it
+/// (and within the ranges): below 1 for tokens that can win, at least 1 for those that cannot, infinite if the token
+/// wins at no point of space. Where winning points form a cone it is 0 or infinite; the best gap says more there, see
 /// [`super::best_gap`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
@@ -19,7 +19,8 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// What the verdict of `problem` about `token` says, and the one over all of space, if known; `None` without a ball.
+    /// The interval that follows from the verdict of `problem` about `token` and, if known, the verdict over all of
+    /// space; `None` without a ball.
     pub(crate) fn new(
         problem: &Problem,
         token: u32,
@@ -27,7 +28,7 @@ impl Effort {
         free: Option<&Verdict>,
     ) -> Option<Self> {
         problem.domain().ball()?;
-        // Behind a norm a token may have equals that it does not have in all of space, and so win there alone.
+        // Behind a norm a token may have equals that it does not have in all of space, and so may win alone there.
         let alone = problem.equals(token).len() == 1;
         let never = match (verdict, free) {
             (Verdict::Unargmaxable(Loss::Dominated(_) | Loss::Carried(_)), _) => alone,
@@ -54,7 +55,7 @@ impl Effort {
         (self.low, self.high)
     }
 
-    /// Raises the lower end by what weights on rivals and ends of ranges prove, see [`BallBound`].
+    /// Raises the lower end by the bound that weights of rivals and range ends prove, see [`BallBound`].
     pub fn weigh(&mut self, problem: &Problem, multipliers: &[(Rival, f64)]) {
         let Some(ball) = problem.domain().ball() else { return };
         let Some(weighed) = BallBound::in_sum(problem, self.token, multipliers) else { return };
@@ -62,8 +63,8 @@ impl Effort {
         self.low = self.low.max(low);
     }
 
-    /// Lowers the upper end to a point where the token wins. The points may be those of a problem that differs from
-    /// `problem` by the radius of its ball.
+    /// Lowers the upper end to the length of a point where the token wins. The points may belong to a problem whose
+    /// ball has another radius than that of `problem`.
     ///
     /// # Errors
     /// The token is not proved to win there.
@@ -78,7 +79,7 @@ impl Effort {
         }
         let witness = scored.witness(at, self.token)?;
         let high = (witness.norm() / ball.radius_down()).next_up();
-        // The point 0 needs no room for rounding.
+        // The point 0 needs no allowance for rounding.
         let high = if witness.norm() == 0.0 { 0.0 } else { high };
         self.high = self.high.min(high);
         Ok(())

@@ -1,9 +1,8 @@
-//! Rival weights that provably exist, inside intervals around float64 approximations.
+//! Proves losses by rival weights that exist inside intervals around float64 approximations.
 //!
 //! The equations `sum lambda_j w_jk = w_tk` (for the chosen coordinates) and `sum lambda_j = 1` form a square
 //! system in the basic weights, whose exact solution [`crate::arithmetic::enclose`] encloses. When all
-//! enclosed weights are positive, exact positive weights exist; when their slack is not negative, the
-//! token loses.
+//! enclosed weights are positive, exact positive weights exist; if also their slack is not negative, the token loses.
 
 use std::collections::HashSet;
 
@@ -13,14 +12,14 @@ use crate::arithmetic::enclose::{Interval, SquareSystem};
 use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
 use crate::problem::Problem;
 
-/// Proposed weights on rivals: a basic part to be enclosed and a frozen part taken as given.
+/// Proposed weights of rivals: a basic part to be enclosed and a frozen part taken as given.
 #[derive(Clone, Debug, Default)]
 pub struct Support {
-    /// Rivals and approximate weights, one more than there are equations.
+    /// Rivals and approximate weights; one more than there are equations.
     pub basic: Vec<(u32, f64)>,
-    /// Rivals and exact weights, not negative; may repeat rivals of `basic`.
+    /// Rivals and exact non-negative weights; may repeat rivals of `basic`.
     pub frozen: Vec<(u32, f64)>,
-    /// Coordinates whose equation the basic weights must satisfy exactly.
+    /// Coordinates whose equations the basic weights must satisfy exactly.
     pub equations: Vec<u32>,
 }
 
@@ -32,7 +31,7 @@ pub struct Enclosed {
 }
 
 impl Enclosed {
-    /// The weights as proposed.
+    /// The proposed weights.
     pub fn support(&self) -> &Support {
         &self.support
     }
@@ -50,14 +49,14 @@ pub(super) fn prove(problem: &Problem, token: u32, support: Support) -> Option<E
     slack.is_not_negative().then_some(Enclosed { support, blockers })
 }
 
-/// A lower bound of how far the combination stays ahead of the token everywhere, in logits; `None` if no such weights
-/// were proved to exist. May be below 0.
+/// A lower bound of how far the combination stays ahead of the token everywhere, in logits (it may be negative);
+/// `None` if no such weights were proved to exist.
 pub(super) fn slack(problem: &Problem, token: u32, support: Support) -> Option<f64> {
     let slack = combined(problem, token, &support)?.1.total();
     (!slack.is_nan()).then_some(slack)
 }
 
-/// The enclosed weights to float64 precision, and a bound of the slack.
+/// The enclosed weights in float64, and a bound of the slack.
 fn combined(
     problem: &Problem,
     token: u32,
@@ -141,7 +140,7 @@ fn residual(problem: &Problem, t: usize, weights: &[(u32, Interval)], k: usize) 
         let (x, middle) = (head.weight(j as usize, k), 0.5 * (weight.lo + weight.hi));
         sum += middle * x;
         size += (middle * x).abs();
-        // One unit more than half the width, for the rounding of the middle.
+        // One unit more than half the width covers the rounding of the middle.
         spread +=
             ((0.5 * (weight.hi - weight.lo)).next_up() + middle.abs() * f64::EPSILON) * x.abs();
     }

@@ -1,4 +1,4 @@
-//! Rival weights as integers over a common denominator, every equation checked in integers.
+//! Proves losses by rival weights that are integers over a common denominator; every equation is checked in integers.
 
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
@@ -15,7 +15,7 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// Rivals and positive integers; divided by their sum these are the weights.
+    /// Rivals and positive integers; divided by their sum, these are the weights.
     pub fn weights(&self) -> &[(u32, BigInt)] {
         &self.weights
     }
@@ -36,14 +36,14 @@ pub(super) fn prove(problem: &Problem, token: u32, weights: Vec<(u32, BigInt)>) 
     (!slack.is_negative()).then_some(Exact { weights, blockers })
 }
 
-/// A lower bound of how far the combination stays ahead of the token everywhere, in logits; `None` for weights that do not
-/// combine to the token's row. May be below 0.
+/// A lower bound of how far the combination stays ahead of the token everywhere, in logits (it may be negative);
+/// `None` if the weights do not combine to the token's row.
 pub(super) fn slack(problem: &Problem, token: u32, weights: Vec<(u32, BigInt)>) -> Option<f64> {
     let (weights, _, slack) = combined(problem, token, weights)?;
     Some(slack.quotient_down(&weights.iter().map(|w| &w.1).sum()))
 }
 
-/// Weights above 0, the same to float64 precision with the ends of the domain, and `sum N_j` times the slack.
+/// The positive weights, the same in float64 together with the range ends, and `sum N_j` times the slack.
 fn combined(
     problem: &Problem,
     token: u32,
@@ -63,7 +63,7 @@ fn combined(
     let integers: Vec<BigInt> = weights.iter().map(|w| w.1.clone()).chain([-&sum]).collect();
     let ids = || weights.iter().map(|w| w.0 as usize).chain([t]);
     let mut blockers: Vec<Blocker> = Vec::new();
-    // Undo the last step down: a share that is a float shows as itself.
+    // Undo the last step down, so that a share that is a float is shown as that float.
     let share = |n: &Dyadic| n.quotient_down(&sum).next_up();
     for (j, n) in &weights {
         blockers.push((Rival::Token(*j), share(&Dyadic::from_integer(n.clone()))));

@@ -1,4 +1,4 @@
-//! What is known of the best margin of a token that was not decided.
+//! The proved interval of the best margin of an undecided token.
 
 use super::ball_bound::BallBound;
 use super::rival::Rival;
@@ -18,27 +18,27 @@ pub struct Margin {
 }
 
 impl Margin {
-    /// The interval. Outside balls `u = 0` always gives 0, so that is the lower end; in a ball none is known.
+    /// The ends of the interval. Outside balls `u = 0` always gives 0, so the lower end is 0; in a ball it is `-inf`.
     pub fn ends(&self) -> (f64, f64) {
         (self.lower, self.upper)
     }
 
-    /// Nothing is known above.
+    /// The interval without an upper bound.
     pub fn unknown() -> Self {
         Margin { lower: 0.0, upper: f64::INFINITY, multipliers: Vec::new(), sigma: 0.0 }
     }
 
-    /// The rows and multipliers that prove the upper end; `None` stands for `s >= 0`.
+    /// The multipliers that prove the upper end, with their rows; `None` stands for `s >= 0`.
     pub fn multipliers(&self) -> impl Iterator<Item = (Option<Rival>, f64)> + '_ {
         let scale = (self.sigma > 0.0).then_some((None, self.sigma));
         self.multipliers.iter().map(|&(rival, weight)| (Some(rival), weight)).chain(scale)
     }
 
-    /// The bound from approximate multipliers of a problem over a ball, see [`BallBound`].
+    /// The bound in a ball from approximate multipliers, see [`BallBound`].
     pub fn in_ball(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Self {
         let radius = problem.domain().ball().map_or(f64::INFINITY, Ball::radius_up);
         match BallBound::new(problem, token, multipliers).map(|w| w.best_gap(radius)) {
-            // A little room for a checker that adds in another order.
+            // Some slack for a checker that adds in another order.
             Some(upper) if upper.is_finite() => Margin {
                 lower: f64::NEG_INFINITY,
                 upper: upper + upper.abs() * 1e-9 + f64::MIN_POSITIVE,
@@ -49,7 +49,7 @@ impl Margin {
         }
     }
 
-    /// The bound from approximate multipliers: for `lambda >= 0` on rivals (scaled to sum 1),
+    /// The bound outside balls from approximate multipliers: for `lambda >= 0` on rivals (scaled to sum 1),
     /// `alpha`, `beta` on the ends of the domain and `sigma` on `s >= 0`, the margin is at most
     /// `|sum lambda_j (p_t - p_j) + sum alpha_k (e_k, -lo_k) + sum beta_k (-e_k, hi_k) + (0, sigma)|`.
     pub fn bounded_by(
@@ -100,12 +100,12 @@ impl Margin {
         }
         add(dim, sigma);
         let unit = gamma(2 * multipliers.len() + 16);
-        // Where products may have underflowed, each was off by half of the least float at most.
+        // Each product that underflowed has an error of at most half of the least float.
         let lost = (2 * multipliers.len() + 4) as f64 * TINY;
         let floor = |s: f64| if s < f64::MIN_POSITIVE / f64::EPSILON { lost } else { 0.0 };
         let reach =
             value.iter().zip(&size).map(|(v, s)| (v.abs() + unit * s) * (1.0 + unit) + floor(*s));
-        // A little room for a checker that adds in another order.
+        // Some slack for a checker that adds in another order.
         let upper = norm_up(reach) / (total * (1.0 - unit)) * UP_4M;
         if upper.is_finite() {
             Margin { lower: 0.0, upper, multipliers: multipliers.to_vec(), sigma }

@@ -1,18 +1,18 @@
-//! A linear map shared by many witnesses: `h_t = s_t G (w_t - m)`, one scale a token.
+//! A linear map shared by many witnesses: `h_t = s_t G (w_t - m)`, with one scale for each token.
 //!
-//! A certificate stores the map once and lets the checker recompute `h_t`, perhaps in another order
-//! of operations and so with other last bits. A win is therefore proved for every vector within
-//! [`Map::radius`] of the exact `h_t`, which holds every float64 evaluation.
+//! A certificate stores the map once and lets the checker recompute `h_t`, perhaps in another order of operations and
+//! so with other last bits. So a win is proved for every vector within [`Map::radius`] of the exact `h_t`, which
+//! includes every float64 evaluation.
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{TINY, gamma, mul_up, norm_up};
 use crate::head::Head;
 
-/// Turns a token's own row into a hidden state that favours it.
+/// Maps a token's own row to a hidden state that favours the token.
 #[derive(Clone, Debug)]
 pub struct Map {
     centre: Vec<f64>,
-    /// `d x d`, row-major; float32 halves a certificate, and any map will do.
+    /// `d x d`, row-major. Float32 halves the size of a certificate, and any map is valid.
     matrix: Option<Vec<f32>>,
     /// An upper bound of the Frobenius norm of the matrix; 1 for the identity, whose columns never mix.
     norm: f64,
@@ -25,7 +25,7 @@ impl Map {
         Map { centre, matrix, norm }
     }
 
-    /// The point that rows are measured from (`d`).
+    /// The point `m` that is subtracted from rows (`d`).
     pub fn centre(&self) -> &[f64] {
         &self.centre
     }
@@ -40,7 +40,7 @@ impl Map {
         self.norm
     }
 
-    /// `G (w_t - m)` for several tokens, `count x d`; every sum in the order of the coordinates.
+    /// `G (w_t - m)` for several tokens, `count x d`; every sum runs in the order of the coordinates.
     pub fn directions(&self, head: &Head, tokens: &[u32]) -> Vec<f64> {
         let dim = head.dim();
         let mut centred = vec![0.0; tokens.len() * dim];
@@ -58,17 +58,17 @@ impl Map {
         }
     }
 
-    /// How far any float64 evaluation of `scale G (w_t - m)`, in any order, can be from the exact
-    /// vector: `gamma_(d+4) |scale| |G|_F |w_t - m|` and an underflow term.
+    /// Bounds the distance of any float64 evaluation of `scale G (w_t - m)`, in any order, from the exact vector:
+    /// `gamma_(d+4) |scale| |G|_F |w_t - m|` plus an underflow term.
     pub fn radius(&self, head: &Head, token: u32, scale: f64) -> f64 {
         let centred = norm_up(head.row(token as usize).zip(&self.centre).map(|(x, m)| x - m));
         self.radius_of(centred, scale)
     }
 
-    /// [`Map::radius`] for a token with at most this `|w_t - m|`.
+    /// [`Map::radius`] from an upper bound `centred` of `|w_t - m|`.
     pub fn radius_of(&self, centred: f64, scale: f64) -> f64 {
         let dim = self.centre.len();
-        // Times the matrix too, for whom scales the row first.
+        // Also times the matrix norm, for an evaluation that scales the row first.
         let reach = mul_up(1.0 + scale.abs(), 1.0 + self.norm);
         let floor = mul_up(dim as f64 * dim as f64 * TINY, reach);
         mul_up(gamma(dim + 4), mul_up(scale.abs(), mul_up(self.norm, centred))) + floor

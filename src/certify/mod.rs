@@ -1,18 +1,18 @@
-//! The only makers of verdicts.
+//! Turns proposals into proved verdicts; no other module can make a verdict.
 //!
-//! Everything before this stage proposes; here a proposal is checked on the original rows, by
-//! float64 arithmetic with a proved error bound or by exact integers, and only what passes becomes
-//! a [`Verdict`]. The types of the evidence have private fields and no public constructor, so no
-//! other module can make one.
+//! Everything before this stage proposes. Here a proposal is checked on the original rows, in float64 arithmetic with
+//! a proved error bound or in exact integers, and only what passes becomes a [`Verdict`]. The types of the evidence
+//! have private fields and no public constructor, so that no other module can make one.
 //!
 //! - [`witness`]: a hidden state at which the token beats every rival;
-//! - [`pairs`]: the same for most tokens at once, by 8-bit products with a proved bound;
+//! - [`pairs`]: such hidden states for most tokens at once, by 8-bit products with a proved bound;
 //! - [`enclosure`]: rival weights proved to exist inside small intervals (Krawczyk 1969, Rump 1983);
 //! - [`exact`]: rival weights as integers that satisfy every equation;
-//! - [`ball_loss`]: rival weights that no point of a ball overcomes, and [`ball_bound`]: what weights bound there;
+//! - [`ball_loss`]: rival weights that no point of a ball overcomes; [`ball_bound`]: the bounds that weights prove
+//!   there;
 //! - [`one_point`]: the argmax, where the domain is one hidden state;
-//! - [`effort`], [`best_gap`], [`survival`]: proved intervals of what else can be said of a token, from [`scored`] points;
-//! - [`interval`]: what is known of the best margin when neither was found.
+//! - [`effort`], [`best_gap`], [`survival`]: proved intervals of other quantities of a token, from [`scored`] points;
+//! - [`interval`]: the bound of the best margin if neither a win nor a loss was proved.
 
 pub(crate) mod ball_bound;
 #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! Verdicts over a domain that is one hidden state: a box and a centred ball that meet in a single point.
 //!
-//! There the winner is the strict argmax of exact scores, up to its equals. Where tokens of different rows share the
-//! maximum, none wins.
+//! There the winner is the strict argmax of the exact scores, up to its equals. If tokens of different rows share the
+//! maximum, no token wins.
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use super::witness::Witness;
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
 use crate::problem::Problem;
 
-/// The verdicts of tokens over a domain that is one hidden state; `None` for other domains.
+/// Decides tokens over a domain that is one hidden state; `None` for other domains.
 pub fn decide(problem: &Problem, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> {
     let h = problem.domain().only_state()?;
     let head = problem.stored();
@@ -20,7 +20,7 @@ pub fn decide(problem: &Problem, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> 
     let best = scores.iter().max()?;
     let first = scores.iter().position(|s| s == best)? as u32;
     let equals = problem.equals(first);
-    // Another one that shares the maximum.
+    // Another token, not one of the equals, that shares the maximum.
     let other =
         (0..head.tokens() as u32).find(|&t| scores[t as usize] == *best && !equals.contains(&t));
     let witness = || {
@@ -42,6 +42,7 @@ pub fn decide(problem: &Problem, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> 
     Some(tokens.iter().map(|token| (*token, verdict(token))).collect())
 }
 
+/// The verdict of a token that `rival` beats or equals at the only point.
 fn lost(rival: u32) -> Verdict {
     Verdict::Unargmaxable(Loss::OnePoint(OnePoint::proved(rival)))
 }

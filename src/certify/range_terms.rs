@@ -1,4 +1,4 @@
-//! What the ends of the domain add to a combination of rivals.
+//! A lower bound of the slack of a combination of rivals, including the range ends of the domain.
 //!
 //! For weights `lambda` (sum 1) let `r = sum lambda_j w_j - w_t`. For every `h` of the domain
 //!
@@ -7,19 +7,19 @@
 //!                                     >= sum lambda_j (b_j - b_t) + sum_k min(r_k lo_k, r_k hi_k),
 //! ```
 //!
-//! so the token never wins strictly when the last line is not negative. The multiplier of the
+//! so the token never wins strictly if the last line is not negative. The multiplier of the
 //! lower end is `max(r_k, 0)` and that of the upper end `max(-r_k, 0)`.
 
 use crate::arithmetic::enclose::Interval;
 use crate::arithmetic::rounding::{add_down, add_up, mul_down};
 use crate::domain::Domain;
 
-/// A lower bound of a sum of numbers of both signs that is exactly 0 or more when no term is negative.
+/// A lower bound of a sum of numbers of both signs; it is at least 0 exactly when no term is negative.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SlackBound {
     /// A lower bound of the sum of the terms that are not negative.
     gains: f64,
-    /// An upper bound of the absolute sum of the others.
+    /// An upper bound of the absolute sum of the other terms.
     losses: f64,
 }
 
@@ -33,7 +33,7 @@ impl SlackBound {
         }
     }
 
-    /// Adds `weight (b_j - b_t)` for a weight of the interval (not negative).
+    /// Adds `weight (b_j - b_t)` for a non-negative weight in the interval.
     pub fn add_bias(&mut self, weight: Interval, rival: f64, token: f64) {
         if rival >= token {
             self.add(mul_down(weight.lo, (rival - token).next_down().max(0.0)).max(0.0));
@@ -52,10 +52,10 @@ impl SlackBound {
         if self.losses == 0.0 { self.gains } else { add_down(self.gains, -self.losses) }
     }
 
-    /// Adds the least of `r h_k` for `r` of the interval and `h_k` of the domain.
+    /// Adds the least value of `r h_k` for `r` in the interval and `h_k` in the domain.
     ///
-    /// Returns false when the domain has no end on the side that is needed. The least value is a concave
-    /// function of `r` (`hi_k >= lo_k`), so the ends of the interval give it.
+    /// Returns false if the domain has no end on the side that is needed. The least value is a concave function of
+    /// `r` (`hi_k >= lo_k`), so it is attained at an end of the interval.
     #[must_use]
     pub fn add_range(&mut self, domain: &Domain, k: usize, r: Interval) -> bool {
         let least = |r: f64| match r {

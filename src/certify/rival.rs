@@ -1,6 +1,6 @@
-//! What blocks a token.
+//! Rivals and range ends that block a token.
 
-/// What blocks a token: a rival, or an end of the domain.
+/// An element of a combination that blocks a token: a rival token, or an end of the domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rival {
     /// Another token.
@@ -21,5 +21,5 @@ impl std::fmt::Display for Rival {
     }
 }
 
-/// A rival and its share in the combination, to float64 precision.
+/// A rival and its weight in the combination, in float64.
 pub type Blocker = (Rival, f64);

@@ -1,15 +1,16 @@
-//! How far a float64 score can be from the true one: the one bound that every witness rests on.
+//! The error bound of float64 scores, on which every witness relies.
 
 use crate::arithmetic::rounding::{TINY, UP_4000, bound_of_product, gamma};
 use crate::problem::Problem;
 
-/// Bounds of scores `w_j . h + b_j` at one point.
+/// Error bounds of the scores `w_j . h + b_j` at one point.
 ///
-/// `w_j . h` may be summed in any order, with a relative error of `h` of a few units in the last place, and multiplied by a
-/// power of two up to `factor` afterwards, underflow included. Score and bias are added with an error of a unit each. So
-/// `gamma_(d+16)` of `|w_j| |h| + |b_j|` (Higham 2002, section 3.1) covers the sum, with room for the bound's own roundings
-/// and for two more sums. With a `radius` the bound holds for every hidden state within that distance: each score moves by
-/// at most `radius |w_j|`. Folded rows and levels are off by the bounds of the problem.
+/// `w_j . h` may be summed in any order, with a relative error of `h` of a few units in the last place, and
+/// multiplied by a power of two up to `factor` afterwards, underflow included. Adding score and bias has an error of
+/// a unit each. So `gamma_(d+16)` of `|w_j| |h| + |b_j|` (Higham 2002, section 3.1) covers the sum, with slack for
+/// the bound's own roundings and for two more sums. With a `radius` the bound holds for every hidden state within
+/// that distance: each score moves by at most `radius |w_j|`. The errors of folded rows and levels are bounded by
+/// those of the problem.
 pub(super) struct ScoreError<'a> {
     problem: &'a Problem<'a>,
     unit: f64,
@@ -19,7 +20,7 @@ pub(super) struct ScoreError<'a> {
 }
 
 impl<'a> ScoreError<'a> {
-    /// At points of length at most `norm`.
+    /// The error bounds at points of length at most `norm`.
     pub fn at(problem: &'a Problem<'a>, norm: f64, radius: f64, factor: f64) -> Self {
         let count = problem.head().dim() + 16;
         let unit = gamma(count);
@@ -33,7 +34,7 @@ impl<'a> ScoreError<'a> {
         }
     }
 
-    /// That of the score of token `j`, in logits.
+    /// The error bound of the score of token `j`, in logits.
     pub fn of(&self, j: u32) -> f64 {
         let (norm, bias) = (self.problem.norms()[j as usize], self.problem.head().bias(j as usize));
         norm * self.reach + self.unit * bias.abs() + self.floor + self.folding

@@ -1,20 +1,20 @@
-//! Float64 scores of all tokens at several points, and what they prove of single tokens.
+//! Float64 scores of all tokens at several points, and the wins and gaps that they prove.
 
 use super::score_error::ScoreError;
 use super::witness::{Refusal, Witness, certify_scored};
 use crate::arithmetic::rounding::norm_up;
 use crate::problem::Problem;
 
-/// Points of a problem and the scores of all tokens there, from one block of products.
+/// Points of a problem and the scores of all tokens there, from one block product.
 pub struct Scored<'a> {
     problem: &'a Problem<'a>,
     points: Vec<Vec<f64>>,
-    /// Without biases, `points x V`.
+    /// Scores without biases, `points x V`.
     scores: Vec<f64>,
 }
 
 impl<'a> Scored<'a> {
-    /// Scores points of `d` coordinates. The scores at a point do not depend on the others.
+    /// Scores points of `d` coordinates. The scores at a point do not depend on the other points.
     pub fn new(problem: &'a Problem<'a>, points: Vec<Vec<f64>>) -> Self {
         let head = problem.head();
         debug_assert!(points.iter().all(|p| p.len() == head.dim()));
@@ -28,11 +28,12 @@ impl<'a> Scored<'a> {
         self.problem
     }
 
-    /// A point.
+    /// The point with this index.
     pub fn point(&self, at: usize) -> &[f64] {
         &self.points[at]
     }
 
+    /// The scores of all tokens at a point, without biases.
     fn at(&self, at: usize) -> &[f64] {
         let count = self.problem.head().tokens();
         &self.scores[at * count..(at + 1) * count]
@@ -43,7 +44,7 @@ impl<'a> Scored<'a> {
         self.at(at)[token as usize] + self.problem.head().bias(token as usize)
     }
 
-    /// How far the scores at a point can be off: a function of the token.
+    /// Bounds the errors of the scores at a point, as a function of the token.
     pub fn error(&self, at: usize) -> impl Fn(u32) -> f64 + '_ {
         let norm = norm_up(self.points[at].iter().copied());
         let error = ScoreError::at(self.problem, norm, 0.0, 1.0);
@@ -58,8 +59,8 @@ impl<'a> Scored<'a> {
         certify_scored(self.problem, token, self.points[at].clone(), self.at(at))
     }
 
-    /// A proved lower bound of the least gap of `token` at a point, in logits and of either sign: to all tokens but
-    /// those that it need not beat. Infinite without such a token, and `-inf` where nothing is proved.
+    /// A proved lower bound of the least gap of `token` at a point, in logits and of either sign, over all tokens but
+    /// those that it need not beat. Infinite if there is no such token, and `-inf` if nothing is proved.
     pub fn least_gap(&self, at: usize, token: u32) -> f64 {
         let error = self.error(at);
         let own = self.score(at, token) - error(token);
@@ -79,8 +80,8 @@ impl<'a> Scored<'a> {
         if least.is_finite() { least.next_down() } else { least }
     }
 
-    /// At most `count` rivals whose gap to `token` is below `wanted`, the largest scores first. Tokens with the same
-    /// row are left out: no point changes their gap.
+    /// At most `count` rivals whose gap to `token` is below `wanted`, by falling score. Tokens with the same row are
+    /// left out: no point changes their gap.
     pub fn ahead(&self, at: usize, token: u32, wanted: f64, count: usize) -> Vec<u32> {
         let limit = self.score(at, token) - wanted;
         let groups = self.problem.groups();

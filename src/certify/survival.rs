@@ -1,10 +1,10 @@
-//! Whether a win survives the rounding of its logits.
+//! Decides whether a win survives the rounding of the logits to a shorter format.
 //!
 //! A runtime computes logits in float32, in some order and perhaps fused, from a hidden state and weights rounded to
-//! float32; it may then round them to a shorter format, to nearest. Against the true logit `l_j` the sum is off by at
-//! most `e_j = gamma_(d+4) (|w_j| |h| + |b_j|)` with the unit `2^-24` (Higham 2002, section 3.1), and a rounded number by
-//! half a spacing. So the token stays strictly ahead where `l_t - l_j > e_t + e_j` and one spacing of the format at the
-//! larger of the two magnitudes. Elsewhere nothing is claimed.
+//! float32; it may then round them to a shorter format, to nearest. The error of the sum against the true logit `l_j`
+//! is at most `e_j = gamma_(d+4) (|w_j| |h| + |b_j|)` with the unit `2^-24` (Higham 2002, section 3.1), and that of a
+//! rounded number half a spacing. So the token stays strictly ahead if `l_t - l_j` exceeds `e_t + e_j` and one
+//! spacing of the format at the larger of the two magnitudes. Elsewhere nothing is claimed.
 
 use rayon::prelude::*;
 
@@ -27,7 +27,7 @@ impl Format {
     /// The formats, the shortest first.
     pub const ALL: [Format; 3] = [Format::Bf16, Format::F16, Format::F32];
 
-    /// The name as in the table.
+    /// The name, as in the table.
     pub fn name(self) -> &'static str {
         match self {
             Format::Bf16 => "bf16",
@@ -36,7 +36,7 @@ impl Format {
         }
     }
 
-    /// Bits of the significand, the least exponent of a normal number, and the largest number.
+    /// The bits of the significand, the least exponent of a normal number, and the largest number.
     fn shape(self) -> (i64, i64, f64) {
         match self {
             Format::Bf16 => (8, -126, 3.3895313892515355e38),
@@ -45,7 +45,7 @@ impl Format {
         }
     }
 
-    /// The distance of neighbours at a magnitude; infinite beyond the largest number.
+    /// The distance between neighbouring numbers at a magnitude; infinite beyond the largest number.
     fn spacing(self, magnitude: f64) -> f64 {
         let (bits, least, largest) = self.shape();
         if !(magnitude <= largest) {
@@ -55,7 +55,7 @@ impl Format {
     }
 }
 
-/// What the proof needs of a problem.
+/// The data of a problem that the proof needs.
 #[derive(Debug)]
 pub struct Survival {
     /// Upper bounds of the lengths of the stored rows.
@@ -64,13 +64,13 @@ pub struct Survival {
 
 /// The unit roundoff of float32, `2^-24`.
 const UNIT: f64 = 1.0 / 16777216.0;
-/// Sums of float32 below this do not overflow on their way.
+/// Float32 sums of terms below this do not overflow on the way.
 const COMFORTABLE: f64 = 1e38;
-/// The least float32 above 0, `2^-149`.
+/// The least positive float32, `2^-149`.
 const LEAST: f64 = 1.401298464324817e-45;
 
 impl Survival {
-    /// Measures the stored rows.
+    /// Computes the lengths of the stored rows.
     pub fn new(problem: &Problem) -> Self {
         let head = problem.stored();
         Survival { norms: (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect() }
@@ -83,7 +83,7 @@ impl Survival {
         let length = match problem.domain().ball() {
             None => norm_up(point.iter().copied()),
             Some(ball) => {
-                // The mean is off by less than `gamma_d |z|`, each coordinate by a few units more.
+                // The error of the mean is less than `gamma_d |z|`, that of each coordinate a few units more.
                 let gain = ball.gain().iter().fold(0.0f64, |m, g| m.max(g.abs()));
                 let z = norm_up(point.iter().copied());
                 norm_up(ball.hidden_state(point).into_iter()) * UP_4000
@@ -97,7 +97,7 @@ impl Survival {
         let unit = share / (1.0 - share) * UP_4000;
         let underflow = (dim + 4) as f64 * LEAST;
         let error = scored.error(at);
-        // Logit and doubt, of the runtime's sum.
+        // The logit, and a bound of the distance of the runtime's sum from it.
         let logit = |j: u32| {
             let (norm, bias) = (self.norms[j as usize], head.bias(j as usize).abs());
             let sum = norm * length + bias;

@@ -1,4 +1,4 @@
-//! The four answers, each with its evidence.
+//! The four verdicts, each with its evidence.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use super::witness::Witness;
 use crate::head::groups::Standing;
 use crate::problem::Problem;
 
-/// What is known, with proof, of one token.
+/// The proved verdict about one token.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// Some hidden state of the domain makes it the one and only argmax.
+    /// Some hidden state of the domain makes the token the only argmax.
     Argmaxable(Witness),
-    /// It can reach the maximum, beating every token but those with the same row and bias.
+    /// The token can reach the maximum, beating every token but those with the same row and bias.
     Tied(Tie),
-    /// No hidden state of the domain makes it the strict winner.
+    /// No hidden state of the domain makes the token the strict winner.
     Unargmaxable(Loss),
     /// Neither was proved.
     Undecided(Undecided),
@@ -41,13 +41,13 @@ impl Tie {
         &self.members
     }
 
-    /// Where all of them beat everybody else.
+    /// A point where all of them beat every other token.
     pub fn witness(&self) -> &Witness {
         &self.witness
     }
 }
 
-/// Why a token cannot win.
+/// The proof that a token cannot win.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Loss {
@@ -59,20 +59,20 @@ pub enum Loss {
     Exact(Arc<Exact>),
     /// Rival weights that no point of the ball overcomes.
     Ball(Arc<BallLoss>),
-    /// It cannot win in a larger domain either.
+    /// The token cannot win in a larger domain either.
     Carried(Carried),
-    /// A rival that scores at least as much at the one hidden state that the domain is.
+    /// The domain is one hidden state, and a rival scores at least as much there.
     OnePoint(OnePoint),
 }
 
-/// The same token lost in an audit over a larger domain.
+/// The proof that the same token loses over a larger domain.
 #[derive(Clone, Debug)]
 pub struct Carried {
     loss: Box<Loss>,
 }
 
 impl Carried {
-    /// Why it lost there.
+    /// The proof over the larger domain.
     pub fn loss(&self) -> &Loss {
         &self.loss
     }
@@ -85,7 +85,7 @@ pub struct OnePoint {
 }
 
 impl OnePoint {
-    /// Proved by [`super::one_point`].
+    /// The loss against `rival`, as proved by [`super::one_point`].
     pub(super) fn proved(rival: u32) -> Self {
         OnePoint { rival }
     }
@@ -96,7 +96,7 @@ impl OnePoint {
     }
 }
 
-/// The same row with a larger bias.
+/// Another token with the same row and a larger bias.
 #[derive(Clone, Debug)]
 pub struct Dominated {
     by: u32,
@@ -110,8 +110,8 @@ impl Dominated {
 }
 
 impl Loss {
-    /// The rivals whose combination never scores less than the token, weights falling; the weights
-    /// of the tokens sum to one. A multiplier of an end beyond the range of float64 is its largest number.
+    /// The rivals whose combination never scores less than the token, by falling weight; the weights of the tokens
+    /// have sum one. A multiplier of an end beyond the range of float64 is replaced by the largest float64.
     pub fn blockers(&self) -> Vec<Blocker> {
         let mut blockers = match self {
             Loss::Dominated(d) => vec![(Rival::Token(d.by), 1.0)],
@@ -139,7 +139,7 @@ impl Loss {
     }
 }
 
-/// What is left when no proof was found.
+/// The result if no proof was found.
 #[derive(Clone, Debug)]
 pub struct Undecided {
     reason: String,
@@ -148,18 +148,18 @@ pub struct Undecided {
 }
 
 impl Undecided {
-    /// What was tried.
+    /// What was tried, for the reader.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Whether more exact arithmetic might have decided it: the budget that all tokens share was spent.
+    /// Whether the shared budget of exact arithmetic was spent, so that a larger budget might have decided the token.
     pub fn is_by_budget(&self) -> bool {
         self.by_budget
     }
 
-    /// A proved interval of the best margin over directions of length at most one in the lifted
-    /// space (`h`, and `s` where the problem has lengths); positive exactly if the token can win.
+    /// A proved interval of the best margin over directions of length at most one in the lifted space (`h`, and `s`
+    /// if the problem has lengths); positive if and only if the token can win.
     pub fn interval(&self) -> (f64, f64) {
         self.margin.ends()
     }
@@ -179,19 +179,19 @@ pub fn dominated(problem: &Problem, token: u32) -> Option<Verdict> {
     }
 }
 
-/// The verdict of a token that loses to weights near these, if they are proved to exist: see [`enclosure`].
+/// The verdict that a token loses by weights near these, if they are proved to exist: see [`enclosure`].
 pub fn enclosed(problem: &Problem, token: u32, support: Support) -> Option<Verdict> {
     let evidence = enclosure::prove(problem, token, support)?;
     Some(Verdict::Unargmaxable(Loss::Enclosed(evidence.into())))
 }
 
-/// The verdict of a token that loses to exactly these weights, if they prove it: see [`exact`].
+/// The verdict that a token loses by exactly these weights, if they prove it: see [`exact`].
 pub fn lost_exactly(problem: &Problem, token: u32, weights: Vec<(u32, BigInt)>) -> Option<Verdict> {
     let evidence = exact::prove(problem, token, weights)?;
     Some(Verdict::Unargmaxable(Loss::Exact(evidence.into())))
 }
 
-/// The verdict of a token that loses in a ball to weights near these, if they prove it: see [`ball_loss`].
+/// The verdict that a token loses in a ball by weights near these, if they prove it: see [`ball_loss`].
 pub fn lost_in_ball(
     problem: &Problem,
     token: u32,
@@ -201,7 +201,7 @@ pub fn lost_in_ball(
     Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
 }
 
-/// As [`lost_in_ball`], by float64 alone: fast, and so without the cases on the edge.
+/// [`lost_in_ball`] in float64 only: fast, but it fails for borderline cases.
 pub fn lost_in_ball_plainly(
     problem: &Problem,
     token: u32,
@@ -211,7 +211,7 @@ pub fn lost_in_ball_plainly(
     Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
 }
 
-/// As [`lost_in_ball`], by exactly these integers.
+/// [`lost_in_ball`] by exactly these integers.
 pub fn lost_in_ball_exactly(
     problem: &Problem,
     token: u32,
@@ -221,7 +221,7 @@ pub fn lost_in_ball_exactly(
     Some(Verdict::Unargmaxable(Loss::Ball(evidence.into())))
 }
 
-/// The verdict of a token that has this witness against all rows that differ from its own.
+/// The verdict of a token with this witness, a win against all rows that differ from its own.
 pub fn won(problem: &Problem, witness: Witness) -> Verdict {
     match problem.groups().standing(witness.token()) {
         Standing::Tied(members) => Verdict::Tied(Tie { members: members.into(), witness }),
@@ -229,9 +229,9 @@ pub fn won(problem: &Problem, witness: Witness) -> Verdict {
     }
 }
 
-/// The verdict over a larger domain (all of space) of a token that wins in the domain of `inside`, a problem about the
-/// same head: it wins at the same hidden state. `None` if the token is no winner there, or if there are tokens that
-/// it must beat in the larger domain alone.
+/// The verdict over a larger domain (all of space) of a token that wins in the domain of `inside`, a problem about
+/// the same head: it wins at the same hidden state. `None` if the token does not win there, or if it must beat more
+/// tokens in the larger domain.
 pub fn carried_win(larger: &Problem, inside: &Problem, verdict: &Verdict) -> Option<Verdict> {
     let witness = verdict.witness()?;
     let token = witness.token();
@@ -241,8 +241,9 @@ pub fn carried_win(larger: &Problem, inside: &Problem, verdict: &Verdict) -> Opt
         .then(|| won(larger, witness.carried_out()))
 }
 
-/// The verdict over the domain of `inside` of a token that loses in all of space, a problem about the same head. `None`
-/// if it does not, or if it has other equals inside: then it may be tied there with rivals that beat it outside.
+/// The verdict over the domain of `inside`, a problem about the same head, of a token that loses in all of space.
+/// `None` if it does not lose, or if it has other equals inside: then it may be tied there with rivals that beat it
+/// outside.
 pub fn carried_loss(
     larger: &Problem,
     inside: &Problem,
@@ -259,13 +260,13 @@ pub fn carried_loss(
     }
 }
 
-/// No proof; `margin` must come from [`super::interval`].
+/// The verdict without a proof; `margin` must come from [`super::interval`].
 pub fn undecided(reason: impl Into<String>, margin: Margin) -> Verdict {
     Verdict::Undecided(Undecided { reason: reason.into(), margin, by_budget: false })
 }
 
 impl Verdict {
-    /// The same verdict, but if it is undecided, for want of more exact arithmetic.
+    /// Marks an undecided verdict as one that more exact arithmetic might have decided; other verdicts are unchanged.
     pub fn by_budget(mut self) -> Self {
         if let Verdict::Undecided(undecided) = &mut self {
             undecided.by_budget = true;

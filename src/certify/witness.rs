@@ -1,7 +1,7 @@
-//! Points at which a token beats every rival, proved on the stored rows.
+//! Proves wins: points at which a token beats every rival, checked on the stored rows.
 //!
-//! Float64 scores decide where the gap exceeds a bound of their error; the rivals that they leave
-//! open are scored exactly.
+//! Float64 scores decide where the gap exceeds a bound of their error; rivals for which it does not are scored
+//! exactly.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -16,10 +16,12 @@ use crate::arithmetic::rounding::{exponent, norm_up, power_of_two};
 use crate::head::Head;
 use crate::problem::Problem;
 
-/// A hidden state, or behind a final norm the state `z` before its gain and shift (see [`crate::domain::Ball`]).
+/// A winning point: a hidden state, or behind a final norm the state `z` before gain and shift (see
+/// [`crate::domain::Ball`]).
 #[derive(Clone, Debug)]
 pub enum Point {
-    /// `clamp(scale G (w_t - m))` for the witness's own token, with its folded row behind a norm: see [`Map`].
+    /// `clamp(scale G (w_t - m))` for the witness's own token; behind a norm its folded row replaces `w_t`, see
+    /// [`Map`].
     Mapped {
         /// The map, shared by many tokens.
         map: Arc<Map>,
@@ -28,16 +30,16 @@ pub enum Point {
     },
     /// Float64 coordinates.
     Float(Vec<f64>),
-    /// `h_k = numerators[k] / denominator`, the denominator above 0.
+    /// `h_k = numerators[k] / denominator`, with a positive denominator.
     Integers {
-        /// One integer a coordinate.
+        /// One integer for each coordinate.
         numerators: Vec<BigInt>,
-        /// Above 0.
+        /// The common denominator, positive.
         denominator: BigInt,
     },
-    /// That of the token's witness in an audit over a smaller domain.
+    /// The point of the token's witness in an audit over a smaller domain.
     Inside,
-    /// The one point that the domain is, see [`Domain::only_state`](crate::domain::Domain::only_state).
+    /// The only point of the domain, see [`Domain::only_state`](crate::domain::Domain::only_state).
     Only,
 }
 
@@ -51,7 +53,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// A win that [`super::pairs`] proved; at a mapped point against every vector within its radius.
+    /// A win that [`super::pairs`] proved; at a mapped point it holds for every vector within the map's radius.
     pub(super) fn by_pairs(token: u32, point: Point, norm: f64, margin: f64) -> Self {
         Witness { token, point, norm, margin }
     }
@@ -62,7 +64,7 @@ impl Witness {
         Witness { token, point: Point::Only, norm, margin }
     }
 
-    /// The token that wins here.
+    /// The token that wins at the point.
     pub fn token(&self) -> u32 {
         self.token
     }
@@ -72,13 +74,13 @@ impl Witness {
         &self.point
     }
 
-    /// The same win as one over a larger domain.
+    /// The same win over a larger domain.
     pub(super) fn carried_out(&self) -> Self {
         Witness { point: Point::Inside, ..self.clone() }
     }
 
-    /// The hidden state in float64; exact unless the point is one of integers or stands before a norm. `None` where it
-    /// is kept by another audit.
+    /// The hidden state in float64; exact unless the point is one of integers or lies behind a norm. `None` if
+    /// another audit keeps the point.
     pub fn hidden_state(&self, problem: &Problem) -> Option<Vec<f64>> {
         if matches!(self.point, Point::Only) {
             return problem.domain().only_state();
@@ -87,7 +89,8 @@ impl Witness {
         Some(problem.domain().ball().map_or(point.clone(), |ball| ball.hidden_state(&point)))
     }
 
-    /// The point in float64; exact unless it is one of integers or the only one. `None` where it is kept by another audit.
+    /// The point in float64; exact unless it is one of integers or the only one. `None` if another audit keeps the
+    /// point.
     pub fn point_in_floats(&self, problem: &Problem) -> Option<Vec<f64>> {
         Some(match &self.point {
             Point::Inside => return None,
@@ -103,12 +106,12 @@ impl Witness {
         })
     }
 
-    /// Euclidean length of the point, to four digits or more (fewest in heads of low rank).
+    /// The Euclidean length of the point, to four digits or more (fewest for heads of low rank).
     pub fn norm(&self) -> f64 {
         self.norm
     }
 
-    /// A proved lower bound of the least logit gap to a rival at this hidden state (not of the best gap there is).
+    /// A proved lower bound of the least logit gap to a rival at this hidden state (not over all hidden states).
     pub fn margin(&self) -> f64 {
         self.margin
     }
@@ -125,22 +128,22 @@ impl Witness {
     }
 }
 
-/// Why a proposed hidden state was refused.
+/// Why a proposed hidden state is no witness.
 #[derive(Clone, Debug)]
 pub enum Refusal {
-    /// It lies outside the domain, or is not finite.
+    /// The point lies outside the domain, or is not finite.
     Outside,
-    /// These tokens score at least as much.
+    /// These tokens score at least as much there.
     Beaten(Vec<u32>),
 }
 
-/// What float64 scores leave: the least proved gap, and the rivals for which none was proved.
+/// The result of comparing float64 scores: the least proved gap, and the rivals for which no gap was proved.
 struct Gaps {
     least: f64,
     open: Vec<u32>,
 }
 
-/// Bounds every gap from `scores[j]`, float64 values of `w_j . h` that are off as [`ScoreError`] says.
+/// Bounds every gap from `scores[j]`, float64 values of `w_j . h` with the errors of [`ScoreError`].
 fn gaps(problem: &Problem, token: u32, scores: &[f64], error: &ScoreError) -> Gaps {
     let head = problem.head();
     let own = scores[token as usize] + head.bias(token as usize) - error.of(token);
@@ -150,7 +153,7 @@ fn gaps(problem: &Problem, token: u32, scores: &[f64], error: &ScoreError) -> Ga
     for &equal in skip.iter().chain([&(head.tokens() as u32)]) {
         for j in start..equal as usize {
             let gap = own - (scores[j] + head.bias(j) + error.of(j as u32));
-            // NaN or infinity, from an overflow, is open too: a score of -inf says nothing.
+            // NaN or infinity, from an overflow, is open too: a score of -inf proves nothing.
             if gap > 0.0 && gap < f64::INFINITY {
                 found.least = found.least.min(gap);
             } else {
@@ -159,15 +162,15 @@ fn gaps(problem: &Problem, token: u32, scores: &[f64], error: &ScoreError) -> Ga
         }
         start = equal as usize + 1;
     }
-    // The two subtractions above round by less than the spare units of `error`; one step down for
-    // them. Infinity says that no gap was proved here.
+    // The roundings of the two subtractions above are within the slack of `error`; one step down covers them anyway.
+    // Infinity means that no gap was proved here.
     if found.least.is_finite() {
         found.least = found.least.next_down().max(0.0);
     }
     found
 }
 
-/// The scores of the original rows at one float64 point, a rival at a time.
+/// The exact-on-demand scores of the original rows at one float64 point, one rival at a time.
 pub(super) struct Scorer<'a> {
     problem: &'a Problem<'a>,
     token: u32,
@@ -175,13 +178,13 @@ pub(super) struct Scorer<'a> {
     norm: f64,
     radius: f64,
     error: ScoreError<'a>,
-    /// The token's score, from below.
+    /// A lower bound of the token's score.
     own: f64,
     exact: OnceCell<ExactPoint<'a>>,
 }
 
 impl<'a> Scorer<'a> {
-    /// With a `radius` gaps hold for every hidden state within that distance.
+    /// Prepares the scores at `h`; with a `radius`, gaps hold for every hidden state within that distance.
     pub(super) fn new(problem: &'a Problem<'a>, token: u32, h: Vec<f64>, radius: f64) -> Self {
         let norm = norm_up(h.iter().copied());
         let error = ScoreError::at(problem, norm, radius, 1.0);
@@ -191,14 +194,16 @@ impl<'a> Scorer<'a> {
         scorer
     }
 
+    /// The float64 score of token `j`.
     fn score(&self, j: u32) -> f64 {
         self.problem.head().score(j as usize, &self.h)
     }
 
-    /// A proved lower bound of the gap to a rival, above 0; or about how far the token is behind.
+    /// A proved lower bound of the gap to a rival, positive.
     ///
     /// # Errors
-    /// The rival scores at least as much, or (only with a radius) float64 cannot tell.
+    /// The approximate amount by which the token is behind: the rival scores at least as much, or (only with a
+    /// radius) float64 cannot decide.
     pub(super) fn gap(&self, rival: u32) -> Result<f64, f64> {
         let (score, error) = (self.score(rival), self.error.of(rival));
         let gap = self.own - (score + error);
@@ -215,25 +220,25 @@ impl<'a> Scorer<'a> {
         if gap.is_positive() { Ok(exact.logits_down(&gap)) } else { Err(0.0) }
     }
 
-    /// The length of the point, and the point.
+    /// The length of the point and the point itself.
     pub(super) fn into_point(self) -> (f64, Vec<f64>) {
         (self.norm, self.h)
     }
 }
 
-/// Rivals scored exactly before giving up on a float proposal.
+/// The most rivals scored exactly before a float64 proposal is given up.
 const EXACT_LIMIT: usize = 4096;
 
 /// Proves that `token` wins at the float64 hidden state `h`.
 ///
 /// # Errors
-/// `h` lies outside the domain, or some rival is not beaten (also when very many are too close to tell).
+/// `h` lies outside the domain, or some rival is not beaten (also if very many rivals are too close for float64).
 pub fn certify_float(problem: &Problem, token: u32, h: Vec<f64>) -> Result<Witness, Refusal> {
     let mut outcome = certify_floats(problem, vec![(token, h)]);
     outcome.pop().unwrap_or(Err(Refusal::Outside))
 }
 
-/// [`certify_float`] for several tokens, each at its own hidden state, scored by one block of products.
+/// [`certify_float`] for several tokens, each at its own hidden state, scored by one block product.
 pub fn certify_floats(
     problem: &Problem,
     points: Vec<(u32, Vec<f64>)>,
@@ -251,7 +256,7 @@ pub fn certify_floats(
         .collect()
 }
 
-/// [`certify_float`] with the float64 scores of all tokens at `h`, without biases.
+/// [`certify_float`] with given float64 scores of all tokens at `h`, without biases.
 pub(super) fn certify_scored(
     problem: &Problem,
     token: u32,
@@ -266,7 +271,7 @@ pub(super) fn certify_scored(
     let Gaps { mut least, open } =
         gaps(problem, token, scores, &ScoreError::at(problem, norm, 0.0, 1.0));
     if !open.is_empty() {
-        // The largest float scores first: a lost cause is lost at once.
+        // The largest float scores first, so that a hopeless proposal fails at once.
         let mut order = open.clone();
         let score = |j: u32| scores[j as usize] + head.bias(j as usize);
         order.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
@@ -338,18 +343,18 @@ pub fn certify_integers(
     })
 }
 
-/// How a block of mapped witnesses is scaled.
+/// How the points of a block of mapped witnesses are scaled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scaling {
-    /// To length one: for a free domain where biases decide nothing.
+    /// To length one: for a free domain with equal biases.
     Unit,
     /// By the power of two that fits the biases best along the ray: for a free domain.
     Ray,
-    /// By this factor, then moved into the domain.
+    /// By this factor, and then clamped to the domain.
     Clamped(f64),
 }
 
-/// Tries `map` on several tokens at once, from one block of products with all rows.
+/// Tries the points of `map` for several tokens at once, by one block product with all rows.
 pub fn certify_block(
     problem: &Problem,
     map: &Arc<Map>,
@@ -375,7 +380,7 @@ pub fn certify_block(
     let settle = |(((&token, h), scores), mut scale): (((&u32, &mut [f64]), &mut [f64]), f64)| {
         if scaling == Scaling::Ray {
             let factor = best_factor(problem, token, scores)?;
-            // The scaled scores are those of the scaled point only where no coordinate underflows.
+            // The scaled scores are those of the scaled point only if no coordinate underflows.
             if h.iter().any(|x| x * factor / factor != *x) {
                 return None;
             }
@@ -385,7 +390,7 @@ pub fn certify_block(
         if !h.iter().all(|x| x.is_finite()) || !problem.domain().contains(h) {
             return None;
         }
-        // The certificate recomputes the point: both its error and that of `h` are within the radius.
+        // The checker recomputes the point: the errors of its evaluation and of `h` are both within the radius.
         let spread = 2.0 * map.radius(head, token, scale);
         let norm = norm_up(h.iter().copied());
         let factor = if scaling == Scaling::Ray { scale } else { 1.0 };
@@ -410,9 +415,9 @@ pub fn certify_block(
         .collect()
 }
 
-/// The power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
+/// A power of two `c` inside the open interval where `c (s_t - s_j) + (b_t - b_j) > 0` for all rivals.
 ///
-/// Near its geometric middle, or twice its lower end where it has no upper one.
+/// It is near the geometric middle of the interval, or near twice its lower end if it has no upper end.
 fn best_factor(problem: &Problem, token: u32, scores: &[f64]) -> Option<f64> {
     let head = problem.head();
     let (own, bias) = (scores[token as usize], head.bias(token as usize));
@@ -440,21 +445,23 @@ fn best_factor(problem: &Problem, token: u32, scores: &[f64]) -> Option<f64> {
     [below, 2.0 * below].into_iter().find(|factor| low < *factor && *factor < high)
 }
 
-/// The stored rows at one hidden state, scored exactly.
+/// Scores the stored rows exactly at one hidden state.
 #[derive(Debug)]
 struct ExactPoint<'a> {
     head: &'a Head,
     state: State,
 }
 
+/// An exact hidden state.
 #[derive(Debug)]
 enum State {
     Floats(Vec<f64>),
-    /// Numerators over a denominator above 0.
+    /// Numerators over a positive denominator.
     Integers(Vec<BigInt>, BigInt),
 }
 
 impl<'a> ExactPoint<'a> {
+    /// The exact hidden state of a float64 point.
     fn new(problem: &Problem<'a>, point: &[f64]) -> Self {
         if problem.domain().ball().is_none() {
             return ExactPoint { head: problem.stored(), state: State::Floats(point.to_vec()) };
@@ -463,6 +470,7 @@ impl<'a> ExactPoint<'a> {
         ExactPoint::from_integers(problem, &numerators, &denominator)
     }
 
+    /// The exact hidden state of the point `numerators / denominator`.
     fn from_integers(problem: &Problem<'a>, numerators: &[BigInt], denominator: &BigInt) -> Self {
         let (numerators, denominator) = match problem.domain().ball() {
             Some(ball) => ball.exact_state(numerators, denominator),
@@ -471,7 +479,7 @@ impl<'a> ExactPoint<'a> {
         ExactPoint { head: problem.stored(), state: State::Integers(numerators, denominator) }
     }
 
-    /// The gap of a token to a rival, times the denominator.
+    /// The exact gap of a token to a rival, times the denominator.
     fn gap(&self, token: u32, rival: u32) -> Dyadic {
         let (t, j) = (token as usize, rival as usize);
         let bias = &Dyadic::from_f64(self.head.bias(t)) - &Dyadic::from_f64(self.head.bias(j));
@@ -488,7 +496,7 @@ impl<'a> ExactPoint<'a> {
         }
     }
 
-    /// A gap in logits, rounded down and not below 0.
+    /// A gap in logits, rounded down and at least 0.
     fn logits_down(&self, gap: &Dyadic) -> f64 {
         let unit = match &self.state {
             State::Floats(_) => &one(),
@@ -497,7 +505,7 @@ impl<'a> ExactPoint<'a> {
         gap.quotient_down(unit).max(0.0)
     }
 
-    /// The least of the gaps, rounded down, and the rivals whose gap is not above 0.
+    /// The least of the positive gaps, rounded down, and the rivals whose gap is not positive.
     fn gaps(&self, token: u32, rivals: &[u32]) -> (f64, Vec<u32>) {
         let (mut least, mut beaten) = (f64::INFINITY, Vec::new());
         for &j in rivals {
@@ -512,17 +520,18 @@ impl<'a> ExactPoint<'a> {
     }
 }
 
-/// Without rivals any finite number bounds the gap; none is more true than 0.
+/// The margin to publish: without rivals every number bounds the gap, and 0 is used.
 fn finite_margin(least: f64) -> f64 {
     if least.is_finite() { least } else { 0.0 }
 }
 
+/// The Euclidean length, rounded up.
 fn length(h: &[f64]) -> f64 {
     // The bound is within a few units of the last place of the length.
     norm_up(h.iter().copied())
 }
 
-/// The integers over their denominator in float64, a few units in the last place off.
+/// The integers over their denominator in float64, with an error of a few units in the last place.
 fn nearest(numerators: &[BigInt], denominator: &BigInt) -> Vec<f64> {
     numerators
         .iter()

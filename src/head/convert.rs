@@ -1,14 +1,14 @@
-//! Heads of matrices of other libraries. Every number is taken as it is; nothing is rounded.
+//! Makes heads from matrices of other libraries. Every number is taken as it is; nothing is rounded.
 //!
-//! A head has a row for each token, `V x d`. Libraries differ in how they store that: `numpy`, `ndarray` and candle row by
-//! row by default, nalgebra and Fortran column by column. What is stored otherwise is copied in order.
+//! A head has a row for each token, `V x d`. Libraries differ in how they store it: `numpy`, `ndarray` and candle row
+//! by row by default, nalgebra and Fortran column by column. Matrices stored in another order are copied.
 
 use super::{Head, Rows};
 use crate::error::Result;
 
-/// A number that a head can be made of: `f32` or `f64`.
+/// An element type of a head: `f32` or `f64`.
 pub trait Number: Copy {
-    /// Rows of these numbers, row-major.
+    /// Wraps row-major numbers as the rows of a head.
     fn rows(numbers: Vec<Self>) -> Rows;
 }
 
@@ -24,8 +24,8 @@ impl Number for f64 {
     }
 }
 
-/// A head of numbers that are stored column by column: first the first coordinate of all tokens. The same numbers, read
-/// row by row, are `d x V`: this is the way for a weight that is stored transposed.
+/// Makes a head from numbers stored column by column: first the first coordinate of all tokens. The same numbers,
+/// read row by row, are `d x V`, so use this for a weight that is stored transposed.
 ///
 /// # Errors
 /// As [`Head::new`].
@@ -42,7 +42,7 @@ pub fn from_column_major<T: Number>(
     tokens: usize,
     dim: usize,
 ) -> Result<Head> {
-    // What does not fit the shape is refused below, in the same words.
+    // A length that does not fit the shape is refused by `Head::new`, with the same message as elsewhere.
     if tokens.checked_mul(dim) != Some(numbers.len()) {
         return Ok(Head::new(T::rows(numbers.to_vec()), bias, tokens, dim)?);
     }
@@ -51,7 +51,7 @@ pub fn from_column_major<T: Number>(
     Ok(Head::new(T::rows(rows), bias, tokens, dim)?)
 }
 
-/// A head of a matrix of nalgebra, `V x d` (which stores it column by column).
+/// Makes a head from a nalgebra matrix, `V x d` (nalgebra stores it column by column).
 ///
 /// # Errors
 /// As [`Head::new`].
@@ -69,7 +69,7 @@ pub fn from_nalgebra<T: Number + nalgebra::Scalar>(
     from_column_major(weight.as_slice(), bias, weight.nrows(), weight.ncols())
 }
 
-/// A head of a matrix of `ndarray`, `V x d`, in any layout.
+/// Makes a head from an `ndarray` matrix, `V x d`, in any layout.
 ///
 /// # Errors
 /// As [`Head::new`].
@@ -94,10 +94,11 @@ pub fn from_ndarray<T: Number>(
     Ok(Head::new(T::rows(weight.iter().copied().collect()), bias, tokens, dim)?)
 }
 
-/// A head of a tensor of candle, `V x d` in any layout, with its bias of `V` numbers. Half precision is widened exactly.
+/// Makes a head from a candle tensor, `V x d` in any layout, and a bias of `V` numbers. Half precision is widened
+/// exactly.
 ///
 /// # Errors
-/// As [`Head::new`]; a tensor of another number of dimensions or of integers.
+/// As [`Head::new`]; a tensor with another number of dimensions, or of integers.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};

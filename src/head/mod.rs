@@ -1,4 +1,4 @@
-//! A head, made of the matrices that a program has, and what its rows look like.
+//! Heads: making them from matrices, and statistics of their rows.
 
 pub mod convert;
 pub mod spectrum;

@@ -1,4 +1,4 @@
-//! The singular values of the rows, as they are and about their mean: how many directions a head really uses.
+//! The singular values of the rows, as stored and about their mean: how many directions a head really uses.
 
 use std::ops::Range;
 
@@ -7,38 +7,38 @@ use rayon::prelude::*;
 
 use super::Head;
 
-/// Heads with more coordinates and more tokens than this get no spectrum: the eigenvalues of a matrix of this size take
-/// half a minute.
+/// The largest order of a matrix whose eigenvalues are computed (half a minute); heads with more coordinates and more
+/// tokens than this get no spectrum.
 const WIDEST: usize = 4096;
-/// Multiplications for the products of the rows, about a second on one core.
+/// The most multiplications for the products of the rows: about a second on one core.
 const BUDGET: usize = 20_000_000_000;
-/// Multiplications for the products of rows with more coordinates than there are rows: a few seconds.
+/// The most multiplications if rows have more coordinates than there are rows: a few seconds.
 const WIDE_BUDGET: usize = 16 * BUDGET;
-/// A sample has at least so many rows for each coordinate.
+/// The least number of sampled rows for each coordinate.
 const ROWS_PER_COORDINATE: usize = 4;
-/// Rows multiplied at once.
+/// The number of rows multiplied at once.
 const BLOCK: usize = 2048;
-/// Parts of coordinates multiplied at a time.
+/// The number of coordinate ranges multiplied in parallel at a time.
 const STARTS: usize = 4;
-/// Columns of the product that are one task. The sums do not depend on the number of threads.
+/// The number of columns of the product in one task. The sums do not depend on the number of threads.
 const STRIPE: usize = 128;
 
-/// Both spectra of the rows, float64 sums without proof.
+/// Both spectra of the rows, from float64 sums without proof.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectra {
-    /// How many rows were used, spread evenly over the ids: all, unless that takes long.
+    /// The number of rows used, spread evenly over the ids: all rows, unless that takes too long.
     pub rows: usize,
-    /// Singular values of `W`, falling, `d` of them, or as many as rows used in [wide](Head::is_wide) heads;
-    /// estimated where not all rows were used.
+    /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads;
+    /// estimated if not all rows were used.
     pub singular_values: Vec<f64>,
-    /// Singular values of the centred rows divided by the root of their number (the standard deviations along
-    /// the principal directions), falling; `min(d, rows)` of them. A vector that is added to all rows, as the
-    /// mean is, changes no argmax.
+    /// The singular values of the centred rows divided by the root of their number (the standard deviations along the
+    /// principal directions), falling; `min(d, rows)` of them. A vector that is added to all rows, such as the mean,
+    /// changes no argmax.
     pub deviations: Vec<f64>,
 }
 
 impl Spectra {
-    /// Measures the rows of a head, or enough of them; `None` if it is too wide.
+    /// Computes the spectra from the rows of a head, or from a sample of them; `None` if the head is too wide.
     pub fn of(head: &Head) -> Option<Self> {
         let (tokens, dim) = (head.tokens(), head.dim());
         if dim > WIDEST && (!head.is_wide() || tokens > WIDEST) {
@@ -47,7 +47,7 @@ impl Spectra {
         let scale = scale(head);
         let spread = |rows: usize| (0..rows).map(|i| i * tokens / rows).collect::<Vec<usize>>();
         let (rows, centred, whole) = if head.is_wide() {
-            // The eigenvalues of all products of rows are those of all products of columns, but for zeros.
+            // The Gram matrix of the rows and that of the columns have the same eigenvalues, apart from zeros.
             let most = ((WIDE_BUDGET / dim) as f64).sqrt() as usize;
             let ids = spread(tokens.min(most.max(1)));
             let [centred, whole] = products(head, &ids, scale);
@@ -57,7 +57,7 @@ impl Spectra {
             let ids = spread(rows);
             let mean = mean(head, &ids, scale);
             let centred = covariance(head, &ids, &mean, scale);
-            // The mean is put back: adding loses no digits, as taking it out afterwards would.
+            // Adding the mean back loses no digits; subtracting it afterwards would.
             let whole = &centred + &mean * mean.transpose();
             (rows, centred, whole)
         };
@@ -70,14 +70,14 @@ impl Spectra {
     }
 }
 
-/// The norm of the mean row.
+/// The Euclidean norm of the mean row.
 pub fn mean_norm(head: &Head) -> f64 {
     let (scale, ids) = (scale(head), (0..head.tokens()).collect::<Vec<_>>());
     mean(head, &ids, scale).norm() * scale
 }
 
-/// The largest number of a head, by which all are divided so that no square overflows or vanishes; 1 if all
-/// are zero.
+/// The largest absolute entry of a head, or 1 if all entries are zero. Dividing by it keeps squares from overflowing
+/// and underflowing.
 fn scale(head: &Head) -> f64 {
     let largest = |t: usize| head.row(t).fold(0.0f64, |m, x| m.max(x.abs()));
     match (0..head.tokens()).into_par_iter().map(largest).reduce(|| 0.0, f64::max) {
@@ -99,18 +99,18 @@ fn mean(head: &Head, ids: &[usize], scale: f64) -> DVector<f64> {
     sums.iter().fold(DVector::zeros(head.dim()), |all, sum| all + sum) / ids.len() as f64
 }
 
-/// The mean of the products of some rows about `mean`, all divided by `scale`.
+/// The covariance of some rows about `mean`, all divided by `scale` (`d x d`).
 fn covariance(head: &Head, ids: &[usize], mean: &DVector<f64>, scale: f64) -> DMatrix<f64> {
     let dim = head.dim();
     let mut product = DMatrix::<f64>::zeros(dim, dim);
     for block in ids.chunks(BLOCK) {
-        // One token a column.
+        // One token in each column.
         let mut rows = DMatrix::<f64>::zeros(dim, block.len());
         rows.as_mut_slice().par_chunks_mut(dim).zip(block).for_each(|(out, &t)| {
             head.copy_row(t, out);
             out.iter_mut().zip(mean.iter()).for_each(|(x, m)| *x = *x / scale - m);
         });
-        // The part on and below the diagonal is enough.
+        // The part on and below the diagonal is sufficient.
         let stripes = product.as_mut_slice().par_chunks_mut(dim * STRIPE);
         stripes.enumerate().for_each(|(k, stripe)| {
             let columns: Range<usize> = k * STRIPE..dim.min((k + 1) * STRIPE);
@@ -125,8 +125,8 @@ fn covariance(head: &Head, ids: &[usize], mean: &DVector<f64>, scale: f64) -> DM
     product
 }
 
-/// All products of some rows with each other, divided by their number and by `scale` twice: about their mean, and as they
-/// are. A few coordinates at a time.
+/// The Gram matrices of some rows, about their mean and as stored, divided by the number of rows and by the square of
+/// `scale`. They are summed over ranges of coordinates.
 fn products(head: &Head, ids: &[usize], scale: f64) -> [DMatrix<f64>; 2] {
     let (count, dim) = (ids.len(), head.dim());
     let part = |from: usize| {
@@ -146,7 +146,8 @@ fn products(head: &Head, ids: &[usize], scale: f64) -> [DMatrix<f64>; 2] {
     let starts: Vec<usize> = (0..dim).step_by(BLOCK).collect();
     let zero = || [DMatrix::zeros(count, count), DMatrix::zeros(count, count)];
     let mut sums = zero();
-    // As many parts at a time as threads may hold, added in order: the sums do not depend on the number of threads.
+    // Compute a few ranges in parallel, as memory allows, and add them in order: the sums do not depend on the number
+    // of threads.
     for starts in starts.chunks(STARTS) {
         let parts: Vec<[DMatrix<f64>; 2]> = starts.par_iter().map(|&from| part(from)).collect();
         for [centred, all] in parts {
@@ -157,7 +158,7 @@ fn products(head: &Head, ids: &[usize], scale: f64) -> [DMatrix<f64>; 2] {
     sums.map(|sum| sum / count as f64)
 }
 
-/// The roots of the eigenvalues, falling; what rounding made negative is zero.
+/// The roots of the eigenvalues, falling; eigenvalues that rounding made negative count as zero.
 fn roots(matrix: DMatrix<f64>) -> Vec<f64> {
     let mut roots: Vec<f64> =
         matrix.symmetric_eigenvalues().iter().map(|x| x.max(0.0).sqrt()).collect();

@@ -1,4 +1,4 @@
-//! What the rows of a head look like, without an audit: norms, zeros, duplicates, singular values.
+//! Statistics of the rows of a head, without an audit: norms, zeros, duplicates, singular values.
 
 use rayon::prelude::*;
 
@@ -7,45 +7,45 @@ use super::groups::{Groups, Standing};
 use super::spectrum::{self, Spectra};
 use crate::domain::Domain;
 
-/// Facts about rows and biases.
+/// Statistics of rows and biases.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Statistics {
-    /// Groups of two or more tokens with equal rows and the largest bias of their row, and how many tokens they hold:
-    /// such tokens can only tie.
+    /// The number of groups of two or more tokens with equal rows and the largest bias of their row; such tokens can
+    /// only tie.
     pub tied_groups: usize,
-    /// See `tied_groups`.
+    /// The number of tokens in those groups.
     pub tied_tokens: usize,
-    /// Tokens that share a row with a token of larger bias, and so never win.
+    /// The number of tokens that share a row with a token of larger bias, and so never win.
     pub dominated_tokens: usize,
-    /// Tokens whose row is zero, in id order.
+    /// The tokens whose row is zero, in id order.
     pub zero_rows: Vec<u32>,
-    /// Least, 1, 5, 25, 50, 75, 95, 99 % and greatest row norm.
+    /// The quantiles of the row norms: least, 1, 5, 25, 50, 75, 95, 99 % and greatest.
     pub row_norms: [f64; 9],
-    /// The same of the bias; absent without one.
+    /// The same quantiles of the bias; `None` without a bias.
     pub biases: Option<[f64; 9]>,
-    /// How many singular values of `W` exceed `rank_tolerance` times the largest; absent for a head too wide to
-    /// tell. At least the rank of a sample of the rows where not all were used.
+    /// The number of singular values of `W` that exceed `rank_tolerance` times the largest; `None` for a head that is
+    /// too wide. If only a sample of the rows was used, this is a lower bound of the rank at this tolerance.
     pub rank: Option<usize>,
-    /// The relative size below which a singular value counts as zero: they come from the eigenvalues of `W^T W` in
-    /// float64, which loses half of the digits.
+    /// The relative size below which a singular value counts as zero: the values come from the eigenvalues of `W^T W`
+    /// in float64, which loses half of the digits.
     pub rank_tolerance: f64,
-    /// How many rows the singular values are of, as [`Spectra::rows`]; 0 for a head too wide for them.
+    /// The number of rows that the singular values come from, as [`Spectra::rows`]; 0 for a head that is too wide.
     pub spectrum_rows: usize,
-    /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads; none for a
-    /// head with too many of both.
+    /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads;
+    /// empty for a head with too many of both.
     pub singular_values: Vec<f64>,
-    /// Norm of the mean row: how far the rows have a direction in common.
+    /// The norm of the mean row: how far the rows have a direction in common.
     pub mean_row_norm: f64,
-    /// Where the singular values are from, with those about the mean; absent for a head too wide for them.
+    /// The spectra that the singular values come from; `None` for a head that is too wide.
     #[serde(skip)]
     pub spectra: Option<Spectra>,
 }
 
-/// The quantiles that [`Statistics::row_norms`] holds.
+/// The levels of the quantiles in [`Statistics::row_norms`].
 pub const QUANTILES: [f64; 9] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0];
 
 impl Statistics {
-    /// Looks at every row, and multiplies them with each other as far as [`Spectra`] does.
+    /// Computes the statistics from all rows, and the spectra from as many rows as [`Spectra`] uses.
     pub fn of(head: &Head) -> Self {
         let (tokens, dim) = (head.tokens(), head.dim());
         let groups = Groups::new(head, &Domain::free(dim));
@@ -88,6 +88,7 @@ impl Statistics {
     }
 }
 
+/// The quantiles of `numbers` at the levels [`QUANTILES`].
 fn quantiles(mut numbers: Vec<f64>) -> [f64; 9] {
     numbers.sort_by(f64::total_cmp);
     QUANTILES.map(|q| numbers[(q * (numbers.len() - 1) as f64).round() as usize])

@@ -1,9 +1,11 @@
-//! The raise of its own bias that a lost token lacks, in a box or all of space: its best gap there, see [`BestGap`].
+//! Measures the raise of its own bias that a lost token needs, in a box or all of space: its best gap there, see
+//! [`BestGap`].
 //!
-//! The best gap is the value of a linear program, and by duality the least `sum x_j (b_t - b_j)` (and terms of the ends)
-//! over weights that combine to the token's row. Each step asks for a gap a little below the least value known: either
-//! the rivals looked at leave a point, or they combine to less (Dinkelbach 1967, which for a linear program is the dual
-//! simplex method with whole pivots). Lengths are those of a large ball, which only proposes.
+//! The best gap is the value of a linear program, and by duality the least `sum x_j (b_t - b_j)` (plus terms of the
+//! range ends) over weights that combine to the token's row. Each step asks for a gap a little below the least value
+//! so far: either there is a point with that gap to the rivals in the working set, or these rivals combine to a
+//! smaller value (Dinkelbach 1967; for a linear program this is the dual simplex method with whole pivots). Lengths
+//! are those of a large ball, which only proposes.
 
 use num_bigint::BigInt;
 
@@ -21,14 +23,14 @@ use crate::prove::ball::system::BallSystem;
 use crate::prove::polyhedron::support;
 use crate::prove::polyhedron::system::{Constraint, System};
 
-/// Steps between two looks at all rivals.
+/// The most steps between two comparisons with all rivals.
 const STEPS_A_LOOK: usize = 200;
-/// How much below the least value known a gap is asked for, as a share of the score of the longest row at the proposals' radius:
-/// a little more than the solver leaves undone.
+/// How far below the least value so far a gap is requested, as a share of the score of the longest row at the
+/// proposals' radius: a little more than the error of the solver.
 const BELOW: f64 = 1.0 / 274877906944.0;
 
-/// The best gaps of lost tokens over a domain without a ball, in their order. `length` is about that of hidden states
-/// at which biases and scores balance. Empty where the domain fixes a coordinate.
+/// The best gaps of lost tokens over a domain without a ball, in their order. `length` is the approximate length of
+/// hidden states where biases and scores balance. Empty if the domain fixes a coordinate.
 pub fn gaps(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
@@ -59,7 +61,7 @@ pub fn gaps(
     in_groups(problem.head(), tokens, progress, measure)
 }
 
-/// The domain with a ball around it whose radius scales the searches.
+/// The domain, restricted to a ball whose radius scales the searches.
 fn proposing(domain: &Domain, length: f64) -> Option<Domain> {
     let size = norm_up(domain.some_point().into_iter());
     let radius = length.max(4.0 * size);
@@ -67,7 +69,7 @@ fn proposing(domain: &Domain, length: f64) -> Option<Domain> {
     domain.clone().within(ball).ok()
 }
 
-/// The search for one token.
+/// The search for the best gap of one token.
 struct Seeker<'a> {
     problem: &'a Problem<'a>,
     sphere: &'a BallSystem<'a>,
@@ -75,7 +77,7 @@ struct Seeker<'a> {
     gap: BestGap,
     asked: f64,
     below: f64,
-    /// The weights of the least value known.
+    /// The weights of the least value so far.
     weights: Vec<(Rival, f64)>,
     least: f64,
     point: Vec<f64>,
@@ -83,6 +85,7 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
+    /// Starts the search from the rivals in the losing proof; `None` for tokens that do not lose.
     fn new(
         problem: &'a Problem<'a>,
         sphere: &'a BallSystem<'a>,
@@ -111,12 +114,13 @@ impl<'a> Seeker<'a> {
             .collect();
         if !rivals.is_empty() {
             let step = seeker.search.advance(rivals);
-            // A step that fails here is one that the first look makes up for.
+            // If this step fails, the first comparison with all rivals makes up for it.
             seeker.descend(step);
         }
         Some(seeker)
     }
 
+    /// Compares with all rivals at the present point, and continues the search.
     fn look(&mut self, scored: &Scored, at: usize) {
         self.gap.reach(scored, at, None);
         let count = batch(self.point.len());
@@ -127,7 +131,7 @@ impl<'a> Seeker<'a> {
         self.done = !self.descend(step);
     }
 
-    /// Asks for less until the rivals looked at leave a point; false if they do not, or if nothing was added.
+    /// Lowers the requested gap until the working set allows a point; false if that fails or if nothing was added.
     fn descend(&mut self, mut step: Step) -> bool {
         let mut below = self.below;
         for _ in 0..STEPS_A_LOOK {
@@ -144,7 +148,7 @@ impl<'a> Seeker<'a> {
                         self.weights = weights;
                     }
                     self.asked = self.asked.min(value) - below;
-                    // Where rounding alone forbids a point, ever more.
+                    // Rounding may forbid a point although there is one: lower the request by more each time.
                     below *= 2.0;
                     step = self.search.restart(Ask::Gap(self.asked));
                 }
@@ -154,7 +158,7 @@ impl<'a> Seeker<'a> {
         false
     }
 
-    /// What weights on unscaled inequalities that combine to 0 bound, to rounding.
+    /// The bound from weights of unscaled inequalities that combine to 0, up to rounding.
     fn value(&self, weights: &[(Rival, f64)]) -> f64 {
         let (head, domain) = (self.problem.head(), self.problem.domain());
         let own = head.bias(self.gap.token() as usize);
@@ -172,7 +176,8 @@ impl<'a> Seeker<'a> {
         if total > 0.0 { sum / total } else { f64::INFINITY }
     }
 
-    /// The interval, with what the best weights prove, or else those of the verdict.
+    /// The interval, with its upper end lowered by the best weights or, if these prove nothing, by those of the
+    /// verdict.
     fn proved(mut self, system: &System, verdict: &Verdict) -> BestGap {
         let token = self.gap.token();
         let weights: Vec<(Constraint, f64)> =
@@ -197,12 +202,13 @@ impl<'a> Seeker<'a> {
     }
 }
 
-/// The weights of a losing proof.
+/// The weights of a losing proof, approximate or exact.
 enum Weights {
     Enclosed(Support),
     Exact(Vec<(u32, BigInt)>),
 }
 
+/// The weights of the losing proof of a verdict, if it has any.
 fn verdict_weights(verdict: &Verdict) -> Option<Weights> {
     let Verdict::Unargmaxable(loss) = verdict else { return None };
     match loss {

@@ -1,8 +1,8 @@
-//! Effort: the shortest points at which tokens win, see [`Effort`].
+//! Measures effort: the shortest points at which tokens win, see [`Effort`].
 //!
-//! The shortest point with a little clearance to all rivals, by the search of [`crate::prove::ball::search`], is a witness; the
-//! multipliers that hold it there bound the effort from below (Lawson and Hanson 1974, ch. 23: the dual of
-//! least-distance programming). The clearance is made smaller until both ends meet.
+//! The shortest point with some clearance to all rivals, found by the search of [`crate::prove::ball::search`], is a
+//! witness; its dual multipliers bound the effort from below (Lawson and Hanson 1974, ch. 23: the dual of
+//! least-distance programming). The clearance is reduced until both ends meet.
 
 use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
@@ -15,14 +15,16 @@ use crate::progress::Progress;
 use crate::prove::ball::search::{Ask, Search, Step};
 use crate::prove::ball::system::BallSystem;
 
-/// Rooms asked for, largest first, in the coordinates of [`BallSystem`] for a ball of the radius that shares are of.
+/// The clearances requested, largest first, in the coordinates of [`BallSystem`] for a ball of the radius that
+/// efforts are shares of.
 const CLEARANCES: [f64; 5] =
     [1.0, 1.0 / 1024.0, 1.0 / 262144.0, 1.0 / 16777216.0, 1.0 / 268435456.0];
-/// The clearance to begin with: the point is then about `1e-8` of the radius longer than it must be, for most tokens.
+/// The index of the first clearance: for most tokens the point is then about `1e-8` of the radius longer than
+/// necessary.
 const FIRST: usize = 2;
-/// The width of the interval that is good enough, as a share of its upper end.
+/// The width at which an interval is accepted, as a share of its upper end.
 const WIDTH: f64 = 1e-7;
-/// How much larger the ball is in which tokens that cannot win are searched for.
+/// The factor by which the ball is enlarged in which tokens that cannot win are searched.
 pub const BEYOND: f64 = 64.0;
 
 /// A token and its verdicts.
@@ -30,14 +32,14 @@ pub const BEYOND: f64 = 64.0;
 pub struct Known<'a> {
     /// The token.
     pub token: u32,
-    /// Over the ball.
+    /// The verdict over the ball.
     pub verdict: &'a Verdict,
-    /// Over all of space, if it was asked for.
+    /// The verdict over all of space, if there is one.
     pub free: Option<&'a Verdict>,
 }
 
-/// The efforts of tokens with these verdicts over the ball of `problem`, in their order. Points are looked for in
-/// `outer`, the same problem with a ball as large or larger by a power of two.
+/// The efforts of tokens with these verdicts over the ball of `problem`, in their order. Points are searched in
+/// `outer`, the same problem with a ball whose radius is larger by a power of two, or the same.
 pub fn efforts(
     problem: &Problem,
     outer: &Problem,
@@ -47,8 +49,8 @@ pub fn efforts(
     measured(problem, outer, tokens, progress, |seeker| seeker.effort)
 }
 
-/// Verdicts of undecided tokens from what the search for their efforts finds: a point inside the ball where the token wins, or
-/// weights that no point inside overcomes. Those that stay undecided are left out.
+/// Decides undecided tokens from the results of the search for their efforts: a point inside the ball where the token
+/// wins, or weights that no point inside overcomes. Tokens that stay undecided are left out.
 pub fn settled(
     problem: &Problem,
     outer: &Problem,
@@ -65,7 +67,7 @@ pub fn settled(
     settled.into_iter().flatten().collect()
 }
 
-/// What `finish` makes of the search for each token.
+/// Searches the effort of each token, and applies `finish` to each search.
 fn measured<R: Send>(
     problem: &Problem,
     outer: &Problem,
@@ -100,19 +102,21 @@ fn measured<R: Send>(
     in_groups(problem.head(), tokens, progress, measure)
 }
 
-/// The search for one token.
+/// The search for the effort of one token.
 struct Seeker<'a> {
     problem: &'a Problem<'a>,
     sphere: &'a BallSystem<'a>,
     search: Search<'a>,
     effort: Effort,
-    /// What clearances are multiplied by.
+    /// The factor that clearances are multiplied by.
     finer: f64,
+    /// The index of the present clearance.
     clearance: usize,
-    /// Whether some point was proved, and whether larger clearances were tried.
+    /// Whether a win at some point was proved.
     reached: bool,
+    /// Whether clearances are being raised, because no smaller one gave a point.
     bolder: bool,
-    /// The shortest point that was proved.
+    /// The shortest point with a proved win.
     point: Option<Vec<f64>>,
     /// Weights that no point inside the ball overcomes.
     outweighing: Option<Vec<(Rival, f64)>>,
@@ -120,6 +124,7 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
+    /// Starts the search with the interval that follows from the verdicts.
     fn new(
         problem: &'a Problem<'a>,
         sphere: &'a BallSystem<'a>,
@@ -146,12 +151,13 @@ impl<'a> Seeker<'a> {
         seeker
     }
 
+    /// Whether the interval is narrow enough.
     fn is_settled(&self) -> bool {
         let (low, high) = self.effort.ends();
         high.is_finite() && high - low <= WIDTH * high || low == high
     }
 
-    /// Looks at the scores of the search's point.
+    /// Compares with all rivals at the search's point, and continues the search.
     fn look(&mut self, scored: &Scored, at: usize) {
         let token = self.effort.token();
         let count = batch(self.search.point().len());
@@ -181,11 +187,13 @@ impl<'a> Seeker<'a> {
         }
     }
 
+    /// Adds rivals to the working set.
     fn add(&mut self, rivals: impl IntoIterator<Item = Rival>) {
         let step = self.search.advance(rivals);
         self.take(step);
     }
 
+    /// Raises the lower end by dual multipliers, and keeps them if they prove that the token loses in the ball.
     fn weigh(&mut self, multipliers: Vec<(Rival, f64)>) {
         let before = self.effort.ends().0;
         self.effort.weigh(self.problem, &multipliers);
@@ -195,13 +203,13 @@ impl<'a> Seeker<'a> {
         }
     }
 
-    /// Keeps what a step proves; goes on to another clearance where it gives no point.
+    /// Uses the bound that a step proves, and goes on to another clearance if the step gives no point.
     fn take(&mut self, step: Step) {
         match step {
             Step::Point => {
                 let multipliers = self.search.multipliers();
                 self.weigh(multipliers);
-                // No longer worth while: the shortest points are all beyond what is known.
+                // The effort may be settled: the shortest points cannot improve what is known.
                 self.done = self.is_settled();
             }
             Step::Combination(multipliers) => {
@@ -212,7 +220,7 @@ impl<'a> Seeker<'a> {
         }
     }
 
-    /// A smaller clearance, or a larger one as long as nothing was reached.
+    /// Goes on to a smaller clearance, or, as long as no win was proved, to larger ones.
     fn next(&mut self) {
         let fainter = self.clearance + 1 < CLEARANCES.len() && !self.bolder;
         if !fainter && !self.bolder && !self.reached {

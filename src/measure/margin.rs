@@ -1,9 +1,9 @@
-//! The best gap of tokens in a ball, see [`BestGap`].
+//! Measures the best gap of tokens in a ball, see [`BestGap`].
 //!
-//! Let `N(m)` be the length of the shortest point with a gap of `m` to every rival looked at: convex and rising in `m`. The
-//! best gap within the radius `R` has `N(m) = R`. Newton's method from the right converges from above, and its steps
-//! are what the multipliers bound by duality, so each is proved. Rivals that come closer at the point found are
-//! looked at too, until none does.
+//! Let `N(m)` be the length of the shortest point with a gap of `m` to every rival in the working set: it is convex
+//! and rising in `m`. The best gap within the radius `R` has `N(m) = R`. Newton's method from the right converges
+//! from above, and its steps are the bounds of the multipliers by duality, so each is proved. Rivals that come closer
+//! at the point found are added to the working set, until there are none.
 
 use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
@@ -16,22 +16,23 @@ use crate::progress::Progress;
 use crate::prove::ball::search::{Ask, Search, Step};
 use crate::prove::ball::system::BallSystem;
 
-/// The width of the interval that is good enough, as a share of its ends.
+/// The width at which an interval is accepted, as a share of its ends.
 const WIDTH: f64 = 1e-7;
-/// What float64 leaves of a gap, as a share of the score that a row can reach.
+/// The float64 resolution of a gap, as a share of the largest score that a row can reach.
 const FLOAT_SHARE: f64 = 1e-12;
-/// Newton steps between two looks at all rivals, with those after which ends of ranges came in; a handful is enough.
+/// The most Newton steps between two comparisons with all rivals, including steps that add range ends; usually a
+/// handful suffices.
 const NEWTON_STEPS: usize = 200;
-/// Proved bounds are this much above what they bound: steps shorter than a few of that are none.
+/// The relative slack of proved bounds: steps of only a few times that size are not counted as progress.
 const BOUND_SHARE: f64 = 4e-9;
-/// How far beyond the ball a point may be that is drawn back to it, as a multiple of the radius.
+/// The largest length, as a multiple of the radius, of a point that is pulled back into the ball.
 const DRAWN_BACK: f64 = 1.0 + 1e-8;
-/// The least share of the way to a point inside the domain by which a point is drawn into it; then four times as much, and
-/// so on, up to the largest.
+/// The least and the largest share of the way to an interior point by which a point is pulled into the domain; shares
+/// grow fourfold.
 const DRAWN: (f64, f64) = (1e-12, 1e-4);
 
-/// The best gaps of tokens with these verdicts over the ball of `problem`, in their order, those without a rival left
-/// out.
+/// The best gaps of tokens with these verdicts over the ball of `problem`, in their order; tokens without a rival are
+/// left out.
 pub fn margins(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
@@ -40,8 +41,8 @@ pub fn margins(
     measured(problem, tokens, progress, |seeker| seeker.gap)
 }
 
-/// Verdicts of undecided tokens from what the search for their best gaps finds: a point where the token wins, or weights
-/// that bound its gap by 0. Those that stay undecided are left out.
+/// Decides undecided tokens from the results of the search for their best gaps: a point where the token wins, or
+/// weights that bound its gap by 0. Tokens that stay undecided are left out.
 pub fn settled(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
@@ -58,7 +59,7 @@ pub fn settled(
     settled.into_iter().flatten().collect()
 }
 
-/// What `finish` makes of the search for each token.
+/// Searches the best gap of each token, and applies `finish` to each search.
 fn measured<R: Send>(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
@@ -87,31 +88,33 @@ fn measured<R: Send>(
     in_groups(problem.head(), tokens, progress, measure)
 }
 
-/// The search for one token.
+/// The search for the best gap of one token.
 struct Seeker<'a> {
     sphere: &'a BallSystem<'a>,
     gap: BestGap,
     /// Weights that bound the gap by 0 or less.
     outweighing: Option<Vec<(Rival, f64)>>,
-    /// `None` until some rivals are known.
+    /// The search; `None` until some rivals are known.
     search: Option<Search<'a>>,
+    /// The gap requested at present.
     asked: f64,
     /// A point inside the domain.
     inside: Vec<f64>,
     /// The point to score next, in the domain.
     point: Vec<f64>,
-    /// Rivals and ends to begin with.
+    /// The first rivals and range ends of the working set.
     first: Vec<Rival>,
     done: bool,
 }
 
 impl<'a> Seeker<'a> {
+    /// Starts the search with the interval and the point that follow from the verdict.
     fn new(sphere: &'a BallSystem<'a>, token: u32, verdict: &Verdict) -> Option<Self> {
         let problem = sphere.problem();
         let gap = BestGap::new(problem, token, verdict)?;
         let won = verdict.witness().and_then(|w| w.point_in_floats(problem));
         let won = won.filter(|z| problem.domain().contains(z));
-        // Half of the way to a point that is well inside the ranges, which a witness need not be.
+        // Halfway to a point well inside the ranges, because a witness need not lie well inside.
         let mut inside = problem.domain().some_point();
         if let Some(won) = &won {
             inside.iter_mut().zip(won).for_each(|(x, y)| *x = 0.5 * (*x + y));
@@ -134,6 +137,7 @@ impl<'a> Seeker<'a> {
         })
     }
 
+    /// Whether the interval is narrow enough.
     fn is_settled(&self) -> bool {
         let (low, high) = self.gap.ends();
         let problem = self.sphere.problem();
@@ -141,6 +145,7 @@ impl<'a> Seeker<'a> {
         high - low <= (WIDTH * high.abs().min(low.abs())).max(FLOAT_SHARE * reach)
     }
 
+    /// Compares with all rivals at the present point, and continues the search.
     fn look(&mut self, scored: &Scored, at: usize, survival: &Survival) {
         self.gap.reach(scored, at, Some(survival));
         if self.search.is_some() && self.is_settled() {
@@ -161,7 +166,7 @@ impl<'a> Seeker<'a> {
         self.done = !self.newton(step);
     }
 
-    /// Begins at a gap that one rival alone forbids to exceed.
+    /// Starts the search with the smallest gap bound that a single rival proves.
     fn begin(&mut self, rivals: Vec<Rival>) -> Step {
         let problem = self.sphere.problem();
         let token = self.gap.token();
@@ -185,12 +190,12 @@ impl<'a> Seeker<'a> {
         step
     }
 
-    /// Newton's method over the rivals looked at; sets the point to score. False if there is none.
+    /// Runs Newton's method over the working set and sets the next point to score; false if there is none.
     fn newton(&mut self, mut step: Step) -> bool {
         let problem = self.sphere.problem();
         let radius = self.sphere.ball().radius_up();
         let Some(search) = &mut self.search else { return false };
-        // Where rounding alone forbids a point, a little less is asked for, and ever more of that.
+        // Where rounding alone forbids a point, the requested gap is lowered by more and more.
         let mut below = FLOAT_SHARE * radius * problem.norms()[self.gap.token() as usize];
         for _ in 0..NEWTON_STEPS {
             let (multipliers, is_point) = match step {
@@ -219,7 +224,8 @@ impl<'a> Seeker<'a> {
                     }
                     step = search.advance(ends);
                 }
-                // Nor is a point far out one: the rivals all but forbid the gap, and float64 cannot tell.
+                // A point far outside counts as no point: the rivals almost forbid the gap, and float64 cannot
+                // decide.
                 None => {
                     below = (2.0 * below).max(BOUND_SHARE * self.asked.abs());
                     self.asked -= below;
@@ -230,11 +236,11 @@ impl<'a> Seeker<'a> {
         false
     }
 
-    /// Takes a point into the domain, if it is close to it.
+    /// Pulls a point that is close to the domain into it; false if it is too far away.
     fn draw_in(&mut self, mut point: Vec<f64>) -> bool {
         let (domain, ball) = (self.sphere.problem().domain(), self.sphere.ball());
         let length = norm_up(point.iter().copied());
-        // Towards the centre, unless that would lead out of the ranges.
+        // Pull towards the centre, unless that may lead out of the ranges.
         if length > ball.radius_down() && !domain.has_ranges() {
             point.iter_mut().for_each(|x| *x *= ball.radius_down() / length);
         }

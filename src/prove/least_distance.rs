@@ -1,5 +1,5 @@
-//! The `u` with `A u >= 1`, or another bound for each row, nearest to an anchor (the origin, if nobody sets one), or
-//! multipliers that combine rows of `A` to zero.
+//! The least-distance solver: finds the `u` nearest to an anchor (the origin by default) with `A u >= 1`, or with
+//! another bound for each row, or multipliers that combine rows of `A` to zero.
 //!
 //! The dual active-set method of D. Goldfarb and A. Idnani (Math. Programming 27, 1983) for the
 //! least-distance problem of Lawson and Hanson (1974, ch. 23). It starts without rows, and rows may be
@@ -17,25 +17,27 @@ pub struct LeastDistance {
     width: usize,
     /// Rows of length one, `count x width`.
     rows: Vec<f64>,
-    /// What each row asks of `a.u`.
+    /// The lower bound of `a.u` for each row.
     wanted: Vec<f64>,
     /// The products of the rows with `u` at the last scan.
     values: Vec<f64>,
-    /// Violated rows to look at before the next scan.
+    /// Violated rows to process before the next scan.
     candidates: Vec<usize>,
     active: Vec<usize>,
-    /// Multipliers of the active rows, not negative.
+    /// The non-negative multipliers of the active rows.
     multipliers: Vec<f64>,
     factors: Factorisation,
-    /// Where the point is to be near, and the products of the rows with it.
+    /// The anchor.
     anchor: Vec<f64>,
+    /// The products of the rows with the anchor.
     anchored: Vec<f64>,
     u: Vec<f64>,
 }
 
-/// A row with `a.u` this little below what it asks is left alone: it is below what rounding can tell for moderate `u`,
-/// and then so, as a share of `|u|`. Chasing less than that goes round in circles.
+/// The violation of a row that is accepted: smaller ones are below the rounding errors for moderate `u`, and chasing
+/// them does not terminate.
 const SATISFIED: f64 = 1e-9;
+/// The violation accepted for large `u`, as a share of `|u|`.
 const ROUNDING: f64 = 1e-12;
 
 impl Solver for LeastDistance {
@@ -134,15 +136,15 @@ impl Solver for LeastDistance {
 }
 
 impl LeastDistance {
-    /// Adds a row of length one that asks for `row.u >= bound`.
+    /// Adds a row of length one with the inequality `row.u >= bound`.
     pub fn add_bounded(&mut self, row: &[f64], bound: f64) {
         debug_assert_eq!(row.len(), self.dim);
         self.rows.extend_from_slice(&padded(row));
         self.wanted.push(bound);
     }
 
-    /// Asks for another anchor and other bounds, one for each row. Of the active rows those stay that still press on the
-    /// point: most of them, where little changes.
+    /// Sets another anchor and other bounds, one for each row. The active rows whose multipliers stay non-negative
+    /// are kept: most of them, if little changes.
     pub fn aim(&mut self, anchor: &[f64], bounds: Vec<f64>) {
         debug_assert_eq!(bounds.len(), self.len());
         self.anchor = padded(anchor);
@@ -154,7 +156,7 @@ impl LeastDistance {
         loop {
             self.multipliers = self.factors.weights(&self.missing());
             let Some(at) = self.multipliers.iter().rposition(|m| !(*m >= 0.0)) else { break };
-            // From the end: a removal turns the columns behind it.
+            // From the end, because a removal rotates the columns after it.
             for at in (0..=at).rev().filter(|&at| !(self.multipliers[at] >= 0.0)) {
                 self.active.remove(at);
                 self.factors.remove(at);
@@ -163,7 +165,7 @@ impl LeastDistance {
         self.refresh();
     }
 
-    /// What each active row lacks at the anchor.
+    /// The violation of each active row at the anchor.
     fn missing(&self) -> Vec<f64> {
         self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect()
     }
@@ -173,17 +175,19 @@ impl LeastDistance {
         self.rows.len().checked_div(self.width).unwrap_or(0)
     }
 
+    /// Row `i`, padded.
     fn row(&self, i: usize) -> &[f64] {
         &self.rows[i * self.width..(i + 1) * self.width]
     }
 
+    /// Moves the point and the multipliers by a step.
     fn advance(&mut self, step: f64, shares: &[f64], gained: &mut f64, rest: &[f64]) {
         self.u.iter_mut().zip(rest).for_each(|(u, z)| *u += step * z);
         self.multipliers.iter_mut().zip(shares).for_each(|(m, s)| *m = (*m - step * s).max(0.0));
         *gained += step;
     }
 
-    /// The point afresh from the active rows: sums of steps drift.
+    /// Recomputes the point from the active rows, because sums of steps drift.
     fn refresh(&mut self) {
         let products = self.anchored.len();
         self.anchored.resize(self.len(), 0.0);
@@ -193,8 +197,8 @@ impl LeastDistance {
         self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
     }
 
-    /// The next of the worst rows of the last scan that is still violated, or the worst of a new scan. `None`
-    /// when none is violated.
+    /// The next violated row among the worst rows of the last scan, or the worst row of a new scan; `None` if no row
+    /// is violated.
     fn most_violated(&mut self) -> Option<usize> {
         let spare = SATISFIED.max(ROUNDING * norm(&self.u));
         while let Some(i) = self.candidates.pop() {
@@ -211,7 +215,7 @@ impl LeastDistance {
         let short = |i: usize| self.wanted[i] - self.values[i];
         let violated = |i: &usize| short(*i) > spare && !self.active.contains(i);
         let mut found: Vec<usize> = (0..self.len()).filter(violated).collect();
-        // The worst last.
+        // The worst row comes last.
         let worst_last = |a: &usize, b: &usize| short(*a).total_cmp(&short(*b)).then(b.cmp(a));
         found.sort_unstable_by(worst_last);
         found.drain(..found.len().saturating_sub(CANDIDATES));
@@ -220,7 +224,7 @@ impl LeastDistance {
     }
 }
 
-/// Violated rows kept from a scan.
+/// The number of violated rows kept from a scan.
 const CANDIDATES: usize = 8;
 
 /// Multipliers `x >= 0` with `sum x_i rows_i = target`, or `None` (Lawson and Hanson 1974, ch. 23, NNLS).

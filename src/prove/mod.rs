@@ -1,14 +1,15 @@
-//! Proposals for the tokens that the screen leaves, and the search for a proof of each.
+//! The search for proofs of the tokens that the screen leaves.
 //!
-//! What is searched for here is a hidden state or losing weights. Each is only a proposal: [`crate::certify`] checks it on the
-//! original rows and makes the verdict, and what it does not accept is searched for in another way or stays open.
+//! The searches look for a hidden state or losing weights. Each result is only a proposal: [`crate::certify`] checks
+//! it on the original rows and makes the verdict; if it is not accepted, the token is searched in another way or
+//! stays open.
 //!
-//! - [`solver`]: what a method for a system of inequalities must offer, [`least_distance`] on a [`qr`] factorisation (the
-//!   point nearest to an anchor, or multipliers that show there is none), and [`span`], fewer coordinates where a head has
-//!   more of them than tokens;
+//! - [`solver`]: the interface of a method for systems of inequalities; [`least_distance`], on a [`qr`] factorisation
+//!   (the point nearest to an anchor, or multipliers that show there is none); [`span`], which reduces the
+//!   coordinates of wide heads;
 //! - [`polyhedron`]: over boxes and all of space, where winning states form a polyhedral cone in lifted coordinates;
-//! - [`ball`]: in the ball that a final norm leaves;
-//! - [`exact`]: in integers, the surest and slowest way.
+//! - [`ball`]: in the ball behind a final norm;
+//! - [`exact`]: in exact integers, the surest and slowest method.
 
 pub mod ball;
 pub mod exact;
@@ -24,22 +25,22 @@ use polyhedron::system::Constraint;
 /// A verdict, or a token that is still open.
 pub type Decision = Result<Verdict, Box<Open>>;
 
-/// A token that no cheaper way has decided.
+/// A token that no cheaper method has decided.
 #[derive(Clone, Debug)]
 pub struct Open {
     /// The token.
     pub token: u32,
-    /// Constraints that matter.
+    /// The constraints of the working set.
     pub working: Vec<Constraint>,
-    /// What is known of it so far.
+    /// The verdict to give if no further method succeeds.
     pub undecided: Verdict,
 }
 
-/// What the stages of an audit say of a token.
+/// The result of the stages of an audit for one token.
 #[derive(Clone)]
 pub enum Finding {
-    /// It has a verdict.
+    /// The token has a verdict.
     Decided(Verdict),
-    /// In a ball: float64 proved neither side. With multipliers of inequalities that come near to a proof of losing.
+    /// In a ball, float64 proved neither side; the multipliers of inequalities almost prove that the token loses.
     Unclear(Vec<(Rival, f64)>),
 }

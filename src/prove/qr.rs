@@ -1,34 +1,34 @@
-//! A thin QR factorisation that follows a changing set of columns.
+//! A thin QR factorisation that is updated when columns are appended or removed.
 
 use multiversion::multiversion;
 
 use crate::arithmetic::dot::lanes;
 
-/// `N = Q R` for the columns appended so far and not removed: `Q` orthonormal, `R` upper triangular.
+/// The factorisation `N = Q R` of the present columns: `Q` orthonormal, `R` upper triangular.
 ///
-/// Columns are vectors of a whole number of [`LANES`], the rest filled with zeros: see [`padded`].
+/// The length of every column is a multiple of [`LANES`], filled up with zeros: see [`padded`].
 #[derive(Clone, Debug, Default)]
 pub struct Factorisation {
     /// The columns of `Q`, one after the other.
     q: Vec<f64>,
-    /// Column `j` of `R` holds `j + 1` numbers.
+    /// The columns of `R`; column `j` holds `j + 1` numbers.
     r: Vec<Vec<f64>>,
 }
 
-/// A column whose part outside the span of the others is below this share of it counts as dependent.
-/// Orthogonalised twice, the part is accurate to a few units in the last place of the column.
+/// A column counts as dependent if its part outside the span of the others is below this share of it. Orthogonalised
+/// twice, the part is accurate to a few units in the last place of the column.
 const DEPENDENT: f64 = 1e-13;
 
-/// Below this share a column is orthogonalised again.
+/// A column whose remaining part is below this share of it is orthogonalised again.
 const CANCELLED: f64 = 0.1;
 
-/// Columns taken off at once.
+/// The number of columns that are projected out at once.
 const BLOCK: usize = 16;
 
-/// Numbers that a vector register may hold, and so the unit of all lengths here.
+/// The numbers in a vector register; all lengths here are multiples of it.
 pub const LANES: usize = 8;
 
-/// A vector of a whole number of [`LANES`], by zeros at its end.
+/// A vector extended by zeros to a multiple of [`LANES`].
 pub fn padded(v: &[f64]) -> Vec<f64> {
     let mut out = v.to_vec();
     out.resize(v.len().next_multiple_of(LANES), 0.0);
@@ -47,10 +47,10 @@ impl Factorisation {
         let mut coefficients = vec![0.0; self.len()];
         let mut parts = vec![0.0; self.len()];
         let (whole, mut left) = (norm(v), 0.0);
-        // Twice is enough (Giraud, Langou, Rozloznik 2005), and once where little cancels: what is not
-        // orthogonal is then a few units in the last place.
+        // Twice is enough (Giraud, Langou, Rozloznik 2005), and once if little cancels: the error of orthogonality is
+        // then a few units in the last place.
         for _ in 0..2 {
-            // A few columns at a time, so that they are still in the nearest caches when they are taken off.
+            // A few columns at a time, so that they are still in the innermost caches when they are subtracted.
             for (q, parts) in self.q.chunks(BLOCK * v.len().max(1)).zip(parts.chunks_mut(BLOCK)) {
                 products(q, &rest, parts);
                 subtract(q, parts, &mut rest);
@@ -67,7 +67,7 @@ impl Factorisation {
         (coefficients, rest)
     }
 
-    /// Appends a column, given its [`Factorisation::split`] with a part outside the span that is not 0.
+    /// Appends a column, given its [`Factorisation::split`], whose part outside the span must not be 0.
     pub fn append(&mut self, mut coefficients: Vec<f64>, rest: Vec<f64>) {
         let length = norm(&rest);
         coefficients.push(length);
@@ -75,7 +75,7 @@ impl Factorisation {
         self.r.push(coefficients);
     }
 
-    /// Removes column `at` and restores the triangle by plane rotations.
+    /// Removes column `at` and restores the triangle by Givens rotations.
     pub fn remove(&mut self, at: usize) {
         let dim = self.q.len() / self.r.len();
         self.r.remove(at);
@@ -103,7 +103,7 @@ impl Factorisation {
         x
     }
 
-    /// `(N^T N)^-1 v`: how the columns are combined to the shortest vector whose products with them are `v`.
+    /// `(N^T N)^-1 v`: the weights of the columns in the shortest vector whose products with them are `v`.
     pub fn weights(&self, v: &[f64]) -> Vec<f64> {
         let mut x = v.to_vec();
         forward_substitute(&self.r, &mut x);
@@ -118,16 +118,16 @@ impl Factorisation {
         out
     }
 
-    /// `Q x`, of `dim` numbers.
+    /// `Q x`, a vector of `dim` numbers.
     pub fn combined(&self, x: &[f64], dim: usize) -> Vec<f64> {
-        // `subtract` takes the columns off; here they are wanted.
+        // `subtract` subtracts the columns; here they are to be added.
         let opposite: Vec<f64> = x.iter().map(|x| -x).collect();
         let mut v = vec![0.0; dim];
         subtract(&self.q, &opposite, &mut v);
         v
     }
 
-    /// `Q R^-T v`: the shortest vector whose products with the columns are `v`, of `dim` numbers.
+    /// `Q R^-T v`: the shortest vector, of `dim` numbers, whose products with the columns are `v`.
     pub fn shortest(&self, v: &[f64], dim: usize) -> Vec<f64> {
         let mut y = v.to_vec();
         forward_substitute(&self.r, &mut y);
@@ -135,6 +135,7 @@ impl Factorisation {
     }
 }
 
+/// Replaces `x` by `R^-1 x`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn back_substitute(r: &[Vec<f64>], x: &mut [f64]) {
     for j in (0..x.len()).rev() {
@@ -144,6 +145,7 @@ fn back_substitute(r: &[Vec<f64>], x: &mut [f64]) {
     }
 }
 
+/// Replaces `y` by `R^-T y`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn forward_substitute(r: &[Vec<f64>], y: &mut [f64]) {
     for j in 0..y.len() {
@@ -152,8 +154,8 @@ fn forward_substitute(r: &[Vec<f64>], y: &mut [f64]) {
     }
 }
 
-/// Products of `rows` with `v`, eight rows at a time: their sums are independent chains, and `v` is read once
-/// for all of them. Each product is the sum of [`LANES`] partial sums, in one order.
+/// The products of `rows` with `v`, eight rows at a time: their sums are independent chains, and `v` is read once for
+/// all eight. Each product is the sum of [`LANES`] partial sums, added in one order.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub fn products(rows: &[f64], v: &[f64], out: &mut [f64]) {
     let width = v.len().max(1);
@@ -185,6 +187,7 @@ pub fn products(rows: &[f64], v: &[f64], out: &mut [f64]) {
     }
 }
 
+/// The sum of the partial sums, in one order.
 #[inline(always)]
 fn total(sums: &[f64; LANES]) -> f64 {
     let four: [f64; 4] = std::array::from_fn(|l| sums[l] + sums[l + 4]);
@@ -210,7 +213,7 @@ fn subtract(q: &[f64], weights: &[f64], v: &mut [f64]) {
     }
 }
 
-/// Turns two columns by the angle of cosine `c` and sine `s`.
+/// Rotates two columns by the angle with cosine `c` and sine `s`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn rotate(left: &mut [f64], right: &mut [f64], c: f64, s: f64) {
     for (x, y) in left.iter_mut().zip(right) {
@@ -223,7 +226,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     crate::arithmetic::dot::Element::dot(a, b)
 }
 
-/// Euclidean length.
+/// The Euclidean length.
 pub fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }

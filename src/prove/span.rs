@@ -1,23 +1,23 @@
-//! Rows of a head with more coordinates than tokens, in as many coordinates as they span.
+//! Reduces the rows of a wide head (more coordinates than tokens) to as many coordinates as they span.
 //!
-//! What a search looks for lies in the span of the differences of rows, and there are fewer of those than tokens. So a
-//! search costs what the tokens ask for, whatever the width. The basis is orthonormal to rounding, and lengths stay what
-//! they are: this proposes, and points go back to all coordinates to be proved.
+//! The solution of a search lies in the span of the differences of rows, and there are fewer of those than tokens. So
+//! the cost of a search grows with the tokens, not with the width. The basis is orthonormal up to rounding, so
+//! lengths are kept: the reduction only proposes, and points are converted back to all coordinates to be proved.
 
 use crate::prove::qr::{Factorisation, padded};
 
-/// An orthonormal basis of the differences of some rows from the first one, and the coordinates of those differences.
+/// An orthonormal basis of the differences of some rows from the first row, and the coordinates of those differences.
 #[derive(Debug)]
 pub struct Span {
     dim: usize,
     rank: usize,
     basis: Factorisation,
-    /// `count x rank`.
+    /// The coordinates of the differences, `count x rank`.
     coordinates: Vec<f64>,
 }
 
 impl Span {
-    /// Of `count` rows of `dim` coordinates, each written to its argument.
+    /// Computes the span of `count` rows of `dim` coordinates; `row` writes a row to its second argument.
     pub fn new(count: usize, dim: usize, row: impl Fn(usize, &mut [f64])) -> Self {
         let (mut first, mut other) = (vec![0.0; dim], vec![0.0; dim]);
         row(0, &mut first);
@@ -44,7 +44,7 @@ impl Span {
         Span { dim, rank, basis, coordinates }
     }
 
-    /// How many coordinates there are.
+    /// The number of coordinates.
     pub fn rank(&self) -> usize {
         self.rank
     }

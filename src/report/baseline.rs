@@ -1,4 +1,4 @@
-//! An earlier audit as a measure for a new one: which tokens are newly lost?
+//! Compares a new audit with an earlier one, to find newly lost tokens.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 
-/// The verdicts of an earlier audit.
+/// The verdicts of an earlier audit, read from its output folder.
 #[derive(Clone, Debug)]
 pub struct Baseline {
     folder: PathBuf,
@@ -24,11 +24,11 @@ impl Baseline {
         Ok(Baseline { folder: folder.to_path_buf(), results: Results::open(folder)? })
     }
 
-    /// Checks before an audit that it will be over the same states, and that its ids stand for the same
-    /// tokens as here, as far as both have names. Named heads may have grown or shrunk at the end.
+    /// Checks before an audit that it covers the same domain, and that its ids stand for the same tokens as in the
+    /// baseline, as far as both have names. Heads with names may have grown or shrunk at the end.
     ///
     /// # Errors
-    /// Another domain; a token that both have under different names; or, without names, another number of tokens.
+    /// The domain differs; a token has different names in both; or, without names, the number of tokens differs.
     pub fn fits(
         &self,
         domain: &Domain,
@@ -68,15 +68,15 @@ impl Baseline {
         }
     }
 
-    /// The earlier verdict of a row; `None` if it was not asked for, did not exist, or was padding and is a
-    /// token now, or the other way round. `padding` is absent where nothing is known of it.
+    /// The earlier verdict of a row. `None` if the row was not audited or did not exist then, or if it was padding
+    /// and is a token now, or the other way round. `padding` is `None` if it is not known.
     pub fn outcome(&self, row: u32, padding: Option<bool>) -> Option<Outcome> {
         let earlier = self.results.table.row(row)?;
         let same = earlier.kind.is_none() || padding.is_none_or(|p| p == earlier.is_padding());
         same.then_some(earlier.outcome)
     }
 
-    /// Whether a row with this verdict now was no better off before: it cannot count as newly lost.
+    /// Whether a row with this verdict now was no better off before, so that it does not count as newly lost.
     ///
     /// A row without an earlier verdict is never excused, nor is one that was undecided and now is
     /// proved to lose or tie.

@@ -1,5 +1,5 @@
-//! Sentences on what an audit found beyond verdicts: what only the limits of the states shut out, how far into them a token
-//! lies, what rounding leaves of its lead, and how much bias a lost token needs.
+//! Sentences on what an audit found beyond verdicts: tokens that only the domain excludes, effort, survival of
+//! rounding, and the bias that lost tokens need.
 
 use super::results::Results;
 use super::results::measured::{Format, Interval};
@@ -7,7 +7,7 @@ use super::results::summary::Counts;
 use super::results::verdicts::{Outcome, Row};
 use super::words::{counted, grouped, number, tokens};
 
-/// What confines the states of a domain, after the place it stands for: `behind the LayerNorm`.
+/// What confines the states of a domain, in words that follow a noun: `behind the LayerNorm`.
 pub fn confined(domain: &str) -> &'static str {
     let ball = domain.split('+').next().unwrap_or_default();
     match (ball, domain.contains('+')) {
@@ -21,7 +21,7 @@ pub fn confined(domain: &str) -> &'static str {
     }
 }
 
-/// An interval for reading: one number where its ends agree in four digits, `at least` where it has no upper end.
+/// An interval in words: one number if its ends agree in four digits, `at least` if it has no upper end.
 pub fn interval(interval: Interval) -> String {
     let Interval { low, high } = interval;
     let (least, most) = (number(low), number(high));
@@ -35,7 +35,7 @@ pub fn interval(interval: Interval) -> String {
     }
 }
 
-/// All that is to be said of an audit; nothing of what it did not measure.
+/// All sentences of this module that apply to an audit; none for quantities that it did not measure.
 pub fn sentences(results: &Results) -> Vec<String> {
     [out_of_reach(results), effort(results), rounding(results), bias_needed(results)]
         .into_iter()
@@ -43,17 +43,17 @@ pub fn sentences(results: &Results) -> Vec<String> {
         .collect()
 }
 
-/// Rows that are tokens.
+/// The rows that are tokens, without padding.
 pub fn language(results: &Results) -> impl Iterator<Item = &Row> {
     results.table.rows().iter().filter(|row| !row.is_padding())
 }
 
-/// The verdicts on tokens over all vectors, where they stand beside those of the audit.
+/// The verdicts on tokens over all vectors, if the table has them.
 pub fn free_counts(results: &Results) -> Option<Counts> {
     results.table.free_tally().map(|tally| tally.tokens)
 }
 
-/// How many tokens are lost in the audited states alone.
+/// Says how many tokens are lost only over the audited states.
 pub fn out_of_reach(results: &Results) -> Option<String> {
     let confined = confined(&results.summary.audit().domain);
     let known = || language(results).filter(|row| row.free.is_some());
@@ -83,7 +83,7 @@ pub fn out_of_reach(results: &Results) -> Option<String> {
     Some(found + &rest)
 }
 
-/// Which share of the length that states can have the tokens need.
+/// Says which share of the possible length of states the tokens need.
 pub fn effort(results: &Results) -> Option<String> {
     let of = |row: &Row| row.measured.effort;
     let measured = language(results).filter(|row| of(row).is_some()).count();
@@ -113,7 +113,7 @@ pub fn effort(results: &Results) -> Option<String> {
     })
 }
 
-/// In which formats the leads survive the rounding of logits.
+/// Says in which formats the leads survive the rounding of logits.
 pub fn rounding(results: &Results) -> Option<String> {
     let tried = || language(results).filter(|row| row.measured.margin.is_some());
     let all = tried().count();
@@ -152,7 +152,7 @@ pub fn called(format: Format) -> &'static str {
     }
 }
 
-/// How much bias the lost tokens lack.
+/// Says how much bias the lost tokens need.
 pub fn bias_needed(results: &Results) -> Option<String> {
     let needed: Vec<Interval> =
         language(results).filter_map(|row| row.measured.bias_needed).collect();
@@ -179,7 +179,7 @@ pub fn bias_needed(results: &Results) -> Option<String> {
     })
 }
 
-/// The interval at a share of the way from the least to the greatest, in the order of their upper ends.
+/// The interval at this share of the way from the least to the greatest, in the order of upper ends.
 pub fn quantile(intervals: &[Interval], share: f64) -> Option<Interval> {
     let mut sorted = intervals.to_vec();
     sorted.sort_by(|a, b| a.high.total_cmp(&b.high).then(a.low.total_cmp(&b.low)));
@@ -193,8 +193,8 @@ mod tests {
 
     use super::*;
 
-    /// Results over a domain, of lines `verdict,free_verdict,effort_low,effort_high,margin_low,margin_high,survives,
-    /// bias_needed_low,bias_needed_high`.
+    /// Results over a domain, of lines
+    /// `verdict,free_verdict,effort_low,effort_high,margin_low,margin_high,survives, bias_needed_low,bias_needed_high`.
     fn results(domain: &str, lines: &[&str]) -> Results {
         let count = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
         let summary = format!(

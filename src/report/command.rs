@@ -1,4 +1,4 @@
-//! The commands that check a report's proofs, as they can be typed into a shell.
+//! The shell commands that check the proofs of a report.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,17 +7,17 @@ use super::results::summary::Summary;
 use crate::certificate;
 use crate::locate::bundled;
 
-/// The command for a shell in the folder of the report, where the checkpoint still lies where it was audited.
+/// The command for a shell in the folder of the report, if the checkpoint still lies where it was audited.
 pub const HERE: &str = "unargmax verify .";
-/// What [`HERE`] does, and where.
+/// The sentence that introduces [`HERE`].
 pub const WHERE: &str =
     "To check the proofs with code that did not make them, in the folder of this report:";
-/// What the command of [`elsewhere`] is for.
+/// The sentence that introduces the command of [`elsewhere`].
 pub const WHERE_ELSEWHERE: &str = "With the place of the checkpoint and the audit's own options, if it is not where it was audited:";
 
-/// The command for a checkpoint that lies elsewhere, with the audit's own options: run in the folder of the report. No
-/// path of the machine that audited is in it but one that was given relative to the report. Nothing for the bundled head,
-/// which is everywhere.
+/// The command for a checkpoint that lies elsewhere, with the audit's own options; to be run in the folder of the
+/// report. It contains no path of the auditing machine except one that was given relative to the report. `None` for
+/// the bundled head, which is available everywhere.
 pub fn elsewhere(summary: &Summary) -> Option<String> {
     if summary.checkpoint.path == bundled::NAME {
         return None;
@@ -36,7 +36,7 @@ pub fn elsewhere(summary: &Summary) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// A checkpoint's path for other people: as it was named where that was relative, else its last part alone.
+/// The path of a checkpoint for publication: as it was given if it is relative, else only its last part.
 pub fn shareable(path: &str) -> String {
     match is_absolute(path) {
         true => last_part(path).unwrap_or("a checkpoint").to_owned(),
@@ -44,8 +44,8 @@ pub fn shareable(path: &str) -> String {
     }
 }
 
-/// How the checkpoint is named from the folder of the report: the way to it where that tells no more than the path that
-/// was given, else a placeholder that ends in its name.
+/// The checkpoint's path from the folder of the report if that reveals no more than the given path, else a
+/// placeholder that ends in the checkpoint's name.
 fn place(summary: &Summary) -> String {
     let path = &summary.checkpoint.path;
     match &summary.checkpoint.from_folder {
@@ -54,7 +54,7 @@ fn place(summary: &Summary) -> String {
     }
 }
 
-/// The folders and the file that a path goes down into, without those that it leaves again.
+/// The folders and the file in a path, without `.` and without parts that `..` leaves again.
 fn named(path: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for part in path.split('/') {
@@ -67,17 +67,19 @@ fn named(path: &str) -> Vec<&str> {
     names
 }
 
-/// Whether a path is one of this or another system from its root: a report may be made where it was not audited.
+/// Whether a path is absolute on this or another system, because a report may be made on another machine than the
+/// audit.
 fn is_absolute(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
     path.starts_with(['/', '\\', '~']) || drive
 }
 
+/// The last part of a path that is a name.
 fn last_part(path: &str) -> Option<&str> {
     path.split(['/', '\\']).rfind(|part| !matches!(*part, "" | "." | ".." | "~"))
 }
 
-/// A word for a shell of POSIX.
+/// Quotes a word for a POSIX shell.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -86,8 +88,8 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// How a checkpoint that was named by a relative path is named from a folder; a model in a cache has the same name
-/// everywhere. `None` for absolute paths.
+/// The path from a folder to a checkpoint that was given by a relative path; the name of a model in a cache is the
+/// same everywhere. `None` for absolute paths.
 pub fn way(folder: &Path, checkpoint: &Path) -> Option<String> {
     if checkpoint.is_absolute() {
         return None;
@@ -95,8 +97,8 @@ pub fn way(folder: &Path, checkpoint: &Path) -> Option<String> {
     if checkpoint.symlink_metadata().is_err() {
         return checkpoint.to_str().map(str::to_owned);
     }
-    // Links are followed in folders, as a shell does that climbs out of one, but not in the last part, which gives the
-    // checkpoint its name.
+    // Follow links in folders, as a shell does for `..`, but not in the last part, which gives the checkpoint its
+    // name.
     let target = match (checkpoint.parent(), checkpoint.file_name()) {
         (Some(parent), Some(name)) => {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };

@@ -1,5 +1,5 @@
-//! A folder's summary and table held against its certificate: a table can be edited, or be of another run, while the
-//! certificate stands. Nothing is proved here; `verify` does that.
+//! Compares the summary and the table of a folder with its certificate: a table may be edited or belong to another
+//! run although the certificate is valid. Nothing is proved here; `verify` does that.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use super::results::{Results, SUMMARY, VERDICTS};
 use super::tally::{Counts, Outcome};
 use crate::certificate::{AuditRecord, Certificate};
 
-/// Something that the files of a folder say otherwise than its certificate.
+/// A contradiction between the files of a folder and its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The token, unless it is of the whole audit.
+    /// The token, or `None` if it concerns the whole audit.
     pub token: Option<u32>,
-    /// What both say.
+    /// What the two sides state.
     pub problem: String,
 }
 
-/// What a certificate says of a token.
+/// What a certificate claims about a token.
 #[derive(Clone, Debug)]
 struct Claimed {
     outcome: Outcome,
-    /// As in the table; `None` where the certificate does not say it of this token.
+    /// The kind of proof as in the table; `None` if the certificate does not tell it for this token.
     proof: Option<&'static str>,
-    /// All tokens of its tie.
+    /// All tokens of the token's tie.
     ties: Vec<u32>,
-    /// Weights that sum to one.
+    /// The rivals, with weights that sum to one.
     rivals: Vec<(u32, f64)>,
 }
 
-/// The table rounds weights to six digits.
+/// The accepted relative difference of weights: the table rounds them to six digits.
 const ROUNDING: f64 = 1e-4;
 
-/// In what summary and table differ from the certificate, or from each other.
+/// The differences between the summary, the table and the certificate.
 pub fn differences(results: &Results, certificate: &Certificate) -> Vec<Difference> {
     let whole = |problem: String| Difference { token: None, problem };
     let mut found: Vec<Difference> = results.disagreements().into_iter().map(whole).collect();
@@ -73,7 +73,7 @@ pub fn differences(results: &Results, certificate: &Certificate) -> Vec<Differen
     found
 }
 
-/// Holds every row of the table, and every claim, against each other.
+/// Compares every row of the table with the claims, in both directions.
 fn hold(
     results: &Results,
     claims: &BTreeMap<u32, Claimed>,
@@ -104,7 +104,7 @@ fn hold(
     }));
 }
 
-/// What else the table says of a token.
+/// A difference in proof, tie or weights between a row and the claim about the same token.
 fn details(row: &Row, claim: &Claimed) -> Option<String> {
     if let Some(proof) = claim.proof.filter(|proof| *proof != row.proof) {
         return Some(format!(
@@ -125,7 +125,7 @@ fn details(row: &Row, claim: &Claimed) -> Option<String> {
     }
     let stated: BTreeMap<u32, f64> = row.rivals().collect();
     let certified: BTreeMap<u32, f64> = claim.rivals.iter().copied().collect();
-    // A share so small that six digits do not show it may be missing on one side.
+    // A weight too small for the six digits may be missing on one side.
     let weight = |of: &BTreeMap<u32, f64>, rival| of.get(rival).copied().unwrap_or(0.0);
     let same = stated.keys().chain(certified.keys()).all(|rival| {
         let (a, b) = (weight(&stated, rival), weight(&certified, rival));
@@ -136,7 +136,7 @@ fn details(row: &Row, claim: &Claimed) -> Option<String> {
     })
 }
 
-/// What one audit of a certificate says of each token, without checking any of it.
+/// The claims of one audit of a certificate about each token, unchecked.
 fn claimed(certificate: &Certificate, index: usize) -> BTreeMap<u32, Claimed> {
     let Some(record) = certificate.audits.get(index) else { return BTreeMap::new() };
     let mut claims = own(record);
@@ -155,6 +155,7 @@ fn claimed(certificate: &Certificate, index: usize) -> BTreeMap<u32, Claimed> {
     claims
 }
 
+/// The claims of an audit, except for those carried from another audit.
 fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     let mut claims = BTreeMap::new();
     let mut say = |token: u32, outcome, proof, rivals| {
@@ -192,7 +193,7 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
         let mut ties = members.clone();
         ties.sort_unstable();
         for token in members {
-            // One point serves the whole tie; the others' proofs are not told apart.
+            // One point proves the whole tie; the members share its proof.
             let proof = claims.get(token).and_then(|claim: &Claimed| claim.proof);
             let tied =
                 Claimed { outcome: Outcome::Tied, proof, ties: ties.clone(), rivals: Vec::new() };
@@ -202,7 +203,7 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     claims
 }
 
-/// Weights that sum to one, by id: a rival may stand twice, and with a weight of 0.
+/// Scales weights to sum one and merges them by rival; a rival may occur twice, or with weight 0.
 fn shares(weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
     let sum: f64 = weights.iter().map(|w| w.1).sum();
     let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
@@ -212,10 +213,10 @@ fn shares(weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
     shares.into_iter().collect()
 }
 
-/// Integers as floats to a common scale, whatever their size.
+/// Integers of any size as floats with a common scale.
 fn floats_of(weights: &[(u32, BigInt)]) -> Vec<(u32, f64)> {
     let longest = weights.iter().map(|w| w.1.bits()).max().unwrap_or(0);
-    // So that none is cut that the table's six digits show.
+    // The shift removes only digits that the table's six digits do not show.
     let shift = longest.saturating_sub(512);
     let float = |w: &BigInt| (w >> shift).to_string().parse::<f64>().unwrap_or(f64::NAN);
     weights.iter().map(|w| (w.0, float(&w.1))).collect()

@@ -1,4 +1,4 @@
-//! Cost against size as an SVG: panels of lines on logarithmic axes, for studies.
+//! Plots cost against size as an SVG: panels of lines on logarithmic axes, for studies.
 
 use std::ops::Range;
 
@@ -9,57 +9,59 @@ use super::scale::Scale;
 use super::ticks::{self, Kind};
 use crate::error::{Error, Result};
 
-/// One measured size.
+/// The measured cost of one size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// The size, positive.
     pub x: f64,
     /// The cost, positive.
     pub y: f64,
-    /// The least cost of several measurements, at most `y`.
+    /// The least of several measurements of the cost, at most `y`.
     pub low: f64,
-    /// The largest.
+    /// The largest of several measurements of the cost.
     pub high: f64,
 }
 
-/// A line of the legend.
+/// One line of a panel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// For the legend.
+    /// The name in the legend.
     pub name: String,
-    /// Sizes rising.
+    /// The points, by rising size.
     pub points: Vec<Point>,
 }
 
-/// A coordinate system of its own, beside the others.
+/// One coordinate system; panels are drawn next to each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
-    /// Above it.
+    /// The title above the panel.
     pub title: String,
-    /// What a size is.
+    /// The name of the size axis.
     pub x_axis: String,
-    /// What a cost is, with its unit.
+    /// The name of the cost axis, with its unit.
     pub y_axis: String,
-    /// In the order of the legend; colours repeat after four.
+    /// The lines in the order of the legend; colours repeat after four.
     pub series: Vec<Series>,
 }
 
-/// Width of a panel and height of the plot, in pixels.
+/// The width of a panel and the height of the plot, in pixels.
 const PANEL: (u32, u32) = (560, 440);
-/// How many labels have room across and upward.
+/// The most labels on the horizontal and on the vertical axis.
 const LABELS: (usize, usize) = (11, 12);
-/// Distinct in print and to the colour-blind (Okabe and Ito).
+/// Line colours that stay distinct in print and for colour-blind readers (Okabe and Ito).
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
-/// Lines at doublings and decades, and between decades.
+/// The colour of grid lines at doublings and decades.
 const LINE: RGBColor = RGBColor(205, 205, 205);
+/// The colour of grid lines between decades.
 const FINE_LINE: RGBColor = RGBColor(238, 238, 238);
 
-/// Draws panels beside each other; sizes double and costs grow tenfold from one labelled line to the next.
+/// Draws panels next to each other on logarithmic axes: sizes double and costs grow tenfold from one labelled line to
+/// the next.
 ///
 /// # Errors
-/// No panels, a panel without points, or a number that is not positive and finite.
+/// There is no panel, a panel has no points, or a number is not positive and finite.
 pub fn svg(title: &str, panels: &[Panel]) -> Result<String> {
     if panels.is_empty() {
         return Err(Error::Invalid("a plot needs a panel".to_owned()));
@@ -72,6 +74,7 @@ pub fn svg(title: &str, panels: &[Panel]) -> Result<String> {
     Ok(text)
 }
 
+/// Draws the title and the panels.
 fn draw(root: &DrawingArea<SVGBackend, Shift>, title: &str, panels: &[Panel]) -> Result<()> {
     root.fill(&WHITE).map_err(failed)?;
     let below = root.titled(title, ("sans-serif", 20)).map_err(failed)?;
@@ -81,6 +84,7 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, title: &str, panels: &[Panel]) ->
     root.present().map_err(failed)
 }
 
+/// Draws one panel: axes, lines, error bars and legend.
 fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()> {
     let points = || panel.series.iter().flat_map(|s| &s.points);
     let usable = |x: f64| x > 0.0 && x.is_finite();
@@ -94,11 +98,11 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
             .ok_or_else(|| Error::Invalid(format!("{}: no points", panel.title)))
     };
     let (left, right) = (extreme(f64::min, |p| p.x)?.log2(), extreme(f64::max, |p| p.x)?.log2());
-    // Decades at both ends, so that at least two lines are labelled.
+    // Whole decades at both ends, so that at least two lines are labelled.
     let (bottom, top) =
         (extreme(f64::min, |p| p.low)?.log10(), extreme(f64::max, |p| p.high)?.log10());
     let (bottom, top) = ((bottom - 0.05).floor(), (top + 0.05).ceil());
-    // A little more below, for the end of the range is no labelled line itself.
+    // Extend the range a little, so that its lower end is not a labelled line.
     let (xs, ys) = (left - 0.2..right + 0.2, bottom - 0.02..top);
     let scale = |range: &Range<f64>, kind: Kind, most: usize| {
         let marks = ticks::marks(kind, range.start, range.end, most);
@@ -162,6 +166,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         .map_err(failed)
 }
 
+/// The error for a failure of the plotting library.
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::Invalid(format!("the plot: {error}"))
 }

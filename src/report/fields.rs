@@ -1,21 +1,22 @@
-//! Fields of CSV tables. Many readers take `NA` or `null` for a missing value, some of them only where it is not quoted:
-//! tokens that spell such a word are quoted. For the others docs/results.md says how to read.
+//! Fields of CSV tables. Many readers take `NA` or `null` for a missing value, some of them only if it is not quoted,
+//! so tokens that spell such a word are quoted. For the other readers, docs/results.md says how to read the table.
 
 use std::borrow::Cow;
 use std::io::Write;
 
-/// What readers take for missing: pandas, R, data.table, readr, polars, Arrow, DuckDB and spreadsheets.
+/// The words that readers take for a missing value: pandas, R, data.table, readr, polars, Arrow, DuckDB and
+/// spreadsheets.
 const MISSING: [&str; 18] = [
     "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "Null", "nan", "NaN",
     "NAN", "-nan", "-NaN", "None", "none", "nil",
 ];
 
-/// A writer of records whose fields come from [`field`].
+/// A CSV writer that writes fields as they are; they must come from [`field`].
 pub(super) fn writer<W: Write>(out: W) -> csv::Writer<W> {
     csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Never).from_writer(out)
 }
 
-/// A field as it stands in the file: quoted where RFC 4180 asks for it, and where it would be taken for a missing value.
+/// Escapes a field: quotes it where RFC 4180 requires it, and where it would be taken for a missing value.
 pub(super) fn field(text: &str) -> Cow<'_, str> {
     let special = text.contains([',', '"', '\n', '\r', '\0']);
     if special || MISSING.contains(&text) {

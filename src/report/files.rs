@@ -1,5 +1,6 @@
-//! Files are written whole or not at all: first beside their place, then renamed into it. What an earlier run left and
-//! this one does not write goes in the same step; what is not ours stays, or is an error before any work.
+//! Writes the files of a folder all or none: first under temporary names, then renamed into place. Files of an
+//! earlier run that this one does not write are removed in the same step. Files that this program did not write are
+//! kept, or cause an error before any work.
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,10 +12,10 @@ use tempfile::NamedTempFile;
 use super::own_files::{self, Product};
 use crate::error::{Error, Result};
 
-/// Folders that were made for results that are not there yet, parents first.
+/// Folders that were created for results that are not there yet, parents first.
 static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// An output folder that has been seen to be writable. Folders that were made for it are removed again when it is
+/// An output folder that was checked to be writable. Folders that were created for it are removed again if it is
 /// dropped before anything was written.
 #[derive(Debug)]
 pub struct OutputFolder {
@@ -23,7 +24,7 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Makes the folder if needed and tries to write in it, so that a long audit does not end in an error.
+    /// Creates the folder if needed and tests that it is writable, so that a long audit does not end in an error.
     ///
     /// # Errors
     /// What the operating system refuses.
@@ -31,11 +32,11 @@ impl OutputFolder {
         OutputFolder::made(path.as_ref(), None)
     }
 
-    /// The same for the files of one command: where this run `writes` a name under which a file of somebody else lies,
-    /// that is an error, unless `force` says to replace it.
+    /// Opens the folder for the files of one command. A foreign file under a name that this run `writes` is an error,
+    /// unless `force` allows replacing it.
     ///
     /// # Errors
-    /// As [`OutputFolder::open`], and a file of somebody else.
+    /// As [`OutputFolder::open`], or such a foreign file exists.
     pub fn open_for(
         path: impl AsRef<Path>,
         product: &'static Product,
@@ -48,7 +49,7 @@ impl OutputFolder {
             if path.is_dir() {
                 return Err(in_the_way(&path));
             }
-            // A link that leads nowhere says nothing.
+            // A broken link has no content that says who wrote it.
             let ours =
                 path.exists() && own_files::is_own(&path).map_err(|e| Error::io(&path, e))?;
             if !ours && !force {
@@ -60,6 +61,7 @@ impl OutputFolder {
         Ok(folder)
     }
 
+    /// Creates the folder and its parents, and tests that it is writable.
     fn made(path: &Path, product: Option<&'static Product>) -> Result<Self> {
         let no_folder = |path: &Path| {
             let reason = match path.exists() {
@@ -84,26 +86,26 @@ impl OutputFolder {
         }
         missing.reverse();
         for made in missing {
-            // Held, so that an interruption finds what was made.
+            // Hold the lock, so that an interruption finds every folder that was created.
             let mut list = list();
             match fs::create_dir(&made) {
                 Ok(()) => list.push(made),
-                // `a/../b` names `b` once `a` is there; another process may have made it.
+                // `a/../b` names `b` as soon as `a` exists; another process may have created it.
                 Err(_) if made.is_dir() => {}
                 Err(e) => return Err(Error::io(&made, e)),
             }
         }
-        // Without a name, so that an interruption leaves nothing.
+        // A file without a name, so that an interruption leaves nothing behind.
         tempfile::tempfile_in(&folder.path).map_err(|e| Error::io(&folder.path, e))?;
         Ok(folder)
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The names in the folder that the command's files have.
+    /// The names in the folder that belong to files of the command.
     fn present(&self) -> Result<Vec<String>> {
         let Some(product) = self.product else { return Ok(Vec::new()) };
         let entries = fs::read_dir(&self.path).map_err(|e| Error::io(&self.path, e))?;
@@ -116,11 +118,11 @@ impl OutputFolder {
         Ok(names)
     }
 
-    /// Writes files by name; none appears unless all could be written, and then those of an earlier run that are not
-    /// among them are gone.
+    /// Writes files by name. None appears unless all could be written; then files of an earlier run that are not
+    /// among them are removed.
     ///
     /// # Errors
-    /// What the operating system refuses; the folder is as before.
+    /// The operating system refuses something; the folder is then as before.
     pub fn write(&self, files: &[(impl AsRef<Path>, Vec<u8>)]) -> Result<()> {
         let staged: Vec<(PathBuf, NamedTempFile)> = files
             .iter()
@@ -139,7 +141,7 @@ impl OutputFolder {
         let mut exchange = Exchange::new(&self.path)?;
         for name in self.present()? {
             let path = self.path.join(&name);
-            // What is not ours and is not written over stays: it was allowed by `force` or came since.
+            // A foreign file that is not overwritten stays: `force` allowed it, or it came later.
             if !written.contains(&Path::new(&name)) && own_files::is_own(&path).unwrap_or(false) {
                 exchange.remove(&path)?;
             }
@@ -159,44 +161,48 @@ impl Drop for OutputFolder {
     }
 }
 
+/// Locks the list of created folders.
 fn list() -> MutexGuard<'static, Vec<PathBuf>> {
     MADE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes the folders that were made for results that are not there, as far as they are empty. For the end of a
-/// program that was interrupted; otherwise dropping an [`OutputFolder`] does it.
+/// Removes the folders that were created for results that are not there, if they are empty. For a program that was
+/// interrupted; otherwise dropping an [`OutputFolder`] does this.
 pub fn abandon() {
     remove_made(|_| true);
 }
 
+/// Removes the created folders that `which` selects, if they are empty.
 fn remove_made(which: impl Fn(&Path) -> bool) {
     for made in list().extract_if(.., |made| which(made)).collect::<Vec<_>>().into_iter().rev() {
-        // One that somebody has put something into stays.
+        // A folder into which something was put stays.
         let _ = fs::remove_dir(made);
     }
 }
 
+/// The error for a folder that has the name of a file to be written.
 fn in_the_way(path: &Path) -> Error {
     let reason = "is a folder where a file is to be written; move it away or name another folder";
     Error::io(path, io::Error::new(io::ErrorKind::IsADirectory, reason))
 }
 
-/// Files on their way into a folder. Unless it is [`Exchange::done`], everything is put back.
+/// Files that are being exchanged in a folder. Everything is put back unless [`Exchange::done`] is called.
 struct Exchange {
-    /// Where the old files wait.
+    /// The temporary folder that holds the old files.
     aside: tempfile::TempDir,
     old: Vec<(PathBuf, PathBuf)>,
     new: Vec<PathBuf>,
 }
 
 impl Exchange {
+    /// Starts an exchange of files in a folder.
     fn new(folder: &Path) -> Result<Self> {
         let aside = tempfile::Builder::new().prefix(".unargmax-").tempdir_in(folder);
         let aside = aside.map_err(|e| Error::io(folder, e))?;
         Ok(Exchange { aside, old: Vec::new(), new: Vec::new() })
     }
 
-    /// Takes a file away.
+    /// Moves an old file away.
     fn remove(&mut self, path: &Path) -> Result<()> {
         let aside = self.aside.path().join(self.old.len().to_string());
         fs::rename(path, &aside).map_err(|e| Error::io(path, e))?;
@@ -204,7 +210,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts a file in its place.
+    /// Puts a new file in place, and keeps the old one.
     fn put(&mut self, target: PathBuf, file: NamedTempFile) -> Result<()> {
         if target.is_dir() {
             return Err(in_the_way(&target));
@@ -212,7 +218,7 @@ impl Exchange {
         if target.symlink_metadata().is_ok() {
             let aside = self.aside.path().join(self.old.len().to_string());
             match fs::hard_link(&target, &aside) {
-                // So that the place is never empty.
+                // A hard link, so that there is a file at the place at any time.
                 Ok(()) => self.old.push((target.clone(), aside)),
                 Err(_) => self.remove(&target)?,
             }
@@ -222,6 +228,7 @@ impl Exchange {
         Ok(())
     }
 
+    /// Makes the exchange final.
     fn done(mut self) {
         self.old.clear();
         self.new.clear();
@@ -239,7 +246,8 @@ impl Drop for Exchange {
     }
 }
 
-/// Temporary files are private; results are ordinary files. Failing to widen access is no loss of data.
+/// Makes a file readable by all users: temporary files are private, results are not. A failure is ignored, because no
+/// data is lost.
 fn readable_by_all(path: &Path) {
     #[cfg(unix)]
     {

@@ -1,13 +1,13 @@
-//! Everything that is made of results: the page, the summary, and on demand the pictures as files.
+//! The files that are made from results: the page, the summary, and on demand the pictures.
 
 use super::results::Reported;
 use super::results::verdicts::Outcome;
 use super::{markdown, page, plots};
 
-/// A file's name and its bytes.
+/// The name of a file and its bytes.
 pub type File = (String, Vec<u8>);
 
-/// The report of an audit as files; with `pictures` each picture is a file as well.
+/// The report of an audit as files; with `pictures`, each picture is also a file.
 pub fn files(reported: &Reported, pictures: bool) -> Vec<File> {
     let mut files: Vec<File> = vec![
         (page::FILE.to_owned(), page::render(reported).into_bytes()),

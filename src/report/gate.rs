@@ -1,26 +1,26 @@
-//! What `--fail-on` counts, and the sentences that say so. The counts are those of reports: of tokens, with padding told
-//! apart.
+//! The conditions of `--fail-on`: counts the rows that meet them and describes the result. The counts are those of
+//! the reports: of tokens, with padding apart.
 
 use super::baseline::Baseline;
 use super::tally::{Outcome, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
 
-/// What a release must not have.
+/// A condition under which `--fail-on` fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Tokens that cannot win.
     Unargmaxable,
     /// Tokens, and rows of padding, that were not decided.
     Undecided,
-    /// Tokens that win only together with their equals.
+    /// Tokens that win only together with exact equals.
     Tied,
     /// Rows of padding that reach the maximum somewhere.
     PaddingCanWin,
 }
 
 impl Condition {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Condition::Unargmaxable => "unargmaxable",
@@ -30,8 +30,8 @@ impl Condition {
         }
     }
 
-    /// Whether a row with this verdict meets it. Padding that loses or ties is no lost token; padding that was not decided
-    /// may win, so it counts as undecided too.
+    /// Whether a row with this verdict meets the condition. Padding that loses or ties is not a lost token; undecided
+    /// padding may win, so it counts as undecided too.
     fn is_met(self, outcome: Outcome, padding: bool) -> bool {
         match self {
             Condition::Unargmaxable => outcome == Outcome::Unargmaxable && !padding,
@@ -46,26 +46,26 @@ impl Condition {
 #[derive(Clone, Debug)]
 struct Met {
     condition: Condition,
-    /// Tokens; rows of padding for [`Condition::PaddingCanWin`].
+    /// The tokens that meet the condition; rows of padding for [`Condition::PaddingCanWin`].
     counted: Vec<u32>,
-    /// Rows of padding that are undecided.
+    /// The undecided rows of padding.
     padding: Vec<u32>,
-    /// How many the baseline excuses.
+    /// The number of rows that the baseline excuses.
     excused: usize,
 }
 
-/// What came of all conditions.
+/// The result of all conditions.
 #[derive(Clone, Debug)]
 pub struct Gate {
     met: Vec<Met>,
     tally: Tally,
-    /// Rows of the head.
+    /// The number of rows of the head.
     rows: usize,
     has_baseline: bool,
 }
 
 impl Gate {
-    /// Holds an audit of a head with so many rows against conditions; what the baseline excuses does not count.
+    /// Tests an audit of a head with `rows` rows against conditions; rows that the baseline excuses do not count.
     pub fn of(
         conditions: &[Condition],
         audit: &Audit,
@@ -80,7 +80,7 @@ impl Gate {
         Gate::new(conditions, &verdicts.collect::<Vec<_>>(), rows, baseline)
     }
 
-    /// The same for verdicts, each with whether its row is padding, where that is known.
+    /// [`Gate::of`] for verdicts; each says whether its row is padding, if that is known.
     fn new(
         conditions: &[Condition],
         verdicts: &[(u32, Outcome, Option<bool>)],
@@ -119,17 +119,17 @@ impl Gate {
         gate
     }
 
-    /// Whether no row counts.
+    /// Whether no row meets a condition.
     pub fn passes(&self) -> bool {
         self.failing().next().is_none()
     }
 
-    /// The rows that count.
+    /// The rows that meet a condition.
     pub fn failing(&self) -> impl Iterator<Item = u32> {
         self.met.iter().flat_map(|met| met.counted.iter().chain(&met.padding)).copied()
     }
 
-    /// What counted, of how many, and what was left out; without conditions nothing.
+    /// The result in words: the counts, their total, and the rows that were left out; empty without conditions.
     pub fn sentence(&self) -> String {
         let passes = self.passes();
         let counts: Vec<String> = self
@@ -156,6 +156,7 @@ impl Gate {
         sentence
     }
 
+    /// The rows that were left out, in words.
     fn left_out(&self) -> Vec<String> {
         let mut aside = Vec::new();
         let row = |count: usize| if count == 1 { "row" } else { "rows" };

@@ -1,4 +1,4 @@
-//! `inspect.json` and its text: what a checkpoint holds and which head was chosen, without an audit.
+//! Writes `inspect.json` and its text: the content of a checkpoint and the chosen head, without an audit.
 
 use std::io::{self, Write};
 
@@ -12,16 +12,16 @@ use crate::locate::activation::Activation;
 use crate::locate::final_norm::FinalNorm;
 use crate::output_layer::{Candidate, Origin, OutputLayer};
 
-/// The file's name in the output folder.
+/// The name of the file in the output folder.
 pub const FILE: &str = "inspect.json";
 
-/// The version of this layout; fields are only ever added.
+/// The version of the layout; fields are only ever added.
 const SCHEMA: &str = "unargmax inspect 1";
 
-/// Matrices that are listed beside the chosen one.
+/// The most matrices listed in addition to the chosen one.
 const CANDIDATES: usize = 12;
 
-/// Everything that `inspect` says.
+/// The result of `inspect`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
     schema: &'static str,
@@ -36,6 +36,7 @@ pub struct Inspection {
 }
 
 #[derive(Clone, Debug, Serialize)]
+/// The chosen head.
 struct Chosen {
     weight: String,
     bias: Option<String>,
@@ -53,6 +54,7 @@ struct Chosen {
 }
 
 #[derive(Clone, Debug, Serialize)]
+/// What lies before the head in the model, and the domain that follows from it.
 struct BeforeHead {
     norm: Option<FinalNorm>,
     activation: Option<Activation>,
@@ -61,6 +63,7 @@ struct BeforeHead {
 }
 
 #[derive(Clone, Debug, Serialize)]
+/// The vocabulary: its source and the number of tokens of each kind.
 struct Names {
     source: Option<String>,
     ordinary: usize,
@@ -68,19 +71,19 @@ struct Names {
     unused: usize,
     byte: usize,
     padding: usize,
-    /// The ids of padding as ranges, both ends included.
+    /// The ids of padding as ranges that include both ends.
     padding_ids: Vec<(usize, usize)>,
 }
 
 impl Inspection {
-    /// Looks at every row of a head.
+    /// Inspects a head, including the statistics of all its rows.
     pub fn of(layer: &OutputLayer) -> Self {
         let (located, candidates) = (layer.located(), layer.candidates());
         let (domain, why) = (layer.domain(), layer.domain_reason());
         let vocabulary = layer.vocabulary().map(|v| (v, layer.vocabulary_source()));
         let checkpoint = layer.origin();
         let head = &located.head;
-        // The chosen one is listed, however it ranks; its listed name may be that of the embedding.
+        // The chosen tensor is always listed; with tied weights its listed name may be that of the embedding.
         let is_chosen = |c: &Candidate| {
             c.name == located.weight
                 || matches!(&located.tying, Tying::Tied(embedding) if *embedding == c.name)
@@ -123,18 +126,18 @@ impl Inspection {
         }
     }
 
-    /// What its rows look like.
+    /// The statistics of the head's rows.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
     }
 
-    /// As indented JSON with a final newline.
+    /// The inspection as indented JSON with a final newline.
     pub fn to_json(&self) -> String {
         // The structure holds only strings and finite numbers, which always serialise.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// For a terminal.
+    /// Writes the inspection for a terminal.
     ///
     /// # Errors
     /// Those of the writer.
@@ -204,6 +207,7 @@ impl Inspection {
         self.write_statistics(out)
     }
 
+    /// Writes the statistics of the rows.
     fn write_statistics(&self, out: &mut impl Write) -> io::Result<()> {
         let seen = &self.statistics;
         writeln!(
@@ -258,6 +262,7 @@ impl Inspection {
     }
 }
 
+/// Counts the tokens of each kind.
 fn names(vocabulary: &Vocabulary, source: Option<&str>) -> Names {
     let mut padding_ids: Vec<(usize, usize)> = Vec::new();
     for (id, _) in vocabulary.tokens.iter().enumerate().filter(|(_, t)| t.kind == Kind::Padding) {

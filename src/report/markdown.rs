@@ -1,4 +1,4 @@
-//! `summary.md`: the finding for an issue or a model card.
+//! Writes `summary.md`: the finding for an issue or a model card.
 
 use std::fmt::Write;
 
@@ -7,15 +7,15 @@ use super::results::verdicts::{Outcome, Row};
 use super::shown::Shown;
 use super::{beyond, command, words};
 
-/// The file's name in the output folder.
+/// The name of the file in the output folder.
 pub const FILE: &str = "summary.md";
 
-/// Tokens that are listed of each kind.
+/// The most tokens listed of each kind.
 const LISTED: usize = 40;
-/// Rivals named for a token.
+/// The most rivals named for a token.
 const RIVALS: usize = 4;
 
-/// The summary. The same results give the same text.
+/// Renders the summary. The same results give the same text.
 pub fn render(reported: &Reported) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
@@ -23,6 +23,7 @@ pub fn render(reported: &Reported) -> String {
     out
 }
 
+/// Writes the summary.
 fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
@@ -86,7 +87,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
             .map_or(String::new(), |bias| format!(", bias needed {}", beyond::interval(bias)));
         format!("{} (id {}): {}{more}{reach}{bias}", name(row.id), row.id, rivals.join(" + "))
     })?;
-    // Once a group, at its first token; padding among its members is named by number.
+    // List each group once, at its first token; padding among its members is named by number.
     let is_token = |id: &u32| reported.token(*id).is_none_or(|row| !row.is_padding());
     let tied: Vec<&Row> = having(reported, Outcome::Tied)
         .into_iter()
@@ -107,7 +108,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     )
 }
 
-/// The tokens with a verdict; padding is none.
+/// The tokens with this verdict, without padding.
 fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
     let rows = reported.results.table.having(outcome);
     let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
@@ -115,6 +116,7 @@ fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
     rows
 }
 
+/// Writes a list of tokens under a title, one line for each.
 fn list(
     out: &mut String,
     title: &str,
@@ -134,7 +136,7 @@ fn list(
     Ok(())
 }
 
-/// Text as code: nothing in it is markup, whatever backticks it has.
+/// Formats text as inline code, so that nothing in it is markup, even backticks.
 pub fn code(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     let (mut longest, mut run) = (0, 0);
@@ -143,7 +145,7 @@ pub fn code(text: &str) -> String {
         longest = longest.max(run);
     }
     let fence = "`".repeat(longest + 1);
-    // A blank beside a backtick at an end, and around a lone blank, belongs to the fence.
+    // A blank next to a backtick at an end, and around a lone blank, belongs to the fence.
     let pad = if line.starts_with('`') || line.ends_with('`') || line.trim().is_empty() {
         " "
     } else {

@@ -1,5 +1,5 @@
-//! Efforts, best margins and lacking biases of tokens in a few numbers, for `summary.json` and the terminal. Padding is
-//! left out, as it is wherever tokens are counted.
+//! Summaries of efforts, best margins and biases needed, for `summary.json` and the terminal. They do not include
+//! padding, like all counts of tokens.
 
 use serde::Serialize;
 
@@ -10,31 +10,31 @@ use crate::certify::best_gap::BestGap;
 use crate::certify::survival::Format;
 use crate::checkpoint::vocabulary::Vocabulary;
 
-/// Of numbers that may be infinite, those that are not, by nearest rank.
+/// Quantiles of the finite values among some numbers, by nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// The least.
+    /// The least value.
     pub min: f64,
-    /// Above a hundredth.
+    /// The 1 % quantile.
     pub p01: f64,
-    /// Above a tenth.
+    /// The 10 % quantile.
     pub p10: f64,
-    /// Above a quarter.
+    /// The 25 % quantile.
     pub p25: f64,
-    /// Above half.
+    /// The median.
     pub median: f64,
-    /// Above three quarters.
+    /// The 75 % quantile.
     pub p75: f64,
-    /// Above nine tenths.
+    /// The 90 % quantile.
     pub p90: f64,
-    /// Above 99 hundredths.
+    /// The 99 % quantile.
     pub p99: f64,
-    /// The largest.
+    /// The largest value.
     pub max: f64,
 }
 
 impl Quantiles {
-    /// `None` if no number is finite.
+    /// The quantiles of `numbers`; `None` if no number is finite.
     pub fn new(numbers: impl Iterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = numbers.filter(|x| x.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
@@ -55,43 +55,43 @@ impl Quantiles {
     }
 }
 
-/// Efforts, as shares of the radius.
+/// A summary of efforts, as shares of the radius.
 #[derive(Clone, Debug, Serialize)]
 pub struct EffortSummary {
-    /// How many were measured.
+    /// The number of tokens measured.
     pub tokens: usize,
-    /// What the sample was drawn with, if it is one.
+    /// The seed of the sample, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_seed: Option<u64>,
-    /// Tokens whose winning points come as near to the centre as one likes.
+    /// The number of tokens that win arbitrarily near the centre.
     pub effortless: usize,
-    /// Tokens whose winning points are all beyond the ball.
+    /// The number of tokens that win only beyond the ball, or nowhere.
     pub unreachable: usize,
-    /// The widest interval with two finite ends.
+    /// The width of the widest interval with two finite ends.
     pub widest: f64,
-    /// Of the upper ends.
+    /// The quantiles of the upper ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<Quantiles>,
 }
 
-/// Best margins, in logits.
+/// A summary of best margins, in logits.
 #[derive(Clone, Debug, Serialize)]
 pub struct MarginSummary {
-    /// How many were measured.
+    /// The number of tokens measured.
     pub tokens: usize,
-    /// What the sample was drawn with, if it is one.
+    /// The seed of the sample, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_seed: Option<u64>,
-    /// The widest interval with two finite ends.
+    /// The width of the widest interval with two finite ends.
     pub widest: f64,
-    /// How many were proved to survive the rounding of their logits.
+    /// The number of tokens that are proved to survive the rounding of their logits.
     pub survives: Survives,
-    /// Of the lower ends.
+    /// The quantiles of the lower ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<Quantiles>,
 }
 
-/// Tokens by format.
+/// The number of tokens that survive rounding, by format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Survives {
     /// bfloat16.
@@ -102,33 +102,33 @@ pub struct Survives {
     pub f32: usize,
 }
 
-/// Biases that lost tokens lack, in logits.
+/// A summary of the biases that lost tokens need, in logits.
 #[derive(Clone, Debug, Serialize)]
 pub struct BiasSummary {
-    /// How many were measured.
+    /// The number of tokens measured.
     pub tokens: usize,
-    /// The widest interval with two finite ends.
+    /// The width of the widest interval with two finite ends.
     pub widest: f64,
-    /// Of the upper ends.
+    /// The quantiles of the upper ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<Quantiles>,
 }
 
-/// Of the radii in `radius.csv`, which are not proved.
+/// A summary of the radii in `radius.csv`, which are not proved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RadiusSummary {
-    /// Of how many tokens there is one.
+    /// The number of tokens with a radius.
     #[serde(skip)]
     pub tokens: usize,
-    /// Below which the paper calls a token unargmaxable.
+    /// The radius below which the paper calls a token unargmaxable.
     pub threshold: f64,
-    /// How many are.
+    /// The number of tokens below that radius.
     pub below: usize,
-    /// Of how many tokens the solver found none.
+    /// The number of tokens for which the solver found no radius.
     pub not_found: usize,
 }
 
-/// `None` if none were asked for.
+/// The summary of the radii; `None` if none were requested.
 pub fn radii(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<RadiusSummary> {
     let of_tokens = audit.radii()?.iter().filter(|r| !is_padding(vocabulary, r.0));
     let radii: Vec<f64> = of_tokens.map(|r| r.1).collect();
@@ -140,11 +140,12 @@ pub fn radii(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<RadiusSum
     })
 }
 
+/// The width of the widest interval with two finite ends; 0 if there is none.
 fn widest(ends: impl Iterator<Item = (f64, f64)>) -> f64 {
     ends.map(|(low, high)| high - low).filter(|width| width.is_finite()).fold(0.0, f64::max)
 }
 
-/// `None` if none were asked for, or of padding alone.
+/// The summary of the efforts; `None` if none were requested, or only of padding.
 pub fn efforts(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<EffortSummary> {
     let of_tokens = audit.efforts().iter().filter(|e| !is_padding(vocabulary, e.token()));
     let ends: Vec<(f64, f64)> = of_tokens.map(|e| e.ends()).collect();
@@ -158,7 +159,7 @@ pub fn efforts(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<EffortS
     })
 }
 
-/// `None` if none were asked for.
+/// The summary of the best margins; `None` if none were requested, or only of padding.
 pub fn margins(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<MarginSummary> {
     let margins: Vec<&BestGap> =
         audit.margins().iter().filter(|m| !is_padding(vocabulary, m.token())).collect();
@@ -177,7 +178,7 @@ pub fn margins(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<MarginS
     })
 }
 
-/// `None` if no token lacks any.
+/// The summary of the biases needed; `None` if there are none.
 pub fn bias_needed(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<BiasSummary> {
     let of_tokens = audit.bias_needed().iter().filter(|gap| !is_padding(vocabulary, gap.token()));
     let lacking: Vec<(f64, f64)> = of_tokens.map(BestGap::bias_needed).collect();

@@ -1,4 +1,4 @@
-//! Efforts, best margins and lacking biases for a terminal.
+//! Writes efforts, best margins and biases needed for a terminal.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::tally::is_padding;
 use crate::audit::Audit;
 use crate::certify::best_gap::BestGap;
 
-/// Writes what was measured; at most `shown` tokens of each kind are listed.
+/// Writes the measurements of an audit; at most `shown` tokens of each kind are listed.
 ///
 /// # Errors
 /// Those of the writer.
@@ -103,6 +103,7 @@ pub fn write(
     Ok(())
 }
 
+/// Writes a line with the quantiles.
 fn quantiles(out: &mut impl Write, quantiles: Option<measured::Quantiles>) -> io::Result<()> {
     let Some(q) = quantiles else { return Ok(()) };
     writeln!(
@@ -116,7 +117,7 @@ fn quantiles(out: &mut impl Write, quantiles: Option<measured::Quantiles>) -> io
     )
 }
 
-/// One number where six digits cannot tell the ends apart.
+/// An interval as text: one number if six digits cannot tell the ends apart.
 fn interval(low: f64, high: f64) -> String {
     let (low, high) = (rounded(low), rounded(high));
     if low == high { low } else { format!("{low} to {high}") }

@@ -1,8 +1,8 @@
-//! What people and programs read after an audit: a table, a summary, files written whole, and pages.
+//! The output of an audit: a table, a summary, folders of files, and pages.
 //!
-//! `summary`, `table` and `measures` write what an audit found; `results` reads that back; `page`,
-//! `plots`, `markdown`, `compare` and `baseline` see only what was read back, so that a folder says the
-//! same the day after.
+//! `summary`, `table` and `measures` write the results of an audit; `results` reads them back; `page`, `plots`,
+//! `markdown`, `compare` and `baseline` use only what was read back, so that a report made later from the folder is
+//! the same.
 
 #[doc(hidden)]
 pub mod baseline;

@@ -1,4 +1,4 @@
-//! `observed.csv`: what was seen of each token on a corpus, beside its verdict.
+//! Writes `observed.csv`: how often each token won on a corpus, next to its verdict.
 
 use std::io::{self, Write};
 
@@ -12,12 +12,12 @@ use crate::checkpoint::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::reach::observe::Observer;
 
-/// The table's name in its folder.
+/// The name of the table in its folder.
 pub const FILE: &str = "observed.csv";
 /// The name of the file with the hidden states of contradictions.
 pub const CONTRADICTIONS: &str = "contradictions.safetensors";
 
-/// The columns.
+/// The columns of the table.
 pub const COLUMNS: [&str; 10] = [
     "id",
     "token",
@@ -31,29 +31,29 @@ pub const COLUMNS: [&str; 10] = [
     "won_by_rounding",
 ];
 
-/// What was observed, and of what.
+/// The data of the observation, and what was observed.
 pub struct Subject<'a> {
-    /// The model, as it was named.
+    /// The model, as given on the command line.
     pub checkpoint: String,
-    /// The corpus, as it was named.
+    /// The corpus, as given on the command line.
     pub corpus: String,
-    /// How many tokens a window may have.
+    /// The most tokens in a window.
     pub window: usize,
-    /// How many windows there were.
+    /// The number of windows.
     pub windows: usize,
-    /// The tokens' names, if known.
+    /// The names of the tokens, if known.
     pub vocabulary: Option<&'a Vocabulary>,
-    /// The audit that stands beside it.
+    /// The audit whose verdicts are shown, if there is one.
     pub audit: Option<&'a Results>,
-    /// What was seen.
+    /// The observations.
     pub observer: &'a Observer,
 }
 
 impl Subject<'_> {
-    /// The table: a line a token, in id order.
+    /// The table as CSV: one line for each token, in id order.
     ///
     /// # Errors
-    /// None that memory does not give.
+    /// The table could not be written to memory.
     pub fn table(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let failed = |e: csv::Error| Error::Invalid(format!("{FILE} cannot be made: {e}"));
@@ -80,10 +80,11 @@ impl Subject<'_> {
         Ok(bytes)
     }
 
-    /// The hidden states of the contradictions: `state` (n x d), `token` (n) and `position` (n).
+    /// The hidden states of the contradictions as a safetensors file: `state` (n x d), `token` (n) and `position`
+    /// (n).
     ///
     /// # Errors
-    /// What that format cannot hold.
+    /// The file format cannot hold the data.
     pub fn contradictions(&self) -> Result<Vec<u8>> {
         let kept = self.observer.contradictions();
         let width = kept.first().map_or(0, |c| c.state.len());
@@ -103,8 +104,8 @@ impl Subject<'_> {
         safetensors::serialize(tensors, None).map_err(failed)
     }
 
-    /// How many tokens are proved never to be the strict winner, and how often they seemed to be: by a tie, by a
-    /// rounding, outside of the domain.
+    /// The number of tokens that are proved never to be the strict winner, and how often they seemed to win: by a
+    /// tie, by a rounding, outside the domain.
     fn checked(&self) -> Option<[u64; 4]> {
         let counts = self.audit?.table.counts();
         let sum = |of: fn(&crate::reach::observe::Seen) -> u64| -> u64 {
@@ -118,7 +119,7 @@ impl Subject<'_> {
         ])
     }
 
-    /// The summary for programs.
+    /// The summary as JSON.
     pub fn summary(&self) -> Value {
         let audit = self.checked().map(|[claimed, ties, roundings, outside]| {
             json!({"never_strict_winners": claimed, "won_by_tie": ties, "won_by_rounding": roundings,
@@ -129,7 +130,7 @@ impl Subject<'_> {
                "tokens": self.observer.seen().len(), "covered": self.observer.covered(), "audit": audit})
     }
 
-    /// The summary for a terminal.
+    /// Writes the summary for a terminal.
     ///
     /// # Errors
     /// Those of the writer.

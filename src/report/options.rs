@@ -1,8 +1,8 @@
-//! The options that chose the tensors of an audit, kept in `summary.json` so that a check can choose the same.
+//! The options that chose the tensors of an audit, stored in `summary.json` so that `verify` can choose the same.
 
 use serde::{Deserialize, Serialize};
 
-/// The options by which an audit was told its tensors; those that were not given are absent.
+/// The options that chose the tensors of an audit; `None` for options that were not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadOptions {
     /// `--weight`.

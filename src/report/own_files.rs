@@ -1,5 +1,5 @@
-//! Which files in a folder this program wrote: by their names, and by what they say of themselves. A file of such a name
-//! that says nothing of the kind is somebody else's.
+//! Recognises the files in a folder that this program wrote, by their names and by a mark in their content. A file
+//! with such a name but without the mark is foreign.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,24 +9,25 @@ use super::{inspection, markdown, measures, observed, page, results};
 use crate::certificate;
 use crate::error::{Error, Result};
 
-/// The files that one command writes into its folder. A run that does not write one of them removes what an earlier run
-/// left of it.
+/// The names of the files that one command writes into its folder. A run that does not write one of them removes the
+/// one of an earlier run.
 #[derive(Debug)]
 pub struct Product {
     names: &'static [&'static str],
     pictures: bool,
-    /// What to do about a file that is not ours.
+    /// The advice for a foreign file that prevents writing.
     pub way_out: &'static str,
 }
 
-/// The radii's name in the folder of an audit.
+/// The name of the file of radii in the folder of an audit.
 pub const RADII: &str = "radius.csv";
-/// The names of a comparison's files.
+/// The names of the files of a comparison.
 pub const COMPARISON_FILES: [&str; 3] = ["compare.html", "compare.csv", "changes.csv"];
 
+/// The advice for commands that have `--force`.
 const FORCE: &str = "move it away, name another folder, or replace it by --force";
 
-/// What `audit` writes.
+/// The files that `audit` writes.
 pub const AUDIT: Product = Product {
     names: &[
         results::SUMMARY,
@@ -41,23 +42,24 @@ pub const AUDIT: Product = Product {
     pictures: true,
     way_out: FORCE,
 };
-/// What `report` writes. Pictures of an earlier report are of the same audit; they go only where new ones come.
+/// The files that `report` writes. Pictures of an earlier report belong to the same audit, so they are replaced only
+/// by new ones.
 pub const REPORT: Product =
     Product { names: &[page::FILE, markdown::FILE], pictures: false, way_out: FORCE };
-/// What `report --svg` writes.
+/// The files that `report --svg` writes.
 pub const REPORT_WITH_PICTURES: Product =
     Product { names: &[page::FILE, markdown::FILE], pictures: true, way_out: FORCE };
-/// What `compare` writes.
+/// The files that `compare` writes.
 pub const COMPARISON: Product =
     Product { names: &COMPARISON_FILES, pictures: false, way_out: FORCE };
-/// What `observe` writes.
+/// The files that `observe` writes.
 pub const OBSERVATION: Product = Product {
     names: &[observed::FILE, observed::CONTRADICTIONS],
     pictures: false,
     way_out: "move it away or name another folder",
 };
 
-/// The names of pictures; each losing token may have one of its own, `projection-ID`.
+/// The names of the pictures; each losing token may also have its own, `projection-ID`.
 const PICTURES: [&str; 8] =
     ["verdicts", "effort", "margins", "bias-needed", "row-norms", "spectrum", "ids", "rivals"];
 
@@ -74,11 +76,11 @@ impl Product {
     }
 }
 
-/// Refuses to replace what lies at `path`, unless nothing does, or a file with `mark` near its start: one that this
-/// program wrote. Links, devices and pipes are refused.
+/// Checks that writing to `path` replaces nothing but a file with `mark` near its start, which this program wrote.
+/// Links, devices and pipes are refused.
 ///
 /// # Errors
-/// The path, and what to do.
+/// The file must not be replaced; the message says what to do.
 pub fn check_replaceable(path: &Path, mark: &str) -> Result<()> {
     let refused = |kind, reason: &str| Err(Error::io(path, io::Error::new(kind, reason)));
     let metadata = match path.symlink_metadata() {
@@ -102,13 +104,13 @@ pub fn check_replaceable(path: &Path, mark: &str) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that are read from either end of a file.
+/// The number of bytes read from each end of a file.
 const READ: u64 = 1 << 16;
 
-/// Whether a file says of itself that this program wrote it.
+/// Whether the content of a file says that this program wrote it.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// The file cannot be read.
 pub fn is_own(path: &Path) -> io::Result<bool> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {

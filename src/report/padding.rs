@@ -1,26 +1,27 @@
-//! Whether rows without a token can win, which makes decoders fail: the runtime has no text for them.
+//! Reports whether padding rows (rows without a token) can win. If one does, a decoder fails, because the runtime has
+//! no text for it.
 
 use std::io::{self, Write};
 
 use super::tally::Counts;
 
-/// What became of the rows without a token among those that were audited.
+/// The verdicts of the audited rows that no token has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Padding {
-    /// How many there are.
+    /// The number of such rows.
     pub rows: usize,
-    /// Strict winners somewhere.
+    /// Rows that can be the strict winner.
     pub argmaxable: usize,
-    /// Winners up to exact equals.
+    /// Rows that can win up to ties with exact equals.
     pub tied: usize,
-    /// Never strict winners.
+    /// Rows that are never the strict winner.
     pub unargmaxable: usize,
-    /// Not proved either way.
+    /// Rows with neither proof.
     pub undecided: usize,
 }
 
 impl Padding {
-    /// How many reach the maximum somewhere, alone or together with equals.
+    /// The number of rows that can reach the maximum, alone or together with equals.
     pub fn can_win(&self) -> usize {
         self.argmaxable + self.tied
     }
@@ -33,7 +34,7 @@ impl From<Counts> for Padding {
     }
 }
 
-/// Says for a terminal whether padding can win; nothing where no row is padding.
+/// Writes for a terminal whether padding can win; writes nothing if no row is padding.
 ///
 /// # Errors
 /// Those of the writer.

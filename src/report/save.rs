@@ -1,4 +1,4 @@
-//! Everything that an audit leaves in a folder, in one call.
+//! Writes all results of an audit into a folder with one call.
 
 use std::path::Path;
 
@@ -48,7 +48,7 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// The report of an audit of the head of `layer`.
+    /// Makes the report of an audit of the head of `layer`.
     pub fn of(layer: &'a OutputLayer, audit: &'a Audit) -> Self {
         Report {
             layer,
@@ -63,49 +63,49 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Says why this domain was audited.
+    /// Sets the reason why this domain was audited.
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = reason.into();
         self
     }
 
-    /// Leaves out the page, its summary in Markdown and what they are made of.
+    /// Omits the page, its summary in Markdown and the data that they are made from.
     pub fn without_page(mut self) -> Self {
         self.page = false;
         self
     }
 
-    /// Writes each picture as a file, too.
+    /// Also writes each picture as a file.
     pub fn with_pictures(mut self) -> Self {
         self.pictures = true;
         self
     }
 
-    /// Adds how the checkpoint is named from the folder, so that `unargmax verify DIR` finds it.
+    /// Sets the path of the checkpoint from the folder, so that `unargmax verify DIR` finds it.
     pub fn with_checkpoint_from_folder(mut self, path: Option<String>) -> Self {
         self.from_folder = path;
         self
     }
 
-    /// Adds the options by which the tensors of the head were chosen, so that `verify` can choose the same.
+    /// Sets the options that chose the tensors of the head, so that `verify` can choose the same.
     pub fn with_options(mut self, options: HeadOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Adds the seeds of the samples that efforts and margins were measured of.
+    /// Sets the seeds of the samples for which efforts and margins were measured.
     pub fn with_seeds(mut self, seeds: [Option<u64>; 2]) -> Self {
         self.seeds = seeds;
         self
     }
 
-    /// Tells how far it is: a stage for each kind of file.
+    /// Reports progress: a stage for each kind of file.
     pub fn telling(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;
         self
     }
 
-    /// `summary.json`.
+    /// The content of `summary.json`.
     pub fn summary(&self) -> Summary {
         Summary::new(self.layer, self.audit)
             .with_way(self.from_folder.clone())
@@ -113,10 +113,10 @@ impl<'a> Report<'a> {
             .with_seeds(self.seeds)
     }
 
-    /// All files by name. The page is made of the bytes of the others, as `unargmax report` makes it later.
+    /// All files by name. The page is made from the bytes of the others, as `unargmax report` makes it later.
     ///
     /// # Errors
-    /// A certificate that cannot be laid out.
+    /// The certificate cannot be serialised.
     pub fn files(&self, folder: &Path) -> Result<Vec<File>> {
         let (layer, audit) = (self.layer, self.audit);
         let table_failed = |e: csv::Error| Error::Invalid(format!("{}: {e}", results::VERDICTS));
@@ -154,18 +154,19 @@ impl<'a> Report<'a> {
         Ok(files)
     }
 
-    /// Writes all files into a folder, which is made if needed: whole or not at all. Results of an earlier audit there are
+    /// Writes all files into a folder, which is created if needed: all or none. Results of an earlier audit there are
     /// replaced.
     ///
     /// # Errors
-    /// What the operating system refuses, and a file of one of these names that this library did not write.
+    /// The operating system refuses something, or there is a file with one of these names that this library did not
+    /// write.
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = self.open(folder, false)?;
         folder.write(&self.files(folder.path())?)
     }
 
-    /// Opens the folder for the files of this report; with `force` files of these names that this library did not write
-    /// are replaced, too.
+    /// Opens the folder for the files of this report; with `force`, also files of these names that this library did
+    /// not write are replaced.
     ///
     /// # Errors
     /// As [`Report::write`].

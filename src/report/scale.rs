@@ -1,4 +1,4 @@
-//! An axis of a picture: a range of numbers whose marks are known.
+//! An axis of a picture: a range of numbers with given marks.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 use super::ticks::Mark;
 
-/// Numbers from `lo` to `hi`, marked where it says.
+/// The numbers from `lo` to `hi`, with marks at given positions.
 #[derive(Clone, Debug)]
 pub struct Scale {
     lo: f64,
@@ -15,7 +15,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// An axis with these ends, `lo < hi`, and marks.
+    /// An axis with these ends, `lo < hi`, and these marks.
     pub fn new((lo, hi): (f64, f64), marks: Vec<Mark>) -> Self {
         Scale { lo, hi, marks }
     }
@@ -28,9 +28,9 @@ impl Ranged for Scale {
     fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
         let share = (value - self.lo) / (self.hi - self.lo);
         let place = f64::from(to - from) * share;
-        // Off the axis, but within what the backend can count.
+        // The position may be off the axis, but must be within the range of the backend.
         let place = if place.is_nan() { 0.0 } else { place.clamp(-1e6, 1e6) };
-        // A position that is a whole pixel but for rounding stays on it.
+        // A position that is a whole pixel up to rounding stays on that pixel.
         from + if to > from { (place + 1e-3).floor() } else { (place - 1e-3).ceil() } as i32
     }
 

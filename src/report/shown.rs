@@ -1,31 +1,30 @@
-//! A token as a page shows it: text as it is, and signs for what could not be seen.
+//! A token as a page shows it: visible text as it is, and signs for what cannot be seen.
 //!
-//! Blanks and control characters, invisible format characters, bytes that are no text and code points
-//! without a glyph become *signs*, which a page sets apart from text that happens to spell the same. A
-//! combining mark without a base is put on a dotted circle. Nothing is escaped here: what writes HTML,
-//! SVG or Markdown does that.
+//! Blanks and control characters, invisible format characters, bytes that are not text and code points without a
+//! glyph become *signs*, which a page distinguishes from text with the same spelling. A combining mark without a base
+//! is put on a dotted circle. Nothing is escaped here: the writers of HTML, SVG and Markdown do that.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 
 use super::results::verdicts::Row;
 use crate::checkpoint::vocabulary::{Kind, is_invisible};
 
-/// A stretch of a token.
+/// A part of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Text that shows itself.
+    /// Visible text.
     Text(String),
-    /// A stand-in: `␣`, the name of a control character, `U+00A0`, or a byte such as `E4`.
+    /// A sign: `␣`, the name of a control character, `U+00A0`, or a byte such as `E4`.
     Sign(String),
 }
 
-/// A token ready to be shown, never empty.
+/// A token as parts to be shown; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(Vec<Part>);
 
-/// The sign of a blank.
+/// The sign for a blank.
 const BLANK: &str = "␣";
-/// A blank in [`Shown::coded`].
+/// The character for a blank in [`Shown::coded`].
 const CODED_BLANK: char = '\u{e020}';
 /// The names of the ASCII control characters.
 const CONTROLS: [&str; 32] = [
@@ -62,8 +61,8 @@ const CONTROLS: [&str; 32] = [
     "RS",
     "US",
 ];
-/// In [`Shown::coded`], around any other sign. Private characters are signs themselves, so that none
-/// of these can come from a token.
+/// The characters around any other sign in [`Shown::coded`]. Private-use characters in a token become signs
+/// themselves, so none of these can come from a token.
 const SIGN: [char; 2] = ['\u{e080}', '\u{e081}'];
 
 impl Shown {
@@ -76,7 +75,7 @@ impl Shown {
         Shown::text(&row.text, row.kind == Some(Kind::Byte) || !row.piece.contains("<0x"))
     }
 
-    /// A text; with `bytes`, every `<0xE4>` in it is a byte.
+    /// The parts of a text; with `bytes`, every `<0xE4>` in it is a byte.
     pub fn text(text: &str, bytes: bool) -> Shown {
         let mut shown = Shown(Vec::new());
         let mut rest = text;
@@ -92,6 +91,7 @@ impl Shown {
         shown
     }
 
+    /// Appends a character as text or as a sign; `next` is the character after it.
     fn push(&mut self, character: char, next: Option<char>) {
         let before = match self.0.last() {
             Some(Part::Text(text)) => text.chars().next_back(),
@@ -102,7 +102,7 @@ impl Shown {
             ' ' => self.sign(BLANK.to_owned()),
             '\0'..='\x1f' => self.sign(CONTROLS[character as usize].to_owned()),
             '\x7f' => self.sign("DEL".to_owned()),
-            // Within emoji these choose the picture.
+            // Within emoji these characters select the picture.
             '\u{fe0f}' | '\u{200d}'
                 if before
                     .is_some_and(|c| c.is_emoji_char() && !c.is_ascii() || c == '\u{fe0f}')
@@ -124,10 +124,12 @@ impl Shown {
         }
     }
 
+    /// Appends a sign.
     fn sign(&mut self, sign: String) {
         self.0.push(Part::Sign(sign));
     }
 
+    /// Appends a visible character.
     fn glyph(&mut self, character: char) {
         match self.0.last_mut() {
             Some(Part::Text(text)) => text.push(character),
@@ -135,12 +137,12 @@ impl Shown {
         }
     }
 
-    /// Its stretches.
+    /// The parts.
     pub fn parts(&self) -> &[Part] {
         &self.0
     }
 
-    /// One line without markup: signs but the blank's stand in angle brackets.
+    /// The token in one line without markup: signs other than the blank are in angle brackets.
     pub fn line(&self) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
@@ -151,7 +153,7 @@ impl Shown {
         self.0.iter().map(part).collect()
     }
 
-    /// The line, cut after so many characters.
+    /// The line, cut to `characters` characters.
     pub fn short(&self, characters: usize) -> String {
         let line = self.line();
         if line.chars().count() <= characters {
@@ -160,7 +162,7 @@ impl Shown {
         line.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
     }
 
-    /// The parts as one string for the page's script, which knows signs by private characters.
+    /// The parts as one string for the page's script, which recognises signs by private-use characters.
     pub fn coded(&self) -> String {
         let mut coded = String::new();
         for part in &self.0 {
@@ -176,12 +178,13 @@ impl Shown {
     }
 }
 
-/// Whether a sign is a byte. No name of a control character looks like one: that of form feed is written out.
+/// Whether a sign is a byte. No name of a control character looks like two hexadecimal digits: that of form feed is
+/// written out.
 fn is_byte(sign: &str) -> bool {
     sign.len() == 2 && sign.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The two digits of a `<0xE4>` that a text begins with.
+/// The two digits of a `<0xE4>` at the start of a text.
 fn byte(text: &str) -> Option<&str> {
     let digits = text.strip_prefix("<0x")?.get(..2)?;
     let closed = text.as_bytes().get(5) == Some(&b'>');

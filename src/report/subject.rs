@@ -1,22 +1,22 @@
-//! What a summary for a terminal speaks of.
+//! The subject of a summary for a terminal.
 
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::locate::Located;
 
-/// What the summary speaks of.
+/// The subject of a summary: the checkpoint, the head, the domain.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
-    /// Path of the checkpoint, or the bundled head's name.
+    /// The path of the checkpoint, or the name of the bundled head.
     pub path: &'a str,
-    /// The head and its tensors.
+    /// The head and the tensors it was read from.
     pub located: &'a Located,
-    /// The tokens' names, if known.
+    /// The names of the tokens, if known.
     pub vocabulary: Option<&'a Vocabulary>,
-    /// Where hidden states may lie.
+    /// The domain: where hidden states may lie.
     pub domain: &'a Domain,
-    /// Why this domain.
+    /// Why this domain was chosen.
     pub reason: &'a str,
-    /// What the samples that efforts and margins were measured of were drawn with, if they are samples.
+    /// The seeds of the samples for which efforts and margins were measured, if they are samples.
     pub seeds: [Option<u64>; 2],
 }

@@ -1,4 +1,4 @@
-//! `summary.json`: what was audited, over which domain, with what counts. Fields are only ever added.
+//! Writes `summary.json`: what was audited, over which domain, with which counts. Fields are only ever added.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::checkpoint::vocabulary::Vocabulary;
 use crate::locate::final_norm::FinalNorm;
 use crate::output_layer::{Origin, OutputLayer};
 
-/// The version of this layout.
+/// The version of the layout.
 pub const SCHEMA: &str = "unargmax summary 1";
 
-/// The whole summary.
+/// The content of `summary.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     schema: &'static str,
@@ -28,7 +28,7 @@ pub struct Summary {
     audits: Vec<AuditSummary>,
 }
 
-/// The file, and how it is named from the folder of the results; see [`way`](super::command::way).
+/// The checkpoint, and its path from the folder of the results; see [`way`](super::command::way).
 #[derive(Clone, Debug, Serialize)]
 struct Place {
     #[serde(flatten)]
@@ -38,6 +38,7 @@ struct Place {
 }
 
 #[derive(Clone, Debug, Serialize)]
+/// The head.
 struct HeadSummary {
     weight: String,
     bias: Option<String>,
@@ -51,12 +52,14 @@ struct HeadSummary {
 }
 
 #[derive(Clone, Debug, Serialize)]
+/// The audit over one domain.
 struct AuditSummary {
     domain: String,
     engine: &'static str,
     scope: usize,
     counts: Counts,
-    /// Only where tokens are undecided: how many of them are because the budget of exact arithmetic was spent.
+    /// The number of tokens that are undecided because the budget of exact arithmetic was spent; `None` if none is
+    /// undecided.
     #[serde(skip_serializing_if = "Option::is_none")]
     undecided_by_budget: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,19 +106,19 @@ impl Summary {
         }
     }
 
-    /// Adds how the checkpoint is named from the folder of the results.
+    /// Sets the path of the checkpoint from the folder of the results.
     pub fn with_way(mut self, way: Option<String>) -> Self {
         self.checkpoint.from_folder = way;
         self
     }
 
-    /// Adds the options by which tensors were chosen, so that `verify` can choose the same.
+    /// Sets the options that chose the tensors, so that `verify` can choose the same.
     pub fn with_options(mut self, options: HeadOptions) -> Self {
         self.head.options = Some(options).filter(|options| *options != HeadOptions::default());
         self
     }
 
-    /// Adds the seeds of the samples that efforts and margins were measured of.
+    /// Sets the seeds of the samples for which efforts and margins were measured.
     pub fn with_seeds(mut self, [effort, margin]: [Option<u64>; 2]) -> Self {
         if let Some(summary) = &mut self.audits[0].effort {
             summary.sample_seed = effort;
@@ -134,6 +137,7 @@ impl Summary {
 }
 
 impl AuditSummary {
+    /// Summarises one audit.
     fn new(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
         let tally = Tally::of(audit, vocabulary);
         let padding = Padding::from(tally.padding);

@@ -1,4 +1,4 @@
-//! `verdicts.csv`: one line a token, in id order. Columns are only ever appended.
+//! Writes `verdicts.csv`: one line for each token, in id order. Columns are only ever appended.
 
 use std::io::Write;
 
@@ -61,7 +61,7 @@ pub fn write(
     Ok(())
 }
 
-/// What was measured of a token.
+/// The measurement of a token, if it was measured; `token` gives the token of a measurement.
 fn find<T>(measured: &[T], id: u32, token: fn(&T) -> u32) -> Option<&T> {
     measured.binary_search_by_key(&id, token).ok().map(|i| &measured[i])
 }
@@ -71,11 +71,12 @@ fn end(ends: Option<(f64, f64)>, of: fn((f64, f64)) -> f64) -> String {
     ends.map(of).map_or_else(String::new, number)
 }
 
+/// The names of the formats that the win survives, separated by blanks.
 fn survives(margin: &BestGap) -> String {
     margin.survives().iter().map(|format| format.name()).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes `radius.csv`: ids and radii, unproved; nothing without radii.
+/// Writes `radius.csv`: ids and radii, which are not proved; only the header without radii.
 ///
 /// # Errors
 /// Those of the writer.
@@ -89,16 +90,17 @@ pub fn write_radii(out: impl Write, audit: &Audit) -> csv::Result<()> {
     Ok(())
 }
 
-/// The shortest text that reads back as this number.
+/// The shortest text that parses to this number.
 fn number(x: f64) -> String {
     format!("{x:?}")
 }
 
-/// Six significant digits.
+/// A number rounded to six significant digits.
 pub fn rounded(x: f64) -> String {
     format!("{x:.5e}").parse::<f64>().map(number).unwrap_or_default()
 }
 
+/// The other members of a token's tie, separated by blanks.
 fn ties(id: u32, verdict: &Verdict) -> String {
     let Verdict::Tied(tie) = verdict else { return String::new() };
     let others: Vec<String> =
@@ -106,6 +108,7 @@ fn ties(id: u32, verdict: &Verdict) -> String {
     others.join(" ")
 }
 
+/// The blockers of a lost token with their weights, separated by blanks.
 fn blockers(verdict: &Verdict) -> String {
     let Verdict::Unargmaxable(loss) = verdict else { return String::new() };
     let pairs: Vec<String> = loss

@@ -1,5 +1,5 @@
-//! Verdicts counted, tokens apart from padding. Every count that is printed, written or gated comes from here, so that
-//! terminal, files, pages and `--fail-on` cannot say different things.
+//! Counts verdicts, tokens apart from padding. Every count that is printed, written or gated comes from here, so that
+//! terminal, files, pages and `--fail-on` agree.
 
 use crate::audit::Audit;
 pub use crate::audit::Counts;
@@ -9,14 +9,14 @@ use crate::checkpoint::vocabulary::Vocabulary;
 /// How many rows have each verdict: those that are tokens, and those that no token has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Of tokens. Without a vocabulary every row counts as one.
+    /// The counts of tokens. Without a vocabulary every row counts as a token.
     pub tokens: Counts,
-    /// Of padding.
+    /// The counts of padding.
     pub padding: Counts,
 }
 
 impl Tally {
-    /// Of verdicts, each with whether its row is padding.
+    /// Counts verdicts; each comes with whether its row is padding.
     pub fn over(verdicts: impl Iterator<Item = (Outcome, bool)>) -> Self {
         let mut tally = Tally::default();
         for (outcome, padding) in verdicts {
@@ -26,7 +26,7 @@ impl Tally {
         tally
     }
 
-    /// Of an audit.
+    /// Counts the verdicts of an audit.
     pub fn of(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
         Tally::over(
             audit
@@ -36,7 +36,7 @@ impl Tally {
         )
     }
 
-    /// Of all rows.
+    /// The counts of all rows, tokens and padding together.
     pub fn rows(&self) -> Counts {
         let (a, b) = (self.tokens, self.padding);
         Counts {
@@ -48,7 +48,7 @@ impl Tally {
     }
 }
 
-/// Whether no token has this row. Without a vocabulary nothing is known of padding, and every row is taken for a token.
+/// Whether no token has this row. Without a vocabulary padding is not known, and every row counts as a token.
 pub fn is_padding(vocabulary: Option<&Vocabulary>, id: u32) -> bool {
     vocabulary.is_some_and(|vocabulary| vocabulary.is_padding(id))
 }

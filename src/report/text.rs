@@ -1,4 +1,4 @@
-//! The summary for a terminal.
+//! Writes the summary of an audit for a terminal.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::{measured, measured_text, padding};
 use crate::audit::Audit;
 use crate::certify::{Rival, Verdict};
 
-/// Rivals named for a token; the table has all of them.
+/// The most rivals named for a token; the table has all of them.
 const NAMED: usize = 4;
 
 /// Writes the summary; at most `shown` tokens of each kind are listed.
@@ -52,7 +52,7 @@ pub fn write(
     }
     writeln!(out)?;
     let (tally, scope) = (Tally::of(audit, subject.vocabulary), audit.verdicts().len());
-    // Beside each other where both are about the same tokens.
+    // Show both audits side by side if they cover the same tokens.
     let free = audit.free().filter(|free| free.verdicts().len() == scope);
     let mut columns = vec![(domain.to_string(), tally.tokens)];
     columns.extend(free.map(|f| ("free".to_owned(), Tally::of(f, subject.vocabulary).tokens)));
@@ -101,7 +101,7 @@ pub fn write(
     measured_text::write(out, subject, audit, shown)
 }
 
-/// Lists the tokens that were counted; padding is no token.
+/// Lists the tokens behind the counts, without padding.
 fn explain(
     out: &mut impl Write,
     subject: Subject,
@@ -147,7 +147,7 @@ fn explain(
         )?;
         list(out, audit, shown, counts.tied, |id, verdict| {
             let Verdict::Tied(tie) = verdict else { return None };
-            // Once a group.
+            // List each group once.
             let first = tie.members().iter().find(|&&member| token(member));
             (first == Some(&id))
                 .then(|| tie.members().iter().map(|&t| name(t)).collect::<Vec<_>>().join(" = "))
@@ -179,6 +179,7 @@ fn explain(
     Ok(())
 }
 
+/// Writes the lines of at most `shown` tokens, and how many of `total` are left out.
 fn list(
     out: &mut impl Write,
     audit: &Audit,

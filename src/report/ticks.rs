@@ -1,34 +1,34 @@
-//! Where a scale is marked, and what the marks are called.
+//! Chooses the marks of a scale and their labels.
 //!
 //! Marks stand at round positions, multiples of 1, 2 or 5 times a power of ten. Their labels have as many digits as the
 //! step between them, so that no two are alike and each names its position exactly.
 
-/// What the numbers of a scale are.
+/// The kind of numbers on a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Any numbers.
     Numbers,
-    /// Numbers of things: only whole ones are marked.
+    /// Counts: only whole numbers are marked.
     Counts,
-    /// Decimal logarithms: powers of ten are marked, with the power itself.
+    /// Decimal logarithms: powers of ten are marked and labelled by their value.
     Decades,
-    /// Binary logarithms of sizes: powers of two are marked, with the power itself.
+    /// Binary logarithms of sizes: powers of two are marked and labelled by their value.
     Doublings,
 }
 
 /// A mark: its position on the scale and its label.
 pub type Mark = (f64, String);
 
-/// Ends closer than this share of the larger one count as one.
+/// Ends closer than this share of the larger one are treated as equal.
 const NARROW: f64 = 1e-9;
 
-/// Whether marks between these ends can be told apart in float64, far from where it ends.
+/// Whether marks between these ends can be distinguished in float64, well within its range.
 pub fn has_scale(lo: f64, hi: f64) -> bool {
     let size = lo.abs().max(hi.abs());
     (1e-250..1e250).contains(&size) && hi - lo > NARROW * size
 }
 
-/// The same ends, moved apart where they are one value or nearly so; `None` beyond where float64 has room for marks.
+/// The same ends, moved apart if they are equal or nearly so; `None` if float64 has no room for marks between them.
 pub fn widened(lo: f64, hi: f64) -> Option<(f64, f64)> {
     let size = lo.abs().max(hi.abs());
     let (lo, hi) = match size {
@@ -49,12 +49,12 @@ pub fn marks(kind: Kind, lo: f64, hi: f64, most: usize) -> Vec<Mark> {
     }
 }
 
-/// Multiples of the least round step of 10^`least` or more that has no more of them in the range.
+/// The multiples in the range of the smallest round step, at least 10^`least`, that gives at most `most` of them.
 fn round_numbers(lo: f64, hi: f64, most: usize, least: i32) -> Vec<Mark> {
     if most == 0 || !has_scale(lo, hi) {
         return Vec::new();
     }
-    // What rounding may have moved the ends by.
+    // The amount by which rounding may have moved the ends.
     let slack = (hi - lo) * 1e-9;
     let multiples = |lead: i64, exponent: i32| -> Vec<i64> {
         let step = decimal(lead, exponent);
@@ -70,7 +70,7 @@ fn round_numbers(lo: f64, hi: f64, most: usize, least: i32) -> Vec<Mark> {
         for lead in [1, 2, 5] {
             let found = multiples(lead, exponent);
             if found.len() < 2 && lead == 5 {
-                // From 2 to 5 more than half of them are lost, perhaps all.
+                // The step from 2 to 5 would lose more than half of the marks, perhaps all; try 4.
                 let fours = multiples(4, exponent);
                 if (found.len() + 1..=most).contains(&fours.len()) {
                     return labelled(&fours, exponent);
@@ -89,7 +89,7 @@ fn decimal(n: i64, exponent: i32) -> f64 {
     format!("{n}e{exponent}").parse().unwrap_or(f64::NAN)
 }
 
-/// Marks at `n 10^exponent` with exact labels, all plain or all with exponents.
+/// Marks at `n 10^exponent` with exact labels, either all plain or all with exponents.
 fn labelled(numbers: &[i64], exponent: i32) -> Vec<Mark> {
     let labels = |of: fn(i64, i32) -> String| -> Vec<String> {
         numbers.iter().map(|&n| of(n, exponent)).collect()
@@ -105,7 +105,7 @@ fn labelled(numbers: &[i64], exponent: i32) -> Vec<Mark> {
     numbers.iter().map(|&n| decimal(n, exponent)).zip(labels).collect()
 }
 
-/// `-0.25`, `1200`.
+/// A decimal number without exponent: `-0.25`, `1200`.
 fn plain(n: i64, exponent: i32) -> String {
     let sign = if n < 0 { "-" } else { "" };
     let digits = n.unsigned_abs().to_string();
@@ -121,7 +121,7 @@ fn plain(n: i64, exponent: i32) -> String {
     }
 }
 
-/// `-2.5e-7`, `1e30`.
+/// A decimal number with exponent: `-2.5e-7`, `1e30`.
 fn with_exponent(n: i64, exponent: i32) -> String {
     if n == 0 {
         return "0".to_owned();
@@ -135,7 +135,7 @@ fn with_exponent(n: i64, exponent: i32) -> String {
     format!("{sign}{lead}{point}{rest}e{exponent}")
 }
 
-/// Whole logarithms, each or every so-and-so-many-th.
+/// Marks at whole logarithms, or at every 2nd, 5th, 10th and so on of them.
 fn powers(lo: f64, hi: f64, most: usize, label: fn(i32) -> String) -> Vec<Mark> {
     let (first, last) = ((lo - 1e-9).ceil() as i32, (hi + 1e-9).floor() as i32);
     let strides = (0..5).flat_map(|power| [1, 2, 5].map(|lead| lead * 10i32.pow(power)));
@@ -145,12 +145,12 @@ fn powers(lo: f64, hi: f64, most: usize, label: fn(i32) -> String) -> Vec<Mark> 
     with(stride).map(|exponent| (f64::from(exponent), label(exponent))).collect()
 }
 
-/// `0.001`, `10000`, `1e5`.
+/// The label of a power of ten: `0.001`, `10000`, `1e5`.
 fn decade(exponent: i32) -> String {
     if (-3..=4).contains(&exponent) { plain(1, exponent) } else { with_exponent(1, exponent) }
 }
 
-/// `64`, `8k` for 8192, `1M` for 1024k; beyond the units and below one as a power.
+/// The label of a power of two: `64`, `8k` for 8192, `1M` for 1024k; outside the units `2^n`.
 fn doubling(exponent: i32) -> String {
     let units = ["", "k", "M", "G", "T"];
     match usize::try_from(exponent).ok().and_then(|e| Some((e, units.get(e / 10)?))) {

@@ -1,4 +1,4 @@
-//! The sentences of reports, for people who have never heard of argmaxability.
+//! The sentences of reports, for readers who do not know the term argmaxable.
 
 use super::results::Results;
 use super::results::summary::Counts;
@@ -22,17 +22,17 @@ pub fn grouped(number: usize) -> String {
     text
 }
 
-/// `1 token`, `2 tokens`.
+/// A count of tokens: `1 token`, `2 tokens`.
 pub fn tokens(count: usize) -> String {
     counted(count, "token")
 }
 
-/// A count and a noun in the number that fits.
+/// A count and a noun, in the singular or plural.
 pub fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// A share of a whole, never rounded to none or all: `26.1 %`, `<0.1 %`.
+/// A share of a whole, never rounded to nothing or all: `26.1 %`, `<0.1 %`.
 pub fn percent(part: usize, whole: usize) -> String {
     if part == 0 || whole == 0 {
         return "0 %".to_owned();
@@ -47,7 +47,7 @@ pub fn percent(part: usize, whole: usize) -> String {
     }
 }
 
-/// Four significant digits for reading; the table has all.
+/// A number with four significant digits; the table has all digits.
 pub fn number(x: f64) -> String {
     let size = x.abs();
     if !x.is_finite() {
@@ -62,7 +62,7 @@ pub fn number(x: f64) -> String {
     }
 }
 
-/// What a verdict means, in two words or three.
+/// The meaning of a verdict in two or three words.
 pub fn gloss(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Argmaxable => "can win",
@@ -94,7 +94,7 @@ pub fn headline(results: &Results) -> String {
     }
 }
 
-/// What the finding means to somebody who uses the model.
+/// What the finding means to a user of the model.
 pub fn meaning(counts: Counts) -> Vec<String> {
     let mut sentences = vec![
         "A model chooses among tokens: words, pieces of words, characters or labels. Its last layer gives each \
@@ -136,7 +136,7 @@ pub fn meaning(counts: Counts) -> Vec<String> {
     sentences
 }
 
-/// What became of the rows that no token has; nothing if there are none.
+/// The verdicts of the padding rows in words; `None` if there are no such rows.
 pub fn padding(padding: Counts) -> Option<String> {
     let all = padding.sum();
     if all == 0 {
@@ -169,7 +169,7 @@ pub fn padding(padding: Counts) -> Option<String> {
     Some(format!("{rows} {can}"))
 }
 
-/// How sure the finding is.
+/// How certain the finding is.
 pub fn sureness(tally: Tally) -> String {
     let (rows, padding) = (tally.rows(), tally.padding.sum());
     let all = rows.sum();
@@ -230,7 +230,7 @@ pub fn domain(domain: &str, dim: usize) -> String {
     }
 }
 
-/// What blocks a losing token, in a sentence; the list of rivals follows it.
+/// What blocks a losing token, in a sentence that precedes the list of rivals.
 pub fn blocked(row: &Row) -> String {
     let (rivals, ends) = row.blockers.iter().fold((0, 0), |(rivals, ends), blocker| {
         if matches!(blocker.0, Rival::Token(_)) { (rivals + 1, ends) } else { (rivals, ends + 1) }

@@ -1,6 +1,5 @@
-//! Mean, covariance and scale of the rows. Everything here is approximate on purpose (maps only
-//! propose) but repeats bit for bit: sums run in one order, and nothing calls the system's
-//! mathematics library.
+//! Fits the maps of the screen: mean, covariance and scale of the rows. All results are approximate (maps only
+//! propose) but reproducible to the bit: sums run in one order, and nothing calls the system's mathematics library.
 
 use nalgebra::DMatrix;
 use rayon::prelude::*;
@@ -12,13 +11,14 @@ use crate::certify::map::Map;
 use crate::head::Head;
 use crate::problem::Problem;
 
-/// Rows sampled for the covariance: enough for ten times as many as there are coordinates in common heads.
+/// The most rows sampled for the covariance: ten times the number of coordinates of common heads.
 const SAMPLE: usize = 8192;
-/// Rows whose products are added at a time: a panel of them stays in the nearest caches.
+/// The number of rows whose products are added at a time: a panel of them stays in the innermost caches.
 const SLICE: usize = 256;
-/// Wider heads get no covariance: it would not fit into memory, nor its eigenvectors into a day.
+/// The most coordinates of a head that gets a covariance: a larger matrix would not fit into memory, nor its
+/// eigenvectors into a day.
 const WIDEST: usize = 16384;
-/// Added to the diagonal as a share of the mean variance, for heads of lower rank.
+/// The ridge added to the diagonal of the covariance, as a share of the mean variance, for heads of lower rank.
 const RIDGE: f64 = 1e-6;
 
 /// Every `stride`-th token, so that at most [`SAMPLE`] are taken.
@@ -39,8 +39,8 @@ pub fn mean(head: &Head) -> Vec<f64> {
     sum
 }
 
-/// `G = S^-1` for the covariance `S` of the rows around `centre`, up to a factor; the identity without
-/// a covariance.
+/// The map `G = S^-1` for the covariance `S` of the rows around `centre`, up to a factor; the identity without a
+/// covariance.
 pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
     let dim = centre.len();
     let identity = Map::new(centre.to_vec(), None);
@@ -51,13 +51,13 @@ pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
     let inverse = cholesky.inverse();
     let largest = inverse.iter().fold(0.0f64, |m, x| m.max(x.abs()));
     let unit = power_of_two_near(largest);
-    // Symmetric, so that columns and rows are the same; scaled, so that float32 holds it.
+    // The inverse is symmetric, so columns and rows are the same; it is scaled to the range of float32.
     let matrix = inverse.iter().map(|x| (x / unit) as f32).collect();
     Map::new(centre.to_vec(), Some(matrix))
 }
 
-/// The covariance of the rows around `centre` with a ridge, up to a factor, `d x d`; `None` where the rows
-/// are all equal or leave the range of float64.
+/// The covariance of the rows around `centre` with a ridge, up to a factor, `d x d`; `None` if the rows are all equal
+/// or leave the range of float64.
 pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     let dim = head.dim();
     let rows: Vec<usize> = sample(head).collect();
@@ -95,8 +95,8 @@ pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     Some(covariance)
 }
 
-/// `A = L^(-1/4) U^T` for the covariance `S = U L U^T`, `d x d` by rows of falling eigenvalue, up to a
-/// factor; `A^T A` is then `S^(-1/2)`, and the first rows hold most of what they give. With it `A^-T`.
+/// The matrices `A = L^(-1/4) U^T`, for the covariance `S = U L U^T`, and `A^-T`, both `d x d` with rows in the order
+/// of falling eigenvalues, up to a factor. `A^T A` is then `S^(-1/2)`, and the first rows contribute most of it.
 pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f32>)> {
     let eigen = DMatrix::from_column_slice(dim, dim, covariance).symmetric_eigen();
     let mut order: Vec<usize> = (0..dim).collect();
@@ -113,19 +113,19 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f
     a.iter().chain(&dual).all(|x| x.is_finite()).then_some((a, dual))
 }
 
-/// What is fitted to the rows before a problem is asked of them.
+/// Mean and covariance of the rows of a head, from which the maps are made.
 #[derive(Debug)]
 pub struct Moments {
     /// The mean of the (sampled) rows.
     pub centre: Vec<f64>,
     /// The covariance of the rows around the centre with a ridge, up to a factor, `d x d`.
     pub covariance: Option<Vec<f64>>,
-    /// `A = L^(-1/4) U^T` for that covariance `U L U^T`, and `A^-T`, both `d x d` by rows.
+    /// `A = L^(-1/4) U^T` for that covariance `U L U^T`, and `A^-T`, both `d x d`, row-major.
     pub half_whitening: Option<(Vec<f32>, Vec<f32>)>,
 }
 
 impl Moments {
-    /// Fits them. There is no covariance worth the name in a wide head.
+    /// Computes the moments. A wide head has too few rows for a meaningful covariance.
     pub fn new(head: &Head) -> Self {
         let centre = mean(head);
         let covariance =
@@ -135,8 +135,8 @@ impl Moments {
     }
 }
 
-/// A power of two that scales the map's hidden states so that gaps of scores are about as large as
-/// gaps of biases; where biases decide nothing, so that coordinates are about as large as the domain.
+/// A power of two that scales the map's hidden states so that gaps of scores are about as large as gaps of biases;
+/// with equal biases, so that coordinates are about as large as the ends of the domain.
 pub fn factor(problem: &Problem, map: &Map) -> f64 {
     let (head, domain) = (problem.head(), problem.domain());
     let tokens: Vec<u32> =
@@ -170,6 +170,7 @@ fn head_mean_score(map: &Map, directions: &[f64], dim: usize) -> Vec<f64> {
     directions.chunks_exact(dim).map(|h| f64::dot(map.centre(), h)).collect()
 }
 
+/// The mean absolute value; 0 without values.
 fn mean_size(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0), |(s, n), x| (s + x.abs(), n + 1.0));
     if count > 0.0 { sum / count } else { 0.0 }

@@ -1,10 +1,11 @@
-//! Most tokens at once: hidden states that shared linear maps make of the tokens' own rows.
+//! The screen: settles most tokens at once, at hidden states that shared linear maps make from the tokens' own rows.
 //!
-//! Each token is first tried at `S^(-1/2) (w_t - m)`, up to a scale and moved into the domain, by [`Pairs`]:
-//! mean `m` and covariance `S` of the rows, all pairs by 8-bit products with a proved bound. That settles nearly
-//! all tokens of a language model, and tells of each of the others which rivals were in the way. Heads whose
-//! numbers float32 does not hold comfortably, and domains that fix a coordinate, are tried at `S^-1 (w_t - m)`,
-//! `w_t - m` and `w_t` by float64 products ([`certify_block`]). The maps only propose: both prove what they claim.
+//! [`Pairs`] first tries each token at `S^(-1/2) (w_t - m)`, scaled and moved into the domain, with the mean `m` and
+//! the covariance `S` of the rows; it compares all pairs by 8-bit products with a proved bound. That settles nearly
+//! all tokens of a language model, and returns for each other token the rivals that it did not beat. Heads whose
+//! numbers do not fit float32 comfortably, and domains that fix a coordinate, are tried at `S^-1 (w_t - m)`,
+//! `w_t - m` and `w_t` by float64 products ([`certify_block`]). The maps only propose: both methods prove what they
+//! claim.
 
 mod maps;
 
@@ -21,18 +22,18 @@ use crate::problem::Problem;
 use crate::progress::Progress;
 pub use maps::Moments;
 
-/// Scores of a block held at once, a few tens of megabytes.
+/// The most scores of a block held at once, a few tens of megabytes.
 const BLOCK_SCORES: usize = 1 << 22;
-/// Tokens tried together at points that are not their own.
+/// The number of tokens tried together at clamped points.
 const TOKENS_TOGETHER: usize = 64;
-/// The gap to prove at a point moved into the domain, as a share of the lengths of row and point.
+/// The gap to prove at a clamped point, as a share of the product of the lengths of row and point.
 const GAP_SHARE: f64 = 1.0 / (1 << 20) as f64;
 
-/// The shared maps of a problem.
+/// The shared maps of a problem, and the method that tries tokens at their points.
 #[derive(Debug)]
 pub struct Screen<'a> {
     problem: &'a Problem<'a>,
-    /// Where searches start: this map, and a factor.
+    /// The map and the factor that give the start of a search.
     start: (Arc<Map>, f64),
     method: Method<'a>,
 }
@@ -40,22 +41,22 @@ pub struct Screen<'a> {
 /// How tokens are tried.
 #[derive(Debug)]
 enum Method<'a> {
-    /// All pairs by 8-bit products.
+    /// Compares all pairs by 8-bit products.
     Pairs(Box<Pairs<'a>>),
-    /// By float64 products, one map after the other.
+    /// Uses float64 products, one map after the other.
     Products(Vec<(Arc<Map>, Scaling)>),
 }
 
-/// So many tokens, at most twice as many, are tried to see whether a length is of use in a ball.
+/// The number of tokens (up to twice as many) that are tried to see whether a length is useful in a ball.
 const SAMPLE: usize = 64;
-/// Lengths of the points tried in a box by float64 products, as multiples of the one that fits it.
+/// The lengths of the points tried in a box by float64 products, as multiples of the fitting length.
 const LENGTHS: [f64; 3] = [1.0, 8.0, 64.0];
-/// How far out searches start, and tokens are tried in a box, as a multiple of the length where scores and biases
-/// balance: so far that rows decide most, and most coordinates come to lie on the ends of a box. (PP-OCRv4 behind
-/// its Swish leaves 529 tokens, and 1427 at lengths up to half of this; without a range its searches take half the
-/// time that they take from the balanced length.)
+/// How far out searches start and tokens are tried in a box, as a multiple of the length where scores and biases
+/// balance: so far that rows decide most, and most coordinates lie on the ends of a box. (PP-OCRv4 behind its Swish
+/// leaves 529 tokens, and 1427 at lengths up to half of this; without a range its searches take half the time that
+/// they take from the balanced length.)
 const REACH: f64 = 128.0;
-/// Lengths of the points tried in a box by 8-bit products, as multiples of that.
+/// The lengths of the points tried in a box by 8-bit products, as multiples of [`REACH`].
 const BOX_LENGTHS: [f64; 3] = [1.0, 4.0, 0.25];
 
 impl<'a> Screen<'a> {
@@ -64,7 +65,7 @@ impl<'a> Screen<'a> {
         Screen::with(problem, Moments::new(problem.head()))
     }
 
-    /// The same with what was fitted to the rows before.
+    /// Makes the screen from moments of the rows that were computed before.
     pub fn with(problem: &'a Problem<'a>, moments: Moments) -> Self {
         let Moments { centre, covariance, half_whitening } = moments;
         if let Some(pairs) = half_whitening.and_then(|maps| pairs(problem, &centre, maps)) {
@@ -75,7 +76,7 @@ impl<'a> Screen<'a> {
         let centred = Arc::new(Map::new(centre, None));
         let plain = Arc::new(Map::new(vec![0.0; problem.head().dim()], None));
         let mut passes = Vec::new();
-        // Without a covariance the first map is the second one.
+        // Without a covariance, the first map equals the second.
         let maps = [&whitened, &centred, &plain]
             .into_iter()
             .skip(usize::from(whitened.matrix().is_none()));
@@ -94,14 +95,15 @@ impl<'a> Screen<'a> {
         Screen { problem, start: (whitened, scale), method: Method::Products(passes) }
     }
 
-    /// For a few tokens, which are sooner searched for than an engine of all pairs is made ready: settles none.
+    /// A screen that settles no token, for a few tokens: searching them takes less time than preparing the comparison
+    /// of all pairs.
     pub fn of_none(problem: &'a Problem<'a>) -> Self {
         let centred = Arc::new(Map::new(maps::mean(problem.head()), None));
         let scale = maps::factor(problem, &centred) * REACH;
         Screen { problem, start: (centred, scale), method: Method::Products(Vec::new()) }
     }
 
-    /// Multiplies by another kernel than the fastest; the witnesses are the same.
+    /// Multiplies with this kernel instead of the fastest; the witnesses are the same.
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         let method = match self.method {
             Method::Pairs(pairs) => Method::Pairs(Box::new(pairs.with_kernel(kernel))),
@@ -110,7 +112,7 @@ impl<'a> Screen<'a> {
         Screen { method, ..self }
     }
 
-    /// The engine of all pairs, where the head allows it.
+    /// The comparison of all pairs, if the head allows it.
     pub fn pairs(&self) -> Option<&Pairs<'a>> {
         match &self.method {
             Method::Pairs(pairs) => Some(pairs),
@@ -118,13 +120,13 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// The map that searches start from.
+    /// The map whose points are the starts of searches.
     pub fn map(&self) -> &Map {
         &self.start.0
     }
 
-    /// Proves what the maps can prove: what came of each of `tokens`, in their order. Each of the points that tokens are
-    /// tried at is a stage.
+    /// Tries `tokens` at the points of the maps, and returns a trial for each, in order. Each kind of point is a
+    /// stage of `progress`.
     pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Trial> {
         let mut found = vec![Trial::Behind(Vec::new()); tokens.len()];
         let mut passes = 0;
@@ -146,7 +148,7 @@ impl<'a> Screen<'a> {
             }
         };
         match &self.method {
-            // In the part of a ball that ranges leave no map has a point: all tokens are searched for.
+            // Where a ball is cut by ranges, the maps give no points: all tokens are searched.
             Method::Pairs(_) if self.is_cut() => {}
             Method::Pairs(pairs) if !self.problem.domain().has_ranges() => {
                 let on_sphere = self.problem.domain().ball().is_some();
@@ -160,7 +162,7 @@ impl<'a> Screen<'a> {
                         RIVALS
                     };
                     pass(&|ids| {
-                        // Few heads have tokens that win nearer to the centre alone: some tell of all.
+                        // Few heads have tokens that win only nearer to the centre, so try a sample of the tokens first.
                         let some: Vec<u32> =
                             ids.iter().copied().step_by(ids.len() / SAMPLE + 1).collect();
                         let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
@@ -198,12 +200,13 @@ impl<'a> Screen<'a> {
         found
     }
 
+    /// Whether the domain is a ball that ranges cut.
     fn is_cut(&self) -> bool {
         let domain = self.problem.domain();
         domain.ball().is_some() && domain.has_ranges()
     }
 
-    /// Tries tokens at their points moved into the domain.
+    /// Tries tokens at the map's points, clamped to the domain.
     fn moved_inside(
         &self,
         pairs: &Pairs,
@@ -228,11 +231,12 @@ impl<'a> Screen<'a> {
         ids.par_chunks(TOKENS_TOGETHER).flat_map_iter(settle).collect()
     }
 
-    /// Where to start the searches for tokens that no map settled: near where each almost wins.
+    /// The starts of the searches for tokens that no map settled: points near where each almost wins.
     pub fn starts(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
         tokens.par_chunks(TOKENS_TOGETHER).flat_map_iter(|part| self.starts_of(part)).collect()
     }
 
+    /// [`Screen::starts`] for a few tokens.
     fn starts_of(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
         let (map, scale) = &self.start;
         let mut points = map.directions(self.problem.head(), tokens);
@@ -252,12 +256,13 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// Prepares the comparison of all pairs.
 fn pairs<'a>(
     problem: &'a Problem<'a>,
     centre: &[f64],
     (a, dual): (Vec<f32>, Vec<f32>),
 ) -> Option<Pairs<'a>> {
-    // Rounded, so that the map's centre is exactly the one that rows are measured from.
+    // Round the centre first, so that the map uses exactly the centre that is subtracted from the rows.
     let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
     Pairs::new(problem, &centre, &a, dual)
 }

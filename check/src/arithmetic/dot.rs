@@ -11,19 +11,20 @@ pub trait Element: Copy + Send + Sync + PartialEq + Into<f64> + 'static {
     /// `x . y` in float64.
     fn dot(x: &[Self], y: &[f64]) -> f64;
 
-    /// Scalar products of `points` (`count x dim`) with `rows` (`n x dim`), written to
+    /// Computes the scalar products of `points` (`count x dim`) with `rows` (`n x dim`) and writes them to
     /// `out[point * stride + row]`.
     fn product(points: &[f64], rows: &[Self], dim: usize, out: &mut [f64], stride: usize);
 }
 
-/// Partial sums kept by [`Element::dot`].
+/// The number of independent partial sums that [`Element::dot`] keeps.
 const LANES: usize = 16;
-/// Rows of a panel in a block product: two registers of eight float64.
+/// The number of rows in a panel of a block product: two registers of eight float64.
 const PANEL: usize = 16;
-/// Points of a tile in a block product; with eight the compiler no longer keeps the sums in registers.
+/// The number of points in a tile of a block product; with eight, the compiler no longer keeps the sums in registers.
 const TILE: usize = 4;
 
-/// The sum behind [`Element::dot`], to be compiled into a caller's own vector width.
+/// Computes `x . y` in several partial sums: the body of [`Element::dot`], inlined so that a caller's own vector
+/// width applies.
 #[inline(always)]
 pub fn lanes<T: Element>(x: &[T], y: &[f64]) -> f64 {
     let mut sums = [0.0f64; LANES];
@@ -46,7 +47,8 @@ pub fn lanes<T: Element>(x: &[T], y: &[f64]) -> f64 {
     sums[0]
 }
 
-/// Each entry is summed in the order of the coordinates, whatever the block sizes.
+/// Computes [`Element::product`] in panels and tiles. Each entry is summed in the order of the coordinates, whatever
+/// the block sizes.
 #[inline(always)]
 fn product_body<T: Element>(
     points: &[f64],

@@ -42,7 +42,7 @@ impl Dyadic {
         Dyadic { mantissa: mantissa.into(), exponent }
     }
 
-    /// An integer.
+    /// The number that is this integer.
     pub fn from_integer(mantissa: BigInt) -> Self {
         Dyadic { mantissa, exponent: 0 }
     }
@@ -68,8 +68,8 @@ impl Dyadic {
         if self.is_zero() {
             return 0.0;
         }
-        // Scale so that the integer quotient has at least 54 bits, divide downwards, and step down
-        // once for what the conversion may have rounded up.
+        // Scale so that the integer quotient has at least 54 bits, divide rounding down, and step down once because
+        // the conversion to float64 may have rounded up.
         let shift = 64 + divisor.bits() as i64 - self.mantissa.bits() as i64;
         let numerator = shifted(&self.mantissa, shift.max(0));
         let denominator = shifted(divisor, (-shift).max(0));
@@ -79,7 +79,7 @@ impl Dyadic {
         value.next_down()
     }
 
-    /// `self 2^by`.
+    /// `self 2^by`, exactly.
     pub fn scaled(&self, by: i64) -> Self {
         Dyadic { mantissa: self.mantissa.clone(), exponent: self.exponent + by }
     }
@@ -115,6 +115,7 @@ impl Dyadic {
     }
 }
 
+/// `x 2^by` for `by >= 0`.
 fn shifted(x: &BigInt, by: i64) -> BigInt {
     debug_assert!(by >= 0);
     x << by as u64
@@ -242,12 +243,13 @@ pub fn dot_floats(x: impl Iterator<Item = f64>, y: impl Iterator<Item = f64>) ->
     Dyadic { mantissa: sum, exponent }
 }
 
-/// Floats as integer multiples of one power of two: the integers and its exponent.
+/// Writes numbers as integer multiples of one power of two; returns the integers and the exponent.
 pub fn integers_at_common_exponent(values: &[Dyadic]) -> (Vec<BigInt>, i64) {
     let exponent = values.iter().filter_map(Dyadic::lowest_exponent).min().unwrap_or(0);
     (values.iter().map(|v| trimmed_integer_at(v, exponent)).collect(), exponent)
 }
 
+/// The number as an integer multiple of `2^exponent`, for an exponent not above that of its lowest set bit.
 fn trimmed_integer_at(value: &Dyadic, exponent: i64) -> BigInt {
     if value.exponent >= exponent {
         value.integer_at(exponent)
@@ -257,7 +259,7 @@ fn trimmed_integer_at(value: &Dyadic, exponent: i64) -> BigInt {
     }
 }
 
-/// Numbers as integers over one power of two.
+/// Writes numbers as integers over one common denominator, a power of two.
 pub fn over_power_of_two(values: &[Dyadic]) -> (Vec<BigInt>, BigInt) {
     let (integers, exponent) = integers_at_common_exponent(values);
     if exponent >= 0 {
@@ -267,7 +269,7 @@ pub fn over_power_of_two(values: &[Dyadic]) -> (Vec<BigInt>, BigInt) {
     }
 }
 
-/// Float coordinates as integers over a power of two, for exact uses of a float point.
+/// Writes float64 coordinates exactly as integers over a common power of two.
 pub fn as_integers(h: &[f64]) -> (Vec<BigInt>, BigInt) {
     let values: Vec<Dyadic> = h.iter().map(|&x| Dyadic::from_f64(x)).collect();
     over_power_of_two(&values)

@@ -26,12 +26,12 @@ impl Interval {
         Interval { lo: x, hi: x }
     }
 
-    /// A number near the middle.
+    /// A float near the middle of the interval.
     pub fn middle(self) -> f64 {
         0.5 * self.lo + 0.5 * self.hi
     }
 
-    /// At least the distance from [`Interval::middle`] to either end.
+    /// An upper bound of the distance from [`Interval::middle`] to either end.
     pub fn radius(self) -> f64 {
         (self.hi - self.middle()).max(self.middle() - self.lo).next_up()
     }
@@ -92,7 +92,7 @@ impl Mul<f64> for Interval {
     }
 }
 
-/// A square system whose matrix is exact and whose right side is known within bounds.
+/// A square linear system whose matrix is exact and whose right side is known up to given error bounds.
 #[derive(Clone, Debug)]
 pub struct SquareSystem {
     /// The number of equations and of unknowns.
@@ -101,17 +101,17 @@ pub struct SquareSystem {
     pub columns: Vec<f64>,
     /// The right side.
     pub rhs: Vec<f64>,
-    /// How far each entry of `rhs` may be from the true one.
+    /// A bound of the distance between each entry of `rhs` and its true value.
     pub rhs_error: Vec<f64>,
 }
 
 impl SquareSystem {
-    /// Intervals that hold the exact solution for every right side within its bounds, or `None`
-    /// where the matrix is not proved to be regular.
+    /// Encloses the exact solution for every right side within its error bounds, one interval for each unknown;
+    /// `None` where the matrix is not proved to be regular.
     pub fn enclose(&self) -> Option<Vec<Interval>> {
         let n = self.order;
         let inverse = DMatrix::from_column_slice(n, n, &self.columns).try_inverse()?;
-        // Row-major copy: rows are what the products below run along.
+        // Row-major copy, because the products below run along rows.
         let inverse: Vec<f64> = inverse.transpose().as_slice().to_vec();
         let row_norms: Vec<f64> =
             inverse.chunks_exact(n).map(|r| norm_up(r.iter().copied())).collect();
@@ -168,7 +168,7 @@ impl SquareSystem {
         )
     }
 
-    /// `rhs - M x` and bounds of its error.
+    /// `rhs - M x` in float64, and a bound of the error of each entry.
     fn residual(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.order;
         let (mut value, mut size) =
@@ -190,6 +190,7 @@ impl SquareSystem {
     }
 }
 
+/// The product of a row-major matrix with `x`.
 fn apply(matrix: &[f64], x: &[f64]) -> Vec<f64> {
     matrix.chunks_exact(x.len()).map(|row| f64::dot(row, x)).collect()
 }

@@ -1,7 +1,7 @@
 //! Exact fractions of dyadic numbers, and sums of many of them.
 //!
-//! Nothing is reduced: sums of fractions with many different denominators are as long as the product of those, and
-//! common factors would be looked for in vain. Equal denominators, the common case, are added first.
+//! Fractions are not reduced: the denominators in a sum rarely have common factors, so the sum is as long as their
+//! product either way. Fractions with equal denominators, the common case, are added first.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use num_traits::One;
 
 use super::dyadic::{Dyadic, split};
 
-/// `numerator / denominator`, the denominator an integer above 0.
+/// The exact fraction `numerator / denominator`; the denominator is a positive integer.
 #[derive(Clone, Debug)]
 pub struct Fraction {
     numerator: Dyadic,
@@ -21,7 +21,7 @@ pub struct Fraction {
 }
 
 impl Fraction {
-    /// `numerator / divisor` for a float that is finite and not 0.
+    /// `numerator / divisor` for a divisor that is finite and not 0.
     pub fn new(numerator: &Dyadic, divisor: f64) -> Self {
         debug_assert!(divisor != 0.0 && divisor.is_finite());
         let (mantissa, exponent) = split(divisor);
@@ -30,7 +30,7 @@ impl Fraction {
         Fraction { numerator, denominator: mantissa.abs().into() }
     }
 
-    /// A dyadic number.
+    /// A dyadic number as a fraction with denominator 1.
     pub fn from_dyadic(numerator: Dyadic) -> Self {
         Fraction { numerator, denominator: BigInt::one() }
     }
@@ -40,7 +40,7 @@ impl Fraction {
         Fraction::from_dyadic(Dyadic::zero())
     }
 
-    /// Divides by a whole number above 0.
+    /// Divides by a positive integer.
     pub fn over(self, divisor: usize) -> Self {
         Fraction { denominator: self.denominator * divisor, ..self }
     }
@@ -60,7 +60,7 @@ impl Fraction {
         self * self
     }
 
-    /// The sum of all.
+    /// The exact sum of `all`.
     pub fn sum(all: impl IntoIterator<Item = Fraction>) -> Self {
         let mut sums: HashMap<BigInt, Dyadic> = HashMap::new();
         for Fraction { numerator, denominator } in all {
@@ -70,7 +70,7 @@ impl Fraction {
         let sums = sums.into_iter().filter(|(_, numerator)| !numerator.is_zero());
         let mut rest: Vec<Fraction> =
             sums.map(|(denominator, numerator)| Fraction { numerator, denominator }).collect();
-        // In pairs, then pairs of pairs: most products are then of numbers of one length.
+        // Add in pairs, then pairs of pairs, so that most products are of numbers of similar length.
         while rest.len() > 1 {
             rest = rest
                 .chunks(2)
@@ -86,7 +86,7 @@ impl Fraction {
     /// The largest integer that is not above `self 2^bits`.
     pub fn floor_at(&self, bits: u32) -> BigInt {
         let scaled = self.numerator.scaled(i64::from(bits));
-        // The power of two may be one of a fraction.
+        // The scaled numerator may have a negative exponent: multiply both sides by that power of two.
         let below = scaled.lowest_exponent().map_or(0, |e| (-e).max(0));
         scaled.integer_at(-below).div_floor(&(&self.denominator << below as u64))
     }

@@ -76,6 +76,7 @@ pub fn solve(rows: &[Vec<BigInt>], rhs: &[BigInt]) -> Option<Rational> {
     }
 }
 
+/// Whether `x` satisfies every equation exactly.
 fn satisfies(rows: &[Vec<BigInt>], rhs: &[BigInt], x: &Rational) -> bool {
     rows.iter().zip(rhs).all(|(row, b)| {
         let left: BigInt =
@@ -84,7 +85,7 @@ fn satisfies(rows: &[Vec<BigInt>], rhs: &[BigInt], x: &Rational) -> bool {
     })
 }
 
-/// Rational reconstruction (Wang 1981) of all entries with one common denominator.
+/// Reconstructs rational numbers with one common denominator from their residues (Wang 1981).
 fn reconstruct(values: &[BigInt], modulus: &BigInt) -> Option<Rational> {
     let bound = (modulus >> 1u32).sqrt();
     let half = modulus >> 1u32;
@@ -115,7 +116,7 @@ fn reconstruct(values: &[BigInt], modulus: &BigInt) -> Option<Rational> {
     Some(Rational { numerators, denominator })
 }
 
-/// Entries as machine integers when all are below `2^53`.
+/// The entries in row-major order as machine integers, if all are below `2^53`.
 fn small_entries(system: &[&[BigInt]]) -> Option<Vec<i64>> {
     system
         .iter()
@@ -133,20 +134,24 @@ fn dot_small(a: &[i64], x: &[u64]) -> BigInt {
         .sum()
 }
 
+/// `x` modulo the prime.
 fn modulo(x: &BigInt) -> u64 {
     x.mod_floor(&BigInt::from_biguint(Sign::Plus, BigUint::from(PRIME))).to_u64().unwrap_or(0)
 }
 
+/// `a b` modulo the prime.
 fn multiply(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     let sum = (product & u128::from(PRIME)) as u64 + (product >> 61) as u64;
     if sum >= PRIME { sum - PRIME } else { sum }
 }
 
+/// `a - b` modulo the prime.
 fn subtract(a: u64, b: u64) -> u64 {
     if a >= b { a - b } else { a + PRIME - b }
 }
 
+/// `a . x` modulo the prime.
 fn dot_modulo(a: &[u64], x: &[u64]) -> u64 {
     let mut sum = 0u128;
     for (&a, &x) in a.iter().zip(x) {
@@ -155,6 +160,7 @@ fn dot_modulo(a: &[u64], x: &[u64]) -> u64 {
     (sum % u128::from(PRIME)) as u64
 }
 
+/// The inverse of `a` modulo the prime, by Fermat's little theorem.
 fn invert(a: u64) -> u64 {
     let (mut result, mut base, mut exponent) = (1, a, PRIME - 2);
     while exponent > 0 {
@@ -167,7 +173,7 @@ fn invert(a: u64) -> u64 {
     result
 }
 
-/// The first `order` rows that are independent modulo the prime.
+/// The indices of the first `order` rows that are linearly independent modulo the prime.
 fn independent_rows(rows: &[Vec<BigInt>], order: usize) -> Option<Vec<usize>> {
     let mut basis: Vec<(usize, Vec<u64>)> = Vec::with_capacity(order);
     let mut chosen = Vec::with_capacity(order);

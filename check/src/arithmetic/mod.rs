@@ -2,13 +2,14 @@
 //!
 //! - [`dot`]: scalar products and blocks of them, each in one fixed order without fused
 //!   multiply-add, so that wider vectors change the speed and never a bit;
-//! - [`rounding`]: what such a sum can be away from the true one;
+//! - [`rounding`]: bounds of the error of such sums;
 //! - [`dyadic`]: numbers `m 2^e`, in which every stored float is exact;
-//! - [`fraction`]: quotients of those, and sums of many;
+//! - [`fraction`]: quotients of dyadic numbers, and sums of many;
 //! - [`enclose`]: proved intervals around the solution of a square system;
-//! - [`linear`]: exact solutions of linear systems.
+//! - [`linear`]: exact solutions of linear systems;
+//! - [`narrow`]: float32 products with bounded error.
 //!
-//! Everything that proves something stands on this folder alone.
+//! Every proof relies on this folder alone for its arithmetic.
 
 pub mod dot;
 pub mod dyadic;

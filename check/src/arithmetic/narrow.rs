@@ -1,4 +1,4 @@
-//! Products in float32 with fused operations, for numbers that only propose or whose error is bounded.
+//! Scalar products in float32 with fused multiply-add, for values that are only proposals or whose error is bounded.
 //!
 //! A fused multiply-add rounds once, by definition (IEEE 754-2008, 5.4.1), whether one instruction does it or, on
 //! processors of before 2013, a library call: the same source gives the same bits everywhere.
@@ -8,17 +8,18 @@ use rayon::prelude::*;
 
 use super::rounding::gamma;
 
-/// Coordinates summed before the sum is added to the total: short sums keep errors small.
+/// The number of products summed before the sum is added to the total: short sums keep errors small.
 const CHUNK: usize = 32;
-/// Rows of a panel: two registers of sixteen float32.
+/// The number of rows in a panel: two registers of sixteen float32.
 const PANEL: usize = 32;
-/// Points of a tile; their sums and those of a panel fit the registers.
+/// The number of points in a tile; the sums of a tile and a panel fit in registers.
 const TILE: usize = 4;
 
-/// Scalar products of `points` (`count x dim`) with `rows` (`n x dim`), written to `out[point * n + row]`.
+/// Computes the scalar products of `points` (`count x dim`) with `rows` (`n x dim`) and writes them to
+/// `out[point * n + row]`.
 ///
-/// Each is within [`relative_error`] times the sum of absolute products of the true one, and `dim 2^-149` for what
-/// underflows.
+/// The error of each is at most [`relative_error`] times the sum of absolute products, plus `dim 2^-149` for
+/// underflow.
 pub fn product(points: &[f32], rows: &Panels, out: &mut [f32]) {
     let (dim, count) = (rows.dim, rows.count);
     let mut tile = vec![0f32; TILE * dim];
@@ -30,15 +31,15 @@ pub fn product(points: &[f32], rows: &Panels, out: &mut [f32]) {
     }
 }
 
-/// A bound of the error of [`product`] as a share of the sum of absolute products.
+/// Bounds the error of [`product`] relative to the sum of absolute products.
 pub fn relative_error(dim: usize) -> f64 {
-    // One rounding a coordinate of a chunk, and one a chunk; `gamma` is that of float64.
+    // There is one rounding for each product of a chunk and one for each chunk; `gamma` is in units of float64.
     let roundings = CHUNK + dim.div_ceil(CHUNK);
     let unit = 2f64.powi(-24) / super::rounding::UNIT;
     gamma((roundings as f64 * unit) as usize + 1)
 }
 
-/// `x . y` by fused sums side by side, to within the error of [`product`].
+/// `x . y` in several independent fused sums; its error is within the bound of [`product`].
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0f32; CHUNK];
@@ -61,7 +62,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     sums[0]
 }
 
-/// Rows side by side in panels.
+/// Rows packed for [`product`]: panels of rows that are interleaved by coordinate.
 #[derive(Debug)]
 pub struct Panels {
     dim: usize,
@@ -70,7 +71,7 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// Packs `rows` (`count x dim`).
+    /// Packs `rows` (`count x dim`, row-major).
     pub fn new(rows: &[f32], dim: usize) -> Self {
         let count = rows.len() / dim;
         let mut panels = vec![0f32; count.div_ceil(PANEL) * PANEL * dim];
@@ -84,6 +85,7 @@ impl Panels {
     }
 }
 
+/// Multiplies one tile of points with all panels.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 fn tile_by_panels(tile: &[f32], panels: &[f32], dim: usize, count: usize, out: &mut [f32]) {
     for (first, panel) in panels.chunks_exact(PANEL * dim).enumerate().map(|(i, p)| (i * PANEL, p))

@@ -1,24 +1,24 @@
-//! Proved bounds for float64 sums (Higham, *Accuracy and Stability of Numerical Algorithms*,
-//! 2nd ed. 2002, section 3.1), with the underflow term that gradual underflow asks for.
+//! Proved bounds for float64 sums (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed. 2002, section
+//! 3.1), with a term for underflow.
 //!
-//! All functions round so that the bound stays a bound. An overflow gives infinity or NaN;
-//! callers write their tests so that both fail.
+//! All functions round in the direction that keeps a bound valid. An overflow gives infinity or NaN; callers write
+//! their comparisons so that both fail.
 
 use multiversion::multiversion;
 
-// Factors that cover what evaluating a bound rounds off. With `u = 2^-53`, `n` roundings change a positive number by a factor
-// between `(1 - u)^n` and `(1 + u)^n <= 1 + n u / (1 - n u)` (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002,
-// lemma 3.1). The number in a name is the `n` that the factor covers.
+// Factors that cover the rounding errors made in evaluating a bound. With `u = 2^-53`, `n` roundings change a
+// positive number by a factor between `(1 - u)^n` and `(1 + u)^n <= 1 + n u / (1 - n u)` (Higham, *Accuracy and
+// Stability of Numerical Algorithms*, 2002, lemma 3.1). The number in a name is the `n` that the factor covers.
 
-/// Raises a bound by more than eight roundings take: `8 u < 8.9e-16`.
+/// Raises a bound by more than eight roundings can lower it: `8 u < 8.9e-16`.
 pub const UP_8: f64 = 1.0 + 1e-15;
-/// Raises a bound by more than 4000 roundings take: `4000 u < 4.5e-13`.
+/// Raises a bound by more than 4000 roundings can lower it: `4000 u < 4.5e-13`.
 pub const UP_4000: f64 = 1.0 + 1e-12;
-/// Raises a bound by more than four million roundings take: `4e6 u < 4.5e-10`.
+/// Raises a bound by more than four million roundings can lower it: `4e6 u < 4.5e-10`.
 pub const UP_4M: f64 = 1.0 + 1e-9;
-/// Lowers a bound by more than eight roundings take.
+/// Lowers a bound by more than eight roundings can raise it.
 pub const DOWN_8: f64 = 1.0 - 1e-15;
-/// Lowers a bound by more than four million roundings take.
+/// Lowers a bound by more than four million roundings can raise it.
 pub const DOWN_4M: f64 = 1.0 - 1e-9;
 
 /// The unit roundoff of float64, `2^-53`.
@@ -40,21 +40,22 @@ pub fn add_up(a: f64, b: f64) -> f64 {
     if sum.abs() < f64::MIN_POSITIVE { sum } else { sum.next_up() }
 }
 
-/// `a + b`, rounded down, and exact below the normal range as [`add_up`].
+/// `a + b`, rounded down; exact below the normal range, like [`add_up`].
 pub fn add_down(a: f64, b: f64) -> f64 {
     let sum = a + b;
     if sum.abs() < f64::MIN_POSITIVE { sum } else { sum.next_down() }
 }
 
-/// `a b`, rounded up. The sign is that of the true product: one that underflows stays on its side of 0, or is 0.
+/// `a b`, rounded up. The result never has the opposite sign of the true product: a product that underflows stays on
+/// its side of 0, or is 0.
 pub fn mul_up(a: f64, b: f64) -> f64 {
     -mul_down(-a, b)
 }
 
-/// `a b`, rounded down, with the sign of the true product as [`mul_up`].
+/// `a b`, rounded down; the sign behaves as in [`mul_up`].
 pub fn mul_down(a: f64, b: f64) -> f64 {
     let product = a * b;
-    // NaN is not 0 either.
+    // NaN takes this branch too.
     if product != 0.0 {
         product.next_down()
     } else if a == 0.0 || b == 0.0 || (a < 0.0) == (b < 0.0) {
@@ -64,25 +65,25 @@ pub fn mul_down(a: f64, b: f64) -> f64 {
     }
 }
 
-/// `a b` for numbers that are not negative, rounded up only where it underflows: there a unit in the last place is no
-/// small share. Elsewhere it is rounded to nearest, which the bounds that use it have room for.
+/// `a b` for non-negative numbers, rounded up only where it underflows, because there the rounding error is a large
+/// share of the product. Elsewhere it is rounded to nearest, and the bounds that use it have slack for that.
 pub fn bound_of_product(a: f64, b: f64) -> f64 {
     let product = a * b;
     if product < f64::MIN_POSITIVE && a != 0.0 && b != 0.0 { product.next_up() } else { product }
 }
 
-/// How far a float64 dot product of length `n` can be from the true one, for vectors of at most
-/// these Euclidean norms: `gamma_n |x| |y| + n 2^-1074` (Cauchy-Schwarz bounds the sum of absolute products).
+/// Bounds the error of a float64 dot product of length `n`, for vectors of at most these Euclidean norms:
+/// `gamma_n |x| |y| + n 2^-1074` (Cauchy-Schwarz bounds the sum of absolute products).
 pub fn dot_error(n: usize, norm_x: f64, norm_y: f64) -> f64 {
     add_up(mul_up(gamma(n), mul_up(norm_x, norm_y)), n as f64 * TINY)
 }
 
-/// An upper bound of the Euclidean norm of `values`; NaN if one of them is.
+/// An upper bound of the Euclidean norm of `values`; NaN if one of the values is NaN.
 pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let (largest, count) =
         values.clone().fold((0.0f64, 0usize), |(m, n), x| (m.max(x.abs()), n + 1));
     if largest == 0.0 {
-        // 0, or NaN if one of them is: `max` passes over those.
+        // The sum is 0, or NaN if one of the values is NaN: `max` ignores NaN.
         return values.map(f64::abs).sum();
     }
     // A power of two keeps the scaling exact (a term that underflows is below 2^-1074 of the sum).
@@ -92,7 +93,7 @@ pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
     (sum.sqrt() * slack * scale).next_up()
 }
 
-/// [`norm_up`] of a slice, sixteen numbers at a time.
+/// [`norm_up`] of a slice, computed sixteen numbers at a time.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub fn norm_up_of(values: &[f64]) -> f64 {
     let mut lanes = [0f64; 16];
@@ -106,7 +107,7 @@ pub fn norm_up_of(values: &[f64]) -> f64 {
     if largest == 0.0 {
         return values.iter().map(|x| x.abs()).sum();
     }
-    // Both powers of two are normal numbers, so that this scales as exactly as a division does.
+    // Both powers of two are normal numbers, so multiplying by the inverse is as exact as dividing.
     let scale = power_of_two_near(largest);
     let inverse = 1.0 / scale;
     let mut sums = [0f64; 16];
@@ -122,8 +123,8 @@ pub fn norm_up_of(values: &[f64]) -> f64 {
     (sums.iter().sum::<f64>().sqrt() * slack * scale).next_up()
 }
 
-/// [`norm_up`] of float32 numbers, which needs no scaling: their squares neither overflow nor underflow in
-/// float64. Within a relative `1e-10` for fewer than `2^16` of them.
+/// [`norm_up`] of float32 numbers. It needs no scaling, because their squares neither overflow nor underflow in
+/// float64. It is within a relative `1e-10` of the norm for fewer than `2^16` values.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub fn norm_up_narrow(values: &[f32]) -> f64 {
     let mut sums = [0f64; 16];
@@ -139,7 +140,7 @@ pub fn norm_up_narrow(values: &[f32]) -> f64 {
     root_up(sums.iter().sum(), values.len())
 }
 
-/// The square root of a sum of `count` squares, each within a few units in the last place, rounded up.
+/// Rounds up the square root of a sum of `count` squares, each of them within a few units in the last place.
 pub fn root_up(sum: f64, count: usize) -> f64 {
     sum.sqrt() * (1.0 + (count as f64 + 16.0) * f64::EPSILON)
 }
@@ -149,13 +150,13 @@ pub fn exponent(x: f64) -> i64 {
     ((x.to_bits() >> 52) & 0x7ff) as i64 - 1023
 }
 
-/// `2^e`, the exponent brought into the normal range.
+/// `2^e`, with `e` clamped to the normal range.
 pub fn power_of_two(e: i64) -> f64 {
     f64::from_bits(((e.clamp(-1022, 1023) + 1023) as u64) << 52)
 }
 
-/// The power of two with the exponent of `x` (`x` finite, not 0), kept in the normal range so
-/// that dividing by it is exact except where the quotient underflows.
+/// The power of two with the exponent of `x` (`x` finite, not 0), kept in the normal range so that dividing by it is
+/// exact except where the quotient underflows.
 pub fn power_of_two_near(x: f64) -> f64 {
     power_of_two(exponent(x).min(1022))
 }

@@ -1,4 +1,4 @@
-//! Named arrays of a safetensors file, typed and ragged.
+//! The named arrays of a safetensors file: typed lists, lists of lists, and integers of any size.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,13 +9,13 @@ use super::container;
 
 /// An element type of the format, little-endian in the file.
 pub trait Element: Copy {
-    /// Its name in safetensors.
+    /// The name of the type in safetensors.
     const DTYPE: Dtype;
-    /// Bytes of one element.
+    /// The size of one element in bytes.
     const SIZE: usize;
-    /// Appends the element.
+    /// Appends the element to `out`.
     fn put(self, out: &mut Vec<u8>);
-    /// Reads [`Self::SIZE`] bytes.
+    /// Decodes an element from [`Self::SIZE`] bytes.
     fn take(bytes: &[u8]) -> Self;
 }
 
@@ -41,7 +41,7 @@ element!(u64, U64);
 element!(f32, F32);
 element!(f64, F64);
 
-/// An array: element type, shape, bytes.
+/// An array: its element type, shape and bytes.
 type Array = (Dtype, Vec<usize>, Vec<u8>);
 
 /// Arrays by name.
@@ -49,7 +49,7 @@ type Array = (Dtype, Vec<usize>, Vec<u8>);
 pub struct Arrays(BTreeMap<String, Array>);
 
 impl Arrays {
-    /// Adds an array of a shape; one that does not fit is found by [`Arrays::to_bytes`].
+    /// Adds an array of the given shape; [`Arrays::to_bytes`] refuses a shape that does not fit the values.
     pub fn put<T: Element>(
         &mut self,
         name: String,
@@ -67,7 +67,7 @@ impl Arrays {
         self.put(name, vec![values.len()], values);
     }
 
-    /// Adds where each list of a concatenation ends, beginning with 0.
+    /// Adds the offsets that cut concatenated lists apart: 0, then the end of each list.
     pub fn put_offsets(&mut self, name: String, lengths: impl IntoIterator<Item = usize>) {
         let mut end = 0u64;
         let ends = lengths.into_iter().map(|length| {
@@ -85,10 +85,10 @@ impl Arrays {
         self.put_list(format!("{name}.bytes"), strings.into_iter().flatten());
     }
 
-    /// The file, with a description in its metadata.
+    /// Serialises the arrays as a safetensors file, with `description` in its metadata.
     ///
     /// # Errors
-    /// What the safetensors crate refuses: an array of another length than its shape.
+    /// Those of the safetensors crate: an array whose length does not fit its shape.
     pub fn to_bytes(&self, description: String) -> Result<Vec<u8>, String> {
         let views = self
             .0
@@ -104,10 +104,10 @@ impl Arrays {
         safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
     }
 
-    /// Takes a file apart: its arrays and its description.
+    /// Parses a safetensors file into its arrays and its description.
     ///
     /// # Errors
-    /// A file that is not sound safetensors, or whose metadata are not a description alone.
+    /// The file is not sound safetensors, or its metadata hold anything but a description.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, String), String> {
         let (stored, description) = container::read(bytes)?;
         let arrays = stored
@@ -119,7 +119,7 @@ impl Arrays {
     /// Removes an array and returns its elements and shape.
     ///
     /// # Errors
-    /// No such array, or another element type.
+    /// There is no such array, or it has another element type.
     pub fn take<T: Element>(&mut self, name: &str) -> Result<(Vec<T>, Vec<usize>), String> {
         let (dtype, shape, bytes) =
             self.0.remove(name).ok_or_else(|| format!("the array `{name}` is missing"))?;
@@ -129,7 +129,7 @@ impl Arrays {
         Ok((bytes.chunks_exact(T::SIZE).map(T::take).collect(), shape))
     }
 
-    /// Removes a one-dimensional array.
+    /// Removes a one-dimensional array and returns its elements.
     ///
     /// # Errors
     /// As [`Arrays::take`], or another number of dimensions.
@@ -142,7 +142,7 @@ impl Arrays {
         }
     }
 
-    /// Removes an array of this length.
+    /// Removes a one-dimensional array of `length` elements and returns them.
     ///
     /// # Errors
     /// As [`Arrays::take_list`], or another length.
@@ -159,10 +159,10 @@ impl Arrays {
         }
     }
 
-    /// Removes offsets for `count` lists and cuts `values` by them.
+    /// Removes the offsets of `count` lists and cuts `values` into those lists.
     ///
     /// # Errors
-    /// Offsets that do not rise from 0 to the number of values.
+    /// The offsets do not rise from 0 to the number of values.
     pub fn cut<T: Clone>(
         &mut self,
         name: &str,
@@ -183,7 +183,7 @@ impl Arrays {
         Ok(offsets.windows(2).map(|w| values[w[0] as usize..w[1] as usize].to_vec()).collect())
     }
 
-    /// Removes `count` integers of any size.
+    /// Removes `count` integers of any size and returns them.
     ///
     /// # Errors
     /// As [`Arrays::cut`].
@@ -193,7 +193,7 @@ impl Arrays {
         Ok(strings.iter().map(|s| BigInt::from_signed_bytes_le(s)).collect())
     }
 
-    /// The names left, for a reader that knows them all.
+    /// The names of the arrays that were not taken; a reader that knows the whole format expects none.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

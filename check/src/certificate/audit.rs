@@ -1,4 +1,4 @@
-//! One audit of a certificate file: its description and its arrays, written and read side by side.
+//! Writes and reads one audit of a certificate file: its description and its arrays.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use super::{domain, losses, points};
 use crate::domain::{Ball, Inside};
 
 impl AuditRecord {
-    /// Adds the arrays of the `index`-th audit and returns its description.
+    /// Adds the arrays of the audit with this index and returns its description.
     pub(super) fn put(
         &self,
         arrays: &mut Arrays,
@@ -53,10 +53,10 @@ impl AuditRecord {
         description
     }
 
-    /// Removes the arrays of the `index`-th audit.
+    /// Removes the arrays of the audit with this index and returns the audit.
     ///
     /// # Errors
-    /// An array that is missing or of another type or length, or a kind that is not known.
+    /// An array is missing or has another type or length, or a kind is not known.
     pub(super) fn take(
         arrays: &mut Arrays,
         index: usize,
@@ -96,11 +96,13 @@ impl AuditRecord {
     }
 }
 
+/// Adds a list of pairs as two arrays.
 fn put_pairs(arrays: &mut Arrays, name: &Name, fields: [&str; 2], pairs: &[(u32, u32)]) {
     arrays.put_list(name(fields[0]), pairs.iter().map(|pair| pair.0));
     arrays.put_list(name(fields[1]), pairs.iter().map(|pair| pair.1));
 }
 
+/// Removes what [`put_pairs`] adds.
 fn take_pairs(
     arrays: &mut Arrays,
     name: &Name,

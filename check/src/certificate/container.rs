@@ -1,7 +1,8 @@
-//! The safetensors file around a certificate, read without mercy: what could be read in two ways is refused.
+//! A strict reader for the safetensors file around a certificate: it refuses whatever could be read in two ways.
 //!
-//! No key occurs twice, no field is unknown, and the tensors lie side by side from the first byte after the header to the
-//! last of the file. Readers for models are more lenient, and differ in what they make of the rest.
+//! No key occurs twice, no field is unknown, and the tensors cover the data from the first byte after the header to
+//! the last byte of the file, without gaps or overlaps. Readers for models are more lenient, and differ in how they
+//! treat the other files.
 
 use std::fmt;
 
@@ -11,20 +12,20 @@ use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAcc
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 
-/// Bytes that hold the length of the header.
+/// The size in bytes of the field that holds the length of the header.
 const LENGTH: usize = 8;
 /// The longest header that the format permits, in bytes.
 const LONGEST_HEADER: usize = 100_000_000;
-/// The key of the description among the metadata, which has no other.
+/// The key of the description in the metadata; no other key is allowed.
 pub const KEY: &str = "unargmax";
 
 /// A tensor: its name, element type, shape and bytes.
 pub type Stored<'a> = (String, Dtype, Vec<usize>, &'a [u8]);
 
-/// JSON in which no object has a key twice.
+/// Parses JSON in which no object has a key twice.
 ///
 /// # Errors
-/// Anything else, in a sentence.
+/// A sentence that says what is wrong.
 pub fn json(text: &[u8]) -> Result<Value, String> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Unique.deserialize(&mut reader).map_err(|e| e.to_string())?;
@@ -32,7 +33,7 @@ pub fn json(text: &[u8]) -> Result<Value, String> {
     Ok(value)
 }
 
-/// Takes a file apart: its tensors in the order of their bytes, and its description.
+/// Parses a file into its tensors, in the order of their bytes, and its description.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
@@ -70,7 +71,7 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<Stored<'_>>, String), String> {
     Ok((stored.collect(), description))
 }
 
-/// The header and what follows it.
+/// Splits the file into the header and the tensor data.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     let length = bytes.first_chunk::<LENGTH>().ok_or("it has fewer than eight bytes")?;
     let (claimed, rest) = (u64::from_le_bytes(*length), &bytes[LENGTH..]);
@@ -84,7 +85,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     Ok((header, data))
 }
 
-/// The description among the metadata, which hold nothing else.
+/// The description from the metadata; any other entry is an error.
 fn description(metadata: Option<Value>) -> Result<String, String> {
     let mut entries = match metadata {
         Some(Value::Object(entries)) => entries,
@@ -102,7 +103,7 @@ fn description(metadata: Option<Value>) -> Result<String, String> {
     }
 }
 
-/// An entry of the header.
+/// The header entry of one tensor; `from..to` is its byte range in the data.
 struct Entry {
     name: String,
     dtype: Dtype,
@@ -111,6 +112,7 @@ struct Entry {
     to: usize,
 }
 
+/// The JSON fields of a header entry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
@@ -120,8 +122,9 @@ struct Fields {
 }
 
 impl Entry {
+    /// Parses the header entry of a tensor and checks its shape against its byte range.
     fn new(name: String, entry: Value) -> Result<Self, String> {
-        // A list of three would do for the fields.
+        // Serde would also accept a list of three values for the fields.
         if !entry.is_object() {
             return Err(format!("the entry of tensor `{name}` is no JSON object"));
         }
@@ -143,7 +146,7 @@ impl Entry {
     }
 }
 
-/// Reads a value, refusing keys that occur twice.
+/// Deserialises a JSON value and refuses objects with duplicate keys.
 struct Unique;
 
 impl<'de> DeserializeSeed<'de> for Unique {

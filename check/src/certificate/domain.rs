@@ -1,10 +1,10 @@
-//! The domain of an audit in a certificate file: its kind in the description, its numbers in arrays.
+//! Writes and reads the domain of an audit in a certificate file: its kind in the description, its numbers in arrays.
 
 use super::arrays::Arrays;
 use crate::domain::{Ball, Domain, Inside};
 use crate::error::Error;
 
-/// The kinds: the name, and whether there is a box and a ball.
+/// The kinds of domain: the name, whether it has a box, and whether it has a ball.
 const KINDS: [(&str, bool, bool); 4] = [
     ("free", false, false),
     ("box", true, false),
@@ -12,10 +12,10 @@ const KINDS: [(&str, bool, bool); 4] = [
     ("box and ball", true, true),
 ];
 
-/// Names an array of the audit by the field that it holds.
+/// Maps the name of a field to the name of its array in this audit.
 pub type Name<'a> = dyn Fn(&str) -> String + 'a;
 
-/// Adds the arrays of a domain, with a point inside where it needs one, and returns the name of its kind.
+/// Adds the arrays of a domain, with an interior point where it needs one, and returns the name of its kind.
 pub fn put(
     arrays: &mut Arrays,
     name: &Name,
@@ -43,7 +43,7 @@ pub fn put(
     named.map_or(KINDS[0].0, |k| k.0)
 }
 
-/// The kinds of [`Inside`].
+/// The name that the description gives to a kind of [`Inside`].
 pub fn kind_of_point(inside: &Inside) -> &'static str {
     match inside {
         Inside::Float(_) => "float",
@@ -52,11 +52,11 @@ pub fn kind_of_point(inside: &Inside) -> &'static str {
     }
 }
 
-/// Removes the arrays of a domain of this kind: the domain, and a point that is said to lie inside, of a kind of its own.
-/// Whether it does is for [`crate::verify`] to check.
+/// Removes the arrays of a domain of the given kind; returns the domain and the point that is claimed to lie inside
+/// it. [`crate::verify`] checks whether it does.
 ///
 /// # Errors
-/// An unknown kind, arrays that are missing or of another length, or numbers that make no box or ball.
+/// The kind is not known, an array is missing or has another length, or the numbers make no box or ball.
 pub fn take(
     arrays: &mut Arrays,
     name: &Name,

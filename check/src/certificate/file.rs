@@ -1,5 +1,5 @@
-//! A certificate as the bytes of a file, and back: well-formed, or refused with the array's name. Nothing is believed here;
-//! what the numbers claim is for [`crate::verify`] to check.
+//! Writes a certificate to the bytes of a file and reads it back. A file that is not well-formed is refused with the
+//! name of the array. The reader does not judge what the numbers claim: [`crate::verify`] checks that.
 
 use std::path::Path;
 
@@ -12,10 +12,11 @@ use super::{AuditRecord, Certificate, FORMAT, VERSION, container};
 use crate::domain::Inside;
 use crate::error::{Error, Result};
 
-/// Coordinates of all domains together, a thousand times those of the widest head known: a bound for
-/// what a description alone can allocate.
+/// The most coordinates that all domains together may have, a thousand times those of the widest head known. It
+/// limits what a description alone can make the reader allocate.
 const MOST_COORDINATES: usize = 1 << 24;
 
+/// The JSON description of a certificate; `A` is the description of an audit in its version.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description<A> {
@@ -27,6 +28,7 @@ struct Description<A> {
     audits: Vec<A>,
 }
 
+/// The head in the description: the digest of its numbers, `V` and `d`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeadDescription {
@@ -35,11 +37,12 @@ struct HeadDescription {
     dim: usize,
 }
 
+/// The description of an audit in the latest version.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditDescription {
     pub domain: String,
-    // A function of its own makes the field one that must be there.
+    // With a deserialiser of its own, serde requires the field to be present.
     #[serde(deserialize_with = "Option::deserialize")]
     pub centred: Option<bool>,
     #[serde(deserialize_with = "Option::deserialize")]
@@ -51,7 +54,7 @@ pub(super) struct AuditDescription {
     pub groups: usize,
 }
 
-/// That of version 2, where a box and a ball always had a point in float64.
+/// The description of an audit in version 2, where a box with a ball always had a float64 point.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SecondAuditDescription {
@@ -73,7 +76,7 @@ impl From<SecondAuditDescription> for AuditDescription {
     }
 }
 
-/// That of version 1, which knew no ball and carried nothing.
+/// The description of an audit in version 1, which had no balls and no carried verdicts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FirstAuditDescription {
@@ -91,10 +94,11 @@ impl From<FirstAuditDescription> for AuditDescription {
     }
 }
 
+/// Parses a description in which audits are described as `A`, and converts them to the latest version.
 fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     value: serde_json::Value,
 ) -> std::result::Result<(HeadDescription, Vec<AuditDescription>), String> {
-    // Lists would do for structures: their fields in order.
+    // Serde would also accept lists for structures, with the fields in order.
     let audits = value["audits"].as_array().into_iter().flatten();
     if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
         return Err(format!("the description: {other} is no JSON object"));
@@ -109,8 +113,8 @@ impl Certificate {
     /// Reads a certificate file.
     ///
     /// # Errors
-    /// A file that cannot be read, is no certificate of a known version, or is not well-formed: an array is
-    /// missing, has another type or length, or is not known.
+    /// The file cannot be read, is not a certificate of a known version, or is not well-formed: an array is missing,
+    /// has another type or length, or is not known.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let io = |reason| Error::io(path, reason);
@@ -124,10 +128,10 @@ impl Certificate {
         Certificate::from_bytes(&bytes).map_err(|e| Error::malformed(path, e))
     }
 
-    /// The bytes of a certificate file.
+    /// Serialises the certificate as the bytes of a certificate file.
     ///
     /// # Errors
-    /// Lists whose lengths do not fit together; a certificate of an audit has none.
+    /// Lists have lengths that do not fit together; this never happens in a certificate of an audit.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut arrays = Arrays::default();
         let plain = |audit: &AuditRecord| matches!(audit.inside, None | Some(Inside::Float(_)));
@@ -150,7 +154,7 @@ impl Certificate {
             .map_err(|e| Error::Invalid(format!("the certificate: {e}")))
     }
 
-    /// As [`Certificate::open`], from memory.
+    /// Parses the bytes of a certificate file, like [`Certificate::open`].
     ///
     /// # Errors
     /// A sentence that says what is wrong.
@@ -158,7 +162,7 @@ impl Certificate {
         let (mut arrays, description) = Arrays::from_bytes(bytes)?;
         let value = container::json(description.as_bytes())
             .map_err(|e| format!("the description is not sound JSON: {e}"))?;
-        // Format and version first: a later version may have other fields.
+        // Check format and version first: a later version may have other fields.
         let (format, version) = (value["format"].as_str(), value["version"].as_u64());
         let version = version.filter(|v| format == Some(FORMAT) && (1..=VERSION).contains(v));
         let Some(version) = version else {

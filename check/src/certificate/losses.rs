@@ -1,4 +1,4 @@
-//! Losing weights in a certificate file: each kind written and read side by side.
+//! Writes and reads the dual certificates (weights of rivals) in a certificate file.
 
 use num_bigint::BigInt;
 
@@ -49,7 +49,7 @@ impl EnclosedRecord {
     }
 }
 
-/// Adds tokens that lose to exact weights: rivals and positive integers.
+/// Adds the tokens that lose by exact weights: rivals and positive integers.
 pub(super) fn put_exact(records: &[(u32, Vec<(u32, BigInt)>)], arrays: &mut Arrays, name: &Name) {
     arrays.put_list(name("exact.ids"), records.iter().map(|e| e.0));
     arrays.put_offsets(name("exact.offsets"), records.iter().map(|e| e.1.len()));
@@ -70,7 +70,7 @@ pub(super) fn take_exact(
     Ok(ids.into_iter().zip(weights).collect())
 }
 
-/// Lists of indices with integers, from the arrays of these names.
+/// Removes lists of pairs (index, integer) from the arrays of these names.
 fn take_weights(
     arrays: &mut Arrays,
     name: &Name,
@@ -85,7 +85,7 @@ fn take_weights(
     arrays.cut(&name(offsets), count, &pairs)
 }
 
-// The arrays keep the name that this kind of proof had in the first versions of the format.
+// The names of the arrays are those that this kind of proof had in the first versions of the format.
 impl BallLossRecord {
     /// Adds the arrays of all records of an audit.
     pub(super) fn put_all(records: &[Self], arrays: &mut Arrays, name: &Name) {
@@ -122,6 +122,7 @@ impl MultiplierKind {
         MultiplierKind::Scale,
     ];
 
+    /// The kind with this number in the file.
     fn from_number(number: u8) -> Result<Self, String> {
         let kind = Self::ALL.into_iter().find(|&kind| kind as u8 == number);
         kind.ok_or_else(|| format!("the kind of multiplier {number} is not known to this version"))

@@ -1,4 +1,4 @@
-//! The certificate: everything that is needed, beside the head, to check the verdicts of an audit.
+//! The certificate: everything that is needed, besides the head, to check the verdicts of an audit.
 //!
 //! [`Certificate`] is plain data, neither trusted nor proved, and [`arrays`] lays it out in a safetensors
 //! file. The format is described in `docs/certificate.md`; [`crate::verify`] checks it.
@@ -17,10 +17,10 @@ use crate::domain::{Domain, Inside};
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
-/// The latest version of the format; [`Certificate::open`] knows this one and those before it. What version 2 can say is
-/// written in that.
+/// The latest version of the format; [`Certificate::open`] reads this version and all earlier ones. A certificate
+/// that version 2 can express is written as version 2.
 pub const VERSION: u64 = 3;
-/// The file's name in an output folder.
+/// The name of the certificate file in an output folder.
 pub const FILE: &str = "certificate.safetensors";
 
 /// The proofs of one or more audits of one head.
@@ -28,11 +28,11 @@ pub const FILE: &str = "certificate.safetensors";
 pub struct Certificate {
     /// [`Head::sha256`](crate::head::Head::sha256) of the head.
     pub head: String,
-    /// `V`.
+    /// The number of tokens, `V`.
     pub tokens: usize,
-    /// `d`.
+    /// The length of a hidden state, `d`.
     pub dim: usize,
-    /// One entry a domain.
+    /// The audits, one for each domain.
     pub audits: Vec<AuditRecord>,
 }
 
@@ -41,48 +41,48 @@ pub struct Certificate {
 pub struct AuditRecord {
     /// Where hidden states may lie.
     pub domain: Domain,
-    /// Only if that is both a box and a ball: a point that shows that they meet.
+    /// A point in both the box and the ball; present only if the domain is both.
     pub inside: Option<Inside>,
-    /// The tokens that have a verdict, ids rising; `None` is all.
+    /// The ids, rising, of the tokens that have a verdict; `None` means all.
     pub scope: Option<Vec<u32>>,
-    /// Tokens that win at a point made from their own rows.
+    /// Tokens that win at a point computed from their own row.
     pub maps: Vec<MapRecord>,
     /// Tokens and the float64 points (`d`) where they win.
     pub witnesses: Vec<(u32, Vec<f64>)>,
     /// Tokens and the points where they win, as integers over a positive denominator.
     pub integers: Vec<(u32, Vec<BigInt>, BigInt)>,
-    /// Tokens that lose to weights that exist near the given ones.
+    /// Tokens that lose by weights that exist near the given ones.
     pub enclosed: Vec<EnclosedRecord>,
-    /// Tokens that lose to exact weights: rivals and positive integers.
+    /// Tokens that lose by exact weights: rivals and positive integers.
     pub exact: Vec<(u32, Vec<(u32, BigInt)>)>,
-    /// Tokens that lose in a ball: rivals with positive integers, and coordinates with multipliers of their ends (above 0
-    /// for the lower one).
+    /// Tokens that lose in a ball: rivals with positive integers, and coordinates with multipliers of their range
+    /// ends (positive for the lower end).
     pub ball_losses: Vec<BallLossRecord>,
     /// Tokens whose verdict follows from another audit of the same certificate, ids rising.
     pub carried: Vec<u32>,
-    /// The index of that audit.
+    /// The index of the audit that carried verdicts follow from.
     pub carried_from: Option<usize>,
-    /// Groups of tokens that no hidden state tells apart, whose first one has a point where it wins.
+    /// Groups of tokens that no hidden state tells apart; the first of each has a point where it wins.
     pub ties: Vec<Vec<u32>>,
     /// Only if the domain is one point: tokens that win there.
     pub only_wins: Vec<u32>,
     /// Only if the domain is one point: tokens, and a rival that scores at least as much there.
     pub only_losses: Vec<(u32, u32)>,
-    /// Tokens and one with the same row and a larger level.
+    /// Pairs of a token and another token with the same row and a larger level (bias plus the part of the score that is fixed).
     pub dominated: Vec<(u32, u32)>,
     /// Tokens without a proof.
     pub undecided: Vec<UndecidedRecord>,
 }
 
 impl AuditRecord {
-    /// No verdicts yet, over this domain.
+    /// A record over this domain without verdicts.
     pub fn empty(domain: Domain) -> Self {
         let both = domain.ball().is_some() && domain.has_ranges();
         let inside = domain.inside().filter(|_| both);
         AuditRecord { inside, ..AuditRecord::blank(domain) }
     }
 
-    /// Nothing but a domain, which is not asked for a point.
+    /// A record with only a domain; it does not compute an interior point.
     fn blank(domain: Domain) -> Self {
         AuditRecord {
             domain,
@@ -105,56 +105,56 @@ impl AuditRecord {
     }
 }
 
-/// One map and the tokens that it settles: token `t` wins at `scale_t G (w_t - centre)`, moved into the box; under a
-/// ball with its folded row in place of `w_t`, and not moved.
+/// One map and the tokens that it settles. Token `t` wins at `scale_t G (w_t - centre)`, moved into the box; under a
+/// ball the folded row replaces `w_t`, and the point is not moved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapRecord {
-    /// `d`.
+    /// The centre that is subtracted from a row (`d`).
     pub centre: Vec<f64>,
-    /// `d x d`, row-major; `None` is the identity.
+    /// `G`: `d x d`, row-major; `None` means the identity.
     pub matrix: Option<Vec<f32>>,
     /// Tokens and scales.
     pub settled: Vec<(u32, f64)>,
 }
 
-/// Losing weights in a ball: for every `z` of it, `sum_j weight_j (score_t - score_j)` plus the ends' terms is at most
-/// `R |v| + F <= 0` (docs/certificate.md, "outweighed").
+/// A proof that a token loses in a ball: for every `z` in the ball, `sum_j weight_j (score_t - score_j)` plus the
+/// terms of the range ends is at most `R |v| + F <= 0` (docs/certificate.md, "outweighed").
 #[derive(Clone, Debug, PartialEq)]
 pub struct BallLossRecord {
     /// The losing token.
     pub token: u32,
-    /// Rivals and weights.
+    /// Rivals and their weights.
     pub rivals: Vec<(u32, BigInt)>,
-    /// Coordinates and multipliers: above 0 for the lower end, below for the upper one.
+    /// Coordinates and multipliers: positive for the lower end, negative for the upper one.
     pub ends: Vec<(u32, BigInt)>,
 }
 
-/// Losing weights that exist near the given ones: the basic weights solve a square linear system, whose exact solution is
-/// enclosed and found positive (docs/certificate.md, "enclosed").
+/// A proof that a token loses by weights near the given ones: the basic weights solve a square linear system, whose
+/// exact solution is enclosed and found to be positive (docs/certificate.md, "enclosed").
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnclosedRecord {
     /// The losing token.
     pub token: u32,
-    /// Rivals and approximate weights.
+    /// Rivals and approximate weights (the unknowns of the system).
     pub basic: Vec<(u32, f64)>,
-    /// Rivals and exact weights.
+    /// Rivals and weights that are exact as given.
     pub frozen: Vec<(u32, f64)>,
     /// Coordinates whose equations the basic weights solve.
     pub equations: Vec<u32>,
 }
 
-/// What bounds the best margin of a token that was not decided.
+/// The bound of the best margin of a token that was not decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UndecidedRecord {
     /// The token.
     pub token: u32,
     /// The claimed upper bound of the best margin; infinite without multipliers.
     pub upper: f64,
-    /// Multipliers of the rows of its system.
+    /// Multipliers of the rows of the token's system.
     pub multipliers: Vec<(MultiplierKind, u32, f64)>,
 }
 
-/// Which row of the system of a token a multiplier belongs to.
+/// The row of a token's system that a multiplier belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum MultiplierKind {
@@ -164,6 +164,6 @@ pub enum MultiplierKind {
     Lower = 1,
     /// The upper end of this coordinate.
     Upper = 2,
-    /// The scale `s > 0` of the lifted space.
+    /// The constraint `s > 0` on the scale of the lifted space.
     Scale = 3,
 }

@@ -1,4 +1,4 @@
-//! Winning points in a certificate file: written and read side by side.
+//! Writes and reads winning points in a certificate file.
 
 use num_bigint::BigInt;
 
@@ -27,7 +27,7 @@ impl MapRecord {
         maps.iter().enumerate().map(put).collect()
     }
 
-    /// Removes the arrays of maps of these kinds.
+    /// Removes the arrays of the maps of these kinds, and returns the maps.
     pub(super) fn take_all(
         kinds: &[String],
         arrays: &mut Arrays,
@@ -52,6 +52,7 @@ impl MapRecord {
     }
 }
 
+/// Removes a `dim x dim` matrix.
 fn take_square(arrays: &mut Arrays, name: &str, dim: usize) -> Result<Vec<f32>, String> {
     let (values, shape) = arrays.take(name)?;
     if shape == [dim, dim] {
@@ -86,7 +87,7 @@ pub(super) fn take_floats(
 /// Tokens and points as numerators (`d`) over a positive denominator.
 type IntegerPoints = Vec<(u32, Vec<BigInt>, BigInt)>;
 
-/// Adds tokens and the points of integers where they win.
+/// Adds the tokens that win at points of integers.
 pub(super) fn put_integers(points: &IntegerPoints, arrays: &mut Arrays, name: &Name) {
     arrays.put_list(name("integer.ids"), points.iter().map(|w| w.0));
     let numbers = points.iter().flat_map(|w| w.1.iter().chain([&w.2]));

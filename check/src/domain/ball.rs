@@ -1,9 +1,9 @@
-//! The ball that a final norm leaves to hidden states.
+//! The ball to which a final norm confines hidden states.
 //!
 //! A LayerNorm gives `h = g * z + c` with `z = (x - mean x) / sqrt(var x + epsilon)`: the mean of `z` is 0 and, for
-//! `epsilon > 0`, `|z| < sqrt(d)`; every such `z` is reached. An RMSNorm gives the same without the mean. So
-//! hidden states after the norm are exactly `g * Pz + c` for `z` in an open ball, where `P` takes off the mean or
-//! does nothing. For `epsilon = 0` they lie on the sphere; the ball then holds them and more.
+//! `epsilon > 0`, `|z| < sqrt(d)`; every such `z` is reached. An RMSNorm gives the same without the mean. So hidden
+//! states after the norm are exactly `g * Pz + c` for `z` in an open ball, where `P` subtracts the mean (LayerNorm)
+//! or is the identity (RMSNorm). For `epsilon = 0` they lie on the sphere, which the closed ball contains.
 
 use num_bigint::BigInt;
 
@@ -11,29 +11,30 @@ use crate::arithmetic::dyadic::{Dyadic, over_power_of_two};
 use crate::arithmetic::rounding::norm_up;
 use crate::error::{Error, Result};
 
-/// Hidden states `h = g * Pz + c` with `|z| < R`.
+/// The hidden states `h = g * Pz + c` with `|z| < R`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ball {
-    /// Their product is `R^2`: `[d, 1]` for a norm, `[R, R]` for a radius asked for. Both finite and above 0.
+    /// Two numbers whose product is `R^2`: `[d, 1]` for a norm, `[R, R]` for a given radius. Both are finite and
+    /// positive.
     radius: [f64; 2],
-    /// `g`, `d` finite numbers.
+    /// The gain `g`: `d` finite numbers.
     gain: Vec<f64>,
-    /// `c`, `d` finite numbers.
+    /// The shift `c`: `d` finite numbers.
     shift: Vec<f64>,
-    /// Whether `P` takes off the mean (LayerNorm).
+    /// Whether `P` subtracts the mean (LayerNorm).
     centred: bool,
 }
 
 impl Ball {
-    /// `|h| < radius` for hidden states of `dim` coordinates.
+    /// The ball `|h| < radius` around the origin, for hidden states of `dim` coordinates.
     ///
     /// # Errors
-    /// A radius that is not finite and above 0.
+    /// The radius is not finite or not positive.
     pub fn around_origin(dim: usize, radius: f64) -> Result<Self> {
         Ball::new([radius, radius], vec![1.0; dim], vec![0.0; dim], false)
     }
 
-    /// What a norm with this gain and shift leaves: `|z| < sqrt(d)`, of mean 0 if `centred`.
+    /// The ball behind a norm with this gain and shift: `|z| < sqrt(d)`, with mean 0 if `centred`.
     ///
     /// # Errors
     /// See [`Ball::new`].
@@ -41,13 +42,13 @@ impl Ball {
         Ball::new([gain.len() as f64, 1.0], gain, shift, centred)
     }
 
-    /// The ball with `R^2 = radius[0] radius[1]`.
+    /// A ball with `R^2 = radius[0] radius[1]`.
     ///
     /// # Errors
-    /// Numbers that are not finite, a radius that is not above 0, or gains and shifts of different lengths.
+    /// A number is not finite, the radius is not positive or out of range, or gain and shift have different lengths.
     pub fn new(radius: [f64; 2], gain: Vec<f64>, shift: Vec<f64>, centred: bool) -> Result<Self> {
         let sound = |r: &f64| r.is_finite() && *r > 0.0;
-        // Beyond 2^+-400 squares and their bounds would leave the range of float64.
+        // Outside 2^-400 to 2^400, squares and their bounds could leave the range of float64.
         let comfortable = |r: &f64| (2f64.powi(-400)..2f64.powi(400)).contains(r);
         if !radius.iter().all(sound) || !radius.iter().all(comfortable) {
             return Err(Error::Invalid(format!(
@@ -71,17 +72,17 @@ impl Ball {
         Ok(Ball { radius, gain, shift, centred })
     }
 
-    /// This ball with a radius `factor` times as large, a power of two.
+    /// The same ball with a radius `factor` times as large; `factor` is a power of two.
     ///
     /// # Errors
     /// See [`Ball::new`].
     pub fn enlarged(&self, factor: f64) -> Result<Self> {
-        // Its square is that of the radius times `factor^2`.
+        // Both numbers are scaled, so their product `R^2` is scaled by `factor^2`.
         let radius = self.radius.map(|r| r * factor);
         Ball::new(radius, self.gain.clone(), self.shift.clone(), self.centred)
     }
 
-    /// Whether the other ball is this one with another radius.
+    /// Whether the other ball differs from this one at most in its radius.
     pub fn is_concentric(&self, other: &Ball) -> bool {
         self.gain == other.gain && self.shift == other.shift && self.centred == other.centred
     }
@@ -91,22 +92,22 @@ impl Ball {
         self.gain.len()
     }
 
-    /// Two numbers whose product is `R^2`.
+    /// The two numbers whose product is `R^2`.
     pub fn radius(&self) -> [f64; 2] {
         self.radius
     }
 
-    /// `g`.
+    /// The gain `g`.
     pub fn gain(&self) -> &[f64] {
         &self.gain
     }
 
-    /// `c`.
+    /// The shift `c`.
     pub fn shift(&self) -> &[f64] {
         &self.shift
     }
 
-    /// Whether the mean of `z` is taken off.
+    /// Whether the mean of `z` is subtracted.
     pub fn is_centred(&self) -> bool {
         self.centred
     }
@@ -126,7 +127,8 @@ impl Ball {
         self.root() * (1.0 - 4.0 * f64::EPSILON)
     }
 
-    /// The product is far from both ends of float64, so it and its root round by a unit each.
+    /// `R` in float64. The product is far from both ends of the range of float64, so it and its root have one
+    /// rounding each.
     fn root(&self) -> f64 {
         if self.radius[0] == self.radius[1] {
             self.radius[0]
@@ -144,19 +146,19 @@ impl Ball {
             .collect()
     }
 
-    /// About the shortest `z` with the hidden state `h`, in float64; 0 where the gain is.
+    /// Approximates the shortest `z` with the hidden state `h`, in float64; `z_k` is 0 where the gain is 0.
     pub fn point_of(&self, h: &[f64]) -> Vec<f64> {
         let ends = h.iter().zip(self.gain.iter().zip(&self.shift));
         ends.map(|(h, (g, c))| if *g == 0.0 { 0.0 } else { (h - c) / g }).collect()
     }
 
-    /// The hidden state `g * Pz + c` of `z = numerators / denominator`, exactly, in the same form.
+    /// The hidden state `g * Pz + c` of `z = numerators / denominator`, exactly, as numerators and a denominator.
     pub fn exact_state(
         &self,
         numerators: &[BigInt],
         denominator: &BigInt,
     ) -> (Vec<BigInt>, BigInt) {
-        // With the mean taken off everything is over d as well.
+        // Subtracting the mean divides by `d`: multiply the denominator by it.
         let (count, sum) = if self.centred {
             (BigInt::from(numerators.len()), numerators.iter().sum())
         } else {
@@ -181,7 +183,7 @@ impl Ball {
         Dyadic::from_integer(square) < limit
     }
 
-    /// Whether `|z| < R` is plain in float64; if not it may still hold.
+    /// Whether float64 arithmetic proves `|z| < R`; false does not mean that it does not hold.
     pub fn holds_plainly(&self, z: &[f64]) -> bool {
         norm_up(z.iter().copied()) < self.radius_down()
     }

@@ -1,9 +1,10 @@
-//! Whether a box and a ball meet, exactly, and a point where they do.
+//! Decides exactly whether a box and a ball meet, and finds a common point.
 //!
-//! The ball is open and the box closed. In the coordinates `y = Pz` the box asks for `l_k <= y_k <= u_k` with
-//! `l_k, u_k = (end - c_k) / g_k`, or for nothing where `g_k = 0` (there `h_k = c_k`), and a centred ball for `sum y = 0`. So
-//! they meet exactly if the shortest such `y` is shorter than `R`. A centred ball and a box can meet in one point
-//! alone: where the lower ends have sum 0, or the upper ones. Else there are points strictly between all ends.
+//! The ball is open and the box closed. In the coordinates `y = Pz` the box demands `l_k <= y_k <= u_k` with
+//! `l_k, u_k = (end - c_k) / g_k`, or nothing where `g_k = 0` (there `h_k = c_k`), and a centred ball demands
+//! `sum y = 0`. So they meet if and only if the shortest such `y` is shorter than `R`. A centred ball and a box can meet
+//! in a single point: where the lower ends have sum 0, or the upper ones. Otherwise there are points strictly between all
+//! ends.
 
 use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
@@ -13,23 +14,23 @@ use crate::arithmetic::dyadic::{Dyadic, as_integers};
 use crate::arithmetic::fraction::Fraction;
 use crate::error::{Error, Result};
 
-/// How far inside its ends the point is looked for, as shares of a range (or of 1 where it has one end), from bold to faint.
+/// How far inside its ends a point is searched, as shares of a range (of 1 for a half-infinite range), largest first.
 const INSETS: [f64; 4] = [1e-2, 1e-4, 1e-7, 1e-11];
-/// Halvings of the interval that holds the multiplier of the mean.
+/// The number of bisections for the multiplier of the mean.
 const HALVINGS: usize = 200;
-/// Bits behind the point of coordinates that no float holds, to begin with; then twice as many, and so on.
+/// The number of fractional bits with which the search for a point beyond float64 starts; it doubles in every round.
 const BITS: u32 = 64;
-/// More bits than the difference of `R^2` and a square can ask for in practice.
+/// The most fractional bits tried: more than the difference of `R^2` and a square needs in practice.
 const MOST_BITS: u32 = 1 << 22;
 
-/// A point of a box and a ball that meet.
+/// A point in the intersection of a box and a ball.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inside {
     /// `z` in float64.
     Float(Vec<f64>),
-    /// `z` as numerators over a denominator above 0.
+    /// `z` as numerators over a positive denominator.
     Integers(Vec<BigInt>, BigInt),
-    /// They meet in one point alone, whose hidden state is an end of each range: [`Domain::only_state`].
+    /// The intersection is a single point, whose hidden state is an end of each range: [`Domain::only_state`].
     Only,
 }
 
@@ -45,7 +46,7 @@ pub fn holds(domain: &Domain, ball: &Ball, z: &[f64]) -> bool {
     domain.contains_exactly(&numerators, &denominator)
 }
 
-/// A point of the domain; `None` if there is none.
+/// Finds a point in the intersection of the box and the ball; `None` if it is empty.
 pub fn inside(domain: &Domain, ball: &Ball) -> Option<Inside> {
     if !domain.has_ranges() {
         return Some(Inside::Float(vec![0.0; domain.dim()]));
@@ -82,7 +83,7 @@ pub fn inside(domain: &Domain, ball: &Ball) -> Option<Inside> {
     None
 }
 
-/// Some point of the domain in float64, or near one where it holds no float.
+/// Some point of the domain in float64, or a point near it if the domain contains no float64 point.
 pub fn point(domain: &Domain, ball: &Ball) -> Option<Vec<f64>> {
     Some(match inside(domain, ball)? {
         Inside::Float(z) => z,
@@ -99,7 +100,7 @@ fn approximate(numerator: &BigInt, denominator: &BigInt) -> f64 {
     if numerator.is_negative() { -size } else { size }
 }
 
-/// The hidden state of the only point in which the box and the ball meet; `None` if they do not meet, or in more.
+/// The hidden state of the single common point of box and ball; `None` if they meet in no point or in more than one.
 pub fn only_state(domain: &Domain, ball: &Ball) -> Option<Vec<f64>> {
     if !ball.is_centred() || domain.dim() < 2 || !domain.has_ranges() {
         return None;
@@ -123,14 +124,14 @@ pub fn check(domain: &Domain) -> Result<()> {
     }
 }
 
-/// The ends of `y`, `None` where it has none.
+/// The bounds `l_k` and `u_k` of `y`; `None` where there is no bound.
 struct Ends {
     lower: Vec<Option<Fraction>>,
     upper: Vec<Option<Fraction>>,
 }
 
 impl Ends {
-    /// `None` if the box does not hold the shift of a coordinate without gain.
+    /// Computes the bounds; `None` if the shift of a coordinate without gain lies outside the box.
     fn new(domain: &Domain, ball: &Ball) -> Option<Self> {
         let (mut lower, mut upper) = (Vec::new(), Vec::new());
         for k in 0..domain.dim() {
@@ -155,7 +156,7 @@ impl Ends {
         Some(Ends { lower, upper })
     }
 
-    /// `y_k` nearest to `level`.
+    /// The value nearest to `level` between the bounds of `y_k`.
     fn clamped(&self, k: usize, level: &Fraction) -> Fraction {
         match (&self.lower[k], &self.upper[k]) {
             (Some(l), _) if level < l => l.clone(),
@@ -164,13 +165,14 @@ impl Ends {
         }
     }
 
+    /// The vector whose coordinates are all nearest to `level`.
     fn at(&self, level: &Fraction) -> Vec<Fraction> {
         (0..self.lower.len()).map(|k| self.clamped(k, level)).collect()
     }
 
-    /// The shortest `y` between the ends, in a centred ball of those with sum 0; `None` if there is none.
+    /// The shortest `y` between the bounds, with sum 0 if `centred`; `None` if there is none.
     ///
-    /// Then `y_k` is one level moved between the ends, and the sum rises with the level.
+    /// If centred, every `y_k` is one common level clamped to its bounds, and the sum rises with the level.
     fn shortest(&self, centred: bool) -> Option<Vec<Fraction>> {
         if !centred {
             return Some(self.at(&Fraction::zero()));
@@ -181,7 +183,7 @@ impl Ends {
         let is_low = |level: &&Fraction| !Fraction::sum(self.at(level)).is_positive();
         let low = corners.partition_point(is_low);
         let (below, above) = (low.checked_sub(1).map(|i| corners[i]), corners.get(low).copied());
-        // Between these corners each coordinate is either at one of its ends or at the level.
+        // Between these two levels each coordinate is either at one of its bounds or at the level.
         let mut fixed = Vec::new();
         let mut moving = 0;
         for (l, u) in self.lower.iter().zip(&self.upper) {
@@ -200,7 +202,8 @@ impl Ends {
         Some(self.at(&level))
     }
 
-    /// The hidden state of the only `y` of sum 0 between the ends, if there is but one, and that for its ends.
+    /// The hidden state of the only `y` of sum 0 between the bounds; `None` unless all lower or all upper bounds have
+    /// sum 0.
     fn only_state(&self, domain: &Domain, ball: &Ball) -> Option<Vec<f64>> {
         if !ball.is_centred() || domain.dim() < 2 {
             return None;
@@ -216,8 +219,8 @@ impl Ends {
         if is_only(&self.lower) { Some(at(true)) } else { is_only(&self.upper).then(|| at(false)) }
     }
 
-    /// A `z` of whole multiples of `2^-bits` between the ends, of sum 0 in a centred ball, about as short as there is;
-    /// `None` if the ends leave no such multiples.
+    /// A `z` between the bounds whose coordinates are integer multiples of `2^-bits`, with sum 0 if `centred`, nearly
+    /// as short as possible; `None` if there is no such multiple.
     fn rounded(&self, bits: u32, centred: bool) -> Option<(Vec<BigInt>, BigInt)> {
         let dim = self.lower.len();
         let lower: Vec<Option<BigInt>> =
@@ -239,7 +242,8 @@ impl Ends {
         if !centred {
             return Some((at(&BigInt::zero()), over));
         }
-        // The largest level whose sum is not above 0, and one more for as many coordinates as that leaves.
+        // Take the largest level whose sum is not positive, then raise as many coordinates by one unit as the sum is
+        // short of 0.
         let ends = || lower.iter().chain(&upper).flatten();
         let reach: BigInt = ends().map(Signed::abs).sum::<BigInt>() + 1;
         let (mut low, mut high) = (-&reach, reach);
@@ -262,7 +266,7 @@ impl Ends {
     }
 }
 
-/// Whether float64 leaves it open that the sum is 0.
+/// Whether float64 arithmetic cannot exclude that the sum is 0.
 fn could_vanish(ends: &[Fraction]) -> bool {
     let (mut sum, mut size) = (0.0f64, 0.0f64);
     for end in ends {
@@ -270,17 +274,17 @@ fn could_vanish(ends: &[Fraction]) -> bool {
         sum += x;
         size += x.abs();
     }
-    // Each term is off by a few units in the last place, and the sum by one a term.
+    // Each term has an error of a few units in the last place, and the sum one rounding for each term.
     !(sum.abs() > (ends.len() + 16) as f64 * f64::EPSILON * size + f64::MIN_POSITIVE)
 }
 
-/// The `z` of least length, of mean 0 if the ball is centred, with `h` inside the box by this share.
+/// The shortest `z` (of mean 0 if the ball is centred) whose `h` lies in the box with this inset from its ends.
 fn nearest(domain: &Domain, ball: &Ball, inset: f64) -> Option<Vec<f64>> {
     let mut ends = Vec::with_capacity(domain.dim());
     for k in 0..domain.dim() {
         let (lo, hi) = (domain.lo(k), domain.hi(k));
         let (g, c) = (ball.gain()[k], ball.shift()[k]);
-        // A coordinate that is always `c` may be at an end.
+        // A coordinate that is always `c` may lie at an end.
         let width = if g == 0.0 { 0.0 } else { (hi - lo).min(1.0) * inset };
         let (lo, hi) = (lo + width, hi - width);
         ends.push(match g {
@@ -297,7 +301,7 @@ fn nearest(domain: &Domain, ball: &Ball, inset: f64) -> Option<Vec<f64>> {
     if !ball.is_centred() {
         return Some(at(0.0));
     }
-    // Without the mean: all coordinates follow one level, whose sum rises with it.
+    // With mean 0, all coordinates follow one level, and the sum rises with it: bisect.
     let largest = ends
         .iter()
         .flat_map(|&(lo, hi)| [lo, hi])

@@ -1,4 +1,4 @@
-//! Where a hidden state may lie: a box, a ball as a final norm leaves it, or both.
+//! The domain: where a hidden state may lie (a box, the ball behind a final norm, or both).
 
 mod ball;
 mod meeting;
@@ -12,27 +12,27 @@ use crate::error::{Error, Result};
 pub use ball::Ball;
 pub use meeting::Inside;
 
-/// Hidden states in a box, `lo_k <= h_k <= hi_k`, either end perhaps infinite, and perhaps in a [`Ball`] as well.
+/// A set of hidden states: a box `lo_k <= h_k <= hi_k`, whose ends may be infinite, and optionally a [`Ball`].
 ///
 /// A token that wins strictly somewhere in a closed box with an interior wins in its interior too,
-/// so strict and closed ranges ask the same question. (A box and a centred ball may meet in one point alone, see
+/// so strict and closed ranges give the same verdicts. (A box and a centred ball may meet in a single point, see
 /// [`Domain::only_state`]; with closed ranges that point counts.)
 #[derive(Clone, Debug, PartialEq)]
 pub struct Domain {
-    /// Least value of each coordinate, never NaN or `+inf`.
+    /// The least value of each coordinate; never NaN or `+inf`.
     lo: Vec<f64>,
-    /// Greatest value of each coordinate, never NaN or `-inf`, never below `lo`.
+    /// The greatest value of each coordinate; never NaN or `-inf`, never below `lo`.
     hi: Vec<f64>,
     ball: Option<Ball>,
 }
 
 impl Domain {
-    /// All of `R^dim`.
+    /// The unrestricted domain, all of `R^dim`.
     pub fn free(dim: usize) -> Self {
         Domain { lo: vec![f64::NEG_INFINITY; dim], hi: vec![f64::INFINITY; dim], ball: None }
     }
 
-    /// The same range for every coordinate.
+    /// A box with the same range for every coordinate.
     ///
     /// # Errors
     /// See [`Domain::ranges`].
@@ -40,10 +40,10 @@ impl Domain {
         Domain::ranges(vec![lo; dim], vec![hi; dim])
     }
 
-    /// A range for each coordinate.
+    /// A box with one range for each coordinate.
     ///
     /// # Errors
-    /// Different lengths, NaN, `lo > hi`, or an end at the wrong infinity.
+    /// The lengths differ, or a range has a NaN, `lo > hi`, or an end at the wrong infinity.
     pub fn ranges(lo: Vec<f64>, hi: Vec<f64>) -> Result<Self> {
         if lo.len() != hi.len() {
             return Err(Error::Invalid(format!(
@@ -59,7 +59,7 @@ impl Domain {
                 )));
             }
         }
-        // -0 would leave a trace in printed certificates only; there is no use for it.
+        // -0 would only show up in printed certificates.
         let positive_zero = |x: f64| if x == 0.0 { 0.0 } else { x };
         Ok(Domain {
             lo: lo.into_iter().map(positive_zero).collect(),
@@ -68,21 +68,22 @@ impl Domain {
         })
     }
 
-    /// The part of this domain inside a ball, which takes the place of any other ball.
+    /// Restricts this domain to a ball, which replaces any previous ball.
     ///
     /// # Errors
-    /// A ball of another number of coordinates, a range of one number, or a box and a ball that do not meet: no hidden
-    /// state is left. That is decided exactly. (The ball is open: a box that touches it from outside does not meet it.)
+    /// The ball has another number of coordinates, a range is a single number, or box and ball do not meet, so that
+    /// no hidden state is left. The last is decided exactly. (The ball is open: a box that touches it from outside
+    /// does not meet it.)
     pub fn within(self, ball: Ball) -> Result<Self> {
         let domain = self.crossed_with(ball)?;
         meeting::check(&domain)?;
         Ok(domain)
     }
 
-    /// As [`Domain::within`], for whoever has a point of both at hand: does not look for one.
+    /// Restricts this domain to a ball, like [`Domain::within`], without checking that box and ball meet.
     ///
     /// # Errors
-    /// A ball of another number of coordinates, or a range of one number.
+    /// The ball has another number of coordinates, or a range is a single number.
     pub fn crossed_with(self, ball: Ball) -> Result<Self> {
         if ball.dim() != self.dim() {
             return Err(Error::Invalid(format!(
@@ -105,12 +106,12 @@ impl Domain {
         self.lo.len()
     }
 
-    /// Least value of coordinate `k`.
+    /// The least value of coordinate `k`.
     pub fn lo(&self, k: usize) -> f64 {
         self.lo[k]
     }
 
-    /// Greatest value of coordinate `k`.
+    /// The greatest value of coordinate `k`.
     pub fn hi(&self, k: usize) -> f64 {
         self.hi[k]
     }
@@ -120,7 +121,7 @@ impl Domain {
         self.ball.as_ref()
     }
 
-    /// Whether nothing is restricted.
+    /// Whether the domain is all of `R^d`.
     pub fn is_free(&self) -> bool {
         self.ball.is_none() && !self.has_ranges()
     }
@@ -130,7 +131,7 @@ impl Domain {
         self.lo.iter().chain(&self.hi).any(|x| x.is_finite())
     }
 
-    /// Whether no end is infinite.
+    /// Whether all ends of the box are finite.
     pub fn is_bounded(&self) -> bool {
         self.lo.iter().chain(&self.hi).all(|x| x.is_finite())
     }
@@ -140,13 +141,13 @@ impl Domain {
         self.lo[k] == self.hi[k]
     }
 
-    /// Whether some finite end is not 0: then the domain is no cone, and lengths matter.
+    /// Whether some finite end is not 0. Then the domain is not a cone, and the length of a hidden state matters.
     pub fn has_lengths(&self) -> bool {
         self.lo.iter().chain(&self.hi).any(|&x| x.is_finite() && x != 0.0)
     }
 
-    /// Whether the hidden state of a point lies in the domain, exactly: in the closed box and the open ball. Points are
-    /// `z` where there is a ball (see [`Ball`]), else they are the hidden states themselves.
+    /// Decides exactly whether the hidden state of a point lies in the closed box and the open ball. A point is `z`
+    /// if there is a ball (see [`Ball`]), else the hidden state itself.
     pub fn contains(&self, point: &[f64]) -> bool {
         match &self.ball {
             Some(ball) => meeting::holds(self, ball, point),
@@ -157,7 +158,7 @@ impl Domain {
         }
     }
 
-    /// [`Domain::contains`] for the point `numerators / denominator`, the denominator above 0.
+    /// [`Domain::contains`] for the point `numerators / denominator`, with a positive denominator.
     pub fn contains_exactly(&self, numerators: &[BigInt], denominator: &BigInt) -> bool {
         let in_box = |h: &[BigInt], over: &BigInt| {
             let over = Dyadic::from_integer(over.clone());
@@ -180,17 +181,17 @@ impl Domain {
         }
     }
 
-    /// A point of a box and a ball that meet; `None` without a ball, or if they do not.
+    /// A point in the intersection of box and ball; `None` if there is no ball, or if they do not meet.
     pub fn inside(&self) -> Option<Inside> {
         meeting::inside(self, self.ball.as_ref()?)
     }
 
-    /// The one hidden state of a box and a centred ball that meet in a single point; `None` for all other domains.
+    /// The only hidden state of a box and a centred ball that meet in a single point; `None` for all other domains.
     pub fn only_state(&self) -> Option<Vec<f64>> {
         meeting::only_state(self, self.ball.as_ref()?)
     }
 
-    /// Some point of the domain in float64; only near one where no float is in the domain.
+    /// Some point of the domain in float64, or a point near it if the domain contains no float64 point.
     pub fn some_point(&self) -> Vec<f64> {
         let in_ball = self.ball.as_ref().and_then(|ball| meeting::point(self, ball));
         in_ball.unwrap_or_else(|| {
@@ -207,12 +208,12 @@ impl Domain {
         }
     }
 
-    /// Reads `free`, `range:LO:HI` (`inf`, `-inf` allowed), `ball:R`, or a ball and a range as `ball:R+range:LO:HI`, for
-    /// hidden states of `dim` coordinates. `layernorm` or `rmsnorm` stands for the ball of the final norm, given by
-    /// `norm` for the name.
+    /// Parses `free`, `range:LO:HI` (`inf`, `-inf` allowed), `ball:R`, or a ball with a range as
+    /// `ball:R+range:LO:HI`, for hidden states of `dim` coordinates. `layernorm` and `rmsnorm` stand for the ball of
+    /// the final norm, which `norm` returns for that name.
     ///
     /// # Errors
-    /// Anything else, with the accepted forms; what `norm` says; and see [`Domain::within`].
+    /// The text has another form (the message lists the forms), `norm` fails, or [`Domain::within`] does.
     pub fn parse(text: &str, dim: usize, norm: impl Fn(&str) -> Result<Ball>) -> Result<Self> {
         let (mut domain, mut ball) = (None, None);
         let number = |s: &str| s.trim().parse::<f64>().ok().filter(|x| !x.is_nan());
@@ -246,7 +247,7 @@ impl Domain {
 }
 
 impl fmt::Display for Domain {
-    /// `free`, `range:LO:HI`, `ball:R`, the kind of norm, or the number of different ranges.
+    /// Writes `free`, `range:LO:HI`, `ball:R`, the kind of norm, or the number of coordinates with ranges.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_free() {
             return f.write_str("free");

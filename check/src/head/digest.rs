@@ -1,11 +1,11 @@
-//! The name of a head: a hash of its decoded numbers, independent of file and format.
+//! The identity of a head: a hash of its decoded numbers, independent of file and format.
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{Head, Rows};
 
-/// Bytes hashed as one leaf.
+/// The number of bytes hashed as one leaf.
 const LEAF: usize = 1 << 20;
 
 impl Head {
@@ -15,11 +15,12 @@ impl Head {
     /// one byte for the element width of the rows (4 or 8) and one for the presence of a bias (0 or
     /// 1), then a SHA-256 digest (32 bytes) of each consecutive 2^20-byte piece of the rows
     /// (row-major, little-endian IEEE numbers, -0 kept; the last piece may be shorter), then the
-    /// digest of the bias as little-endian float64 when there is one. Pieces let all cores work.
+    /// digest of the bias as little-endian float64 when there is one. Hashing pieces lets all cores work.
     pub fn sha256(&self) -> String {
         self.digest.get_or_init(|| self.hash()).clone()
     }
 
+    /// Computes the digest.
     fn hash(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"unargmax head 1\n");
@@ -42,6 +43,7 @@ impl Head {
     }
 }
 
+/// The digest of one piece of numbers.
 fn leaf<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     let buffer: Vec<u8> = numbers.iter().flat_map(|&x| bytes(x)).collect();
     Sha256::digest(buffer).to_vec()

@@ -1,8 +1,8 @@
 //! A final norm folded into a head: scores as a function of the normalised state `z`.
 //!
 //! With `h = g * Pz + c` (see [`Ball`]) the score of token `j` is `a_j.z + c_j` for the *folded row* `a_j = P(g * w_j)`
-//! and the *level* `c_j = w_j.c + b_j`. Neither is a float in general, so both come with bounds of what rounding
-//! took; exact comparisons go back to the stored numbers.
+//! and the *level* `c_j = w_j.c + b_j`. Neither is a float in general, so both come with bounds of their rounding
+//! errors; exact comparisons use the stored numbers.
 
 use rayon::prelude::*;
 
@@ -12,25 +12,25 @@ use crate::arithmetic::rounding::{TINY, UP_4000, gamma, norm_up_of};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
 
-/// Folded rows and levels in float64, and how far they are off.
+/// The folded rows and levels in float64, with bounds of their errors.
 #[derive(Clone, Debug)]
 pub struct Folded {
-    /// Rows `a_j` and levels `c_j` as a head, rounded.
+    /// The rounded rows `a_j`, with the levels `c_j` as bias.
     pub head: Head,
-    /// No row is further than this from the true one (Euclidean length).
+    /// Bounds the Euclidean distance of every row from the true one.
     pub row_error: f64,
-    /// No level is further than this from the true one, in logits.
+    /// Bounds the distance of every level from the true one, in logits.
     pub level_error: f64,
 }
 
-/// Rows folded at once by one thread.
+/// The number of rows that a thread folds in one task.
 const CHUNK: usize = 256;
 
 impl Folded {
     /// Folds the norm behind `ball` into `head`.
     ///
     /// # Errors
-    /// Products beyond the range of float64.
+    /// A product leaves the range of float64.
     pub fn new(head: &Head, ball: &Ball) -> Result<Self> {
         let (dim, tokens) = (head.dim(), head.tokens());
         let (gain, shift) = (ball.gain(), ball.shift());
@@ -49,11 +49,11 @@ impl Folded {
                     let length = norm_up_of(row);
                     let level_error = unit * (length * shift_norm + head.bias(token).abs()) + floor;
                     row.iter_mut().zip(gain).for_each(|(w, g)| *w *= g);
-                    // A unit for the product, `gamma_(d+2)` of the mean of absolute values for the mean, which is at
-                    // most `|q| / sqrt(d)`, in each of d coordinates, and a unit for the difference.
+                    // Errors: a unit for the product; for the mean, `gamma_(d+2)` times the mean of absolute values,
+                    // which is at most `|q| / sqrt(d)`, in each of d coordinates; and a unit for the difference.
                     let row_error = unit * norm_up_of(row) + floor;
                     if ball.is_centred() {
-                        // As a product: its sums stand side by side.
+                        // The sum as a scalar product, which uses several partial sums in parallel.
                         let mean = f64::dot(row, &ones) / dim as f64;
                         row.iter_mut().for_each(|q| *q -= mean);
                     }
@@ -73,7 +73,7 @@ impl Folded {
         Ok(Folded { head, row_error, level_error })
     }
 
-    /// Whether the levels decide nothing: without shift and bias they are all 0, exactly.
+    /// Whether the levels can affect a verdict: without shift and bias they are all exactly 0.
     pub fn has_levels(head: &Head, ball: &Ball) -> bool {
         !head.bias_is_constant() || ball.shift().iter().any(|c| *c != 0.0)
     }

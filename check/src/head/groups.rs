@@ -1,4 +1,5 @@
-//! Tokens with equal rows: at most one bias among them can win, and equals can only tie.
+//! Groups tokens with equal rows: only those with the largest bias of a group can win, and several of them can only
+//! tie.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -10,12 +11,12 @@ use super::{Head, Rows};
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
 use crate::domain::{Ball, Domain};
 
-/// How a token stands to the tokens with the same row.
+/// How a token compares with the tokens that have the same row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing<'a> {
-    /// No other token has its row and a bias at least as large: it is decided by itself.
+    /// No other token has this row and a bias at least as large.
     Alone,
-    /// It shares row and (largest) bias with all of these tokens, itself included, in id order.
+    /// All of these tokens, itself included, in id order, have this row and the same, largest, bias.
     Tied(&'a [u32]),
     /// This token has the same row and a larger bias, so it always scores more.
     Dominated(u32),
@@ -24,11 +25,11 @@ pub enum Standing<'a> {
 /// The partition of the tokens by equal rows, as numbers: -0 equals 0.
 ///
 /// Coordinates that the domain fixes to one value, by a range of one number or by a gain of 0, count as part of the
-/// bias. Behind a norm that takes off the mean, rows are equal if after the gain they differ by a multiple of the
-/// vector of ones.
+/// bias. Behind a norm that subtracts the mean, rows are equal if after multiplication by the gain they differ by a
+/// multiple of the vector of ones.
 #[derive(Debug)]
 pub struct Groups {
-    /// For each token of a group of two or more: the index of its group and whether it survives.
+    /// For each token of a group of two or more: the index of the group, and whether the token survives.
     membership: HashMap<u32, (u32, bool)>,
     /// The survivors of each group (the members of largest bias), in id order, never empty.
     survivors: Vec<Vec<u32>>,
@@ -67,7 +68,7 @@ impl Groups {
         Groups { membership, survivors }
     }
 
-    /// How `token` stands to its equals.
+    /// How `token` compares with the tokens of equal row.
     pub fn standing(&self, token: u32) -> Standing<'_> {
         match self.membership.get(&token) {
             None => Standing::Alone,
@@ -94,22 +95,23 @@ impl Groups {
     }
 }
 
-/// Rows as hidden states of the domain can tell them apart.
+/// Compares rows as far as hidden states of the domain can tell them apart.
 struct Seen<'a> {
     head: &'a Head,
-    /// Coordinates that are fixed, and to what.
+    /// The coordinates with a fixed value, and that value.
     fixed: Vec<(usize, f64)>,
-    /// The others.
+    /// All other coordinates.
     free: Vec<usize>,
-    /// The gain, where rows count up to a multiple of ones after it.
+    /// The gain, if rows that differ by a multiple of ones after it count as equal.
     gain: Option<&'a [f64]>,
-    /// The shift then: such rows may differ in what it gives them.
+    /// The shift, if there is such a gain: rows that count as equal may give different scores for the shift.
     shift: Option<&'a [f64]>,
-    /// Whether gain and rows are of float32, so that their products are exact in float64.
+    /// Whether gain and rows are float32, so that their products are exact in float64.
     exact_products: bool,
 }
 
 impl<'a> Seen<'a> {
+    /// Chooses how rows are compared over a domain.
     fn new(head: &'a Head, domain: &'a Domain) -> Self {
         let ball = domain.ball();
         let value = |k: usize| match ball {
@@ -126,7 +128,7 @@ impl<'a> Seen<'a> {
         Seen { head, fixed, free, gain, shift, exact_products }
     }
 
-    /// Equal for equal rows. `row` is room for one.
+    /// A hash that is equal for equal rows. `row` is a scratch buffer.
     fn hash(&self, row: &mut Vec<f64>, token: usize) -> u64 {
         row.resize(self.head.dim(), 0.0);
         self.head.copy_row(token, row);
@@ -134,7 +136,7 @@ impl<'a> Seen<'a> {
             None if self.fixed.is_empty() => {}
             None => *row = self.free.iter().map(|&k| row[k]).collect(),
             Some(gain) if self.exact_products => {
-                // Differences of exact numbers, rounded once: equal where the true ones are.
+                // These are differences of exact numbers, rounded once: equal where the true differences are.
                 let first = gain[0] * row[0];
                 row.iter_mut().zip(gain).for_each(|(w, g)| *w = g * *w - first);
             }
@@ -148,17 +150,19 @@ impl<'a> Seen<'a> {
         hash_bits(row)
     }
 
-    /// `g_k w_k`, exactly; without a gain `w_k`.
+    /// `g_k w_k`, exactly; `w_k` if there is no gain.
     fn product(&self, token: usize, k: usize) -> Dyadic {
         let weight = Dyadic::from_f64(self.head.weight(token, k));
         self.gain.map_or(weight.clone(), |gain| &weight * &Dyadic::from_f64(gain[k]))
     }
 
+    /// Whether two rows have the same numbers in these columns.
     fn same_numbers(&self, a: u32, b: u32, columns: &[usize]) -> bool {
         let weight = |t: u32, k: usize| self.head.weight(t as usize, k);
         columns.iter().all(|&k| weight(a, k) == weight(b, k))
     }
 
+    /// Whether two rows count as equal, exactly.
     fn equal(&self, a: u32, b: u32) -> bool {
         if self.same_numbers(a, b, &self.free) {
             return true;
@@ -169,6 +173,7 @@ impl<'a> Seen<'a> {
         (1..gain.len()).all(|k| difference(k) == first)
     }
 
+    /// Splits tokens of equal hash into classes of equal rows.
     fn classes(&self, bucket: &[u32]) -> Vec<Vec<u32>> {
         let mut classes: Vec<Vec<u32>> = Vec::new();
         for &token in bucket {
@@ -180,15 +185,15 @@ impl<'a> Seen<'a> {
         classes
     }
 
-    /// What tokens of one class score at any hidden state, up to what they share: biases and fixed coordinates,
-    /// exactly, in an order-preserving form.
+    /// The constant parts of the scores of tokens of one class, up to a common term: bias and fixed coordinates,
+    /// exactly, in a form that can be ordered.
     fn levels(&self, members: &[u32]) -> Vec<Bias> {
         let bias = |t: u32| self.head.bias(t as usize);
         if self.gain.is_none() && self.fixed.is_empty() {
             return members.iter().map(|&t| Bias::Stored(bias(t))).collect();
         }
         let all: Vec<usize> = (0..self.head.dim()).collect();
-        // Rows equal in all coordinates, the common case, differ by their biases alone.
+        // Rows that are equal in all coordinates, the common case, differ in their biases only.
         let mut known: Vec<(u32, Dyadic)> = Vec::new();
         members
             .iter()
@@ -204,7 +209,7 @@ impl<'a> Seen<'a> {
             .collect()
     }
 
-    /// The part of a token's scores that no hidden state changes, bias aside, up to what its class shares.
+    /// The part of a token's score that no hidden state changes, without the bias, up to a term common to its class.
     fn level(&self, token: u32) -> Dyadic {
         let t = token as usize;
         let rows = self.fixed.iter().map(|&(k, _)| self.head.weight(t, k));
@@ -216,8 +221,8 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// A hash of the bits, -0 as 0: chains side by side, in whole registers, of a multiplication and a shift each. Collisions
-/// only cost a comparison.
+/// Hashes the bits of numbers, with -0 as 0. Several independent chains, each of a multiplication and a shift, fill
+/// whole vector registers. A collision only costs a comparison.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn hash_bits(numbers: &[f64]) -> u64 {
     const CHAINS: usize = 32;
@@ -234,12 +239,14 @@ fn hash_bits(numbers: &[f64]) -> u64 {
     chains.iter().fold(0, |hash, &chain| stirred(hash, chain))
 }
 
+/// One step of a hash chain.
 #[inline(always)]
 fn stirred(hash: u64, bits: u64) -> u64 {
     let hash = (hash ^ bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     hash ^ (hash >> 29)
 }
 
+/// A bias with an exact order: a stored float or an exact number.
 #[derive(Clone, Debug)]
 enum Bias {
     Stored(f64),
@@ -249,7 +256,7 @@ enum Bias {
 impl Ord for Bias {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
-            // Finite, and -0 must equal 0, which `total_cmp` would not say.
+            // The numbers are finite, and -0 must equal 0, which `total_cmp` would not give.
             (Bias::Stored(a), Bias::Stored(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
             (a, b) => a.exact().cmp(&b.exact()),
         }
@@ -268,6 +275,7 @@ impl PartialEq for Bias {
 impl Eq for Bias {}
 
 impl Bias {
+    /// The bias as an exact number.
     fn exact(&self) -> Dyadic {
         match self {
             Bias::Stored(x) => Dyadic::from_f64(*x),

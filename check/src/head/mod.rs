@@ -1,4 +1,4 @@
-//! The head `logits = W h + b`: rows, bias, and which rows are equal.
+//! The head `logits = W h + b`: its rows, its bias, and which rows are equal.
 
 mod digest;
 pub mod fold;
@@ -14,7 +14,7 @@ use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
 pub use rows::Rows;
 
-/// An output layer: `V` rows of `d` coordinates, one row a token, and perhaps a bias a token.
+/// An output layer: `V` rows of `d` coordinates, one for each token, and optionally one bias for each token.
 ///
 /// Invariants: `V >= 1`, `d >= 1`, `rows` holds `V d` numbers, `bias` is absent or holds `V`, and
 /// every number is finite. Verdicts are for real arithmetic on exactly these numbers.
@@ -24,20 +24,20 @@ pub struct Head {
     bias: Option<Vec<f64>>,
     tokens: usize,
     dim: usize,
-    /// Its hash, once somebody has asked.
+    /// The digest of the head, computed on first use.
     digest: OnceLock<String>,
 }
 
-/// So many coordinates are never too many for matrices of them.
+/// Up to this number of coordinates, `d x d` matrices are always affordable.
 const WIDE: usize = 512;
-/// Rows that a thread multiplies at a time in [`Head::products`].
+/// The number of rows that a thread multiplies at a time in [`Head::products`].
 const PART: usize = 2048;
 
 impl Head {
-    /// A head from row-major numbers (`tokens x dim`) and an optional bias (one logit a token).
+    /// Makes a head from row-major numbers (`tokens x dim`) and an optional bias (one logit for each token).
     ///
     /// # Errors
-    /// An empty shape, a length that does not fit it, or a number that is not finite (named by row and column).
+    /// The shape is empty, a length does not fit it, or a number is not finite (the message names row and column).
     pub fn new(
         rows: impl Into<Rows>,
         bias: Option<Vec<f64>>,
@@ -95,8 +95,8 @@ impl Head {
         self.dim
     }
 
-    /// Whether there are more coordinates than tokens, and many: then what is looked for lies in the span of the rows, and
-    /// work and memory should grow with the tokens, not with the square of the coordinates.
+    /// Whether there are many coordinates, and more of them than tokens. Then solutions lie in the span of the rows,
+    /// and work and memory should grow with the tokens, not with the square of the coordinates.
     pub fn is_wide(&self) -> bool {
         self.tokens < self.dim && self.dim > WIDE
     }
@@ -111,7 +111,7 @@ impl Head {
         self.bias.as_ref().map_or(0.0, |b| b[token])
     }
 
-    /// Whether all tokens have the same bias, so that it decides nothing.
+    /// Whether all tokens have the same bias, so that it cannot affect a verdict.
     pub fn bias_is_constant(&self) -> bool {
         self.bias.as_ref().is_none_or(|b| b.iter().all(|x| *x == b[0]))
     }
@@ -132,7 +132,7 @@ impl Head {
         self.rows.copy(token * self.dim, out);
     }
 
-    /// Euclidean length of a row, to float64 precision.
+    /// The Euclidean length of a row, to float64 precision.
     pub fn row_norm(&self, token: usize) -> f64 {
         let row: Vec<f64> = self.row(token).collect();
         let largest = row.iter().fold(0.0f64, |m, x| m.max(x.abs()));
@@ -170,8 +170,8 @@ impl Head {
         );
     }
 
-    /// `W h` for several hidden states (`points`, `count x d`) and all tokens, without the bias: `out[point * V + token]`.
-    /// All threads share the rows.
+    /// `W h` for several hidden states (`points`, `count x d`) and all tokens, without the bias:
+    /// `out[point * V + token]`. The rows are split among all threads.
     pub fn products(&self, points: &[f64]) -> Vec<f64> {
         let (tokens, count) = (self.tokens, points.len() / self.dim);
         if count == 0 {

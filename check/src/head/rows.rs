@@ -7,15 +7,15 @@ use rayon::prelude::*;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{norm_up_narrow, norm_up_of};
 
-/// Numbers that a thread looks at together.
+/// The number of entries that a thread checks in one task.
 const PART: usize = 1 << 16;
 
-/// Row-major numbers, float32 where that holds them (half the memory), else float64.
+/// The entries of `W`, row-major: in float32 where that is exact (half the memory), else in float64.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Stored as float32 or less.
+    /// Stored in float32 or a narrower type.
     F32(Vec<f32>),
-    /// Stored as float64.
+    /// Stored in float64.
     F64(Vec<f64>),
 }
 
@@ -29,16 +29,17 @@ macro_rules! on_elements {
 }
 
 impl Rows {
-    /// How many numbers there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         on_elements!(self, x => x.len())
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// The entry at this index.
     pub(super) fn at(&self, index: usize) -> f64 {
         match self {
             Rows::F32(x) => x[index].into(),
@@ -46,6 +47,7 @@ impl Rows {
         }
     }
 
+    /// Writes `out.len()` entries from `start` on to `out`.
     pub(super) fn copy(&self, start: usize, out: &mut [f64]) {
         match self {
             Rows::F32(x) => out.iter_mut().zip(&x[start..]).for_each(|(o, &v)| *o = v.into()),
@@ -75,6 +77,7 @@ impl Rows {
         on_elements!(self, x => Element::product(points, &x[range], dim, out, stride));
     }
 
+    /// The index of the first entry that is infinite or NaN.
     pub(super) fn first_not_finite(&self) -> Option<usize> {
         on_elements!(self, x => {
             let part = x.par_chunks(PART).position_first(|part| !part.iter().all(|v| v.is_finite()))?;

@@ -1,6 +1,6 @@
-//! Weights on rivals that bound how far a token can be ahead of all of them in a ball.
+//! Checks proofs that a token loses in a ball: weights of rivals that bound its margin over all of them.
 //!
-//! For weights `N_j > 0` on rivals and multipliers `e_k` on ends of the box (the lower end of coordinate `k` where
+//! For weights `N_j > 0` of rivals and multipliers `e_k` of ends of the box (the lower end of coordinate `k` where
 //! `e_k > 0`, the upper one where `e_k < 0`) let
 //!
 //! ```text
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Where `h = g * Pz + c` lies in the box, `sum N_j gap_j <= z.P(g * v) + F`, which in the closed ball is at most
-//! `R |P(g * v)| + F`. So no gap of the token to all of these rivals exceeds that over `sum N_j`; and where it is 0 or
-//! less, none is above 0 inside the ball.
+//! `R |P(g * v)| + F`. So the token is nowhere ahead of all of these rivals by more than that over `sum N_j`; and if the
+//! bound is at most 0, some gap is at most 0 everywhere in the ball.
 
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive, Zero};
@@ -21,7 +21,7 @@ use crate::certificate::BallLossRecord;
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
-/// Checks that the token of a record never wins inside the ball.
+/// Checks that the token of a record never wins in the ball.
 pub fn check(
     head: &Head,
     domain: &Domain,
@@ -60,7 +60,7 @@ pub fn check(
 /// The end of the box that a multiplier belongs to.
 ///
 /// # Errors
-/// There is none, or the multiplier is 0.
+/// There is no such end, or the multiplier is 0.
 pub fn end(head: &Head, domain: &Domain, k: u32, multiplier: &BigInt) -> Result<f64, String> {
     if multiplier.is_zero() {
         return Err(format!("the multiplier of an end of coordinate {k} is 0"));
@@ -71,7 +71,7 @@ pub fn end(head: &Head, domain: &Domain, k: u32, multiplier: &BigInt) -> Result<
         .ok_or_else(|| format!("the domain has no such end in coordinate {k}"))
 }
 
-/// A token, its rivals with weights above 0, and coordinates with multipliers of their ends, which are finite.
+/// A token, rivals with positive weights, and coordinates with multipliers of their finite ends.
 pub struct Combination<'a> {
     pub token: u32,
     pub rivals: &'a [(u32, BigInt)],
@@ -79,20 +79,22 @@ pub struct Combination<'a> {
 }
 
 impl Combination<'_> {
-    /// Whether `R |P(g * v)| + F <= upper sum N_j`: in float64 where that tells, else exactly.
+    /// Whether `R |P(g * v)| + F <= upper sum N_j`: decided in float64 where that proves it, else exactly.
     pub fn is_at_most(&self, head: &Head, domain: &Domain, ball: &Ball, upper: f64) -> bool {
         self.is_plainly_at_most(head, domain, ball, upper)
             || self.is_exactly_at_most(head, domain, ball, upper)
     }
 
+    /// The end of the box that a multiplier belongs to, which exists.
     fn end(&self, domain: &Domain, k: u32, multiplier: &BigInt) -> f64 {
         let k = k as usize;
         if multiplier.is_positive() { domain.lo(k) } else { domain.hi(k) }
     }
 
+    /// Whether float64 arithmetic with error bounds proves the inequality.
     fn is_plainly_at_most(&self, head: &Head, domain: &Domain, ball: &Ball, upper: f64) -> bool {
         let (dim, t) = (head.dim(), self.token as usize);
-        // An integer beyond float64 is infinite, and nothing infinite passes below.
+        // An integer beyond float64 becomes infinite, and then the final comparison fails.
         let float = |n: &BigInt| n.to_f64().unwrap_or(f64::NAN);
         let (mut own, mut other) = (vec![0.0; dim], vec![0.0; dim]);
         let (mut v, mut size) = (vec![0.0f64; dim], vec![0.0f64; dim]);
@@ -118,8 +120,8 @@ impl Combination<'_> {
         }
         level -= upper * sum;
         level_size += upper.abs() * sum;
-        // Each term is off by a unit for the integer, the difference and the product each, and every sum by one a
-        // term; twice as many for the sums of sizes themselves.
+        // Errors: each term has one rounding for the integer, the difference and the product each, and each sum one
+        // for each term; twice as many for the sums of sizes themselves.
         let count = self.rivals.len() + self.ends.len() + 8;
         let (unit, floor) = (gamma(2 * count), count as f64 * TINY);
         let (along, across) = (gamma(2 * (dim + 8)), (dim + 8) as f64 * TINY);
@@ -139,17 +141,19 @@ impl Combination<'_> {
             let mean = v.iter().sum::<f64>() / dim as f64;
             v.iter_mut().for_each(|y| *y -= mean);
         }
-        // The mean is off by `gamma_d |y| / sqrt(d)` in each of d coordinates; taking it off makes no error longer.
+        // The mean has an error of `gamma_d |y| / sqrt(d)` in each of d coordinates; subtracting it makes no error
+        // longer.
         let length = norm_up(v.into_iter()) + norm_up(size.into_iter()) + along * whole + across;
         let pull = ball.radius_up() * length;
         let spare = 1e-12 * (level.abs() + turned.abs() + level_error + pull);
         level + turned + level_error + pull + spare <= 0.0
     }
 
+    /// Decides the inequality in exact arithmetic.
     fn is_exactly_at_most(&self, head: &Head, domain: &Domain, ball: &Ball, upper: f64) -> bool {
         let dim = head.dim();
         let sum: BigInt = self.rivals.iter().map(|r| &r.1).sum();
-        // `v` is a combination of rows in which the token has the sum of the weights, and rivals theirs below 0.
+        // `v` is a combination of rows: the token has the sum of the weights, and each rival its negative weight.
         let whole = Dyadic::from_integer(sum.clone());
         let weights: Vec<BigInt> = self.rivals.iter().map(|r| -&r.1).chain([sum]).collect();
         let ids = || self.rivals.iter().map(|r| r.0 as usize).chain([self.token as usize]);
@@ -171,7 +175,7 @@ impl Combination<'_> {
             squares = &squares + &(&y * &y);
             sum = &sum + &y;
         }
-        // `d |Py|^2` is `d sum y^2`, less the square of the sum where the mean is taken off.
+        // `d |Py|^2` is `d sum y^2`, minus the square of the sum if the mean is subtracted.
         let count = Dyadic::from_f64(dim as f64);
         let mut length = &count * &squares;
         if ball.is_centred() {

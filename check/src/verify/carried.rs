@@ -1,11 +1,11 @@
-//! Verdicts that follow from another audit of the same head over a larger or a smaller domain.
+//! Checks verdicts that follow from another audit of the same head over a larger or a smaller domain.
 
 use std::collections::BTreeMap;
 
 use super::examined::{Examined, Outcome};
 use super::{Checked, Refusal};
 
-/// What came of an audit, given all audits of the certificate.
+/// The final result of an audit, given all audits of the certificate.
 pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
     let (mut refused, mut accepted) = (here.refused.clone(), BTreeMap::new());
     let source = here.record().carried_from.and_then(|index| all.get(index));
@@ -30,9 +30,9 @@ pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
     Checked { domain, complete: here.complete, accepted, refused }
 }
 
-/// Checks what `here` claims of a token by pointing at another audit: that it loses, since it does in all of space; or that
-/// it can win in all of space, since it does in a part of it. Its equals must be the same in both domains: a token that
-/// loses to others in all of space may be tied with them in a part of it.
+/// Checks a claim of `here` that rests on another audit: that a token loses, because it loses in all of space; or
+/// that it can win in all of space, because it wins in a part of it. The token must have the same equals in both
+/// domains: a token that loses to others in all of space may be tied with them in a part of it.
 fn check(here: &Examined, all: &[Examined], token: u32) -> Result<(), String> {
     let there = here.record().carried_from.and_then(|index| all.get(index));
     let there = there.ok_or("there is no audit to carry its verdict from")?;

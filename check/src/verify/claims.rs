@@ -1,11 +1,11 @@
-//! What a record claims of each token, and on which proof; and whether it claims one thing of each.
+//! Collects what a record claims about each token and by which proof, and checks that it makes one claim for each.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Claim, Refusal, winning};
 use crate::certificate::AuditRecord;
 
-/// A verdict and the proof it rests on, by place in the record.
+/// The kind of proof that a claim rests on, with its index in the list of the record.
 #[derive(Clone, Copy, Debug)]
 pub enum Proof {
     Point,
@@ -19,7 +19,7 @@ pub enum Proof {
     Undecided(usize),
 }
 
-/// The tokens that a record is about, and those of them that are asked for.
+/// The tokens that a record covers, and those of them to be checked.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     record: &'a AuditRecord,
@@ -28,11 +28,12 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// The tokens of a record, for a head with `tokens` tokens; `only` restricts the check.
     pub fn new(record: &'a AuditRecord, tokens: u32, only: Option<&'a HashSet<u32>>) -> Self {
         Scope { record, tokens, only }
     }
 
-    /// Whether the record should have a verdict of this token.
+    /// Whether the record should have a verdict for this token.
     fn has(&self, token: u32) -> bool {
         match &self.record.scope {
             None => token < self.tokens,
@@ -40,6 +41,7 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether this token is to be checked.
     fn is_asked_for(&self, token: u32) -> bool {
         self.only.is_none_or(|only| only.contains(&token))
     }
@@ -51,13 +53,13 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The tokens whose points serve their whole tie.
+/// The first member of each tie; its point proves the verdict of the whole tie.
 fn firsts_of_ties(record: &AuditRecord) -> HashSet<u32> {
     record.ties.iter().filter_map(|group| group.first().copied()).collect()
 }
 
-/// The claims about tokens that are asked for, ids rising, and what is wrong with them as a whole: each token of the scope
-/// must have one verdict, and each tie one point.
+/// Collects the claims about the tokens to be checked, by rising id, and the faults of the claims as a whole: each
+/// token of the scope must have exactly one verdict, and each tie one point.
 pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<(u32, Claim, Proof)>, Vec<Refusal>) {
     let mut claims = claims(record, scope);
     claims.retain(|claim| scope.is_asked_for(claim.0));
@@ -81,7 +83,7 @@ pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<(u32, Claim, Proof
     for &token in scope.only.into_iter().flatten().filter(|&&t| !scope.has(t)) {
         refuse(Some(token), "it was asked for, but is not in the scope");
     }
-    // What serves no verdict is not looked at afterwards.
+    // Ties that no verdict uses are not checked later, so check them here.
     if record.ties.iter().any(|group| !group.iter().any(|&t| scope.has(t))) {
         refuse(None, "a tie has no member in the scope");
     }
@@ -98,14 +100,14 @@ pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<(u32, Claim, Proof
     (claims, refused)
 }
 
-/// The verdicts that a record claims and the proofs they rest on, by id.
+/// All claims of a record with their proofs, by rising id.
 fn claims(record: &AuditRecord, scope: &Scope) -> Vec<(u32, Claim, Proof)> {
     let firsts = firsts_of_ties(record);
     let alone = |t: &u32| !firsts.contains(t);
     let points = winning::places(record).map(|p| p.0).filter(alone);
     let mut claims: Vec<_> = points.map(|t| (t, Claim::Argmaxable, Proof::Point)).collect();
     for (group, members) in record.ties.iter().enumerate() {
-        // Its other members are tied as well, but were not asked for.
+        // The other members are tied as well, but are not in the scope.
         let members = members.iter().copied().filter(|&t| scope.has(t));
         claims.extend(members.map(|t| (t, Claim::Tied, Proof::Tie { group })));
     }
@@ -131,7 +133,7 @@ fn claims(record: &AuditRecord, scope: &Scope) -> Vec<(u32, Claim, Proof)> {
     claims
 }
 
-/// Only wins follow from a smaller domain, and only losses from a larger one.
+/// Whether the record carries wins (it is free, and wins follow from a smaller domain); otherwise it carries losses.
 pub fn carries_wins(record: &AuditRecord) -> bool {
     record.domain.is_free()
 }

@@ -1,4 +1,4 @@
-//! Weights that are proved to exist near given ones, and with which its rivals never score less than a token.
+//! Checks losing weights that are only given approximately: it proves that exact ones exist near them.
 
 use num_bigint::BigInt;
 use num_traits::Signed;
@@ -13,9 +13,10 @@ use crate::certificate::EnclosedRecord;
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// Weights that exist near the given ones: those of `basic` solve the equations exactly.
+/// Checks that the record's token never wins, by weights near the given ones: those in `basic` solve the equations
+/// exactly.
 ///
-/// Intervals prove it for nearly all records; where they can tell neither way, the system is solved in integers.
+/// Interval arithmetic proves nearly all records; where it is inconclusive, the system is solved in integers.
 pub fn check(
     head: &Head,
     domain: &Domain,
@@ -38,7 +39,7 @@ pub fn check(
             record.equations.len()
         ));
     }
-    // Distinct, and so no more than there are coordinates: this bounds the system below.
+    // The coordinates are distinct, so there are at most `d`: this bounds the size of the system.
     let mut solved = vec![false; head.dim()];
     for &k in &record.equations {
         match solved.get_mut(k as usize) {
@@ -57,16 +58,16 @@ pub fn check(
     }
 }
 
-/// What intervals say of weights that they do not prove.
+/// Why interval arithmetic does not prove the claim.
 enum Doubt {
-    /// They show that the claim is false.
+    /// It shows that the claim is false.
     Refuted(String),
-    /// They show nothing.
+    /// It is inconclusive.
     Open(String),
 }
 
-/// The weights of a record as integers over one denominator, which is their sum: basic ones, then frozen ones. `None` if
-/// the equations have not exactly one solution, or not one above 0.
+/// Solves for the weights of a record exactly: integers over their sum as the common denominator, basic weights
+/// first, then frozen ones. `None` if the equations do not have exactly one solution, or if it is not positive.
 fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigInt)>> {
     let exact = Dyadic::from_f64;
     let equation = |entry: &dyn Fn(u32) -> f64, own: f64| -> (Vec<BigInt>, BigInt) {
@@ -85,7 +86,8 @@ fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigIn
     if solution.numerators.iter().any(|n| !n.is_positive()) {
         return None;
     }
-    // The frozen ones over the same denominator, and all of them times the power of two that makes those integers.
+    // Bring the frozen weights to the same denominator, then multiply all by the power of two that makes them
+    // integers.
     let over = Dyadic::from_integer(solution.denominator);
     let basic = solution.numerators.into_iter().map(Dyadic::from_integer);
     let frozen = record.frozen.iter().map(|f| &exact(f.1) * &over);
@@ -94,7 +96,7 @@ fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigIn
     Some(rivals.zip(weights).collect())
 }
 
-/// Encloses the basic weights, and with them what the combination leaves.
+/// Proves the claim in intervals: encloses the basic weights, then the slack of the combination.
 fn check_in_intervals(
     head: &Head,
     domain: &Domain,
@@ -119,7 +121,7 @@ impl Doubt {
     }
 }
 
-/// Intervals above 0 that hold the basic weights of the only solution of the equations.
+/// Encloses the basic weights of the unique solution in positive intervals.
 fn basic_weights(head: &Head, record: &EnclosedRecord) -> Result<Vec<Interval>, Doubt> {
     let not_one = || Doubt::open("its equations are not proved to have one solution");
     let weights = equations(head, record)?.enclose().ok_or_else(not_one)?;
@@ -133,8 +135,8 @@ fn basic_weights(head: &Head, record: &EnclosedRecord) -> Result<Vec<Interval>, 
     Ok(weights)
 }
 
-/// The equations of a record, each divided by a power of two, and that of the sum. The basic weights of the record are not
-/// used: they are a hint.
+/// The system of equations of a record: each coordinate's equation divided by a power of two, and the sum of the
+/// weights. The basic weights in the record are not used; they are only a hint.
 fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Doubt> {
     let (t, order) = (record.token as usize, record.basic.len());
     let mut columns = vec![0.0; order * order];
@@ -174,7 +176,8 @@ fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Doubt
     Ok(SquareSystem { order, columns, rhs, rhs_error })
 }
 
-/// A sum of terms. Gains and losses apart: without a loss nothing needs to be compared, and zero stays zero.
+/// A sum of terms, with positive and negative terms apart: without a negative term no comparison is needed, and zero
+/// stays zero.
 struct Slack {
     gains: Interval,
     losses: Interval,
@@ -194,8 +197,8 @@ impl Slack {
     }
 }
 
-/// What the rivals are ahead of the token everywhere, at least: by their biases, and by what the equations leave of their
-/// rows at the worst ends of the domain.
+/// A lower bound of how far the weighted rivals are ahead of the token everywhere: by their biases, and by the
+/// residual of their rows at the worst ends of the domain.
 fn slack(
     head: &Head,
     domain: &Domain,
@@ -208,7 +211,7 @@ fn slack(
     for &(j, w) in weights {
         let (rival, own) = (head.bias(j), head.bias(t));
         let term = (w * (Interval::point(rival) - Interval::point(own))).lo;
-        // A weight above 0 times a difference of 0 or more.
+        // A positive weight times a difference that is not negative.
         slack.add(if rival >= own { term.max(0.0) } else { term });
     }
     let same = |a: usize, b: usize| {
@@ -216,7 +219,7 @@ fn slack(
     };
     let constant = |k: usize| weights.iter().all(|&(j, _)| head.weight(j, k) == head.weight(t, k));
     for k in 0..head.dim() {
-        // Zero in exact arithmetic: solved, or the same in all rows, or the same as a solved one.
+        // Zero in exact arithmetic: solved, or equal in all rows, or equal to a solved coordinate.
         if solved[k] || constant(k) || record.equations.iter().any(|&e| same(e as usize, k)) {
             continue;
         }
@@ -235,7 +238,7 @@ fn slack(
         {
             return Err(Doubt::Open(reason()));
         }
-        // The least value of r h is concave in r, so one end of the interval has it.
+        // The least value of r h is concave in r, so it is attained at one end of the interval of r.
         let least = |r: f64| match r {
             r if r > 0.0 => mul_down(r, lo),
             r if r < 0.0 => mul_down(r, hi),

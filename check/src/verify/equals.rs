@@ -1,4 +1,4 @@
-//! Which tokens have equal rows: sorted by their numbers, so that equals stand side by side.
+//! Finds which tokens have equal rows, by sorting the rows, so that equal ones are adjacent.
 
 use std::collections::HashMap;
 
@@ -8,18 +8,19 @@ use super::folded::RowOrder;
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// The tokens sorted into classes of equal rows and groups of equal rows and levels, as hidden states of the domain
-/// can tell them apart.
+/// The tokens in classes of equal rows, and within those in groups of equal levels, as far as hidden states of the
+/// domain can tell them apart.
 pub struct Equals<'a> {
     head: &'a Head,
     rows: RowOrder<'a>,
-    /// Class and group of each token whose row occurs again.
+    /// The class and the group of each token whose row occurs more than once.
     place: HashMap<u32, (usize, usize)>,
     /// The tokens of each group, ids rising.
     groups: Vec<Vec<u32>>,
 }
 
 impl<'a> Equals<'a> {
+    /// Groups the tokens of a head over a domain.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Self {
         let rows = RowOrder::new(domain);
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
@@ -39,19 +40,19 @@ impl<'a> Equals<'a> {
         Equals { head, rows, place, groups }
     }
 
-    /// Whether the rows are equal, whatever the levels.
+    /// Whether two tokens have equal rows, whatever their levels.
     pub fn same_row(&self, a: u32, b: u32) -> bool {
         let class = |t: u32| self.place.get(&t).map(|p| p.0);
         a == b || class(a).is_some_and(|c| class(b) == Some(c))
     }
 
-    /// Whether no hidden state can tell the tokens apart.
+    /// Whether no hidden state can tell two tokens apart.
     pub fn are_tied(&self, a: u32, b: u32) -> bool {
         let group = |t: u32| self.place.get(&t).map(|p| p.1);
         a == b || group(a).is_some_and(|g| group(b) == Some(g))
     }
 
-    /// Another token with the row and level of `token`.
+    /// Another token with the same row and level, if there is one.
     pub fn other(&self, token: u32) -> Option<u32> {
         self.tie(token)?.iter().copied().find(|&t| t != token)
     }
@@ -62,7 +63,7 @@ impl<'a> Equals<'a> {
         (group.len() > 1).then_some(group)
     }
 
-    /// Whether these are all tokens of one row and level, two or more.
+    /// Checks that these are all tokens with one row and level, and at least two.
     pub fn is_whole_tie(&self, members: &[u32]) -> Result<(), String> {
         let tie = members.first().and_then(|&first| self.tie(first));
         if tie == Some(members) {
@@ -75,7 +76,7 @@ impl<'a> Equals<'a> {
         ))
     }
 
-    /// Whether `by` has the row of `token` and a larger level.
+    /// Checks that `by` has the row of `token` and a larger level.
     pub fn is_dominated(&self, token: u32, by: u32) -> Result<(), String> {
         if by as usize >= self.head.tokens() {
             return Err(format!("there is no token {by} to dominate it"));

@@ -1,4 +1,4 @@
-//! One audit of a certificate, looked at by itself: everything but what it carries from another.
+//! Checks one audit of a certificate by itself, except for the verdicts that it carries from another audit.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,34 +12,34 @@ use crate::certificate::AuditRecord;
 use crate::head::Head;
 use crate::progress::Progress;
 
-/// What came of a proof.
+/// The result of checking one proof.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It was checked.
+    /// The proof stands by itself and was checked.
     Own(Result<(), String>),
-    /// It rests on what another audit says of this token.
+    /// The proof rests on what another audit says about this token.
     Carried(u32),
 }
 
-/// One audit, with what its own proofs amount to.
+/// One audit, with the results of its own proofs.
 pub struct Examined<'a> {
     record: &'a AuditRecord,
-    /// None of a record that is not well-formed.
+    /// The groups of equal tokens; `None` if the record is not well-formed.
     equals: Option<Equals<'a>>,
-    /// Faults of the audit, and of what is claimed of tokens.
+    /// Faults of the audit and of the claims about tokens.
     pub refused: Vec<Refusal>,
-    /// The tokens among those.
+    /// The tokens named in `refused`.
     faulty: HashSet<u32>,
-    /// What is claimed of tokens, ids rising.
+    /// The claims about tokens, by rising id.
     pub claims: Vec<(u32, Claim, Outcome)>,
-    /// What came of the points of ties, by their first members.
+    /// The results for the points of ties, by the first member of the tie.
     ties: HashMap<u32, Outcome>,
     /// Whether every token of the head was checked.
     pub complete: bool,
 }
 
 impl<'a> Examined<'a> {
-    /// Checks every proof of a record that stands by itself; with `only`, just those of these tokens.
+    /// Checks every proof of a record that stands by itself; with `only`, those of these tokens.
     pub fn new(
         head: &'a Head,
         record: &'a AuditRecord,
@@ -62,6 +62,7 @@ impl<'a> Examined<'a> {
         examined
     }
 
+    /// Checks the proofs of a well-formed record.
     fn examine(&mut self, head: &'a Head, only: Option<&HashSet<u32>>, progress: &dyn Progress) {
         let record = self.record;
         let scope = Scope::new(record, head.tokens() as u32, only);
@@ -91,7 +92,7 @@ impl<'a> Examined<'a> {
             .collect();
         for (group, outcome) in ties {
             let Some(&first) = record.ties[group].first() else { continue };
-            // One that stands is enough, whatever else is said to begin with the same token.
+            // One tie that stands is enough, whatever other ties begin with the same token.
             if matches!(outcome, Outcome::Own(Ok(()))) || !self.ties.contains_key(&first) {
                 self.ties.insert(first, outcome);
             }
@@ -104,29 +105,29 @@ impl<'a> Examined<'a> {
         self.record
     }
 
-    /// Its groups of equals; `None` if the record is not well-formed.
+    /// The groups of equal tokens; `None` if the record is not well-formed.
     pub fn equals(&self) -> Option<&Equals<'a>> {
         self.equals.as_ref()
     }
 
-    /// Whether something is wrong with what is claimed of a token.
+    /// Whether the claims about a token have a fault.
     pub fn is_faulty(&self, token: u32) -> bool {
         self.faulty.contains(&token)
     }
 
-    /// What is claimed of a token, if that is one thing and nothing is wrong with it.
+    /// The claim about a token, if there is exactly one and it has no fault.
     fn claim(&self, token: u32) -> Option<(Claim, &Outcome)> {
         let first = self.claims.partition_point(|c| c.0 < token);
         let (id, claim, outcome) = self.claims.get(first)?;
         (*id == token && !self.faulty.contains(&token)).then_some((*claim, outcome))
     }
 
-    /// Whether the audit proves by itself that a token never wins.
+    /// Whether the audit proves without another audit that a token never wins.
     pub fn proves_loss(&self, token: u32) -> bool {
         matches!(self.claim(token), Some((Claim::Unargmaxable, Outcome::Own(Ok(())))))
     }
 
-    /// Whether the audit has a point of its own at which a token beats all but its equals.
+    /// Whether the audit has an accepted point of its own where a token beats all tokens but its equals.
     pub fn proves_win(&self, token: u32) -> bool {
         match self.ties.get(&token) {
             // The token itself may be outside the scope.
@@ -137,10 +138,10 @@ impl<'a> Examined<'a> {
     }
 }
 
-/// What came of points, by token.
+/// The results of checking points, by token.
 type Points = HashMap<u32, Result<(), String>>;
 
-/// Checks the points that claims rest on: together, many a product, and each once, also when a whole tie rests on it.
+/// Checks the points that claims rest on, several in one product; the point of a tie is checked only once.
 fn checked_points(
     head: &Head,
     record: &AuditRecord,
@@ -160,7 +161,7 @@ fn checked_points(
     winning::check_all(head, record, equals, points, progress)
 }
 
-/// Checks the groups of ties that claims rest on, by their places.
+/// Checks the ties that claims rest on; the keys are indices of ties in the record.
 fn checked_ties(
     record: &AuditRecord,
     equals: &Equals,
@@ -185,11 +186,12 @@ fn checked_ties(
     groups.into_par_iter().map(outcome).collect()
 }
 
+/// The result for the point of a token, or the error `missing`.
 fn point(points: &Points, token: u32, missing: &str) -> Result<(), String> {
     points.get(&token).cloned().unwrap_or_else(|| Err(missing.to_owned()))
 }
 
-/// What the outcome of a proof depends on.
+/// Everything that is needed to check the proof of a claim.
 struct Proofs<'a, 'h> {
     head: &'a Head,
     record: &'a AuditRecord,
@@ -200,7 +202,7 @@ struct Proofs<'a, 'h> {
 }
 
 impl Proofs<'_, '_> {
-    /// What comes of the proof of a claim.
+    /// Checks the proof of a claim.
     fn outcome(&self, token: u32, claim: Claim, proof: Proof) -> Outcome {
         if token as usize >= self.head.tokens() {
             return Outcome::Own(Err("there is no such token".to_owned()));
@@ -216,7 +218,7 @@ impl Proofs<'_, '_> {
         }
     }
 
-    /// What comes of a proof that stands by itself.
+    /// Checks a proof that stands by itself.
     fn own(&self, token: u32, proof: Proof) -> Result<(), String> {
         let Proofs { head, record, equals, .. } = self;
         let domain = &record.domain;
@@ -241,6 +243,7 @@ impl Proofs<'_, '_> {
         }
     }
 
+    /// Checks that no other token is tied with this one.
     fn is_alone(&self, token: u32) -> Result<(), String> {
         match self.equals.other(token) {
             Some(other) => Err(format!("token {other} has its row and bias: they can only tie")),
@@ -248,6 +251,7 @@ impl Proofs<'_, '_> {
         }
     }
 
+    /// Checks that the domain has no ball.
     fn is_without_ball(&self) -> Result<(), String> {
         match self.record.domain.ball() {
             Some(_) => {

@@ -1,4 +1,4 @@
-//! The order of rows by what hidden states of a domain can tell of them, exactly.
+//! Orders rows exactly, as far as hidden states of a domain can tell them apart.
 
 use std::cmp::Ordering;
 
@@ -7,15 +7,18 @@ use crate::arithmetic::rounding::{TINY, UNIT};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// What counts of a row, and what counts with the bias.
+/// What makes rows different over a domain, and what counts as part of the bias.
 pub enum RowOrder<'a> {
-    /// The coordinates with these indices count as they are; the others always have the value beside them.
+    /// The coordinates `seen` are compared as they are; those in `held` always have the given value and count as
+    /// bias.
     Coordinates { seen: Vec<usize>, held: Vec<(usize, f64)> },
-    /// Differences of coordinates after this gain count, for the mean is taken off; the bias is that at this shift.
+    /// The norm subtracts the mean: differences of coordinates after this gain are compared, and the score of the
+    /// shift counts as bias.
     Differences { gain: &'a [f64], shift: &'a [f64] },
 }
 
 impl<'a> RowOrder<'a> {
+    /// The order of rows over a domain.
     pub fn new(domain: &'a Domain) -> Self {
         let held = |k: usize| match domain.ball() {
             Some(ball) => (ball.gain()[k] == 0.0).then(|| ball.shift()[k]),
@@ -25,7 +28,7 @@ impl<'a> RowOrder<'a> {
             Some(ball) if ball.is_centred() => {
                 RowOrder::Differences { gain: ball.gain(), shift: ball.shift() }
             }
-            // A gain of 0 leaves the shift, and any other gain tells apart what was apart.
+            // A gain of 0 leaves only the shift, and any other gain keeps different coordinates different.
             _ => RowOrder::Coordinates {
                 seen: (0..domain.dim()).filter(|&k| held(k).is_none()).collect(),
                 held: (0..domain.dim()).filter_map(|k| Some((k, held(k)?))).collect(),
@@ -33,7 +36,7 @@ impl<'a> RowOrder<'a> {
         }
     }
 
-    /// An order of tokens in which those with equal rows are equal.
+    /// Orders tokens by row; tokens with equal rows compare equal.
     pub fn by_row(&self, head: &Head, a: u32, b: u32) -> Ordering {
         let weight = |t: u32, k: usize| head.weight(t as usize, k);
         let order = match self {
@@ -51,7 +54,7 @@ impl<'a> RowOrder<'a> {
         order.unwrap_or(Ordering::Equal)
     }
 
-    /// What a token scores at every hidden state beside what it shares with tokens of equal rows.
+    /// The constant part of a token's score, up to a term common to all tokens of equal rows.
     pub fn level(&self, head: &Head, token: u32) -> Dyadic {
         let t = token as usize;
         let fixed = match self {
@@ -64,17 +67,17 @@ impl<'a> RowOrder<'a> {
     }
 }
 
-/// The order of two numbers that are not NaN, with -0 equal to 0.
+/// Orders two numbers that are not NaN, with -0 equal to 0.
 fn by_number(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or(Ordering::Equal)
 }
 
-/// The order of `g_k a_k - g_0 a_0` and `g_k b_k - g_0 b_0`, exactly.
+/// Orders `g_k a_k - g_0 a_0` and `g_k b_k - g_0 b_0`, exactly.
 fn by_difference(gain: [f64; 2], a: [f64; 2], b: [f64; 2]) -> Ordering {
     if a == b {
         return Ordering::Equal;
     }
-    // Three roundings of numbers of at most `size`, and what underflows; a fourth for the bound.
+    // Three roundings of numbers of at most `size`, plus underflow; a fourth for the bound itself.
     let near = |w: [f64; 2]| (gain[0] * w[0], gain[1] * w[1]);
     let ((x, y), (z, w)) = (near(a), near(b));
     let difference = (x - y) - (z - w);

@@ -1,13 +1,13 @@
-//! Weights on rivals that never let the token be the strict winner.
+//! Checks exact losing weights: weights of rivals that prove that the token is never the strict winner.
 //!
-//! For weights `lambda >= 0` of sum 1 on rivals whose rows differ from the token's, let
+//! For weights `lambda >= 0` of sum 1, on rivals whose rows differ from the token's, let
 //! `r = sum lambda_j w_j - w_t`. For every hidden state `h` of the domain
 //!
 //! ```text
 //! max_j (w_j.h + b_j) - (w_t.h + b_t) >= sum lambda_j (b_j - b_t) + sum_k min over the domain of r_k h_k,
 //! ```
 //!
-//! and when the right side is not negative the token never wins.
+//! and if the right side is not negative, the token never wins.
 
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
@@ -17,7 +17,7 @@ use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// Rivals must exist and differ from the token in their row: equal rows prove nothing here.
+/// Checks that the rivals exist and that their rows differ from the token's: equal rows prove nothing here.
 pub fn check_rivals(
     head: &Head,
     equals: &Equals,
@@ -35,7 +35,7 @@ pub fn check_rivals(
     Ok(())
 }
 
-/// Exact weights: positive integers, divided by their sum.
+/// Checks exact weights, given as non-negative integers that are divided by their sum.
 pub fn check_exact(
     head: &Head,
     domain: &Domain,

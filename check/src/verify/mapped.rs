@@ -1,4 +1,4 @@
-//! Points that a map makes of the rows of tokens, computed again.
+//! Recomputes the points that a map makes from the rows of tokens.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use crate::certificate::MapRecord;
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
-/// `scale G (w_t - m)` for the tokens of one map at these places among them; under a ball of the folded rows
-/// `P(g * w_t)`, else moved into the box.
+/// Computes `scale G (w_t - m)` for the tokens at these indices of the map's list; under a ball from the folded rows
+/// `P(g * w_t)`, else clamped to the box.
 pub fn points(
     head: &Head,
     domain: &Domain,
@@ -34,7 +34,7 @@ pub fn points(
     };
     for (image, &i) in images.chunks_exact_mut(dim).zip(places) {
         image.iter_mut().for_each(|x| *x *= map.settled[i].1);
-        // Infinity and NaN have no nearest point in the box.
+        // Infinity and NaN cannot be clamped to the box.
         if domain.ball().is_none() && image.iter().all(|x| x.is_finite()) {
             domain.clamp(image);
         }
@@ -42,7 +42,7 @@ pub fn points(
     places.iter().copied().zip(images.chunks_exact(dim).map(<[f64]>::to_vec)).collect()
 }
 
-/// `P(g * w)` in place of `w`.
+/// Replaces `w` by `P(g * w)`.
 fn fold(ball: &Ball, row: &mut [f64]) {
     row.iter_mut().zip(ball.gain()).for_each(|(w, g)| *w *= g);
     if ball.is_centred() {

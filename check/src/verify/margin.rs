@@ -1,6 +1,5 @@
-//! The claimed bound of the best margin of an undecided token: see
-//! docs/certificate.md for what it says. Under a ball it is one of the best gap, see
-//! [`outweighed`](super::ball_loss).
+//! Checks the claimed upper bound of the best margin of an undecided token: see docs/certificate.md for its
+//! definition. Under a ball it bounds the best gap, see [`outweighed`](super::ball_loss).
 
 use num_bigint::BigInt;
 use num_traits::Zero;
@@ -14,7 +13,7 @@ use crate::certificate::{MultiplierKind, UndecidedRecord};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// Recomputes the bound, in intervals or under a ball exactly.
+/// Recomputes the bound from the multipliers, in intervals, or in exact arithmetic under a ball.
 pub fn check(
     head: &Head,
     domain: &Domain,
@@ -31,7 +30,7 @@ pub fn check(
         if kind == MultiplierKind::Token && index as usize >= head.tokens() {
             return Err(format!("its rival {index} does not exist"));
         }
-        // Its own difference is 0 and would prove the bound 0 of any token.
+        // The token's difference with itself is 0 and would prove the bound 0 for any token.
         if kind == MultiplierKind::Token && equals.are_tied(record.token, index) {
             return Err(format!("its rival {index} is no rival: it has its own row and bias"));
         }
@@ -47,8 +46,9 @@ pub fn check(
     }
 }
 
+/// Whether the multipliers prove the bound in a ball.
 fn bounded_in_ball(head: &Head, domain: &Domain, record: &UndecidedRecord) -> Result<bool, String> {
-    // One factor for all makes no difference.
+    // A common factor of all weights makes no difference.
     let weights: Vec<f64> = record.multipliers.iter().map(|m| m.2).collect();
     let (integers, _) = as_integers(&weights);
     let (mut rivals, mut ends): (Vec<(u32, BigInt)>, _) = (Vec::new(), Vec::new());
@@ -73,6 +73,7 @@ fn bounded_in_ball(head: &Head, domain: &Domain, record: &UndecidedRecord) -> Re
         || record.upper.is_finite() && combination.is_at_most(head, domain, ball, record.upper))
 }
 
+/// Whether the multipliers prove the bound for unit directions of the lifted space.
 fn bounded_for_directions(
     head: &Head,
     domain: &Domain,
@@ -115,7 +116,7 @@ fn bounded_for_directions(
     Ok(plainly || record.upper >= 0.0 && bounded_exactly(head, domain, record))
 }
 
-/// As above, in exact arithmetic: rivals and ends exist.
+/// [`bounded_for_directions`] in exact arithmetic; all rivals and ends exist.
 fn bounded_exactly(head: &Head, domain: &Domain, record: &UndecidedRecord) -> bool {
     let exact = Dyadic::from_f64;
     let (dim, t) = (head.dim(), record.token as usize);

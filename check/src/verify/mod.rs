@@ -1,17 +1,16 @@
 //! Checks every verdict of a certificate from the head and the certificate alone.
 //!
-//! This is the part to read for whoever trusts nothing else. It shares the readers and the bounded and exact
-//! arithmetic with the rest of the program, and nothing that produced the certificate: no
-//! screening, no solver, no maker of verdicts.
+//! Read this module if you trust nothing else. It shares the readers and the bounded and exact arithmetic with the
+//! rest of the program, but nothing that produced the certificate: no screening, no solver, no prover.
 //!
-//! - `well_formed`, `claims`: whether a record says one thing of each token, and on which proof;
+//! - `well_formed`, `claims`: whether a record makes one claim about each token, and by which proof;
 //! - `equals`, `folded`: which tokens have equal rows, recomputed in full;
-//! - `winning`, `mapped`, `state`: a point where the token beats every other;
-//! - `losing`, `enclosed`: weights with which its rivals never score less, exact or proved to exist;
+//! - `winning`, `mapped`, `state`: points where a token beats every other;
+//! - `losing`, `enclosed`: weights with which the rivals never score less, given exactly or proved to exist;
 //! - `ball_loss`: the same inside a ball;
 //! - `one_point`: the argmax, where the domain is one hidden state;
-//! - `margin`: the bound of an undecided token's margin;
-//! - `examined`: one audit, but for what it carries; `carried`: what follows from another audit.
+//! - `margin`: the bound of the margin of an undecided token;
+//! - `examined`: one audit, except for the verdicts it carries; `carried`: verdicts that follow from another audit.
 
 mod ball_loss;
 mod carried;
@@ -38,53 +37,54 @@ use crate::head::Head;
 use crate::progress::{About, Progress, Silent};
 use examined::Examined;
 
-/// A verdict as a certificate claims it.
+/// A verdict claimed by a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Claim {
-    /// It can be the strict winner.
+    /// The token can be the strict winner.
     Argmaxable,
-    /// It can win up to exact equals.
+    /// The token can win up to ties with exactly equal tokens.
     Tied,
-    /// It is never the strict winner.
+    /// The token is never the strict winner.
     Unargmaxable,
-    /// Nothing but a bound of the margin.
+    /// There is no proof, only a bound of the margin.
     Undecided,
 }
 
 /// A verdict that was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
-    /// The token, unless the fault is of the whole audit.
+    /// The token, or `None` for a fault of the whole audit.
     pub token: Option<u32>,
     /// What is wrong.
     pub reason: String,
 }
 
-/// What came of checking one audit.
+/// The result of checking one audit.
 #[derive(Clone, Debug, Serialize)]
 pub struct Checked {
     /// The domain of the audit.
     #[serde(serialize_with = "as_text")]
     pub domain: Domain,
-    /// Whether all tokens of the head have a verdict, not only some.
+    /// Whether all tokens of the head were checked, not only some.
     pub complete: bool,
-    /// Verdicts accepted, by kind.
+    /// The numbers of accepted verdicts, by kind.
     pub accepted: BTreeMap<Claim, usize>,
-    /// Verdicts and audits refused, in id order.
+    /// The refused verdicts and audits, by rising id.
     pub refused: Vec<Refusal>,
 }
 
+/// Serialises a domain as its text.
 fn as_text<S: serde::Serializer>(domain: &Domain, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(domain)
 }
 
-/// What came of checking a certificate.
+/// The result of checking a certificate.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
-    /// Faults of the certificate as a whole: it is for another head.
+    /// Faults of the certificate as a whole, such as being for another head.
     pub refused: Vec<String>,
-    /// One entry an audit.
+    /// The results, one for each audit.
     pub audits: Vec<Checked>,
 }
 
@@ -97,15 +97,15 @@ impl Verification {
     }
 }
 
-/// Checks the verdicts of `certificate` for `head`; with `only`, just those of these tokens.
+/// Checks the verdicts of `certificate` for `head`; with `only`, just the verdicts of these tokens.
 ///
-/// Accepted means proved again, here. Each token of a certificate's scope must have exactly one verdict,
-/// and each token of `only` must be in the scope.
+/// An accepted verdict was proved again here. Each token in a certificate's scope must have exactly one verdict, and
+/// each token of `only` must be in the scope.
 pub fn verify(head: &Head, certificate: &Certificate, only: Option<&[u32]>) -> Verification {
     verify_telling(head, certificate, only, &Silent)
 }
 
-/// The same, and tells how far it is: a stage an audit.
+/// Like [`verify`], and reports progress: one stage for each audit.
 pub fn verify_telling(
     head: &Head,
     certificate: &Certificate,

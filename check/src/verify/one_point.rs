@@ -1,4 +1,4 @@
-//! Verdicts where box and ball meet in one point: exact scores there.
+//! Checks verdicts over a domain that is a single point, by exact scores there.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use crate::arithmetic::dyadic::{Dyadic, dot_floats};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// The only hidden state of a domain.
+/// The single hidden state of a domain, and the exact scores there.
 pub struct OnePoint<'a> {
     head: &'a Head,
     h: Option<Vec<f64>>,
@@ -17,11 +17,12 @@ pub struct OnePoint<'a> {
 }
 
 impl<'a> OnePoint<'a> {
+    /// Prepares the check; scores are computed on demand.
     pub fn new(head: &'a Head, domain: &Domain) -> Self {
         OnePoint { head, h: domain.only_state(), scores: OnceLock::new() }
     }
 
-    /// The scores of all tokens.
+    /// The exact scores of all tokens, computed on first use.
     fn scores(&self) -> Result<&[Dyadic], String> {
         let h = self.h.as_ref().ok_or("its domain is more than one point, or none")?;
         Ok(self.scores.get_or_init(|| {
@@ -33,7 +34,7 @@ impl<'a> OnePoint<'a> {
         }))
     }
 
-    /// Whether a token scores more than all but its equals.
+    /// Checks that a token scores more than all tokens but its equals.
     pub fn check_win(&self, equals: &Equals, token: u32) -> Result<(), String> {
         let scores = self.scores()?;
         let own = &scores[token as usize];
@@ -44,7 +45,7 @@ impl<'a> OnePoint<'a> {
         }
     }
 
-    /// Whether a rival that is none of its equals scores at least as much.
+    /// Checks that a rival that is not one of the token's equals scores at least as much.
     pub fn check_loss(&self, equals: &Equals, token: u32, rival: u32) -> Result<(), String> {
         let scores = self.scores()?;
         let score = scores.get(rival as usize);

@@ -1,4 +1,4 @@
-//! Hidden states: the points of a certificate themselves, or under a ball what the norm `h = g * Pz + c` makes of them.
+//! The hidden states of certificate points: the points themselves, or under a ball their images `h = g * Pz + c`.
 
 use std::cell::OnceCell;
 
@@ -9,16 +9,16 @@ use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up};
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
-/// The hidden state of a float64 point.
+/// The hidden state of a float64 point, with a bound of its error.
 pub struct State<'a> {
-    /// Near the hidden state; without a ball the state itself.
+    /// An approximation of the hidden state; without a ball it is exact.
     pub h: Vec<f64>,
-    /// The true one is within this distance.
+    /// Bounds the Euclidean distance of `h` from the true hidden state.
     pub doubt: f64,
     norm: Option<Norm<'a>>,
 }
 
-/// Where the state comes from, for whoever needs it exactly.
+/// The norm and the point that the state comes from, to compute it exactly on demand.
 struct Norm<'a> {
     ball: &'a Ball,
     point: Vec<f64>,
@@ -26,14 +26,14 @@ struct Norm<'a> {
 }
 
 impl<'a> State<'a> {
-    /// The state of a finite point; `None` if the point lies outside the domain.
+    /// The hidden state of a finite point; `None` if the point lies outside the domain.
     pub fn new(domain: &'a Domain, point: Vec<f64>) -> Option<Self> {
         let Some(ball) = domain.ball() else {
             return domain.contains(&point).then_some(State { h: point, doubt: 0.0, norm: None });
         };
         let (h, errors) = evaluate(ball, &point);
         let plainly = |k: usize| {
-            // Twice, for the rounding of the differences.
+            // Doubled, to cover the rounding of the differences.
             let error = 2.0 * errors[k];
             h[k] - domain.lo(k) > error && domain.hi(k) - h[k] > error
         };
@@ -45,7 +45,7 @@ impl<'a> State<'a> {
         Some(State { h, doubt, norm: Some(Norm { ball, point, exact: OnceCell::new() }) })
     }
 
-    /// The score of a token, exactly, times a number above 0 that is the same for all tokens.
+    /// The exact score of a token, times a positive number that is the same for all tokens.
     pub fn exact_score(&self, head: &Head, token: u32) -> Dyadic {
         let t = token as usize;
         let Some(norm) = &self.norm else {
@@ -60,7 +60,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// The score of a token at the hidden state `numerators / denominator`, times the denominator.
+/// The exact score of a token at the hidden state `numerators / denominator`, times the denominator.
 pub fn integer_score(
     head: &Head,
     token: u32,
@@ -72,7 +72,7 @@ pub fn integer_score(
     &dot_integers(head.row(t), numerators) + &bias
 }
 
-/// `g * Pz + c` in float64, and how far each coordinate may be off.
+/// `g * Pz + c` in float64, and a bound of the error of each coordinate.
 fn evaluate(ball: &Ball, z: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let dim = z.len();
     let (mean, size) = if ball.is_centred() {
@@ -80,7 +80,8 @@ fn evaluate(ball: &Ball, z: &[f64]) -> (Vec<f64>, Vec<f64>) {
     } else {
         (0.0, 0.0)
     };
-    // A sum of d numbers, a quotient, a difference, a product and a sum; the bounds themselves are a few more.
+    // Roundings of a sum of d numbers, a quotient, a difference, a product and a sum; and a few more for the bounds
+    // themselves.
     let (unit, floor) = (gamma(dim + 8), (dim + 8) as f64 * TINY);
     z.iter()
         .zip(ball.gain().iter().zip(ball.shift()))

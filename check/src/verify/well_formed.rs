@@ -1,4 +1,4 @@
-//! Whether a record can be looked at at all: lengths, finite numbers, and a domain that is not empty.
+//! Checks that a record is well-formed: list lengths, finite numbers, and a domain that is not empty.
 
 use num_traits::Signed;
 
@@ -6,7 +6,7 @@ use crate::certificate::AuditRecord;
 use crate::domain::{Domain, Inside};
 use crate::head::Head;
 
-/// Whether every list of the record has the length that the head asks for.
+/// Checks that every list of the record has the length that the head demands, and that the domain is not empty.
 pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
     let (tokens, dim) = (head.tokens(), head.dim());
     let fits = |what: &str, length: usize| {
@@ -17,7 +17,7 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
         }
     };
     fits("the domain", record.domain.dim())?;
-    // In an empty domain every token loses.
+    // A non-empty domain must be shown, because in an empty domain every token loses.
     let needs_point = record.domain.ball().is_some() && record.domain.has_ranges();
     match &record.inside {
         None if needs_point => return Err("no point shows that box and ball meet".to_owned()),
@@ -62,7 +62,7 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
     }
 }
 
-/// Whether this is a point of the domain, exactly.
+/// Whether `inside` is a point of the domain, exactly.
 fn shows_a_point(domain: &Domain, inside: &Inside) -> bool {
     match inside {
         Inside::Float(z) => domain.contains(z),

@@ -1,7 +1,7 @@
-//! Points where a token beats every token that is not its exact equal.
+//! Checks winning points: points where a token beats every token that is not its exact equal.
 //!
-//! Scores come from products in float32 where the rows are float32 (twice as fast), each with a proved
-//! bound of its error. What that leaves open is computed in float64, and what that leaves open, exactly.
+//! Scores come from float32 products where the rows are float32 (twice as fast), each with a proved error bound.
+//! Comparisons that these leave open are made in float64, and those that remain open, exactly.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,18 +22,18 @@ use crate::domain::Domain;
 use crate::head::{Head, Rows};
 use crate::progress::Progress;
 
-/// Where a record keeps a point.
+/// Where a record keeps a winning point.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
-    /// Map, and place among its tokens.
+    /// The index of the map, and the index among its tokens.
     Map(usize, usize),
     Float(usize),
     Integers(usize),
-    /// The only point of the domain.
+    /// The single point of the domain.
     OnePoint,
 }
 
-/// All points of a record with their tokens.
+/// All winning points of a record, with their tokens.
 pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     let maps = record.maps.iter().enumerate();
     let maps = maps.flat_map(|(m, map)| {
@@ -45,13 +45,15 @@ pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     maps.chain(floats).chain(integers).chain(only)
 }
 
-/// Points checked in one product, at most, and their numbers.
+/// The most points checked in one product.
 const BLOCK: usize = 1024;
+/// The most coordinates of all points checked in one product.
 const NUMBERS: usize = 1 << 23;
-/// Rows scored in one product: their scores stay in the cache.
+/// The number of rows scored in one product: their scores stay in the cache.
 const ROWS: usize = 1024;
 
-/// Checks points, several of them a product, and tells of each; a token with several points must win at all.
+/// Checks points, many in one product, and returns a result for each token; a token with several points must win at
+/// all of them.
 pub fn check_all(
     head: &Head,
     record: &AuditRecord,
@@ -100,16 +102,17 @@ pub fn check_all(
     outcomes
 }
 
-/// One point and what it must beat.
+/// A token's point, with the bounds that decide whether the token wins there.
 struct Candidate<'a> {
     token: u32,
     state: State<'a>,
-    /// Proved upper bound of the length of the state in floats.
+    /// An upper bound of the Euclidean length of `state.h`.
     norm: f64,
-    /// Proved lower bound of the token's own score.
+    /// A lower bound of the token's own score.
     own: f64,
 }
 
+/// Checks one block of points in float arithmetic, and exactly where that leaves a comparison open.
 fn check_block(
     head: &Head,
     record: &AuditRecord,
@@ -149,7 +152,7 @@ fn check_block(
         let own = head.score(token as usize, &state.h);
         let mut candidate = Candidate { token, state, norm, own: f64::NEG_INFINITY };
         let own = own - error(head, norms, token as usize, &candidate);
-        // A sum that overflowed bounds nothing.
+        // A sum that overflowed is no bound.
         if own.is_finite() {
             candidate.own = own;
         }
@@ -178,8 +181,8 @@ fn check_block(
     outcomes
 }
 
-/// How far a float64 score can be from the true one: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, and what the
-/// hidden state itself is off.
+/// Bounds the error of a float64 score: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, plus the effect of the
+/// error of the hidden state itself.
 fn error(head: &Head, norms: &[f64], j: usize, candidate: &Candidate) -> f64 {
     let (count, doubt) = (head.dim() + 16, candidate.state.doubt * UP_4000);
     gamma(count) * (norms[j] * candidate.norm + head.bias(j).abs())
@@ -187,22 +190,27 @@ fn error(head: &Head, norms: &[f64], j: usize, candidate: &Candidate) -> f64 {
         + count as f64 * TINY
 }
 
-/// The hidden states of some candidates in float32, scaled to about length one by powers of two.
+/// The hidden states of some candidates in float32, scaled by powers of two to a length of about 1.
 ///
-/// Rounding them is a relative error of `2^-24` of each coordinate, one more unit in `gamma_(d+16)` for
-/// unit `2^-24`; what underflows is below `2^-149` a coordinate and a product.
+/// Rounding them is a relative error of `2^-24` in each coordinate, one more unit in `gamma_(d+16)` for the unit
+/// `2^-24`; underflow is below `2^-149` for each coordinate and product.
 struct Rounded {
-    /// `count x dim`, column-major: coordinate k of all points side by side.
+    /// `count x dim`, column-major: coordinate `k` of all points is contiguous.
     points: DMatrix<f32>,
-    /// In units of the scaled points: own scores, `gamma |h|` with the doubt of the state, and one over the scale.
+    /// The candidates' own scores, divided by their scales.
     limits: Vec<f64>,
+    /// `gamma |h|` plus the error of the state, divided by the scales.
     reach: Vec<f64>,
+    /// The inverse scales.
     unscale: Vec<f64>,
+    /// The relative error of a float32 score.
     relative: f64,
+    /// The absolute error of a float32 score, from underflow.
     floor: f64,
 }
 
 impl Rounded {
+    /// Rounds the hidden states of the candidates, with the error terms.
     fn new(dim: usize, candidates: &[Candidate]) -> Self {
         let scales: Vec<f64> = candidates
             .iter()
@@ -210,7 +218,7 @@ impl Rounded {
             .collect();
         let entry = |i: usize, k: usize| (candidates[i].state.h[k] / scales[i]) as f32;
         let steps = (dim + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
-        // So many coordinates that float32 has nothing to say.
+        // With this many coordinates, float32 proves nothing.
         let relative = if steps < 0.5 { steps / (1.0 - steps) * UP_4M } else { f64::INFINITY };
         let of = |f: &dyn Fn(&Candidate, f64) -> f64| {
             candidates.iter().zip(&scales).map(|(c, &s)| f(c, s)).collect()
@@ -244,7 +252,7 @@ impl Rounded {
         for (j, column) in part.zip(scores.as_slice().chunks_exact(count)) {
             let (relative, floor) = (self.relative, self.floor);
             let terms = Terms { norm: norms[j], bias: head.bias(j), relative, floor };
-            // Nearly always all are below, and a loop without a branch sees that fastest.
+            // Nearly always all scores are below the limit, and a loop without branches finds that out fastest.
             if any_open(column, &self.limits, &self.reach, &self.unscale, terms) {
                 let below = |i: usize| {
                     terms.are_below(column[i], self.limits[i], self.reach[i], self.unscale[i])
@@ -256,7 +264,7 @@ impl Rounded {
     }
 }
 
-/// What a float32 score of one rival can be off by; all in units of the scaled point.
+/// The error terms of the float32 score of one rival, in units of the scaled point.
 #[derive(Clone, Copy)]
 struct Terms {
     norm: f64,
@@ -266,17 +274,17 @@ struct Terms {
 }
 
 impl Terms {
-    /// Whether a score proves that the rival stays below `limit`. The last factor covers the roundings here.
+    /// Whether a score proves that the rival stays below `limit`. The factor `UP_4M` covers the roundings here.
     #[inline(always)]
     fn are_below(self, score: f32, limit: f64, reach: f64, unscale: f64) -> bool {
         let bias = self.bias * unscale;
         let size = self.norm * reach + self.floor * (1.0 + self.norm) + bias.abs() * self.relative;
-        // A score of -inf comes from an overflow and says nothing.
+        // A score of -inf comes from an overflow and proves nothing.
         (f64::from(score) + bias + size * UP_4M < limit) & (score > f32::NEG_INFINITY)
     }
 }
 
-/// Whether some score of a rival leaves its candidate open.
+/// Whether for some candidate the score does not prove that this rival stays below.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn any_open(scores: &[f32], limits: &[f64], reach: &[f64], unscale: &[f64], terms: Terms) -> bool {
     let n = scores.len();
@@ -288,7 +296,7 @@ fn any_open(scores: &[f32], limits: &[f64], reach: &[f64], unscale: &[f64], term
     open > 0
 }
 
-/// As [`Rounded::open`], by float64 products.
+/// [`Rounded::open`] by float64 products.
 fn open_after_float64(
     head: &Head,
     norms: &[f64],
@@ -309,14 +317,14 @@ fn open_after_float64(
     open
 }
 
-/// Whether a float64 value of `w_j . h`, summed in any order, proves that `j` scores less.
+/// Whether a float64 value of `w_j . h`, summed in any order, proves that `j` scores less than the candidate.
 fn is_below(head: &Head, norms: &[f64], candidate: &Candidate, j: usize, product: f64) -> bool {
     let score = product + head.bias(j);
-    // Infinite after an overflow, whatever the true sum is: then only exact arithmetic tells.
+    // After an overflow the score is infinite whatever the true sum is; then only exact arithmetic can decide.
     score.is_finite() && score + error(head, norms, j, candidate) < candidate.own
 }
 
-/// Whether the candidate scores more than `j`, by float64 if it can tell, else exactly.
+/// Whether the candidate scores more than `j`: decided in float64 where possible, else exactly.
 fn beats(head: &Head, norms: &[f64], candidate: &Candidate, j: u32) -> bool {
     let rival = j as usize;
     if is_below(head, norms, candidate, rival, head.dot(rival, &candidate.state.h)) {
@@ -326,7 +334,7 @@ fn beats(head: &Head, norms: &[f64], candidate: &Candidate, j: u32) -> bool {
     exact(candidate.token) > exact(j)
 }
 
-/// A point of integers, everything exact but what float64 settles beyond doubt.
+/// Checks a point of integers in exact arithmetic.
 fn check_integers(
     head: &Head,
     domain: &Domain,

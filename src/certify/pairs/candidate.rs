@@ -1,4 +1,4 @@
-//! One token at one point, and the terms of the bound that do not depend on the rival.
+//! One token at one point, with the terms of the bound that do not depend on the rival.
 
 use multiversion::multiversion;
 
@@ -7,78 +7,78 @@ use super::rounding::{Losses, Rounded};
 use super::sorted::Block;
 use crate::certify::witness::Scorer;
 
-/// Covers the roundings of float64 in each comparison: fewer than a hundred, each at most `2^-53` of a
-/// term that it multiplies, so `1.2e-14` in all.
+/// A relative margin that covers the float64 roundings in each comparison: fewer than a hundred, each at most `2^-53`
+/// of a term, so `1.2e-14` in all.
 pub const SLACK: f64 = 1e-12;
 
-/// Which point it is.
+/// The kind of point at which a token is tried.
 pub enum Kind<'a> {
-    /// `s_t G c_t`: the proof holds for every point within the map's radius.
+    /// The token's own point `s_t G c_t`: the proof holds for every point within the map's radius.
     Own {
         /// `s_t`.
         stretch: f64,
         /// `mu_t`.
         floor: f64,
     },
-    /// Any point.
+    /// Any point of the domain.
     Given {
-        /// Scores on the original rows, for the rivals that all levels leave open.
+        /// Scores on the original rows, for rivals that no level could settle.
         scorer: Scorer<'a>,
-        /// The map's scale, where the point is one of the map's and the proof holds within its radius.
+        /// The map's scale, if the point is one of the map's points and the proof holds within the map's radius.
         scale: Option<f64>,
         /// `mu_t`.
         floor: f64,
     },
 }
 
-/// A token under trial.
+/// A token that is tried at a point.
 pub struct Candidate<'a> {
     /// The token.
     pub id: u32,
     /// The point.
     pub kind: Kind<'a>,
-    /// Whether there may be pairs left to look at.
+    /// Whether the token may still win: false once it has too many rivals that it does not beat.
     pub open: bool,
-    /// Rivals that are not beaten, and by how much, about.
+    /// Rivals that are not beaten, each with the approximate amount by which the token is behind.
     pub behind: Vec<(f64, u32)>,
-    /// With as many of them the token is not tried any further.
+    /// The number of such rivals at which the trial ends.
     pub limit: usize,
-    /// The least gap proved on the original rows.
+    /// The least gap that was proved on the original rows.
     pub least: f64,
-    /// `x_t`.
+    /// `x_t` in float32.
     pub narrow: Vec<f32>,
-    /// `x_t`, widened.
+    /// `x_t` in float64.
     pub x: Vec<f64>,
     /// `x_t` in 8-bit integers.
     pub rounded: Rounded,
     /// The terms of the bound.
     pub terms: Terms,
-    /// Tokens that need not be beaten.
+    /// Tokens that need not be beaten: the token itself and its equals.
     pub equals: Vec<u32>,
-    /// The block from which on level 1 holds.
+    /// The index of the first block from which on level 1 settles all blocks.
     pub stop: usize,
 }
 
 impl Candidate<'_> {
-    /// Notes a rival that is not beaten.
+    /// Records a rival that is not beaten.
     pub fn fall_behind(&mut self, by: f64, rival: u32) {
         self.behind.push((by, rival));
         self.open = self.behind.len() < self.limit;
     }
 }
 
-/// The numbers of `T`: see the parent module.
+/// The terms of the bound `T`, see the parent module.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// Bound of `|x_t|`.
+    /// An upper bound of `|x_t|`.
     pub norm: f64,
-    /// The terms of `T` without the rival.
+    /// The terms of `T` that do not depend on the rival.
     pub own: f64,
-    /// What a rival's `|z_j|` and `|c_j|` take from it, and a constant.
+    /// The factor of a rival's `|z_j|` in the errors that are subtracted from `T`.
     pub per_norm: f64,
-    /// See `per_norm`.
+    /// The factor of a rival's `|c_j|` in those errors.
     pub per_length: f64,
-    /// See `per_norm`.
+    /// The constant part of those errors.
     pub constant: f64,
     /// `b_t`.
     pub bias: f64,
@@ -87,22 +87,22 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// What a rival of this `|z_j|` and `|c_j|` takes from `T`.
+    /// The errors that a rival with this `|z_j|` and `|c_j|` subtracts from `T`.
     pub fn errors(&self, norm: f64, length: f64) -> f64 {
         self.per_norm * norm + self.per_length * length + self.constant
     }
 
-    /// `T` for rivals of at most this `|z_j|`, `|c_j|` and bias, rounded down.
+    /// A lower bound of `T` for rivals with at most this `|z_j|`, `|c_j|` and bias.
     pub fn room(&self, norm: f64, length: f64, bias: f64) -> f64 {
         let raise = (bias - self.bias) * self.per_bias;
         let errors = self.errors(norm, length);
         self.own - raise - errors - (self.own.abs() + raise.abs() + errors) * SLACK
     }
 
-    /// Whether level 1 holds for all rows with at most this key, `|z_j|` and `|c_j|`.
+    /// Whether level 1 settles all rows with at most this key, `|z_j|` and `|c_j|`.
     ///
-    /// With `s_t = c / |z_t|` it reads `|z_t| (|z_j| + b_j / c) <= own + b_t |z_t| / c - errors`, and the key is
-    /// `c |z_j| + b_j`; without biases the key is `|z_j|`. Where `s_t |z_t|` is more than the `c` of the key by some
+    /// With `s_t = c / |z_t|` the condition is `|z_t| (|z_j| + b_j / c) <= own + b_t |z_t| / c - errors`, and the key
+    /// is `c |z_j| + b_j`; without biases the key is `|z_j|`. Where `s_t |z_t|` exceeds the `c` of the key by
     /// `excess`, rivals gain at most `excess |z_j|`.
     pub fn beats_the_rest(
         &self,
@@ -118,14 +118,14 @@ impl Terms {
             let gained = excess * norm * self.per_bias;
             (self.per_bias * key + gained, self.own + self.bias * self.per_bias)
         };
-        // A key may be a small difference of large terms, which then are about |z_t| |z_j| or |z_t|^2.
+        // A key may be a small difference of large terms, each about `|z_t| |z_j|` or `|z_t|^2`.
         let terms = left.abs() + errors + right.abs() + self.norm * (norm + self.norm);
-        // Where biases overflow, infinity would be at most infinity.
+        // Without this test, overflowing biases would compare infinity with infinity.
         right < f64::INFINITY && left + errors + terms * SLACK <= right
     }
 }
 
-/// The bounds of a tile of tokens side by side, so that one instruction serves all of them.
+/// The terms of a tile of tokens in arrays, so that one vector instruction serves all of them.
 pub struct Tile {
     norm: [f64; TILE],
     own: [f64; TILE],
@@ -135,25 +135,27 @@ pub struct Tile {
     bias: [f64; TILE],
     per_bias: [f64; TILE],
     per_scale: [f64; TILE],
-    /// What takes part in the losses of integer products on the prefix, and of whole rows.
+    /// The factors of a block's losses in the error of integer products on the prefix.
     prefix_losses: [[f64; TILE]; 3],
+    /// The same for products of whole rows.
     whole_losses: [[f64; TILE]; 3],
-    /// The rows, four coordinates of each token side by side, the prefix first.
+    /// The integer rows of the tokens, four coordinates in each word, `TILE` words side by side; the prefix comes
+    /// first.
     pub words: Vec<i32>,
-    /// 128 times the sum of each token's integers on the prefix, and of all of them.
+    /// 128 times the sum of each token's integers on the prefix.
     pub offsets: [i32; TILE],
-    /// See `offsets`.
+    /// 128 times the sum of all integers of each token.
     pub whole_offsets: [i32; TILE],
-    /// The block from which on level 1 holds for all of them.
+    /// The first block from which on level 1 settles all blocks for all tokens of the tile.
     pub stop: usize,
-    /// How many of the next blocks are looked at by whole rows alone.
+    /// How many of the next blocks are compared by whole rows only.
     pub straight: u32,
 }
 
 impl Tile {
-    /// Packs at most [`TILE`] candidates; places without one, or with a closed one, never ask for a product.
+    /// Packs at most [`TILE`] candidates; a missing or closed candidate never needs a product.
     ///
-    /// `width` is the number of coordinates in whole fours, the first `prefix` of them the prefix.
+    /// `width` is the number of coordinates, a multiple of four; the first `prefix` of them are the prefix.
     pub fn new(tile: &[Candidate], prefix: usize, width: usize) -> Self {
         let mut packed = Tile {
             norm: [0.0; TILE],
@@ -201,27 +203,28 @@ impl Tile {
         packed
     }
 
-    /// No more questions for the candidate at this place.
+    /// Ends the comparisons of the candidate at this index.
     pub fn close(&mut self, i: usize) {
         self.own[i] = f64::INFINITY;
         self.norm[i] = 0.0;
     }
 
-    /// For each token the greatest `q_j.q_t` on the prefix for which level 2 holds in a block, one or two
-    /// less at times; `i32::MAX` where level 1 holds or nothing is asked.
+    /// For each token, the greatest `q_j.q_t` on the prefix for which level 2 settles the block, sometimes one or two
+    /// less; `i32::MAX` if level 1 settles it or the token is closed.
     pub fn limits(&self, block: &Block) -> [i32; TILE] {
         let lost = &block.losses;
         limits(self, block, [lost.prefix_norm, lost.prefix_error, lost.tail], &self.prefix_losses)
     }
 
-    /// The same for `q_j.q_t` on all coordinates: `|S q_j|` is at most `|z_j| + |e_j|`.
+    /// [`Tile::limits`] for `q_j.q_t` on all coordinates: `|S q_j|` is at most `|z_j| + |e_j|`.
     pub fn whole_limits(&self, block: &Block) -> [i32; TILE] {
         let error = block.losses.full_error;
         limits(self, block, [block.norm + error, error, 0.0], &self.whole_losses)
     }
 }
 
-/// Each place is its own chain of the same float64 operations, so that no vector width changes a bit.
+/// Computes the limits. Each lane has its own chain of the same float64 operations, so that the vector width changes
+/// no bit.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn limits(tile: &Tile, block: &Block, rows: [f64; 3], tokens: &[[f64; TILE]; 3]) -> [i32; TILE] {
     /// `1.5 2^52`: adding it rounds to an integer, in the low bits.
@@ -235,7 +238,7 @@ fn limits(tile: &Tile, block: &Block, rows: [f64; 3], tokens: &[[f64; TILE]; 3])
         let room =
             tile.own[i] - raise - errors - (tile.own[i].abs() + raise.abs() + errors) * SLACK;
         let lost = rows[0] * tokens[0][i] + rows[1] * tokens[1][i] + rows[2] * tokens[2][i];
-        // NaN goes on to the next level, in both places.
+        // NaN is not settled, so it goes on to the next level, in both tests.
         free[i] = tile.norm[i] * block.norm <= room || tile.own[i] == f64::INFINITY;
         let room = room - lost - (room.abs() + lost) * SLACK;
         let quotient = room * per_scale * tile.per_scale[i];
@@ -244,7 +247,8 @@ fn limits(tile: &Tile, block: &Block, rows: [f64; 3], tokens: &[[f64; TILE]; 3])
     let mut out = [i32::MAX; TILE];
     for i in 0..TILE {
         let quotient = quotients[i];
-        // Rounded to nearest and one less is at most the floor. One below the largest stands for "not asked".
+        // Rounding to nearest minus one is at most the floor. The cap below `i32::MAX` keeps that value for
+        // "settled".
         let inside = if quotient < 2e9 { quotient } else { 2e9 };
         let rounded = (inside + ROUND).to_bits() as u32 as i32 - 1;
         let limit = if quotient > -2e9 { rounded } else { i32::MIN };

@@ -1,4 +1,4 @@
-//! All pairs of tokens at once: does each token beat each other at the point its own row makes?
+//! Compares all pairs of tokens: finds the tokens that beat all others at a point made from their own row.
 //!
 //! # The points
 //! Let `m` be a centre, `c_j = w_j - m`, and `A` a `d x d` matrix (any matrix: the proof never uses what it
@@ -37,26 +37,26 @@
 //! ```
 //!
 //! # Behind a final norm
-//! Rows are then folded rows, which are off by at most `phi`, and biases are levels, off by at most `psi` (see
-//! [`crate::head::fold`]): another `2 phi |h_t| + 2 psi` is taken from every gap, and a checker's own folding moves a
-//! mapped point by `s_t |G|_F phi` at most. The point must lie inside the ball, with its radius `r_t`.
+//! Rows are then folded rows, with errors of at most `phi`, and biases are levels, with errors of at most `psi` (see
+//! [`crate::head::fold`]): another `2 phi |h_t| + 2 psi` is subtracted from every gap, and a checker's own folding
+//! moves a mapped point by at most `s_t |G|_F phi`. The point must lie inside the ball, with its radius `r_t`.
 //!
 //! # The levels
-//! Rows are sorted and cut into blocks of [`BLOCK`] rows, which share the greatest norms and biases of
-//! their rows, so that `T` is one number for a token and a block. With `x_t = z_t` for own points,
-//! 1. `|z_j| |x_t| <= T` needs no product at all. With `s_t = c / |z_t|` and rows sorted by
-//!    `c |z_j| + b_j` that holds for half of all pairs.
-//! 2. On the first coordinates, `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` a block (of a point the first
-//!    integer may be up to five times as large, see `rounding`):
-//!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All but `q_j.q'_t` is
-//!    known for the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
-//! 3. The same with all coordinates, pair by pair; where level 2 leaves many pairs of a block open, first by one limit
-//!    for the block again; and for the next blocks by that limit instead of level 2.
-//! 4. `z_j.x_t` in float32, and where that is too coarse in float64.
-//! 5. For points other than the token's own, the scores of the original rows, by float64 with a bound of its
-//!    error and where that cannot tell by exact arithmetic.
+//! Rows are sorted and cut into blocks of [`BLOCK`] rows, which share the greatest norms and biases of their rows, so
+//! that `T` is one number for a token and a block. With `x_t = z_t` for own points,
+//! 1. `|z_j| |x_t| <= T` needs no product. With `s_t = c / |z_t|` and rows sorted by `c |z_j| + b_j` it settles half
+//!    of all pairs.
+//! 2. On the first coordinates (the prefix), `z_j = S q_j + e_j` with 8-bit integers `q_j` and one scale `S` for each
+//!    block (the first integer of a point may be up to five times as large, see `rounding`):
+//!    `z_j.x_t <= S S' q_j.q'_t + |S q_j| |e'_t| + |e_j| |x_t| + tail_j tail_t`. All terms but `q_j.q'_t` are known for
+//!    the block, so one integer limit decides, and every [`kernel`] agrees to the last bit.
+//! 3. The same with all coordinates, pair by pair. Where level 2 leaves many pairs of a block open, one limit for the
+//!    whole block is used first, and for the next few blocks that limit replaces level 2.
+//! 4. `z_j.x_t` in float32, and where that is too coarse, in float64.
+//! 5. For points other than the token's own, the scores of the original rows, in float64 with a bounded error, and
+//!    where that cannot decide, in exact arithmetic.
 //!
-//! The rivals that all levels leave open are told, so that a search can go on from them.
+//! The rivals that no level settles are returned, so that a search can continue from them.
 
 mod candidate;
 pub mod kernel;
@@ -83,44 +83,45 @@ use rounding::Rounded;
 use rows::Transformed;
 use sorted::{Bounds, Sorted};
 
-/// Tokens that visit a block together, so that it stays in the nearest cache.
+/// The number of tokens compared with a block in turn, so that the block stays in the innermost cache.
 const GROUP: usize = 64;
 
-/// Shares of the radius that are tried in a ball: nearly all, so that rows decide most, and less for tokens that
-/// their levels favour.
+/// The shares of a ball's radius at which own points are tried: nearly all of it, so that rows decide most, and less
+/// for tokens that their levels favour.
 const SHARES: [f64; 3] = [1.0 - 1.0 / 1048576.0, 0.5, 0.125];
 
-/// With more pairs of a tile and a block than this open after level 2, products of whole rows of all of them cost less
-/// than going on pair by pair.
+/// If more pairs of a tile and a block than this are open after level 2, products of all whole rows cost less than
+/// going on pair by pair.
 const DENSE: u32 = 8;
-/// After such a block as many more are looked at by whole rows alone: they are mostly alike. No result depends on it: limits
-/// of integers lie half a step or more below the bound, so that level 4 proves whatever level 2 proves.
+/// The number of blocks after such a block that are compared by whole rows only, because neighbours are mostly alike.
+/// No result depends on it: integer limits lie half a step or more below the bound, so that level 4 proves whatever
+/// level 2 proves.
 const STRAIGHT: u32 = 7;
 
-/// The floor `mu_t` of a proved gap at an own point, as a share of `|z_t|^2`.
+/// The gap `mu_t` to prove at an own point, as a share of `|z_t|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
 
-/// Rivals told of a token that does not win at a point, at most: the worst of many make the better start.
+/// The most rivals returned for a token that does not win at a point: a search starts best from the worst of many.
 pub const RIVALS: usize = 512;
 
-/// How biases weigh against scores at the points `h_t = s_t G c_t`.
+/// How the points `h_t = s_t G c_t` are scaled, and so how biases weigh against scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strength {
-    /// Biases decide nothing, being equal: `s_t` makes `h_t` about one long. Proves nothing where they differ.
+    /// For equal biases, which decide nothing: `s_t` makes `h_t` about one long. Proves nothing if biases differ.
     Unit,
-    /// `s_t = c / |z_t|`, `c > 0` in logits: half of all pairs are then free.
+    /// `s_t = c / |z_t|`, with `c > 0` in logits: level 1 then settles half of all pairs.
     Fixed(f64),
-    /// `s_t` takes the point to this share, below 1, of the radius of the ball that the domain is.
+    /// `s_t` takes the point to this share, below 1, of the radius of the ball.
     BallSystem(f64),
 }
 
-/// What came of a trial.
+/// The result of trying a token at a point.
 #[derive(Clone, Debug)]
 pub enum Trial {
-    /// The token wins there, with proof.
+    /// The token wins there; this is the proof.
     Wins(Witness),
-    /// Rivals that it was not shown to beat, the worst first; perhaps not all of them. Empty where
-    /// nothing could be tried.
+    /// The rivals that the token was not shown to beat, the worst first; the list may be incomplete. It is empty if
+    /// the point could not be tried.
     Behind(Vec<u32>),
 }
 
@@ -134,42 +135,43 @@ impl Trial {
     }
 }
 
-/// A point to try a token at.
+/// A point at which a token is to be tried.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// The token.
     pub token: u32,
     /// The hidden state, in the domain (`d`).
     pub h: Vec<f64>,
-    /// If it is `clamp(scale G c_t)` for the map of the [`Pairs`]: that scale.
+    /// The scale, if the point is `clamp(scale G c_t)` for the map of the [`Pairs`].
     pub scale: Option<f64>,
-    /// The gap to prove, above 0: a smaller one is published where only that holds.
+    /// The gap to prove, positive; a smaller margin is published where only that was proved.
     pub floor: f64,
 }
 
-/// A matrix `A` and the rows of a head seen through it.
+/// The rows of a head transformed by a matrix `A`, ready for comparing all pairs.
 #[derive(Debug)]
 pub struct Pairs<'a> {
     problem: &'a Problem<'a>,
     map: Arc<Map>,
     transformed: Transformed,
-    /// `B`, about `A^-T`.
+    /// `B`, approximately `A^-T`.
     dual: Panels,
     rows: Sorted,
-    /// The rows are in the order of `weight |z_j| + b_j`; without it in that of `|z_j|`.
+    /// The `weight` of the sort key `weight |z_j| + b_j`; `None` for the key `|z_j|`.
     weight: Option<f64>,
     kernel: Kernel,
-    /// How far a product of float32 is off: a share of the lengths, and what underflows.
+    /// The error of a float32 product, as a share of the product of the lengths.
     fused_error: f64,
-    /// See `fused_error`.
+    /// The error of a float32 product from underflow.
     fused_floor: f64,
 }
 
 impl<'a> Pairs<'a> {
-    /// Transforms all rows by `a` around `centre` (`d`); `dual` is about the inverse of the transpose of `a`, both
-    /// `d x d`, row-major.
+    /// Transforms all rows by `a` around `centre` (`d`); `dual` approximates the inverse of the transpose of `a`.
+    /// Both matrices are `d x d`, row-major.
     ///
-    /// Returns `None` where float32 does not hold the numbers comfortably, and for domains that fix a coordinate.
+    /// Returns `None` if the numbers do not fit the range of float32 comfortably, and for domains that fix a
+    /// coordinate.
     pub fn new(
         problem: &'a Problem<'a>,
         centre: &[f32],
@@ -203,19 +205,19 @@ impl<'a> Pairs<'a> {
             rows,
             weight,
             kernel: Kernel::best(),
-            // The comparison itself rounds by less than the share that is added.
+            // The factor covers the roundings of the comparison itself.
             fused_error: narrow::relative_error(dim) * (1.0 + 1e-6),
             fused_floor: dim as f64 * 2f64.powi(-148),
         })
     }
 
-    /// Multiplies by another kernel than the fastest; the witnesses are the same.
+    /// Multiplies with this kernel instead of the fastest; the witnesses are the same.
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         Pairs { kernel, ..self }
     }
 
-    /// Strengths worth trying: around where gaps of scores and of biases are of one size. The first fits the
-    /// order of the rows.
+    /// The strengths worth trying: around the one where gaps of scores and of biases are of equal size. The first
+    /// fits the order of the rows.
     pub fn strengths(&self) -> Vec<Strength> {
         if self.problem.domain().ball().is_some() {
             return SHARES.map(Strength::BallSystem).to_vec();
@@ -233,13 +235,13 @@ impl<'a> Pairs<'a> {
         &self.map
     }
 
-    /// Tries `tokens` against all others at the points of the map, in their order; of those that do not win there
-    /// `rivals` are told, at least one and at most.
+    /// Tries `tokens` against all others at the points of the map, and returns one trial for each, in order; for a
+    /// token that does not win there, at least one and at most `rivals` rivals are returned.
     pub fn settle(&self, tokens: &[u32], strength: Strength, rivals: usize) -> Vec<Trial> {
         self.settle_telling(tokens, strength, rivals, &|_| ())
     }
 
-    /// The same, and tells `done` of so many more tokens that were tried.
+    /// [`Pairs::settle`] that calls `done` with the number of tokens in each batch that was tried.
     pub fn settle_telling(
         &self,
         tokens: &[u32],
@@ -255,7 +257,7 @@ impl<'a> Pairs<'a> {
             done(tokens.len());
             return vec![Trial::Behind(Vec::new()); tokens.len()];
         }
-        // Neighbours in the order have the same blocks to visit.
+        // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_unstable_by_key(|&i| self.rows.position[tokens[i] as usize]);
         let settled: Vec<Vec<Trial>> = order
@@ -272,7 +274,7 @@ impl<'a> Pairs<'a> {
         out
     }
 
-    /// Tries tokens at points of any origin, in their order.
+    /// Tries tokens at points from any source, and returns one trial for each, in order.
     pub fn attempt(&self, attempts: Vec<Attempt>) -> Vec<Trial> {
         let mut out = Vec::with_capacity(attempts.len());
         let mut attempts = attempts.into_iter().peekable();
@@ -283,6 +285,7 @@ impl<'a> Pairs<'a> {
         out
     }
 
+    /// Compares a group of candidates with all rows, block by block.
     fn settle_group(&self, mut group: Vec<Candidate>) -> Vec<Trial> {
         let rows = &self.rows;
         let mut tiles: Vec<Tile> =
@@ -322,7 +325,7 @@ impl<'a> Pairs<'a> {
                     continue;
                 }
                 for (i, (token, mut mask)) in tile.iter_mut().zip(above).enumerate() {
-                    // A tile goes on to the last stop of its tokens; none is asked beyond its own.
+                    // A tile goes on to the last stop of its tokens; no token is compared beyond its own stop.
                     while mask != 0 && token.open && at < token.stop {
                         let place = at * BLOCK + mask.trailing_zeros() as usize;
                         mask &= mask - 1;
@@ -339,7 +342,7 @@ impl<'a> Pairs<'a> {
         group.into_iter().map(|token| self.trial(token)).collect()
     }
 
-    /// Levels 3 to 5 for one pair.
+    /// Applies levels 3 to 5 to one pair.
     fn compare(&self, token: &mut Candidate, place: usize) {
         let j = self.rows.order[place];
         let Bounds { norm, length, bias, error: lost } = self.rows.bounds[place];
@@ -357,7 +360,7 @@ impl<'a> Pairs<'a> {
         let doubt = floor
             + 4.0 * (token.terms.errors(norm, length) + (token.terms.own.abs() + floor) * SLACK);
         if part - rest > room + doubt {
-            // Beyond help: no proof is needed to say so.
+            // The rival is ahead by more than any error: no proof is needed to give up.
             token.fall_behind(part - room, j);
             return;
         }
@@ -380,11 +383,12 @@ impl<'a> Pairs<'a> {
         }
     }
 
+    /// The candidate for a token at its own point `s_t G c_t`.
     fn own(&self, id: u32, strength: Strength, rivals: usize) -> Candidate<'a> {
         let (all, i) = (&self.transformed, id as usize);
         let head = self.problem.head();
         let (norm, length, rho) = (all.norm[i], all.length[i], all.rho(i));
-        // Twice: the writer's and the checker's evaluation each lie within it.
+        // Doubled: the evaluations of the writer and of the checker each lie within the radius.
         let radius_of = |stretch: f64| {
             let folding = stretch * self.map.stretch() * self.problem.row_error();
             2.0 * (self.map.radius_of(length, stretch) + folding * UP_4000)
@@ -404,7 +408,7 @@ impl<'a> Pairs<'a> {
             self.problem.row_error() * (reach + radius) + self.problem.level_error() / stretch;
         let inside = ball.is_none_or(|b| stretch * (reach + radius) * UP_4M < b.radius_down());
         let floor = FLOOR * norm * norm;
-        // The stored norm is above |z| by less than a relative 1e-10.
+        // The stored norm exceeds |z| by less than a relative 1e-10.
         let square = norm * norm * DOWN_4M;
         let own =
             square - 2.0 * rho * norm - all.gram_error * length * length - floor - radius * length;
@@ -420,7 +424,8 @@ impl<'a> Pairs<'a> {
         };
         let unbiased = self.weight.is_none();
         let excess = self.weight.map_or(0.0, |c| (stretch * norm * UP_4000 - c).max(0.0));
-        // The greatest keys fall from block to block. Whichever is found, the bound was seen to hold there.
+        // The greatest keys fall from block to block, so a binary search finds the stop; the bound is checked there
+        // again.
         let blocks = &self.rows.blocks;
         let stop = blocks.partition_point(|b| !terms.beats_the_rest(unbiased, excess, b.rest));
         let seen = sorted
@@ -441,6 +446,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
+    /// The candidates for tokens at given points.
     fn given(&self, attempts: Vec<Attempt>) -> Vec<Candidate<'a>> {
         let (all, head, dim) = (&self.transformed, self.problem.head(), self.problem.head().dim());
         let points: Vec<f32> =
@@ -504,7 +510,7 @@ impl<'a> Pairs<'a> {
         attempts.into_iter().enumerate().map(candidate).collect()
     }
 
-    /// What a candidate came to; one that was never open has not beaten anybody.
+    /// The result of a candidate; one that was never open has beaten no rival.
     fn trial(&self, mut token: Candidate) -> Trial {
         if !token.open || !token.behind.is_empty() {
             token.behind.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -529,7 +535,7 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// A strength that is about right for tokens on the sphere of this radius: half of them have a larger one.
+/// A strength that suits tokens on the sphere of this radius: the median of those at which the tokens reach it.
 fn middle_strength(all: &Transformed, radius: f64) -> f64 {
     let count = all.norm.len();
     let mut strengths: Vec<f64> = (0..count)

@@ -1,38 +1,39 @@
-//! Rows of float32 as 8-bit integers, with measured bounds of what that loses.
+//! Rounds float32 rows to 8-bit integers, with measured bounds of the errors.
 
 use multiversion::multiversion;
 
 use crate::arithmetic::rounding::{UP_8, UP_4000, root_up};
 
-/// What the rounding of one row to integers lost, rounded up.
+/// The errors and lengths of one row rounded to integers; all are upper bounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Losses {
-    /// Bound of `|z - S q|` on the prefix.
+    /// An upper bound of `|z - S q|` on the prefix.
     pub prefix_error: f64,
-    /// Bound of `|S q|` on the prefix.
+    /// An upper bound of `|S q|` on the prefix.
     pub prefix_norm: f64,
-    /// Bound of the rest of `|z|`.
+    /// An upper bound of `|z|` beyond the prefix.
     pub tail: f64,
-    /// Bound of `|z - S q|` in all.
+    /// An upper bound of `|z - S q|` on all coordinates.
     pub full_error: f64,
-    /// Bound of `|z|` on the prefix.
+    /// An upper bound of `|z|` on the prefix.
     pub prefix_length: f64,
 }
 
-/// A row in integers.
+/// A row rounded to integers.
 #[derive(Clone, Debug, Default)]
 pub struct Rounded {
-    /// `q`, in whole fours: [`COPIES`] places and then `d` coordinates, the first one being the sum of its places.
+    /// The integers `q`, padded to a multiple of four: [`COPIES`] extra places and then `d` coordinates; the first
+    /// coordinate is the sum of its places.
     pub bytes: Vec<i8>,
-    /// `S`.
+    /// The scale `S`.
     pub scale: f64,
-    /// What it lost.
+    /// The bounds of the rounding errors.
     pub losses: Losses,
 }
 
 impl Rounded {
-    /// Rounds `z` with a scale of its own; `cut` coordinates are the prefix. The first coordinate may be larger than
-    /// the others: its integer is the sum of its places.
+    /// Rounds `z` with a scale of its own; the first `cut` coordinates are the prefix. The first coordinate may be
+    /// larger than the others: its integer is split over several places.
     pub fn new(z: &[f32], cut: usize) -> Self {
         let (first, others) = z.split_at(z.len().min(1));
         let places = (COPIES + 1) as f32;
@@ -53,18 +54,18 @@ impl Rounded {
     }
 }
 
-/// Places before the others that repeat the first coordinate of a row. A point that lies far out along it (under-trained
-/// tokens of language models all lie on one side of the mean, the first eigenvector) is split over them; it would else
-/// leave few steps to the other coordinates. (In whisper-tiny.en's ball it is 14 times as large as the root of
-/// the mean square, and the next largest 4 times.)
+/// The number of extra places that hold parts of the first coordinate of a row. Points may lie far out along it
+/// (under-trained tokens of language models all lie on one side of the mean, along the first eigenvector); without
+/// the split, such a coordinate would leave few integer steps to the others. (In whisper-tiny.en's ball it is 14
+/// times as large as the root of the mean square, and the next largest 4 times.)
 pub const COPIES: usize = 4;
 
-/// Places of a row of `dim` coordinates, in whole fours.
+/// The number of places of a row of `dim` coordinates, a multiple of four.
 pub fn width(dim: usize) -> usize {
     (COPIES + dim).next_multiple_of(4)
 }
 
-/// The scale for rows of at most this entry; a row of zeros has any.
+/// The scale for rows whose largest absolute entry is `largest`; any scale suits a row of zeros.
 pub fn scale(largest: f32) -> f64 {
     if largest > 0.0 { f64::from(largest) / 127.0 } else { 1.0 }
 }
@@ -83,11 +84,11 @@ pub fn largest(z: &[f32]) -> f32 {
     lanes.iter().fold(0.0, |m, &x| m.max(x))
 }
 
-/// Sums kept side by side.
+/// The number of partial sums kept in parallel.
 const LANES: usize = 16;
 
-/// Rounds `z` to `scale` times integers, the first of at most `first`, the others of at most 127, and measures what is
-/// lost, whatever the rounding.
+/// Rounds `z` to `scale` times integers, the first at most `first` and the others at most 127 in absolute value, and
+/// measures the errors, whatever the rounding.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub fn round(z: &[f32], scale: f64, cut: usize, first: f32, integers: &mut [i16]) -> Losses {
     /// `1.5 2^23`: adding it rounds to an integer, in the low bits.
@@ -105,7 +106,7 @@ pub fn round(z: &[f32], scale: f64, cut: usize, first: f32, integers: &mut [i16]
     Losses { prefix_error, prefix_norm, tail, full_error, prefix_length }
 }
 
-/// Bounds of `|z - S q|`, `|S q|` and `|z|`.
+/// Upper bounds of `|z - S q|`, `|S q|` and `|z|`.
 #[inline(always)]
 fn measure(z: &[f32], scale: f64, integers: &[i16]) -> (f64, f64, f64) {
     let (mut errors, mut values, mut lengths) = ([0f64; LANES], [0f64; LANES], [0f64; LANES]);
@@ -127,7 +128,7 @@ fn measure(z: &[f32], scale: f64, integers: &[i16]) -> (f64, f64, f64) {
     (bound(errors) + length * 2f64.powi(-50), bound(values) * UP_4000, length)
 }
 
-/// At most [`LANES`] entries, and zeros.
+/// At most [`LANES`] entries, padded with zeros.
 #[inline(always)]
 fn padded<T: Copy + Default>(rest: &[T]) -> [T; LANES] {
     let mut out = [T::default(); LANES];

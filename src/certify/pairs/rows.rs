@@ -1,4 +1,4 @@
-//! The rows of a head as vectors `z_j`, with proved bounds of what the transformation loses.
+//! The rows of a head as vectors `z_j`, with proved bounds of the errors of the transformation.
 
 use rayon::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::{TINY, UP_8, UP_4000, gamma, norm_up, norm_up_narrow};
 use crate::head::Head;
 
-/// `z_j`, float32, and what is known of them.
+/// The float32 vectors `z_j`, with bounds of their lengths and errors.
 #[derive(Debug)]
 pub struct Transformed {
     pub dim: usize,
@@ -20,23 +20,25 @@ pub struct Transformed {
     /// `rho_j = rho_length |c_j| + rho_floor`.
     pub rho_length: f64,
     pub rho_floor: f64,
-    /// `G`, a float32 rounding of `A^T A`, and `D >= |G - A^T A|_F`.
+    /// `G`, a float32 rounding of `A^T A`.
     pub gram: Vec<f32>,
+    /// `D >= |G - A^T A|_F`.
     pub gram_error: f64,
-    /// `|a_k|^2` of the rows of `A`.
+    /// `|a_k|^2` for the rows `a_k` of `A`.
     squares: Vec<f64>,
-    /// `A^T`, `d x d` by rows, and a bound of its Frobenius norm.
+    /// `A^T`, `d x d`, row-major.
     columns: Vec<f32>,
+    /// An upper bound of the Frobenius norm of `A`.
     a_norm: f64,
-    /// A bound of `|A A^T|_F` off the diagonal, once measured.
+    /// An upper bound of the Frobenius norm of `A A^T` off its diagonal; infinite until it is measured.
     skew: f64,
 }
 
-/// Rows transformed at once by one thread.
+/// The number of rows that a thread transforms in one task.
 const CHUNK: usize = 256;
 
 impl Transformed {
-    /// `None` where the numbers are not finite or not within about `2^+-60`, where float32 is comfortable,
+    /// Transforms all rows. `None` if the numbers are not finite or not within about `2^+-60`, where float32 is safe,
     /// and for rows of more than `2^16` places, see [`rounding::width`].
     pub fn new(head: &Head, centre: &[f32], a: &[f32]) -> Option<Self> {
         let (dim, tokens) = (head.dim(), head.tokens());
@@ -57,7 +59,7 @@ impl Transformed {
                     head.copy_row(i * CHUNK + n, &mut row);
                     row.iter_mut().zip(centre).for_each(|(w, m)| *w -= f64::from(*m));
                     c.iter_mut().zip(&row).for_each(|(c, &w)| *c = w as f32);
-                    // A unit of float32 for the rounding of each difference, with room.
+                    // A unit of float32 for the rounding of each difference, with slack.
                     *length = norm_up_narrow(c) * (1.0 + 1e-7) + dim as f64 * 2f64.powi(-149);
                 }
                 narrow::product(&centred, &panels, z);
@@ -84,7 +86,7 @@ impl Transformed {
         let rounding = norm_up(gram.iter().zip(&exact).map(|(&g, &x)| f64::from(g) - x));
         let gram_error = (rounding + gamma(dim + 2) * a_norm * a_norm) * UP_4000;
 
-        // The rounding of `c` to float32 and the sums; and what underflows there.
+        // The error of rounding `c` to float32 and of the sums, and the error of underflow there.
         let unit = 2f64.powi(-24) + narrow::relative_error(dim);
         let rho_length = unit * a_norm * (1.0 + 1e-6);
         let rho_floor = dim as f64 * 2f64.powi(-148) * (dim as f64 + a_norm);
@@ -105,7 +107,7 @@ impl Transformed {
         })
     }
 
-    /// `z_j`.
+    /// The vector `z_j`.
     pub fn z(&self, j: usize) -> &[f32] {
         &self.z[j * self.dim..(j + 1) * self.dim]
     }
@@ -115,7 +117,7 @@ impl Transformed {
         self.rho_length * self.length[j] + self.rho_floor
     }
 
-    /// `A^T x` for several `x` (`count x d`), and for each a bound of its rounding errors, given one of `|x|`.
+    /// `A^T x` for several `x` (`count x d`), and a bound of the rounding errors of each, from upper bounds of `|x|`.
     pub fn images(&self, x: &[f64], norms: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut images = vec![0.0; x.len()];
         f32::product(x, &self.columns, self.dim, &mut images, self.dim);
@@ -127,7 +129,8 @@ impl Transformed {
         (images, errors)
     }
 
-    /// About `|A^T z_j|` and so `|G c_j|`: as exact as the rows of `A` are orthogonal and `D |c_j|` is small.
+    /// Approximates `|A^T z_j|`, and so `|G c_j|`; accurate if the rows of `A` are nearly orthogonal and `D |c_j|` is
+    /// small.
     pub fn image_length(&self, j: usize) -> f64 {
         self.z(j)
             .iter()
@@ -139,7 +142,7 @@ impl Transformed {
 }
 
 impl Transformed {
-    /// Measures how far the rows of `a`, the matrix of the transformation, are from orthogonal: see
+    /// Measures how far the rows of `a`, the matrix of the transformation, are from orthogonal: needed by
     /// [`Transformed::image_up`].
     pub fn measure_skew(&mut self, a: &[f32]) {
         let dim = self.dim;
@@ -154,9 +157,9 @@ impl Transformed {
         self.skew = (norm_up(off_diagonal.map(|(_, x)| *x)) + rounding) * UP_4000;
     }
 
-    /// An upper bound of `|G c_j|`, infinite before [`Transformed::measure_skew`].
+    /// An upper bound of `|G c_j|`; infinite before [`Transformed::measure_skew`].
     ///
-    /// `|A^T z|^2 = sum_k z_k^2 |a_k|^2 + (what A A^T has off its diagonal)`, and `|G c - A^T z| <= D |c| + |A| rho`.
+    /// `|A^T z|^2 = sum_k z_k^2 |a_k|^2 + (the terms of A A^T off its diagonal)`, and `|G c - A^T z| <= D |c| + |A| rho`.
     pub fn image_up(&self, j: usize) -> f64 {
         let diagonal = self.image_length(j) * (1.0 + gamma(2 * self.dim + 8));
         let off = self.skew * self.norm[j] * self.norm[j];
@@ -166,6 +169,7 @@ impl Transformed {
     }
 }
 
+/// The transpose of a `dim x dim` matrix.
 fn transposed(a: &[f32], dim: usize) -> Vec<f32> {
     (0..a.len()).map(|i| a[i % dim * dim + i / dim]).collect()
 }

@@ -7,73 +7,74 @@ use super::rounding::{self, COPIES, Losses};
 use super::rows::Transformed;
 use crate::head::Head;
 
-/// Blocks whose rows are sorted by bias. (In whisper-tiny.en's ball, where biases are levels, 16 leave a third of the
-/// pairs to level 3 that a shelf of one block leaves; with 64 the order of the keys begins to suffer.)
+/// The number of neighbouring blocks (a shelf) whose rows are sorted by bias. (In whisper-tiny.en's ball, where
+/// biases are levels, 16 leaves a third of the pairs to level 3 that a shelf of one block leaves; with 64 the order
+/// of the keys suffers.)
 const SHELF: usize = 16;
 
-/// Rows in falling order of a key, but for the order on a shelf, in blocks of 8-bit integers.
+/// Rows in falling order of a key, except that each shelf is in order of biases, in blocks of 8-bit integers.
 #[derive(Debug)]
 pub struct Sorted {
-    /// Tokens by place, and the place of each token.
+    /// The token at each place.
     pub order: Vec<u32>,
     /// The place of each token.
     pub position: Vec<u32>,
     /// The blocks.
     pub blocks: Vec<Block>,
-    /// Places of the first level, and the coordinates among them.
+    /// The number of places that level 2 compares.
     pub prefix: usize,
-    /// See `prefix`.
+    /// The number of coordinates among those places.
     pub cut: usize,
-    /// 8-bit integers by place, `width` a row.
+    /// The 8-bit integers of the rows by place, `width` for each row.
     bytes: Vec<i8>,
-    /// Places of a row, in whole fours.
+    /// The number of places of a row, a multiple of four.
     pub width: usize,
-    /// Bounds of the rows by place.
+    /// The bounds of the rows by place.
     pub bounds: Vec<Bounds>,
 }
 
-/// What is asked of a row again and again, side by side.
+/// The bounds of a row that every comparison needs, stored together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bounds {
-    /// Bound of `|z_j|`.
+    /// An upper bound of `|z_j|`.
     pub norm: f64,
-    /// Bound of `|c_j|`.
+    /// An upper bound of `|c_j|`.
     pub length: f64,
-    /// `b_j`.
+    /// The bias `b_j`.
     pub bias: f64,
-    /// Bound of `|z_j - S q_j|`.
+    /// An upper bound of `|z_j - S q_j|`.
     pub error: f64,
 }
 
-/// [`BLOCK`] rows with their greatest bounds.
+/// [`BLOCK`] rows with the greatest of their bounds.
 #[derive(Debug, Default)]
 pub struct Block {
-    /// `S`.
+    /// The scale `S` of all rows of the block.
     pub scale: f64,
-    /// Greatest `|z_j|`.
+    /// The greatest `|z_j|`.
     pub norm: f64,
-    /// Greatest `|c_j|`.
+    /// The greatest `|c_j|`.
     pub length: f64,
-    /// Greatest bias.
+    /// The greatest bias.
     pub bias: f64,
-    /// Greatest losses.
+    /// The greatest rounding errors.
     pub losses: Losses,
-    /// Greatest key, norm and length of this block and all after it.
+    /// The greatest key, norm and length in this block and all blocks after it.
     pub rest: (f64, f64, f64),
-    /// The rows, four coordinates of each side by side: `width / 4 x BLOCK x 4` bytes, each the integer plus 128. The
-    /// prefix comes first.
+    /// The rows as bytes, each an integer plus 128: `width / 4 x BLOCK x 4`, so that four coordinates of each row are
+    /// adjacent. The prefix comes first.
     pub bytes: Vec<u8>,
 }
 
 impl Sorted {
-    /// Sorts the rows by falling `key` and rounds them.
+    /// Sorts the rows by falling `key`, cuts them into blocks and rounds them.
     pub fn new(all: &Transformed, head: &Head, key: impl Fn(usize) -> f64 + Sync) -> Sorted {
         let keys: Vec<f64> = (0..head.tokens()).map(&key).collect();
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by(|&a, &b| {
             keys[b as usize].total_cmp(&keys[a as usize]).then(a.cmp(&b))
         });
-        // A limit of a block is that of its greatest bias: rows of about one key are put in the order of their biases.
+        // The limit of a block uses its greatest bias, so rows of similar keys are put in the order of their biases.
         order.par_chunks_mut(SHELF * BLOCK).for_each(|shelf| {
             let falling =
                 |a: &u32, b: &u32| head.bias(*b as usize).total_cmp(&head.bias(*a as usize));
@@ -100,27 +101,28 @@ impl Sorted {
         Sorted { order, position, blocks, prefix, cut: cut(prefix, all.dim), bytes, width, bounds }
     }
 
-    /// The integers of a row by place.
+    /// The integers of the row at this place.
     pub fn bytes(&self, place: usize) -> &[i8] {
         &self.bytes[place * self.width..(place + 1) * self.width]
     }
 
-    /// The scale of a row by place.
+    /// The scale of the row at this place.
     pub fn scale(&self, place: usize) -> f64 {
         self.blocks[place / BLOCK].scale
     }
 }
 
-/// Places of the first level: half of them, in whole groups of sixteen where there are as many.
+/// The number of places that level 2 compares: half of them, in multiples of sixteen if there are that many.
 fn prefix(dim: usize) -> usize {
     (dim / 2).next_multiple_of(16).min(rounding::width(dim))
 }
 
-/// Coordinates among these places.
+/// The number of coordinates among the places of the prefix.
 fn cut(prefix: usize, dim: usize) -> usize {
     prefix.saturating_sub(COPIES).min(dim)
 }
 
+/// Rounds the rows of one block and collects their bounds.
 fn block(
     all: &Transformed,
     head: &Head,

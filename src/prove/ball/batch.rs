@@ -1,10 +1,11 @@
-//! Searches for many tokens of a ball side by side, in rounds.
+//! Searches many tokens of a ball concurrently, in rounds.
 //!
-//! In a round each search begins, or goes on against the [frequent rivals](FrequentRivals), or has its point, where that beats all of
-//! them, tried against all rows. A pass over the rows costs little more for a tile of points than for one, so as many
-//! tokens as memory allows run at a time, one that is done makes room for the next, and a pass waits for many points while
-//! the other searches go on beside it. At which point a token is proved to win may depend on the other tokens asked for,
-//! never on threads; where no side is proved, the token is searched for once more by itself.
+//! In a round each search begins, or continues against the [frequent rivals](FrequentRivals), or, if its point beats
+//! all of them, has its point compared with all rows (a pass). A pass over the rows costs little more for a tile of
+//! points than for one. So as many tokens as memory allows are searched at a time, a new search starts when one ends,
+//! and a pass waits for many points while the other searches continue. The point at which a token is proved to win
+//! may depend on the other tokens audited, but never on threads; if neither side is proved, the token is searched
+//! once more by itself.
 
 use std::cmp::Reverse;
 
@@ -19,20 +20,20 @@ use crate::prove::ball::system::BallSystem;
 use crate::prove::ball::warm_starts::{Queue, WarmStarts};
 use crate::prove::polyhedron::working_set::Start;
 
-/// Tokens that run at a time, where memory allows.
+/// The most tokens searched at a time, where memory allows.
 const MOST_RUNNING: usize = 256;
-/// Float64 numbers of their working sets and factorisations in all, about and at most: a gigabyte.
+/// The approximate limit of the float64 numbers in all their working sets and factorisations: a gigabyte.
 const MOST_NUMBERS: usize = 1 << 27;
-/// A pass over the rows waits for so many points, or until no search can go on without it.
+/// The number of points that a pass over the rows waits for, unless no search can continue without it.
 const POINTS_A_PASS: usize = 64;
-/// Points of a pass that one thread takes together, at most.
+/// The most points of a pass that one thread takes together.
 const POINTS_A_THREAD: usize = 64;
-/// Searches that one thread takes together, other than in a pass.
+/// The number of searches that one thread takes together, outside a pass.
 const SEARCHES_A_THREAD: usize = 8;
-/// How often a search goes on in one round, at most.
+/// The most steps of a search in one round.
 const STEPS_A_ROUND: usize = 4;
 
-/// What the searches of a round share.
+/// The data that the searches of a round share.
 struct Shared<'a> {
     sphere: &'a BallSystem<'a>,
     pairs: Option<&'a Pairs<'a>>,
@@ -41,21 +42,21 @@ struct Shared<'a> {
     warm_starts: WarmStarts<'a>,
 }
 
-/// A piece of a round, for one thread at a time.
+/// A piece of work in a round, for one thread.
 enum Work<'a> {
-    /// Tokens, by place, whose searches begin.
+    /// Begins the searches of the tokens with these indices.
     Begin(Vec<usize>),
-    /// Searches whose points are held against the frequent rivals.
+    /// Compares the points of these searches with the frequent rivals.
     GoOn(Vec<RunningSearch<'a>>),
-    /// Searches whose points are held against all rows.
+    /// Compares the points of these searches with all rows.
     Pass(Vec<RunningSearch<'a>>),
 }
 
-/// A search at the end of a round, and what it came to.
+/// A search at the end of a round, and its result if it has ended.
 type Ended<'a> = (RunningSearch<'a>, Option<Side>);
 
-/// Searches for tokens from their starts or from near known winners ([`WarmStarts`]), whose steps are those of `map`, and tells `done`
-/// of each that is decided or given up.
+/// Searches a side for each token, from its start or from near known winners ([`WarmStarts`]), whose steps are those
+/// of `map`. Calls `done` for each token that is decided or given up.
 pub fn search(
     sphere: &BallSystem,
     map: &Map,
@@ -101,10 +102,11 @@ pub fn search(
             sides[search.place] = Some(side);
             done();
         }
-        // The largest first: a thread that begins one at the end of a round keeps the others waiting.
+        // The largest first: a thread that starts a large one at the end of a round keeps the others waiting.
         running.sort_by_key(|search| Reverse(search.search.size()));
     }
-    // What float64 cannot tell may depend on the order in which rivals come in: these once more, each by itself.
+    // What float64 cannot decide may depend on the order in which rivals were added: search these tokens once more,
+    // each by itself.
     let alone = |(side, (token, start)): (Option<Side>, &(u32, Start))| match side {
         Some(Side::Stuck(_)) | None => running::by_itself(sphere, pairs, *token, start),
         Some(side) => side,
@@ -112,8 +114,8 @@ pub fn search(
     sides.into_par_iter().zip(tokens).with_max_len(1).map(alone).collect()
 }
 
-/// Does all pieces of a round side by side, begun in their order. The searches come back in that order, with the rivals that
-/// passes found.
+/// Does all pieces of work of a round in parallel, started in order. Returns the searches in that order, and the
+/// rivals that passes found.
 fn round<'a>(shared: &Shared<'a>, work: Vec<Work<'a>>) -> (Vec<Ended<'a>>, Vec<u32>) {
     let mut pieces: Vec<(Vec<Ended>, Vec<u32>)> = work.iter().map(|_| Default::default()).collect();
     rayon::scope_fifo(|scope| {
@@ -129,7 +131,7 @@ fn round<'a>(shared: &Shared<'a>, work: Vec<Work<'a>>) -> (Vec<Ended<'a>>, Vec<u
     (ended, told)
 }
 
-/// Cuts a list into parts of at most this size.
+/// Cuts a list into parts of at most `size` elements.
 fn parts<T>(mut list: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || {
         let rest = list.split_off(list.len().min(size));
@@ -139,6 +141,7 @@ fn parts<T>(mut list: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
 }
 
 impl<'a> Shared<'a> {
+    /// Does one piece of work.
     fn work_on(&self, work: Work<'a>) -> (Vec<Ended<'a>>, Vec<u32>) {
         match work {
             Work::Begin(places) => (self.begin(places), Vec::new()),
@@ -147,6 +150,7 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Begins searches, near known winners where there are any.
     fn begin(&self, places: Vec<usize>) -> Vec<Ended<'a>> {
         let new: Vec<&(u32, Start)> = places.iter().map(|&place| &self.tokens[place]).collect();
         let beside = self.warm_starts.near_starts(&new, &self.frequent);
@@ -162,6 +166,7 @@ impl<'a> Shared<'a> {
         begun.collect()
     }
 
+    /// Continues searches against the frequent rivals.
     fn go_on(&self, searches: Vec<RunningSearch<'a>>) -> Vec<Ended<'a>> {
         let mut all: Vec<Ended> = searches.into_iter().map(|search| (search, None)).collect();
         for _ in 0..STEPS_A_ROUND {
@@ -180,6 +185,7 @@ impl<'a> Shared<'a> {
         all
     }
 
+    /// Compares the points of searches with all rows; returns also the rivals found.
     fn pass(&self, searches: Vec<RunningSearch<'a>>) -> (Vec<Ended<'a>>, Vec<u32>) {
         let trials = running::by_all(self.pairs, &searches);
         let told = trials.iter().flat_map(|trial| match trial {
@@ -197,7 +203,7 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// How many of so many points one thread takes together: whole tiles, and as many groups for each thread.
+/// The number of points that one thread takes in a pass: whole tiles, and equally many groups for each thread.
 fn share(points: usize) -> usize {
     let groups =
         points.div_ceil(POINTS_A_THREAD).next_multiple_of(rayon::current_num_threads()).max(1);

@@ -1,4 +1,4 @@
-//! The tokens of a ball that no shared map settled.
+//! Decides the tokens of a ball that the screen did not settle.
 
 use std::collections::BTreeMap;
 
@@ -69,13 +69,14 @@ fn winners_in_the_box(problem: &Problem, tokens: &[(u32, Start)]) -> BTreeMap<u3
     witnesses.map(|witness| (witness.token(), witness)).collect()
 }
 
-/// Denominators of the weights that are tried where the inequality holds with equality, or not at all.
+/// The denominators of the weights tried if the inequality holds with equality or not at all.
 const DENOMINATORS: std::ops::RangeInclusive<u32> = 1..=64;
-/// How far from a fraction a weight may be to be taken for it.
+/// How close a weight must be to a fraction to be taken for it.
 const NEAR_A_FRACTION: f64 = 1e-7;
 
-/// The verdict of a token whose sides float64 could not tell apart: by exact arithmetic on the multipliers as they are,
-/// as small fractions, and at the corner where the rivals meet. Exact linear programming, which needs no ball, is left.
+/// Decides a token for which float64 proved neither side, in exact arithmetic: with the multipliers as they are, with
+/// them rounded to small fractions, and at the corner where the rivals meet. If all fail, the token stays open for
+/// the exact linear program, which does not use the ball.
 pub fn on_the_edge(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Decision {
     certify::lost_in_ball(problem, token, multipliers)
         .or_else(|| by_fractions(problem, token, multipliers))
@@ -91,7 +92,7 @@ pub fn on_the_edge(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) 
         }))
 }
 
-/// Tries weights that are fractions of the largest one with a small common denominator.
+/// Tries weights that are fractions of the largest weight with a small common denominator.
 fn by_fractions(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
     let largest = multipliers.iter().map(|m| m.1).fold(0.0, f64::max);
     let whole = |denominator: u32| {

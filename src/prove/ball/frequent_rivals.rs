@@ -1,7 +1,7 @@
-//! Rivals that are often in the way of hard tokens, to be looked at before all others.
+//! The rivals that most often beat hard tokens; points are compared with them before all others.
 //!
-//! A point that one of them beats needs no pass over all rows, and most points that a search proposes are beaten by one.
-//! What is said of them only proposes.
+//! A point that one of them beats needs no pass over all rows, and most points that a search proposes are beaten by
+//! one. The comparison is approximate: it only proposes.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use rayon::prelude::*;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::problem::Problem;
 
-/// Rivals kept: their rows stay in the caches, and hardly more stand in the way of several tokens.
+/// The most rivals kept: their rows fit the caches, and hardly more of them beat several tokens.
 const KEPT: usize = 2048;
 
-/// Some rows of a head, in float32 around a centre.
+/// The rows of the frequent rivals, in float32 around a centre.
 #[derive(Debug)]
 pub struct FrequentRivals<'a> {
     problem: &'a Problem<'a>,
@@ -23,7 +23,7 @@ pub struct FrequentRivals<'a> {
     parts: Vec<Part>,
 }
 
-/// Rivals that were added together.
+/// The rivals of one call of [`FrequentRivals::add`].
 #[derive(Debug)]
 struct Part {
     ids: Vec<u32>,
@@ -32,7 +32,7 @@ struct Part {
 }
 
 impl<'a> FrequentRivals<'a> {
-    /// Those that stand in these lists most often.
+    /// Chooses the rivals that occur most often in these lists.
     pub fn new<'l>(problem: &'a Problem, lists: impl Iterator<Item = &'l [u32]>) -> Self {
         let mut often = vec![0usize; problem.head().tokens()];
         lists.flatten().for_each(|&j| often[j as usize] += 1);
@@ -52,7 +52,7 @@ impl<'a> FrequentRivals<'a> {
         frequent
     }
 
-    /// Takes in more of them.
+    /// Adds more rivals.
     pub fn add(&mut self, rivals: impl Iterator<Item = u32>) {
         let head = self.problem.head();
         let ids: Vec<u32> = rivals.filter(|&j| self.known.insert(j)).collect();
@@ -64,8 +64,8 @@ impl<'a> FrequentRivals<'a> {
         self.parts.push(Part { ids, rows, biases });
     }
 
-    /// For each token and point (`d`) the frequent rivals that are not seen to score less there, and by how much they lead,
-    /// about.
+    /// For each token and point (`d`), the frequent rivals that are not seen to score less there, with the
+    /// approximate amount by which each is ahead.
     pub fn ahead(&self, tried: &[(u32, &[f64])]) -> Vec<Vec<(f64, u32)>> {
         let head = self.problem.head();
         let points: Vec<f32> =
@@ -92,8 +92,8 @@ impl<'a> FrequentRivals<'a> {
     }
 }
 
-/// Tells of each score that is not less than `own`, and by how much it leads. Hardly any is: a few at a time are passed over
-/// together.
+/// Calls `tell` with the index of each score that is not less than `own`, and the difference. Hardly any is, so
+/// several scores are tested together.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usize, f64)) {
     const TOGETHER: usize = 16;
@@ -103,7 +103,7 @@ fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usiz
         for ((lead, &product), bias) in leads.iter_mut().zip(products).zip(biases) {
             *lead = f64::from(product) + bias - own;
         }
-        // NaN is no sign of losing.
+        // NaN does not mean that the rival scores less.
         if leads.iter().fold(true, |behind, lead| behind & (*lead < 0.0)) {
             continue;
         }
@@ -113,7 +113,7 @@ fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usiz
     }
 }
 
-/// Rows less a centre, rounded to float32.
+/// The rows minus a centre, rounded to float32.
 fn around(problem: &Problem, centre: &[f64], ids: &[u32]) -> Vec<f32> {
     let mut rows = vec![0f32; ids.len() * centre.len()];
     rows.par_chunks_mut(centre.len()).zip(ids).for_each(|(out, &j)| {

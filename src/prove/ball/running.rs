@@ -1,4 +1,4 @@
-//! A search in a ball under way: trials of its point, and what follows from them.
+//! A search in a ball in progress: the trials of its points, and the results that follow.
 
 use crate::certify::pairs::{Pairs, Trial};
 use crate::certify::witness::{self, Refusal, Witness};
@@ -8,42 +8,42 @@ use crate::prove::ball::search::{Ask, Search, Step};
 use crate::prove::ball::system::BallSystem;
 use crate::prove::polyhedron::working_set::Start;
 
-/// Rooms asked for, largest first: the last is still well above what the solver leaves undone.
+/// The clearances requested, largest first; the last is still well above the error of the solver.
 const CLEARANCES: [f64; 4] = [1.0 / 4.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0 / 16777216.0];
-/// Trials before giving up; each adds at least one new rival.
+/// The most trials of a search; each adds at least one new rival.
 const MOST_TRIALS: usize = 400;
-/// Searches start this share of the way out to the point where the token almost won, where that is on the sphere.
+/// The share of the distance at which a search starts, if the point where the token almost won is on the sphere.
 const START_SHARE: f64 = 15.0 / 16.0;
-/// Float64 scores held at once, a few tens of megabytes.
+/// The most float64 scores held at once, a few tens of megabytes.
 const MOST_SCORES: usize = 1 << 22;
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub enum Side {
     /// The token was proved to win at a point.
     Wins(Witness),
-    /// It was proved never to win.
+    /// The token was proved never to win.
     Loses(Verdict),
-    /// Neither. With the last multipliers, if any, of unscaled inequalities.
+    /// Neither was proved; with the last multipliers of unscaled inequalities, if there are any.
     Stuck(Vec<(Rival, f64)>),
 }
 
-/// A token that runs.
+/// A token whose search is in progress.
 pub struct RunningSearch<'a> {
     sphere: &'a BallSystem<'a>,
-    /// Its place among the tokens.
+    /// The index of the token in the list of tokens.
     pub place: usize,
-    /// Its search.
+    /// The search of the token.
     pub search: Search<'a>,
-    /// Where the map sends its row, if it is crowded.
+    /// The image of the token's row under the map, if the token is crowded.
     pub direction: Option<Vec<f64>>,
-    /// Whether its point beats all frequent rivals.
+    /// Whether the search's point beats all frequent rivals.
     pub ready: bool,
     trials: usize,
 }
 
 impl<'a> RunningSearch<'a> {
-    /// A search that begins near a start, or somewhat further in where that is on the sphere.
+    /// Prepares a search that begins near a start, or somewhat further inside if that is on the sphere.
     pub fn new(sphere: &'a BallSystem<'a>, place: usize, token: u32, start: &Start) -> Self {
         let share = if sphere.is_inside(&start.near) { 1.0 } else { START_SHARE };
         let anchor = start.near.iter().map(|x| x * share).collect();
@@ -56,7 +56,7 @@ impl<'a> RunningSearch<'a> {
         RunningSearch { search: self.search.keeping_rows(), ..self }
     }
 
-    /// Takes in the rivals behind the start: a side, or none while there is a point to look at.
+    /// Adds the rivals that the start does not beat. Returns a side, or `None` if there is a point to try.
     pub fn begin(&mut self, start: &Start) -> Option<Side> {
         if start.behind.is_empty() {
             return None;
@@ -65,7 +65,7 @@ impl<'a> RunningSearch<'a> {
         self.conclude(step)
     }
 
-    /// What came of a trial of the point: a side, or none while there is another point to look at.
+    /// Uses the result of a trial of the point. Returns a side, or `None` if there is another point to try.
     pub fn go_on(&mut self, trial: Trial) -> Option<Side> {
         self.trials += 1;
         match trial {
@@ -84,7 +84,7 @@ impl<'a> RunningSearch<'a> {
         }
     }
 
-    /// What a step means: a side, or none while there is a point inside the ball to look at.
+    /// Interprets a step. Returns a side, or `None` if there is a point inside the ball to try.
     fn conclude(&mut self, mut step: Step) -> Option<Side> {
         let (sphere, search) = (self.sphere, &mut self.search);
         loop {
@@ -114,14 +114,14 @@ impl<'a> RunningSearch<'a> {
         }
     }
 
-    /// The frequent rivals ahead that are not known yet, the worst first.
+    /// The frequent rivals ahead that the search does not know yet, the worst first.
     fn unknown(&self, mut ahead: Vec<(f64, u32)>) -> Trial {
         let equals = self.sphere.problem().equals(self.search.token());
         ahead.retain(|(_, j)| !self.search.knows(Rival::Token(*j)) && !equals.contains(j));
         Trial::Behind(worst_first(ahead))
     }
 
-    /// Rivals by falling score at the point.
+    /// The rivals by falling score at the point.
     fn by_score(&self, rivals: Vec<u32>) -> Vec<u32> {
         let (head, point) = (self.sphere.problem().head(), self.search.point());
         let score = |j: u32| head.score(j as usize, point);
@@ -129,13 +129,13 @@ impl<'a> RunningSearch<'a> {
     }
 }
 
-/// Rivals by falling number.
+/// The rivals by falling number.
 fn worst_first(mut rivals: Vec<(f64, u32)>) -> Vec<u32> {
     rivals.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     rivals.into_iter().map(|r| r.1).collect()
 }
 
-/// A search that uses neither frequent rivals nor warm starts: what comes of it depends on the token alone.
+/// Searches a token without frequent rivals and warm starts, so that the result depends on the token alone.
 pub fn by_itself(sphere: &BallSystem, pairs: Option<&Pairs>, token: u32, start: &Start) -> Side {
     let mut search = RunningSearch::new(sphere, 0, token, start);
     let mut side = search.begin(start);
@@ -148,7 +148,7 @@ pub fn by_itself(sphere: &BallSystem, pairs: Option<&Pairs>, token: u32, start: 
     }
 }
 
-/// Tries the points of searches against the frequent rivals that they do not know.
+/// Compares the points of searches with the frequent rivals that each does not know.
 pub fn by_frequent_rivals<'s, 'q: 's>(
     frequent: &FrequentRivals,
     searches: impl Iterator<Item = &'s RunningSearch<'q>> + Clone,
@@ -158,13 +158,13 @@ pub fn by_frequent_rivals<'s, 'q: 's>(
     ahead.map(|(search, ahead)| search.unknown(ahead)).collect()
 }
 
-/// Tries the points of searches against all rows.
+/// Compares the points of searches with all rows.
 pub fn by_all(pairs: Option<&Pairs>, searches: &[RunningSearch]) -> Vec<Trial> {
     let mut trials = match pairs {
         Some(pairs) => pairs.attempt(searches.iter().map(|r| r.search.attempt()).collect()),
         None => vec![Trial::Behind(Vec::new()); searches.len()],
     };
-    // Those that could not be tried so.
+    // Those that the comparison of all pairs could not judge.
     let open: Vec<usize> = (0..trials.len()).filter(|&i| is_unbeaten(&trials[i])).collect();
     let Some(problem) = searches.first().map(|r| r.sphere.problem()) else { return trials };
     for part in open.chunks((MOST_SCORES / problem.head().tokens()).max(1)) {
@@ -181,7 +181,7 @@ pub fn by_all(pairs: Option<&Pairs>, searches: &[RunningSearch]) -> Vec<Trial> {
     trials
 }
 
-/// Whether no rival is known that beats the point.
+/// Whether the trial found no rival that beats the point.
 pub fn is_unbeaten(trial: &Trial) -> bool {
     matches!(trial, Trial::Behind(rivals) if rivals.is_empty())
 }

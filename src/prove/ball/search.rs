@@ -1,10 +1,12 @@
-//! The search for one token in a ball: the nearest point with some clearance to all rivals, a few rivals at a time.
+//! The search for one token in a ball: the nearest point with a requested clearance to all rivals, with a working
+//! set.
 //!
-//! Least-distance programming again (Lawson and Hanson 1974, ch. 23), now without lifting: `min |u - anchor|` subject
-//! to `row.u + level >= clearance`. First from the point where the token almost won; where that leads out of the ball, from
-//! anchors drawn in towards the centre, and at last from the centre: then the point is the shortest that the rivals
-//! looked at allow, and if that is too long, the multipliers show that the token never wins
-//! ([`crate::certify::ball_loss`]). What is made of the points, and of clearances that are too large: [`crate::prove::ball::batch`].
+//! This is least-distance programming (Lawson and Hanson 1974, ch. 23) without lifting: `min |u - anchor|` subject to
+//! `row.u + level >= clearance`. The first anchor is the point where the token almost won; if that leads out of the
+//! ball, anchors closer to the centre follow, and at last the centre. With the centre as anchor, the point is the
+//! shortest that the working set allows, and if that is too long, the multipliers show that the token never wins
+//! ([`crate::certify::ball_loss`]). For the use of the points, and of clearances that are too large, see
+//! [`crate::prove::ball::batch`].
 
 use std::collections::HashSet;
 
@@ -15,27 +17,29 @@ use crate::prove::ball::system::{BallSystem, Face};
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::solver::{Outcome, Solver};
 
-/// What is asked of a point.
+/// What is requested of a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ask {
-    /// This distance from every rival's face, in scaled coordinates.
+    /// This distance from the face of every rival, in scaled coordinates.
     Room(f64),
     /// This gap to every rival, in logits.
     Gap(f64),
 }
 
-/// Rivals taken in at a time where the solver keeps the active rows: the point may come to beat the others.
+/// The number of rivals added at a time if the solver keeps the active rows: the point may then already beat the
+/// others.
 const BATCH: usize = 32;
-/// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
-/// ends of ranges that come in, and where so many do not tell, more of them do not either.
+/// The most numbers in all rows of a search: some hundreds of megabytes. In wide heads the rows are mainly range
+/// ends, and if so many of them do not decide, more will not either.
 const MOST_NUMBERS: usize = 1 << 25;
+/// The limit of [`MOST_NUMBERS`] for wide heads.
 const WIDE_NUMBERS: usize = 1 << 22;
-/// How often an anchor is drawn in before a search begins from the centre.
+/// How often the anchor is moved towards the centre before the search begins from the centre.
 const DRAWN_IN: usize = 6;
-/// The share of the radius where the first drawn-in anchor lies; each further one lies in by as much again.
+/// The share of the radius of the first such anchor; each further one multiplies it by this factor again.
 const DRAWN_IN_SHARE: f64 = 7.0 / 8.0;
 
-/// The state of the method for one token.
+/// The state of the search for one token.
 pub struct Search<'a> {
     sphere: &'a BallSystem<'a>,
     token: u32,
@@ -44,35 +48,35 @@ pub struct Search<'a> {
     known: HashSet<Rival>,
     ask: Ask,
     anchor: Option<Vec<f64>>,
-    /// How often it was drawn in.
+    /// How often the anchor was moved towards the centre.
     drawn_in: usize,
-    /// The point to look at next.
+    /// The point to try next.
     z: Vec<f64>,
-    /// Whether the solver begins anew for another anchor or wish.
+    /// Whether the solver starts from scratch for another anchor or request.
     anew: bool,
 }
 
-/// A row of the solver: a face of length one.
+/// A row of the solver: the face of a rival, scaled to length one.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     rival: Rival,
-    /// How long it was.
+    /// The length before scaling.
     length: f64,
     level: f64,
 }
 
-/// What a step of the method gives.
+/// The result of one step.
 pub enum Step {
-    /// A point that keeps what is asked to the rivals looked at so far.
+    /// A point that keeps the request to all rivals in the working set.
     Point,
-    /// There is none: multipliers of unscaled inequalities whose combination is 0, to rounding.
+    /// There is no such point: multipliers of unscaled inequalities whose combination is 0, up to rounding.
     Combination(Vec<(Rival, f64)>),
-    /// Float64 could not go on, or no new rival was given.
+    /// Float64 could not continue, or no new rival was given.
     Stalled,
 }
 
 impl<'a> Search<'a> {
-    /// A search that has looked at no rival yet, from the centre of the ball or from an anchor.
+    /// A search with an empty working set, from the centre of the ball or from an anchor.
     pub fn new(sphere: &'a BallSystem<'a>, token: u32, ask: Ask, anchor: Option<Vec<f64>>) -> Self {
         let dim = sphere.problem().head().dim();
         let mut search = Search {
@@ -91,7 +95,8 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// Lets the solver keep the active rows for another anchor or wish: several times as fast, but rounding adds up.
+    /// Lets the solver keep the active rows for another anchor or request: several times as fast, but rounding errors
+    /// add up.
     pub fn keeping_rows(mut self) -> Self {
         self.anew = false;
         self
@@ -102,32 +107,32 @@ impl<'a> Search<'a> {
         self.token
     }
 
-    /// The point to look at.
+    /// The point to try.
     pub fn point(&self) -> &[f64] {
         &self.z
     }
 
-    /// What is asked of the point.
+    /// The present request.
     pub fn ask(&self) -> Ask {
         self.ask
     }
 
-    /// How many rivals and ends the point is held against.
+    /// The number of rivals and range ends in the working set.
     pub fn size(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether a rival or an end was given before.
+    /// Whether this rival or range end was given before.
     pub fn knows(&self, rival: Rival) -> bool {
         self.known.contains(&rival)
     }
 
-    /// Whether the next point is the shortest one rather than the nearest to an anchor.
+    /// Whether the next point is the shortest one, not the nearest to an anchor.
     pub fn is_from_centre(&self) -> bool {
         self.anchor.is_none()
     }
 
-    /// Goes on with this or another wish from the centre, with all rivals known so far.
+    /// Continues from the centre with this request and all rivals known so far.
     pub fn restart(&mut self, ask: Ask) -> Step {
         self.ask = ask;
         self.anchor = None;
@@ -135,8 +140,8 @@ impl<'a> Search<'a> {
         self.solve()
     }
 
-    /// Goes on from an anchor that lies where the ray to the point meets the ball, and then some way in, with all rivals
-    /// known so far; from the centre when that was done often enough.
+    /// Continues from an anchor on the ray to the present point, some way inside the ball, with all rivals known so
+    /// far; from the centre if that was done often enough.
     pub fn draw_in(&mut self) -> Step {
         let length = norm_up_of(&self.z);
         if self.anchor.is_none() || self.drawn_in == DRAWN_IN || !length.is_finite() {
@@ -150,7 +155,7 @@ impl<'a> Search<'a> {
         self.solve()
     }
 
-    /// The anchor in scaled coordinates.
+    /// The anchor in scaled coordinates; 0 for the centre.
     fn aimed_at(&self) -> Vec<f64> {
         match &self.anchor {
             Some(anchor) => self.sphere.scaled(anchor),
@@ -158,7 +163,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Asks the solver for the present anchor and wish.
+    /// Passes the present anchor and request to the solver.
     fn aim(&mut self) {
         let wanted = |row: &Row| self.wanted(row);
         let bounds: Vec<f64> = self.rows.iter().map(wanted).collect();
@@ -176,7 +181,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What a row asks of the point.
+    /// The lower bound of `row.u` that the request sets for a row.
     fn wanted(&self, row: &Row) -> f64 {
         let clearance = match (self.ask, row.rival) {
             (Ask::Room(clearance), _) => clearance,
@@ -186,6 +191,7 @@ impl<'a> Search<'a> {
         clearance - row.level
     }
 
+    /// Adds a rival to the working set; false if its row is 0.
     fn enter(&mut self, rival: Rival) -> bool {
         let Some(Face { row, length, level }) = self.sphere.face(self.token, rival) else {
             return false;
@@ -196,8 +202,8 @@ impl<'a> Search<'a> {
         true
     }
 
-    /// Takes in rivals, the most pressing first: a batch of them, and as long as the point keeps inside the ball more of
-    /// those that it does not beat.
+    /// Adds rivals, the most pressing first: one batch, and, as long as the point stays inside the ball, further
+    /// batches of those that it does not beat.
     pub fn advance(&mut self, rivals: impl IntoIterator<Item = Rival>) -> Step {
         let mut told: Vec<Rival> = rivals.into_iter().filter(|r| !self.known.contains(r)).collect();
         if told.is_empty() {
@@ -229,7 +235,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Removes from `told` the rivals that the point does not beat, at most a batch, the worst first.
+    /// Removes from `told` at most a batch of the rivals that the point does not beat, the worst first.
     fn unbeaten(&self, told: &mut Vec<Rival>, batch: usize) -> Vec<Rival> {
         let head = self.sphere.problem().head();
         let score = |j: u32| head.score(j as usize, &self.z);
@@ -249,6 +255,7 @@ impl<'a> Search<'a> {
         ahead.into_iter().map(|a| a.1).collect()
     }
 
+    /// Solves over the working set.
     fn solve(&mut self) -> Step {
         let step = match self.solver.solve() {
             Outcome::Point(u) => {
@@ -262,22 +269,23 @@ impl<'a> Search<'a> {
         step
     }
 
-    /// The multipliers of the point, on unscaled inequalities.
+    /// The multipliers of the point, for unscaled inequalities.
     pub fn multipliers(&self) -> Vec<(Rival, f64)> {
         self.unscaled(self.solver.multipliers())
     }
 
+    /// Converts multipliers of the solver's rows to unscaled inequalities.
     fn unscaled(&self, multipliers: Vec<(usize, f64)>) -> Vec<(Rival, f64)> {
         let scaled = multipliers.into_iter().filter(|m| m.1 > 0.0);
         scaled.map(|(i, m)| (self.rows[i].rival, m / self.rows[i].length)).collect()
     }
 
-    /// Whether the point lies inside the ball, with a little clearance.
+    /// Whether the point lies inside the ball, with a small margin.
     pub fn is_inside(&self) -> bool {
         self.sphere.is_inside(&self.z)
     }
 
-    /// The point and the gap that its closest rivals seem to leave, for a proof.
+    /// The point as an attempt to prove, with the gap that its closest rivals seem to leave.
     pub fn attempt(&self) -> Attempt {
         let head = self.sphere.problem().head();
         let score = |j: u32| head.score(j as usize, &self.z);

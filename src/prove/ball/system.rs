@@ -1,9 +1,9 @@
-//! The inequalities of one token in a ball: rows `r` and levels `f` with `r.z + f > 0` for all of them exactly when the
-//! token wins at `z`, or `z` is inside the ranges.
+//! The inequalities of one token in a ball: rows `r` and levels `f`, such that `r.z + f > 0` holds for all of them
+//! exactly when the token wins at `z` and `z` is inside the ranges.
 //!
-//! Rows are differences of folded rows (see [`crate::head::fold`]), and `P(g_k e_k)` for ends of ranges, their levels
-//! `c_k - lo_k` and `hi_k - c_k`. Lengths matter here, so all coordinates are scaled by one power of two: the ball then
-//! has a radius near [`RADIUS`]. All of this is approximate: it proposes.
+//! Rows are differences of folded rows (see [`crate::head::fold`]), and `P(g_k e_k)` for range ends, with the levels
+//! `c_k - lo_k` and `hi_k - c_k`. Lengths matter here, so all coordinates are scaled by one power of two: the ball
+//! then has a radius near [`RADIUS`]. All of this is approximate: it only proposes.
 
 use std::sync::OnceLock;
 
@@ -13,37 +13,37 @@ use crate::domain::Ball;
 use crate::problem::Problem;
 use crate::prove::span::Span;
 
-/// The radius of a ball in scaled coordinates, up to a factor of two: so large that a distance of 1 is a small one and
-/// that rows asking for a millionth of that are still told apart from rounding.
+/// The radius of the ball in scaled coordinates, up to a factor of two: so large that a distance of 1 is small, and
+/// that a request for a millionth of that is still clear of rounding.
 pub const RADIUS: f64 = 1024.0;
 
-/// A point this close to the sphere, as a share of its radius, counts as beyond it.
+/// The share of the radius by which a point must lie inside the sphere to count as inside.
 const EDGE: f64 = 1.0 / 1073741824.0;
 
-/// A problem over a ball, scaled.
+/// A problem over a ball, in scaled coordinates.
 #[derive(Debug)]
 pub struct BallSystem<'a> {
     problem: &'a Problem<'a>,
     ball: &'a Ball,
-    /// `u = unit z`.
+    /// The scale: `u = unit z`.
     unit: f64,
-    /// Where a head has more coordinates than tokens, and no ranges: the folded rows in fewer.
+    /// The folded rows in fewer coordinates, for a wide head without ranges; computed on first use.
     span: Option<OnceLock<Span>>,
 }
 
-/// `r.u >= bound` for a row of length one.
+/// The inequality `row.u + level > 0`, with the row scaled to length one.
 #[derive(Clone, Debug)]
 pub struct Face {
     /// The row, of length one.
     pub row: Vec<f64>,
-    /// How long it was.
+    /// The length before scaling.
     pub length: f64,
-    /// The level over that length, in scaled coordinates: the inequality is `row.u + level > 0`.
+    /// The level divided by that length, in scaled coordinates.
     pub level: f64,
 }
 
 impl<'a> BallSystem<'a> {
-    /// `None` for a domain without a ball.
+    /// The system of a problem; `None` for a domain without a ball.
     pub fn new(problem: &'a Problem<'a>) -> Option<Self> {
         let ball = problem.domain().ball()?;
         let wide = problem.head().is_wide() && !problem.domain().has_ranges();
@@ -56,18 +56,19 @@ impl<'a> BallSystem<'a> {
         })
     }
 
+    /// The span of the rows, if it is used.
     fn span(&self) -> Option<&Span> {
         let head = self.problem.head();
         let span = || Span::new(head.tokens(), head.dim(), |t, out| head.copy_row(t, out));
         Some(self.span.as_ref()?.get_or_init(span))
     }
 
-    /// The number of coordinates of rows: those of `z`, or fewer.
+    /// The number of coordinates of rows: `d`, or the rank of the span.
     pub fn dim(&self) -> usize {
         self.span().map_or(self.ball.dim(), Span::rank)
     }
 
-    /// The scaled coordinates of `z` (of the part of it that the rows see).
+    /// The scaled coordinates of `z` (of its part in the span).
     pub fn scaled(&self, z: &[f64]) -> Vec<f64> {
         let mut u = self.span().map_or_else(|| z.to_vec(), |span| span.reduced(z));
         u.iter_mut().for_each(|x| *x *= self.unit);
@@ -91,17 +92,17 @@ impl<'a> BallSystem<'a> {
         self.ball
     }
 
-    /// Whether `z` lies inside the ball, with a little clearance.
+    /// Whether `z` lies inside the ball, with a small margin.
     pub fn is_inside(&self, z: &[f64]) -> bool {
         norm_up_of(z) < self.ball.radius_down() * (1.0 - EDGE)
     }
 
-    /// What `z` is multiplied by.
+    /// The factor that scales `z`.
     pub fn unit(&self) -> f64 {
         self.unit
     }
 
-    /// The inequality against a rival or an end; `None` if its row is 0 in float64.
+    /// The inequality for a rival or a range end; `None` if its row is 0 in float64.
     pub fn face(&self, token: u32, rival: Rival) -> Option<Face> {
         let (head, domain) = (self.problem.head(), self.problem.domain());
         let t = token as usize;
@@ -141,7 +142,7 @@ impl<'a> BallSystem<'a> {
         Some(Face { row, length, level })
     }
 
-    /// How far `z` is beyond ends of ranges, the worst first.
+    /// The range ends that `z` has passed, the worst first.
     pub fn ends_passed(&self, z: &[f64]) -> Vec<Rival> {
         let domain = self.problem.domain();
         if !domain.has_ranges() {

@@ -1,8 +1,8 @@
-//! Where the searches for crowded tokens begin: beside tokens that were found to win.
+//! Warm starts: the searches for crowded tokens begin near points where similar tokens were found to win.
 //!
-//! Tokens that were hardly trained have nearly one row, so far from the others that at the point of its own row each has
-//! hundreds of rivals in its way. Where one of them wins, another is about to: a step along the map of the difference of
-//! their rows leads to a point with few rivals in the way.
+//! Under-trained tokens have nearly equal rows, so far from the others that at the point of its own row each is
+//! beaten by hundreds of rivals. Where one of them wins, another almost wins: a step along the image under the map of
+//! the difference of their rows leads to a point where few rivals beat it.
 
 use std::collections::VecDeque;
 
@@ -14,42 +14,45 @@ use crate::prove::ball::frequent_rivals::FrequentRivals;
 use crate::prove::ball::system::BallSystem;
 use crate::prove::polyhedron::working_set::Start;
 
-/// Steps tried from a winner's point, as shares of the radius. (In whisper-tiny.en's ball the best of them leaves 6 rivals in
-/// the way of half of the crowded tokens, where the winner's point itself has 300.)
+/// The steps tried from a winner's point, as shares of the radius. (In whisper-tiny.en's ball 6 rivals beat the median
+/// crowded token after the best of these steps, and 300 at the winner's own point.)
 const STEP_SHARES: [f64; 3] = [1.0 / 64.0, 1.0 / 32.0, 1.0 / 12.0];
-/// No search begins further out than this share of the radius.
+/// The greatest share of the radius at which a search begins.
 const FARTHEST_START: f64 = 63.0 / 64.0;
 
-/// WarmStarts kept: a few are near any token, and all are looked at.
+/// The most winners kept: a few are near any token, and all are compared.
 const KEPT: usize = 1024;
-/// Tokens whose points are tried against the frequent rivals together.
+/// The number of tokens whose points are compared with the frequent rivals together.
 const TOKENS_A_THREAD: usize = 8;
 
-/// A token with at least so many rivals in its way is crowded.
+/// The number of rivals that beat a token at its start from which on the token counts as crowded.
 const RIVALS_OF_A_CROWD: usize = 128;
-/// Crowded tokens begin in waves, each about as large as all before it: every so-and-so-many-th, and at last all others.
+/// The strides of the waves in which crowded tokens begin: each wave is about as large as all before it, and the last
+/// has the rest.
 const WAVES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
-/// This share of a wave may be undecided when the next one begins.
+/// The next wave begins when only one in this many of the crowded tokens that a wave left undecided still is.
 const LATE: usize = 4;
 
+/// Whether so many rivals beat a token at its start that it counts as crowded.
 fn is_crowded(start: &Start) -> bool {
     start.behind.len() >= RIVALS_OF_A_CROWD
 }
 
-/// Which tokens begin next.
+/// The queue of tokens whose searches have not begun.
 #[derive(Debug)]
 pub struct Queue {
-    /// The places of tokens that are not crowded.
+    /// The indices of tokens that are not crowded.
     others: VecDeque<usize>,
+    /// The indices of crowded tokens, by wave.
     waves: VecDeque<VecDeque<usize>>,
-    /// How many crowded tokens have begun and are not decided.
+    /// The number of crowded tokens that have begun and are not decided.
     undecided: usize,
-    /// How few of them there must be for the next wave to begin.
+    /// The number of such tokens at which the next wave may begin.
     few: usize,
 }
 
 impl Queue {
-    /// Of all these tokens.
+    /// Queues all tokens with these starts.
     pub fn new(starts: &[(u32, Start)]) -> Self {
         let places = 0..starts.len();
         let (crowded, others): (Vec<usize>, Vec<usize>) =
@@ -63,8 +66,8 @@ impl Queue {
         Queue { others: others.into(), waves: waves.collect(), undecided: 0, few: 0 }
     }
 
-    /// The places of at most `count` tokens: of the present wave, of the next one if most of those before are decided,
-    /// and of the tokens that are not crowded.
+    /// The indices of at most `count` tokens: of the present wave, of the next one if most tokens of the earlier
+    /// waves are decided, and of the tokens that are not crowded.
     pub fn next(&mut self, count: usize) -> Vec<usize> {
         let mut next = Vec::new();
         if self.undecided <= self.few
@@ -84,13 +87,13 @@ impl Queue {
         next
     }
 
-    /// The token of this start is decided.
+    /// Reports that the token with this start is decided.
     pub fn decided(&mut self, start: &Start) {
         self.undecided -= usize::from(is_crowded(start));
     }
 }
 
-/// Crowded tokens that win at known points.
+/// Crowded tokens with points where they win, and the map of the steps between them.
 #[derive(Debug)]
 pub struct WarmStarts<'a> {
     sphere: &'a BallSystem<'a>,
@@ -98,30 +101,31 @@ pub struct WarmStarts<'a> {
     found: Vec<KnownWinner>,
 }
 
+/// A crowded token that wins at a known point.
 #[derive(Debug)]
 struct KnownWinner {
     point: Vec<f64>,
-    /// Its logit there.
+    /// The token's logit at the point.
     score: f64,
     direction: Vec<f64>,
 }
 
-/// What is known of a crowded token when its search begins.
+/// The data with which the search of a crowded token begins.
 #[derive(Clone, Debug)]
 pub struct NearStart {
-    /// Where the map sends its row (`d`).
+    /// The image of the token's row under the map (`d`).
     pub direction: Vec<f64>,
-    /// A start beside a winner.
+    /// A start near a winner, if there is one.
     pub start: Option<Start>,
 }
 
 impl<'a> WarmStarts<'a> {
-    /// No known winner yet; steps are those of `map`.
+    /// Starts without known winners; `map` gives the steps.
     pub fn new(sphere: &'a BallSystem<'a>, map: &'a Map) -> Self {
         WarmStarts { sphere, map, found: Vec::new() }
     }
 
-    /// Takes in a crowded token that wins at a point (`d`).
+    /// Adds a crowded token that wins at a point (`d`).
     pub fn add(&mut self, token: u32, point: &[f64], direction: Vec<f64>) {
         if self.found.len() < KEPT {
             let head = self.sphere.problem().head();
@@ -130,8 +134,8 @@ impl<'a> WarmStarts<'a> {
         }
     }
 
-    /// For each crowded token a start beside the winner which is least ahead of it at its own point: where the fewest
-    /// frequent rivals are in its way. `None` for other tokens.
+    /// For each crowded token, a start near the winner that is least ahead of it at the winner's own point: the step
+    /// where the fewest frequent rivals beat the token. `None` for other tokens.
     pub fn near_starts(
         &self,
         tokens: &[&(u32, Start)],
@@ -148,6 +152,7 @@ impl<'a> WarmStarts<'a> {
         all
     }
 
+    /// [`WarmStarts::near_starts`] for crowded tokens only.
     fn all_near_starts(
         &self,
         tokens: &[&(u32, Start)],
@@ -174,8 +179,8 @@ impl<'a> WarmStarts<'a> {
         tokens.iter().zip(moved).zip(directions).map(beside).collect()
     }
 
-    /// Points in steps from the winner which is least ahead of a token, given where the map sends its row; none without
-    /// known winners.
+    /// Points at several steps from the winner that is least ahead of a token, where `own` is the image of the
+    /// token's row; empty without known winners.
     fn moved(&self, token: u32, own: &[f64]) -> Vec<Vec<f64>> {
         let (head, t) = (self.sphere.problem().head(), token as usize);
         let ahead = |winner: &KnownWinner| winner.score - head.dot(t, &winner.point) - head.bias(t);

@@ -1,8 +1,9 @@
-//! The last resort: linear programs in exact integers, under a budget that all open tokens share.
+//! The last resort: exact integer linear programs under a budget that all open tokens share.
 //!
-//! Near-facet tokens may each take all the arithmetic there is. So every open token is tried with a small share first, the
-//! rest with a larger one, and so on, until the budget is spent. Shares and sums are counted in operations, tokens
-//! taken in the order of their ids, a fixed number at a time: the answer is the same on every machine, whatever its threads.
+//! A token near a facet may take any amount of arithmetic. So every open token is tried with a small share first, the
+//! remaining ones with a larger share, and so on, until the budget is spent. Shares and sums are counted in
+//! operations, and tokens are taken in id order, a fixed number at a time: the result is the same on every machine,
+//! with any number of threads.
 
 use rayon::prelude::*;
 
@@ -10,18 +11,19 @@ use crate::certify::Verdict;
 use crate::problem::Problem;
 use crate::prove::{Open, exact::simplex};
 
-/// What a token may spend, from one pass to the next, in limb products: the last share takes some seconds.
+/// The budget of one token in each pass, in limb products: the last takes some seconds.
 const SHARES: [u64; 3] = [1 << 24, 1 << 28, 1 << 32];
-/// What all tokens of one audit may spend together.
+/// The budget of all tokens of one audit together, in limb products.
 const TOTAL: u64 = 1 << 37;
-/// Tokens tried at a time, before it is seen what they spent.
+/// The number of tokens tried before their cost is subtracted.
 const TRIED_TOGETHER: usize = 32;
 
-/// The verdicts of open tokens (ids rising).
+/// Decides open tokens (ids rising); those that the budget does not cover stay undecided.
 pub fn decide(problem: &Problem, open: Vec<Open>) -> Vec<(u32, Verdict)> {
     decide_within(problem, open, SHARES, TOTAL)
 }
 
+/// [`decide`] with these shares and this total.
 fn decide_within(
     problem: &Problem,
     open: Vec<Open>,
@@ -44,7 +46,7 @@ fn decide_within(
                 match tried.verdict {
                     Some(verdict) => verdicts.push((open.token, verdict)),
                     None if tried.by_budget => again.push(open),
-                    // What gave up for another reason is not tried again.
+                    // A token that was given up for another reason is not tried again.
                     None => verdicts.push((open.token, open.undecided)),
                 }
             }

@@ -1,11 +1,12 @@
-//! The shortest point at which a token stands level with some rivals, exactly: for tokens whose shortest winning point is
-//! so near to the sphere that float64 cannot tell inside from outside.
+//! Computes exactly the shortest point at which a token scores the same as some rivals: for tokens whose shortest
+//! winning point is so near to the sphere that float64 cannot tell on which side it lies.
 //!
-//! Let `r_i = P(g * (w_t - w_i))` be rows and `f_i` levels, so that the token is `r_i.z + f_i` ahead of rival `i` (see
-//! [`crate::prove::ball::system`]). With the Gram matrix `M = (r_i.r_j)` the weights `N = M^-1 (clearance e - f)` give the shortest
-//! `z = sum N_i r_i` that leaves this clearance to each of them (`e_i` is 1 for tokens, and 0 for ends of ranges, which may be
-//! touched). Without clearance `|z|^2 = -N.f`. If that is `R^2` or more and no weight is negative, the weights outweigh
-//! the token, as `F + R |v| = -|z|^2 + R |z|`. Otherwise some clearance is left.
+//! Let `r_i = P(g * (w_t - w_i))` be rows and `f_i` levels, so that the token is `r_i.z + f_i` ahead of rival `i`
+//! (see [`crate::prove::ball::system`]). With the Gram matrix `M = (r_i.r_j)` the weights
+//! `N = M^-1 (clearance e - f)` give the shortest `z = sum N_i r_i` with this clearance to each of them (`e_i` is 1
+//! for tokens and 0 for range ends, which may be touched). Without clearance `|z|^2 = -N.f`. If that is `R^2` or more
+//! and no weight is negative, the weights outweigh the token, because `F + R |v| = -|z|^2 + R |z|`. Otherwise a
+//! positive clearance is possible.
 
 use num_bigint::BigInt;
 use num_traits::{One, Signed};
@@ -19,24 +20,26 @@ use crate::certify::{self, Combination, Rival, Verdict};
 use crate::domain::Ball;
 use crate::problem::Problem;
 
-/// How often rivals are dropped or added.
+/// The most changes of the set of rivals.
 const ROUNDS: usize = 64;
-/// Rivals added at once.
+/// The most rivals added at once.
 const BATCH: usize = 8;
-/// Products of numbers that a Gram matrix may take.
+/// The most products of numbers for a Gram matrix.
 const BUDGET: usize = 1 << 23;
-/// Clearances tried are `2^-q` for these `q`: from more than any radius asks for to less than any difference of squares.
+/// The clearances tried are `2^-q` for these `q`: from more than any radius allows to less than any difference of
+/// squares.
 const CLEARANCE_EXPONENTS: std::ops::Range<i64> = -512..4608;
-/// Steps between them.
+/// The step between the exponents tried.
 const STEP: usize = 8;
 
-/// Decides `token` from the rivals that hold it back at its shortest point; `None` where they are not independent, or too
-/// many.
+/// Decides `token` from the rivals that hold it back at its shortest point; `None` if these are not independent or
+/// are too many.
 pub fn decide(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Verdict> {
     let mut held: Vec<Rival> = multipliers.iter().filter(|m| m.1 > 0.0).map(|m| m.0).collect();
     for _ in 0..ROUNDS {
         let corner = Corner::new(problem, token, held.clone())?;
-        // A rival of negative weight does not hold the token back: the point moves away from it when it is dropped.
+        // A rival with a negative weight does not hold the token back: the point moves away from it when it is
+        // dropped.
         if let Some(i) = corner.most_negative() {
             held.remove(i);
             continue;
@@ -61,13 +64,13 @@ pub fn decide(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Op
     None
 }
 
-/// A token level with some rivals.
+/// The point at which a token scores the same as the rivals in `held`.
 struct Corner<'a> {
     problem: &'a Problem<'a>,
     ball: &'a Ball,
     token: u32,
     held: Vec<Rival>,
-    /// `g * (w_t - w_i)`, before centring.
+    /// `g * (w_t - w_i)`, before the mean is subtracted.
     rows: Vec<Vec<Dyadic>>,
     levels: Vec<Dyadic>,
     /// The weights without clearance.
@@ -77,6 +80,7 @@ struct Corner<'a> {
 }
 
 impl<'a> Corner<'a> {
+    /// Computes the corner; `None` if the rows are dependent or too many.
     fn new(problem: &'a Problem<'a>, token: u32, held: Vec<Rival>) -> Option<Self> {
         let ball = problem.domain().ball()?;
         let (count, dim) = (held.len(), ball.dim());
@@ -106,6 +110,7 @@ impl<'a> Corner<'a> {
         Some(Corner { problem, ball, token, held, rows, levels, weights, slope })
     }
 
+    /// The index of the most negative weight, if there is one.
     fn most_negative(&self) -> Option<usize> {
         let weights = self.weights.numerators.iter().enumerate();
         weights.filter(|w| w.1.is_negative()).min_by_key(|w| w.1).map(|w| w.0)
@@ -117,21 +122,23 @@ impl<'a> Corner<'a> {
         terms.fold(Dyadic::zero(), |sum, (f, n)| &sum - &(f * &Dyadic::from_integer(n.clone())))
     }
 
+    /// Whether the point without clearance lies inside the ball.
     fn is_inside(&self) -> bool {
         let over = Dyadic::from_integer(self.weights.denominator.clone());
         self.square() < &self.ball.radius_squared() * &over
     }
 
+    /// The proof that the weights outweigh the token.
     fn loss(&self) -> Option<Verdict> {
         let weights = self.weights.numerators.iter().cloned();
         let combination = Combination::of(self.held.iter().copied().zip(weights));
         certify::lost_in_ball_exactly(self.problem, self.token, combination)
     }
 
-    /// Tries the point with about as much clearance as the ball leaves.
+    /// Tries the point with about as much clearance as the ball allows; `None` if it allows none.
     fn witness(&self) -> Option<Result<Witness, Refusal>> {
         let q = CLEARANCE_EXPONENTS.step_by(STEP).find(|&q| self.has_room(q))? + 1;
-        // Weights over `D_0 D_1 2^q`, the clearance being `2^-q`.
+        // The weights over `D_0 D_1 2^q`, for the clearance `2^-q`.
         let (more, less) = (BigInt::one() << q.max(0), BigInt::one() << (-q).max(0));
         let weights: Vec<BigInt> = self
             .weights
@@ -175,7 +182,7 @@ impl<'a> Corner<'a> {
     }
 }
 
-/// The row before centring and the level of a rival or an end, exactly.
+/// The row (before the mean is subtracted) and the level of a rival or a range end, exactly.
 fn inequality(problem: &Problem, ball: &Ball, token: u32, rival: Rival) -> (Vec<Dyadic>, Dyadic) {
     let (head, domain, t) = (problem.stored(), problem.domain(), token as usize);
     let exact = Dyadic::from_f64;
@@ -207,12 +214,13 @@ fn inequality(problem: &Problem, ball: &Ball, token: u32, rival: Rival) -> (Vec<
     }
 }
 
-/// The sum of a row where the mean is taken off, else 0.
+/// The sum of a row if the mean is subtracted, else 0.
 fn mean_part(ball: &Ball, row: &[Dyadic]) -> Dyadic {
     let zero = Dyadic::zero();
     if ball.is_centred() { row.iter().fold(zero, |sum, x| &sum + x) } else { zero }
 }
 
+/// The exact scalar product.
 fn dot(x: &[Dyadic], y: &[Dyadic]) -> Dyadic {
     x.iter().zip(y).fold(Dyadic::zero(), |sum, (x, y)| &sum + &(x * y))
 }

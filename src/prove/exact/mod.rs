@@ -1,8 +1,8 @@
-//! In exact integers, where float64 cannot tell the sides apart.
+//! Decisions in exact integers, for tokens that float64 cannot decide.
 //!
-//! - [`simplex`]: linear programs over the integers, for boxes and all of space, and for wins in balls;
+//! - [`simplex`]: integer linear programs, for boxes and all of space, and for wins in balls;
 //! - [`corner`]: in a ball, the point where the rivals of a token meet;
-//! - [`budget`]: how much of this all open tokens of an audit share.
+//! - [`budget`]: the share of this arithmetic that each open token gets.
 
 pub mod budget;
 pub mod corner;

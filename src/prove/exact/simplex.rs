@@ -1,11 +1,11 @@
-//! The surest path: the max-margin linear program of one token in exact integers.
+//! The exact simplex method: the max-margin linear program of one token in integers.
 //!
 //! Primal: maximise `tau` subject to `A_i.u >= tau` for all rows and `|u_k| <= 1`. Dual: minimise
-//! `sum (alpha + beta)` subject to `A^T lambda = alpha - beta`, `sum lambda = 1`, all not negative. Both are
-//! feasible and bounded; the optimum is above 0 exactly when the token wins, and 0 gives the losing
-//! weights. The dual is solved by the primal simplex method with integer pivoting (Edmonds 1967; the
-//! inverse times its determinant stays integral), rows entering as they are found violated; Bland's
-//! rule (1977) ends it.
+//! `sum (alpha + beta)` subject to `A^T lambda = alpha - beta`, `sum lambda = 1`, all non-negative. Both are feasible
+//! and bounded; the optimum is positive exactly when the token wins, and an optimum of 0 gives the losing weights.
+//! The dual is solved by the primal simplex method with integer pivoting (Edmonds 1967; the inverse times its
+//! determinant stays integral). Rows are added when they are found violated; Bland's rule (1977) makes the method
+//! terminate.
 
 use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
@@ -19,24 +19,24 @@ use crate::domain::Ball;
 use crate::problem::Problem;
 use crate::prove::polyhedron::system::Constraint;
 
-/// Violated rivals added after an optimum over the working set.
+/// The number of violated rivals added after an optimum over the working set.
 const BATCH: usize = 16;
 
-/// What came of a trial.
+/// The result of one attempt.
 #[derive(Debug)]
 pub struct Tried {
-    /// The verdict, if there is one.
+    /// The verdict, if the attempt succeeded.
     pub verdict: Option<Verdict>,
-    /// Limb products spent.
+    /// The limb products spent.
     pub spent: u64,
-    /// Whether there is none for want of more.
+    /// Whether there is no verdict because the budget was spent.
     pub by_budget: bool,
 }
 
 /// Decides `token` exactly, starting from a working set, within a budget of limb products.
 ///
-/// In a ball the points `z` are looked at as if there were none: the program then proves who loses however long they are, and
-/// else finds a point, which may lie outside; then there is no verdict.
+/// With a ball, the program ignores the ball: it proves that the token loses for points `z` of any length, or it
+/// finds a point, which may lie outside the ball; then there is no verdict.
 pub fn decide(problem: &Problem, token: u32, working: &[Constraint], budget: u64) -> Tried {
     let mut spent = 0;
     let verdict = decided(problem, token, working, budget, &mut spent);
@@ -44,7 +44,7 @@ pub fn decide(problem: &Problem, token: u32, working: &[Constraint], budget: u64
     Tried { verdict, spent, by_budget }
 }
 
-/// [`decide`], with what is spent added to `spent`.
+/// [`decide`], which adds the cost to `spent`.
 fn decided(
     problem: &Problem,
     token: u32,
@@ -59,7 +59,7 @@ fn decided(
     });
     let ends = ends.sum::<usize>();
     let wide = ends == 0 && problem.head().is_wide();
-    // Where the numbers alone leave memory, no budget is large enough.
+    // If the table alone exceeds the memory, no budget is large enough.
     if !wide && (program.dim() + 1).saturating_mul(program.dim() + 1 + ends) > MOST_NUMBERS {
         return None;
     }
@@ -92,7 +92,7 @@ fn decided(
                 let weights = weights.into_iter().map(|(i, n)| (rows[i], n)).collect();
                 let combination = program.unscaled_weights(weights);
                 return match problem.domain().ball() {
-                    // The ends follow from the rivals there.
+                    // `lost_exactly` derives the range ends from the rivals.
                     None => certify::lost_exactly(problem, token, combination.rivals),
                     Some(_) => certify::lost_in_ball_exactly(problem, token, combination),
                 };
@@ -120,7 +120,7 @@ fn decided(
                             }
                         }
                         if wide {
-                            // Each row is a coordinate more. What was spent counts on.
+                            // Each row adds a coordinate. The cost so far still counts.
                             let spent =
                                 table.spent + (lines.len() * lines.len() * program.dim()) as u64;
                             table = Table { spent, ..tabled(&lines)? };
@@ -132,11 +132,12 @@ fn decided(
     }
 }
 
-/// Entries of a table, at most: some hundreds of megabytes.
+/// The most entries of a table: some hundreds of megabytes.
 const MOST_NUMBERS: usize = 1 << 22;
 
-/// All products of rows. Where there are more coordinates than rows, what is looked for may be taken from the span of
-/// the rows, `u = sum x_i row_i`; these are the rows in terms of `x`. They combine to 0 exactly where the rows do.
+/// The Gram matrix of the rows. With more coordinates than rows, the solution can be taken from the span of the rows,
+/// `u = sum x_i row_i`; this matrix is the rows in terms of `x`. Its rows combine to 0 exactly where the original
+/// rows do.
 fn gram(lines: &[Vec<BigInt>]) -> Vec<Vec<BigInt>> {
     let product = |a: &[BigInt], b: &[BigInt]| -> BigInt {
         a.iter().zip(b).filter(|(x, _)| !x.is_zero()).map(|(x, y)| x * y).sum()
@@ -152,7 +153,7 @@ fn gram(lines: &[Vec<BigInt>]) -> Vec<Vec<BigInt>> {
     products
 }
 
-/// `sum x_i row_i`.
+/// The combination `sum x_i row_i`.
 fn combined(lines: &[Vec<BigInt>], x: &[BigInt]) -> Vec<BigInt> {
     let mut u = vec![BigInt::zero(); lines.first().map_or(0, Vec::len)];
     for (line, x) in lines.iter().zip(x).filter(|(_, x)| !x.is_zero()) {
@@ -161,19 +162,20 @@ fn combined(lines: &[Vec<BigInt>], x: &[BigInt]) -> Vec<BigInt> {
     u
 }
 
-/// The integer rows of one token.
+/// The linear program of one token, with integer rows.
 struct Program<'a> {
     problem: &'a Problem<'a>,
     token: u32,
     columns: Vec<usize>,
     lifted: bool,
-    /// Coordinate `k` of `u` is `h_k` times `2^-exponents[k]`; the last one belongs to `s`.
+    /// Coordinate `k` of `u` is `h_k` times `2^-exponents[k]`; the last coordinate belongs to `s`.
     exponents: Vec<i64>,
-    /// Exact biases with the fixed coordinates, needed for few tokens at a time.
+    /// The coordinates that the domain fixes; they count as part of the bias.
     fixed: Vec<usize>,
 }
 
 impl<'a> Program<'a> {
+    /// Chooses the coordinates of the program and their scales.
     fn new(problem: &'a Problem<'a>, token: u32) -> Self {
         let (head, domain) = (problem.head(), problem.domain());
         let (fixed, mut columns): (Vec<usize>, Vec<usize>) =
@@ -195,11 +197,12 @@ impl<'a> Program<'a> {
         program
     }
 
+    /// The number of coordinates of `u`.
     fn dim(&self) -> usize {
         self.columns.len() + usize::from(self.lifted)
     }
 
-    /// Coordinates whose ends of ranges may hold a token back.
+    /// The coordinates whose range ends may hold a token back.
     fn bounded(&self) -> Box<dyn Iterator<Item = usize> + '_> {
         match self.problem.domain().ball() {
             None => Box::new(self.columns.iter().copied()),
@@ -207,11 +210,12 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// Whether the constraint is a rival with the token's own row.
     fn is_same_row(&self, constraint: &Constraint) -> bool {
         matches!(constraint, Constraint::Rival(Rival::Token(j)) if self.problem.groups().same_row(*j, self.token))
     }
 
-    /// What a token scores where all columns are 0.
+    /// The score of a token where all columns are 0.
     fn bias(&self, t: usize) -> Dyadic {
         let (head, domain) = (self.problem.stored(), self.problem.domain());
         if let Some(ball) = domain.ball() {
@@ -233,7 +237,7 @@ impl<'a> Program<'a> {
         let ball = domain.ball();
         match constraint {
             Constraint::Rival(Rival::Lower(k) | Rival::Upper(k)) if ball.is_some() => {
-                // Coordinates of `z` of mean 0 leave out the last, their sum's opposite.
+                // Coordinates of `z` with mean 0 omit the last one, which is minus the sum of the others.
                 let at = k as usize;
                 let (gain, shift) = ball.map_or((1.0, 0.0), |b| (b.gain()[at], b.shift()[at]));
                 let up = matches!(constraint, Constraint::Rival(Rival::Lower(_)));
@@ -288,8 +292,8 @@ impl<'a> Program<'a> {
         integers_at_common_exponent(&row)
     }
 
-    /// Weights on the integer rows as weights on rivals and multipliers of ends (below 0 for upper ones): each row had a
-    /// factor of its own.
+    /// Converts weights of the integer rows to weights of rivals and multipliers of range ends (negative for upper
+    /// ends); each row had a factor of its own.
     fn unscaled_weights(&self, weights: Vec<(Constraint, BigInt)>) -> Combination<BigInt> {
         let factors: Vec<Dyadic> = weights
             .iter()
@@ -304,7 +308,7 @@ impl<'a> Program<'a> {
         Combination::of(rivals)
     }
 
-    /// The point of `u` in a ball; where there are no lengths any will do that is short enough.
+    /// Tries the point of `u` in a ball; if lengths do not matter, scaled so that it is short enough.
     fn witness_in_ball(&self, u: &[BigInt], ball: &Ball) -> Result<Witness, Refusal> {
         let mut z = vec![Dyadic::zero(); self.problem.head().dim()];
         for ((&k, u), &e) in self.columns.iter().zip(u).zip(&self.exponents) {
@@ -332,7 +336,7 @@ impl<'a> Program<'a> {
             .or_else(|_| witness::certify_integers(self.problem, self.token, integers, denominator))
     }
 
-    /// The hidden state of `u`, tried as float64 first.
+    /// Tries the hidden state of `u`, first in float64.
     fn witness(&self, u: &[BigInt]) -> Result<Witness, Refusal> {
         let domain = self.problem.domain();
         if let Some(ball) = domain.ball() {
@@ -375,6 +379,7 @@ impl<'a> Program<'a> {
     }
 }
 
+/// The optimum of the program.
 enum Optimum {
     /// Integer weights on rows, by index.
     Combination(Vec<(usize, BigInt)>),
@@ -391,6 +396,7 @@ enum Variable {
     Bound(usize, bool),
 }
 
+/// The simplex tableau of the dual program.
 struct Table {
     dim: usize,
     rows: Vec<Vec<BigInt>>,
@@ -399,12 +405,12 @@ struct Table {
     inverse: Vec<BigInt>,
     determinant: BigInt,
     spent: u64,
-    /// Pivots without a gain in a row; many switch to Bland's rule.
+    /// The number of consecutive pivots without a gain; many of them switch to Bland's rule.
     idle: usize,
 }
 
 impl Table {
-    /// Starts from the first rival row and one bound variable a coordinate; `None` without rows.
+    /// Starts from the last row and one bound variable for each coordinate; `None` without rows.
     fn new(dim: usize, rows: Vec<Vec<BigInt>>) -> Option<Self> {
         let start = rows.len().checked_sub(1)?;
         let order = dim + 1;
@@ -423,17 +429,19 @@ impl Table {
         Some(Table { dim, rows, basis, inverse, determinant: BigInt::one(), spent: 0, idle: 0 })
     }
 
+    /// Adds a row.
     fn add(&mut self, row: Vec<BigInt>) {
         self.rows.push(row);
     }
 
+    /// Runs the simplex method; `None` if the budget is spent.
     fn solve(&mut self, budget: u64) -> Option<Optimum> {
         let order = self.dim + 1;
         loop {
             if self.spent > budget {
                 return None;
             }
-            // Prices y = c^T B^-1, times the determinant.
+            // The prices y = c^T B^-1, times the determinant.
             let mut prices = vec![BigInt::zero(); order];
             for (i, variable) in self.basis.iter().enumerate() {
                 if matches!(variable, Variable::Bound(..)) {
@@ -458,7 +466,8 @@ impl Table {
         }
     }
 
-    /// A variable of negative reduced cost: the most negative one, or the first after idle pivots.
+    /// A variable with negative reduced cost: the most negative, or after many idle pivots the first; `None` at the
+    /// optimum.
     fn entering(&mut self, prices: &[BigInt]) -> Option<Variable> {
         let mut best: Option<(BigInt, Variable)> = None;
         let bland = self.idle > 2 * self.dim + 20;
@@ -541,7 +550,7 @@ impl Table {
     }
 }
 
-/// The order of Bland's rule.
+/// The order of the variables in Bland's rule.
 fn rank(variable: Variable) -> (usize, usize) {
     match variable {
         Variable::Row(i) => (0, i),

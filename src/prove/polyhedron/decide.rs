@@ -1,4 +1,5 @@
-//! The tokens that no shared map settled: search, certify, and if need be surer paths.
+//! Decides the tokens that the screen did not settle, over a box or all of space: search, certify, and fall back to
+//! surer methods.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +15,14 @@ use crate::prove::polyhedron::working_set::{Proposal, Side, Start, search};
 use crate::prove::solver::Solver;
 use crate::prove::{Decision, Open};
 
-/// Shares of fixed weight tried, largest first.
+/// The total shares of the fixed weights that are tried, largest first.
 const PERTURBATIONS: [f64; 4] = [1.0 / 16.0, 1.0 / 512.0, 1.0 / 32768.0, 1.0 / 1048576.0];
 
-/// Numbers of a working set that a perturbation is worth in a head with more coordinates than tokens.
+/// The most numbers in a working set for which a perturbation is tried in a wide head.
 const WIDEST: usize = 1 << 20;
 
-/// The verdicts over a box of those tokens that lose in all of space by exact weights: `free` is the system of the same
-/// head there. For heads with more coordinates than tokens, whose searches are small in all of space and large in a box.
+/// The verdicts over a box of the tokens that lose in all of space by exact weights; `free` is the system of the same
+/// head there. This is for wide heads, whose searches are small in all of space and large in a box.
 pub fn lost_everywhere(
     problem: &Problem,
     free: &System,
@@ -38,8 +39,8 @@ pub fn lost_everywhere(
     lost.collect()
 }
 
-/// Decides tokens that no other row dominates, by proposals of the solver `S` alone. What float64 proposes in vain stays
-/// open, and `done` is told of each. The verdicts do not depend on which tokens are decided together.
+/// Decides tokens that no other row dominates, from proposals of the solver `S`. Tokens whose float64 proposals fail
+/// stay open; `done` is called for each token. The verdicts do not depend on which tokens are decided together.
 pub fn decide<S: Solver>(
     system: &System,
     pairs: Option<&Pairs>,
@@ -75,7 +76,7 @@ pub fn decide<S: Solver>(
     proposals.into_iter().map(&mut decide).collect()
 }
 
-/// Tries to certify losing weights: as a basic combination, perturbed off a degenerate position, exactly.
+/// Tries to certify losing weights: as a basic combination, then perturbed off a degenerate position, then exactly.
 fn certified_loss<S: Solver>(
     system: &System,
     token: u32,
@@ -93,14 +94,14 @@ fn certified_loss<S: Solver>(
         })
 }
 
-/// Tries to certify losing weights near fixed ones on all of the working set.
+/// Tries to certify losing weights that include small fixed weights of all rivals in the working set.
 fn perturbed_loss<S: Solver>(
     system: &System,
     token: u32,
     working: &[Constraint],
 ) -> Option<Verdict> {
     let problem = system.problem();
-    // In a head with more coordinates than tokens no support has as many rivals as equations, ends of ranges aside.
+    // In a wide head no support has as many rivals as equations, apart from range ends.
     if working.len() * system.dim() > WIDEST && problem.head().is_wide() {
         return None;
     }
@@ -111,7 +112,7 @@ fn perturbed_loss<S: Solver>(
     PERTURBATIONS.iter().find_map(perturbed)
 }
 
-/// Scales a witness to length one where its length means nothing.
+/// Scales a hidden state to length one if its length does not matter.
 fn unit_length(problem: &Problem, mut h: Vec<f64>) -> Vec<f64> {
     if problem.is_scale_free() {
         let length = crate::arithmetic::rounding::norm_up(h.iter().copied());
@@ -122,6 +123,7 @@ fn unit_length(problem: &Problem, mut h: Vec<f64>) -> Vec<f64> {
     h
 }
 
+/// The undecided verdict, with a bound of the margin from the proposal's multipliers.
 fn undecided(problem: &Problem, token: u32, proposal: &Proposal) -> Verdict {
     let multipliers = match &proposal.side {
         Side::Loses(multipliers) => multipliers,

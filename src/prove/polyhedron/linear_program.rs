@@ -1,5 +1,4 @@
-//! The same problem as linear programs, by a general solver: the second engine, and the only file
-//! that knows `good_lp`.
+//! The second engine: the same problem as linear programs, solved by a general solver. Only this file uses `good_lp`.
 //!
 //! For rows `A_i` of length one:
 //!
@@ -9,13 +8,13 @@
 //!   `good_lp` gives dual values. At 0, `lambda` combines the rows to zero;
 //! - *ball*: the program of Grivas, Bogoychev and Lopez (ACL 2022), see [`crate::prove::polyhedron::paper_radius`].
 //!
-//! All are feasible and bounded whatever the rows are, so that no answer has to be read from a status
-//! "infeasible", which comes without the multipliers that would prove it. Backends work within
-//! tolerances of their own: an optimum proposes a side, and nothing more.
+//! All are feasible and bounded for all rows, so that no result depends on a status "infeasible", which comes without
+//! the multipliers that would prove it. Backends work within tolerances of their own: an optimum only proposes a
+//! side.
 //!
-//! The backend is a simplex method because combinations should be basic: an interior-point optimum
-//! spreads its weights over more rows than an enclosure takes. (clarabel settled the bundled head over
-//! all hidden states in 7 s, and under `range:0:inf` not in a minute; microlp takes 2 s for either.)
+//! The backend is a simplex method because combinations should be basic: an interior-point optimum spreads its
+//! weights over more rows than an enclosure can take. (clarabel settled the bundled head over all hidden states in 7
+//! s, and under `range:0:inf` not within a minute; microlp takes 2 s for either.)
 
 #[cfg(all(feature = "lp-clarabel", not(feature = "lp-highs")))]
 use good_lp::clarabel as backend;
@@ -31,7 +30,7 @@ use good_lp::{
 use crate::prove::qr::{dot, norm};
 use crate::prove::solver::{Outcome, Solver};
 
-/// The rows added so far; every call to the backend starts anew.
+/// The rows added so far; every call solves a new program.
 #[derive(Clone, Debug)]
 pub struct LinearProgram {
     dim: usize,
@@ -39,14 +38,14 @@ pub struct LinearProgram {
     rows: Vec<f64>,
 }
 
-/// The least `A_i.u` that is taken for a positive one: `|u_k| <= 1` and rows of length one leave
-/// rounding errors of some 1e-15.
+/// The least `A_i.u` that counts as positive: with `|u_k| <= 1` and rows of length one, rounding errors are some
+/// 1e-15.
 const POSITIVE: f64 = 1e-12;
 
-/// Weights, of a sum of one, that a backend may leave on rows that take no part.
+/// The weight, of a total of one, that a backend may leave on rows that take no part.
 const NEGLIGIBLE: f64 = 1e-10;
 
-/// What a combination may leave of its target, relative to it: more than the tolerances of the backends.
+/// The accepted relative residual of a combination: more than the tolerances of the backends.
 const RESIDUAL: f64 = 1e-5;
 
 impl Solver for LinearProgram {
@@ -63,7 +62,7 @@ impl Solver for LinearProgram {
         if self.rows.is_empty() {
             return Outcome::Point(vec![0.0; self.dim]);
         }
-        // The point is judged by the rows, not by the optimum that the backend reports.
+        // The rows decide whether the point is accepted, not the optimum that the backend reports.
         let point = margin(&self.rows, self.dim)
             .filter(|u| self.rows.chunks_exact(self.dim).all(|row| dot(row, u) > POSITIVE));
         match point {
@@ -85,7 +84,7 @@ impl Solver for LinearProgram {
     }
 }
 
-/// The program *margin*: `u`.
+/// Solves the program *margin* and returns `u`.
 fn margin(rows: &[f64], dim: usize) -> Option<Vec<f64>> {
     let mut variables = ProblemVariables::new();
     let u = variables.add_vector(variable().clamp(-1.0, 1.0), dim);
@@ -98,8 +97,8 @@ fn margin(rows: &[f64], dim: usize) -> Option<Vec<f64>> {
     optimum(variables.maximise(tau), rows, &u)
 }
 
-/// The program *combination*, or with a target other than 0: minimise `sum (alpha + beta)` subject to
-/// `A^T lambda = target + alpha - beta`, all not negative. The weights, and the least sum.
+/// Solves the program *combination*, or with a target other than 0: minimise `sum (alpha + beta)` subject to
+/// `A^T lambda = target + alpha - beta`, all non-negative. Returns the weights and the least sum.
 fn combination(
     rows: &[f64],
     dim: usize,
@@ -130,8 +129,8 @@ fn combination(
     Some((weights.collect(), left))
 }
 
-/// The program *ball*: maximise `r` subject to `rows_i.h + offsets_i >= r` and `lo <= h <= hi`, for rows of
-/// length one. The centre `h` and the radius `r`, negative where no point satisfies all rows.
+/// Solves the program *ball*: maximise `r` subject to `rows_i.h + offsets_i >= r` and `lo <= h <= hi`, for rows of
+/// length one. Returns the centre `h` and the radius `r`, which is negative if no point satisfies all rows.
 pub fn ball(
     rows: &[f64],
     offsets: &[f64],
@@ -150,13 +149,14 @@ pub fn ball(
     Some((values, radius))
 }
 
+/// The linear expression of these terms.
 fn sum(terms: impl Iterator<Item = (f64, Variable)>, length: usize) -> Expression {
     let mut sum = Expression::with_capacity(length);
     terms.for_each(|(x, variable)| sum.add_mul(x, variable));
     sum
 }
 
-/// The optimal values of some variables, unless the backend gives up.
+/// The optimal values of some variables; `None` if the backend gives up.
 fn optimum(
     problem: UnsolvedProblem,
     constraints: impl IntoIterator<Item = Constraint>,

@@ -1,9 +1,11 @@
-//! Over a box or all of space: the inequalities of a token are linear in lifted coordinates.
+//! The search over a box or all of space: the inequalities of a token are linear in lifted coordinates.
 //!
 //! - [`system`]: the inequalities `A u > 0` of a token, well scaled;
-//! - [`working_set`]: a few rivals at a time, the worst violators added until one side is found;
-//! - [`support`]: multipliers turned into losing weights that can be enclosed, perturbed where they are degenerate, or exact;
-//! - [`decide`]: the search, and what certifies its proposals;
+//! - [`working_set`]: the search with a few rivals at a time, to which the worst violators are added until one side
+//!   is found;
+//! - [`support`]: turns multipliers into losing weights: ones to be enclosed, perturbed if they are degenerate, or
+//!   exact ones;
+//! - [`decide`]: the search, and the certification of its proposals;
 //! - `linear_program`: the second solver, linear programs by a general method, and `paper_radius`, the linear program of
 //!   the 2022 paper.
 

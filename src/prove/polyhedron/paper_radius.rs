@@ -1,24 +1,24 @@
-//! The radius of the 2022 paper, for comparison with its figures: no verdict comes from it.
+//! Computes the radius of the 2022 paper, for comparison with its figures; no verdict comes from it.
 //!
 //! Grivas, Bogoychev and Lopez (*Low-rank softmax can have unargmaxable classes in theory but rarely in
 //! practice*, ACL 2022) maximise `r` subject to `(w_t - w_j).h + (b_t - b_j) >= r |w_t - w_j|` for all rivals and
 //! `-100 <= h_k <= 100`: the radius of the largest ball around a point of the box where the token wins.
-//! They take a token for argmaxable where `r` is at least 1e-8. Here `r` may be negative, so that the
-//! program always has an optimum, and rivals come in as they are found violated.
+//! They take a token for argmaxable if `r` is at least 1e-8. Here `r` may be negative, so that the program always has
+//! an optimum, and rivals are added when they are found violated.
 
 use crate::problem::Problem;
 use crate::prove::polyhedron::linear_program::ball;
 
-/// Rivals added in a round.
+/// The number of rivals added in a round.
 const BATCH: usize = 32;
-/// Rounds before giving up.
+/// The most rounds.
 const ROUNDS: usize = 400;
-/// A rival may come nearer than the radius by this share of it, and of its offset: rounding.
+/// The share of the radius, and of its offset, by which a rival may be nearer than the radius: rounding.
 const SATISFIED: f64 = 1e-10;
 
-/// The radius of `token` inside a domain bounded on all sides, a float64 optimum of a linear program
-/// and not proved; NaN where the solver gave up. A rival with the token's row leaves no ball if its
-/// bias is larger (`-inf`) and is passed over if not; without other rivals nothing bounds it (`inf`).
+/// The radius of `token` inside a domain bounded on all sides: a float64 optimum of a linear program, not proved; NaN
+/// if the solver gave up. A rival with the token's row leaves no ball if its bias is larger (`-inf`), and is skipped
+/// otherwise; without other rivals nothing bounds the radius (`inf`).
 pub fn radius(problem: &Problem, token: u32) -> f64 {
     let (head, domain, t) = (problem.head(), problem.domain(), token as usize);
     let difference = |j: u32| head.row(t).zip(head.row(j as usize)).map(|(x, y)| x - y);

@@ -1,4 +1,4 @@
-//! From multipliers that combine the rows to zero to a support that can be enclosed.
+//! Turns multipliers that combine the rows to zero into a support that can be enclosed, or into exact weights.
 
 use std::collections::HashSet;
 
@@ -12,13 +12,14 @@ use crate::certify::enclosure::Support;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
 use crate::prove::solver::Solver;
 
-/// Rivals and ends of the domain with weights, the rivals' weights summing to one.
+/// Rivals with weights that sum to one, and range ends.
 #[derive(Clone, Debug)]
 struct Weights {
     rivals: Vec<(u32, f64)>,
     ends: Vec<Rival>,
 }
 
+/// Splits multipliers into rivals and range ends, and scales the rivals' weights to sum one.
 fn normalised(multipliers: &[(Constraint, f64)]) -> Option<Weights> {
     let (mut rivals, mut ends) = (Vec::new(), Vec::new());
     for &(constraint, weight) in multipliers {
@@ -36,8 +37,8 @@ fn normalised(multipliers: &[(Constraint, f64)]) -> Option<Weights> {
     Some(Weights { rivals, ends })
 }
 
-/// The support of a basic combination, one rival more than there are equations; `None` when the
-/// combination is degenerate (the token lies on a face of its rivals, or weights are missing).
+/// The support of a basic combination, with one rival more than there are equations; `None` if the combination is
+/// degenerate (the token lies on a face of the rivals' hull, or weights are missing).
 pub fn basic(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> Option<Support> {
     let mut weights = normalised(multipliers)?;
     let equations = equations(system, token, &weights);
@@ -51,10 +52,10 @@ pub fn basic(system: &System, token: u32, multipliers: &[(Constraint, f64)]) -> 
     })
 }
 
-/// A perturbation: small fixed weights on all rivals of the working set move the token off every
-/// degenerate position inside their hull; the rest is carried by a basic combination.
+/// The support of a perturbed combination: small fixed weights of all rivals in the working set move the token off
+/// every degenerate position inside their hull, and a basic combination supplies the rest.
 ///
-/// `share` is the total of the fixed weights, about.
+/// `share` is the approximate total of the fixed weights.
 pub fn perturbed<S: Solver>(
     system: &System,
     token: u32,
@@ -74,7 +75,7 @@ pub fn perturbed<S: Solver>(
         .iter()
         .map(|c| match c {
             Constraint::Rival(Rival::Token(j)) => share / rivals as f64 * generic(*j),
-            // Some slack, so that the combination wins by a proved amount.
+            // Some slack, so that the rivals win by a provable amount.
             Constraint::Scale => share,
             Constraint::Rival(_) => 0.0,
         })
@@ -85,7 +86,7 @@ pub fn perturbed<S: Solver>(
     }
     let combination = S::combine(&rows, dim, &target)?;
 
-    // Back to unscaled rows, then to a total of one over the rivals.
+    // Convert to unscaled rows, then to a total of one over the rivals.
     let mut basic: Vec<(Constraint, f64)> =
         combination.iter().map(|&(i, w)| (working[i], w / lengths[i])).collect();
     let mut frozen: Vec<(u32, f64)> = working
@@ -112,13 +113,13 @@ pub fn perturbed<S: Solver>(
             Constraint::Scale => {}
         }
     }
-    // The equations are those of all rivals together: a column that only the basic ones share stays.
+    // The equations are those of all rivals together: a column that is constant on the basic rivals only is kept.
     let everyone = Weights {
         rivals: weights.rivals.iter().chain(&frozen).copied().collect(),
         ends: weights.ends.clone(),
     };
     let equations = equations(system, token, &everyone);
-    // The sum of the weights is one more equation: a frozen rival becomes basic for it.
+    // The sum of the weights is one more equation, so one frozen rival becomes basic.
     while weights.rivals.len() < equations.len() + 1 {
         let largest = frozen
             .iter()
@@ -139,7 +140,7 @@ pub fn perturbed<S: Solver>(
     })
 }
 
-/// A fixed number in `[1, 2)` for an id, without pattern.
+/// A fixed pseudo-random number in `[1, 2)` for an id.
 fn generic(id: u32) -> f64 {
     let mut x = u64::from(id).wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -147,8 +148,8 @@ fn generic(id: u32) -> f64 {
     1.0 + (x >> 40) as f64 / (1u64 << 24) as f64
 }
 
-/// Coordinates whose equation must hold exactly: those without an end in use, less columns that are
-/// constant on token and rivals or repeat an earlier one (their equations follow).
+/// The coordinates whose equations must hold exactly: those without a range end in use, except columns that are
+/// constant on token and rivals or repeat an earlier column (their equations follow).
 fn equations(system: &System, token: u32, weights: &Weights) -> Vec<u32> {
     let head = system.problem().head();
     let ends: HashSet<u32> = weights
@@ -175,13 +176,13 @@ fn equations(system: &System, token: u32, weights: &Weights) -> Vec<u32> {
         .collect()
 }
 
-/// Moves along a direction that keeps all equations and does not lower the slack, until a weight
-/// reaches 0, and drops that rival (Caratheodory's argument as one simplex step).
+/// Drops one rival: moves along a direction that keeps all equations and does not lower the slack until a weight
+/// reaches 0 (Caratheodory's argument as one simplex step).
 fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32]) -> Option<()> {
     let problem = system.problem();
     let (head, domain) = (problem.head(), problem.domain());
     let order = equations.len() + 1;
-    // The lightest rival moves; `order` of the heaviest others follow it.
+    // The rival with the least weight moves; `order` of the heaviest others follow it.
     weights.rivals.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let column = |j: u32| -> Vec<f64> {
         let entry = |&k: &u32| {
@@ -223,8 +224,8 @@ fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32
     Some(())
 }
 
-/// Exact weights on the rivals of a combination, as integers: the solution of all equations at
-/// once, for tokens on a proper face of their rivals, where no enclosure can succeed.
+/// Exact integer weights of the rivals of a combination, from all equations at once: for tokens on a proper face of
+/// the rivals' hull, where no enclosure can succeed.
 pub fn exact(
     system: &System,
     token: u32,
@@ -248,5 +249,5 @@ pub fn exact(
     Some(weights.rivals.iter().map(|r| r.0).zip(solution.numerators).collect())
 }
 
-/// Weights that float64 leaves on rivals that take no part.
+/// The weight, of a total of one, that float64 may leave on rivals that take no part.
 const NEGLIGIBLE: f64 = 1e-11;

@@ -1,9 +1,9 @@
 //! The inequalities of one token: `u = (h, s)` with `A u > 0` exactly when it wins at `h / s`.
 //!
-//! Rows of `A` are `(w_t - w_j, b_t - b_j)` for rivals, `(e_k, -lo_k)` and `(-e_k, hi_k)` for finite ends
-//! of the domain and `(0, 1)` for `s > 0`. Without lengths (constant bias, no finite end but 0) the
-//! last coordinate is left out. Each coordinate is scaled by a power of two to a spread of about one,
-//! each row to length one: neither changes the problem. All of this is approximate: it proposes.
+//! Rows of `A` are `(w_t - w_j, b_t - b_j)` for rivals, `(e_k, -lo_k)` and `(-e_k, hi_k)` for finite ends of the
+//! domain, and `(0, 1)` for `s > 0`. If lengths do not matter (constant bias, no finite end but 0), the last
+//! coordinate is omitted. Each coordinate is scaled by a power of two to a spread of about one, and each row to
+//! length one; neither changes the problem. All of this is approximate: it only proposes.
 
 use std::sync::OnceLock;
 
@@ -12,35 +12,35 @@ use crate::certify::Rival;
 use crate::problem::Problem;
 use crate::prove::span::Span;
 
-/// An inequality of the system.
+/// One inequality of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Constraint {
-    /// The token beats a rival, or the hidden state is inside an end of the domain.
+    /// The token beats a rival, or the hidden state keeps an end of the domain.
     Rival(Rival),
     /// `s > 0`.
     Scale,
 }
 
-/// The scaled coordinates of a problem.
+/// The system of inequalities of a problem, in scaled coordinates.
 #[derive(Debug)]
 pub struct System<'a> {
     problem: &'a Problem<'a>,
-    /// Coordinates that the domain does not fix.
+    /// The coordinates that the domain does not fix.
     columns: Vec<usize>,
-    /// Powers of two: `u_k = scales[k] h_k`, rows are divided by them; the last one belongs to `s`.
+    /// Powers of two: `u_k = scales[k] h_k`, and rows are divided by them; the last belongs to `s`.
     scales: Vec<f64>,
     /// Biases with the fixed coordinates added.
     bias: Vec<f64>,
     lifted: bool,
-    /// Where a head has more coordinates than tokens and none has an end: the scaled rows in fewer.
+    /// The scaled rows in fewer coordinates, for a wide head without range ends; computed on first use.
     span: Option<OnceLock<Span>>,
 }
 
-/// Rows sampled for the spread of a coordinate.
+/// The most rows sampled for the spread of a coordinate.
 const SAMPLE: usize = 2048;
 
 impl<'a> System<'a> {
-    /// Measures the coordinates of a problem.
+    /// Chooses the scales of the coordinates of a problem.
     pub fn new(problem: &'a Problem<'a>) -> Self {
         let (head, domain) = (problem.head(), problem.domain());
         let (fixed, columns): (Vec<usize>, Vec<usize>) =
@@ -61,7 +61,7 @@ impl<'a> System<'a> {
             .filter(|x| x.is_finite() && *x != 0.0);
         let lifted = !constant_bias || ends.clone().next().is_some();
         scales.push(if constant_bias {
-            // Only the ends have lengths: compare them with the scaled coordinates.
+            // Only the ends have lengths: use their spread in the scaled coordinates.
             spread(
                 columns
                     .iter()
@@ -80,6 +80,7 @@ impl<'a> System<'a> {
         System { problem, columns, scales, bias, lifted, span }
     }
 
+    /// The span of the scaled rows, if it is used.
     fn span(&self) -> Option<&Span> {
         let head = self.problem.head();
         let scaled = |t: usize, out: &mut [f64]| {
@@ -91,7 +92,7 @@ impl<'a> System<'a> {
         Some(self.span.as_ref()?.get_or_init(span))
     }
 
-    /// The number of coordinates of `u` that stand for those of `h`.
+    /// The number of coordinates of `u` that represent `h`.
     fn width(&self) -> usize {
         self.span().map_or(self.columns.len(), Span::rank)
     }
@@ -106,20 +107,20 @@ impl<'a> System<'a> {
         self.width() + usize::from(self.lifted)
     }
 
-    /// Whether `s` is a coordinate.
+    /// Whether `s` is a coordinate of `u`.
     pub fn is_lifted(&self) -> bool {
         self.lifted
     }
 
-    /// Coordinates of `h` that the domain does not fix.
+    /// The coordinates of `h` that the domain does not fix.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
 
-    /// The row of a constraint for `token`, of length one unless all its entries are 0.
+    /// The unscaled-length row of a constraint for `token`, in scaled coordinates.
     pub fn row(&self, token: u32, constraint: Constraint) -> Vec<f64> {
         let mut row = vec![0.0; self.dim()];
-        // The last scale and, where there is one, the last coordinate.
+        // The index of the scale of `s`, and that of its coordinate if there is one.
         let (scale, last) = (self.columns.len(), self.width());
         let scale_of = |k: u32| self.columns.iter().position(|&c| c == k as usize).unwrap_or(0);
         match constraint {
@@ -162,7 +163,7 @@ impl<'a> System<'a> {
         row
     }
 
-    /// The hidden state `h / s` of a solution, with the fixed coordinates, not yet inside the domain.
+    /// The hidden state `h / s` of a solution, including the fixed coordinates; it may lie outside the domain.
     pub fn hidden_state(&self, u: &[f64]) -> Vec<f64> {
         let domain = self.problem.domain();
         let last = self.width();
@@ -176,7 +177,7 @@ impl<'a> System<'a> {
         h
     }
 
-    /// The solution `u` that stands for the hidden state `h`, of length `length`.
+    /// A solution `u` of the given length that represents the hidden state `h`.
     pub fn solution(&self, h: &[f64], length: f64) -> Vec<f64> {
         let mut u: Vec<f64> =
             self.columns.iter().zip(&self.scales).map(|(&k, scale)| h[k] * scale).collect();
@@ -193,13 +194,13 @@ impl<'a> System<'a> {
         u
     }
 
-    /// The multiplier of the unscaled row for a multiplier of the row of [`System::row`] scaled to length one.
+    /// Converts a multiplier of the row scaled to length one to the row as [`System::row`] gives it.
     pub fn unscaled(&self, token: u32, constraint: Constraint, multiplier: f64) -> f64 {
         multiplier / length(&self.row(token, constraint))
     }
 }
 
-/// Scales a row to length one and returns its length; a row of zeros stays.
+/// Scales a row to length one and returns its previous length; a row of zeros is not changed.
 pub fn normalise(row: &mut [f64]) -> f64 {
     let length = length(row);
     if length > 0.0 {
@@ -208,6 +209,7 @@ pub fn normalise(row: &mut [f64]) -> f64 {
     length
 }
 
+/// The Euclidean length, without overflow.
 fn length(row: &[f64]) -> f64 {
     let largest = row.iter().fold(0.0f64, |m, x| m.max(x.abs()));
     if largest == 0.0 || !largest.is_finite() {
@@ -217,7 +219,7 @@ fn length(row: &[f64]) -> f64 {
     scale * row.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
 }
 
-/// The power of two near the standard deviation (or the size, where all are equal; 1 for zeros).
+/// The power of two near the standard deviation (near the size if all values are equal; 1 if all are 0).
 fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = values.clone().fold(0.0f64, |m, x| m.max(x.abs()));
     if largest == 0.0 {

@@ -1,4 +1,4 @@
-//! A few rivals at a time, the worst violators added until one side is found.
+//! The working-set search: a few rivals at a time, to which the worst violators are added until one side is found.
 
 use std::collections::HashSet;
 
@@ -9,62 +9,63 @@ use crate::certify::witness::Witness;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
 use crate::prove::solver::{Outcome, Solver};
 
-/// What the search proposes for a token.
+/// The result that the search proposes for a token.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     /// The token.
     pub token: u32,
-    /// The side it came to.
+    /// The side that the search found.
     pub side: Side,
-    /// The constraints it looked at, in the order they came in.
+    /// The constraints of the working set, in the order in which they were added.
     pub working: Vec<Constraint>,
     /// The last multipliers on unscaled rows, for a bound of the best margin.
     pub multipliers: Vec<(Constraint, f64)>,
 }
 
-/// A proposed answer.
+/// The side that a search proposes.
 #[derive(Clone, Debug)]
 pub enum Side {
-    /// A hidden state of the domain at which float64 sees no rival ahead.
+    /// A hidden state of the domain where float64 finds no rival ahead.
     Wins(Vec<f64>),
-    /// A hidden state at which the token was proved to win, by the way.
+    /// A hidden state where the token was already proved to win during the search.
     Proved(Witness),
     /// Constraints of the token and positive multipliers that combine their unscaled rows to 0.
     Loses(Vec<(Constraint, f64)>),
-    /// Float64 could not tell.
+    /// Float64 could not decide.
     Stuck,
 }
 
-/// Violators added in a round: about as many as may take part in the end, for fewer rounds, but not so many
-/// that scanning them costs more than it saves.
+/// The number of violators added in a round: about as many as may be active in the end, for fewer rounds, but not so
+/// many that scanning them costs more than it saves.
 fn batch(system: &System) -> usize {
     system.dim().clamp(32, 128)
 }
-/// Numbers of all rows of a search, at most: some hundreds of megabytes. In heads with more coordinates than tokens it is
-/// ends of ranges that come in, and where so many do not tell, more of them do not either.
+/// The most numbers in all rows of a search: some hundreds of megabytes. In wide heads the rows are mainly range
+/// ends, and if so many of them do not decide, more will not either.
 const MOST_NUMBERS: usize = 1 << 25;
+/// The limit of [`MOST_NUMBERS`] for wide heads.
 const WIDE_NUMBERS: usize = 1 << 22;
-/// Rounds before giving up; each adds at least one new constraint, and dozens are rare.
+/// The most rounds; each adds at least one new constraint, and more than dozens are rare.
 const ROUNDS: usize = 400;
 
-/// Where a search begins.
+/// The start of a search.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// A hidden state, not necessarily in the domain: the rivals that lead there come in first.
+    /// A hidden state, perhaps outside the domain; the first rivals of the working set are chosen there.
     pub near: Vec<f64>,
     /// Rivals that are known not to be beaten there, the worst first.
     pub behind: Vec<u32>,
-    /// Whether it may itself be the answer; if not, the solver is asked in any case.
+    /// Whether the hidden state itself may be the solution; if not, the solver is called in any case.
     pub may_win: bool,
 }
 
-/// How much longer than the gap that is asked of all rows of length one the point is that a search starts from:
-/// long enough that rows far from being violated stay out of the way, short enough for float64.
+/// The length of the anchor, as a multiple of the gap that is requested for rows of length one: long enough that rows
+/// far from being violated stay inactive, short enough for float64.
 const ANCHOR: f64 = 1024.0;
 
-/// Searches for several tokens with the solver `S`, in rounds: one pass over the rows scores all
-/// hidden states of a round, several times as fast as one at a time, and no token's answer depends on
-/// the others. With `pairs` that pass is the one of 8-bit products, which proves wins by the way.
+/// Searches several tokens with the solver `S`, in rounds. One pass over the rows scores all hidden states of a
+/// round, several times as fast as one at a time, and the result of a token does not depend on the others. With
+/// `pairs` the pass uses 8-bit products, which also prove wins.
 pub fn search<S: Solver>(
     system: &System,
     pairs: Option<&Pairs>,
@@ -79,7 +80,7 @@ pub fn search<S: Solver>(
             break;
         }
         let outside: Vec<Vec<Rival>> = running.iter_mut().map(|s| s.enter_domain()).collect();
-        // Searches whose point the pairs cannot judge, and their ends passed.
+        // Searches whose point the comparison of pairs cannot judge, with the range ends that the point has passed.
         let mut rest: Vec<(&mut Search<S>, Vec<Rival>)> = Vec::new();
         match pairs.filter(|_| running.iter().all(|s| s.may_win)) {
             None => rest.extend(running.into_iter().zip(outside)),
@@ -101,7 +102,7 @@ pub fn search<S: Solver>(
     searches.into_iter().map(Search::proposal).collect()
 }
 
-/// A round for which all rivals are scored in float64.
+/// One round in which all rivals are scored in float64.
 fn by_products<S: Solver>(
     system: &System,
     searches: Vec<(&mut Search<S>, Vec<Rival>)>,
@@ -129,15 +130,16 @@ struct Search<'a, S> {
     solver: S,
     working: Vec<Constraint>,
     known: HashSet<Constraint>,
-    /// Where the rivals are scored next.
+    /// The hidden state where the rivals are scored next.
     h: Vec<f64>,
     may_win: bool,
-    /// Whether the solver has begun again, from the origin.
+    /// Whether the solver has started again, from the origin.
     afresh: bool,
     side: Option<Side>,
 }
 
 impl<'a, S: Solver> Search<'a, S> {
+    /// Starts a search, with the rivals that the start does not beat in the working set.
     fn new(system: &'a System<'a>, token: u32, start: Start) -> Self {
         let mut search = Search {
             system,
@@ -162,7 +164,7 @@ impl<'a, S: Solver> Search<'a, S> {
         search
     }
 
-    /// Takes a constraint into the working set, unless it is there or has no usable row.
+    /// Adds a constraint to the working set; false if it is already there or has no usable row.
     fn add(&mut self, constraint: Constraint) -> bool {
         let mut row = self.system.row(self.token, constraint);
         if !self.known.insert(constraint)
@@ -176,14 +178,14 @@ impl<'a, S: Solver> Search<'a, S> {
         true
     }
 
-    /// Moves the hidden state into the domain and returns the ends that it had passed.
+    /// Clamps the hidden state to the domain and returns the range ends that it had passed.
     fn enter_domain(&mut self) -> Vec<Rival> {
         let outside = ends_passed(self.system, &self.h);
         self.system.problem().domain().clamp(&mut self.h);
         outside
     }
 
-    /// The hidden state as it is to be proved: of length one where its length means nothing.
+    /// The hidden state as an attempt to prove, scaled to length one if its length does not matter.
     fn attempt(&self) -> Attempt {
         let problem = self.system.problem();
         let head = problem.head();
@@ -194,7 +196,7 @@ impl<'a, S: Solver> Search<'a, S> {
         }
         let score = |j: u32| head.score(j as usize, &h);
         let own = score(self.token);
-        // Rivals that hold the point where it is; others leave more, or are told again.
+        // The active rivals; others leave a larger gap, or are found again as violators.
         let least =
             self.solver.multipliers().iter().fold(f64::INFINITY, |least, &(i, _)| {
                 match self.working[i] {
@@ -202,13 +204,13 @@ impl<'a, S: Solver> Search<'a, S> {
                     _ => least,
                 }
             });
-        // Half of what the worst of them leaves.
+        // The gap to prove is half of what the worst of them leaves.
         let least = if least.is_finite() { least } else { own.abs() };
         let floor = (least / 2.0).max(1e-60);
         Attempt { token: self.token, h, scale: None, floor }
     }
 
-    /// One round: adds the worst violators at `h`, the worst first, and solves again.
+    /// Does one round: adds the worst violators at `h`, the worst first, and solves again.
     fn advance(&mut self, outside: Vec<Rival>, violators: Vec<u32>) {
         let rivals = violators.into_iter().map(|j| Constraint::Rival(Rival::Token(j)));
         let mut added = 0;
@@ -226,7 +228,7 @@ impl<'a, S: Solver> Search<'a, S> {
         }
         let mut progress = added > 0 && self.solve();
         if !progress && !self.afresh {
-            // Far from the anchor, or after very many steps, float64 sees better from the origin.
+            // Far from the anchor, or after very many steps, float64 is more accurate from the origin.
             self.afresh = true;
             self.solver = S::new(self.system.dim());
             for constraint in &self.working {
@@ -241,7 +243,7 @@ impl<'a, S: Solver> Search<'a, S> {
         }
     }
 
-    /// Whether the solver came to a side, or to another point to look at.
+    /// Solves over the working set; false if the solver stalled.
     fn solve(&mut self) -> bool {
         match self.solver.solve() {
             Outcome::Point(u) => self.h = self.system.hidden_state(&u),
@@ -253,6 +255,7 @@ impl<'a, S: Solver> Search<'a, S> {
         self.h.iter().all(|x| x.is_finite())
     }
 
+    /// The result of the search, with the last multipliers.
     fn proposal(self) -> Proposal {
         let multipliers =
             unscaled(self.system, self.token, &self.working, self.solver.multipliers());
@@ -265,6 +268,7 @@ impl<'a, S: Solver> Search<'a, S> {
     }
 }
 
+/// Converts multipliers of rows of length one to unscaled rows.
 fn unscaled(
     system: &System,
     token: u32,
@@ -278,7 +282,7 @@ fn unscaled(
         .collect()
 }
 
-/// Ends of the domain that `h` has passed, the worst first.
+/// The range ends that `h` has passed, the worst first; at most half a batch.
 fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
     let domain = system.problem().domain();
     let mut passed: Vec<(f64, Rival)> = system
@@ -293,20 +297,20 @@ fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
         .filter(|(excess, _)| *excess > 0.0)
         .collect();
     passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    // Half a batch at most, so that rivals always come in too.
+    // Half a batch at most, so that rivals are always added too.
     passed.into_iter().map(|p| p.1).take(batch(system) / 2).collect()
 }
 
-/// Which rivals a scan looks for.
+/// Which rivals a scan returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whom {
-    /// Those that score at least as much as the token.
+    /// The rivals that score at least as much as the token.
     Ahead,
-    /// All of them.
+    /// All rivals.
     All,
 }
 
-/// The rivals with the largest scores, the largest first; `scores` are those of all tokens without biases.
+/// The rivals with the largest scores, the largest first; `scores` are the scores of all tokens without biases.
 fn leaders(system: &System, token: u32, scores: &[f64], whom: Whom) -> Vec<u32> {
     let problem = system.problem();
     let head = problem.head();

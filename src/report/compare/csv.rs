@@ -1,4 +1,5 @@
-//! `compare.csv`, a line an audit, and `changes.csv`, a line a token whose verdict changes.
+//! Writes `compare.csv`, with one line for each audit, and `changes.csv`, with one line for each token whose verdict
+//! changes.
 
 use std::io::Write;
 
@@ -6,7 +7,7 @@ use super::Comparison;
 use crate::report::fields::{self, field};
 use crate::report::results::verdicts::Outcome;
 
-/// Writes a line an audit.
+/// Writes `compare.csv`, with one line for each audit.
 ///
 /// # Errors
 /// Those of the writer.
@@ -70,8 +71,9 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     Ok(())
 }
 
-/// Writes a line a changing token: its names, then its verdict in each audit, empty where it was not asked for. Where
-/// verdicts over all vectors stand beside those of some audit, they follow for each, in columns named `free LABEL`.
+/// Writes `changes.csv`: for each changing token its names, then its verdict in each audit, empty if it was not
+/// audited. If some audit also has verdicts over all vectors, these follow for each audit, in columns named
+/// `free LABEL`.
 ///
 /// # Errors
 /// Those of the writer.

@@ -1,4 +1,4 @@
-//! Several audits side by side: checkpoints of one run, quantisations of one model, a family of models.
+//! Compares several audits: checkpoints of one run, quantisations of one model, or a family of models.
 
 pub mod csv;
 pub mod page;
@@ -10,19 +10,19 @@ use crate::report::results::Results;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::tally::Tally;
 
-/// One of the audits.
+/// One of the compared audits.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The folder's name, with as many parents as tell it from the others.
+    /// The folder's name, with as many parents as are needed to distinguish it from the others.
     pub label: String,
     /// The training step that the label ends with, if all labels do.
     pub step: Option<f64>,
-    /// What the audit left.
+    /// The results of the audit.
     pub results: Results,
 }
 
 impl Entry {
-    /// The verdicts over all vectors, those of the audit itself or those beside it, tokens apart from padding.
+    /// The verdicts over all vectors, from the audit itself or its additional free audit, tokens apart from padding.
     pub fn free_tally(&self) -> Option<Tally> {
         let summary = &self.results.summary;
         match summary.audit().domain.as_str() {
@@ -31,48 +31,49 @@ impl Entry {
         }
     }
 
+    /// The verdict of a row over all vectors, if the audit has it.
     fn free_outcome(&self, row: &Row) -> Option<Outcome> {
         if self.results.summary.audit().domain == "free" { Some(row.outcome) } else { row.free }
     }
 }
 
-/// Audits in the order of their steps, or as they were given.
+/// The compared audits, in the order of their steps, or in the given order.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// The audits.
     pub entries: Vec<Entry>,
-    /// Why tokens cannot be followed by their ids from one audit to the next; `None` if they can.
+    /// The reason why ids do not stand for the same tokens in all audits; `None` if they do.
     pub apart: Option<String>,
-    /// Tokens with different verdicts over the audited states or over all vectors, in id order; empty where they cannot be
-    /// followed.
+    /// The tokens whose verdicts differ, over the audited states or over all vectors, in id order; empty if ids do
+    /// not stand for the same tokens.
     pub changes: Vec<Change>,
 }
 
-/// A token whose verdict is not everywhere the same.
+/// A token whose verdict is not the same in all audits.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Its row in the first audit that has it.
+    /// The token's row in the first audit that has it.
     pub row: Row,
-    /// Whether no audit that has it has a token in its row.
+    /// Whether the row is padding in every audit that has it.
     pub is_of_padding: bool,
-    /// Its verdict in each audit; `None` where it was not asked for.
+    /// The verdict in each audit; `None` if the token was not audited.
     pub outcomes: Vec<Option<Outcome>>,
-    /// Its verdict over all vectors in each; `None` where that is not known.
+    /// The verdict over all vectors in each audit; `None` if it is not known.
     pub free: Vec<Option<Outcome>>,
 }
 
 impl Change {
-    /// Whether the verdict over the audited states is not everywhere the same; else that over all vectors alone is not.
+    /// Whether the verdicts over the audited states differ; if not, only those over all vectors do.
     pub fn is_of_the_audits(&self) -> bool {
         differ(&self.outcomes)
     }
 }
 
 impl Comparison {
-    /// Reads the folders, at least two.
+    /// Reads at least two output folders.
     ///
     /// # Errors
-    /// Fewer than two folders, one named twice, or one that cannot be read.
+    /// There are fewer than two folders, one is named twice, or one cannot be read.
     pub fn open(folders: &[PathBuf]) -> Result<Self> {
         if folders.len() < 2 {
             return Err(Error::Invalid("name at least two folders to compare".to_owned()));
@@ -90,37 +91,39 @@ impl Comparison {
         Ok(Comparison { entries, apart, changes })
     }
 
-    /// How many tokens change their verdict over the audited states, and how many others that over all vectors alone.
+    /// The number of tokens whose verdicts over the audited states differ, and the number of others whose verdicts
+    /// over all vectors differ.
     pub fn changed(&self) -> (usize, usize) {
         let tokens = || self.changes.iter().filter(|change| !change.is_of_padding);
         let audited = tokens().filter(|change| change.is_of_the_audits()).count();
         (audited, tokens().count() - audited)
     }
 
-    /// How many rows of padding change a verdict.
+    /// The number of rows of padding whose verdicts differ.
     pub fn changed_padding(&self) -> usize {
         self.changes.iter().filter(|change| change.is_of_padding).count()
     }
 
-    /// Whether verdicts over all vectors stand beside those of some audit over fewer states.
+    /// Whether some audit over fewer states also has verdicts over all vectors.
     pub fn has_beside(&self) -> bool {
         self.entries.iter().any(|entry| entry.results.summary.free().is_some())
     }
 
-    /// Whether all audits are over the same states.
+    /// Whether all audits are over the same domain.
     pub fn same_domain(&self) -> bool {
         let domain = |entry: &Entry| entry.results.summary.audit().domain.clone();
         self.entries.windows(2).all(|pair| domain(&pair[0]) == domain(&pair[1]))
     }
 }
 
-/// Why the ids of two audits do not stand for the same tokens; `None` if they do, as far as both have names.
+/// The reason why the ids of two audits do not stand for the same tokens; `None` if they do, as far as both have
+/// names.
 fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     let (tokens_a, tokens_b) = (a.summary.head.tokens, b.summary.head.tokens);
     if tokens_a != tokens_b {
         return Some(format!("one head has {tokens_a} tokens, the other {tokens_b}"));
     }
-    // A row without a name may have got one.
+    // A row that had no name may have one now.
     let differs = |row: &&Row| {
         let other = b.table.row(row.id).map_or("", |other| other.piece.as_str());
         !row.piece.is_empty() && !other.is_empty() && other != row.piece
@@ -133,6 +136,7 @@ fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     ))
 }
 
+/// The first reason why some audit has other tokens than the first one.
 fn apart(entries: &[Entry]) -> Option<String> {
     let first = &entries[0];
     entries[1..].iter().find_map(|entry| {
@@ -141,6 +145,7 @@ fn apart(entries: &[Entry]) -> Option<String> {
     })
 }
 
+/// The tokens whose verdicts differ, in id order.
 fn changes(entries: &[Entry]) -> Vec<Change> {
     let tokens = entries[0].results.summary.head.tokens as u32;
     (0..tokens)
@@ -161,14 +166,14 @@ fn changes(entries: &[Entry]) -> Vec<Change> {
         .collect()
 }
 
-/// Whether verdicts differ; what was not asked for is no other verdict.
+/// Whether verdicts differ; a missing verdict is not a different one.
 fn differ(outcomes: &[Option<Outcome>]) -> bool {
     let mut known = outcomes.iter().flatten();
     let first = known.next();
     known.any(|outcome| Some(outcome) != first)
 }
 
-/// The shortest endings of the paths that tell all of them apart.
+/// The shortest endings of the paths that distinguish all of them.
 fn labels(folders: &[PathBuf]) -> Result<Vec<String>> {
     let whole = |folder: &PathBuf| -> Vec<String> {
         // `.` and `a/..` have no name of their own.
@@ -191,7 +196,7 @@ fn labels(folders: &[PathBuf]) -> Result<Vec<String>> {
     Err(Error::Invalid(format!("{} is named twice", twice.display())))
 }
 
-/// The steps that all labels name, as `step-2000`, `checkpoint_500`, `epoch3` or `2000`.
+/// The training steps at the ends of the labels, if all have one: `step-2000`, `checkpoint_500`, `epoch3` or `2000`.
 fn steps(labels: &[String]) -> Option<Vec<f64>> {
     const WORDS: [&str; 6] = ["step", "steps", "checkpoint", "ckpt", "epoch", "iter"];
     let step = |label: &String| -> Option<f64> {
@@ -205,7 +210,7 @@ fn steps(labels: &[String]) -> Option<Vec<f64>> {
             .collect();
         let word: String = word.chars().rev().collect::<String>().to_ascii_lowercase();
         let named = before.is_empty() || before.ends_with('/') || WORDS.contains(&word.as_str());
-        // Longer ones are hashes or dates with a time, whose distances a scale would lose.
+        // Longer numbers are hashes or timestamps, too large for a meaningful scale.
         number.parse().ok().filter(|_| named && digits <= 12)
     };
     let steps: Vec<f64> = labels.iter().map(step).collect::<Option<_>>()?;

@@ -1,4 +1,4 @@
-//! `compare.html`: the audits, their counts, and the tokens whose verdict changes.
+//! Writes `compare.html`: the audits, their counts, and the tokens whose verdict changes.
 
 use maud::{Markup, html};
 
@@ -9,10 +9,10 @@ use crate::report::results::verdicts::Outcome;
 use crate::report::shown::Shown;
 use crate::report::words;
 
-/// Changes on the page; `changes.csv` has all.
+/// The most changes on the page; `changes.csv` has all.
 const LISTED: usize = 500;
 
-/// The page. The same results give the same bytes.
+/// Renders the page. The same results give the same bytes.
 pub fn render(comparison: &Comparison) -> String {
     let points: Vec<steps::Point> = comparison
         .entries
@@ -55,6 +55,7 @@ pub fn render(comparison: &Comparison) -> String {
     document(&title, &words::counted(comparison.entries.len(), "audit"), body)
 }
 
+/// The finding in one line: the range of the number of lost tokens.
 fn headline(comparison: &Comparison) -> String {
     let audits = words::counted(comparison.entries.len(), "audit");
     let lost: Vec<usize> =
@@ -86,6 +87,7 @@ fn headline(comparison: &Comparison) -> String {
     }
 }
 
+/// The table of the audits with their counts.
 fn audits(comparison: &Comparison) -> Markup {
     let padded = comparison.entries.iter().any(|e| e.results.tally().padding.sum() > 0);
     let rows_or_tokens = if padded { "rows" } else { "tokens" };
@@ -130,6 +132,7 @@ fn audits(comparison: &Comparison) -> Markup {
     }
 }
 
+/// The table of the tokens whose verdict changes.
 fn changes(comparison: &Comparison) -> Markup {
     let mut listed: Vec<&Change> = comparison.changes.iter().collect();
     listed.sort_by_key(|change| (change.row.is_marginal(), change.row.id));
@@ -158,7 +161,7 @@ fn changes(comparison: &Comparison) -> Markup {
     }
 }
 
-/// A verdict, with that for any vector where it is another.
+/// A table cell with a verdict, and the verdict over all vectors if that differs.
 fn verdict(outcome: Option<Outcome>, free: Option<Outcome>) -> Markup {
     let beside = free.filter(|free| Some(*free) != outcome);
     match outcome {

@@ -1,4 +1,4 @@
-//! `report.json`: what the report shows and the table does not hold, taken from the head while it is there.
+//! `report.json`: data for the report that the table does not hold, computed from the head during the audit.
 
 pub mod projection;
 pub mod spectrum;
@@ -15,43 +15,42 @@ use crate::locate::Located;
 use projection::Projection;
 use spectrum::Spectrum;
 
-/// The file's name in the output folder.
+/// The name of the file in the output folder.
 pub const FILE: &str = "report.json";
 
-/// The version of this layout.
+/// The version of the layout.
 pub const SCHEMA: &str = "unargmax report 1";
 
-/// Losing tokens of which a picture is kept.
+/// The most losing tokens for which a picture is kept.
 const PICTURES: usize = 12;
 
-/// Measurements for people to look at. They are float64 sums without proof, to six digits; no verdict
-/// rests on them.
+/// Unproved measurements for the page: float64 sums rounded to six digits. No verdict depends on them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measures {
-    /// The layout, [`SCHEMA`].
+    /// The version of the layout, [`SCHEMA`].
     pub schema: String,
-    /// The hash of the head, as in `summary.json`.
+    /// The digest of the head, as in `summary.json`.
     pub head: String,
-    /// Why these tensors were taken for the head.
+    /// Why these tensors were chosen as the head.
     pub weight_reason: String,
     /// Why this domain was audited.
     pub domain_reason: String,
-    /// How the rows spread; absent for a head too wide for that.
+    /// How the rows spread; `None` for a head that is too wide.
     pub spectrum: Option<Spectrum>,
     /// Pictures of some losing tokens among their rivals.
     pub projections: Vec<Projection>,
-    /// Tokens that verdicts name, but that were not audited themselves.
+    /// The names of tokens that verdicts mention but that were not audited.
     pub others: Vec<Other>,
 }
 
-/// The name of a token outside the audit's scope.
+/// A token outside the audit's scope.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Other {
-    /// Its row.
+    /// The id of the token.
     pub id: u32,
     /// Its readable text.
     pub text: String,
-    /// Its spelling in the vocabulary.
+    /// The spelling in the vocabulary.
     pub piece: String,
     /// What kind of row it is.
     #[serde(with = "kind_name")]
@@ -59,7 +58,7 @@ pub struct Other {
 }
 
 impl Measures {
-    /// Measures a head and the verdicts on it; the spectra are those of its rows.
+    /// Computes the measures of a head and the verdicts on it; `spectra` belong to its rows.
     pub fn new(
         located: &Located,
         spectra: Option<&Spectra>,
@@ -92,8 +91,8 @@ impl Measures {
     }
 }
 
-/// The losing tokens to picture: those with text first, in id order, at most [`PICTURES`]; they are
-/// the first that the report shows. A loser to one rival alone is a point on another: no picture.
+/// The losing tokens to picture: those with text first, in id order, at most [`PICTURES`]; they are the first that
+/// the report shows. A token that loses to a single rival coincides with it, so it has no picture.
 fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<u32> {
     let kind = |id: u32| vocabulary.and_then(|v| v.tokens.get(id as usize)).map(|token| token.kind);
     let losing = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
@@ -106,6 +105,7 @@ fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<u32> {
     losing
 }
 
+/// The tokens that verdicts mention but that were not audited.
 fn others(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<Other> {
     let Some(vocabulary) = vocabulary else { return Vec::new() };
     let mut named = BTreeSet::new();

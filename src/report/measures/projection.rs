@@ -1,4 +1,4 @@
-//! A losing token among its rivals, seen along the two directions in which the rivals differ most from it.
+//! Projects a losing token and its rivals onto the two directions in which the rivals differ most from it.
 
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -7,19 +7,19 @@ use super::six_digits;
 use crate::certify::Rival;
 use crate::head::Head;
 
-/// Rounds of subspace iteration. The axes of a picture need no more digits.
+/// The number of rounds of subspace iteration; the axes of a picture need no more digits.
 const ROUNDS: usize = 60;
-/// Other tokens drawn as a background.
+/// The number of other tokens drawn as a background.
 const BACKGROUND: usize = 160;
 
-/// A picture in two dimensions. The token itself is at the origin.
+/// The positions of a token, its rivals and other tokens in two dimensions. The token itself is at the origin.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Projection {
     /// The losing token.
     pub token: u32,
     /// Rivals in the order of their weights: id, weight, and the two coordinates, in units of the rows.
     pub rivals: Vec<(u32, f64, f64, f64)>,
-    /// The weighted mean of the rivals. Over free hidden states it is the token itself.
+    /// The weighted mean of the rivals. Over all vectors it coincides with the token.
     pub mix: (f64, f64),
     /// Tokens that are not among the rivals, spread evenly over the ids.
     pub background: Vec<(f64, f64)>,
@@ -36,7 +36,7 @@ pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection
             _ => None,
         })
         .collect();
-    // The size is taken out, so that no square overflows.
+    // Divide by the largest entry, so that no square overflows.
     let size = rivals
         .iter()
         .map(|&(id, _)| id)
@@ -71,7 +71,7 @@ pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection
     let background = (0..head.tokens())
         .step_by(step)
         .filter(|&id| id != token as usize && rivals.iter().all(|r| r.0 as usize != id))
-        // A row that is longer than the rivals' by more than the range of float64 has no place in their picture.
+        // A row that exceeds the rivals' by more than the range of float64 cannot be drawn.
         .map(offset)
         .filter(|offset| offset.norm_squared().is_finite())
         .map(|offset| place(&offset))
@@ -79,7 +79,7 @@ pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection
     Projection { token, rivals: placed, mix: place(&mix), background }
 }
 
-/// Two orthonormal columns that span most of the weighted offsets; zeros where there is nothing to span.
+/// Two orthonormal columns that span most of the weighted offsets; zeros if there is nothing to span.
 fn axes(offsets: &[DVector<f64>], rivals: &[(u32, f64)]) -> DMatrix<f64> {
     let dim = offsets.first().map_or(0, DVector::len);
     let scaled: Vec<DVector<f64>> =
@@ -89,7 +89,7 @@ fn axes(offsets: &[DVector<f64>], rivals: &[(u32, f64)]) -> DMatrix<f64> {
     }
     let spread = DMatrix::from_columns(&scaled);
     let mut axes = DMatrix::zeros(dim, 2);
-    // The starts are the weighted sums of all offsets, with signs that differ between the two.
+    // Start with the weighted sums of all offsets, with different signs in the two columns.
     for (j, column) in scaled.iter().enumerate() {
         axes.column_mut(0).axpy(if j % 2 == 0 { 1.0 } else { -1.0 }, column, 1.0);
         axes.column_mut(1).axpy(if j % 3 == 0 { 1.0 } else { -0.5 }, column, 1.0);
@@ -102,7 +102,7 @@ fn axes(offsets: &[DVector<f64>], rivals: &[(u32, f64)]) -> DMatrix<f64> {
     axes
 }
 
-/// Gram and Schmidt; a column that vanishes stays zero.
+/// Gram-Schmidt orthonormalisation; a column that vanishes becomes zero.
 fn orthonormal(axes: &mut DMatrix<f64>) {
     for k in 0..axes.ncols() {
         let before = axes.column(k).norm();

@@ -7,25 +7,25 @@ use crate::head::spectrum::Spectra;
 
 /// How the rows spread around their mean.
 ///
-/// The mean is taken out because a vector that is added to all rows changes no argmax.
+/// The mean is subtracted because a vector that is added to all rows changes no argmax.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spectrum {
-    /// How many rows were used, spread evenly over the ids.
+    /// The number of rows used, spread evenly over the ids.
     pub rows: usize,
-    /// Singular values of the centred rows divided by the root of their number (the standard
-    /// deviations along the principal directions), falling; `min(d, rows)` of them.
+    /// The singular values of the centred rows divided by the root of their number (the standard deviations along the
+    /// principal directions), falling; `min(d, rows)` of them.
     pub values: Vec<f64>,
 }
 
 impl Spectrum {
-    /// What was measured, to six digits.
+    /// The spectrum of the centred rows, rounded to six digits.
     pub fn of(spectra: &Spectra) -> Self {
         let values = spectra.deviations.iter().map(|&x| six_digits(x)).collect();
         Spectrum { rows: spectra.rows, values }
     }
 
-    /// The exponential of the entropy of the values' shares (Roy and Vetterli 2007): how many equal
-    /// values would be as spread out. Between 1 and d; 0 if all rows are equal.
+    /// The effective rank: the exponential of the entropy of the values' shares (Roy and Vetterli 2007), which is the
+    /// number of equal values with the same entropy. Between 1 and d; 0 if all rows are equal.
     pub fn effective_rank(&self) -> f64 {
         let sum: f64 = self.values.iter().sum();
         if !(sum > 0.0) {

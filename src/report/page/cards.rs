@@ -1,4 +1,4 @@
-//! Tokens that cannot win, each on a card: the token, what blocks it, how that is proved.
+//! The cards of tokens that cannot win: the token, what blocks it, and how that is proved.
 
 use maud::{Markup, html};
 
@@ -11,15 +11,16 @@ use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::shown::Shown;
 use crate::report::words;
 
-/// Cards on the page; the table has all tokens.
+/// The most cards on the page; the table has all tokens.
 const CARDS: usize = 24;
-/// Undecided tokens that are listed.
+/// The most undecided tokens listed.
 const LISTED: usize = 60;
-/// Blockers on the face of a card.
+/// The most blockers on the front of a card.
 const FACE: usize = 5;
-/// Blockers behind it.
+/// The most blockers in the expandable part of a card.
 const BEHIND: usize = 40;
 
+/// The section of lost and undecided tokens.
 pub fn section(reported: &Reported) -> Markup {
     let having = |outcome| -> Vec<&Row> {
         let rows = reported.results.table.having(outcome);
@@ -66,6 +67,7 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
+/// The card of one lost token.
 fn card(reported: &Reported, row: &Row) -> Markup {
     let face: Vec<(Rival, f64)> = row
         .blockers
@@ -111,7 +113,7 @@ fn card(reported: &Reported, row: &Row) -> Markup {
     }
 }
 
-/// What would let the token win: another vector, a longer state, a larger bias.
+/// What would let the token win: another vector, a longer state, or a larger bias.
 fn nearness(reported: &Reported, row: &Row) -> Option<String> {
     let confined = beyond::confined(&reported.results.summary.audit().domain);
     let mut sentences = Vec::new();
@@ -133,6 +135,7 @@ fn nearness(reported: &Reported, row: &Row) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
+/// A list entry for a rival, with its weight as a number and as a bar.
 fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> Markup {
     let width = (100.0 * weight / heaviest).clamp(1.0, 100.0);
     html! {
@@ -144,7 +147,7 @@ fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> M
     }
 }
 
-/// A rival's token, or which end of which coordinate.
+/// The name of a rival: its token, or the end of its coordinate.
 fn label(reported: &Reported, rival: Rival) -> Markup {
     match rival {
         Rival::Token(id) => named(reported, id),

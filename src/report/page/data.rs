@@ -1,4 +1,4 @@
-//! The table inside the page: columns as JSON, deflated, in base64, which no token can break out of.
+//! The table inside the page: columns as JSON, deflated and encoded in base64, so that no token can act as markup.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -18,42 +18,44 @@ use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::shown::Shown;
 use crate::report::words;
 
-/// Blockers kept in all; the table in the folder has the rest.
+/// The most blockers kept on the page; the table in the folder has the rest.
 const BLOCKERS: usize = 300_000;
-/// Blockers kept of a token in any case.
+/// The number of blockers that are kept for every token.
 const LEAST: usize = 8;
 
-/// What the script reads. `kind`, `verdict` and `proof` hold a character a row: `0` and the following.
+/// The data that the script reads. `kind`, `verdict` and `proof` hold one character for each row: `0` and those after
+/// it.
 #[derive(Serialize)]
 struct Columns<'a> {
-    /// Absent where the ids are 0, 1, 2 and so on.
+    /// `None` if the ids are 0, 1, 2 and so on.
     ids: Option<Vec<u32>>,
     shown: Vec<String>,
-    /// 0 where the spelling is what is shown.
+    /// The spelling; 0 if it equals the shown text.
     piece: Vec<Piece<'a>>,
     kinds: Vec<&'a str>,
     kind: String,
-    /// Five digits; null where it is not finite.
+    /// Row norms to five digits; null if not finite.
     norm: Vec<f64>,
     verdicts: [&'static str; 4],
     verdict: String,
-    /// Five digits; 0 without a witness.
+    /// Proved leads to five digits; 0 without a witness.
     lead: Vec<f64>,
-    /// Name and meaning.
+    /// The names and meanings of the proofs.
     proofs: Vec<(&'a str, &'static str)>,
     proof: String,
     ties: Vec<Vec<u32>>,
-    /// Row number, sentence, number of blockers, blockers, weights.
+    /// For each blocked row: row number, sentence, number of blockers, blockers, weights.
     blocked: Vec<(usize, String, usize, Vec<Name>, Vec<f64>)>,
     others: Vec<(u32, String)>,
-    /// The verdict over all vectors, as `verdict`; 4 where it is not known. Absent where all are.
+    /// The verdict over all vectors, encoded as `verdict`; 4 if it is not known. `None` if none is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     free: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     effort: Option<Spans>,
     #[serde(skip_serializing_if = "Option::is_none")]
     margin: Option<Spans>,
-    /// The sum of 1, 2 and 4 for bf16, f16 and f32, as far as the lead survives rounding to them. Absent without margins.
+    /// The sum of 1, 2 and 4 for bf16, f16 and f32, as far as the lead survives rounding to them. `None` without
+    /// margins.
     #[serde(skip_serializing_if = "Option::is_none")]
     survives: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +64,7 @@ struct Columns<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
+/// A spelling: the shown text itself, or another text.
 enum Piece<'a> {
     Same(u8),
     Other(&'a str),
@@ -69,24 +72,27 @@ enum Piece<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
+/// The name of a blocker.
 enum Name {
     Token(u32),
     End(String),
 }
 
-/// The element that holds the data.
+/// The element of the page that holds the data.
 pub fn element(reported: &Reported) -> Markup {
     html! { script #data type="application/octet-stream" { (PreEscaped(encoded(&columns(reported)))) } }
 }
 
+/// Encodes the columns: JSON, deflated, in base64.
 fn encoded(columns: &Columns) -> String {
     let mut deflated = ZlibEncoder::new(Vec::new(), Compression::new(7));
-    // Into memory, from numbers and strings: nothing here can fail.
+    // Writing numbers and strings to memory cannot fail.
     let json = serde_json::to_vec(columns).unwrap_or_default();
     let written = deflated.write_all(&json).and_then(|()| deflated.finish());
     STANDARD.encode(written.unwrap_or_default())
 }
 
+/// The columns of a report.
 fn columns(reported: &Reported) -> Columns<'_> {
     let rows = reported.results.table.rows();
     let kinds: Vec<&str> = distinct(rows.iter().map(kind));
@@ -155,25 +161,29 @@ fn columns(reported: &Reported) -> Columns<'_> {
     }
 }
 
+/// The proved lead of a row, to five digits.
 fn lead(row: &Row) -> f64 {
     row.margin.map_or(0.0, |margin| digits(margin, 5))
 }
 
+/// The character for the verdict of a row over all vectors.
 fn free(row: &Row) -> char {
     char::from(b'0' + row.free.map_or(4, |outcome| outcome as u8))
 }
 
+/// The character for the formats that the lead of a row survives.
 fn survives(row: &Row) -> char {
     let bits = row.measured.survives.iter().fold(0, |bits, &format| bits | 1 << format as u8);
     char::from(b'0' + bits)
 }
 
-/// At most 64 names, so that each has a character of its own; what is beyond them counts as the first.
+/// The distinct names, at most 64, so that each has its own character; others count as the first.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let names: BTreeSet<&str> = names.collect();
     names.into_iter().take(64).collect()
 }
 
+/// Rounds to this number of significant digits.
 fn digits(x: f64, digits: usize) -> f64 {
     format!("{x:.*e}", digits - 1).parse().unwrap_or(x)
 }

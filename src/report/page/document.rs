@@ -1,15 +1,17 @@
-//! The frame of every page: styles and script inside, nothing from outside.
+//! The frame of every page, with style and script inline and nothing loaded from outside.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+/// The style sheet of every page.
 const STYLE: &str = include_str!("../assets/report.css");
+/// The script of every page.
 const SCRIPT: &str = include_str!("../assets/report.js");
 
-/// A whole page. Its policy lets the browser run the one script that is part of this program, and
-/// load nothing: a token that got through as markup could do nothing.
+/// Wraps the body into a whole page. The page's security policy lets the browser run only the script of this program
+/// and load nothing, so a token that got through as markup could do no harm.
 pub fn document(title: &str, name: &str, body: Markup) -> String {
     let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     let policy = format!(

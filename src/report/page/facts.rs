@@ -1,4 +1,4 @@
-//! What was audited and how, for those who want to repeat it.
+//! The section of facts: what was audited and how, for readers who want to repeat it.
 
 use maud::{Markup, html};
 
@@ -6,6 +6,7 @@ use crate::report::results::Reported;
 use crate::report::results::verdicts::Outcome;
 use crate::report::{command, words};
 
+/// The section of facts.
 pub fn section(reported: &Reported) -> Markup {
     let summary = &reported.results.summary;
     let (head, audit) = (&summary.head, summary.audit());
@@ -80,6 +81,7 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
+/// A number of bytes with a unit.
 fn bytes(count: u64) -> String {
     match count as f64 {
         n if n < 1e4 => format!("{count} bytes"),

@@ -1,4 +1,4 @@
-//! The first screen: what was found, what it means, how sure it is, what was audited.
+//! The first section of the page: the finding, its meaning, its certainty, and what was audited.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,13 @@ use crate::report::results::verdicts::Outcome;
 use crate::report::words;
 use crate::report::{beyond, command};
 
+/// The section of the finding.
 pub fn section(reported: &Reported) -> Markup {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
     let (head, tally) = (&summary.head, results.tally());
     let counts = tally.tokens;
-    // With padding among them not every row is a token.
+    // If padding was audited too, not every row is a token.
     let rows = if counts.sum() < audit.scope { "row" } else { "token" };
     html! {
         section .finding aria-labelledby="finding" {
@@ -69,7 +70,7 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
-/// The verdicts as parts of one bar; the numbers stand below it.
+/// The verdicts as parts of one bar; the numbers are shown below it.
 fn bar(counts: Counts) -> Markup {
     html! {
         div .bar aria-hidden="true" {
@@ -81,7 +82,7 @@ fn bar(counts: Counts) -> Markup {
     }
 }
 
-/// What the verdicts alone do not say: how far from winning and from losing the tokens are.
+/// What goes beyond the verdicts: how close the tokens are to winning and to losing.
 fn within_reach(reported: &Reported) -> Markup {
     let results = &reported.results;
     let out_of_reach = beyond::out_of_reach(results);
@@ -106,14 +107,14 @@ fn within_reach(reported: &Reported) -> Markup {
     }
 }
 
-/// The verdict over all vectors of the tokens that are out of reach, where they have the same.
+/// The common verdict over all vectors of the tokens that are out of reach; `None` if they do not have one.
 fn reached(reported: &Reported) -> Option<Outcome> {
     let rows = beyond::language(&reported.results).filter(|row| row.is_out_of_reach());
     let outcomes: BTreeSet<Outcome> = rows.filter_map(|row| row.free).collect();
     outcomes.first().copied().filter(|_| outcomes.len() == 1)
 }
 
-/// How many of the affected tokens are no part of the language; padding is told apart.
+/// The number of affected tokens that are not part of the language, in words; padding is not included.
 fn marginal(reported: &Reported) -> Option<String> {
     let table = &reported.results.table;
     let lost = || {

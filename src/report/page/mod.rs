@@ -1,4 +1,4 @@
-//! `report.html`: one file with everything in it, made of what a folder holds.
+//! Renders `report.html`, one self-contained file, from the files of a folder.
 
 mod cards;
 mod data;
@@ -20,10 +20,10 @@ use super::shown::{Part, Shown};
 
 pub(super) use document::document;
 
-/// The file's name in the output folder.
+/// The name of the file in the output folder.
 pub const FILE: &str = "report.html";
 
-/// The page of an audit. The same results give the same bytes.
+/// Renders the page of an audit. The same results give the same bytes.
 pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
     let lost = reported.results.tally().tokens.unargmaxable > 0;
@@ -54,7 +54,7 @@ pub fn render(reported: &Reported) -> String {
     document(&format!("{name}: which tokens can it never output?"), &name, body)
 }
 
-/// A picture with heading and caption, in both forms; the style sheet shows the one that fits.
+/// A picture with heading and caption, in a wide and a narrow form; the style sheet shows the one that fits.
 pub(super) fn picture(figure: &Figure) -> Markup {
     html! {
         figure id={ "picture-" (figure.name) } {
@@ -66,7 +66,7 @@ pub(super) fn picture(figure: &Figure) -> Markup {
     }
 }
 
-/// A picture on a card, which is never wide.
+/// A picture on a card, in the narrow form only.
 fn small_picture(figure: &Figure) -> Markup {
     html! {
         figure id={ "picture-" (figure.name) } {
@@ -77,7 +77,7 @@ fn small_picture(figure: &Figure) -> Markup {
     }
 }
 
-/// A token's text with its signs set apart, in its own direction of writing.
+/// A token's text with its signs marked, isolated in its own writing direction.
 pub(super) fn token(shown: &Shown) -> Markup {
     html! {
         bdi translate="no" {
@@ -99,7 +99,7 @@ fn named(reported: &Reported, id: u32) -> Markup {
     }
 }
 
-/// Whether verdicts over all vectors stand beside the others.
+/// Whether the table has verdicts over all vectors.
 fn has_free(reported: &Reported) -> bool {
     reported.results.table.rows().iter().any(|row| row.free.is_some())
 }

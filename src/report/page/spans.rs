@@ -1,4 +1,4 @@
-//! Proved intervals in the page's data: a column of lower and one of upper ends.
+//! Proved intervals in the page's data, as a column of lower ends and a column of upper ends.
 
 use serde::Serialize;
 
@@ -8,14 +8,14 @@ use crate::report::results::verdicts::Row;
 /// The intervals of some rows.
 #[derive(Serialize)]
 pub struct Spans {
-    /// The places of those rows in the table; absent where it is all of them.
+    /// The indices of those rows in the table; `None` if they are all rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<Vec<u32>>,
     low: Vec<End>,
     high: Vec<End>,
 }
 
-/// JSON has no infinity; the script's `Number` takes its name.
+/// An end of an interval. JSON has no infinity; the script's `Number` accepts its name.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 enum End {
@@ -24,7 +24,7 @@ enum End {
 }
 
 impl Spans {
-    /// The intervals that rows have, to five digits, rounded outward; `None` if none has one.
+    /// The intervals of the rows, rounded outward to five digits; `None` if no row has one.
     pub fn of(rows: &[Row], interval: impl Fn(&Row) -> Option<Interval>) -> Option<Spans> {
         let (places, intervals): (Vec<u32>, Vec<Interval>) = rows
             .iter()
@@ -40,9 +40,10 @@ impl Spans {
 }
 
 impl End {
+    /// The greatest number of five digits that is not above `x`.
     fn below(x: f64) -> End {
         match End::above(-x) {
-            // No negative zero: it would be shown.
+            // Avoid -0, which would be shown.
             End::Finite(0.0) => End::Finite(0.0),
             End::Finite(x) => End::Finite(-x),
             End::Infinite("Infinity") => End::Infinite("-Infinity"),
@@ -62,7 +63,7 @@ impl End {
         if rounded >= x {
             return End::Finite(rounded);
         }
-        // One more in the last digit.
+        // Add one unit of the last digit.
         let scientific = format!("{x:.16e}");
         let exponent = scientific.split_once('e').and_then(|(_, e)| e.parse::<i32>().ok());
         let step: f64 = format!("1e{}", exponent.unwrap_or(0) - 4).parse().unwrap_or(0.0);

@@ -1,4 +1,4 @@
-//! The frame of the table of all tokens; the script fills it with the rows in sight.
+//! The frame of the table of all tokens; the script fills it with the visible rows.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::report::results::verdicts::Outcome;
 use crate::report::tally::Tally;
 use crate::report::words;
 
-/// Key, heading, and what a pointer over it says.
+/// The columns: key, heading, and the text shown on hover.
 const COLUMNS: [(&str, &str, &str); 12] = [
     ("id", "id", "row of the output layer"),
     ("token", "token", "readable text; signs stand for what could not be seen"),
@@ -43,7 +43,7 @@ const COLUMNS: [(&str, &str, &str); 12] = [
     ("bias", "bias needed", "least raise of its own bias that would let it win"),
 ];
 
-/// The least width of a column that is always shown in wide windows, in pixels.
+/// The least width in pixels of a column that is always shown in wide windows.
 fn width(key: &str) -> u32 {
     match key {
         "token" => 190,
@@ -57,6 +57,7 @@ fn width(key: &str) -> u32 {
     }
 }
 
+/// The section with the table of all tokens.
 pub fn section(reported: &Reported) -> Markup {
     let table = &reported.results.table;
     let (scope, tally) = (table.rows().len(), table.tally());
@@ -68,7 +69,7 @@ pub fn section(reported: &Reported) -> Markup {
         "piece" => spelled,
         "kind" => kinds.len() > 1,
         "free" => super::has_free(reported),
-        // The best lead says more.
+        // The column of best margins replaces the lead.
         "lead" => !table.rows().iter().all(|row| row.measured.margin.is_some()),
         "effort" => measured(|m| m.effort.is_some()),
         "margin" | "survives" => measured(|m| m.margin.is_some()),
@@ -142,7 +143,7 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
-/// A verdict to filter by, with how many tokens and rows of padding have it.
+/// A filter option for a verdict, with the numbers of tokens and of padding rows that have it.
 fn choice(outcome: Outcome, tally: Tally) -> Markup {
     let (tokens, padding) = (tally.tokens.of(outcome), tally.padding.of(outcome));
     html! {

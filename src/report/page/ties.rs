@@ -1,4 +1,4 @@
-//! Tokens that no state can tell apart.
+//! The section of tied tokens, which no state can tell apart.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::report::results::Reported;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words;
 
-/// Groups on the page.
+/// The most groups on the page.
 const GROUPS: usize = 40;
-/// Tokens shown of a group.
+/// The most tokens shown of a group.
 const MEMBERS: usize = 24;
 
-/// The groups of tied tokens, each in id order, in the order of their first tokens.
+/// The groups of tied tokens, each in id order, ordered by their first tokens.
 pub fn groups(reported: &Reported) -> Vec<Vec<u32>> {
     let mut groups = BTreeSet::new();
     for row in reported.results.table.having(Outcome::Tied) {
@@ -25,12 +25,13 @@ pub fn groups(reported: &Reported) -> Vec<Vec<u32>> {
     groups.into_iter().collect()
 }
 
-/// The groups that have a token among them.
+/// The groups that contain a token, not only padding.
 pub fn of_tokens(reported: &Reported) -> Vec<Vec<u32>> {
     let is_token = |id: &u32| reported.token(*id).is_none_or(|row| !row.is_padding());
     groups(reported).into_iter().filter(|group| group.iter().any(is_token)).collect()
 }
 
+/// The section of tied tokens.
 pub fn section(reported: &Reported, groups: &[Vec<u32>]) -> Markup {
     if groups.is_empty() {
         return html! {};

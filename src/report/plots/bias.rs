@@ -1,4 +1,4 @@
-//! How much bias the lost tokens lack.
+//! Draws how much bias the lost tokens need.
 
 use super::Figure;
 use super::canvas::{Colour, Form};
@@ -8,10 +8,12 @@ use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words::tokens;
 
-/// Fewer tokens than this have their number on a card or in the table, and make no distribution.
+/// The least number of lost tokens for which a distribution is drawn; fewer have their numbers on cards or in the
+/// table.
 const FEWEST_TOKENS: usize = 5;
 
-/// The least raises of bias that would let lost tokens win, by their upper ends.
+/// The distribution of the biases that lost tokens need, by the upper ends of their intervals; `None` for too few
+/// tokens.
 pub fn figure(results: &Results) -> Option<Figure> {
     let intervals: Vec<_> = language(results).filter_map(|row| row.measured.bias_needed).collect();
     if intervals.len() < FEWEST_TOKENS {

@@ -1,7 +1,7 @@
-//! What all pictures share: sizes, colours, letters, and the last touches to the SVG.
+//! The common parts of all pictures: sizes, colours, text, and the final changes to the SVG.
 //!
-//! The backend writes fixed colours. Each colour here is a placeholder that no picture uses otherwise,
-//! and is replaced in the end: by a variable of the page's style sheet, or by a colour on white paper.
+//! The SVG backend writes fixed colours. Each colour here is a placeholder that pictures do not use otherwise; at the
+//! end it is replaced by a variable of the page's style sheet, or by a colour for white paper.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// Where things are drawn.
+/// The area that pictures draw on.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-/// What drawing can fail with; into memory it does not.
+/// The result of drawing; drawing into memory does not fail.
 pub type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// For which width a picture is drawn, so that its letters stay legible.
+/// The width for which a picture is drawn, so that its text stays legible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// 760 px.
@@ -30,32 +30,32 @@ impl fmt::Display for Form {
 }
 
 impl Form {
-    /// Width in pixels.
+    /// The width in pixels.
     pub fn width(self) -> u32 {
         if self == Form::Wide { 760 } else { 340 }
     }
 
-    /// Pixels to the left of a chart, and how many of them stay free.
+    /// The pixels to the left of a chart, and how many of them stay empty.
     pub fn left(self) -> (i32, i32) {
         self.pick((80, 8), (46, 0))
     }
 
-    /// One of two values.
+    /// `wide` or `narrow`, depending on the form.
     pub fn pick<T>(self, wide: T, narrow: T) -> T {
         if self == Form::Wide { wide } else { narrow }
     }
 }
 
-/// The colours, by what they stand for.
+/// The colours, named by their use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// Letters.
+    /// Text.
     Ink,
-    /// Lesser letters and axes.
+    /// Secondary text and axes.
     Muted,
     /// Grid lines.
     Grid,
-    /// The page behind.
+    /// The background of the page.
     Paper,
     /// Tokens that can win.
     Win,
@@ -67,7 +67,7 @@ pub enum Colour {
     Open,
 }
 
-/// Each colour, its variable in the style sheet, and its value on white paper.
+/// Each colour with its variable in the style sheet and its value on white paper.
 const COLOURS: [(Colour, &str, &str); 8] = [
     (Colour::Ink, "var(--ink)", "#1c2330"),
     (Colour::Muted, "var(--muted)", "#566074"),
@@ -80,43 +80,43 @@ const COLOURS: [(Colour, &str, &str); 8] = [
 ];
 
 impl Colour {
-    /// The placeholder: a grey that differs from black by its place in the list.
+    /// The placeholder: a grey that differs from black by its index in the list.
     pub fn rgb(self) -> RGBColor {
         let place = COLOURS.iter().position(|c| c.0 == self).unwrap_or(0) as u8 + 1;
         RGBColor(place, place, place)
     }
 }
 
-/// Letters of a size in CSS pixels.
+/// A text style with a size in CSS pixels.
 pub fn letters(size: u32, colour: Colour, h: HPos, v: VPos) -> TextStyle<'static> {
     // The backend divides sizes by 1.24.
     let font = ("sans-serif", f64::from(size) * 1.24).into_font();
     font.color(&colour.rgb()).pos(Pos::new(h, v))
 }
 
-/// A picture of a width and height in pixels, drawn into memory.
+/// Draws a picture with this width and height, in pixels, into a string.
 pub fn draw(width: u32, height: u32, picture: impl FnOnce(&Area) -> Drawn) -> String {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-    // Drawing into a string cannot fail for want of a device, and a half-drawn picture would show.
+    // Drawing into a string cannot fail for lack of a device, and a half-drawn picture would be visible.
     let drawn = picture(&area).and_then(|()| area.present());
     debug_assert!(drawn.is_ok(), "{drawn:?}");
     drop(area);
     svg
 }
 
-/// A name inside a label: what it does to the direction of writing ends with it.
+/// A name inside a label, isolated so that its writing direction does not affect the rest.
 pub fn isolated(name: &str) -> String {
     format!("\u{2068}{name}\u{2069}")
 }
 
-/// A width in pixels that letters of a size will hardly exceed.
+/// The approximate upper bound of the width of a text in pixels.
 pub fn width_of(text: &str, size: u32) -> i32 {
     let ems: f64 = text.chars().map(|c| if u32::from(c) < 0x1100 { 0.6 } else { 1.05 }).sum();
     (ems * f64::from(size)).ceil() as i32
 }
 
-/// A picture for a page: its size follows the page, its colours are variables, and it says what it shows.
+/// A picture for a page: scalable, with colours as variables, and with a description.
 pub fn inline(svg: &str, id: &str, title: &str, description: &str) -> String {
     let start = format!(
         "<svg viewBox=\"{}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n<title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>",
@@ -127,7 +127,7 @@ pub fn inline(svg: &str, id: &str, title: &str, description: &str) -> String {
     coloured(&start, svg, |c| c.1)
 }
 
-/// A picture as a file: on white, and with its size.
+/// A picture as a file: on white, with a fixed size.
 pub fn file(svg: &str, title: &str, description: &str) -> String {
     let view = view_box(svg);
     let size: Vec<&str> = view.split(' ').collect();
@@ -141,6 +141,7 @@ pub fn file(svg: &str, title: &str, description: &str) -> String {
     coloured(&start, svg, |c| c.2)
 }
 
+/// The view box of an SVG.
 fn view_box(svg: &str) -> &str {
     let box_of = |svg: &'_ str| -> Option<(usize, usize)> {
         let start = svg.find("viewBox=\"")? + 9;
@@ -149,7 +150,7 @@ fn view_box(svg: &str) -> &str {
     box_of(svg).map_or("0 0 0 0", |(start, end)| &svg[start..end])
 }
 
-/// The SVG with another first tag, its placeholders replaced, and without the font, which the page chooses.
+/// Replaces the first tag and the placeholders of an SVG, and removes the font, which the page chooses.
 fn coloured(
     start: &str,
     svg: &str,
@@ -157,7 +158,7 @@ fn coloured(
 ) -> String {
     let body = svg.find('>').map_or("", |end| &svg[end + 1..]);
     let mut out = format!("{start}{}", body.replace("font-family=\"sans-serif\" ", ""));
-    // Only attributes are replaced: a token's text has its quotes escaped.
+    // Only attributes are replaced, because the quotes in a token's text are escaped.
     for entry in &COLOURS {
         let RGBColor(r, g, b) = entry.0.rgb();
         let placeholder = format!("\"#{r:02X}{g:02X}{b:02X}\"");
@@ -166,6 +167,7 @@ fn coloured(
     out.replace(" opacity=\"1\"", "")
 }
 
+/// Escapes text for XML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

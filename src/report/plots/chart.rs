@@ -1,4 +1,4 @@
-//! Axes with marks and grid lines, the same in all pictures that have axes.
+//! Axes with marks and grid lines, common to all pictures that have axes.
 
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::prelude::*;
@@ -8,38 +8,38 @@ use super::canvas::{Area, Colour, Form, letters, width_of};
 use crate::report::scale::Scale;
 use crate::report::ticks::{self, Kind, Mark};
 
-/// A chart to draw in.
+/// A chart with two axes to draw in.
 pub type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, Scale>>;
 type Failure = DrawingAreaErrorKind<std::io::Error>;
 
-/// Size of the letters at the marks.
+/// The font size of the labels at the marks.
 const LETTERS: u32 = 12;
-/// Pixels between two labels, at least.
+/// The least distance between two labels, in pixels.
 const APART: f64 = 10.0;
-/// Pixels below the chart, for labels and the name of the axis.
+/// The pixels below the chart, for labels and the name of the axis.
 const BELOW: i32 = 40;
 
-/// What an axis shows.
+/// The description of an axis.
 pub struct Axis<'a> {
-    /// Its ends.
+    /// The ends of the axis.
     pub range: (f64, f64),
-    /// What its numbers are.
+    /// The kind of numbers on the axis.
     pub kind: Kind,
-    /// How many marks it has, at most.
+    /// The most marks on the axis.
     pub most: usize,
-    /// What stands beside it.
+    /// The name of the axis.
     pub name: &'a str,
 }
 
 impl<'a> Axis<'a> {
-    /// An upward axis of so many tokens.
+    /// A vertical axis for counts of up to `most` tokens.
     pub fn of_tokens(most: usize, marks: usize, form: Form) -> Axis<'a> {
         let range = (0.0, (most as f64 * 1.06).max(1.2));
         Axis { range, kind: Kind::Counts, most: marks, name: form.pick("tokens", "") }
     }
 }
 
-/// A chart whose place leaves `above` pixels above it and `right` beside it.
+/// Draws the axes of a chart that leaves `above` pixels above and `right` pixels to the right.
 pub fn chart<'a, 'b>(
     area: &'a Area<'b>,
     form: Form,
@@ -73,8 +73,8 @@ pub fn chart<'a, 'b>(
     Ok(chart)
 }
 
-/// Marks whose labels stand apart below an axis of a length in pixels, and are not cut where there is `room` for half of
-/// them before and after it.
+/// The marks below a horizontal axis of a length in pixels, chosen so that labels neither touch nor are cut, with the
+/// given pixels available before and after the axis.
 fn marks_across(axis: &Axis, length: f64, (before, after): (f64, f64)) -> Vec<Mark> {
     let (lo, hi) = axis.range;
     let ends = |(at, label): &Mark| {
@@ -93,7 +93,7 @@ fn marks_across(axis: &Axis, length: f64, (before, after): (f64, f64)) -> Vec<Ma
     if regular.len() > 1 {
         return regular;
     }
-    // Labels so long that few have room: of many marks those that do.
+    // The labels are so long that few fit: keep those that do.
     let mut kept: Vec<Mark> = Vec::new();
     for mark in marks(axis.most) {
         if kept.last().is_none_or(|last| apart(last, &mark)) {
@@ -103,7 +103,7 @@ fn marks_across(axis: &Axis, length: f64, (before, after): (f64, f64)) -> Vec<Ma
     if kept.len() > regular.len() { kept } else { regular }
 }
 
-/// Marks beside an axis of a height in pixels whose labels are not on top of each other.
+/// The marks beside a vertical axis of a height in pixels, chosen so that labels do not overlap.
 fn marks_upward(axis: &Axis, height: f64) -> Vec<Mark> {
     let pixel = height / (axis.range.1 - axis.range.0);
     let line = f64::from(LETTERS) + 4.0;

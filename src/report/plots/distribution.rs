@@ -1,4 +1,4 @@
-//! How proved intervals are distributed: bars of one of their ends, a line of the other.
+//! Draws the distribution of proved intervals: one of their ends as bars, the other as a line.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -8,23 +8,24 @@ use super::chart::{self, chart};
 use crate::report::results::measured::Interval;
 use crate::report::ticks::{Kind, has_scale};
 
+/// The number of bars.
 const BINS: usize = 48;
-/// Values this many times above or below the middle one are counted in the bars at the ends.
+/// Values more than this many times above or below the median are counted in the outermost bars.
 const REACH: f64 = 1e4;
-/// From this ratio of the upper end to the value of which a twentieth is below, the axis is logarithmic.
+/// The axis is logarithmic if the upper end is at least this many times the 5 % quantile.
 const LOGARITHMIC: f64 = 50.0;
 
-/// A scale for values, linear or logarithmic.
+/// A linear or logarithmic scale for values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
-    /// Ends of the scale: values, or their decimal logarithms.
+    /// The ends of the scale: values, or their decimal logarithms.
     lo: f64,
     hi: f64,
     logarithmic: bool,
 }
 
 impl Axis {
-    /// A scale over finite values and a mark of special meaning; `None` where there is no value, or none that has a scale.
+    /// A scale for finite values and a value of special meaning; `None` if there is no value or no usable scale.
     pub fn over(values: impl Iterator<Item = f64>, mark: f64) -> Option<Axis> {
         let mut sorted: Vec<f64> = values.filter(|x| x.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
@@ -44,23 +45,25 @@ impl Axis {
         has_scale(least, most).then_some(Axis { lo: least, hi: most, logarithmic: false })
     }
 
-    /// Where a value lies, at an end of the scale if it is beyond it.
+    /// The position of a value, clamped to the scale.
     fn place(&self, value: f64) -> f64 {
         let scaled = if self.logarithmic { value.log10() } else { value };
         scaled.clamp(self.lo, self.hi)
     }
 
-    /// Whether a value is beyond an end of the scale.
+    /// Whether a value lies beyond an end of the scale.
     fn is_beyond(&self, value: f64) -> bool {
         let scaled = if self.logarithmic { value.log10() } else { value };
         !(self.lo..=self.hi).contains(&scaled)
     }
 
+    /// The index of the bar that counts a value.
     fn bin(&self, value: f64) -> usize {
         let share = (self.place(value) - self.lo) / (self.hi - self.lo);
         ((share * BINS as f64) as usize).min(BINS - 1)
     }
 
+    /// The number of values in each bar.
     fn counts(&self, values: impl Iterator<Item = f64>) -> [usize; BINS] {
         let mut counts = [0; BINS];
         values.filter(|x| x.is_finite()).for_each(|x| counts[self.bin(x)] += 1);
@@ -68,64 +71,64 @@ impl Axis {
     }
 }
 
-/// Which end of an interval is counted.
+/// The end of an interval that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The lower one.
+    /// The lower end.
     Low,
-    /// The upper one.
+    /// The upper end.
     High,
 }
 
 impl End {
-    /// That end.
+    /// That end of an interval.
     pub fn of(self, interval: &Interval) -> f64 {
         if self == End::Low { interval.low } else { interval.high }
     }
 }
 
-/// Tokens of one colour.
+/// A group of tokens drawn in one colour.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// For the legend.
+    /// The name in the legend.
     pub name: &'static str,
-    /// Of the bars.
+    /// The colour of the bars.
     pub colour: Colour,
-    /// What was proved of each token.
+    /// The proved interval of each token.
     pub intervals: Vec<Interval>,
-    /// Which end the bars show; the line shows the other.
+    /// The end that the bars show; the line shows the other end.
     pub end: End,
 }
 
 impl Group {
-    /// The ends that the bars show, as far as they are finite.
+    /// The ends that the bars show, if they are finite.
     pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
         self.intervals.iter().map(|i| self.end.of(i)).filter(|x| x.is_finite())
     }
 }
 
-/// What a picture of a distribution shows.
+/// The content of a picture of a distribution.
 #[derive(Clone, Debug)]
 pub struct Distribution<'a> {
     /// The scale of the values.
     pub axis: Axis,
-    /// Stacked upon each other, none of them empty.
+    /// The groups, stacked on each other; none is empty.
     pub groups: Vec<Group>,
-    /// A value of special meaning, and what it means.
+    /// A value of special meaning, and its meaning.
     pub mark: Option<(f64, &'a str)>,
-    /// What the values are.
+    /// The name of the values.
     pub what: &'a str,
 }
 
 impl Distribution<'_> {
-    /// Whether some interval is so wide that its ends are in different bars.
+    /// Whether the ends of some interval lie in different bars.
     fn is_wide(&self) -> bool {
         self.groups.iter().flat_map(|g| &g.intervals).any(|i| {
             i.low.is_finite() && i.high.is_finite() && self.axis.bin(i.low) != self.axis.bin(i.high)
         })
     }
 
-    /// What to know of the axis and the line, for the caption; starts with a blank.
+    /// Notes on the axis and the line, for the caption; starts with a blank.
     pub fn notes(&self) -> String {
         let mut notes = String::new();
         if self.is_wide() {
@@ -191,7 +194,7 @@ impl Distribution<'_> {
                 let dashed = Colour::Muted.rgb().stroke_width(1);
                 chart.draw_series(DashedLineSeries::new(ends, 5, 4, dashed))?;
                 let (x, _) = chart.backend_coord(&ends[1]);
-                // To the right of its line, unless that would be cut.
+                // To the right of the line, unless it would be cut there.
                 let fits = width_of(meaning, 12) < form.width() as i32 - 8 - x;
                 let side = if fits { HPos::Left } else { HPos::Right };
                 let style = letters(12, Colour::Muted, side, VPos::Top);

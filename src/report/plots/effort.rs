@@ -1,4 +1,4 @@
-//! How much of the length that states can have the tokens need.
+//! Draws which share of the possible length of states the tokens need.
 
 use super::canvas::Form;
 use super::distribution::{Axis, Distribution, End, Group};
@@ -9,7 +9,7 @@ use crate::report::results::measured::Interval;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words::{grouped, tokens};
 
-/// Efforts of tokens that can win by their upper ends, of the others by their lower ends; nothing where all are 0.
+/// The distribution of efforts: upper ends for tokens that can win, lower ends for the others; `None` if all are 0.
 pub fn figure(results: &Results) -> Option<Figure> {
     let of = |outcome: Outcome| -> Vec<Interval> {
         let rows = language(results).filter(|row| row.outcome == outcome);

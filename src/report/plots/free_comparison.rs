@@ -1,4 +1,4 @@
-//! Verdicts over all vectors against those over the audited states.
+//! Draws the verdicts over all vectors against those over the audited states.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -10,10 +10,11 @@ use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words::grouped;
 
+/// The height of a row of the matrix in pixels.
 const ROW: i32 = 44;
 
-/// A row a verdict over all vectors, a column a verdict over the audited states, as far as they occur; nothing where
-/// every token wins in both.
+/// A matrix of counts with a row for each verdict over all vectors and a column for each verdict over the audited
+/// states that occurs; `None` if every token wins in both.
 pub fn figure(results: &Results) -> Option<Figure> {
     let pairs: Vec<(Outcome, Outcome)> =
         language(results).filter_map(|row| Some((row.free?, row.outcome))).collect();

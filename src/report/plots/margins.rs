@@ -1,4 +1,4 @@
-//! The best lead of each token in a ball.
+//! Draws the best margins of the tokens in a ball.
 
 use super::canvas::Form;
 use super::distribution::{Axis, Distribution, End, Group};
@@ -8,7 +8,7 @@ use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::words::{number, tokens};
 
-/// Best margins by their lower ends, a colour a verdict.
+/// The distribution of best margins by their lower ends, with one colour for each verdict.
 pub fn figure(results: &Results) -> Option<Figure> {
     let groups: Vec<Group> = Outcome::ALL
         .into_iter()

@@ -1,5 +1,5 @@
-//! Pictures of an audit. Each is drawn twice, for wide and for narrow screens, in colours that the page
-//! sets, and comes with a caption and with the same in words for those who cannot see it.
+//! The pictures of an audit. Each is drawn twice, for wide and for narrow screens, in colours that the page sets, and
+//! has a caption and a text alternative for readers who cannot see it.
 
 mod bias;
 pub mod canvas;
@@ -19,16 +19,16 @@ use super::results::Reported;
 use super::results::verdicts::Outcome;
 use canvas::{Colour, Form};
 
-/// A picture with its words.
+/// A picture with its texts.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// Short name, part of file names and of ids.
+    /// A short name, part of file names and ids.
     pub name: String,
-    /// Its heading.
+    /// The heading.
     pub title: String,
-    /// What it shows, and what it does not.
+    /// The caption: what the picture shows, and what it does not show.
     pub caption: String,
-    /// The main values in words.
+    /// The main values in words, as the text alternative.
     pub alternative: String,
     wide: String,
     narrow: String,
@@ -47,7 +47,7 @@ impl Figure {
         Figure { name: name.into(), title: title.into(), caption, alternative, wide, narrow }
     }
 
-    /// The picture for a page, which sets the colours.
+    /// The picture as part of a page, which sets the colours.
     pub fn inline(&self, form: Form) -> String {
         let svg = match form {
             Form::Wide => &self.wide,
@@ -56,13 +56,13 @@ impl Figure {
         canvas::inline(svg, &format!("{}-{form}", self.name), &self.title, &self.alternative)
     }
 
-    /// The wide picture as a file of its own, dark on white.
+    /// The wide picture as a separate file, dark on white.
     pub fn file(&self) -> String {
         canvas::file(&self.wide, &self.title, &self.alternative)
     }
 }
 
-/// The pictures of the whole head, those that have something to show.
+/// The pictures of the whole head that have something to show.
 pub fn overview(reported: &Reported) -> Vec<Figure> {
     let results = &reported.results;
     let figures = [
@@ -78,7 +78,7 @@ pub fn overview(reported: &Reported) -> Vec<Figure> {
     figures.into_iter().flatten().collect()
 }
 
-/// The picture of one losing token, where the audit kept one.
+/// The picture of one losing token, if the audit kept one.
 pub fn projection(reported: &Reported, token: u32) -> Option<Figure> {
     let projection = reported.measures.projections.iter().find(|p| p.token == token)?;
     projection::figure(reported, projection)
@@ -104,7 +104,7 @@ fn short_name(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Verdicts other than "can win" that some token has.
+/// The verdicts other than "can win" that occur, with their counts.
 fn notable(results: &super::results::Results) -> Vec<(Outcome, usize)> {
     Outcome::ALL[1..]
         .iter()

@@ -1,4 +1,4 @@
-//! How long the rows are, and where among them the tokens lie that can never win.
+//! Draws the lengths of the rows, and where among them the tokens lie that never win.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -11,17 +11,18 @@ use crate::report::results::verdicts::Outcome;
 use crate::report::ticks::{Kind, widened};
 use crate::report::words::{counted, number, tokens};
 
+/// The number of bars of the histogram.
 const BINS: usize = 60;
-/// Height of a row of strokes below the bars.
+/// The height in pixels of a row of strokes below the bars.
 const STRIP: i32 = 26;
 
-/// A histogram of row norms, with a stroke for each token that does not win, a strip a verdict.
+/// A histogram of row norms, with a stroke for each token that does not win, and one row of strokes for each verdict.
 pub fn figure(results: &Results) -> Option<Figure> {
     let rows = results.table.rows();
     let norms: Vec<f64> = rows.iter().map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
     let (lo, hi) =
         norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
-    // The ends of the axis, apart even where all rows have one length.
+    // The ends of the axis, kept apart even if all rows have the same length.
     let (left_end, right_end) = widened(lo, hi)?;
     let share = move |x: f64| (x - left_end) / (right_end - left_end);
     let bin = |x: f64| ((share(x) * BINS as f64) as usize).min(BINS - 1);

@@ -1,4 +1,4 @@
-//! Where among the ids the tokens lie that do not win by themselves.
+//! Draws where among the ids the tokens lie that do not win alone.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -10,16 +10,17 @@ use crate::report::results::Results;
 use crate::report::ticks::Kind;
 use crate::report::words::{counted, grouped};
 
+/// The most bars.
 const BINS: usize = 80;
 
-/// Stacked bars, a bin a range of ids; nothing if every token wins.
+/// Stacked bars, each for a range of ids; `None` if every token wins.
 pub fn figure(results: &Results) -> Option<Figure> {
     let shown = notable(results);
     if shown.is_empty() {
         return None;
     }
     let tokens = results.summary.head.tokens;
-    // Bins of a round number of ids, so that a bar can be named.
+    // Each bar covers a round number of ids, so that it can be named.
     let step = tidy(tokens.div_ceil(BINS));
     let bins = tokens.div_ceil(step);
     let mut counts = vec![vec![0usize; bins]; shown.len()];
@@ -87,7 +88,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     Some(Figure::new("ids", "Where in the vocabulary", caption, alternative, picture))
 }
 
-/// The next number of the form 1, 2 or 5 times a power of ten.
+/// The least number of the form 1, 2 or 5 times a power of ten that is not below `step`.
 fn tidy(step: usize) -> usize {
     (0..)
         .flat_map(|power| [1, 2, 5].map(|lead| lead * 10usize.pow(power)))

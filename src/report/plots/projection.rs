@@ -1,4 +1,4 @@
-//! One losing token among its rivals, on the plane in which they differ most from it.
+//! Draws one losing token among its rivals, on the plane in which they differ most from it.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -11,10 +11,10 @@ use crate::report::shown::Shown;
 use crate::report::ticks::has_scale;
 use crate::report::words::number;
 
-/// Rivals that get a name, if there is room.
+/// The most rivals that are named, if there is room.
 const NAMED: usize = 8;
 
-/// The picture; nothing if all rivals fall on the token.
+/// The picture; `None` if all rivals coincide with the token.
 pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
     let rivals = &projection.rivals;
     let reach = rivals.iter().map(|r| r.2.abs().max(r.3.abs())).fold(0.0f64, f64::max);
@@ -51,7 +51,7 @@ pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
         heavy.join("; ")
     );
     let picture = |form: Form| {
-        // Room for names at the sides; as high as the points need, within limits.
+        // Leave room for names at the sides; the height follows the points, within limits.
         let (width, edge, above) = (form.width() as i32, form.pick(90.0, 48.0), 28.0);
         let points = || rivals.iter().map(|r| (r.2, r.3)).chain([(0.0, 0.0), projection.mix]);
         let span = |pick: fn((f64, f64)) -> f64| {
@@ -106,7 +106,7 @@ pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
             {
                 let label = isolated(&name(id, 12));
                 let (room, size) = (width_of(&label, 13), 13);
-                // On the first side of the dot where it fits and covers no other name.
+                // Write the name on the first side of the dot where it fits and covers no other name.
                 let sides = [
                     (at.0 + 11, at.1, HPos::Left),
                     (at.0 - 11, at.1, HPos::Right),

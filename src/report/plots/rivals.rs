@@ -1,4 +1,4 @@
-//! Which tokens block most others.
+//! Draws the tokens that block most others.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,12 @@ use crate::report::results::verdicts::Outcome;
 use crate::report::shown::Shown;
 use crate::report::words::{counted, grouped};
 
+/// The most rivals shown.
 const LISTED: usize = 20;
+/// The height of a line in pixels.
 const LINE: i32 = 22;
 
-/// The rivals that occur most often in proofs; nothing without a losing token.
+/// The rivals that occur most often in proofs; `None` without a losing token.
 pub fn figure(reported: &Reported) -> Option<Figure> {
     let mut blocked = BTreeMap::<u32, usize>::new();
     let mut losing = 0;

@@ -1,4 +1,4 @@
-//! The singular values of the rows, with the effective rank and the number of bits that name a token.
+//! Draws the singular values of the rows, with the effective rank and the number of bits that name a token.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -10,10 +10,10 @@ use crate::report::results::Reported;
 use crate::report::ticks::Kind;
 use crate::report::words::{grouped, number};
 
-/// Values below this share of the largest are drawn at it.
+/// The share of the largest value at which smaller values are drawn.
 const FLOOR: f64 = 1e-5;
 
-/// The spectrum on a logarithmic scale.
+/// The spectrum on a logarithmic scale; `None` if there is none.
 pub fn figure(reported: &Reported) -> Option<Figure> {
     let spectrum = reported.measures.spectrum.as_ref()?;
     let head = &reported.results.summary.head;
@@ -56,7 +56,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         let height = form.pick(300, 270);
         draw(form.width(), height, |area| {
             let end = values.len() as f64;
-            // Logarithms, from a power of ten up, where the values span more than one of them.
+            // Use logarithms, from a power of ten up, if the values span more than one.
             let exponent = least.log10().floor();
             let (kind, lo, hi) = match exponent < -1.0 {
                 true => (Kind::Decades, exponent, 0.1),
@@ -84,7 +84,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                     colour.rgb().stroke_width(1),
                 ))?;
                 let (x, _) = chart.backend_coord(&(at, hi));
-                // To the right of its line, unless that would be cut.
+                // To the right of the line, unless it would be cut there.
                 let room = form.width() as i32 - 8 - x;
                 let side = if width_of(&text, 12) < room { HPos::Left } else { HPos::Right };
                 let style = letters(12, colour, side, VPos::Top);

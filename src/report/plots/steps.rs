@@ -1,4 +1,4 @@
-//! How many tokens do not win in each of several audits.
+//! Draws how many tokens do not win in each of several audits.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -13,10 +13,12 @@ use crate::report::ticks::Kind;
 /// One audit: its name, its step if it has one, and its counts.
 pub type Point = (String, Option<f64>, Counts);
 
+/// The verdicts that are drawn.
 const VERDICTS: [Outcome; 3] = [Outcome::Unargmaxable, Outcome::Tied, Outcome::Undecided];
+/// The height of a bar in pixels.
 const LINE: i32 = 30;
 
-/// Counts against step where all audits have one, else a bar an audit.
+/// Counts against steps if all audits have one, else one bar for each audit.
 pub fn figure(points: &[Point]) -> Option<Figure> {
     let shown: Vec<Outcome> = VERDICTS
         .into_iter()
@@ -54,6 +56,7 @@ pub fn figure(points: &[Point]) -> Option<Figure> {
     }
 }
 
+/// The legend of the verdicts.
 fn legend(area: &super::canvas::Area, left: i32, shown: &[Outcome]) -> super::canvas::Drawn {
     let mut x = left;
     for &outcome in shown {
@@ -65,12 +68,13 @@ fn legend(area: &super::canvas::Area, left: i32, shown: &[Outcome]) -> super::ca
     Ok(())
 }
 
+/// The counts as lines against the step.
 fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> String {
     draw(form.width(), 320, |area| {
         let (lo, hi) =
             steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
         let most = points.iter().flat_map(|p| shown.iter().map(|&v| p.2.of(v))).max().unwrap_or(1);
-        // Audits of one step, or nearly so, are above each other.
+        // Audits of nearly the same step are drawn above each other.
         let pad = ((hi - lo) * 0.03).max(1e-8 * hi).max(0.5);
         let across = Axis {
             range: (lo - pad, hi + pad),
@@ -91,6 +95,7 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
     })
 }
 
+/// The counts as one bar for each audit.
 fn bars(form: Form, points: &[Point], shown: &[Outcome], most: usize) -> String {
     let (left, right) = form.pick((230, 60), (130, 44));
     let height = LINE * points.len() as i32 + 34;

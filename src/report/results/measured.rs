@@ -1,5 +1,5 @@
-//! What an audit measured of tokens beyond their verdicts, each where it was asked for: proved intervals, and the number
-//! formats whose rounding a lead survives. Columns that a table lacks are of an audit that did not measure them.
+//! Measurements of tokens beyond their verdicts, if they were requested: proved intervals, and the number formats
+//! whose rounding a lead survives. A table without their columns belongs to an audit that did not measure them.
 
 pub use crate::certify::survival::Format;
 use crate::report::columns::{Column, Places};
@@ -7,23 +7,24 @@ use crate::report::columns::{Column, Places};
 /// Two proved bounds of a number, either perhaps infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// At most the number.
+    /// The lower bound.
     pub low: f64,
-    /// At least the number, and not below `low`.
+    /// The upper bound, not below `low`.
     pub high: f64,
 }
 
 /// What was measured of one token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// The least length of a point that lets it win, as a share of the ball's radius: reachable if below 1.
+    /// The effort: the least length of a point where the token wins, as a share of the ball's radius; it can win if
+    /// that is below 1.
     pub effort: Option<Interval>,
-    /// Its best lead over all other tokens in the ball, in logits; negative for tokens that cannot win.
+    /// The best lead of the token over all others in the ball, in logits; negative for tokens that cannot win.
     pub margin: Option<Interval>,
-    /// The formats in which it provably still leads once all logits are rounded, where it leads most. A format that is
-    /// missing was not shown to be enough; without a margin nothing was tried.
+    /// The formats in which the token provably still leads at its best point when all logits are rounded. A missing
+    /// format was not proved to be sufficient; without a margin none was tried.
     pub survives: Vec<Format>,
-    /// The least raise of its own bias that would let it win, in logits.
+    /// The least raise of the token's own bias that would let it win, in logits.
     pub bias_needed: Option<Interval>,
 }
 

@@ -1,4 +1,4 @@
-//! An output folder read back: all that the reports, comparisons and baselines know of an audit.
+//! Reads an output folder: the data of an audit for reports, comparisons and baselines.
 
 pub mod measured;
 pub mod summary;
@@ -13,42 +13,42 @@ use crate::report::tally::Tally;
 use summary::{Counts, Summary};
 use verdicts::{Row, Table};
 
-/// The summary's name in the folder.
+/// The name of the summary in the folder.
 pub const SUMMARY: &str = "summary.json";
-/// The table's name in the folder.
+/// The name of the table in the folder.
 pub const VERDICTS: &str = "verdicts.csv";
 
-/// What an audit left, as claims: nothing here is proved again.
+/// The results of an audit as its files state them; nothing is proved again here.
 #[derive(Clone, Debug)]
 pub struct Results {
-    /// What was audited, with counts.
+    /// What was audited, with the counts.
     pub summary: Summary,
-    /// A row a token, in id order.
+    /// The table, with one row for each token, in id order.
     pub table: Table,
 }
 
-/// Results together with the measures for a report.
+/// The results of an audit together with the measures for its report.
 #[derive(Clone, Debug)]
 pub struct Reported {
-    /// Summary and table.
+    /// The summary and the table.
     pub results: Results,
-    /// What the table does not hold.
+    /// The data that the table does not hold.
     pub measures: Measures,
-    /// Tokens that are named by the table but have no row there.
+    /// Tokens that the table mentions but that have no row in it.
     others: HashMap<u32, Row>,
 }
 
 impl Results {
-    /// Reads summary and table of a folder.
+    /// Reads the summary and the table of a folder.
     ///
     /// # Errors
-    /// A folder without them, files of another form, or files of two different audits.
+    /// The folder lacks them, they have another form, or they belong to two different audits.
     pub fn open(folder: &Path) -> Result<Self> {
         let summary = read(folder, SUMMARY)?;
         Results::from_bytes(folder, &summary, &read(folder, VERDICTS)?)
     }
 
-    /// Reads summary and table from memory; `folder` is for errors.
+    /// Reads the summary and the table from memory; `folder` is used in error messages.
     ///
     /// # Errors
     /// As [`Results::open`].
@@ -63,22 +63,23 @@ impl Results {
         }
     }
 
-    /// Reads summary and table of a folder, whether or not they agree.
+    /// Reads the summary and the table of a folder, whether or not they agree.
     ///
     /// # Errors
-    /// A folder without them, or files of another form.
+    /// The folder lacks them, or they have another form.
     pub fn open_unmatched(folder: &Path) -> Result<Self> {
         let summary = read(folder, SUMMARY)?;
         Results::unmatched(folder, &summary, &read(folder, VERDICTS)?)
     }
 
+    /// [`Results::open_unmatched`] from memory.
     fn unmatched(folder: &Path, summary: &[u8], verdicts: &[u8]) -> Result<Self> {
         let summary = Summary::from_bytes(&folder.join(SUMMARY), summary)?;
         let table = Table::from_bytes(&folder.join(VERDICTS), verdicts, summary.head.tokens)?;
         Ok(Results { summary, table })
     }
 
-    /// In which counts summary and table differ.
+    /// The counts in which the summary and the table differ.
     pub fn disagreements(&self) -> Vec<String> {
         let (summary, tally) = (&self.summary, self.table.tally());
         let mut found = Vec::new();
@@ -89,7 +90,7 @@ impl Results {
             }
         };
         hold("", tally.rows(), summary.audit().counts);
-        // A folder of an audit that knew no padding says nothing of it.
+        // An audit that did not know about padding states nothing about it.
         let stated = summary.audit().padding;
         if stated.sum() > 0 {
             hold(" on padding", tally.padding, stated);
@@ -110,17 +111,17 @@ impl Results {
 }
 
 impl Reported {
-    /// Reads a folder whose audit was not asked to leave out the report.
+    /// Reads a folder whose audit included the report.
     ///
     /// # Errors
-    /// As [`Results::open`], and measures that are missing or of another head.
+    /// As [`Results::open`]; the measures are missing or belong to another head.
     pub fn open(folder: &Path) -> Result<Self> {
         let files = [SUMMARY, VERDICTS, measures::FILE].map(|name| read(folder, name));
         let [summary, verdicts, measures] = files;
         Reported::from_bytes(folder, &summary?, &verdicts?, &measures?)
     }
 
-    /// Reads the three files from memory; `folder` is for errors.
+    /// Reads the three files from memory; `folder` is used in error messages.
     ///
     /// # Errors
     /// As [`Reported::open`].
@@ -159,12 +160,13 @@ impl Reported {
         Ok(Reported { results, measures, others })
     }
 
-    /// What is known of a token: its row, or its name only.
+    /// What is known of a token: its row, or only its name.
     pub fn token(&self, id: u32) -> Option<&Row> {
         self.results.table.row(id).or_else(|| self.others.get(&id))
     }
 }
 
+/// Reads a file of a folder.
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path: PathBuf = folder.join(name);
     match std::fs::read(&path) {

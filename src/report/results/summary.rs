@@ -1,4 +1,4 @@
-//! `summary.json` read back. Fields that are not known here are left alone.
+//! Reads `summary.json`. Unknown fields are ignored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,83 +11,83 @@ use crate::report::summary::SCHEMA;
 pub use crate::report::tally::Counts;
 use crate::report::tally::Tally;
 
-/// What was audited.
+/// The summary of what was audited.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Summary {
     schema: String,
-    /// The version of the program.
+    /// The version of the program that wrote it.
     pub version: String,
-    /// The file.
+    /// The checkpoint.
     pub checkpoint: Checkpoint,
     /// The head.
     pub head: Head,
     audits: Vec<AuditEntry>,
 }
 
-/// The file that was read.
+/// The checkpoint that was read.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Checkpoint {
-    /// As it was named.
+    /// The path, as it was given.
     pub path: String,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
-    /// The reader that took it.
+    /// The format, by the name of its reader.
     pub format: String,
-    /// How it is named from the folder of the results; absent where it was named by an absolute path.
+    /// The path from the folder of the results; `None` if the checkpoint was given by an absolute path.
     pub from_folder: Option<String>,
 }
 
 /// The head.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Head {
-    /// The tensor of the rows.
+    /// The tensor that holds the rows.
     pub weight: String,
-    /// The tensor of the bias.
+    /// The tensor that holds the bias, if there is one.
     pub bias: Option<String>,
-    /// V.
+    /// The number of tokens, `V`.
     pub tokens: usize,
-    /// d.
+    /// The length of a hidden state, `d`.
     pub dim: usize,
-    /// How the weight was stored.
+    /// The element type in which the weight was stored.
     pub dtype: String,
-    /// The hash of its numbers.
+    /// The digest of its numbers.
     pub sha256: String,
-    /// The options by which its tensors were chosen; absent where there were none.
+    /// The options that chose its tensors; `None` if there were none.
     pub options: Option<HeadOptions>,
 }
 
-/// One domain.
+/// The audit over one domain.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AuditEntry {
-    /// Where hidden states may lie.
+    /// The domain: where hidden states may lie.
     pub domain: String,
-    /// What proposed the verdicts.
+    /// The method that proposed the verdicts.
     pub engine: String,
-    /// How many tokens were decided.
+    /// The number of rows that were decided.
     pub scope: usize,
     /// The verdicts of all rows, padding included.
     pub counts: Counts,
-    /// The verdicts of those rows that no token has; absent if there are none.
+    /// The verdicts of the padding rows; absent if there are none.
     #[serde(default)]
     pub padding: Counts,
-    /// Which tokens the effort was measured of; absent if of none.
+    /// Which tokens the effort was measured for; `None` if for none.
     pub effort: Option<Measurement>,
-    /// Which tokens the best margin was measured of; absent if of none.
+    /// Which tokens the best margin was measured for; `None` if for none.
     pub margin: Option<Measurement>,
-    /// Wall time of the stages.
+    /// The wall time of each stage, in seconds.
     #[serde(default)]
     pub seconds: BTreeMap<String, f64>,
 }
 
-/// Of which tokens something was measured.
+/// The tokens for which something was measured.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Measurement {
-    /// The seed by which some of the tokens were drawn; absent where they were named, or are all.
+    /// The seed of the sample; `None` if the tokens were named, or are all tokens.
     pub sample_seed: Option<u64>,
 }
 
 impl AuditEntry {
-    /// The verdicts of tokens, apart from those of padding.
+    /// The verdicts of tokens and of padding, apart.
     pub fn tally(&self) -> Tally {
         let (all, padding) = (self.counts, self.padding);
         let tokens = Counts {
@@ -101,15 +101,16 @@ impl AuditEntry {
 }
 
 impl Summary {
-    /// Reads a summary alone.
+    /// Reads a summary file.
     ///
     /// # Errors
-    /// A file that cannot be read, or is of another form.
+    /// The file cannot be read, or has another form.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         Summary::from_bytes(path, &bytes)
     }
 
+    /// Parses a summary; `path` is used in error messages.
     pub(in crate::report) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
         let summary: Summary = serde_json::from_slice(bytes)
             .map_err(|e| Error::malformed(path, format!("not as an audit writes it: {e}")))?;
@@ -123,22 +124,22 @@ impl Summary {
         Ok(summary)
     }
 
-    /// The audit whose verdicts the table holds.
+    /// The audit whose verdicts are in the table.
     pub fn audit(&self) -> &AuditEntry {
         &self.audits[0]
     }
 
-    /// Audits of the same head over other domains.
+    /// The audits of the same head over other domains.
     pub fn more_audits(&self) -> &[AuditEntry] {
         &self.audits[1..]
     }
 
-    /// The audit over all vectors that stands beside that of fewer states, whose verdicts the table then holds as well.
+    /// The audit over all vectors that accompanies an audit over fewer states; the table then holds its verdicts too.
     pub fn free(&self) -> Option<&AuditEntry> {
         self.more_audits().iter().find(|audit| audit.domain == "free")
     }
 
-    /// A short name for people: the file, with its folder where the file alone says nothing.
+    /// A short name for readers: the file, with its folder if the file name alone is generic.
     pub fn name(&self) -> String {
         const GENERIC: [&str; 7] =
             ["head", "model", "pytorch_model", "weight", "weights", "lm_head", "output"];

@@ -1,5 +1,5 @@
-//! `verdicts.csv` read back. Columns are found by name; more columns than these do not matter, and those that earlier
-//! versions did not write may be missing.
+//! Reads `verdicts.csv`. Columns are found by name; additional columns are ignored, and columns that earlier versions
+//! did not write may be missing.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use crate::report::measures::Other;
 pub use crate::report::tally::Outcome;
 use crate::report::tally::{Counts, Tally};
 
-/// A token and what was found of it.
+/// A row of the table: a token and the results for it.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The row of the weight.
+    /// The id: the row of the weight.
     pub id: u32,
-    /// Its readable text; empty without one.
+    /// The readable text; empty without a vocabulary.
     pub text: String,
-    /// Its spelling in the vocabulary; empty without one.
+    /// The spelling in the vocabulary; empty without a vocabulary.
     pub piece: String,
     /// What kind of row it is; `None` without a vocabulary.
     pub kind: Option<Kind>,
@@ -27,24 +27,24 @@ pub struct Row {
     pub row_norm: f64,
     /// The verdict.
     pub outcome: Outcome,
-    /// The gap at its one witness: a floor, not its best margin.
+    /// The proved gap at the witness, in logits: a lower bound of the best margin.
     pub margin: Option<f64>,
-    /// Length of that hidden state.
+    /// The Euclidean norm of the witness.
     pub witness_norm: Option<f64>,
     /// Tokens with the same row and bias.
     pub ties: Vec<u32>,
-    /// Rivals and ends of the domain with their weights, those falling.
+    /// Rivals and range ends with their weights, by falling weight.
     pub blockers: Vec<(Rival, f64)>,
-    /// The kind of proof; empty without one.
+    /// The kind of proof; empty without a proof.
     pub proof: String,
-    /// The verdict over all vectors, where the audit is over fewer of them and decided that too.
+    /// The verdict over all vectors, if the audit is over fewer states and decided that too.
     pub free: Option<Outcome>,
-    /// What was measured beyond verdicts.
+    /// The measurements beyond the verdict.
     pub measured: Measured,
 }
 
 impl Row {
-    /// A token of which only the name is known.
+    /// A row for a token of which only the name is known.
     pub(super) fn named(other: &Other) -> Row {
         Row {
             id: other.id,
@@ -63,7 +63,7 @@ impl Row {
         }
     }
 
-    /// Whether some vector lets it reach the maximum, but none of the audited states does.
+    /// Whether the token can win for some vector, but for none of the audited states.
     pub fn is_out_of_reach(&self) -> bool {
         self.outcome == Outcome::Unargmaxable && self.free.is_some_and(Outcome::reaches_the_top)
     }
@@ -87,14 +87,14 @@ impl Row {
     }
 }
 
-/// All rows, their ids rising.
+/// All rows of the table, by rising id.
 #[derive(Clone, Debug)]
 pub struct Table {
     rows: Vec<Row>,
 }
 
 impl Table {
-    /// Reads a table of a head with so many tokens; `path` is for errors.
+    /// Parses the table of a head with `tokens` tokens; `path` is used in error messages.
     pub(super) fn from_bytes(path: &Path, bytes: &[u8], tokens: usize) -> Result<Self> {
         let fail =
             |line: u64, problem: String| Error::malformed(path, format!("line {line}: {problem}"));
@@ -131,23 +131,23 @@ impl Table {
         }
     }
 
-    /// The rows with a verdict.
+    /// The rows with this verdict.
     pub fn having(&self, outcome: Outcome) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.outcome == outcome)
     }
 
-    /// How many rows have each verdict, padding included.
+    /// The number of rows with each verdict, padding included.
     pub fn counts(&self) -> Counts {
         self.tally().rows()
     }
 
-    /// How many tokens and how many rows of padding have each verdict.
+    /// The number of tokens and of padding rows with each verdict.
     pub fn tally(&self) -> Tally {
         Tally::over(self.rows.iter().map(|row| (row.outcome, row.is_padding())))
     }
 
-    /// How many tokens and how many rows of padding have each verdict over all vectors; nothing if that stands beside
-    /// none of them.
+    /// The number of tokens and of padding rows with each verdict over all vectors; `None` if the table has no such
+    /// verdicts.
     pub fn free_tally(&self) -> Option<Tally> {
         let free = |row: &Row| Some((row.free?, row.is_padding()));
         let mut free = self.rows.iter().filter_map(free).peekable();
@@ -195,7 +195,7 @@ impl Row {
     }
 }
 
-/// `17:0.25`, `lo[3]:1.5` or `hi[3]:1.5`.
+/// Parses a blocker: `17:0.25`, `lo[3]:1.5` or `hi[3]:1.5`.
 fn blocker(text: &str) -> Option<(Rival, f64)> {
     let (rival, weight) = text.split_once(':')?;
     let end = |name: &str| rival.strip_prefix(name)?.strip_suffix(']')?.parse().ok();

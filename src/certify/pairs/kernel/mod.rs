@@ -1,15 +1,15 @@
-//! Products of 8-bit integers: eight tokens against a block of rows, compared with limits.
+//! Kernels for products of 8-bit integers: they multiply a tile of tokens by a block of rows and compare with limits.
 //!
-//! Integer sums are exact, so every kernel gives the same masks, and files do not depend on the machine. A
-//! [`Kernel`] is a way to multiply that this machine has. `vectors` holds those that need `unsafe` code, a type
-//! for each set of instructions; `portable` is plain Rust.
+//! Integer sums are exact, so every kernel gives the same masks, and files do not depend on the machine. A [`Kernel`]
+//! is one implementation that this machine can run. `vectors` holds those that need `unsafe` code, one type for each
+//! instruction set; `portable` is plain Rust.
 //!
-//! The NEON kernel was compiled and tested under an emulator of ARMv8.2, never timed.
+//! The NEON kernel was compiled and tested under an emulator of ARMv8.2; it was never timed.
 //!
-//! # What it costs, and why not a crate
-//! `cargo bench` races all kernels and two crates on one thread: 64 tokens against 2048 rows. Here the best turns on
-//! a shared Zen 5, whose two 512-bit units then did 560e9 products a second from registers alone. In 10^9
-//! products a second:
+//! # Costs, and why no crate is used
+//! `cargo bench` compares all kernels and two crates on one thread: 64 tokens
+//! against 2048 rows. The table shows the best runs on a shared Zen 5, whose two 512-bit units then did 560e9
+//! products a second on registers alone. In 10^9 products a second:
 //!
 //! | coordinates | vnni | avx-vnni | avx2 | portable | rten-gemm 0.27 | gemmkit 0.1 |
 //! |---|---|---|---|---|---|---|
@@ -20,10 +20,10 @@
 //!
 //! The portable kernel is compiled for AVX-512 there; compiled for AVX2 alone it did 38 to 44.
 //!
-//! The crates write each product as 32 bits, to be compared with the limits afterwards, where a kernel returns one
-//! bit a product out of its registers, and only for the blocks and tokens that are still open. rten-gemm 0.27 is
-//! moreover not exact on machines with AVX2 alone: it adds pairs of products in 16 bits that saturate. So the crates
-//! are only what the bench compares with.
+//! The crates write each product as 32 bits, to be compared with the limits afterwards; a kernel returns one bit for
+//! each product from its registers, and only for the blocks and tokens that are still open. Also, rten-gemm 0.27 is
+//! not exact on machines with only AVX2: it adds pairs of products in 16 bits with saturation. So the crates are used
+//! only for comparison in the benchmark.
 
 use std::sync::LazyLock;
 
@@ -32,15 +32,16 @@ mod vectors;
 
 use crate::error::{Error, Result};
 
-/// Rows of a block.
+/// The number of rows in a block.
 pub const BLOCK: usize = 32;
-/// Tokens of a tile.
+/// The number of tokens in a tile.
 pub const TILE: usize = 8;
 
-/// A way to multiply that this machine has.
+/// An implementation of the products that this machine can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel(Way);
 
+/// The implementation behind a [`Kernel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     #[cfg(target_arch = "x86_64")]
@@ -54,26 +55,27 @@ enum Way {
     Portable,
 }
 
+/// The fastest kernel of this machine, detected once.
 static BEST: LazyLock<Kernel> = LazyLock::new(|| Kernel::available()[0]);
 
 impl Kernel {
-    /// The names of all kernels, those of other machines too.
+    /// The names of all kernels, including those of other machines.
     pub const NAMES: [&str; 5] = ["vnni", "avx-vnni", "avx2", "neon", "portable"];
 
-    /// The fastest of this machine.
+    /// The fastest kernel of this machine.
     pub fn best() -> Self {
         *BEST
     }
 
-    /// All of this machine, the fastest first; the last is the portable one.
+    /// All kernels of this machine, the fastest first; the last is the portable one.
     pub fn available() -> Vec<Self> {
         Self::NAMES.iter().filter_map(|name| Self::detect(name)).map(Kernel).collect()
     }
 
-    /// The kernel of a name.
+    /// The kernel with this name.
     ///
     /// # Errors
-    /// A name that is not one of [`Kernel::NAMES`], or a kernel that this machine lacks.
+    /// The name is not one of [`Kernel::NAMES`], or this machine lacks the kernel.
     pub fn named(name: &str) -> Result<Self> {
         if let Some(way) = Self::detect(name) {
             return Ok(Kernel(way));
@@ -87,7 +89,7 @@ impl Kernel {
         Err(Error::Invalid(format!("{problem} {name:?}; it has {}", names.join(", "))))
     }
 
-    /// One of [`Kernel::NAMES`].
+    /// The name, one of [`Kernel::NAMES`].
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
@@ -102,6 +104,7 @@ impl Kernel {
         }
     }
 
+    /// The implementation with this name, if this machine can run it.
     fn detect(name: &str) -> Option<Way> {
         match name {
             #[cfg(target_arch = "x86_64")]
@@ -117,13 +120,13 @@ impl Kernel {
         }
     }
 
-    /// For each token of a tile, the rows of a block whose integer product is above its limit, as bits.
+    /// For each token of a tile, a bit mask of the rows of a block whose integer product is above the token's limit.
     ///
-    /// `tokens` holds `prefix / 4 x TILE` words of four signed bytes, `rows` `prefix / 4 x BLOCK x 4` bytes,
-    /// each 128 more than the integer it stands for; `offsets` is 128 times the sum of each token's integers.
+    /// `tokens` holds `prefix / 4 x TILE` words of four signed bytes, `rows` `prefix / 4 x BLOCK x 4` bytes, each of
+    /// them an integer plus 128; `offsets` is 128 times the sum of each token's integers.
     ///
     /// # Panics
-    /// Slices of other lengths, or a prefix longer than `2^16`, whose sums could leave 32 bits.
+    /// The slices have other lengths, or the prefix is longer than `2^16`, so that sums could leave 32 bits.
     #[inline]
     pub fn above(
         self,
@@ -135,7 +138,7 @@ impl Kernel {
         assert!(tokens.len().is_multiple_of(TILE), "whole tiles");
         assert_eq!(rows.len(), tokens.len() / TILE * BLOCK * 4, "as many rows as words");
         assert!(rows.len() <= BLOCK << 16, "sums within 32 bits");
-        // Saturating: a limit that no sum can pass stays one, and one that all sums pass too.
+        // Saturating: a limit that no sum can exceed stays one, and so does one that all sums exceed.
         #[cfg(target_arch = "aarch64")]
         let signed = limits;
         let limits: [i32; TILE] = std::array::from_fn(|i| limits[i].saturating_add(offsets[i]));
@@ -147,13 +150,13 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Way::Avx2(way) => way.above(tokens, rows, &limits),
             #[cfg(target_arch = "aarch64")]
-            // Its instruction takes signed bytes: what it sums has no offset.
+            // The NEON instruction takes signed bytes, so its sums have no offset.
             Way::Neon(way) => way.above(tokens, rows, signed),
             Way::Portable => portable::above(tokens, rows, &limits),
         }
     }
 
-    /// The product of two rows of integers, as long as the shorter; of fewer than `2^17` entries.
+    /// The scalar product of two rows of integers over the shorter length, for fewer than `2^17` entries.
     #[inline]
     pub fn dot(self, a: &[i8], b: &[i8]) -> i32 {
         let entries = a.len().min(b.len());
@@ -172,7 +175,7 @@ impl Kernel {
     }
 }
 
-/// [`Kernel::dot`] by the fastest kernel of this machine.
+/// [`Kernel::dot`] with the fastest kernel of this machine.
 #[inline]
 pub fn dot(a: &[i8], b: &[i8]) -> i32 {
     Kernel::best().dot(a, b)

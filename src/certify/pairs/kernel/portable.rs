@@ -1,12 +1,12 @@
-//! The products in plain Rust, compiled for several widths of vectors: for machines without a kernel of
-//! their own, and the twin that all others are tested against.
+//! The products in plain Rust, compiled for several vector widths: for machines without a kernel of their own, and as
+//! the reference that all other kernels are tested against.
 
 use super::{BLOCK, TILE};
 
-/// Columns of bytes of a word.
+/// The number of bytes in a word.
 const BYTES: usize = 4;
 
-/// See [`super::Kernel::above`]; `limits` are of the products of bytes as stored, offsets and all.
+/// See [`super::Kernel::above`]; `limits` apply to the products of the bytes as stored, which include the offsets.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub fn above(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
     let mut sums = [[0i32; BLOCK]; TILE];

@@ -1,13 +1,13 @@
-//! The products by vector instructions: the one file with `unsafe` arithmetic.
+//! The products by vector instructions; the only file with `unsafe` arithmetic.
 //!
 //! # Invariants
-//! - A function with `#[target_feature]` may only run where the machine has those features. A value of a type
-//!   below says that it has: its field is private, and only `detect` makes one, after asking the machine.
-//! - Memory is read through arrays of just the width of a load, cut out of slices by safe code, so that no
-//!   pointer can leave them. Loads need no alignment.
-//! - Every intermediate sum is exact: pairs of products are added in 32 bits, never in 16, where
-//!   `255 x -128 x 2` would be cut off. Sums of 32 bits wrap in none of the uses that [`super`] allows,
-//!   and where [`super::dot`] takes `128 b` off again, they may wrap and come back.
+//! - A function with `#[target_feature]` may only run where the machine has those features. A value of one of the
+//!   types below proves that it has: its field is private, and only `detect` makes one, after asking the machine.
+//! - Memory is read through arrays of exactly the width of a load, cut out of slices by safe code, so that no pointer
+//!   can leave them. Loads need no alignment.
+//! - Every intermediate sum is exact: pairs of products are added in 32 bits, never in 16, where `255 x -128 x 2`
+//!   would not fit. Sums of 32 bits do not overflow in any of the uses that [`super`] allows; where [`super::dot`]
+//!   subtracts `128 b` again, they may wrap around and come back.
 
 #![allow(unsafe_code)]
 
@@ -19,11 +19,11 @@ pub use x86::{Avx2, AvxVnni, Vnni};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::{BLOCK, TILE};
 
-/// Bytes of a block that belong to one word of each token.
+/// The number of bytes of a block that belong to one word of each token.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const STEP: usize = BLOCK * 4;
 
-/// The words of a tile beside the bytes of a block, four coordinates a step.
+/// Pairs the words of a tile with the bytes of a block, four coordinates at a time.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn steps<'a>(
     tokens: &'a [i32],
@@ -32,7 +32,7 @@ fn steps<'a>(
     tokens.as_chunks::<TILE>().0.iter().zip(rows.as_chunks::<STEP>().0)
 }
 
-/// 32 bytes without and 32 with all bits.
+/// A mask for partial pieces: 32 bytes of zeros, then 32 bytes of ones.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const KEEP: [i8; 64] = {
     let mut keep = [0; 64];
@@ -44,8 +44,8 @@ const KEEP: [i8; 64] = {
     keep
 };
 
-/// Hands out two rows of one length in pieces of `N` bytes. The last piece reaches back into the one before
-/// it, with zeros in the second row where they overlap; of a single short piece the rest is zeros.
+/// Passes two rows of equal length to `each` in pieces of `N` bytes. The last piece overlaps the one before it, with
+/// zeros in the second row where they overlap; a single short piece is padded with zeros.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 fn pieces<const N: usize>(a: &[i8], b: &[i8], mut each: impl FnMut(&[i8; N], &[i8; N])) {
@@ -73,12 +73,12 @@ mod x86 {
 
     use super::{BLOCK, STEP, TILE, pieces, steps};
 
-    /// AVX-512 with VNNI: 64 products an instruction.
+    /// The AVX-512 VNNI kernel: 64 products an instruction.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Vnni(());
 
     impl Vnni {
-        /// If this machine has it.
+        /// The kernel, if this machine has the instructions.
         pub fn detect() -> Option<Self> {
             let has = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
@@ -99,12 +99,12 @@ mod x86 {
         }
     }
 
-    /// AVX-VNNI: 32 products an instruction, on machines without AVX-512.
+    /// The AVX-VNNI kernel: 32 products an instruction, on machines without AVX-512.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct AvxVnni(());
 
     impl AvxVnni {
-        /// If this machine has it.
+        /// The kernel, if this machine has the instructions.
         pub fn detect() -> Option<Self> {
             let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni");
             has.then_some(AvxVnni(()))
@@ -123,12 +123,12 @@ mod x86 {
         }
     }
 
-    /// AVX2: 16 products of 16-bit numbers an instruction.
+    /// The AVX2 kernel: 16 products of 16-bit numbers an instruction.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Avx2(());
 
     impl Avx2 {
-        /// If this machine has it.
+        /// The kernel, if this machine has the instructions.
         pub fn detect() -> Option<Self> {
             is_x86_feature_detected!("avx2").then_some(Avx2(()))
         }
@@ -146,6 +146,7 @@ mod x86 {
         }
     }
 
+    /// Loads 64 bytes.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn load512<T>(from: &[T; 64]) -> __m512i {
@@ -154,6 +155,7 @@ mod x86 {
         unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
     }
 
+    /// Loads 32 bytes.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn load256<T>(from: &[T; 32]) -> __m256i {
@@ -162,6 +164,7 @@ mod x86 {
         unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
     }
 
+    /// Loads the eight words of a tile.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn words_of(words: &[i32; TILE]) -> __m256i {
@@ -169,6 +172,7 @@ mod x86 {
         unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
     }
 
+    /// Stores eight words as an array.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn stored(words: __m256i) -> [i32; TILE] {
@@ -178,9 +182,10 @@ mod x86 {
         out
     }
 
+    /// [`Vnni::above`], where the machine has the instructions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn above_vnni(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
-        // Sixteen sums at once hide the latency of each.
+        // Sixteen independent sums hide the latency of the instruction.
         let mut sums = [[_mm512_setzero_si512(); 2]; TILE];
         for (words, rows) in steps(tokens, rows) {
             let [low, high] = rows.as_chunks::<64>().0 else { unreachable!() };
@@ -201,6 +206,7 @@ mod x86 {
         masks
     }
 
+    /// [`Vnni::dot`], where the machine has the instructions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn dot_vnni(a: &[i8], b: &[i8]) -> i32 {
         // `a.b = (a + 128).b - 128.b`: the instruction takes unsigned bytes times signed ones.
@@ -228,10 +234,10 @@ mod x86 {
         _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, taken))
     }
 
-    /// Rows and tokens of a quarter of the products: as many sums as sixteen registers leave room for.
+    /// The rows and tokens of a quarter of the products: as many sums as sixteen registers can hold.
     const QUARTER: (usize, usize) = (BLOCK / 2, TILE / 2);
 
-    /// Which lanes of two vectors are above a limit.
+    /// The lanes of two vectors that are above a limit, as bits.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn mask(sums: [__m256i; 2], limit: i32) -> u32 {
@@ -242,6 +248,7 @@ mod x86 {
         bits(sums[0]) | bits(sums[1]) << 8
     }
 
+    /// The sum of the eight lanes.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn lanes(sums: __m256i) -> i32 {
@@ -250,6 +257,7 @@ mod x86 {
         _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
     }
 
+    /// [`AvxVnni::above`], where the machine has the instructions.
     #[target_feature(enable = "avx2,avxvnni")]
     fn above_avx_vnni(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
         let mut masks = [0; TILE];
@@ -272,6 +280,7 @@ mod x86 {
         masks
     }
 
+    /// [`AvxVnni::dot`], where the machine has the instructions.
     #[target_feature(enable = "avx2,avxvnni")]
     fn dot_avx_vnni(a: &[i8], b: &[i8]) -> i32 {
         let offset = _mm256_set1_epi8(-128);
@@ -284,14 +293,15 @@ mod x86 {
         lanes(_mm256_sub_epi32(sum, taken))
     }
 
-    /// Steps whose words are widened together.
+    /// The number of steps whose words are widened together.
     const CHUNK: usize = 16;
 
+    /// [`Avx2::above`], where the machine has the instructions.
     #[target_feature(enable = "avx2")]
     fn above_avx2(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
         let mut sums = [[[_mm256_setzero_si256(); 2]; QUARTER.1]; 4];
         for (tokens, rows) in tokens.chunks(CHUNK * TILE).zip(rows.chunks(CHUNK * STEP)) {
-            // Of each word the bytes 0 and 2, and 1 and 3, as pairs of 16 bits.
+            // The bytes 0 and 2, and the bytes 1 and 3, of each word, as pairs of 16-bit numbers.
             let mut pairs = [[[0i32; TILE]; 2]; CHUNK];
             for (pairs, words) in pairs.iter_mut().zip(tokens.as_chunks::<TILE>().0) {
                 let words = words_of(words);
@@ -331,6 +341,7 @@ mod x86 {
         masks
     }
 
+    /// [`Avx2::dot`], where the machine has the instructions.
     #[target_feature(enable = "avx2")]
     fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
         let mut sums = [_mm256_setzero_si256(); 2];
@@ -357,19 +368,19 @@ mod arm {
 
     use super::{BLOCK, TILE, pieces, steps};
 
-    /// NEON with the products of bytes of ARMv8.2: 16 products an instruction.
+    /// The NEON kernel with the byte products of ARMv8.2: 16 products an instruction.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Neon(());
 
     impl Neon {
-        /// If this machine has it.
+        /// The kernel, if this machine has the instructions.
         pub fn detect() -> Option<Self> {
             let has =
                 is_aarch64_feature_detected!("neon") && is_aarch64_feature_detected!("dotprod");
             has.then_some(Neon(()))
         }
 
-        /// See [`super::super::Kernel::above`]: `limits` are of the products of signed bytes.
+        /// See [`super::super::Kernel::above`]; `limits` apply to the products of signed bytes.
         pub fn above(self, tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
             // SAFETY: `self` says that the machine has the features.
             unsafe { above(tokens, rows, limits) }
@@ -386,7 +397,7 @@ mod arm {
     #[inline]
     #[target_feature(enable = "neon,dotprod")]
     fn sdot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
-        // By name, as the intrinsic is not stable.
+        // In assembly, because the intrinsic is not stable.
         // SAFETY: the instruction only changes the register of `sums`.
         unsafe {
             asm!(
@@ -398,6 +409,7 @@ mod arm {
         sums
     }
 
+    /// Loads 16 bytes.
     #[inline]
     #[target_feature(enable = "neon")]
     fn load<T>(from: &[T; 16]) -> int8x16_t {
@@ -406,7 +418,7 @@ mod arm {
         unsafe { vld1q_s8(from.as_ptr().cast()) }
     }
 
-    /// 1, 2, 4, 8: a bit for each of four sums.
+    /// The numbers 1, 2, 4 and 8: one bit for each of four sums.
     #[inline]
     #[target_feature(enable = "neon")]
     fn load_bits() -> uint32x4_t {
@@ -416,7 +428,7 @@ mod arm {
 
     #[target_feature(enable = "neon,dotprod")]
     fn above(tokens: &[i32], rows: &[u8], limits: &[i32; TILE]) -> [u32; TILE] {
-        // A quarter at a time: sixteen sums in as many registers.
+        // One quarter at a time: sixteen sums in as many registers.
         let mut masks = [0; TILE];
         for (side, half) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let mut sums = [[vdupq_n_s32(0); 4]; TILE / 2];
