@@ -19,7 +19,7 @@ pub struct Measured {
     pub efforts: Vec<Effort>,
     pub margins: Vec<BestGap>,
     /// The best gaps of lost tokens, for the bias that they need.
-    pub lacking: Vec<BestGap>,
+    pub bias_gaps: Vec<BestGap>,
 }
 
 /// Refuses measurements that have no meaning.
@@ -76,7 +76,7 @@ pub fn measure(
             verdicts.iter().filter(lost).map(|(t, verdict)| (*t, verdict)).collect();
         if !lost.is_empty() {
             options.progress.begin("bias", lost.len(), "lost tokens");
-            measured.lacking = lacking(problem, verdicts, lost, &measured.margins, options);
+            measured.bias_gaps = bias_gaps(problem, verdicts, lost, &measured.margins, options);
             clock.lap("bias");
         }
     }
@@ -150,7 +150,7 @@ fn beyond<R>(problem: &Problem, look: impl FnOnce(&Problem) -> R) -> R {
 }
 
 /// The best gaps of lost tokens; those already measured are reused.
-fn lacking(
+fn bias_gaps(
     problem: &Problem,
     verdicts: &[(u32, Verdict)],
     lost: Vec<(u32, &Verdict)>,

@@ -204,7 +204,7 @@ fn over_all(
         let progress = About::new(options.progress, "free");
         progress.begin("prepare", 0, "");
         let screen = match rest.len() {
-            ..=FEW_TOKENS => Screen::of_none(larger),
+            ..=FEW_TOKENS => Screen::empty(larger),
             _ => Screen::new(larger),
         };
         let options = Options { progress: &progress, ..options };

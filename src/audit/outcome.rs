@@ -194,7 +194,7 @@ impl Audit {
 
     /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
     pub fn bias_needed(&self) -> &[BestGap] {
-        &self.measured.lacking
+        &self.measured.bias_gaps
     }
 
     /// The wall time of each stage, in seconds.

@@ -191,7 +191,7 @@ pub fn decide_unclear(
 ) -> BTreeMap<u32, Verdict> {
     let unclear: Vec<(u32, &[(Rival, f64)])> = unclear.into_iter().collect();
     let decide = |&(token, multipliers): &(u32, &[(Rival, f64)])| {
-        (token, ball::on_the_edge(problem, token, multipliers))
+        (token, ball::decide_exactly(problem, token, multipliers))
     };
     finish(problem, unclear.par_iter().with_max_len(1).map(decide).collect())
 }

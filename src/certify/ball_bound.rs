@@ -26,13 +26,13 @@ impl BallBound {
     /// domain without a ball, for weights that are negative or NaN, for rivals with the token's row or of zero total
     /// weight, and for infinite ends.
     pub fn new(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Option<Self> {
-        let weighed = BallBound::in_sum(problem, token, multipliers)?;
+        let weighed = BallBound::allowing_no_rivals(problem, token, multipliers)?;
         (weighed.weight > 0.0 && (1.0 / weighed.weight).is_finite()).then_some(weighed)
     }
 
     /// [`BallBound::new`], except that the rivals may have no weight: then no point shorter than
     /// [`BallBound::least_length`] is in the domain.
-    pub(super) fn in_sum(
+    pub(super) fn allowing_no_rivals(
         problem: &Problem,
         token: u32,
         multipliers: &[(Rival, f64)],

@@ -7,7 +7,7 @@ use super::enclosure::{self, Support};
 use super::exact;
 use super::rival::Rival;
 use super::scored::Scored;
-use super::survival::{Format, Survival};
+use super::survival::{Format, RoundingCheck};
 use super::verdict::Verdict;
 use crate::arithmetic::rounding::add_up;
 use crate::head::groups::Standing;
@@ -106,7 +106,7 @@ impl BestGap {
     }
 
     /// Raises the lower end to the gap proved at a point of the domain.
-    pub fn reach(&mut self, scored: &Scored, at: usize, survival: Option<&Survival>) {
+    pub fn reach(&mut self, scored: &Scored, at: usize, survival: Option<&RoundingCheck>) {
         let problem = scored.problem();
         if !problem.domain().contains(scored.point(at)) {
             return;

@@ -58,7 +58,9 @@ impl Effort {
     /// Raises the lower end by the bound that weights of rivals and range ends prove, see [`BallBound`].
     pub fn weigh(&mut self, problem: &Problem, multipliers: &[(Rival, f64)]) {
         let Some(ball) = problem.domain().ball() else { return };
-        let Some(weighed) = BallBound::in_sum(problem, self.token, multipliers) else { return };
+        let Some(weighed) = BallBound::allowing_no_rivals(problem, self.token, multipliers) else {
+            return;
+        };
         let low = (weighed.least_length() / ball.radius_up()).next_down();
         self.low = self.low.max(low);
     }

@@ -21,7 +21,7 @@ impl Outcome {
         [Outcome::Argmaxable, Outcome::Tied, Outcome::Unargmaxable, Outcome::Undecided];
 
     /// Whether it is proved to reach the maximum somewhere, alone or with its equals.
-    pub fn reaches_the_top(self) -> bool {
+    pub fn can_reach_maximum(self) -> bool {
         matches!(self, Outcome::Argmaxable | Outcome::Tied)
     }
 

@@ -57,7 +57,7 @@ impl Format {
 
 /// The data of a problem that the proof needs.
 #[derive(Debug)]
-pub struct Survival {
+pub struct RoundingCheck {
     /// Upper bounds of the lengths of the stored rows.
     norms: Vec<f64>,
 }
@@ -69,11 +69,13 @@ const COMFORTABLE: f64 = 1e38;
 /// The least positive float32, `2^-149`.
 const LEAST: f64 = 1.401298464324817e-45;
 
-impl Survival {
+impl RoundingCheck {
     /// Computes the lengths of the stored rows.
     pub fn new(problem: &Problem) -> Self {
         let head = problem.stored();
-        Survival { norms: (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect() }
+        RoundingCheck {
+            norms: (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect(),
+        }
     }
 
     /// The formats whose rounding the win of `token` at a point provably survives.

@@ -156,13 +156,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
     let report = Report::of(&layer, &audit)
-        .because(plan.reason.as_str())
+        .with_domain_reason(plan.reason.as_str())
         .with_checkpoint_from_folder(
             places.and_then(|(folder, path)| command::way(folder.path(), path)),
         )
         .with_options(arguments.head.tensors.options())
         .with_seeds(plan.seeds())
-        .telling(&bar);
+        .with_progress(&bar);
     let report = if arguments.no_report { report.without_page() } else { report };
     let report = if arguments.svg { report.with_pictures() } else { report };
     let written = folder.map(|folder| {
@@ -174,11 +174,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let printed = print(arguments, &layer, &plan, &audit, &report, started.elapsed());
     // Only after the summary is printed, so that a full disk does not lose what was computed.
     written.transpose().context("--out")?;
-    super::unless_unread(printed)?;
+    super::ignore_broken_pipe(printed)?;
     let told = !arguments.no_report && !arguments.quiet && !arguments.json;
     if let Some(out) = arguments.out.as_ref().filter(|_| told) {
         let place = out.join(page::FILE);
-        super::unless_unread(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
+        super::ignore_broken_pipe(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
     }
     exit_code(arguments, &layer, &plan, &audit)
 }
@@ -222,7 +222,7 @@ fn exit_code(
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
             let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence());
-            super::unless_unread(told)?;
+            super::ignore_broken_pipe(told)?;
         }
         return Ok(ExitCode::SUCCESS);
     }

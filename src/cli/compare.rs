@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let names = own_files::COMPARISON_FILES.map(str::to_owned);
     let files: Vec<_> = names.into_iter().zip([page, audits, changes]).collect();
     interruption::write(&folder, &files).context("--out")?;
-    super::unless_unread(print(&comparison, &arguments.out))?;
+    super::ignore_broken_pipe(print(&comparison, &arguments.out))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@ use super::progress::Bar;
 use unargmax::reach::generate::{End, Generation};
 use unargmax::reach::rules::{Ignored, Rules};
 use unargmax::reach::sampling::{Choice, Sampler};
-use unargmax::reach::text::Around;
+use unargmax::reach::text::SpecialTokens;
 
 /// Let a model go on from a prompt: by the first token each time, or drawn at random.
 #[derive(Debug, Args)]
@@ -68,12 +68,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let prompt = match (&tokenizer, &arguments.prompt, &arguments.ids) {
         (Some(tokenizer), Some(text), _) if opened.model.configuration().has_encoder() => {
-            tokenizer.encode(text, Around::Added)?
+            tokenizer.encode(text, SpecialTokens::Added)?
         }
         // In a decoder the tokens that end a text would end the prompt here, so only those that start a text are
         // added.
         (Some(tokenizer), Some(text), _) => {
-            [tokenizer.around()?.0, tokenizer.encode(text, Around::Bare)?].concat()
+            [tokenizer.around()?.0, tokenizer.encode(text, SpecialTokens::Bare)?].concat()
         }
         (.., Some(Ids(ids))) => ids.clone(),
         _ => bail!("give a prompt by --prompt or --ids"),
@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         for &id in &prompt {
             text += &stream.push(id)?;
         }
-        super::unless_unread(write!(out, "{text}").and_then(|()| out.flush()))?;
+        super::ignore_broken_pipe(write!(out, "{text}").and_then(|()| out.flush()))?;
     }
     let mut first = true;
     while let Some(token) = next {
@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         next = generation.token()?;
     }
     let rest = stream.map_or(Ok(String::new()), |stream| stream.finish())?;
-    super::unless_unread(writeln!(out, "{rest}").and_then(|()| out.flush()))?;
+    super::ignore_broken_pipe(writeln!(out, "{rest}").and_then(|()| out.flush()))?;
     match generation.end() {
         Some(End::Context) => eprintln!("unargmax: the model's context is full"),
         Some(End::Token(token)) => {

@@ -39,6 +39,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         out.flush()
     };
-    super::unless_unread(print())?;
+    super::ignore_broken_pipe(print())?;
     Ok(ExitCode::SUCCESS)
 }

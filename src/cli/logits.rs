@@ -12,7 +12,7 @@ use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments};
 use super::progress::Bar;
 use unargmax::reach::logits::{self, each_position, to_safetensors};
 use unargmax::reach::ranking::{self, Scored};
-use unargmax::reach::text::Around;
+use unargmax::reach::text::SpecialTokens;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::own_files::check_replaceable;
 use unargmax::transformer::{Batch, Input};
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let bar = Bar::new(false)?;
     let opened = arguments.model.open(&bar)?;
-    let around = if arguments.bare { Around::Bare } else { Around::Added };
+    let around = if arguments.bare { SpecialTokens::Bare } else { SpecialTokens::Added };
     let ids = arguments.text.ids(&arguments.model, &opened, around)?;
     let batch = batch(arguments, &opened, &ids)?;
     bar.stage("run");
@@ -98,7 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     bar.finish();
     let mut out = io::stdout().lock();
-    super::unless_unread(if arguments.json {
+    super::ignore_broken_pipe(if arguments.json {
         let value = serde_json::json!({
             "checkpoint": opened.path.display().to_string(),
             "family": opened.model.configuration().family,
@@ -120,7 +120,9 @@ fn batch(arguments: &Arguments, opened: &Opened, ids: &[u32]) -> Result<Batch> {
     }
     batch.predict_blind = arguments.blind;
     let source = match (&arguments.source, &arguments.source_ids) {
-        (Some(text), _) => Some(arguments.model.tokenizer(opened)?.encode(text, Around::Added)?),
+        (Some(text), _) => {
+            Some(arguments.model.tokenizer(opened)?.encode(text, SpecialTokens::Added)?)
+        }
         (None, Some(Ids(ids))) => Some(ids.clone()),
         (None, None) => None,
     };

@@ -100,7 +100,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// Ignores a broken pipe: a reader that stops early (`| head`) does not change the outcome.
-fn unless_unread(printed: std::io::Result<()>) -> std::io::Result<()> {
+fn ignore_broken_pipe(printed: std::io::Result<()>) -> std::io::Result<()> {
     match printed {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,

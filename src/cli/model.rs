@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::progress::Bar;
 use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
 use unargmax::checkpoint::{self, Checkpoint};
-use unargmax::reach::text::{Around, How, Tokenizer};
+use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
 use unargmax::transformer::{Mask, Options, Transformer};
 
 /// Which model, and how text is split for it.
@@ -67,10 +67,10 @@ impl ModelArguments {
     /// Returns the tokenizer: by the option given, else the one that the checkpoint states.
     pub fn tokenizer(&self, opened: &Opened) -> Result<Tokenizer> {
         let how = match (&self.tokenizer, self.wordpiece, &self.split_regex) {
-            (Some(file), ..) => How::File(file.clone()),
-            (_, Some(case), _) => How::WordPiece { lowercase: case == Case::Uncased },
-            (.., Some(pattern)) => How::Split(pattern.clone()),
-            _ => How::Stated,
+            (Some(file), ..) => TokenizerSource::File(file.clone()),
+            (_, Some(case), _) => TokenizerSource::WordPiece { lowercase: case == Case::Uncased },
+            (.., Some(pattern)) => TokenizerSource::Split(pattern.clone()),
+            _ => TokenizerSource::Stated,
         };
         Ok(Tokenizer::of(opened.checkpoint.as_ref(), &opened.path, &how)?)
     }
@@ -100,7 +100,12 @@ pub struct TextArguments {
 
 impl TextArguments {
     /// Tokenizes the text; ids given by `--ids` are taken as they are.
-    pub fn ids(&self, model: &ModelArguments, opened: &Opened, around: Around) -> Result<Vec<u32>> {
+    pub fn ids(
+        &self,
+        model: &ModelArguments,
+        opened: &Opened,
+        around: SpecialTokens,
+    ) -> Result<Vec<u32>> {
         let text = match (&self.text, &self.ids, &self.file) {
             (_, Some(Ids(ids)), _) => return Ok(ids.clone()),
             (Some(text), ..) => text.clone(),

@@ -180,7 +180,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::audit::write(&folder, &files).context("--out")?;
     journal.remove().context("--out")?;
     let mut out = io::stdout().lock();
-    super::unless_unread(if arguments.json {
+    super::ignore_broken_pipe(if arguments.json {
         let text = serde_json::to_string_pretty(&subject.summary())? + "\n";
         out.write_all(text.as_bytes())
     } else if arguments.quiet {
@@ -188,7 +188,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     } else {
         subject.write(&mut out)
     })?;
-    out.flush().or_else(|e| super::unless_unread(Err(e)))?;
+    out.flush().or_else(|e| super::ignore_broken_pipe(Err(e)))?;
     if observer.contradicting() == 0 {
         return Ok(ExitCode::SUCCESS);
     }

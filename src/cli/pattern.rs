@@ -13,7 +13,7 @@ use super::model::{ModelArguments, Opened, read};
 use super::progress::Bar;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
-use unargmax::reach::pattern::{Fates, Label, Pattern, Scorer, Scores, Word, fates, labels};
+use unargmax::reach::pattern::{Label, LabelAudits, Pattern, Scorer, Scores, Word, fates, labels};
 
 /// Classify texts by a pattern with a gap (PET): say of each label word whether it can win at all, then score.
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     if !arguments.json {
         // The words are printed before anything is scored, and also where no text can be scored.
-        super::unless_unread(print_words(&mut out, &opened, &words, fates.as_ref()))?;
+        super::ignore_broken_pipe(print_words(&mut out, &opened, &words, fates.as_ref()))?;
     }
     let scorer = Scorer::new(&opened.model, &tokenizer, &pattern, &words).context("--labels")?;
     let bar = Bar::new(false)?;
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .with_context(|| arguments.file.display().to_string())?;
     bar.finish();
     let outcome = Outcome::new(&texts, &scores, labels.len());
-    super::unless_unread(if arguments.json {
+    super::ignore_broken_pipe(if arguments.json {
         let value = to_json(&opened, &words, fates.as_ref(), &texts, &scores, &outcome);
         out.write_all((serde_json::to_string_pretty(&value)? + "\n").as_bytes())
     } else {
@@ -154,7 +154,7 @@ fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
 }
 
 /// Returns the verdicts on a label word's token, by name: among all tokens, and among the label words alone.
-fn fate(fates: &Fates, place: usize, token: u32) -> [String; 2] {
+fn verdict_names(fates: &LabelAudits, place: usize, token: u32) -> [String; 2] {
     let all = fates.among_all.verdict(token);
     let among = fates.among_labels.verdict(place as u32);
     [all, among].map(|verdict| verdict.map_or("unknown", |v| v.name()).to_owned())
@@ -165,13 +165,13 @@ fn print_words(
     out: &mut impl Write,
     opened: &Opened,
     words: &[Word],
-    fates: Option<&Fates>,
+    fates: Option<&LabelAudits>,
 ) -> io::Result<()> {
     for (place, word) in words.iter().enumerate() {
         write!(out, "label {:?}: ", word.label.word)?;
         match (word.token(), fates) {
             (Some(token), Some(fates)) => {
-                let [all, among] = fate(fates, place, token);
+                let [all, among] = verdict_names(fates, place, token);
                 let label = opened.label(token);
                 writeln!(
                     out,
@@ -228,7 +228,7 @@ fn print(
 fn to_json(
     opened: &Opened,
     words: &[Word],
-    fates: Option<&Fates>,
+    fates: Option<&LabelAudits>,
     texts: &[Text],
     scores: &[Scores],
     outcome: &Outcome,
@@ -237,9 +237,9 @@ fn to_json(
         .iter()
         .enumerate()
         .map(|(place, word)| {
-            let fate = word.token().zip(fates).map(|(token, fates)| fate(fates, place, token));
+            let verdict_names = word.token().zip(fates).map(|(token, fates)| verdict_names(fates, place, token));
             json!({"class": word.label.class, "word": word.label.word, "tokens": word.tokens,
-                   "among_all": fate.as_ref().map(|f| &f[0]), "among_labels": fate.as_ref().map(|f| &f[1])})
+                   "among_all": verdict_names.as_ref().map(|f| &f[0]), "among_labels": verdict_names.as_ref().map(|f| &f[1])})
         })
         .collect();
     let class = |place: usize| &words[place].label.class;

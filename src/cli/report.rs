@@ -41,6 +41,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let names = files
         .iter()
         .try_for_each(|(name, _)| writeln!(out, "{}", arguments.folder.join(name).display()));
-    super::unless_unread(names)?;
+    super::ignore_broken_pipe(names)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ use unargmax::report::consistency::{Difference, differences};
 use unargmax::report::options::HeadOptions;
 use unargmax::report::results::summary::Summary;
 use unargmax::report::results::{Results, SUMMARY, VERDICTS};
-use unargmax::verify::{Claim, Verification, verify_telling};
+use unargmax::verify::{Claim, Verification, verify_with_progress};
 
 /// Check every verdict of a certificate against the head it speaks of.
 #[derive(Debug, Args)]
@@ -130,20 +130,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut input = HeadArguments { checkpoint: claims.checkpoint.clone(), tensors }.read();
     if let (Some(path), false) = (&claims.checkpoint, is_named) {
-        let way_out = || {
+        let advice = || {
             format!(
                 "the checkpoint {} of {SUMMARY} (verify CHECKPOINT DIR names another)",
                 path.display()
             )
         };
-        input = input.with_context(way_out);
+        input = input.with_context(advice);
     }
     let input = input?;
     let head = input.head();
     let tokens =
         arguments.tokens.as_ref().map(|t| selection::parse(t, head.tokens(), input.vocabulary()));
     let tokens = tokens.transpose()?;
-    let mut verification = verify_telling(head, &claims.certificate, tokens.as_deref(), &bar);
+    let mut verification = verify_with_progress(head, &claims.certificate, tokens.as_deref(), &bar);
     bar.finish();
     if !verification.refused.is_empty() && claims.checkpoint.is_none() && claims.results.is_none() {
         let hint = "the bundled head was taken, since no checkpoint was named: unargmax verify CHECKPOINT CERTIFICATE";
@@ -158,7 +158,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         differences: differences.as_deref(),
     };
     let mut out = io::stdout().lock();
-    super::unless_unread(if arguments.json {
+    super::ignore_broken_pipe(if arguments.json {
         let text = serde_json::to_string_pretty(&outcome.to_json()?)? + "\n";
         out.write_all(text.as_bytes())
     } else {

@@ -2,9 +2,9 @@
 
 use super::after;
 use super::configuration::{Configuration, Tie};
-use super::final_norm::{NormKind, Stated};
+use super::final_norm::{NormDescription, NormKind};
 use super::place::Place;
-use super::rules::{Factor, Habit, NormRule, Rule};
+use super::rules::{Factor, NormRule, Quirk, Rule};
 use super::stored::Stored;
 use crate::error::{Error, Result};
 
@@ -14,7 +14,7 @@ pub(super) fn norm_of(
     rule: &Rule,
     norm: &NormRule,
     config: Option<&Configuration>,
-) -> Option<Stated> {
+) -> Option<NormDescription> {
     /// Suffixes of a norm's gain and shift in different programs.
     const GAINS: [(&str, &str); 5] = [
         (".weight", ".bias"),
@@ -44,11 +44,11 @@ pub(super) fn norm_of(
         let rms = config.and_then(|c| c.truth(flag)).unwrap_or(bias.is_none());
         kind = if rms { NormKind::RmsNorm } else { NormKind::LayerNorm };
     }
-    if rule.habit == Some(Habit::RmsNormWithoutShift) && bias.is_none() {
+    if rule.habit == Some(Quirk::RmsNormWithoutShift) && bias.is_none() {
         (kind, epsilon) = (NormKind::RmsNorm, 1e-6);
     }
     let epsilon = Some(epsilon);
-    Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })
+    Some(NormDescription { kind, weight, bias, epsilon, factor: 1.0, one_plus: norm.one_plus })
 }
 
 /// Puts the number of the last layer in place of `{last}`; without layers the template is returned, which is no

@@ -64,9 +64,9 @@ impl FinalNorm {
         checkpoint: &dyn Checkpoint,
         path: &std::path::Path,
         dim: usize,
-        stated: Stated,
+        stated: NormDescription,
     ) -> Result<Self> {
-        let Stated { kind, weight, bias, epsilon, factor, one_plus } = stated;
+        let NormDescription { kind, weight, bias, epsilon, factor, one_plus } = stated;
         let vector = |name: &str| -> Result<Vec<f64>> {
             let tensor = checkpoint.read(name)?;
             let numbers: Vec<f64> = match tensor.values {
@@ -169,7 +169,7 @@ impl FinalNorm {
 
 /// The description of a norm before its numbers are read.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stated {
+pub(super) struct NormDescription {
     pub kind: NormKind,
     pub weight: Option<String>,
     pub bias: Option<String>,
@@ -178,10 +178,10 @@ pub(super) struct Stated {
     pub one_plus: bool,
 }
 
-impl Stated {
+impl NormDescription {
     /// Returns the same description with an unknown epsilon.
     pub fn but_epsilon(&self) -> Self {
-        Stated { epsilon: None, ..self.clone() }
+        NormDescription { epsilon: None, ..self.clone() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::activation::Activation;
 use super::combined::Combined;
-use super::final_norm::Stated;
+use super::final_norm::NormDescription;
 
 /// The tensor names of a head, and what is known about it.
 pub(super) struct Found {
@@ -26,7 +26,7 @@ pub(super) struct Found {
     /// Whether the weight is also the embedding.
     pub tying: Tying,
     /// The norm before the head.
-    pub norm: Option<Stated>,
+    pub norm: Option<NormDescription>,
     /// The activation before the head.
     pub activation: Option<Activation>,
     /// Notes on what else stands before and after the head.

@@ -1,7 +1,7 @@
 //! Finds the head of a GGUF file, by the names of llama.cpp (`src/llama-arch.cpp`, `src/llama-model.cpp`).
 
 use super::after::keeps_order;
-use super::final_norm::{NormKind, Stated};
+use super::final_norm::{NormDescription, NormKind};
 use super::found::{Found, Tying};
 use super::gguf_architectures::{is_diffusion, is_encoder, is_listed, is_of_no_text};
 use super::in_use;
@@ -160,7 +160,11 @@ fn after(
 
 /// Describes the final norm: `output_norm` in a decoder, `dec.output_norm` in T5, `token_embd_norm` in LFM2; OLMo 1
 /// has one without gain. Converters have added 1 to the gains of Gemma, Nemotron and Qwen3-Next.
-fn norm(stored: &Stored, metadata: &Metadata, architecture: &str) -> Result<Option<Stated>> {
+fn norm(
+    stored: &Stored,
+    metadata: &Metadata,
+    architecture: &str,
+) -> Result<Option<NormDescription>> {
     let stems: &[&str] = match architecture {
         "lfm2" | "lfm2moe" => &["output_norm", "token_embd_norm"],
         _ => &["output_norm", "dec.output_norm"],
@@ -182,5 +186,5 @@ fn norm(stored: &Stored, metadata: &Metadata, architecture: &str) -> Result<Opti
     let tensor =
         |part: &str| stem.map(|stem| format!("{stem}.{part}")).filter(|name| stored.has(name));
     let (weight, bias) = (tensor("weight"), tensor("bias"));
-    Ok(Some(Stated { kind, weight, bias, epsilon, factor: 1.0, one_plus: false }))
+    Ok(Some(NormDescription { kind, weight, bias, epsilon, factor: 1.0, one_plus: false }))
 }

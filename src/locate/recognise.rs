@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use super::activation::Activation;
 use super::configuration::{Configuration, Tie};
-use super::final_norm::Stated;
+use super::final_norm::NormDescription;
 use super::found::{Found, Tying};
 use super::place::Place;
-use super::rules::{Factor, Habit, Rule, rules};
+use super::rules::{Factor, Quirk, Rule, rules};
 use super::stored::Stored;
 use super::{after, before, in_use, marian, refuse};
 use crate::error::{Error, Result};
@@ -84,7 +84,7 @@ fn by_configuration(
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     let compared = Compared::default();
     for rule in rules {
-        let knowledge = Knowledge {
+        let knowledge = RuleContext {
             config: Some(config),
             tie: declared(rule, config),
             own_only,
@@ -107,9 +107,9 @@ fn by_configuration(
 }
 
 /// What is known when a rule is tried.
-struct Knowledge<'a> {
+struct RuleContext<'a> {
     config: Option<&'a Configuration>,
-    tie: Declared,
+    tie: TieStatement,
     /// Whether a tied embedding is no head, because the configuration names a model without one.
     own_only: bool,
     /// Whether the configuration names the family, so that a missing tensor is an error and does not mean another
@@ -137,32 +137,32 @@ impl Compared {
 
 /// Whether the head is tied, and who says so.
 #[derive(Clone, Copy)]
-enum Declared {
+enum TieStatement {
     Explicit(bool),
     Default(bool),
     Nobody,
 }
 
 /// Returns whether the head is tied, by the rule and the configuration.
-fn declared(rule: &Rule, config: &Configuration) -> Declared {
-    if rule.habit == Some(Habit::TiedDespiteTheFlag) {
-        return Declared::Default(true);
+fn declared(rule: &Rule, config: &Configuration) -> TieStatement {
+    if rule.habit == Some(Quirk::TiedDespiteTheFlag) {
+        return TieStatement::Default(true);
     }
     if rule.never_tied {
-        return Declared::Default(false);
+        return TieStatement::Default(false);
     }
     match config.tie() {
-        Tie::Said(tied) => Declared::Explicit(tied),
-        Tie::Silent => Declared::Default(rule.tied_by_default),
-        Tie::Both => Declared::Nobody,
+        Tie::Said(tied) => TieStatement::Explicit(tied),
+        Tie::Silent => TieStatement::Default(rule.tied_by_default),
+        Tie::Both => TieStatement::Nobody,
     }
 }
 
 /// Finds the head by the names of every rule, where the configuration names no known family.
 fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Found>> {
     let flag = match config.map(Configuration::tie) {
-        Some(Tie::Said(tied)) => Declared::Explicit(tied),
-        _ => marian::tying(stored)?.map_or(Declared::Nobody, Declared::Explicit),
+        Some(Tie::Said(tied)) => TieStatement::Explicit(tied),
+        _ => marian::tying(stored)?.map_or(TieStatement::Nobody, TieStatement::Explicit),
     };
     let architectures = config.map(Configuration::architectures).unwrap_or_default();
     let makes_tokens = |name: &&str| {
@@ -182,7 +182,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         }
         tried.push(rule);
         let knowledge =
-            Knowledge { config, tie: flag, own_only, certain: false, compared: &compared };
+            RuleContext { config, tie: flag, own_only, certain: false, compared: &compared };
         if let Some(fit) = fit(stored, rule, &knowledge)? {
             found.push((fit, rule));
         }
@@ -192,7 +192,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         chosen.stated_tokens = config.tokens();
     }
     no_second_head(stored, &chosen)?;
-    if rule.habit == Some(Habit::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
+    if rule.habit == Some(Quirk::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
         chosen.norm = None;
     }
     Ok(Some(chosen))
@@ -237,7 +237,8 @@ fn merged<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(
         if found.len() > NAMED {
             families.push("...");
         }
-        let mut norms = found.iter().map(|(f, _)| f.norm.as_ref().map(Stated::but_epsilon));
+        let mut norms =
+            found.iter().map(|(f, _)| f.norm.as_ref().map(NormDescription::but_epsilon));
         let first = norms.next().flatten();
         let norm = first.filter(|first| norms.all(|other| other.as_ref() == Some(first)));
         let families = families.join("; ");
@@ -277,7 +278,7 @@ fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Fou
 }
 
 /// Tries one rule; `None` where its tensors are not stored.
-fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<Found>> {
+fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Option<Found>> {
     let place = Place::of(stored, rule, know.certain);
     let named = |template: &str| place.named(template);
     let own: Vec<String> =
@@ -307,7 +308,9 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
     let (weight, tying, why) = match (own.first(), embedding) {
         (Some(own), Some(embedding)) => {
             let equal = !rule.own_transposed && know.compared.equal(stored, own, &embedding)?;
-            if let (false, Declared::Explicit(true) | Declared::Default(true)) = (equal, know.tie) {
+            if let (false, TieStatement::Explicit(true) | TieStatement::Default(true)) =
+                (equal, know.tie)
+            {
                 return Err(contradiction(stored, rule, know, own, &embedding));
             }
             let (tying, said) = match equal {
@@ -327,21 +330,21 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
             let (or_tied, list) =
                 (format!("if it is tied, say --weight {embedding}"), stored.listed());
             let problem = match know.tie {
-                Declared::Explicit(true) => None,
-                Declared::Default(true) => None,
-                Declared::Nobody if !rule.marks.is_empty() => None,
+                TieStatement::Explicit(true) => None,
+                TieStatement::Default(true) => None,
+                TieStatement::Nobody if !rule.marks.is_empty() => None,
                 // The two flags of a nested configuration differ, and no separate head is stored.
-                Declared::Nobody if know.config.is_some_and(|c| c.tie() == Tie::Both) => None,
-                Declared::Explicit(false) => Some(format!(
+                TieStatement::Nobody if know.config.is_some_and(|c| c.tie() == Tie::Both) => None,
+                TieStatement::Explicit(false) => Some(format!(
                     "the configuration says that the head is not tied, but there is no `{missing}`: a part is missing, or \
                      the flag is wrong; {or_tied}{list}"
                 )),
-                Declared::Default(false) => Some(format!(
+                TieStatement::Default(false) => Some(format!(
                     "{} keeps its head in `{missing}`, which is not there; {or_tied}{list}",
                     rule.family
                 )),
                 // Without a configuration the names of an embedding do not make a head.
-                Declared::Nobody => return Ok(None),
+                TieStatement::Nobody => return Ok(None),
             };
             let mut heads: Vec<String> = rule.own.iter().map(|n| named(n)).collect();
             // The head of a model within another one may be stored outside it.
@@ -358,9 +361,9 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
                 return Err(Error::head(stored.path, problem));
             }
             let by = match know.tie {
-                Declared::Explicit(_) => "says the configuration",
-                Declared::Default(_) => "as the family does where the configuration is silent",
-                Declared::Nobody => "as no other head is stored",
+                TieStatement::Explicit(_) => "says the configuration",
+                TieStatement::Default(_) => "as the family does where the configuration is silent",
+                TieStatement::Nobody => "as no other head is stored",
             };
             let why = format!("the embedding of {}, tied {by}", rule.family);
             (embedding.clone(), Tying::Tied(embedding), why)
@@ -441,12 +444,12 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &Knowledge) -> Result<Option<
 fn contradiction(
     stored: &Stored,
     rule: &Rule,
-    know: &Knowledge,
+    know: &RuleContext,
     own: &str,
     embedding: &str,
 ) -> Error {
     let says = match know.tie {
-        Declared::Explicit(_) => "the configuration says that the head is tied".to_owned(),
+        TieStatement::Explicit(_) => "the configuration says that the head is tied".to_owned(),
         _ => {
             format!("{} ties its head where the configuration does not say otherwise", rule.family)
         }

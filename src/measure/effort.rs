@@ -132,7 +132,7 @@ impl<'a> Seeker<'a> {
         finer: f64,
     ) -> Self {
         let search =
-            Search::new(sphere, effort.token(), Ask::Room(CLEARANCES[FIRST] * finer), None);
+            Search::new(sphere, effort.token(), Ask::Clearance(CLEARANCES[FIRST] * finer), None);
         let (reached, bolder) = (false, false);
         let mut seeker = Seeker {
             problem,
@@ -237,7 +237,7 @@ impl<'a> Seeker<'a> {
             return;
         };
         self.clearance = clearance;
-        let step = self.search.restart(Ask::Room(CLEARANCES[clearance] * self.finer));
+        let step = self.search.restart(Ask::Clearance(CLEARANCES[clearance] * self.finer));
         self.take(step);
     }
 }

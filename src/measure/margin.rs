@@ -9,7 +9,7 @@ use super::{ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::best_gap::BestGap;
 use crate::certify::scored::Scored;
-use crate::certify::survival::Survival;
+use crate::certify::survival::RoundingCheck;
 use crate::certify::{self, Rival, Verdict, witness};
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -67,7 +67,7 @@ fn measured<R: Send>(
     finish: impl Fn(Seeker) -> R + Sync,
 ) -> Vec<R> {
     let Some(sphere) = BallSystem::new(problem) else { return Vec::new() };
-    let survival = Survival::new(problem);
+    let survival = RoundingCheck::new(problem);
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> = group
             .iter()
@@ -146,7 +146,7 @@ impl<'a> Seeker<'a> {
     }
 
     /// Compares with all rivals at the present point, and continues the search.
-    fn look(&mut self, scored: &Scored, at: usize, survival: &Survival) {
+    fn look(&mut self, scored: &Scored, at: usize, survival: &RoundingCheck) {
         self.gap.reach(scored, at, Some(survival));
         if self.search.is_some() && self.is_settled() {
             self.done = true;

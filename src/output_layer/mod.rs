@@ -215,7 +215,8 @@ impl OutputLayer {
         };
         if let Some((vocabulary, source)) = found {
             let rows = self.located.head.tokens();
-            self.vocabulary = Some(names::fitted(vocabulary, rows, &source, options.padding_ok)?);
+            self.vocabulary =
+                Some(names::padded_to_head(vocabulary, rows, &source, options.padding_ok)?);
             self.vocabulary_source = Some(source);
         }
         Ok(self)

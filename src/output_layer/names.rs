@@ -20,7 +20,7 @@ const MULTIPLES: [usize; 2] = [64, 128];
 ///
 /// # Errors
 /// More tokens than rows; without `padding_ok`, so few tokens that the vocabulary may be that of another model.
-pub fn fitted(
+pub fn padded_to_head(
     vocabulary: Vocabulary,
     rows: usize,
     source: &str,

@@ -48,7 +48,7 @@ impl Default for Constraints {
 
 /// A text so far, and how much of it is still to come.
 #[derive(Clone, Copy, Debug)]
-pub struct SoFar<'a> {
+pub struct GenerationState<'a> {
     /// The tokens of the text: those of the decoder, where the model has an encoder.
     pub text: &'a [u32],
     /// The number of these tokens that were given at the beginning.
@@ -62,8 +62,8 @@ impl Constraints {
     ///
     /// # Errors
     /// Constraints that leave no token.
-    pub fn apply(&self, logits: &mut [f32], so_far: SoFar) -> Result<()> {
-        let SoFar { text, prompt, left } = so_far;
+    pub fn apply(&self, logits: &mut [f32], so_far: GenerationState) -> Result<()> {
+        let GenerationState { text, prompt, left } = so_far;
         let new = text.len() - prompt;
         if self.repetition_penalty != 1.0 {
             self.penalise(logits, text);
@@ -156,7 +156,7 @@ mod tests {
     /// The logits 1, -1, 2, 0 behind `text`, whose first `prompt` tokens were there.
     fn after(constraints: &Constraints, text: &[u32], prompt: usize, left: usize) -> Vec<f32> {
         let mut logits = vec![1.0, -1.0, 2.0, 0.0];
-        constraints.apply(&mut logits, SoFar { text, prompt, left }).unwrap();
+        constraints.apply(&mut logits, GenerationState { text, prompt, left }).unwrap();
         logits
     }
 
@@ -223,7 +223,7 @@ mod tests {
         let c = Constraints { suppressed: vec![0, 2], ..Constraints::default() };
         assert_eq!(after(&c, &[1], 1, 9), [NONE, -1.0, NONE, 0.0]);
         let all = Constraints { suppressed: vec![0, 1], ..Constraints::default() };
-        let so_far = SoFar { text: &[1], prompt: 1, left: 9 };
+        let so_far = GenerationState { text: &[1], prompt: 1, left: 9 };
         let said = all.apply(&mut [0.0, 1.0], so_far).unwrap_err().to_string();
         assert!(said.contains("every token is ruled out"), "{said}");
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::text::{Around, Tokenizer};
+use super::text::{SpecialTokens, Tokenizer};
 use crate::error::{Error, Result};
 
 /// The least number of bytes of a corpus of one text that are tokenized at once, except at the end.
@@ -138,7 +138,7 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         let room = self.window - self.around.0.len() - self.around.1.len();
         while self.ids.len() < room && !self.at_end {
             let (text, bytes) = self.stretch()?;
-            let ids = self.tokenizer.encode(&text, Around::Bare)?;
+            let ids = self.tokenizer.encode(&text, SpecialTokens::Bare)?;
             self.pending.push_back(Pending { bytes, tokens: ids.len(), given: 0 });
             self.ids.extend(ids);
             if self.texts == Texts::Lines && !self.ids.is_empty() {

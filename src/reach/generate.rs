@@ -1,6 +1,6 @@
 //! Text generation: one token after another, each chosen from the logits at the last position.
 
-use super::constraints::SoFar;
+use super::constraints::GenerationState;
 use super::logits;
 use super::rules::Rules;
 use super::sampling::Sampler;
@@ -112,7 +112,7 @@ impl<'a> Generation<'a> {
         let last = states.state.get(0)?;
         let mut logits = logits::of_state(self.model, &last.get(last.dim(0)? - 1)?)?;
         let constraints = &self.rules.constraints;
-        let so_far = SoFar { text: &self.text, prompt: self.prompt, left: self.left };
+        let so_far = GenerationState { text: &self.text, prompt: self.prompt, left: self.left };
         constraints.apply(&mut logits, so_far)?;
         let token = self.sampler.draw(&logits);
         if constraints.end.contains(&token) {

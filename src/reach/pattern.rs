@@ -9,7 +9,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::reach::logits;
-use crate::reach::text::{Around, Tokenizer};
+use crate::reach::text::{SpecialTokens, Tokenizer};
 use crate::transformer::{Batch, Direction, Transformer};
 
 /// Marks the place of the text in a pattern.
@@ -150,11 +150,11 @@ impl Word {
         let (left, blank) = pattern.left("x");
         let spaced =
             if blank && !left.is_empty() { format!(" {}", label.word) } else { label.word.clone() };
-        let context = tokenizer.encode(&left, Around::Bare)?;
-        let whole = tokenizer.encode(&format!("{left}{spaced}"), Around::Bare)?;
+        let context = tokenizer.encode(&left, SpecialTokens::Bare)?;
+        let whole = tokenizer.encode(&format!("{left}{spaced}"), SpecialTokens::Bare)?;
         let tokens = match whole.strip_prefix(&context[..]) {
             Some(rest) => rest.to_vec(),
-            None => tokenizer.encode(&spaced, Around::Bare)?,
+            None => tokenizer.encode(&spaced, SpecialTokens::Bare)?,
         };
         if let Some(unknown) = tokens.iter().copied().find(|&token| tokenizer.is_unknown(token)) {
             return invalid(format!(
@@ -178,7 +178,7 @@ impl Word {
 
 /// The audits of the label words' tokens: whether each can win among all tokens, and among the label words alone.
 #[derive(Clone, Debug)]
-pub struct Fates {
+pub struct LabelAudits {
     /// Audit of the tokens against all tokens, by id.
     pub among_all: Audit,
     /// Audit of the tokens against each other, by index among the labels.
@@ -189,7 +189,7 @@ pub struct Fates {
 ///
 /// # Errors
 /// Errors of an audit.
-pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<Fates> {
+pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<LabelAudits> {
     let mut rows = vec![0.0; tokens.len() * head.dim()];
     for (&token, row) in tokens.iter().zip(rows.chunks_exact_mut(head.dim())) {
         head.copy_row(token as usize, row);
@@ -197,7 +197,7 @@ pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<Fates> {
     let bias = head.has_bias().then(|| tokens.iter().map(|&t| head.bias(t as usize)).collect());
     let labels = Head::new(rows, bias, tokens.len(), head.dim())?;
     let options = Options { tokens: Some(tokens), ..Options::default() };
-    Ok(Fates {
+    Ok(LabelAudits {
         among_all: audit(head, domain, options)?,
         among_labels: audit(&labels, domain, Options::default())?,
     })
@@ -284,8 +284,9 @@ impl<'a> Scorer<'a> {
     fn row(&self, text: &str) -> Result<(Vec<u32>, usize)> {
         match (self.model.configuration().attention, self.tokenizer.mask()) {
             (Direction::Both, Some((mask, piece))) => {
-                let ids =
-                    self.tokenizer.encode(&self.pattern.filled(text, &piece), Around::Added)?;
+                let ids = self
+                    .tokenizer
+                    .encode(&self.pattern.filled(text, &piece), SpecialTokens::Added)?;
                 let gaps: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask).collect();
                 match gaps[..] {
                     [gap] => Ok((ids, gap)),
@@ -297,7 +298,7 @@ impl<'a> Scorer<'a> {
             }
             _ => {
                 let (mut ids, _) = self.tokenizer.around()?;
-                ids.extend(self.tokenizer.encode(&self.pattern.left(text).0, Around::Bare)?);
+                ids.extend(self.tokenizer.encode(&self.pattern.left(text).0, SpecialTokens::Bare)?);
                 match ids.len() {
                     0 => invalid("nothing stands before the gap".to_owned()),
                     length => Ok((ids, length - 1)),

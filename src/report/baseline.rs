@@ -93,7 +93,7 @@ impl Baseline {
 
     /// Whether a row of padding that can win now was padding before and could win then.
     pub fn excuses_padding(&self, row: u32) -> bool {
-        self.outcome(row, Some(true)).is_some_and(Outcome::reaches_the_top)
+        self.outcome(row, Some(true)).is_some_and(Outcome::can_reach_maximum)
     }
 }
 

@@ -88,7 +88,7 @@ pub fn effort(results: &Results) -> Option<String> {
     let of = |row: &Row| row.measured.effort;
     let measured = language(results).filter(|row| of(row).is_some()).count();
     let winning: Vec<Interval> =
-        language(results).filter(|row| row.outcome.reaches_the_top()).filter_map(of).collect();
+        language(results).filter(|row| row.outcome.can_reach_maximum()).filter_map(of).collect();
     let (half, most) = (quantile(&winning, 0.5)?, quantile(&winning, 1.0)?);
     let sample = results.summary.audit().effort.is_some_and(|m| m.sample_seed.is_some());
     let of_them = if sample { ", drawn at random" } else { "" };

@@ -54,7 +54,7 @@ impl OutputFolder {
                 path.exists() && own_files::is_own(&path).map_err(|e| Error::io(&path, e))?;
             if !ours && !force {
                 let reason =
-                    format!("is there already, and unargmax did not write it; {}", product.way_out);
+                    format!("is there already, and unargmax did not write it; {}", product.advice);
                 return Err(Error::io(&path, io::Error::new(io::ErrorKind::AlreadyExists, reason)));
             }
         }

@@ -37,7 +37,7 @@ impl Condition {
             Condition::Unargmaxable => outcome == Outcome::Unargmaxable && !padding,
             Condition::Undecided => outcome == Outcome::Undecided,
             Condition::Tied => outcome == Outcome::Tied && !padding,
-            Condition::PaddingCanWin => outcome.reaches_the_top() && padding,
+            Condition::PaddingCanWin => outcome.can_reach_maximum() && padding,
         }
     }
 }

@@ -64,7 +64,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     if let Some(sentence) = words::padding(tally.padding) {
         writeln!(out, "{sentence}")?;
     }
-    writeln!(out, "\n{} {}\n\n    {}", words::sureness(tally), command::WHERE, command::HERE)?;
+    writeln!(out, "\n{} {}\n\n    {}", words::certainty(tally), command::WHERE, command::HERE)?;
     if let Some(elsewhere) = command::elsewhere(summary) {
         writeln!(out, "\n{}\n\n    {elsewhere}", command::WHERE_ELSEWHERE)?;
     }

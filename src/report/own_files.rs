@@ -16,7 +16,7 @@ pub struct Product {
     names: &'static [&'static str],
     pictures: bool,
     /// The advice for a foreign file that prevents writing.
-    pub way_out: &'static str,
+    pub advice: &'static str,
 }
 
 /// The name of the file of radii in the folder of an audit.
@@ -40,23 +40,23 @@ pub const AUDIT: Product = Product {
         markdown::FILE,
     ],
     pictures: true,
-    way_out: FORCE,
+    advice: FORCE,
 };
 /// The files that `report` writes. Pictures of an earlier report belong to the same audit, so they are replaced only
 /// by new ones.
 pub const REPORT: Product =
-    Product { names: &[page::FILE, markdown::FILE], pictures: false, way_out: FORCE };
+    Product { names: &[page::FILE, markdown::FILE], pictures: false, advice: FORCE };
 /// The files that `report --svg` writes.
 pub const REPORT_WITH_PICTURES: Product =
-    Product { names: &[page::FILE, markdown::FILE], pictures: true, way_out: FORCE };
+    Product { names: &[page::FILE, markdown::FILE], pictures: true, advice: FORCE };
 /// The files that `compare` writes.
 pub const COMPARISON: Product =
-    Product { names: &COMPARISON_FILES, pictures: false, way_out: FORCE };
+    Product { names: &COMPARISON_FILES, pictures: false, advice: FORCE };
 /// The files that `observe` writes.
 pub const OBSERVATION: Product = Product {
     names: &[observed::FILE, observed::CONTRADICTIONS],
     pictures: false,
-    way_out: "move it away or name another folder",
+    advice: "move it away or name another folder",
 };
 
 /// The names of the pictures; each losing token may also have its own, `projection-ID`.

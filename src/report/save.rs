@@ -64,7 +64,7 @@ impl<'a> Report<'a> {
     }
 
     /// Sets the reason why this domain was audited.
-    pub fn because(mut self, reason: impl Into<String>) -> Self {
+    pub fn with_domain_reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = reason.into();
         self
     }
@@ -100,7 +100,7 @@ impl<'a> Report<'a> {
     }
 
     /// Reports progress: a stage for each kind of file.
-    pub fn telling(mut self, progress: &'a dyn Progress) -> Self {
+    pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;
         self
     }

@@ -170,7 +170,7 @@ pub fn padding(padding: Counts) -> Option<String> {
 }
 
 /// How certain the finding is.
-pub fn sureness(tally: Tally) -> String {
+pub fn certainty(tally: Tally) -> String {
     let (rows, padding) = (tally.rows(), tally.padding.sum());
     let all = rows.sum();
     let mut first = match rows.undecided {

@@ -97,7 +97,7 @@ impl<'a> Screen<'a> {
 
     /// A screen that settles no token, for a few tokens: searching them takes less time than preparing the comparison
     /// of all pairs.
-    pub fn of_none(problem: &'a Problem<'a>) -> Self {
+    pub fn empty(problem: &'a Problem<'a>) -> Self {
         let centred = Arc::new(Map::new(maps::mean(problem.head()), None));
         let scale = maps::factor(problem, &centred) * REACH;
         Screen { problem, start: (centred, scale), method: Method::Products(Vec::new()) }

@@ -33,7 +33,7 @@ pub(super) struct Attention {
 
 /// What the attention of all layers shares in one pass: the mask and the encoding of positions.
 #[derive(Clone)]
-pub(super) struct Scene {
+pub(super) struct AttentionContext {
     /// Added to the scores of all heads, `[B or 1, 1, queries, keys]`.
     pub mask: Tensor,
     /// Added to the scores of each head, `[1, H, queries, keys]` (T5).
@@ -44,10 +44,10 @@ pub(super) struct Scene {
     pub distances: Option<Distances>,
 }
 
-impl Scene {
+impl AttentionContext {
     /// Returns the same scene with another mask.
     pub fn under(&self, mask: &Tensor) -> Self {
-        Scene { mask: mask.clone(), ..self.clone() }
+        AttentionContext { mask: mask.clone(), ..self.clone() }
     }
 }
 
@@ -70,7 +70,11 @@ impl KeysAndValues {
 
 impl Attention {
     /// Computes the keys and values of the states `memory`, `B x T x d`.
-    pub fn keys_and_values(&self, memory: &Tensor, scene: &Scene) -> Result<KeysAndValues> {
+    pub fn keys_and_values(
+        &self,
+        memory: &Tensor,
+        scene: &AttentionContext,
+    ) -> Result<KeysAndValues> {
         let keys = self.split(self.key.forward(memory)?, self.key_value_heads)?;
         let keys = match &scene.rotation {
             Some(rotation) => rotation.apply(&keys)?,
@@ -81,7 +85,12 @@ impl Attention {
     }
 
     /// Computes the attention of the states `x`, `B x T x d`, over the keys and values `seen`.
-    pub fn forward(&self, x: &Tensor, seen: &KeysAndValues, scene: &Scene) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        seen: &KeysAndValues,
+        scene: &AttentionContext,
+    ) -> Result<Tensor> {
         let (rows, count, _) = x.dims3()?;
         let length = seen.keys.dim(2)?;
         let queries = self.split(self.query.forward(x)?, self.heads)?;

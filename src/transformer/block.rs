@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::attention::{Attention, KeysAndValues, Scene};
+use super::attention::{Attention, AttentionContext, KeysAndValues};
 use super::cache::Kept;
 use super::configuration::Placement;
 use super::feed_forward::FeedForward;
@@ -31,7 +31,7 @@ pub(super) struct Encoded {
     /// The last hidden states of the encoder, `B x S x d`.
     pub states: Tensor,
     /// The mask of the encoder's padding.
-    pub scene: Scene,
+    pub scene: AttentionContext,
 }
 
 impl Block {
@@ -41,7 +41,7 @@ impl Block {
         &self,
         x: &Tensor,
         memory: Option<&Tensor>,
-        scene: &Scene,
+        scene: &AttentionContext,
         encoded: Option<&Encoded>,
         mut kept: Option<&mut Kept>,
     ) -> Result<Tensor> {

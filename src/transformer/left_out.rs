@@ -13,7 +13,7 @@ use crate::locate;
 
 /// A tensor that a model does not use, and why it changes no logit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct UnusedTensor {
     /// The name of the tensor.
     pub tensor: String,
     /// What the tensor is, and so why it changes nothing.
@@ -29,12 +29,12 @@ pub(super) fn check(
     configuration: &Configuration,
     names: &Names,
     head: &locate::Names,
-) -> Result<Vec<LeftOut>> {
+) -> Result<Vec<UnusedTensor>> {
     let rest = Rest { weights, configuration, names, head };
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for info in weights.untaken() {
         match rest.reason(info)? {
-            Some(reason) => known.push(LeftOut { tensor: info.name.clone(), reason }),
+            Some(reason) => known.push(UnusedTensor { tensor: info.name.clone(), reason }),
             None => unknown.push(info),
         }
     }

@@ -64,7 +64,7 @@ pub use configuration::{
     Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement,
     Position, RotaryScaling, Scores, Sharing, Special,
 };
-pub use left_out::LeftOut;
+pub use left_out::UnusedTensor;
 pub use mask::Mask;
 pub(crate) use settings::Settings;
 
@@ -89,7 +89,7 @@ pub struct Transformer {
     configuration: Configuration,
     parts: Parts,
     head: locate::Names,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<UnusedTensor>,
     dtype: DType,
 }
 
@@ -170,7 +170,7 @@ impl Transformer {
     }
 
     /// Returns the tensors of the checkpoint that the model does not use, each with a reason why it changes no logit.
-    pub fn left_out(&self) -> &[LeftOut] {
+    pub fn left_out(&self) -> &[UnusedTensor] {
         &self.left_out
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use super::attention::Scene;
+use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::Encoded;
 use super::cache::{Cache, Kept};
@@ -123,7 +123,7 @@ fn scene(
     queries: Range<usize>,
     keys: usize,
     distances: Option<Distances>,
-) -> Result<Scene> {
+) -> Result<AttentionContext> {
     let configuration = &model.configuration;
     let rotation = match (configuration.position, &model.parts.frequencies) {
         (Position::Rotary { pairing, .. }, Some(frequencies)) => {
@@ -132,7 +132,7 @@ fn scene(
         _ => None,
     };
     let bias = stack.buckets.as_ref().map(|buckets| buckets.bias(queries.clone(), keys));
-    Ok(Scene {
+    Ok(AttentionContext {
         mask: masks.bias(queries, keys, Stream::Content, model.dtype)?,
         bias: bias.transpose()?,
         rotation,
@@ -225,7 +225,7 @@ impl Pass<'_> {
         let encoded = self.source.as_ref().map(|(hidden, lengths)| -> Result<Encoded> {
             let states = hidden.last().expect("an encoder has states").clone();
             let mask = Masks::sources(lengths, states.dim(1)?, self.model.dtype)?;
-            let scene = Scene { mask, bias: None, rotation: None, distances: None };
+            let scene = AttentionContext { mask, bias: None, rotation: None, distances: None };
             Ok(Encoded { states, scene })
         });
         let latents = self.batch.latents.as_deref();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use super::attention::Scene;
+use super::attention::AttentionContext;
 use super::block::{Block, Encoded};
 use super::buckets::Buckets;
 use super::cache::Kept;
@@ -28,7 +28,7 @@ impl Stack {
     pub fn forward(
         &self,
         x: Tensor,
-        scene: &Scene,
+        scene: &AttentionContext,
         latents: Option<&[Tensor]>,
         encoded: Option<&Encoded>,
         mut kept: Option<&mut Vec<Kept>>,
@@ -53,7 +53,7 @@ impl Stack {
         &self,
         x: Tensor,
         query: Tensor,
-        scene: &Scene,
+        scene: &AttentionContext,
         blind: &Tensor,
     ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
         let query_scene = scene.under(blind);

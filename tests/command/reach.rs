@@ -211,7 +211,7 @@ fn a_corpus_is_counted_as_the_logits_of_its_windows_say() {
         &std::fs::read(folder.path("tokenizer.json")).unwrap(),
         "tokenizer.json",
     );
-    let ids = long.unwrap().encode(text, unargmax::reach::text::Around::Bare).unwrap();
+    let ids = long.unwrap().encode(text, unargmax::reach::text::SpecialTokens::Bare).unwrap();
     let mut counts = vec![0; gpt2_tokens()];
     for window in ids.chunks(10) {
         let list = window.iter().map(u32::to_string).collect::<Vec<_>>().join(",");

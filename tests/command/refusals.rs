@@ -189,19 +189,19 @@ fn every_mistake_on_the_command_line_is_one_line_that_says_what_to_do() {
 fn a_kernel_that_is_not_known_or_not_of_this_machine() {
     use unargmax::certify::pairs::kernel::Kernel;
     let here: Vec<&str> = Kernel::available().iter().map(|k| k.name()).collect();
-    let way_out = format!("it has {}", here.join(", "));
-    refused(&["audit", "--kernel", "sse9"], &["--kernel: there is no kernel \"sse9\"", &way_out]);
-    refused(&["audit", "--kernel", ""], &["--kernel: there is no kernel \"\"", &way_out]);
+    let advice = format!("it has {}", here.join(", "));
+    refused(&["audit", "--kernel", "sse9"], &["--kernel: there is no kernel \"sse9\"", &advice]);
+    refused(&["audit", "--kernel", ""], &["--kernel: there is no kernel \"\"", &advice]);
     // No machine has the kernels of two architectures.
     let missing: Vec<&str> = Kernel::NAMES.into_iter().filter(|n| !here.contains(n)).collect();
     assert!(!missing.is_empty());
     for name in missing {
         let says = format!("--kernel: this machine does not have the kernel {name:?}");
-        refused(&["audit", "--kernel", name], &[&says, &way_out]);
+        refused(&["audit", "--kernel", name], &[&says, &advice]);
         refused_in(&[("UNARGMAX_KERNEL", name)], &["audit"], &["$UNARGMAX_KERNEL: this machine"]);
     }
     let unknown = [("UNARGMAX_KERNEL", "best")];
-    refused_in(&unknown, &["audit"], &["$UNARGMAX_KERNEL: there is no kernel \"best\"", &way_out]);
+    refused_in(&unknown, &["audit"], &["$UNARGMAX_KERNEL: there is no kernel \"best\"", &advice]);
     // The option comes first.
     let output = unargmax()
         .envs(unknown)

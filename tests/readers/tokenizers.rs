@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use unargmax::checkpoint;
 use unargmax::reach::corpus::{Corpus, Texts};
-use unargmax::reach::text::{Around, How, Tokenizer};
+use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
 
 /// A text, its ids, and what those decode to.
 #[derive(Deserialize)]
@@ -56,13 +56,13 @@ fn stored(name: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn open(path: &Path, how: &How) -> Result<Tokenizer, String> {
+fn open(path: &Path, how: &TokenizerSource) -> Result<Tokenizer, String> {
     let opened = checkpoint::open(path).map_err(|e| e.to_string())?;
     Tokenizer::of(opened.as_ref(), path, how).map_err(|e| e.to_string())
 }
 
 /// The tokenizer of a folder of the data.
-fn of_folder(name: &str, how: &How) -> Result<Tokenizer, String> {
+fn of_folder(name: &str, how: &TokenizerSource) -> Result<Tokenizer, String> {
     let files = stored(name);
     let files: Vec<(&str, &[u8])> = files.iter().map(|(n, c)| (n.as_str(), &c[..])).collect();
     let folder = folder(&files);
@@ -74,7 +74,7 @@ fn agrees(name: &str, tokenizer: &Tokenizer) {
     assert!(rows.len() > 10);
     for row in rows {
         assert_eq!(
-            tokenizer.encode(&row.text, Around::Added).unwrap(),
+            tokenizer.encode(&row.text, SpecialTokens::Added).unwrap(),
             row.ids,
             "{name}: {:?}",
             row.text
@@ -85,31 +85,36 @@ fn agrees(name: &str, tokenizer: &Tokenizer) {
 
 #[test]
 fn a_tokenizer_json_splits_as_the_package_tokenizers_does() {
-    agrees("byte-level", &of_folder("byte-level", &How::Stated).unwrap());
-    agrees("unigram", &of_folder("unigram", &How::Stated).unwrap());
-    let file = How::File(data("unigram/tokenizer.json"));
+    agrees("byte-level", &of_folder("byte-level", &TokenizerSource::Stated).unwrap());
+    agrees("unigram", &of_folder("unigram", &TokenizerSource::Stated).unwrap());
+    let file = TokenizerSource::File(data("unigram/tokenizer.json"));
     agrees("unigram", &of_folder("byte-level", &file).unwrap());
 }
 
 #[test]
 fn merges_beside_a_gpt2_split_as_its_tokenizer_json() {
     // The end token is special only in tokenizer.json: its text is spelled out here.
-    let tokenizer = of_folder("merges", &How::Stated).unwrap();
+    let tokenizer = of_folder("merges", &TokenizerSource::Stated).unwrap();
     for row in golden("byte-level").iter().filter(|row| !row.text.contains("<|end|>")) {
-        assert_eq!(tokenizer.encode(&row.text, Around::Added).unwrap(), row.ids, "{:?}", row.text);
+        assert_eq!(
+            tokenizer.encode(&row.text, SpecialTokens::Added).unwrap(),
+            row.ids,
+            "{:?}",
+            row.text
+        );
     }
 }
 
 #[test]
 fn a_gguf_with_digits_apart_splits_as_the_package_tokenizers_does() {
-    agrees("smollm", &open(&data("smollm.gguf"), &How::Stated).unwrap());
+    agrees("smollm", &open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap());
 }
 
 #[test]
 fn a_gguf_of_sentence_piece_splits_as_that_package_does() {
-    let tokenizer = open(&data("llama.gguf"), &How::Stated).unwrap();
+    let tokenizer = open(&data("llama.gguf"), &TokenizerSource::Stated).unwrap();
     for row in golden("llama") {
-        let ids = tokenizer.encode(&row.text, Around::Added).unwrap();
+        let ids = tokenizer.encode(&row.text, SpecialTokens::Added).unwrap();
         assert_eq!(ids, row.ids, "{:?}", row.text);
         let text = tokenizer.decode(&row.ids[1..]).unwrap();
         assert_eq!(text, row.decoded, "{:?}", row.text);
@@ -118,38 +123,38 @@ fn a_gguf_of_sentence_piece_splits_as_that_package_does() {
 
 #[test]
 fn word_pieces_split_as_transformers_does() {
-    let tokenizer = of_folder("word-piece", &How::Stated).unwrap();
+    let tokenizer = of_folder("word-piece", &TokenizerSource::Stated).unwrap();
     agrees("word-piece", &tokenizer);
     assert_eq!(tokenizer.mask(), Some((4, "[MASK]".to_owned())));
     agrees(
         "word-piece-cased",
-        &of_folder("word-piece", &How::WordPiece { lowercase: false }).unwrap(),
+        &of_folder("word-piece", &TokenizerSource::WordPiece { lowercase: false }).unwrap(),
     );
 }
 
 #[test]
 fn word_pieces_in_a_gguf_split_as_those_beside_a_checkpoint() {
-    let tokenizer = open(&data("bert.gguf"), &How::Stated).unwrap();
+    let tokenizer = open(&data("bert.gguf"), &TokenizerSource::Stated).unwrap();
     agrees("word-piece", &tokenizer);
     assert_eq!(tokenizer.mask(), Some((4, "[MASK]".to_owned())));
 }
 
 #[test]
 fn nothing_is_added_around_a_bare_text() {
-    let tokenizer = of_folder("word-piece", &How::Stated).unwrap();
-    let ids = tokenizer.encode("the river", Around::Added).unwrap();
+    let tokenizer = of_folder("word-piece", &TokenizerSource::Stated).unwrap();
+    let ids = tokenizer.encode("the river", SpecialTokens::Added).unwrap();
     assert_eq!((ids[0], ids[ids.len() - 1]), (2, 3));
-    assert_eq!(tokenizer.encode("the river", Around::Bare).unwrap(), ids[1..ids.len() - 1]);
-    assert!(tokenizer.encode("", Around::Bare).unwrap().is_empty());
+    assert_eq!(tokenizer.encode("the river", SpecialTokens::Bare).unwrap(), ids[1..ids.len() - 1]);
+    assert!(tokenizer.encode("", SpecialTokens::Bare).unwrap().is_empty());
 }
 
 #[test]
 fn text_that_grows_by_ids_is_the_text_of_all_ids() {
     for (name, tokenizer) in [
-        ("smollm", open(&data("smollm.gguf"), &How::Stated).unwrap()),
-        ("llama", open(&data("llama.gguf"), &How::Stated).unwrap()),
-        ("unigram", of_folder("unigram", &How::Stated).unwrap()),
-        ("word-piece", of_folder("word-piece", &How::Stated).unwrap()),
+        ("smollm", open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap()),
+        ("llama", open(&data("llama.gguf"), &TokenizerSource::Stated).unwrap()),
+        ("unigram", of_folder("unigram", &TokenizerSource::Stated).unwrap()),
+        ("word-piece", of_folder("word-piece", &TokenizerSource::Stated).unwrap()),
     ] {
         for row in golden(name) {
             let mut stream = tokenizer.stream();
@@ -162,8 +167,8 @@ fn text_that_grows_by_ids_is_the_text_of_all_ids() {
 
 #[test]
 fn a_character_of_several_tokens_is_shown_once_it_is_whole() {
-    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
-    let ids = tokenizer.encode("🙂", Around::Bare).unwrap();
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
+    let ids = tokenizer.encode("🙂", SpecialTokens::Bare).unwrap();
     assert_eq!(ids.len(), 4);
     let mut stream = tokenizer.stream();
     let shown: Vec<String> = ids.iter().map(|&id| stream.push(id).unwrap()).collect();
@@ -172,8 +177,8 @@ fn a_character_of_several_tokens_is_shown_once_it_is_whole() {
 
 #[test]
 fn an_id_without_a_token_is_shown_as_its_number() {
-    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
-    let mut ids = tokenizer.encode("rain", Around::Bare).unwrap();
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
+    let mut ids = tokenizer.encode("rain", SpecialTokens::Bare).unwrap();
     ids.insert(0, 99_999);
     assert_eq!(tokenizer.decode(&ids).unwrap(), "#99999rain");
 }
@@ -181,7 +186,7 @@ fn an_id_without_a_token_is_shown_as_its_number() {
 #[test]
 fn a_vocabulary_that_does_not_say_how_it_splits_is_refused() {
     let folder = folder(&[("vocab.txt", b"[UNK]\n[CLS]\n[SEP]\nC\nO\n")]);
-    let said = open(folder.path(), &How::Stated).err().unwrap();
+    let said = open(folder.path(), &TokenizerSource::Stated).err().unwrap();
     for part in ["vocab.txt", "--ids", "--split-regex", "--wordpiece", "--tokenizer"] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -190,28 +195,28 @@ fn a_vocabulary_that_does_not_say_how_it_splits_is_refused() {
 #[test]
 fn a_pattern_splits_where_nothing_else_does() {
     let folder = folder(&[("vocab.txt", "[UNK]\n[CLS]\n[SEP]\nC\nCl\nO\n=\n(\n)\n".as_bytes())]);
-    let how = How::Split(r"Cl|[A-Z]|[=()]".to_owned());
+    let how = TokenizerSource::Split(r"Cl|[A-Z]|[=()]".to_owned());
     let tokenizer = open(folder.path(), &how).unwrap();
-    let ids = tokenizer.encode("[CLS]CC(=O)Cl[SEP]", Around::Added).unwrap();
+    let ids = tokenizer.encode("[CLS]CC(=O)Cl[SEP]", SpecialTokens::Added).unwrap();
     assert_eq!(ids, [1, 3, 3, 7, 6, 5, 8, 4, 2]);
     assert_eq!(tokenizer.decode(&ids).unwrap(), "[CLS]CC(=O)Cl[SEP]");
     for (text, says) in [("C[SEP]CNO", "`N` at byte 7"), ("CC C", "` ` at byte 2")] {
-        let said = tokenizer.encode(text, Around::Added).unwrap_err().to_string();
+        let said = tokenizer.encode(text, SpecialTokens::Added).unwrap_err().to_string();
         assert!(said.contains(says) && said.contains("--ids"), "{said}");
     }
-    assert!(tokenizer.encode("", Around::Added).unwrap().is_empty());
-    let said = open(folder.path(), &How::Split("(".to_owned())).err().unwrap();
+    assert!(tokenizer.encode("", SpecialTokens::Added).unwrap().is_empty());
+    let said = open(folder.path(), &TokenizerSource::Split("(".to_owned())).err().unwrap();
     assert!(said.contains("no regular expression"), "{said}");
 }
 
 #[test]
 fn what_is_not_read_here_is_refused_by_name() {
     let spm = folder(&[("spiece.model", b"x")]);
-    let said = open(spm.path(), &How::Stated).err().unwrap();
+    let said = open(spm.path(), &TokenizerSource::Stated).err().unwrap();
     assert!(said.contains("spiece.model") && said.contains("--tokenizer"), "{said}");
 
     let none = folder(&[]);
-    let said = open(none.path(), &How::Stated).err().unwrap();
+    let said = open(none.path(), &TokenizerSource::Stated).err().unwrap();
     assert!(said.contains("no tokenizer beside it") && said.contains("--ids"), "{said}");
 
     let other = folder(&[
@@ -219,18 +224,18 @@ fn what_is_not_read_here_is_refused_by_name() {
         ("merges.txt", b"a b\n"),
         ("config.json", br#"{"model_type": "clip"}"#),
     ]);
-    let said = open(other.path(), &How::Stated).err().unwrap();
+    let said = open(other.path(), &TokenizerSource::Stated).err().unwrap();
     assert!(said.contains("`clip`"), "{said}");
 
     let class = folder(&[
         ("vocab.txt", b"a\n"),
         ("tokenizer_config.json", br#"{"tokenizer_class": "XTokenizer"}"#),
     ]);
-    let said = open(class.path(), &How::Stated).err().unwrap();
+    let said = open(class.path(), &TokenizerSource::Stated).err().unwrap();
     assert!(said.contains("`XTokenizer`") && said.contains("--wordpiece"), "{said}");
 
     let bare = folder(&[("vocab.txt", b"a\n")]);
-    let said = open(bare.path(), &How::WordPiece { lowercase: true }).err().unwrap();
+    let said = open(bare.path(), &TokenizerSource::WordPiece { lowercase: true }).err().unwrap();
     assert!(said.contains("`[UNK]`"), "{said}");
 }
 
@@ -248,7 +253,7 @@ fn a_damaged_tokenizer_is_an_error_that_names_its_file() {
             "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#,
     ] {
         let beside = folder(&[("tokenizer.json", damaged)]);
-        let said = open(beside.path(), &How::Stated).err().unwrap();
+        let said = open(beside.path(), &TokenizerSource::Stated).err().unwrap();
         assert!(said.contains("tokenizer.json: not a tokenizer"), "{said}");
     }
 }
@@ -262,7 +267,7 @@ fn a_gguf_whose_tokenizer_is_not_known_is_refused_by_name() {
         bytes[at..at + to.len()].copy_from_slice(to);
         let file = tempfile::Builder::new().suffix(".gguf").tempfile().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        open(file.path(), &How::Stated).err().unwrap()
+        open(file.path(), &TokenizerSource::Stated).err().unwrap()
     };
     let said = changed(b"gpt2", b"rwkv");
     assert!(said.contains("`rwkv`") && said.contains("--tokenizer"), "{said}");
@@ -291,7 +296,7 @@ fn a_tokenizer_with_any_byte_changed_is_read_or_refused() {
             match Tokenizer::from_json(&bytes, "tokenizer.json") {
                 Ok(tokenizer) => {
                     for text in ["The river 12, doesn't  漢🙂", ""] {
-                        if let Ok(ids) = tokenizer.encode(text, Around::Added) {
+                        if let Ok(ids) = tokenizer.encode(text, SpecialTokens::Added) {
                             let _ = tokenizer.decode(&ids);
                         }
                     }
@@ -325,7 +330,7 @@ fn windows(
 
 #[test]
 fn a_long_text_has_the_same_tokens_in_windows_as_at_once() {
-    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
     let line =
         "The river was high: 12 boats,\n\n  and \u{6f22}\u{5b57} \u{1f642} in 2026.\nShe counted\n";
     // Stretches end at the line ends that are followed by a letter.
@@ -333,12 +338,12 @@ fn a_long_text_has_the_same_tokens_in_windows_as_at_once() {
     assert!(text.len() > 3 * (1 << 16));
     let windows = windows(text.as_bytes(), &tokenizer, Texts::Whole, 100).unwrap();
     assert!(windows.iter().rev().skip(1).all(|w| w.len() == 100));
-    assert_eq!(windows.concat(), tokenizer.encode(&text, Around::Bare).unwrap());
+    assert_eq!(windows.concat(), tokenizer.encode(&text, SpecialTokens::Bare).unwrap());
 }
 
 #[test]
 fn bytes_are_given_with_their_windows_and_not_when_they_are_read() {
-    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
     let text = "The river was high and the ferry did not run.\n".repeat(5000);
     let corpus = || {
         let path = Path::new("text");
@@ -363,7 +368,7 @@ fn bytes_are_given_with_their_windows_and_not_when_they_are_read() {
 
 #[test]
 fn a_line_without_end_is_cut_between_characters() {
-    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
     let text = format!("a{}", "\u{6f22}\u{1f642}".repeat(1 << 18));
     assert!(text.len() > 1 << 20);
     let windows = windows(text.as_bytes(), &tokenizer, Texts::Whole, 5000).unwrap();
@@ -372,13 +377,13 @@ fn a_line_without_end_is_cut_between_characters() {
 
 #[test]
 fn each_line_is_a_text_of_its_own_where_asked_for() {
-    let tokenizer = of_folder("word-piece", &How::Stated).unwrap();
+    let tokenizer = of_folder("word-piece", &TokenizerSource::Stated).unwrap();
     let windows =
         windows(b"the rain\r\n\nthe bus, the bus\nrain", &tokenizer, Texts::Lines, 5).unwrap();
     let shown: Vec<String> = windows.iter().map(|w| tokenizer.decode(w).unwrap()).collect();
     assert!(windows.iter().all(|w| w.len() <= 5 && w[0] == 2 && w[w.len() - 1] == 3), "{shown:?}");
     let text = |ids: &[u32]| ids[1..ids.len() - 1].to_vec();
-    let bare = |text: &str| tokenizer.encode(text, Around::Bare).unwrap();
+    let bare = |text: &str| tokenizer.encode(text, SpecialTokens::Bare).unwrap();
     assert!(bare("the bus, the bus").len() > 3);
     let all: Vec<u32> = windows.iter().flat_map(|w| text(w)).collect();
     assert_eq!(all, [bare("the rain"), bare("the bus, the bus"), bare("rain")].concat());
@@ -392,13 +397,13 @@ fn each_line_is_a_text_of_its_own_where_asked_for() {
 
 #[test]
 fn a_corpus_that_is_no_text_is_named_by_its_byte() {
-    let tokenizer = open(&data("smollm.gguf"), &How::Stated).unwrap();
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
     for (bytes, at) in [(&b"ab\xffc"[..], 2), (b"line\nab\xe6\xbc", 7)] {
         let said = windows(bytes, &tokenizer, Texts::Whole, 9).unwrap_err();
         assert!(said.contains(&format!("text: it is not UTF-8 at byte {at};")), "{said}");
     }
     assert!(windows(b"", &tokenizer, Texts::Whole, 9).unwrap().is_empty());
-    let pieces = of_folder("word-piece", &How::Stated).unwrap();
+    let pieces = of_folder("word-piece", &TokenizerSource::Stated).unwrap();
     assert!(windows(b"a", &pieces, Texts::Whole, 2).unwrap_err().contains("2 stand around"));
 }
 
@@ -408,6 +413,6 @@ fn smollm2_splits_as_transformers_does() {
     // From `AutoTokenizer.from_pretrained(folder, gguf_file=...)` of transformers 5.24.
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("models/smollm2/published/SmolLM2-135M-Instruct.Q4_1.gguf");
-    let tokenizer = open(&path, &How::Stated).unwrap();
+    let tokenizer = open(&path, &TokenizerSource::Stated).unwrap();
     agrees("smollm2", &tokenizer);
 }

@@ -19,7 +19,7 @@ use unargmax::head::Head;
 use unargmax::locate::bundled;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
-use unargmax::verify::verify_telling;
+use unargmax::verify::verify_with_progress;
 
 /// Everything measured of every token.
 fn measured(head: &Head, domain: &Domain, threads: usize) -> Audit {
@@ -513,7 +513,7 @@ fn every_stage_counts_up_to_what_it_announced() {
         }
         let certificate = certificate::from_audits(&head, &[(&domain, &audit)]);
         let certificate = Certificate::from_bytes(&certificate.to_bytes().unwrap()).unwrap();
-        verify_telling(&head, &certificate, None, &checked);
+        verify_with_progress(&head, &certificate, None, &checked);
         assert_eq!(checked.stages(), [format!("verify, {domain}")]);
     }
 }

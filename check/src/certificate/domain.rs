@@ -83,7 +83,7 @@ pub fn take(
         let gain = arrays.take_exactly(&name("domain.gain"), dim)?;
         let shift = arrays.take_exactly(&name("domain.shift"), dim)?;
         let ball = Ball::new([radius[0], radius[1]], gain, shift, centred).map_err(text)?;
-        domain = domain.crossed_with(ball).map_err(text)?;
+        domain = domain.within_unchecked(ball).map_err(text)?;
     }
     let inside = match point {
         _ if point.is_some() != (has_box && has_ball) => {

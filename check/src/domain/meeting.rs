@@ -359,7 +359,7 @@ mod tests {
     fn met(lo: &[f64], hi: &[f64], radius: [f64; 2], gain: &[f64], centred: bool) -> Met {
         let ball = Ball::new(radius, gain.to_vec(), vec![0.0; gain.len()], centred).unwrap();
         let domain = Domain::ranges(lo.to_vec(), hi.to_vec()).unwrap();
-        let domain = domain.crossed_with(ball).unwrap();
+        let domain = domain.within_unchecked(ball).unwrap();
         domain.inside().map(|inside| (inside, domain.only_state()))
     }
 

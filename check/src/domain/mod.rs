@@ -75,7 +75,7 @@ impl Domain {
     /// no hidden state is left. The last is decided exactly. (The ball is open: a box that touches it from outside
     /// does not meet it.)
     pub fn within(self, ball: Ball) -> Result<Self> {
-        let domain = self.crossed_with(ball)?;
+        let domain = self.within_unchecked(ball)?;
         meeting::check(&domain)?;
         Ok(domain)
     }
@@ -84,7 +84,7 @@ impl Domain {
     ///
     /// # Errors
     /// The ball has another number of coordinates, or a range is a single number.
-    pub fn crossed_with(self, ball: Ball) -> Result<Self> {
+    pub fn within_unchecked(self, ball: Ball) -> Result<Self> {
         if ball.dim() != self.dim() {
             return Err(Error::Invalid(format!(
                 "the ball has {} coordinates, but the box {}",

@@ -50,8 +50,8 @@ pub fn check(
     }
     match check_in_intervals(head, domain, record, &solved) {
         Ok(()) => Ok(()),
-        Err(Doubt::Refuted(reason)) => Err(reason),
-        Err(Doubt::Open(reason)) => {
+        Err(Inconclusive::Refuted(reason)) => Err(reason),
+        Err(Inconclusive::Open(reason)) => {
             let weights = solve_exactly(head, record).ok_or_else(|| reason.clone())?;
             check_exact(head, domain, equals, record.token, &weights).map_err(|_| reason)
         }
@@ -59,7 +59,7 @@ pub fn check(
 }
 
 /// Why interval arithmetic does not prove the claim.
-enum Doubt {
+enum Inconclusive {
     /// It shows that the claim is false.
     Refuted(String),
     /// It is inconclusive.
@@ -102,7 +102,7 @@ fn check_in_intervals(
     domain: &Domain,
     record: &EnclosedRecord,
     solved: &[bool],
-) -> Result<(), Doubt> {
+) -> Result<(), Inconclusive> {
     let weights = basic_weights(head, record)?;
     let basic = record.basic.iter().zip(weights).map(|(&(j, _), w)| (j as usize, w));
     let frozen = record.frozen.iter().map(|&(j, w)| (j as usize, Interval::point(w)));
@@ -111,33 +111,33 @@ fn check_in_intervals(
     if slack.is_not_negative() {
         Ok(())
     } else {
-        Err(Doubt::open("its rivals are not proved to reach its bias"))
+        Err(Inconclusive::open("its rivals are not proved to reach its bias"))
     }
 }
 
-impl Doubt {
+impl Inconclusive {
     fn open(reason: &str) -> Self {
-        Doubt::Open(reason.to_owned())
+        Inconclusive::Open(reason.to_owned())
     }
 }
 
 /// Encloses the basic weights of the unique solution in positive intervals.
-fn basic_weights(head: &Head, record: &EnclosedRecord) -> Result<Vec<Interval>, Doubt> {
-    let not_one = || Doubt::open("its equations are not proved to have one solution");
+fn basic_weights(head: &Head, record: &EnclosedRecord) -> Result<Vec<Interval>, Inconclusive> {
+    let not_one = || Inconclusive::open("its equations are not proved to have one solution");
     let weights = equations(head, record)?.enclose().ok_or_else(not_one)?;
     let not_positive = "a weight is not proved to be positive";
     if weights.iter().any(|w| w.hi <= 0.0) {
-        return Err(Doubt::Refuted(not_positive.to_owned()));
+        return Err(Inconclusive::Refuted(not_positive.to_owned()));
     }
     if weights.iter().any(|w| !(w.lo > 0.0)) {
-        return Err(Doubt::open(not_positive));
+        return Err(Inconclusive::open(not_positive));
     }
     Ok(weights)
 }
 
 /// The system of equations of a record: each coordinate's equation divided by a power of two, and the sum of the
 /// weights. The basic weights in the record are not used; they are only a hint.
-fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Doubt> {
+fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Inconclusive> {
     let (t, order) = (record.token as usize, record.basic.len());
     let mut columns = vec![0.0; order * order];
     let (mut rhs, mut rhs_error) = (Vec::new(), Vec::new());
@@ -146,7 +146,7 @@ fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Doubt
         let involved = record.basic.iter().chain(&record.frozen).map(|x| x.0 as usize).chain([t]);
         let largest = involved.map(|j| head.weight(j, k).abs()).fold(0.0, f64::max);
         if largest == 0.0 {
-            return Err(Doubt::Refuted(format!("the equation of coordinate {k} is empty")));
+            return Err(Inconclusive::Refuted(format!("the equation of coordinate {k} is empty")));
         }
         let scale = power_of_two_near(largest);
         let entry = |j: usize| {
@@ -154,7 +154,7 @@ fn equations(head: &Head, record: &EnclosedRecord) -> Result<SquareSystem, Doubt
             if x * scale == head.weight(j, k) {
                 Ok(x)
             } else {
-                Err(Doubt::Open(format!("coordinate {k} leaves the range of float64")))
+                Err(Inconclusive::Open(format!("coordinate {k} leaves the range of float64")))
             }
         };
         for (c, &(j, _)) in record.basic.iter().enumerate() {
@@ -205,7 +205,7 @@ fn slack(
     record: &EnclosedRecord,
     solved: &[bool],
     weights: &[(usize, Interval)],
-) -> Result<Slack, Doubt> {
+) -> Result<Slack, Inconclusive> {
     let t = record.token as usize;
     let mut slack = Slack { gains: Interval::point(0.0), losses: Interval::point(0.0) };
     for &(j, w) in weights {
@@ -229,14 +229,14 @@ fn slack(
         let (lo, hi) = (domain.lo(k), domain.hi(k));
         let reason = || format!("its rivals do not combine to its row in coordinate {k}");
         if r.lo > 0.0 && lo.is_infinite() || r.hi < 0.0 && hi.is_infinite() {
-            return Err(Doubt::Refuted(reason()));
+            return Err(Inconclusive::Refuted(reason()));
         }
         if r.hi > 0.0 && lo.is_infinite()
             || r.lo < 0.0 && hi.is_infinite()
             || r.lo.is_nan()
             || r.hi.is_nan()
         {
-            return Err(Doubt::Open(reason()));
+            return Err(Inconclusive::Open(reason()));
         }
         // The least value of r h is concave in r, so it is attained at one end of the interval of r.
         let least = |r: f64| match r {

@@ -102,11 +102,11 @@ impl Verification {
 /// An accepted verdict was proved again here. Each token in a certificate's scope must have exactly one verdict, and
 /// each token of `only` must be in the scope.
 pub fn verify(head: &Head, certificate: &Certificate, only: Option<&[u32]>) -> Verification {
-    verify_telling(head, certificate, only, &Silent)
+    verify_with_progress(head, certificate, only, &Silent)
 }
 
 /// Like [`verify`], and reports progress: one stage for each audit.
-pub fn verify_telling(
+pub fn verify_with_progress(
     head: &Head,
     certificate: &Certificate,
     only: Option<&[u32]>,

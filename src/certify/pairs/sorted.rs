@@ -10,7 +10,7 @@ use crate::head::Head;
 /// The number of neighbouring blocks (a shelf) whose rows are sorted by bias. (In whisper-tiny.en's ball, where
 /// biases are levels, 16 leaves a third of the pairs to level 3 that a shelf of one block leaves; with 64 the order
 /// of the keys suffers.)
-const SHELF: usize = 16;
+const BLOCKS_SORTED_BY_BIAS: usize = 16;
 
 /// Rows in falling order of a key, except that each shelf is in order of biases, in blocks of 8-bit integers.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Sorted {
             keys[b as usize].total_cmp(&keys[a as usize]).then(a.cmp(&b))
         });
         // The limit of a block uses its greatest bias, so rows of similar keys are put in the order of their biases.
-        order.par_chunks_mut(SHELF * BLOCK).for_each(|shelf| {
+        order.par_chunks_mut(BLOCKS_SORTED_BY_BIAS * BLOCK).for_each(|shelf| {
             let falling =
                 |a: &u32, b: &u32| head.bias(*b as usize).total_cmp(&head.bias(*a as usize));
             shelf.sort_by(falling);

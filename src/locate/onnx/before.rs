@@ -1,7 +1,7 @@
 //! Finds what stands before the head in an ONNX graph: an activation, by its operator or written out, or a norm.
 
 use super::super::activation::Activation;
-use super::super::final_norm::{NormKind, Stated};
+use super::super::final_norm::{NormDescription, NormKind};
 use super::flow::Flow;
 use super::linear::{Axis, Linear};
 use crate::checkpoint::Values;
@@ -10,7 +10,7 @@ use crate::checkpoint::onnx::{Attribute, Node};
 /// What stands before a head.
 pub(super) enum Before {
     Activation(Activation),
-    Norm(Stated),
+    Norm(NormDescription),
     Unknown,
 }
 
@@ -236,7 +236,7 @@ fn one_plus_erf<'a>(flow: &Flow<'a>, value: &str) -> Option<(&'a str, f64)> {
 
 /// Returns the norm over the last axis that an operation computes, by its operator or as exporters write LayerNorm
 /// out.
-fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
+fn norm(flow: &Flow, node: &Node) -> Option<NormDescription> {
     let epsilon = |default: f32| Some(f64::from(node.float("epsilon").unwrap_or(default)));
     let rank = node.inputs.first().and_then(|name| super::rank::rank(flow, name));
     let is_last = |axis: i64| axis == -1 || rank.is_some_and(|rank| axis == rank as i64 - 1);
@@ -260,7 +260,7 @@ fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
         "Add" => return written_out(flow, node),
         _ => return None,
     };
-    Some(Stated {
+    Some(NormDescription {
         kind,
         weight: Some(flow.constant(gain)?),
         bias: match shift {
@@ -275,7 +275,7 @@ fn norm(flow: &Flow, node: &Node) -> Option<Stated> {
 
 /// Recognises `(x - mean) / sqrt(mean((x - mean)^2) + epsilon) * gain + shift`, as PyTorch's exporter writes
 /// LayerNorm.
-fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
+fn written_out(flow: &Flow, add: &Node) -> Option<NormDescription> {
     let operation = |name: &str, op: &str| flow.producer(name).filter(|n| n.op == op);
     // Splits two inputs into the one that is not constant and the constant.
     let split = |node: &'_ Node| -> Option<(String, String)> {
@@ -316,7 +316,7 @@ fn written_out(flow: &Flow, add: &Node) -> Option<Stated> {
         _ => false,
     };
     squares.then_some(())?;
-    Some(Stated {
+    Some(NormDescription {
         kind: NormKind::LayerNorm,
         weight: Some(gain),
         bias: Some(shift),

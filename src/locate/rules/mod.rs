@@ -62,12 +62,12 @@ pub(super) struct Rule {
     /// Whether logits beyond that number are cut off.
     pub cut: bool,
     /// A peculiarity of this family.
-    pub habit: Option<Habit>,
+    pub habit: Option<Quirk>,
 }
 
 /// A peculiarity of a family that no other field of a rule describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Habit {
+pub(super) enum Quirk {
     /// The head is the embedding whatever the configuration says about tying: FSMT's output_projection is tied, and
     /// published checkpoints set the flag to false.
     TiedDespiteTheFlag,

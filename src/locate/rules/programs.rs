@@ -1,6 +1,6 @@
 //! Rules for programs with formats of their own: Marian, Nematus, CTranslate2.
 
-use super::{ANY, Habit, LAYER_NORM, NormRule, Rule};
+use super::{ANY, LAYER_NORM, NormRule, Quirk, Rule};
 
 /// The programs.
 pub(super) const RULES: &[Rule] = &[
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
             epsilon: (&[], 1e-6f32 as f64),
             ..LAYER_NORM
         }),
-        habit: Some(Habit::NormIfLayersEndInOne),
+        habit: Some(Quirk::NormIfLayersEndInOne),
         ..ANY
     },
     Rule {
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         biases: &["decoder/projection/bias"],
         norm: Some(NormRule { stems: &["decoder/layer_norm"], ..LAYER_NORM }),
         between: &["decoder/project_out/weight"],
-        habit: Some(Habit::RmsNormWithoutShift),
+        habit: Some(Quirk::RmsNormWithoutShift),
         ..ANY
     },
 ];

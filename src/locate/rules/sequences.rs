@@ -1,6 +1,6 @@
 //! Rules for models of an encoder and a decoder.
 
-use super::{DECODER, Factor, Habit, LAYER_NORM, NormRule, RMS_NORM, Rule, SEQ2SEQ, alike};
+use super::{DECODER, Factor, LAYER_NORM, NormRule, Quirk, RMS_NORM, Rule, SEQ2SEQ, alike};
 
 /// The layout of T5, on which others are based.
 const T5: Rule = Rule {
@@ -86,7 +86,7 @@ pub(super) const OTHERS: &[Rule] = &[
         tied_to: &["*decoder.embed_tokens.weight"],
         biases: &[],
         norm: Some(NormRule { stems: &["*decoder.layers.{last}.final_layer_norm"], ..LAYER_NORM }),
-        habit: Some(Habit::TiedDespiteTheFlag),
+        habit: Some(Quirk::TiedDespiteTheFlag),
         ..SEQ2SEQ
     },
     Rule {

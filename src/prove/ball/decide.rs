@@ -77,7 +77,7 @@ const NEAR_A_FRACTION: f64 = 1e-7;
 /// Decides a token for which float64 proved neither side, in exact arithmetic: with the multipliers as they are, with
 /// them rounded to small fractions, and at the corner where the rivals meet. If all fail, the token stays open for
 /// the exact linear program, which does not use the ball.
-pub fn on_the_edge(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Decision {
+pub fn decide_exactly(problem: &Problem, token: u32, multipliers: &[(Rival, f64)]) -> Decision {
     certify::lost_in_ball(problem, token, multipliers)
         .or_else(|| by_fractions(problem, token, multipliers))
         .or_else(|| corner::decide(problem, token, multipliers))

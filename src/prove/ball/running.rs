@@ -47,7 +47,7 @@ impl<'a> RunningSearch<'a> {
     pub fn new(sphere: &'a BallSystem<'a>, place: usize, token: u32, start: &Start) -> Self {
         let share = if sphere.is_inside(&start.near) { 1.0 } else { START_SHARE };
         let anchor = start.near.iter().map(|x| x * share).collect();
-        let search = Search::new(sphere, token, Ask::Room(CLEARANCES[0]), Some(anchor));
+        let search = Search::new(sphere, token, Ask::Clearance(CLEARANCES[0]), Some(anchor));
         RunningSearch { sphere, place, search, direction: None, ready: false, trials: 0 }
     }
 
@@ -102,14 +102,14 @@ impl<'a> RunningSearch<'a> {
                 }
             }
             step = match search.ask() {
-                Ask::Room(clearance) if search.is_from_centre() => {
+                Ask::Clearance(clearance) if search.is_from_centre() => {
                     let Some(fainter) = CLEARANCES.into_iter().find(|r| *r < clearance) else {
                         return Some(Side::Stuck(multipliers));
                     };
-                    search.restart(Ask::Room(fainter))
+                    search.restart(Ask::Clearance(fainter))
                 }
                 ask if stalled => search.restart(ask),
-                _ => search.draw_in(),
+                _ => search.retry_from_inner_anchor(),
             };
         }
     }

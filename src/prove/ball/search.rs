@@ -21,7 +21,7 @@ use crate::prove::solver::{Outcome, Solver};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ask {
     /// This distance from the face of every rival, in scaled coordinates.
-    Room(f64),
+    Clearance(f64),
     /// This gap to every rival, in logits.
     Gap(f64),
 }
@@ -35,7 +35,7 @@ const MOST_NUMBERS: usize = 1 << 25;
 /// The limit of [`MOST_NUMBERS`] for wide heads.
 const WIDE_NUMBERS: usize = 1 << 22;
 /// How often the anchor is moved towards the centre before the search begins from the centre.
-const DRAWN_IN: usize = 6;
+const MOST_INNER_ANCHORS: usize = 6;
 /// The share of the radius of the first such anchor; each further one multiplies it by this factor again.
 const DRAWN_IN_SHARE: f64 = 7.0 / 8.0;
 
@@ -142,9 +142,9 @@ impl<'a> Search<'a> {
 
     /// Continues from an anchor on the ray to the present point, some way inside the ball, with all rivals known so
     /// far; from the centre if that was done often enough.
-    pub fn draw_in(&mut self) -> Step {
+    pub fn retry_from_inner_anchor(&mut self) -> Step {
         let length = norm_up_of(&self.z);
-        if self.anchor.is_none() || self.drawn_in == DRAWN_IN || !length.is_finite() {
+        if self.anchor.is_none() || self.drawn_in == MOST_INNER_ANCHORS || !length.is_finite() {
             return self.restart(self.ask);
         }
         self.drawn_in += 1;
@@ -184,7 +184,7 @@ impl<'a> Search<'a> {
     /// The lower bound of `row.u` that the request sets for a row.
     fn wanted(&self, row: &Row) -> f64 {
         let clearance = match (self.ask, row.rival) {
-            (Ask::Room(clearance), _) => clearance,
+            (Ask::Clearance(clearance), _) => clearance,
             (Ask::Gap(gap), Rival::Token(_)) => gap / row.length * self.sphere.unit(),
             (Ask::Gap(_), _) => 0.0,
         };

@@ -31,7 +31,7 @@ const RIVALS_OF_A_CROWD: usize = 128;
 /// has the rest.
 const WAVES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 /// The next wave begins when only one in this many of the crowded tokens that a wave left undecided still is.
-const LATE: usize = 4;
+const NEXT_WAVE_SHARE: usize = 4;
 
 /// Whether so many rivals beat a token at its start that it counts as crowded.
 fn is_crowded(start: &Start) -> bool {
@@ -76,7 +76,7 @@ impl Queue {
             next.extend(wave.drain(..wave.len().min(count)));
             self.undecided += next.len();
             if wave.is_empty() {
-                self.few = self.undecided / LATE;
+                self.few = self.undecided / NEXT_WAVE_SHARE;
                 self.waves.pop_front();
             } else {
                 self.few = usize::MAX;

@@ -137,7 +137,7 @@ impl<'a> Corner<'a> {
 
     /// Tries the point with about as much clearance as the ball allows; `None` if it allows none.
     fn witness(&self) -> Option<Result<Witness, Refusal>> {
-        let q = CLEARANCE_EXPONENTS.step_by(STEP).find(|&q| self.has_room(q))? + 1;
+        let q = CLEARANCE_EXPONENTS.step_by(STEP).find(|&q| self.fits_with_clearance(q))? + 1;
         // The weights over `D_0 D_1 2^q`, for the clearance `2^-q`.
         let (more, less) = (BigInt::one() << q.max(0), BigInt::one() << (-q).max(0));
         let weights: Vec<BigInt> = self
@@ -165,7 +165,7 @@ impl<'a> Corner<'a> {
     }
 
     /// Whether the point with a clearance of `2^-q` is inside: `|z|^2 = A + 2 clearance B + clearance^2 C`.
-    fn has_room(&self, q: i64) -> bool {
+    fn fits_with_clearance(&self, q: i64) -> bool {
         let tokens = |weights: &Rational| {
             let of_tokens = self.held.iter().zip(&weights.numerators);
             let sum: BigInt =

@@ -113,7 +113,8 @@ fn by_products<S: Solver>(
     let points: Vec<f64> = searches.iter().flat_map(|(s, _)| s.h.iter().copied()).collect();
     let scores = head.products(&points);
     for ((search, outside), scores) in searches.into_iter().zip(scores.chunks_exact(count)) {
-        let whom = if round > 0 || search.may_win { Whom::Ahead } else { Whom::All };
+        let whom =
+            if round > 0 || search.may_win { RivalSelection::Ahead } else { RivalSelection::All };
         let violators = leaders(system, search.token, scores, whom);
         if violators.is_empty() {
             search.side = Some(Side::Wins(std::mem::take(&mut search.h)));
@@ -303,7 +304,7 @@ fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
 
 /// Which rivals a scan returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whom {
+enum RivalSelection {
     /// The rivals that score at least as much as the token.
     Ahead,
     /// All rivals.
@@ -311,14 +312,14 @@ enum Whom {
 }
 
 /// The rivals with the largest scores, the largest first; `scores` are the scores of all tokens without biases.
-fn leaders(system: &System, token: u32, scores: &[f64], whom: Whom) -> Vec<u32> {
+fn leaders(system: &System, token: u32, scores: &[f64], whom: RivalSelection) -> Vec<u32> {
     let problem = system.problem();
     let head = problem.head();
     let own = scores[token as usize] + head.bias(token as usize);
     let mut ahead: Vec<(f64, u32)> = (0..head.tokens() as u32)
         .map(|j| (scores[j as usize] + head.bias(j as usize), j))
         // Negated so that NaN counts as ahead.
-        .filter(|&(score, j)| (whom == Whom::All || !(score < own)) && j != token)
+        .filter(|&(score, j)| (whom == RivalSelection::All || !(score < own)) && j != token)
         .filter(|&(_, j)| !problem.groups().same_row(token, j))
         .collect();
     let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));

@@ -40,7 +40,7 @@ enum Kind {
 
 /// How to find the tokenizer: as the checkpoint states, or as the caller says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum How {
+pub enum TokenizerSource {
     /// As the checkpoint states.
     #[default]
     Stated,
@@ -57,7 +57,7 @@ pub enum How {
 
 /// Whether to add the tokens that the model expects around a text: `[CLS]` and `[SEP]`, `<s>`, `</s>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Around {
+pub enum SpecialTokens {
     /// As the model was trained: add them.
     #[default]
     Added,
@@ -75,21 +75,23 @@ impl Tokenizer {
     ///
     /// # Errors
     /// A vocabulary that is missing, damaged, of a kind that is not read here, or that does not say how it splits text.
-    pub fn of(checkpoint: &dyn Checkpoint, path: &Path, how: &How) -> Result<Self> {
+    pub fn of(checkpoint: &dyn Checkpoint, path: &Path, how: &TokenizerSource) -> Result<Self> {
         match how {
-            How::File(file) => {
+            TokenizerSource::File(file) => {
                 let bytes = std::fs::read(file).map_err(|e| Error::io(file, e))?;
                 Tokenizer::from_json(&bytes, file)
             }
-            How::WordPiece { lowercase } => beside::word_pieces(checkpoint, path, *lowercase),
-            How::Split(pattern) => {
+            TokenizerSource::WordPiece { lowercase } => {
+                beside::word_pieces(checkpoint, path, *lowercase)
+            }
+            TokenizerSource::Split(pattern) => {
                 let (pieces, source) = beside::pieces(checkpoint, path)?;
                 let split = Split::new(pieces, pattern)?;
                 let first = |names: &[&str]| names.iter().find_map(|name| split.id(name));
                 let (mask, unknown) = (first(&MASKS), first(&UNKNOWN));
                 Ok(Tokenizer { kind: Kind::Split(Box::new(split)), source, mask, unknown })
             }
-            How::Stated => match checkpoint.metadata() {
+            TokenizerSource::Stated => match checkpoint.metadata() {
                 Some(metadata) => gguf::read(metadata, path),
                 None => beside::stated(checkpoint, path),
             },
@@ -128,10 +130,10 @@ impl Tokenizer {
     ///
     /// # Errors
     /// Text that the vocabulary cannot spell.
-    pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>> {
+    pub fn encode(&self, text: &str, around: SpecialTokens) -> Result<Vec<u32>> {
         match &self.kind {
             Kind::Library(library) => {
-                let split = || library.encode_fast(text, around == Around::Added);
+                let split = || library.encode_fast(text, around == SpecialTokens::Added);
                 let encoded = guarded(split).and_then(|ids| ids.map_err(|e| e.to_string()));
                 let encoded = encoded.map_err(|e| {
                     Error::malformed(&self.source, format!("the text cannot be split: {e}"))
@@ -150,7 +152,8 @@ impl Tokenizer {
         if let Kind::Split(_) = self.kind {
             return Ok((Vec::new(), Vec::new()));
         }
-        let (bare, added) = (self.encode("a", Around::Bare)?, self.encode("a", Around::Added)?);
+        let (bare, added) =
+            (self.encode("a", SpecialTokens::Bare)?, self.encode("a", SpecialTokens::Added)?);
         let found = (0..=added.len().saturating_sub(bare.len()))
             .find(|&before| added[before..].starts_with(&bare));
         let Some(before) = found else {

@@ -80,7 +80,7 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
 pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     let mut csv = fields::writer(out);
     let labels = || comparison.entries.iter().map(|entry| entry.label.clone());
-    let beside = comparison.has_beside();
+    let beside = comparison.has_free_verdicts();
     let mut header = ["id", "token", "piece"].map(str::to_owned).to_vec();
     header.extend(labels());
     if beside {

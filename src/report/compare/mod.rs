@@ -105,7 +105,7 @@ impl Comparison {
     }
 
     /// Whether some audit over fewer states also has verdicts over all vectors.
-    pub fn has_beside(&self) -> bool {
+    pub fn has_free_verdicts(&self) -> bool {
         self.entries.iter().any(|entry| entry.results.summary.free().is_some())
     }
 

@@ -30,7 +30,7 @@ pub fn render(comparison: &Comparison) -> String {
             @if !comparison.same_domain() {
                 p .warning {
                     "The audits are over different states, so their counts do not measure the same."
-                    @if comparison.has_beside() { " Those for any vector do, where they stand." }
+                    @if comparison.has_free_verdicts() { " Those for any vector do, where they stand." }
                 }
             }
         }
@@ -99,7 +99,7 @@ fn audits(comparison: &Comparison) -> Markup {
                         @for heading in ["audit", "checkpoint", rows_or_tokens, "dimensions", "stored as", "states", "argmaxable", "tied", "unargmaxable", "undecided"] {
                             th scope="col" { (heading) }
                         }
-                        @if comparison.has_beside() { th scope="col" { "unargmaxable with any vector" } }
+                        @if comparison.has_free_verdicts() { th scope="col" { "unargmaxable with any vector" } }
                         @if padded { th scope="col" { "padding, not counted" } }
                     }
                 }
@@ -118,7 +118,7 @@ fn audits(comparison: &Comparison) -> Markup {
                             @for outcome in Outcome::ALL {
                                 td .number { (words::grouped(tally.tokens.of(outcome))) }
                             }
-                            @if comparison.has_beside() {
+                            @if comparison.has_free_verdicts() {
                                 td .number {
                                     @if let Some(free) = entry.free_tally() { (words::grouped(free.tokens.unargmaxable)) }
                                 }

@@ -61,7 +61,7 @@ pub fn section(reported: &Reported) -> Markup {
                 }
                 div {
                     h2 { "How sure this is" }
-                    p { (words::sureness(tally)) }
+                    p { (words::certainty(tally)) }
                     p { (command::WHERE) }
                     p .command { code { (command::HERE) } }
                 }

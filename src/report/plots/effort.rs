@@ -21,7 +21,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
             name: Outcome::name(outcome),
             colour: colour(outcome),
             intervals: of(outcome),
-            end: if outcome.reaches_the_top() { End::High } else { End::Low },
+            end: if outcome.can_reach_maximum() { End::High } else { End::Low },
         })
         .filter(|group| !group.intervals.is_empty())
         .collect();

@@ -65,7 +65,7 @@ impl Row {
 
     /// Whether the token can win for some vector, but for none of the audited states.
     pub fn is_out_of_reach(&self) -> bool {
-        self.outcome == Outcome::Unargmaxable && self.free.is_some_and(Outcome::reaches_the_top)
+        self.outcome == Outcome::Unargmaxable && self.free.is_some_and(Outcome::can_reach_maximum)
     }
 
     /// Whether it is no part of the language: a control token, a reserved id, padding.

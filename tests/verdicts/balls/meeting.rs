@@ -189,7 +189,7 @@ fn check(random: &mut Instances, met: &mut Met) {
     let (lo, hi, ball) = barely(random);
     let (dim, centred) = (lo.len(), ball.is_centred());
     let Ok(boxed) = Domain::ranges(lo, hi) else { return };
-    let Ok(domain) = boxed.clone().crossed_with(ball.clone()) else { return };
+    let Ok(domain) = boxed.clone().within_unchecked(ball.clone()) else { return };
     let squared = rational(ball.radius()[0]) * rational(ball.radius()[1]);
     let ends = ends(&domain);
     let square = ends.as_ref().and_then(|ends| shortest(ends, centred));

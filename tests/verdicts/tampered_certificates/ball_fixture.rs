@@ -218,7 +218,7 @@ impl BallFixture {
         let (mut gain, mut shift) = (ball.gain().to_vec(), ball.shift().to_vec());
         change(&mut gain, &mut shift);
         let ball = Ball::new(radius, gain, shift, ball.is_centred()).unwrap();
-        self.ball.domain = self.ball.domain.clone().crossed_with(ball).unwrap();
+        self.ball.domain = self.ball.domain.clone().within_unchecked(ball).unwrap();
     }
 }
 

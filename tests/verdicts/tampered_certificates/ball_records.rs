@@ -178,7 +178,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
         |g| {
             let ball = g.ball.domain.ball().unwrap().clone();
             let far = Domain::ranges(vec![6.0, -8.0, -8.0, -8.0], vec![7.0, 8.0, 8.0, 8.0]);
-            g.ball.domain = far.unwrap().crossed_with(ball).unwrap();
+            g.ball.domain = far.unwrap().within_unchecked(ball).unwrap();
         },
     ),
     // Groups.

@@ -87,12 +87,12 @@ pub const TAMPERINGS: &[(&str, &str, Plant)] = &[
     ("no point at all", "audit: box and ball do not meet in one point alone", |g| {
         let ball = g.record.domain.ball().unwrap().clone();
         let ranges = Domain::ranges(vec![1.0, 0.0], vec![f64::INFINITY; 2]).unwrap();
-        g.record.domain = ranges.crossed_with(ball).unwrap();
+        g.record.domain = ranges.within_unchecked(ball).unwrap();
     }),
     ("an only point on the sphere", "audit: box and ball do not meet in one point alone", |g| {
         let ball = g.record.domain.ball().unwrap().clone();
         let ranges = Domain::ranges(vec![3.0, -1.0], vec![f64::INFINITY; 2]).unwrap();
-        g.record.domain = ranges.crossed_with(ball).unwrap();
+        g.record.domain = ranges.within_unchecked(ball).unwrap();
     }),
     ("an integer point outside the box", "audit: the point that should show", |g| {
         empty(g, [1, 1], 3);
@@ -111,7 +111,7 @@ fn empty(g: &mut OnePointFixture, numerators: [i64; 2], denominator: i64) {
     g.record = AuditRecord::empty(above(-1.0));
     g.record.domain = Domain::ranges(vec![-1.0, 0.5], vec![0.0, 9.0])
         .unwrap()
-        .crossed_with(g.record.domain.ball().unwrap().clone())
+        .within_unchecked(g.record.domain.ball().unwrap().clone())
         .unwrap();
     g.record.inside = Some(Inside::Integers(numerators, denominator.into()));
     g.record.exact = vec![(0, vec![(2, 1.into())])];
