@@ -31,14 +31,14 @@ pub struct Arguments {
     head: HeadArguments,
     /// Where hidden states lie: `auto` (what is known to stand before the head, else free), `free`, `range:LO:HI` with
     /// infinities, `ball:R`, what the final norm leaves (`layernorm`, `rmsnorm`), or a ball or norm with a range
-    /// (`layernorm+range:-1:inf`). Other domains than `free` have the verdicts over `free` beside them
+    /// (`layernorm+range:-1:inf`). With any other domain than `free`, the verdicts over `free` are shown as well
     #[arg(long, default_value = "auto", allow_hyphen_values = true)]
     domain: String,
-    /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with an id or a token a line
+    /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with one id or token per line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
     /// In a ball or behind a norm: measure how far out each of these tokens begins to win, as a share of the radius:
-    /// `all`, a number (a sample of so many, by a fixed seed), or `@FILE` with an id or a token a line
+    /// `all`, a number (a sample of so many, by a fixed seed), or `@FILE` with one id or token per line
     #[arg(long, value_name = "all|N|@FILE")]
     effort: Option<String>,
     /// In a ball or behind a norm: measure the best margin of each of these tokens, and whether it survives rounding

@@ -33,7 +33,7 @@ pub struct TensorArguments {
     #[arg(long)]
     transpose: bool,
     /// The tokens: tokenizer.json, a JSON list or map from token to id, a SentencePiece .model, Marian's .yml, a
-    /// pickled map, or one token a line [default: the checkpoint's own]
+    /// pickled map, or one token per line [default: the checkpoint's own]
     #[arg(long, value_name = "FILE|none")]
     vocab: Option<PathBuf>,
     /// Believe a vocabulary that leaves more than a tenth of the rows without a token: they are padding

@@ -21,7 +21,7 @@ pub struct ModelArguments {
     /// Split text by this tokenizer.json [default: as the checkpoint says]
     #[arg(long, value_name = "FILE", group = "split")]
     tokenizer: Option<PathBuf>,
-    /// Take vocab.txt for word pieces as BERT has them, where nothing beside it says so
+    /// Take vocab.txt for word pieces as BERT has them, where no file says so
     #[arg(long, value_name = "CASE", value_enum, group = "split")]
     wordpiece: Option<Case>,
     /// Take each match of this regular expression for a token; all of the text must match. No tokens are added around

@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
     /// Write observed.csv into this folder, and until then a journal: after an end by Ctrl-C, `kill` or an error the same
-    /// command goes on from it
+    /// command continues from it
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// How often the journal is written; 0 is after every window

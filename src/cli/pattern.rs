@@ -27,7 +27,7 @@ pub struct Arguments {
     /// The label words, `great,terrible`, or classes with their words, `positive=great,negative=terrible`
     #[arg(long, value_name = "WORDS")]
     labels: String,
-    /// The texts: a .csv or .tsv file with a column `text` and perhaps one `label`, or one text a line
+    /// The texts: a .csv or .tsv file with a column `text` and perhaps one `label`, or one text per line
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
     /// Print JSON

@@ -27,13 +27,13 @@ use unargmax::verify::{Claim, Verification, verify_with_progress};
 #[command(override_usage = "unargmax verify [OPTIONS] [CHECKPOINT] <CERTIFICATE|DIR>")]
 pub struct Arguments {
     /// The checkpoint, then the certificate.safetensors of its audit, or the folder that `audit --out` wrote: the table
-    /// there is held against the certificate as well. A folder alone names its checkpoint itself; a certificate alone is
+    /// there is compared with the certificate as well. A folder alone names its checkpoint itself; a certificate alone is
     /// for the bundled head
     #[arg(num_args = 0..=2, value_names = ["CHECKPOINT", "CERTIFICATE|DIR"])]
     files: Vec<PathBuf>,
     #[command(flatten)]
     head: TensorArguments,
-    /// Check only the verdicts of these tokens: `5,17,100-200`, or `@FILE` with an id or a token a line
+    /// Check only the verdicts of these tokens: `5,17,100-200`, or `@FILE` with one id or token per line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
     /// Print the outcome as JSON
