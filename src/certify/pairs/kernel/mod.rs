@@ -7,7 +7,7 @@
 //! The NEON kernel was compiled and tested under an emulator of ARMv8.2; it was never timed.
 //!
 //! # Costs, and why no crate is used
-//! `cargo bench` compares all kernels and two crates on one thread: 64 tokens
+//! `cargo bench -p unargmax-benches` compares all kernels and two crates on one thread: 64 tokens
 //! against 2048 rows. The table shows the best runs on a shared Zen 5, whose two 512-bit units then did 560e9
 //! products a second on registers alone. In 10^9 products a second:
 //!

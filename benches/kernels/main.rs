@@ -1,4 +1,4 @@
-//! `cargo bench`: products of 8-bit integers a second, by each kernel of this machine and by two crates.
+//! `cargo bench -p unargmax-benches`: products of 8-bit integers a second, by each kernel of this machine and by two crates.
 //!
 //! A plain program and not a harness: what counts is the ratio to the portable kernel, and on a machine that
 //! others use it is only worth something when all take turns. Each figure is the best of many turns on one thread.
