@@ -57,12 +57,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An operating-system error at `path`.
     pub fn io(path: impl AsRef<Path>, reason: std::io::Error) -> Self {
-        Error::Io { path: path.as_ref().to_path_buf(), reason }
+        CheckError::io(path, reason).into()
     }
 
     /// A fault in the bytes of `path`.
     pub fn malformed(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
-        Error::Malformed { path: path.as_ref().to_path_buf(), problem: one_line(problem.into()) }
+        CheckError::malformed(path, problem).into()
     }
 
     /// A head that cannot be found, or not uniquely, in `path`.

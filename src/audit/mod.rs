@@ -6,11 +6,9 @@ mod options;
 mod outcome;
 mod stages;
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
-use crate::certify::{self, Rival, Verdict};
+use crate::certify::{self, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -132,25 +130,24 @@ fn with_unclear_decided(
     findings: Vec<(u32, Finding)>,
     carried: impl Fn(u32) -> Option<Verdict>,
 ) -> Result<Vec<(u32, Verdict)>> {
-    let mut verdicts: BTreeMap<u32, Verdict> = BTreeMap::new();
-    // One token of each group of equals is decided for all of them, so that they share one proof.
-    let mut unclear: BTreeMap<u32, &[(Rival, f64)]> = BTreeMap::new();
-    for (token, finding) in &findings {
-        match finding {
-            Finding::Decided(verdict) => drop(verdicts.insert(*token, verdict.clone())),
-            Finding::Unclear(multipliers) => match carried(*token) {
-                Some(verdict) => drop(verdicts.insert(*token, verdict)),
-                None => drop(unclear.insert(problem.equals(*token)[0], multipliers)),
-            },
+    let open = findings.iter().filter_map(|(token, finding)| match finding {
+        // One token of each group of equals is decided for all of them, so that they share one proof.
+        Finding::Unclear(multipliers) if carried(*token).is_none() => {
+            Some((problem.equals(*token)[0], multipliers.as_slice()))
         }
-    }
-    let unclear = stages::decide_unclear(problem, unclear);
-    let verdict = |&(token, _): &(u32, Finding)| {
-        let verdict = verdicts.remove(&token);
-        let verdict = verdict.or_else(|| unclear.get(&problem.equals(token)[0]).cloned());
+        _ => None,
+    });
+    let unclear = stages::decide_unclear(problem, open.collect());
+    let verdict = |(token, finding)| {
+        let verdict = match finding {
+            Finding::Decided(verdict) => Some(verdict),
+            Finding::Unclear(_) => {
+                carried(token).or_else(|| unclear.get(&problem.equals(token)[0]).cloned())
+            }
+        };
         verdict.map(|verdict| (token, verdict)).ok_or_else(|| stages::lost(token))
     };
-    findings.iter().map(verdict).collect()
+    findings.into_iter().map(verdict).collect()
 }
 
 /// The radii of the 2022 paper, if they are requested.

@@ -376,7 +376,7 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
 /// A token at `c` and one rival, `c` less `share` of it and, at a right angle as `a` sees it, `side`.
 ///
 /// In exact numbers the gap of `c` at `A^T A c` is then `share |A c|^2`.
-fn razor(a: &[f32], c: &[f64], share: f64, side: &[f64]) -> Vec<f64> {
+fn near_tie(a: &[f32], c: &[f64], share: f64, side: &[f64]) -> Vec<f64> {
     let (image, other) = (apply(a, c), apply(a, side));
     let overlap = dot(&image, &other) / dot(&image, &image);
     let rival = c.iter().zip(side).map(|(c, s)| (1.0 - share + overlap) * c - s);
@@ -386,7 +386,7 @@ fn razor(a: &[f32], c: &[f64], share: f64, side: &[f64]) -> Vec<f64> {
 /// The floor of a proved gap, as a share of `|A c|^2`.
 const FLOOR: f64 = 1.0 / 4096.0;
 
-/// Tries razors of these sizes along and to the side and checks those that are proved: some, not all.
+/// Tries near ties of these sizes along and to the side and checks those that are proved: some, not all.
 fn shave(
     name: &str,
     random: &mut Random,
@@ -402,7 +402,7 @@ fn shave(
     let mut proved = 0;
     for trial in 0..400 {
         let (c, side) = (scaled(random, sizes.0), scaled(random, sizes.1));
-        let rows = razor(a, &c, share(random), &side);
+        let rows = near_tie(a, &c, share(random), &side);
         let unbiased = trial % 2 == 0;
         // A bias of both tokens that the screen cannot take for none.
         let bias = (!unbiased).then(|| vec![0.0, 1e-300]);
@@ -470,7 +470,7 @@ fn the_rounding_of_the_map_is_not_forgotten() {
                 let small = 1e-4 * random.signed();
                 let c = [c[0] - sin * small, c[1] + cos * small];
                 let share = FLOOR * 2f64.powf(8.0 + 6.0 * random.signed());
-                let rows = razor(&a, &c, share, &[-sin * across, cos * across]);
+                let rows = near_tie(&a, &c, share, &[-sin * across, cos * across]);
                 let head = f64_head(&rows, None, 2);
                 let problem = Problem::new(&head, &domain).unwrap();
                 let Some(pairs) = Pairs::new(&problem, &[0.0; 2], &a, identity(2)) else {
@@ -498,7 +498,7 @@ fn the_distance_to_another_evaluation_is_not_forgotten() {
     for _ in 0..1000 {
         let share = FLOOR * 2f64.powf(5.0 + 5.0 * random.signed());
         let side = [0.0, 0.0, 40.0 * random.signed()];
-        let head = f64_head(&razor(&a, &[1.0, 0.0, 0.0], share, &side), None, 3);
+        let head = f64_head(&near_tie(&a, &[1.0, 0.0, 0.0], share, &side), None, 3);
         let problem = Problem::new(&head, &domain).unwrap();
         let Some(pairs) = Pairs::new(&problem, &[0.0; 3], &a, identity(3)) else { continue };
         tried += 1;

@@ -1,4 +1,4 @@
-//! The operations of an ONNX model, as far as they are needed to find what stands before a head.
+//! The operations of an ONNX model that are needed to find the norm or activation before a head.
 
 /// The main graph of a model, in its stored order, which the format requires to be an order of execution.
 #[derive(Clone, Debug, Default, PartialEq)]

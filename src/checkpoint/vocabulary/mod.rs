@@ -62,7 +62,7 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether a row of this kind is no part of the language: a control token, a reserved id, padding.
+    /// Whether rows of this kind are outside the language: control tokens, reserved ids and padding.
     pub fn is_marginal(self) -> bool {
         !matches!(self, Kind::Ordinary | Kind::Byte)
     }

@@ -43,7 +43,7 @@ pub fn decide(
     searched.chain(won).collect()
 }
 
-/// How far out, as a share of the radius, a point is moved that was beyond the ball.
+/// The share of the radius at which a point is placed that was beyond the ball. It only proposes: `certify_floats` decides.
 const INSIDE: f64 = 63.0 / 64.0;
 
 /// Tokens that win at the point of the box nearest to their start. In a wide head with ranges most ends of ranges are

@@ -21,7 +21,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     }
     let open = intervals.iter().filter(|i| i.high.is_infinite()).count();
     let group = Group {
-        name: Outcome::name(Outcome::Unargmaxable),
+        name: Outcome::Unargmaxable.name(),
         colour: Colour::Lose,
         intervals,
         end: End::High,

@@ -18,7 +18,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let groups: Vec<Group> = Outcome::ALL
         .into_iter()
         .map(|outcome| Group {
-            name: Outcome::name(outcome),
+            name: outcome.name(),
             colour: colour(outcome),
             intervals: of(outcome),
             end: if outcome.can_reach_maximum() { End::High } else { End::Low },

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Colour, Form, draw, letters};
-use super::{Figure, colour, short_name};
+use super::{Figure, colour, label};
 use crate::report::beyond::{confined, language, out_of_reach};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
@@ -37,8 +37,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
             format!(
                 "{} {} with any vector and {} {states}",
                 grouped(count(free, here)),
-                Outcome::name(free),
-                Outcome::name(here)
+                free.name(),
+                here.name()
             )
         })
         .collect();
@@ -60,16 +60,12 @@ pub fn figure(results: &Results) -> Option<Figure> {
             for (i, &here) in columns.iter().enumerate() {
                 let middle = left + width * i as i32 + width / 2;
                 let style = letters(12, colour(here), HPos::Center, VPos::Center);
-                area.draw(&Text::new(
-                    form.pick(Outcome::name(here), short_name(here)),
-                    (middle, 36),
-                    style,
-                ))?;
+                area.draw(&Text::new(label(here, width), (middle, 36), style))?;
             }
             for (j, &free) in rows.iter().enumerate() {
                 let y = top + ROW * j as i32;
                 let style = letters(12, colour(free), HPos::Right, VPos::Center);
-                area.draw(&Text::new(Outcome::name(free), (left - 12, y + ROW / 2), style))?;
+                area.draw(&Text::new(label(free, left - 12), (left - 12, y + ROW / 2), style))?;
                 for (i, &here) in columns.iter().enumerate() {
                     let x = left + width * i as i32;
                     let n = count(free, here);

@@ -13,7 +13,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let groups: Vec<Group> = Outcome::ALL
         .into_iter()
         .map(|outcome| Group {
-            name: Outcome::name(outcome),
+            name: outcome.name(),
             colour: colour(outcome),
             intervals: language(results)
                 .filter(|row| row.outcome == outcome)

@@ -94,9 +94,10 @@ fn colour(outcome: Outcome) -> Colour {
     }
 }
 
-/// A verdict in one word, for narrow pictures.
-fn short_name(outcome: Outcome) -> &'static str {
+/// The name of a verdict as a label of size 12, or one short word if only `room` pixels are free for it.
+fn label(outcome: Outcome, room: i32) -> &'static str {
     match outcome {
+        _ if canvas::width_of(outcome.name(), 12) <= room => outcome.name(),
         Outcome::Argmaxable => "win",
         Outcome::Tied => "tie",
         Outcome::Unargmaxable => "lose",

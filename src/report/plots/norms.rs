@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Colour, Form, draw, letters};
 use super::chart::{Axis, chart};
-use super::{Figure, colour, notable, short_name};
+use super::{Figure, colour, label, notable};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::ticks::{Kind, widened};
@@ -55,7 +55,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
             alternative += &format!(
                 " Of the {} that {}: from {} to {}, median {}.",
                 counted(norms.len(), "token"),
-                Outcome::name(outcome),
+                outcome.name(),
                 number(*first),
                 number(*last),
                 median(&norms)
@@ -101,7 +101,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
             for (i, &(outcome, _)) in strips.iter().enumerate() {
                 let (top, colour) = (i as i32 * STRIP, colour(outcome).rgb());
                 let style = letters(12, self::colour(outcome), HPos::Right, VPos::Center);
-                let name = form.pick(Outcome::name(outcome), short_name(outcome));
+                let name = label(outcome, left - 8);
                 lower.draw(&Text::new(name, (left - 8, top + STRIP / 2), style))?;
                 let mut last = i32::MIN;
                 for norm in of(outcome) {

@@ -68,7 +68,7 @@ impl Row {
         self.outcome == Outcome::Unargmaxable && self.free.is_some_and(Outcome::can_reach_maximum)
     }
 
-    /// Whether it is no part of the language: a control token, a reserved id, padding.
+    /// Whether it is outside the language: a control token, a reserved id, padding.
     pub fn is_marginal(&self) -> bool {
         self.kind.is_some_and(Kind::is_marginal)
     }
