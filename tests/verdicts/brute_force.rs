@@ -1,9 +1,9 @@
 //! A slow and obvious twin: Fourier-Motzkin elimination in exact rationals, on heads small enough for it.
 
+use crate::evidence::BigRational;
 use crate::evidence::{self, equals, rational};
 use num_bigint::BigInt;
 use num_integer::Integer;
-use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

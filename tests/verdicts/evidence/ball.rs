@@ -1,7 +1,7 @@
 //! Evidence behind a final norm, from the definition `h = g * Pz + c`, `|z| < R`, over the rationals.
 
+use super::BigRational;
 use num_bigint::BigInt;
-use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 use unargmax::certify::Rival;
 use unargmax::certify::ball_loss::BallLoss;

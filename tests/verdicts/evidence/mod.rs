@@ -6,7 +6,7 @@
 mod ball;
 
 use num_bigint::BigInt;
-use num_rational::BigRational;
+use num_rational::Ratio;
 use num_traits::{One, Signed, Zero};
 use unargmax::audit::Audit;
 use unargmax::certify::enclosure::Enclosed;
@@ -16,6 +16,8 @@ use unargmax::certify::{Blocker, Loss, Rival, Verdict};
 use unargmax::domain::Domain;
 use unargmax::head::Head;
 use unargmax::problem::Problem;
+
+pub type BigRational = Ratio<BigInt>;
 
 /// `x 2^1074`, an integer for every finite float.
 fn units(x: f64) -> BigInt {
