@@ -226,14 +226,19 @@ class Audit:
 
         self.points, self.claims = defaultdict(list), []
         for m, kind in enumerate(about["maps"]):
-            demand(type(kind) is str and kind in ("identity", "matrix"), "an unknown kind of map")
-            matrix = take(f"map{m}.matrix", np.float32, dim, dim) if kind == "matrix" else np.zeros(0)
+            known = ("identity", "matrix", "low-rank") if version > 3 else ("identity", "matrix")
+            demand(type(kind) is str and kind in known, "an unknown kind of map")
+            if kind == "low-rank":
+                gains = take(f"map{m}.gains", np.float64, None)
+                linear = (take(f"map{m}.basis", np.float32, len(gains), dim), gains, take(f"map{m}.rest", np.float64, 1))
+            else:
+                linear = (take(f"map{m}.matrix", np.float32, dim, dim),) if kind == "matrix" else ()
             tokens, centre = ids(f"map{m}.ids"), take(f"map{m}.centre", np.float64, dim)
             scales = take(f"map{m}.scales", np.float64, len(tokens))
-            demand(np.isfinite(centre).all() and np.isfinite(matrix).all(), "a map is not finite")
+            demand(all(np.isfinite(part).all() for part in (centre, *linear)), "a map is not finite")
             matrix = matrix.astype(np.float64)
             for t, scale in zip(tokens, scales):
-                self.points[t].append(("map", (matrix, centre, scale)))
+                self.points[t].append(("map", (linear, centre, scale)))
         tokens = ids("witness.ids")
         for t, h in zip(tokens, take("witness.points", np.float64, len(tokens), dim)):
             self.points[t].append(("float", h))
@@ -464,10 +469,15 @@ class Audit:
         """A point of the domain, its hidden state in float64, and bounds of the errors of that."""
         point = data
         if kind == "map":
-            matrix, centre, scale = data
+            linear, centre, scale = data
             row = self.head.rows[token]
             point = (self.norm.fold(row) if self.norm else row) - centre
-            point = (matrix @ point if matrix.size else point) * scale
+            if len(linear) == 3:
+                basis, gains, rest = linear
+                point = rest[0] * point + basis.T @ (gains * (basis @ point))
+            elif linear:
+                point = linear[0] @ point
+            point = point * scale
         demand(np.isfinite(point).all(), "the point is not finite")
         if kind == "map" and not self.norm:
             point = np.clip(point, self.lo, self.hi)
@@ -637,7 +647,7 @@ def read(head, path):
     about = arrays.description
     demand(type(about) is dict, "the description is no JSON object")
     version = about.get("version")
-    known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 3
+    known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 4
     demand(known and set(about) == {"format", "version", "tool", "head", "audits"}, "an unknown format or version")
     demand(is_text(about["tool"]), "the name of the tool is no text")
     counted = type(about["head"]) is dict and all(is_count(about["head"].get(x)) for x in ("tokens", "dim"))

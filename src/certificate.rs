@@ -105,9 +105,9 @@ impl Recorder {
                 let known = self.maps.iter().position(|m| Arc::ptr_eq(&m.0, map));
                 let at = known.unwrap_or_else(|| {
                     let centre = map.centre().to_vec();
-                    let matrix = map.matrix().map(<[f32]>::to_vec);
+                    let linear = map.linear().clone();
                     self.maps
-                        .push((map.clone(), MapRecord { centre, matrix, settled: Vec::new() }));
+                        .push((map.clone(), MapRecord { centre, linear, settled: Vec::new() }));
                     self.maps.len() - 1
                 });
                 self.maps[at].1.settled.push((token, *scale));

@@ -3,5 +3,6 @@
 pub mod convert;
 pub mod spectrum;
 pub mod statistics;
+pub mod subspace;
 
 pub use unargmax_check::head::{Head, Rows, fold, groups};

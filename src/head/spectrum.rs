@@ -5,11 +5,18 @@ use std::ops::Range;
 use nalgebra::{DMatrix, DMatrixViewMut, DVector};
 use rayon::prelude::*;
 
-use super::Head;
+use super::{Head, subspace};
+use crate::arithmetic::dot::Element;
 
-/// The largest order of a matrix whose eigenvalues are computed (half a minute); heads with more coordinates and more
-/// tokens than this get no spectrum.
-const WIDEST: usize = 4096;
+/// The largest order of a matrix whose eigenvalues are all computed, on one thread (about two seconds); heads with more
+/// coordinates and more tokens than this get the leading values.
+const WIDEST: usize = 1024;
+/// The number of leading values of wider heads.
+const LEADING: usize = 64;
+/// The most rows that the leading values are computed from.
+const LEADING_ROWS: usize = 16384;
+/// The most coordinates of a head with a spectrum, so that a few vectors for each block of rows fit into memory.
+const MOST_COORDINATES: usize = 1 << 17;
 /// The most multiplications for the products of the rows: about a second on one core.
 const BUDGET: usize = 20_000_000_000;
 /// The most multiplications if rows have more coordinates than there are rows: a few seconds.
@@ -29,23 +36,28 @@ pub struct Spectra {
     /// The number of rows used, spread evenly over the ids: all rows, unless that takes too long.
     pub rows: usize,
     /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads;
-    /// estimated if not all rows were used.
+    /// estimated if not all rows were used. Only the leading ones if there are more than 1024 of them.
     pub singular_values: Vec<f64>,
     /// The singular values of the centred rows divided by the root of their number (the standard deviations along the
-    /// principal directions), falling; `min(d, rows)` of them. A vector that is added to all rows, such as the mean,
-    /// changes no argmax.
+    /// principal directions), falling; `min(d, rows)` of them, or the leading ones. A vector that is added to all rows,
+    /// such as the mean, changes no argmax.
     pub deviations: Vec<f64>,
+    /// The sum of the squares of all deviations, also of those that were not computed.
+    pub variance: f64,
+    /// Whether all values were computed.
+    pub complete: bool,
 }
 
 impl Spectra {
     /// Computes the spectra from the rows of a head, or from a sample of them; `None` if the head is too wide.
     pub fn of(head: &Head) -> Option<Self> {
         let (tokens, dim) = (head.tokens(), head.dim());
-        if dim > WIDEST && (!head.is_wide() || tokens > WIDEST) {
-            return None;
-        }
         let scale = scale(head);
         let spread = |rows: usize| (0..rows).map(|i| i * tokens / rows).collect::<Vec<usize>>();
+        if dim > WIDEST && (!head.is_wide() || tokens > WIDEST) {
+            let ids = spread(tokens.min(LEADING_ROWS));
+            return (dim <= MOST_COORDINATES).then(|| Spectra::leading(head, &ids, scale));
+        }
         let (rows, centred, whole) = if head.is_wide() {
             // The Gram matrix of the rows and that of the columns have the same eigenvalues, apart from zeros.
             let most = ((WIDE_BUDGET / dim) as f64).sqrt() as usize;
@@ -61,13 +73,85 @@ impl Spectra {
             let whole = &centred + &mean * mean.transpose();
             (rows, centred, whole)
         };
+        let variance = centred.trace() * scale * scale;
         let (deviations, all) = rayon::join(|| roots(centred), || roots(whole));
         let sized = |values: Vec<f64>, size: f64| values.iter().map(|x| x * size).collect();
         let mut deviations: Vec<f64> = sized(deviations, scale);
         deviations.truncate(dim.min(rows));
         let singular_values = sized(sized(all, (tokens as f64).sqrt()), scale);
-        Some(Spectra { rows, singular_values, deviations })
+        Some(Spectra { rows, singular_values, deviations, variance, complete: true })
     }
+
+    /// The leading values from these rows, by subspace iteration; no `d x d` matrix is formed.
+    fn leading(head: &Head, ids: &[usize], scale: f64) -> Self {
+        let (dim, count) = (head.dim(), ids.len() as f64);
+        let mean = mean(head, ids, scale);
+        let found = subspace::leading(dim, LEADING, |vectors| {
+            times_covariance(head, ids, &mean, scale, vectors)
+        });
+        let squares = |block: &[usize]| {
+            let square = |&t: &usize| {
+                let row = head.row(t).zip(mean.iter());
+                row.map(|(x, m): (f64, &f64)| (x / scale - m) * (x / scale - m)).sum::<f64>()
+            };
+            block.iter().map(square).sum::<f64>()
+        };
+        let sums: Vec<f64> = ids.par_chunks(BLOCK).map(squares).collect();
+        // With the mean in the subspace, its product with the uncentred rows follows from the centred ones.
+        let whole = subspace::leading_with(dim, &found.vectors, mean.as_slice(), |vectors| {
+            let mut images = times_covariance(head, ids, &mean, scale, vectors);
+            for (image, v) in images.chunks_exact_mut(dim).zip(vectors.chunks_exact(dim)) {
+                let along = f64::dot(v, mean.as_slice());
+                image.iter_mut().zip(mean.iter()).for_each(|(x, m)| *x += along * m);
+            }
+            images
+        });
+        let root = |values: &[f64], size: f64| {
+            values.iter().map(|x| x.max(0.0).sqrt() * size).collect::<Vec<f64>>()
+        };
+        Spectra {
+            rows: ids.len(),
+            singular_values: root(&whole, scale * (head.tokens() as f64).sqrt()),
+            deviations: root(&found.values, scale),
+            variance: sums.iter().sum::<f64>() / count * scale * scale,
+            complete: false,
+        }
+    }
+}
+
+/// Multiplies vectors (`n x d`) with the covariance of some rows about `mean`, all divided by `scale`.
+fn times_covariance(
+    head: &Head,
+    ids: &[usize],
+    mean: &DVector<f64>,
+    scale: f64,
+    vectors: &[f64],
+) -> Vec<f64> {
+    let dim = head.dim();
+    let n = vectors.len() / dim;
+    let part = |block: &[usize]| {
+        let mut rows = vec![0f32; block.len() * dim];
+        let mut whole = vec![0.0; dim];
+        for (out, &t) in rows.chunks_exact_mut(dim).zip(block) {
+            head.copy_row(t, &mut whole);
+            let centred = whole.iter().zip(mean.iter()).map(|(x, m)| (x / scale - m) as f32);
+            out.iter_mut().zip(centred).for_each(|(out, x)| *out = x);
+        }
+        let mut along = vec![0.0; n * block.len()];
+        f32::product(vectors, &rows, dim, &mut along, block.len());
+        let columns: Vec<f32> =
+            (0..rows.len()).map(|i| rows[i % block.len() * dim + i / block.len()]).collect();
+        let mut out = vec![0.0; n * dim];
+        f32::product(&along, &columns, block.len(), &mut out, dim);
+        out
+    };
+    let mut sum = vec![0.0; n * dim];
+    let blocks: Vec<&[usize]> = ids.chunks(BLOCK / 4).collect();
+    for blocks in blocks.chunks(STARTS) {
+        let parts: Vec<Vec<f64>> = blocks.par_iter().map(|block| part(block)).collect();
+        parts.iter().for_each(|part| sum.iter_mut().zip(part).for_each(|(s, x)| *s += x));
+    }
+    sum.iter().map(|x| x / ids.len() as f64).collect()
 }
 
 /// The Euclidean norm of the mean row.

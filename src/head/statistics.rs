@@ -23,16 +23,16 @@ pub struct Statistics {
     pub row_norms: [f64; 9],
     /// The same quantiles of the bias; `None` without a bias.
     pub biases: Option<[f64; 9]>,
-    /// The number of singular values of `W` that exceed `rank_tolerance` times the largest; `None` for a head that is
-    /// too wide. If only a sample of the rows was used, this is a lower bound of the rank at this tolerance.
+    /// The number of singular values of `W` that exceed `rank_tolerance` times the largest; `None` for a head of
+    /// which only the leading values are computed. If only a sample of the rows was used, this is a lower bound of the rank at this tolerance.
     pub rank: Option<usize>,
     /// The relative size below which a singular value counts as zero: the values come from the eigenvalues of `W^T W`
     /// in float64, which loses half of the digits.
     pub rank_tolerance: f64,
     /// The number of rows that the singular values come from, as [`Spectra::rows`]; 0 for a head that is too wide.
     pub spectrum_rows: usize,
-    /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads;
-    /// empty for a head with too many of both.
+    /// The singular values of `W`, falling: `d` of them, or as many as rows used in [wide](Head::is_wide) heads; only
+    /// the 64 leading ones of a head with more than 1024 of both; empty for one with more than 131072 coordinates.
     pub singular_values: Vec<f64>,
     /// The norm of the mean row: how far the rows have a direction in common.
     pub mean_row_norm: f64,
@@ -78,7 +78,10 @@ impl Statistics {
             zero_rows,
             row_norms: quantiles(norms),
             biases,
-            rank: spectra.is_some().then(|| singular_values.iter().filter(|&&s| s > floor).count()),
+            rank: spectra
+                .as_ref()
+                .filter(|spectra| spectra.complete)
+                .map(|_| singular_values.iter().filter(|&&s| s > floor).count()),
             rank_tolerance,
             spectrum_rows: spectra.as_ref().map_or(0, |spectra| spectra.rows),
             singular_values,

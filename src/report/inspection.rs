@@ -239,16 +239,27 @@ impl Inspection {
             writeln!(out, "biases  {}", line(biases))?;
         }
         let values = &seen.singular_values;
-        let Some(rank) = seen.rank else {
+        if values.is_empty() {
             return writeln!(
                 out,
                 "rank    not computed: the head is too wide for its singular values"
             );
-        };
+        }
         let at = |part: f64| rounded(values[(part * (values.len() - 1) as f64).round() as usize]);
         let sampled = match seen.spectrum_rows < self.head.tokens {
             true => format!("; from {} rows, spread evenly", seen.spectrum_rows),
             false => String::new(),
+        };
+        let Some(rank) = seen.rank else {
+            return writeln!(
+                out,
+                "rank    not computed; the {} leading singular values of {}: {} .. {} .. {}{sampled}",
+                values.len(),
+                self.head.dim,
+                at(0.0),
+                at(0.5),
+                at(1.0)
+            );
         };
         writeln!(
             out,

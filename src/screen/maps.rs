@@ -7,17 +7,24 @@ use rayon::prelude::*;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::power_of_two_near;
+use crate::certificate::Linear;
 use crate::certify::map::Map;
+use crate::certify::pairs::transform::{Dense, LowRank, Transform};
 use crate::head::Head;
+use crate::head::subspace::{self, Leading};
 use crate::problem::Problem;
 
 /// The most rows sampled for the covariance: ten times the number of coordinates of common heads.
 const SAMPLE: usize = 8192;
 /// The number of rows whose products are added at a time: a panel of them stays in the innermost caches.
 const SLICE: usize = 256;
-/// The most coordinates of a head that gets a covariance: a larger matrix would not fit into memory, nor its
-/// eigenvectors into a day.
+/// The most coordinates of a head that gets a covariance: a larger matrix would not fit into memory.
 const WIDEST: usize = 16384;
+/// The most coordinates of a head whose covariance is decomposed or inverted as a whole, which takes one thread about
+/// `10 d^3` operations; wider heads get a few leading eigenvectors.
+const WIDEST_WHOLE: usize = 128;
+/// The most coordinates of a head whose covariance is inverted where the comparison of all pairs cannot be used.
+const WIDEST_INVERTED: usize = 1024;
 /// The ridge added to the diagonal of the covariance, as a share of the mean variance, for heads of lower rank.
 const RIDGE: f64 = 1e-6;
 
@@ -43,8 +50,8 @@ pub fn mean(head: &Head) -> Vec<f64> {
 /// covariance.
 pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
     let dim = centre.len();
-    let identity = Map::new(centre.to_vec(), None);
-    let Some(covariance) = covariance else { return identity };
+    let identity = Map::new(centre.to_vec(), Linear::Identity);
+    let Some(covariance) = covariance.filter(|_| dim <= WIDEST_INVERTED) else { return identity };
     let Some(cholesky) = DMatrix::from_column_slice(dim, dim, covariance).cholesky() else {
         return identity;
     };
@@ -53,7 +60,7 @@ pub fn whitened(centre: &[f64], covariance: Option<&[f64]>) -> Map {
     let unit = power_of_two_near(largest);
     // The inverse is symmetric, so columns and rows are the same; it is scaled to the range of float32.
     let matrix = inverse.iter().map(|x| (x / unit) as f32).collect();
-    Map::new(centre.to_vec(), Some(matrix))
+    Map::new(centre.to_vec(), Linear::Matrix(matrix))
 }
 
 /// The covariance of the rows around `centre` with a ridge, up to a factor, `d x d`; `None` if the rows are all equal
@@ -95,9 +102,13 @@ pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     Some(covariance)
 }
 
-/// The matrices `A = L^(-1/4) U^T`, for the covariance `S = U L U^T`, and `A^-T`, both `d x d` with rows in the order
-/// of falling eigenvalues, up to a factor. `A^T A` is then `S^(-1/2)`, and the first rows contribute most of it.
-pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f32>)> {
+/// The transformation `A` for which `A^T A` is about `S^(-1/2)`, up to a factor, with the coordinates that contribute
+/// most of it first: `A = L^(-1/4) U^T` for the covariance `S = U L U^T`. In wide heads `U` are a few leading
+/// eigenvectors, and the others share the mean of their eigenvalues: with a third of them, hardly more pairs stay open.
+pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<Box<dyn Transform>> {
+    if dim > WIDEST_WHOLE {
+        return leading_half_whitening(dim, covariance);
+    }
     let eigen = DMatrix::from_column_slice(dim, dim, covariance).symmetric_eigen();
     let mut order: Vec<usize> = (0..dim).collect();
     let values = &eigen.eigenvalues;
@@ -110,7 +121,39 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f
         a.extend(eigen.eigenvectors.column(k).iter().map(|x| (x / root) as f32));
         dual.extend(eigen.eigenvectors.column(k).iter().map(|x| (x * root) as f32));
     }
-    a.iter().chain(&dual).all(|x| x.is_finite()).then_some((a, dual))
+    let finite = a.iter().chain(&dual).all(|x| x.is_finite());
+    finite.then(|| Box::new(Dense::new(&a, &dual, dim)) as Box<dyn Transform>)
+}
+
+/// The number of eigenvectors for heads of this width: a third, and in the widest fewer, since transforming the rows
+/// costs `4 V k d` operations.
+fn leading_count(dim: usize) -> usize {
+    (dim / 3).next_multiple_of(16).min(MOST_LEADING)
+}
+
+/// The most eigenvectors.
+const MOST_LEADING: usize = 512;
+
+/// [`half_whitening`] by leading eigenvectors.
+fn leading_half_whitening(dim: usize, covariance: &[f64]) -> Option<Box<dyn Transform>> {
+    let count = leading_count(dim);
+    let narrow: Vec<f32> = covariance.iter().map(|&x| x as f32).collect();
+    let panels = Panels::new(&narrow, dim);
+    let multiply = |rows: &[f64]| {
+        let rows: Vec<f32> = rows.iter().map(|&x| x as f32).collect();
+        let mut out = vec![0f32; rows.len()];
+        let parts = out.par_chunks_mut(16 * dim).zip(rows.par_chunks(16 * dim));
+        parts.for_each(|(out, rows)| narrow::product(rows, &panels, out));
+        out.into_iter().map(f64::from).collect()
+    };
+    let Leading { values, vectors } = subspace::leading(dim, count, multiply);
+    let largest = *values.first()?;
+    let trace: f64 = (0..dim).map(|k| covariance[k * dim + k]).sum();
+    let others = (trace - values.iter().sum::<f64>()) / (dim - values.len()).max(1) as f64;
+    let factor = |value: f64| (1.0 / (value / largest).max(RIDGE).sqrt().sqrt()) as f32;
+    let basis = vectors.iter().map(|&x| x as f32).collect();
+    let factors = values.iter().map(|&value| factor(value)).collect();
+    LowRank::new(basis, factors, factor(others), dim).map(|a| Box::new(a) as Box<dyn Transform>)
 }
 
 /// Mean and covariance of the rows of a head, from which the maps are made.
@@ -118,19 +161,21 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<(Vec<f32>, Vec<f
 pub struct Moments {
     /// The mean of the (sampled) rows.
     pub centre: Vec<f64>,
-    /// The covariance of the rows around the centre with a ridge, up to a factor, `d x d`.
+    /// The covariance of the rows around the centre with a ridge, up to a factor, `d x d`; only where
+    /// [`whitened`] may need it.
     pub covariance: Option<Vec<f64>>,
-    /// `A = L^(-1/4) U^T` for that covariance `U L U^T`, and `A^-T`, both `d x d`, row-major.
-    pub half_whitening: Option<(Vec<f32>, Vec<f32>)>,
+    /// The transformation of [`half_whitening`].
+    pub half_whitening: Option<Box<dyn Transform>>,
 }
 
 impl Moments {
     /// Computes the moments. A wide head has too few rows for a meaningful covariance.
     pub fn new(head: &Head) -> Self {
-        let centre = mean(head);
+        let (centre, dim) = (mean(head), head.dim());
         let covariance =
-            (!head.is_wide() && head.dim() <= WIDEST).then(|| covariance(head, &centre)).flatten();
-        let half_whitening = covariance.as_deref().and_then(|c| half_whitening(head.dim(), c));
+            (!head.is_wide() && dim <= WIDEST).then(|| covariance(head, &centre)).flatten();
+        let half_whitening = covariance.as_deref().and_then(|c| half_whitening(dim, c));
+        let covariance = covariance.filter(|_| dim <= WIDEST_INVERTED);
         Moments { centre, covariance, half_whitening }
     }
 }

@@ -14,8 +14,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::arithmetic::rounding::norm_up_of;
+use crate::certificate::Linear;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
+use crate::certify::pairs::transform::Transform;
 use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
 use crate::certify::witness::{Scaling, certify_block};
 use crate::problem::Problem;
@@ -73,13 +75,13 @@ impl<'a> Screen<'a> {
             return Screen { problem, start, method: Method::Pairs(Box::new(pairs)) };
         }
         let whitened = Arc::new(maps::whitened(&centre, covariance.as_deref()));
-        let centred = Arc::new(Map::new(centre, None));
-        let plain = Arc::new(Map::new(vec![0.0; problem.head().dim()], None));
+        let centred = Arc::new(Map::new(centre, Linear::Identity));
+        let plain = Arc::new(Map::new(vec![0.0; problem.head().dim()], Linear::Identity));
         let mut passes = Vec::new();
         // Without a covariance, the first map equals the second.
         let maps = [&whitened, &centred, &plain]
             .into_iter()
-            .skip(usize::from(whitened.matrix().is_none()));
+            .skip(usize::from(*whitened.linear() == Linear::Identity));
         for map in maps.filter(|_| problem.domain().ball().is_none()) {
             if !problem.domain().is_free() {
                 let unit = maps::factor(problem, map);
@@ -98,7 +100,7 @@ impl<'a> Screen<'a> {
     /// A screen that settles no token, for a few tokens: searching them takes less time than preparing the comparison
     /// of all pairs.
     pub fn empty(problem: &'a Problem<'a>) -> Self {
-        let centred = Arc::new(Map::new(maps::mean(problem.head()), None));
+        let centred = Arc::new(Map::new(maps::mean(problem.head()), Linear::Identity));
         let scale = maps::factor(problem, &centred) * REACH;
         Screen { problem, start: (centred, scale), method: Method::Products(Vec::new()) }
     }
@@ -260,9 +262,9 @@ impl<'a> Screen<'a> {
 fn pairs<'a>(
     problem: &'a Problem<'a>,
     centre: &[f64],
-    (a, dual): (Vec<f32>, Vec<f32>),
+    transform: Box<dyn Transform>,
 ) -> Option<Pairs<'a>> {
     // Round the centre first, so that the map uses exactly the centre that is subtracted from the rows.
     let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
-    Pairs::new(problem, &centre, &a, dual)
+    Pairs::by(problem, &centre, transform)
 }

@@ -12,6 +12,7 @@ use num_traits::Signed;
 use unargmax::audit::{Options, audit};
 use unargmax::certificate;
 use unargmax::certify::pairs::kernel::Kernel;
+use unargmax::certify::pairs::transform::{Dense, LowRank, Transform};
 use unargmax::certify::pairs::{Attempt, Pairs, Strength, Trial};
 use unargmax::certify::witness::{Point, Witness};
 use unargmax::checkpoint;
@@ -395,6 +396,20 @@ fn shave(
     share: impl Fn(&mut Random) -> f64,
 ) {
     let dim = sizes.0.len();
+    let dense = || Box::new(Dense::new(a, &identity(dim), dim)) as Box<dyn Transform>;
+    shave_by(name, random, a, &dense, sizes, share);
+}
+
+/// [`shave`] by another form of the matrix `a` (`n x d`).
+fn shave_by(
+    name: &str,
+    random: &mut Random,
+    a: &[f32],
+    transform: &dyn Fn() -> Box<dyn Transform>,
+    sizes: (&[f64], &[f64]),
+    share: impl Fn(&mut Random) -> f64,
+) {
+    let dim = sizes.0.len();
     let domain = Domain::free(dim);
     let scaled = |random: &mut Random, sizes: &[f64]| -> Vec<f64> {
         sizes.iter().map(|s| s * random.normal()).collect()
@@ -408,7 +423,7 @@ fn shave(
         let bias = (!unbiased).then(|| vec![0.0, 1e-300]);
         let head = f64_head(&rows, bias, dim);
         let problem = Problem::new(&head, &domain).unwrap();
-        let Some(pairs) = Pairs::new(&problem, &vec![0.0; dim], a, identity(dim)) else {
+        let Some(pairs) = Pairs::by(&problem, &vec![0.0; dim], transform()) else {
             continue;
         };
         let strength = if unbiased { Strength::Unit } else { Strength::Fixed(0.75) };
@@ -451,6 +466,111 @@ fn the_rounding_to_integers_is_not_forgotten() {
             });
         }
     }
+}
+
+/// A transformation of low rank, and all rows of its matrix `A`.
+struct LowRankCase {
+    basis: Vec<f32>,
+    factors: Vec<f32>,
+    rest: f32,
+    a: Vec<f32>,
+}
+
+impl LowRankCase {
+    /// `count` vectors that are orthonormal up to errors of about `skew`, and factors between 1/8 and 8.
+    fn new(dim: usize, count: usize, skew: f64, random: &mut Random) -> Self {
+        let mut basis: Vec<Vec<f64>> = Vec::new();
+        while basis.len() < count {
+            let mut v = random.normals(dim);
+            for u in basis.iter().chain(&basis) {
+                let along = dot(u, &v);
+                v.iter_mut().zip(u).for_each(|(x, u)| *x -= along * u);
+            }
+            let length = dot(&v, &v).sqrt();
+            basis.push(v.iter().map(|x| x / length).collect());
+        }
+        let mut off = |x: f64| (x + skew * random.signed() / dim as f64) as f32;
+        let basis: Vec<f32> = basis.iter().flatten().map(|&x| off(x)).collect();
+        let factors: Vec<f32> =
+            (0..count).map(|_| 2f64.powf(3.0 * random.signed()) as f32).collect();
+        let rest = 2f64.powf(3.0 * random.signed()) as f32;
+        let mut a = Vec::new();
+        for (u, factor) in basis.chunks_exact(dim).zip(&factors) {
+            a.extend(u.iter().map(|x| factor * x));
+        }
+        for k in 0..dim {
+            for l in 0..dim {
+                let inside: f32 = basis.chunks_exact(dim).map(|u| u[k] * u[l]).sum();
+                a.push(rest * (f32::from(u8::from(k == l)) - inside));
+            }
+        }
+        LowRankCase { basis, factors, rest, a }
+    }
+
+    fn transform(&self, dim: usize) -> Box<dyn Transform> {
+        let (basis, factors) = (self.basis.clone(), self.factors.clone());
+        Box::new(LowRank::new(basis, factors, self.rest, dim).expect("nearly orthonormal"))
+    }
+}
+
+/// Gaps as close to the floor as the errors of a basis that is not quite orthonormal, and of two products in a row.
+#[test]
+fn the_errors_of_a_transformation_of_low_rank_are_not_forgotten() {
+    let mut random = Random(21);
+    for (dim, count) in [(3, 1), (5, 2), (17, 5), (40, 13), (40, 39), (150, 50)] {
+        for skew in [0.0, 1e-3] {
+            let case = LowRankCase::new(dim, count, skew, &mut random);
+            for side in [0.0, 1.0, 30.0] {
+                let sizes = (vec![1.0; dim], vec![side; dim]);
+                let name = format!("{count} of {dim}, skewed by {skew}, to the side by {side}");
+                let transform = || case.transform(dim);
+                let sizes = (&sizes.0[..], &sizes.1[..]);
+                shave_by(&name, &mut random, &case.a, &transform, sizes, |random| {
+                    FLOOR * 2f64.powf(4.0 + 6.0 * random.signed())
+                        + 0.05 * random.signed() * f64::min(side, 2.0)
+                });
+            }
+        }
+    }
+}
+
+/// The same at points that are given, in a box that moves nothing.
+#[test]
+fn points_given_to_a_transformation_of_low_rank_are_proved_only_where_they_win() {
+    let mut random = Random(22);
+    let (mut proved, mut tried) = (0, 0);
+    for (dim, count) in [(3, 1), (17, 5), (40, 13)] {
+        let domain = Domain::range(dim, -1e9, 1e9).unwrap();
+        let case = LowRankCase::new(dim, count, 1e-3, &mut random);
+        for _ in 0..300 {
+            let (c, side) = (random.normals(dim), random.normals(dim));
+            let share = FLOOR * 2f64.powf(6.0 * random.signed()) * random.signed();
+            let head = f64_head(&near_tie(&case.a, &c, share, &side), None, dim);
+            let problem = Problem::new(&head, &domain).unwrap();
+            let centre = vec![0.0; dim];
+            let Some(pairs) = Pairs::by(&problem, &centre, case.transform(dim)) else { continue };
+            tried += 1;
+            let h = pairs.map().directions(&head, &[0]);
+            for scale in [Some(1.0), None] {
+                let attempt = Attempt { token: 0, h: h.clone(), scale, floor: FLOOR / 256.0 };
+                for witness in witnesses(pairs.attempt(vec![attempt])) {
+                    check(&problem, &Scores::new(&head), &witness, 8).unwrap();
+                    proved += 1;
+                }
+            }
+        }
+    }
+    assert!(proved > 100 && proved < 2 * tried, "{proved} of {tried} proved");
+}
+
+#[test]
+fn vectors_far_from_orthonormal_make_no_transformation() {
+    let basis = |last: f32| vec![1.0, 0.0, 0.0, last, 1.0, 0.0];
+    assert!(LowRank::new(basis(1e-3), vec![1.0, 2.0], 1.0, 3).is_some());
+    assert!(LowRank::new(basis(0.1), vec![1.0, 2.0], 1.0, 3).is_none());
+    assert!(LowRank::new(basis(0.0), vec![1.0, f32::NAN], 1.0, 3).is_none());
+    assert!(LowRank::new(basis(0.0), vec![1.0, 2.0], 0.0, 3).is_none());
+    assert!(LowRank::new(basis(f32::INFINITY), vec![1.0, 2.0], 1.0, 3).is_none());
 }
 
 /// A map whose product with itself is poor in float32, and rows where it is smallest.

@@ -74,7 +74,7 @@ impl AuditRecord {
             "listed" => Some(arrays.take_list(&name("scope"))?),
             other => return Err(format!("the scope {other:?} is not known to this version")),
         };
-        record.maps = MapRecord::take_all(&description.maps, arrays, &name, dim)?;
+        record.maps = MapRecord::take_all(&description.maps, arrays, &name, dim, version)?;
         record.witnesses = points::take_floats(arrays, &name, dim)?;
         record.integers = points::take_integers(arrays, &name, dim)?;
         record.enclosed = EnclosedRecord::take_all(arrays, &name)?;

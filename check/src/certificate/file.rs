@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::arrays::Arrays;
-use super::{AuditRecord, Certificate, FORMAT, VERSION, container};
+use super::{AuditRecord, Certificate, FORMAT, Linear, MapRecord, VERSION, container};
 use crate::domain::Inside;
 use crate::error::{Error, Result};
 
@@ -109,6 +109,16 @@ fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     Ok((description.head, description.audits.into_iter().map(Into::into).collect()))
 }
 
+/// The earliest version, from 2, that can express an audit.
+fn needed_version(audit: &AuditRecord) -> u64 {
+    let low_rank = |map: &MapRecord| matches!(map.linear, Linear::LowRank { .. });
+    match &audit.inside {
+        _ if audit.maps.iter().any(low_rank) => VERSION,
+        None | Some(Inside::Float(_)) => 2,
+        Some(_) => 3,
+    }
+}
+
 impl Certificate {
     /// Reads a certificate file.
     ///
@@ -134,8 +144,7 @@ impl Certificate {
     /// Lists have lengths that do not fit together; this never happens in a certificate of an audit.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut arrays = Arrays::default();
-        let plain = |audit: &AuditRecord| matches!(audit.inside, None | Some(Inside::Float(_)));
-        let version = if self.audits.iter().all(plain) { 2 } else { VERSION };
+        let version = self.audits.iter().map(needed_version).max().unwrap_or(2);
         let audits: Vec<_> = self
             .audits
             .iter()

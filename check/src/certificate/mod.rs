@@ -18,8 +18,8 @@ use crate::domain::{Domain, Inside};
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
 /// The latest version of the format; [`Certificate::open`] reads this version and all earlier ones. A certificate
-/// that version 2 can express is written as version 2.
-pub const VERSION: u64 = 3;
+/// is written as the earliest version, from 2, that can express it.
+pub const VERSION: u64 = 4;
 /// The name of the certificate file in an output folder.
 pub const FILE: &str = "certificate.safetensors";
 
@@ -111,10 +111,28 @@ impl AuditRecord {
 pub struct MapRecord {
     /// The centre that is subtracted from a row (`d`).
     pub centre: Vec<f64>,
-    /// `G`: `d x d`, row-major; `None` means the identity.
-    pub matrix: Option<Vec<f32>>,
+    /// `G`, `d x d`.
+    pub linear: Linear,
     /// Tokens and scales.
     pub settled: Vec<(u32, f64)>,
+}
+
+/// The linear part `G` of a map, a `d x d` matrix.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Linear {
+    /// The identity.
+    Identity,
+    /// Any matrix, row-major.
+    Matrix(Vec<f32>),
+    /// `rest I + sum_i gain_i u_i u_i^T`, for `k` vectors `u_i` that are nearly orthonormal.
+    LowRank {
+        /// The factor of the identity.
+        rest: f64,
+        /// The factors of the vectors (`k`).
+        gains: Vec<f64>,
+        /// The vectors, `k x d`, row-major.
+        basis: Vec<f32>,
+    },
 }
 
 /// A proof that a token loses in a ball: for every `z` in the ball, `sum_j weight_j (score_t - score_j)` plus the

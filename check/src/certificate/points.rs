@@ -2,9 +2,9 @@
 
 use num_bigint::BigInt;
 
-use super::MapRecord;
 use super::arrays::Arrays;
 use super::domain::Name;
+use super::{Linear, MapRecord};
 
 impl MapRecord {
     /// Adds the arrays of all maps of an audit, and returns the kind of each for the description.
@@ -17,12 +17,22 @@ impl MapRecord {
         let put = |(m, map): (usize, &MapRecord)| {
             let field = |part: &str| name(&format!("map{m}.{part}"));
             arrays.put_list(field("centre"), map.centre.iter().copied());
-            if let Some(matrix) = &map.matrix {
-                arrays.put(field("matrix"), vec![dim, dim], matrix.iter().copied());
-            }
+            let kind = match &map.linear {
+                Linear::Identity => "identity",
+                Linear::Matrix(matrix) => {
+                    arrays.put(field("matrix"), vec![dim, dim], matrix.iter().copied());
+                    "matrix"
+                }
+                Linear::LowRank { rest, gains, basis } => {
+                    arrays.put_list(field("rest"), [*rest].into_iter());
+                    arrays.put_list(field("gains"), gains.iter().copied());
+                    arrays.put(field("basis"), vec![gains.len(), dim], basis.iter().copied());
+                    "low-rank"
+                }
+            };
             arrays.put_list(field("ids"), map.settled.iter().map(|s| s.0));
             arrays.put_list(field("scales"), map.settled.iter().map(|s| s.1));
-            if map.matrix.is_some() { "matrix" } else { "identity" }
+            kind
         };
         maps.iter().enumerate().map(put).collect()
     }
@@ -33,12 +43,19 @@ impl MapRecord {
         arrays: &mut Arrays,
         name: &Name,
         dim: usize,
+        version: u64,
     ) -> Result<Vec<MapRecord>, String> {
         let take = |(m, kind): (usize, &String)| {
             let field = |part: &str| name(&format!("map{m}.{part}"));
-            let matrix = match kind.as_str() {
-                "identity" => None,
-                "matrix" => Some(take_square(arrays, &field("matrix"), dim)?),
+            let linear = match kind.as_str() {
+                "identity" => Linear::Identity,
+                "matrix" => Linear::Matrix(take_matrix(arrays, &field("matrix"), [dim, dim])?),
+                "low-rank" if version > 3 => {
+                    let gains: Vec<f64> = arrays.take_list(&field("gains"))?;
+                    let basis = take_matrix(arrays, &field("basis"), [gains.len(), dim])?;
+                    let rest: Vec<f64> = arrays.take_exactly(&field("rest"), 1)?;
+                    Linear::LowRank { rest: rest[0], gains, basis }
+                }
                 other => {
                     return Err(format!("the kind of map {other:?} is not known to this version"));
                 }
@@ -46,19 +63,19 @@ impl MapRecord {
             let ids: Vec<u32> = arrays.take_list(&field("ids"))?;
             let scales: Vec<f64> = arrays.take_exactly(&field("scales"), ids.len())?;
             let centre = arrays.take_exactly(&field("centre"), dim)?;
-            Ok(MapRecord { centre, matrix, settled: ids.into_iter().zip(scales).collect() })
+            Ok(MapRecord { centre, linear, settled: ids.into_iter().zip(scales).collect() })
         };
         kinds.iter().enumerate().map(take).collect()
     }
 }
 
-/// Removes a `dim x dim` matrix.
-fn take_square(arrays: &mut Arrays, name: &str, dim: usize) -> Result<Vec<f32>, String> {
+/// Removes a matrix of this shape.
+fn take_matrix(arrays: &mut Arrays, name: &str, expected: [usize; 2]) -> Result<Vec<f32>, String> {
     let (values, shape) = arrays.take(name)?;
-    if shape == [dim, dim] {
+    if shape == expected {
         Ok(values)
     } else {
-        Err(format!("the array `{name}` has shape {shape:?}, not [{dim}, {dim}]"))
+        Err(format!("the array `{name}` has shape {shape:?}, not {expected:?}"))
     }
 }
 

@@ -19,6 +19,7 @@ mod enclosed;
 mod equals;
 mod examined;
 mod folded;
+mod leading;
 mod losing;
 mod mapped;
 mod margin;

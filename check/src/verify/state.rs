@@ -45,6 +45,11 @@ impl<'a> State<'a> {
         Some(State { h, doubt, norm: Some(Norm { ball, point, exact: OnceCell::new() }) })
     }
 
+    /// The point that the state comes from, exactly: of the ball, or without one the hidden state itself.
+    pub fn point(&self) -> &[f64] {
+        self.norm.as_ref().map_or(&self.h, |norm| &norm.point)
+    }
+
     /// The exact score of a token, times a positive number that is the same for all tokens.
     pub fn exact_score(&self, head: &Head, token: u32) -> Dyadic {
         let t = token as usize;

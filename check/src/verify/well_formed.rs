@@ -2,7 +2,7 @@
 
 use num_traits::Signed;
 
-use crate::certificate::AuditRecord;
+use crate::certificate::{AuditRecord, Linear};
 use crate::domain::{Domain, Inside};
 use crate::head::Head;
 
@@ -40,11 +40,18 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
     }
     for map in &record.maps {
         fits("the centre of a map", map.centre.len())?;
-        if map.matrix.as_ref().is_some_and(|m| Some(m.len()) != dim.checked_mul(dim)) {
-            return Err(format!("the matrix of a map is not {dim} x {dim}"));
+        let (matrix, rows, factors): (&[f32], usize, Vec<f64>) = match &map.linear {
+            Linear::Identity => (&[], 0, Vec::new()),
+            Linear::Matrix(matrix) => (matrix, dim, Vec::new()),
+            Linear::LowRank { rest, gains, basis } => {
+                (basis, gains.len(), gains.iter().copied().chain([*rest]).collect())
+            }
+        };
+        if Some(matrix.len()) != rows.checked_mul(dim) {
+            return Err(format!("the matrix of a map is not {rows} x {dim}"));
         }
-        let matrix = map.matrix.iter().flatten().map(|&x| f64::from(x));
-        if map.centre.iter().copied().chain(matrix).any(|x| !x.is_finite()) {
+        let numbers = map.centre.iter().copied().chain(factors);
+        if numbers.chain(matrix.iter().map(|&x| f64::from(x))).any(|x| !x.is_finite()) {
             return Err("a map has a number that is not finite".to_owned());
         }
     }

@@ -3,7 +3,7 @@
 //! Scores come from float32 products where the rows are float32 (twice as fast), each with a proved error bound.
 //! Comparisons that these leave open are made in float64, and those that remain open, exactly.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use multiversion::multiversion;
@@ -13,6 +13,7 @@ use num_traits::Signed;
 use rayon::prelude::*;
 
 use super::equals::Equals;
+use super::leading::Rivals;
 use super::mapped;
 use super::one_point::OnePoint;
 use super::state::{State, integer_score};
@@ -77,11 +78,42 @@ pub fn check_all(
     let norms: Vec<f64> =
         (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
     let block = (NUMBERS / head.dim()).clamp(1, BLOCK);
-    let checked = floats.par_chunks(block).flat_map_iter(|chunk| {
-        let checked = check_block(head, record, equals, &norms, chunk);
+    let mut checked = Vec::new();
+    let mut rest = Vec::new();
+    let mut by_map: BTreeMap<Option<usize>, Vec<(u32, Place)>> = BTreeMap::new();
+    for point in floats {
+        let map = if let Place::Map(m, _) = point.1 { Some(m) } else { None };
+        by_map.entry(map).or_default().push(point);
+    }
+    for (map, mut points) in by_map {
+        let tokens: Vec<u32> = points.iter().map(|p| p.0).collect();
+        // A few points do not repay the preparation of all rivals.
+        let map = map.filter(|_| points.len() > block).map(|m| &record.maps[m]);
+        let Some(rivals) = map.and_then(|map| Rivals::new(head, &record.domain, map, &tokens))
+        else {
+            rest.extend(points);
+            continue;
+        };
+        // Points of tokens that are neighbours in the order of the rivals need the same rivals.
+        points.par_sort_unstable_by_key(|p| (rivals.position[p.0 as usize], p.0));
+        checked.par_extend(points.par_chunks(block).flat_map_iter(|chunk| {
+            let open = |candidates: &[Candidate], found: &mut dyn FnMut(usize, u32)| {
+                let points = candidates.iter().map(|c| (c.token, c.state.point()));
+                rivals.open(head, &points.collect::<Vec<_>>(), found);
+            };
+            let checked = check_block(head, record, equals, &norms, chunk, &open);
+            progress.advance(chunk.len());
+            checked
+        }));
+    }
+    checked.par_extend(rest.par_chunks(block).flat_map_iter(|chunk| {
+        let open = |candidates: &[Candidate], found: &mut dyn FnMut(usize, u32)| {
+            open_among_all(head, &norms, candidates, found);
+        };
+        let checked = check_block(head, record, equals, &norms, chunk, &open);
         progress.advance(chunk.len());
         checked
-    });
+    }));
     let exact = integers.par_iter().map(|&(token, place)| {
         progress.advance(1);
         let Place::Integers(i) = place else {
@@ -92,7 +124,7 @@ pub fn check_all(
     });
     let only_point = OnePoint::new(head, &record.domain);
     let only = only.into_iter().map(|(token, _)| (token, only_point.check_win(equals, token)));
-    let checked = checked.collect::<Vec<_>>().into_iter().chain(exact.collect::<Vec<_>>());
+    let checked = checked.into_iter().chain(exact.collect::<Vec<_>>());
     for (token, outcome) in checked.chain(only) {
         let entry = outcomes.entry(token).or_insert(Ok(()));
         if entry.is_ok() {
@@ -112,13 +144,15 @@ struct Candidate<'a> {
     own: f64,
 }
 
-/// Checks one block of points in float arithmetic, and exactly where that leaves a comparison open.
+/// Checks one block of points: `open` finds the rivals that simple bounds do not settle, and those are compared in
+/// float64 and, where that cannot decide, exactly.
 fn check_block(
     head: &Head,
     record: &AuditRecord,
     equals: &Equals,
     norms: &[f64],
     points: &[(u32, Place)],
+    open: &dyn Fn(&[Candidate], &mut dyn FnMut(usize, u32)),
 ) -> Vec<(u32, Result<(), String>)> {
     let mut outcomes: Vec<(u32, Result<(), String>)> = Vec::new();
     let mut candidates = Vec::new();
@@ -159,26 +193,37 @@ fn check_block(
         candidates.push(candidate);
     }
     let mut beaten_by: Vec<Option<u32>> = vec![None; candidates.len()];
-    let rounded = Rounded::new(head.dim(), &candidates);
-    for first in (0..head.tokens()).step_by(ROWS) {
-        let part = first..(first + ROWS).min(head.tokens());
-        let open = match head.rows() {
-            Rows::F32(rows) => rounded.open(head, rows, norms, part),
-            Rows::F64(_) => open_after_float64(head, norms, &candidates, part),
-        };
-        for (i, j) in open {
-            let tied = equals.are_tied(candidates[i].token, j);
-            if beaten_by[i].is_none() && !tied && !beats(head, norms, &candidates[i], j) {
-                beaten_by[i] = Some(j);
-            }
+    open(&candidates, &mut |i, j| {
+        let tied = equals.are_tied(candidates[i].token, j);
+        let known = beaten_by[i].is_some_and(|known| known < j);
+        if !known && !tied && !beats(head, norms, &candidates[i], j) {
+            beaten_by[i] = Some(j);
         }
-    }
+    });
     for (candidate, beaten_by) in candidates.iter().zip(beaten_by) {
         let outcome = beaten_by
             .map_or(Ok(()), |j| Err(format!("token {j} scores at least as much at its point")));
         outcomes.push((candidate.token, outcome));
     }
     outcomes
+}
+
+/// Calls `found` for the candidates and rivals for which products of whole rows do not prove a lower score.
+fn open_among_all(
+    head: &Head,
+    norms: &[f64],
+    candidates: &[Candidate],
+    found: &mut dyn FnMut(usize, u32),
+) {
+    let rounded = Rounded::new(head.dim(), candidates);
+    for first in (0..head.tokens()).step_by(ROWS) {
+        let part = first..(first + ROWS).min(head.tokens());
+        let open = match head.rows() {
+            Rows::F32(rows) => rounded.open(head, rows, norms, part),
+            Rows::F64(_) => open_after_float64(head, norms, candidates, part),
+        };
+        open.into_iter().for_each(|(i, j)| found(i, j));
+    }
 }
 
 /// Bounds the error of a float64 score: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, plus the effect of the

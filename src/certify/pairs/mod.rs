@@ -63,6 +63,7 @@ pub mod kernel;
 mod rounding;
 mod rows;
 mod sorted;
+pub mod transform;
 
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ use rayon::prelude::*;
 use super::map::Map;
 use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
-use crate::arithmetic::narrow::{self, Panels};
+use crate::arithmetic::narrow;
 use crate::arithmetic::rounding::{
     DOWN_4M, TINY, UP_4M, UP_4000, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
 };
@@ -82,6 +83,7 @@ use kernel::{BLOCK, Kernel, TILE};
 use rounding::Rounded;
 use rows::Transformed;
 use sorted::{Bounds, Sorted};
+use transform::{Dense, Transform};
 
 /// The number of tokens compared with a block in turn, so that the block stays in the innermost cache.
 const GROUP: usize = 64;
@@ -154,8 +156,6 @@ pub struct Pairs<'a> {
     problem: &'a Problem<'a>,
     map: Arc<Map>,
     transformed: Transformed,
-    /// `B`, approximately `A^-T`.
-    dual: Panels,
     rows: Sorted,
     /// The `weight` of the sort key `weight |z_j| + b_j`; `None` for the key `|z_j|`.
     weight: Option<f64>,
@@ -170,24 +170,33 @@ impl<'a> Pairs<'a> {
     /// Transforms all rows by `a` around `centre` (`d`); `dual` approximates the inverse of the transpose of `a`.
     /// Both matrices are `d x d`, row-major.
     ///
-    /// Returns `None` if the numbers do not fit the range of float32 comfortably, and for domains that fix a
-    /// coordinate.
+    /// Returns `None` as [`Pairs::by`].
     pub fn new(
         problem: &'a Problem<'a>,
         centre: &[f32],
         a: &[f32],
         dual: Vec<f32>,
     ) -> Option<Self> {
+        let dense = || Box::new(Dense::new(a, &dual, problem.head().dim())) as Box<dyn Transform>;
+        a.iter().all(|x| x.is_finite()).then(dense).and_then(|a| Pairs::by(problem, centre, a))
+    }
+
+    /// Transforms all rows around `centre` (`d`).
+    ///
+    /// Returns `None` if the numbers do not fit the range of float32 comfortably, and for domains that fix a
+    /// coordinate.
+    pub fn by(
+        problem: &'a Problem<'a>,
+        centre: &[f32],
+        transform: Box<dyn Transform>,
+    ) -> Option<Self> {
         let (head, domain) = (problem.head(), problem.domain());
         if (0..domain.dim()).any(|k| domain.is_fixed(k)) {
             return None;
         }
-        let mut transformed = Transformed::new(head, centre, a)?;
-        if domain.ball().is_some() {
-            transformed.measure_skew(a);
-        }
+        let transformed = Transformed::new(head, centre, transform)?;
         let centre = centre.iter().map(|&x| f64::from(x)).collect();
-        let map = Arc::new(Map::new(centre, Some(transformed.gram.clone())));
+        let map = Arc::new(Map::new(centre, transformed.transform.gram()));
         let weight = (!head.bias_is_constant()).then(|| match domain.ball() {
             Some(ball) => middle_strength(&transformed, ball.radius_down()),
             None => 8.0 * balance(problem, &transformed),
@@ -196,18 +205,17 @@ impl<'a> Pairs<'a> {
             Some(weight) => weight * transformed.norm[j] + head.bias(j),
             None => transformed.norm[j],
         });
-        let dim = head.dim();
+        let width = transformed.width;
         Some(Pairs {
             problem,
             map,
             transformed,
-            dual: Panels::new(&dual, dim),
             rows,
             weight,
             kernel: Kernel::best(),
             // The factor covers the roundings of the comparison itself.
-            fused_error: narrow::relative_error(dim) * (1.0 + 1e-6),
-            fused_floor: dim as f64 * 2f64.powi(-148),
+            fused_error: narrow::relative_error(width) * (1.0 + 1e-6),
+            fused_floor: width as f64 * 2f64.powi(-148),
         })
     }
 
@@ -371,7 +379,7 @@ impl<'a> Pairs<'a> {
             return;
         }
         let product = f32::dot(z, &token.x);
-        if product + gamma(self.transformed.dim + 4) * size <= room {
+        if product + gamma(self.transformed.width + 4) * size <= room {
             return;
         }
         match &token.kind {
@@ -451,19 +459,19 @@ impl<'a> Pairs<'a> {
         let (all, head, dim) = (&self.transformed, self.problem.head(), self.problem.head().dim());
         let points: Vec<f32> =
             attempts.iter().flat_map(|a| a.h.iter().map(|&x| x as f32)).collect();
-        let mut narrow = vec![0f32; points.len()];
-        narrow::product(&points, &self.dual, &mut narrow);
+        let narrow = all.transform.pull_back(&points);
+        let width = all.width;
         let wide: Vec<f64> = narrow.iter().map(|&x| f64::from(x)).collect();
-        let norms: Vec<f64> = narrow.chunks_exact(dim).map(norm_up_narrow).collect();
-        let (images, errors) = all.images(&wide, &norms);
+        let norms: Vec<f64> = narrow.chunks_exact(width).map(norm_up_narrow).collect();
+        let (images, errors) = all.transform.images(&wide, &norms);
         let candidate = |(n, attempt): (usize, Attempt)| {
             let Attempt { token, h, scale, floor } = attempt;
-            let at = n * dim..(n + 1) * dim;
+            let at = n * width..(n + 1) * width;
             let (i, norm) = (token as usize, norms[n]);
             let length = norm_up_of(&h);
             let radius = scale.map_or(0.0, |s| 2.0 * self.map.radius_of(all.length[i], s));
             let doubt = self.problem.row_error() * (length + radius) + self.problem.level_error();
-            let rest = h.iter().zip(&images[at.clone()]).map(|(h, image)| h - image);
+            let rest = h.iter().zip(&images[n * dim..]).map(|(h, image)| h - image);
             let eta = (norm_up(rest) * UP_4000 + errors[n]) * UP_4000;
             let centred: Vec<f64> =
                 head.row(i).zip(self.map.centre()).map(|(w, m)| w - m).collect();

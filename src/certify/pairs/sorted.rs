@@ -82,7 +82,7 @@ impl Sorted {
         });
         let mut position = vec![0; order.len()];
         order.iter().enumerate().for_each(|(place, &t)| position[t as usize] = place as u32);
-        let (prefix, width) = (prefix(all.dim), rounding::width(all.dim));
+        let (prefix, width) = (prefix(all), rounding::width(all.width));
         let mut bytes = vec![0i8; order.len() * width];
         let mut bounds = vec![Bounds::default(); order.len()];
         let mut blocks: Vec<Block> = order
@@ -98,7 +98,16 @@ impl Sorted {
             rest = (rest.0.max(largest), rest.1.max(block.norm), rest.2.max(block.length));
             block.rest = rest;
         }
-        Sorted { order, position, blocks, prefix, cut: cut(prefix, all.dim), bytes, width, bounds }
+        Sorted {
+            order,
+            position,
+            blocks,
+            prefix,
+            cut: cut(prefix, all.width),
+            bytes,
+            width,
+            bounds,
+        }
     }
 
     /// The integers of the row at this place.
@@ -112,9 +121,9 @@ impl Sorted {
     }
 }
 
-/// The number of places that level 2 compares: half of them, in multiples of sixteen if there are that many.
-fn prefix(dim: usize) -> usize {
-    (dim / 2).next_multiple_of(16).min(rounding::width(dim))
+/// The number of places that level 2 compares, in multiples of sixteen if there are that many.
+fn prefix(all: &Transformed) -> usize {
+    all.transform.leading().next_multiple_of(16).min(rounding::width(all.width))
 }
 
 /// The number of coordinates among the places of the prefix.
@@ -134,8 +143,8 @@ fn block(
     let width = bytes.len() / ids.len();
     let largest = ids.iter().map(|&t| rounding::largest(all.z(t as usize))).fold(0f32, f32::max);
     let scale = rounding::scale(largest);
-    let mut integers = vec![0i16; all.dim];
-    let cut = cut(prefix, all.dim);
+    let mut integers = vec![0i16; all.width];
+    let cut = cut(prefix, all.width);
     let mut block = Block {
         scale,
         bias: f64::NEG_INFINITY,

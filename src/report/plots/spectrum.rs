@@ -33,10 +33,25 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     } else {
         String::new()
     };
+    let (which, used) = match rank {
+        Some(rank) => (
+            format!("each of {}", head.dim),
+            format!(
+                "Effective rank {rank:.1}: the exponential of the entropy of the values, as if so many directions were \
+                 used alike. The other line"
+            ),
+        ),
+        None => (
+            format!("the {} leading of {}", values.len(), head.dim),
+            format!(
+                "Together they have {:.0} % of the variance; the others were not computed. The line",
+                100.0 * spectrum.share()
+            ),
+        ),
+    };
     let caption = format!(
-        "How much the rows differ along each of {dim} principal directions (singular values of the centred rows, the \
-         largest is 1). Effective rank {rank:.1}: the exponential of the entropy of the values, as if so many \
-         directions were used alike. The other line is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
+        "How much the rows differ along {which} principal directions (singular values of the centred rows, the \
+         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
          apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
          about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
         dim = head.dim,
@@ -44,13 +59,13 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         tokens = grouped(head.tokens),
     );
     let alternative = format!(
-        "{} singular values, falling from {} to {}; half of the largest is reached at place {}. Effective rank \
-         {rank:.1} of {}; log2 of the number of tokens is {bits:.1}.",
+        "{} singular values, falling from {} to {}; half of the largest is reached at place {}. {}Log2 \
+         of the number of tokens is {bits:.1}.",
         values.len(),
         number(largest),
         number(spectrum.values.last().copied().unwrap_or(0.0)),
         values.iter().position(|x| *x < 0.5).map_or("none".to_owned(), |i| (i + 1).to_string()),
-        head.dim,
+        rank.map_or(String::new(), |rank| format!("Effective rank {rank:.1} of {}. ", head.dim)),
     );
     let picture = |form: Form| {
         let height = form.pick(300, 270);
@@ -91,7 +106,10 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 area.draw(&Text::new(text, (x, 2 + row * 14), style))
             };
             place(bits, format!("log2 V = {bits:.1}"), Colour::Tie, 0)?;
-            place(rank, format!("effective rank {rank:.1}"), Colour::Open, 1)
+            match rank {
+                Some(rank) => place(rank, format!("effective rank {rank:.1}"), Colour::Open, 1),
+                None => Ok(()),
+            }
         })
     };
     Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))

@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 use unargmax::certificate::{
-    AuditRecord, BallLossRecord, Certificate, MapRecord, MultiplierKind, UndecidedRecord,
+    AuditRecord, BallLossRecord, Certificate, Linear, MapRecord, MultiplierKind, UndecidedRecord,
 };
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
@@ -124,10 +124,14 @@ impl BallFixture {
         let mut inside = AuditRecord::empty(kind.domain(ball));
         inside.carried_from = Some(1);
         inside.maps = vec![
-            MapRecord { centre: vec![0.0; dim], matrix: None, settled: vec![(0, 0.125)] },
+            MapRecord {
+                centre: vec![0.0; dim],
+                linear: Linear::Identity,
+                settled: vec![(0, 0.125)],
+            },
             MapRecord {
                 centre: vec![0.25; dim],
-                matrix: Some((0..dim * dim).map(|k| diagonal(k) as f32).collect()),
+                linear: Linear::Matrix((0..dim * dim).map(|k| diagonal(k) as f32).collect()),
                 settled: vec![(1, 0.125)],
             },
         ];

@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 use unargmax::certificate::{
-    AuditRecord, Certificate, EnclosedRecord, MapRecord, MultiplierKind, UndecidedRecord,
+    AuditRecord, Certificate, EnclosedRecord, Linear, MapRecord, MultiplierKind, UndecidedRecord,
 };
 use unargmax::domain::Domain;
 use unargmax::head::Head;
@@ -48,10 +48,14 @@ impl Fixture {
         };
         let mut record = AuditRecord::empty(domain);
         record.maps = vec![
-            MapRecord { centre: vec![0.0, -1.0], matrix: None, settled: vec![(1, 1.0), (2, 1.0)] },
+            MapRecord {
+                centre: vec![0.0, -1.0],
+                linear: Linear::Identity,
+                settled: vec![(1, 1.0), (2, 1.0)],
+            },
             MapRecord {
                 centre: vec![0.0, 0.0],
-                matrix: Some(vec![1.0, 0.0, 0.0, 0.5]),
+                linear: Linear::Matrix(vec![1.0, 0.0, 0.0, 0.5]),
                 settled: vec![(0, 0.5)],
             },
         ];

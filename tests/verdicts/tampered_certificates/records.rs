@@ -1,7 +1,7 @@
 //! One change at a time in the records, and the reason for which each is refused.
 
 use num_bigint::BigInt;
-use unargmax::certificate::{AuditRecord, Certificate, MultiplierKind};
+use unargmax::certificate::{AuditRecord, Certificate, Linear, MultiplierKind};
 use unargmax::domain::Domain;
 use unargmax::head::Head;
 use unargmax::verify::verify;
@@ -9,6 +9,14 @@ use unargmax::verify::verify;
 use super::fixture::{Fixture, Place, refusals};
 
 type Plant = fn(&mut Fixture);
+
+/// The matrix of the second map.
+fn matrix(fixture: &mut Fixture) -> &mut Vec<f32> {
+    match &mut fixture.record.maps[1].linear {
+        Linear::Matrix(matrix) => matrix,
+        other => panic!("the second map has a matrix, not {other:?}"),
+    }
+}
 
 /// A change: its name, where it is planted, the refusal that must be among the reasons, and how it is made.
 pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
@@ -99,10 +107,10 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         g.record.maps[0].centre[0] = f64::NAN;
     }),
     ("an infinite matrix", Place::Free, "audit: a map has a number that is not finite", |g| {
-        g.record.maps[1].matrix.as_mut().unwrap()[0] = f32::INFINITY;
+        matrix(g)[0] = f32::INFINITY;
     }),
     ("a matrix of another size", Place::Free, "audit: the matrix of a map is not 2 x 2", |g| {
-        g.record.maps[1].matrix.as_mut().unwrap().pop();
+        matrix(g).pop();
     }),
     (
         "a centre of one coordinate",

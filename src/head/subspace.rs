@@ -1,0 +1,198 @@
+//! The leading eigenvectors of a symmetric matrix, by subspace iteration with a Rayleigh-Ritz step (Halko, Martinsson
+//! and Tropp 2011, section 4.5): a few products with a thin matrix instead of a decomposition of the whole one.
+//!
+//! Sums run in one order, so the same source gives the same bits for any number of threads and any vector width.
+
+use multiversion::multiversion;
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+
+use crate::arithmetic::dot::Element;
+use crate::arithmetic::rounding::norm_up_of;
+
+/// Approximate eigenvalues, falling, and orthonormal eigenvectors (`k x d`, row-major).
+#[derive(Debug)]
+pub struct Leading {
+    /// The eigenvalues (`k`).
+    pub values: Vec<f64>,
+    /// The eigenvectors.
+    pub vectors: Vec<f64>,
+}
+
+/// The number of vectors beyond those that are wanted: the wanted ones converge faster.
+const EXTRA: usize = 16;
+/// The number of products with the matrix before the last one.
+const ITERATIONS: usize = 3;
+/// The number of vectors made orthonormal at a time.
+const BLOCK: usize = 32;
+/// The number of coordinates that a thread works on.
+const STRIPE: usize = 512;
+
+/// The `count` leading eigenvectors of a positive semidefinite `dim x dim` matrix, or fewer if its rank is lower;
+/// `multiply` multiplies several vectors (`n x dim`) with it.
+pub fn leading(dim: usize, count: usize, multiply: impl Fn(&[f64]) -> Vec<f64>) -> Leading {
+    let started = (count + EXTRA).min(dim);
+    let mut basis = orthonormal(start(started * dim), dim);
+    for _ in 0..ITERATIONS {
+        basis = orthonormal(multiply(&basis), dim);
+    }
+    let images = multiply(&basis);
+    ritz(&basis, &images, dim, count)
+}
+
+/// The Ritz values of a matrix on the span of `vectors` (`k x dim`) and one more vector: the `k` largest.
+pub fn leading_with(
+    dim: usize,
+    vectors: &[f64],
+    another: &[f64],
+    multiply: impl Fn(&[f64]) -> Vec<f64>,
+) -> Vec<f64> {
+    let all = vectors.iter().chain(another).copied().collect();
+    let basis = orthonormal(all, dim);
+    let images = multiply(&basis);
+    ritz(&basis, &images, dim, vectors.len() / dim).values
+}
+
+/// The leading Ritz pairs of a matrix on the span of `basis` (`n x dim`, orthonormal), from its products with them.
+fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
+    let n = basis.len() / dim;
+    let projected = products(basis, images, dim);
+    let average = |i: usize, j: usize| (projected[i * n + j] + projected[j * n + i]) / 2.0;
+    let eigen = DMatrix::from_fn(n, n, average).symmetric_eigen();
+    let mut order: Vec<usize> = (0..n).collect();
+    let values = &eigen.eigenvalues;
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
+    order.truncate(count);
+    let mut vectors = vec![0.0; order.len() * dim];
+    vectors.par_chunks_mut(dim).zip(&order).for_each(|(vector, &k)| {
+        for (u, &weight) in basis.chunks_exact(dim).zip(eigen.eigenvectors.column(k).iter()) {
+            add(vector, weight, u);
+        }
+    });
+    Leading { values: order.into_iter().map(|k| values[k]).collect(), vectors }
+}
+
+/// Numbers between -1 and 1 without a pattern, always the same (splitmix64, Steele and others 2014).
+fn start(count: usize) -> Vec<f64> {
+    let number = |i: usize| {
+        let mut x = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    };
+    (0..count).into_par_iter().map(number).collect()
+}
+
+/// An orthonormal basis of the span of vectors (`n x dim`): block Gram-Schmidt, twice, as one pass loses orthogonality
+/// (Giraud and others 2005). Vectors that depend on those before them are left out.
+fn orthonormal(vectors: Vec<f64>, dim: usize) -> Vec<f64> {
+    let mut basis: Vec<f64> = Vec::with_capacity(vectors.len());
+    for block in vectors.chunks(BLOCK * dim) {
+        let mut block = block.to_vec();
+        let sizes: Vec<f64> = block.chunks_exact(dim).map(|v| norm_up_of(v)).collect();
+        remove(&mut block, &basis, dim);
+        remove(&mut block, &basis, dim);
+        let before = basis.len();
+        for (v, size) in block.chunks_exact_mut(dim).zip(sizes) {
+            remove(v, &basis[before..], dim);
+            remove(v, &basis[before..], dim);
+            let left = norm_up_of(v);
+            if left > size * 1e-10 && left.is_finite() {
+                v.iter_mut().for_each(|x| *x /= left);
+                basis.extend_from_slice(v);
+            }
+        }
+    }
+    basis
+}
+
+/// Subtracts from each of `vectors` its projection on the span of `basis` (orthonormal).
+fn remove(vectors: &mut [f64], basis: &[f64], dim: usize) {
+    if basis.is_empty() {
+        return;
+    }
+    let count = basis.len() / dim;
+    let weights = products(vectors, basis, dim);
+    for (v, weights) in vectors.chunks_exact_mut(dim).zip(weights.chunks_exact(count)) {
+        v.par_chunks_mut(STRIPE).enumerate().for_each(|(i, part)| {
+            for (u, weight) in basis.chunks_exact(dim).zip(weights) {
+                add(part, -weight, &u[i * STRIPE..][..part.len()]);
+            }
+        });
+    }
+}
+
+/// The scalar products of `left` with `right` (rows of `dim`), in float64.
+fn products(left: &[f64], right: &[f64], dim: usize) -> Vec<f64> {
+    let (n, count) = (left.len() / dim, right.len() / dim);
+    let parts: Vec<Vec<f64>> = right
+        .par_chunks(BLOCK * dim)
+        .map(|part| {
+            let mut out = vec![0.0; n * (part.len() / dim)];
+            f64::product(left, part, dim, &mut out, part.len() / dim);
+            out
+        })
+        .collect();
+    let mut out = vec![0.0; n * count];
+    for (b, part) in parts.iter().enumerate() {
+        let wide = part.len() / n;
+        for (row, part) in out.chunks_exact_mut(count).zip(part.chunks_exact(wide)) {
+            row[b * BLOCK..][..wide].copy_from_slice(part);
+        }
+    }
+    out
+}
+
+/// Adds `weight u` to `v`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn add(v: &mut [f64], weight: f64, u: &[f64]) {
+    v.iter_mut().zip(u).for_each(|(x, u)| *x += weight * u);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Q D Q^T` for a reflection `Q` and eigenvalues `D`.
+    fn matrix(values: &[f64]) -> DMatrix<f64> {
+        let dim = values.len();
+        let v = DMatrix::from_fn(dim, 1, |i, _| ((i * 37 % 11) as f64) - 4.5).normalize();
+        let q = DMatrix::identity(dim, dim) - 2.0 * &v * v.transpose();
+        &q * DMatrix::from_diagonal(&nalgebra::DVector::from_column_slice(values)) * &q
+    }
+
+    fn of(values: &[f64], count: usize) -> (Leading, DMatrix<f64>) {
+        let (matrix, dim) = (matrix(values), values.len());
+        let multiply = |rows: &[f64]| {
+            let rows = DMatrix::from_row_slice(rows.len() / dim, dim, rows);
+            (rows * &matrix).transpose().as_slice().to_vec()
+        };
+        (leading(dim, count, multiply), matrix)
+    }
+
+    #[test]
+    fn decaying_eigenvalues_are_found_with_orthonormal_vectors() {
+        let values: Vec<f64> = (0..100).map(|i| 0.7f64.powi(i)).collect();
+        let (found, matrix) = of(&values, 20);
+        let vectors = DMatrix::from_row_slice(20, 100, &found.vectors);
+        let gram = &vectors * vectors.transpose();
+        assert!((gram - DMatrix::identity(20, 20)).norm() < 1e-12);
+        for (i, (value, expected)) in found.values.iter().zip(&values).enumerate() {
+            assert!((value / expected - 1.0).abs() < 1e-9, "{i}: {value} {expected}");
+            let v = vectors.row(i);
+            assert!((v * &matrix - v * *value).norm() < 1e-6, "{i}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_of_low_rank_has_no_more_vectors_than_its_rank_needs() {
+        let values: Vec<f64> = (0..80).map(|i| if i < 5 { 5.0 - i as f64 } else { 0.0 }).collect();
+        let (found, _) = of(&values, 20);
+        assert!(found.values.len() >= 5 && found.values.len() <= 20);
+        for (value, expected) in found.values.iter().zip(&values) {
+            assert!((value - expected).abs() < 1e-12, "{value} {expected}");
+        }
+        let all = vec![1.0; 30];
+        assert_eq!(of(&all, 30).0.values.len(), 30);
+    }
+}
