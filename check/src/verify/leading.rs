@@ -30,7 +30,7 @@ use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
 /// The number of rivals in a block, which share their greatest bounds.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 /// The number of rows prepared in one task.
 const CHUNK: usize = 256;
 /// Half a unit in the last place of float32, relative.
@@ -219,9 +219,14 @@ impl<'a> Rivals<'a> {
         at.map(|at| self.map.settled[at].1)
     }
 
-    /// Calls `found` with the index of a point and a rival, for all for which these bounds do not prove that the rival
-    /// scores less.
-    pub fn open(&self, head: &Head, points: &[Point], found: &mut dyn FnMut(usize, u32)) {
+    /// Calls `found` for each block of rivals (tokens) with the pairs of a point (its index) and a rival for which these
+    /// bounds do not prove that the rival scores less.
+    pub fn open(
+        &self,
+        head: &Head,
+        points: &[Point],
+        found: &mut dyn FnMut(&[u32], &[(usize, u32)]),
+    ) {
         let (basis, count) = (&self.basis, self.basis.count);
         let (scaled, placed) = basis.place_points(head, self.ball, &self.map.centre, points);
         let scaled = DMatrix::from_fn(points.len(), count, |i, k| scaled[i * count + k]);
@@ -265,8 +270,10 @@ impl<'a> Rivals<'a> {
             }
             let places = b * BLOCK..((b + 1) * BLOCK).min(self.order.len());
             let rows = &self.scaled[places.start * count..places.end * count];
+            let mut open = Vec::new();
             let scores = &scaled * DMatrixView::from_slice(rows, count, places.len());
-            for (place, column) in places.zip(scores.as_slice().chunks_exact(points.len())) {
+            for (place, column) in places.clone().zip(scores.as_slice().chunks_exact(points.len()))
+            {
                 let bounds = &self.bounds[place];
                 // Levels may be negative, so they are rounded up by a signed unit.
                 let level = up(bounds.level + bounds.level.abs() * 1e-15);
@@ -275,8 +282,11 @@ impl<'a> Rivals<'a> {
                     let is_open =
                         |&i: &usize| !is_below(column[i], limits[i], beta[i], rest, level);
                     let token = self.order[place];
-                    (0..points.len()).filter(is_open).for_each(|i| found(i, token));
+                    open.extend((0..points.len()).filter(is_open).map(|i| (i, token)));
                 }
+            }
+            if !open.is_empty() {
+                found(&self.order[places], &open);
             }
         }
     }

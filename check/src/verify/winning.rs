@@ -3,6 +3,7 @@
 //! Scores come from float32 products where the rows are float32 (twice as fast), each with a proved error bound.
 //! Comparisons that these leave open are made in float64, and those that remain open, exactly.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -13,10 +14,11 @@ use num_traits::Signed;
 use rayon::prelude::*;
 
 use super::equals::Equals;
-use super::leading::Rivals;
+use super::leading::{self, Rivals};
 use super::mapped;
 use super::one_point::OnePoint;
 use super::state::{State, integer_score};
+use crate::arithmetic::narrow;
 use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
 use crate::domain::Domain;
@@ -97,20 +99,19 @@ pub fn check_all(
         // Points of tokens that are neighbours in the order of the rivals need the same rivals.
         points.par_sort_unstable_by_key(|p| (rivals.position[p.0 as usize], p.0));
         checked.par_extend(points.par_chunks(block).flat_map_iter(|chunk| {
-            let open = |candidates: &[Candidate], found: &mut dyn FnMut(usize, u32)| {
-                let points = candidates.iter().map(|c| (c.token, c.state.point()));
-                rivals.open(head, &points.collect::<Vec<_>>(), found);
+            let open: Open = &|candidates, rounded, found| {
+                open_by_map(&rivals, head, &norms, candidates, rounded, found);
             };
-            let checked = check_block(head, record, equals, &norms, chunk, &open);
+            let checked = check_block(head, record, equals, &norms, chunk, open);
             progress.advance(chunk.len());
             checked
         }));
     }
     checked.par_extend(rest.par_chunks(block).flat_map_iter(|chunk| {
-        let open = |candidates: &[Candidate], found: &mut dyn FnMut(usize, u32)| {
-            open_among_all(head, &norms, candidates, found);
+        let open: Open = &|candidates, rounded, found| {
+            open_among_all(head, &norms, candidates, rounded, found);
         };
-        let checked = check_block(head, record, equals, &norms, chunk, &open);
+        let checked = check_block(head, record, equals, &norms, chunk, open);
         progress.advance(chunk.len());
         checked
     }));
@@ -144,6 +145,9 @@ struct Candidate<'a> {
     own: f64,
 }
 
+/// Finds the candidates and rivals that simple bounds do not settle.
+type Open<'a> = &'a dyn Fn(&[Candidate], &Rounded, &mut dyn FnMut(usize, u32));
+
 /// Checks one block of points: `open` finds the rivals that simple bounds do not settle, and those are compared in
 /// float64 and, where that cannot decide, exactly.
 fn check_block(
@@ -152,7 +156,7 @@ fn check_block(
     equals: &Equals,
     norms: &[f64],
     points: &[(u32, Place)],
-    open: &dyn Fn(&[Candidate], &mut dyn FnMut(usize, u32)),
+    open: Open,
 ) -> Vec<(u32, Result<(), String>)> {
     let mut outcomes: Vec<(u32, Result<(), String>)> = Vec::new();
     let mut candidates = Vec::new();
@@ -193,7 +197,7 @@ fn check_block(
         candidates.push(candidate);
     }
     let mut beaten_by: Vec<Option<u32>> = vec![None; candidates.len()];
-    open(&candidates, &mut |i, j| {
+    open(&candidates, &Rounded::new(head.dim(), &candidates), &mut |i, j| {
         let tied = equals.are_tied(candidates[i].token, j);
         let known = beaten_by[i].is_some_and(|known| known < j);
         if !known && !tied && !beats(head, norms, &candidates[i], j) {
@@ -213,17 +217,54 @@ fn open_among_all(
     head: &Head,
     norms: &[f64],
     candidates: &[Candidate],
+    rounded: &Rounded,
     found: &mut dyn FnMut(usize, u32),
 ) {
-    let rounded = Rounded::new(head.dim(), candidates);
+    let (dim, points) = (head.dim(), rounded.matrix());
     for first in (0..head.tokens()).step_by(ROWS) {
         let part = first..(first + ROWS).min(head.tokens());
         let open = match head.rows() {
-            Rows::F32(rows) => rounded.open(head, rows, norms, part),
+            Rows::F32(rows) => {
+                let rows = &rows[part.start * dim..part.end * dim];
+                rounded.open(&points, head, norms, rows, part.start as u32..part.end as u32)
+            }
             Rows::F64(_) => open_after_float64(head, norms, candidates, part),
         };
         open.into_iter().for_each(|(i, j)| found(i, j));
     }
+}
+
+/// [`open_among_all`] where most rivals are settled in the coordinates of a map.
+fn open_by_map(
+    rivals: &Rivals,
+    head: &Head,
+    norms: &[f64],
+    candidates: &[Candidate],
+    rounded: &Rounded,
+    found: &mut dyn FnMut(usize, u32),
+) {
+    let points: Vec<leading::Point> =
+        candidates.iter().map(|c| (c.token, c.state.point())).collect();
+    let matrix = OnceCell::new();
+    rivals.open(head, &points, &mut |block, open| {
+        // Whole rows of a block in one product take about as long as this share of its pairs one by one.
+        match head.rows() {
+            Rows::F32(rows) if open.len() * 32 > candidates.len() * block.len() => {
+                let dim = head.dim();
+                let row = |&t: &u32| rows[t as usize * dim..][..dim].iter().copied();
+                let rows: Vec<f32> = block.iter().flat_map(row).collect();
+                let points = matrix.get_or_init(|| rounded.matrix());
+                rounded
+                    .open(points, head, norms, &rows, block.iter().copied())
+                    .into_iter()
+                    .for_each(|(i, j)| found(i, j));
+            }
+            _ => {
+                let left = open.iter().filter(|&&(i, j)| !rounded.settles(head, norms, i, j));
+                left.for_each(|&(i, j)| found(i, j));
+            }
+        }
+    });
 }
 
 /// Bounds the error of a float64 score: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, plus the effect of the
@@ -240,8 +281,9 @@ fn error(head: &Head, norms: &[f64], j: usize, candidate: &Candidate) -> f64 {
 /// Rounding them is a relative error of `2^-24` in each coordinate, one more unit in `gamma_(d+16)` for the unit
 /// `2^-24`; underflow is below `2^-149` for each coordinate and product.
 struct Rounded {
-    /// `count x dim`, column-major: coordinate `k` of all points is contiguous.
-    points: DMatrix<f32>,
+    /// `count x dim`, row-major.
+    points: Vec<f32>,
+    dim: usize,
     /// The candidates' own scores, divided by their scales.
     limits: Vec<f64>,
     /// `gamma |h|` plus the error of the state, divided by the scales.
@@ -261,7 +303,9 @@ impl Rounded {
             .iter()
             .map(|c| if c.norm > 0.0 { power_of_two_near(c.norm) } else { 1.0 })
             .collect();
-        let entry = |i: usize, k: usize| (candidates[i].state.h[k] / scales[i]) as f32;
+        let point = |(c, scale): (&Candidate, &f64)| -> Vec<f32> {
+            c.state.h.iter().map(|x| (x / scale) as f32).collect()
+        };
         let steps = (dim + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
         // With this many coordinates, float32 proves nothing.
         let relative = if steps < 0.5 { steps / (1.0 - steps) * UP_4M } else { f64::INFINITY };
@@ -269,7 +313,8 @@ impl Rounded {
             candidates.iter().zip(&scales).map(|(c, &s)| f(c, s)).collect()
         };
         Rounded {
-            points: DMatrix::from_fn(candidates.len(), dim, entry),
+            points: candidates.iter().zip(&scales).flat_map(point).collect(),
+            dim,
             limits: of(&|c, s| c.own / s),
             reach: of(&|c, s| c.norm / s * relative + c.state.doubt / s * UP_4M),
             unscale: of(&|_, s| 1.0 / s),
@@ -278,34 +323,54 @@ impl Rounded {
         }
     }
 
-    /// The candidates and rivals of `part` for which the products do not prove a lower score.
+    /// The points as a matrix, `count x dim`.
+    fn matrix(&self) -> DMatrix<f32> {
+        DMatrix::from_row_slice(self.limits.len(), self.dim, &self.points)
+    }
+
+    /// The candidates and rivals for which products of the points with whole rows (`n x dim`) of the tokens `ids` do not
+    /// prove a lower score.
     fn open(
         &self,
+        points: &DMatrix<f32>,
         head: &Head,
-        rows: &[f32],
         norms: &[f64],
-        part: Range<usize>,
+        rows: &[f32],
+        ids: impl ExactSizeIterator<Item = u32>,
     ) -> Vec<(usize, u32)> {
-        let (count, dim) = self.points.shape();
+        let count = self.limits.len();
         let mut open = Vec::new();
         if count == 0 {
             return open;
         }
-        let rivals =
-            DMatrixView::from_slice(&rows[part.start * dim..part.end * dim], dim, part.len());
-        let scores = &self.points * rivals;
-        for (j, column) in part.zip(scores.as_slice().chunks_exact(count)) {
-            let (relative, floor) = (self.relative, self.floor);
-            let terms = Terms { norm: norms[j], bias: head.bias(j), relative, floor };
+        let scores = points * DMatrixView::from_slice(rows, self.dim, ids.len());
+        for (j, column) in ids.zip(scores.as_slice().chunks_exact(count)) {
+            let terms = self.terms(head, norms, j);
             // Nearly always all scores are below the limit, and a loop without branches finds that out fastest.
             if any_open(column, &self.limits, &self.reach, &self.unscale, terms) {
-                let below = |i: usize| {
-                    terms.are_below(column[i], self.limits[i], self.reach[i], self.unscale[i])
-                };
-                open.extend((0..count).filter(|&i| !below(i)).map(|i| (i, j as u32)));
+                open.extend(
+                    (0..count).filter(|&i| !self.is_below(column[i], i, terms)).map(|i| (i, j)),
+                );
             }
         }
         open
+    }
+
+    /// Whether the product of one point with one row proves a lower score.
+    fn settles(&self, head: &Head, norms: &[f64], i: usize, j: u32) -> bool {
+        let Rows::F32(rows) = head.rows() else { return false };
+        let (row, point) = (j as usize * self.dim, i * self.dim);
+        let score = narrow::dot(&rows[row..row + self.dim], &self.points[point..point + self.dim]);
+        self.is_below(score, i, self.terms(head, norms, j))
+    }
+
+    fn is_below(&self, score: f32, i: usize, terms: Terms) -> bool {
+        terms.are_below(score, self.limits[i], self.reach[i], self.unscale[i])
+    }
+
+    fn terms(&self, head: &Head, norms: &[f64], j: u32) -> Terms {
+        let (relative, floor) = (self.relative, self.floor);
+        Terms { norm: norms[j as usize], bias: head.bias(j as usize), relative, floor }
     }
 }
 
