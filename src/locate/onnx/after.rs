@@ -163,7 +163,6 @@ fn needed<'a>(flow: &Flow<'a>, first: &str, output: &str) -> Vec<*const Node> {
 /// Returns the result of one operation on values that depend on the head; `None` where it is not known to keep the
 /// order.
 fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) -> Option<Value> {
-    let input = |at: usize| node.inputs.get(at).and_then(|name| values.get(name.as_str()));
     let op = node.op.as_str();
     match op {
         "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" => {
@@ -173,49 +172,78 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         _ => {}
     }
     // Every other operation works on its first input, with constants as its other inputs.
-    let others = node.inputs.iter().skip(1).any(|name| values.contains_key(name.as_str()));
-    let way = match (input(0)?, others) {
-        (_, true) => return None,
-        (Value::Level { positive }, _) => {
-            // A cast to integers may give 0.
-            let lost = op == "Log" || op == "Cast" && is_whole(node) || op == "CastLike";
-            let positive = (*positive || op == "Exp") && !lost;
-            // Such a value has no axis of tokens, so it can only be broadcast again.
-            let kept = SAME.contains(&op) || LEVEL.contains(&op);
-            return kept.then_some(Value::Level { positive });
-        }
-        (Value::Tokens(way), _) => way.clone(),
+    let first = values.get(node.inputs.first()?.as_str())?;
+    if node.inputs.iter().skip(1).any(|name| values.contains_key(name.as_str())) {
+        return None;
+    }
+    let way = match first {
+        Value::Level { positive } => return step_of_level(node, *positive),
+        Value::Tokens(way) => way.clone(),
     };
-    let along = |axis: i64| is_token_axis(&way, axis);
     match op {
         _ if SAME.contains(&op) => {
             // A cast to integers makes ties, and the type of another value (`CastLike`) is not known.
             let whole = op == "Cast" && is_whole(node) || op == "CastLike";
             (!whole).then_some(Value::Tokens(way))
         }
-        "Softmax" | "LogSoftmax" => {
+        "Softmax" | "LogSoftmax" | "Log" => increasing(node, way),
+        _ if INCREASING.contains(&op) => increasing(node, way),
+        "ArgMax" | "Hardmax" | "TopK" => {
+            let axis = node.int("axis").unwrap_or(if op == "ArgMax" { 0 } else { -1 });
+            let largest = op != "TopK" || node.int("largest").unwrap_or(1) == 1;
+            (is_token_axis(&way, axis)? && largest).then_some(Value::Tokens(way))
+        }
+        "Transpose" | "Squeeze" | "Unsqueeze" | "Reshape" | "Flatten" => {
+            reshaped(flow, node, way, tokens).map(Value::Tokens)
+        }
+        "Slice" | "Gather" => selected(flow, node, way).map(Value::Tokens),
+        _ => reduced(flow, node, way),
+    }
+}
+
+/// Returns the result of an operation on a number that all tokens share.
+fn step_of_level(node: &Node, positive: bool) -> Option<Value> {
+    let op = node.op.as_str();
+    // A cast to integers may give 0.
+    let lost = op == "Log" || op == "Cast" && is_whole(node) || op == "CastLike";
+    let positive = (positive || op == "Exp") && !lost;
+    // Such a value has no axis of tokens, so it can only be broadcast again.
+    let kept = SAME.contains(&op) || LEVEL.contains(&op);
+    kept.then_some(Value::Level { positive })
+}
+
+/// Returns the result of an increasing function of each token's number.
+fn increasing(node: &Node, way: Tokens) -> Option<Value> {
+    match node.op.as_str() {
+        op @ ("Softmax" | "LogSoftmax") => {
             // Before opset 13 all axes from this one on are merged; with the default axis that is not the same.
             let axis = node.int("axis").unwrap_or(-1);
-            along(axis)?.then_some(())?;
+            is_token_axis(&way, axis)?.then_some(())?;
             bent(way, op == "Softmax", op == "LogSoftmax")
         }
+        // A number that may be negative has no logarithm.
         "Log" if way.positive => bent(way, false, false),
-        _ if INCREASING.contains(&op) => {
+        "Log" => None,
+        op => {
             let falls = |name: &str| node.float(name).is_some_and(|x| !(x > 0.0));
             if falls("alpha") || falls("gamma") {
                 return None;
             }
             bent(way, op == "Exp", false)
         }
-        "ArgMax" | "Hardmax" | "TopK" => {
-            let axis = node.int("axis").unwrap_or(if op == "ArgMax" { 0 } else { -1 });
-            let largest = op != "TopK" || node.int("largest").unwrap_or(1) == 1;
-            (along(axis)? && largest).then_some(Value::Tokens(way))
-        }
+    }
+}
+
+/// Returns the result of a sum, a mean or an extreme over axes; `None` for any other operation, too.
+fn reduced(flow: &Flow, node: &Node, way: Tokens) -> Option<Value> {
+    let op = node.op.as_str();
+    match op {
         "ReduceMax" | "ReduceSum" | "ReduceLogSumExp" | "ReduceMean" | "ReduceMin" => {
             let axes = axes(flow, node)?;
             match axes[..] {
-                [axis] if along(axis)? => Some(Value::Level { positive: way.positive }),
+                [axis] if is_token_axis(&way, axis)? => {
+                    Some(Value::Level { positive: way.positive })
+                }
                 // A mean over positions is the head at the mean of their hidden states.
                 [axis] if op == "ReduceMean" && way.affine => {
                     let kept = node.int("keepdims").unwrap_or(1) == 1;
@@ -227,36 +255,52 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         "GlobalAveragePool" if way.affine && matches!(way.axis, Axis::Channels { .. }) => {
             Some(Value::Tokens(way))
         }
+        _ => None,
+    }
+}
+
+/// Returns the value after a change of shape that keeps the tokens on one axis.
+fn reshaped(flow: &Flow, node: &Node, way: Tokens, tokens: usize) -> Option<Tokens> {
+    match node.op.as_str() {
         "Transpose" => {
             let perm = node.ints("perm")?;
             let at = from_start(way.axis, perm.len())?;
             let to = perm.iter().position(|&p| p == at as i64)?;
             let (axis, rank) = (Axis::FromEnd(perm.len() - to), Some(perm.len()));
-            Some(Value::Tokens(Tokens { axis, rank, ..way }))
+            Some(Tokens { axis, rank, ..way })
         }
         "Squeeze" => {
             let axes = axes(flow, node)?;
-            squeezed(way, &axes).map(Value::Tokens)
+            squeezed(way, &axes)
         }
         "Unsqueeze" => {
             let axes = axes(flow, node)?;
             let (axis, rank) = (inserted(way.axis, &axes)?, way.rank.map(|rank| rank + axes.len()));
-            Some(Value::Tokens(Tokens { axis, rank, ..way }))
+            Some(Tokens { axis, rank, ..way })
         }
         "Reshape" => {
             let shape = node.inputs.get(1)?;
             let rank = flow.integers(shape).map(|shape| shape.len());
             let keeps = way.axis == Axis::FromEnd(1) && ends_in_tokens(flow, shape, tokens);
-            keeps.then_some(Value::Tokens(Tokens { rank, ..way }))
+            keeps.then_some(Tokens { rank, ..way })
         }
         "Flatten" => {
             let two = way.rank == Some(2);
             let pooled = matches!(way.axis, Axis::Channels { .. }) && is_pooled(flow, node);
             let last = way.axis == Axis::FromEnd(1) && (two || node.int("axis") == Some(-1));
-            (last || pooled && node.int("axis").unwrap_or(1) == 1)
-                .then_some(Value::Tokens(Tokens { axis: Axis::FromEnd(1), rank: Some(2), ..way }))
+            (last || pooled && node.int("axis").unwrap_or(1) == 1).then_some(Tokens {
+                axis: Axis::FromEnd(1),
+                rank: Some(2),
+                ..way
+            })
         }
-        // A selection of positions, with every token of each.
+        _ => None,
+    }
+}
+
+/// Returns the value after a selection of positions, with every token of each.
+fn selected(flow: &Flow, node: &Node, way: Tokens) -> Option<Tokens> {
+    match node.op.as_str() {
         "Slice" => {
             let axes = match node.ints("axes") {
                 Some(axes) => axes.to_vec(),
@@ -264,15 +308,15 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
             };
             let mut kept = true;
             for axis in axes {
-                kept &= !along(axis)?;
+                kept &= !is_token_axis(&way, axis)?;
             }
-            kept.then_some(Value::Tokens(way))
+            kept.then_some(way)
         }
         "Gather" => {
             let axis = node.int("axis").unwrap_or(0);
             // A single index removes its axis, several keep it: with tokens on the last axis both are fine.
-            (!along(axis)? && way.axis == Axis::FromEnd(1))
-                .then_some(Value::Tokens(Tokens { rank: None, ..way }))
+            (!is_token_axis(&way, axis)? && way.axis == Axis::FromEnd(1))
+                .then_some(Tokens { rank: None, ..way })
         }
         _ => None,
     }
