@@ -101,7 +101,7 @@ impl Pairing {
                 bias.name
             )
         });
-        let beside = Beside {
+        let paired = PairedMatrix {
             stored,
             weight,
             sides: [rows, columns],
@@ -110,8 +110,8 @@ impl Pairing {
             transposed: pairing.transposed,
             is_shown: pairing.bias.is_some() || convention.is_some(),
         };
-        match beside.doubtful() {
-            Some(vector) => question(beside.asked(vector)),
+        match paired.doubtful() {
+            Some(vector) => question(paired.asked(vector)),
             None => Ok(pairing),
         }
     }
@@ -183,7 +183,7 @@ pub(super) fn named_bias<'a>(stored: &Stored<'a>, weight: &str) -> Option<&'a Te
 }
 
 /// A matrix and its bias, for the check that no other vector belongs to it.
-struct Beside<'s, 'a> {
+struct PairedMatrix<'s, 'a> {
     stored: &'s Stored<'a>,
     weight: &'s str,
     sides: [usize; 2],
@@ -197,7 +197,7 @@ struct Beside<'s, 'a> {
     is_shown: bool,
 }
 
-impl<'a> Beside<'_, 'a> {
+impl<'a> PairedMatrix<'_, 'a> {
     /// Returns a vector that may be the bias, or a scale or a shift of each logit. In a file of one matrix, that is
     /// any vector as long as a side; next to other matrices, only one of a length that no other layer has, or that is
     /// called a bias. Vectors that belong to hidden states have one number per coordinate, and are not meant.

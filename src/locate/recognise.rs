@@ -76,7 +76,7 @@ fn by_configuration(
     };
     let asked: Vec<&'static Rule> = known.iter().filter(has_task).copied().collect();
     // A configuration that names a model without a head is believed, unless a head is stored after all.
-    let (rules, own_only) = match (architectures.is_empty(), asked.is_empty()) {
+    let (rules, separate_only) = match (architectures.is_empty(), asked.is_empty()) {
         (false, true) => (known.to_vec(), true),
         (true, _) => (known.to_vec(), false),
         _ => (asked, false),
@@ -87,7 +87,7 @@ fn by_configuration(
         let knowledge = RuleContext {
             config: Some(config),
             tie: declared(rule, config),
-            own_only,
+            separate_only,
             certain: true,
             compared: &compared,
         };
@@ -111,7 +111,7 @@ struct RuleContext<'a> {
     config: Option<&'a Configuration>,
     tie: TieStatement,
     /// Whether a tied embedding is no head, because the configuration names a model without one.
-    own_only: bool,
+    separate_only: bool,
     /// Whether the configuration names the family, so that a missing tensor is an error and does not mean another
     /// family.
     certain: bool,
@@ -145,7 +145,7 @@ enum TieStatement {
 
 /// Returns whether the head is tied, by the rule and the configuration.
 fn declared(rule: &Rule, config: &Configuration) -> TieStatement {
-    if rule.habit == Some(Quirk::TiedDespiteTheFlag) {
+    if rule.quirk == Some(Quirk::TiedDespiteTheFlag) {
         return TieStatement::Default(true);
     }
     if rule.never_tied {
@@ -168,7 +168,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
     let makes_tokens = |name: &&str| {
         ["LM", "ForConditionalGeneration", "MTModel"].iter().any(|s| name.contains(s))
     };
-    let own_only = !architectures.is_empty() && !architectures.iter().any(makes_tokens);
+    let separate_only = !architectures.is_empty() && !architectures.iter().any(makes_tokens);
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     let mut tried: Vec<&Rule> = Vec::new();
     let compared = Compared::default();
@@ -182,7 +182,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         }
         tried.push(rule);
         let knowledge =
-            RuleContext { config, tie: flag, own_only, certain: false, compared: &compared };
+            RuleContext { config, tie: flag, separate_only, certain: false, compared: &compared };
         if let Some(fit) = fit(stored, rule, &knowledge)? {
             found.push((fit, rule));
         }
@@ -192,7 +192,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         chosen.stated_tokens = config.tokens();
     }
     no_second_head(stored, &chosen)?;
-    if rule.habit == Some(Quirk::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
+    if rule.quirk == Some(Quirk::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
         chosen.norm = None;
     }
     Ok(Some(chosen))
@@ -202,11 +202,11 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
 fn alike(a: &Rule, b: &Rule) -> bool {
     let norm =
         |rule: &Rule| rule.norm.as_ref().map(|n| (n.kind, n.rms_flag, n.stems, n.one_plus, n.bare));
-    let names = |r: &Rule| (r.bodies, r.own, r.tied_to, r.marks, r.biases, r.between);
+    let names = |r: &Rule| (r.bodies, r.separate, r.tied_to, r.required, r.biases, r.between);
     names(a) == names(b)
         && norm(a) == norm(b)
-        && (a.needs_bias, a.own_transposed, a.activation)
-            == (b.needs_bias, b.own_transposed, b.activation)
+        && (a.needs_bias, a.separate_transposed, a.activation)
+            == (b.needs_bias, b.separate_transposed, b.activation)
 }
 
 /// The table of learned positions in GPT-2's body.
@@ -285,9 +285,11 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Optio
     trial.refuse_unreadable(separate.is_none())?;
     let rows = match (separate, trial.embedding()) {
         (Some(separate), Some(embedding)) => trial.compared(separate, embedding)?,
-        (Some(weight), None) => {
-            Rows { weight, tying: Tying::Own, why: format!("the output layer of {}", rule.family) }
-        }
+        (Some(weight), None) => Rows {
+            weight,
+            tying: Tying::Separate,
+            why: format!("the output layer of {}", rule.family),
+        },
         (None, Some(embedding)) => match trial.tied(embedding)? {
             Some(rows) => rows,
             None => return Ok(None),
@@ -316,7 +318,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Optio
         None => {}
     }
     Ok(Some(Found {
-        transposed: rule.own_transposed && rows.tying == Tying::Own,
+        transposed: rule.separate_transposed && rows.tying == Tying::Separate,
         weight: rows.weight,
         why: rows.why,
         is_plain: false,
@@ -366,7 +368,7 @@ impl Trial<'_> {
 
     /// Returns the head, if it is stored separately.
     fn separate_head(&self) -> Option<String> {
-        self.first_matrix(self.rule.own)
+        self.first_matrix(self.rule.separate)
     }
 
     /// Returns the embedding that a tied head would be.
@@ -377,7 +379,7 @@ impl Trial<'_> {
     /// Refuses a quantised or adapted head, which has its stem's name, but other tensors; and such an embedding,
     /// where it would be the head.
     fn refuse_unreadable(&self, no_separate_head: bool) -> Result<()> {
-        for name in self.rule.own {
+        for name in self.rule.separate {
             if let Some(stem) = self.place.named(name).strip_suffix(".weight") {
                 refuse::unreadable(self.stored, stem, self.know.config)?;
                 in_use::made(self.stored, stem)?;
@@ -394,7 +396,8 @@ impl Trial<'_> {
     /// Returns the separate head, and whether it equals the embedding; it must where it should be tied.
     fn compared(&self, separate: String, embedding: String) -> Result<Rows> {
         let Trial { stored, rule, know, .. } = self;
-        let equal = !rule.own_transposed && know.compared.equal(stored, &separate, &embedding)?;
+        let equal =
+            !rule.separate_transposed && know.compared.equal(stored, &separate, &embedding)?;
         if let (false, TieStatement::Explicit(true) | TieStatement::Default(true)) =
             (equal, know.tie)
         {
@@ -402,7 +405,7 @@ impl Trial<'_> {
         }
         let (tying, said) = match equal {
             true => (Tying::Tied(embedding.clone()), format!(", equal to `{embedding}`")),
-            false => (Tying::Own, String::new()),
+            false => (Tying::Separate, String::new()),
         };
         let why = format!("the output layer of {}{said}", rule.family);
         Ok(Rows { weight: separate, tying, why })
@@ -414,9 +417,9 @@ impl Trial<'_> {
     /// A head that should be separate, and tensors that seem to be another head.
     fn tied(&self, embedding: String) -> Result<Option<Rows>> {
         let Trial { stored, rule, know, .. } = self;
-        let marked = rule.marks.is_empty()
-            || rule.marks.iter().any(|mark| stored.has(&self.place.named(mark)));
-        if !marked || know.own_only {
+        let has_required = rule.required.is_empty()
+            || rule.required.iter().any(|name| stored.has(&self.place.named(name)));
+        if !has_required || know.separate_only {
             return Ok(None);
         }
         let both_flags = know.config.is_some_and(|c| c.tie() == Tie::Both);
@@ -424,7 +427,7 @@ impl Trial<'_> {
             TieStatement::Explicit(_) => "says the configuration",
             TieStatement::Default(_) => "as the family does where the configuration is silent",
             // Also where the two flags of a nested configuration differ: no separate head is stored.
-            TieStatement::Nobody if !rule.marks.is_empty() || both_flags => {
+            TieStatement::Nobody if !rule.required.is_empty() || both_flags => {
                 "as no other head is stored"
             }
             // Without a configuration the names of an embedding do not make a head.
@@ -444,20 +447,22 @@ impl Trial<'_> {
     /// Refuses tensors beside the embedding that seem to be a head or to change its numbers.
     fn refuse_other_heads(&self, embedding: &str) -> Result<()> {
         let (rule, named) = (self.rule, |name: &&str| self.place.named(name));
-        let mut heads: Vec<String> = rule.own.iter().map(named).collect();
+        let mut heads: Vec<String> = rule.separate.iter().map(named).collect();
         // The head of a model within another one may be stored outside it.
-        heads.extend(rule.own.iter().filter(|n| **n == "lm_head.weight").map(|n| (*n).to_owned()));
+        heads.extend(
+            rule.separate.iter().filter(|n| **n == "lm_head.weight").map(|n| (*n).to_owned()),
+        );
         heads.sort();
         heads.dedup();
         let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
-        let known = [rule.biases, rule.marks, rule.between, stems, rule.tied_to].concat();
+        let known = [rule.biases, rule.required, rule.between, stems, rule.tied_to].concat();
         let known: Vec<String> = known.iter().map(named).collect();
         refuse::tied_beside(self.stored, embedding, &heads, &known)
     }
 
     /// Returns what is wrong where the head should be separate, but is not stored.
     fn separate_head_missing(&self, embedding: &str) -> Option<String> {
-        let missing = self.rule.own.join("`, `");
+        let missing = self.rule.separate.join("`, `");
         let or_tied = format!("if it is tied, say --weight {embedding}");
         let list = self.stored.listed();
         match self.know.tie {
@@ -502,7 +507,7 @@ impl Trial<'_> {
         let count = stored.get(weight).and_then(|info| info.shape.first()).copied();
         in_use::tensors(stored, weight)?;
         in_use::families(stored, self.know.config, weight, count)?;
-        in_use::scales(stored, weight, bias, rows.tying == Tying::Own)
+        in_use::scales(stored, weight, bias, rows.tying == Tying::Separate)
     }
 
     /// Gives the norm the factor between it and the head; returns the configuration's key of this factor, if it has
@@ -569,7 +574,7 @@ fn bias(
     // These may be names of one parameter; only a head that is not tied may have been saved with two different
     // biases.
     if let [first, second, ..] = &there[..]
-        && !matches!(tying, Tying::Own)
+        && !matches!(tying, Tying::Separate)
         && !stored.equal(first, second)?
     {
         return Err(Error::head(
@@ -590,7 +595,7 @@ fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
         !r.tied_to.is_empty()
             && (r.known_by.is_empty() || r.known_by.iter().any(|name| stored.has(name)))
     });
-    for name in likely.flat_map(|r| r.own) {
+    for name in likely.flat_map(|r| r.separate) {
         if *name != chosen.weight
             && stored.matrix(name).is_some()
             && !stored.equal(name, &chosen.weight)?
@@ -619,7 +624,7 @@ fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Err
     // The same names at a deeper level belong to several models, or to one in an attribute that is not known.
     let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
     let own: Vec<String> =
-        known.iter().flat_map(|rule| rule.own).map(|n| format!(".{n}")).collect();
+        known.iter().flat_map(|rule| rule.separate).map(|n| format!(".{n}")).collect();
     let ends = |ends: &[String]| -> Vec<&str> {
         names().filter(|name| ends.iter().any(|end| name.ends_with(end.as_str()))).collect()
     };

@@ -125,13 +125,13 @@ impl Attention {
     }
 
     /// Copies the attention, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         Ok(Attention {
-            query: self.query.apart()?,
-            key: self.key.apart()?,
-            value: self.value.apart()?,
-            output: self.output.apart()?,
-            relative: self.relative.as_ref().map(Relative::apart).transpose()?,
+            query: self.query.unshared()?,
+            key: self.key.unshared()?,
+            value: self.value.unshared()?,
+            output: self.output.unshared()?,
+            relative: self.relative.as_ref().map(Relative::unshared).transpose()?,
             ..self.clone()
         })
     }

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::attention::{Attention, AttentionContext, KeysAndValues};
-use super::cache::Kept;
+use super::cache::BlockCache;
 use super::configuration::Placement;
 use super::feed_forward::FeedForward;
 use super::norm::Norm;
@@ -36,28 +36,28 @@ pub(super) struct Encoded {
 
 impl Block {
     /// Computes the next hidden states from `x`, `B x T x d`. `memory` are the states attended to, if these are not
-    /// `x` itself; `kept` holds the keys and values of earlier tokens and receives those of `x`.
+    /// `x` itself; `cache` holds the keys and values of earlier tokens and receives those of `x`.
     pub fn forward(
         &self,
         x: &Tensor,
         memory: Option<&Tensor>,
         scene: &AttentionContext,
         encoded: Option<&Encoded>,
-        mut kept: Option<&mut Kept>,
+        mut cache: Option<&mut BlockCache>,
     ) -> Result<Tensor> {
         let x = self.around(x, &self.attention_norm, |x| {
             let memory = memory.unwrap_or(x);
             let new = self.attention.keys_and_values(memory, scene)?;
-            let seen = match &mut kept {
-                Some(kept) => kept.extend(new)?,
+            let seen = match &mut cache {
+                Some(cache) => cache.extend(new)?,
                 None => new,
             };
             self.attention.forward(x, &seen, scene)
         })?;
         let x = match (&self.cross, encoded) {
             (Some((attention, norm)), Some(encoded)) => self.around(&x, norm, |x| {
-                let seen = match &mut kept {
-                    Some(kept) => kept.source(|| source(attention, encoded))?,
+                let seen = match &mut cache {
+                    Some(cache) => cache.cross_attention(|| source(attention, encoded))?,
                     None => source(attention, encoded)?,
                 };
                 attention.forward(x, &seen, &encoded.scene)
@@ -81,17 +81,16 @@ impl Block {
     }
 
     /// Copies the block, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
-        let cross = self
-            .cross
-            .as_ref()
-            .map(|(attention, norm)| -> Result<_> { Ok((attention.apart()?, norm.apart()?)) });
+    pub fn unshared(&self) -> Result<Self> {
+        let cross = self.cross.as_ref().map(|(attention, norm)| -> Result<_> {
+            Ok((attention.unshared()?, norm.unshared()?))
+        });
         Ok(Block {
-            attention: self.attention.apart()?,
-            attention_norm: self.attention_norm.apart()?,
+            attention: self.attention.unshared()?,
+            attention_norm: self.attention_norm.unshared()?,
             cross: cross.transpose()?,
-            feed_forward: self.feed_forward.apart()?,
-            feed_forward_norm: self.feed_forward_norm.apart()?,
+            feed_forward: self.feed_forward.unshared()?,
+            feed_forward_norm: self.feed_forward_norm.unshared()?,
             placement: self.placement,
         })
     }

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::Encoded;
-use super::cache::{Cache, Kept};
+use super::cache::{BlockCache, Cache};
 use super::configuration::Position;
 use super::mask::{Mask, Masks, Stream};
 use super::relative::Distances;
@@ -180,13 +180,13 @@ impl Pass<'_> {
         }
         let segments = self.segments()?;
         let x = self.embedded(segments.as_deref())?;
-        let mut kept = match cache.is_empty() {
-            true => vec![Kept::default(); self.model.parts.stack.blocks.len()],
+        let mut blocks = match cache.is_empty() {
+            true => vec![BlockCache::default(); self.model.parts.stack.blocks.len()],
             // The cache is copied, so that a failure part of the way does not leave it half extended.
             false => cache.blocks.clone(),
         };
-        let hidden = self.through(x, None, Some(&mut kept))?;
-        cache.blocks = kept;
+        let hidden = self.through(x, None, Some(&mut blocks))?;
+        cache.blocks = blocks;
         cache.length += self.text.length();
         cache.counted = self.text.counted.clone();
         cache.masks = self.masks.clone();
@@ -217,7 +217,7 @@ impl Pass<'_> {
         &self,
         x: Tensor,
         distances: Option<Distances>,
-        kept: Option<&mut Vec<Kept>>,
+        cache: Option<&mut Vec<BlockCache>>,
     ) -> Result<Vec<Tensor>> {
         let (length, stack) = (self.text.length(), &self.model.parts.stack);
         let (queries, keys) = (self.before..self.before + length, self.before + length);
@@ -229,7 +229,7 @@ impl Pass<'_> {
             Ok(Encoded { states, scene })
         });
         let latents = self.batch.latents.as_deref();
-        stack.forward(x, &scene, latents, encoded.transpose()?.as_ref(), kept)
+        stack.forward(x, &scene, latents, encoded.transpose()?.as_ref(), cache)
     }
 
     /// Describes the masks of the pass.

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::attention::AttentionContext;
 use super::block::{Block, Encoded};
 use super::buckets::Buckets;
-use super::cache::Kept;
+use super::cache::BlockCache;
 use super::norm::Norm;
 use crate::error::Result;
 
@@ -31,7 +31,7 @@ impl Stack {
         scene: &AttentionContext,
         latents: Option<&[Tensor]>,
         encoded: Option<&Encoded>,
-        mut kept: Option<&mut Vec<Kept>>,
+        mut cache: Option<&mut Vec<BlockCache>>,
     ) -> Result<Vec<Tensor>> {
         let mut hidden = vec![x];
         for (layer, block) in self.blocks.iter().enumerate() {
@@ -40,8 +40,8 @@ impl Stack {
                 hidden.push(with_latent(&x, &latents[layer])?);
             }
             let x = &hidden[layer];
-            let kept = kept.as_mut().map(|kept| &mut kept[layer]);
-            hidden.push(block.forward(x, None, scene, encoded, kept)?);
+            let cache = cache.as_mut().map(|cache| &mut cache[layer]);
+            hidden.push(block.forward(x, None, scene, encoded, cache)?);
         }
         self.finish(&mut hidden)?;
         Ok(hidden)

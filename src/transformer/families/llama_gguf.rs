@@ -258,7 +258,7 @@ pub(super) fn names() -> Names {
         },
         stack: StackNames {
             block: "blk.{layer}.",
-            attention: AttentionNames::Apart(["attn_q", "attn_k", "attn_v", "attn_output"]),
+            attention: AttentionNames::Separate(["attn_q", "attn_k", "attn_v", "attn_output"]),
             attention_norm: "attn_norm",
             cross: None,
             gate: Some("ffn_gate"),
