@@ -84,14 +84,14 @@ fn by_configuration(
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     let compared = Compared::default();
     for rule in rules {
-        let knowledge = RuleContext {
+        let context = RuleContext {
             config: Some(config),
             tie: declared(rule, config),
             separate_only,
             certain: true,
             compared: &compared,
         };
-        if let Some(fit) = fit(stored, rule, &knowledge)? {
+        if let Some(fit) = try_rule(stored, rule, &context)? {
             found.push((fit, rule));
         }
     }
@@ -181,9 +181,9 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
             continue;
         }
         tried.push(rule);
-        let knowledge =
+        let context =
             RuleContext { config, tie: flag, separate_only, certain: false, compared: &compared };
-        if let Some(fit) = fit(stored, rule, &knowledge)? {
+        if let Some(fit) = try_rule(stored, rule, &context)? {
             found.push((fit, rule));
         }
     }
@@ -278,9 +278,9 @@ fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Fou
 }
 
 /// Tries one rule; `None` where its tensors are not stored.
-fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Option<Found>> {
-    let place = Place::of(stored, rule, know.certain);
-    let trial = Trial { stored, rule, know, place };
+fn try_rule(stored: &Stored, rule: &'static Rule, context: &RuleContext) -> Result<Option<Found>> {
+    let place = Place::of(stored, rule, context.certain);
+    let trial = RuleTrial { stored, rule, context, place };
     let separate = trial.separate_head();
     trial.refuse_unreadable(separate.is_none())?;
     let rows = match (separate, trial.embedding()) {
@@ -298,11 +298,11 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Optio
     };
     let bias = bias(stored, rule, &trial.place, &rows.weight, &rows.tying)?;
     if bias.is_none() && rule.needs_bias {
-        return if know.certain { Err(trial.bias_missing()) } else { Ok(None) };
+        return if context.certain { Err(trial.bias_missing()) } else { Ok(None) };
     }
     let (mut norm, mut notes) = trial.before();
     // The rows of a classifier are labels, to which nothing below applies.
-    let config_of_tokens = know.config.filter(|_| trial.is_of_tokens());
+    let config_of_tokens = context.config.filter(|_| trial.is_of_tokens());
     if trial.is_of_tokens() {
         notes.extend(trial.in_use(&rows, bias.as_deref())?);
     }
@@ -332,7 +332,7 @@ fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Optio
         notes,
         stated_tokens,
         used,
-        labels: know.config.filter(|_| !trial.is_of_tokens()).and_then(Configuration::labels),
+        labels: context.config.filter(|_| !trial.is_of_tokens()).and_then(Configuration::labels),
     }))
 }
 
@@ -347,14 +347,14 @@ struct Rows {
 }
 
 /// A rule that is tried on a checkpoint.
-struct Trial<'a> {
+struct RuleTrial<'a> {
     stored: &'a Stored<'a>,
     rule: &'static Rule,
-    know: &'a RuleContext<'a>,
+    context: &'a RuleContext<'a>,
     place: Place<'a>,
 }
 
-impl Trial<'_> {
+impl RuleTrial<'_> {
     /// Whether the rows of the head are tokens, and not the labels of a classifier.
     fn is_of_tokens(&self) -> bool {
         !self.rule.tied_to.is_empty()
@@ -381,13 +381,13 @@ impl Trial<'_> {
     fn refuse_unreadable(&self, no_separate_head: bool) -> Result<()> {
         for name in self.rule.separate {
             if let Some(stem) = self.place.named(name).strip_suffix(".weight") {
-                refuse::unreadable(self.stored, stem, self.know.config)?;
+                refuse::unreadable(self.stored, stem, self.context.config)?;
                 in_use::made(self.stored, stem)?;
             }
         }
         for name in self.rule.tied_to.iter().filter(|_| no_separate_head) {
             if let Some(stem) = self.place.named(name).strip_suffix(".weight") {
-                refuse::unreadable(self.stored, stem, self.know.config)?;
+                refuse::unreadable(self.stored, stem, self.context.config)?;
             }
         }
         Ok(())
@@ -395,13 +395,13 @@ impl Trial<'_> {
 
     /// Returns the separate head, and whether it equals the embedding; it must where it should be tied.
     fn compared(&self, separate: String, embedding: String) -> Result<Rows> {
-        let Trial { stored, rule, know, .. } = self;
+        let RuleTrial { stored, rule, context, .. } = self;
         let equal =
-            !rule.separate_transposed && know.compared.equal(stored, &separate, &embedding)?;
+            !rule.separate_transposed && context.compared.equal(stored, &separate, &embedding)?;
         if let (false, TieStatement::Explicit(true) | TieStatement::Default(true)) =
-            (equal, know.tie)
+            (equal, context.tie)
         {
-            return Err(contradiction(stored, rule, know, &separate, &embedding));
+            return Err(contradiction(stored, rule, context, &separate, &embedding));
         }
         let (tying, said) = match equal {
             true => (Tying::Tied(embedding.clone()), format!(", equal to `{embedding}`")),
@@ -416,14 +416,14 @@ impl Trial<'_> {
     /// # Errors
     /// A head that should be separate, and tensors that seem to be another head.
     fn tied(&self, embedding: String) -> Result<Option<Rows>> {
-        let Trial { stored, rule, know, .. } = self;
+        let RuleTrial { stored, rule, context, .. } = self;
         let has_required = rule.required.is_empty()
             || rule.required.iter().any(|name| stored.has(&self.place.named(name)));
-        if !has_required || know.separate_only {
+        if !has_required || context.separate_only {
             return Ok(None);
         }
-        let both_flags = know.config.is_some_and(|c| c.tie() == Tie::Both);
-        let by = match know.tie {
+        let both_flags = context.config.is_some_and(|c| c.tie() == Tie::Both);
+        let by = match context.tie {
             TieStatement::Explicit(_) => "says the configuration",
             TieStatement::Default(_) => "as the family does where the configuration is silent",
             // Also where the two flags of a nested configuration differ: no separate head is stored.
@@ -465,7 +465,7 @@ impl Trial<'_> {
         let missing = self.rule.separate.join("`, `");
         let or_tied = format!("if it is tied, say --weight {embedding}");
         let list = self.stored.listed();
-        match self.know.tie {
+        match self.context.tie {
             TieStatement::Explicit(false) => Some(format!(
                 "the configuration says that the head is not tied, but there is no `{missing}`: a part is missing, or \
                  the flag is wrong; {or_tied}{list}"
@@ -496,8 +496,8 @@ impl Trial<'_> {
             return (None, vec![format!("a linear map, `{name}`, stands before the head")]);
         }
         let norm = self.rule.norm.as_ref();
-        let described =
-            norm.and_then(|norm| before::norm_of(&self.place, self.rule, norm, self.know.config));
+        let described = norm
+            .and_then(|norm| before::norm_of(&self.place, self.rule, norm, self.context.config));
         (described, Vec::new())
     }
 
@@ -506,7 +506,7 @@ impl Trial<'_> {
         let (stored, weight) = (self.stored, &rows.weight);
         let count = stored.get(weight).and_then(|info| info.shape.first()).copied();
         in_use::tensors(stored, weight)?;
-        in_use::families(stored, self.know.config, weight, count)?;
+        in_use::families(stored, self.context.config, weight, count)?;
         in_use::scales(stored, weight, bias, rows.tying == Tying::Separate)
     }
 
@@ -517,7 +517,7 @@ impl Trial<'_> {
         weight: &str,
         norm: Option<&mut NormDescription>,
     ) -> Result<Option<&'static str>> {
-        let (Some(rule), Some(config)) = (&self.rule.norm, self.know.config) else {
+        let (Some(rule), Some(config)) = (&self.rule.norm, self.context.config) else {
             return Ok(None);
         };
         let factor = before::factor(self.stored, config, rule.factor, weight)?;
@@ -535,11 +535,11 @@ impl Trial<'_> {
 fn contradiction(
     stored: &Stored,
     rule: &Rule,
-    know: &RuleContext,
+    context: &RuleContext,
     own: &str,
     embedding: &str,
 ) -> Error {
-    let says = match know.tie {
+    let says = match context.tie {
         TieStatement::Explicit(_) => "the configuration says that the head is tied".to_owned(),
         _ => {
             format!("{} ties its head where the configuration does not say otherwise", rule.family)

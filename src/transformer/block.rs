@@ -31,7 +31,7 @@ pub(super) struct Encoded {
     /// The last hidden states of the encoder, `B x S x d`.
     pub states: Tensor,
     /// The mask of the encoder's padding.
-    pub scene: AttentionContext,
+    pub context: AttentionContext,
 }
 
 impl Block {
@@ -41,18 +41,18 @@ impl Block {
         &self,
         x: &Tensor,
         memory: Option<&Tensor>,
-        scene: &AttentionContext,
+        context: &AttentionContext,
         encoded: Option<&Encoded>,
         mut cache: Option<&mut BlockCache>,
     ) -> Result<Tensor> {
         let x = self.around(x, &self.attention_norm, |x| {
             let memory = memory.unwrap_or(x);
-            let new = self.attention.keys_and_values(memory, scene)?;
+            let new = self.attention.keys_and_values(memory, context)?;
             let seen = match &mut cache {
                 Some(cache) => cache.extend(new)?,
                 None => new,
             };
-            self.attention.forward(x, &seen, scene)
+            self.attention.forward(x, &seen, context)
         })?;
         let x = match (&self.cross, encoded) {
             (Some((attention, norm)), Some(encoded)) => self.around(&x, norm, |x| {
@@ -60,7 +60,7 @@ impl Block {
                     Some(cache) => cache.cross_attention(|| source(attention, encoded))?,
                     None => source(attention, encoded)?,
                 };
-                attention.forward(x, &seen, &encoded.scene)
+                attention.forward(x, &seen, &encoded.context)
             })?,
             _ => x,
         };
@@ -98,5 +98,5 @@ impl Block {
 
 /// Computes the keys and values of the encoder's states for one decoder block.
 fn source(attention: &Attention, encoded: &Encoded) -> Result<KeysAndValues> {
-    attention.keys_and_values(&encoded.states, &encoded.scene)
+    attention.keys_and_values(&encoded.states, &encoded.context)
 }

@@ -28,7 +28,7 @@ impl Stack {
     pub fn forward(
         &self,
         x: Tensor,
-        scene: &AttentionContext,
+        context: &AttentionContext,
         latents: Option<&[Tensor]>,
         encoded: Option<&Encoded>,
         mut cache: Option<&mut Vec<BlockCache>>,
@@ -41,7 +41,7 @@ impl Stack {
             }
             let x = &hidden[layer];
             let cache = cache.as_mut().map(|cache| &mut cache[layer]);
-            hidden.push(block.forward(x, None, scene, encoded, cache)?);
+            hidden.push(block.forward(x, None, context, encoded, cache)?);
         }
         self.finish(&mut hidden)?;
         Ok(hidden)
@@ -53,15 +53,15 @@ impl Stack {
         &self,
         x: Tensor,
         query: Tensor,
-        scene: &AttentionContext,
+        context: &AttentionContext,
         blind: &Tensor,
     ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
-        let query_scene = scene.under(blind);
+        let query_context = context.with_mask(blind);
         let (mut hidden, mut queries) = (vec![x], vec![query]);
         for (layer, block) in self.blocks.iter().enumerate() {
             let (x, query) = (&hidden[layer], &queries[layer]);
-            let next = block.forward(query, Some(x), &query_scene, None, None)?;
-            hidden.push(block.forward(x, None, scene, None, None)?);
+            let next = block.forward(query, Some(x), &query_context, None, None)?;
+            hidden.push(block.forward(x, None, context, None, None)?);
             queries.push(next);
         }
         self.finish(&mut hidden)?;
