@@ -3,8 +3,8 @@
 use super::Checkpoint;
 use super::bytes::Bytes;
 use super::ctranslate2::{self, CTranslate2};
-use super::foreign;
 use super::gguf::{self, Gguf};
+use super::not_a_checkpoint;
 use super::npy::{self, Npy};
 use super::npz::{self, Npz};
 use super::onnx::{self, Onnx};
@@ -70,7 +70,7 @@ impl Format {
 
 /// Opens a file, with the tensor names as they are stored.
 pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
-    foreign::check(&bytes)?;
+    not_a_checkpoint::refuse(&bytes)?;
     Ok(match Format::of(&bytes) {
         Some(Format::Safetensors) => Box::new(Safetensors::parse(bytes)?),
         Some(Format::Gguf) => Box::new(Gguf::parse(bytes)?),
@@ -80,7 +80,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Box<dyn Checkpoint>> {
         Some(Format::Onnx) => Box::new(Onnx::parse(bytes)?),
         Some(Format::CTranslate2) => Box::new(CTranslate2::parse(bytes)?),
         None => {
-            let problem = match foreign::by_extension(&bytes) {
+            let problem = match not_a_checkpoint::by_extension(&bytes) {
                 Some(what) => format!("this is {what}"),
                 None => format!("its format is not known; read are {FORMATS}"),
             };

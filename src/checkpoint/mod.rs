@@ -9,13 +9,13 @@ pub mod ctranslate2;
 mod cursor;
 mod decode;
 pub(crate) mod folder;
-mod foreign;
 mod format;
 #[doc(hidden)]
 #[doc(hidden)]
 pub mod fuzz;
 #[doc(hidden)]
 pub mod gguf;
+mod not_a_checkpoint;
 #[doc(hidden)]
 pub mod npy;
 #[doc(hidden)]
@@ -143,7 +143,7 @@ pub trait Checkpoint: Send + Sync {
     /// # Errors
     /// A name that is a path, and a file that exists but cannot be read.
     fn side_file(&self, name: &str) -> Result<Option<Bytes>> {
-        self.folder().map_or(Ok(None), |folder| beside(folder, name))
+        self.folder().map_or(Ok(None), |folder| open_in_folder(folder, name))
     }
 
     /// Returns other names of tensors, each with the name under which the tensor is listed (CTranslate2); `read`
@@ -191,13 +191,13 @@ pub trait Checkpoint: Send + Sync {
 }
 
 /// Opens the regular file `name` of `folder`; `None` where there is none. An empty file is an error.
-fn beside(folder: &Path, name: &str) -> Result<Option<Bytes>> {
+fn open_in_folder(folder: &Path, name: &str) -> Result<Option<Bytes>> {
     let mut parts = Path::new(name).components();
     if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
         return Err(Error::malformed(folder, format!("`{name}` is no name of a file in it")));
     }
     match Bytes::open(folder.join(name)) {
-        Ok(bytes) => foreign::check(&bytes).map(|()| Some(bytes)),
+        Ok(bytes) => not_a_checkpoint::refuse(&bytes).map(|()| Some(bytes)),
         Err(Error::Io { reason, .. })
             if matches!(reason.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) =>
         {

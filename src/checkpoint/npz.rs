@@ -18,7 +18,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::bytes::{Bytes, Data};
 use super::npy::{self, Header};
-use super::{Checkpoint, Tensor, TensorInfo, beside, find};
+use super::{Checkpoint, Tensor, TensorInfo, find, open_in_folder};
 use crate::error::Result;
 
 /// The first bytes of a zip archive, and of one without a member.
@@ -128,7 +128,7 @@ impl Checkpoint for Npz {
                     self.bytes.malformed(format!("member `{name}` cannot be read: {problem}"))
                 });
         }
-        self.folder().map_or(Ok(None), |folder| beside(folder, name))
+        self.folder().map_or(Ok(None), |folder| open_in_folder(folder, name))
     }
 }
 

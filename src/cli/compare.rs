@@ -64,7 +64,7 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
             n => writeln!(out, "  ({n} rows of padding not counted)")?,
         }
     }
-    match &comparison.apart {
+    match &comparison.incomparable {
         Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
         None => {
             let (audited, free) = comparison.changed();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::progress::Bar;
-use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
+use unargmax::checkpoint::vocabulary::{Vocabulary, from_side_file};
 use unargmax::checkpoint::{self, Checkpoint};
 use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
 use unargmax::transformer::{Mask, Options, Transformer};
@@ -58,7 +58,7 @@ impl ModelArguments {
         let model = Transformer::of(checkpoint.as_ref(), &path, Options::default())?;
         let vocabulary = match checkpoint.vocabulary()? {
             Some(read) => Some(read),
-            None => beside(checkpoint.as_ref())?.map(|(read, _)| read),
+            None => from_side_file(checkpoint.as_ref())?.map(|(read, _)| read),
         };
         let vocabulary = vocabulary.map(|v| v.padded(model.configuration().tokens));
         Ok(Opened { path, checkpoint, model, vocabulary })

@@ -76,9 +76,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Runs `unargmax observe`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let file = File::open(&arguments.file).with_context(|| arguments.file.display().to_string())?;
-    let size = file.metadata().with_context(|| arguments.file.display().to_string())?.len();
-    ensure!(size > 0, "{}: the corpus is empty", arguments.file.display());
+    let (file, size) = open_corpus(&arguments.file)?;
     let saved = Arc::new(Mutex::new(0));
     tell_when_interrupted(saved.clone());
     let folder = OutputFolder::open_for(&arguments.out, &own_files::OBSERVATION, |_| true, false)
@@ -95,78 +93,26 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tokenizer = arguments.model.tokenizer(&opened)?;
     let audit = arguments.audit.as_deref().map(|dir| audited(dir, &opened)).transpose()?;
     let (results, claims) = audit.unzip();
-    let window = match (arguments.window, configuration.context) {
-        (Some(window), Some(context)) if window as usize > context => {
-            bail!("--window {window}: the model's context is {context}")
-        }
-        (Some(window), _) => window as usize,
-        (None, context) => context.unwrap_or(WINDOW).min(WINDOW),
-    };
+    let window = window(arguments.window, configuration.context)?;
     let texts = if arguments.lines { Texts::Lines } else { Texts::Whole };
     let mut corpus = Corpus::new(BufReader::new(file), &arguments.file, &tokenizer, texts, window)?;
-    let run = Run {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        head: match &claims {
-            Some(claims) => claims.head.sha256(),
-            None => {
-                locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?.head.sha256()
-            }
-        },
-        files: stamps(&opened)?,
-        corpus: size,
-        window,
-        lines: arguments.lines,
-        audit: arguments.audit.as_deref().map(hash).transpose()?,
-    };
+    let run = identity(arguments, &opened, claims.as_ref(), size, window)?;
     let journal = Journal::new(&arguments.out, run, configuration.tokens);
     if arguments.restart {
         journal.remove()?;
     }
-    let mut observer = match journal.read()? {
-        None => Observer::new(configuration.tokens, claims)?,
-        Some((place, counts)) => {
-            bar.stage("resume");
-            let text = text_hash(&arguments.file, place.bytes)?;
-            if text != place.text {
-                bail!(journal.of_another("the corpus was another one or has been changed since"));
-            }
-            go_back(&mut corpus, &place, &counts, &opened, &journal)?;
-            *locked(&saved) = place.windows;
-            if !arguments.quiet {
-                eprintln!(
-                    "unargmax: going on after window {} by {}; --restart begins anew",
-                    place.windows,
-                    journal.path().display()
-                );
-            }
-            Observer::resume(configuration.tokens, claims, counts)?
-        }
-    };
+    let observation =
+        Observation { arguments, opened: &opened, journal: &journal, bar: &bar, saved };
+    let mut observer = observation.begin_or_resume(&mut corpus, claims)?;
     bar.begin("observe", size as usize, "bytes");
-    let (mut told, mut since, mut took) = (0, Instant::now(), Duration::ZERO);
-    loop {
-        bar.advance((corpus.bytes_given() - told) as usize);
-        told = corpus.bytes_given();
-        let Some(ids) = corpus.window()? else { break };
-        observer.window(&opened.model, ids)?;
-        // A large vocabulary makes a large journal, so at most a twentieth of the time is spent on writing it.
-        let every = arguments.save_every;
-        if every.is_zero() || since.elapsed() >= every.max(20 * took) {
-            let begun = Instant::now();
-            let mut saved = locked(&saved);
-            journal.write(corpus.place(), observer.counts()).context("--out")?;
-            *saved = corpus.place().windows;
-            (since, took) = (Instant::now(), begun.elapsed());
-        }
-    }
+    observation.observe(&mut corpus, &mut observer)?;
     bar.finish();
     let windows = corpus.place().windows as usize;
     ensure!(windows > 0, "{}: the corpus holds no text", arguments.file.display());
 
-    let corpus_name = arguments.file.display().to_string();
     let subject = Subject {
         checkpoint: opened.path.display().to_string(),
-        corpus: corpus_name,
+        corpus: arguments.file.display().to_string(),
         window,
         windows,
         vocabulary: opened.vocabulary.as_ref(),
@@ -179,6 +125,119 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     super::audit::write(&folder, &files).context("--out")?;
     journal.remove().context("--out")?;
+    print(arguments, &subject)?;
+    if observer.contradicting() == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_contradictions(arguments, &opened, &observer);
+    Ok(ExitCode::from(CONTRADICTION))
+}
+
+/// Opens the corpus, and returns it with its size in bytes.
+fn open_corpus(path: &Path) -> Result<(File, u64)> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let size = file.metadata().with_context(|| path.display().to_string())?.len();
+    ensure!(size > 0, "{}: the corpus is empty", path.display());
+    Ok((file, size))
+}
+
+/// Returns the largest number of tokens of a window, as asked or by the model's context.
+fn window(asked: Option<u32>, context: Option<usize>) -> Result<usize> {
+    Ok(match (asked, context) {
+        (Some(window), Some(context)) if window as usize > context => {
+            bail!("--window {window}: the model's context is {context}")
+        }
+        (Some(window), _) => window as usize,
+        (None, context) => context.unwrap_or(WINDOW).min(WINDOW),
+    })
+}
+
+/// Returns what the counts of this run depend on; a journal of another run is refused.
+fn identity(
+    arguments: &Arguments,
+    opened: &Opened,
+    claims: Option<&Claims>,
+    size: u64,
+    window: usize,
+) -> Result<Run> {
+    Ok(Run {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        head: match claims {
+            Some(claims) => claims.head.sha256(),
+            None => {
+                locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?.head.sha256()
+            }
+        },
+        files: stamps(opened)?,
+        corpus: size,
+        window,
+        lines: arguments.lines,
+        audit: arguments.audit.as_deref().map(hash).transpose()?,
+    })
+}
+
+/// A run over the corpus, with the journal that lets it continue after an interruption.
+struct Observation<'a> {
+    arguments: &'a Arguments,
+    opened: &'a Opened,
+    journal: &'a Journal,
+    bar: &'a Bar,
+    /// How many windows the last journal covers; the handler of signals reads it.
+    saved: Arc<Mutex<u64>>,
+}
+
+impl Observation<'_> {
+    /// Returns an observer that has seen nothing, or what the journal says; then the corpus continues there.
+    fn begin_or_resume(
+        &self,
+        corpus: &mut Corpus<BufReader<File>>,
+        claims: Option<Claims>,
+    ) -> Result<Observer> {
+        let Observation { arguments, journal, .. } = self;
+        let tokens = self.opened.model.configuration().tokens;
+        let Some((place, counts)) = journal.read()? else {
+            return Ok(Observer::new(tokens, claims)?);
+        };
+        self.bar.stage("resume");
+        let text = text_hash(&arguments.file, place.bytes)?;
+        if text != place.text {
+            bail!(journal.of_another("the corpus was another one or has been changed since"));
+        }
+        go_back(corpus, &place, &counts, self.opened, journal)?;
+        *locked(&self.saved) = place.windows;
+        if !arguments.quiet {
+            eprintln!(
+                "unargmax: going on after window {} by {}; --restart begins anew",
+                place.windows,
+                journal.path().display()
+            );
+        }
+        Ok(Observer::resume(tokens, claims, counts)?)
+    }
+
+    /// Observes the windows that the corpus still has, and writes the journal from time to time.
+    fn observe(&self, corpus: &mut Corpus<BufReader<File>>, observer: &mut Observer) -> Result<()> {
+        let (mut told, mut since, mut took) = (0, Instant::now(), Duration::ZERO);
+        loop {
+            self.bar.advance((corpus.bytes_given() - told) as usize);
+            told = corpus.bytes_given();
+            let Some(ids) = corpus.window()? else { return Ok(()) };
+            observer.window(&self.opened.model, ids)?;
+            // A large vocabulary makes a large journal, so at most a twentieth of the time is spent on writing it.
+            let every = self.arguments.save_every;
+            if every.is_zero() || since.elapsed() >= every.max(20 * took) {
+                let begun = Instant::now();
+                let mut saved = locked(&self.saved);
+                self.journal.write(corpus.place(), observer.counts()).context("--out")?;
+                *saved = corpus.place().windows;
+                (since, took) = (Instant::now(), begun.elapsed());
+            }
+        }
+    }
+}
+
+/// Prints the summary in the form that was asked for.
+fn print(arguments: &Arguments, subject: &Subject) -> Result<()> {
     let mut out = io::stdout().lock();
     super::ignore_broken_pipe(if arguments.json {
         let text = serde_json::to_string_pretty(&subject.summary())? + "\n";
@@ -189,9 +248,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         subject.write(&mut out)
     })?;
     out.flush().or_else(|e| super::ignore_broken_pipe(Err(e)))?;
-    if observer.contradicting() == 0 {
-        return Ok(ExitCode::SUCCESS);
-    }
+    Ok(())
+}
+
+/// Prints the strict wins that contradict the audit, as errors.
+fn print_contradictions(arguments: &Arguments, opened: &Opened, observer: &Observer) {
     for c in observer.contradictions() {
         eprintln!(
             "unargmax: CONTRADICTION: token {} {} is proved never to be the strict winner, but it is at position {}",
@@ -206,7 +267,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments.audit.as_deref().unwrap_or(Path::new("")).display(),
         arguments.out.join(observed::CONTRADICTIONS).display()
     );
-    Ok(ExitCode::from(CONTRADICTION))
 }
 
 /// Installs a signal handler that says where the same command continues: after the window of the last journal.

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// The progress display of all stages of a command: one bar, or one series of lines.
 pub struct Bar {
-    far: Arc<Far>,
+    state: Arc<State>,
     shown: Shown,
 }
 
@@ -34,8 +34,8 @@ enum Shown {
     Lines(Mutex<Option<Sender<()>>>),
 }
 
-/// The state that the display shows: the stage, how much of it is done, and when the command began.
-struct Far {
+/// What the display shows: the stage, how much of it is done, and when the command began.
+struct State {
     since: Instant,
     stage: Mutex<Stage>,
     done: AtomicUsize,
@@ -54,7 +54,7 @@ impl Bar {
     /// Shows a bar where standard error is a terminal, lines where it is not, and nothing if `quiet`.
     pub fn new(quiet: bool) -> Result<Self> {
         let interval = interval(env::var(INTERVAL).ok().as_deref())?;
-        let far = Arc::new(Far {
+        let state = Arc::new(State {
             since: Instant::now(),
             stage: Mutex::default(),
             done: AtomicUsize::new(0),
@@ -67,13 +67,13 @@ impl Bar {
             Shown::Bar(bar)
         } else if let Some(interval) = interval {
             let (stop, stopped) = channel();
-            let watched = far.clone();
+            let watched = state.clone();
             thread::spawn(move || tell(&watched, interval, &stopped));
             Shown::Lines(Mutex::new(Some(stop)))
         } else {
             Shown::Nowhere
         };
-        Ok(Bar { far, shown })
+        Ok(Bar { state, shown })
     }
 
     /// Begins a stage whose amount of work is not known.
@@ -99,9 +99,9 @@ impl Drop for Bar {
 
 impl Progress for Bar {
     fn begin(&self, stage: &str, total: usize, unit: &str) {
-        let mut now = locked(&self.far.stage);
+        let mut now = locked(&self.state.stage);
         *now = Stage { name: stage.to_owned(), total, unit: unit.to_owned() };
-        self.far.done.store(0, Ordering::Relaxed);
+        self.state.done.store(0, Ordering::Relaxed);
         if let Shown::Bar(bar) = &self.shown {
             let template = match total {
                 0 => "{msg:12} {spinner} {elapsed}".to_owned(),
@@ -118,7 +118,7 @@ impl Progress for Bar {
     }
 
     fn advance(&self, count: usize) {
-        self.far.done.fetch_add(count, Ordering::Relaxed);
+        self.state.done.fetch_add(count, Ordering::Relaxed);
         if let Shown::Bar(bar) = &self.shown {
             bar.inc(count as u64);
         }
@@ -138,11 +138,11 @@ fn interval(seconds: Option<&str>) -> Result<Option<Duration>> {
 }
 
 /// Writes a line after each interval, until the sender of `stopped` is dropped.
-fn tell(far: &Far, interval: Duration, stopped: &Receiver<()>) {
+fn tell(state: &State, interval: Duration, stopped: &Receiver<()>) {
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        let stage = locked(&far.stage);
+        let stage = locked(&state.stage);
         if !stage.name.is_empty() {
-            let line = line(&stage, far.done.load(Ordering::Relaxed), far.since.elapsed());
+            let line = line(&stage, state.done.load(Ordering::Relaxed), state.since.elapsed());
             // A failure to write is ignored: it is no reason to end the command.
             let _ = writeln!(io::stderr(), "{line}");
         }

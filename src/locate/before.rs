@@ -44,7 +44,7 @@ pub(super) fn norm_of(
         let rms = config.and_then(|c| c.truth(flag)).unwrap_or(bias.is_none());
         kind = if rms { NormKind::RmsNorm } else { NormKind::LayerNorm };
     }
-    if rule.habit == Some(Quirk::RmsNormWithoutShift) && bias.is_none() {
+    if rule.quirk == Some(Quirk::RmsNormWithoutShift) && bias.is_none() {
         (kind, epsilon) = (NormKind::RmsNorm, 1e-6);
     }
     let epsilon = Some(epsilon);

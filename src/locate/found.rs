@@ -67,8 +67,8 @@ impl Found {
 pub enum Tying {
     /// Not known.
     Unknown,
-    /// The head is a matrix of its own.
-    Own,
+    /// The head is a matrix of its own, and not the embedding.
+    Separate,
     /// The head is this embedding.
     Tied(String),
 }
@@ -78,7 +78,7 @@ impl Tying {
     pub fn is_tied(&self) -> Option<bool> {
         match self {
             Tying::Unknown => None,
-            Tying::Own => Some(false),
+            Tying::Separate => Some(false),
             Tying::Tied(_) => Some(true),
         }
     }

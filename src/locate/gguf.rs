@@ -43,7 +43,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     let headless = without_head(stored, metadata, &architecture)?;
     let mut found = if stored.matrix(OUTPUT).is_some() {
         let mut found = Found::plain(OUTPUT, "GGUF's output layer");
-        found.tying = Tying::Own;
+        found.tying = Tying::Separate;
         found.notes.extend(headless.map(|why| format!("{why}, but an output layer is stored")));
         found
     } else if stored.matrix(EMBEDDING).is_some() {

@@ -186,7 +186,7 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
     }
     let tokens = used;
     let head = Head::new(values, bias_values, tokens, dim)
-        .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", beside(&bias))))?;
+        .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", and_bias(&bias))))?;
     notes.extend(checkpoint.remarks().iter().cloned());
     if tokens < dim {
         let hint = match found.is_plain && !transposed && bias.is_none() {
@@ -339,7 +339,7 @@ fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
 }
 
 /// Names the bias in an error, if there is one.
-fn beside(bias: &Option<String>) -> String {
+fn and_bias(bias: &Option<String>) -> String {
     bias.as_ref().map(|b| format!(" and `{b}`")).unwrap_or_default()
 }
 

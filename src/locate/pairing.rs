@@ -79,27 +79,13 @@ impl Pairing {
         let convolution = info.shape.len() > 2;
         let convention = if convolution { Some(false) } else { convention(weight) };
         let question = |problem: String| Err(Error::head(stored.path, problem));
-        let named: Vec<&TensorInfo> = partners(weight)
-            .iter()
-            .filter_map(|name| stored.get(name))
-            .filter(|t| long(t).is_some())
-            .collect();
-        let named = match named[..] {
-            [] => None,
-            [only] => Some(only),
-            [one, other, ..] => {
-                return question(format!(
-                    "`{}` and `{}` could both be the bias of `{weight}`: choose by --bias NAME or --bias none",
-                    one.name, other.name
-                ));
-            }
-        };
         // One number for all tokens, as for an intercept that was not fitted, keeps their order.
-        let (shared, named): (Option<&TensorInfo>, _) = match named {
+        let (shared, named) = match only_partner(stored, weight)? {
             Some(bias) if length(bias) == 1 && rows != 1 && columns != 1 => (Some(bias), None),
             named => (None, named),
         };
         let mut pairing = match named {
+            Some(bias) => Self::by_length(stored, (weight, &info.shape), bias, convention)?,
             None => Pairing {
                 transposed: convention == Some(true),
                 evidence: convention.map(|transposed| match transposed {
@@ -108,28 +94,6 @@ impl Pairing {
                 }),
                 ..Pairing::default()
             },
-            Some(bias) => match oriented(length(bias), rows, columns, convention) {
-                Some(transposed) => Pairing {
-                    evidence: Some(format!("`{}` has one number a token", bias.name)),
-                    bias: Some(bias.name.clone()),
-                    transposed,
-                    note: None,
-                },
-                None if rows == columns && length(bias) == rows => {
-                    return question(format!(
-                        "`{weight}` {:?} is square, so that nothing shows which side counts tokens: say --bias {} if it is V x d, \
-                         and --transpose too if it is stored d x V",
-                        info.shape, bias.name
-                    ));
-                }
-                None => {
-                    return question(format!(
-                        "`{}` has shape {:?}, as long as neither side of `{weight}` {:?}: choose by --bias NAME or --bias none (and \
-                         --transpose says that the weight is stored d x V)",
-                        bias.name, bias.shape, info.shape
-                    ));
-                }
-            },
         };
         pairing.note = shared.map(|bias| {
             format!(
@@ -137,7 +101,7 @@ impl Pairing {
                 bias.name
             )
         });
-        let beside = Beside {
+        let paired = PairedMatrix {
             stored,
             weight,
             sides: [rows, columns],
@@ -146,10 +110,41 @@ impl Pairing {
             transposed: pairing.transposed,
             is_shown: pairing.bias.is_some() || convention.is_some(),
         };
-        match beside.doubtful() {
-            Some(vector) => question(beside.asked(vector)),
+        match paired.doubtful() {
+            Some(vector) => question(paired.asked(vector)),
             None => Ok(pairing),
         }
+    }
+
+    /// Pairs a matrix with the bias of its name: the bias has one number per token.
+    fn by_length(
+        stored: &Stored,
+        (weight, shape): (&str, &[usize]),
+        bias: &TensorInfo,
+        convention: Option<bool>,
+    ) -> Result<Pairing> {
+        let Some([rows, columns]) = matrix_shape(shape) else { return Ok(Pairing::default()) };
+        let problem = match oriented(length(bias), rows, columns, convention) {
+            Some(transposed) => {
+                return Ok(Pairing {
+                    evidence: Some(format!("`{}` has one number a token", bias.name)),
+                    bias: Some(bias.name.clone()),
+                    transposed,
+                    note: None,
+                });
+            }
+            None if rows == columns && length(bias) == rows => format!(
+                "`{weight}` {shape:?} is square, so that nothing shows which side counts tokens: say --bias {} if it is V x d, \
+                 and --transpose too if it is stored d x V",
+                bias.name
+            ),
+            None => format!(
+                "`{}` has shape {:?}, as long as neither side of `{weight}` {shape:?}: choose by --bias NAME or --bias none (and \
+                 --transpose says that the weight is stored d x V)",
+                bias.name, bias.shape
+            ),
+        };
+        Err(Error::head(stored.path, problem))
     }
 
     /// Whether the bias `name`, which the user chose, shows that the matrix `weight` is stored `d x V`.
@@ -157,6 +152,26 @@ impl Pairing {
         let shape = stored.get(weight).and_then(|info| matrix_shape(&info.shape));
         let (Some([rows, columns]), Some(bias)) = (shape, stored.get(name)) else { return false };
         rows != columns && length(bias) == columns
+    }
+}
+
+/// Returns the vector that the names pair with `weight`; several are an error.
+fn only_partner<'a>(stored: &Stored<'a>, weight: &str) -> Result<Option<&'a TensorInfo>> {
+    let named: Vec<&TensorInfo> = partners(weight)
+        .iter()
+        .filter_map(|name| stored.get(name))
+        .filter(|t| long(t).is_some())
+        .collect();
+    match named[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        [one, other, ..] => Err(Error::head(
+            stored.path,
+            format!(
+                "`{}` and `{}` could both be the bias of `{weight}`: choose by --bias NAME or --bias none",
+                one.name, other.name
+            ),
+        )),
     }
 }
 
@@ -168,7 +183,7 @@ pub(super) fn named_bias<'a>(stored: &Stored<'a>, weight: &str) -> Option<&'a Te
 }
 
 /// A matrix and its bias, for the check that no other vector belongs to it.
-struct Beside<'s, 'a> {
+struct PairedMatrix<'s, 'a> {
     stored: &'s Stored<'a>,
     weight: &'s str,
     sides: [usize; 2],
@@ -182,7 +197,7 @@ struct Beside<'s, 'a> {
     is_shown: bool,
 }
 
-impl<'a> Beside<'_, 'a> {
+impl<'a> PairedMatrix<'_, 'a> {
     /// Returns a vector that may be the bias, or a scale or a shift of each logit. In a file of one matrix, that is
     /// any vector as long as a side; next to other matrices, only one of a length that no other layer has, or that is
     /// called a bias. Vectors that belong to hidden states have one number per coordinate, and are not meant.

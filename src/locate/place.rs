@@ -43,7 +43,7 @@ impl<'a> Place<'a> {
             |place: &Place, names: &[&str]| names.iter().any(|name| stored.has(&place.named(name)));
         let at = places
             .iter()
-            .position(|place| has(place, rule.own))
+            .position(|place| has(place, rule.separate))
             .or_else(|| places.iter().position(|place| has(place, rule.tied_to)));
         places.into_iter().nth(at.unwrap_or(0)).unwrap_or(Place { stored, wrapper: "", body: "" })
     }

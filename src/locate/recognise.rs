@@ -76,7 +76,7 @@ fn by_configuration(
     };
     let asked: Vec<&'static Rule> = known.iter().filter(has_task).copied().collect();
     // A configuration that names a model without a head is believed, unless a head is stored after all.
-    let (rules, own_only) = match (architectures.is_empty(), asked.is_empty()) {
+    let (rules, separate_only) = match (architectures.is_empty(), asked.is_empty()) {
         (false, true) => (known.to_vec(), true),
         (true, _) => (known.to_vec(), false),
         _ => (asked, false),
@@ -84,14 +84,14 @@ fn by_configuration(
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     let compared = Compared::default();
     for rule in rules {
-        let knowledge = RuleContext {
+        let context = RuleContext {
             config: Some(config),
             tie: declared(rule, config),
-            own_only,
+            separate_only,
             certain: true,
             compared: &compared,
         };
-        if let Some(fit) = fit(stored, rule, &knowledge)? {
+        if let Some(fit) = try_rule(stored, rule, &context)? {
             found.push((fit, rule));
         }
     }
@@ -111,7 +111,7 @@ struct RuleContext<'a> {
     config: Option<&'a Configuration>,
     tie: TieStatement,
     /// Whether a tied embedding is no head, because the configuration names a model without one.
-    own_only: bool,
+    separate_only: bool,
     /// Whether the configuration names the family, so that a missing tensor is an error and does not mean another
     /// family.
     certain: bool,
@@ -145,7 +145,7 @@ enum TieStatement {
 
 /// Returns whether the head is tied, by the rule and the configuration.
 fn declared(rule: &Rule, config: &Configuration) -> TieStatement {
-    if rule.habit == Some(Quirk::TiedDespiteTheFlag) {
+    if rule.quirk == Some(Quirk::TiedDespiteTheFlag) {
         return TieStatement::Default(true);
     }
     if rule.never_tied {
@@ -168,7 +168,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
     let makes_tokens = |name: &&str| {
         ["LM", "ForConditionalGeneration", "MTModel"].iter().any(|s| name.contains(s))
     };
-    let own_only = !architectures.is_empty() && !architectures.iter().any(makes_tokens);
+    let separate_only = !architectures.is_empty() && !architectures.iter().any(makes_tokens);
     let mut found: Vec<(Found, &Rule)> = Vec::new();
     let mut tried: Vec<&Rule> = Vec::new();
     let compared = Compared::default();
@@ -181,9 +181,9 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
             continue;
         }
         tried.push(rule);
-        let knowledge =
-            RuleContext { config, tie: flag, own_only, certain: false, compared: &compared };
-        if let Some(fit) = fit(stored, rule, &knowledge)? {
+        let context =
+            RuleContext { config, tie: flag, separate_only, certain: false, compared: &compared };
+        if let Some(fit) = try_rule(stored, rule, &context)? {
             found.push((fit, rule));
         }
     }
@@ -192,7 +192,7 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
         chosen.stated_tokens = config.tokens();
     }
     no_second_head(stored, &chosen)?;
-    if rule.habit == Some(Quirk::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
+    if rule.quirk == Some(Quirk::NormIfLayersEndInOne) && !marian::post_normed(stored)? {
         chosen.norm = None;
     }
     Ok(Some(chosen))
@@ -202,11 +202,11 @@ fn by_names(stored: &Stored, config: Option<&Configuration>) -> Result<Option<Fo
 fn alike(a: &Rule, b: &Rule) -> bool {
     let norm =
         |rule: &Rule| rule.norm.as_ref().map(|n| (n.kind, n.rms_flag, n.stems, n.one_plus, n.bare));
-    let names = |r: &Rule| (r.bodies, r.own, r.tied_to, r.marks, r.biases, r.between);
+    let names = |r: &Rule| (r.bodies, r.separate, r.tied_to, r.required, r.biases, r.between);
     names(a) == names(b)
         && norm(a) == norm(b)
-        && (a.needs_bias, a.own_transposed, a.activation)
-            == (b.needs_bias, b.own_transposed, b.activation)
+        && (a.needs_bias, a.separate_transposed, a.activation)
+            == (b.needs_bias, b.separate_transposed, b.activation)
 }
 
 /// The table of learned positions in GPT-2's body.
@@ -278,177 +278,268 @@ fn one<'r>(stored: &Stored, found: Vec<(Found, &'r Rule)>) -> Result<Option<(Fou
 }
 
 /// Tries one rule; `None` where its tensors are not stored.
-fn fit(stored: &Stored, rule: &'static Rule, know: &RuleContext) -> Result<Option<Found>> {
-    let place = Place::of(stored, rule, know.certain);
-    let named = |template: &str| place.named(template);
-    let own: Vec<String> =
-        rule.own.iter().map(|n| named(n)).filter(|n| stored.matrix(n).is_some()).collect();
-    let embedding = rule
-        .tied_to
-        .iter()
-        .filter(|_| !rule.never_tied)
-        .map(|t| named(t))
-        .find(|n| stored.matrix(n).is_some());
-    let marked = rule.marks.is_empty() || rule.marks.iter().any(|mark| stored.has(&named(mark)));
-    // A quantised or adapted head has its stem's name, but other tensors.
-    for name in rule.own {
-        let name = named(name);
-        if let Some(stem) = name.strip_suffix(".weight") {
-            refuse::unreadable(stored, stem, know.config)?;
-            in_use::made(stored, stem)?;
-        }
-    }
-    if own.is_empty() {
-        for name in rule.tied_to {
-            if let Some(stem) = named(name).strip_suffix(".weight") {
-                refuse::unreadable(stored, stem, know.config)?;
-            }
-        }
-    }
-    let (weight, tying, why) = match (own.first(), embedding) {
-        (Some(own), Some(embedding)) => {
-            let equal = !rule.own_transposed && know.compared.equal(stored, own, &embedding)?;
-            if let (false, TieStatement::Explicit(true) | TieStatement::Default(true)) =
-                (equal, know.tie)
-            {
-                return Err(contradiction(stored, rule, know, own, &embedding));
-            }
-            let (tying, said) = match equal {
-                true => (Tying::Tied(embedding.clone()), format!(", equal to `{embedding}`")),
-                false => (Tying::Own, String::new()),
-            };
-            (own.clone(), tying, format!("the output layer of {}{said}", rule.family))
-        }
-        (Some(own), None) => {
-            (own.clone(), Tying::Own, format!("the output layer of {}", rule.family))
-        }
-        (None, Some(embedding)) => {
-            if !marked || know.own_only {
-                return Ok(None);
-            }
-            let missing = rule.own.join("`, `");
-            let (or_tied, list) =
-                (format!("if it is tied, say --weight {embedding}"), stored.listed());
-            let problem = match know.tie {
-                TieStatement::Explicit(true) => None,
-                TieStatement::Default(true) => None,
-                TieStatement::Nobody if !rule.marks.is_empty() => None,
-                // The two flags of a nested configuration differ, and no separate head is stored.
-                TieStatement::Nobody if know.config.is_some_and(|c| c.tie() == Tie::Both) => None,
-                TieStatement::Explicit(false) => Some(format!(
-                    "the configuration says that the head is not tied, but there is no `{missing}`: a part is missing, or \
-                     the flag is wrong; {or_tied}{list}"
-                )),
-                TieStatement::Default(false) => Some(format!(
-                    "{} keeps its head in `{missing}`, which is not there; {or_tied}{list}",
-                    rule.family
-                )),
-                // Without a configuration the names of an embedding do not make a head.
-                TieStatement::Nobody => return Ok(None),
-            };
-            let mut heads: Vec<String> = rule.own.iter().map(|n| named(n)).collect();
-            // The head of a model within another one may be stored outside it.
-            heads.extend(
-                rule.own.iter().filter(|n| **n == "lm_head.weight").map(|n| (*n).to_owned()),
-            );
-            heads.sort();
-            heads.dedup();
-            let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
-            let known = [rule.biases, rule.marks, rule.between, stems, rule.tied_to].concat();
-            let known: Vec<String> = known.into_iter().map(&named).collect();
-            refuse::tied_beside(stored, &embedding, &heads, &known)?;
-            if let Some(problem) = problem {
-                return Err(Error::head(stored.path, problem));
-            }
-            let by = match know.tie {
-                TieStatement::Explicit(_) => "says the configuration",
-                TieStatement::Default(_) => "as the family does where the configuration is silent",
-                TieStatement::Nobody => "as no other head is stored",
-            };
-            let why = format!("the embedding of {}, tied {by}", rule.family);
-            (embedding.clone(), Tying::Tied(embedding), why)
-        }
+fn try_rule(stored: &Stored, rule: &'static Rule, context: &RuleContext) -> Result<Option<Found>> {
+    let place = Place::of(stored, rule, context.certain);
+    let trial = RuleTrial { stored, rule, context, place };
+    let separate = trial.separate_head();
+    trial.refuse_unreadable(separate.is_none())?;
+    let rows = match (separate, trial.embedding()) {
+        (Some(separate), Some(embedding)) => trial.compared(separate, embedding)?,
+        (Some(weight), None) => Rows {
+            weight,
+            tying: Tying::Separate,
+            why: format!("the output layer of {}", rule.family),
+        },
+        (None, Some(embedding)) => match trial.tied(embedding)? {
+            Some(rows) => rows,
+            None => return Ok(None),
+        },
         (None, None) => return Ok(None),
     };
-    let transposed = rule.own_transposed && tying == Tying::Own;
-    let bias = bias(stored, rule, &place, &weight, &tying)?;
+    let bias = bias(stored, rule, &trial.place, &rows.weight, &rows.tying)?;
     if bias.is_none() && rule.needs_bias {
-        if !know.certain {
-            return Ok(None);
-        }
-        let problem = format!(
-            "{} has a bias, but `{}` is not there: name it by --bias, or say --bias none",
-            rule.family,
-            rule.biases.first().copied().unwrap_or("classifier.bias")
-        );
-        return Err(Error::head(stored.path, problem));
+        return if context.certain { Err(trial.bias_missing()) } else { Ok(None) };
     }
-    let between = rule.between.iter().map(|t| named(t)).find(|name| stored.has(name));
-    let (mut notes, mut stated) = (Vec::new(), None);
-    match between {
-        Some(name) => notes.push(format!("a linear map, `{name}`, stands before the head")),
-        None => {
-            stated =
-                rule.norm.as_ref().and_then(|norm| before::norm_of(&place, rule, norm, know.config))
-        }
+    let (mut norm, mut notes) = trial.before();
+    // The rows of a classifier are labels, to which nothing below applies.
+    let config_of_tokens = context.config.filter(|_| trial.is_of_tokens());
+    if trial.is_of_tokens() {
+        notes.extend(trial.in_use(&rows, bias.as_deref())?);
     }
-    let of_tokens = !rule.tied_to.is_empty();
-    if of_tokens {
-        let rows = stored.get(&weight).and_then(|info| info.shape.first()).copied();
-        in_use::tensors(stored, &weight)?;
-        in_use::families(stored, know.config, &weight, rows)?;
-        let own = tying == Tying::Own;
-        notes.extend(in_use::scales(stored, &weight, bias.as_deref(), own)?);
-    }
-    let mut scales_states = None;
-    if let (Some(rule), Some(config)) = (&rule.norm, know.config) {
-        let factor = before::factor(stored, config, rule.factor, &weight)?;
-        if let Factor::Over(key) = rule.factor {
-            scales_states = Some(key);
-        }
-        if let Some(norm) = &mut stated {
-            norm.factor = factor;
-        }
-    }
-    if let Some(config) = know.config.filter(|_| of_tokens) {
+    let scales_states = trial.apply_factor(&rows.weight, norm.as_mut())?;
+    if let Some(config) = config_of_tokens {
         notes.extend(after::notes(stored, config, scales_states)?);
     }
-    let config = know.config.filter(|_| of_tokens);
-    let said = config.and_then(|config| config.count(rule.tokens));
-    let (mut stated_tokens, mut used) = (config.and_then(Configuration::tokens), None);
-    match said {
-        Some(_) if rule.cut => used = said,
-        Some(_) => stated_tokens = said,
+    let count_of_rule = config_of_tokens.and_then(|config| config.count(rule.tokens));
+    let (mut stated_tokens, mut used) = (config_of_tokens.and_then(Configuration::tokens), None);
+    match count_of_rule {
+        Some(_) if rule.cut => used = count_of_rule,
+        Some(_) => stated_tokens = count_of_rule,
         None => {}
     }
     Ok(Some(Found {
-        weight,
-        why,
+        transposed: rule.separate_transposed && rows.tying == Tying::Separate,
+        weight: rows.weight,
+        why: rows.why,
         is_plain: false,
         family: Some(rule.family),
         source: Some(rule.source),
         bias,
-        transposed,
         combined: None,
-        tying,
-        norm: stated,
+        tying: rows.tying,
+        norm,
         activation: rule.activation.and_then(Activation::named),
         notes,
         stated_tokens,
         used,
-        labels: know.config.filter(|_| rule.tied_to.is_empty()).and_then(Configuration::labels),
+        labels: context.config.filter(|_| !trial.is_of_tokens()).and_then(Configuration::labels),
     }))
+}
+
+/// The rows of a head that a rule found.
+struct Rows {
+    /// The name of the tensor.
+    weight: String,
+    /// Whether it is the embedding, too.
+    tying: Tying,
+    /// Why this tensor was chosen, for people.
+    why: String,
+}
+
+/// A rule that is tried on a checkpoint.
+struct RuleTrial<'a> {
+    stored: &'a Stored<'a>,
+    rule: &'static Rule,
+    context: &'a RuleContext<'a>,
+    place: Place<'a>,
+}
+
+impl RuleTrial<'_> {
+    /// Whether the rows of the head are tokens, and not the labels of a classifier.
+    fn is_of_tokens(&self) -> bool {
+        !self.rule.tied_to.is_empty()
+    }
+
+    /// Returns the first stored matrix of these names.
+    fn first_matrix(&self, names: &[&str]) -> Option<String> {
+        let mut names = names.iter().map(|name| self.place.named(name));
+        names.find(|name| self.stored.matrix(name).is_some())
+    }
+
+    /// Returns the head, if it is stored separately.
+    fn separate_head(&self) -> Option<String> {
+        self.first_matrix(self.rule.separate)
+    }
+
+    /// Returns the embedding that a tied head would be.
+    fn embedding(&self) -> Option<String> {
+        self.first_matrix(self.rule.tied_to).filter(|_| !self.rule.never_tied)
+    }
+
+    /// Refuses a quantised or adapted head, which has its stem's name, but other tensors; and such an embedding,
+    /// where it would be the head.
+    fn refuse_unreadable(&self, no_separate_head: bool) -> Result<()> {
+        for name in self.rule.separate {
+            if let Some(stem) = self.place.named(name).strip_suffix(".weight") {
+                refuse::unreadable(self.stored, stem, self.context.config)?;
+                in_use::made(self.stored, stem)?;
+            }
+        }
+        for name in self.rule.tied_to.iter().filter(|_| no_separate_head) {
+            if let Some(stem) = self.place.named(name).strip_suffix(".weight") {
+                refuse::unreadable(self.stored, stem, self.context.config)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the separate head, and whether it equals the embedding; it must where it should be tied.
+    fn compared(&self, separate: String, embedding: String) -> Result<Rows> {
+        let RuleTrial { stored, rule, context, .. } = self;
+        let equal =
+            !rule.separate_transposed && context.compared.equal(stored, &separate, &embedding)?;
+        if let (false, TieStatement::Explicit(true) | TieStatement::Default(true)) =
+            (equal, context.tie)
+        {
+            return Err(contradiction(stored, rule, context, &separate, &embedding));
+        }
+        let (tying, said) = match equal {
+            true => (Tying::Tied(embedding.clone()), format!(", equal to `{embedding}`")),
+            false => (Tying::Separate, String::new()),
+        };
+        let why = format!("the output layer of {}{said}", rule.family);
+        Ok(Rows { weight: separate, tying, why })
+    }
+
+    /// Returns the embedding as the head, where no separate one is stored; `None` where it is no head.
+    ///
+    /// # Errors
+    /// A head that should be separate, and tensors that seem to be another head.
+    fn tied(&self, embedding: String) -> Result<Option<Rows>> {
+        let RuleTrial { stored, rule, context, .. } = self;
+        let has_required = rule.required.is_empty()
+            || rule.required.iter().any(|name| stored.has(&self.place.named(name)));
+        if !has_required || context.separate_only {
+            return Ok(None);
+        }
+        let both_flags = context.config.is_some_and(|c| c.tie() == Tie::Both);
+        let by = match context.tie {
+            TieStatement::Explicit(_) => "says the configuration",
+            TieStatement::Default(_) => "as the family does where the configuration is silent",
+            // Also where the two flags of a nested configuration differ: no separate head is stored.
+            TieStatement::Nobody if !rule.required.is_empty() || both_flags => {
+                "as no other head is stored"
+            }
+            // Without a configuration the names of an embedding do not make a head.
+            TieStatement::Nobody => return Ok(None),
+        };
+        self.refuse_other_heads(&embedding)?;
+        match self.separate_head_missing(&embedding) {
+            Some(problem) => Err(Error::head(stored.path, problem)),
+            None => Ok(Some(Rows {
+                weight: embedding.clone(),
+                tying: Tying::Tied(embedding),
+                why: format!("the embedding of {}, tied {by}", rule.family),
+            })),
+        }
+    }
+
+    /// Refuses tensors beside the embedding that seem to be a head or to change its numbers.
+    fn refuse_other_heads(&self, embedding: &str) -> Result<()> {
+        let (rule, named) = (self.rule, |name: &&str| self.place.named(name));
+        let mut heads: Vec<String> = rule.separate.iter().map(named).collect();
+        // The head of a model within another one may be stored outside it.
+        heads.extend(
+            rule.separate.iter().filter(|n| **n == "lm_head.weight").map(|n| (*n).to_owned()),
+        );
+        heads.sort();
+        heads.dedup();
+        let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
+        let known = [rule.biases, rule.required, rule.between, stems, rule.tied_to].concat();
+        let known: Vec<String> = known.iter().map(named).collect();
+        refuse::tied_beside(self.stored, embedding, &heads, &known)
+    }
+
+    /// Returns what is wrong where the head should be separate, but is not stored.
+    fn separate_head_missing(&self, embedding: &str) -> Option<String> {
+        let missing = self.rule.separate.join("`, `");
+        let or_tied = format!("if it is tied, say --weight {embedding}");
+        let list = self.stored.listed();
+        match self.context.tie {
+            TieStatement::Explicit(false) => Some(format!(
+                "the configuration says that the head is not tied, but there is no `{missing}`: a part is missing, or \
+                 the flag is wrong; {or_tied}{list}"
+            )),
+            TieStatement::Default(false) => Some(format!(
+                "{} keeps its head in `{missing}`, which is not there; {or_tied}{list}",
+                self.rule.family
+            )),
+            TieStatement::Explicit(true) | TieStatement::Default(true) | TieStatement::Nobody => {
+                None
+            }
+        }
+    }
+
+    fn bias_missing(&self) -> Error {
+        let problem = format!(
+            "{} has a bias, but `{}` is not there: name it by --bias, or say --bias none",
+            self.rule.family,
+            self.rule.biases.first().copied().unwrap_or("classifier.bias")
+        );
+        Error::head(self.stored.path, problem)
+    }
+
+    /// Returns the norm before the head, and notes on what else stands there.
+    fn before(&self) -> (Option<NormDescription>, Vec<String>) {
+        let mut maps = self.rule.between.iter().map(|name| self.place.named(name));
+        if let Some(name) = maps.find(|name| self.stored.has(name)) {
+            return (None, vec![format!("a linear map, `{name}`, stands before the head")]);
+        }
+        let norm = self.rule.norm.as_ref();
+        let described = norm
+            .and_then(|norm| before::norm_of(&self.place, self.rule, norm, self.context.config));
+        (described, Vec::new())
+    }
+
+    /// Checks that the stored rows are those in use; returns notes on what scales their logits.
+    fn in_use(&self, rows: &Rows, bias: Option<&str>) -> Result<Vec<String>> {
+        let (stored, weight) = (self.stored, &rows.weight);
+        let count = stored.get(weight).and_then(|info| info.shape.first()).copied();
+        in_use::tensors(stored, weight)?;
+        in_use::families(stored, self.context.config, weight, count)?;
+        in_use::scales(stored, weight, bias, rows.tying == Tying::Separate)
+    }
+
+    /// Gives the norm the factor between it and the head; returns the configuration's key of this factor, if it has
+    /// one.
+    fn apply_factor(
+        &self,
+        weight: &str,
+        norm: Option<&mut NormDescription>,
+    ) -> Result<Option<&'static str>> {
+        let (Some(rule), Some(config)) = (&self.rule.norm, self.context.config) else {
+            return Ok(None);
+        };
+        let factor = before::factor(self.stored, config, rule.factor, weight)?;
+        if let Some(norm) = norm {
+            norm.factor = factor;
+        }
+        Ok(match rule.factor {
+            Factor::Over(key) => Some(key),
+            _ => None,
+        })
+    }
 }
 
 /// Returns the error for a head that should be tied but differs from the embedding.
 fn contradiction(
     stored: &Stored,
     rule: &Rule,
-    know: &RuleContext,
+    context: &RuleContext,
     own: &str,
     embedding: &str,
 ) -> Error {
-    let says = match know.tie {
+    let says = match context.tie {
         TieStatement::Explicit(_) => "the configuration says that the head is tied".to_owned(),
         _ => {
             format!("{} ties its head where the configuration does not say otherwise", rule.family)
@@ -483,7 +574,7 @@ fn bias(
     // These may be names of one parameter; only a head that is not tied may have been saved with two different
     // biases.
     if let [first, second, ..] = &there[..]
-        && !matches!(tying, Tying::Own)
+        && !matches!(tying, Tying::Separate)
         && !stored.equal(first, second)?
     {
         return Err(Error::head(
@@ -504,7 +595,7 @@ fn no_second_head(stored: &Stored, chosen: &Found) -> Result<()> {
         !r.tied_to.is_empty()
             && (r.known_by.is_empty() || r.known_by.iter().any(|name| stored.has(name)))
     });
-    for name in likely.flat_map(|r| r.own) {
+    for name in likely.flat_map(|r| r.separate) {
         if *name != chosen.weight
             && stored.matrix(name).is_some()
             && !stored.equal(name, &chosen.weight)?
@@ -533,7 +624,7 @@ fn without_head(stored: &Stored, config: &Configuration, known: &[&Rule]) -> Err
     // The same names at a deeper level belong to several models, or to one in an attribute that is not known.
     let names = || stored.checkpoint.tensors().iter().map(|t| t.name.as_str());
     let own: Vec<String> =
-        known.iter().flat_map(|rule| rule.own).map(|n| format!(".{n}")).collect();
+        known.iter().flat_map(|rule| rule.separate).map(|n| format!(".{n}")).collect();
     let ends = |ends: &[String]| -> Vec<&str> {
         names().filter(|name| ends.iter().any(|end| name.ends_with(end.as_str()))).collect()
     };

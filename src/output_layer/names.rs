@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::vocabulary::{Kind, Vocabulary, beside};
+use crate::checkpoint::vocabulary::{Kind, Vocabulary, from_side_file};
 use crate::error::{Error, Result};
 use crate::locate::Located;
 
@@ -66,7 +66,8 @@ pub fn own(checkpoint: &dyn Checkpoint, located: &Located) -> Result<Option<(Voc
         return Ok(Some((read, "the metadata of the ONNX file (`character`)".to_owned())));
     }
     let folder = checkpoint.folder().map(Path::to_path_buf).unwrap_or_default();
-    Ok(beside(checkpoint)?.map(|(read, name)| (read, folder.join(name).display().to_string())))
+    Ok(from_side_file(checkpoint)?
+        .map(|(read, name)| (read, folder.join(name).display().to_string())))
 }
 
 #[cfg(test)]

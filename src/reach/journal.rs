@@ -142,12 +142,12 @@ impl Journal {
     /// An error of the operating system.
     pub fn write(&self, place: Place, counts: &Counts) -> Result<()> {
         let bytes = to_bytes(&self.run, place, counts)?;
-        let beside = self.beside();
+        let temporary = self.temporary_path();
         let write = || -> io::Result<()> {
-            let mut file = File::create(&beside)?;
+            let mut file = File::create(&temporary)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
-            fs::rename(&beside, &self.path)
+            fs::rename(&temporary, &self.path)
         };
         write().map_err(|e| Error::io(&self.path, e))
     }
@@ -188,7 +188,7 @@ impl Journal {
     /// # Errors
     /// An error of the operating system.
     pub fn remove(&self) -> Result<()> {
-        for path in [&self.path, &self.beside()] {
+        for path in [&self.path, &self.temporary_path()] {
             match fs::remove_file(path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(path, e)),
                 _ => {}
@@ -198,7 +198,7 @@ impl Journal {
     }
 
     /// Returns the path of the temporary file that becomes the journal.
-    fn beside(&self) -> PathBuf {
+    fn temporary_path(&self) -> PathBuf {
         self.path.with_extension("journal.new")
     }
 

@@ -160,7 +160,7 @@ impl Rules {
                 None => Ok(plain),
             };
         }
-        let file = Settings::beside(checkpoint, "generation_config.json")?;
+        let file = Settings::of_file(checkpoint, "generation_config.json")?;
         let (settings, all) = match file {
             Some(settings) => (settings, true),
             None => match Settings::of(checkpoint)? {

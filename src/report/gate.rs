@@ -44,7 +44,7 @@ impl Condition {
 
 /// The rows that meet one condition.
 #[derive(Clone, Debug)]
-struct Met {
+struct ConditionResult {
     condition: Condition,
     /// The tokens that meet the condition; rows of padding for [`Condition::PaddingCanWin`].
     counted: Vec<u32>,
@@ -57,7 +57,7 @@ struct Met {
 /// The result of all conditions.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    met: Vec<Met>,
+    met: Vec<ConditionResult>,
     tally: Tally,
     /// The number of rows of the head.
     rows: usize,
@@ -97,7 +97,8 @@ impl Gate {
             if gate.met.iter().any(|met| met.condition == condition) {
                 continue;
             }
-            let mut met = Met { condition, counted: Vec::new(), padding: Vec::new(), excused: 0 };
+            let mut met =
+                ConditionResult { condition, counted: Vec::new(), padding: Vec::new(), excused: 0 };
             for &(id, outcome, known) in verdicts {
                 let padding = known == Some(true);
                 if !condition.is_met(outcome, padding) {

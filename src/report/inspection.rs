@@ -92,7 +92,7 @@ impl Inspection {
             candidates.iter().cloned().partition(is_chosen);
         let tied_to = match &located.tying {
             Tying::Tied(embedding) => Some(embedding.clone()),
-            Tying::Own | Tying::Unknown => None,
+            Tying::Separate | Tying::Unknown => None,
         };
         Inspection {
             schema: SCHEMA,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::results::Reported;
 use super::results::verdicts::{Outcome, Row};
+use super::results::{Reported, Results};
 use super::shown::Shown;
 use super::{beyond, command, words};
 
@@ -28,7 +28,6 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
     let (head, tally) = (&summary.head, results.tally());
-    let counts = tally.tokens;
     writeln!(out, "## {}: {}\n", code(&summary.name()), words::headline(results))?;
     writeln!(
         out,
@@ -40,6 +39,35 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         words::domain(&audit.domain, head.dim),
         audit.domain
     )?;
+    write_counts(out, results)?;
+    writeln!(out)?;
+    for sentence in words::meaning(tally.tokens) {
+        writeln!(out, "{sentence}")?;
+    }
+    for sentence in beyond::sentences(results) {
+        writeln!(out, "{sentence}")?;
+    }
+    if let Some(sentence) = words::padding(tally.padding) {
+        writeln!(out, "{sentence}")?;
+    }
+    writeln!(out, "\n{} {}\n\n    {}", words::certainty(tally), command::WHERE, command::HERE)?;
+    if let Some(elsewhere) = command::elsewhere(summary) {
+        writeln!(out, "\n{}\n\n    {elsewhere}", command::WHERE_ELSEWHERE)?;
+    }
+    list_unargmaxable(out, reported)?;
+    list_tied(out, reported)?;
+    let open = having(reported, Outcome::Undecided);
+    list(out, "Not decided", &open, |row| format!("{} (id {})", name(reported, row.id), row.id))?;
+    writeln!(
+        out,
+        "\nsha256 of the head's numbers: `{}`. Made by unargmax {}.",
+        head.sha256, summary.version
+    )
+}
+
+/// Writes the table of verdicts, with the counts over all vectors if they are known.
+fn write_counts(out: &mut String, results: &Results) -> std::fmt::Result {
+    let counts = results.tally().tokens;
     let free = beyond::free_counts(results);
     let (heading, rule) = if free.is_some() { (" with any vector |", "---|") } else { ("", "") };
     writeln!(out, "| verdict | tokens | share |{heading}\n|---|---|---|{rule}")?;
@@ -54,30 +82,25 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
             words::percent(count, counts.sum())
         )?;
     }
-    writeln!(out)?;
-    for sentence in words::meaning(counts) {
-        writeln!(out, "{sentence}")?;
-    }
-    for sentence in beyond::sentences(results) {
-        writeln!(out, "{sentence}")?;
-    }
-    if let Some(sentence) = words::padding(tally.padding) {
-        writeln!(out, "{sentence}")?;
-    }
-    writeln!(out, "\n{} {}\n\n    {}", words::certainty(tally), command::WHERE, command::HERE)?;
-    if let Some(elsewhere) = command::elsewhere(summary) {
-        writeln!(out, "\n{}\n\n    {elsewhere}", command::WHERE_ELSEWHERE)?;
-    }
-    let name = |id: u32| match reported.token(id) {
+    Ok(())
+}
+
+/// The token as code, by its text or its number.
+fn name(reported: &Reported, id: u32) -> String {
+    match reported.token(id) {
         Some(row) => code(&Shown::of(row).line()),
         None => format!("#{id}"),
-    };
+    }
+}
+
+/// Lists the unargmaxable tokens with their heaviest rivals.
+fn list_unargmaxable(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let lost = having(reported, Outcome::Unargmaxable);
     list(out, "Unargmaxable tokens, and the heaviest of their rivals", &lost, |row| {
         let rivals: Vec<String> = row
             .rivals()
             .take(RIVALS)
-            .map(|(id, weight)| format!("{} {}", words::number(weight), name(id)))
+            .map(|(id, weight)| format!("{} {}", words::number(weight), name(reported, id)))
             .collect();
         let more = if row.blockers.len() > rivals.len() { " + ..." } else { "" };
         let reach = if row.is_out_of_reach() { ", though some vector lets it win" } else { "" };
@@ -85,8 +108,17 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
             .measured
             .bias_needed
             .map_or(String::new(), |bias| format!(", bias needed {}", beyond::interval(bias)));
-        format!("{} (id {}): {}{more}{reach}{bias}", name(row.id), row.id, rivals.join(" + "))
-    })?;
+        format!(
+            "{} (id {}): {}{more}{reach}{bias}",
+            name(reported, row.id),
+            row.id,
+            rivals.join(" + ")
+        )
+    })
+}
+
+/// Lists the groups of tokens with equal rows.
+fn list_tied(out: &mut String, reported: &Reported) -> std::fmt::Result {
     // List each group once, at its first token; padding among its members is named by number.
     let is_token = |id: &u32| reported.token(*id).is_none_or(|row| !row.is_padding());
     let tied: Vec<&Row> = having(reported, Outcome::Tied)
@@ -95,17 +127,10 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         .collect();
     list(out, "Exact doubles", &tied, |row| {
         let members: Vec<String> =
-            [row.id].iter().chain(&row.ties).take(LISTED).map(|&id| name(id)).collect();
+            [row.id].iter().chain(&row.ties).take(LISTED).map(|&id| name(reported, id)).collect();
         let more = if row.ties.len() >= LISTED { " = ..." } else { "" };
         format!("{}{more}", members.join(" = "))
-    })?;
-    let open = having(reported, Outcome::Undecided);
-    list(out, "Not decided", &open, |row| format!("{} (id {})", name(row.id), row.id))?;
-    writeln!(
-        out,
-        "\nsha256 of the head's numbers: `{}`. Made by unargmax {}.",
-        head.sha256, summary.version
-    )
+    })
 }
 
 /// The tokens with this verdict, without padding.

@@ -19,86 +19,110 @@ pub fn write(
     audit: &Audit,
     shown: usize,
 ) -> io::Result<()> {
-    let sampled = |seed: Option<u64>| {
-        seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"))
-    };
-    let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
-    let token = |id: u32| !is_padding(subject.vocabulary, id);
-    if let Some(summary) = measured::efforts(audit, subject.vocabulary) {
-        writeln!(
-            out,
-            "\nEffort of {} tokens{}: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
-             none wider than {}. {} begin at the centre, {} only beyond the ball.",
-            summary.tokens,
-            sampled(subject.seeds[0]),
-            rounded(summary.widest),
-            summary.effortless,
-            summary.unreachable
-        )?;
-        quantiles(out, summary.quantiles)?;
-        let mut efforts: Vec<(f64, f64, u32)> = audit
-            .efforts()
-            .iter()
-            .map(|e| (e.ends().0, e.ends().1, e.token()))
-            .filter(|e| e.1 > 0.0 && token(e.2))
-            .collect();
-        efforts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
-        if !efforts.is_empty() && shown > 0 {
-            writeln!(out, "The hardest:\n")?;
-        }
-        for (low, high, id) in efforts.into_iter().take(shown) {
-            writeln!(out, "  {}: {}", name(id), interval(low, high))?;
-        }
+    efforts(out, subject, audit, shown)?;
+    margins(out, subject, audit, shown)?;
+    bias_needed(out, subject, audit, shown)
+}
+
+fn efforts(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
+    let Some(summary) = measured::efforts(audit, subject.vocabulary) else { return Ok(()) };
+    writeln!(
+        out,
+        "\nEffort of {} tokens{}: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
+         none wider than {}. {} begin at the centre, {} only beyond the ball.",
+        summary.tokens,
+        sampled(subject.seeds[0]),
+        rounded(summary.widest),
+        summary.effortless,
+        summary.unreachable
+    )?;
+    quantiles(out, summary.quantiles)?;
+    let mut efforts: Vec<(f64, f64, u32)> = audit
+        .efforts()
+        .iter()
+        .map(|e| (e.ends().0, e.ends().1, e.token()))
+        .filter(|e| e.1 > 0.0 && !is_padding(subject.vocabulary, e.2))
+        .collect();
+    efforts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
+    efforts.truncate(shown);
+    if efforts.is_empty() {
+        return Ok(());
     }
-    if let Some(summary) = measured::margins(audit, subject.vocabulary) {
-        writeln!(
-            out,
-            "\nBest margin of {} tokens{} in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
-             provably stays ahead of its rivals when its logits are rounded to bf16: {}, f16: {}, f32: {} tokens.",
-            summary.tokens,
-            sampled(subject.seeds[1]),
-            rounded(summary.widest),
-            summary.survives.bf16,
-            summary.survives.f16,
-            summary.survives.f32
-        )?;
-        quantiles(out, summary.quantiles)?;
-        let mut margins: Vec<(f64, f64, u32)> = audit
-            .margins()
-            .iter()
-            .map(|m| (m.ends().0, m.ends().1, m.token()))
-            .filter(|m| token(m.2))
-            .collect();
-        margins.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
-        if shown > 0 {
-            writeln!(out, "The narrowest:\n")?;
-        }
-        for (low, high, id) in margins.into_iter().take(shown) {
-            writeln!(out, "  {}: {}", name(id), interval(low, high))?;
-        }
+    writeln!(out, "The hardest:\n")?;
+    intervals(out, subject, &efforts)
+}
+
+fn margins(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
+    let Some(summary) = measured::margins(audit, subject.vocabulary) else { return Ok(()) };
+    writeln!(
+        out,
+        "\nBest margin of {} tokens{} in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
+         provably stays ahead of its rivals when its logits are rounded to bf16: {}, f16: {}, f32: {} tokens.",
+        summary.tokens,
+        sampled(subject.seeds[1]),
+        rounded(summary.widest),
+        summary.survives.bf16,
+        summary.survives.f16,
+        summary.survives.f32
+    )?;
+    quantiles(out, summary.quantiles)?;
+    let mut margins: Vec<(f64, f64, u32)> = audit
+        .margins()
+        .iter()
+        .map(|m| (m.ends().0, m.ends().1, m.token()))
+        .filter(|m| !is_padding(subject.vocabulary, m.2))
+        .collect();
+    margins.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
+    margins.truncate(shown);
+    if shown > 0 {
+        writeln!(out, "The narrowest:\n")?;
     }
-    if let Some(summary) = measured::bias_needed(audit, subject.vocabulary) {
-        writeln!(
-            out,
-            "\nBias needed: {} lost tokens would win with their own bias raised by a little more than this, in logits. Proved\n\
-             intervals, none wider than {}.",
-            summary.tokens,
-            rounded(summary.widest)
-        )?;
-        quantiles(out, summary.quantiles)?;
-        let mut lacking: Vec<(f64, f64, u32)> = audit
-            .bias_needed()
-            .iter()
-            .map(|gap: &BestGap| (gap.bias_needed().0, gap.bias_needed().1, gap.token()))
-            .filter(|gap| token(gap.2))
-            .collect();
-        lacking.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
-        if shown > 0 {
-            writeln!(out, "The most:\n")?;
-        }
-        for (low, high, id) in lacking.into_iter().take(shown) {
-            writeln!(out, "  {}: {}", name(id), interval(low, high))?;
-        }
+    intervals(out, subject, &margins)
+}
+
+fn bias_needed(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    shown: usize,
+) -> io::Result<()> {
+    let Some(summary) = measured::bias_needed(audit, subject.vocabulary) else { return Ok(()) };
+    writeln!(
+        out,
+        "\nBias needed: {} lost tokens would win with their own bias raised by a little more than this, in logits. Proved\n\
+         intervals, none wider than {}.",
+        summary.tokens,
+        rounded(summary.widest)
+    )?;
+    quantiles(out, summary.quantiles)?;
+    let mut lacking: Vec<(f64, f64, u32)> = audit
+        .bias_needed()
+        .iter()
+        .map(|gap: &BestGap| (gap.bias_needed().0, gap.bias_needed().1, gap.token()))
+        .filter(|gap| !is_padding(subject.vocabulary, gap.2))
+        .collect();
+    lacking.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
+    lacking.truncate(shown);
+    if shown > 0 {
+        writeln!(out, "The most:\n")?;
+    }
+    intervals(out, subject, &lacking)
+}
+
+/// Says that only a sample was measured, if it was.
+fn sampled(seed: Option<u64>) -> String {
+    seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"))
+}
+
+/// Writes a line for each token with its interval.
+fn intervals(
+    out: &mut impl Write,
+    subject: Subject,
+    measured: &[(f64, f64, u32)],
+) -> io::Result<()> {
+    for &(low, high, id) in measured {
+        let name = subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
+        writeln!(out, "  {name}: {}", interval(low, high))?;
     }
     Ok(())
 }

@@ -24,6 +24,25 @@ pub fn write(
     seconds: f64,
     shown: usize,
 ) -> io::Result<()> {
+    write_subject(out, subject)?;
+    let (tally, scope) = (Tally::of(audit, subject.vocabulary), audit.verdicts().len());
+    // Show both audits side by side if they cover the same tokens.
+    let free = audit.free().filter(|free| free.verdicts().len() == scope);
+    let mut columns = vec![(subject.domain.to_string(), tally.tokens)];
+    columns.extend(free.map(|f| ("free".to_owned(), Tally::of(f, subject.vocabulary).tokens)));
+    if tally.padding.sum() > 0 {
+        columns.push(("padding".to_owned(), tally.padding));
+    }
+    write_counts(out, &columns)?;
+    write_proved(out, tally, scope, seconds, subject.located.head.tokens())?;
+    write_radii(out, subject, audit)?;
+    padding::write(out, tally.padding.into())?;
+    explain(out, subject, audit, tally.tokens, shown)?;
+    measured_text::write(out, subject, audit, shown)
+}
+
+/// Writes which head was audited, and over which domain.
+fn write_subject(out: &mut impl Write, subject: Subject) -> io::Result<()> {
     let Subject { path, located, domain, reason, .. } = subject;
     let head = &located.head;
     let bias =
@@ -50,15 +69,11 @@ pub fn write(
     if domain.only_state().is_some() {
         writeln!(out, "        the ranges and the norm leave one hidden state alone")?;
     }
-    writeln!(out)?;
-    let (tally, scope) = (Tally::of(audit, subject.vocabulary), audit.verdicts().len());
-    // Show both audits side by side if they cover the same tokens.
-    let free = audit.free().filter(|free| free.verdicts().len() == scope);
-    let mut columns = vec![(domain.to_string(), tally.tokens)];
-    columns.extend(free.map(|f| ("free".to_owned(), Tally::of(f, subject.vocabulary).tokens)));
-    if tally.padding.sum() > 0 {
-        columns.push(("padding".to_owned(), tally.padding));
-    }
+    writeln!(out)
+}
+
+/// Writes how many tokens have each verdict, with a column for each audit and one for padding.
+fn write_counts(out: &mut impl Write, columns: &[(String, Counts)]) -> io::Result<()> {
     let width = |heading: &str| if columns.len() > 1 { heading.len().max(8) } else { 8 };
     let line = |first: &str, cells: Vec<String>| {
         let padded = |(c, cell): (&(String, Counts), String)| {
@@ -74,17 +89,31 @@ pub fn write(
         let cells = columns.iter().map(|c| c.1.of(outcome).to_string()).collect();
         writeln!(out, "{}", line(outcome.name(), cells))?;
     }
+    Ok(())
+}
+
+/// Writes how many of the `scope` verdicts are proved; `rows` are those of the head.
+fn write_proved(
+    out: &mut impl Write,
+    tally: Tally,
+    scope: usize,
+    seconds: f64,
+    rows: usize,
+) -> io::Result<()> {
     let proved = scope - tally.rows().undecided;
     write!(out, "\n{proved} of {scope} verdicts proved in {seconds:.2} s")?;
     match tally.padding.sum() {
-        0 => writeln!(out, "; the head has {} tokens.", head.tokens())?,
+        0 => writeln!(out, "; the head has {rows} tokens."),
         padding => writeln!(
             out,
-            ", {} on tokens and {padding} on padding; the head has {} rows.",
-            tally.tokens.sum(),
-            head.tokens()
-        )?,
+            ", {} on tokens and {padding} on padding; the head has {rows} rows.",
+            tally.tokens.sum()
+        ),
     }
+}
+
+/// Writes how many radii lie below the threshold of Grivas et al., if the audit computed radii.
+fn write_radii(out: &mut impl Write, subject: Subject, audit: &Audit) -> io::Result<()> {
     if let Some(radii) = measured::radii(audit, subject.vocabulary) {
         let RadiusSummary { tokens, threshold, below, not_found } = radii;
         writeln!(
@@ -96,9 +125,7 @@ pub fn write(
             writeln!(out, "The solver gave up on the radius of {not_found} tokens.")?;
         }
     }
-    padding::write(out, tally.padding.into())?;
-    explain(out, subject, audit, tally.tokens, shown)?;
-    measured_text::write(out, subject, audit, shown)
+    Ok(())
 }
 
 /// Lists the tokens behind the counts, without padding.

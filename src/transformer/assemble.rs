@@ -169,7 +169,7 @@ impl Assembly<'_> {
                     let first = group.min(groups - 1) * inner;
                     for block in &shared[first..first + inner] {
                         blocks.push(match self.unshared {
-                            true => Arc::new(block.apart()?),
+                            true => Arc::new(block.unshared()?),
                             false => block.clone(),
                         });
                     }
@@ -225,21 +225,34 @@ impl Assembly<'_> {
     /// Reads the maps of an attention; `at` is the prefix of the block.
     fn attention(&self, names: &AttentionNames, at: &str, layer: usize) -> Result<Attention> {
         let c = self.configuration;
-        let (own, shared) = (c.heads * c.head_width, c.key_value_heads * c.head_width);
+        let (query_width, key_value_width) =
+            (c.heads * c.head_width, c.key_value_heads * c.head_width);
         let linear = |name: &str, out: usize, input: usize| {
             self.linear(&format!("{at}{name}"), out, input, c.attention_biases)
         };
         let ([query, key, value, output], relative) = match names {
-            AttentionNames::Apart([query, key, value, output]) => {
+            AttentionNames::Separate([query, key, value, output]) => {
                 let to = |name: &str, out| linear(name, out, c.width);
-                let output = linear(output, c.width, own)?;
-                ([to(query, own)?, to(key, shared)?, to(value, shared)?, output], None)
+                let output = linear(output, c.width, query_width)?;
+                (
+                    [
+                        to(query, query_width)?,
+                        to(key, key_value_width)?,
+                        to(value, key_value_width)?,
+                        output,
+                    ],
+                    None,
+                )
             }
-            AttentionNames::Together([together, output]) => {
-                let all = linear(together, own + 2 * shared, c.width)?;
-                let output = linear(output, c.width, own)?;
-                let (query, key) = (all.rows(0, own)?, all.rows(own, shared)?);
-                ([query, key, all.rows(own + shared, shared)?, output], None)
+            AttentionNames::Fused([together, output]) => {
+                let all = linear(together, query_width + 2 * key_value_width, c.width)?;
+                let output = linear(output, c.width, query_width)?;
+                let (query, key) =
+                    (all.rows(0, query_width)?, all.rows(query_width, key_value_width)?);
+                (
+                    [query, key, all.rows(query_width + key_value_width, key_value_width)?, output],
+                    None,
+                )
             }
             AttentionNames::Relative(stem) => {
                 let (maps, relative) = self.relative(&format!("{at}{stem}"))?;

@@ -45,8 +45,8 @@ pub(super) struct AttentionContext {
 }
 
 impl AttentionContext {
-    /// Returns the same scene with another mask.
-    pub fn under(&self, mask: &Tensor) -> Self {
+    /// Returns the same context with another mask.
+    pub fn with_mask(&self, mask: &Tensor) -> Self {
         AttentionContext { mask: mask.clone(), ..self.clone() }
     }
 }
@@ -73,10 +73,10 @@ impl Attention {
     pub fn keys_and_values(
         &self,
         memory: &Tensor,
-        scene: &AttentionContext,
+        context: &AttentionContext,
     ) -> Result<KeysAndValues> {
         let keys = self.split(self.key.forward(memory)?, self.key_value_heads)?;
-        let keys = match &scene.rotation {
+        let keys = match &context.rotation {
             Some(rotation) => rotation.apply(&keys)?,
             None => keys,
         };
@@ -89,18 +89,18 @@ impl Attention {
         &self,
         x: &Tensor,
         seen: &KeysAndValues,
-        scene: &AttentionContext,
+        context: &AttentionContext,
     ) -> Result<Tensor> {
         let (rows, count, _) = x.dims3()?;
         let length = seen.keys.dim(2)?;
         let queries = self.split(self.query.forward(x)?, self.heads)?;
-        let queries = match &scene.rotation {
+        let queries = match &context.rotation {
             Some(rotation) => rotation.apply(&queries)?,
             None => queries,
         };
         // The queries of all heads that share keys are stacked, so that one product computes their scores.
         let (groups, each) = (self.key_value_heads, self.heads / self.key_value_heads);
-        let scores = match (&self.relative, &scene.distances) {
+        let scores = match (&self.relative, &context.distances) {
             (Some(relative), Some(distances)) => {
                 (relative.scores(&queries, &seen.keys, distances)? * self.scale)?
             }
@@ -114,24 +114,24 @@ impl Attention {
                 grouped.matmul(&seen.keys.t()?)?.reshape((rows, self.heads, count, length))?
             }
         };
-        let scores = match &scene.bias {
+        let scores = match &context.bias {
             Some(bias) => scores.broadcast_add(bias)?,
             None => scores,
         };
-        let weights = masked_softmax(&scores, &scene.mask)?;
+        let weights = masked_softmax(&scores, &context.mask)?;
         let taken = weights.reshape((rows, groups, each * count, length))?.matmul(&seen.values)?;
         let taken = taken.reshape((rows, self.heads, count, self.head_width))?.transpose(1, 2)?;
         self.output.forward(&taken.reshape((rows, count, self.heads * self.head_width))?)
     }
 
     /// Copies the attention, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         Ok(Attention {
-            query: self.query.apart()?,
-            key: self.key.apart()?,
-            value: self.value.apart()?,
-            output: self.output.apart()?,
-            relative: self.relative.as_ref().map(Relative::apart).transpose()?,
+            query: self.query.unshared()?,
+            key: self.key.unshared()?,
+            value: self.value.unshared()?,
+            output: self.output.unshared()?,
+            relative: self.relative.as_ref().map(Relative::unshared).transpose()?,
             ..self.clone()
         })
     }

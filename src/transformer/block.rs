@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::attention::{Attention, AttentionContext, KeysAndValues};
-use super::cache::Kept;
+use super::cache::BlockCache;
 use super::configuration::Placement;
 use super::feed_forward::FeedForward;
 use super::norm::Norm;
@@ -31,36 +31,36 @@ pub(super) struct Encoded {
     /// The last hidden states of the encoder, `B x S x d`.
     pub states: Tensor,
     /// The mask of the encoder's padding.
-    pub scene: AttentionContext,
+    pub context: AttentionContext,
 }
 
 impl Block {
     /// Computes the next hidden states from `x`, `B x T x d`. `memory` are the states attended to, if these are not
-    /// `x` itself; `kept` holds the keys and values of earlier tokens and receives those of `x`.
+    /// `x` itself; `cache` holds the keys and values of earlier tokens and receives those of `x`.
     pub fn forward(
         &self,
         x: &Tensor,
         memory: Option<&Tensor>,
-        scene: &AttentionContext,
+        context: &AttentionContext,
         encoded: Option<&Encoded>,
-        mut kept: Option<&mut Kept>,
+        mut cache: Option<&mut BlockCache>,
     ) -> Result<Tensor> {
         let x = self.around(x, &self.attention_norm, |x| {
             let memory = memory.unwrap_or(x);
-            let new = self.attention.keys_and_values(memory, scene)?;
-            let seen = match &mut kept {
-                Some(kept) => kept.extend(new)?,
+            let new = self.attention.keys_and_values(memory, context)?;
+            let seen = match &mut cache {
+                Some(cache) => cache.extend(new)?,
                 None => new,
             };
-            self.attention.forward(x, &seen, scene)
+            self.attention.forward(x, &seen, context)
         })?;
         let x = match (&self.cross, encoded) {
             (Some((attention, norm)), Some(encoded)) => self.around(&x, norm, |x| {
-                let seen = match &mut kept {
-                    Some(kept) => kept.source(|| source(attention, encoded))?,
+                let seen = match &mut cache {
+                    Some(cache) => cache.cross_attention(|| source(attention, encoded))?,
                     None => source(attention, encoded)?,
                 };
-                attention.forward(x, &seen, &encoded.scene)
+                attention.forward(x, &seen, &encoded.context)
             })?,
             _ => x,
         };
@@ -81,17 +81,16 @@ impl Block {
     }
 
     /// Copies the block, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
-        let cross = self
-            .cross
-            .as_ref()
-            .map(|(attention, norm)| -> Result<_> { Ok((attention.apart()?, norm.apart()?)) });
+    pub fn unshared(&self) -> Result<Self> {
+        let cross = self.cross.as_ref().map(|(attention, norm)| -> Result<_> {
+            Ok((attention.unshared()?, norm.unshared()?))
+        });
         Ok(Block {
-            attention: self.attention.apart()?,
-            attention_norm: self.attention_norm.apart()?,
+            attention: self.attention.unshared()?,
+            attention_norm: self.attention_norm.unshared()?,
             cross: cross.transpose()?,
-            feed_forward: self.feed_forward.apart()?,
-            feed_forward_norm: self.feed_forward_norm.apart()?,
+            feed_forward: self.feed_forward.unshared()?,
+            feed_forward_norm: self.feed_forward_norm.unshared()?,
             placement: self.placement,
         })
     }
@@ -99,5 +98,5 @@ impl Block {
 
 /// Computes the keys and values of the encoder's states for one decoder block.
 fn source(attention: &Attention, encoded: &Encoded) -> Result<KeysAndValues> {
-    attention.keys_and_values(&encoded.states, &encoded.scene)
+    attention.keys_and_values(&encoded.states, &encoded.context)
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     /// One entry per block; empty before the first tokens.
-    pub(super) blocks: Vec<Kept>,
+    pub(super) blocks: Vec<BlockCache>,
     /// The number of tokens of each row so far.
     pub(super) length: usize,
     /// The number of tokens of each row that count as positions (RoBERTa does not count its padding token).
@@ -40,30 +40,30 @@ impl Cache {
 
 /// The cached keys and values of one block.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept {
-    own: Option<KeysAndValues>,
-    source: Option<KeysAndValues>,
+pub(super) struct BlockCache {
+    self_attention: Option<KeysAndValues>,
+    cross_attention: Option<KeysAndValues>,
 }
 
-impl Kept {
+impl BlockCache {
     /// Appends the keys and values of new tokens, and returns all of them.
     pub fn extend(&mut self, new: KeysAndValues) -> Result<KeysAndValues> {
-        let all = match &self.own {
-            Some(own) => own.followed_by(&new)?,
+        let all = match &self.self_attention {
+            Some(earlier) => earlier.followed_by(&new)?,
             None => new,
         };
-        Ok(self.own.insert(all).clone())
+        Ok(self.self_attention.insert(all).clone())
     }
 
-    /// Returns the keys and values of the encoder's states, computed by `form` only once.
-    pub fn source(
+    /// Returns the keys and values of the encoder's states; `compute` is called the first time only.
+    pub fn cross_attention(
         &mut self,
-        form: impl FnOnce() -> Result<KeysAndValues>,
+        compute: impl FnOnce() -> Result<KeysAndValues>,
     ) -> Result<KeysAndValues> {
-        let formed = match self.source.take() {
-            Some(formed) => formed,
-            None => form()?,
+        let computed = match self.cross_attention.take() {
+            Some(computed) => computed,
+            None => compute()?,
         };
-        Ok(self.source.insert(formed).clone())
+        Ok(self.cross_attention.insert(computed).clone())
     }
 }

@@ -32,11 +32,11 @@ impl FeedForward {
     }
 
     /// Copies the layer, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         Ok(FeedForward {
-            gate: self.gate.as_ref().map(Linear::apart).transpose()?,
-            inner: self.inner.apart()?,
-            outer: self.outer.apart()?,
+            gate: self.gate.as_ref().map(Linear::unshared).transpose()?,
+            inner: self.inner.unshared()?,
+            outer: self.outer.unshared()?,
             activation: self.activation,
         })
     }

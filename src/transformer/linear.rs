@@ -34,8 +34,8 @@ impl Linear {
     }
 
     /// Copies the map, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         let bias = self.bias.as_ref().map(Tensor::copy).transpose()?;
-        Ok(Linear { weight: self.weight.apart()?, bias })
+        Ok(Linear { weight: self.weight.unshared()?, bias })
     }
 }

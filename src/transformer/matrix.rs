@@ -97,7 +97,7 @@ impl Matrix {
     }
 
     /// Copies the matrix, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         let numbers = match &self.numbers {
             Numbers::Dense(numbers) => Numbers::Dense(numbers.copy()?),
             other => other.clone(),

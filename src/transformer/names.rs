@@ -68,9 +68,9 @@ pub(super) struct StackNames {
 #[derive(Clone)]
 pub(super) enum AttentionNames {
     /// Four linear maps: query, key, value, output.
-    Apart([&'static str; 4]),
+    Separate([&'static str; 4]),
     /// Two linear maps: one to query, key and value together, and the output.
-    Together([&'static str; 2]),
+    Fused([&'static str; 2]),
     /// XLNet's tensors, whose names begin with this.
     Relative(&'static str),
 }

@@ -34,7 +34,7 @@ impl Norm {
     }
 
     /// Copies the norm, so that it shares no memory with this one.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         let shift = self.shift.as_ref().map(Tensor::copy).transpose()?;
         Ok(Norm { gain: self.gain.copy()?, shift, ..self.clone() })
     }

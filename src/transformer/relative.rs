@@ -89,9 +89,9 @@ impl Relative {
     }
 
     /// Copies the tensors, so that they share no memory with these.
-    pub fn apart(&self) -> Result<Self> {
+    pub fn unshared(&self) -> Result<Self> {
         Ok(Relative {
-            distances: self.distances.apart()?,
+            distances: self.distances.unshared()?,
             content_bias: self.content_bias.copy()?,
             position_bias: self.position_bias.copy()?,
             segment_bias: self.segment_bias.copy()?,

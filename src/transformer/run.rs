@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::Encoded;
-use super::cache::{Cache, Kept};
+use super::cache::{BlockCache, Cache};
 use super::configuration::Position;
 use super::mask::{Mask, Masks, Stream};
 use super::relative::Distances;
@@ -111,12 +111,12 @@ fn encode(
     let x = embedding.forward(&text.vectors, &text.positions, None, &model.configuration)?;
     let masks = Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0 };
     let length = text.length();
-    let scene = scene(model, stack, &masks, 0..length, length, None)?;
-    Ok(Some((stack.forward(x, &scene, None, None, None)?, text.lengths)))
+    let context = attention_context(model, stack, &masks, 0..length, length, None)?;
+    Ok(Some((stack.forward(x, &context, None, None, None)?, text.lengths)))
 }
 
 /// Makes the mask and position encodings that the attention of all blocks of a stack shares.
-fn scene(
+fn attention_context(
     model: &Transformer,
     stack: &Stack,
     masks: &Masks,
@@ -167,9 +167,9 @@ impl Pass<'_> {
             _ => None,
         };
         if self.batch.predict_blind {
-            return self.blind(x, distances);
+            return self.run_two_streams(x, distances);
         }
-        let hidden = self.through(x, distances, None)?;
+        let hidden = self.run_stack(x, distances, None)?;
         self.finished(hidden, Vec::new())
     }
 
@@ -180,13 +180,13 @@ impl Pass<'_> {
         }
         let segments = self.segments()?;
         let x = self.embedded(segments.as_deref())?;
-        let mut kept = match cache.is_empty() {
-            true => vec![Kept::default(); self.model.parts.stack.blocks.len()],
+        let mut blocks = match cache.is_empty() {
+            true => vec![BlockCache::default(); self.model.parts.stack.blocks.len()],
             // The cache is copied, so that a failure part of the way does not leave it half extended.
             false => cache.blocks.clone(),
         };
-        let hidden = self.through(x, None, Some(&mut kept))?;
-        cache.blocks = kept;
+        let hidden = self.run_stack(x, None, Some(&mut blocks))?;
+        cache.blocks = blocks;
         cache.length += self.text.length();
         cache.counted = self.text.counted.clone();
         cache.masks = self.masks.clone();
@@ -195,45 +195,46 @@ impl Pass<'_> {
     }
 
     /// Runs both streams of XLNet; the states of the query stream predict each position without its own token.
-    fn blind(self, x: Tensor, distances: Option<Distances>) -> Result<States> {
+    fn run_two_streams(self, x: Tensor, distances: Option<Distances>) -> Result<States> {
         let Some(first) = &self.model.parts.blind else {
             return invalid("only XLNet has a stream of queries that predicts blind");
         };
         let length = self.text.length();
-        let masks = self.bias();
+        let masks = self.mask_rules();
         let stack = &self.model.parts.stack;
         let query = first.broadcast_as(x.shape())?.contiguous()?;
-        let scene = scene(self.model, stack, &masks, 0..length, length, distances)?;
+        let context = attention_context(self.model, stack, &masks, 0..length, length, distances)?;
         let blind = masks.bias(0..length, length, Stream::Query, self.model.dtype)?;
         if self.batch.latents.is_some() {
             return invalid("latents have no place in two streams");
         }
-        let (hidden, queries) = stack.forward_streams(x, query, &scene, &blind)?;
+        let (hidden, queries) = stack.forward_streams(x, query, &context, &blind)?;
         self.finished(hidden, queries)
     }
 
     /// Runs the stack on the first hidden state `x`, and returns all hidden states.
-    fn through(
+    fn run_stack(
         &self,
         x: Tensor,
         distances: Option<Distances>,
-        kept: Option<&mut Vec<Kept>>,
+        cache: Option<&mut Vec<BlockCache>>,
     ) -> Result<Vec<Tensor>> {
         let (length, stack) = (self.text.length(), &self.model.parts.stack);
         let (queries, keys) = (self.before..self.before + length, self.before + length);
-        let scene = scene(self.model, stack, &self.bias(), queries, keys, distances)?;
+        let context =
+            attention_context(self.model, stack, &self.mask_rules(), queries, keys, distances)?;
         let encoded = self.source.as_ref().map(|(hidden, lengths)| -> Result<Encoded> {
             let states = hidden.last().expect("an encoder has states").clone();
             let mask = Masks::sources(lengths, states.dim(1)?, self.model.dtype)?;
-            let scene = AttentionContext { mask, bias: None, rotation: None, distances: None };
-            Ok(Encoded { states, scene })
+            let context = AttentionContext { mask, bias: None, rotation: None, distances: None };
+            Ok(Encoded { states, context })
         });
         let latents = self.batch.latents.as_deref();
-        stack.forward(x, &scene, latents, encoded.transpose()?.as_ref(), kept)
+        stack.forward(x, &context, latents, encoded.transpose()?.as_ref(), cache)
     }
 
     /// Describes the masks of the pass.
-    fn bias(&self) -> Masks<'_> {
+    fn mask_rules(&self) -> Masks<'_> {
         Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before }
     }
 

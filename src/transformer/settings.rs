@@ -27,14 +27,14 @@ impl Settings {
     /// # Errors
     /// A file that is not a JSON object.
     pub fn of(checkpoint: &dyn Checkpoint) -> Result<Option<Self>> {
-        Self::beside(checkpoint, "config.json")
+        Self::of_file(checkpoint, "config.json")
     }
 
     /// Reads the JSON object `file` next to a checkpoint; `None` where there is none.
     ///
     /// # Errors
     /// As [`Settings::of`].
-    pub fn beside(checkpoint: &dyn Checkpoint, file: &str) -> Result<Option<Self>> {
+    pub fn of_file(checkpoint: &dyn Checkpoint, file: &str) -> Result<Option<Self>> {
         let file = SideJson::of(checkpoint, file)?;
         Ok(file.map(|file| Settings { file, read: RefCell::default() }))
     }

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::attention::AttentionContext;
 use super::block::{Block, Encoded};
 use super::buckets::Buckets;
-use super::cache::Kept;
+use super::cache::BlockCache;
 use super::norm::Norm;
 use crate::error::Result;
 
@@ -28,10 +28,10 @@ impl Stack {
     pub fn forward(
         &self,
         x: Tensor,
-        scene: &AttentionContext,
+        context: &AttentionContext,
         latents: Option<&[Tensor]>,
         encoded: Option<&Encoded>,
-        mut kept: Option<&mut Vec<Kept>>,
+        mut cache: Option<&mut Vec<BlockCache>>,
     ) -> Result<Vec<Tensor>> {
         let mut hidden = vec![x];
         for (layer, block) in self.blocks.iter().enumerate() {
@@ -40,8 +40,8 @@ impl Stack {
                 hidden.push(with_latent(&x, &latents[layer])?);
             }
             let x = &hidden[layer];
-            let kept = kept.as_mut().map(|kept| &mut kept[layer]);
-            hidden.push(block.forward(x, None, scene, encoded, kept)?);
+            let cache = cache.as_mut().map(|cache| &mut cache[layer]);
+            hidden.push(block.forward(x, None, context, encoded, cache)?);
         }
         self.finish(&mut hidden)?;
         Ok(hidden)
@@ -53,15 +53,15 @@ impl Stack {
         &self,
         x: Tensor,
         query: Tensor,
-        scene: &AttentionContext,
+        context: &AttentionContext,
         blind: &Tensor,
     ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
-        let query_scene = scene.under(blind);
+        let query_context = context.with_mask(blind);
         let (mut hidden, mut queries) = (vec![x], vec![query]);
         for (layer, block) in self.blocks.iter().enumerate() {
             let (x, query) = (&hidden[layer], &queries[layer]);
-            let next = block.forward(query, Some(x), &query_scene, None, None)?;
-            hidden.push(block.forward(x, None, scene, None, None)?);
+            let next = block.forward(query, Some(x), &query_context, None, None)?;
+            hidden.push(block.forward(x, None, context, None, None)?);
             queries.push(next);
         }
         self.finish(&mut hidden)?;

@@ -74,7 +74,7 @@ fn folder(files: &[(&str, &[u8])]) -> String {
     if let Err(error) = locate(opened.as_ref(), folder.path(), &Choice::default()) {
         return error.to_string();
     }
-    match vocabulary::beside(opened.as_ref()) {
+    match vocabulary::from_side_file(opened.as_ref()) {
         Ok(found) => format!("{:?}", found.map(|(read, name)| (read.tokens.len(), name))),
         Err(error) => error.to_string(),
     }
@@ -205,7 +205,7 @@ fn a_tied_embedding_packed_by_mlx_is_refused_and_tiktoken_is_read() {
     assert!(!said.contains("convert it to f16"), "{said}");
 
     let opened = checkpoint::open(data.join("tiktoken")).unwrap();
-    let (read, name) = vocabulary::beside(opened.as_ref()).unwrap().unwrap();
+    let (read, name) = vocabulary::from_side_file(opened.as_ref()).unwrap().unwrap();
     assert_eq!(
         (read.tokens.len(), name, read.tokens[2].text.as_str()),
         (20, "tokenizer.model", "C")

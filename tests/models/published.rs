@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use unargmax::audit::{Audit, Counts, Options, audit};
 use unargmax::checkpoint;
-use unargmax::checkpoint::vocabulary::{Vocabulary, beside};
+use unargmax::checkpoint::vocabulary::{Vocabulary, from_side_file};
 use unargmax::domain::Domain;
 use unargmax::locate::final_norm::NormKind;
 use unargmax::locate::{BiasChoice, Choice, Located, locate};
@@ -70,7 +70,7 @@ fn rxnmappers_folder_is_a_tied_albert_with_its_bias_and_norm() {
     assert_eq!(verdicts(&audit), verdicts(&free(&exported)));
     assert_eq!(audit.counts(), counts(0, 0, 591));
     let opened = checkpoint::open(fetched("rxnmapper/published")).unwrap();
-    let (vocabulary, name) = beside(opened.as_ref()).unwrap().unwrap();
+    let (vocabulary, name) = from_side_file(opened.as_ref()).unwrap().unwrap();
     assert_eq!((vocabulary.tokens.len(), name), (591, "vocab.txt"));
 }
 
@@ -117,7 +117,7 @@ fn whispers_ctranslate2_folder_is_tied_behind_a_layer_norm() {
     let located = published("whisper-tiny-en/published");
     assert_eq!(free(&located).counts(), counts(78, 0, 51864));
     let opened = checkpoint::open(fetched("whisper-tiny-en/published")).unwrap();
-    let (vocabulary, name) = beside(opened.as_ref()).unwrap().unwrap();
+    let (vocabulary, name) = from_side_file(opened.as_ref()).unwrap().unwrap();
     assert_eq!((vocabulary.tokens.len(), name), (51864, "vocabulary.txt"));
     assert_eq!(
         (vocabulary.tokens[262].piece.as_str(), vocabulary.tokens[262].text.as_str()),

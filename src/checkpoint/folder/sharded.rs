@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::bytes::Bytes;
-use super::super::foreign;
 use super::super::format::read;
+use super::super::not_a_checkpoint;
 use super::super::{Checkpoint, Tensor, TensorInfo, find};
 use crate::error::{Error, Result};
 
@@ -36,7 +36,7 @@ impl Sharded {
     /// index says or is in two shards, and errors of the shards' readers.
     pub fn open(index: &Path) -> Result<Self> {
         let bytes = Bytes::open(index)?;
-        foreign::check(&bytes)?;
+        not_a_checkpoint::refuse(&bytes)?;
         let parsed: Index = serde_json::from_slice(&bytes)
             .map_err(|error| bytes.malformed(format!("the index is no sound JSON: {error}")))?;
         let names: BTreeSet<&str> = parsed.weight_map.values().map(String::as_str).collect();

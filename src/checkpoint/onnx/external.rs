@@ -5,7 +5,7 @@
 use std::path::{Component, Path};
 
 use crate::checkpoint::bytes::Bytes;
-use crate::checkpoint::foreign;
+use crate::checkpoint::not_a_checkpoint;
 
 /// Where the numbers of a tensor lie in another file.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl External {
             return Ok(Bytes::new(b"", model.label()));
         }
         let file = Bytes::open(folder.join(&self.location)).map_err(|error| error.to_string())?;
-        if let Some(what) = foreign::placeholder(&file) {
+        if let Some(what) = not_a_checkpoint::placeholder(&file) {
             return Err(format!("`{}` is {what}", self.location));
         }
         self.offset

@@ -69,7 +69,22 @@ impl Machine<'_> {
     /// Runs one operation; returns the root of the data if it was the last.
     fn step(&mut self) -> Result<Option<Id>, String> {
         let code = self.take(1)?;
-        match self.bytes[code.start] {
+        let code = self.bytes[code.start];
+        if code == b'.' {
+            return self.pop().map(Some);
+        }
+        let is_known = self.frame(code)?
+            || self.move_on_stack(code)?
+            || self.scalar(code)?
+            || self.collection(code)?
+            || self.memorise(code)?
+            || self.object(code)?;
+        if is_known { Ok(None) } else { Err(refusal(code)) }
+    }
+
+    /// Runs an operation that divides the file and builds nothing; returns whether `code` is one.
+    fn frame(&mut self, code: u8) -> Result<bool, String> {
+        match code {
             PROTOCOL => {
                 self.take(1)?;
             }
@@ -79,7 +94,14 @@ impl Machine<'_> {
                     return Err(self.short(length));
                 }
             }
-            b'.' => return self.pop().map(Some),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Runs an operation on the stack and its marks; returns whether `code` is one.
+    fn move_on_stack(&mut self, code: u8) -> Result<bool, String> {
+        match code {
             b'(' => self.marks.push(self.stack.len()),
             b'0' => match self.marks.last() {
                 Some(&mark) if mark == self.stack.len() => drop(self.marks.pop()),
@@ -90,7 +112,14 @@ impl Machine<'_> {
                 let top = self.top()?;
                 self.stack.push(top);
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
+    /// Runs an operation that pushes a number, a text or bytes; returns whether `code` is one.
+    fn scalar(&mut self, code: u8) -> Result<bool, String> {
+        match code {
             b'N' => self.stack.push(NONE),
             0x88 => self.stack.push(TRUE),
             0x89 => self.stack.push(FALSE),
@@ -121,7 +150,14 @@ impl Machine<'_> {
             b'B' => self.blob(4)?,
             b'C' => self.blob(1)?,
             0x8e | 0x96 => self.blob(8)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
+    /// Runs an operation that builds or fills a tuple, a list or a map; returns whether `code` is one.
+    fn collection(&mut self, code: u8) -> Result<bool, String> {
+        match code {
             b'}' => self.push(Value::Dict(Vec::new())),
             b']' | 0x8f => self.push(Value::List(Vec::new())),
             b')' => self.push(Value::Tuple(Vec::new())),
@@ -164,7 +200,14 @@ impl Machine<'_> {
                 let elements = self.above_mark()?;
                 self.insert(&elements)?;
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
+    /// Runs an operation on the memo; returns whether `code` is one.
+    fn memorise(&mut self, code: u8) -> Result<bool, String> {
+        match code {
             b'h' => self.get(1)?,
             b'j' => self.get(4)?,
             b'q' => {
@@ -176,7 +219,14 @@ impl Machine<'_> {
                 self.put(key)?;
             }
             0x94 => self.put(self.memo.len() as u64)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
+    /// Runs an operation that names a global, calls one or gives an object its state; returns whether `code` is one.
+    fn object(&mut self, code: u8) -> Result<bool, String> {
+        match code {
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
                 let global = self.global(module, name)?;
@@ -209,24 +259,9 @@ impl Machine<'_> {
                 let storage = build::storage(&self.values, self.bytes, id)?;
                 self.push(storage);
             }
-
-            b'P' => return Err("it names outside data by a line of text".into()),
-            0x82..=0x84 => return Err("it uses the registry of extensions".into()),
-            0x97 | 0x98 => {
-                return Err(
-                    "its arrays lie outside it (buffers of protocol 5); pickle them in-band".into(),
-                );
-            }
-            b'i' | b'o' => return Err("it makes an object as protocol 0 does".into()),
-            b'I' | b'L' | b'F' | b'S' | b'V' | b'g' | b'p' => {
-                return Err(format!(
-                    "the operation `{}` is one of protocol 0; write it with protocol 2 or later",
-                    char::from(self.bytes[code.start])
-                ));
-            }
-            other => return Err(format!("there is no operation {other:#04x}")),
+            _ => return Ok(false),
         }
-        Ok(None)
+        Ok(true)
     }
 
     /// Takes the next bytes of the pickle, and returns their range.
@@ -406,6 +441,23 @@ impl Machine<'_> {
             build::Made::Same(id) => self.stack.push(id),
         }
         Ok(())
+    }
+}
+
+/// Returns why an operation is not run.
+fn refusal(code: u8) -> String {
+    match code {
+        b'P' => "it names outside data by a line of text".into(),
+        0x82..=0x84 => "it uses the registry of extensions".into(),
+        0x97 | 0x98 => {
+            "its arrays lie outside it (buffers of protocol 5); pickle them in-band".into()
+        }
+        b'i' | b'o' => "it makes an object as protocol 0 does".into(),
+        b'I' | b'L' | b'F' | b'S' | b'V' | b'g' | b'p' => format!(
+            "the operation `{}` is one of protocol 0; write it with protocol 2 or later",
+            char::from(code)
+        ),
+        other => format!("there is no operation {other:#04x}"),
     }
 }
 

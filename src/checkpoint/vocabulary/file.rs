@@ -12,7 +12,7 @@ use super::{
     Spelling, Token, Vocabulary, ids, nested, pickled, sentencepiece, tiktoken, tokenizer, yaml,
 };
 use crate::checkpoint::bytes::{Bytes, regular_file};
-use crate::checkpoint::foreign;
+use crate::checkpoint::not_a_checkpoint;
 use crate::error::{Error, Result};
 
 /// Reads and parses a vocabulary file.
@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Vocabulary> {
 
 /// Parses a vocabulary file by the extension of its label.
 pub(super) fn parse(bytes: Bytes) -> Result<Vocabulary> {
-    foreign::check(&bytes)?;
+    not_a_checkpoint::refuse(&bytes)?;
     let label = bytes.label().to_path_buf();
     let extension = label.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let read = match extension.to_ascii_lowercase().as_str() {

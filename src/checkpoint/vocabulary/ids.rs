@@ -16,7 +16,7 @@ pub(super) fn placed(mut pieces: Vec<(usize, String)>) -> Result<Vec<Token>, Str
     }
     let Some((highest, piece)) = pieces.last() else { return Err("the map is empty".into()) };
     check(*highest, piece, pieces.len())?;
-    let mut tokens = vec![Token::hole(); highest + 1];
+    let mut tokens = vec![Token::absent(); highest + 1];
     for (id, piece) in pieces {
         tokens[id] = Token::spelled(piece, Spelling::Plain);
     }
@@ -27,7 +27,7 @@ pub(super) fn placed(mut pieces: Vec<(usize, String)>) -> Result<Vec<Token>, Str
 pub(super) fn put(tokens: &mut Vec<Token>, id: usize, token: Token) -> Result<(), String> {
     check(id, &token.piece, tokens.len())?;
     if id >= tokens.len() {
-        tokens.resize(id + 1, Token::hole());
+        tokens.resize(id + 1, Token::absent());
     }
     tokens[id] = token;
     Ok(())

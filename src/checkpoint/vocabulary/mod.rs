@@ -4,7 +4,6 @@
 //! [`Spelling`]) is these bytes where they are valid UTF-8; a byte that is not part of a valid character is shown as
 //! `<0xE4>`.
 
-mod beside;
 mod file;
 mod gguf;
 mod ids;
@@ -12,6 +11,7 @@ mod nested;
 mod onnx;
 mod pickled;
 mod sentencepiece;
+mod side_file;
 mod spelling;
 mod tiktoken;
 mod tokenizer;
@@ -23,7 +23,7 @@ use std::path::Path;
 use super::bytes::{Bytes, Data};
 use crate::error::Result;
 
-pub use beside::beside;
+pub use side_file::from_side_file;
 pub use spelling::{Spelling, is_invisible};
 
 /// The kind of a row of the output layer.
@@ -87,7 +87,7 @@ pub struct Token {
 
 impl Token {
     /// Makes the row of an id that no token has.
-    fn hole() -> Self {
+    fn absent() -> Self {
         Token { text: String::new(), piece: String::new(), kind: Kind::Padding }
     }
 
@@ -189,7 +189,7 @@ impl Vocabulary {
 
     /// Adds a row of [`Kind::Padding`] for each id from the end of the vocabulary to `rows`.
     pub fn padded(mut self, rows: usize) -> Self {
-        self.tokens.resize(self.tokens.len().max(rows), Token::hole());
+        self.tokens.resize(self.tokens.len().max(rows), Token::absent());
         self
     }
 

@@ -30,25 +30,25 @@ const INCREASING: [&str; 12] = [
 
 /// Operations that leave every number as it is, or round it to another floating-point type. Rounding to eight bits
 /// (`QuantizeLinear`) has limits, and makes ties as `Clip` does.
-const SAME: [&str; 4] = ["Identity", "Cast", "Dropout", "CastLike"];
+const UNCHANGED: [&str; 4] = ["Identity", "Cast", "Dropout", "CastLike"];
 
 /// Operations on a number that all tokens share.
-const LEVEL: [&str; 8] =
+const ON_SHARED: [&str; 8] =
     ["Log", "Exp", "Sqrt", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Reciprocal"];
 
 /// A value that depends on the logits of the head.
 #[derive(Clone, Debug)]
 enum Value {
-    Tokens(Tokens),
+    PerToken(PerToken),
     /// The same number for all tokens; `positive` if it is known to be positive.
-    Level {
+    Shared {
         positive: bool,
     },
 }
 
 /// One number per token, and how it depends on the logit.
 #[derive(Clone, Debug)]
-struct Tokens {
+struct PerToken {
     axis: Axis,
     /// The number of axes, if it is known.
     rank: Option<usize>,
@@ -97,7 +97,7 @@ pub(super) fn follow(
     tokens: usize,
 ) -> Result<After, String> {
     let mut values: HashMap<&str, Value> = HashMap::new();
-    let mut way = Tokens {
+    let mut logits = PerToken {
         axis: head.axis,
         rank: rank(flow, head),
         scale: f64::from(head.scale),
@@ -106,19 +106,19 @@ pub(super) fn follow(
         positive: false,
     };
     if let Some((name, factor)) = &head.bias {
-        way.offsets.push((name.clone(), f64::from(*factor)));
+        logits.offsets.push((name.clone(), f64::from(*factor)));
     }
     if !(head.scale > 0.0 && head.scale.is_finite()) {
         return Err(format!("{} multiplies by {}", named(head.node), head.scale));
     }
     let first = head.node.outputs.first().ok_or("the head makes nothing")?;
-    values.insert(first, Value::Tokens(way));
+    values.insert(first, Value::PerToken(logits));
     let needed = needed(flow, first, output);
     let mut passed: Vec<String> = Vec::new();
     for node in flow.graph.nodes.iter().filter(|node| needed.contains(&std::ptr::from_ref(*node))) {
         let value = step(flow, node, &values, tokens)
             .ok_or_else(|| format!("{} follows the head", named(node)))?;
-        if matches!(value, Value::Tokens(_)) {
+        if matches!(value, Value::PerToken(_)) {
             let op = node.op.clone();
             let silent = ["Add", "Identity", "Cast", "Dropout"].contains(&op.as_str());
             if !silent && !passed.contains(&op) {
@@ -133,7 +133,9 @@ pub(super) fn follow(
         }
     }
     match values.remove(output) {
-        Some(Value::Tokens(way)) => Ok(After { scale: way.scale, offsets: way.offsets, passed }),
+        Some(Value::PerToken(logits)) => {
+            Ok(After { scale: logits.scale, offsets: logits.offsets, passed })
+        }
         _ => Err(format!("the output `{output}` has no number a token")),
     }
 }
@@ -163,7 +165,6 @@ fn needed<'a>(flow: &Flow<'a>, first: &str, output: &str) -> Vec<*const Node> {
 /// Returns the result of one operation on values that depend on the head; `None` where it is not known to keep the
 /// order.
 fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) -> Option<Value> {
-    let input = |at: usize| node.inputs.get(at).and_then(|name| values.get(name.as_str()));
     let op = node.op.as_str();
     match op {
         "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" => {
@@ -173,90 +174,136 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
         _ => {}
     }
     // Every other operation works on its first input, with constants as its other inputs.
-    let others = node.inputs.iter().skip(1).any(|name| values.contains_key(name.as_str()));
-    let way = match (input(0)?, others) {
-        (_, true) => return None,
-        (Value::Level { positive }, _) => {
-            // A cast to integers may give 0.
-            let lost = op == "Log" || op == "Cast" && is_whole(node) || op == "CastLike";
-            let positive = (*positive || op == "Exp") && !lost;
-            // Such a value has no axis of tokens, so it can only be broadcast again.
-            let kept = SAME.contains(&op) || LEVEL.contains(&op);
-            return kept.then_some(Value::Level { positive });
-        }
-        (Value::Tokens(way), _) => way.clone(),
+    let first = values.get(node.inputs.first()?.as_str())?;
+    if node.inputs.iter().skip(1).any(|name| values.contains_key(name.as_str())) {
+        return None;
+    }
+    let logits = match first {
+        Value::Shared { positive } => return step_of_shared(node, *positive),
+        Value::PerToken(logits) => logits.clone(),
     };
-    let along = |axis: i64| is_token_axis(&way, axis);
     match op {
-        _ if SAME.contains(&op) => {
+        _ if UNCHANGED.contains(&op) => {
             // A cast to integers makes ties, and the type of another value (`CastLike`) is not known.
             let whole = op == "Cast" && is_whole(node) || op == "CastLike";
-            (!whole).then_some(Value::Tokens(way))
+            (!whole).then_some(Value::PerToken(logits))
         }
-        "Softmax" | "LogSoftmax" => {
+        "Softmax" | "LogSoftmax" | "Log" => increasing(node, logits),
+        _ if INCREASING.contains(&op) => increasing(node, logits),
+        "ArgMax" | "Hardmax" | "TopK" => {
+            let axis = node.int("axis").unwrap_or(if op == "ArgMax" { 0 } else { -1 });
+            let largest = op != "TopK" || node.int("largest").unwrap_or(1) == 1;
+            (is_token_axis(&logits, axis)? && largest).then_some(Value::PerToken(logits))
+        }
+        "Transpose" | "Squeeze" | "Unsqueeze" | "Reshape" | "Flatten" => {
+            reshaped(flow, node, logits, tokens).map(Value::PerToken)
+        }
+        "Slice" | "Gather" => selected(flow, node, logits).map(Value::PerToken),
+        _ => reduced(flow, node, logits),
+    }
+}
+
+/// Returns the result of an operation on a number that all tokens share.
+fn step_of_shared(node: &Node, positive: bool) -> Option<Value> {
+    let op = node.op.as_str();
+    // A cast to integers may give 0.
+    let lost = op == "Log" || op == "Cast" && is_whole(node) || op == "CastLike";
+    let positive = (positive || op == "Exp") && !lost;
+    // Such a value has no axis of tokens, so it can only be broadcast again.
+    let kept = UNCHANGED.contains(&op) || ON_SHARED.contains(&op);
+    kept.then_some(Value::Shared { positive })
+}
+
+/// Returns the result of an increasing function of each token's number.
+fn increasing(node: &Node, logits: PerToken) -> Option<Value> {
+    match node.op.as_str() {
+        op @ ("Softmax" | "LogSoftmax") => {
             // Before opset 13 all axes from this one on are merged; with the default axis that is not the same.
             let axis = node.int("axis").unwrap_or(-1);
-            along(axis)?.then_some(())?;
-            bent(way, op == "Softmax", op == "LogSoftmax")
+            is_token_axis(&logits, axis)?.then_some(())?;
+            after_increasing(logits, op == "Softmax", op == "LogSoftmax")
         }
-        "Log" if way.positive => bent(way, false, false),
-        _ if INCREASING.contains(&op) => {
+        // A number that may be negative has no logarithm.
+        "Log" if logits.positive => after_increasing(logits, false, false),
+        "Log" => None,
+        op => {
             let falls = |name: &str| node.float(name).is_some_and(|x| !(x > 0.0));
             if falls("alpha") || falls("gamma") {
                 return None;
             }
-            bent(way, op == "Exp", false)
+            after_increasing(logits, op == "Exp", false)
         }
-        "ArgMax" | "Hardmax" | "TopK" => {
-            let axis = node.int("axis").unwrap_or(if op == "ArgMax" { 0 } else { -1 });
-            let largest = op != "TopK" || node.int("largest").unwrap_or(1) == 1;
-            (along(axis)? && largest).then_some(Value::Tokens(way))
-        }
+    }
+}
+
+/// Returns the result of a sum, a mean or an extreme over axes; `None` for any other operation, too.
+fn reduced(flow: &Flow, node: &Node, logits: PerToken) -> Option<Value> {
+    let op = node.op.as_str();
+    match op {
         "ReduceMax" | "ReduceSum" | "ReduceLogSumExp" | "ReduceMean" | "ReduceMin" => {
             let axes = axes(flow, node)?;
             match axes[..] {
-                [axis] if along(axis)? => Some(Value::Level { positive: way.positive }),
+                [axis] if is_token_axis(&logits, axis)? => {
+                    Some(Value::Shared { positive: logits.positive })
+                }
                 // A mean over positions is the head at the mean of their hidden states.
-                [axis] if op == "ReduceMean" && way.affine => {
+                [axis] if op == "ReduceMean" && logits.affine => {
                     let kept = node.int("keepdims").unwrap_or(1) == 1;
-                    Some(Value::Tokens(if kept { way } else { squeezed(way, &[axis])? }))
+                    Some(Value::PerToken(if kept { logits } else { squeezed(logits, &[axis])? }))
                 }
                 _ => None,
             }
         }
-        "GlobalAveragePool" if way.affine && matches!(way.axis, Axis::Channels { .. }) => {
-            Some(Value::Tokens(way))
+        "GlobalAveragePool" if logits.affine && matches!(logits.axis, Axis::Channels { .. }) => {
+            Some(Value::PerToken(logits))
         }
+        _ => None,
+    }
+}
+
+/// Returns the value after a change of shape that keeps the tokens on one axis.
+fn reshaped(flow: &Flow, node: &Node, logits: PerToken, tokens: usize) -> Option<PerToken> {
+    match node.op.as_str() {
         "Transpose" => {
             let perm = node.ints("perm")?;
-            let at = from_start(way.axis, perm.len())?;
+            let at = from_start(logits.axis, perm.len())?;
             let to = perm.iter().position(|&p| p == at as i64)?;
             let (axis, rank) = (Axis::FromEnd(perm.len() - to), Some(perm.len()));
-            Some(Value::Tokens(Tokens { axis, rank, ..way }))
+            Some(PerToken { axis, rank, ..logits })
         }
         "Squeeze" => {
             let axes = axes(flow, node)?;
-            squeezed(way, &axes).map(Value::Tokens)
+            squeezed(logits, &axes)
         }
         "Unsqueeze" => {
             let axes = axes(flow, node)?;
-            let (axis, rank) = (inserted(way.axis, &axes)?, way.rank.map(|rank| rank + axes.len()));
-            Some(Value::Tokens(Tokens { axis, rank, ..way }))
+            let (axis, rank) =
+                (inserted(logits.axis, &axes)?, logits.rank.map(|rank| rank + axes.len()));
+            Some(PerToken { axis, rank, ..logits })
         }
         "Reshape" => {
             let shape = node.inputs.get(1)?;
             let rank = flow.integers(shape).map(|shape| shape.len());
-            let keeps = way.axis == Axis::FromEnd(1) && ends_in_tokens(flow, shape, tokens);
-            keeps.then_some(Value::Tokens(Tokens { rank, ..way }))
+            let keeps = logits.axis == Axis::FromEnd(1) && ends_in_tokens(flow, shape, tokens);
+            keeps.then_some(PerToken { rank, ..logits })
         }
         "Flatten" => {
-            let two = way.rank == Some(2);
-            let pooled = matches!(way.axis, Axis::Channels { .. }) && is_pooled(flow, node);
-            let last = way.axis == Axis::FromEnd(1) && (two || node.int("axis") == Some(-1));
-            (last || pooled && node.int("axis").unwrap_or(1) == 1)
-                .then_some(Value::Tokens(Tokens { axis: Axis::FromEnd(1), rank: Some(2), ..way }))
+            let two = logits.rank == Some(2);
+            let pooled = matches!(logits.axis, Axis::Channels { .. }) && is_pooled(flow, node);
+            let last = logits.axis == Axis::FromEnd(1) && (two || node.int("axis") == Some(-1));
+            (last || pooled && node.int("axis").unwrap_or(1) == 1).then_some(PerToken {
+                axis: Axis::FromEnd(1),
+                rank: Some(2),
+                ..logits
+            })
         }
-        // A selection of positions, with every token of each.
+        _ => None,
+    }
+}
+
+/// Returns the value after a selection of positions, with every token of each.
+fn selected(flow: &Flow, node: &Node, logits: PerToken) -> Option<PerToken> {
+    match node.op.as_str() {
         "Slice" => {
             let axes = match node.ints("axes") {
                 Some(axes) => axes.to_vec(),
@@ -264,15 +311,15 @@ fn step(flow: &Flow, node: &Node, values: &HashMap<&str, Value>, tokens: usize) 
             };
             let mut kept = true;
             for axis in axes {
-                kept &= !along(axis)?;
+                kept &= !is_token_axis(&logits, axis)?;
             }
-            kept.then_some(Value::Tokens(way))
+            kept.then_some(logits)
         }
         "Gather" => {
             let axis = node.int("axis").unwrap_or(0);
             // A single index removes its axis, several keep it: with tokens on the last axis both are fine.
-            (!along(axis)? && way.axis == Axis::FromEnd(1))
-                .then_some(Value::Tokens(Tokens { rank: None, ..way }))
+            (!is_token_axis(&logits, axis)? && logits.axis == Axis::FromEnd(1))
+                .then_some(PerToken { rank: None, ..logits })
         }
         _ => None,
     }
@@ -284,9 +331,9 @@ fn is_whole(node: &Node) -> bool {
 }
 
 /// Returns the value after an increasing function; `shift` if that only subtracts a number that all tokens share.
-fn bent(way: Tokens, positive: bool, shift: bool) -> Option<Value> {
-    let affine = way.affine && shift;
-    Some(Value::Tokens(Tokens { affine, positive, ..way }))
+fn after_increasing(logits: PerToken, positive: bool, shift: bool) -> Option<Value> {
+    let affine = logits.affine && shift;
+    Some(Value::PerToken(PerToken { affine, positive, ..logits }))
 }
 
 /// Returns a sum, difference, product or quotient with a constant or with a number that all tokens share.
@@ -300,32 +347,36 @@ fn arithmetic(
     let (one, other) = (values.get(a.as_str()), values.get(b.as_str()));
     let op = node.op.as_str();
     match (one, other) {
-        (Some(Value::Tokens(way)), Some(Value::Level { positive })) => {
-            let way = way.clone();
+        (Some(Value::PerToken(logits)), Some(Value::Shared { positive })) => {
+            let logits = logits.clone();
             match op {
-                "Add" | "Sub" => Some(Value::Tokens(way)),
-                "Mul" | "Div" if *positive => bent(way.clone(), way.positive, false),
+                "Add" | "Sub" => Some(Value::PerToken(logits)),
+                "Mul" | "Div" if *positive => {
+                    after_increasing(logits.clone(), logits.positive, false)
+                }
                 _ => None,
             }
         }
-        (Some(Value::Level { positive }), Some(Value::Tokens(way))) => match op {
-            "Add" => Some(Value::Tokens(way.clone())),
-            "Mul" if *positive => bent(way.clone(), way.positive, false),
+        (Some(Value::Shared { positive }), Some(Value::PerToken(logits))) => match op {
+            "Add" => Some(Value::PerToken(logits.clone())),
+            "Mul" if *positive => after_increasing(logits.clone(), logits.positive, false),
             _ => None,
         },
-        (Some(Value::Level { positive }), Some(Value::Level { positive: also })) => {
-            Some(Value::Level { positive: stays_positive(op, *positive, *also) })
+        (Some(Value::Shared { positive }), Some(Value::Shared { positive: also })) => {
+            Some(Value::Shared { positive: stays_positive(op, *positive, *also) })
         }
-        (Some(Value::Level { positive }), None) | (None, Some(Value::Level { positive })) => {
+        (Some(Value::Shared { positive }), None) | (None, Some(Value::Shared { positive })) => {
             // With a constant that is the same for all tokens the value stays the same for all of them.
             let constant = if one.is_some() { b } else { a };
             let number = super::before::scalar(flow, constant)?;
             let also = number > 0.0 && number.is_finite();
-            Some(Value::Level { positive: stays_positive(op, *positive, also) })
+            Some(Value::Shared { positive: stays_positive(op, *positive, also) })
         }
-        (Some(Value::Tokens(way)), None) => with_constant(flow, node, way.clone(), b, tokens),
-        (None, Some(Value::Tokens(way))) if matches!(op, "Add" | "Mul") => {
-            with_constant(flow, node, way.clone(), a, tokens)
+        (Some(Value::PerToken(logits)), None) => {
+            with_constant(flow, node, logits.clone(), b, tokens)
+        }
+        (None, Some(Value::PerToken(logits))) if matches!(op, "Add" | "Mul") => {
+            with_constant(flow, node, logits.clone(), a, tokens)
         }
         _ => None,
     }
@@ -344,7 +395,7 @@ fn stays_positive(op: &str, one: bool, other: bool) -> bool {
 fn with_constant(
     flow: &Flow,
     node: &Node,
-    way: Tokens,
+    logits: PerToken,
     constant: &str,
     tokens: usize,
 ) -> Option<Value> {
@@ -352,7 +403,7 @@ fn with_constant(
     if let Some(number) = super::before::scalar(flow, constant) {
         return match op {
             "Add" | "Sub" if number.is_finite() => {
-                Some(Value::Tokens(Tokens { positive: false, ..way }))
+                Some(Value::PerToken(PerToken { positive: false, ..logits }))
             }
             // A limit (Max, Min) makes ties, so it is not among these.
             "Mul" | "Div" if number > 0.0 && number.is_finite() => {
@@ -361,17 +412,17 @@ fn with_constant(
                     _ => quotient(x, number),
                 };
                 // After an increasing function, a positive factor is only one more increasing function.
-                if !way.affine {
-                    return Some(Value::Tokens(way));
+                if !logits.affine {
+                    return Some(Value::PerToken(logits));
                 }
                 let offsets: Option<Vec<_>> =
-                    way.offsets.iter().map(|(name, f)| Some((name.clone(), by(*f)?))).collect();
-                match (by(way.scale), offsets) {
+                    logits.offsets.iter().map(|(name, f)| Some((name.clone(), by(*f)?))).collect();
+                match (by(logits.scale), offsets) {
                     (Some(scale), Some(offsets)) => {
-                        Some(Value::Tokens(Tokens { scale, offsets, ..way }))
+                        Some(Value::PerToken(PerToken { scale, offsets, ..logits }))
                     }
                     // The factor itself does not matter as long as nothing else is added.
-                    _ => bent(way.clone(), way.positive, false),
+                    _ => after_increasing(logits.clone(), logits.positive, false),
                 }
             }
             _ => None,
@@ -380,14 +431,14 @@ fn with_constant(
     let name = flow.constant(constant)?;
     // Broadcasting aligns the axes at the last one.
     let shape = flow.constant_shape(constant)?;
-    let one_a_token = super::rank::place_of_only(&shape, tokens) == Some(from_end(way.axis));
-    if !one_a_token || !matches!(op, "Add" | "Sub") || !way.affine {
+    let one_a_token = super::rank::place_of_only(&shape, tokens) == Some(from_end(logits.axis));
+    if !one_a_token || !matches!(op, "Add" | "Sub") || !logits.affine {
         return None;
     }
-    let mut way = way;
-    way.offsets.push((name, if op == "Add" { 1.0 } else { -1.0 }));
-    way.positive = false;
-    Some(Value::Tokens(way))
+    let mut logits = logits;
+    logits.offsets.push((name, if op == "Add" { 1.0 } else { -1.0 }));
+    logits.positive = false;
+    Some(Value::PerToken(logits))
 }
 
 /// Returns the axes of a reduction or change of shape, from the attribute or a stored input.
@@ -411,9 +462,9 @@ fn rank(flow: &Flow, head: &Linear) -> Option<usize> {
 }
 
 /// Whether `axis` is that of tokens; `None` where the number of axes is needed and not known.
-fn is_token_axis(way: &Tokens, axis: i64) -> Option<bool> {
-    let place = from_end(way.axis);
-    match (axis, way.rank) {
+fn is_token_axis(logits: &PerToken, axis: i64) -> Option<bool> {
+    let place = from_end(logits.axis);
+    match (axis, logits.rank) {
         (..0, _) => Some(place as i64 == -axis),
         (_, Some(rank)) => Some(rank.checked_sub(place)? as i64 == axis),
         // The result of a product has at least two axes, so its last axis is not the first.
@@ -436,22 +487,22 @@ fn from_start(axis: Axis, rank: usize) -> Option<usize> {
 }
 
 /// Returns the value after `axes` are removed, none of which is that of tokens.
-fn squeezed(way: Tokens, axes: &[i64]) -> Option<Tokens> {
-    let place = from_end(way.axis);
+fn squeezed(logits: PerToken, axes: &[i64]) -> Option<PerToken> {
+    let place = from_end(logits.axis);
     let mut behind = 0;
     for &axis in axes {
-        if is_token_axis(&way, axis)? {
+        if is_token_axis(&logits, axis)? {
             return None;
         }
-        behind += usize::from(match (axis, way.rank) {
+        behind += usize::from(match (axis, logits.rank) {
             (..0, _) => usize::try_from(-axis).ok()? < place,
             (_, Some(rank)) => rank.checked_sub(usize::try_from(axis).ok()?)? < place,
             // The first axis stands before that of tokens.
             _ => false,
         });
     }
-    let rank = way.rank.and_then(|rank| rank.checked_sub(axes.len()));
-    Some(Tokens { axis: Axis::FromEnd(place - behind), rank, ..way })
+    let rank = logits.rank.and_then(|rank| rank.checked_sub(axes.len()));
+    Some(PerToken { axis: Axis::FromEnd(place - behind), rank, ..logits })
 }
 
 /// Returns the axis of tokens after axes of length one are inserted.

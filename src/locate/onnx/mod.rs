@@ -57,7 +57,7 @@ const OPAQUE: [&str; 24] = [
 const LOGITS: &str = "logits";
 
 /// An output of the graph and the last linear layer before it.
-struct End<'a> {
+struct OutputHead<'a> {
     output: &'a str,
     head: Linear<'a>,
 }
@@ -69,21 +69,22 @@ struct End<'a> {
 /// named.
 pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
     let flow = Flow::new(stored, graph);
-    let (mut ends, mut opaque): (Vec<End>, Vec<&Node>) = (Vec::new(), Vec::new());
+    let (mut ends, mut opaque): (Vec<OutputHead>, Vec<&Node>) = (Vec::new(), Vec::new());
     for output in graph.outputs.iter().map(String::as_str) {
         let mut unread = Vec::new();
         let heads = last_layers(&flow, output, &mut unread);
         if heads.is_empty() {
             opaque.extend(unread);
         }
-        ends.extend(heads.into_iter().map(|head| End { output, head }));
+        ends.extend(heads.into_iter().map(|head| OutputHead { output, head }));
     }
     let ends = rivals(&flow, ends);
     // An unread operation that ends at an output could be the head as well, unless a recognised layer stands after
     // it.
     let called = ends.iter().any(|end| end.output == LOGITS);
     let apart = opaque.iter().find(|node| {
-        let before = |end: &End| node.outputs.iter().any(|o| flow.leads_to(o, end.head.input));
+        let before =
+            |end: &OutputHead| node.outputs.iter().any(|o| flow.leads_to(o, end.head.input));
         !called && !ends.iter().any(before)
     });
     if let Some(node) = apart {
@@ -241,19 +242,19 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
 /// Removes the ends that do not compete for the head. These are ends whose layer stands before that of another end,
 /// as with an output of hidden states; ends with a single number; and, if an output is called `logits` or else is
 /// made by a softmax, and none has more tokens, all other ends.
-fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<End<'a>>) -> Vec<End<'a>> {
-    let hidden = |end: &End| {
+fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<OutputHead<'a>>) -> Vec<OutputHead<'a>> {
+    let hidden = |end: &OutputHead| {
         let named = end.output == LOGITS || is_normalised(flow, end.output);
         !named && stands_before(flow, end, &ends)
     };
     let before: Vec<bool> = ends.iter().map(hidden).collect();
     let mut kept = before.iter();
     ends.retain(|_| !kept.next().copied().unwrap_or(false));
-    let count = |end: &End| tokens(flow, &end.head).unwrap_or(0);
+    let count = |end: &OutputHead| tokens(flow, &end.head).unwrap_or(0);
     let most = ends.iter().map(count).max().unwrap_or(0);
-    let called = |end: &End| end.output == LOGITS;
-    let normalised = |end: &End| is_normalised(flow, end.output);
-    for shows in [&called as &dyn Fn(&End) -> bool, &normalised] {
+    let called = |end: &OutputHead| end.output == LOGITS;
+    let normalised = |end: &OutputHead| is_normalised(flow, end.output);
+    for shows in [&called as &dyn Fn(&OutputHead) -> bool, &normalised] {
         if ends.iter().any(|end| shows(end) && count(end) == most) {
             ends.retain(shows);
             break;
@@ -264,7 +265,7 @@ fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<End<'a>>) -> Vec<End<'a>> {
 }
 
 /// Whether the layer of another end depends on the result of this one.
-fn stands_before(flow: &Flow, end: &End, ends: &[End]) -> bool {
+fn stands_before(flow: &Flow, end: &OutputHead, ends: &[OutputHead]) -> bool {
     let made = end.head.node.outputs.first().map_or("", String::as_str);
     ends.iter().any(|other| {
         !std::ptr::eq(other.head.node, end.head.node) && flow.leads_to(made, other.head.input)
@@ -360,7 +361,7 @@ fn not_read(flow: &Flow, node: &Node) -> String {
 }
 
 /// Returns the error for several linear layers that lead to outputs.
-fn several(stored: &Stored, ends: &[End]) -> Error {
+fn several(stored: &Stored, ends: &[OutputHead]) -> Error {
     let mut weights: Vec<&str> = ends.iter().map(|end| end.head.weight.as_str()).collect();
     weights.sort_unstable();
     weights.dedup();

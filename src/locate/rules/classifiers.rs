@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         family: "RoBERTa classifier",
         source: "transformers models/roberta (RobertaClassificationHead: tanh)",
         model_types: &["roberta", "xlm-roberta", "camembert"],
-        own: &["classifier.out_proj.weight"],
+        separate: &["classifier.out_proj.weight"],
         activation: Some("tanh"),
         ..CLASSIFIER
     },
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
         family: "ELECTRA classifier",
         source: "transformers models/electra (ElectraClassificationHead: GELU)",
         model_types: &["electra"],
-        own: &["classifier.out_proj.weight"],
+        separate: &["classifier.out_proj.weight"],
         activation: Some("gelu"),
         ..CLASSIFIER
     },
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         family: "BART classifier",
         source: "transformers models/bart, models/mbart (BartClassificationHead: tanh)",
         model_types: &["bart", "mbart"],
-        own: &["classification_head.out_proj.weight"],
+        separate: &["classification_head.out_proj.weight"],
         activation: Some("tanh"),
         ..CLASSIFIER
     },
@@ -120,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
             "zamba",
             "zamba2",
         ],
-        own: &["score.weight"],
+        separate: &["score.weight"],
         needs_bias: false,
         ..CLASSIFIER
     },

@@ -1,4 +1,4 @@
-//! Rules for decoders with tensor names of their own: those like GPT-2's and others, and recurrent ones.
+//! Rules for decoders with tensor names of their separate: those like GPT-2's and others, and recurrent ones.
 
 use super::{
     ANY, DECODER, GENERATES, LAYER_NORM, LAYER_NORM_EPS, LM_HEADS, NormRule, RMS_NORM, Rule,
@@ -103,7 +103,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         source: "remote code of chatglm (final_layernorm is an RMSNorm where rmsnorm says so)",
         model_types: &["chatglm"],
         tasks: &["ForConditionalGeneration", "ChatGLMModel", "ForCausalLM"],
-        own: &["transformer.output_layer.weight", "lm_head.weight"],
+        separate: &["transformer.output_layer.weight", "lm_head.weight"],
         tied_to: &["*embedding.word_embeddings.weight", "*word_embeddings.weight"],
         tokens: &["padded_vocab_size"],
         norm: Some(NormRule {
@@ -119,7 +119,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         source: "transformers models/gpt_neox",
         model_types: &["gpt_neox"],
         bodies: &["gpt_neox.", ""],
-        own: &["embed_out.weight", "lm_head.weight"],
+        separate: &["embed_out.weight", "lm_head.weight"],
         tied_to: &["*embed_in.weight"],
         norm: Some(NormRule {
             stems: &["*final_layer_norm"],
@@ -133,7 +133,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         source: "transformers models/gpt_neox_japanese",
         model_types: &["gpt_neox_japanese"],
         bodies: &["gpt_neox_japanese.", ""],
-        own: &["embed_out.weight"],
+        separate: &["embed_out.weight"],
         tied_to: &["*embed_in.weight"],
         tied_by_default: true,
         norm: Some(NormRule {
@@ -158,7 +158,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         source: "transformers models/biogpt",
         model_types: &["biogpt"],
         bodies: &["biogpt."],
-        own: &["output_projection.weight"],
+        separate: &["output_projection.weight"],
         tied_to: &["*embed_tokens.weight"],
         known_by: &["biogpt.embed_tokens.weight"],
         tied_by_default: true,
@@ -194,7 +194,7 @@ pub(super) const LIKE_GPT: &[Rule] = &[
         source: "remote code of LLaDA",
         model_types: &["llada"],
         bodies: &["model.transformer."],
-        own: &["model.transformer.ff_out.weight"],
+        separate: &["model.transformer.ff_out.weight"],
         tied_to: &["*wte.weight"],
         tokens: &["embedding_size"],
         norm: Some(NormRule { stems: &["*ln_f"], epsilon: (&["rms_norm_eps"], 1e-5), ..RMS_NORM }),
@@ -215,7 +215,7 @@ const NORM_F: NormRule =
 /// The layout of Mamba, on which others are based.
 const BACKBONE: Rule = Rule {
     tasks: GENERATES,
-    own: LM_HEADS,
+    separate: LM_HEADS,
     tied_to: &["backbone.embeddings.weight", "backbone.embedding.weight"],
     norm: Some(NORM_F),
     ..ANY
@@ -251,7 +251,7 @@ pub(super) const RECURRENT: &[Rule] = &[
         family: "RWKV",
         source: "transformers models/rwkv",
         model_types: &["rwkv"],
-        own: &["head.weight"],
+        separate: &["head.weight"],
         tied_to: &["rwkv.embeddings.weight"],
         known_by: &["rwkv.embeddings.weight"],
         norm: Some(NormRule { stems: &["rwkv.ln_out"], ..LAYER_NORM }),

@@ -162,7 +162,7 @@ pub(super) const OTHERS: &[Rule] = &[
         source: "transformers models/inkling2, models/inkling2_loop",
         model_types: &["inkling2_text", "inkling2", "inkling2_loop_text", "inkling2_loop"],
         bodies: &["model.llm.", "model."],
-        own: &["model.llm.unembed.weight", "lm_head.weight"],
+        separate: &["model.llm.unembed.weight", "lm_head.weight"],
         tied_to: &["*embed.weight"],
         tokens: &["unpadded_vocab_size"],
         ..DECODER
@@ -179,7 +179,7 @@ pub(super) const OTHERS: &[Rule] = &[
         family: "DeepSeek-V4",
         source: "transformers models/deepseek_v4",
         model_types: &["deepseek_v4"],
-        own: &["lm_head.weight", "head.weight"],
+        separate: &["lm_head.weight", "head.weight"],
         known_by: &["model.hc_head.hc_fn"],
         ..DECODER
     },
@@ -201,7 +201,7 @@ pub(super) const OTHERS: &[Rule] = &[
         family: "InternLM2",
         source: "remote code of InternLM2",
         model_types: &["internlm2"],
-        own: &["output.weight", "language_model.output.weight"],
+        separate: &["output.weight", "language_model.output.weight"],
         tied_to: &["*tok_embeddings.weight"],
         known_by: &["model.tok_embeddings.weight", "language_model.model.tok_embeddings.weight"],
         ..DECODER

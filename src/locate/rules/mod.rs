@@ -32,18 +32,19 @@ pub(super) struct Rule {
     pub tasks: &'static [&'static str],
     /// The prefixes that `*` may stand for.
     pub bodies: &'static [&'static str],
-    /// The names of the weight, if it is stored separately.
-    pub own: &'static [&'static str],
-    /// Whether `own` is stored `d x V`.
-    pub own_transposed: bool,
-    /// The names of the embedding that a tied head is.
+    /// The names of an output layer that is a tensor of its own; the first that is stored is taken.
+    pub separate: &'static [&'static str],
+    /// Whether this tensor is stored `d x V`.
+    pub separate_transposed: bool,
+    /// The names of the embedding that is the output layer, if it is tied; empty for classifiers.
     pub tied_to: &'static [&'static str],
     /// Whether the head is tied if the configuration does not say.
     pub tied_by_default: bool,
     /// Whether the head is separate whatever the configuration says about tying.
     pub never_tied: bool,
-    /// Tensors of which one is stored whenever the model has this head, tied or not.
-    pub marks: &'static [&'static str],
+    /// Tensors of which at least one is stored whenever the model has this head, tied or not; without them an embedding
+    /// is no head.
+    pub required: &'static [&'static str],
     /// The names of the bias; the first that is stored is taken.
     pub biases: &'static [&'static str],
     /// Whether the family always has a bias.
@@ -61,8 +62,8 @@ pub(super) struct Rule {
     pub tokens: &'static [&'static str],
     /// Whether logits beyond that number are cut off.
     pub cut: bool,
-    /// A peculiarity of this family.
-    pub habit: Option<Quirk>,
+    /// A peculiarity that no other field describes.
+    pub quirk: Option<Quirk>,
 }
 
 /// A peculiarity of a family that no other field of a rule describes.
@@ -144,12 +145,12 @@ const ANY: Rule = Rule {
     model_types: &[],
     tasks: &[],
     bodies: &[""],
-    own: &[],
-    own_transposed: false,
+    separate: &[],
+    separate_transposed: false,
     tied_to: &[],
     tied_by_default: false,
     never_tied: false,
-    marks: &[],
+    required: &[],
     biases: &[],
     needs_bias: false,
     norm: None,
@@ -158,7 +159,7 @@ const ANY: Rule = Rule {
     known_by: &[],
     tokens: &[],
     cut: false,
-    habit: None,
+    quirk: None,
 };
 
 /// Endings of `architectures` for masked language models.
@@ -193,7 +194,7 @@ const ENCODER: Rule = Rule { tasks: MASKED, tied_by_default: true, needs_bias: t
 const DECODER: Rule = Rule {
     tasks: GENERATES,
     bodies: DECODERS,
-    own: LM_HEADS,
+    separate: LM_HEADS,
     tied_to: &["*embed_tokens.weight"],
     norm: Some(RMS_NORM),
     ..ANY
@@ -209,7 +210,7 @@ const SEQ2SEQ: Rule = Rule {
         "ForSpeechToText",
     ],
     bodies: &["model.", ""],
-    own: &["lm_head.weight"],
+    separate: &["lm_head.weight"],
     tied_to: &["*shared.weight", "*decoder.embed_tokens.weight", "*encoder.embed_tokens.weight"],
     tied_by_default: true,
     biases: &["final_logits_bias"],
@@ -219,7 +220,7 @@ const SEQ2SEQ: Rule = Rule {
 /// The base of rules for classifiers.
 const CLASSIFIER: Rule = Rule {
     tasks: &["ForSequenceClassification"],
-    own: &["classifier.weight"],
+    separate: &["classifier.weight"],
     needs_bias: true,
     ..ANY
 };
@@ -268,7 +269,7 @@ mod tests {
     #[test]
     fn every_rule_names_its_source_and_a_weight() {
         for rule in rules() {
-            assert!(!rule.source.is_empty() && !rule.own.is_empty(), "{}", rule.family);
+            assert!(!rule.source.is_empty() && !rule.separate.is_empty(), "{}", rule.family);
             assert!(
                 !rule.needs_bias
                     || !rule.biases.is_empty()

@@ -1,4 +1,4 @@
-//! Rules for programs with formats of their own: Marian, Nematus, CTranslate2.
+//! Rules for programs with formats of their separate: Marian, Nematus, CTranslate2.
 
 use super::{ANY, LAYER_NORM, NormRule, Quirk, Rule};
 
@@ -7,10 +7,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "Marian (transformer)",
         source: "marian-dev src/models/transformer.h (output_, layerNorm), src/layers/output.cpp",
-        own: &["decoder_ff_logit_out_W"],
-        own_transposed: true,
+        separate: &["decoder_ff_logit_out_W"],
+        separate_transposed: true,
         tied_to: &["Wemb", "decoder_Wemb"],
-        marks: &["decoder_ff_logit_out_b"],
+        required: &["decoder_ff_logit_out_b"],
         biases: &["decoder_ff_logit_out_b"],
         needs_bias: true,
         norm: Some(NormRule {
@@ -19,16 +19,16 @@ pub(super) const RULES: &[Rule] = &[
             epsilon: (&[], 1e-6f32 as f64),
             ..LAYER_NORM
         }),
-        habit: Some(Quirk::NormIfLayersEndInOne),
+        quirk: Some(Quirk::NormIfLayersEndInOne),
         ..ANY
     },
     Rule {
         family: "Marian (recurrent)",
         source: "marian-dev src/models/s2s.h (ff_logit_l1 is followed by tanh)",
-        own: &["decoder_ff_logit_l2_W", "ff_logit_l2_W"],
-        own_transposed: true,
+        separate: &["decoder_ff_logit_l2_W", "ff_logit_l2_W"],
+        separate_transposed: true,
         tied_to: &["Wemb", "decoder_Wemb", "Wemb_dec"],
-        marks: &["decoder_ff_logit_l2_b", "ff_logit_l2_b"],
+        required: &["decoder_ff_logit_l2_b", "ff_logit_l2_b"],
         biases: &["decoder_ff_logit_l2_b", "ff_logit_l2_b"],
         needs_bias: true,
         activation: Some("tanh"),
@@ -37,10 +37,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "Nematus",
         source: "nematus nmt.py of the Theano branch (ff_logit after tanh; tie_decoder_embeddings)",
-        own: &["ff_logit_W"],
-        own_transposed: true,
+        separate: &["ff_logit_W"],
+        separate_transposed: true,
         tied_to: &["Wemb_dec"],
-        marks: &["ff_logit_b"],
+        required: &["ff_logit_b"],
         biases: &["ff_logit_b"],
         needs_bias: true,
         activation: Some("tanh"),
@@ -49,15 +49,15 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         family: "CTranslate2 decoder",
         source: "CTranslate2 docs and python/ctranslate2/specs/transformer_spec.py (projection, layer_norm)",
-        own: &["decoder/projection/weight"],
+        separate: &["decoder/projection/weight"],
         // `embeddings` is the name of a single embedding, `embeddings_0` of the first of several; a tied head is an
         // alias of it.
         tied_to: &["decoder/embeddings/weight", "decoder/embeddings_0/weight"],
-        marks: &["decoder/projection/weight"],
+        required: &["decoder/projection/weight"],
         biases: &["decoder/projection/bias"],
         norm: Some(NormRule { stems: &["decoder/layer_norm"], ..LAYER_NORM }),
         between: &["decoder/project_out/weight"],
-        habit: Some(Quirk::RmsNormWithoutShift),
+        quirk: Some(Quirk::RmsNormWithoutShift),
         ..ANY
     },
 ];

@@ -9,8 +9,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Tokenizer;
-use super::form::{self, Form};
 use super::pre_tokenizer::{PreTokenizer, byte_level};
+use super::tokenizer_file::{self, TokenizerFile};
 use crate::checkpoint::gguf::Metadata;
 use crate::error::{Error, Result};
 
@@ -48,7 +48,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
         ));
     };
     let stored = Stored::read(metadata, label)?;
-    let form = match model {
+    let file = match model {
         "gpt2" => stored.byte_level()?,
         "llama" => stored.sentence_piece()?,
         "bert" => stored.bert()?,
@@ -62,7 +62,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
             ));
         }
     };
-    let mut tokenizer = Tokenizer::from_json(&form.to_json(), label)?;
+    let mut tokenizer = Tokenizer::from_json(&file.to_json(), label)?;
     if let Some(id) = stored.special("mask")? {
         tokenizer.mask = Some(id);
     }
@@ -97,7 +97,7 @@ impl<'a> Stored<'a> {
     }
 
     /// Reads byte-level byte pair encoding: pieces that spell bytes, joined by merges.
-    fn byte_level(&self) -> Result<Form> {
+    fn byte_level(&self) -> Result<TokenizerFile> {
         let name = self.metadata.get_str(PRE)?.unwrap_or("none");
         let pre = PreTokenizer::named(name).ok_or_else(|| {
             self.fault(format!(
@@ -115,11 +115,11 @@ impl<'a> Stored<'a> {
             Ok(json!([left, right]))
         };
         let merges = merges.iter().enumerate().map(pair).collect::<Result<_>>()?;
-        Ok(Form {
-            model: form::byte_pairs(self.numbered(), merges, pre.ignore_merges),
+        Ok(TokenizerFile {
+            model: tokenizer_file::byte_pairs(self.numbered(), merges, pre.ignore_merges),
             added: self.added(),
             normalizer: pre.normalizer(),
-            pre_tokenizer: pre.form(),
+            pre_tokenizer: pre.to_json(),
             decoder: byte_level(true),
             before: self.around("bos", "add_bos_token", pre.add_bos)?,
             after: self.around("eos", "add_eos_token", false)?,
@@ -128,7 +128,7 @@ impl<'a> Stored<'a> {
 
     /// Reads SentencePiece's byte pairs (Kudo and Richardson 2018): of two neighbours whose union is a piece, those
     /// with the highest score are joined first. A character without a piece becomes its bytes.
-    fn sentence_piece(&self) -> Result<Form> {
+    fn sentence_piece(&self) -> Result<TokenizerFile> {
         let scores = self.metadata.get_array_f64(SCORES)?;
         let scores = scores.ok_or_else(|| self.fault(format!("{SCORES} is missing")))?;
         if scores.len() != self.pieces.len() {
@@ -152,23 +152,23 @@ impl<'a> Stored<'a> {
         if prefix {
             decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
         }
-        Ok(Form {
+        Ok(TokenizerFile {
             model: json!({"type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
                 "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
-                "vocab": form::vocabulary(self.numbered()), "merges": merges(&self.pieces, &scores)}),
+                "vocab": tokenizer_file::vocabulary(self.numbered()), "merges": merges(&self.pieces, &scores)}),
             added: self.added(),
             normalizer: json!({"type": "Sequence",
                 "normalizers": if prefix { vec![begin, blank] } else { vec![blank] }}),
             decoder: json!({"type": "Sequence", "decoders": decoders}),
             before: self.around("bos", "add_bos_token", true)?,
             after: self.around("eos", "add_eos_token", false)?,
-            ..Form::default()
+            ..TokenizerFile::default()
         })
     }
 
     /// Reads word pieces, which are stored with `▁` before those that begin a word and without `##` before the
     /// others.
-    fn bert(&self) -> Result<Form> {
+    fn bert(&self) -> Result<TokenizerFile> {
         let ordinary = |id: &usize| !matches!(self.types[*id], UNKNOWN | CONTROL);
         let capital = (0..self.pieces.len())
             .filter(ordinary)
@@ -197,9 +197,9 @@ impl<'a> Stored<'a> {
         let unknown = self.special("unknown")?;
         let unknown = unknown
             .ok_or_else(|| self.fault("tokenizer.ggml.unknown_token_id is missing".to_owned()))?;
-        let [normalizer, pre_tokenizer, decoder] = form::bert(true, true, None);
-        Ok(Form {
-            model: form::word_pieces(
+        let [normalizer, pre_tokenizer, decoder] = tokenizer_file::bert(true, true, None);
+        Ok(TokenizerFile {
+            model: tokenizer_file::word_pieces(
                 (0..self.pieces.len()).map(|id| (spelled(id), id)),
                 &self.name(unknown)?,
             ),

@@ -4,12 +4,12 @@
 //! `vocab.txt` of word pieces and a `vocab.json` with merges are first written in that format. Where a vocabulary
 //! does not say how it splits text, nothing is guessed: the error says what would tell.
 
-mod beside;
-mod form;
 mod gguf;
 mod pre_tokenizer;
+mod side_files;
 mod split;
 mod stream;
+mod tokenizer_file;
 
 use std::path::{Path, PathBuf};
 
@@ -82,10 +82,10 @@ impl Tokenizer {
                 Tokenizer::from_json(&bytes, file)
             }
             TokenizerSource::WordPiece { lowercase } => {
-                beside::word_pieces(checkpoint, path, *lowercase)
+                side_files::word_pieces(checkpoint, path, *lowercase)
             }
             TokenizerSource::Split(pattern) => {
-                let (pieces, source) = beside::pieces(checkpoint, path)?;
+                let (pieces, source) = side_files::pieces(checkpoint, path)?;
                 let split = Split::new(pieces, pattern)?;
                 let first = |names: &[&str]| names.iter().find_map(|name| split.id(name));
                 let (mask, unknown) = (first(&MASKS), first(&UNKNOWN));
@@ -93,7 +93,7 @@ impl Tokenizer {
             }
             TokenizerSource::Stated => match checkpoint.metadata() {
                 Some(metadata) => gguf::read(metadata, path),
-                None => beside::stated(checkpoint, path),
+                None => side_files::stated(checkpoint, path),
             },
         }
     }

@@ -77,7 +77,7 @@ impl PreTokenizer {
     }
 
     /// Returns the pre-tokenizer part of a `tokenizer.json`.
-    pub fn form(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         match self.split {
             Split::Gpt2 => byte_level(true),
             Split::Digits => {

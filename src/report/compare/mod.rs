@@ -43,7 +43,7 @@ pub struct Comparison {
     /// The audits.
     pub entries: Vec<Entry>,
     /// The reason why ids do not stand for the same tokens in all audits; `None` if they do.
-    pub apart: Option<String>,
+    pub incomparable: Option<String>,
     /// The tokens whose verdicts differ, over the audited states or over all vectors, in id order; empty if ids do
     /// not stand for the same tokens.
     pub changes: Vec<Change>,
@@ -86,9 +86,9 @@ impl Comparison {
         };
         let mut entries = folders.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
         entries.sort_by(|a, b| a.step.unwrap_or(0.0).total_cmp(&b.step.unwrap_or(0.0)));
-        let apart = apart(&entries);
-        let changes = if apart.is_some() { Vec::new() } else { changes(&entries) };
-        Ok(Comparison { entries, apart, changes })
+        let incomparable = incomparable(&entries);
+        let changes = if incomparable.is_some() { Vec::new() } else { changes(&entries) };
+        Ok(Comparison { entries, incomparable, changes })
     }
 
     /// The number of tokens whose verdicts over the audited states differ, and the number of others whose verdicts
@@ -136,8 +136,8 @@ fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     ))
 }
 
-/// The first reason why some audit has other tokens than the first one.
-fn apart(entries: &[Entry]) -> Option<String> {
+/// Returns the first reason why ids do not stand for the same tokens in all audits.
+fn incomparable(entries: &[Entry]) -> Option<String> {
     let first = &entries[0];
     entries[1..].iter().find_map(|entry| {
         let why = different_tokens(&first.results, &entry.results)?;

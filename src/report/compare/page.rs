@@ -44,7 +44,7 @@ pub fn render(comparison: &Comparison) -> String {
         }
         section aria-labelledby="changes-h" {
             h2 #changes-h { "Tokens that change their verdict" }
-            @match &comparison.apart {
+            @match &comparison.incomparable {
                 Some(why) => p { "The tokens cannot be followed by their ids: " (why) "." }
                 None if comparison.changes.is_empty() => p { "None: every token has the same verdict in all audits that decided it." }
                 None => (changes(comparison))
@@ -75,7 +75,7 @@ fn headline(comparison: &Comparison) -> String {
         0 => String::new(),
         n => format!(" (and {} of padding)", words::counted(n, "row")),
     };
-    match (&comparison.apart, comparison.changed()) {
+    match (&comparison.incomparable, comparison.changed()) {
         (Some(_), _) => counts,
         (None, (n, 0)) => format!("{counts}; {}{padding}", changes(n)),
         (None, (n, free)) => format!(

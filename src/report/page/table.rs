@@ -57,13 +57,30 @@ fn width(key: &str) -> u32 {
     }
 }
 
+/// A column: key, heading, and the text shown on hover.
+type Column = (&'static str, &'static str, &'static str);
+
 /// The section with the table of all tokens.
 pub fn section(reported: &Reported) -> Markup {
     let table = &reported.results.table;
-    let (scope, tally) = (table.rows().len(), table.tally());
-    let spelled = table.rows().iter().any(|row| !row.piece.is_empty() && row.piece != row.text);
     let kinds: BTreeSet<&str> =
         table.rows().iter().filter_map(|row| row.kind.map(Kind::name)).collect();
+    let columns = columns(reported, &kinds);
+    html! {
+        section #all aria-labelledby="all-h" {
+            h2 #all-h { "All tokens" }
+            (controls(reported, &kinds))
+            noscript { p { "This table needs the script inside this page. The file verdicts.csv holds the same." } }
+            (grid(&columns, table.rows().len()))
+            (note(&columns))
+        }
+    }
+}
+
+/// The columns that have something to show.
+fn columns(reported: &Reported, kinds: &BTreeSet<&str>) -> Vec<Column> {
+    let table = &reported.results.table;
+    let spelled = table.rows().iter().any(|row| !row.piece.is_empty() && row.piece != row.text);
     let measured = |of: fn(&Measured) -> bool| table.rows().iter().any(|row| of(&row.measured));
     let shows = |key| match key {
         "piece" => spelled,
@@ -76,69 +93,84 @@ pub fn section(reported: &Reported) -> Markup {
         "bias" => measured(|m| m.bias_needed.is_some()),
         _ => true,
     };
-    let width: u32 = COLUMNS.iter().filter(|c| shows(c.0)).map(|c| width(c.0)).sum();
+    COLUMNS.into_iter().filter(|column| shows(column.0)).collect()
+}
+
+/// The search field and the filters.
+fn controls(reported: &Reported, kinds: &BTreeSet<&str>) -> Markup {
+    let (scope, tally) = (reported.results.table.rows().len(), reported.results.table.tally());
     html! {
-        section #all aria-labelledby="all-h" {
-            h2 #all-h { "All tokens" }
-            div .controls role="search" {
-                label { "Search" input #search type="search" placeholder="token, spelling or #id" autocomplete="off" spellcheck="false"; }
+        div .controls role="search" {
+            label { "Search" input #search type="search" placeholder="token, spelling or #id" autocomplete="off" spellcheck="false"; }
+            label {
+                "Verdict"
+                select #verdict {
+                    option value="" { "all" }
+                    @for outcome in Outcome::ALL {
+                        (choice(outcome, tally))
+                    }
+                }
+            }
+            @if super::has_free(reported) {
                 label {
-                    "Verdict"
-                    select #verdict {
+                    "Any vector"
+                    select #beside {
                         option value="" { "all" }
                         @for outcome in Outcome::ALL {
-                            (choice(outcome, tally))
+                            (choice(outcome, reported.results.table.free_tally().unwrap_or_default()))
                         }
                     }
                 }
-                @if shows("free") {
-                    label {
-                        "Any vector"
-                        select #beside {
-                            option value="" { "all" }
-                            @for outcome in Outcome::ALL {
-                                (choice(outcome, table.free_tally().unwrap_or_default()))
-                            }
-                        }
-                    }
-                }
-                @if kinds.len() > 1 {
-                    label {
-                        "Kind"
-                        select #kind { option value="" { "all" } @for kind in &kinds { option value=(kind) { (kind) } } }
-                    }
-                }
-                p #status role="status" { (words::counted(scope, if tally.padding.sum() > 0 { "row" } else { "token" })) }
             }
-            noscript { p { "This table needs the script inside this page. The file verdicts.csv holds the same." } }
-            div #scroller {
-                div #sizer style={ "--least:" (width) "px" } {
-                    div #window {
-                        table #tokens role="grid" aria-labelledby="all-h" aria-rowcount=(scope + 1) aria-readonly="true" {
-                            thead {
-                                tr aria-rowindex="1" {
-                                    @for (key, heading, says) in COLUMNS.into_iter().filter(|c| shows(c.0)) {
-                                        th scope="col" class=(key) data-key=(key) aria-sort=(if key == "id" { "ascending" } else { "none" }) {
-                                            button type="button" title=(says) { (heading) }
-                                        }
+            @if kinds.len() > 1 {
+                label {
+                    "Kind"
+                    select #kind { option value="" { "all" } @for kind in kinds { option value=(kind) { (kind) } } }
+                }
+            }
+            p #status role="status" { (words::counted(scope, if tally.padding.sum() > 0 { "row" } else { "token" })) }
+        }
+    }
+}
+
+/// The table without rows, which scrolls by itself.
+fn grid(columns: &[Column], scope: usize) -> Markup {
+    let width: u32 = columns.iter().map(|column| width(column.0)).sum();
+    html! {
+        div #scroller {
+            div #sizer style={ "--least:" (width) "px" } {
+                div #window {
+                    table #tokens role="grid" aria-labelledby="all-h" aria-rowcount=(scope + 1) aria-readonly="true" {
+                        thead {
+                            tr aria-rowindex="1" {
+                                @for &(key, heading, says) in columns {
+                                    th scope="col" class=(key) data-key=(key) aria-sort=(if key == "id" { "ascending" } else { "none" }) {
+                                        button type="button" title=(says) { (heading) }
                                     }
                                 }
                             }
-                            tbody #rows {}
                         }
+                        tbody #rows {}
                     }
                 }
             }
-            p .note {
-                "Headings sort. Arrow keys move through the rows, Enter opens a token. "
-                @if shows("lead") {
-                    "\"Lead shown\" is the proved lead at the one state that was found, a floor: other states may give more. "
-                }
-                @if ["margin", "effort", "bias"].into_iter().any(shows) {
-                    "Where two numbers stand, the true one is proved to lie between them. "
-                }
-                "verdicts.csv has all digits."
+        }
+    }
+}
+
+/// How the table is used, and what its numbers mean.
+fn note(columns: &[Column]) -> Markup {
+    let shows = |key: &str| columns.iter().any(|column| column.0 == key);
+    html! {
+        p .note {
+            "Headings sort. Arrow keys move through the rows, Enter opens a token. "
+            @if shows("lead") {
+                "\"Lead shown\" is the proved lead at the one state that was found, a floor: other states may give more. "
             }
+            @if ["margin", "effort", "bias"].into_iter().any(shows) {
+                "Where two numbers stand, the true one is proved to lie between them. "
+            }
+            "verdicts.csv has all digits."
         }
     }
 }

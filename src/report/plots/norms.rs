@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Colour, Form, draw, letters};
+use super::canvas::{Area, Colour, Drawn, Form, draw, letters};
 use super::chart::{Axis, chart};
 use super::{Figure, colour, label, notable};
 use crate::report::results::Results;
@@ -19,103 +19,160 @@ const STRIP: i32 = 26;
 /// A histogram of row norms, with a stroke for each token that does not win, and one row of strokes for each verdict.
 pub fn figure(results: &Results) -> Option<Figure> {
     let rows = results.table.rows();
-    let norms: Vec<f64> = rows.iter().map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
-    let (lo, hi) =
-        norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
-    // The ends of the axis, kept apart even if all rows have the same length.
-    let (left_end, right_end) = widened(lo, hi)?;
-    let share = move |x: f64| (x - left_end) / (right_end - left_end);
-    let bin = |x: f64| ((share(x) * BINS as f64) as usize).min(BINS - 1);
-    let mut bars = [0usize; BINS];
-    norms.iter().for_each(|&x| bars[bin(x)] += 1);
-    let mut lost = [0usize; BINS];
-    let losing = results.table.having(Outcome::Unargmaxable).map(|r| r.row_norm);
-    losing.filter(|x| x.is_finite()).for_each(|x| lost[bin(x)] += 1);
-    let strips = notable(results);
-    let of = |outcome: Outcome| -> Vec<f64> {
-        let mut norms: Vec<f64> =
-            results.table.having(outcome).map(|r| r.row_norm).filter(|x| x.is_finite()).collect();
-        norms.sort_by(f64::total_cmp);
-        norms
-    };
-    let median = |norms: &[f64]| number(norms.get(norms.len() / 2).copied().unwrap_or(f64::NAN));
-
-    let mut sorted = norms.clone();
-    sorted.sort_by(f64::total_cmp);
-    let mut alternative = format!(
-        "Row lengths of {} range from {} to {}, median {}.",
-        tokens(norms.len()),
-        number(lo),
-        number(hi),
-        median(&sorted)
-    );
-    for &(outcome, _) in &strips {
-        let norms = of(outcome);
-        if let (Some(first), Some(last)) = (norms.first(), norms.last()) {
-            alternative += &format!(
-                " Of the {} that {}: from {} to {}, median {}.",
-                counted(norms.len(), "token"),
-                outcome.name(),
-                number(*first),
-                number(*last),
-                median(&norms)
-            );
-        }
-    }
-    let marks = match strips.len() {
-        0 => String::new(),
-        _ => " Each stroke below the bars is a token that does not win by itself; those that can never win are also the \
-              lower, red part of the bars.".to_owned(),
-    };
-    let caption = format!(
-        "How long the rows are: each bar counts the tokens whose row has about that length.{marks} A short row \
-         scores low in most states; whether it can win depends on all rows together."
-    );
+    let norms = sorted(rows.iter().map(|row| row.row_norm));
+    let histogram = Histogram::of(results, &norms)?;
+    let strips: Vec<(Outcome, Vec<f64>)> = notable(results)
+        .into_iter()
+        .map(|(outcome, _)| (outcome, sorted(results.table.having(outcome).map(|r| r.row_norm))))
+        .collect();
     let picture = |form: Form| {
         let below = STRIP * strips.len() as i32;
         let height = form.pick(300, 260) + below as u32;
         draw(form.width(), height, |area| {
             let (upper, lower) = area.split_vertically(height as i32 - below - 4);
-            let left = form.left().0;
-            let most = bars.iter().copied().max().unwrap_or(1);
-            let across = Axis {
-                range: (left_end, right_end),
-                kind: Kind::Numbers,
-                most: form.pick(8, 4),
-                name: "length of the row (Euclidean norm)",
-            };
-            let mut chart = chart(&upper, form, (8, 14), across, Axis::of_tokens(most, 5, form))?;
-            let width = (right_end - left_end) / BINS as f64;
-            for (bars, colour) in [(&bars, Colour::Win), (&lost, Colour::Lose)] {
-                chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(
-                    |(i, &n)| {
-                        let start = left_end + width * i as f64;
-                        let corners = [(start, 0.0), (start + width, n as f64)];
-                        let mut bar = Rectangle::new(corners, colour.rgb().filled());
-                        bar.set_margin(0, 0, 0, 1);
-                        bar
-                    },
-                ))?;
-            }
-            let room = form.width() as i32 - left - 14;
-            for (i, &(outcome, _)) in strips.iter().enumerate() {
-                let (top, colour) = (i as i32 * STRIP, colour(outcome).rgb());
-                let style = letters(12, self::colour(outcome), HPos::Right, VPos::Center);
-                let name = label(outcome, left - 8);
-                lower.draw(&Text::new(name, (left - 8, top + STRIP / 2), style))?;
-                let mut last = i32::MIN;
-                for norm in of(outcome) {
-                    let x = left + (share(norm) * f64::from(room)) as i32;
-                    // Strokes on the same pixel would only repeat the first.
-                    if x > last {
-                        let stroke = [(x, top + 4), (x, top + STRIP - 4)];
-                        lower.draw(&PathElement::new(stroke, colour.stroke_width(1)))?;
-                        last = x;
-                    }
-                }
-            }
-            Ok(())
+            draw_bars(&upper, form, &histogram)?;
+            draw_strips(&lower, form, &histogram, &strips)
         })
     };
-    Some(Figure::new("row-norms", "Length of the rows", caption, alternative, picture))
+    Some(Figure::new(
+        "row-norms",
+        "Length of the rows",
+        caption(!strips.is_empty()),
+        alternative(&norms, &strips),
+        picture,
+    ))
+}
+
+/// The finite norms in ascending order.
+fn sorted(norms: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut norms: Vec<f64> = norms.filter(|x| x.is_finite()).collect();
+    norms.sort_by(f64::total_cmp);
+    norms
+}
+
+fn median(norms: &[f64]) -> String {
+    number(norms.get(norms.len() / 2).copied().unwrap_or(f64::NAN))
+}
+
+fn caption(has_strips: bool) -> String {
+    let marks = if has_strips {
+        " Each stroke below the bars is a token that does not win by itself; those that can never win are also the \
+         lower, red part of the bars."
+    } else {
+        ""
+    };
+    format!(
+        "How long the rows are: each bar counts the tokens whose row has about that length.{marks} A short row \
+         scores low in most states; whether it can win depends on all rows together."
+    )
+}
+
+fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)]) -> String {
+    let (lo, hi) = ends(norms);
+    let mut text = format!(
+        "Row lengths of {} range from {} to {}, median {}.",
+        tokens(norms.len()),
+        number(lo),
+        number(hi),
+        median(norms)
+    );
+    for (outcome, norms) in strips {
+        if let (Some(first), Some(last)) = (norms.first(), norms.last()) {
+            text += &format!(
+                " Of the {} that {}: from {} to {}, median {}.",
+                counted(norms.len(), "token"),
+                outcome.name(),
+                number(*first),
+                number(*last),
+                median(norms)
+            );
+        }
+    }
+    text
+}
+
+/// The least norm and the greatest.
+fn ends(norms: &[f64]) -> (f64, f64) {
+    norms.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)))
+}
+
+/// How many rows have about each length.
+struct Histogram {
+    /// The ends of the axis.
+    range: (f64, f64),
+    all: [usize; BINS],
+    /// Those of tokens that can never win.
+    lost: [usize; BINS],
+}
+
+impl Histogram {
+    /// Counts the rows; `None` if there are none.
+    fn of(results: &Results, norms: &[f64]) -> Option<Histogram> {
+        let (lo, hi) = ends(norms);
+        // The ends differ even if all rows have the same length.
+        let range = widened(lo, hi)?;
+        let mut histogram = Histogram { range, all: [0; BINS], lost: [0; BINS] };
+        let bin = |x: f64| ((share(range, x) * BINS as f64) as usize).min(BINS - 1);
+        norms.iter().for_each(|&x| histogram.all[bin(x)] += 1);
+        let losing = results.table.having(Outcome::Unargmaxable).map(|r| r.row_norm);
+        losing.filter(|x| x.is_finite()).for_each(|x| histogram.lost[bin(x)] += 1);
+        Some(histogram)
+    }
+}
+
+/// How far along the axis a norm is, from 0 to 1.
+fn share((left_end, right_end): (f64, f64), norm: f64) -> f64 {
+    (norm - left_end) / (right_end - left_end)
+}
+
+/// Draws the bars, those of lost tokens over those of all.
+fn draw_bars(area: &Area, form: Form, histogram: &Histogram) -> Drawn {
+    let most = histogram.all.iter().copied().max().unwrap_or(1);
+    let (left_end, right_end) = histogram.range;
+    let across = Axis {
+        range: histogram.range,
+        kind: Kind::Numbers,
+        most: form.pick(8, 4),
+        name: "length of the row (Euclidean norm)",
+    };
+    let mut chart = chart(area, form, (8, 14), across, Axis::of_tokens(most, 5, form))?;
+    let width = (right_end - left_end) / BINS as f64;
+    for (bars, colour) in [(&histogram.all, Colour::Win), (&histogram.lost, Colour::Lose)] {
+        chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, &n)| {
+            let start = left_end + width * i as f64;
+            let corners = [(start, 0.0), (start + width, n as f64)];
+            let mut bar = Rectangle::new(corners, colour.rgb().filled());
+            bar.set_margin(0, 0, 0, 1);
+            bar
+        }))?;
+    }
+    Ok(())
+}
+
+/// Draws one row of strokes for each verdict, a stroke for each token.
+fn draw_strips(
+    area: &Area,
+    form: Form,
+    histogram: &Histogram,
+    strips: &[(Outcome, Vec<f64>)],
+) -> Drawn {
+    let left = form.left().0;
+    let room = form.width() as i32 - left - 14;
+    for (i, (outcome, norms)) in strips.iter().enumerate() {
+        let (top, colour) = (i as i32 * STRIP, colour(*outcome));
+        let style = letters(12, colour, HPos::Right, VPos::Center);
+        let name = label(*outcome, left - 8);
+        area.draw(&Text::new(name, (left - 8, top + STRIP / 2), style))?;
+        let mut last = i32::MIN;
+        for norm in norms {
+            let x = left + (share(histogram.range, *norm) * f64::from(room)) as i32;
+            // Strokes on the same pixel would only repeat the first.
+            if x > last {
+                let stroke = [(x, top + 4), (x, top + STRIP - 4)];
+                area.draw(&PathElement::new(stroke, colour.rgb().stroke_width(1)))?;
+                last = x;
+            }
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,9 @@ use plotters::style::text_anchor::{HPos, VPos};
 use super::Figure;
 use super::canvas::{Colour, Form, draw, letters, width_of};
 use super::chart::{Axis, chart};
+use crate::report::measures::spectrum::Spectrum;
 use crate::report::results::Reported;
+use crate::report::results::summary::Head;
 use crate::report::ticks::Kind;
 use crate::report::words::{grouped, number};
 
@@ -21,52 +23,11 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     if spectrum.values.len() < 2 || !largest.is_finite() {
         return None;
     }
-    let (rank, bits) = (spectrum.effective_rank(), (head.tokens as f64).log2());
+    let (rank, bits) = (spectrum.effective_rank(), bits(head));
     let values: Vec<f64> = spectrum.values.iter().map(|x| (x / largest).max(FLOOR)).collect();
     let least = values.last().copied().unwrap_or(FLOOR);
-    let sampled = if spectrum.rows < head.tokens {
-        format!(
-            " Measured on a sample of {} of the {} rows, spread evenly over the ids.",
-            grouped(spectrum.rows),
-            grouped(head.tokens)
-        )
-    } else {
-        String::new()
-    };
-    let (which, used) = match rank {
-        Some(rank) => (
-            format!("each of {}", head.dim),
-            format!(
-                "Effective rank {rank:.1}: the exponential of the entropy of the values, as if so many directions were \
-                 used alike. The other line"
-            ),
-        ),
-        None => (
-            format!("the {} leading of {}", values.len(), head.dim),
-            format!(
-                "Together they have {:.0} % of the variance; the others were not computed. The line",
-                100.0 * spectrum.share()
-            ),
-        ),
-    };
-    let caption = format!(
-        "How much the rows differ along {which} principal directions (singular values of the centred rows, the \
-         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
-         apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
-         about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
-        dim = head.dim,
-        times = head.dim as f64 / bits,
-        tokens = grouped(head.tokens),
-    );
-    let alternative = format!(
-        "{} singular values, falling from {} to {}; half of the largest is reached at place {}. {}Log2 \
-         of the number of tokens is {bits:.1}.",
-        values.len(),
-        number(largest),
-        number(spectrum.values.last().copied().unwrap_or(0.0)),
-        values.iter().position(|x| *x < 0.5).map_or("none".to_owned(), |i| (i + 1).to_string()),
-        rank.map_or(String::new(), |rank| format!("Effective rank {rank:.1} of {}. ", head.dim)),
-    );
+    let caption = caption(spectrum, head);
+    let alternative = alternative(spectrum, &values, head);
     let picture = |form: Form| {
         let height = form.pick(300, 270);
         draw(form.width(), height, |area| {
@@ -113,4 +74,60 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         })
     };
     Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))
+}
+
+fn caption(spectrum: &Spectrum, head: &Head) -> String {
+    let (rank, bits) = (spectrum.effective_rank(), bits(head));
+    let sampled = if spectrum.rows < head.tokens {
+        format!(
+            " Measured on a sample of {} of the {} rows, spread evenly over the ids.",
+            grouped(spectrum.rows),
+            grouped(head.tokens)
+        )
+    } else {
+        String::new()
+    };
+    let (which, used) = match rank {
+        Some(rank) => (
+            format!("each of {}", head.dim),
+            format!(
+                "Effective rank {rank:.1}: the exponential of the entropy of the values, as if so many directions were \
+                 used alike. The other line"
+            ),
+        ),
+        None => (
+            format!("the {} leading of {}", spectrum.values.len(), head.dim),
+            format!(
+                "Together they have {:.0} % of the variance; the others were not computed. The line",
+                100.0 * spectrum.share()
+            ),
+        ),
+    };
+    format!(
+        "How much the rows differ along {which} principal directions (singular values of the centred rows, the \
+         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
+         apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
+         about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
+        dim = head.dim,
+        times = head.dim as f64 / bits,
+        tokens = grouped(head.tokens),
+    )
+}
+
+fn alternative(spectrum: &Spectrum, values: &[f64], head: &Head) -> String {
+    let (rank, bits) = (spectrum.effective_rank(), bits(head));
+    format!(
+        "{} singular values, falling from {} to {}; half of the largest is reached at place {}. {}Log2 \
+         of the number of tokens is {bits:.1}.",
+        values.len(),
+        number(spectrum.values.first().copied().unwrap_or(0.0)),
+        number(spectrum.values.last().copied().unwrap_or(0.0)),
+        values.iter().position(|x| *x < 0.5).map_or("none".to_owned(), |i| (i + 1).to_string()),
+        rank.map_or(String::new(), |rank| format!("Effective rank {rank:.1} of {}. ", head.dim)),
+    )
+}
+
+/// The number of bits that name a token.
+fn bits(head: &Head) -> f64 {
+    (head.tokens as f64).log2()
 }

@@ -40,7 +40,7 @@ fn names(_: &Configuration) -> Names {
         },
         stack: StackNames {
             block: "encoder.albert_layer_groups.{group}.albert_layers.{inner}.",
-            attention: AttentionNames::Apart([
+            attention: AttentionNames::Separate([
                 "attention.query",
                 "attention.key",
                 "attention.value",

@@ -110,7 +110,7 @@ pub(super) const EMBEDDING: EmbeddingNames = EmbeddingNames {
 /// The names of the blocks' tensors in BERT and RoBERTa.
 pub(super) const STACK: StackNames = StackNames {
     block: "encoder.layer.{layer}.",
-    attention: AttentionNames::Apart([
+    attention: AttentionNames::Separate([
         "attention.self.query",
         "attention.self.key",
         "attention.self.value",

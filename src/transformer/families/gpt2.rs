@@ -91,7 +91,7 @@ fn names(_: &Configuration) -> Names {
         },
         stack: StackNames {
             block: "h.{layer}.",
-            attention: AttentionNames::Together(["attn.c_attn", "attn.c_proj"]),
+            attention: AttentionNames::Fused(["attn.c_attn", "attn.c_proj"]),
             attention_norm: "ln_1",
             cross: None,
             gate: None,

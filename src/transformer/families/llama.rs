@@ -222,7 +222,7 @@ fn names(_: &Configuration) -> Names {
         },
         stack: StackNames {
             block: "layers.{layer}.",
-            attention: AttentionNames::Apart([
+            attention: AttentionNames::Separate([
                 "self_attn.q_proj",
                 "self_attn.k_proj",
                 "self_attn.v_proj",

@@ -52,90 +52,37 @@ pub(super) fn configuration(
     metadata: &Metadata,
     path: &Path,
 ) -> Result<Configuration> {
-    let refuse = |problem: String| Error::malformed(path, problem);
-    let size = |key: &str| -> Result<Option<usize>> {
-        let Some(size) = metadata.get_u64(key)? else { return Ok(None) };
-        match i32::try_from(size) {
-            Ok(size) => Ok(Some(size as usize)),
-            Err(_) => Err(refuse(format!("metadata `{key}` is {size}, which is no size"))),
-        }
-    };
-    let needed = |key: &str| -> Result<usize> {
-        size(key)?.ok_or_else(|| refuse(format!("metadata `{key}` is missing")))
-    };
-    let embedding = checkpoint.tensors().iter().find(|info| info.name == EMBEDDING);
-    let tokens = match embedding.map(|info| &info.shape[..]) {
-        Some(&[tokens, _]) => tokens,
-        Some(shape) => {
-            let problem = format!("tensor `{EMBEDDING}` has shape {shape:?}, but is a matrix");
-            return Err(refuse(problem));
-        }
-        None => return Err(refuse(format!("tensor `{EMBEDDING}` is missing"))),
-    };
+    let keys = Keys { metadata, path };
+    let tokens = rows_of_embedding(checkpoint, path)?;
     gguf_keys::check(metadata, "llama", READ, path)?;
-    if let Some(said) = size("llama.vocab_size")?.filter(|said| *said != tokens) {
-        return Err(refuse(format!(
+    if let Some(said) = keys.size("llama.vocab_size")?.filter(|said| *said != tokens) {
+        return Err(keys.refuse(format!(
             "metadata `llama.vocab_size` is {said}, but tensor `{EMBEDDING}` has {tokens} rows"
         )));
     }
-    let width = needed("llama.embedding_length")?;
-    let heads = needed("llama.attention.head_count")?;
-    let head_width = match size("llama.attention.key_length")? {
-        Some(width) => width,
-        None => divided(width, heads).map_err(&refuse)?,
-    };
-    if let Some(values) = size("llama.attention.value_length")?.filter(|n| *n != head_width) {
-        return Err(refuse(format!(
-            "metadata `llama.attention.value_length` is {values}, but only values as wide as keys ({head_width}) are \
-             implemented"
-        )));
-    }
-    let context = size("llama.context_length")?;
-    let window = size("llama.attention.sliding_window")?.filter(|window| *window != 0);
-    if let Some(window) = window.filter(|&window| context.is_none_or(|context| window < context)) {
-        return Err(refuse(format!(
-            "metadata `llama.attention.sliding_window` is {window}: attention that sees only so many tokens back is not \
-             implemented"
-        )));
-    }
-    let turned = size("llama.rope.dimension_count")?.unwrap_or(head_width);
-    if turned != head_width {
-        return Err(refuse(format!(
-            "metadata `llama.rope.dimension_count` is {turned}, but only heads that turn as a whole ({head_width}) \
-             are implemented"
-        )));
-    }
+    let width = keys.needed_size("llama.embedding_length")?;
+    let heads = keys.needed_size("llama.attention.head_count")?;
+    let head_width = keys.head_width(width, heads)?;
+    let context = keys.size("llama.context_length")?;
+    keys.refuse_window(context)?;
+    keys.refuse_partial_rotation(head_width)?;
     let causal = metadata.get_bool("llama.attention.causal")?.unwrap_or(true);
-    let id = |key: &str| -> Result<Option<u32>> {
-        let key = format!("tokenizer.ggml.{key}");
-        Ok(metadata.get_u64(&key)?.and_then(|id| u32::try_from(id).ok()))
-    };
-    let ids = |key: &str| -> Result<Vec<u32>> {
-        let ids = metadata.get_array_i64(&format!("tokenizer.ggml.{key}"))?.unwrap_or_default();
-        Ok(ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect())
-    };
-    // Each of these tokens ends a text, as in llama.cpp.
-    let ends = [id("eos_token_id")?, id("eot_token_id")?, id("eom_token_id")?];
-    let mut end: Vec<u32> = ends.into_iter().flatten().chain(ids("eos_token_ids")?).collect();
-    end.sort_unstable();
-    end.dedup();
+    let end = keys.ends_of_text()?;
     Ok(Configuration {
         family: "Llama",
         tokens,
         width,
         input_width: width,
-        layers: needed("llama.block_count")?,
+        layers: keys.needed_size("llama.block_count")?,
         encoder: None,
         heads,
-        key_value_heads: size("llama.attention.head_count_kv")?.unwrap_or(heads),
+        key_value_heads: keys.size("llama.attention.head_count_kv")?.unwrap_or(heads),
         head_width,
-        inner: needed("llama.feed_forward_length")?,
+        inner: keys.needed_size("llama.feed_forward_length")?,
         context,
         segments: 0,
         norm: NormKind::RootMeanSquare,
-        epsilon: metadata
-            .get_f64(EPSILON)?
-            .ok_or_else(|| refuse(format!("metadata `{EPSILON}` is missing")))?,
+        epsilon: metadata.get_f64(EPSILON)?.ok_or_else(|| keys.missing(EPSILON))?,
         placement: Placement::Before,
         position: Position::Rotary {
             base: metadata.get_f64("llama.rope.freq_base")?.unwrap_or(10_000.0),
@@ -153,12 +100,118 @@ pub(super) fn configuration(
         output_scale: 1.0,
         attention: if causal { Direction::Backwards } else { Direction::Both },
         special: Special {
-            beginning: id("bos_token_id")?,
+            beginning: keys.token("bos_token_id")?,
             end,
-            padding: id("padding_token_id")?,
+            padding: keys.token("padding_token_id")?,
             decoder_start: None,
         },
     })
+}
+
+/// Returns the number of tokens: the rows of the token embedding.
+fn rows_of_embedding(checkpoint: &dyn Checkpoint, path: &Path) -> Result<usize> {
+    let refuse = |problem: String| Err(Error::malformed(path, problem));
+    let embedding = checkpoint.tensors().iter().find(|info| info.name == EMBEDDING);
+    match embedding.map(|info| &info.shape[..]) {
+        Some(&[tokens, _]) => Ok(tokens),
+        Some(shape) => refuse(format!("tensor `{EMBEDDING}` has shape {shape:?}, but is a matrix")),
+        None => refuse(format!("tensor `{EMBEDDING}` is missing")),
+    }
+}
+
+/// The metadata of a file, read as the sizes and tokens that a configuration needs.
+struct Keys<'a> {
+    metadata: &'a Metadata,
+    path: &'a Path,
+}
+
+impl Keys<'_> {
+    fn refuse(&self, problem: String) -> Error {
+        Error::malformed(self.path, problem)
+    }
+
+    /// Returns the error that a key is missing.
+    fn missing(&self, key: &str) -> Error {
+        self.refuse(format!("metadata `{key}` is missing"))
+    }
+
+    /// Reads a size; `None` where the key is missing.
+    fn size(&self, key: &str) -> Result<Option<usize>> {
+        let Some(size) = self.metadata.get_u64(key)? else { return Ok(None) };
+        match i32::try_from(size) {
+            Ok(size) => Ok(Some(size as usize)),
+            Err(_) => Err(self.refuse(format!("metadata `{key}` is {size}, which is no size"))),
+        }
+    }
+
+    /// Reads a size that has no default.
+    fn needed_size(&self, key: &str) -> Result<usize> {
+        self.size(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// Reads the width of keys, which values must share.
+    fn head_width(&self, width: usize, heads: usize) -> Result<usize> {
+        let head_width = match self.size("llama.attention.key_length")? {
+            Some(width) => width,
+            None => divided(width, heads).map_err(|problem| self.refuse(problem))?,
+        };
+        let values = self.size("llama.attention.value_length")?;
+        match values.filter(|n| *n != head_width) {
+            None => Ok(head_width),
+            Some(values) => Err(self.refuse(format!(
+                "metadata `llama.attention.value_length` is {values}, but only values as wide as keys ({head_width}) are \
+                 implemented"
+            ))),
+        }
+    }
+
+    /// Refuses attention within a window that is shorter than the context.
+    fn refuse_window(&self, context: Option<usize>) -> Result<()> {
+        let window = self.size("llama.attention.sliding_window")?.filter(|window| *window != 0);
+        match window.filter(|&window| context.is_none_or(|context| window < context)) {
+            None => Ok(()),
+            Some(window) => Err(self.refuse(format!(
+                "metadata `llama.attention.sliding_window` is {window}: attention that sees only so many tokens back is not \
+                 implemented"
+            ))),
+        }
+    }
+
+    /// Refuses rotary positions that turn only a part of each head.
+    fn refuse_partial_rotation(&self, head_width: usize) -> Result<()> {
+        let turned = self.size("llama.rope.dimension_count")?.unwrap_or(head_width);
+        if turned == head_width {
+            return Ok(());
+        }
+        Err(self.refuse(format!(
+            "metadata `llama.rope.dimension_count` is {turned}, but only heads that turn as a whole ({head_width}) \
+             are implemented"
+        )))
+    }
+
+    /// Reads the id of a special token.
+    fn token(&self, key: &str) -> Result<Option<u32>> {
+        let key = format!("tokenizer.ggml.{key}");
+        Ok(self.metadata.get_u64(&key)?.and_then(|id| u32::try_from(id).ok()))
+    }
+
+    /// Reads a list of ids of special tokens.
+    fn token_list(&self, key: &str) -> Result<Vec<u32>> {
+        let key = format!("tokenizer.ggml.{key}");
+        let ids = self.metadata.get_array_i64(&key)?.unwrap_or_default();
+        Ok(ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect())
+    }
+
+    /// Reads the tokens each of which ends a text, as in llama.cpp.
+    fn ends_of_text(&self) -> Result<Vec<u32>> {
+        let single =
+            [self.token("eos_token_id")?, self.token("eot_token_id")?, self.token("eom_token_id")?];
+        let list = self.token_list("eos_token_ids")?;
+        let mut end: Vec<u32> = single.into_iter().flatten().chain(list).collect();
+        end.sort_unstable();
+        end.dedup();
+        Ok(end)
+    }
 }
 
 /// Reads the scaling of rotary positions as llama.cpp does (`llama_model::load_hparams`): a factor without a type is
@@ -205,7 +258,7 @@ pub(super) fn names() -> Names {
         },
         stack: StackNames {
             block: "blk.{layer}.",
-            attention: AttentionNames::Apart(["attn_q", "attn_k", "attn_v", "attn_output"]),
+            attention: AttentionNames::Separate(["attn_q", "attn_k", "attn_v", "attn_output"]),
             attention_norm: "attn_norm",
             cross: None,
             gate: Some("ffn_gate"),

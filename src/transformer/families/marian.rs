@@ -114,7 +114,7 @@ fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
 }
 
 /// The names of the attention to the encoder.
-const CROSS: AttentionNames = AttentionNames::Apart([
+const CROSS: AttentionNames = AttentionNames::Separate([
     "encoder_attn.q_proj",
     "encoder_attn.k_proj",
     "encoder_attn.v_proj",
@@ -124,7 +124,7 @@ const CROSS: AttentionNames = AttentionNames::Apart([
 /// The names of the encoder's blocks.
 const ENCODER: StackNames = StackNames {
     block: "encoder.layers.{layer}.",
-    attention: AttentionNames::Apart([
+    attention: AttentionNames::Separate([
         "self_attn.q_proj",
         "self_attn.k_proj",
         "self_attn.v_proj",

@@ -152,7 +152,7 @@ fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
 }
 
 /// The names of the attention.
-const ATTENTION: AttentionNames = AttentionNames::Apart([
+const ATTENTION: AttentionNames = AttentionNames::Separate([
     "layer.0.SelfAttention.q",
     "layer.0.SelfAttention.k",
     "layer.0.SelfAttention.v",
@@ -160,7 +160,7 @@ const ATTENTION: AttentionNames = AttentionNames::Apart([
 ]);
 
 /// The names of the attention to the encoder.
-const CROSS: AttentionNames = AttentionNames::Apart([
+const CROSS: AttentionNames = AttentionNames::Separate([
     "layer.1.EncDecAttention.q",
     "layer.1.EncDecAttention.k",
     "layer.1.EncDecAttention.v",

@@ -267,7 +267,7 @@ fn without_a_configuration_an_embedding_is_no_head() {
         .refused(&["which tensor is the head", "model.embed_tokens.weight"]);
     // But a head is known by its name, and what several families name so is not said of it.
     let located = Folder::new("", &[embedding(0), head(1), norm()]).found();
-    assert_eq!((located.weight.as_str(), located.tying), ("lm_head.weight", Tying::Own));
+    assert_eq!((located.weight.as_str(), located.tying), ("lm_head.weight", Tying::Separate));
     assert_eq!((located.final_norm, located.family), (None, None));
     assert!(
         located.notes.iter().any(|note| note.contains("several families")),
@@ -280,7 +280,10 @@ fn without_a_configuration_an_embedding_is_no_head() {
 fn flags_of_a_nested_configuration_that_differ_are_settled_by_the_tensors() {
     let config = r#"{"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"],
         "tie_word_embeddings": false, "text_config": {"model_type": "llama", "tie_word_embeddings": true}}"#;
-    assert_eq!(Folder::new(config, &[embedding(0), head(1), norm()]).found().tying, Tying::Own);
+    assert_eq!(
+        Folder::new(config, &[embedding(0), head(1), norm()]).found().tying,
+        Tying::Separate
+    );
     let tied = Folder::new(config, &[embedding(0), norm()]).found();
     assert_eq!(tied.tying, Tying::Tied("model.embed_tokens.weight".into()));
 }

@@ -50,7 +50,7 @@ const EXTENSIONS: [(&str, &str); 9] = [
 ///
 /// # Errors
 /// The error names the kind of the file, and what to do.
-pub(super) fn check(bytes: &Bytes) -> Result<()> {
+pub(super) fn refuse(bytes: &Bytes) -> Result<()> {
     match name(bytes).or_else(|| old_pickle(bytes)) {
         Some(what) => Err(bytes.malformed(format!("this is {what}"))),
         None => Ok(()),

@@ -4,9 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-/// The parts of a tokenizer; a part that is absent is `null` in the file.
+/// The content of a `tokenizer.json`; a part that is absent is `null` in the file.
 #[derive(Default)]
-pub(super) struct Form {
+pub(super) struct TokenizerFile {
     /// The pieces and how they are merged.
     pub model: Value,
     /// Tokens that are matched as a whole before the text is split: id, text, whether they are special.
@@ -19,7 +19,7 @@ pub(super) struct Form {
     pub after: Vec<(u32, String)>,
 }
 
-impl Form {
+impl TokenizerFile {
     /// Returns the bytes of the `tokenizer.json`.
     pub fn to_json(&self) -> Vec<u8> {
         let added: Vec<Value> = self

@@ -37,7 +37,7 @@ const MARIAN: [&str; 5] = ["vocab.yml", "vocab.trg.yml", "vocab.spm", "target.sp
 ///
 /// # Errors
 /// A vocabulary, or a file that belongs to it, that is not valid.
-pub fn beside(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'static str)>> {
+pub fn from_side_file(checkpoint: &dyn Checkpoint) -> Result<Option<(Vocabulary, &'static str)>> {
     let names: &[&'static str] = match checkpoint.format() {
         "CTranslate2" => &CTRANSLATE2,
         "npz" => &MARIAN,

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::Tokenizer;
-use super::form::{self, Form};
 use super::pre_tokenizer::{PreTokenizer, byte_level};
+use super::tokenizer_file::{self, TokenizerFile};
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::vocabulary::{Vocabulary, beside};
+use crate::checkpoint::vocabulary::{Vocabulary, from_side_file};
 use crate::error::{Error, Result};
 
 /// Tokenizer classes of transformers whose vocab.txt holds word pieces, without `Fast` at the end.
@@ -113,11 +113,11 @@ pub(super) fn word_pieces(
     let config = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
     let chinese = config["tokenize_chinese_chars"].as_bool().unwrap_or(true);
     let [normalizer, pre_tokenizer, decoder] =
-        form::bert(lowercase, chinese, config["strip_accents"].as_bool());
+        tokenizer_file::bert(lowercase, chinese, config["strip_accents"].as_bool());
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
     let added = special.iter().filter_map(|name| id(name).ok());
-    let form = Form {
-        model: form::word_pieces(numbered(&vocabulary), &id("[UNK]")?.1),
+    let file = TokenizerFile {
+        model: tokenizer_file::word_pieces(numbered(&vocabulary), &id("[UNK]")?.1),
         added: added.map(|(id, name)| (id as usize, name, true)).collect(),
         normalizer,
         pre_tokenizer,
@@ -125,7 +125,7 @@ pub(super) fn word_pieces(
         before: vec![id("[CLS]")?],
         after: vec![id("[SEP]")?],
     };
-    Tokenizer::from_json(&form.to_json(), label)
+    Tokenizer::from_json(&file.to_json(), label)
 }
 
 /// Reads the `vocab.json` and `merges.txt` of GPT-2 and RoBERTa.
@@ -169,16 +169,16 @@ fn merged(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
             (_, None) => Err(Error::malformed(pieces.label(), format!("roberta needs `{name}`"))),
         }
     };
-    let form = Form {
-        model: form::byte_pairs(numbered(&vocabulary), pairs, false),
+    let file = TokenizerFile {
+        model: tokenizer_file::byte_pairs(numbered(&vocabulary), pairs, false),
         added: special.iter().filter_map(|n| Some((find(n)?, (*n).to_owned(), true))).collect(),
-        pre_tokenizer: PreTokenizer::named("gpt-2").map_or(Value::Null, PreTokenizer::form),
+        pre_tokenizer: PreTokenizer::named("gpt-2").map_or(Value::Null, PreTokenizer::to_json),
         decoder: byte_level(true),
         before: around("<s>")?,
         after: around("</s>")?,
-        ..Form::default()
+        ..TokenizerFile::default()
     };
-    Tokenizer::from_json(&form.to_json(), pieces.label())
+    Tokenizer::from_json(&file.to_json(), pieces.label())
 }
 
 /// Returns the pieces of a vocabulary and the path they are from, for a way to split text that the caller gives.
@@ -190,7 +190,7 @@ pub(super) fn pieces(checkpoint: &dyn Checkpoint, path: &Path) -> Result<(Vocabu
         return Ok((vocabulary, path.to_path_buf()));
     }
     let folder = checkpoint.folder().unwrap_or(path).to_path_buf();
-    let (vocabulary, name) = beside(checkpoint)?.ok_or_else(|| {
+    let (vocabulary, name) = from_side_file(checkpoint)?.ok_or_else(|| {
         Error::malformed(path, "there is no vocabulary beside it to look tokens up in")
     })?;
     Ok((vocabulary, folder.join(name)))
