@@ -4,6 +4,8 @@
 //! so with other last bits. So a win is proved for every vector within [`Map::radius`] of the exact `h_t`, which
 //! includes every float64 evaluation.
 
+use sha2::{Digest, Sha256};
+
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{TINY, gamma, mul_up, norm_up};
 use crate::head::Head;
@@ -33,6 +35,18 @@ impl Map {
     /// `G`, `d x d` and row-major; `None` is the identity.
     pub fn matrix(&self) -> Option<&[f32]> {
         self.matrix.as_deref()
+    }
+
+    /// SHA-256 of the numbers of the map.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        self.centre.iter().for_each(|x| hash.update(x.to_le_bytes()));
+        let rows = self.matrix.iter().flat_map(|matrix| matrix.chunks(self.centre.len().max(1)));
+        for row in rows {
+            let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+            hash.update(bytes);
+        }
+        hash.finalize().into()
     }
 
     /// An upper bound of the Frobenius norm of `G`; 1 for the identity.
