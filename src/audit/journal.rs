@@ -449,3 +449,128 @@ fn records(mut bytes: &[u8]) -> Option<Records> {
     }
     Some(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Options, audit};
+    use crate::certify::{Rival, Verdict};
+
+    /// The corners of a square and its centre, which loses.
+    fn square() -> Head {
+        let rows = vec![1.0, 1.0, -1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 0.0, 0.0];
+        Head::new(rows, None, 5, 2).unwrap()
+    }
+
+    fn open(folder: &Path, head: &Head) -> Result<Journal> {
+        let every = (None, Engine::LeastDistance);
+        Journal::open(folder, head, &Domain::free(2), every, Duration::ZERO)
+    }
+
+    /// Writes a journal of the square's run with this result for one token, under the right hash.
+    fn forge(folder: &Path, token: u32, kept: &Kept) {
+        let domain = Domain::free(2);
+        let run = Run::new(&square(), &domain, &[0, 1, 2, 3, 4], Engine::LeastDistance);
+        let mut bytes = start(&run).unwrap();
+        bytes.extend([1, 1]);
+        bytes.extend(token.to_le_bytes());
+        kept.put(&mut bytes);
+        bytes.extend(Sha256::digest(&bytes));
+        fs::write(folder.join(FILE), bytes).unwrap();
+    }
+
+    /// The verdicts of the square's tokens, with their proofs.
+    fn verdicts(journal: Option<&Journal>) -> Vec<String> {
+        let options = Options { journal, ..Options::default() };
+        let audit = audit(&square(), &Domain::free(2), options).unwrap();
+        let of = |(token, verdict): &(u32, Verdict)| {
+            let proof = (verdict.witness().map(Witness::margin), audit.blockers(*token));
+            format!("{token} {} {proof:?}", verdict.name())
+        };
+        audit.verdicts().iter().map(of).collect()
+    }
+
+    #[test]
+    fn an_audit_that_continues_from_all_that_was_kept_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = verdicts(None);
+        let first = open(folder.path(), &square()).unwrap();
+        assert_eq!((first.proofs(), verdicts(Some(&first))), (0, alone.clone()));
+        let again = open(folder.path(), &square()).unwrap();
+        assert_eq!((again.proofs(), verdicts(Some(&again))), (5, alone));
+        assert_eq!(again.growing().bytes, first.growing().bytes, "nothing was left to be proved");
+        Journal::remove(folder.path()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_proof_that_does_not_hold_is_not_believed_though_the_hash_is_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = verdicts(None);
+        let wins = |point: Vec<f64>| Kept::Wins { point, norm: 1.0, margin: 0.5 };
+        let lies = [
+            // The centre wins nowhere.
+            (4, wins(vec![1.0, 0.0])),
+            (4, wins(vec![f64::NAN, 1.0])),
+            (4, wins(vec![1.0])),
+            // Weights that do not combine to the row, of tokens that are not there, of the token itself.
+            (4, Kept::Exact(vec![(0, 1.into()), (1, 1.into())])),
+            (4, Kept::Exact(vec![(0, 1.into()), (9, 1.into())])),
+            (0, Kept::Exact(vec![(0, 1.into())])),
+            (4, Kept::Exact(Vec::new())),
+            // A proof for balls.
+            (4, Kept::Ball(crate::certify::Combination::of([(Rival::Token(0), 1.into())]))),
+        ];
+        for (token, lie) in lies {
+            forge(folder.path(), token, &lie);
+            let journal = open(folder.path(), &square()).unwrap();
+            assert_eq!(verdicts(Some(&journal)), alone, "{token} {lie:?}");
+        }
+    }
+
+    #[test]
+    fn a_true_margin_that_is_another_one_than_the_search_would_publish_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = verdicts(None);
+        for margin in [1e-9, 0.25, 1e9] {
+            let kept = Kept::Wins { point: vec![0.5, 0.5], norm: 0.7, margin };
+            forge(folder.path(), 0, &kept);
+            let journal = open(folder.path(), &square()).unwrap();
+            assert_eq!(verdicts(Some(&journal)), alone, "{margin}");
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_head_is_refused_by_the_audit_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path(), &square()).unwrap();
+        let other = Head::new(vec![1.0, 0.0, -1.0, 0.0], None, 2, 2).unwrap();
+        let options = Options { journal: Some(&journal), ..Options::default() };
+        let said = audit(&other, &Domain::free(2), options).unwrap_err().to_string();
+        assert!(said.contains("the output layer was another one"), "{said}");
+        assert!(said.contains("it had 5 tokens to decide, not 2"), "{said}");
+    }
+
+    #[test]
+    fn a_journal_of_other_bytes_or_of_records_that_are_none_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept::Exact(vec![(0, 1.into()), (3, 1.into())]);
+        forge(folder.path(), 4, &kept);
+        let whole = fs::read(folder.path().join(FILE)).unwrap();
+        let refused = |bytes: &[u8]| {
+            fs::write(folder.path().join(FILE), bytes).unwrap();
+            let said = open(folder.path(), &square()).err().unwrap().to_string();
+            assert!(said.contains("is damaged") && said.contains("--restart"), "{said}");
+        };
+        (0..whole.len()).for_each(|length| refused(&whole[..length]));
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (at % 8);
+            refused(&flipped);
+        }
+        let body = &whole[..whole.len() - HASH];
+        for body in [&body[..body.len() - 1], &[body, &[7]].concat()] {
+            refused(&[body, Sha256::digest(body).as_slice()].concat());
+        }
+    }
+}
