@@ -50,9 +50,9 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let folded = Problem::fold(head, domain)?;
     // One thread computes the eigenvectors, if the screen needs them; meanwhile the others group rows and hash the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
-    let screens = is_screened(tokens.len(), options.engine)
-        || options.engine == Engine::LeastDistance && head.dim() <= FEW_COORDINATES;
-    let screens = screens && domain.only_state().is_none();
+    let screens = options.engine == Engine::LeastDistance
+        && !are_few(tokens.len(), rows)
+        && domain.only_state().is_none();
     let (problem, moments) = rayon::join(
         || {
             let problem = Problem::about(head, domain, folded.clone());
@@ -181,8 +181,17 @@ fn radii(_: &Problem, _: &[u32], _: Options) -> Option<Vec<(u32, f64)>> {
 /// Up to this number of tokens, deciding them takes less time than preparing the comparison of all pairs.
 const FEW_TOKENS: usize = 32;
 
-/// Up to this number of coordinates, that preparation takes next to no time.
-const FEW_COORDINATES: usize = 32;
+/// The search for one token costs about as much as this number times the weights of the head, where the eigenvectors cost
+/// the third power of the number of coordinates: an estimate that favours the eigenvectors.
+const SEARCH: usize = 16;
+/// Up to this number of coordinates the eigenvectors take a fraction of a second.
+const FEW_COORDINATES: usize = 512;
+
+/// Whether searching so many tokens takes less time than computing eigenvectors of the rows; there are none of wide heads.
+fn are_few(tokens: usize, rows: &Head) -> bool {
+    let (searches, dim) = (SEARCH.saturating_mul(tokens).saturating_mul(rows.tokens()), rows.dim());
+    dim > FEW_COORDINATES && !rows.is_wide() && searches <= dim.saturating_mul(dim)
+}
 
 /// Whether so many tokens are tried together before each is searched.
 fn is_screened(tokens: usize, engine: Engine) -> bool {
