@@ -1,6 +1,8 @@
 //! One audit: every requested token goes through the stages and gets a verdict.
 
 mod clock;
+pub mod journal;
+mod kept;
 mod measured;
 mod options;
 mod outcome;
@@ -40,18 +42,24 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     measured::check(domain, &tokens, options)?;
     check_engine(domain, options.engine)?;
+    if let Some(journal) = options.journal {
+        journal.check(head, domain, (&tokens, options.engine))?;
+    }
     let mut clock = Clock::start();
     options.progress.begin("prepare", 0, "");
     let folded = Problem::fold(head, domain)?;
-    // One thread computes the eigenvectors; meanwhile the others group rows and hash the head.
+    // One thread computes the eigenvectors, if the screen needs them; meanwhile the others group rows and hash the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
+    let screens = options.engine == Engine::LeastDistance
+        && !are_few(tokens.len(), rows)
+        && domain.only_state().is_none();
     let (problem, moments) = rayon::join(
         || {
             let problem = Problem::about(head, domain, folded.clone());
             head.sha256();
             problem
         },
-        || Moments::new(rows),
+        || screens.then(|| Moments::new(rows)),
     );
     clock.lap("groups");
     let findings = match certify::one_point::decide(&problem, &tokens) {
@@ -60,7 +68,10 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
             .map(|(token, verdict)| (token, Finding::Decided(verdict)))
             .collect(),
         None => {
-            let screen = Screen::with(&problem, moments);
+            let screen = match moments {
+                Some(moments) => Screen::with(&problem, moments),
+                None => Screen::empty(&problem),
+            };
             stages::run(&problem, screen, &tokens, options, &mut clock)?
         }
     };
@@ -82,10 +93,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         let verdict = free.as_ref()?.verdict(token)?;
         certify::carried_loss(larger.as_ref()?, &problem, token, verdict)
     };
-    if unclear > 0 {
-        options.progress.begin("edge", unclear, "tokens on the edge");
-    }
-    let mut verdicts = with_unclear_decided(&problem, findings, carried)?;
+    let mut verdicts = with_unclear_decided(&problem, findings, carried, options.progress)?;
     measured::settle(&problem, &mut verdicts, free.as_ref(), options);
     if unclear > 0 {
         clock.lap("edge");
@@ -129,6 +137,7 @@ fn with_unclear_decided(
     problem: &Problem,
     findings: Vec<(u32, Finding)>,
     carried: impl Fn(u32) -> Option<Verdict>,
+    progress: &dyn Progress,
 ) -> Result<Vec<(u32, Verdict)>> {
     let open = findings.iter().filter_map(|(token, finding)| match finding {
         // One token of each group of equals is decided for all of them, so that they share one proof.
@@ -137,7 +146,7 @@ fn with_unclear_decided(
         }
         _ => None,
     });
-    let unclear = stages::decide_unclear(problem, open.collect());
+    let unclear = stages::decide_unclear(problem, open.collect(), progress);
     let verdict = |(token, finding)| {
         let verdict = match finding {
             Finding::Decided(verdict) => Some(verdict),
@@ -172,6 +181,23 @@ fn radii(_: &Problem, _: &[u32], _: Options) -> Option<Vec<(u32, f64)>> {
 /// Up to this number of tokens, deciding them takes less time than preparing the comparison of all pairs.
 const FEW_TOKENS: usize = 32;
 
+/// The search for one token costs about as much as this number times the weights of the head, where the eigenvectors cost
+/// the third power of the number of coordinates: an estimate that favours the eigenvectors.
+const SEARCH: usize = 16;
+/// Up to this number of coordinates the eigenvectors take a fraction of a second.
+const FEW_COORDINATES: usize = 512;
+
+/// Whether searching so many tokens takes less time than computing eigenvectors of the rows; there are none of wide heads.
+fn are_few(tokens: usize, rows: &Head) -> bool {
+    let (searches, dim) = (SEARCH.saturating_mul(tokens).saturating_mul(rows.tokens()), rows.dim());
+    dim > FEW_COORDINATES && !rows.is_wide() && searches <= dim.saturating_mul(dim)
+}
+
+/// Whether so many tokens are tried together before each is searched.
+fn is_screened(tokens: usize, engine: Engine) -> bool {
+    tokens > FEW_TOKENS && engine == Engine::LeastDistance
+}
+
 /// The verdicts over all of space: of all tokens in `findings` if the options request them, else only of the unclear
 /// tokens.
 fn over_all(
@@ -200,9 +226,9 @@ fn over_all(
     if !rest.is_empty() {
         let progress = About::new(options.progress, "free");
         progress.begin("prepare", 0, "");
-        let screen = match rest.len() {
-            ..=FEW_TOKENS => Screen::empty(larger),
-            _ => Screen::new(larger),
+        let screen = match is_screened(rest.len(), options.engine) {
+            true => Screen::new(larger),
+            false => Screen::empty(larger),
         };
         let options = Options { progress: &progress, ..options };
         for (token, finding) in stages::run(larger, screen, &rest, options, &mut clock)? {

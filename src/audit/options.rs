@@ -1,5 +1,6 @@
 //! The options of an audit.
 
+use super::journal::Journal;
 pub use crate::certify::pairs::kernel::Kernel;
 use crate::progress::{Progress, Silent};
 
@@ -59,6 +60,8 @@ pub struct Options<'a> {
     pub kernel: Kernel,
     /// Receives the progress of the audit.
     pub progress: &'a dyn Progress,
+    /// Keeps what is proved, so that an audit that is interrupted continues from there.
+    pub journal: Option<&'a Journal>,
 }
 
 impl Default for Options<'_> {
@@ -73,6 +76,7 @@ impl Default for Options<'_> {
             bias_needed: false,
             kernel: Kernel::best(),
             progress: &Silent,
+            journal: None,
         }
     }
 }

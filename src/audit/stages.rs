@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
 use crate::problem::Problem;
+use crate::progress::Progress;
 use crate::prove::ball::decide as ball;
 use crate::prove::ball::system::BallSystem;
 use crate::prove::exact::budget;
@@ -23,7 +24,7 @@ use crate::prove::polyhedron::linear_program::LinearProgram;
 use crate::prove::polyhedron::system::System;
 use crate::prove::polyhedron::working_set::Start;
 use crate::prove::{Decision, Finding};
-use crate::screen::Screen;
+use crate::screen::{Keeper, Screen};
 
 /// Pairs the findings of a stage with the tokens that the stage was given.
 ///
@@ -64,7 +65,11 @@ pub fn run(
     let screen = screen.with_kernel(options.kernel);
     clock.lap("prepare");
     let trials = match options.engine {
-        Engine::LeastDistance => screen.settle(&searched, options.progress),
+        Engine::LeastDistance => {
+            let trials = options.journal.map(|journal| journal.trials(problem));
+            let keeper = trials.as_ref().map(|trials| trials as &dyn Keeper);
+            screen.settle_keeping(&searched, options.progress, keeper)
+        }
         #[cfg(feature = "lp")]
         Engine::LinearProgram { .. } => vec![Trial::Behind(Vec::new()); searched.len()],
     };
@@ -81,8 +86,7 @@ pub fn run(
         }
     }
     if !hard.is_empty() {
-        options.progress.begin("prove", hard.len(), "hard tokens");
-        found.extend(search(problem, &screen, hard, options)?);
+        found.extend(search_the_rest(problem, &screen, hard, options)?);
     }
     clock.lap("prove");
 
@@ -107,6 +111,58 @@ fn complete<T>(tokens: &[u32], found: BTreeMap<u32, T>) -> Result<BTreeMap<u32, 
 /// A token without a finding.
 pub fn lost(token: u32) -> Error {
     Error::Internal(format!("token {token} left the stages of the audit without a finding"))
+}
+
+/// The number of tokens of a ball that are searched together, and the largest number of weights of the head times
+/// tokens (some seconds or minutes of work), as long as that leaves as many tokens as each can learn from.
+const TOGETHER: usize = 2048;
+const WORK_TOGETHER: usize = 1 << 40;
+const LEAST_TOGETHER: usize = 256;
+
+/// Finds a verdict for each token that the screen left: that of the journal, proved again, or one by [`search`].
+fn search_the_rest(
+    problem: &Problem,
+    screen: &Screen,
+    hard: Vec<(u32, Vec<u32>)>,
+    options: Options,
+) -> Result<Vec<(u32, Finding)>> {
+    let known = options.journal.map(|journal| {
+        let ids: Vec<u32> = hard.iter().map(|h| h.0).collect();
+        journal.findings(problem, screen.pairs(), &ids, options.progress)
+    });
+    let known = known.unwrap_or_else(|| vec![None; hard.len()]);
+    // In a ball the point where a token wins depends on the tokens that are searched with it. So these are always the
+    // same ones, whether there is a journal or not, and all of them are searched or none. Elsewhere each token is
+    // searched as if it were alone.
+    let head = problem.head();
+    let together = match problem.domain().ball() {
+        Some(_) => (WORK_TOGETHER / (head.tokens() * head.dim())).clamp(LEAST_TOGETHER, TOGETHER),
+        None => 1,
+    };
+    let (mut found, mut rest) = (Vec::new(), Vec::new());
+    for (hard, known) in hard.chunks(together).zip(known.chunks(together)) {
+        match known.iter().cloned().collect::<Option<Vec<Finding>>>() {
+            Some(known) => found.extend(hard.iter().map(|h| h.0).zip(known)),
+            None => rest.push(hard),
+        }
+    }
+    if rest.is_empty() {
+        return Ok(found);
+    }
+    let open = rest.iter().map(|hard| hard.len()).sum();
+    options.progress.begin("prove", open, "hard tokens");
+    if problem.domain().ball().is_none() {
+        found.extend(search(problem, screen, rest.concat(), options)?);
+        return Ok(found);
+    }
+    for hard in rest {
+        let these = search(problem, screen, hard.to_vec(), options)?;
+        if let Some(journal) = options.journal {
+            journal.keep(problem, these.iter().map(|(token, finding)| (*token, finding)));
+        }
+        found.extend(these);
+    }
+    Ok(found)
 }
 
 /// Searches a verdict for each token that the screen left, starting from the rivals that it did not beat.
@@ -153,14 +209,30 @@ fn search(
             decide::decide::<LinearProgram>(&system, None, group, &done)
         }
     };
+    let decide = |group| keeping(problem, options, decide(group));
     // Without the comparison of all pairs, a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
     let decided = in_groups(starts, problem, least, &decide);
-    let verdicts = finish(problem, decided);
+    let verdicts = finish(problem, decided, options.progress);
     Ok(complete(&ids, verdicts)?
         .into_iter()
         .map(|(token, verdict)| (token, Finding::Decided(verdict)))
         .collect())
+}
+
+/// Keeps the verdicts of a group of tokens in the journal, if there is one; open tokens are searched again.
+fn keeping(
+    problem: &Problem,
+    options: Options,
+    decided: Vec<(u32, Decision)>,
+) -> Vec<(u32, Decision)> {
+    if let Some(journal) = options.journal {
+        let verdicts = decided.iter().filter_map(|(token, d)| Some((*token, d.as_ref().ok()?)));
+        let findings: Vec<(u32, Finding)> =
+            verdicts.map(|(token, verdict)| (token, Finding::Decided(verdict.clone()))).collect();
+        journal.keep(problem, findings.iter().map(|(token, finding)| (*token, finding)));
+    }
+    decided
 }
 
 /// Decides hard tokens in groups of `least` or more. Hard tokens cluster, so groups are strided to balance the load.
@@ -188,16 +260,26 @@ fn group_size(hard: usize, head: &Head) -> usize {
 pub fn decide_unclear(
     problem: &Problem,
     unclear: BTreeMap<u32, &[(Rival, f64)]>,
+    progress: &dyn Progress,
 ) -> BTreeMap<u32, Verdict> {
     let unclear: Vec<(u32, &[(Rival, f64)])> = unclear.into_iter().collect();
+    if !unclear.is_empty() {
+        progress.begin("edge", unclear.len(), "tokens on the edge");
+    }
     let decide = |&(token, multipliers): &(u32, &[(Rival, f64)])| {
-        (token, ball::decide_exactly(problem, token, multipliers))
+        let decision = ball::decide_exactly(problem, token, multipliers);
+        progress.advance(1);
+        (token, decision)
     };
-    finish(problem, unclear.par_iter().with_max_len(1).map(decide).collect())
+    finish(problem, unclear.par_iter().with_max_len(1).map(decide).collect(), progress)
 }
 
 /// Decides the tokens that are still open by exact linear programs, and returns all verdicts.
-fn finish(problem: &Problem, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Verdict> {
+fn finish(
+    problem: &Problem,
+    decided: Vec<(u32, Decision)>,
+    progress: &dyn Progress,
+) -> BTreeMap<u32, Verdict> {
     let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
     for (token, decision) in decided {
         match decision {
@@ -206,6 +288,9 @@ fn finish(problem: &Problem, decided: Vec<(u32, Decision)>) -> BTreeMap<u32, Ver
         }
     }
     open.sort_by_key(|open| open.token);
+    if !open.is_empty() {
+        progress.begin("exact", 0, "");
+    }
     verdicts.extend(budget::decide(problem, open));
     verdicts
 }

@@ -4,6 +4,8 @@
 //! so with other last bits. So a win is proved for every vector within [`Map::radius`] of the exact `h_t`, which
 //! includes every float64 evaluation.
 
+use sha2::{Digest, Sha256};
+
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{TINY, UP_4M, gamma, mul_up, norm_up};
 use crate::certificate::Linear;
@@ -53,6 +55,24 @@ impl Map {
     /// `G`, `d x d`.
     pub fn linear(&self) -> &Linear {
         &self.linear
+    }
+
+    /// SHA-256 of the numbers of the map.
+    pub fn digest(&self) -> [u8; 32] {
+        let (factors, matrix): (Vec<f64>, &[f32]) = match &self.linear {
+            Linear::Identity => (Vec::new(), &[]),
+            Linear::Matrix(matrix) => (Vec::new(), matrix),
+            Linear::LowRank { rest, gains, basis } => {
+                (gains.iter().copied().chain([*rest]).collect(), basis)
+            }
+        };
+        let mut hash = Sha256::new();
+        self.centre.iter().chain(&factors).for_each(|x| hash.update(x.to_le_bytes()));
+        for row in matrix.chunks(self.centre.len().max(1)) {
+            let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+            hash.update(bytes);
+        }
+        hash.finalize().into()
     }
 
     /// An upper bound of `|G c| / |c|` that also bounds what errors of evaluation are relative to: the Frobenius norm

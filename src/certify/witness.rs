@@ -58,6 +58,16 @@ impl Witness {
         Witness { token, point, norm, margin }
     }
 
+    /// A win at a mapped point that an earlier run of this program proved for the same problem and the same map. Proving
+    /// it again would cost what it cost then, so the caller guarantees it: see [`crate::audit::journal`].
+    pub(crate) fn proved_before(
+        token: u32,
+        map: Arc<Map>,
+        [scale, norm, margin]: [f64; 3],
+    ) -> Self {
+        Witness { token, point: Point::Mapped { map, scale }, norm, margin }
+    }
+
     /// A win at the only point of the domain of a problem.
     pub(super) fn at_only_point(token: u32, problem: &Problem, margin: f64) -> Self {
         let norm = length(&problem.domain().some_point());

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,9 +11,11 @@ use clap::{Args, ValueEnum};
 
 use super::CONDITION;
 use super::input::HeadArguments;
-pub(super) use super::interruption::{end_when_interrupted, end_when_interrupted_saying, write};
+pub(super) use super::interruption::{end_when_interrupted_saying, write};
 use super::progress::Bar;
+use super::seconds;
 use super::selection::{self, Sample};
+use unargmax::audit::journal::Journal;
 use unargmax::audit::{Audit, Engine, Options, audit};
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::domain::Domain;
@@ -57,9 +60,16 @@ pub struct Arguments {
     #[arg(long)]
     radius: bool,
     /// Write summary.json, verdicts.csv, inspect.json, certificate.safetensors and a report (report.html,
-    /// summary.md, and report.json behind them) into this folder
+    /// summary.md, and report.json behind them) into this folder, and until then, if it takes long, a journal: after an
+    /// end by Ctrl-C, `kill` or a crash the same command continues from it
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// With --out: how often the journal is written; 0 is after every batch of tokens
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    save_every: Duration,
+    /// With --out: begin anew; a journal in the folder is removed
+    #[arg(long, requires = "out")]
+    restart: bool,
     /// Replace files in that folder that have the names of results but were not written by unargmax
     #[arg(long, requires = "out")]
     force: bool,
@@ -135,12 +145,18 @@ const KERNEL: &str = "UNARGMAX_KERNEL";
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
     let (engine, kernel) = (arguments.engine()?, kernel(arguments.kernel.as_deref())?);
-    end_when_interrupted(arguments.out.is_some());
+    let journal: SharedJournal = Arc::default();
+    tell_when_interrupted(arguments.out.is_some(), journal.clone());
     let folder = arguments.folder().context("--out")?;
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");
     let layer = arguments.head.read()?;
     let plan = Plan::resolve(arguments, &layer)?;
+    if let Some(folder) = &folder {
+        let opened = open_journal(arguments, folder, &layer, (&plan, engine))?;
+        *locked(&journal) = Some(opened);
+    }
+    let kept = locked(&journal).clone();
     let options = Options {
         tokens: plan.tokens.as_deref(),
         engine,
@@ -151,6 +167,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         bias_needed: arguments.bias_needed,
         kernel,
         progress: &bar,
+        journal: kept.as_deref(),
     };
     let audit = audit(layer.head(), &plan.domain, options)?;
 
@@ -168,9 +185,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let written = folder.map(|folder| {
         let files = report.files(folder.path())?;
         bar.stage("write");
-        write(&folder, &files)
+        write(&folder, &files)?;
+        Journal::remove(folder.path()).map_err(anyhow::Error::from)
     });
     bar.finish();
+    if let Some(failure) = kept.and_then(|journal| journal.take_failure()) {
+        eprintln!("unargmax: there was no journal to continue from: {failure}");
+    }
     let printed = print(arguments, &layer, &plan, &audit, &report, started.elapsed());
     // Only after the summary is printed, so that a full disk does not lose what was computed.
     written.transpose().context("--out")?;
@@ -181,6 +202,49 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         super::ignore_broken_pipe(writeln!(io::stdout(), "\nreport: {}", place.display()))?;
     }
     exit_code(arguments, &layer, &plan, &audit)
+}
+
+/// The journal of this run, once it is open.
+type SharedJournal = Arc<Mutex<Option<Arc<Journal>>>>;
+
+/// Locks the mutex, also after a panic of another thread.
+fn locked(journal: &Mutex<Option<Arc<Journal>>>) -> MutexGuard<'_, Option<Arc<Journal>>> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Installs a signal handler that saves the journal, if there is one by then, and says what it keeps.
+fn tell_when_interrupted(writes: bool, journal: SharedJournal) {
+    end_when_interrupted_saying(move || {
+        let kept = locked(&journal).as_ref().and_then(|journal| journal.end());
+        match kept {
+            Some(proofs) => format!("; the same command goes on after {proofs} proofs"),
+            None if writes => "; nothing was written".to_owned(),
+            None => String::new(),
+        }
+    });
+}
+
+/// Opens the journal in the folder of the results, and says if an earlier run left something there.
+fn open_journal(
+    arguments: &Arguments,
+    folder: &OutputFolder,
+    layer: &OutputLayer,
+    (plan, engine): (&Plan, Engine),
+) -> Result<Arc<Journal>> {
+    if arguments.restart {
+        Journal::remove(folder.path())?;
+    }
+    let scope = (plan.tokens.as_deref(), engine);
+    let every = arguments.save_every;
+    let journal = Journal::open(folder.path(), layer.head(), &plan.domain, scope, every)?;
+    if journal.proofs() > 0 && !arguments.quiet {
+        eprintln!(
+            "unargmax: going on after {} proofs by {}; --restart begins anew",
+            journal.proofs(),
+            journal.path().display()
+        );
+    }
+    Ok(Arc::new(journal))
 }
 
 /// Prints the verdicts of the audit, as text or as JSON.

@@ -19,6 +19,7 @@ mod shell;
 mod verify;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -88,6 +89,12 @@ pub fn run() -> ExitCode {
             ExitCode::from(ERROR)
         }
     }
+}
+
+/// Parses a number of seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(number).map_err(|e| e.to_string())
 }
 
 /// Escapes control characters, so that an error stays on one line whatever path or token it quotes.

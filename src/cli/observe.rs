@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::CONTRADICTION;
 use super::model::{ModelArguments, Opened};
 use super::progress::Bar;
+use super::seconds;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
 use unargmax::reach::corpus::{Corpus, Place, Texts};
@@ -67,12 +68,6 @@ pub struct Arguments {
 /// The longest window that is chosen by default, in tokens: the memory of attention grows with the square of the
 /// length.
 const WINDOW: usize = 512;
-
-/// Parses a number of seconds.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
-    Duration::try_from_secs_f64(number).map_err(|e| e.to_string())
-}
 
 /// Runs `unargmax observe`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {

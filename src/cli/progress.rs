@@ -1,6 +1,7 @@
 //! Progress display: a bar on a terminal, else a line on standard error at intervals.
 
 use std::env;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use unargmax::progress::Progress;
 
@@ -17,6 +18,8 @@ use unargmax::progress::Progress;
 const INTERVAL: &str = "UNARGMAX_PROGRESS";
 /// The default number of seconds between two lines; a command that takes less prints no line at all.
 const SECONDS: f64 = 30.0;
+/// How long a stage has to last before its display says how much longer it will take.
+const SETTLED: Duration = Duration::from_secs(2);
 /// How often the bar is redrawn, so that its clock runs while no work is finished.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -42,9 +45,10 @@ struct State {
 }
 
 /// A stage of a command, with its amount of work.
-#[derive(Default)]
 struct Stage {
     name: String,
+    /// When it began.
+    since: Instant,
     /// The amount of work in `unit`; 0 where it is not known.
     total: usize,
     unit: String,
@@ -54,11 +58,10 @@ impl Bar {
     /// Shows a bar where standard error is a terminal, lines where it is not, and nothing if `quiet`.
     pub fn new(quiet: bool) -> Result<Self> {
         let interval = interval(env::var(INTERVAL).ok().as_deref())?;
-        let state = Arc::new(State {
-            since: Instant::now(),
-            stage: Mutex::default(),
-            done: AtomicUsize::new(0),
-        });
+        let since = Instant::now();
+        let nothing = Stage { name: String::new(), since, total: 0, unit: String::new() };
+        let state =
+            Arc::new(State { since, stage: Mutex::new(nothing), done: AtomicUsize::new(0) });
         let shown = if quiet {
             Shown::Nowhere
         } else if io::stderr().is_terminal() {
@@ -100,16 +103,23 @@ impl Drop for Bar {
 impl Progress for Bar {
     fn begin(&self, stage: &str, total: usize, unit: &str) {
         let mut now = locked(&self.state.stage);
-        *now = Stage { name: stage.to_owned(), total, unit: unit.to_owned() };
+        let since = Instant::now();
+        *now = Stage { name: stage.to_owned(), since, total, unit: unit.to_owned() };
         self.state.done.store(0, Ordering::Relaxed);
         if let Shown::Bar(bar) = &self.shown {
             let template = match total {
                 0 => "{msg:12} {spinner} {elapsed}".to_owned(),
-                _ => format!("{{msg:12}} {{wide_bar}} {{pos}}/{{len}} {unit}, {{elapsed}}"),
+                _ => format!("{{msg:12}} {{wide_bar}} {{pos}}/{{len}} {unit}, {{elapsed}}{{left}}"),
+            };
+            let told = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                let (done, total) = (state.pos() as usize, state.len().unwrap_or(0) as usize);
+                if let Some(left) = left(done, total, state.elapsed()) {
+                    let _ = write!(out, ", {} left", time(left.as_secs()));
+                }
             };
             // Each of these calls may redraw the bar, so the style is set first.
             if let Ok(style) = ProgressStyle::with_template(&template) {
-                bar.set_style(style);
+                bar.set_style(style.with_key("left", told));
             }
             bar.set_length(total as u64);
             bar.reset();
@@ -142,23 +152,37 @@ fn tell(state: &State, interval: Duration, stopped: &Receiver<()>) {
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let stage = locked(&state.stage);
         if !stage.name.is_empty() {
-            let line = line(&stage, state.done.load(Ordering::Relaxed), state.since.elapsed());
+            let done = state.done.load(Ordering::Relaxed);
+            let line = line(&stage, done, state.since.elapsed(), stage.since.elapsed());
             // A failure to write is ignored: it is no reason to end the command.
             let _ = writeln!(io::stderr(), "{line}");
         }
     }
 }
 
-/// Formats the progress of a stage, `elapsed` after the command began.
-fn line(stage: &Stage, done: usize, elapsed: Duration) -> String {
-    let Stage { name, total, unit } = stage;
+/// Formats the progress of a stage, `elapsed` after the command began and `lasts` after the stage did.
+fn line(stage: &Stage, done: usize, elapsed: Duration, lasts: Duration) -> String {
+    let Stage { name, total, unit, .. } = stage;
     let after = format!("unargmax: after {}: {name}", time(elapsed.as_secs()));
     if *total == 0 {
-        return after;
+        return match lasts >= SETTLED {
+            true => format!("{after}, for {}", time(lasts.as_secs())),
+            false => after,
+        };
     }
     let done = done.min(*total);
     let percent = (done as u128 * 100) / *total as u128;
-    format!("{after}, {percent} % ({done} of {total} {unit})")
+    let left = left(done, *total, lasts);
+    let left = left.map_or(String::new(), |left| format!(", {} left", time(left.as_secs())));
+    format!("{after}, {percent} % ({done} of {total} {unit}){left}")
+}
+
+/// Estimates how much longer a stage takes if it goes on as fast as so far; `None` at its start and at its end.
+fn left(done: usize, total: usize, lasts: Duration) -> Option<Duration> {
+    let open = total.checked_sub(done).filter(|open| *open > 0)?;
+    let known = done > 0 && lasts >= SETTLED;
+    let seconds = lasts.as_secs_f64() * (open as f64 / done as f64);
+    known.then(|| Duration::try_from_secs_f64(seconds.ceil()).ok()).flatten()
 }
 
 /// Formats a duration: `59 s`, `3 min 20 s`, `2 h 5 min`.
@@ -181,8 +205,11 @@ mod tests {
 
     #[test]
     fn a_line_has_stage_share_units_and_time() {
-        let stage = |total| Stage { name: "screen".into(), total, unit: "tokens".into() };
-        let of = |total, done, seconds| line(&stage(total), done, Duration::from_secs(seconds));
+        let since = Instant::now();
+        let stage = |total| Stage { name: "screen".into(), since, total, unit: "tokens".into() };
+        let of = |total, done, seconds| {
+            line(&stage(total), done, Duration::from_secs(seconds), Duration::from_secs(1))
+        };
         assert_eq!(of(9000, 483, 31), "unargmax: after 31 s: screen, 5 % (483 of 9000 tokens)");
         assert_eq!(of(0, 0, 75), "unargmax: after 1 min 15 s: screen");
         assert_eq!(of(3, 2, 7500), "unargmax: after 2 h 5 min: screen, 66 % (2 of 3 tokens)");
@@ -190,6 +217,22 @@ mod tests {
         assert!(of(1000, 999, 1).contains(" 99 % "));
         assert!(of(3, 4, 1).contains(" 100 % (3 of 3 "));
         assert!(of(usize::MAX, usize::MAX - 1, 1).contains(" 99 % "));
+    }
+
+    #[test]
+    fn a_stage_of_some_seconds_tells_how_long_it_lasts_or_how_much_is_left() {
+        let since = Instant::now();
+        let stage = |total| Stage { name: "screen".into(), since, total, unit: "tokens".into() };
+        let of = |total, done, seconds| {
+            line(&stage(total), done, Duration::from_secs(90), Duration::from_secs(seconds))
+        };
+        assert!(of(400, 100, 30).ends_with(": screen, 25 % (100 of 400 tokens), 1 min 30 s left"));
+        assert!(of(0, 0, 30).ends_with(": screen, for 30 s"));
+        // Not at once, not before anything is done, and not when all is.
+        for (total, done, seconds) in [(400, 100, 1), (400, 0, 30), (400, 400, 30), (4, 5, 30)] {
+            assert!(of(total, done, seconds).ends_with(" tokens)"), "{total} {done} {seconds}");
+        }
+        assert!(of(usize::MAX, 1, u64::MAX).ends_with(" tokens)"), "too long to be told");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! `w_t - m` and `w_t` by float64 products ([`certify_block`]). The maps only propose: both methods prove what they
 //! claim.
 
+mod keeper;
 mod maps;
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
 use crate::certify::witness::{Scaling, certify_block};
 use crate::problem::Problem;
 use crate::progress::Progress;
+use keeper::Done;
+pub use keeper::{Keeper, Pass};
 pub use maps::Moments;
 
 /// The most scores of a block held at once, a few tens of megabytes.
@@ -130,18 +133,35 @@ impl<'a> Screen<'a> {
     /// Tries `tokens` at the points of the maps, and returns a trial for each, in order. Each kind of point is a
     /// stage of `progress`.
     pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Trial> {
+        self.settle_keeping(tokens, progress, None)
+    }
+
+    /// [`Screen::settle`] that gives every trial to `keeper`, and tries no token whose trial is kept there.
+    pub fn settle_keeping(
+        &self,
+        tokens: &[u32],
+        progress: &dyn Progress,
+        keeper: Option<&dyn Keeper>,
+    ) -> Vec<Trial> {
         let mut found = vec![Trial::Behind(Vec::new()); tokens.len()];
         let mut passes = 0;
-        let mut pass = |settle: &dyn Fn(&[u32]) -> Vec<Trial>| {
+        // Calls `settle` with all open tokens and those of them whose trial is not kept, and returns trials of these.
+        let mut pass = |map: &Arc<Map>, settle: &dyn Fn(&[u32], &[u32], &Done) -> Vec<Trial>| {
             let open: Vec<usize> =
                 (0..tokens.len()).filter(|&i| matches!(found[i], Trial::Behind(_))).collect();
             let ids: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
             passes += 1;
             let stage = if passes == 1 { "screen" } else { "screen again" };
-            if !ids.is_empty() {
-                progress.begin(stage, ids.len(), "tokens");
-            }
-            for (i, trial) in open.into_iter().zip(settle(&ids)) {
+            let trials = keeper::pass(keeper, (passes, map), &ids, &|rest, keep| {
+                if !rest.is_empty() {
+                    progress.begin(stage, rest.len(), "tokens");
+                }
+                settle(&ids, rest, &|tokens, trials| {
+                    progress.advance(tokens.len());
+                    keep(tokens, trials);
+                })
+            });
+            for (i, trial) in open.into_iter().zip(trials) {
                 let wins = matches!(trial, Trial::Wins(_));
                 // The rivals of the first point are kept: searches start there.
                 if wins || matches!(&found[i], Trial::Behind(rivals) if rivals.is_empty()) {
@@ -163,38 +183,41 @@ impl<'a> Screen<'a> {
                     } else {
                         RIVALS
                     };
-                    pass(&|ids| {
+                    pass(pairs.map(), &|ids, rest, done| {
                         // Few heads have tokens that win only nearer to the centre, so try a sample of the tokens first.
                         let some: Vec<u32> =
                             ids.iter().copied().step_by(ids.len() / SAMPLE + 1).collect();
                         let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
                         if on_sphere && i > 0 && !pairs.settle(&some, strength, 1).iter().any(wins)
                         {
-                            progress.advance(ids.len());
-                            return vec![Trial::Behind(Vec::new()); ids.len()];
+                            progress.advance(rest.len());
+                            return vec![Trial::Behind(Vec::new()); rest.len()];
                         }
-                        pairs
-                            .settle_telling(ids, strength, rivals, &|count| progress.advance(count))
+                        pairs.settle_telling(rest, strength, rivals, done)
                     });
                 }
             }
             Method::Pairs(pairs) => {
                 for step in BOX_LENGTHS {
-                    pass(&|ids| self.moved_inside(pairs, self.start.1 * step, ids, progress));
+                    pass(pairs.map(), &|_, rest, done| {
+                        self.moved_inside(pairs, self.start.1 * step, rest, done)
+                    });
                 }
             }
             Method::Products(passes) => {
                 let block = (BLOCK_SCORES / self.problem.head().tokens()).clamp(8, 256);
                 for (map, scaling) in passes {
-                    pass(&|ids| {
-                        let settled = ids.par_chunks(block).flat_map_iter(|ids| {
+                    pass(map, &|_, rest, done| {
+                        let settled = rest.par_chunks(block).flat_map_iter(|ids| {
                             let certified = certify_block(self.problem, map, *scaling, ids);
-                            progress.advance(ids.len());
-                            certified
+                            let trials = certified
+                                .into_iter()
+                                .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins));
+                            let trials: Vec<Trial> = trials.collect();
+                            done(ids, &trials);
+                            trials
                         });
-                        settled
-                            .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins))
-                            .collect()
+                        settled.collect()
                     });
                 }
             }
@@ -209,13 +232,7 @@ impl<'a> Screen<'a> {
     }
 
     /// Tries tokens at the map's points, clamped to the domain.
-    fn moved_inside(
-        &self,
-        pairs: &Pairs,
-        scale: f64,
-        ids: &[u32],
-        progress: &dyn Progress,
-    ) -> Vec<Trial> {
+    fn moved_inside(&self, pairs: &Pairs, scale: f64, ids: &[u32], done: &Done) -> Vec<Trial> {
         let (head, domain) = (self.problem.head(), self.problem.domain());
         let settle = |ids: &[u32]| {
             let mut points = pairs.map().directions(head, ids);
@@ -227,7 +244,7 @@ impl<'a> Screen<'a> {
                     Attempt { token, h: h.to_vec(), scale: Some(scale), floor: GAP_SHARE * size }
                 });
             let trials = pairs.attempt(attempts.collect());
-            progress.advance(ids.len());
+            done(ids, &trials);
             trials
         };
         ids.par_chunks(TOKENS_TOGETHER).flat_map_iter(settle).collect()

@@ -10,7 +10,7 @@
 //! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `reach`, `reach_refusals`: models run on text;
-//! - `journal`: observations that are ended and go on;
+//! - `journal`, `ended_audits`: observations and audits that are ended and go on;
 //! - `progress`: lines about how far a command is;
 //! - `documents`: the commands and outputs that README.md and docs/ show;
 //! - `interruption`: signals and pipes that close.
@@ -20,6 +20,7 @@
 mod checking;
 mod containers;
 mod documents;
+mod ended_audits;
 mod files;
 mod finding;
 mod folders;

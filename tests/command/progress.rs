@@ -17,6 +17,11 @@ fn stages(output: &Output) -> Vec<String> {
     let stage = |line: &str| {
         let (time, rest) = line.strip_prefix("unargmax: after ")?.split_once(": ")?;
         assert!(time.ends_with(" s"), "{line}");
+        // How long it lasts or how much longer, where it takes some seconds.
+        let rest = match rest.rsplit_once(", ") {
+            Some((rest, left)) if left.ends_with(" s left") || left.starts_with("for ") => rest,
+            _ => rest,
+        };
         let Some((stage, share)) = rest.rsplit_once(" % (").and_then(|(before, numbers)| {
             let (stage, percent) = before.rsplit_once(", ")?;
             Some((stage, (percent, numbers)))

@@ -246,24 +246,25 @@ impl<'a> Pairs<'a> {
     /// Tries `tokens` against all others at the points of the map, and returns one trial for each, in order; for a
     /// token that does not win there, at least one and at most `rivals` rivals are returned.
     pub fn settle(&self, tokens: &[u32], strength: Strength, rivals: usize) -> Vec<Trial> {
-        self.settle_telling(tokens, strength, rivals, &|_| ())
+        self.settle_telling(tokens, strength, rivals, &|_, _| ())
     }
 
-    /// [`Pairs::settle`] that calls `done` with the number of tokens in each batch that was tried.
+    /// [`Pairs::settle`] that calls `done` with the tokens and trials of each batch that was tried.
     pub fn settle_telling(
         &self,
         tokens: &[u32],
         strength: Strength,
         rivals: usize,
-        done: &(dyn Fn(usize) + Sync),
+        done: &(dyn Fn(&[u32], &[Trial]) + Sync),
     ) -> Vec<Trial> {
         let head = self.problem.head();
         let mixed = strength == Strength::Unit && !head.bias_is_constant();
         let domain = self.problem.domain();
         let on_sphere = matches!(strength, Strength::BallSystem(_));
         if mixed || domain.has_ranges() || on_sphere != domain.ball().is_some() {
-            done(tokens.len());
-            return vec![Trial::Behind(Vec::new()); tokens.len()];
+            let trials = vec![Trial::Behind(Vec::new()); tokens.len()];
+            done(tokens, &trials);
+            return trials;
         }
         // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
@@ -271,9 +272,10 @@ impl<'a> Pairs<'a> {
         let settled: Vec<Vec<Trial>> = order
             .par_chunks(GROUP)
             .map(|group| {
-                let own = group.iter().map(|&i| self.own(tokens[i], strength, rivals)).collect();
+                let ids: Vec<u32> = group.iter().map(|&i| tokens[i]).collect();
+                let own = ids.iter().map(|&token| self.own(token, strength, rivals)).collect();
                 let trials = self.settle_group(own);
-                done(group.len());
+                done(&ids, &trials);
                 trials
             })
             .collect();
