@@ -20,6 +20,7 @@ use crate::prove::least_distance::LeastDistance;
 use crate::prove::polyhedron::decide;
 #[cfg(feature = "lp")]
 use crate::prove::polyhedron::linear_program::LinearProgram;
+use crate::prove::polyhedron::shared;
 use crate::prove::polyhedron::system::System;
 use crate::prove::polyhedron::working_set::Start;
 use crate::prove::{Decision, Finding};
@@ -129,9 +130,9 @@ fn search(
             .map(|found| found.into_iter().collect());
     }
     let system = System::new(problem);
-    let all = Domain::free(problem.domain().dim());
+    let everywhere = Domain::free(problem.domain().dim());
     let boxed = problem.domain().has_ranges() && problem.head().is_wide();
-    let free = boxed.then(|| Problem::new(problem.stored(), &all)).transpose()?;
+    let free = boxed.then(|| Problem::new(problem.stored(), &everywhere)).transpose()?;
     let free = free.as_ref().map(System::new);
     let done = || options.progress.advance(1);
     let decide = |group: Vec<(u32, Start)>| match options.engine {
@@ -155,7 +156,12 @@ fn search(
     };
     // Without the comparison of all pairs, a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
-    let decided = in_groups(starts, problem, least, &decide);
+    let all = |tokens| in_groups(tokens, problem, least, &decide);
+    let decided = if least_distance && !problem.head().is_wide() {
+        shared::decide(&system, starts, &all, &done)
+    } else {
+        all(starts)
+    };
     let verdicts = finish(problem, decided);
     Ok(complete(&ids, verdicts)?
         .into_iter()

@@ -6,6 +6,7 @@
 //! - [`support`]: turns multipliers into losing weights: ones to be enclosed, perturbed if they are degenerate, or
 //!   exact ones;
 //! - [`decide`]: the search, and the certification of its proposals;
+//! - [`shared`]: tries the losing weights of one token on others;
 //! - `linear_program`: the second solver, linear programs by a general method, and `paper_radius`, the linear program of
 //!   the 2022 paper.
 
@@ -14,6 +15,7 @@ pub mod decide;
 pub mod linear_program;
 #[cfg(feature = "lp")]
 pub mod paper_radius;
+pub mod shared;
 pub mod support;
 pub mod system;
 pub mod working_set;
