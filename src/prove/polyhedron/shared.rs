@@ -52,7 +52,9 @@ pub fn decide(
     while !open.is_empty() {
         let count = if patience == 0 { open.len() } else { round.min(open.len()) };
         let these = open.drain(..count).map(|waiting| (waiting.token, waiting.start));
-        let found = search(these.collect());
+        let mut found = search(these.collect());
+        // The order of a search depends on the number of threads.
+        found.sort_unstable_by_key(|(token, _)| *token);
         for (token, decision) in &found {
             if patience == 0 || open.is_empty() {
                 break;

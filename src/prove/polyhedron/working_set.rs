@@ -1,11 +1,10 @@
 //! The working-set search: a few rivals at a time, to which the worst violators are added until one side is found.
 
-use std::collections::HashSet;
-
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::Rival;
 use crate::certify::pairs::{Attempt, Pairs, Trial};
 use crate::certify::witness::Witness;
+use crate::prove::polyhedron::marks::Marks;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
 use crate::prove::solver::{Outcome, Solver};
 
@@ -132,7 +131,7 @@ struct Search<'a, S> {
     working: Vec<Constraint>,
     /// The lengths of the rows of the working set before they were scaled to one.
     lengths: Vec<f64>,
-    known: HashSet<Constraint>,
+    known: Marks,
     /// The hidden state where the rivals are scored next.
     h: Vec<f64>,
     may_win: bool,
@@ -150,7 +149,7 @@ impl<'a, S: Solver> Search<'a, S> {
             solver: S::new(system.dim()),
             working: Vec::new(),
             lengths: Vec::new(),
-            known: HashSet::new(),
+            known: Marks::new(system),
             h: start.near,
             may_win: start.may_win,
             afresh: false,
