@@ -219,4 +219,35 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_proofs_do_not_depend_on_the_order_in_which_a_search_returns_them() {
+        let (dim, count) = (3, 80);
+        let mut number = numbers(3);
+        let rows: Vec<f64> = (0..count * dim).map(|_| number()).collect();
+        let head = Head::new(rows, None, count, dim).unwrap();
+        let domain = Domain::free(dim);
+        let problem = Problem::new(&head, &domain).unwrap();
+        let system = System::new(&problem);
+        let proofs = |reversed: bool| {
+            let start = || Start { near: vec![0.0; dim], behind: Vec::new(), may_win: false };
+            let search = |tokens: Vec<(u32, Start)>| {
+                let mut found = apart::decide::<LeastDistance>(&system, None, tokens, &|| {});
+                if reversed {
+                    found.reverse();
+                }
+                found
+            };
+            let tokens = (0..count as u32).map(|t| (t, start())).collect();
+            let mut decided = decide(&system, tokens, &search, &|| {});
+            decided.sort_by_key(|d| d.0);
+            let proof = |(_, decision): (u32, Decision)| match decision {
+                Ok(Verdict::Unargmaxable(loss)) => loss.blockers(),
+                _ => Vec::new(),
+            };
+            decided.into_iter().map(proof).collect::<Vec<_>>()
+        };
+        assert!(proofs(false).iter().filter(|blockers| !blockers.is_empty()).count() > 40);
+        assert_eq!(proofs(false), proofs(true));
+    }
 }
