@@ -21,6 +21,7 @@ use crate::prove::least_distance::LeastDistance;
 use crate::prove::polyhedron::decide;
 #[cfg(feature = "lp")]
 use crate::prove::polyhedron::linear_program::LinearProgram;
+use crate::prove::polyhedron::shared;
 use crate::prove::polyhedron::system::System;
 use crate::prove::polyhedron::working_set::Start;
 use crate::prove::{Decision, Finding};
@@ -132,8 +133,8 @@ fn search_the_rest(
     });
     let known = known.unwrap_or_else(|| vec![None; hard.len()]);
     // In a ball the point where a token wins depends on the tokens that are searched with it. So these are always the
-    // same ones, whether there is a journal or not, and all of them are searched or none. Elsewhere each token is
-    // searched as if it were alone.
+    // same ones, whether there is a journal or not, and all of them are searched or none. Elsewhere a token may lose by the
+    // rivals of another, so all of them take part, and those of the journal are not searched.
     let head = problem.head();
     let together = match problem.domain().ball() {
         Some(_) => (WORK_TOGETHER / (head.tokens() * head.dim())).clamp(LEAST_TOGETHER, TOGETHER),
@@ -152,11 +153,15 @@ fn search_the_rest(
     let open = rest.iter().map(|hard| hard.len()).sum();
     options.progress.begin("prove", open, "hard tokens");
     if problem.domain().ball().is_none() {
-        found.extend(search(problem, screen, rest.concat(), options)?);
-        return Ok(found);
+        let known = hard.iter().map(|h| h.0).zip(known);
+        let known = known.filter_map(|(token, known)| match known? {
+            Finding::Decided(verdict) => Some((token, verdict)),
+            Finding::Unclear(_) => None,
+        });
+        return search(problem, screen, hard.clone(), &known.collect(), options);
     }
     for hard in rest {
-        let these = search(problem, screen, hard.to_vec(), options)?;
+        let these = search(problem, screen, hard.to_vec(), &BTreeMap::new(), options)?;
         if let Some(journal) = options.journal {
             journal.keep(problem, these.iter().map(|(token, finding)| (*token, finding)));
         }
@@ -165,11 +170,13 @@ fn search_the_rest(
     Ok(found)
 }
 
-/// Searches a verdict for each token that the screen left, starting from the rivals that it did not beat.
+/// Finds a verdict for each token that the screen left: the one in `known`, or one by a search that starts from the rivals
+/// that the token did not beat.
 fn search(
     problem: &Problem,
     screen: &Screen,
     hard: Vec<(u32, Vec<u32>)>,
+    known: &BTreeMap<u32, Verdict>,
     options: Options,
 ) -> Result<Vec<(u32, Finding)>> {
     let least_distance = options.engine == Engine::LeastDistance;
@@ -185,9 +192,9 @@ fn search(
             .map(|found| found.into_iter().collect());
     }
     let system = System::new(problem);
-    let all = Domain::free(problem.domain().dim());
+    let everywhere = Domain::free(problem.domain().dim());
     let boxed = problem.domain().has_ranges() && problem.head().is_wide();
-    let free = boxed.then(|| Problem::new(problem.stored(), &all)).transpose()?;
+    let free = boxed.then(|| Problem::new(problem.stored(), &everywhere)).transpose()?;
     let free = free.as_ref().map(System::new);
     let done = || options.progress.advance(1);
     let decide = |group: Vec<(u32, Start)>| match options.engine {
@@ -209,10 +216,21 @@ fn search(
             decide::decide::<LinearProgram>(&system, None, group, &done)
         }
     };
-    let decide = |group| keeping(problem, options, decide(group));
+    let decide = |group: Vec<(u32, Start)>| {
+        let (before, open): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|(token, _)| known.contains_key(token));
+        before.iter().for_each(|_| done());
+        let before = before.into_iter().filter_map(|(t, _)| Some((t, Ok(known.get(&t)?.clone()))));
+        before.chain(keeping(problem, options, decide(open))).collect()
+    };
     // Without the comparison of all pairs, a pass over the rows costs as much for a few points as for one.
     let least = if least_distance && screen.pairs().is_none() { 4 } else { 1 };
-    let decided = in_groups(starts, problem, least, &decide);
+    let all = |tokens| in_groups(tokens, problem, least, &decide);
+    let decided = if least_distance && !problem.head().is_wide() {
+        shared::decide(&system, starts, &all, &done)
+    } else {
+        all(starts)
+    };
     let verdicts = finish(problem, decided, options.progress);
     Ok(complete(&ids, verdicts)?
         .into_iter()

@@ -3,14 +3,21 @@
 //! The equations `sum lambda_j w_jk = w_tk` (for the chosen coordinates) and `sum lambda_j = 1` form a square
 //! system in the basic weights, whose exact solution [`crate::arithmetic::enclose`] encloses. When all
 //! enclosed weights are positive, exact positive weights exist; if also their slack is not negative, the token loses.
+//!
+//! The matrix of that system is made of the rivals alone. A [`Basis`] keeps its inverse and encloses the weights of
+//! many tokens.
+
+mod regular;
 
 use std::collections::HashSet;
 
 use super::range_terms::SlackBound;
 use super::rival::{Blocker, Rival};
+use super::verdict::{Loss, Verdict};
 use crate::arithmetic::enclose::{Interval, SquareSystem};
 use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
 use crate::problem::Problem;
+use regular::Regular;
 
 /// Proposed weights of rivals: a basic part to be enclosed and a frozen part taken as given.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +28,82 @@ pub struct Support {
     pub frozen: Vec<(u32, f64)>,
     /// Coordinates whose equations the basic weights must satisfy exactly.
     pub equations: Vec<u32>,
+}
+
+/// Rivals and equations whose matrix is proved to be regular, for the losses of many tokens on the same rivals.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    rivals: Vec<u32>,
+    equations: Vec<u32>,
+    /// A power of two for each equation, by which it is divided.
+    scales: Vec<f64>,
+    matrix: Regular,
+}
+
+impl Basis {
+    /// The basis of the support of another token; `None` if its matrix is not proved to be regular, or if the support
+    /// has frozen weights, which belong to that token alone.
+    pub fn of(problem: &Problem, support: &Support) -> Option<Self> {
+        let head = problem.head();
+        let rivals: Vec<u32> = support.basic.iter().map(|b| b.0).collect();
+        let order = rivals.len();
+        if order != support.equations.len() + 1 || !support.frozen.is_empty() {
+            return None;
+        }
+        let mut columns = vec![1.0; order * order];
+        let mut scales = Vec::with_capacity(order);
+        for (i, &k) in support.equations.iter().enumerate() {
+            let entry = |&j: &u32| head.weight(j as usize, k as usize);
+            let largest = rivals.iter().map(|j| entry(j).abs()).fold(0.0, f64::max);
+            if largest == 0.0 {
+                return None;
+            }
+            let scale = power_of_two_near(largest);
+            for (c, j) in rivals.iter().enumerate() {
+                columns[c * order + i] = scaled(entry(j), scale)?;
+            }
+            scales.push(scale);
+        }
+        let matrix = Regular::new(order, columns)?;
+        Some(Basis { rivals, equations: support.equations.clone(), scales, matrix })
+    }
+
+    /// The verdict that the token loses by weights on these rivals, if they are proved to exist.
+    pub fn loss(&self, problem: &Problem, token: u32) -> Option<Verdict> {
+        let right = self.right(problem, token)?;
+        let near = self.matrix.approximate(&right);
+        let fits = near.iter().all(|x| *x > 0.0)
+            && self.rivals.iter().all(|&j| !problem.groups().same_row(j, token));
+        if !fits {
+            return None;
+        }
+        let basic = self.rivals.iter().copied().zip(near.iter().copied()).collect();
+        let support = Support { basic, frozen: Vec::new(), equations: self.equations.clone() };
+        let weights = self.matrix.enclose(&right, near);
+        let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
+        let evidence = slack.is_not_negative().then_some(Enclosed { support, blockers })?;
+        Some(Verdict::Unargmaxable(Loss::Enclosed(evidence.into())))
+    }
+
+    /// Enclosures of the weights of a token.
+    fn weights(&self, problem: &Problem, token: u32) -> Option<Vec<Interval>> {
+        let right = self.right(problem, token)?;
+        let near = self.matrix.approximate(&right);
+        Some(self.matrix.enclose(&right, near))
+    }
+
+    /// The right side of the equations of a token.
+    fn right(&self, problem: &Problem, token: u32) -> Option<Vec<f64>> {
+        let entry = |k: u32| problem.head().weight(token as usize, k as usize);
+        let equations = self.equations.iter().zip(&self.scales);
+        equations.map(|(&k, &scale)| scaled(entry(k), scale)).chain([Some(1.0)]).collect()
+    }
+}
+
+/// The quotient by a power of two, if it is exact.
+fn scaled(x: f64, scale: f64) -> Option<f64> {
+    let quotient = x / scale;
+    (quotient * scale == x).then_some(quotient)
 }
 
 /// A proved combination of rivals that never scores less than the token.
@@ -45,8 +128,19 @@ impl Enclosed {
 
 /// Proves that `token` never wins strictly, or returns `None`.
 pub(super) fn prove(problem: &Problem, token: u32, support: Support) -> Option<Enclosed> {
-    let (blockers, slack) = combined(problem, token, &support)?;
-    slack.is_not_negative().then_some(Enclosed { support, blockers })
+    // The inverse of a basis takes less time than a system, which may hold frozen weights and proves a little more.
+    let basis = || {
+        let basis = Basis::of(problem, &support)?;
+        let (blockers, slack) =
+            weighed(problem, token as usize, &support, &basis.weights(problem, token)?)?;
+        slack.is_not_negative().then_some(blockers)
+    };
+    let blockers = well_formed(problem, token, &support).then(basis)?;
+    let blockers = blockers.or_else(|| {
+        let (blockers, slack) = combined(problem, token, &support)?;
+        slack.is_not_negative().then_some(blockers)
+    });
+    Some(Enclosed { blockers: blockers?, support })
 }
 
 /// A lower bound of how far the combination stays ahead of the token everywhere, in logits (it may be negative);
@@ -62,27 +156,42 @@ fn combined(
     token: u32,
     support: &Support,
 ) -> Option<(Vec<Blocker>, SlackBound)> {
-    let (head, domain) = (problem.head(), problem.domain());
+    if !well_formed(problem, token, support) {
+        return None;
+    }
     let t = token as usize;
+    let weights = system(problem, t, support)?.enclose()?;
+    weighed(problem, t, support, &weights)
+}
+
+/// Whether a support can be that of a token at all.
+fn well_formed(problem: &Problem, token: u32, support: &Support) -> bool {
     let order = support.basic.len();
     let distinct: HashSet<u32> = support.basic.iter().map(|b| b.0).collect();
     let everyone = || support.basic.iter().chain(&support.frozen).map(|&(j, _)| j);
-    let well_formed = order == support.equations.len() + 1
+    let tokens = problem.head().tokens();
+    order == support.equations.len() + 1
         && distinct.len() == order
-        && everyone().all(|j| (j as usize) < head.tokens() && !problem.groups().same_row(j, token))
-        && support.frozen.iter().all(|&(_, weight)| weight >= 0.0 && weight.is_finite());
-    if !well_formed {
-        return None;
-    }
+        && everyone().all(|j| (j as usize) < tokens && !problem.groups().same_row(j, token))
+        && support.frozen.iter().all(|&(_, weight)| weight >= 0.0 && weight.is_finite())
+}
 
-    let weights = system(problem, t, support)?.enclose()?;
+/// The weights of rivals in float64, and a bound of the slack, from enclosures of the basic ones; `None` if one of
+/// them may not be positive, or if the domain has no end where one is needed.
+fn weighed(
+    problem: &Problem,
+    t: usize,
+    support: &Support,
+    weights: &[Interval],
+) -> Option<(Vec<Blocker>, SlackBound)> {
+    let (head, domain) = (problem.head(), problem.domain());
     if !weights.iter().all(|w| w.lo > 0.0) {
         return None;
     }
     let mut blockers: Vec<Blocker> = Vec::new();
     let mut slack = SlackBound::default();
     let exact = |x: f64| Interval { lo: x, hi: x };
-    let all = support.basic.iter().zip(&weights).map(|(&(j, _), &w)| (j, w));
+    let all = support.basic.iter().zip(weights).map(|(&(j, _), &w)| (j, w));
     let all: Vec<(u32, Interval)> =
         all.chain(support.frozen.iter().map(|&(j, w)| (j, exact(w)))).collect();
     for &(j, weight) in &all {
@@ -166,10 +275,7 @@ fn system(problem: &Problem, t: usize, support: &Support) -> Option<SquareSystem
             return None;
         }
         let scale = power_of_two_near(largest);
-        let scaled = |j: usize| {
-            let x = head.weight(j, k) / scale;
-            (x * scale == head.weight(j, k)).then_some(x)
-        };
+        let scaled = |j: usize| scaled(head.weight(j, k), scale);
         for (c, &(j, _)) in support.basic.iter().enumerate() {
             columns[c * order + i] = scaled(j as usize)?;
         }
@@ -189,4 +295,56 @@ fn system(problem: &Problem, t: usize, support: &Support) -> Option<SquareSystem
     rhs.push(1.0 - frozen);
     rhs_error.push((unit * (1.0 + frozen)).next_up());
     Some(SquareSystem { order, columns, rhs, rhs_error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Domain;
+    use crate::head::Head;
+
+    /// Which tokens lose on the corners 0, 1 and 2 of a square; tokens from 4 on have the given rows.
+    fn on_three_corners(rows: &[[f64; 2]], bias: Option<Vec<f64>>) -> Vec<bool> {
+        let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
+        let all: Vec<f64> = corners.iter().chain(rows).flatten().copied().collect();
+        let head = Head::new(all, bias, 4 + rows.len(), 2).unwrap();
+        let domain = Domain::free(2);
+        let problem = Problem::new(&head, &domain).unwrap();
+        let basic = vec![(0, 0.5), (1, 0.25), (2, 0.25)];
+        let support = Support { basic, frozen: Vec::new(), equations: vec![0, 1] };
+        let basis = Basis::of(&problem, &support).unwrap();
+        (0..head.tokens() as u32).map(|t| basis.loss(&problem, t).is_some()).collect()
+    }
+
+    #[test]
+    fn tokens_inside_a_simplex_lose_on_it_and_tokens_on_or_just_outside_a_face_do_not() {
+        let out = f64::EPSILON;
+        let rows =
+            [[-0.5, -0.5], [-0.9, 0.8], [0.0, 0.0], [out, out], [0.0, -1.0 - out], [0.5, 0.5]];
+        let lost = on_three_corners(&rows, None);
+        assert_eq!(lost[..4], [false; 4], "no corner loses on itself and the others");
+        assert_eq!(lost[4..], [true, true, false, false, false, false]);
+    }
+
+    #[test]
+    fn a_larger_bias_than_that_of_the_combination_is_not_lost() {
+        let rows = [[-0.5, -0.5], [-0.5, -0.5]];
+        let bias = vec![1.0, 1.0, 1.0, 1.0, 1.0 - 1e-9, 1.0 + 1e-9];
+        assert_eq!(on_three_corners(&rows, Some(bias))[4..], [true, false]);
+    }
+
+    #[test]
+    fn a_support_with_frozen_weights_or_without_an_inverse_is_no_basis() {
+        let head = Head::new(vec![0.0, 1.0, 2.0, 0.5], None, 4, 1).unwrap();
+        let domain = Domain::free(1);
+        let problem = Problem::new(&head, &domain).unwrap();
+        let support = |basic: &[u32], frozen: &[u32]| {
+            let weighted = |ids: &[u32]| ids.iter().map(|&j| (j, 0.5)).collect();
+            Support { basic: weighted(basic), frozen: weighted(frozen), equations: vec![0] }
+        };
+        assert!(Basis::of(&problem, &support(&[0, 2], &[])).is_some());
+        assert!(Basis::of(&problem, &support(&[0, 2], &[1])).is_none());
+        assert!(Basis::of(&problem, &support(&[2, 2], &[])).is_none());
+        assert!(Basis::of(&problem, &support(&[2], &[])).is_none());
+    }
 }

@@ -76,13 +76,13 @@ impl Solver for LeastDistance {
             let Some(entering) = self.most_violated() else {
                 return Outcome::Point(self.u[..self.dim].to_vec());
             };
+            let row = self.row(entering).to_vec();
             let mut gained = 0.0;
             loop {
                 steps += 1;
                 if steps > limit || !self.u.iter().all(|x| x.is_finite()) {
                     return Outcome::Stalled;
                 }
-                let row = self.row(entering).to_vec();
                 let (coefficients, rest) = self.factors.split(&row);
                 let shares = self.factors.solve(&coefficients);
                 let blocking = shares

@@ -44,7 +44,9 @@ impl Factorisation {
     /// `Q^T v` and the part of `v` outside the span, which is 0 when `v` counts as dependent.
     pub fn split(&self, v: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut rest = v.to_vec();
-        let mut coefficients = vec![0.0; self.len()];
+        // With room for the number that `append` adds.
+        let mut coefficients = Vec::with_capacity(self.len() + 1);
+        coefficients.resize(self.len(), 0.0);
         let mut parts = vec![0.0; self.len()];
         let (whole, mut left) = (norm(v), 0.0);
         // Twice is enough (Giraud, Langou, Rozloznik 2005), and once if little cancels: the error of orthogonality is
@@ -138,10 +140,21 @@ impl Factorisation {
 /// Replaces `x` by `R^-1 x`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn back_substitute(r: &[Vec<f64>], x: &mut [f64]) {
-    for j in (0..x.len()).rev() {
-        x[j] /= r[j][j];
-        let (head, tail) = x.split_at_mut(j);
-        head.iter_mut().zip(&r[j]).for_each(|(x, r)| *x -= r * tail[0]);
+    // Two columns at a time, so that `x` is read and written half as often; each difference is still taken in turn.
+    let mut left = x.len();
+    while left >= 2 {
+        let (head, tail) = x[..left].split_at_mut(left - 2);
+        let (one, two) = (&r[left - 1], &r[left - 2]);
+        let last = tail[1] / one[left - 1];
+        let before = (tail[0] - one[left - 2] * last) / two[left - 2];
+        (tail[0], tail[1]) = (before, last);
+        for ((x, one), two) in head.iter_mut().zip(one).zip(two) {
+            *x = (*x - one * last) - two * before;
+        }
+        left -= 2;
+    }
+    if left == 1 {
+        x[0] /= r[0][0];
     }
 }
 

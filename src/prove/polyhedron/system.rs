@@ -131,9 +131,10 @@ impl<'a> System<'a> {
                     let difference = span.difference(token, j as u32);
                     row.iter_mut().zip(difference).for_each(|(x, d)| *x = d);
                 } else {
-                    let (mut own, mut rival) = (vec![0.0; head.dim()], vec![0.0; head.dim()]);
-                    head.copy_row(t, &mut own);
-                    head.copy_row(j, &mut rival);
+                    let mut both = vec![0.0; 2 * head.dim()];
+                    let (own, rival) = both.split_at_mut(head.dim());
+                    head.copy_row(t, own);
+                    head.copy_row(j, rival);
                     let scaled = self.columns.iter().zip(&self.scales);
                     for (x, (&k, &scale)) in row.iter_mut().zip(scaled) {
                         *x = own[k] / scale - rival[k] / scale;
@@ -161,6 +162,15 @@ impl<'a> System<'a> {
             Constraint::Scale => row[last] = 1.0,
         }
         row
+    }
+
+    /// The row of a token in scaled coordinates, with its bias where that matters.
+    pub fn place(&self, token: u32) -> Vec<f64> {
+        let head = self.problem.head();
+        let t = token as usize;
+        let scaled = self.columns.iter().zip(&self.scales).map(|(&k, s)| head.weight(t, k) / s);
+        let bias = self.lifted.then(|| self.bias[t] / self.scales[self.columns.len()]);
+        scaled.chain(bias).collect()
     }
 
     /// The hidden state `h / s` of a solution, including the fixed coordinates; it may lie outside the domain.
@@ -192,11 +202,6 @@ impl<'a> System<'a> {
             u.iter_mut().for_each(|x| *x *= length / size);
         }
         u
-    }
-
-    /// Converts a multiplier of the row scaled to length one to the row as [`System::row`] gives it.
-    pub fn unscaled(&self, token: u32, constraint: Constraint, multiplier: f64) -> f64 {
-        multiplier / length(&self.row(token, constraint))
     }
 }
 

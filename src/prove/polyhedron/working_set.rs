@@ -1,11 +1,10 @@
 //! The working-set search: a few rivals at a time, to which the worst violators are added until one side is found.
 
-use std::collections::HashSet;
-
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::Rival;
 use crate::certify::pairs::{Attempt, Pairs, Trial};
 use crate::certify::witness::Witness;
+use crate::prove::polyhedron::marks::Marks;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
 use crate::prove::solver::{Outcome, Solver};
 
@@ -130,7 +129,9 @@ struct Search<'a, S> {
     token: u32,
     solver: S,
     working: Vec<Constraint>,
-    known: HashSet<Constraint>,
+    /// The lengths of the rows of the working set before they were scaled to one.
+    lengths: Vec<f64>,
+    known: Marks,
     /// The hidden state where the rivals are scored next.
     h: Vec<f64>,
     may_win: bool,
@@ -147,7 +148,8 @@ impl<'a, S: Solver> Search<'a, S> {
             token,
             solver: S::new(system.dim()),
             working: Vec::new(),
-            known: HashSet::new(),
+            lengths: Vec::new(),
+            known: Marks::new(system),
             h: start.near,
             may_win: start.may_win,
             afresh: false,
@@ -167,15 +169,17 @@ impl<'a, S: Solver> Search<'a, S> {
 
     /// Adds a constraint to the working set; false if it is already there or has no usable row.
     fn add(&mut self, constraint: Constraint) -> bool {
+        if !self.known.insert(constraint) {
+            return false;
+        }
         let mut row = self.system.row(self.token, constraint);
-        if !self.known.insert(constraint)
-            || normalise(&mut row) == 0.0
-            || !row.iter().all(|x| x.is_finite())
-        {
+        let length = normalise(&mut row);
+        if length == 0.0 || !row.iter().all(|x| x.is_finite()) {
             return false;
         }
         self.solver.add(&row);
         self.working.push(constraint);
+        self.lengths.push(length);
         true
     }
 
@@ -249,17 +253,22 @@ impl<'a, S: Solver> Search<'a, S> {
         match self.solver.solve() {
             Outcome::Point(u) => self.h = self.system.hidden_state(&u),
             Outcome::Combination(c) => {
-                self.side = Some(Side::Loses(unscaled(self.system, self.token, &self.working, c)));
+                self.side = Some(Side::Loses(self.unscaled(c)));
             }
             Outcome::Stalled => return false,
         }
         self.h.iter().all(|x| x.is_finite())
     }
 
+    /// Converts multipliers of rows of length one to unscaled rows.
+    fn unscaled(&self, multipliers: Vec<(usize, f64)>) -> Vec<(Constraint, f64)> {
+        let unscaled = |(i, m): (usize, f64)| (self.working[i], m / self.lengths[i]);
+        multipliers.into_iter().map(unscaled).filter(|(_, m)| *m > 0.0).collect()
+    }
+
     /// The result of the search, with the last multipliers.
     fn proposal(self) -> Proposal {
-        let multipliers =
-            unscaled(self.system, self.token, &self.working, self.solver.multipliers());
+        let multipliers = self.unscaled(self.solver.multipliers());
         Proposal {
             token: self.token,
             side: self.side.unwrap_or(Side::Stuck),
@@ -267,20 +276,6 @@ impl<'a, S: Solver> Search<'a, S> {
             multipliers,
         }
     }
-}
-
-/// Converts multipliers of rows of length one to unscaled rows.
-fn unscaled(
-    system: &System,
-    token: u32,
-    working: &[Constraint],
-    multipliers: Vec<(usize, f64)>,
-) -> Vec<(Constraint, f64)> {
-    multipliers
-        .into_iter()
-        .map(|(i, m)| (working[i], system.unscaled(token, working[i], m)))
-        .filter(|(_, m)| *m > 0.0)
-        .collect()
 }
 
 /// The range ends that `h` has passed, the worst first; at most half a batch.

@@ -1,0 +1,233 @@
+//! A matrix that is proved to be regular, so that many systems with it are enclosed at the cost of one inverse.
+//!
+//! The bounds are those of [`crate::arithmetic::enclose`], split in two: what depends on the matrix alone (`d^3`
+//! operations) is done once, and each right side costs `d^2`.
+
+use multiversion::multiversion;
+
+use crate::arithmetic::dot::Element;
+use crate::arithmetic::enclose::Interval;
+use crate::arithmetic::rounding::{TINY, gamma, norm_up};
+
+/// A square matrix with an approximate inverse `R` and a bound of `|I - R M|` below one.
+#[derive(Clone, Debug)]
+pub struct Regular {
+    order: usize,
+    /// The matrix by columns.
+    columns: Vec<f64>,
+    /// The approximate inverse by rows.
+    inverse: Vec<f64>,
+    /// An upper bound of the row sums of `|I - R M|`, below one half.
+    defect: f64,
+}
+
+impl Regular {
+    /// Proves that the matrix with these columns is regular; `None` where this fails.
+    pub fn new(order: usize, columns: Vec<f64>) -> Option<Self> {
+        let n = order;
+        debug_assert_eq!(columns.len(), n * n);
+        let inverse = inverse(n, &columns)?;
+        let norms = |m: &[f64]| -> Vec<f64> {
+            m.chunks_exact(n).map(|row| norm_up(row.iter().copied())).collect()
+        };
+        let (row_norms, column_norms) = (norms(&inverse), norms(&columns));
+        let mut product = vec![0.0; n * n];
+        f64::product(&inverse, &columns, n, &mut product, n);
+        let (unit, floor) = (gamma(n + 4), smallest(n));
+        let mut defect = 0.0f64;
+        for (i, row) in product.chunks_exact(n).enumerate() {
+            let mut sum = 0.0;
+            for (c, x) in row.iter().enumerate() {
+                let expected = if i == c { 1.0 } else { 0.0 };
+                sum += (expected - x).abs() + unit * (1.0 + row_norms[i] * column_norms[c]) + floor;
+            }
+            if !sum.is_finite() {
+                return None;
+            }
+            defect = defect.max(sum * slack(n));
+        }
+        (defect < 0.5).then_some(Regular { order, columns, inverse, defect })
+    }
+
+    /// The solution for a right side, approximately.
+    pub fn approximate(&self, right: &[f64]) -> Vec<f64> {
+        self.inverse.chunks_exact(self.order).map(|row| f64::dot(row, right)).collect()
+    }
+
+    /// Encloses the exact solution for an exact right side, given an approximation of it.
+    pub fn enclose(&self, right: &[f64], mut near: Vec<f64>) -> Vec<Interval> {
+        let n = self.order;
+        let correction = self.approximate(&self.residual(right, &near).0);
+        near.iter_mut().zip(&correction).for_each(|(x, c)| *x += c);
+        let (residual, size) = self.residual(right, &near);
+        let (unit, floor) = (gamma(2 * n + 8), smallest(n));
+        let bound = residual.iter().zip(&size);
+        let bound: Vec<f64> = bound.map(|(r, s)| r.abs() + (unit * s + floor).next_up()).collect();
+        let z: Vec<f64> = self
+            .inverse
+            .chunks_exact(n)
+            .map(|row| (absolute_dot(row, &bound) + n as f64 * floor) * slack(n))
+            .collect();
+        let largest = z.iter().copied().fold(0.0, f64::max);
+        let common = self.defect * largest / (1.0 - self.defect) * slack(n);
+        let interval = |(&x, &z): (&f64, &f64)| {
+            let radius = ((z + common) * slack(n)).next_up();
+            Interval { lo: (x - radius).next_down(), hi: (x + radius).next_up() }
+        };
+        near.iter().zip(&z).map(interval).collect()
+    }
+
+    /// `right - M x` in float64, and the sums of the absolute values of the terms of each entry.
+    fn residual(&self, right: &[f64], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mut value = right.to_vec();
+        let mut size: Vec<f64> = right.iter().map(|r| r.abs()).collect();
+        for (column, &x) in self.columns.chunks_exact(self.order).zip(x) {
+            subtract(column, x, &mut value, &mut size);
+        }
+        (value, size)
+    }
+}
+
+/// What covers the underflow of sums of `n` products.
+fn smallest(n: usize) -> f64 {
+    (n as f64 + 4.0) * TINY
+}
+
+/// A factor that covers the rounding of a few sums of `n` positive terms.
+fn slack(n: usize) -> f64 {
+    1.0 + (2.0 * n as f64 + 16.0) * f64::EPSILON
+}
+
+/// Subtracts `x column` from `value`, and adds the absolute terms to `size`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn subtract(column: &[f64], x: f64, value: &mut [f64], size: &mut [f64]) {
+    for ((c, value), size) in column.iter().zip(value).zip(size) {
+        let term = c * x;
+        *value -= term;
+        *size += term.abs();
+    }
+}
+
+/// `sum |row_i| bound_i`, in eight partial sums.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn absolute_dot(row: &[f64], bound: &[f64]) -> f64 {
+    let mut sums = [0.0f64; 8];
+    let (rows, bounds) = (row.as_chunks::<8>(), bound.as_chunks::<8>());
+    for (r, b) in rows.0.iter().zip(bounds.0) {
+        for l in 0..8 {
+            sums[l] += r[l].abs() * b[l];
+        }
+    }
+    for (l, (r, b)) in rows.1.iter().zip(bounds.1).enumerate() {
+        sums[l] += r.abs() * b;
+    }
+    sums.iter().sum()
+}
+
+/// The approximate inverse by rows of the matrix with these columns: Gauss-Jordan elimination, the largest pivot of
+/// each column first.
+fn inverse(n: usize, columns: &[f64]) -> Option<Vec<f64>> {
+    // Rows of the transpose are columns, so the elimination gives the transpose of the inverse.
+    let mut m = columns.to_vec();
+    let mut order: Vec<usize> = (0..n).collect();
+    let mut pivot_row = vec![0.0; n];
+    for k in 0..n {
+        let size = |i: usize| m[i * n + k].abs();
+        let best = (k..n).max_by(|&a, &b| size(a).total_cmp(&size(b)).then(b.cmp(&a)))?;
+        let pivot = m[best * n + k];
+        if pivot == 0.0 || !pivot.is_finite() {
+            return None;
+        }
+        if best != k {
+            let (left, right) = m.split_at_mut(best * n);
+            left[k * n..(k + 1) * n].swap_with_slice(&mut right[..n]);
+            order.swap(k, best);
+        }
+        pivot_row.copy_from_slice(&m[k * n..(k + 1) * n]);
+        pivot_row[k] = 1.0;
+        pivot_row.iter_mut().for_each(|x| *x /= pivot);
+        for (i, row) in m.chunks_exact_mut(n).enumerate() {
+            if i == k {
+                row.copy_from_slice(&pivot_row);
+            } else {
+                let factor = row[k];
+                row[k] = 0.0;
+                subtract_multiple(row, factor, &pivot_row);
+            }
+        }
+    }
+    // The columns return to their places, and the transpose is undone.
+    let mut inverse = vec![0.0; n * n];
+    for (i, row) in m.chunks_exact(n).enumerate() {
+        for (k, x) in row.iter().enumerate() {
+            inverse[order[k] * n + i] = *x;
+        }
+    }
+    Some(inverse)
+}
+
+/// `row -= factor other`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn subtract_multiple(row: &mut [f64], factor: f64, other: &[f64]) {
+    row.iter_mut().zip(other).for_each(|(x, y)| *x -= factor * y);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arithmetic::enclose::SquareSystem;
+
+    /// Numbers between -1 and 1, the same for the same seed.
+    fn matrix(n: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed;
+        let mut number = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as f64 / 2f64.powi(30) - 1.0
+        };
+        (0..n * n).map(|_| number()).collect()
+    }
+
+    #[test]
+    fn each_right_side_is_enclosed_as_by_a_system_of_its_own() {
+        for n in [1, 2, 7, 16, 33] {
+            let columns = matrix(n, 0);
+            let shared = Regular::new(n, columns.clone()).unwrap();
+            for seed in 1..6 {
+                let right: Vec<f64> = matrix(n, seed)[..n].to_vec();
+                let own = SquareSystem {
+                    order: n,
+                    columns: columns.clone(),
+                    rhs: right.clone(),
+                    rhs_error: vec![0.0; n],
+                };
+                let own = own.enclose().unwrap();
+                let near = shared.approximate(&right);
+                for (a, b) in shared.enclose(&right, near).iter().zip(&own) {
+                    assert!(a.lo <= b.hi && b.lo <= a.hi, "the exact solution is in both");
+                    assert!(a.hi - a.lo < 1e-9 * (1.0 + a.hi.abs()), "{a:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_known_solution_lies_inside_narrow_intervals_however_far_off_the_approximation_is() {
+        // 2x + y = 1, x + 3y = 2: x = 1/5, y = 3/5.
+        let shared = Regular::new(2, vec![2.0, 1.0, 1.0, 3.0]).unwrap();
+        for near in [vec![0.2, 0.6], vec![1e3, -1e3]] {
+            let x = shared.enclose(&[1.0, 2.0], near);
+            for (x, numerator) in x.iter().zip([1.0, 3.0]) {
+                assert!(x.lo * 5.0 < numerator && numerator < x.hi * 5.0);
+                assert!(x.hi - x.lo < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn a_singular_or_doubtful_matrix_is_refused() {
+        for small in [0.0, 1e-17, 1e-15] {
+            assert!(Regular::new(2, vec![1.0, 1.0, 1.0, 1.0 + small]).is_none());
+        }
+        assert!(Regular::new(2, vec![1e200, 0.0, 0.0, f64::INFINITY]).is_none());
+    }
+}
