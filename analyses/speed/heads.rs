@@ -118,6 +118,15 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
             Known::Planted,
         ),
         subject(
+            "wide",
+            "generated, as wide as a model of 7B parameters",
+            Source::Generated(scratch.join("wide")),
+            (32000, 4096),
+            "free",
+            Aim::OfProduct(0.3, 0.15),
+            Known::Planted,
+        ),
+        subject(
             "whisper",
             "whisper-tiny.en",
             file("whisper-tiny-en/head.safetensors"),

@@ -159,7 +159,7 @@ fn selected(study: &Study, all: Vec<Subject>) -> Result<Vec<Subject>> {
         }
     }
     let wanted = |s: &Subject| match study.only.as_slice() {
-        [] => !(study.quick && s.name == "generated"),
+        [] => !(study.quick && ["generated", "wide"].contains(&s.name.as_str())),
         names => names.contains(&s.name),
     };
     Ok(all.into_iter().filter(wanted).collect())

@@ -16,10 +16,10 @@ pub struct Options {
 
 #[derive(Debug, Args)]
 pub struct Study {
-    /// Leave out the head of 262144 tokens, the large sizes and the baselines
+    /// Leave out the head of 262144 tokens, the wide one, the large sizes and the baselines
     #[arg(long)]
     pub quick: bool,
-    /// Only what is named: a head (smollm2, generated, whisper, pp-ocrv4, pp-ocrv4-swish, g2pm, g2pm-relu), or `cost`
+    /// Only what is named: a head (smollm2, smollm2-norm, generated, wide, whisper, whisper-norm, pp-ocrv4, pp-ocrv4-swish, g2pm, g2pm-relu), or `cost`
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Where table.md, results.csv and cost.svg go; a partial run does not overwrite a whole one [default: reports/speed,

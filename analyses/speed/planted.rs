@@ -154,12 +154,7 @@ impl Recipe {
     /// All rows in units, row-major.
     fn gaussian(&self) -> Result<Vec<i16>> {
         let dim = self.dim;
-        let rotation = DMatrix::from_vec(dim, dim, self.normal(ROTATION, dim * dim))
-            .qr()
-            .q()
-            .data
-            .as_vec()
-            .clone();
+        let turn = Turn::new(self);
         let falling: Vec<f64> =
             (0..dim).map(|k| DECADE.powf(-(k as f64) / (dim - 1) as f64)).collect();
         let size = (falling.iter().map(|x| x * x).sum::<f64>() / dim as f64).sqrt();
@@ -168,14 +163,13 @@ impl Recipe {
             self.normal(CENTRE, dim).iter().map(|x| x * MEAN * DEVIATION).collect();
         let mut rows = vec![0i16; self.tokens * dim];
         let fits = rows.par_chunks_mut(BLOCK * dim).enumerate().all(|(block, rows)| {
-            let points: Vec<f64> = (0..rows.len() / dim)
+            let mut points: Vec<f64> = (0..rows.len() / dim)
                 .flat_map(|i| self.normal((block * BLOCK + i) as u64, dim))
                 .zip(falling.iter().cycle())
                 .map(|(x, deviation)| x * deviation)
                 .collect();
-            let mut turned = vec![0.0; rows.len()];
-            f64::product(&points, &rotation, dim, &mut turned, dim);
-            let entries = turned.iter().zip(mean.iter().cycle()).map(|(x, m)| (x + m).round());
+            turn.apply(&mut points, dim);
+            let entries = points.iter().zip(mean.iter().cycle()).map(|(x, m)| (x + m).round());
             rows.iter_mut().zip(entries).all(|(row, x)| {
                 *row = x as i16;
                 f64::from(*row) == x
@@ -183,6 +177,54 @@ impl Recipe {
         });
         ensure!(fits, "an entry beyond 127 standard deviations");
         Ok(rows)
+    }
+}
+
+/// The random rotation `Q`; for more than [`WIDEST_ROTATION`] coordinates, whose rotation takes minutes to find, a product of
+/// [`REFLECTIONS`] random reflections.
+enum Turn {
+    Rotation(Vec<f64>),
+    /// The unit vectors that are reflected, one after the other.
+    Reflections(Vec<f64>),
+}
+
+/// The most coordinates that are rotated by a full matrix.
+const WIDEST_ROTATION: usize = 1024;
+/// The number of reflections.
+const REFLECTIONS: usize = 8;
+
+impl Turn {
+    fn new(recipe: &Recipe) -> Self {
+        let dim = recipe.dim;
+        if dim <= WIDEST_ROTATION {
+            let matrix = DMatrix::from_vec(dim, dim, recipe.normal(ROTATION, dim * dim));
+            return Turn::Rotation(matrix.qr().q().data.as_vec().clone());
+        }
+        let mut vectors = recipe.normal(ROTATION, REFLECTIONS * dim);
+        for v in vectors.chunks_exact_mut(dim) {
+            let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            v.iter_mut().for_each(|x| *x /= norm);
+        }
+        Turn::Reflections(vectors)
+    }
+
+    /// Turns points (`count x d`).
+    fn apply(&self, points: &mut [f64], dim: usize) {
+        match self {
+            Turn::Rotation(matrix) => {
+                let mut turned = vec![0.0; points.len()];
+                f64::product(points, matrix, dim, &mut turned, dim);
+                points.copy_from_slice(&turned);
+            }
+            Turn::Reflections(vectors) => {
+                for point in points.chunks_exact_mut(dim) {
+                    for v in vectors.chunks_exact(dim) {
+                        let along = 2.0 * f64::dot(v, point);
+                        point.iter_mut().zip(v).for_each(|(x, v)| *x -= along * v);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -89,7 +89,7 @@ fn orthonormal(vectors: Vec<f64>, dim: usize) -> Vec<f64> {
     let mut basis: Vec<f64> = Vec::with_capacity(vectors.len());
     for block in vectors.chunks(BLOCK * dim) {
         let mut block = block.to_vec();
-        let sizes: Vec<f64> = block.chunks_exact(dim).map(|v| norm_up_of(v)).collect();
+        let sizes: Vec<f64> = block.chunks_exact(dim).map(norm_up_of).collect();
         remove(&mut block, &basis, dim);
         remove(&mut block, &basis, dim);
         let before = basis.len();

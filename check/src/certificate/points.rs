@@ -24,7 +24,7 @@ impl MapRecord {
                     "matrix"
                 }
                 Linear::LowRank { rest, gains, basis } => {
-                    arrays.put_list(field("rest"), [*rest].into_iter());
+                    arrays.put_list(field("rest"), [*rest]);
                     arrays.put_list(field("gains"), gains.iter().copied());
                     arrays.put(field("basis"), vec![gains.len(), dim], basis.iter().copied());
                     "low-rank"
