@@ -230,6 +230,7 @@ class Audit:
             demand(type(kind) is str and kind in known, "an unknown kind of map")
             if kind == "low-rank":
                 gains = take(f"map{m}.gains", np.float64, None)
+                demand(len(gains) <= dim, "a map has more vectors than coordinates")
                 linear = (take(f"map{m}.basis", np.float32, len(gains), dim), gains, take(f"map{m}.rest", np.float64, 1))
             else:
                 linear = (take(f"map{m}.matrix", np.float32, dim, dim),) if kind == "matrix" else ()

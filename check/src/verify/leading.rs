@@ -187,7 +187,7 @@ impl<'a> Rivals<'a> {
             .filter(|x| x.is_finite())
             .collect();
         sizes.sort_unstable_by(f64::total_cmp);
-        self.typical = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
+        self.typical = sizes.get(sizes.len() / 2).map_or(1.0, |size| size.abs());
         if head.bias_is_constant() && self.ball.is_none() {
             self.typical = 1.0;
         }
@@ -297,7 +297,7 @@ impl Basis {
     fn new(map: &MapRecord, dim: usize) -> Option<Self> {
         let Linear::LowRank { rest, gains, basis } = &map.linear else { return None };
         let count = gains.len();
-        if count == 0 {
+        if count == 0 || count > dim {
             return None;
         }
         let wide: Vec<f64> = basis.iter().map(|&x| f64::from(x)).collect();

@@ -47,6 +47,9 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
                 (basis, gains.len(), gains.iter().copied().chain([*rest]).collect())
             }
         };
+        if rows > dim {
+            return Err(format!("a map has {rows} vectors, more than {dim}"));
+        }
         if Some(matrix.len()) != rows.checked_mul(dim) {
             return Err(format!("the matrix of a map is not {rows} x {dim}"));
         }
