@@ -96,7 +96,7 @@ impl Audits {
                 _ => (name, bytes),
             }
         };
-        self.names(out).into_iter().map(file).collect()
+        self.names(out).into_iter().filter(|name| !name.starts_with('.')).map(file).collect()
     }
 }
 
@@ -121,21 +121,22 @@ fn killed_again_and_again(domain: &str) {
     let alone = audits.audit("alone", &["--domain", domain]);
     assert_eq!(alone.status.code(), Some(0), "{}", said(&alone));
     let more = ["--domain", domain];
-    let mut killed = 0;
-    while killed < 8 {
+    let (mut killed, mut done_early) = (0, false);
+    while killed < 8 && !done_early {
         let later = Duration::from_millis(10 * killed);
         if audits.ended("out", &more, "KILL", later).is_none() {
             break;
         }
         killed += 1;
-        assert!(audits.names("out").iter().all(|name| name.starts_with(JOURNAL)));
+        // Killed while it wrote its results, it leaves some of them, and unfinished ones under names with a dot.
+        done_early = audits.names("out").iter().any(|name| !name.starts_with(JOURNAL));
     }
-    assert!(killed > 1, "it was done too early to be killed: {killed}");
-    if killed == 8 {
+    assert!(killed > 0, "it was done too early to be killed");
+    if killed == 8 || done_early {
         // On other threads, and with all that was proved before.
         let last = audits.audit("out", &["--domain", domain, "--threads", "1"]);
         assert_eq!(last.status.code(), Some(0), "{}", said(&last));
-        assert!(proofs(&said(&last), "unargmax: going on after ") > 0);
+        assert!(done_early || proofs(&said(&last), "unargmax: going on after ") > 0);
     }
     let (last, alone) = (audits.files("out"), audits.files("alone"));
     let names = |files: &[(String, Vec<u8>)]| files.iter().map(|f| f.0.clone()).collect::<Vec<_>>();
