@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{TINY, UP_4M, gamma, mul_up, norm_up};
-use crate::certificate::Linear;
 use crate::head::Head;
+use unargmax_check::certificate::Linear;
 
 /// Maps a token's own row to a hidden state that favours the token.
 #[derive(Clone, Debug)]

@@ -59,7 +59,7 @@ impl Witness {
     }
 
     /// A win at a mapped point that an earlier run of this program proved for the same problem and the same map. Proving
-    /// it again would cost what it cost then, so the caller guarantees it: see [`crate::audit::journal`].
+    /// it again would cost what it cost then, so the caller, the journal of an audit, guarantees it.
     pub(crate) fn proved_before(
         token: u32,
         map: Arc<Map>,

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::power_of_two_near;
-use crate::certificate::Linear;
 use crate::certify::map::Map;
 use crate::certify::pairs::transform::{Dense, LowRank, Transform};
 use crate::head::Head;
 use crate::head::subspace::{self, Leading};
 use crate::problem::Problem;
+use unargmax_check::certificate::Linear;
 
 /// The most rows sampled for the covariance: ten times the number of coordinates of common heads.
 const SAMPLE: usize = 8192;

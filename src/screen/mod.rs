@@ -15,7 +15,6 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::arithmetic::rounding::norm_up_of;
-use crate::certificate::Linear;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::transform::Transform;
@@ -26,6 +25,7 @@ use crate::progress::Progress;
 use keeper::Done;
 pub use keeper::{Keeper, Pass};
 pub use maps::Moments;
+use unargmax_check::certificate::Linear;
 
 /// The most scores of a block held at once, a few tens of megabytes.
 const BLOCK_SCORES: usize = 1 << 22;

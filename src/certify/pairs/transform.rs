@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::{TINY, UP_8, UP_4000, gamma, norm_up};
-use crate::certificate::Linear;
 use crate::certify::map::transposed;
+use unargmax_check::certificate::Linear;
 
 /// The number of rows that a thread multiplies in one task.
 const CHUNK: usize = 256;
