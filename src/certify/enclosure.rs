@@ -13,7 +13,6 @@ use std::collections::HashSet;
 
 use super::range_terms::SlackBound;
 use super::rival::{Blocker, Rival};
-use super::verdict::{Loss, Verdict};
 use crate::arithmetic::enclose::{Interval, SquareSystem};
 use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
 use crate::problem::Problem;
@@ -68,8 +67,8 @@ impl Basis {
         Some(Basis { rivals, equations: support.equations.clone(), scales, matrix })
     }
 
-    /// The verdict that the token loses by weights on these rivals, if they are proved to exist.
-    pub fn loss(&self, problem: &Problem, token: u32) -> Option<Verdict> {
+    /// Weights on these rivals by which the token loses, if they are proved to exist.
+    pub(super) fn prove(&self, problem: &Problem, token: u32) -> Option<Enclosed> {
         let right = self.right(problem, token)?;
         let near = self.matrix.approximate(&right);
         let fits = near.iter().all(|x| *x > 0.0)
@@ -81,8 +80,7 @@ impl Basis {
         let support = Support { basic, frozen: Vec::new(), equations: self.equations.clone() };
         let weights = self.matrix.enclose(&right, near);
         let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
-        let evidence = slack.is_not_negative().then_some(Enclosed { support, blockers })?;
-        Some(Verdict::Unargmaxable(Loss::Enclosed(evidence.into())))
+        slack.is_not_negative().then_some(Enclosed { support, blockers })
     }
 
     /// Enclosures of the weights of a token.
@@ -313,7 +311,7 @@ mod tests {
         let basic = vec![(0, 0.5), (1, 0.25), (2, 0.25)];
         let support = Support { basic, frozen: Vec::new(), equations: vec![0, 1] };
         let basis = Basis::of(&problem, &support).unwrap();
-        (0..head.tokens() as u32).map(|t| basis.loss(&problem, t).is_some()).collect()
+        (0..head.tokens() as u32).map(|t| basis.prove(&problem, t).is_some()).collect()
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub use outcome::Outcome;
 pub use rival::{Blocker, Rival};
 pub use verdict::{
     Loss, OnePoint, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, enclosed,
-    lost_exactly, lost_in_ball, lost_in_ball_exactly, lost_in_ball_plainly, undecided, won,
+    lost_exactly, lost_in_ball, lost_in_ball_exactly, lost_in_ball_plainly, lost_on, undecided,
+    won,
 };
 pub use witness::{Point, Witness};

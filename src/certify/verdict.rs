@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 
 use super::ball_loss::{self, BallLoss};
 use super::combination::Combination;
-use super::enclosure::{self, Enclosed, Support};
+use super::enclosure::{self, Basis, Enclosed, Support};
 use super::exact::{self, Exact};
 use super::interval::Margin;
 use super::outcome::Outcome;
@@ -182,6 +182,12 @@ pub fn dominated(problem: &Problem, token: u32) -> Option<Verdict> {
 /// The verdict that a token loses by weights near these, if they are proved to exist: see [`enclosure`].
 pub fn enclosed(problem: &Problem, token: u32, support: Support) -> Option<Verdict> {
     let evidence = enclosure::prove(problem, token, support)?;
+    Some(Verdict::Unargmaxable(Loss::Enclosed(evidence.into())))
+}
+
+/// The verdict that a token loses by weights on the rivals of a basis, if they are proved to exist: see [`enclosure`].
+pub fn lost_on(problem: &Problem, token: u32, basis: &Basis) -> Option<Verdict> {
+    let evidence = basis.prove(problem, token)?;
     Some(Verdict::Unargmaxable(Loss::Enclosed(evidence.into())))
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::certify::enclosure::Basis;
-use crate::certify::{Loss, Verdict};
+use crate::certify::{Loss, Verdict, lost_on};
 use crate::prove::Decision;
 use crate::prove::polyhedron::system::System;
 use crate::prove::polyhedron::working_set::Start;
@@ -63,7 +63,7 @@ pub fn decide(
             else {
                 continue;
             };
-            let lost = lost_on(system, &basis, &system.place(*token), &mut open);
+            let lost = lose_on(system, &basis, &system.place(*token), &mut open);
             patience = (patience - 1 + lost.len()).min(PATIENCE);
             lost.iter().for_each(|_| done());
             decided.extend(lost.into_iter().map(|(token, verdict)| (token, Ok(verdict))));
@@ -84,7 +84,7 @@ fn basis(system: &System, verdict: &Verdict) -> Option<Basis> {
 
 /// Takes the tokens that lose on a basis out of `open`; the tokens nearest to `place` are tried, and further ones as
 /// long as many are lost.
-fn lost_on(
+fn lose_on(
     system: &System,
     basis: &Basis,
     place: &[f64],
@@ -104,7 +104,7 @@ fn lost_on(
         rest.select_nth_unstable_by(count - 1, nearer);
         let these = rest[..count].par_iter();
         let found =
-            these.filter_map(|&(_, i)| Some((i, basis.loss(system.problem(), open[i].token)?)));
+            these.filter_map(|&(_, i)| Some((i, lost_on(system.problem(), open[i].token, basis)?)));
         let before = lost.len();
         lost.par_extend(found);
         if (lost.len() - before) * ONE_IN < count {
