@@ -237,7 +237,7 @@ class Audit:
             tokens, centre = ids(f"map{m}.ids"), take(f"map{m}.centre", np.float64, dim)
             scales = take(f"map{m}.scales", np.float64, len(tokens))
             demand(all(np.isfinite(part).all() for part in (centre, *linear)), "a map is not finite")
-            matrix = matrix.astype(np.float64)
+            linear = tuple(part.astype(np.float64) for part in linear)
             for t, scale in zip(tokens, scales):
                 self.points[t].append(("map", (linear, centre, scale)))
         tokens = ids("witness.ids")
