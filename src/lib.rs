@@ -46,6 +46,7 @@ pub mod certify;
 pub mod checkpoint;
 pub mod error;
 pub mod head;
+mod journal_file;
 #[cfg(feature = "files")]
 pub mod locate;
 pub(crate) mod measure;

@@ -1,7 +1,6 @@
 //! The journal of an audit: what is proved so far, on disk, so that an interrupted audit can continue.
 //!
-//! A journal is written to a temporary file in the same folder and renamed, so that there is always a complete one. It
-//! ends with a hash of its bytes, so that one that was cut or damaged is refused. It states the run that it belongs to
+//! It is a [`crate::journal_file`]. It states the run that it belongs to
 //! (the version of the program, the hash of the head, domain, engine, tokens), and only that run continues from it.
 //!
 //! # What is believed
@@ -17,8 +16,8 @@
 //! grows by records, of which each is encoded and hashed once.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,12 +27,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Engine;
-use super::kept::{Kept, KeptTrial, take, take_id, take_list};
+use super::kept::{Kept, KeptTrial, take_id, take_list};
 use crate::certify::pairs::{Pairs, Trial};
 use crate::certify::witness::Witness;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::journal_file::{self, HASH, take};
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::Finding;
@@ -43,8 +43,6 @@ use crate::screen::{Keeper, Pass};
 pub const FILE: &str = "audit.journal";
 /// The first bytes of a journal; the digit is the version of the layout.
 const MAGIC: &[u8] = b"unargmax audit journal 1\n";
-/// The size of the hash at the end, in bytes.
-const HASH: usize = 32;
 /// At most one part in so many of the time is spent on writing the journal.
 const SHARE: u32 = 20;
 /// The most results of searches proved again together, and the most scores that this may take.
@@ -171,7 +169,7 @@ impl Journal {
         };
         let (body, earlier) = match bytes {
             Some(bytes) => read(&path, bytes, &run)?,
-            None => (start(&run)?, Records::default()),
+            None => (journal_file::start(MAGIC, &run)?, Records::default()),
         };
         let proofs = earlier.searched.len()
             + earlier.trials.values().filter(|(_, trial)| trial.is_win()).count();
@@ -208,7 +206,7 @@ impl Journal {
         let differences = self.run.differences(&Run::new(head, domain, tokens, engine));
         match differences.is_empty() {
             true => Ok(()),
-            false => Err(of_another(&self.path, &differences.join("; "))),
+            false => Err(journal_file::of_another(&self.path, &differences.join("; "))),
         }
     }
 
@@ -283,21 +281,10 @@ impl Journal {
     /// Writes the file, in place of an earlier one.
     fn save(&self, growing: &mut Growing) {
         let begun = Instant::now();
-        let beside = self.beside();
         let hash = growing.hash.clone().finalize();
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&beside)?;
-            file.write_all(&growing.bytes)?;
-            file.write_all(&hash)?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)
-        };
-        match write() {
+        match journal_file::write(&self.path, &growing.bytes, &hash) {
             Ok(()) => growing.saved = growing.bytes.len(),
-            Err(e) => {
-                growing.failure = Some(Error::io(&self.path, e));
-                let _ = fs::remove_file(&beside);
-            }
+            Err(e) => growing.failure = Some(Error::io(&self.path, e)),
         }
         (growing.since, growing.took) = (Instant::now(), begun.elapsed());
     }
@@ -326,19 +313,7 @@ impl Journal {
     /// # Errors
     /// An error of the operating system.
     pub fn remove(folder: &Path) -> Result<()> {
-        let path = folder.join(FILE);
-        for path in [&path, &path.with_extension("journal.new")] {
-            match fs::remove_file(path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(path, e)),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// The path of the temporary file that becomes the journal.
-    fn beside(&self) -> PathBuf {
-        self.path.with_extension("journal.new")
+        journal_file::remove(&folder.join(FILE))
     }
 
     /// Locks what is growing, also after a panic of another thread.
@@ -380,50 +355,17 @@ impl Keeper for Trials<'_> {
     }
 }
 
-/// The error that a journal belongs to another run, which differs in `what`.
-fn of_another(path: &Path, what: &str) -> Error {
-    let way = "go on by the command of that run, name another folder by --out, or begin anew by --restart";
-    Error::malformed(path, format!("the journal is of another run: {what}; {way}"))
-}
-
-/// The first bytes of the journal of a run.
-fn start(run: &Run) -> Result<Vec<u8>> {
-    let header = serde_json::to_vec(run)
-        .map_err(|e| Error::Invalid(format!("the journal cannot be made: {e}")))?;
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend((header.len() as u64).to_le_bytes());
-    bytes.extend(header);
-    Ok(bytes)
-}
-
 /// Reads a journal: its bytes without the hash at the end, and its records.
 fn read(path: &Path, mut bytes: Vec<u8>, now: &Run) -> Result<(Vec<u8>, Records)> {
-    let damaged = || {
-        Error::malformed(
-            path,
-            "the journal is damaged (its hash is not that of its bytes), and what was proved is lost; begin anew by --restart",
-        )
-    };
-    let (run, records) = parts(&bytes).ok_or_else(damaged)?;
+    let damaged = || journal_file::damaged(path, "what was proved");
+    let (run, records): (Run, &[u8]) = journal_file::parts(MAGIC, &bytes).ok_or_else(damaged)?;
     let differences = run.differences(now);
     if !differences.is_empty() {
-        return Err(of_another(path, &differences.join("; ")));
+        return Err(journal_file::of_another(path, &differences.join("; ")));
     }
     let records = self::records(records).ok_or_else(damaged)?;
     bytes.truncate(bytes.len() - HASH);
     Ok((bytes, records))
-}
-
-/// Splits a journal into its run and the bytes of its records; `None` where the hash at the end does not match.
-fn parts(bytes: &[u8]) -> Option<(Run, &[u8])> {
-    let (body, hash) = bytes.split_at(bytes.len().checked_sub(HASH)?);
-    if Sha256::digest(body).as_slice() != hash {
-        return None;
-    }
-    let mut rest = body.strip_prefix(MAGIC)?;
-    let length = usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
-    let (header, records) = rest.split_at_checked(length)?;
-    Some((serde_json::from_slice(header).ok()?, records))
 }
 
 /// Decodes records; `None` where the bytes are not exactly that.
@@ -471,7 +413,7 @@ mod tests {
     fn forge(folder: &Path, token: u32, kept: &Kept) {
         let domain = Domain::free(2);
         let run = Run::new(&square(), &domain, &[0, 1, 2, 3, 4], Engine::LeastDistance);
-        let mut bytes = start(&run).unwrap();
+        let mut bytes = journal_file::start(MAGIC, &run).unwrap();
         bytes.extend([1, 1]);
         bytes.extend(token.to_le_bytes());
         kept.put(&mut bytes);

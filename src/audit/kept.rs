@@ -9,6 +9,7 @@ use crate::certify::enclosure::Support;
 use crate::certify::pairs::{Attempt, Pairs, Trial};
 use crate::certify::witness::{Point, Witness, certify_floats};
 use crate::certify::{self, Combination, Loss, Rival, Verdict};
+use crate::journal_file::take;
 use crate::problem::Problem;
 use crate::prove::Finding;
 
@@ -295,13 +296,6 @@ fn take_integer(bytes: &mut &[u8]) -> Option<(u32, BigInt)> {
 /// Removes a number of 32 bits.
 pub fn take_id(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(take(bytes)?))
-}
-
-/// Removes the first `N` bytes.
-pub fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
 }
 
 #[cfg(test)]

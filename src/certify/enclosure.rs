@@ -7,16 +7,14 @@
 //! The matrix of that system is made of the rivals alone. A [`Basis`] keeps its inverse and encloses the weights of
 //! many tokens.
 
-mod regular;
-
 use std::collections::HashSet;
 
 use super::range_terms::SlackBound;
 use super::rival::{Blocker, Rival};
 use crate::arithmetic::enclose::{Interval, SquareSystem};
+use crate::arithmetic::regular::Regular;
 use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
 use crate::problem::Problem;
-use regular::Regular;
 
 /// Proposed weights of rivals: a basic part to be enclosed and a frozen part taken as given.
 #[derive(Clone, Debug, Default)]
@@ -78,16 +76,9 @@ impl Basis {
         }
         let basic = self.rivals.iter().copied().zip(near.iter().copied()).collect();
         let support = Support { basic, frozen: Vec::new(), equations: self.equations.clone() };
-        let weights = self.matrix.enclose(&right, near);
+        let weights = self.matrix.enclose(&right, &vec![0.0; right.len()], near);
         let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
         slack.is_not_negative().then_some(Enclosed { support, blockers })
-    }
-
-    /// Enclosures of the weights of a token.
-    fn weights(&self, problem: &Problem, token: u32) -> Option<Vec<Interval>> {
-        let right = self.right(problem, token)?;
-        let near = self.matrix.approximate(&right);
-        Some(self.matrix.enclose(&right, near))
     }
 
     /// The right side of the equations of a token.
@@ -126,19 +117,8 @@ impl Enclosed {
 
 /// Proves that `token` never wins strictly, or returns `None`.
 pub(super) fn prove(problem: &Problem, token: u32, support: Support) -> Option<Enclosed> {
-    // The inverse of a basis takes less time than a system, which may hold frozen weights and proves a little more.
-    let basis = || {
-        let basis = Basis::of(problem, &support)?;
-        let (blockers, slack) =
-            weighed(problem, token as usize, &support, &basis.weights(problem, token)?)?;
-        slack.is_not_negative().then_some(blockers)
-    };
-    let blockers = well_formed(problem, token, &support).then(basis)?;
-    let blockers = blockers.or_else(|| {
-        let (blockers, slack) = combined(problem, token, &support)?;
-        slack.is_not_negative().then_some(blockers)
-    });
-    Some(Enclosed { blockers: blockers?, support })
+    let (blockers, slack) = combined(problem, token, &support)?;
+    slack.is_not_negative().then_some(Enclosed { support, blockers })
 }
 
 /// A lower bound of how far the combination stays ahead of the token everywhere, in logits (it may be negative);

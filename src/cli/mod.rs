@@ -93,7 +93,7 @@ pub fn run() -> ExitCode {
 
 /// Parses a number of seconds.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    let number = text.parse().map_err(|_| format!("`{text}` is not a number of seconds"))?;
     Duration::try_from_secs_f64(number).map_err(|e| e.to_string())
 }
 

@@ -143,7 +143,7 @@ fn interval(seconds: Option<&str>) -> Result<Option<Duration>> {
     match text.parse().map(Duration::try_from_secs_f64) {
         Ok(Ok(Duration::ZERO)) => Ok(None),
         Ok(Ok(interval)) => Ok(Some(interval)),
-        _ => bail!("${INTERVAL}: `{text}` is no number of seconds; 0 is for no lines"),
+        _ => bail!("${INTERVAL}: `{text}` is not a number of seconds; 0 is for no lines"),
     }
 }
 

@@ -1,12 +1,10 @@
 //! The journal of an observation: its counts so far, on disk, so that an interrupted run can continue.
 //!
-//! A journal is written to a temporary file in the same folder and renamed, so that there is always a complete one.
-//! It ends with a hash of its bytes, so that a damaged one is refused. It states the run that it belongs to, and only
-//! that run continues from it.
+//! It is a [`crate::journal_file`]. It states the run that it belongs to, and only that run continues from it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -16,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::corpus::Place;
 use super::observe::{Contradiction, Counts, MOST_KEPT, Seen};
 use crate::error::{Error, Result};
+use crate::journal_file::{self, take};
 
 /// The name of the journal in the folder of the results.
 pub const FILE: &str = "observe.journal";
@@ -25,8 +24,6 @@ const MAGIC: &[u8] = b"unargmax observe journal 1\n";
 const HEADER: u64 = 1 << 20;
 /// The size of the counts of one token, in bytes: four u64 and one u32.
 const OF_TOKEN: u64 = 36;
-/// The size of the hash at the end, in bytes.
-const HASH: usize = 32;
 
 /// What identifies a run: everything that its numbers depend on, as far as it is known beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,14 +139,8 @@ impl Journal {
     /// An error of the operating system.
     pub fn write(&self, place: Place, counts: &Counts) -> Result<()> {
         let bytes = to_bytes(&self.run, place, counts)?;
-        let temporary = self.temporary_path();
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)
-        };
-        write().map_err(|e| Error::io(&self.path, e))
+        journal_file::write(&self.path, &bytes, &Sha256::digest(&bytes))
+            .map_err(|e| Error::io(&self.path, e))
     }
 
     /// Reads how far the run was and what it had counted; `None` without a journal.
@@ -161,13 +152,9 @@ impl Journal {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|e| Error::io(&self.path, e))?,
         };
-        let damaged = || {
-            Error::malformed(
-                &self.path,
-                "the journal is damaged (its hash is not that of its bytes), and what was seen is lost; begin anew by --restart",
-            )
-        };
-        let (header, arrays) = parts(&bytes).ok_or_else(damaged)?;
+        let damaged = || journal_file::damaged(&self.path, "what was seen");
+        let (header, arrays): (Header, &[u8]) =
+            journal_file::parts(MAGIC, &bytes).ok_or_else(damaged)?;
         let differences = header.run.differences(&self.run);
         if !differences.is_empty() {
             return Err(self.of_another(&differences.join("; ")));
@@ -179,8 +166,7 @@ impl Journal {
 
     /// Returns the error that this journal belongs to another run, which differs in `what`.
     pub fn of_another(&self, what: &str) -> Error {
-        let way = "go on by the command of that run, name another folder by --out, or begin anew by --restart";
-        Error::malformed(&self.path, format!("the journal is of another run: {what}; {way}"))
+        journal_file::of_another(&self.path, what)
     }
 
     /// Removes the journal, if there is one.
@@ -188,18 +174,7 @@ impl Journal {
     /// # Errors
     /// An error of the operating system.
     pub fn remove(&self) -> Result<()> {
-        for path in [&self.path, &self.temporary_path()] {
-            match fs::remove_file(path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(path, e)),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the path of the temporary file that becomes the journal.
-    fn temporary_path(&self) -> PathBuf {
-        self.path.with_extension("journal.new")
+        journal_file::remove(&self.path)
     }
 
     /// Reads the file, but no more bytes than a journal of this many tokens can have.
@@ -211,7 +186,7 @@ impl Journal {
     }
 }
 
-/// Serializes a journal.
+/// Serializes a journal, without the hash at its end.
 fn to_bytes(run: &Run, place: Place, counts: &Counts) -> Result<Vec<u8>> {
     let header = Header {
         run: run.clone(),
@@ -223,11 +198,7 @@ fn to_bytes(run: &Run, place: Place, counts: &Counts) -> Result<Vec<u8>> {
         kept: counts.contradictions.len(),
         first: counts.first,
     };
-    let header = serde_json::to_vec(&header)
-        .map_err(|e| Error::Invalid(format!("the journal cannot be made: {e}")))?;
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend((header.len() as u64).to_le_bytes());
-    bytes.extend(header);
+    let mut bytes = journal_file::start(MAGIC, &header)?;
     for seen in &counts.seen {
         for number in [seen.argmax, seen.best_position, seen.won_by_tie, seen.won_by_rounding] {
             bytes.extend(number.to_le_bytes());
@@ -239,21 +210,7 @@ fn to_bytes(run: &Run, place: Place, counts: &Counts) -> Result<Vec<u8>> {
         bytes.extend(kept.position.to_le_bytes());
         kept.state.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
     }
-    let hash = Sha256::digest(&bytes);
-    bytes.extend(hash);
     Ok(bytes)
-}
-
-/// Splits a journal into its header and the bytes after it; `None` where the hash at the end does not match.
-fn parts(bytes: &[u8]) -> Option<(Header, &[u8])> {
-    let (body, hash) = bytes.split_at(bytes.len().checked_sub(HASH)?);
-    if Sha256::digest(body).as_slice() != hash {
-        return None;
-    }
-    let mut rest = body.strip_prefix(MAGIC)?;
-    let length = usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
-    let (header, arrays) = rest.split_at_checked(length)?;
-    Some((serde_json::from_slice(header).ok()?, arrays))
 }
 
 /// Decodes the counts of `tokens` tokens; `None` where the bytes are not exactly these.
@@ -286,13 +243,6 @@ fn counts(header: Header, mut bytes: &[u8], tokens: usize) -> Option<Counts> {
         contradicting,
         first,
     })
-}
-
-/// Removes and returns the first `N` bytes.
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
 
 /// The transformation `A` for which `A^T A` is about `S^(-1/2)`, up to a factor, with the coordinates that contribute
 /// most of it first: `A = L^(-1/4) U^T` for the covariance `S = U L U^T`. In wide heads `U` are a few leading
-/// eigenvectors, and the others share the mean of their eigenvalues: with a third of them, hardly more pairs stay open.
+/// eigenvectors, and the others share the mean of their eigenvalues (docs/decisions.md has times).
 pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<Box<dyn Transform>> {
     if dim > WIDEST_WHOLE {
         return leading_half_whitening(dim, covariance);

@@ -2,14 +2,13 @@
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Output;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::files::{Folder, Stored, integers};
-use crate::{done, run, said};
+use crate::{done, ended, run, said};
 
 const JOURNAL: &str = "audit.journal";
 const TOKENS: usize = 2500;
@@ -63,28 +62,8 @@ impl Audits {
     /// Starts an audit that writes its journal after every batch, ends it by this signal once it is further than the journal
     /// that it began with, or later, and returns what it said; `None` if it was done before.
     fn ended(&self, out: &str, more: &[&str], signal: &str, later: Duration) -> Option<Output> {
-        let journal = self.journal(out);
-        let before = std::fs::read(&journal).ok();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_unargmax"))
-            .args(self.arguments(out, &[more, &["--save-every", "0"]].concat()))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let patience = Instant::now();
-        while std::fs::read(&journal).ok() == before
-            && child.try_wait().unwrap().is_none()
-            && patience.elapsed() < Duration::from_secs(60)
-        {
-            sleep(Duration::from_millis(1));
-        }
-        sleep(later);
-        let done = child.try_wait().unwrap().is_some();
-        let kill = ["-c", &format!("kill -{signal} {} 2>&1", child.id())];
-        let _ = Command::new("sh").args(kill).output();
-        let output = child.wait_with_output().unwrap();
-        // It may have come to its end before the signal came.
-        (!done && output.status.code() != Some(0)).then_some(output)
+        let arguments = self.arguments(out, &[more, &["--save-every", "0"]].concat());
+        ended::ended(&arguments, &self.journal(out), (signal, later), &[0])
     }
 
     /// The files of a folder with their bytes, without the times in the summary.

@@ -1,10 +1,11 @@
 //! Observations that are ended in the middle and go on: the same files in the end, or a refusal.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Output;
+use std::time::Duration;
 
+#[cfg(unix)]
+use crate::ended;
 use crate::files::Folder;
 use crate::models::{States, gpt2, gpt2_tokens, rows};
 use crate::reach::{Audited, column};
@@ -62,28 +63,8 @@ fn observe(audited: &Audited, out: &str, more: &[&str]) -> Output {
 #[cfg(unix)]
 fn ended(audited: &Audited, out: &str, signal: &str, later: Duration) -> Option<Output> {
     let journal = PathBuf::from(place(audited, out)).join(JOURNAL);
-    let before = std::fs::read(&journal).ok();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_unargmax"))
-        .args(arguments(audited, out, &["--save-every", "0"]))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let patience = Instant::now();
-    // Until it is further than the journal that it began with.
-    while std::fs::read(&journal).ok() == before
-        && child.try_wait().unwrap().is_none()
-        && patience.elapsed() < Duration::from_secs(60)
-    {
-        sleep(Duration::from_millis(1));
-    }
-    sleep(later);
-    let done = child.try_wait().unwrap().is_some();
-    let kill = ["-c", &format!("kill -{signal} {} 2>&1", child.id())];
-    let _ = Command::new("sh").args(kill).output();
-    let output = child.wait_with_output().unwrap();
-    // It may have come to its end before the signal came.
-    (!done && !matches!(output.status.code(), Some(0 | 3))).then_some(output)
+    let arguments = arguments(audited, out, &["--save-every", "0"]);
+    ended::ended(&arguments, &journal, (signal, later), &[0, 3])
 }
 
 #[cfg(unix)]

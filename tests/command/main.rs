@@ -15,11 +15,12 @@
 //! - `documents`: the commands and outputs that README.md and docs/ show;
 //! - `interruption`: signals and pipes that close.
 //!
-//! `files` makes the checkpoints, `models` whole models.
+//! `files` makes the checkpoints, `models` whole models, `ended` ends a command by a signal.
 
 mod checking;
 mod containers;
 mod documents;
+mod ended;
 mod ended_audits;
 mod files;
 mod finding;

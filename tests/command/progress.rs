@@ -101,5 +101,5 @@ fn there_are_no_lines_when_quiet_or_turned_off_or_before_half_a_minute() {
 fn an_interval_that_is_none_is_refused() {
     let output = run_telling("soon", &["audit"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("$UNARGMAX_PROGRESS: `soon` is no number of seconds"));
+    assert!(said(&output).contains("$UNARGMAX_PROGRESS: `soon` is not a number of seconds"));
 }

@@ -1,15 +1,9 @@
-//! Proved intervals around the solution of a square linear system.
-//!
-//! With an approximate inverse `R` and `|I - R M| <= rho < 1` the matrix `M` is regular, and the exact
-//! solution of `M x = q` lies within `|z| + rho |z|_inf / (1 - rho)` of `x0`, where `z = R (q - M x0)`
-//! (Krawczyk 1969; Rump 1983, *Solving algebraic problems with high accuracy*).
+//! Intervals, and proved intervals around the solution of a square linear system.
 
 use std::ops::{Add, Mul, Neg, Sub};
 
-use nalgebra::DMatrix;
-
-use super::dot::Element;
-use super::rounding::{TINY, add_down, add_up, gamma, mul_down, mul_up, norm_up};
+use super::regular::Regular;
+use super::rounding::{add_down, add_up, mul_down, mul_up};
 
 /// A number known to lie between two floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,90 +103,10 @@ impl SquareSystem {
     /// Encloses the exact solution for every right side within its error bounds, one interval for each unknown;
     /// `None` where the matrix is not proved to be regular.
     pub fn enclose(&self) -> Option<Vec<Interval>> {
-        let n = self.order;
-        let inverse = DMatrix::from_column_slice(n, n, &self.columns).try_inverse()?;
-        // Row-major copy, because the products below run along rows.
-        let inverse: Vec<f64> = inverse.transpose().as_slice().to_vec();
-        let row_norms: Vec<f64> =
-            inverse.chunks_exact(n).map(|r| norm_up(r.iter().copied())).collect();
-        let column_norms: Vec<f64> =
-            self.columns.chunks_exact(n).map(|c| norm_up(c.iter().copied())).collect();
-        let mut product = vec![0.0; n * n];
-        f64::product(&inverse, &self.columns, n, &mut product, n);
-        let (unit, floor) = (gamma(n + 4), (n as f64 + 4.0) * TINY);
-        let slack = 1.0 + (2.0 * n as f64 + 16.0) * f64::EPSILON;
-
-        let mut rho = 0.0f64;
-        for i in 0..n {
-            let mut sum = 0.0;
-            for c in 0..n {
-                let expected = if i == c { 1.0 } else { 0.0 };
-                sum += (expected - product[i * n + c]).abs()
-                    + unit * (1.0 + row_norms[i] * column_norms[c])
-                    + floor;
-            }
-            rho = rho.max(sum * slack);
-            if !sum.is_finite() {
-                return None;
-            }
-        }
-        if !(rho < 0.5) {
-            return None;
-        }
-
-        let mut x = apply(&inverse, &self.rhs);
-        let correction = apply(&inverse, &self.residual(&x).0);
-        x.iter_mut().zip(&correction).for_each(|(x, c)| *x += c);
-        let (residual, error) = self.residual(&x);
-        let z: Vec<f64> = inverse
-            .chunks_exact(n)
-            .map(|row| {
-                let sum: f64 = row
-                    .iter()
-                    .zip(residual.iter().zip(&error))
-                    .map(|(r, (q, e))| r.abs() * (q.abs() + e) + floor)
-                    .sum();
-                sum * slack
-            })
-            .collect();
-        let largest = z.iter().copied().fold(0.0, f64::max);
-        let common = rho * largest / (1.0 - rho) * slack;
-        Some(
-            x.iter()
-                .zip(&z)
-                .map(|(&x, &z)| {
-                    let radius = ((z + common) * slack).next_up();
-                    Interval { lo: (x - radius).next_down(), hi: (x + radius).next_up() }
-                })
-                .collect(),
-        )
+        let matrix = Regular::new(self.order, self.columns.clone())?;
+        let near = matrix.approximate(&self.rhs);
+        Some(matrix.enclose(&self.rhs, &self.rhs_error, near))
     }
-
-    /// `rhs - M x` in float64, and a bound of the error of each entry.
-    fn residual(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let n = self.order;
-        let (mut value, mut size) =
-            (self.rhs.clone(), self.rhs.iter().map(|r| r.abs()).collect::<Vec<_>>());
-        for (column, &x) in self.columns.chunks_exact(n).zip(x) {
-            for i in 0..n {
-                let term = column[i] * x;
-                value[i] -= term;
-                size[i] += term.abs();
-            }
-        }
-        let (unit, floor) = (gamma(2 * n + 8), (n as f64 + 4.0) * TINY);
-        let error = size
-            .iter()
-            .zip(&self.rhs_error)
-            .map(|(s, e)| (unit * s + e + floor).next_up())
-            .collect();
-        (value, error)
-    }
-}
-
-/// The product of a row-major matrix with `x`.
-fn apply(matrix: &[f64], x: &[f64]) -> Vec<f64> {
-    matrix.chunks_exact(x.len()).map(|row| f64::dot(row, x)).collect()
 }
 
 #[cfg(test)]

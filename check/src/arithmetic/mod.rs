@@ -5,7 +5,8 @@
 //! - [`rounding`]: bounds of the error of such sums;
 //! - [`dyadic`]: numbers `m 2^e`, in which every stored float is exact;
 //! - [`fraction`]: quotients of dyadic numbers, and sums of many;
-//! - [`enclose`]: proved intervals around the solution of a square system;
+//! - [`enclose`]: intervals, and proved ones around the solution of a square system;
+//! - [`regular`]: one proved inverse for many right sides;
 //! - [`linear`]: exact solutions of linear systems;
 //! - [`narrow`]: float32 products with bounded error.
 //!
@@ -17,4 +18,5 @@ pub mod enclose;
 pub mod fraction;
 pub mod linear;
 pub mod narrow;
+pub mod regular;
 pub mod rounding;

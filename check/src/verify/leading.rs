@@ -254,14 +254,17 @@ impl<'a> Rivals<'a> {
                 let slack = errors * UP_4M + sizes * 1e-12;
                 // NaN is not settled.
                 needed |= !(most + slack < p.own);
-                // The product, and four roundings in float32 below. A level that is far below 0 changes nothing unless the
-                // product is about as large.
+                // The product, and in float32 below `S + (a + l)`: three roundings, of at most `2a + |l| + |S + a + l|` units, and
+                // that of the limit. With `|S|` at most `P`, the product of the lengths, a level above `-(P + a + 2 |own|)` makes
+                // that less than 16 units of the sum here. A level below that settles the pair whatever is rounded, as long as the
+                // limit itself is known to 6 units, so the slack is part of the sum too.
                 let coarse = relative * (p.scaled * block.scaled)
                     + 16.0
                         * UNIT32
                         * (p.rest * block.rest
                             + block.level.abs()
                             + p.own.abs()
+                            + slack
                             + p.scaled * block.scaled);
                 *limit = down(p.own - slack - coarse * UP_4M);
             }

@@ -247,7 +247,7 @@ fn open_by_map(
         candidates.iter().map(|c| (c.token, c.state.point())).collect();
     let matrix = OnceCell::new();
     rivals.open(head, &points, &mut |block, open| {
-        // Whole rows of a block in one product take about as long as this share of its pairs one by one.
+        // From this share of its pairs on, a block is taken as a whole; no outcome depends on it.
         match head.rows() {
             Rows::F32(rows) if open.len() * 32 > candidates.len() * block.len() => {
                 let dim = head.dim();
