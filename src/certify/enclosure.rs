@@ -11,7 +11,8 @@ use std::collections::HashSet;
 
 use super::range_terms::SlackBound;
 use super::rival::{Blocker, Rival};
-use crate::arithmetic::enclose::{Interval, SquareSystem};
+use crate::arithmetic::enclose::SquareSystem;
+use crate::arithmetic::interval::Interval;
 use crate::arithmetic::regular::Regular;
 use crate::arithmetic::rounding::{TINY, gamma, power_of_two_near};
 use crate::problem::Problem;

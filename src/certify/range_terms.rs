@@ -10,7 +10,7 @@
 //! so the token never wins strictly if the last line is not negative. The multiplier of the
 //! lower end is `max(r_k, 0)` and that of the upper end `max(-r_k, 0)`.
 
-use crate::arithmetic::enclose::Interval;
+use crate::arithmetic::interval::Interval;
 use crate::arithmetic::rounding::{add_down, add_up, mul_down};
 use crate::domain::Domain;
 

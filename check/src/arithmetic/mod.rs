@@ -5,8 +5,9 @@
 //! - [`rounding`]: bounds of the error of such sums;
 //! - [`dyadic`]: numbers `m 2^e`, in which every stored float is exact;
 //! - [`fraction`]: quotients of dyadic numbers, and sums of many;
-//! - [`enclose`]: intervals, and proved ones around the solution of a square system;
-//! - [`regular`]: one proved inverse for many right sides;
+//! - [`interval`]: intervals that are known to hold a number;
+//! - [`regular`]: one proved inverse of a matrix, and enclosures for many right sides;
+//! - [`enclose`]: the same for one system;
 //! - [`linear`]: exact solutions of linear systems;
 //! - [`narrow`]: float32 products with bounded error.
 //!
@@ -16,6 +17,7 @@ pub mod dot;
 pub mod dyadic;
 pub mod enclose;
 pub mod fraction;
+pub mod interval;
 pub mod linear;
 pub mod narrow;
 pub mod regular;

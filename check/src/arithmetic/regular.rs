@@ -8,7 +8,7 @@
 use multiversion::multiversion;
 
 use super::dot::Element;
-use super::enclose::Interval;
+use super::interval::Interval;
 use super::rounding::{TINY, gamma, norm_up};
 
 /// A square matrix with an approximate inverse `R` and a bound of `|I - R M|` below one.

@@ -7,7 +7,7 @@ use num_traits::Zero;
 use super::ball_loss::{self, Combination};
 use super::equals::Equals;
 use crate::arithmetic::dyadic::{Dyadic, as_integers};
-use crate::arithmetic::enclose::Interval;
+use crate::arithmetic::interval::Interval;
 use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{MultiplierKind, UndecidedRecord};
 use crate::domain::Domain;
