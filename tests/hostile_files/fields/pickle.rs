@@ -205,12 +205,13 @@ impl Fields for Archive {
             }
             names.push(&t.name);
             let size = |n: i128| (0..1 << 62).contains(&n);
-            // No step is made along a dimension of size one, so its stride means nothing: torch writes any.
+            // No step is made along a dimension of size one, so its stride means nothing: torch writes any that fits 64 bits
+            // with a sign.
             let steps = |(&stride, &size_of): (&i128, &i128)| size_of == 1 || size(stride);
             if !size(t.offset)
                 || !size(storage.claimed)
                 || t.shape.len() != t.strides.len()
-                || t.strides.iter().any(|&s| s < 0)
+                || !t.strides.iter().all(|&s| (0..=i128::from(i64::MAX)).contains(&s))
                 || !t.strides.iter().zip(&t.shape).all(steps)
             {
                 return Expected::Refused("a size is none");
