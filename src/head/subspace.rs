@@ -53,6 +53,13 @@ pub fn leading_with(
     ritz(&basis, &images, dim, vectors.len() / dim).values
 }
 
+/// Orthonormal vectors (`dim x dim`, or fewer rows where rounding leaves too little of one) that begin with `vectors`
+/// (`k x dim`, orthonormal).
+pub fn completed(vectors: &[f64], dim: usize) -> Vec<f64> {
+    let others = start(dim * dim - vectors.len());
+    orthonormal([vectors, &others].concat(), dim)
+}
+
 /// The leading Ritz pairs of a matrix on the span of `basis` (`n x dim`, orthonormal), from its products with them.
 fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
     let n = basis.len() / dim;
@@ -181,6 +188,20 @@ mod tests {
             assert!((value / expected - 1.0).abs() < 1e-9, "{i}: {value} {expected}");
             let v = vectors.row(i);
             assert!((v * &matrix - v * *value).norm() < 1e-6, "{i}");
+        }
+    }
+
+    #[test]
+    fn orthonormal_vectors_are_completed_to_a_basis_of_space() {
+        let dim = 100;
+        let values: Vec<f64> = (0..dim as i32).map(|i| 0.7f64.powi(i)).collect();
+        for count in [0, 1, 33, 99, 100] {
+            let vectors = of(&values, count).0.vectors;
+            let all = completed(&vectors, dim);
+            let basis = DMatrix::from_row_slice(dim, dim, &all);
+            assert!((&basis * basis.transpose() - DMatrix::identity(dim, dim)).norm() < 1e-12);
+            let kept = DMatrix::from_row_slice(count, dim, &all[..count * dim]);
+            assert!((kept - DMatrix::from_row_slice(count, dim, &vectors)).norm() < 1e-12);
         }
     }
 

@@ -471,6 +471,7 @@ fn the_rounding_to_integers_is_not_forgotten() {
 /// A transformation of low rank, and all rows of its matrix `A`.
 struct LowRankCase {
     basis: Vec<f32>,
+    complement: Vec<f32>,
     factors: Vec<f32>,
     rest: f32,
     a: Vec<f32>,
@@ -480,7 +481,7 @@ impl LowRankCase {
     /// `count` vectors that are orthonormal up to errors of about `skew`, and factors between 1/8 and 8.
     fn new(dim: usize, count: usize, skew: f64, random: &mut Random) -> Self {
         let mut basis: Vec<Vec<f64>> = Vec::new();
-        while basis.len() < count {
+        while basis.len() < dim {
             let mut v = random.normals(dim);
             for u in basis.iter().chain(&basis) {
                 let along = dot(u, &v);
@@ -491,6 +492,8 @@ impl LowRankCase {
         }
         let mut off = |x: f64| (x + skew * random.signed() / dim as f64) as f32;
         let basis: Vec<f32> = basis.iter().flatten().map(|&x| off(x)).collect();
+        let (basis, complement) = basis.split_at(count * dim);
+        let (basis, complement) = (basis.to_vec(), complement.to_vec());
         let factors: Vec<f32> =
             (0..count).map(|_| 2f64.powf(3.0 * random.signed()) as f32).collect();
         let rest = 2f64.powf(3.0 * random.signed()) as f32;
@@ -504,12 +507,27 @@ impl LowRankCase {
                 a.push(rest * (f32::from(u8::from(k == l)) - inside));
             }
         }
-        LowRankCase { basis, factors, rest, a }
+        LowRankCase { basis, complement, factors, rest, a }
     }
 
     fn transform(&self, dim: usize) -> Box<dyn Transform> {
+        Box::new(self.low_rank(dim))
+    }
+
+    fn low_rank(&self, dim: usize) -> LowRank {
         let (basis, factors) = (self.basis.clone(), self.factors.clone());
-        Box::new(LowRank::new(basis, factors, self.rest, dim).expect("nearly orthonormal"))
+        LowRank::new(basis, factors, self.rest, dim).expect("nearly orthonormal")
+    }
+
+    /// The same map by a matrix of `d` rows.
+    fn completed(&self, dim: usize) -> Box<dyn Transform> {
+        let rows = self.basis.chunks_exact(dim).zip(self.factors.iter().copied());
+        let rows = rows.chain(self.complement.chunks_exact(dim).map(|row| (row, self.rest)));
+        let scaled = |power: i32| -> Vec<f32> {
+            rows.clone().flat_map(|(row, a)| row.iter().map(move |x| x * a.powi(power))).collect()
+        };
+        let gram = self.low_rank(dim).gram();
+        Box::new(Dense::with_gram(&scaled(1), &scaled(-1), dim, gram, self.factors.len()))
     }
 }
 
@@ -523,12 +541,15 @@ fn the_errors_of_a_transformation_of_low_rank_are_not_forgotten() {
             for side in [0.0, 1.0, 30.0] {
                 let sizes = (vec![1.0; dim], vec![side; dim]);
                 let name = format!("{count} of {dim}, skewed by {skew}, to the side by {side}");
-                let transform = || case.transform(dim);
+                let forms: [&dyn Fn() -> Box<dyn Transform>; 2] =
+                    [&|| case.transform(dim), &|| case.completed(dim)];
                 let sizes = (&sizes.0[..], &sizes.1[..]);
-                shave_by(&name, &mut random, &case.a, &transform, sizes, |random| {
-                    FLOOR * 2f64.powf(4.0 + 6.0 * random.signed())
-                        + 0.05 * random.signed() * f64::min(side, 2.0)
-                });
+                for transform in forms {
+                    shave_by(&name, &mut random, &case.a, transform, sizes, |random| {
+                        FLOOR * 2f64.powf(4.0 + 6.0 * random.signed())
+                            + 0.05 * random.signed() * f64::min(side, 2.0)
+                    });
+                }
             }
         }
     }
@@ -548,7 +569,8 @@ fn points_given_to_a_transformation_of_low_rank_are_proved_only_where_they_win()
             let head = f64_head(&near_tie(&case.a, &c, share, &side), None, dim);
             let problem = Problem::new(&head, &domain).unwrap();
             let centre = vec![0.0; dim];
-            let Some(pairs) = Pairs::by(&problem, &centre, case.transform(dim)) else { continue };
+            let form = if tried % 2 == 0 { case.transform(dim) } else { case.completed(dim) };
+            let Some(pairs) = Pairs::by(&problem, &centre, form) else { continue };
             tried += 1;
             let h = pairs.map().directions(&head, &[0]);
             for scale in [Some(1.0), None] {

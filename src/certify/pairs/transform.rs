@@ -59,7 +59,8 @@ pub struct Dense {
     dual: Panels,
     /// `A^T`, row-major.
     columns: Vec<f32>,
-    gram: Vec<f32>,
+    leading: usize,
+    gram: Linear,
     gram_error: f64,
     norm: f64,
     squares: Vec<f64>,
@@ -68,29 +69,67 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// Prepares the matrix `a`; `dual` approximates the inverse of its transpose. Both are `d x d`, row-major.
+    /// Prepares the matrix `a`; `dual` approximates the inverse of its transpose. Both are `d x d`, row-major. `G` is
+    /// `A^T A`, rounded to float32.
     pub fn new(a: &[f32], dual: &[f32], dim: usize) -> Self {
-        let wide: Vec<f64> = a.iter().map(|&x| f64::from(x)).collect();
-        let norm = norm_up(wide.iter().copied());
+        let columns = wide(&transposed(a, dim));
+        let gram = products(&columns, &columns, dim).iter().map(|&x| x as f32).collect();
+        Dense::with_gram(a, dual, dim, Linear::Matrix(gram), dim / 2)
+    }
+
+    /// [`Dense::new`] with a `G` that is given, and the number of leading coordinates.
+    pub fn with_gram(a: &[f32], dual: &[f32], dim: usize, gram: Linear, leading: usize) -> Self {
+        let rows = wide(a);
+        let norm = norm_up(rows.iter().copied());
         let rounding = gamma(dim + 2) * norm * norm;
-        // A^T A in float64, with the error of its rounding to float32 and of its own sums.
-        let columns: Vec<f64> = (0..a.len()).map(|i| wide[i % dim * dim + i / dim]).collect();
-        let exact = products(&columns, &columns, dim);
-        let gram: Vec<f32> = exact.iter().map(|&x| x as f32).collect();
-        let lost = norm_up(gram.iter().zip(&exact).map(|(&g, &x)| f64::from(g) - x));
-        let off_diagonal = products(&wide, &wide, dim);
+        let columns = transposed(a, dim);
+        let (expanded, expanding) = expanded(&gram, dim);
+        let exact = wide(&columns);
+        let exact = products(&exact, &exact, dim);
+        let lost = norm_up(expanded.iter().zip(&exact).map(|(g, x)| g - x));
+        let off_diagonal = products(&rows, &rows, dim);
         let off_diagonal = off_diagonal.iter().enumerate().filter(|(i, _)| i / dim != i % dim);
         let skew = norm_up(off_diagonal.map(|(_, x)| *x));
         Dense {
             dim,
             panels: Panels::new(a, dim),
             dual: Panels::new(dual, dim),
-            columns: transposed(a, dim),
+            columns,
+            leading,
             gram,
-            gram_error: (lost + rounding) * UP_4000,
+            gram_error: (lost + rounding + expanding) * UP_4000,
             norm,
-            squares: wide.chunks_exact(dim).map(|row| row.iter().map(|x| x * x).sum()).collect(),
+            squares: rows.chunks_exact(dim).map(|row| row.iter().map(|x| x * x).sum()).collect(),
             skew: (skew + rounding) * UP_4000,
+        }
+    }
+}
+
+/// Numbers in float64.
+fn wide(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|&x| f64::from(x)).collect()
+}
+
+/// A map as a `d x d` matrix in float64, and a bound of its error as a Frobenius norm.
+fn expanded(map: &Linear, dim: usize) -> (Vec<f64>, f64) {
+    let identity = |diagonal: f64| {
+        (0..dim * dim).map(move |i| if i / dim == i % dim { diagonal } else { 0.0 }).collect()
+    };
+    match map {
+        Linear::Identity => (identity(1.0), 0.0),
+        Linear::Matrix(matrix) => (wide(matrix), 0.0),
+        Linear::LowRank { rest, gains, basis } => {
+            let count = gains.len();
+            let columns = wide(&transposed(basis, dim));
+            let scaled: Vec<f64> =
+                columns.iter().enumerate().map(|(i, u)| u * gains[i % count]).collect();
+            let mut matrix = products(&scaled, &columns, count);
+            (0..dim).for_each(|i| matrix[i * dim + i] += rest);
+            // Each sum of `k + 1` products errs by a share of the sum of their sizes.
+            let norm = norm_up(columns.into_iter());
+            let gain = gains.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+            let sizes = gain * norm * norm + rest.abs() * (dim as f64).sqrt();
+            (matrix, gamma(count + 8) * sizes * UP_4000)
         }
     }
 }
@@ -101,7 +140,7 @@ impl Transform for Dense {
     }
 
     fn leading(&self) -> usize {
-        self.dim / 2
+        self.leading
     }
 
     fn apply(&self, rows: &[f32], out: &mut [f32]) {
@@ -130,7 +169,7 @@ impl Transform for Dense {
     }
 
     fn gram(&self) -> Linear {
-        Linear::Matrix(self.gram.clone())
+        self.gram.clone()
     }
 
     fn gram_error(&self) -> f64 {
