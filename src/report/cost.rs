@@ -1,9 +1,11 @@
-//! Plots cost against size as an SVG: panels of lines on logarithmic axes, for studies.
+//! Plots cost against size as an SVG, for studies: panels of lines on logarithmic axes, and stacked bars of what a cost
+//! consists of.
 
 use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::scale::Scale;
 use super::ticks::{self, Kind};
@@ -44,6 +46,30 @@ pub struct Panel {
     pub series: Vec<Series>,
 }
 
+/// One bar: a cost and its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bar {
+    /// The size, below the bar.
+    pub label: String,
+    /// The parts from the bottom up, one for each layer, not negative.
+    pub parts: Vec<f64>,
+}
+
+/// Stacked bars next to each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stacks {
+    /// The title above the plot.
+    pub title: String,
+    /// The name of the size axis.
+    pub x_axis: String,
+    /// The name of the cost axis, with its unit.
+    pub y_axis: String,
+    /// The names of the parts from the bottom up, at most eight.
+    pub layers: Vec<String>,
+    /// The bars from left to right.
+    pub bars: Vec<Bar>,
+}
+
 /// The width of a panel and the height of the plot, in pixels.
 const PANEL: (u32, u32) = (560, 440);
 /// The most labels on the horizontal and on the vertical axis.
@@ -51,6 +77,24 @@ const LABELS: (usize, usize) = (11, 12);
 /// Line colours that stay distinct in print and for colour-blind readers (Okabe and Ito).
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+
+/// The width of the plot of bars and that of its legend, in pixels.
+const STACKED: (u32, u32) = (560, 250);
+/// The width of a bar, as a share of the distance between bars.
+const BAR: f64 = 0.7;
+/// The distance of lines in the legend and the side of its squares, in pixels.
+const LEGEND: (i32, i32) = (22, 13);
+/// Fill colours of Okabe and Ito, with grey in place of black. Neighbours differ in lightness too.
+const FILLS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(240, 228, 66),
+    RGBColor(0, 158, 115),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(213, 94, 0),
+    RGBColor(153, 153, 153),
+    RGBColor(204, 121, 167),
+];
 
 /// The colour of grid lines at doublings and decades.
 const LINE: RGBColor = RGBColor(205, 205, 205);
@@ -166,6 +210,99 @@ fn draw_panel(area: &DrawingArea<SVGBackend, Shift>, panel: &Panel) -> Result<()
         .map_err(failed)
 }
 
+/// Draws stacked bars on a linear axis from 0, each with its sum above it, and a legend in the order of the layers, the
+/// topmost first.
+///
+/// # Errors
+/// There is no bar, or too many layers for the colours; a bar has not one part for each layer; a part is negative or not
+/// finite; or all of them are 0.
+pub fn stacked(stacks: &Stacks) -> Result<String> {
+    let layers = stacks.layers.len();
+    if layers > FILLS.len() {
+        return Err(Error::Invalid(format!("{layers} layers, and {} colours", FILLS.len())));
+    }
+    let is_drawable = |part: &f64| *part >= 0.0 && part.is_finite();
+    let bad = |bar: &&Bar| bar.parts.len() != layers || !bar.parts.iter().all(is_drawable);
+    if let Some(bar) = stacks.bars.iter().find(bad) {
+        return Err(Error::Invalid(format!("{bar:?} is no bar of {layers} parts")));
+    }
+    let top = stacks.bars.iter().map(Bar::sum).fold(0.0, f64::max);
+    if !ticks::has_scale(0.0, top) {
+        return Err(Error::Invalid(format!("no bar of a height: the highest has {top}")));
+    }
+    let mut text = String::new();
+    let size = (STACKED.0 + STACKED.1, PANEL.1);
+    let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+    draw_stacks(&root, stacks, top)?;
+    drop(root);
+    Ok(text)
+}
+
+impl Bar {
+    /// The height.
+    fn sum(&self) -> f64 {
+        self.parts.iter().sum()
+    }
+}
+
+/// Draws title, axes, bars up to the height `top`, and legend.
+fn draw_stacks(root: &DrawingArea<SVGBackend, Shift>, stacks: &Stacks, top: f64) -> Result<()> {
+    root.fill(&WHITE).map_err(failed)?;
+    let below = root.titled(&stacks.title, ("sans-serif", 20)).map_err(failed)?;
+    let (area, legend) = below.split_horizontally(STACKED.0);
+    let count = stacks.bars.len() as f64;
+    // Room for the sum above the highest bar.
+    let top = 1.06 * top;
+    let middle = |i: usize| i as f64 + 0.5;
+    let names = stacks.bars.iter().enumerate().map(|(i, bar)| (middle(i), bar.label.clone()));
+    let heights = ticks::marks(Kind::Numbers, 0.0, top, LABELS.1);
+    let lines: Vec<f64> = heights.iter().map(|mark| mark.0).collect();
+    let mut chart = ChartBuilder::on(&area)
+        .margin(12)
+        .x_label_area_size(44)
+        .y_label_area_size(64)
+        .build_cartesian_2d(
+            Scale::new((0.0, count), names.collect()),
+            Scale::new((0.0, top), heights),
+        )
+        .map_err(failed)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc(&stacks.x_axis)
+        .y_desc(&stacks.y_axis)
+        .label_style(("sans-serif", 13))
+        .axis_desc_style(("sans-serif", 14))
+        .draw()
+        .map_err(failed)?;
+    let lines = lines.into_iter().map(|y| PathElement::new([(0.0, y), (count, y)], LINE));
+    chart.draw_series(lines).map_err(failed)?;
+    let sums = TextStyle::from(("sans-serif", 13)).pos(Pos::new(HPos::Center, VPos::Bottom));
+    for (i, bar) in stacks.bars.iter().enumerate() {
+        let (left, right) = (middle(i) - BAR / 2.0, middle(i) + BAR / 2.0);
+        let mut from = 0.0;
+        let parts = bar.parts.iter().zip(FILLS).map(|(part, fill)| {
+            let corners = [(left, from), (right, from + part)];
+            from += part;
+            Rectangle::new(corners, fill.filled())
+        });
+        chart.draw_series(parts).map_err(failed)?;
+        let digits = if bar.sum() < 10.0 { 2 } else { 0 };
+        let sum = format!("{:.digits$}", bar.sum());
+        let above = std::iter::once(Text::new(sum, (middle(i), bar.sum()), sums.clone()));
+        chart.draw_series(above).map_err(failed)?;
+    }
+    let names = TextStyle::from(("sans-serif", 13)).pos(Pos::new(HPos::Left, VPos::Center));
+    for (line, (layer, fill)) in stacks.layers.iter().zip(FILLS).rev().enumerate() {
+        let (y, side) = (16 + LEGEND.0 * line as i32, LEGEND.1);
+        let square = Rectangle::new([(0, y), (side, y + side)], fill.filled());
+        legend.draw(&square).map_err(failed)?;
+        let name = Text::new(layer.as_str(), (side + 7, y + side / 2), names.clone());
+        legend.draw(&name).map_err(failed)?;
+    }
+    root.present().map_err(failed)
+}
+
 /// The error for a failure of the plotting library.
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::Invalid(format!("the plot: {error}"))
@@ -225,5 +362,75 @@ mod tests {
         for cost in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(svg("", &[panel(&[1.0, cost])]).is_err(), "{cost}");
         }
+    }
+
+    fn stacks(bars: &[[f64; 3]]) -> Stacks {
+        Stacks {
+            title: "Stages".to_owned(),
+            x_axis: "dimensions, d".to_owned(),
+            y_axis: "share".to_owned(),
+            layers: ["read & hash", "screen", "prove"].map(str::to_owned).to_vec(),
+            bars: bars
+                .iter()
+                .enumerate()
+                .map(|(i, parts)| Bar { label: (64 << i).to_string(), parts: parts.to_vec() })
+                .collect(),
+        }
+    }
+
+    /// Corner and size of each rectangle of this colour.
+    fn rectangles(svg: &str, fill: &str) -> Vec<[f64; 4]> {
+        let is_filled =
+            |l: &&str| l.starts_with("<rect") && l.contains(&format!("fill=\"{fill}\""));
+        let field = |l: &str, name: &str| {
+            let (_, rest) = l.split_once(&format!(" {name}=\"")).unwrap();
+            rest.split_once('"').unwrap().0.parse::<f64>().unwrap()
+        };
+        let numbers = |l: &str| ["x", "y", "width", "height"].map(|name| field(l, name));
+        svg.lines().filter(is_filled).map(numbers).collect()
+    }
+
+    #[test]
+    fn parts_stand_on_each_other_and_are_as_high_as_they_say() {
+        let svg = stacked(&stacks(&[[1.0, 2.0, 3.0], [0.5, 0.0, 1.5]])).unwrap();
+        let colours = ["#0072B2", "#F0E442", "#009E73"];
+        // The third of each colour is its square in the legend.
+        let [low, middle, high] = colours.map(|colour| rectangles(&svg, colour));
+        assert!([&low, &middle, &high].iter().all(|all| all.len() == 3), "{svg}");
+        let unit = low[0][3];
+        assert!(unit > 40.0, "{low:?}");
+        let near = |a: f64, b: f64| assert!((a - b).abs() <= 2.0, "{a} {b}");
+        near(middle[0][3], 2.0 * unit);
+        near(high[0][3], 3.0 * unit);
+        near(middle[0][1] + middle[0][3], low[0][1]);
+        near(high[0][1] + high[0][3], middle[0][1]);
+        near(low[1][3], 0.5 * unit);
+        near(middle[1][3], 0.0);
+        near(low[1][1] + low[1][3], low[0][1] + low[0][3]);
+        assert!(high[2][1] < middle[2][1] && middle[2][1] < low[2][1], "the topmost is first");
+    }
+
+    #[test]
+    fn bars_and_layers_are_labelled_and_escaped() {
+        let svg = stacked(&stacks(&[[1.0, 2.0, 3.0], [0.5, 0.0, 20.0]])).unwrap();
+        for text in ["Stages", "read &amp; hash", "prove", "64", "128", "6.00", "dimensions, d"] {
+            assert!(svg.contains(text), "{text} in {svg}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_height_is_an_error() {
+        assert!(stacked(&stacks(&[])).is_err());
+        assert!(stacked(&stacks(&[[0.0; 3]])).is_err());
+        for part in [-1.0, f64::NAN, f64::INFINITY] {
+            assert!(stacked(&stacks(&[[1.0, part, 1.0]])).is_err(), "{part}");
+        }
+        let mut uneven = stacks(&[[1.0, 2.0, 3.0]]);
+        uneven.bars[0].parts.pop();
+        assert!(stacked(&uneven).is_err());
+        let mut many = stacks(&[]);
+        many.layers = vec![String::new(); FILLS.len() + 1];
+        many.bars = vec![Bar { label: String::new(), parts: vec![1.0; FILLS.len() + 1] }];
+        assert!(stacked(&many).is_err());
     }
 }
