@@ -37,8 +37,8 @@ pub fn check(subject: &Subject, folder: &Path) -> Result<(String, Vec<String>)> 
             demand("tied", found.count("tied"), *tied);
             demand("groups of ties", found.tied.len(), *groups);
         }
-        (Known::Planted, Source::Generated(planted)) => {
-            let planted = planted::read(planted)?;
+        (Known::Planted, Source::Generated(_, folder)) => {
+            let planted = planted::read(folder)?;
             demand("unargmaxable", found.unargmaxable.len(), planted.unargmaxable.len());
             demand("groups of ties", found.tied.len(), planted.tied.len());
             let others = |a: &[u32], b: &[u32]| a.iter().filter(|t| !b.contains(t)).count();
@@ -48,6 +48,7 @@ pub fn check(subject: &Subject, folder: &Path) -> Result<(String, Vec<String>)> 
             demand("groups planted and not found", missed, 0);
         }
         (Known::Planted, _) => wrong.push(format!("{}: nothing was planted", subject.name)),
+        (Known::Decided, _) => {}
     }
     let counts = ["argmaxable", "tied", "unargmaxable", "undecided"].map(|v| found.count(v));
     ensure!(counts.iter().sum::<usize>() == found.tokens, "unknown verdicts: {:?}", found.counts);
@@ -94,6 +95,7 @@ fn read(path: &Path) -> Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planted::Kind;
 
     fn checked(lines: &str, known: Known) -> Result<(String, Vec<String>)> {
         let folder = tempfile::tempdir()?;
@@ -103,12 +105,13 @@ mod tests {
         let subject = Subject {
             name: "head".to_owned(),
             label: String::new(),
-            source: Source::Generated(folder.path().to_path_buf()),
+            source: Source::Generated(Kind::Planted, folder.path().to_path_buf()),
             tokens,
             dim: 2,
             domain: "free",
             aim: None,
             known,
+            baselines: false,
         };
         let planted = r#"{"tied":[[1,3]],"unargmaxable":[2]}"#;
         std::fs::write(folder.path().join("planted.json"), planted)?;
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_known_answers_pass_and_any_other_count_is_named() {
-        for known in [counts(1, 2, 1), Known::Planted] {
+        for known in [counts(1, 2, 1), Known::Planted, Known::Decided] {
             let (said, wrong) = checked(GOOD, known).unwrap();
             assert_eq!((said.as_str(), wrong.len()), ("1 lost, 2 tied", 0));
         }
@@ -146,6 +149,8 @@ mod tests {
         assert!(wrong.contains("1 planted inside and not found"), "{wrong}");
         let wrong = changed("2,c,unargmaxable", "2,c,undecided");
         assert!(wrong.contains("1 undecided, known are 0"), "{wrong}");
+        let open = GOOD.replace("0,a,argmaxable,1,", "0,a,undecided,,");
+        assert_eq!(checked(&open, Known::Decided).unwrap().1.len(), 1);
         let wrong = changed("4,e,argmaxable,1,\n", "");
         assert!(wrong.contains("4 tokens, known are 5"), "{wrong}");
         let wrong = changed("3,d,tied,1,1", "3,d,tied,1,4");

@@ -41,8 +41,16 @@ pub struct Audited {
     pub answer: String,
     /// What differs from what is known; empty: all as known.
     pub wrong: Vec<String>,
-    /// Seconds that `unargmax verify` took, where it was asked for.
-    pub verified: Option<f64>,
+    /// Of `unargmax verify`, where it was asked for.
+    pub verified: Option<Verified>,
+}
+
+/// One run of `unargmax verify`.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified {
+    pub seconds: f64,
+    /// The largest resident set, in bytes.
+    pub peak: u64,
 }
 
 impl RunningSearch {
@@ -96,14 +104,14 @@ impl RunningSearch {
         process::run(&mut command, self.cap)?.succeeded(&subject.name)
     }
 
-    fn verify(&self, subject: &Subject, out: &Path, wrong: &mut Vec<String>) -> Result<f64> {
+    fn verify(&self, subject: &Subject, out: &Path, wrong: &mut Vec<String>) -> Result<Verified> {
         let mut command = Command::new(&self.program);
         command.arg("verify").args(subject.source.path()).arg(out.join("certificate.safetensors"));
         let ended = process::run(&mut command, self.cap)?;
         if ended.stopped || !ended.status.success() {
             wrong.push(format!("{}: verify ended with {}", subject.name, ended.status));
         }
-        Ok(ended.seconds)
+        Ok(Verified { seconds: ended.seconds, peak: ended.peak })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::planted::Kind;
+
 /// One audit to time.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -17,6 +19,8 @@ pub struct Subject {
     pub domain: &'static str,
     pub aim: Option<Aim>,
     pub known: Known,
+    /// Whether the baselines are asked about it too.
+    pub baselines: bool,
 }
 
 /// Where the head is.
@@ -25,7 +29,7 @@ pub enum Source {
     Bundled,
     File(PathBuf),
     /// Made by this study into this folder.
-    Generated(PathBuf),
+    Generated(Kind, PathBuf),
 }
 
 impl Source {
@@ -34,7 +38,7 @@ impl Source {
         match self {
             Source::Bundled => None,
             Source::File(path) => Some(path.clone()),
-            Source::Generated(folder) => Some(folder.join("head.npy")),
+            Source::Generated(kind, folder) => Some(folder.join(kind.file())),
         }
     }
 }
@@ -54,6 +58,17 @@ impl Subject {
     pub fn is_beside_free(&self) -> bool {
         matches!(self.aim, Some(Aim::OfFree(..)))
     }
+
+    /// Whether its domain is the ball that a final norm leaves.
+    pub fn is_behind_norm(&self) -> bool {
+        ["auto", "rmsnorm"].contains(&self.domain)
+    }
+
+    /// Whether `--quick` leaves it out.
+    pub fn is_large(&self) -> bool {
+        ["generated", "generated-norm", "wide", "wide-128k", "widest", "low-250k"]
+            .contains(&self.name.as_str())
+    }
 }
 
 /// What an audit must find; in any case nothing undecided.
@@ -66,6 +81,8 @@ pub enum Known {
     },
     /// What was planted, and nothing else.
     Planted,
+    /// Nothing more.
+    Decided,
 }
 
 /// The name of the sweep over sizes, for `--only`.
@@ -85,18 +102,34 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
         domain,
         aim: Some(aim),
         known,
+        baselines: false,
+    };
+    let generated = |folder: &str, kind| Source::Generated(kind, scratch.join(folder));
+    let wide = |name: &str, label: &str, size, aim| {
+        subject(name, label, generated(name, Kind::Wide), size, "free", aim, Known::Planted)
+    };
+    let low = |name: &str, size, aim| {
+        let source = generated(name, Kind::Gaussian);
+        subject(
+            name,
+            "generated: Gaussian, few coordinates",
+            source,
+            size,
+            "free",
+            aim,
+            Known::Decided,
+        )
     };
     let smollm2 = file("smollm2/published/SmolLM2-135M-Instruct.Q4_1.gguf");
-    let generated = Source::Generated(scratch.join("generated"));
     let (pp, swish) = (file("pp-ocrv4/head.safetensors"), "range:-0.2784645427610738:inf");
-    vec![
+    let mut all = vec![
         subject(
             "smollm2",
             "SmolLM2-135M-Instruct (GGUF)",
             smollm2.clone(),
             (49152, 576),
             "free",
-            Aim::OfProduct(0.25, 0.10),
+            Aim::OfProduct(0.12, 0.08),
             tied(15, 4),
         ),
         subject(
@@ -111,20 +144,38 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
         subject(
             "generated",
             "generated: Gaussian, planted rows",
-            generated,
+            generated("generated", Kind::Norm),
             (262144, 640),
             "free",
-            Aim::OfProduct(0.15, 0.08),
+            Aim::OfProduct(0.12, 0.08),
             Known::Planted,
         ),
         subject(
+            "generated-norm",
+            "the same behind its RMSNorm",
+            generated("generated", Kind::Norm),
+            (262144, 640),
+            "rmsnorm",
+            Aim::OfProduct(0.12, 0.08),
+            Known::Planted,
+        ),
+        wide(
             "wide",
             "generated, as wide as a model of 7B parameters",
-            Source::Generated(scratch.join("wide")),
             (32000, 4096),
-            "free",
-            Aim::OfProduct(0.3, 0.15),
-            Known::Planted,
+            Aim::OfProduct(0.30, 0.15),
+        ),
+        wide(
+            "wide-128k",
+            "generated, as wide, with a larger vocabulary",
+            (128256, 4096),
+            Aim::OfProduct(0.15, 0.08),
+        ),
+        wide(
+            "widest",
+            "generated, as wide as a model of 72B parameters",
+            (152064, 8192),
+            Aim::OfProduct(0.15, 0.08),
         ),
         subject(
             "whisper",
@@ -150,7 +201,7 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
             pp.clone(),
             (6625, 120),
             "free",
-            Aim::Seconds(0.5, 0.2),
+            Aim::Seconds(0.2, 0.1),
             lost(202),
         ),
         subject(
@@ -159,16 +210,27 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
             pp,
             (6625, 120),
             swish,
-            Aim::Seconds(1.0, 0.4),
+            Aim::Seconds(0.4, 0.2),
             lost(217),
         ),
+        subject(
+            "crowd",
+            "generated: 4,900 rows inside, most close to one",
+            generated("crowd", Kind::Crowd),
+            (18710, 120),
+            "free",
+            Aim::Seconds(2.0, 0.7),
+            Known::Planted,
+        ),
+        low("low", (32000, 16), Aim::Seconds(5.0, 2.0)),
+        low("low-250k", (250112, 16), Aim::Seconds(60.0, 20.0)),
         subject(
             "g2pm",
             "g2pM",
             Source::Bundled,
             (876, 32),
             "free",
-            Aim::Seconds(0.050, 0.015),
+            Aim::Seconds(0.030, 0.015),
             lost(225),
         ),
         subject(
@@ -177,17 +239,29 @@ pub fn all(models: &Path, scratch: &Path) -> Vec<Subject> {
             Source::Bundled,
             (876, 32),
             "range:0:inf",
-            Aim::Seconds(0.050, 0.015),
+            Aim::Seconds(0.045, 0.015),
             lost(229),
         ),
-    ]
+    ];
+    // Real heads and one generated one, over all of space or a range: the baselines know no norm.
+    for subject in &mut all {
+        let is_real = !matches!(subject.source, Source::Generated(..));
+        subject.baselines = (is_real || subject.name == "generated") && !subject.is_behind_norm();
+    }
+    all
 }
+
+/// The most coordinates of float32 heads in the sweep over sizes; wider ones are float16.
+const WIDEST_FLOAT32: usize = 1024;
 
 /// A generated head of the sweep over sizes.
 pub fn of_size(tokens: usize, dim: usize, scratch: &Path) -> Subject {
     let name = format!("{COST}-{tokens}x{dim}");
     Subject {
-        source: Source::Generated(scratch.join(&name)),
+        source: Source::Generated(
+            if dim > WIDEST_FLOAT32 { Kind::Wide } else { Kind::Planted },
+            scratch.join(&name),
+        ),
         label: format!("generated {tokens} x {dim}"),
         name,
         tokens,
@@ -195,5 +269,41 @@ pub fn of_size(tokens: usize, dim: usize, scratch: &Path) -> Subject {
         domain: "free",
         aim: None,
         known: Known::Planted,
+        baselines: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::options::Options;
+
+    #[test]
+    fn the_help_names_each_head() {
+        let help = Options::command().render_long_help().to_string();
+        let words: Vec<&str> = help.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+        for subject in all(Path::new("models"), Path::new("scratch")) {
+            assert!(words.contains(&subject.name.as_str()), "{} in {help}", subject.name);
+        }
+        assert!(words.contains(&COST));
+    }
+
+    #[test]
+    fn heads_that_are_large_or_asked_of_the_baselines_are_these() {
+        let subjects = all(Path::new("models"), Path::new("scratch"));
+        let names = |wanted: fn(&Subject) -> bool| -> Vec<&str> {
+            subjects.iter().filter(|s| wanted(s)).map(|s| s.name.as_str()).collect()
+        };
+        let large = ["generated", "generated-norm", "wide", "wide-128k", "widest", "low-250k"];
+        assert_eq!(names(Subject::is_large), large);
+        let baselines =
+            ["smollm2", "generated", "whisper", "pp-ocrv4", "pp-ocrv4-swish", "g2pm", "g2pm-relu"];
+        assert_eq!(names(|s| s.baselines), baselines);
+        assert_eq!(
+            names(Subject::is_behind_norm),
+            ["smollm2-norm", "generated-norm", "whisper-norm"]
+        );
     }
 }

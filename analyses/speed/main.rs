@@ -2,8 +2,8 @@
 //!
 //! In one run: whole audits of the heads in [`heads`], from file to certificate; one float32 product W W^T of
 //! each size; the baselines on samples of tokens; and audits of generated heads of many sizes. It
-//! checks every answer, prints a table, writes `table.md`, `results.csv` and `cost.svg`, and fails where an answer is
-//! not the known one. Needs the heads that `analyses/fetch_heads.py` fetches.
+//! checks every answer, prints a table, writes `table.md`, `results.csv`, `cost.svg` and `stages.svg`, and fails where an
+//! answer is not the known one. Needs the heads that `analyses/fetch_heads.py` fetches.
 //!
 //! Everything large runs in a process of its own, this program's other [`options::Part`]s among them.
 
@@ -18,6 +18,7 @@ mod planted;
 mod process;
 mod product;
 mod results;
+mod stages;
 mod table;
 mod timing;
 
@@ -39,9 +40,11 @@ use results::{Line, Results};
 
 /// Of the generated heads.
 const SEED: u64 = 1;
+/// The longest that making one of them may take.
+const GENERATING: Duration = Duration::from_secs(1800);
 /// The sweep over `V` at this `d`, and over `d` at this `V`.
 const DIM: usize = 256;
-const TOKENS: usize = 32768;
+const TOKENS: usize = 32000;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -58,12 +61,12 @@ fn run(options: &Options) -> Result<ExitCode> {
         None => study(&options.study),
         Some(part) => {
             match part {
-                Part::Generate { tokens, dim, seed, folder } => {
-                    let recipe = Recipe { tokens: *tokens, dim: *dim, seed: *seed };
-                    recipe.write(folder).map(drop)
+                Part::Generate { kind, tokens, dim, seed, folder } => {
+                    Recipe { kind: *kind, tokens: *tokens, dim: *dim, seed: *seed }.write(folder)
                 }
                 Part::Reflect(sample) => baseline::reflect(sample),
                 Part::Program(sample) => baseline::program(sample),
+                Part::Stages { checkpoint, threads } => stages::print(checkpoint, *threads),
                 Part::Product { tokens, dim, threads } => {
                     product::without_numpy(*tokens, *dim, *threads)
                 }
@@ -102,8 +105,7 @@ fn study(study: &Study) -> Result<ExitCode> {
 
     for subject in subjects {
         let mut line = measure(&runner, &mut products, subject)?;
-        // What others take of the same head over all of space stands beside that.
-        if !study.quick && !line.subject.is_beside_free() {
+        if !study.quick && line.subject.baselines {
             for method in [Method::Reflection, Method::Program] {
                 eprintln!("speed: {}: {}", line.subject.name, method.name());
                 let e = baseline::estimate(&line.subject, method, threads, study.baseline_cap)?;
@@ -114,7 +116,7 @@ fn study(study: &Study) -> Result<ExitCode> {
         write(&out, &results)?;
     }
     if study.only.is_empty() || study.only.iter().any(|n| n == COST) {
-        let (most, widest) = if study.quick { (32768, 256) } else { (262_144, 1024) };
+        let (most, widest) = if study.quick { (32768, 256) } else { (262_144, 8192) };
         for tokens in doubled(8192, most) {
             let subject = heads::of_size(tokens, DIM, &scratch);
             results.by_tokens.push(measure(&runner, &mut products, subject)?);
@@ -122,8 +124,8 @@ fn study(study: &Study) -> Result<ExitCode> {
         }
         for dim in doubled(64, widest) {
             let subject = heads::of_size(TOKENS, dim, &scratch);
-            let known = results.by_tokens.iter().find(|l| l.subject.name == subject.name).cloned();
-            let line = known.map_or_else(|| measure(&runner, &mut products, subject), Ok)?;
+            let mut line = measure(&runner, &mut products, subject)?;
+            line.stages = stages::measure(&line.subject, threads, runner.cap)?;
             results.by_dim.push(line);
             write(&out, &results)?;
         }
@@ -159,7 +161,7 @@ fn selected(study: &Study, all: Vec<Subject>) -> Result<Vec<Subject>> {
         }
     }
     let wanted = |s: &Subject| match study.only.as_slice() {
-        [] => !(study.quick && ["generated", "wide"].contains(&s.name.as_str())),
+        [] => !(study.quick && s.is_large()),
         names => names.contains(&s.name),
     };
     Ok(all.into_iter().filter(wanted).collect())
@@ -172,15 +174,17 @@ fn doubled(first: usize, last: usize) -> impl Iterator<Item = usize> {
 /// Makes the head if need be, audits it, and multiplies as large a one.
 fn measure(runner: &RunningSearch, products: &mut Products, subject: Subject) -> Result<Line> {
     eprintln!("speed: {}", subject.name);
-    if let Source::Generated(folder) = &subject.source {
+    if let Source::Generated(kind, folder) = &subject.source {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["generate", "--tokens", &subject.tokens.to_string()]);
+        command.args(["generate", "--kind", &kind.name()]);
+        command.args(["--tokens", &subject.tokens.to_string()]);
         command.args(["--dim", &subject.dim.to_string(), "--seed", &SEED.to_string()]).arg(folder);
-        process::run(&mut command, Duration::from_secs(600))?.succeeded("generate")?;
+        let ended = process::run(&mut command, GENERATING)?.succeeded("generate")?;
+        ensure!(!ended.stopped, "generate ended after {} s", GENERATING.as_secs());
     }
     let audited = runner.audit(&subject)?;
     let product = products.measure(subject.tokens, subject.dim)?;
-    Ok(Line { subject, audited, product, estimates: Vec::new() })
+    Ok(Line { subject, audited, product, estimates: Vec::new(), stages: Vec::new() })
 }
 
 /// Writes what there is so far: a study that is interrupted keeps its results.
@@ -190,6 +194,9 @@ fn write(folder: &Path, results: &Results) -> Result<()> {
     results.write_csv(std::fs::File::create(folder.join("results.csv"))?)?;
     if !results.by_tokens.is_empty() {
         std::fs::write(folder.join("cost.svg"), cost::plot(results, DIM, TOKENS)?)?;
+    }
+    if results.by_dim.iter().any(|l| !l.stages.is_empty()) {
+        std::fs::write(folder.join("stages.svg"), cost::stages(results, TOKENS)?)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::planted::Kind;
+
 /// Times whole audits, one float32 product of the logits, and what others do, in one run.
 #[derive(Debug, Parser)]
 #[command(name = "speed")]
@@ -16,13 +18,14 @@ pub struct Options {
 
 #[derive(Debug, Args)]
 pub struct Study {
-    /// Leave out the head of 262144 tokens, the wide one, the large sizes and the baselines
+    /// Leave out the generated heads of more than 100000 tokens, the wide ones, the large sizes and the baselines
     #[arg(long)]
     pub quick: bool,
-    /// Only what is named: a head (smollm2, smollm2-norm, generated, wide, whisper, whisper-norm, pp-ocrv4, pp-ocrv4-swish, g2pm, g2pm-relu), or `cost`
+    /// Only what is named: a head (smollm2, smollm2-norm, generated, generated-norm, wide, wide-128k, widest, whisper, whisper-norm, pp-ocrv4,
+    /// pp-ocrv4-swish, crowd, low, low-250k, g2pm, g2pm-relu), or `cost`, the sweep over sizes
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Where table.md, results.csv and cost.svg go; a partial run does not overwrite a whole one [default: reports/speed,
+    /// Where table.md, results.csv, cost.svg and stages.svg go; a partial run does not overwrite a whole one [default: reports/speed,
     /// or target/speed/partial with --quick or --only]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -44,7 +47,7 @@ pub struct Study {
     /// Seconds for each baseline on each head
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub baseline_cap: u64,
-    /// Have each certificate verified as well, once
+    /// Have each certificate verified as well, once; that should take at most 1.5 times the audit
     #[arg(long)]
     pub verify: bool,
 }
@@ -53,13 +56,16 @@ pub struct Study {
 pub enum Part {
     /// Write a generated head and its answers
     Generate {
+        /// Which rows
+        #[arg(long, value_enum, default_value_t = Kind::Planted)]
+        kind: Kind,
         #[arg(long)]
         tokens: usize,
         #[arg(long)]
         dim: usize,
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Where head.npy and planted.json go
+        /// Where the head (head.npy, or model.safetensors and config.json) and planted.json go
         folder: PathBuf,
     },
     /// Try the 2022 heuristic on some tokens
@@ -68,6 +74,13 @@ pub enum Part {
     /// Solve the 2022 linear program for some tokens
     #[command(hide = true)]
     Program(Sample),
+    /// Audit a head over all of space, and print the seconds of each stage
+    #[command(hide = true)]
+    Stages {
+        checkpoint: PathBuf,
+        #[arg(long)]
+        threads: usize,
+    },
     /// Time the float32 product without numpy
     #[command(hide = true)]
     Product { tokens: usize, dim: usize, threads: usize },

@@ -9,6 +9,7 @@ use crate::baseline::Estimate;
 use crate::heads::Subject;
 use crate::machine::Setting;
 use crate::product::Product;
+use crate::stages::Stage;
 use crate::timing::Timing;
 
 /// One head's line of the table.
@@ -18,6 +19,8 @@ pub struct Line {
     pub audited: Audited,
     pub product: Product,
     pub estimates: Vec<Estimate>,
+    /// Seconds of each stage of one audit, in order; none unless asked for.
+    pub stages: Vec<Stage>,
 }
 
 impl Line {
@@ -31,10 +34,15 @@ impl Line {
         self.audited.timing.median() / self.audited.free.as_ref().map_or(f64::NAN, Timing::median)
     }
 
+    /// `verify` over audit (its median); NaN where nothing was verified.
+    pub fn verify_ratio(&self) -> f64 {
+        self.audited.verified.map_or(f64::NAN, |v| v.seconds) / self.audited.timing.median()
+    }
+
     /// What the audit may take: three times the head in float32, and 200 MB; behind a norm five times, as the folded rows
     /// are float64.
     pub fn memory_limit(&self) -> u64 {
-        let times = if self.subject.is_beside_free() { 5 } else { 3 };
+        let times = if self.subject.is_behind_norm() { 5 } else { 3 };
         times * 4 * (self.subject.tokens * self.subject.dim) as u64 + 200_000_000
     }
 }
@@ -113,8 +121,12 @@ impl Results {
                 let times = [t.median(), t.min(), t.max()];
                 write("free audit", times, t.runs(), 0, [false; 2], "")?;
             }
-            if let Some(s) = audited.verified {
-                write("verify", [s; 3], 1, 0, [false; 2], "")?;
+            if let Some(v) = audited.verified {
+                write("verify", [v.seconds; 3], 1, v.peak, [false; 2], "")?;
+            }
+            for stage in &line.stages {
+                let what = format!("stage {}", stage.name);
+                write(&what, [stage.seconds; 3], 1, 0, [false; 2], "")?;
             }
             let t = &product.timing;
             let times = [t.median(), t.min(), t.max()];
@@ -127,5 +139,73 @@ impl Results {
         }
         csv.flush()?;
         Ok(())
+    }
+}
+
+/// Made-up results for tests.
+#[cfg(test)]
+pub mod examples {
+    use std::path::Path;
+
+    use super::*;
+    use crate::audit::Verified;
+
+    /// One line: an audit of 0.5 s, verified in 1 s, of a product of 4 s, with two stages.
+    fn line(subject: Subject) -> Line {
+        let stage = |name: &str, seconds| Stage { name: name.to_owned(), seconds };
+        Line {
+            subject,
+            audited: Audited {
+                timing: Timing::new(vec![0.5]),
+                free: None,
+                peak: 70_000_000,
+                answer: "0 lost, 80 tied".to_owned(),
+                wrong: Vec::new(),
+                verified: Some(Verified { seconds: 1.0, peak: 90_000_000 }),
+            },
+            product: Product {
+                timing: Timing::new(vec![4.0]),
+                whole: true,
+                by: "by hand".to_owned(),
+            },
+            estimates: Vec::new(),
+            stages: vec![stage("read", 0.1), stage("screen", 0.3)],
+        }
+    }
+
+    /// One head of the table, and one of each sweep.
+    pub fn results() -> Results {
+        let setting = Setting {
+            date: "2026-01-01 00:00 UTC".to_owned(),
+            processor: "a processor".to_owned(),
+            threads: 2,
+            commit: "0123456789".to_owned(),
+            command: "speed".to_owned(),
+            load: "0.00".to_owned(),
+        };
+        let heads = crate::heads::all(Path::new("models"), Path::new("scratch"));
+        let head = heads.into_iter().find(|s| s.name == "smollm2").map(line);
+        let swept =
+            |tokens, dim| vec![line(crate::heads::of_size(tokens, dim, Path::new("scratch")))];
+        Results {
+            setting,
+            heads: head.into_iter().collect(),
+            by_tokens: swept(8192, 256),
+            by_dim: swept(32000, 2048),
+        }
+    }
+
+    #[test]
+    fn the_file_has_a_line_for_each_measurement() {
+        let mut csv = Vec::new();
+        results().write_csv(&mut csv).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        for measured in [
+            "audit,smollm2,49152,576,free,1,0.500000,0.500000,0.500000,70000000,",
+            "verify,smollm2,49152,576,free,1,1.000000,1.000000,1.000000,90000000,",
+            "stage screen,cost-32000x2048,32000,2048,free,1,0.300000,",
+        ] {
+            assert_eq!(csv.matches(measured).count(), 1, "{measured} in {csv}");
+        }
     }
 }
