@@ -21,12 +21,12 @@ pub struct Study {
     /// Leave out the generated heads of more than 100000 tokens, the wide ones, the large sizes and the baselines
     #[arg(long)]
     pub quick: bool,
-    /// Only what is named: a head (smollm2, smollm2-norm, generated, generated-norm, wide, wide-128k, widest, whisper, whisper-norm, pp-ocrv4,
-    /// pp-ocrv4-swish, crowd, low, low-250k, g2pm, g2pm-relu), or `cost`, the sweep over sizes
+    /// Only what is named: a head (smollm2, smollm2-norm, generated, generated-norm, wide, wide-128k, widest, whisper,
+    /// whisper-norm, pp-ocrv4, pp-ocrv4-swish, crowd, low, low-250k, g2pm, g2pm-relu), or `cost`, the sweep over sizes
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Where table.md, results.csv, cost.svg and stages.svg go; a partial run does not overwrite a whole one [default: reports/speed,
-    /// or target/speed/partial with --quick or --only]
+    /// Where table.md, results.csv, cost.svg and stages.svg go; a partial run does not overwrite a whole one [default:
+    /// reports/speed, or target/speed/partial with --quick or --only]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The folder that analyses/fetch_heads.py wrote to
@@ -59,10 +59,13 @@ pub enum Part {
         /// Which rows
         #[arg(long, value_enum, default_value_t = Kind::Planted)]
         kind: Kind,
+        /// V
         #[arg(long)]
         tokens: usize,
+        /// d
         #[arg(long)]
         dim: usize,
+        /// Of the random numbers
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Where the head (head.npy, or model.safetensors and config.json) and planted.json go

@@ -10,11 +10,11 @@
 //!   rows differ, so that it is no tie of equals. It is a mean of at least `d + 2` rows, whose hull has an
 //!   interior with the planted row in it; or half of it, or three quarters, is one row, and the rest such a mean.
 //! - *Tied*: two or three tokens with the same bits. They reach the maximum, as all others do.
-//! - *Crowded*: rows within [`NEAR`] of one row, which is exactly the mean of [`CROWD_PARENTS`] others. That row lies
-//!   deeper inside their hull than a hundred times that distance, in 120 coordinates: the mean is less than one standard
-//!   deviation from the middle, the hull of 13,810 rows reaches about two in every direction, and the least is 0.013.
-//!   So the rows near it are inside too: likely beyond doubt, not proved. All their entries are exact in float32.
-//!   Other rows inside are, exactly, means of [`MIXED`] rows.
+//! - *Crowded*: rows within [`NEAR`] of one row, which is exactly the mean of [`CROWD_PARENTS`] others. In 120 coordinates
+//!   it is less than a standard deviation from the middle of 13,810 ordinary rows, whose hull reaches about two in every
+//!   direction, and the least deviation is 0.013: its distance to the boundary is tens of times [`NEAR`], so that the rows near
+//!   it are inside too. This is likely beyond doubt, not proved. All their entries are exact in float32. Other rows
+//!   inside are, exactly, means of [`MIXED`] rows with weights.
 //! - *The rest wins*: in coordinates where the covariance is the identity a row has a length of about
 //!   `sqrt d`, and its scores on others (at `h = w_t`) are normal with that deviation: the largest of `V` is near
 //!   `sqrt(2 d ln V)`, far below `d` for `d >= 64` and any `V` of use. This is likely beyond doubt, not proved.
@@ -251,6 +251,7 @@ impl Recipe {
         let mut is_inside = vec![false; self.tokens];
         places.iter().for_each(|&t| is_inside[t] = true);
         let plain: Vec<u32> = (0..self.tokens as u32).filter(|&t| !is_inside[t as usize]).collect();
+        ensure!(plain.len() >= MIXED, "{} ordinary rows are too few for a crowd", plain.len());
         let mut drawn = |count: usize| -> Vec<u32> {
             index::sample(&mut random, plain.len(), count).into_iter().map(|i| plain[i]).collect()
         };
