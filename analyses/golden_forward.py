@@ -142,16 +142,19 @@ def single_stack(model, seed, how):
             shape = allowed(kind, T, **details)
             keep(kind, dict(input_ids=tokens, attention_mask=additive(shape, mask)), mask=kind, **details)
     # The same mask handed over gives the same logits, so that the shape of an explicit mask is understood.
-    again = ask(model, input_ids=tokens, attention_mask=additive(allowed(own, T), mask))
-    real = mask.bool()
-    assert torch.allclose(again["logits"][real], arrays[f"{own}.logits"][real], atol=1e-5)
+    if not how.get("windows"):
+        again = ask(model, input_ids=tokens, attention_mask=additive(allowed(own, T), mask))
+        real = mask.bool()
+        assert torch.allclose(again["logits"][real], arrays[f"{own}.logits"][real], atol=1e-5)
     if how.get("segments"):
         segments = (torch.arange(T)[None] >= torch.tensor([[4], [3]])).long() * mask
         keep("segments", dict(input_ids=tokens, attention_mask=mask, token_type_ids=segments), mask=own,
              segments=segments.tolist())
     vectors = torch.randn(2, T, model.get_input_embeddings().weight.shape[1],
                           generator=torch.Generator().manual_seed(seed + 1000))
-    keep("vectors", dict(inputs_embeds=vectors, attention_mask=mask), mask=own)
+    # Granite multiplies the vectors that it is given; here they stand for rows that were multiplied.
+    factor = getattr(model.config, "embedding_multiplier", 1.0)
+    keep("vectors", dict(inputs_embeds=vectors / factor, attention_mask=mask), mask=own)
     del facts["vectors"]["ids"]
     arrays["vectors.vectors"] = vectors
     if own == "causal":
@@ -313,6 +316,99 @@ case("marian-two-vocabularies", ask=encoder_decoder, target_vectors=False)(
                                     share_encoder_decoder_embeddings=False)))
 case("xlnet", ask=xlnet)(
     lambda: tf.XLNetLMHeadModel(config(tf.XLNetConfig, COMMON, d_model=D, n_layer=2, n_head=4, d_inner=48)))
+
+
+# Decoders of today, each with what sets it apart, and with options that its published configurations have.
+DECODER = dict(ENCODER, num_key_value_heads=2, intermediate_size=40, num_hidden_layers=3)
+ROPE = dict(rope_type="default", rope_theta=300.0)
+YARN = dict(rope_type="yarn", rope_theta=300.0, factor=4.0, original_max_position_embeddings=8)
+# Texts of more tokens than the original context take the long factors.
+LONG = dict(sliding_window=6, tie_word_embeddings=False,
+            rope_parameters=dict(rope_type="longrope", rope_theta=300.0, partial_rotary_factor=0.75,
+                                 short_factor=[1.0, 1.3, 1.9], long_factor=[1.5, 4.0, 7.0]))
+DECODERS = {
+    "qwen2": (tf.Qwen2ForCausalLM, tf.Qwen2Config, DECODER, dict(tie_word_embeddings=True)),
+    "qwen2-window": (tf.Qwen2ForCausalLM, tf.Qwen2Config, DECODER,
+                     dict(use_sliding_window=True, sliding_window=4, max_window_layers=1, rope_parameters=YARN)),
+    "qwen3": (tf.Qwen3ForCausalLM, tf.Qwen3Config, DECODER, dict(head_dim=12, rope_parameters=ROPE)),
+    "mistral": (tf.MistralForCausalLM, tf.MistralConfig, DECODER, dict(sliding_window=5, head_dim=6)),
+    "ministral": (tf.MinistralForCausalLM, tf.MinistralConfig, DECODER,
+                  dict(sliding_window=4, layer_types=["full_attention", "sliding_attention", "full_attention"],
+                       head_dim=8)),
+    "smollm3": (tf.SmolLM3ForCausalLM, tf.SmolLM3Config, DECODER,
+                dict(no_rope_layer_interval=2, rope_parameters=ROPE)),
+    "gemma": (tf.GemmaForCausalLM, tf.GemmaConfig, DECODER, dict(head_dim=10, rope_parameters=ROPE)),
+    "gemma2": (tf.Gemma2ForCausalLM, tf.Gemma2Config, DECODER,
+               dict(head_dim=10, query_pre_attn_scalar=14, sliding_window=4, attn_logit_softcapping=2.0,
+                    final_logit_softcapping=20.0)),
+    "gemma3": (tf.Gemma3ForCausalLM, tf.Gemma3TextConfig, DECODER,
+               dict(head_dim=10, query_pre_attn_scalar=14, sliding_window=4,
+                    layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                    rope_parameters=dict(
+                        full_attention=dict(rope_type="linear", rope_theta=900.0, factor=2.0),
+                        sliding_attention=dict(rope_type="default", rope_theta=70.0)))),
+    "phi": (tf.PhiForCausalLM, tf.PhiConfig, DECODER, dict(qk_layernorm=True, tie_word_embeddings=False)),
+    "phi3": (tf.Phi3ForCausalLM, tf.Phi3Config, DECODER, dict(LONG, original_max_position_embeddings=4)),
+    "phi3-short": (tf.Phi3ForCausalLM, tf.Phi3Config, DECODER, dict(LONG, original_max_position_embeddings=14)),
+    "gpt-neox": (tf.GPTNeoXForCausalLM, tf.GPTNeoXConfig, ENCODER,
+                 dict(rope_parameters=dict(ROPE, partial_rotary_factor=0.5))),
+    "gpt-neox-sequential": (tf.GPTNeoXForCausalLM, tf.GPTNeoXConfig, ENCODER,
+                            dict(use_parallel_residual=False, attention_bias=False)),
+    "olmo2": (tf.Olmo2ForCausalLM, tf.Olmo2Config, DECODER, dict(rope_parameters=ROPE)),
+    "granite": (tf.GraniteForCausalLM, tf.GraniteConfig, DECODER,
+                dict(embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.4, logits_scaling=2.5)),
+    "cohere": (tf.CohereForCausalLM, tf.CohereConfig, DECODER, dict(logit_scale=0.3, use_qk_norm=True)),
+    "cohere2": (tf.Cohere2ForCausalLM, tf.Cohere2Config, DECODER,
+                dict(sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"])),
+    "stablelm": (tf.StableLmForCausalLM, tf.StableLmConfig, DECODER, dict(use_qkv_bias=True)),
+    "stablelm-parallel": (tf.StableLmForCausalLM, tf.StableLmConfig, DECODER, dict(use_parallel_residual=True)),
+    "starcoder2": (tf.Starcoder2ForCausalLM, tf.Starcoder2Config, DECODER, dict(sliding_window=5)),
+    "gpt-j": (tf.GPTJForCausalLM, tf.GPTJConfig,
+              dict(n_embd=D, n_layer=2, n_head=4, n_positions=16, rotary_dim=4), {}),
+    "gpt-neo": (tf.GPTNeoForCausalLM, tf.GPTNeoConfig,
+                dict(hidden_size=D, num_layers=3, num_heads=4, max_position_embeddings=16, window_size=4,
+                     attention_types=[[["global", "local"], 1], [["local"], 1]]), {}),
+    "opt": (tf.OPTForCausalLM, tf.OPTConfig,
+            dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, ffn_dim=48, max_position_embeddings=16), {}),
+    "opt-after": (tf.OPTForCausalLM, tf.OPTConfig,
+                  dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, ffn_dim=48,
+                       max_position_embeddings=16, do_layer_norm_before=False, word_embed_proj_dim=20), {}),
+    "bloom": (tf.BloomForCausalLM, tf.BloomConfig, dict(hidden_size=D, n_layer=2, n_head=4), {}),
+    "falcon": (tf.FalconForCausalLM, tf.FalconConfig,
+               dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=16), {}),
+    "falcon-new": (tf.FalconForCausalLM, tf.FalconConfig,
+                   dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, num_kv_heads=2,
+                        new_decoder_architecture=True, max_position_embeddings=16), {}),
+    "falcon-sequential": (tf.FalconForCausalLM, tf.FalconConfig,
+                          dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, multi_query=False,
+                               parallel_attn=False, bias=True, max_position_embeddings=16), {}),
+}
+for number, (name, (architecture, settings, sizes, more)) in enumerate(DECODERS.items()):
+    # Where layers have windows or positions by the mask, a mask that is handed over replaces these too.
+    windows = bool({"sliding_window", "window_size"} & (sizes | more).keys()) or name in ("bloom", "opt", "opt-after")
+    case(name, own="causal", masks=() if windows else ("prefix",), windows=windows, seed=300 + number)(
+        lambda a=architecture, c=settings, s=sizes, m=more: a(config(c, COMMON, s, **m)))
+BART = dict(MARIAN, activation_function="gelu", decoder_start_token_id=2, pad_token_id=1, bos_token_id=0)
+SEQUENCES = {
+    "bart": (tf.BartForConditionalGeneration, tf.BartConfig),
+    "mbart": (tf.MBartForConditionalGeneration, tf.MBartConfig),
+    "pegasus": (tf.PegasusForConditionalGeneration, tf.PegasusConfig),
+    "m2m-100": (tf.M2M100ForConditionalGeneration, tf.M2M100Config),
+}
+for number, (name, (architecture, settings)) in enumerate(SEQUENCES.items()):
+    case(name, ask=encoder_decoder, target_vectors=False, seed=350 + number)(
+        lambda a=architecture, c=settings: a(config(c, COMMON, BART)))
+case("distilbert", own="bidirectional", masks=("causal",), seed=360)(
+    lambda: tf.DistilBertForMaskedLM(config(tf.DistilBertConfig, COMMON, dim=D, n_layers=2, n_heads=4, hidden_dim=48,
+                                            max_position_embeddings=16)))
+case("electra", own="bidirectional", masks=("prefix", "causal"), segments=True, seed=361)(
+    lambda: tf.ElectraForMaskedLM(config(tf.ElectraConfig, COMMON, ENCODER, embedding_size=20)))
+case("modernbert", own="bidirectional", masks=(), windows=True, seed=362)(
+    lambda: tf.ModernBertForMaskedLM(config(tf.ModernBertConfig, COMMON, ENCODER, num_hidden_layers=4,
+                                            local_attention=6, global_attn_every_n_layers=3)))
+case("modernbert-biases", own="bidirectional", masks=(), windows=True, seed=363)(
+    lambda: tf.ModernBertForMaskedLM(config(tf.ModernBertConfig, COMMON, ENCODER, norm_bias=True, mlp_bias=True,
+                                            attention_bias=True, classifier_bias=True, local_attention=6)))
 
 
 def make(name):

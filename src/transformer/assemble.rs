@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use super::attention::Attention;
-use super::block::Block;
+use super::attention::{Attention, QueryKeyNorms};
+use super::block::{Block, LayerKind, Norms};
 use super::buckets::Buckets;
-use super::configuration::{Biases, Configuration, Position, Sharing};
+use super::configuration::{Biases, Configuration, Placement, Position, QueryKeyNorm, Sharing};
+use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
 use super::feed_forward::FeedForward;
 use super::linear::Linear;
-use super::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use super::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
+use super::norm::Norm;
 use super::output::{Output, Transform};
 use super::relative::Relative;
-use super::rotary;
 use super::stack::Stack;
-use super::weights::{Stored, Weights};
+use super::weights::{NormForm, Stored, Weights};
 use crate::error::Result;
 use crate::locate;
 
@@ -32,8 +33,6 @@ pub(super) struct Parts {
     pub output: Output,
     /// The vector with which XLNet's query stream begins at every position.
     pub blind: Option<Tensor>,
-    /// The frequencies of rotary positions, one per pair of coordinates of a head.
-    pub frequencies: Option<Vec<f32>>,
 }
 
 /// Reads the tensors of all parts.
@@ -65,35 +64,40 @@ pub(super) fn assemble(
         }
         _ => None,
     };
-    let frequencies = match configuration.position {
-        Position::Rotary { base, scaling, .. } => {
-            let half = configuration.head_width / 2;
-            let stored = names.rotary_factors.filter(|name| weights.has(name));
-            let factors = stored.map(|name| factors(weights, name, half)).transpose()?;
-            Some(rotary::frequencies(half, base, scaling, factors.as_deref()))
-        }
-        _ => None,
-    };
     Ok(Parts {
         embedding: from.embedding(&names.embedding)?,
         stack: from.stack(&names.stack, false)?,
         encoder: encoder.transpose()?,
         output: from.output(head)?,
         blind,
-        frequencies,
     })
 }
 
-/// Reads the factors that rotary frequencies are divided by, `count` of them.
-fn factors(weights: &Weights, name: &str, count: usize) -> Result<Vec<f32>> {
-    let factors: Vec<f32> =
-        weights.tensor(name, &[count])?.to_dtype(candle_core::DType::F32)?.to_vec1()?;
-    match factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0)) {
-        None => Ok(factors),
-        Some(factor) => {
-            Err(weights.refuse(format!("tensor `{name}` holds {factor}, which is no factor")))
-        }
+/// Divides the frequencies of rotary positions by the factors that a file holds for them, if it does.
+///
+/// # Errors
+/// Another number of factors than frequencies, or a factor that is not positive.
+pub(super) fn divide_frequencies(
+    weights: &Weights,
+    names: &Names,
+    configuration: &mut Configuration,
+) -> Result<()> {
+    let Position::Rotary { rotary, .. } = &mut configuration.position else { return Ok(()) };
+    let Some(name) = names.rotary_factors.filter(|name| weights.has(name)) else { return Ok(()) };
+    let factors: Vec<f32> = weights
+        .tensor(name, &[rotary.frequencies.len()])?
+        .to_dtype(candle_core::DType::F32)?
+        .to_vec1()?;
+    if let Some(factor) = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0)) {
+        return Err(weights.refuse(format!("tensor `{name}` holds {factor}, which is no factor")));
     }
+    rotary.frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
+    Ok(())
+}
+
+/// What all norms of a model have in common.
+fn norm_form(c: &Configuration) -> NormForm {
+    NormForm { kind: c.norm, epsilon: c.epsilon, gain_less_one: c.gain_less_one, shifts: c.shifts }
 }
 
 /// Reads the parts of one stack: the tensors of the file, and the sizes and names to read them by.
@@ -114,9 +118,10 @@ impl Assembly<'_> {
         let tokens = names.tokens.iter().map(|name| whole(name)).find(|name| weights.has(name));
         let tokens = tokens.unwrap_or_else(|| whole(names.tokens[0]));
         let width = c.input_width;
-        let positions = match (c.position, names.positions) {
+        let positions = match (&c.position, names.positions) {
             (Position::Learned { offset, .. }, Some(name)) => {
                 let rows = c.context.unwrap_or_default() + offset;
+                let width = if names.projection.is_some_and(|p| p.first) { c.width } else { width };
                 Some(weights.tensor(&whole(name), &[rows, width])?)
             }
             _ => None,
@@ -130,14 +135,13 @@ impl Assembly<'_> {
                 .transpose()?,
             norm: names
                 .norm
-                .map(|name| weights.norm(&whole(name), width, c.norm, c.epsilon))
+                .map(|name| weights.norm(&whole(name), &[width], norm_form(c)))
                 .transpose()?,
             projection: names
                 .projection
-                .map(|name| {
-                    weights.linear(&whole(name), c.width, width, Stored::OutIn, Biases::All)
-                })
+                .map(|p| weights.linear(&whole(p.stem), c.width, width, Stored::OutIn, p.biases))
                 .transpose()?,
+            projection_first: names.projection.is_some_and(|p| p.first),
         })
     }
 
@@ -177,44 +181,88 @@ impl Assembly<'_> {
             }
         }
         let norm =
-            |name| self.weights.norm(&format!("{}{name}", self.body), c.width, c.norm, c.epsilon);
-        let buckets = match (c.position, names.buckets) {
-            (Position::Buckets { buckets, furthest }, Some(name)) => {
+            |name| self.weights.norm(&format!("{}{name}", self.body), &[c.width], norm_form(c));
+        let distance_bias = match (&c.position, names.buckets) {
+            (&Position::Buckets { buckets, furthest }, Some(name)) => {
                 let name = format!("{}{name}", self.body);
                 let table = self.weights.tensor(&name, &[buckets, c.heads])?;
-                Some(Buckets { table, furthest, both: encoder })
+                Some(DistanceBias::Buckets(Buckets { table, furthest, both: encoder }))
             }
+            (Position::Slopes, _) => Some(DistanceBias::Slopes(slopes(c.heads))),
             _ => None,
         };
-        Ok(Stack { blocks, final_norm: names.final_norm.map(norm).transpose()?, buckets })
+        Ok(Stack { blocks, final_norm: names.final_norm.map(norm).transpose()?, distance_bias })
     }
 
-    /// Reads the block whose tensors begin with `at`; `layer` only scales its scores.
+    /// Reads the block whose tensors begin with `at`; `layer` is its number, from 0.
     fn block(&self, names: &StackNames, at: &str, layer: usize) -> Result<Block> {
         let c = self.configuration;
         let at = format!("{}{at}", self.body);
-        let norm =
-            |name: &str| self.weights.norm(&format!("{at}{name}"), c.width, c.norm, c.epsilon);
+        let norms = |map: usize, name: &str| self.norms(names, &at, map, name);
         let cross = names.cross.as_ref().map(|(attention, name)| -> Result<_> {
-            Ok((self.attention(attention, &at, layer)?, norm(name)?))
+            Ok((self.attention(attention, None, &at, layer)?, norms(0, name)?))
         });
-        let biases = c.feed_forward_biases;
+        let attention_norms = match layer {
+            0 if c.layer_kinds.first_without_norm => Norms::default(),
+            _ => norms(0, names.attention_norm)?,
+        };
+        let feed_forward_norms = match c.placement {
+            Placement::ParallelOne => Norms::default(),
+            _ => norms(1, names.feed_forward_norm)?,
+        };
         Ok(Block {
-            attention: self.attention(&names.attention, &at, layer)?,
-            attention_norm: norm(names.attention_norm)?,
+            attention: self.attention(&names.attention, names.query_key_norms, &at, layer)?,
+            attention_norms,
             cross: cross.transpose()?,
-            feed_forward: FeedForward {
-                gate: names
-                    .gate
-                    .map(|name| self.linear(&format!("{at}{name}"), c.inner, c.width, biases))
-                    .transpose()?,
-                inner: self.linear(&format!("{at}{}", names.inner), c.inner, c.width, biases)?,
-                outer: self.linear(&format!("{at}{}", names.outer), c.width, c.inner, biases)?,
-                activation: c.activation,
+            feed_forward: self.feed_forward(names, &at)?,
+            feed_forward_norms,
+            parallel: matches!(c.placement, Placement::ParallelOne | Placement::ParallelTwo),
+            residual_scale: c.residual_scale,
+            kind: LayerKind {
+                local: c.layer_kinds.is_local(layer),
+                rotated: c.layer_kinds.is_rotated(layer),
             },
-            feed_forward_norm: norm(names.feed_forward_norm)?,
-            placement: c.placement,
         })
+    }
+
+    /// Reads the norms of the attention (`map` 0) or of the feed-forward layer (1), the first of them by its `name`.
+    fn norms(&self, names: &StackNames, at: &str, map: usize, name: &str) -> Result<Norms> {
+        let c = self.configuration;
+        let read = |name: &str| {
+            self.weights.norm(&format!("{at}{name}"), &[c.width], norm_form(c)).map(Some)
+        };
+        let (before, after, outside) = match c.placement {
+            Placement::Before | Placement::ParallelOne | Placement::ParallelTwo => {
+                (read(name)?, None, None)
+            }
+            Placement::After => (None, None, read(name)?),
+            Placement::AfterMaps => (None, read(name)?, None),
+            Placement::AroundMaps => {
+                let second = names.second_norms.map(|names| read(names[map])).transpose()?;
+                (read(name)?, second.flatten(), None)
+            }
+        };
+        Ok(Norms { before, after, outside })
+    }
+
+    /// Reads the feed-forward layer; `at` is the prefix of the block.
+    fn feed_forward(&self, names: &StackNames, at: &str) -> Result<FeedForward> {
+        let c = self.configuration;
+        let linear = |name: &str, out: usize, input: usize| {
+            self.linear(&format!("{at}{name}"), out, input, c.feed_forward_biases)
+        };
+        let (gate, inner) = match names.gate {
+            Gate::None => (None, linear(names.inner, c.inner, c.width)?),
+            Gate::Own(gate) => {
+                (Some(linear(gate, c.inner, c.width)?), linear(names.inner, c.inner, c.width)?)
+            }
+            Gate::BeforeInner => {
+                let both = linear(names.inner, 2 * c.inner, c.width)?;
+                (Some(both.rows(0, c.inner)?), both.rows(c.inner, c.inner)?)
+            }
+        };
+        let outer = linear(names.outer, c.width, c.inner)?;
+        Ok(FeedForward { gate, inner, outer, activation: c.activation })
     }
 
     /// Reads a linear map, stored as the family stores its maps.
@@ -222,43 +270,42 @@ impl Assembly<'_> {
         self.weights.linear(stem, out, input, self.names.stored, biases)
     }
 
-    /// Reads the maps of an attention; `at` is the prefix of the block.
-    fn attention(&self, names: &AttentionNames, at: &str, layer: usize) -> Result<Attention> {
+    /// Reads the maps of an attention, and the norms of its queries and keys; `at` is the prefix of the block.
+    fn attention(
+        &self,
+        names: &AttentionNames,
+        norms: Option<[&'static str; 2]>,
+        at: &str,
+        layer: usize,
+    ) -> Result<Attention> {
         let c = self.configuration;
         let (query_width, key_value_width) =
             (c.heads * c.head_width, c.key_value_heads * c.head_width);
-        let linear = |name: &str, out: usize, input: usize| {
-            self.linear(&format!("{at}{name}"), out, input, c.attention_biases)
+        let linear = |name: &str, out: usize, input: usize, map: usize| {
+            self.linear(&format!("{at}{name}"), out, input, c.attention_biases.of_map(map))
         };
         let ([query, key, value, output], relative) = match names {
             AttentionNames::Separate([query, key, value, output]) => {
-                let to = |name: &str, out| linear(name, out, c.width);
-                let output = linear(output, c.width, query_width)?;
-                (
-                    [
-                        to(query, query_width)?,
-                        to(key, key_value_width)?,
-                        to(value, key_value_width)?,
-                        output,
-                    ],
-                    None,
-                )
+                let maps = [
+                    linear(query, query_width, c.width, 0)?,
+                    linear(key, key_value_width, c.width, 1)?,
+                    linear(value, key_value_width, c.width, 2)?,
+                    linear(output, c.width, query_width, 3)?,
+                ];
+                (maps, None)
             }
-            AttentionNames::Fused([together, output]) => {
-                let all = linear(together, query_width + 2 * key_value_width, c.width)?;
-                let output = linear(output, c.width, query_width)?;
-                let (query, key) =
-                    (all.rows(0, query_width)?, all.rows(query_width, key_value_width)?);
-                (
-                    [query, key, all.rows(query_width + key_value_width, key_value_width)?, output],
-                    None,
-                )
+            AttentionNames::Fused(order, [together, output]) => {
+                let all = linear(together, query_width + 2 * key_value_width, c.width, 0)?;
+                let output = linear(output, c.width, query_width, 3)?;
+                let [query, key, value] = self.parted(&all, *order)?;
+                ([query, key, value, output], None)
             }
             AttentionNames::Relative(stem) => {
                 let (maps, relative) = self.relative(&format!("{at}{stem}"))?;
                 (maps, Some(relative))
             }
         };
+        let norms = norms.filter(|_| c.query_key_norm != QueryKeyNorm::None);
         Ok(Attention {
             query,
             key,
@@ -268,7 +315,60 @@ impl Assembly<'_> {
             key_value_heads: c.key_value_heads,
             head_width: c.head_width,
             scale: c.score_scale(layer),
+            cap: c.score_cap,
+            norms: norms.map(|names| self.query_key_norms(names, at)).transpose()?,
             relative,
+        })
+    }
+
+    /// Parts a map to query, key and value together into the three.
+    fn parted(&self, all: &Linear, order: Order) -> Result<[Linear; 3]> {
+        let c = self.configuration;
+        let (query_width, key_value_width) =
+            (c.heads * c.head_width, c.key_value_heads * c.head_width);
+        match order {
+            Order::ByKind => Ok([
+                all.rows(0, query_width)?,
+                all.rows(query_width, key_value_width)?,
+                all.rows(query_width + key_value_width, key_value_width)?,
+            ]),
+            Order::ByHead => {
+                let each = query_width / c.key_value_heads;
+                let step = each + 2 * c.head_width;
+                let part = |first: usize, count: usize| {
+                    let groups = 0..c.key_value_heads;
+                    let parts: Vec<_> = groups.map(|group| (group * step + first, count)).collect();
+                    all.ranges(&parts)
+                };
+                Ok([
+                    part(0, each)?,
+                    part(each, c.head_width)?,
+                    part(each + c.head_width, c.head_width)?,
+                ])
+            }
+        }
+    }
+
+    /// Reads the norms of queries and keys.
+    fn query_key_norms(&self, [query, key]: [&str; 2], at: &str) -> Result<QueryKeyNorms> {
+        let c = self.configuration;
+        let norm = |name: &str, heads: usize| -> Result<Norm> {
+            let stem = format!("{at}{name}");
+            let read = |shape: &[usize]| self.weights.norm(&stem, shape, norm_form(c));
+            match c.query_key_norm {
+                QueryKeyNorm::Whole => read(&[heads * c.head_width]),
+                QueryKeyNorm::EachHead => {
+                    let norm = read(&[heads, c.head_width])?;
+                    let shift = norm.shift.map(|shift| shift.unsqueeze(1)).transpose()?;
+                    Ok(Norm { gain: norm.gain.unsqueeze(1)?, shift, ..norm })
+                }
+                QueryKeyNorm::Head | QueryKeyNorm::None => read(&[c.head_width]),
+            }
+        };
+        Ok(QueryKeyNorms {
+            query: norm(query, c.heads)?,
+            key: norm(key, c.key_value_heads)?,
+            whole: c.query_key_norm == QueryKeyNorm::Whole,
         })
     }
 
@@ -300,20 +400,32 @@ impl Assembly<'_> {
     /// Reads the output layer: the head, and the transform before it.
     fn output(&self, head: &locate::Names) -> Result<Output> {
         let (weights, c) = (self.weights, self.configuration);
-        // The transform maps to the width of the embedding, to which the head is tied.
-        let width = if self.names.transform.is_some() { c.input_width } else { c.width };
-        let transform = self.names.transform.map(|(dense, norm)| -> Result<_> {
+        // These maps lead to the width of the embedding, to which the head is tied.
+        let names = self.names;
+        let narrow = names.transform.is_some() || names.output_projection.is_some();
+        let width = if narrow { c.input_width } else { c.width };
+        let transform = self.names.transform.map(|(dense, norm, biases)| -> Result<_> {
             Ok(Transform {
-                dense: weights.linear(dense, width, c.width, Stored::OutIn, Biases::All)?,
+                dense: weights.linear(dense, width, c.width, Stored::OutIn, biases)?,
                 activation: c.transform_activation,
-                norm: weights.norm(norm, width, c.norm, c.epsilon)?,
+                norm: weights.norm(norm, &[width], norm_form(c))?,
             })
         });
         let stored = if head.transposed { Stored::InOut } else { Stored::OutIn };
         let bias = head.bias.as_ref().map(|name| weights.tensor(name, &[c.tokens]));
         Ok(Output {
             transform: transform.transpose()?,
+            projection: self
+                .names
+                .output_projection
+                .map(|name| {
+                    let stem = format!("{}{name}", self.body);
+                    weights.linear(&stem, c.input_width, c.width, Stored::OutIn, Biases::None)
+                })
+                .transpose()?,
             scale: c.output_scale,
+            logit_scale: c.logit_scale,
+            logit_cap: c.logit_cap,
             head: Linear {
                 weight: weights.matrix(&head.weight, c.tokens, width, stored)?,
                 bias: bias.transpose()?,

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use super::fused::masked_softmax;
 use super::linear::Linear;
+use super::norm::Norm;
 use super::relative::{Distances, Relative};
 use super::rotary::Rotation;
 use crate::error::Result;
@@ -27,18 +28,31 @@ pub(super) struct Attention {
     pub head_width: usize,
     /// The factor of the scores.
     pub scale: f64,
+    /// The bound of the scores, `c tanh(score / c)`.
+    pub cap: Option<f64>,
+    /// The norms of queries and keys.
+    pub norms: Option<QueryKeyNorms>,
     /// XLNet's additional maps and biases.
     pub relative: Option<Relative>,
 }
 
-/// What the attention of all layers shares in one pass: the mask and the encoding of positions.
+/// The norms of queries and keys before rotary positions.
+#[derive(Clone, Debug)]
+pub(super) struct QueryKeyNorms {
+    pub query: Norm,
+    pub key: Norm,
+    /// Whether the norms are over all heads together.
+    pub whole: bool,
+}
+
+/// What the attention of all layers of one kind shares in one pass: the mask and the encoding of positions.
 #[derive(Clone)]
 pub(super) struct AttentionContext {
     /// Added to the scores of all heads, `[B or 1, 1, queries, keys]`.
     pub mask: Tensor,
-    /// Added to the scores of each head, `[1, H, queries, keys]` (T5).
+    /// Added to the scores of each head, `[1, H, queries, keys]` (T5, ALiBi).
     pub bias: Option<Tensor>,
-    /// The rotation by the positions of the queries (Llama).
+    /// The rotation by the positions of the queries, where layers of this kind rotate (Llama).
     pub rotation: Option<Rotation>,
     /// The distances between queries and keys (XLNet).
     pub distances: Option<Distances>,
@@ -75,7 +89,8 @@ impl Attention {
         memory: &Tensor,
         context: &AttentionContext,
     ) -> Result<KeysAndValues> {
-        let keys = self.split(self.key.forward(memory)?, self.key_value_heads)?;
+        let norm = self.norms.as_ref().map(|norms| (&norms.key, norms.whole));
+        let keys = self.normed(self.key.forward(memory)?, self.key_value_heads, norm)?;
         let keys = match &context.rotation {
             Some(rotation) => rotation.apply(&keys)?,
             None => keys,
@@ -93,7 +108,8 @@ impl Attention {
     ) -> Result<Tensor> {
         let (rows, count, _) = x.dims3()?;
         let length = seen.keys.dim(2)?;
-        let queries = self.split(self.query.forward(x)?, self.heads)?;
+        let norm = self.norms.as_ref().map(|norms| (&norms.query, norms.whole));
+        let queries = self.normed(self.query.forward(x)?, self.heads, norm)?;
         let queries = match &context.rotation {
             Some(rotation) => rotation.apply(&queries)?,
             None => queries,
@@ -114,6 +130,10 @@ impl Attention {
                 grouped.matmul(&seen.keys.t()?)?.reshape((rows, self.heads, count, length))?
             }
         };
+        let scores = match self.cap {
+            Some(cap) => ((scores / cap)?.tanh()? * cap)?,
+            None => scores,
+        };
         let scores = match &context.bias {
             Some(bias) => scores.broadcast_add(bias)?,
             None => scores,
@@ -132,13 +152,34 @@ impl Attention {
             value: self.value.unshared()?,
             output: self.output.unshared()?,
             relative: self.relative.as_ref().map(Relative::unshared).transpose()?,
+            norms: self.norms.as_ref().map(QueryKeyNorms::unshared).transpose()?,
             ..self.clone()
         })
+    }
+
+    /// Splits queries or keys into heads, and applies their norm, which is of all heads together or of each.
+    fn normed(&self, x: Tensor, heads: usize, norm: Option<(&Norm, bool)>) -> Result<Tensor> {
+        match norm {
+            Some((norm, true)) => self.split(norm.forward(&x)?, heads),
+            Some((norm, false)) => norm.forward(&self.split(x, heads)?),
+            None => self.split(x, heads),
+        }
     }
 
     /// Splits the last dimension into heads: `B x T x (heads head)` to `B x heads x T x head`.
     fn split(&self, x: Tensor, heads: usize) -> Result<Tensor> {
         let (rows, count, _) = x.dims3()?;
         Ok(x.reshape((rows, count, heads, self.head_width))?.transpose(1, 2)?.contiguous()?)
+    }
+}
+
+impl QueryKeyNorms {
+    /// Copies the norms, so that they share no memory with these.
+    fn unshared(&self) -> Result<Self> {
+        Ok(QueryKeyNorms {
+            query: self.query.unshared()?,
+            key: self.key.unshared()?,
+            whole: self.whole,
+        })
     }
 }

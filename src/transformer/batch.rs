@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::configuration::{Configuration, Direction, Position, check_id};
+use super::configuration::{Configuration, Direction, Position, Sinusoid, check_id};
 use super::embedding::Embedding;
 use super::mask::Mask;
 use crate::error::{Error, Result};
@@ -171,12 +171,28 @@ impl Input {
             .enumerate()
             .map(|(row, &length)| {
                 let ids = ids.as_ref().map(|ids| ids[row].as_slice());
-                positions(configuration.position, ids, length, longest, &mut ends[row])
+                positions(&configuration.position, ids, length, longest, &mut ends[row])
             })
             .collect();
         let same = positions.iter().all(|row| *row == positions[0]);
         let positions = if same { positions[..1].to_vec() } else { positions };
         Ok(Prepared { vectors, lengths, positions, counted: ends })
+    }
+
+    /// The token ids, unless there are vectors instead.
+    pub(super) fn ids(&self) -> Option<Vec<Vec<u32>>> {
+        match self {
+            Input::Ids(rows) => Some(rows.clone()),
+            Input::Vectors { .. } => None,
+        }
+    }
+
+    /// The length of the longest row.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Input::Ids(rows) => rows.iter().map(Vec::len).max().unwrap_or(0),
+            Input::Vectors { vectors, .. } => vectors.dims().get(1).copied().unwrap_or(0),
+        }
     }
 
     /// Returns the length of each row, and the largest.
@@ -226,14 +242,17 @@ impl Input {
 /// Returns the rows of the position table for one sequence; `counted` is the number of positions so far, and is
 /// advanced.
 fn positions(
-    position: Position,
+    position: &Position,
     ids: Option<&[u32]>,
     length: usize,
     longest: usize,
     counted: &mut usize,
 ) -> Vec<usize> {
     let (offset, padding) = match position {
-        Position::Learned { offset, padding } => (offset, padding),
+        Position::Learned { offset, padding } => (*offset, *padding),
+        Position::Sinusoidal(Sinusoid::Closed { padding }) => {
+            (*padding as usize + 1, Some(*padding))
+        }
         _ => (0, None),
     };
     let mut count = *counted;

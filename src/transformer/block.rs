@@ -4,7 +4,6 @@ use candle_core::Tensor;
 
 use super::attention::{Attention, AttentionContext, KeysAndValues};
 use super::cache::BlockCache;
-use super::configuration::Placement;
 use super::feed_forward::FeedForward;
 use super::norm::Norm;
 use crate::error::Result;
@@ -14,16 +13,49 @@ use crate::error::Result;
 pub(super) struct Block {
     /// The attention to the sequence itself.
     pub attention: Attention,
-    /// The norm of the attention.
-    pub attention_norm: Norm,
-    /// The attention to the encoder's states, with its norm.
-    pub cross: Option<(Attention, Norm)>,
+    /// The norms of the attention.
+    pub attention_norms: Norms,
+    /// The attention to the encoder's states, with its norms.
+    pub cross: Option<(Attention, Norms)>,
     /// The feed-forward layer.
     pub feed_forward: FeedForward,
-    /// The norm of the feed-forward layer.
-    pub feed_forward_norm: Norm,
-    /// Whether the norms stand before or after.
-    pub placement: Placement,
+    /// The norms of the feed-forward layer.
+    pub feed_forward_norms: Norms,
+    /// Whether attention and feed-forward layer are side by side, and not one after the other.
+    pub parallel: bool,
+    /// The factor of what each map adds.
+    pub residual_scale: f64,
+    /// Which context of the pass the layer uses.
+    pub kind: LayerKind,
+}
+
+/// What a layer sees and rotates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LayerKind {
+    /// Whether it sees only positions within reach.
+    pub local: bool,
+    /// Whether queries and keys are rotated, in a model with rotary positions.
+    pub rotated: bool,
+}
+
+/// The norms around one map `f`: `outside(x + after(f(before(x))))`; those that are missing change nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Norms {
+    pub before: Option<Norm>,
+    pub after: Option<Norm>,
+    pub outside: Option<Norm>,
+}
+
+impl Norms {
+    /// Copies the norms, so that they share no memory with these.
+    fn unshared(&self) -> Result<Self> {
+        let copied = |norm: &Option<Norm>| norm.as_ref().map(Norm::unshared).transpose();
+        Ok(Norms {
+            before: copied(&self.before)?,
+            after: copied(&self.after)?,
+            outside: copied(&self.outside)?,
+        })
+    }
 }
 
 /// The encoder's result, which a decoder attends to.
@@ -45,7 +77,7 @@ impl Block {
         encoded: Option<&Encoded>,
         mut cache: Option<&mut BlockCache>,
     ) -> Result<Tensor> {
-        let x = self.around(x, &self.attention_norm, |x| {
+        let attention = |x: &Tensor| {
             let memory = memory.unwrap_or(x);
             let new = self.attention.keys_and_values(memory, context)?;
             let seen = match &mut cache {
@@ -53,9 +85,19 @@ impl Block {
                 None => new,
             };
             self.attention.forward(x, &seen, context)
-        })?;
+        };
+        if self.parallel {
+            let attended = self.added(x, &self.attention_norms, attention)?;
+            let norms = match self.feed_forward_norms.before {
+                Some(_) => &self.feed_forward_norms,
+                None => &self.attention_norms,
+            };
+            let fed = self.added(x, norms, |x| self.feed_forward.forward(x))?;
+            return Ok(((attended + fed)? + x)?);
+        }
+        let x = self.around(x, &self.attention_norms, attention)?;
         let x = match (&self.cross, encoded) {
-            (Some((attention, norm)), Some(encoded)) => self.around(&x, norm, |x| {
+            (Some((attention, norms)), Some(encoded)) => self.around(&x, norms, |x| {
                 let seen = match &mut cache {
                     Some(cache) => cache.cross_attention(|| source(attention, encoded))?,
                     None => source(attention, encoded)?,
@@ -64,35 +106,52 @@ impl Block {
             })?,
             _ => x,
         };
-        self.around(&x, &self.feed_forward_norm, |x| self.feed_forward.forward(x))
+        self.around(&x, &self.feed_forward_norms, |x| self.feed_forward.forward(x))
     }
 
-    /// Applies the residual connection around `f`, with the norm before or after.
+    /// Applies the residual connection around `f`, with its norms.
     fn around(
         &self,
         x: &Tensor,
-        norm: &Norm,
+        norms: &Norms,
         f: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        match self.placement {
-            Placement::Before => Ok((x + f(&norm.forward(x)?)?)?),
-            Placement::After => norm.forward(&(x + f(x)?)?),
-        }
+        let sum = (x + self.added(x, norms, f)?)?;
+        normed(&norms.outside, &sum)
+    }
+
+    /// Computes what `f` adds to `x`.
+    fn added(
+        &self,
+        x: &Tensor,
+        norms: &Norms,
+        f: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let added = normed(&norms.after, &f(&normed(&norms.before, x)?)?)?;
+        Ok(if self.residual_scale == 1.0 { added } else { (added * self.residual_scale)? })
     }
 
     /// Copies the block, so that it shares no memory with this one.
     pub fn unshared(&self) -> Result<Self> {
-        let cross = self.cross.as_ref().map(|(attention, norm)| -> Result<_> {
-            Ok((attention.unshared()?, norm.unshared()?))
+        let cross = self.cross.as_ref().map(|(attention, norms)| -> Result<_> {
+            Ok((attention.unshared()?, norms.unshared()?))
         });
         Ok(Block {
             attention: self.attention.unshared()?,
-            attention_norm: self.attention_norm.unshared()?,
+            attention_norms: self.attention_norms.unshared()?,
             cross: cross.transpose()?,
             feed_forward: self.feed_forward.unshared()?,
-            feed_forward_norm: self.feed_forward_norm.unshared()?,
-            placement: self.placement,
+            feed_forward_norms: self.feed_forward_norms.unshared()?,
+            ..self.clone()
         })
+    }
+}
+
+/// Applies a norm, if there is one.
+fn normed(norm: &Option<Norm>, x: &Tensor) -> Result<Tensor> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => Ok(x.clone()),
     }
 }
 

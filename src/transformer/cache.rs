@@ -17,6 +17,8 @@ pub struct Cache {
     pub(super) counted: Vec<usize>,
     /// The masks, set by the first tokens, for all that follow.
     pub(super) masks: Vec<Mask>,
+    /// The tokens so far, a piece for each call, in models that may have to compute them again; `None` for vectors.
+    pub(super) ids: Vec<Option<Vec<Vec<u32>>>>,
     /// The encoder's hidden states after every layer, and the lengths of its rows.
     pub(super) source: Option<(Vec<Tensor>, Vec<usize>)>,
 }

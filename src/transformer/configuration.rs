@@ -35,16 +35,28 @@ pub struct Configuration {
     pub segments: usize,
     /// The kind of the norms.
     pub norm: NormKind,
+    /// Whether gains are stored less one (Gemma).
+    pub gain_less_one: bool,
+    /// Which norms have a shift; an RMSNorm has none.
+    pub shifts: Biases,
+    /// The norm of queries and keys before rotary positions.
+    pub query_key_norm: QueryKeyNorm,
     /// The term added to the variance or mean square in a norm.
     pub epsilon: f64,
     /// Whether the norms stand before or after the maps.
     pub placement: Placement,
+    /// The factor of what a map adds to the residual stream (Granite).
+    pub residual_scale: f64,
     /// How positions enter the model.
     pub position: Position,
+    /// The layers that differ from the others in what they see or rotate.
+    pub layer_kinds: LayerKinds,
     /// The activation of the feed-forward layer.
     pub activation: Activation,
     /// The activation of the transform before the head, where there is one.
     pub transform_activation: Activation,
+    /// Whether the map of that transform has a bias.
+    pub transform_biases: Biases,
     /// Whether the activation is multiplied by a second map of the same input (gated linear units).
     pub gated: bool,
     /// Which blocks share their tensors.
@@ -55,10 +67,16 @@ pub struct Configuration {
     pub feed_forward_biases: Biases,
     /// How the products of queries and keys are scaled.
     pub scores: Scores,
+    /// The bound of the scores, `c tanh(score / c)` (Gemma 2).
+    pub score_cap: Option<f64>,
     /// The factor of the token embedding.
     pub embedding_scale: f64,
     /// The factor of the last hidden state before the head.
     pub output_scale: f64,
+    /// The factor of the logits (Cohere, Granite).
+    pub logit_scale: f64,
+    /// The bound of the logits, `c tanh(logit / c)` (Gemma 2).
+    pub logit_cap: Option<f64>,
     /// Whether attention is causal or bidirectional, by the training of the model.
     pub attention: Direction,
     /// The ids of the special tokens.
@@ -91,6 +109,63 @@ pub enum Biases {
     None,
     /// Each map for which the file holds one.
     Stored,
+    /// Query, key and value, not the output (Qwen 2).
+    QueryKeyValue,
+    /// All maps but the one to keys (Whisper).
+    AllButKey,
+    /// The output alone (GPT-Neo).
+    Output,
+}
+
+impl Biases {
+    /// Which of query, key, value and output (0 to 3) have a bias.
+    pub(super) fn of_map(self, map: usize) -> Biases {
+        match self {
+            Biases::QueryKeyValue if map == 3 => Biases::None,
+            Biases::AllButKey if map == 1 => Biases::None,
+            Biases::Output if map != 3 => Biases::None,
+            Biases::QueryKeyValue | Biases::AllButKey | Biases::Output => Biases::All,
+            other => other,
+        }
+    }
+}
+
+/// The norm of queries and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryKeyNorm {
+    /// No norm.
+    None,
+    /// Over each head, with one gain for all heads (Qwen 3, Gemma 3).
+    Head,
+    /// Over each head, with a gain for each (Cohere, StableLM).
+    EachHead,
+    /// Over all heads together (OLMo 2).
+    Whole,
+}
+
+/// What differs from layer to layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LayerKinds {
+    /// The number of positions, itself not counted, that a local layer sees on each side on which it sees any.
+    pub reach: Option<usize>,
+    /// For each layer, whether it sees only positions within reach; empty for none.
+    pub local: Vec<bool>,
+    /// For each layer, whether queries and keys are left without rotary positions; empty for none.
+    pub unrotated: Vec<bool>,
+    /// The first layer has no norm of its attention (ModernBERT).
+    pub first_without_norm: bool,
+}
+
+impl LayerKinds {
+    /// Whether a layer sees only positions within reach.
+    pub fn is_local(&self, layer: usize) -> bool {
+        self.reach.is_some() && self.local.get(layer).copied().unwrap_or(false)
+    }
+
+    /// Whether queries and keys of a layer are rotated, in a model with rotary positions.
+    pub fn is_rotated(&self, layer: usize) -> bool {
+        !self.unrotated.get(layer).copied().unwrap_or(false)
+    }
 }
 
 /// Which positions each position attends to, by the training of the model.
@@ -118,10 +193,18 @@ pub enum Placement {
     Before,
     /// Post-norm: `norm(x + f(x))`.
     After,
+    /// One norm before and one after each map: `x + norm(f(norm(x)))` (Gemma 2).
+    AroundMaps,
+    /// A norm after each map: `x + norm(f(x))` (OLMo 2).
+    AfterMaps,
+    /// Attention and feed-forward layer side by side, with one norm before both: `x + f(norm(x)) + g(norm(x))` (GPT-J).
+    ParallelOne,
+    /// Side by side, each with a norm of its own (GPT-NeoX).
+    ParallelTwo,
 }
 
 /// How positions enter the model.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Position {
     /// A learned table, one row per position, added to the embedding.
     Learned {
@@ -130,17 +213,17 @@ pub enum Position {
         /// Where given, tokens of this id take the row of this number, and do not count as positions (RoBERTa).
         padding: Option<u32>,
     },
-    /// Sines in the first half of the coordinates and cosines in the second, added to the embedding (Marian).
-    Sinusoidal,
+    /// Sines in the first half of the coordinates and cosines in the second, added to the embedding.
+    Sinusoidal(Sinusoid),
     /// A rotation of queries and keys (Su et al., RoFormer, 2021).
     Rotary {
-        /// The base of the frequencies.
-        base: f64,
-        /// How the frequencies are changed for longer texts.
-        scaling: RotaryScaling,
-        /// Which coordinates are rotated together.
-        pairing: Pairing,
+        /// The rotation of most layers.
+        rotary: Rotary,
+        /// The rotation of local layers, if another (Gemma 3).
+        local: Option<Rotary>,
     },
+    /// A bias of the scores that falls with the distance, with a slope for each head (ALiBi; Press et al., 2021).
+    Slopes,
     /// A learned bias per head and bucket of distances, added to the scores (T5).
     Buckets {
         /// The number of buckets.
@@ -155,28 +238,52 @@ pub enum Position {
     },
 }
 
-/// How the frequencies of rotary positions are changed, so that a model reads longer texts than in its first
-/// training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RotaryScaling {
-    /// No change.
-    None,
-    /// All frequencies are divided by a factor.
-    Linear {
-        /// The factor.
-        factor: f64,
+/// How the waves of sinusoidal positions are spaced, and from which number positions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sinusoid {
+    /// Exponents from 0 to nearly 1 (Marian, Pegasus).
+    Open,
+    /// Exponents from 0 to 1; positions are counted from the one after the padding id, whose own tokens have zeros and
+    /// do not count (M2M-100).
+    Closed {
+        /// The padding id.
+        padding: u32,
     },
-    /// Low frequencies are divided by a factor, high ones stay, those between are interpolated (Llama 3.1).
-    Llama3 {
-        /// The factor.
-        factor: f64,
-        /// Waves longer than `original / low` tokens have low frequencies.
-        low: f64,
-        /// Waves shorter than `original / high` tokens have high frequencies.
-        high: f64,
-        /// The length of text, in tokens, that the model was first trained with.
-        original: f64,
-    },
+}
+
+/// A rotation of queries and keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rotary {
+    /// The angle of a pair of coordinates at position 1, one for each pair; the other coordinates of a head stay.
+    pub frequencies: Vec<f32>,
+    /// The frequencies of texts of more than a number of tokens, where others apply to them (Phi 3).
+    pub long: Option<(usize, Vec<f32>)>,
+    /// The factor of the rotated coordinates (YaRN; Peng et al., 2023).
+    pub factor: f32,
+    /// Which coordinates are rotated together.
+    pub pairing: Pairing,
+}
+
+impl Rotary {
+    /// The rotation of `width` coordinates of a head, without scaling.
+    pub fn plain(width: usize, base: f64, pairing: Pairing) -> Self {
+        let frequencies = plain_frequencies(width, base);
+        Rotary { frequencies, long: None, factor: 1.0, pairing }
+    }
+
+    /// The frequencies for a text of so many tokens.
+    pub(super) fn at(&self, length: usize) -> &[f32] {
+        match &self.long {
+            Some((beyond, frequencies)) if length > *beyond => frequencies,
+            _ => &self.frequencies,
+        }
+    }
+}
+
+/// `base^(-2k / width)` for each pair, in float32 as transformers computes them.
+pub(super) fn plain_frequencies(width: usize, base: f64) -> Vec<f32> {
+    let exponent = |k: usize| (2 * k) as f32 / width as f32;
+    (0..width / 2).map(|k| 1.0 / (base as f32).powf(exponent(k))).collect()
 }
 
 /// Which pairs of coordinates a rotary embedding rotates together.
@@ -201,6 +308,10 @@ pub enum Activation {
     Silu,
     /// The hyperbolic tangent.
     Tanh,
+    /// `x sigmoid(1.702 x)`.
+    QuickGelu,
+    /// The square of ReLU.
+    ReluSquared,
 }
 
 /// Which blocks share their tensors.
@@ -218,7 +329,7 @@ pub enum Sharing {
 }
 
 /// How the products of queries and keys are scaled before the softmax.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scores {
     /// Divided by the square root of the head's width.
     InverseRoot,
@@ -226,6 +337,8 @@ pub enum Scores {
     InverseRootAndLayer,
     /// Not scaled (T5).
     Plain,
+    /// Multiplied by a number (Gemma 2, Granite).
+    Factor(f64),
 }
 
 /// The ids of special tokens, where the checkpoint states them.
@@ -242,6 +355,49 @@ pub struct Special {
 }
 
 impl Configuration {
+    /// A configuration without sizes, and with the choices that most families of one stack share: pre-norm blocks
+    /// with maps without biases, and positions that are learned. A family states its sizes and what differs.
+    pub(super) fn plain(family: &'static str) -> Self {
+        Configuration {
+            family,
+            tokens: 0,
+            width: 0,
+            input_width: 0,
+            layers: 0,
+            encoder: None,
+            heads: 0,
+            key_value_heads: 0,
+            head_width: 0,
+            inner: 0,
+            context: None,
+            segments: 0,
+            norm: NormKind::LayerNorm,
+            gain_less_one: false,
+            shifts: Biases::All,
+            query_key_norm: QueryKeyNorm::None,
+            epsilon: 1e-5,
+            placement: Placement::Before,
+            residual_scale: 1.0,
+            position: Position::Learned { offset: 0, padding: None },
+            layer_kinds: LayerKinds::default(),
+            activation: Activation::Gelu,
+            transform_activation: Activation::Gelu,
+            transform_biases: Biases::All,
+            gated: false,
+            sharing: Sharing::None,
+            attention_biases: Biases::None,
+            feed_forward_biases: Biases::None,
+            scores: Scores::InverseRoot,
+            score_cap: None,
+            embedding_scale: 1.0,
+            output_scale: 1.0,
+            logit_scale: 1.0,
+            logit_cap: None,
+            attention: Direction::Backwards,
+            special: Special::default(),
+        }
+    }
+
     /// Returns the factor of the scores in a layer, counted from 0.
     pub(super) fn score_scale(&self, layer: usize) -> f64 {
         let root = (self.head_width as f64).sqrt().recip();
@@ -249,6 +405,7 @@ impl Configuration {
             Scores::InverseRoot => root,
             Scores::InverseRootAndLayer => root / (layer as f64 + 1.0),
             Scores::Plain => 1.0,
+            Scores::Factor(factor) => factor,
         }
     }
 
@@ -319,13 +476,33 @@ impl Configuration {
                 ));
             }
         }
-        if let Position::Rotary { base, scaling, .. } = self.position {
-            scaling.check()?;
-            if !self.head_width.is_multiple_of(2) {
-                return Err(format!("a head of {} coordinates cannot be rotated", self.head_width));
+        if let Position::Rotary { rotary, local } = &self.position {
+            for rotary in [Some(rotary), local.as_ref()].into_iter().flatten() {
+                rotary.check(self.head_width)?;
             }
-            if !(base.is_finite() && base > 0.0) {
-                return Err(format!("{base} is no base of a rotary embedding"));
+        }
+        for (what, factor) in [
+            ("residual sums", self.residual_scale),
+            ("logits", self.logit_scale),
+            ("the embedding", self.embedding_scale),
+            ("scores", self.score_scale(0)),
+        ] {
+            if !factor.is_finite() {
+                return Err(format!("{factor} is no factor of {what}"));
+            }
+        }
+        for cap in [self.score_cap, self.logit_cap].into_iter().flatten() {
+            if !(cap.is_finite() && cap > 0.0) {
+                return Err(format!("{cap} bounds neither scores nor logits"));
+            }
+        }
+        for layers in [&self.layer_kinds.local, &self.layer_kinds.unrotated] {
+            if !layers.is_empty() && layers.len() != self.layers {
+                return Err(format!(
+                    "the kinds of {} layers are listed, but there are {}",
+                    layers.len(),
+                    self.layers
+                ));
             }
         }
         if let Position::Buckets { buckets, furthest } = self.position {
@@ -344,24 +521,23 @@ impl Configuration {
     }
 }
 
-impl RotaryScaling {
-    /// Refuses factors that no scaling can have; the error is one sentence.
-    fn check(self) -> Result<(), String> {
-        let positive = |x: f64| x.is_finite() && x > 0.0;
-        match self {
-            RotaryScaling::Linear { factor } | RotaryScaling::Llama3 { factor, .. }
-                if !positive(factor) =>
-            {
-                Err(format!("{factor} is no factor of rotary positions"))
+impl Rotary {
+    /// Refuses frequencies that no rotation of a head of `width` coordinates can have; the error is one sentence.
+    fn check(&self, width: usize) -> Result<(), String> {
+        let pairs = self.frequencies.len();
+        if pairs == 0 || 2 * pairs > width {
+            return Err(format!(
+                "of a head of {width} coordinates {} cannot be rotated",
+                2 * pairs
+            ));
+        }
+        let long = self.long.iter().flat_map(|(_, frequencies)| frequencies);
+        match self.frequencies.iter().chain(long).find(|f| !f.is_finite() || **f < 0.0) {
+            Some(frequency) => Err(format!("{frequency} is no frequency of rotary positions")),
+            None if !self.factor.is_finite() => {
+                Err(format!("{} is no factor of rotary positions", self.factor))
             }
-            RotaryScaling::Llama3 { low, high, original, .. }
-                if !(positive(low) && positive(high) && positive(original) && low < high) =>
-            {
-                Err(format!(
-                    "rotary positions cannot be scaled between {original} / {high} and {original} / {low}"
-                ))
-            }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }
@@ -370,11 +546,13 @@ impl Activation {
     /// Returns the activation of a name of transformers (`ACT2FN`); `None` for one that is not known.
     pub(super) fn by_name(name: &str) -> Option<Activation> {
         Some(match name {
-            "gelu" => Activation::Gelu,
+            "gelu" | "gelu_python" => Activation::Gelu,
             "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Activation::GeluTanh,
             "relu" => Activation::Relu,
             "silu" | "swish" => Activation::Silu,
             "tanh" => Activation::Tanh,
+            "quick_gelu" => Activation::QuickGelu,
+            "relu2" => Activation::ReluSquared,
             _ => return None,
         })
     }

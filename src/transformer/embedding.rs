@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::configuration::{Configuration, Position};
+use super::configuration::{Configuration, Position, Sinusoid};
 use super::linear::Linear;
 use super::matrix::Matrix;
 use super::norm::Norm;
@@ -21,6 +21,8 @@ pub(super) struct Embedding {
     pub norm: Option<Norm>,
     /// The map from `e` to `d`.
     pub projection: Option<Linear>,
+    /// Whether it stands before positions.
+    pub projection_first: bool,
 }
 
 impl Embedding {
@@ -41,7 +43,15 @@ impl Embedding {
         configuration: &Configuration,
     ) -> Result<Tensor> {
         let (rows, length, width) = vectors.dims3()?;
-        let mut x = vectors.clone();
+        let [first, last] = match (self.projection.as_ref(), self.projection_first) {
+            (projection, true) => [projection, None],
+            (projection, false) => [None, projection],
+        };
+        let projected = |x: &Tensor, projection: Option<&Linear>| match projection {
+            Some(projection) => projection.forward(x),
+            None => Ok(x.clone()),
+        };
+        let mut x = projected(vectors, first)?;
         if let Some(table) = &self.segments {
             let ids = match segments {
                 Some(segments) => segments.iter().flatten().copied().collect(),
@@ -49,23 +59,20 @@ impl Embedding {
             };
             x = (x + picked(table, ids, (rows, length))?)?;
         }
-        match (configuration.position, &self.positions) {
+        match (&configuration.position, &self.positions) {
             (Position::Learned { .. }, Some(table)) => {
                 let ids = positions.iter().flatten().map(|&position| position as u32).collect();
                 x = x.broadcast_add(&picked(table, ids, (positions.len(), length))?)?;
             }
-            (Position::Sinusoidal, _) => {
-                x = x.broadcast_add(&sinusoids(positions, width, x.dtype())?)?;
+            (Position::Sinusoidal(kind), _) => {
+                x = x.broadcast_add(&sinusoids(*kind, positions, width, x.dtype())?)?;
             }
             _ => {}
         }
         if let Some(norm) = &self.norm {
             x = norm.forward(&x)?;
         }
-        match &self.projection {
-            Some(projection) => projection.forward(&x),
-            None => Ok(x),
-        }
+        projected(&x, last)
     }
 }
 
@@ -76,18 +83,42 @@ fn picked(table: &Tensor, ids: Vec<u32>, (rows, length): (usize, usize)) -> Resu
 }
 
 /// Returns the sinusoidal vector of a position: sines in the first half of the coordinates, cosines in the second
-/// (`MarianSinusoidalPositionalEmbedding`).
-pub(super) fn sines(position: usize, width: usize) -> impl Iterator<Item = f32> {
+/// (`MarianSinusoidalPositionalEmbedding`, `M2M100SinusoidalPositionalEmbedding`).
+pub(super) fn sines(kind: Sinusoid, position: usize, width: usize) -> Vec<f32> {
+    if let Sinusoid::Closed { padding } = kind
+        && position == padding as usize
+    {
+        return vec![0.0; width];
+    }
     let half = width.div_ceil(2);
-    let angle = move |k: usize| position as f64 / 10_000f64.powf(2.0 * k as f64 / width as f64);
-    let sines = (0..half).map(move |k| angle(k).sin() as f32);
-    sines.chain((0..width - half).map(move |k| angle(k).cos() as f32))
+    let angle = |k: usize| match kind {
+        Sinusoid::Open => position as f64 / 10_000f64.powf(2.0 * k as f64 / width as f64),
+        // In float32, as the reference computes it.
+        Sinusoid::Closed { .. } => {
+            let step = 10_000f64.ln() / (width / 2 - 1) as f64;
+            f64::from(position as f32 * (k as f32 * -(step as f32)).exp())
+        }
+    };
+    let counts = match kind {
+        Sinusoid::Open => (half, width - half),
+        Sinusoid::Closed { .. } => (width / 2, width / 2),
+    };
+    let sines = (0..counts.0).map(|k| angle(k).sin() as f32);
+    let mut all: Vec<f32> = sines.chain((0..counts.1).map(|k| angle(k).cos() as f32)).collect();
+    all.resize(width, 0.0);
+    all
 }
 
 /// Returns the sinusoidal vectors of all positions, `B x T x width`.
-fn sinusoids(positions: &[Vec<usize>], width: usize, dtype: DType) -> Result<Tensor> {
+fn sinusoids(
+    kind: Sinusoid,
+    positions: &[Vec<usize>],
+    width: usize,
+    dtype: DType,
+) -> Result<Tensor> {
     let length = positions.first().map_or(0, Vec::len);
-    let numbers = positions.iter().flatten().flat_map(|&position| sines(position, width)).collect();
+    let rows = positions.iter().flatten();
+    let numbers = rows.flat_map(|&position| sines(kind, position, width)).collect();
     let table = Tensor::from_vec(numbers, (positions.len(), length, width), &Device::Cpu)?;
     Ok(table.to_dtype(dtype)?)
 }

@@ -51,6 +51,8 @@ impl Activation {
             Activation::Relu => x.relu()?,
             Activation::Silu => silu(x)?,
             Activation::Tanh => x.tanh()?,
+            Activation::QuickGelu => (silu(&(x * 1.702)?)? / 1.702)?,
+            Activation::ReluSquared => x.relu()?.sqr()?,
         })
     }
 }

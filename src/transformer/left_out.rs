@@ -3,7 +3,7 @@
 //! Known are buffers that are computed here, copies of tensors that are used, other heads on the same hidden states,
 //! and what training left behind.
 
-use super::configuration::Configuration;
+use super::configuration::{Configuration, Position};
 use super::embedding;
 use super::names::Names;
 use super::weights::Weights;
@@ -191,7 +191,8 @@ impl Rest<'_> {
             return Ok(false);
         }
         let stored = self.weights.numbers(&info.name)?;
-        let computed = (0..rows).flat_map(|row| embedding::sines(row, width));
+        let Position::Sinusoidal(kind) = self.configuration.position else { return Ok(false) };
+        let computed = (0..rows).flat_map(|row| embedding::sines(kind, row, width));
         Ok(stored.iter().zip(computed).all(|(a, b)| (a - f64::from(b)).abs() <= SINE))
     }
 

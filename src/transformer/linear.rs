@@ -33,6 +33,16 @@ impl Linear {
         Ok(Linear { weight: self.weight.part(first, count)?, bias })
     }
 
+    /// Returns the map to several ranges of its outputs, each a first output and a number of them.
+    pub fn ranges(&self, ranges: &[(usize, usize)]) -> Result<Self> {
+        let biases = self.bias.as_ref().map(|bias| -> Result<Tensor> {
+            let parts: candle_core::Result<Vec<Tensor>> =
+                ranges.iter().map(|&(first, count)| bias.narrow(0, first, count)).collect();
+            Ok(Tensor::cat(&parts?, 0)?)
+        });
+        Ok(Linear { weight: self.weight.parts(ranges)?, bias: biases.transpose()? })
+    }
+
     /// Copies the map, so that it shares no memory with this one.
     pub fn unshared(&self) -> Result<Self> {
         let bias = self.bias.as_ref().map(Tensor::copy).transpose()?;

@@ -120,6 +120,8 @@ pub(super) struct Masks<'a> {
     pub lengths: &'a [usize],
     /// The number of earlier tokens of each row.
     pub before: usize,
+    /// The largest distance of a key that is seen, where there is one.
+    pub reach: Option<usize>,
 }
 
 /// The stream of a query (XLNet).
@@ -150,7 +152,8 @@ impl Masks<'_> {
             for query in queries.clone() {
                 bias.extend((0..keys).map(|key| {
                     let own = key == query && *mask != Mask::Bidirectional;
-                    let hidden = !mask.sees(&ranks, query, key);
+                    let far = self.reach.is_some_and(|reach| key.abs_diff(query) > reach);
+                    let hidden = far || !mask.sees(&ranks, query, key);
                     match key >= length {
                         true => PADDING,
                         false if hidden || own && stream == Stream::Query => HIDDEN,
@@ -213,7 +216,8 @@ mod tests {
 
     #[test]
     fn padding_is_hidden_from_all() {
-        let masks = Masks { masks: &[Mask::Bidirectional], lengths: &[1, 2], before: 0 };
+        let masks =
+            Masks { masks: &[Mask::Bidirectional], lengths: &[1, 2], before: 0, reach: None };
         let bias = masks.bias(0..2, 2, Stream::Content, DType::F32).unwrap();
         assert_eq!(bias.dims(), [2, 1, 2, 2]);
         let bias: Vec<f32> = bias.flatten_all().unwrap().to_vec1().unwrap();

@@ -82,10 +82,22 @@ impl Matrix {
 
     /// Returns `count` rows from `first` on as a matrix; blocks are decoded.
     pub fn part(&self, first: usize, count: usize) -> Result<Self> {
-        Self::dense(match &self.numbers {
-            Numbers::Dense(numbers) => numbers.narrow(0, first, count)?,
-            Numbers::Blocks(blocks) => self.tensor(blocks.rows(first..first + count)?, count)?,
-        })
+        Self::dense(self.decoded(first, count)?)
+    }
+
+    /// Returns several ranges of rows, each a first row and a number of them, as a matrix; blocks are decoded.
+    pub fn parts(&self, ranges: &[(usize, usize)]) -> Result<Self> {
+        let parts: Result<Vec<Tensor>> =
+            ranges.iter().map(|&(first, count)| self.decoded(first, count)).collect();
+        Self::dense(Tensor::cat(&parts?, 0)?)
+    }
+
+    /// `count` rows from `first` on, `count x columns`.
+    fn decoded(&self, first: usize, count: usize) -> Result<Tensor> {
+        match &self.numbers {
+            Numbers::Dense(numbers) => Ok(numbers.narrow(0, first, count)?),
+            Numbers::Blocks(blocks) => self.tensor(blocks.rows(first..first + count)?, count),
+        }
     }
 
     /// Returns the numbers, if they are floats and not blocks.

@@ -27,6 +27,7 @@ mod block;
 mod buckets;
 mod cache;
 mod configuration;
+mod distance_bias;
 mod embedding;
 mod families;
 mod feed_forward;
@@ -61,8 +62,8 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Pairing, Placement,
-    Position, RotaryScaling, Scores, Sharing, Special,
+    Activation, Biases, Configuration, Direction, EncoderSizes, LayerKinds, NormKind, Pairing,
+    Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid, Special,
 };
 pub use left_out::UnusedTensor;
 pub use mask::Mask;
@@ -142,6 +143,8 @@ impl Transformer {
         let (configuration, names) = families::recognise(checkpoint, path)?;
         let head = output_layer::names(checkpoint, path)?;
         let weights = Weights::new(checkpoint, path, options.dtype);
+        let mut configuration = configuration;
+        assemble::divide_frequencies(&weights, &names, &mut configuration)?;
         let parts = assemble::assemble(&weights, &configuration, &names, &head, options.unshared)?;
         let left_out = left_out::check(&weights, &configuration, &names, &head)?;
         Ok(Transformer {
@@ -219,7 +222,7 @@ impl Transformer {
     /// As [`Transformer::forward`], rows of different lengths or another number of rows, and a mask under which
     /// earlier tokens see later ones.
     pub fn extend(&self, batch: &Batch, cache: &mut Cache) -> Result<States> {
-        run::pass(self, batch, Some(cache))
+        run::extend(self, batch, cache)
     }
 
     /// Computes the logits of states, `B x T x (head's width)` to `B x T x V`.

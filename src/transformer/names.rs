@@ -3,6 +3,7 @@
 //! All names except the transform's follow the *body* of the model (`bert.`, or nothing where only the body was
 //! saved). Linear maps and norms are named by their stem, without `.weight`.
 
+use super::configuration::Biases;
 use super::weights::Stored;
 
 /// The tensor names of one family.
@@ -15,10 +16,13 @@ pub(super) struct Names {
     pub stack: StackNames,
     /// The embedding and blocks of the encoder, where there is one.
     pub encoder: Option<(EmbeddingNames, StackNames)>,
-    /// The map and the norm of the transform before the head; whole stems, without a body.
-    pub transform: Option<(&'static str, &'static str)>,
+    /// The map and the norm of the transform before the head, by whole stems without a body, and whether the map has a
+    /// bias.
+    pub transform: Option<(&'static str, &'static str, Biases)>,
     /// Whether matrices are stored `out x in` or `in x out`.
     pub stored: Stored,
+    /// The map between the final norm and the head, without a bias; a name after the body.
+    pub output_projection: Option<&'static str>,
     /// The tensor of factors for the frequencies of rotary positions; a whole name, without a body. The tensor is
     /// optional.
     pub rotary_factors: Option<&'static str>,
@@ -36,7 +40,25 @@ pub(super) struct EmbeddingNames {
     /// The norm of the sum of these.
     pub norm: Option<&'static str>,
     /// The map from the width of the embedding to that of the blocks.
-    pub projection: Option<&'static str>,
+    pub projection: Option<Projection>,
+}
+
+impl EmbeddingNames {
+    /// The names of an embedding that has only a token table.
+    pub const fn of_tokens(tokens: &'static [&'static str]) -> Self {
+        EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
+    }
+}
+
+/// The map from the width of the embedding to that of the blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Projection {
+    /// Its stem.
+    pub stem: &'static str,
+    /// Whether it has a bias.
+    pub biases: Biases,
+    /// Whether it stands before positions, which then have the width of the blocks (OPT).
+    pub first: bool,
 }
 
 /// The tensor names of the blocks.
@@ -46,12 +68,16 @@ pub(super) struct StackNames {
     pub block: &'static str,
     /// The maps of the attention.
     pub attention: AttentionNames,
-    /// The norm of the attention.
+    /// The norm of the attention: before it, or where the configuration places its only norm.
     pub attention_norm: &'static str,
+    /// The norms after the attention and after the feed-forward layer, where there are two of each.
+    pub second_norms: Option<[&'static str; 2]>,
+    /// The norms of queries and keys.
+    pub query_key_norms: Option<[&'static str; 2]>,
     /// The attention to the encoder, and its norm.
     pub cross: Option<(AttentionNames, &'static str)>,
     /// The gate of the feed-forward layer.
-    pub gate: Option<&'static str>,
+    pub gate: Gate,
     /// The first map of the feed-forward layer.
     pub inner: &'static str,
     /// The second map of the feed-forward layer.
@@ -70,7 +96,27 @@ pub(super) enum AttentionNames {
     /// Four linear maps: query, key, value, output.
     Separate([&'static str; 4]),
     /// Two linear maps: one to query, key and value together, and the output.
-    Fused([&'static str; 2]),
+    Fused(Order, [&'static str; 2]),
     /// XLNet's tensors, whose names begin with this.
     Relative(&'static str),
+}
+
+/// The order of the outputs of a map to query, key and value together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// All queries, all keys, all values.
+    ByKind,
+    /// For each key-value head its queries, its key and its value (GPT-NeoX, BLOOM, Falcon).
+    ByHead,
+}
+
+/// Where the gate of a feed-forward layer is stored.
+#[derive(Clone, Copy)]
+pub(super) enum Gate {
+    /// There is none.
+    None,
+    /// In a map of its own.
+    Own(&'static str),
+    /// As the first half of the outputs of the first map.
+    BeforeInner,
 }

@@ -12,8 +12,14 @@ use crate::error::Result;
 pub(super) struct Output {
     /// The transform that masked language models have before the head.
     pub transform: Option<Transform>,
+    /// The map between the final norm and the head (OPT).
+    pub projection: Option<Linear>,
     /// The factor of the hidden state before the head.
     pub scale: f64,
+    /// The factor of the logits.
+    pub logit_scale: f64,
+    /// The bound of the logits, `c tanh(logit / c)`.
+    pub logit_cap: Option<f64>,
     /// The head, `V x d`, which is the one that `unargmax audit` finds.
     pub head: Linear,
 }
@@ -39,11 +45,23 @@ impl Output {
             }
             None => x.clone(),
         };
+        let x = match &self.projection {
+            Some(projection) => projection.forward(&x)?,
+            None => x,
+        };
         Ok(if self.scale == 1.0 { x } else { (x * self.scale)? })
     }
 
     /// Computes the logits, `B x T x V`.
     pub fn logits(&self, state: &Tensor) -> Result<Tensor> {
-        self.head.forward(state)
+        let logits = self.head.forward(state)?;
+        let logits = match self.logit_scale {
+            1.0 => logits,
+            scale => (logits * scale)?,
+        };
+        Ok(match self.logit_cap {
+            Some(cap) => ((logits / cap)?.tanh()? * cap)?,
+            None => logits,
+        })
     }
 }

@@ -9,9 +9,8 @@ use candle_core::Tensor;
 
 use super::Transformer;
 use super::attention::Attention;
-use super::block::Block;
+use super::block::{Block, Norms};
 use super::linear::Linear;
-use super::norm::Norm;
 use crate::error::{Error, Result};
 
 impl Transformer {
@@ -66,9 +65,9 @@ impl Block {
         match part {
             "attention" => of_attention(&mut self.attention, rest),
             "cross" => of_attention(&mut self.cross.as_mut()?.0, rest),
-            "attention_norm" => of_norm(&mut self.attention_norm, rest),
-            "cross_norm" => of_norm(&mut self.cross.as_mut()?.1, rest),
-            "feed_forward_norm" => of_norm(&mut self.feed_forward_norm, rest),
+            "attention_norm" => of_norms(&mut self.attention_norms, rest),
+            "cross_norm" => of_norms(&mut self.cross.as_mut()?.1, rest),
+            "feed_forward_norm" => of_norms(&mut self.feed_forward_norms, rest),
             "feed_forward" => {
                 let (map, rest) = rest.split_once('.')?;
                 match map {
@@ -104,8 +103,10 @@ fn of_linear<'a>(linear: &'a mut Linear, name: &str) -> Option<&'a mut Tensor> {
     }
 }
 
-/// Returns the gain or shift of a norm.
-fn of_norm<'a>(norm: &'a mut Norm, name: &str) -> Option<&'a mut Tensor> {
+/// Returns the gain or shift of the norm of a map: of the one before it, else of the one after it or after the sum.
+fn of_norms<'a>(norms: &'a mut Norms, name: &str) -> Option<&'a mut Tensor> {
+    let Norms { before, after, outside } = norms;
+    let norm = before.as_mut().or(outside.as_mut()).or(after.as_mut())?;
     match name {
         "weight" => Some(&mut norm.gain),
         "bias" => norm.shift.as_mut(),

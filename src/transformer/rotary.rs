@@ -5,72 +5,45 @@ use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::configuration::{Pairing, RotaryScaling};
+use super::configuration::{Pairing, Rotary};
 use crate::error::Result;
-
-/// Returns the frequencies of `half` pairs of coordinates, in float32 as transformers computes them; each is divided
-/// by its factor, if there are any.
-pub(super) fn frequencies(
-    half: usize,
-    base: f64,
-    scaling: RotaryScaling,
-    factors: Option<&[f32]>,
-) -> Vec<f32> {
-    let width = (2 * half) as f32;
-    let scaled = |k: usize| {
-        let plain = 1.0 / (base as f32).powf(2.0 * k as f32 / width);
-        match scaling {
-            RotaryScaling::None => plain,
-            RotaryScaling::Linear { factor } => plain / factor as f32,
-            RotaryScaling::Llama3 { factor, low, high, original } => {
-                let wave = 2.0 * std::f32::consts::PI / plain;
-                if wave > (original / low) as f32 {
-                    plain / factor as f32
-                } else if wave < (original / high) as f32 {
-                    plain
-                } else {
-                    let share = (original as f32 / wave - low as f32) / (high - low) as f32;
-                    (1.0 - share) * plain / factor as f32 + share * plain
-                }
-            }
-        }
-    };
-    match factors {
-        Some(factors) => factors.iter().enumerate().map(|(k, factor)| scaled(k) / factor).collect(),
-        None => (0..half).map(scaled).collect(),
-    }
-}
 
 /// The sines and cosines of the angles of some positions.
 #[derive(Clone)]
 pub(super) struct Rotation {
-    /// The cosines, `positions x width / 2`; the sines have the same shape.
+    /// The cosines, `positions x pairs`; the sines have the same shape.
     cosines: Tensor,
     sines: Tensor,
     pairing: Pairing,
 }
 
 impl Rotation {
-    /// Computes the angles of `positions` for heads of twice as many coordinates as there are frequencies.
-    pub fn new(
-        positions: Range<usize>,
-        frequencies: &[f32],
-        pairing: Pairing,
-        dtype: DType,
-    ) -> Result<Self> {
+    /// Computes the angles of `positions`, the last ones of a text.
+    pub fn new(positions: Range<usize>, rotary: &Rotary, dtype: DType) -> Result<Self> {
+        let frequencies = rotary.at(positions.end);
         let shape = (positions.len(), frequencies.len());
         let angles: Vec<f32> = positions
             .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
             .collect();
         let of = |f: fn(f32) -> f32| -> Result<Tensor> {
-            let numbers = angles.iter().copied().map(f).collect();
+            let numbers = angles.iter().map(|&angle| rotary.factor * f(angle)).collect();
             Ok(Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(dtype)?)
         };
-        Ok(Rotation { cosines: of(f32::cos)?, sines: of(f32::sin)?, pairing })
+        Ok(Rotation { cosines: of(f32::cos)?, sines: of(f32::sin)?, pairing: rotary.pairing })
     }
 
-    /// Rotates `x`, `B x H x T x width`.
+    /// Rotates the first coordinates of each head of `x`, `B x H x T x width`, as many as there are angles for.
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
+        let (width, turned) = (x.dim(D::Minus1)?, 2 * self.cosines.dim(1)?);
+        if turned == width {
+            return self.turn(x);
+        }
+        let first = self.turn(&x.narrow(D::Minus1, 0, turned)?.contiguous()?)?;
+        Ok(Tensor::cat(&[&first, &x.narrow(D::Minus1, turned, width - turned)?], D::Minus1)?)
+    }
+
+    /// Rotates all coordinates.
+    fn turn(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, heads, length, width) = x.dims4()?;
         let half = width / 2;
         let turned = |a: &Tensor, b: &Tensor| -> Result<(Tensor, Tensor)> {

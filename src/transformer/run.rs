@@ -6,13 +6,13 @@ use candle_core::Tensor;
 
 use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
-use super::block::Encoded;
+use super::block::{Encoded, LayerKind};
 use super::cache::{BlockCache, Cache};
 use super::configuration::Position;
 use super::mask::{Mask, Masks, Stream};
 use super::relative::Distances;
 use super::rotary::Rotation;
-use super::stack::Stack;
+use super::stack::{Contexts, Stack};
 use super::{States, Transformer};
 use crate::error::{Error, Result};
 
@@ -54,6 +54,51 @@ pub(super) fn pass(
         Some(cache) => pass.extend(cache),
         None => pass.whole(),
     }
+}
+
+/// Runs the model on tokens that follow those of the cache, and adds them to the cache.
+///
+/// Where the text grows beyond the length from which on all its tokens are rotated by other frequencies, the cached
+/// keys are of no use any more, and the whole text is computed again.
+pub(super) fn extend(model: &Transformer, batch: &Batch, cache: &mut Cache) -> Result<States> {
+    let before = cache.length;
+    let beyond = match &model.configuration.position {
+        Position::Rotary { rotary, .. } => rotary.long.as_ref().map(|(beyond, _)| *beyond),
+        _ => None,
+    };
+    let Some(beyond) = beyond else { return pass(model, batch, Some(cache)) };
+    let added = batch.input.length();
+    if before == 0 || before > beyond || before + added <= beyond {
+        cache.ids.push(batch.input.ids());
+        return pass(model, batch, Some(cache)).inspect_err(|_| drop(cache.ids.pop()));
+    }
+    let pieces = cache.ids.iter().cloned().chain([batch.input.ids()]);
+    let Some(pieces) = pieces.collect::<Option<Vec<_>>>() else {
+        let problem = format!(
+            "beyond {beyond} tokens the model computes all tokens anew, which a cache of vectors does not hold: use forward"
+        );
+        return Err(Error::Invalid(problem));
+    };
+    let rows = batch.input.ids().map_or(0, |rows| rows.len());
+    if pieces.iter().any(|piece| piece.len() != rows) {
+        return invalid("the number of rows differs from that of the cache");
+    }
+    let whole: Vec<Vec<u32>> =
+        (0..rows).map(|row| pieces.iter().flat_map(|piece| piece[row].clone()).collect()).collect();
+    let mut again = Cache::new();
+    again.ids.push(Some(whole.clone()));
+    let mut text = batch.clone();
+    text.input = Input::Ids(whole);
+    text.masks = cache.masks.clone();
+    let states = pass(model, &text, Some(&mut again))?;
+    *cache = again;
+    let last = |x: &Tensor| x.narrow(1, before, added);
+    Ok(States {
+        state: last(&states.state)?,
+        hidden: states.hidden.iter().map(last).collect::<candle_core::Result<_>>()?,
+        lengths: vec![added; rows],
+        ..states
+    })
 }
 
 /// Returns the masks of tokens that follow those of a cache, after a check that they fit it.
@@ -109,35 +154,47 @@ fn encode(
     };
     let text = input.prepare(&model.configuration, embedding, 0, &[])?;
     let x = embedding.forward(&text.vectors, &text.positions, None, &model.configuration)?;
-    let masks = Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0 };
+    let masks =
+        Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0, reach: None };
     let length = text.length();
-    let context = attention_context(model, stack, &masks, 0..length, length, None)?;
-    Ok(Some((stack.forward(x, &context, None, None, None)?, text.lengths)))
+    let contexts = contexts(model, stack, &masks, 0..length, length, None)?;
+    Ok(Some((stack.forward(x, &contexts, None, None, None)?, text.lengths)))
 }
 
-/// Makes the mask and position encodings that the attention of all blocks of a stack shares.
-fn attention_context(
+/// Makes, for each kind of layer of a stack, the mask and position encodings that the attention of its blocks shares.
+fn contexts(
     model: &Transformer,
     stack: &Stack,
     masks: &Masks,
     queries: Range<usize>,
     keys: usize,
     distances: Option<Distances>,
-) -> Result<AttentionContext> {
+) -> Result<Contexts> {
     let configuration = &model.configuration;
-    let rotation = match (configuration.position, &model.parts.frequencies) {
-        (Position::Rotary { pairing, .. }, Some(frequencies)) => {
-            Some(Rotation::new(queries.clone(), frequencies, pairing, model.dtype)?)
-        }
-        _ => None,
+    let bias = stack.distance_bias.as_ref();
+    let bias = bias.map(|bias| bias.bias(queries.clone(), keys, model.dtype)).transpose()?;
+    let context = |kind: LayerKind| -> Result<AttentionContext> {
+        let rotary = match &configuration.position {
+            Position::Rotary { rotary, local } => {
+                Some(local.as_ref().filter(|_| kind.local).unwrap_or(rotary))
+            }
+            _ => None,
+        };
+        let rotation = rotary
+            .filter(|_| kind.rotated)
+            .map(|rotary| Rotation::new(queries.clone(), rotary, model.dtype))
+            .transpose()?;
+        let reach = configuration.layer_kinds.reach.filter(|_| kind.local);
+        let masks = Masks { reach, ..*masks };
+        Ok(AttentionContext {
+            mask: masks.bias(queries.clone(), keys, Stream::Content, model.dtype)?,
+            bias: bias.clone(),
+            rotation,
+            distances: distances.clone(),
+        })
     };
-    let bias = stack.buckets.as_ref().map(|buckets| buckets.bias(queries.clone(), keys));
-    Ok(AttentionContext {
-        mask: masks.bias(queries, keys, Stream::Content, model.dtype)?,
-        bias: bias.transpose()?,
-        rotation,
-        distances,
-    })
+    let kinds = stack.kinds().into_iter().map(|kind| Ok((kind, context(kind)?)));
+    Ok(Contexts { kinds: kinds.collect::<Result<Vec<_>>>()? })
 }
 
 /// A forward pass, after its input was checked.
@@ -203,12 +260,12 @@ impl Pass<'_> {
         let masks = self.mask_rules();
         let stack = &self.model.parts.stack;
         let query = first.broadcast_as(x.shape())?.contiguous()?;
-        let context = attention_context(self.model, stack, &masks, 0..length, length, distances)?;
+        let contexts = contexts(self.model, stack, &masks, 0..length, length, distances)?;
         let blind = masks.bias(0..length, length, Stream::Query, self.model.dtype)?;
         if self.batch.latents.is_some() {
             return invalid("latents have no place in two streams");
         }
-        let (hidden, queries) = stack.forward_streams(x, query, &context, &blind)?;
+        let (hidden, queries) = stack.forward_streams(x, query, &contexts, &blind)?;
         self.finished(hidden, queries)
     }
 
@@ -221,8 +278,7 @@ impl Pass<'_> {
     ) -> Result<Vec<Tensor>> {
         let (length, stack) = (self.text.length(), &self.model.parts.stack);
         let (queries, keys) = (self.before..self.before + length, self.before + length);
-        let context =
-            attention_context(self.model, stack, &self.mask_rules(), queries, keys, distances)?;
+        let contexts = contexts(self.model, stack, &self.mask_rules(), queries, keys, distances)?;
         let encoded = self.source.as_ref().map(|(hidden, lengths)| -> Result<Encoded> {
             let states = hidden.last().expect("an encoder has states").clone();
             let mask = Masks::sources(lengths, states.dim(1)?, self.model.dtype)?;
@@ -230,12 +286,12 @@ impl Pass<'_> {
             Ok(Encoded { states, context })
         });
         let latents = self.batch.latents.as_deref();
-        stack.forward(x, &context, latents, encoded.transpose()?.as_ref(), cache)
+        stack.forward(x, &contexts, latents, encoded.transpose()?.as_ref(), cache)
     }
 
     /// Describes the masks of the pass.
     fn mask_rules(&self) -> Masks<'_> {
-        Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before }
+        Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before, reach: None }
     }
 
     /// Returns the checked and padded segments of the batch.

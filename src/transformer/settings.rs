@@ -51,6 +51,11 @@ impl Settings {
         Some(value)
     }
 
+    /// Whether a key is there, with null as well.
+    pub fn has(&self, key: &str) -> bool {
+        self.file.map.contains_key(key)
+    }
+
     /// Returns the keys that have a value and were not read so far.
     pub fn unread(&self) -> Vec<(&str, &Value)> {
         let read = self.read.borrow();

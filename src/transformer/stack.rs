@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::attention::AttentionContext;
-use super::block::{Block, Encoded};
-use super::buckets::Buckets;
+use super::block::{Block, Encoded, LayerKind};
 use super::cache::BlockCache;
+use super::distance_bias::DistanceBias;
 use super::norm::Norm;
 use crate::error::Result;
 
@@ -18,17 +18,28 @@ pub(super) struct Stack {
     pub blocks: Vec<Arc<Block>>,
     /// The norm after the last block.
     pub final_norm: Option<Norm>,
-    /// T5's learned biases of distances.
-    pub buckets: Option<Buckets>,
+    /// The biases of distances.
+    pub distance_bias: Option<DistanceBias>,
 }
 
 impl Stack {
+    /// The kinds of its layers, each once.
+    pub fn kinds(&self) -> Vec<LayerKind> {
+        let mut kinds = Vec::new();
+        for block in &self.blocks {
+            if !kinds.contains(&block.kind) {
+                kinds.push(block.kind);
+            }
+        }
+        kinds
+    }
+
     /// Computes all hidden states, `B x T x d` each: `x` first, then one per block, the last one after the final
     /// norm. `latents` (`B x d`, one per block) replace the state at position 0 before each block.
     pub fn forward(
         &self,
         x: Tensor,
-        context: &AttentionContext,
+        contexts: &Contexts,
         latents: Option<&[Tensor]>,
         encoded: Option<&Encoded>,
         mut cache: Option<&mut Vec<BlockCache>>,
@@ -41,6 +52,7 @@ impl Stack {
             }
             let x = &hidden[layer];
             let cache = cache.as_mut().map(|cache| &mut cache[layer]);
+            let context = contexts.of(block.kind);
             hidden.push(block.forward(x, None, context, encoded, cache)?);
         }
         self.finish(&mut hidden)?;
@@ -53,9 +65,10 @@ impl Stack {
         &self,
         x: Tensor,
         query: Tensor,
-        context: &AttentionContext,
+        contexts: &Contexts,
         blind: &Tensor,
     ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let context = contexts.of(LayerKind { local: false, rotated: true });
         let query_context = context.with_mask(blind);
         let (mut hidden, mut queries) = (vec![x], vec![query]);
         for (layer, block) in self.blocks.iter().enumerate() {
@@ -75,6 +88,20 @@ impl Stack {
             *last = norm.forward(last)?;
         }
         Ok(())
+    }
+}
+
+/// The contexts of one pass for the kinds of layers.
+pub(super) struct Contexts {
+    /// Those that a stack needs, by kind.
+    pub kinds: Vec<(LayerKind, AttentionContext)>,
+}
+
+impl Contexts {
+    /// The context of a kind of layer.
+    fn of(&self, kind: LayerKind) -> &AttentionContext {
+        let found = self.kinds.iter().find(|(known, _)| *known == kind);
+        &found.unwrap_or(&self.kinds[0]).1
     }
 }
 

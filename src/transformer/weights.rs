@@ -23,6 +23,19 @@ pub(super) enum Stored {
     InOut,
 }
 
+/// What the norms of a model have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NormForm {
+    /// The kind of the norm.
+    pub kind: NormKind,
+    /// The term added to the variance or mean square.
+    pub epsilon: f64,
+    /// Whether gains are stored less one.
+    pub gain_less_one: bool,
+    /// Whether a LayerNorm has a shift.
+    pub shifts: Biases,
+}
+
 /// The tensors of an opened checkpoint, with a record of those that were taken, so that no other is ignored silently.
 pub(super) struct Weights<'a> {
     checkpoint: &'a dyn Checkpoint,
@@ -142,7 +155,7 @@ impl<'a> Weights<'a> {
         let bias = match biases {
             Biases::None => None,
             Biases::Stored if !self.has(&name) => None,
-            Biases::Stored | Biases::All => Some(self.tensor(&name, &[out])?),
+            _ => Some(self.tensor(&name, &[out])?),
         };
         Ok(Linear { weight, bias })
     }
@@ -151,15 +164,19 @@ impl<'a> Weights<'a> {
     ///
     /// # Errors
     /// As [`Weights::tensor`].
-    pub fn norm(&self, stem: &str, width: usize, kind: NormKind, epsilon: f64) -> Result<Norm> {
+    pub fn norm(&self, stem: &str, shape: &[usize], form: NormForm) -> Result<Norm> {
         let named = |new: &str, old: &str| {
             let old = format!("{stem}.{old}");
             if self.has(&old) { old } else { format!("{stem}.{new}") }
         };
-        let gain = self.tensor(&named("weight", "gamma"), &[width])?;
-        let shift = match kind {
-            NormKind::LayerNorm => Some(self.tensor(&named("bias", "beta"), &[width])?),
-            NormKind::RootMeanSquare => None,
+        let NormForm { kind, epsilon, gain_less_one, shifts } = form;
+        let gain = self.tensor(&named("weight", "gamma"), shape)?;
+        let gain = if gain_less_one { (gain + 1.0)? } else { gain };
+        let shift = named("bias", "beta");
+        let shift = match (kind, shifts) {
+            (NormKind::RootMeanSquare, _) | (_, Biases::None) => None,
+            (_, Biases::Stored) if !self.has(&shift) => None,
+            _ => Some(self.tensor(&shift, shape)?),
         };
         Ok(Norm { kind, gain, shift, epsilon })
     }

@@ -70,7 +70,8 @@ fn padding_does_not_change_a_row() {
                 let padded =
                     &unpadded(&logits, &rows.iter().map(Vec::len).collect::<Vec<_>>())[row];
                 let apart = distance(&alone, padded);
-                assert!(apart < 2e-5, "{name} {case} row {row}: {apart}");
+                let size = alone.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+                assert!(apart < 2e-5 * size.max(1.0), "{name} {case} row {row}: {apart}");
             }
         }
     }
@@ -114,8 +115,11 @@ fn a_cache_changes_nothing() {
                 assert_eq!(cache.len(), to);
             }
             let pieces = numbers(&Tensor::cat(&pieces, 1).unwrap());
-            let apart = distance(&whole_logits, &pieces);
-            assert!(apart < 2e-5, "{name} {mask:?}: {apart}");
+            // Up to four tokens this model rotates by other frequencies, and then all tokens are computed again.
+            let first = if *name == "phi3" { pieces.len() / text.len() * 4 } else { 0 };
+            let apart = distance(&whole_logits[first..], &pieces[first..]);
+            let size = whole_logits.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+            assert!(apart < 2e-5 * size.max(1.0), "{name} {mask:?}: {apart}");
         }
     }
 }
@@ -146,6 +150,10 @@ pub fn agree(model: &Transformer, path: &Path, batch: &Batch, step: usize) {
         let h = &state[at * width..(at + 1) * width];
         for token in (0..tokens).step_by(step) {
             let audited = located.head.dot(token, h) + located.head.bias(token);
+            let configuration = model.configuration();
+            let audited = audited * configuration.logit_scale;
+            let audited =
+                configuration.logit_cap.map_or(audited, |cap| cap * (audited / cap).tanh());
             let size = located.head.row_norm(token) * h.iter().map(|x| x * x).sum::<f64>().sqrt();
             let apart = (audited - logits[at * tokens + token]).abs();
             assert!(

@@ -25,7 +25,9 @@ fn every_stored_tensor_of_every_model_is_used_or_a_copy() {
     for name in MODELS {
         let model = open(name, Options::default());
         for left in model.left_out() {
-            assert_eq!(left.reason, "a copy of a tensor that is used", "{name}: {left:?}");
+            let copy = left.reason == "a copy of a tensor that is used";
+            let sines = left.reason == "sines of positions, which are computed";
+            assert!(copy || sines && *name == "pegasus", "{name}: {left:?}");
         }
     }
 }

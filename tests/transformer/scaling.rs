@@ -136,8 +136,17 @@ fn scalings_that_are_not_implemented_or_not_whole_are_refused() {
         rope
     };
     for (rope, says) in [
-        (json!({"type": "yarn", "factor": 4.0}), "`yarn`"),
-        (json!({"rope_type": "longrope", "short_factor": [1], "long_factor": [1]}), "`longrope`"),
+        (json!({"type": "yarn", "factor": 4.0, "alpha": 1.0}), "alpha"),
+        (json!({"type": "yarn", "factor": "4"}), "not a number"),
+        (json!({"type": "ntk", "factor": 4.0}), "`ntk`"),
+        (
+            json!({"rope_type": "longrope", "short_factor": [1], "long_factor": [1]}),
+            "lists 1 factors for 5 frequencies",
+        ),
+        (
+            json!({"rope_type": "longrope", "short_factor": [1, 1, 0, 1, 1], "long_factor": [1]}),
+            "not a list of factors",
+        ),
         (json!({"factor": 4.0}), "`rope_scaling.factor` (4.0)"),
         (json!({"type": "linear"}), "`rope_scaling.factor` is missing"),
         (json!({"type": "linear", "factor": "4"}), "not a number"),

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Family;
 use super::bert;
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Configuration, Sharing};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Sharing};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, Projection, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -35,7 +35,11 @@ fn names(_: &Configuration) -> Names {
     Names {
         bodies: &["albert.", ""],
         embedding: EmbeddingNames {
-            projection: Some("encoder.embedding_hidden_mapping_in"),
+            projection: Some(Projection {
+                stem: "encoder.embedding_hidden_mapping_in",
+                biases: Biases::All,
+                first: false,
+            }),
             ..bert::EMBEDDING
         },
         stack: StackNames {
@@ -47,13 +51,16 @@ fn names(_: &Configuration) -> Names {
                 "attention.dense",
             ]),
             attention_norm: "attention.LayerNorm",
+            second_norms: None,
+            query_key_norms: None,
             inner: "ffn",
             outer: "ffn_output",
             feed_forward_norm: "full_layer_layer_norm",
             ..bert::STACK
         },
         encoder: None,
-        transform: Some(("predictions.dense", "predictions.LayerNorm")),
+        transform: Some(("predictions.dense", "predictions.LayerNorm", Biases::All)),
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
     }

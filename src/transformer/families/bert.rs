@@ -6,10 +6,8 @@ use serde_json::json;
 
 use super::Family;
 use crate::error::Result;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
-};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Direction, Placement};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -56,33 +54,25 @@ pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
     let activation = settings.activation("hidden_act", Activation::Gelu)?;
     let one_way = settings.truth("is_decoder", false)?;
     Ok(Configuration {
-        family: FAMILY.name,
         tokens: settings.needed(&["vocab_size"])?,
         width,
         input_width: width,
         layers: settings.needed(&["num_hidden_layers"])?,
-        encoder: None,
         heads,
         key_value_heads: heads,
         head_width: settings.head_width(width, heads)?,
         inner: settings.needed(&["intermediate_size"])?,
         context: Some(settings.needed(&["max_position_embeddings"])?),
         segments: settings.size("type_vocab_size")?.unwrap_or(2),
-        norm: NormKind::LayerNorm,
         epsilon: settings.number("layer_norm_eps", 1e-12)?,
         placement: Placement::After,
-        position: Position::Learned { offset: 0, padding: None },
         activation,
         transform_activation: activation,
-        gated: false,
-        sharing: Sharing::None,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
-        scores: Scores::InverseRoot,
-        embedding_scale: 1.0,
-        output_scale: 1.0,
         attention: if one_way { Direction::Backwards } else { Direction::Both },
         special: settings.special()?,
+        ..Configuration::plain(FAMILY.name)
     })
 }
 
@@ -92,7 +82,12 @@ fn names(_: &Configuration) -> Names {
         embedding: EMBEDDING,
         stack: STACK,
         encoder: None,
-        transform: Some(("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm")),
+        transform: Some((
+            "cls.predictions.transform.dense",
+            "cls.predictions.transform.LayerNorm",
+            Biases::All,
+        )),
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
     }
@@ -117,8 +112,10 @@ pub(super) const STACK: StackNames = StackNames {
         "attention.output.dense",
     ]),
     attention_norm: "attention.output.LayerNorm",
+    second_norms: None,
+    query_key_norms: None,
     cross: None,
-    gate: None,
+    gate: Gate::None,
     inner: "intermediate.dense",
     outer: "output.dense",
     feed_forward_norm: "output.LayerNorm",

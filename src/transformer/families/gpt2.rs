@@ -6,10 +6,8 @@ use serde_json::json;
 
 use super::Family;
 use crate::error::Result;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
-};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Scores};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -42,33 +40,23 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         }
     };
     Ok(Configuration {
-        family: FAMILY.name,
         tokens: settings.needed(&["vocab_size"])?,
         width,
         input_width: width,
         layers: settings.needed(&["n_layer", "num_hidden_layers"])?,
-        encoder: None,
         heads,
         key_value_heads: heads,
         head_width: settings.head_width(width, heads)?,
         inner: settings.size("n_inner")?.unwrap_or(4 * width),
         context: Some(context(settings)?),
-        segments: 0,
-        norm: NormKind::LayerNorm,
         epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
-        placement: Placement::Before,
-        position: Position::Learned { offset: 0, padding: None },
         activation,
         transform_activation: activation,
-        gated: false,
-        sharing: Sharing::None,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
         scores,
-        embedding_scale: 1.0,
-        output_scale: 1.0,
-        attention: Direction::Backwards,
         special: settings.special()?,
+        ..Configuration::plain(FAMILY.name)
     })
 }
 
@@ -91,10 +79,12 @@ fn names(_: &Configuration) -> Names {
         },
         stack: StackNames {
             block: "h.{layer}.",
-            attention: AttentionNames::Fused(["attn.c_attn", "attn.c_proj"]),
+            attention: AttentionNames::Fused(Order::ByKind, ["attn.c_attn", "attn.c_proj"]),
             attention_norm: "ln_1",
+            second_norms: None,
+            query_key_norms: None,
             cross: None,
-            gate: None,
+            gate: Gate::None,
             inner: "mlp.c_fc",
             outer: "mlp.c_proj",
             feed_forward_norm: "ln_2",
@@ -103,6 +93,7 @@ fn names(_: &Configuration) -> Names {
         },
         encoder: None,
         transform: None,
+        output_projection: None,
         stored: Stored::InOut,
         rotary_factors: None,
     }

@@ -9,10 +9,10 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::gguf::Metadata;
 use crate::error::{Error, Result};
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, NormKind, Pairing, Placement, Position,
-    RotaryScaling, Scores, Sharing, Special, divided,
+    Activation, Biases, Configuration, Direction, NormKind, Pairing, Position, Rotary, Special,
+    divided,
 };
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
 use crate::transformer::weights::Stored;
 
 /// The token embedding, whose number of rows is the number of tokens.
@@ -69,35 +69,23 @@ pub(super) fn configuration(
     let causal = metadata.get_bool("llama.attention.causal")?.unwrap_or(true);
     let end = keys.ends_of_text()?;
     Ok(Configuration {
-        family: "Llama",
         tokens,
         width,
         input_width: width,
         layers: keys.needed_size("llama.block_count")?,
-        encoder: None,
         heads,
         key_value_heads: keys.size("llama.attention.head_count_kv")?.unwrap_or(heads),
         head_width,
         inner: keys.needed_size("llama.feed_forward_length")?,
         context,
-        segments: 0,
         norm: NormKind::RootMeanSquare,
         epsilon: metadata.get_f64(EPSILON)?.ok_or_else(|| keys.missing(EPSILON))?,
-        placement: Placement::Before,
-        position: Position::Rotary {
-            base: metadata.get_f64("llama.rope.freq_base")?.unwrap_or(10_000.0),
-            scaling: scaling(metadata, path)?,
-            pairing: Pairing::Neighbours,
-        },
+        position: Position::Rotary { rotary: rotary(metadata, path, head_width)?, local: None },
         activation: Activation::Silu,
         transform_activation: Activation::Silu,
         gated: true,
-        sharing: Sharing::None,
         attention_biases: Biases::Stored,
         feed_forward_biases: Biases::Stored,
-        scores: Scores::InverseRoot,
-        embedding_scale: 1.0,
-        output_scale: 1.0,
         attention: if causal { Direction::Backwards } else { Direction::Both },
         special: Special {
             beginning: keys.token("bos_token_id")?,
@@ -105,6 +93,7 @@ pub(super) fn configuration(
             padding: keys.token("padding_token_id")?,
             decoder_start: None,
         },
+        ..Configuration::plain("Llama")
     })
 }
 
@@ -214,9 +203,22 @@ impl Keys<'_> {
     }
 }
 
-/// Reads the scaling of rotary positions as llama.cpp does (`llama_model::load_hparams`): a factor without a type is
+/// Reads the rotation of queries and keys.
+fn rotary(metadata: &Metadata, path: &Path, head_width: usize) -> Result<Rotary> {
+    let base = metadata.get_f64("llama.rope.freq_base")?.unwrap_or(10_000.0);
+    if !(base.is_finite() && base > 0.0) {
+        let problem = format!("{base} is no base of a rotary embedding");
+        return Err(Error::malformed(path, problem));
+    }
+    let factor = scaling(metadata, path)? as f32;
+    let mut rotary = Rotary::plain(head_width, base, Pairing::Neighbours);
+    rotary.frequencies.iter_mut().for_each(|frequency| *frequency /= factor);
+    Ok(rotary)
+}
+
+/// Reads the factor that divides all frequencies, as llama.cpp does (`llama_model::load_hparams`): a factor without a type is
 /// linear, and `rope.scale_linear` is the factor's older name.
-fn scaling(metadata: &Metadata, path: &Path) -> Result<RotaryScaling> {
+fn scaling(metadata: &Metadata, path: &Path) -> Result<f64> {
     const TYPE: &str = "llama.rope.scaling.type";
     const FACTOR: &str = "llama.rope.scaling.factor";
     const LINEAR: &str = "llama.rope.scale_linear";
@@ -233,9 +235,11 @@ fn scaling(metadata: &Metadata, path: &Path) -> Result<RotaryScaling> {
     // A factor of 0 means that there is none.
     let factor = factor.or(linear).filter(|factor| *factor != 0.0).unwrap_or(1.0);
     match kind {
-        None | Some("linear") if factor == 1.0 => Ok(RotaryScaling::None),
-        None | Some("linear") => Ok(RotaryScaling::Linear { factor }),
-        Some("none") if factor == 1.0 => Ok(RotaryScaling::None),
+        _ if !(factor.is_finite() && factor > 0.0) => {
+            refuse(format!("{factor} is no factor of rotary positions (metadata `{FACTOR}`)"))
+        }
+        None | Some("linear") => Ok(factor),
+        Some("none") if factor == 1.0 => Ok(factor),
         Some("none") => refuse(format!(
             "metadata `{TYPE}` is `none`, but there is a factor of {factor} by which to scale"
         )),
@@ -260,8 +264,10 @@ pub(super) fn names() -> Names {
             block: "blk.{layer}.",
             attention: AttentionNames::Separate(["attn_q", "attn_k", "attn_v", "attn_output"]),
             attention_norm: "attn_norm",
+            second_norms: None,
+            query_key_norms: None,
             cross: None,
-            gate: Some("ffn_gate"),
+            gate: Gate::Own("ffn_gate"),
             inner: "ffn_up",
             outer: "ffn_down",
             feed_forward_norm: "ffn_norm",
@@ -270,6 +276,7 @@ pub(super) fn names() -> Names {
         },
         encoder: None,
         transform: None,
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: Some(ROTARY_FACTORS),
     }

@@ -8,10 +8,9 @@ use serde_json::json;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Placement, Position,
-    Scores, Sharing,
+    Activation, Biases, Configuration, EncoderSizes, Placement, Position, Sinusoid,
 };
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -33,14 +32,29 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     settings.only("add_final_layer_norm", &json!(false), "a norm after the last layer")?;
     settings.only("static_position_embeddings", &json!(true), "learned positions")?;
     settings.only("add_bias_logits", &json!(false), "another bias of the logits")?;
+    Ok(Configuration {
+        placement: Placement::After,
+        position: Position::Sinusoidal(Sinusoid::Open),
+        ..sizes(settings, FAMILY.name, Activation::Gelu, false)?
+    })
+}
+
+/// Reads the sizes of an encoder and a decoder with LayerNorm and biases. `activation`, and whether the embedding is
+/// `scaled`, are the reference's defaults.
+pub(super) fn sizes(
+    settings: &Settings,
+    family: &'static str,
+    activation: Activation,
+    scaled: bool,
+) -> Result<Configuration> {
     let width = settings.needed(&["d_model", "hidden_size"])?;
     let tokens = settings.needed(&["vocab_size"])?;
     let encoder_heads = settings.needed(&["encoder_attention_heads", "num_attention_heads"])?;
     let heads = settings.needed(&["decoder_attention_heads"])?;
-    let activation = settings.activation("activation_function", Activation::Gelu)?;
-    let scale = if settings.truth("scale_embedding", false)? { (width as f64).sqrt() } else { 1.0 };
+    let activation = settings.activation("activation_function", activation)?;
+    let scale =
+        if settings.truth("scale_embedding", scaled)? { (width as f64).sqrt() } else { 1.0 };
     Ok(Configuration {
-        family: FAMILY.name,
         tokens: settings.size("decoder_vocab_size")?.unwrap_or(tokens),
         width,
         input_width: width,
@@ -58,27 +72,19 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         head_width: settings.head_width(width, heads)?,
         inner: settings.needed(&["decoder_ffn_dim"])?,
         context: Some(settings.needed(&["max_position_embeddings"])?),
-        segments: 0,
-        norm: NormKind::LayerNorm,
         // The default of torch, which the reference does not change.
         epsilon: 1e-5,
-        placement: Placement::After,
-        position: Position::Sinusoidal,
         activation,
         transform_activation: activation,
-        gated: false,
-        sharing: Sharing::None,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
-        scores: Scores::InverseRoot,
         embedding_scale: scale,
-        output_scale: 1.0,
-        attention: Direction::Backwards,
         special: settings.special()?,
+        ..Configuration::plain(family)
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
+pub(super) fn names(configuration: &Configuration) -> Names {
     // If encoder and decoder have vocabularies of their own, no table is shared.
     let shared = configuration.encoder.is_some_and(|encoder| encoder.shared_tokens);
     let [decoder, encoder]: [&[&str]; 2] = match shared {
@@ -90,28 +96,24 @@ fn names(configuration: &Configuration) -> Names {
     };
     Names {
         bodies: &["model.", ""],
-        embedding: embedding(decoder),
+        // Sinusoids are computed, although old files hold them.
+        embedding: EmbeddingNames::of_tokens(decoder),
         stack: StackNames {
             block: "decoder.layers.{layer}.",
             cross: Some((CROSS, "encoder_attn_layer_norm")),
             ..ENCODER
         },
-        encoder: Some((embedding(encoder), ENCODER)),
+        encoder: Some((EmbeddingNames::of_tokens(encoder), ENCODER)),
         transform: None,
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
     }
 }
 
 /// The names under which the shared token embedding may be stored.
-const SHARED: &[&str] =
+pub(super) const SHARED: &[&str] =
     &["shared.weight", "decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
-
-/// Returns the names of an embedding that has only a token table; sinusoids are computed, although old files hold
-/// them.
-fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
-    EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
-}
 
 /// The names of the attention to the encoder.
 const CROSS: AttentionNames = AttentionNames::Separate([
@@ -122,7 +124,7 @@ const CROSS: AttentionNames = AttentionNames::Separate([
 ]);
 
 /// The names of the encoder's blocks.
-const ENCODER: StackNames = StackNames {
+pub(super) const ENCODER: StackNames = StackNames {
     block: "encoder.layers.{layer}.",
     attention: AttentionNames::Separate([
         "self_attn.q_proj",
@@ -131,8 +133,10 @@ const ENCODER: StackNames = StackNames {
         "self_attn.out_proj",
     ]),
     attention_norm: "self_attn_layer_norm",
+    second_norms: None,
+    query_key_norms: None,
     cross: None,
-    gate: None,
+    gate: Gate::None,
     inner: "fc1",
     outer: "fc2",
     feed_forward_norm: "final_layer_norm",

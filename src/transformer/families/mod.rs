@@ -1,13 +1,32 @@
 //! The known families of transformers, one file each, with its configuration and its tensor names.
 
 mod albert;
+mod bart;
 mod bert;
+mod bloom;
+mod cohere;
+mod decoder;
+mod distilbert;
+mod gemma;
 mod gguf_keys;
 mod gpt2;
+mod gpt_j;
+mod gpt_neox;
+mod granite;
 mod llama;
 mod llama_gguf;
 mod marian;
+mod mistral;
+mod modernbert;
+mod olmo;
+mod opt;
+mod phi;
+mod qwen;
 mod roberta;
+mod rope;
+mod smollm3;
+mod stablelm;
+mod starcoder2;
 mod t5;
 mod xlnet;
 
@@ -38,10 +57,38 @@ pub(super) const FAMILIES: &[&Family] = &[
     &bert::FAMILY,
     &roberta::FAMILY,
     &albert::FAMILY,
+    &distilbert::FAMILY,
+    &distilbert::ELECTRA,
+    &modernbert::FAMILY,
     &gpt2::FAMILY,
+    &gpt_j::FAMILY,
+    &gpt_j::NEO,
+    &gpt_neox::FAMILY,
+    &opt::FAMILY,
+    &bloom::FAMILY,
+    &bloom::FALCON,
     &llama::FAMILY,
+    &qwen::SECOND,
+    &qwen::THIRD,
+    &mistral::FAMILY,
+    &smollm3::FAMILY,
+    &gemma::FIRST,
+    &gemma::SECOND,
+    &gemma::THIRD,
+    &phi::FIRST,
+    &phi::THIRD,
+    &olmo::FAMILY,
+    &granite::FAMILY,
+    &cohere::FIRST,
+    &cohere::SECOND,
+    &stablelm::FAMILY,
+    &starcoder2::FAMILY,
     &t5::FAMILY,
     &marian::FAMILY,
+    &bart::FAMILY,
+    &bart::MBART,
+    &bart::PEGASUS,
+    &bart::M2M_100,
     &xlnet::FAMILY,
 ];
 

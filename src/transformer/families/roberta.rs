@@ -6,7 +6,7 @@
 use super::Family;
 use super::bert;
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Configuration, Position};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Position};
 use crate::transformer::names::Names;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
@@ -46,7 +46,8 @@ fn names(_: &Configuration) -> Names {
         embedding: bert::EMBEDDING,
         stack: bert::STACK,
         encoder: None,
-        transform: Some(("lm_head.dense", "lm_head.layer_norm")),
+        transform: Some(("lm_head.dense", "lm_head.layer_norm", Biases::All)),
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
     }

@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, EncoderSizes, NormKind, Placement, Position,
-    Scores, Sharing,
+    Activation, Configuration, EncoderSizes, NormKind, Position, Scores,
 };
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -35,7 +34,6 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     let layers = settings.needed(&["num_layers", "num_hidden_layers"])?;
     let (activation, gated) = feed_forward(settings, multilingual)?;
     Ok(Configuration {
-        family: FAMILY.name,
         tokens,
         width,
         input_width: width,
@@ -52,11 +50,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         key_value_heads: heads,
         head_width,
         inner,
-        context: None,
-        segments: 0,
         norm: NormKind::RootMeanSquare,
         epsilon: settings.number("layer_norm_epsilon", 1e-6)?,
-        placement: Placement::Before,
         position: Position::Buckets {
             buckets: settings.size("relative_attention_num_buckets")?.unwrap_or(32),
             furthest: settings.size("relative_attention_max_distance")?.unwrap_or(128),
@@ -64,14 +59,10 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         activation,
         transform_activation: activation,
         gated,
-        sharing: Sharing::None,
-        attention_biases: Biases::None,
-        feed_forward_biases: Biases::None,
         scores: Scores::Plain,
-        embedding_scale: 1.0,
         output_scale: if scaled(settings, multilingual)? { (width as f64).powf(-0.5) } else { 1.0 },
-        attention: Direction::Backwards,
         special: settings.special()?,
+        ..Configuration::plain(FAMILY.name)
     })
 }
 
@@ -112,26 +103,27 @@ fn feed_forward(settings: &Settings, multilingual: bool) -> Result<(Activation, 
 
 fn names(configuration: &Configuration) -> Names {
     let gated = configuration.gated;
+    let gate = |name| if gated { Gate::Own(name) } else { Gate::None };
     Names {
         bodies: &[""],
-        embedding: embedding(&[
+        embedding: EmbeddingNames::of_tokens(&[
             "shared.weight",
             "decoder.embed_tokens.weight",
             "encoder.embed_tokens.weight",
         ]),
         stack: StackNames {
-            gate: gated.then_some("layer.2.DenseReluDense.wi_0"),
+            gate: gate("layer.2.DenseReluDense.wi_0"),
             inner: if gated { "layer.2.DenseReluDense.wi_1" } else { "layer.2.DenseReluDense.wi" },
             ..DECODER
         },
         encoder: Some((
-            embedding(&[
+            EmbeddingNames::of_tokens(&[
                 "shared.weight",
                 "decoder.embed_tokens.weight",
                 "encoder.embed_tokens.weight",
             ]),
             StackNames {
-                gate: gated.then_some("layer.1.DenseReluDense.wi_0"),
+                gate: gate("layer.1.DenseReluDense.wi_0"),
                 inner: if gated {
                     "layer.1.DenseReluDense.wi_1"
                 } else {
@@ -141,14 +133,10 @@ fn names(configuration: &Configuration) -> Names {
             },
         )),
         transform: None,
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
     }
-}
-
-/// Returns the names of an embedding that has only a token table.
-fn embedding(tokens: &'static [&'static str]) -> EmbeddingNames {
-    EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
 }
 
 /// The names of the attention.
@@ -172,8 +160,10 @@ const ENCODER: StackNames = StackNames {
     block: "encoder.block.{layer}.",
     attention: ATTENTION,
     attention_norm: "layer.0.layer_norm",
+    second_norms: None,
+    query_key_norms: None,
     cross: None,
-    gate: None,
+    gate: Gate::None,
     inner: "layer.1.DenseReluDense.wi",
     outer: "layer.1.DenseReluDense.wo",
     feed_forward_norm: "layer.1.layer_norm",

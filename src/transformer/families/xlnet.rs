@@ -7,9 +7,9 @@ use serde_json::json;
 use super::Family;
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, NormKind, Placement, Position, Scores, Sharing,
+    Activation, Biases, Configuration, Direction, Placement, Position,
 };
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, StackNames};
+use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -62,33 +62,23 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         clamp => return Err(settings.refuse(format!("`clamp_len` is {clamp}, not a length"))),
     };
     Ok(Configuration {
-        family: FAMILY.name,
         tokens: settings.needed(&["vocab_size", "n_token"])?,
         width,
         input_width: width,
         layers: settings.needed(&["n_layer", "num_hidden_layers"])?,
-        encoder: None,
         heads,
         key_value_heads: heads,
         head_width,
         inner: settings.needed(&["d_inner"])?,
-        context: None,
-        segments: 0,
-        norm: NormKind::LayerNorm,
         epsilon: settings.number("layer_norm_eps", 1e-12)?,
         placement: Placement::After,
         position: Position::Relative { clamp },
         activation,
         transform_activation: activation,
-        gated: false,
-        sharing: Sharing::None,
-        attention_biases: Biases::None,
         feed_forward_biases: Biases::All,
-        scores: Scores::InverseRoot,
-        embedding_scale: 1.0,
-        output_scale: 1.0,
         attention,
         special: settings.special()?,
+        ..Configuration::plain(FAMILY.name)
     })
 }
 
@@ -106,8 +96,10 @@ fn names(_: &Configuration) -> Names {
             block: "layer.{layer}.",
             attention: AttentionNames::Relative("rel_attn."),
             attention_norm: "rel_attn.layer_norm",
+            second_norms: None,
+            query_key_norms: None,
             cross: None,
-            gate: None,
+            gate: Gate::None,
             inner: "ff.layer_1",
             outer: "ff.layer_2",
             feed_forward_norm: "ff.layer_norm",
@@ -116,6 +108,7 @@ fn names(_: &Configuration) -> Names {
         },
         encoder: None,
         transform: None,
+        output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
     }

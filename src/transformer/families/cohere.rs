@@ -1,0 +1,70 @@
+//! Command R (Cohere, 2024): LayerNorm without a shift, attention and feed-forward layer side by side, neighbouring
+//! coordinates rotated together, and a factor of the logits. In Cohere 2 (2025) only layers with windows rotate.
+//!
+//! Reference: `models/cohere/modeling_cohere.py` and `models/cohere2/modeling_cohere2.py` of transformers.
+
+use super::rope::Rope;
+use super::{Family, decoder};
+use crate::error::Result;
+use crate::transformer::configuration::{
+    Biases, Configuration, LayerKinds, NormKind, Pairing, Placement, QueryKeyNorm,
+};
+use crate::transformer::names::{Names, StackNames};
+use crate::transformer::settings::Settings;
+
+/// The family Cohere.
+pub(super) const FIRST: Family = Family {
+    name: "Cohere",
+    model_types: &["cohere"],
+    configuration: first,
+    inert: decoder::INERT,
+    names,
+};
+
+/// The family Cohere 2.
+pub(super) const SECOND: Family = Family {
+    name: "Cohere 2",
+    model_types: &["cohere2"],
+    configuration: second,
+    inert: decoder::INERT,
+    names,
+};
+
+/// Reads what both share.
+fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
+    let rope = Rope { pairing: Pairing::Neighbours, ..decoder::rope(&plain) };
+    Ok(Configuration {
+        norm: NormKind::LayerNorm,
+        shifts: Biases::None,
+        epsilon: settings.number("layer_norm_eps", 1e-5)?,
+        placement: Placement::ParallelOne,
+        position: decoder::rotary(settings, rope)?,
+        attention_biases: decoder::biases(settings, "attention_bias", false)?,
+        logit_scale: settings.number("logit_scale", 0.0625)?,
+        ..plain
+    })
+}
+
+fn first(settings: &Settings) -> Result<Configuration> {
+    let normed = settings.truth("use_qk_norm", false)?;
+    let query_key_norm = if normed { QueryKeyNorm::EachHead } else { QueryKeyNorm::None };
+    Ok(Configuration { query_key_norm, ..common(settings, FIRST.name)? })
+}
+
+fn second(settings: &Settings) -> Result<Configuration> {
+    let plain = common(settings, SECOND.name)?;
+    let pattern = settings.size("sliding_window_pattern")?.unwrap_or(4).max(1);
+    let window = Some(settings.size("sliding_window")?.unwrap_or(4096));
+    let kinds = decoder::window(settings, window, plain.layers, |layer| {
+        !(layer + 1).is_multiple_of(pattern)
+    })?;
+    let unrotated = kinds.local.iter().map(|local| !local).collect();
+    Ok(Configuration { layer_kinds: LayerKinds { unrotated, ..kinds }, ..plain })
+}
+
+fn names(configuration: &Configuration) -> Names {
+    let query_key_norms = Some(["self_attn.q_norm", "self_attn.k_norm"]);
+    let stack = StackNames { query_key_norms, ..decoder::STACK };
+    Names { stack, ..decoder::names(configuration) }
+}

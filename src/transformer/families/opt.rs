@@ -1,0 +1,92 @@
+//! OPT (Zhang et al., 2022): GPT-3 with learned positions counted from 2, ReLU, norms before or after the sums, and maps
+//! between embedding, hidden states and head where their widths differ.
+//!
+//! Reference: `models/opt/modeling_opt.py` of transformers.
+
+use serde_json::json;
+
+use super::{Family, decoder};
+use crate::error::Result;
+use crate::transformer::configuration::{Activation, Biases, Configuration, Placement, Position};
+use crate::transformer::names::{
+    AttentionNames, EmbeddingNames, Gate, Names, Projection, StackNames,
+};
+use crate::transformer::settings::Settings;
+use crate::transformer::weights::Stored;
+
+/// The family OPT.
+pub(super) const FAMILY: Family = Family {
+    name: "OPT",
+    model_types: &["opt"],
+    configuration,
+    inert: &["_remove_final_layer_norm"],
+    names,
+};
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    settings.only("layer_norm_elementwise_affine", &json!(true), "norms without gain and shift")?;
+    settings.only("_remove_final_layer_norm", &json!(false), "no norm before the head")?;
+    let width = settings.needed(&["hidden_size"])?;
+    let heads = settings.needed(&["num_attention_heads"])?;
+    let before = settings.truth("do_layer_norm_before", true)?;
+    let biases = decoder::biases(settings, "enable_bias", true)?;
+    Ok(Configuration {
+        tokens: settings.needed(&["vocab_size"])?,
+        width,
+        input_width: settings.size("word_embed_proj_dim")?.unwrap_or(width),
+        layers: settings.needed(&["num_hidden_layers"])?,
+        heads,
+        key_value_heads: heads,
+        head_width: settings.head_width(width, heads)?,
+        inner: settings.needed(&["ffn_dim"])?,
+        context: Some(settings.needed(&["max_position_embeddings"])?),
+        placement: if before { Placement::Before } else { Placement::After },
+        position: Position::Learned { offset: 2, padding: None },
+        activation: settings.activation("activation_function", Activation::Relu)?,
+        attention_biases: biases,
+        feed_forward_biases: biases,
+        special: settings.special()?,
+        ..Configuration::plain(FAMILY.name)
+    })
+}
+
+fn names(configuration: &Configuration) -> Names {
+    let narrow = configuration.input_width != configuration.width;
+    Names {
+        bodies: &["model.decoder.", "decoder."],
+        embedding: EmbeddingNames {
+            positions: Some("embed_positions.weight"),
+            projection: narrow.then_some(Projection {
+                stem: "project_in",
+                biases: Biases::None,
+                first: true,
+            }),
+            ..EmbeddingNames::of_tokens(&["embed_tokens.weight"])
+        },
+        stack: StackNames {
+            block: "layers.{layer}.",
+            attention: AttentionNames::Separate([
+                "self_attn.q_proj",
+                "self_attn.k_proj",
+                "self_attn.v_proj",
+                "self_attn.out_proj",
+            ]),
+            attention_norm: "self_attn_layer_norm",
+            second_norms: None,
+            query_key_norms: None,
+            cross: None,
+            gate: Gate::None,
+            inner: "fc1",
+            outer: "fc2",
+            feed_forward_norm: "final_layer_norm",
+            final_norm: (configuration.placement == Placement::Before)
+                .then_some("final_layer_norm"),
+            buckets: None,
+        },
+        encoder: None,
+        transform: None,
+        stored: Stored::OutIn,
+        output_projection: narrow.then_some("project_out"),
+        rotary_factors: None,
+    }
+}

@@ -1,0 +1,41 @@
+//! StarCoder 2 (Lozhkov et al., 2024): grouped-query attention with LayerNorm, GELU without a gate, and biases.
+//!
+//! Reference: `models/starcoder2/modeling_starcoder2.py` of transformers.
+
+use super::{Family, decoder};
+use crate::error::Result;
+use crate::transformer::configuration::{Activation, Configuration, NormKind};
+use crate::transformer::names::{Gate, Names, StackNames};
+use crate::transformer::settings::Settings;
+
+/// The family StarCoder 2.
+pub(super) const FAMILY: Family = Family {
+    name: "StarCoder 2",
+    model_types: &["starcoder2"],
+    configuration,
+    inert: decoder::INERT,
+    names,
+};
+
+fn configuration(settings: &Settings) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, FAMILY.name)?;
+    let window = settings.size("sliding_window")?;
+    let biases = decoder::biases(settings, "use_bias", true)?;
+    Ok(Configuration {
+        norm: NormKind::LayerNorm,
+        epsilon: settings.number("norm_epsilon", 1e-5)?,
+        position: decoder::rotary(settings, decoder::rope(&plain))?,
+        layer_kinds: decoder::window_everywhere(window, plain.layers),
+        activation: settings.activation("hidden_act", Activation::GeluTanh)?,
+        gated: false,
+        attention_biases: biases,
+        feed_forward_biases: biases,
+        ..plain
+    })
+}
+
+fn names(configuration: &Configuration) -> Names {
+    let stack =
+        StackNames { gate: Gate::None, inner: "mlp.c_fc", outer: "mlp.c_proj", ..decoder::STACK };
+    Names { stack, ..decoder::names(configuration) }
+}
