@@ -30,6 +30,7 @@ OUT = pathlib.Path(__file__).parent.parent / "tests" / "data" / "blocks"
 SCALES = {
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
     Type.Q2_K: [80, 82], Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208],
+    Type.IQ4_NL: [0], Type.IQ4_XS: [0], Type.MXFP4: [], Type.TQ1_0: [52], Type.TQ2_0: [64],
 }
 
 
@@ -43,6 +44,8 @@ def blocks(rng, kind):
     numbers, size = GGML_QUANT_SIZES[kind]
     count = 2 if numbers == 256 else 6
     data = rng.integers(0, 256, (count, size), dtype=np.uint8)
+    if kind == Type.MXFP4:  # the exponent of the scale; larger ones overflow
+        data[:, 0] = rng.integers(0, 250, count)
     for at in SCALES[kind]:
         data[:, at:at + 2] = finite_f16(rng, count).view(np.uint8).reshape(count, 2)
     return data.reshape(2, -1)

@@ -382,6 +382,14 @@ DECODERS = {
     "falcon-sequential": (tf.FalconForCausalLM, tf.FalconConfig,
                           dict(hidden_size=D, num_hidden_layers=2, num_attention_heads=4, multi_query=False,
                                parallel_attn=False, bias=True, max_position_embeddings=16), {}),
+    "mixtral": (tf.MixtralForCausalLM, tf.MixtralConfig, dict(DECODER, num_hidden_layers=2),
+                dict(num_local_experts=4, rope_parameters=ROPE)),
+    "qwen2-moe": (tf.Qwen2MoeForCausalLM, tf.Qwen2MoeConfig, dict(DECODER, num_hidden_layers=2),
+                  dict(num_experts=5, num_experts_per_tok=2, moe_intermediate_size=12,
+                       shared_expert_intermediate_size=20, mlp_only_layers=[0])),
+    "qwen3-moe": (tf.Qwen3MoeForCausalLM, tf.Qwen3MoeConfig, dict(DECODER, num_hidden_layers=2),
+                  dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=12, norm_topk_prob=True,
+                       head_dim=8, decoder_sparse_step=2)),
 }
 for number, (name, (architecture, settings, sizes, more)) in enumerate(DECODERS.items()):
     # Where layers have windows or positions by the mask, a mask that is handed over replaces these too.

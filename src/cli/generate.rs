@@ -1,17 +1,20 @@
 //! The subcommand `unargmax generate`: continue a prompt with a model.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::model::{Ids, ModelArguments};
+use super::model::{Ids, Masked, ModelArguments, Opened, read_latents};
 use super::progress::Bar;
-use unargmax::reach::generate::{End, Generation};
+use unargmax::reach::chat::{ChatTemplate, Message};
+use unargmax::reach::generate::{End, Generation, Prompt};
 use unargmax::reach::rules::{Ignored, Rules};
 use unargmax::reach::sampling::{Choice, Sampler};
 use unargmax::reach::text::SpecialTokens;
+use unargmax::transformer::Direction;
 
 /// Let a model go on from a prompt: by the first token each time, or drawn at random.
 #[derive(Debug, Args)]
@@ -24,6 +27,19 @@ pub struct Arguments {
     /// The prompt as token ids; ids are printed
     #[arg(long, value_name = "IDS", conflicts_with = "prompt")]
     ids: Option<Ids>,
+    /// Render the prompt as a user's message by the model's own chat template; only the answer is printed
+    #[arg(long, requires = "prompt")]
+    chat: bool,
+    /// With --chat: what the system's message says
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, requires = "chat")]
+    system: Option<String>,
+    /// Which positions see which: `causal`, `prefix:N` (the first N are seen by all) or `latent:N` [default: as the model
+    /// was trained]. Under such a mask a model that fills gaps continues a text, up to the token that ends its texts
+    #[arg(long, value_name = "MASK")]
+    mask: Option<Masked>,
+    /// A safetensors file with a tensor `latents`, blocks x d: the state at position 0 before each block
+    #[arg(long, value_name = "FILE")]
+    latents: Option<PathBuf>,
     /// How many tokens at most
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
@@ -59,15 +75,30 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bar = Bar::new(false)?;
     let opened = arguments.model.open(&bar)?;
     let ignored = Ignored::keys(arguments.ignore.clone());
-    let rules = Rules::of(opened.checkpoint.as_ref(), opened.model.configuration(), &ignored)?;
+    let mut rules = Rules::of(opened.checkpoint.as_ref(), opened.model.configuration(), &ignored)?;
     let notes = rules.notes.clone();
     bar.stage("run");
     let tokenizer = match (&arguments.prompt, &arguments.ids) {
         (Some(_), None) => Some(arguments.model.tokenizer(&opened)?),
         _ => None,
     };
+    let has_encoder = opened.model.configuration().has_encoder();
+    if arguments.chat && has_encoder {
+        bail!("--chat is for models of one stack, and this one has an encoder");
+    }
     let prompt = match (&tokenizer, &arguments.prompt, &arguments.ids) {
-        (Some(tokenizer), Some(text), _) if opened.model.configuration().has_encoder() => {
+        // The template writes the tokens that begin a text itself.
+        (Some(tokenizer), Some(text), _) if arguments.chat => {
+            let rendered = conversation(arguments, &opened, text)?;
+            tokenizer.encode(&rendered, SpecialTokens::Bare)?
+        }
+        (Some(tokenizer), Some(text), _) if has_encoder => {
+            tokenizer.encode(text, SpecialTokens::Added)?
+        }
+        // A model that was trained both ways has seen its texts between the tokens around them.
+        (Some(tokenizer), Some(text), _)
+            if opened.model.configuration().attention == Direction::Both =>
+        {
             tokenizer.encode(text, SpecialTokens::Added)?
         }
         // In a decoder the tokens that end a text would end the prompt here, so only those that start a text are
@@ -78,8 +109,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (.., Some(Ids(ids))) => ids.clone(),
         _ => bail!("give a prompt by --prompt or --ids"),
     };
+    if let (Some(_), Some(tokenizer)) = (&arguments.mask, &tokenizer)
+        && opened.model.configuration().attention == Direction::Both
+    {
+        // What ends the texts of such a model, [SEP], is no token that ends a generation by its configuration.
+        rules.constraints.end.extend(tokenizer.around()?.1.last());
+    }
+    let given = Prompt {
+        ids: prompt.clone(),
+        mask: arguments.mask.as_ref().map(|masked| masked.0.clone()),
+        latents: arguments.latents.as_deref().map(read_latents).transpose()?,
+    };
     let mut generation =
-        Generation::following(&opened.model, rules, prompt.clone(), sampler, arguments.max_tokens)?;
+        Generation::following(&opened.model, rules, given, sampler, arguments.max_tokens)?;
     // The first token is computed before the prompt is printed, so that a prompt that the model refuses is not shown.
     let mut next = generation.token()?;
     bar.finish();
@@ -89,7 +131,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     // The prompt is printed again, because the generated text continues it.
     let mut stream = tokenizer.as_ref().map(|t| t.stream());
-    let goes_on = !opened.model.configuration().has_encoder();
+    let goes_on = !has_encoder && !arguments.chat;
     if let (Some(stream), true) = (&mut stream, goes_on) {
         let mut text = String::new();
         for &id in &prompt {
@@ -119,4 +161,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         _ => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Renders a conversation of one message, and the system's, by the model's template.
+fn conversation(arguments: &Arguments, opened: &Opened, text: &str) -> Result<String> {
+    let template = ChatTemplate::of(opened.checkpoint.as_ref(), &opened.path)?;
+    let message =
+        |role: &str, content: &str| Message { role: role.to_owned(), content: content.to_owned() };
+    let system = arguments.system.iter().map(|content| message("system", content));
+    let messages: Vec<Message> = system.chain([message("user", text)]).collect();
+    Ok(template.render(&messages)?)
 }

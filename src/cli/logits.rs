@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments};
+use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments, read_latents};
 use super::progress::Bar;
 use unargmax::reach::logits::{self, each_position, to_safetensors};
 use unargmax::reach::ranking::{self, Scored};
@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Predict each position without its own token (XLNet's query stream)
     #[arg(long)]
     blind: bool,
+    /// A safetensors file with a tensor `latents`, blocks x d: the state at position 0 before each block
+    #[arg(long, value_name = "FILE")]
+    latents: Option<PathBuf>,
     /// How many tokens to show at each position
     #[arg(long, value_name = "K", default_value_t = 5)]
     top: usize,
@@ -119,6 +122,7 @@ fn batch(arguments: &Arguments, opened: &Opened, ids: &[u32]) -> Result<Batch> {
         batch = batch.masked(mask.clone());
     }
     batch.predict_blind = arguments.blind;
+    batch.latents = arguments.latents.as_deref().map(read_latents).transpose()?;
     let source = match (&arguments.source, &arguments.source_ids) {
         (Some(text), _) => {
             Some(arguments.model.tokenizer(opened)?.encode(text, SpecialTokens::Added)?)

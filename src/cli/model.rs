@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
 use clap::{Args, ValueEnum};
 
 use super::progress::Bar;
@@ -28,6 +29,9 @@ pub struct ModelArguments {
     /// it: write [CLS] and the like in the text
     #[arg(long, value_name = "PATTERN", group = "split")]
     split_regex: Option<String>,
+    /// Give layers that share their tensors (ALBERT) copies of their own: the same logits
+    #[arg(long)]
+    unshared: bool,
 }
 
 /// Whether word pieces keep capitals.
@@ -55,7 +59,11 @@ impl ModelArguments {
         bar.stage("read");
         let path = self.checkpoint.clone();
         let checkpoint = checkpoint::open(&path)?;
-        let model = Transformer::of(checkpoint.as_ref(), &path, Options::default())?;
+        let model = Transformer::of(
+            checkpoint.as_ref(),
+            &path,
+            Options { unshared: self.unshared, ..Options::default() },
+        )?;
         let vocabulary = match checkpoint.vocabulary()? {
             Some(read) => Some(read),
             None => from_side_file(checkpoint.as_ref())?.map(|(read, _)| read),
@@ -118,6 +126,19 @@ impl TextArguments {
         }
         Ok(ids)
     }
+}
+
+/// Reads the states at position 0 before each block: the tensor `latents` (blocks x d) of a file.
+pub fn read_latents(file: &Path) -> Result<Vec<Tensor>> {
+    let tensors = candle_core::safetensors::load(file, &Device::Cpu)
+        .with_context(|| format!("--latents {}", file.display()))?;
+    let Some(latents) = tensors.get("latents") else {
+        bail!("{}: it has no tensor `latents` (blocks x d)", file.display());
+    };
+    let (blocks, _) =
+        latents.dims2().with_context(|| format!("{}: the shape of `latents`", file.display()))?;
+    let latents = latents.to_dtype(DType::F32)?;
+    (0..blocks).map(|block| Ok(latents.narrow(0, block, 1)?)).collect()
 }
 
 /// Reads a text file, which must be UTF-8.

@@ -5,7 +5,8 @@ use super::logits;
 use super::rules::Rules;
 use super::sampling::Sampler;
 use crate::error::{Error, Result};
-use crate::transformer::{Batch, Cache, Configuration, Direction, Input, Transformer};
+use crate::transformer::{Batch, Cache, Configuration, Direction, Input, Mask, Transformer};
+use candle_core::Tensor;
 
 /// Why a generation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,24 @@ pub enum End {
     Limit,
     /// The context of the model is full.
     Context,
+}
+
+/// What a generation continues.
+#[derive(Clone, Debug, Default)]
+pub struct Prompt {
+    /// The tokens, at least one unless the model has one that begins a text; those of the encoder, where there is one.
+    pub ids: Vec<u32>,
+    /// Which positions see which, if not as the model was trained. Under a mask that hides later positions from earlier
+    /// ones a model that was trained both ways continues texts as well (UniLM; Dong et al., 2019).
+    pub mask: Option<Mask>,
+    /// For each block the state at position 0 before it (`1 x d`; UniVAE).
+    pub latents: Option<Vec<Tensor>>,
+}
+
+impl From<Vec<u32>> for Prompt {
+    fn from(ids: Vec<u32>) -> Self {
+        Prompt { ids, ..Prompt::default() }
+    }
 }
 
 /// A generation in progress.
@@ -58,13 +77,15 @@ impl<'a> Generation<'a> {
     pub fn following(
         model: &'a Transformer,
         rules: Rules,
-        prompt: Vec<u32>,
+        prompt: impl Into<Prompt>,
         sampler: Sampler,
         limit: usize,
     ) -> Result<Self> {
         let configuration = model.configuration();
-        check_one_way(configuration)?;
-        let mut prompt = prompt;
+        let Prompt { ids: mut prompt, mask, latents } = prompt.into();
+        if mask.is_none() {
+            check_one_way(configuration)?;
+        }
         if prompt.is_empty() && !configuration.has_encoder() {
             prompt.extend(rules.beginning);
         }
@@ -86,6 +107,7 @@ impl<'a> Generation<'a> {
         } else {
             (prompt.clone(), Batch::ids(vec![prompt]))
         };
+        let next = Batch { masks: mask.into_iter().collect(), latents, ..next };
         let (cache, prompt) = (Cache::new(), text.len());
         Ok(Generation { model, sampler, rules, cache, text, prompt, next, left: limit, end: None })
     }
@@ -108,7 +130,7 @@ impl<'a> Generation<'a> {
         if self.end.is_some() {
             return Ok(None);
         }
-        let states = self.model.extend(&self.next, &mut self.cache)?;
+        let states = self.model.extend(&self.next.clone().last_hidden(), &mut self.cache)?;
         let last = states.state.get(0)?;
         let mut logits = logits::of_state(self.model, &last.get(last.dim(0)? - 1)?)?;
         let constraints = &self.rules.constraints;
@@ -137,7 +159,7 @@ fn check_one_way(configuration: &Configuration) -> Result<()> {
         Direction::Backwards => Ok(()),
         Direction::Both => invalid(format!(
             "{} sees the whole text and fills gaps in it, so it cannot go on from a prompt: `unargmax logits` shows what \
-             it puts at each place, `unargmax pattern` what it puts into a gap",
+             it puts at each place, `unargmax pattern` what it puts into a gap, and under a mask such as prefix:N it goes on",
             configuration.family
         )),
     }

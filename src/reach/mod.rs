@@ -4,6 +4,7 @@
 //! The audit says which tokens an output layer can emit; this stage runs the [`transformer`](crate::transformer)
 //! before it.
 
+pub mod chat;
 pub mod constraints;
 pub mod corpus;
 pub mod generate;

@@ -120,7 +120,7 @@ impl Counts {
     /// # Errors
     /// Errors of the model.
     pub fn are_of(&self, model: &Transformer, first: Vec<u32>) -> Result<bool> {
-        let states = model.states(&Batch::ids(vec![first]))?;
+        let states = model.states(&Batch::ids(vec![first]).last_hidden())?;
         Ok(fingerprint(&states.state)? == self.first)
     }
 }
@@ -172,7 +172,7 @@ impl Observer {
     /// # Errors
     /// Errors of the model, and logits that are not finite.
     pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
-        let states = model.states(&Batch::ids(vec![ids]))?;
+        let states = model.states(&Batch::ids(vec![ids]).last_hidden())?;
         if self.counts.positions == 0 {
             self.counts.first = fingerprint(&states.state)?;
         }

@@ -266,7 +266,7 @@ impl<'a> Scorer<'a> {
                 rows.push(row);
             }
             let ids = rows.iter().map(|r| r.0.clone()).collect();
-            let states = self.model.states(&Batch::ids(ids)).map_err(|e| {
+            let states = self.model.states(&Batch::ids(ids).last_hidden()).map_err(|e| {
                 let (first, last) =
                     (group * POSITIONS_TOGETHER + 1, group * POSITIONS_TOGETHER + texts.len());
                 Error::Invalid(format!("texts {first} to {last}: {e}"))

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::attention::{Attention, QueryKeyNorms};
-use super::block::{Block, LayerKind, Norms};
+use super::block::{Block, Inner, LayerKind, Norms};
 use super::buckets::Buckets;
 use super::configuration::{Biases, Configuration, Placement, Position, QueryKeyNorm, Sharing};
 use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
+use super::experts::Experts;
 use super::feed_forward::FeedForward;
 use super::linear::Linear;
 use super::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
@@ -214,7 +215,7 @@ impl Assembly<'_> {
             attention: self.attention(&names.attention, names.query_key_norms, &at, layer)?,
             attention_norms,
             cross: cross.transpose()?,
-            feed_forward: self.feed_forward(names, &at)?,
+            feed_forward: self.inner(names, &at, layer)?,
             feed_forward_norms,
             parallel: matches!(c.placement, Placement::ParallelOne | Placement::ParallelTwo),
             residual_scale: c.residual_scale,
@@ -243,6 +244,40 @@ impl Assembly<'_> {
             }
         };
         Ok(Norms { before, after, outside })
+    }
+
+    /// Reads the feed-forward layer of a block, or its experts.
+    fn inner(&self, names: &StackNames, at: &str, layer: usize) -> Result<Inner> {
+        let sizes = self.configuration.experts.as_ref().filter(|sizes| sizes.layers[layer]);
+        let (Some(sizes), Some(names)) = (sizes, names.experts) else {
+            return Ok(Inner::Layer(self.feed_forward(names, at)?));
+        };
+        let (c, biases) = (self.configuration, self.configuration.feed_forward_biases);
+        let part = |prefix: &str, inner: usize| -> Result<FeedForward> {
+            let [gate, up, down] = names.maps.map(|name| format!("{prefix}{name}"));
+            Ok(FeedForward {
+                gate: Some(self.linear(&gate, inner, c.width, biases)?),
+                inner: self.linear(&up, inner, c.width, biases)?,
+                outer: self.linear(&down, c.width, inner, biases)?,
+                activation: c.activation,
+            })
+        };
+        let experts = (0..sizes.count).map(|number| {
+            let prefix = names.expert.replace("{expert}", &number.to_string());
+            part(&format!("{at}{prefix}"), sizes.inner)
+        });
+        let router = format!("{at}{}", names.router);
+        let [prefix, gate] = names.shared.map(|name| format!("{at}{name}"));
+        let shared = sizes.shared.map(|inner| -> Result<_> {
+            Ok((part(&prefix, inner)?, self.linear(&gate, 1, c.width, Biases::None)?))
+        });
+        Ok(Inner::Experts(Experts {
+            router: self.linear(&router, sizes.count, c.width, Biases::None)?,
+            experts: experts.collect::<Result<_>>()?,
+            chosen: sizes.chosen,
+            normalised: sizes.normalised,
+            shared: shared.transpose()?,
+        }))
     }
 
     /// Reads the feed-forward layer; `at` is the prefix of the block.

@@ -36,6 +36,10 @@ pub(super) struct Attention {
     pub relative: Option<Relative>,
 }
 
+/// The number of queries whose scores are computed at a time, so that the memory of attention grows with the length of a
+/// text and not with its square.
+const QUERIES: usize = 256;
+
 /// The norms of queries and keys before rotary positions.
 #[derive(Clone, Debug)]
 pub(super) struct QueryKeyNorms {
@@ -106,19 +110,47 @@ impl Attention {
         seen: &KeysAndValues,
         context: &AttentionContext,
     ) -> Result<Tensor> {
-        let (rows, count, _) = x.dims3()?;
-        let length = seen.keys.dim(2)?;
+        let count = x.dim(1)?;
         let norm = self.norms.as_ref().map(|norms| (&norms.query, norms.whole));
         let queries = self.normed(self.query.forward(x)?, self.heads, norm)?;
         let queries = match &context.rotation {
             Some(rotation) => rotation.apply(&queries)?,
             None => queries,
         };
+        if self.relative.is_some() || count <= QUERIES {
+            // XLNet's scores by distance are computed for all queries at once.
+            return self.output.forward(&self.attend(&queries, seen, context, 0)?);
+        }
+        let parts: Result<Vec<Tensor>> = (0..count)
+            .step_by(QUERIES)
+            .map(|from| {
+                let part = queries.narrow(2, from, QUERIES.min(count - from))?;
+                self.attend(&part, seen, context, from)
+            })
+            .collect();
+        self.output.forward(&Tensor::cat(&parts?, 1)?)
+    }
+
+    /// Computes the values that some queries take, `B x t x (H head)`; `from` is the place of the first among all new
+    /// tokens.
+    fn attend(
+        &self,
+        queries: &Tensor,
+        seen: &KeysAndValues,
+        context: &AttentionContext,
+        from: usize,
+    ) -> Result<Tensor> {
+        let (rows, _, count, _) = queries.dims4()?;
+        let length = seen.keys.dim(2)?;
+        let of_these = |x: &Tensor| match x.dim(2)? {
+            1 => Ok(x.clone()),
+            _ => x.narrow(2, from, count),
+        };
         // The queries of all heads that share keys are stacked, so that one product computes their scores.
         let (groups, each) = (self.key_value_heads, self.heads / self.key_value_heads);
         let scores = match (&self.relative, &context.distances) {
             (Some(relative), Some(distances)) => {
-                (relative.scores(&queries, &seen.keys, distances)? * self.scale)?
+                (relative.scores(queries, &seen.keys, distances)? * self.scale)?
             }
             _ => {
                 let grouped = (queries * self.scale)?.reshape((
@@ -135,13 +167,13 @@ impl Attention {
             None => scores,
         };
         let scores = match &context.bias {
-            Some(bias) => scores.broadcast_add(bias)?,
+            Some(bias) => scores.broadcast_add(&of_these(bias)?)?,
             None => scores,
         };
-        let weights = masked_softmax(&scores, &context.mask)?;
+        let weights = masked_softmax(&scores, &of_these(&context.mask)?)?;
         let taken = weights.reshape((rows, groups, each * count, length))?.matmul(&seen.values)?;
         let taken = taken.reshape((rows, self.heads, count, self.head_width))?.transpose(1, 2)?;
-        self.output.forward(&taken.reshape((rows, count, self.heads * self.head_width))?)
+        Ok(taken.reshape((rows, count, self.heads * self.head_width))?)
     }
 
     /// Copies the attention, so that it shares no memory with this one.

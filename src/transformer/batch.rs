@@ -36,6 +36,8 @@ pub struct Batch {
     pub latents: Option<Vec<Tensor>>,
     /// Whether to compute logits from XLNet's query stream, in which no position sees its own token.
     pub predict_blind: bool,
+    /// Whether the hidden states of all layers are kept, or only the last ones.
+    pub keep_hidden: bool,
 }
 
 impl Batch {
@@ -51,7 +53,7 @@ impl Batch {
 
     fn new(input: Input) -> Self {
         let (masks, segments, source, latents) = (Vec::new(), None, None, None);
-        Batch { input, masks, segments, source, latents, predict_blind: false }
+        Batch { input, masks, segments, source, latents, predict_blind: false, keep_hidden: true }
     }
 
     /// Uses one mask for all rows.
@@ -63,6 +65,12 @@ impl Batch {
     /// Adds the sequences of the encoder.
     pub fn from_source(mut self, source: Input) -> Self {
         self.source = Some(source);
+        self
+    }
+
+    /// Keeps only the last hidden states, which takes less memory.
+    pub fn last_hidden(mut self) -> Self {
+        self.keep_hidden = false;
         self
     }
 

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use super::attention::{Attention, AttentionContext, KeysAndValues};
 use super::cache::BlockCache;
+use super::experts::Experts;
 use super::feed_forward::FeedForward;
 use super::norm::Norm;
 use crate::error::Result;
@@ -17,8 +18,8 @@ pub(super) struct Block {
     pub attention_norms: Norms,
     /// The attention to the encoder's states, with its norms.
     pub cross: Option<(Attention, Norms)>,
-    /// The feed-forward layer.
-    pub feed_forward: FeedForward,
+    /// The feed-forward layer, or the experts in its place.
+    pub feed_forward: Inner,
     /// The norms of the feed-forward layer.
     pub feed_forward_norms: Norms,
     /// Whether attention and feed-forward layer are side by side, and not one after the other.
@@ -27,6 +28,31 @@ pub(super) struct Block {
     pub residual_scale: f64,
     /// Which context of the pass the layer uses.
     pub kind: LayerKind,
+}
+
+/// What a block does to each token by itself.
+#[derive(Clone, Debug)]
+pub(super) enum Inner {
+    Layer(FeedForward),
+    Experts(Experts),
+}
+
+impl Inner {
+    /// Applies the layer to `x`, `... x d`.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Inner::Layer(layer) => layer.forward(x),
+            Inner::Experts(experts) => experts.forward(x),
+        }
+    }
+
+    /// Copies the layer, so that it shares no memory with this one.
+    fn unshared(&self) -> Result<Self> {
+        Ok(match self {
+            Inner::Layer(layer) => Inner::Layer(layer.unshared()?),
+            Inner::Experts(experts) => Inner::Experts(experts.unshared()?),
+        })
+    }
 }
 
 /// What a layer sees and rotates.

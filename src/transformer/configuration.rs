@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 /// this bounds what a configuration can ask for; the deepest published models have some 200.
 const MOST_LAYERS: usize = 4096;
 
+/// The largest number of experts of a layer that is accepted.
+const MOST_EXPERTS: usize = 4096;
+
 /// The sizes and choices of one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
@@ -29,6 +32,8 @@ pub struct Configuration {
     pub head_width: usize,
     /// The inner width of the feed-forward layer.
     pub inner: usize,
+    /// The experts in the place of the feed-forward layer, where there are some.
+    pub experts: Option<ExpertSizes>,
     /// The longest sequence, in tokens; `None` where positions have no limit.
     pub context: Option<usize>,
     /// The number of segments that have an embedding; 0 for none.
@@ -98,6 +103,23 @@ pub struct EncoderSizes {
     pub inner: usize,
     /// Whether encoder and decoder share one token embedding.
     pub shared_tokens: bool,
+}
+
+/// The sizes of a mixture of experts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpertSizes {
+    /// The number of experts.
+    pub count: usize,
+    /// The number of experts that are chosen for each token.
+    pub chosen: usize,
+    /// The inner width of an expert.
+    pub inner: usize,
+    /// The inner width of the layer that sees every token.
+    pub shared: Option<usize>,
+    /// Whether the probabilities of the chosen ones are made to sum to 1.
+    pub normalised: bool,
+    /// For each layer, whether it has experts.
+    pub layers: Vec<bool>,
 }
 
 /// Which linear maps have a bias.
@@ -369,6 +391,7 @@ impl Configuration {
             key_value_heads: 0,
             head_width: 0,
             inner: 0,
+            experts: None,
             context: None,
             segments: 0,
             norm: NormKind::LayerNorm,
@@ -479,6 +502,17 @@ impl Configuration {
         if let Position::Rotary { rotary, local } = &self.position {
             for rotary in [Some(rotary), local.as_ref()].into_iter().flatten() {
                 rotary.check(self.head_width)?;
+            }
+        }
+        if let Some(ExpertSizes { count, chosen, inner, layers, .. }) = &self.experts {
+            if *count > MOST_EXPERTS || *chosen == 0 || chosen > count || *inner == 0 {
+                return Err(format!(
+                    "there cannot be {count} experts of inner width {inner} of which {chosen} are chosen"
+                ));
+            }
+            if layers.len() != self.layers {
+                let problem = "the layers that have experts are not as many as the layers";
+                return Err(problem.to_owned());
             }
         }
         for (what, factor) in [

@@ -63,6 +63,8 @@ const EXTRAS: &[Extra] = &[
     ("embeddings.token_type_ids", any, NUMBERS),
     ("attn.bias", square, CAUSAL),
     ("attn.masked_bias", single, CAUSAL),
+    ("attention.bias", square, CAUSAL),
+    ("attention.masked_bias", single, CAUSAL),
     ("crossattention.bias", square, CAUSAL),
     ("crossattention.masked_bias", single, CAUSAL),
     ("num_batches_tracked", single, "a counter of the training"),

@@ -1,11 +1,15 @@
 //! A weight matrix, decoded in memory or as the quantised blocks of the mapped file.
 //!
-//! Blocks are decoded whenever they are used, which takes little time compared with the products of a long text. The
-//! products are then of the very numbers that an audit reads, and gradients pass. Candle's own products of blocks
-//! (`QMatMul`) round each input vector to 8 bits, have no gradient, and took several times as long for such a pass.
+//! The products are of the very numbers that an audit reads, and gradients pass. For a few input vectors (a token
+//! that is generated) each row of blocks is decoded into a small buffer and multiplied at once; for many, all of them are
+//! decoded, which takes little time compared with the products. Candle's own products of blocks (`QMatMul`) round each
+//! input vector to 8 bits and have no gradient.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
+use rayon::prelude::*;
 
+use crate::arithmetic::narrow;
 use crate::checkpoint::gguf::Blocks;
 use crate::error::Result;
 
@@ -53,6 +57,10 @@ impl Matrix {
     pub fn product(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match &self.numbers {
             Numbers::Dense(numbers) => x.matmul(&numbers.t()?)?,
+            Numbers::Blocks(blocks) if x.dim(0)? <= FEW && self.dtype == DType::F32 => {
+                let (rows, columns) = (self.rows, self.columns);
+                x.contiguous()?.apply_op1(RowByRow { blocks: blocks.clone(), rows, columns })?
+            }
             Numbers::Blocks(blocks) => {
                 let numbers = blocks.rows(0..self.rows)?;
                 x.matmul(&self.tensor(numbers, self.rows)?.t()?)?
@@ -121,5 +129,62 @@ impl Matrix {
     fn tensor(&self, numbers: Vec<f32>, rows: usize) -> Result<Tensor> {
         let tensor = Tensor::from_vec(numbers, (rows, self.columns), &Device::Cpu)?;
         Ok(tensor.to_dtype(self.dtype)?)
+    }
+}
+
+/// The most input vectors for which blocks are decoded and multiplied row by row.
+const FEW: usize = 4;
+
+/// The number of rows that a thread multiplies in one task.
+const ROWS: usize = 64;
+
+/// The product of a few vectors with a matrix of blocks.
+struct RowByRow {
+    blocks: Blocks,
+    rows: usize,
+    columns: usize,
+}
+
+impl CustomOp1 for RowByRow {
+    fn name(&self) -> &'static str {
+        "product-with-blocks"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (CpuStorage::F32(numbers), Some((from, to))) = (x, layout.contiguous_offsets()) else {
+            candle_core::bail!("contiguous float32 is needed, not {:?}", x.dtype());
+        };
+        let vectors = &numbers[from..to];
+        let count = vectors.len() / self.columns;
+        let mut products = vec![0f32; self.rows * count];
+        let tasks = products.par_chunks_mut(ROWS * count).enumerate();
+        tasks.try_for_each(|(task, products)| {
+            let mut row = vec![0f32; self.columns];
+            for (i, products) in products.chunks_exact_mut(count).enumerate() {
+                self.blocks
+                    .decode_row(task * ROWS + i, &mut row)
+                    .map_err(candle_core::Error::wrap)?;
+                let vectors = vectors.chunks_exact(self.columns);
+                products.iter_mut().zip(vectors).for_each(|(y, x)| *y = narrow::dot(&row, x));
+            }
+            Ok::<(), candle_core::Error>(())
+        })?;
+        if count > 1 {
+            let at = |i: usize| products[i % self.rows * count + i / self.rows];
+            products = (0..products.len()).map(at).collect();
+        }
+        Ok((CpuStorage::F32(products), Shape::from((count, self.rows))))
+    }
+
+    /// The gradient of the vectors, `g W`.
+    fn bwd(
+        &self,
+        _x: &Tensor,
+        _products: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        let numbers = self.blocks.rows(0..self.rows).map_err(candle_core::Error::wrap)?;
+        let weight = Tensor::from_vec(numbers, (self.rows, self.columns), &Device::Cpu)?;
+        Ok(Some(gradient.matmul(&weight)?))
     }
 }

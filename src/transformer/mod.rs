@@ -29,6 +29,7 @@ mod cache;
 mod configuration;
 mod distance_bias;
 mod embedding;
+mod experts;
 mod families;
 mod feed_forward;
 mod fused;
@@ -62,8 +63,8 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Biases, Configuration, Direction, EncoderSizes, LayerKinds, NormKind, Pairing,
-    Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid, Special,
+    Activation, Biases, Configuration, Direction, EncoderSizes, ExpertSizes, LayerKinds, NormKind,
+    Pairing, Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid, Special,
 };
 pub use left_out::UnusedTensor;
 pub use mask::Mask;
@@ -100,7 +101,7 @@ pub struct States {
     /// The state that the output matrix is multiplied with, `B x T x (head's width)`.
     pub state: Tensor,
     /// The hidden state before the first block and after each, `B x T x d`; the last one is after the final norm, as
-    /// in transformers.
+    /// in transformers. Only the last one, if the batch says so.
     pub hidden: Vec<Tensor>,
     /// The hidden states of XLNet's query stream, if the batch asks for it.
     pub query_hidden: Vec<Tensor>,

@@ -82,6 +82,8 @@ pub(super) struct StackNames {
     pub inner: &'static str,
     /// The second map of the feed-forward layer.
     pub outer: &'static str,
+    /// The experts, in blocks that have some.
+    pub experts: Option<ExpertNames>,
     /// The norm of the feed-forward layer.
     pub feed_forward_norm: &'static str,
     /// The norm after the last block.
@@ -119,4 +121,17 @@ pub(super) enum Gate {
     Own(&'static str),
     /// As the first half of the outputs of the first map.
     BeforeInner,
+}
+
+/// The names of a mixture of experts.
+#[derive(Clone, Copy)]
+pub(super) struct ExpertNames {
+    /// The router.
+    pub router: &'static str,
+    /// The prefix of the names of an expert, with `{expert}` for its number.
+    pub expert: &'static str,
+    /// The gate, the first and the second map of an expert, and of the layer that sees every token.
+    pub maps: [&'static str; 3],
+    /// The prefix of the names of the layer that sees every token, and the map to its share.
+    pub shared: [&'static str; 2],
 }

@@ -9,7 +9,7 @@ use candle_core::Tensor;
 
 use super::Transformer;
 use super::attention::Attention;
-use super::block::{Block, Norms};
+use super::block::{Block, Inner, Norms};
 use super::linear::Linear;
 use crate::error::{Error, Result};
 
@@ -70,10 +70,11 @@ impl Block {
             "feed_forward_norm" => of_norms(&mut self.feed_forward_norms, rest),
             "feed_forward" => {
                 let (map, rest) = rest.split_once('.')?;
+                let Inner::Layer(layer) = &mut self.feed_forward else { return None };
                 match map {
-                    "gate" => of_linear(self.feed_forward.gate.as_mut()?, rest),
-                    "inner" => of_linear(&mut self.feed_forward.inner, rest),
-                    "outer" => of_linear(&mut self.feed_forward.outer, rest),
+                    "gate" => of_linear(layer.gate.as_mut()?, rest),
+                    "inner" => of_linear(&mut layer.inner, rest),
+                    "outer" => of_linear(&mut layer.outer, rest),
                     _ => None,
                 }
             }

@@ -158,7 +158,7 @@ fn encode(
         Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0, reach: None };
     let length = text.length();
     let contexts = contexts(model, stack, &masks, 0..length, length, None)?;
-    Ok(Some((stack.forward(x, &contexts, None, None, None)?, text.lengths)))
+    Ok(Some((stack.forward(x, &contexts, None, None, None, true)?, text.lengths)))
 }
 
 /// Makes, for each kind of layer of a stack, the mask and position encodings that the attention of its blocks shares.
@@ -286,7 +286,8 @@ impl Pass<'_> {
             Ok(Encoded { states, context })
         });
         let latents = self.batch.latents.as_deref();
-        stack.forward(x, &contexts, latents, encoded.transpose()?.as_ref(), cache)
+        let encoded = encoded.transpose()?;
+        stack.forward(x, &contexts, latents, encoded.as_ref(), cache, self.batch.keep_hidden)
     }
 
     /// Describes the masks of the pass.

@@ -35,7 +35,7 @@ impl Stack {
     }
 
     /// Computes all hidden states, `B x T x d` each: `x` first, then one per block, the last one after the final
-    /// norm. `latents` (`B x d`, one per block) replace the state at position 0 before each block.
+    /// norm; only that one unless they are to be kept. `latents` (`B x d`, one per block) replace the state at position 0 before each block.
     pub fn forward(
         &self,
         x: Tensor,
@@ -43,17 +43,22 @@ impl Stack {
         latents: Option<&[Tensor]>,
         encoded: Option<&Encoded>,
         mut cache: Option<&mut Vec<BlockCache>>,
+        keep: bool,
     ) -> Result<Vec<Tensor>> {
         let mut hidden = vec![x];
         for (layer, block) in self.blocks.iter().enumerate() {
-            if let Some(latents) = latents {
-                let x = hidden.pop().expect("there is a state before each block");
-                hidden.push(with_latent(&x, &latents[layer])?);
-            }
-            let x = &hidden[layer];
+            let last = hidden.pop().expect("there is a state before each block");
+            let x = match latents {
+                Some(latents) => with_latent(&last, &latents[layer])?,
+                None => last,
+            };
             let cache = cache.as_mut().map(|cache| &mut cache[layer]);
             let context = contexts.of(block.kind);
-            hidden.push(block.forward(x, None, context, encoded, cache)?);
+            let next = block.forward(&x, None, context, encoded, cache)?;
+            if keep {
+                hidden.push(x);
+            }
+            hidden.push(next);
         }
         self.finish(&mut hidden)?;
         Ok(hidden)

@@ -416,3 +416,68 @@ fn smollm2_splits_as_transformers_does() {
     let tokenizer = open(&path, &TokenizerSource::Stated).unwrap();
     agrees("smollm2", &tokenizer);
 }
+
+/// The families that have a SentencePiece model, with what their tokenizer_config.json says.
+const SENTENCE_PIECE: [(&str, &str, &str, &str); 6] = [
+    ("t5", "unigram.model", "spiece.model", r#"{"extra_ids": 4}"#),
+    ("mt5", "unigram.model", "spiece.model", "{}"),
+    ("llama", "pairs.model", "tokenizer.model", r#"{"add_eos_token": true}"#),
+    ("albert", "unigram.model", "spiece.model", r#"{"do_lower_case": true}"#),
+    ("xlnet", "unigram.model", "spiece.model", r#"{"keep_accents": true}"#),
+    ("xlm-roberta", "unigram.model", "sentencepiece.bpe.model", "{}"),
+];
+
+/// A folder of this family with a SentencePiece model.
+fn sentence_piece((family, model, file, settings): (&str, &str, &str, &str)) -> TempDir {
+    let model = std::fs::read(data("sentence-piece").join(model)).unwrap();
+    let config = format!(r#"{{"model_type": "{family}"}}"#);
+    folder(&[
+        ("config.json", config.as_bytes()),
+        (file, &model),
+        ("tokenizer_config.json", settings.as_bytes()),
+    ])
+}
+
+#[test]
+fn sentence_piece_models_split_as_the_package_does_in_every_family() {
+    let bytes = std::fs::read(data("sentence-piece").join("golden.json")).unwrap();
+    let mut all: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    for family in SENTENCE_PIECE {
+        let folder = sentence_piece(family);
+        let tokenizer = open(folder.path(), &TokenizerSource::Stated).unwrap();
+        let rows: Vec<Golden> = serde_json::from_value(all[family.0].take()).unwrap();
+        assert!(rows.len() > 10);
+        for row in rows {
+            let ids = tokenizer.encode(&row.text, SpecialTokens::Added).unwrap();
+            assert_eq!(ids, row.ids, "{}: {:?}", family.0, row.text);
+            let ids = tokenizer.encode(&row.text, SpecialTokens::Bare).unwrap();
+            assert_eq!(
+                tokenizer.decode(&ids).unwrap(),
+                row.decoded,
+                "{}: {:?}",
+                family.0,
+                row.text
+            );
+        }
+    }
+}
+
+#[test]
+fn sentence_piece_models_of_other_families_and_kinds_are_refused() {
+    let refused = |family: &str, model: &[u8], file: &str| {
+        let config = format!(r#"{{"model_type": "{family}"}}"#);
+        let folder = folder(&[("config.json", config.as_bytes()), (file, model)]);
+        match open(folder.path(), &TokenizerSource::Stated) {
+            Ok(_) => panic!("{family} {file}"),
+            Err(said) => said,
+        }
+    };
+    let model = std::fs::read(data("sentence-piece").join("unigram.model")).unwrap();
+    let said = refused("mbart", &model, "sentencepiece.bpe.model");
+    assert!(said.contains("t5, mt5, llama") && said.contains("--tokenizer"), "{said}");
+    let words = std::fs::read(data("sentence-piece").join("words.model")).unwrap();
+    assert!(refused("t5", &words, "spiece.model").contains("of type 3"));
+    let said = refused("albert", &words, "spiece.model");
+    assert!(said.contains("`[CLS]`") || said.contains("of type 3"), "{said}");
+    assert!(refused("t5", &model[..model.len() / 2], "spiece.model").contains("SentencePiece"));
+}

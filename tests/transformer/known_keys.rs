@@ -28,6 +28,7 @@ fn reads(name: &str, key: &str) -> bool {
             begins(&["qwen", "ministral", "smollm3", "gemma2", "gemma3", "cohere2", "modernbert"])
         }
         "no_rope_layers" => begins(&["smollm3"]),
+        "num_local_experts" => begins(&["mixtral", "qwen2-moe", "qwen3-moe"]),
         "partial_rotary_factor" => begins(&["phi", "gpt-neox", "stablelm"]),
         "sliding_window" | "use_sliding_window" => begins(&[
             "qwen",

@@ -2,6 +2,7 @@
 //! promise, and what is refused.
 
 mod changed;
+mod chat;
 mod encoder_decoder;
 mod fixture;
 mod generation;

@@ -72,6 +72,11 @@ impl BlockType {
         Some(BlockType { name, numbers, bytes })
     }
 
+    /// Returns the type of this name.
+    fn named(name: &str) -> Option<BlockType> {
+        (0..=41).filter_map(BlockType::of).find(|block| block.name == name)
+    }
+
     /// Returns the element type under which tensors of this type are listed.
     pub fn dtype(self) -> Dtype {
         match self.name {
@@ -80,55 +85,79 @@ impl BlockType {
             "F32" => Dtype::F32,
             "F64" => Dtype::F64,
             "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K"
-            | "Q6_K" => Dtype::Block(self.name),
+            | "Q6_K" | "IQ4_NL" | "IQ4_XS" | "MXFP4" | "TQ1_0" | "TQ2_0" => Dtype::Block(self.name),
             other => Dtype::Other(other.into()),
         }
     }
 }
 
-/// Decodes consecutive blocks.
+/// Decodes consecutive blocks, on all threads.
 ///
 /// # Errors
 /// A type that is not decoded, a number of bytes that does not fit, or too little memory; the error is a sentence
 /// without the name of the tensor.
 pub(super) fn decode(dtype: &Dtype, bytes: &[u8]) -> Result<Values, String> {
     let Dtype::Block(name) = dtype else { return floats(dtype, ByteOrder::Little, bytes) };
-    match *name {
-        "Q4_0" => each(bytes, q4_0),
-        "Q4_1" => each(bytes, q4_1),
-        "Q5_0" => each(bytes, q5_0),
-        "Q5_1" => each(bytes, q5_1),
-        "Q8_0" => each(bytes, q8_0),
-        "Q2_K" => each(bytes, q2_k),
-        "Q3_K" => each(bytes, q3_k),
-        "Q4_K" => each(bytes, q4_k),
-        "Q5_K" => each(bytes, q5_k),
-        "Q6_K" => each(bytes, q6_k),
-        other => Err(format!("its block type is {other}, which is not decoded")),
-    }
-    .map(Values::F32)
-}
-
-/// Decodes every block by `one`, on all threads.
-fn each<const BYTES: usize, const NUMBERS: usize>(
-    bytes: &[u8],
-    one: fn(&[u8; BYTES], &mut [f32; NUMBERS]),
-) -> Result<Vec<f32>, String> {
-    let (blocks, rest) = bytes.as_chunks::<BYTES>();
-    if !rest.is_empty() {
+    let block = BlockType::named(name).ok_or_else(|| not_decoded(name))?;
+    if !bytes.len().is_multiple_of(block.bytes) {
         return Err(format!(
-            "its {} bytes are no multiple of {BYTES}, the size of a block",
-            bytes.len()
+            "its {} bytes are no multiple of {}, the size of a block",
+            bytes.len(),
+            block.bytes
         ));
     }
-    let numbers = blocks.len().checked_mul(NUMBERS).ok_or("its numbers are too many to count")?;
-    let mut decoded = zeros(numbers)?;
-    let (places, _) = decoded.as_chunks_mut::<NUMBERS>();
-    let task = TASK.div_ceil(BYTES);
-    places.par_chunks_mut(task).zip(blocks.par_chunks(task)).for_each(|(places, blocks)| {
-        places.iter_mut().zip(blocks).for_each(|(place, block)| one(block, place));
-    });
-    Ok(decoded)
+    let numbers = (bytes.len() / block.bytes).checked_mul(block.numbers);
+    let mut decoded = zeros(numbers.ok_or("its numbers are too many to count")?)?;
+    let task = TASK.div_ceil(block.bytes);
+    let places = decoded.par_chunks_mut(task * block.numbers);
+    places
+        .zip(bytes.par_chunks(task * block.bytes))
+        .try_for_each(|(place, part)| decode_into(name, part, place))?;
+    Ok(Values::F32(decoded))
+}
+
+fn not_decoded(name: &str) -> String {
+    format!("its block type is {name}, which is not decoded")
+}
+
+/// Decodes consecutive blocks of the type `name` into `out`, on this thread.
+///
+/// # Errors
+/// A type that is not decoded, or another number of bytes than `out` has numbers for.
+pub(super) fn decode_into(name: &str, bytes: &[u8], out: &mut [f32]) -> Result<(), String> {
+    match name {
+        "Q4_0" => each(bytes, out, q4_0),
+        "Q4_1" => each(bytes, out, q4_1),
+        "Q5_0" => each(bytes, out, q5_0),
+        "Q5_1" => each(bytes, out, q5_1),
+        "Q8_0" => each(bytes, out, q8_0),
+        "Q2_K" => each(bytes, out, q2_k),
+        "Q3_K" => each(bytes, out, q3_k),
+        "Q4_K" => each(bytes, out, q4_k),
+        "Q5_K" => each(bytes, out, q5_k),
+        "Q6_K" => each(bytes, out, q6_k),
+        "IQ4_NL" => each(bytes, out, iq4_nl),
+        "IQ4_XS" => each(bytes, out, iq4_xs),
+        "MXFP4" => each(bytes, out, mxfp4),
+        "TQ1_0" => each(bytes, out, tq1_0),
+        "TQ2_0" => each(bytes, out, tq2_0),
+        other => Err(not_decoded(other)),
+    }
+}
+
+/// Decodes every block by `one`.
+fn each<const BYTES: usize, const NUMBERS: usize>(
+    bytes: &[u8],
+    out: &mut [f32],
+    one: fn(&[u8; BYTES], &mut [f32; NUMBERS]),
+) -> Result<(), String> {
+    let (blocks, rest) = bytes.as_chunks::<BYTES>();
+    let (places, over) = out.as_chunks_mut::<NUMBERS>();
+    if !rest.is_empty() || !over.is_empty() || blocks.len() != places.len() {
+        return Err("it is no whole number of blocks".to_owned());
+    }
+    places.iter_mut().zip(blocks).for_each(|(place, block)| one(block, place));
+    Ok(())
 }
 
 /// Reads the f16 at offset `at`.
@@ -275,6 +304,71 @@ fn q6_k(block: &[u8; 210], y: &mut [f32; K]) {
             let q = low[l] >> (4 * (quarter / 2)) & 15 | (upper[l] >> (2 * quarter) & 3) << 4;
             let s = scales[2 * group + l / 16] as i8;
             *y = d * f32::from(s) * f32::from(q as i8 - 32);
+        }
+    }
+}
+
+/// The numbers that the four bits of IQ4_NL and IQ4_XS stand for (`kvalues_iq4nl`).
+const UNEVEN: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/// Twice the numbers of four-bit floats, E2M1 (`kvalues_mxfp4`).
+const FLOATS: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
+/// Decodes 16 bytes of two numbers each, by a table: byte j with the numbers j (low half) and j + 16 (high half).
+fn by_table(table: &[i8; 16], d: f32, packed: &[u8], y: &mut [f32]) {
+    for (j, &q) in packed.iter().enumerate() {
+        y[j] = d * f32::from(table[usize::from(q & 15)]);
+        y[j + 16] = d * f32::from(table[usize::from(q >> 4)]);
+    }
+}
+
+/// Decodes an IQ4_NL block: d; 16 bytes as those of Q4_0, by a table.
+fn iq4_nl(block: &[u8; 18], y: &mut [f32; OLD]) {
+    by_table(&UNEVEN, scale(block, 0), &block[2..], y);
+}
+
+/// Decodes an IQ4_XS block: d; 2 bytes of the upper two bits and 4 bytes of the lower four of 8 scales, one for 32
+/// numbers; 128 bytes, 16 for each of these.
+fn iq4_xs(block: &[u8; 136], y: &mut [f32; K]) {
+    let d = scale(block, 0);
+    let high = u16::from_le_bytes([block[2], block[3]]);
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let low = block[4 + group / 2] >> (4 * (group % 2)) & 15;
+        let s = low | ((high >> (2 * group) & 3) as u8) << 4;
+        let dl = d * f32::from(s as i8 - 32);
+        by_table(&UNEVEN, dl, &block[8 + 16 * group..][..16], y);
+    }
+}
+
+/// Decodes an MXFP4 block: the exponent of the scale, halved; 16 bytes as those of Q4_0, by a table.
+fn mxfp4(block: &[u8; 17], y: &mut [f32; OLD]) {
+    let exponent = u32::from(block[0]);
+    let bits = if exponent < 2 { 0x0020_0000 << exponent } else { (exponent - 1) << 23 };
+    by_table(&FLOATS, f32::from_bits(bits), &block[1..], y);
+}
+
+/// Decodes a TQ1_0 block: 48 bytes of five digits of base 3, 4 bytes of four; d. A byte holds its digits as a fraction
+/// of 256, so that a product with a power of 3 brings a digit to the top.
+fn tq1_0(block: &[u8; 54], y: &mut [f32; K]) {
+    let d = scale(block, 52);
+    let digit = |q: u8, power: u8| (u16::from(q.wrapping_mul(power)) * 3 >> 8) as i8 - 1;
+    let parts: [(usize, usize, &[u8]); 3] =
+        [(0, 32, &[1, 3, 9, 27, 81]), (32, 16, &[1, 3, 9, 27, 81]), (48, 4, &[1, 3, 9, 27])];
+    let numbers = parts.into_iter().flat_map(|(from, count, powers)| {
+        powers
+            .iter()
+            .flat_map(move |&power| block[from..from + count].iter().map(move |&q| (q, power)))
+    });
+    y.iter_mut().zip(numbers).for_each(|(y, (q, power))| *y = f32::from(digit(q, power)) * d);
+}
+
+/// Decodes a TQ2_0 block: 64 bytes of 2 bits, in two halves; d.
+fn tq2_0(block: &[u8; 66], y: &mut [f32; K]) {
+    let d = scale(block, 64);
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (half, shift) = (group / 4, 2 * (group % 4));
+        for (y, &q) in y.iter_mut().zip(&block[32 * half..]) {
+            *y = f32::from((q >> shift & 3) as i8 - 1) * d;
         }
     }
 }

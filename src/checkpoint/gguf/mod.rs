@@ -51,6 +51,27 @@ impl Blocks {
         }
     }
 
+    /// Decodes one row into `out` (`columns`), on this thread and without allocating, to the same numbers as
+    /// [`Blocks::rows`].
+    ///
+    /// # Errors
+    /// A row that does not exist or is not a whole number of blocks, or another number of columns.
+    pub fn decode_row(&self, row: usize, out: &mut [f32]) -> Result<()> {
+        let problem = |what: String| {
+            self.bytes.malformed(format!("tensor `{}` cannot be read: {what}", self.info.name))
+        };
+        let Dtype::Block(name) = self.info.dtype else {
+            return Err(problem("it has no blocks".to_owned()));
+        };
+        let count = self.info.shape.first().copied().unwrap_or(1).max(1);
+        let stride = self.bytes.len() / count;
+        let part = (stride * count == self.bytes.len() && row < count)
+            .then(|| self.bytes.get(row * stride..(row + 1) * stride))
+            .flatten()
+            .ok_or_else(|| problem(format!("it has no row {row}")))?;
+        blocks::decode_into(name, part, out).map_err(problem)
+    }
+
     /// Returns the bytes of the blocks.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

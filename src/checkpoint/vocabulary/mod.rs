@@ -10,7 +10,7 @@ mod ids;
 mod nested;
 mod onnx;
 mod pickled;
-mod sentencepiece;
+pub(crate) mod sentencepiece;
 mod side_file;
 mod spelling;
 mod tiktoken;

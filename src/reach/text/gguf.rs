@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Tokenizer;
 use super::pre_tokenizer::{PreTokenizer, byte_level};
@@ -155,7 +155,7 @@ impl<'a> Stored<'a> {
         Ok(TokenizerFile {
             model: json!({"type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
                 "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
-                "vocab": tokenizer_file::vocabulary(self.numbered()), "merges": merges(&self.pieces, &scores)}),
+                "vocab": tokenizer_file::vocabulary(self.numbered()), "merges": tokenizer_file::merges(&self.pieces, &scores)}),
             added: self.added(),
             normalizer: json!({"type": "Sequence",
                 "normalizers": if prefix { vec![begin, blank] } else { vec![blank] }}),
@@ -248,39 +248,5 @@ impl<'a> Stored<'a> {
             Some(id) => Ok(vec![(id, self.name(id)?)]),
             None => Ok(Vec::new()),
         }
-    }
-}
-
-/// Returns merges that give the same pieces as the scores do: for each piece every way to make it of two others, the
-/// pieces by descending score.
-fn merges(pieces: &[&str], scores: &[f64]) -> Vec<Value> {
-    let ids: HashMap<&str, usize> = pieces.iter().enumerate().map(|(id, &p)| (p, id)).collect();
-    let mut found: Vec<(f64, usize, usize)> = Vec::new();
-    for (piece, &score) in pieces.iter().zip(scores) {
-        let from = found.len();
-        for (at, _) in piece.char_indices().skip(1) {
-            if let (Some(&left), Some(&right)) = (ids.get(&piece[..at]), ids.get(&piece[at..])) {
-                found.push((score, left, right));
-            }
-        }
-        found[from..].sort_by_key(|&(_, left, right)| (left, right));
-    }
-    let length = |id: usize| pieces[id].chars().count();
-    found.sort_by(|a, b| {
-        let lengths = |m: &(f64, usize, usize)| (length(m.1), length(m.2));
-        b.0.total_cmp(&a.0).then(lengths(b).cmp(&lengths(a)))
-    });
-    found.into_iter().map(|(_, left, right)| json!([pieces[left], pieces[right]])).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn merges_follow_the_scores_and_name_every_way_to_a_piece() {
-        let made = merges(&["a", "b", "ab", "abb", "bb"], &[0.0, 0.0, -2.0, -3.0, -1.0]);
-        let pair = |left: &str, right: &str| json!([left, right]);
-        assert_eq!(made, [pair("b", "b"), pair("a", "b"), pair("ab", "b"), pair("a", "bb")]);
     }
 }

@@ -6,6 +6,7 @@
 
 mod gguf;
 mod pre_tokenizer;
+mod sentence_piece;
 mod side_files;
 mod split;
 mod stream;
@@ -233,7 +234,9 @@ fn guarded<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
 fn check_maps(normalizer: &Value) -> std::result::Result<(), String> {
     match normalizer {
         Value::Object(parts) if parts.get("type").is_some_and(|kind| kind == "Precompiled") => {
-            guarded(|| serde_json::from_value::<Precompiled>(normalizer.clone()))?
+            // The crate reads the map from text alone.
+            let text = normalizer.to_string();
+            guarded(|| serde_json::from_str::<Precompiled>(&text))?
                 .map_err(|e| format!("its map of characters: {e}"))
                 .map(drop)
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Tokenizer;
 use super::pre_tokenizer::{PreTokenizer, byte_level};
+use super::sentence_piece;
 use super::tokenizer_file::{self, TokenizerFile};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::vocabulary::{Vocabulary, from_side_file};
@@ -19,7 +20,7 @@ const WORD_PIECES: [&str; 5] = [
     "MobileBertTokenizer",
     "BertJapaneseTokenizer",
 ];
-/// Files of SentencePiece, which do not state how text is split and are refused here.
+/// Files of SentencePiece, which do not state how families renumber pieces and frame texts.
 const SENTENCE_PIECE: [&str; 5] =
     ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "source.spm", "vocab.spm"];
 
@@ -40,13 +41,17 @@ pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokeniz
     {
         return merged(checkpoint, path);
     }
+    if let Some(tokenizer) = sentence_piece::stated(checkpoint)? {
+        return Ok(tokenizer);
+    }
     for name in SENTENCE_PIECE {
         if checkpoint.side_file(name)?.is_some() {
             return Err(Error::malformed(
                 path,
                 format!(
-                    "text is not split by {name} here: give a tokenizer.json by --tokenizer (transformers writes one, \
-                     `AutoTokenizer.from_pretrained(...).save_pretrained(...)`), or ids by --ids (of logits and generate)"
+                    "text is not split by {name} here for a model of this type (it is for {}): give a tokenizer.json by --tokenizer (transformers writes one, \
+                     `AutoTokenizer.from_pretrained(...).save_pretrained(...)`), or ids by --ids (of logits and generate)",
+                    sentence_piece::model_types()
                 ),
             ));
         }
@@ -203,7 +208,7 @@ fn numbered(vocabulary: &Vocabulary) -> impl Iterator<Item = (String, usize)> + 
 }
 
 /// Reads a JSON file next to the checkpoint; `None` where there is none.
-fn json_file(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<Value>> {
+pub(super) fn json_file(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<Value>> {
     let Some(bytes) = checkpoint.side_file(name)? else { return Ok(None) };
     let read = serde_json::from_slice(&bytes);
     read.map(Some).map_err(|e| Error::malformed(bytes.label(), format!("not JSON: {e}")))

@@ -55,6 +55,7 @@ fn names(_: &Configuration) -> Names {
             query_key_norms: None,
             inner: "ffn",
             outer: "ffn_output",
+            experts: None,
             feed_forward_norm: "full_layer_layer_norm",
             ..bert::STACK
         },

@@ -20,6 +20,7 @@ const INERT: &[&str] = &[
     "static_position_embeddings",
     "force_bos_token_to_be_generated",
     "num_hidden_layers",
+    "save_step",
     "add_cross_attention",
 ];
 

@@ -118,6 +118,7 @@ pub(super) const STACK: StackNames = StackNames {
     gate: Gate::None,
     inner: "intermediate.dense",
     outer: "output.dense",
+    experts: None,
     feed_forward_norm: "output.LayerNorm",
     final_norm: None,
     buckets: None,

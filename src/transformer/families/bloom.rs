@@ -18,18 +18,20 @@ pub(super) const FAMILY: Family = Family {
     name: "BLOOM",
     model_types: &["bloom"],
     configuration,
-    // An option of the order of operations in 16 bits, and lengths that nothing reads.
+    // Options of the order of operations, and what nothing reads.
     inert: &[
-        "slow_but_exact",
-        "seq_length",
+        "attention_softmax_in_fp32",
+        "bias_dropout_fusion",
+        "masked_softmax_fusion",
+        "n_inner",
         "n_positions",
         "offset_alibi",
+        "pretraining_tp",
+        "seq_length",
         "skip_bias_add",
         "skip_bias_add_qkv",
-        "masked_softmax_fusion",
-        "attention_softmax_in_fp32",
+        "slow_but_exact",
         "unk_token_id",
-        "n_inner",
     ],
     names,
 };
@@ -44,7 +46,6 @@ pub(super) const FALCON: Family = Family {
 };
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
-    settings.only("pretraining_tp", &json!(1), "tensors cut for parallel training")?;
     let residual = "apply_residual_connection_post_layernorm";
     settings.only(residual, &json!(false), "residual sums with the normed state")?;
     let width = settings.needed(&["hidden_size", "n_embed"])?;
@@ -98,12 +99,15 @@ const STACK: StackNames = StackNames {
     gate: Gate::None,
     inner: "mlp.dense_h_to_4h",
     outer: "mlp.dense_4h_to_h",
+    experts: None,
     feed_forward_norm: "post_attention_layernorm",
     final_norm: Some("ln_f"),
     buckets: None,
 };
 
 fn falcon(settings: &Settings) -> Result<Configuration> {
+    let residual = "apply_residual_connection_post_layernorm";
+    settings.only(residual, &json!(false), "residual sums with the normed state")?;
     settings.only("alibi", &json!(false), "slopes by distance, which Falcon rounds to 16 bits")?;
     let width = settings.needed(&["hidden_size", "n_embed"])?;
     let heads = settings.needed(&["num_attention_heads", "n_head"])?;

@@ -3,6 +3,8 @@
 //!
 //! Reference: `models/cohere/modeling_cohere.py` and `models/cohere2/modeling_cohere2.py` of transformers.
 
+use serde_json::json;
+
 use super::rope::Rope;
 use super::{Family, decoder};
 use crate::error::Result;
@@ -26,14 +28,16 @@ pub(super) const SECOND: Family = Family {
     name: "Cohere 2",
     model_types: &["cohere2"],
     configuration: second,
-    inert: decoder::INERT,
+    inert: &["use_parallel_embedding"],
     names,
 };
 
 /// Reads what both share.
 fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
-    let rope = Rope { pairing: Pairing::Neighbours, ..decoder::rope(&plain) };
+    // The reference's default bases differ.
+    let base = if family == FIRST.name { 500_000.0 } else { 10_000.0 };
+    let rope = Rope { base, pairing: Pairing::Neighbours, ..decoder::rope(&plain) };
     Ok(Configuration {
         norm: NormKind::LayerNorm,
         shifts: Biases::None,
@@ -53,6 +57,13 @@ fn first(settings: &Settings) -> Result<Configuration> {
 }
 
 fn second(settings: &Settings) -> Result<Configuration> {
+    // Published files state what the reference has built in.
+    settings.only("order_of_interleaved_layers", &json!("local_attn_first"), "another order")?;
+    settings.only("position_embedding_type", &json!("rope_gptj"), "other positions")?;
+    settings.only("rotary_pct", &json!(1.0), "a part of each head rotated")?;
+    for key in ["use_embedding_sharing", "use_gated_activation", "use_parallel_block"] {
+        settings.only(key, &json!(true), "without it")?;
+    }
     let plain = common(settings, SECOND.name)?;
     let pattern = settings.size("sliding_window_pattern")?.unwrap_or(4).max(1);
     let window = Some(settings.size("sliding_window")?.unwrap_or(4096));

@@ -138,6 +138,7 @@ pub(super) const STACK: StackNames = StackNames {
     gate: Gate::Own("mlp.gate_proj"),
     inner: "mlp.up_proj",
     outer: "mlp.down_proj",
+    experts: None,
     feed_forward_norm: "post_attention_layernorm",
     final_norm: Some("norm"),
     buckets: None,

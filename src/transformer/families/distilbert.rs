@@ -70,6 +70,7 @@ fn names(_: &Configuration) -> Names {
             attention_norm: "sa_layer_norm",
             inner: "ffn.lin1",
             outer: "ffn.lin2",
+            experts: None,
             feed_forward_norm: "output_layer_norm",
             ..bert::STACK
         },

@@ -87,6 +87,7 @@ fn names(_: &Configuration) -> Names {
             gate: Gate::None,
             inner: "mlp.c_fc",
             outer: "mlp.c_proj",
+            experts: None,
             feed_forward_norm: "ln_2",
             final_norm: Some("ln_f"),
             buckets: None,

@@ -20,7 +20,8 @@ pub(super) const FAMILY: Family = Family {
     name: "GPT-J",
     model_types: &["gptj"],
     configuration,
-    inert: &["n_ctx", "rotary"],
+    // The reference scales scores in any case, and reads none of these.
+    inert: &["n_ctx", "rotary", "scale_attn_weights"],
     names,
 };
 
@@ -170,6 +171,7 @@ const STACK: StackNames = StackNames {
     gate: Gate::None,
     inner: "mlp.c_fc",
     outer: "mlp.c_proj",
+    experts: None,
     feed_forward_norm: "ln_2",
     final_norm: Some("ln_f"),
     buckets: None,

@@ -139,6 +139,7 @@ pub(super) const ENCODER: StackNames = StackNames {
     gate: Gate::None,
     inner: "fc1",
     outer: "fc2",
+    experts: None,
     feed_forward_norm: "final_layer_norm",
     final_norm: None,
     buckets: None,

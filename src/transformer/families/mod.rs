@@ -8,15 +8,17 @@ mod cohere;
 mod decoder;
 mod distilbert;
 mod gemma;
+mod gguf;
+mod gguf_architectures;
 mod gguf_keys;
 mod gpt2;
 mod gpt_j;
 mod gpt_neox;
 mod granite;
 mod llama;
-mod llama_gguf;
 mod marian;
 mod mistral;
+mod mixtures;
 mod modernbert;
 mod olmo;
 mod opt;
@@ -71,6 +73,9 @@ pub(super) const FAMILIES: &[&Family] = &[
     &qwen::SECOND,
     &qwen::THIRD,
     &mistral::FAMILY,
+    &mixtures::MIXTRAL,
+    &mixtures::QWEN_2,
+    &mixtures::QWEN_3,
     &smollm3::FAMILY,
     &gemma::FIRST,
     &gemma::SECOND,
@@ -101,16 +106,7 @@ pub(super) fn recognise(
     path: &Path,
 ) -> Result<(Configuration, Names)> {
     if let Some(metadata) = checkpoint.metadata() {
-        let architecture = metadata.get_str("general.architecture")?.unwrap_or_default();
-        if architecture != "llama" {
-            let problem = format!(
-                "the architecture `{architecture}` of this GGUF file is not known; known is llama"
-            );
-            return Err(Error::malformed(path, problem));
-        }
-        let configuration = llama_gguf::configuration(checkpoint, metadata, path)?;
-        configuration.check().map_err(|problem| Error::malformed(path, problem))?;
-        return Ok((configuration, llama_gguf::names()));
+        return gguf::recognise(checkpoint, metadata, path);
     }
     let Some(settings) = Settings::of(checkpoint)? else {
         let problem = format!(

@@ -30,6 +30,7 @@ pub(super) const FAMILY: Family = Family {
         "reference_compile",
         "repad_logits_with_grad",
         "position_embedding_type",
+        "layer_norm_eps",
         // The head has the bias that the file holds.
         "decoder_bias",
     ],
@@ -104,6 +105,7 @@ fn names(configuration: &Configuration) -> Names {
             gate: Gate::BeforeInner,
             inner: "mlp.Wi",
             outer: "mlp.Wo",
+            experts: None,
             feed_forward_norm: "mlp_norm",
             final_norm: Some("final_norm"),
             buckets: None,

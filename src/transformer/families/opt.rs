@@ -78,6 +78,7 @@ fn names(configuration: &Configuration) -> Names {
             gate: Gate::None,
             inner: "fc1",
             outer: "fc2",
+            experts: None,
             feed_forward_norm: "final_layer_norm",
             final_norm: (configuration.placement == Placement::Before)
                 .then_some("final_layer_norm"),

@@ -52,7 +52,7 @@ fn third(settings: &Settings) -> Result<Configuration> {
 }
 
 /// Reads the window, which is switched off by default and begins at a layer.
-fn window(settings: &Settings, layers: usize) -> Result<LayerKinds> {
+pub(super) fn window(settings: &Settings, layers: usize) -> Result<LayerKinds> {
     let used = settings.truth("use_sliding_window", false)?;
     let first = settings.size("max_window_layers")?.unwrap_or(28);
     let window = settings.size("sliding_window")?.or(Some(4096)).filter(|_| used);

@@ -14,7 +14,8 @@ pub(super) const FAMILY: Family = Family {
     name: "SmolLM3",
     model_types: &["smollm3"],
     configuration,
-    inert: decoder::INERT,
+    // The reference does not read the first.
+    inert: &["pretraining_tp", "max_window_layers", "original_max_position_embeddings"],
     names: decoder::names,
 };
 

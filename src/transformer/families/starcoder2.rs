@@ -2,6 +2,8 @@
 //!
 //! Reference: `models/starcoder2/modeling_starcoder2.py` of transformers.
 
+use serde_json::json;
+
 use super::{Family, decoder};
 use crate::error::Result;
 use crate::transformer::configuration::{Activation, Configuration, NormKind};
@@ -13,11 +15,14 @@ pub(super) const FAMILY: Family = Family {
     name: "StarCoder 2",
     model_types: &["starcoder2"],
     configuration,
-    inert: decoder::INERT,
+    // The reference reads `hidden_act` instead.
+    inert: &["activation_function"],
     names,
 };
 
 fn configuration(settings: &Settings) -> Result<Configuration> {
+    settings.only("mlp_type", &json!("default"), "other feed-forward layers")?;
+    settings.only("norm_type", &json!("layer_norm"), "other norms")?;
     let plain = decoder::configuration(settings, FAMILY.name)?;
     let window = settings.size("sliding_window")?;
     let biases = decoder::biases(settings, "use_bias", true)?;

@@ -102,6 +102,7 @@ fn names(_: &Configuration) -> Names {
             gate: Gate::None,
             inner: "ff.layer_1",
             outer: "ff.layer_2",
+            experts: None,
             feed_forward_norm: "ff.layer_norm",
             final_norm: None,
             buckets: None,

@@ -1,0 +1,94 @@
+//! A mixture of experts in the place of a feed-forward layer (Shazeer et al., 2017; Fedus et al., 2021): for each token a
+//! router chooses a few of many layers, whose results are added by its probabilities.
+
+use candle_core::{D, DType, Tensor};
+
+use super::feed_forward::FeedForward;
+use super::linear::Linear;
+use crate::error::Result;
+
+/// The experts of one block.
+#[derive(Clone, Debug)]
+pub(super) struct Experts {
+    /// The map from `d` to one logit for each expert.
+    pub router: Linear,
+    /// The experts.
+    pub experts: Vec<FeedForward>,
+    /// The number of experts that are chosen for each token.
+    pub chosen: usize,
+    /// Whether the probabilities of the chosen ones are made to sum to 1.
+    pub normalised: bool,
+    /// A layer that sees every token, and the map to the logit of its share (Qwen 2).
+    pub shared: Option<(FeedForward, Linear)>,
+}
+
+impl Experts {
+    /// Applies the layer to `x`, `... x d`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let shape = x.dims().to_vec();
+        let width = shape.last().copied().unwrap_or(1);
+        let x = x.reshape(((), width))?;
+        let probabilities = softmax(&self.router.forward(&x)?)?;
+        let shares = self.shares(&probabilities)?;
+        let mut sum = x.zeros_like()?;
+        for (number, expert) in self.experts.iter().enumerate() {
+            // The tokens that chose the expert; its share of the others is 0.
+            let share = shares.narrow(1, number, 1)?.contiguous()?;
+            let given: Vec<f32> = share.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+            let tokens = given.iter().enumerate().filter(|(_, share)| **share > 0.0);
+            let tokens: Vec<u32> = tokens.map(|(token, _)| token as u32).collect();
+            if tokens.is_empty() {
+                continue;
+            }
+            let count = tokens.len();
+            let tokens = Tensor::from_vec(tokens, count, x.device())?;
+            let result = expert.forward(&x.index_select(&tokens, 0)?)?;
+            let result = result.broadcast_mul(&share.index_select(&tokens, 0)?)?;
+            sum = sum.index_add(&tokens, &result, 0)?;
+        }
+        if let Some((shared, gate)) = &self.shared {
+            let share = (gate.forward(&x)?.neg()?.exp()? + 1.0)?.recip()?;
+            sum = (sum + shared.forward(&x)?.broadcast_mul(&share)?)?;
+        }
+        Ok(sum.reshape(shape)?)
+    }
+
+    /// The share of each expert in the result for each token, `n x experts`: its probability, if it is among the largest.
+    fn shares(&self, probabilities: &Tensor) -> Result<Tensor> {
+        let rows: Vec<Vec<f32>> = probabilities.to_dtype(DType::F32)?.to_vec2()?;
+        let count = self.experts.len();
+        let mut mask = vec![0f32; rows.len() * count];
+        for (row, mask) in rows.iter().zip(mask.chunks_exact_mut(count)) {
+            let mut order: Vec<usize> = (0..count).collect();
+            order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then(a.cmp(&b)));
+            order[..self.chosen.min(count)].iter().for_each(|&expert| mask[expert] = 1.0);
+        }
+        let mask = Tensor::from_vec(mask, (rows.len(), count), probabilities.device())?;
+        let shares = (probabilities * mask.to_dtype(probabilities.dtype())?)?;
+        match self.normalised {
+            true => Ok(shares.broadcast_div(&shares.sum_keepdim(D::Minus1)?)?),
+            false => Ok(shares),
+        }
+    }
+
+    /// Copies the layer, so that it shares no memory with this one.
+    pub fn unshared(&self) -> Result<Self> {
+        let copied = self.experts.iter().map(FeedForward::unshared);
+        let shared = self
+            .shared
+            .as_ref()
+            .map(|(layer, gate)| -> Result<_> { Ok((layer.unshared()?, gate.unshared()?)) });
+        Ok(Experts {
+            router: self.router.unshared()?,
+            experts: copied.collect::<Result<_>>()?,
+            shared: shared.transpose()?,
+            ..self.clone()
+        })
+    }
+}
+
+/// The softmax over the last dimension.
+fn softmax(x: &Tensor) -> Result<Tensor> {
+    let powers = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    Ok(powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)?)
+}
