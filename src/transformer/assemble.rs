@@ -250,7 +250,7 @@ impl Assembly<'_> {
     fn inner(&self, names: &StackNames, at: &str, layer: usize) -> Result<Inner> {
         let sizes = self.configuration.experts.as_ref().filter(|sizes| sizes.layers[layer]);
         let (Some(sizes), Some(names)) = (sizes, names.experts) else {
-            return Ok(Inner::Layer(self.feed_forward(names, at)?));
+            return Ok(Inner::Layer(Box::new(self.feed_forward(names, at)?)));
         };
         let (c, biases) = (self.configuration, self.configuration.feed_forward_biases);
         let part = |prefix: &str, inner: usize| -> Result<FeedForward> {
@@ -271,13 +271,13 @@ impl Assembly<'_> {
         let shared = sizes.shared.map(|inner| -> Result<_> {
             Ok((part(&prefix, inner)?, self.linear(&gate, 1, c.width, Biases::None)?))
         });
-        Ok(Inner::Experts(Experts {
+        Ok(Inner::Experts(Box::new(Experts {
             router: self.linear(&router, sizes.count, c.width, Biases::None)?,
             experts: experts.collect::<Result<_>>()?,
             chosen: sizes.chosen,
             normalised: sizes.normalised,
             shared: shared.transpose()?,
-        }))
+        })))
     }
 
     /// Reads the feed-forward layer; `at` is the prefix of the block.

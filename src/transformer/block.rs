@@ -33,8 +33,8 @@ pub(super) struct Block {
 /// What a block does to each token by itself.
 #[derive(Clone, Debug)]
 pub(super) enum Inner {
-    Layer(FeedForward),
-    Experts(Experts),
+    Layer(Box<FeedForward>),
+    Experts(Box<Experts>),
 }
 
 impl Inner {
@@ -49,8 +49,8 @@ impl Inner {
     /// Copies the layer, so that it shares no memory with this one.
     fn unshared(&self) -> Result<Self> {
         Ok(match self {
-            Inner::Layer(layer) => Inner::Layer(layer.unshared()?),
-            Inner::Experts(experts) => Inner::Experts(experts.unshared()?),
+            Inner::Layer(layer) => Inner::Layer(Box::new(layer.unshared()?)),
+            Inner::Experts(experts) => Inner::Experts(Box::new(experts.unshared()?)),
         })
     }
 }

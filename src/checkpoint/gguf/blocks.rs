@@ -351,7 +351,7 @@ fn mxfp4(block: &[u8; 17], y: &mut [f32; OLD]) {
 /// of 256, so that a product with a power of 3 brings a digit to the top.
 fn tq1_0(block: &[u8; 54], y: &mut [f32; K]) {
     let d = scale(block, 52);
-    let digit = |q: u8, power: u8| (u16::from(q.wrapping_mul(power)) * 3 >> 8) as i8 - 1;
+    let digit = |q: u8, power: u8| ((u16::from(q.wrapping_mul(power)) * 3) >> 8) as i8 - 1;
     let parts: [(usize, usize, &[u8]); 3] =
         [(0, 32, &[1, 3, 9, 27, 81]), (32, 16, &[1, 3, 9, 27, 81]), (48, 4, &[1, 3, 9, 27])];
     let numbers = parts.into_iter().flat_map(|(from, count, powers)| {

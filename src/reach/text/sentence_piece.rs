@@ -244,6 +244,10 @@ fn normalizer(model: &SentencePieces, family: &Use, switch: &dyn Fn(&str, bool) 
         all.extend([replace(pattern(r"\A +| +\z"), ""), replace(pattern(" {2,}"), " ")]);
     }
     all.push(replace(text(" "), "▁"));
+    if model.dummy_prefix && switch("legacy", true) {
+        // The crate writes no blank before a text that begins with one, and SentencePiece does.
+        all.push(replace(pattern(r"\A▁"), "▁▁"));
+    }
     json!({"type": "Sequence", "normalizers": all})
 }
 
