@@ -8,6 +8,7 @@ mod input;
 mod inspect;
 mod interruption;
 mod logits;
+mod memory;
 mod mistakes;
 mod model;
 mod observe;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use clap::{Args, ValueEnum};
 
+use super::memory;
 use super::progress::Bar;
 use unargmax::checkpoint::vocabulary::{Vocabulary, from_side_file};
 use unargmax::checkpoint::{self, Checkpoint};
@@ -57,6 +58,7 @@ impl ModelArguments {
     /// Opens the model, and shows this as the stage `read` of the progress bar.
     pub fn open(&self, bar: &Bar) -> Result<Opened> {
         bar.stage("read");
+        memory::keep();
         let path = self.checkpoint.clone();
         let checkpoint = checkpoint::open(&path)?;
         let model = Transformer::of(
