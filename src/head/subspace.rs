@@ -194,9 +194,10 @@ mod tests {
     #[test]
     fn orthonormal_vectors_are_completed_to_a_basis_of_space() {
         let dim = 100;
-        let values: Vec<f64> = (0..dim as i32).map(|i| 0.7f64.powi(i)).collect();
+        let values: Vec<f64> = (0..dim as i32).map(|i| 0.97f64.powi(i)).collect();
         for count in [0, 1, 33, 99, 100] {
             let vectors = of(&values, count).0.vectors;
+            assert_eq!(vectors.len(), count * dim);
             let all = completed(&vectors, dim);
             let basis = DMatrix::from_row_slice(dim, dim, &all);
             assert!((&basis * basis.transpose() - DMatrix::identity(dim, dim)).norm() < 1e-12);
