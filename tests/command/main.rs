@@ -9,7 +9,7 @@
 //! - `inputs`: checkpoints, tensors, tokens, domains;
 //! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
-//! - `reach`, `reach_refusals`: models run on text;
+//! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
 //! - `progress`: lines about how far a command is;
 //! - `documents`: the commands and outputs that README.md and docs/ show;
@@ -25,6 +25,7 @@ mod ended_audits;
 mod files;
 mod finding;
 mod folders;
+mod forward_options;
 mod gate;
 mod inputs;
 mod interruption;
