@@ -1,8 +1,7 @@
 //! Tells the system's allocator to keep memory that is given back, for commands that run a model.
 //!
 //! A forward pass allocates and drops large tensors in every layer. The allocator of glibc maps and unmaps each of them,
-//! and the system then clears every page anew: a fifth of the time of a short prompt, and half of that of a long one
-//! (docs/speed.md). The least memory needed stays the same.
+//! and the system then clears every page anew, which takes up to half of the time (docs/speed.md).
 
 /// Keeps dropped memory, where the allocator is glibc's; elsewhere this does nothing.
 pub fn keep() {

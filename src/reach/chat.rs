@@ -34,6 +34,9 @@ pub struct ChatTemplate {
     special: Vec<(&'static str, String)>,
 }
 
+/// The most instructions of a template that are run, so that none runs for ever.
+const FUEL: u64 = 10_000_000;
+
 /// The special tokens that templates name.
 const SPECIAL: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
 
@@ -109,6 +112,7 @@ impl ChatTemplate {
             Error::malformed(&self.source, format!("the chat template{line}: {said}"))
         };
         let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment

@@ -224,7 +224,7 @@ pub fn stacked(stacks: &Stacks) -> Result<String> {
     let is_drawable = |part: &f64| *part >= 0.0 && part.is_finite();
     let bad = |bar: &&Bar| bar.parts.len() != layers || !bar.parts.iter().all(is_drawable);
     if let Some(bar) = stacks.bars.iter().find(bad) {
-        return Err(Error::Invalid(format!("{bar:?} is no bar of {layers} parts")));
+        return Err(Error::Invalid(format!("{bar:?} does not have {layers} parts")));
     }
     let top = stacks.bars.iter().map(Bar::sum).fold(0.0, f64::max);
     if !ticks::has_scale(0.0, top) {

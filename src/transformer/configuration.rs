@@ -522,7 +522,7 @@ impl Configuration {
             ("scores", self.score_scale(0)),
         ] {
             if !factor.is_finite() {
-                return Err(format!("{factor} is no factor of {what}"));
+                return Err(format!("{factor} is not a valid factor of {what}"));
             }
         }
         for cap in [self.score_cap, self.logit_cap].into_iter().flatten() {
@@ -567,9 +567,11 @@ impl Rotary {
         }
         let long = self.long.iter().flat_map(|(_, frequencies)| frequencies);
         match self.frequencies.iter().chain(long).find(|f| !f.is_finite() || **f < 0.0) {
-            Some(frequency) => Err(format!("{frequency} is no frequency of rotary positions")),
+            Some(frequency) => {
+                Err(format!("{frequency} is not a valid frequency of rotary positions"))
+            }
             None if !self.factor.is_finite() => {
-                Err(format!("{} is no factor of rotary positions", self.factor))
+                Err(format!("{} is not a valid factor of rotary positions", self.factor))
             }
             None => Ok(()),
         }

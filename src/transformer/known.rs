@@ -57,12 +57,7 @@ fn quantised(settings: &Settings) -> Result<()> {
 /// Refuses a model with code of its own; code for its tokenizer or configuration is accepted.
 fn own_code(settings: &Settings) -> Result<()> {
     let Some(map) = settings.get("auto_map").and_then(Value::as_object) else { return Ok(()) };
-    // Files that were published before their family was part of transformers name the file that is its part now, and it
-    // takes its own.
-    let kind = settings.text("model_type")?.unwrap_or_default();
-    let own = format!("modeling_{kind}.");
-    let foreign = |code: &Value| !code.as_str().is_some_and(|code| code.starts_with(&own));
-    match map.iter().find(|(class, code)| class.contains("Model") && foreign(code)) {
+    match map.iter().find(|(class, _)| class.contains("Model")) {
         Some((class, code)) => Err(settings.refuse(format!(
             "`auto_map` names code of the checkpoint's own for the model (`{class}`: {code}), which is not run here"
         ))),

@@ -85,6 +85,10 @@ fn a_model_without_a_template_and_templates_that_are_wrong_are_refused_in_one_se
         ("{{ messages | nothing }}", "nothing"),
         ("a\n{{ raise_exception('Only tools.') }}", "the chat template (line 2): Only tools."),
         ("{{ strftime_now('%Y') }}", "strftime_now"),
+        (
+            "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}",
+            "fuel",
+        ),
     ] {
         let changed = folder(&[("chat_template.jinja", text.to_owned())]);
         let said = template(&changed).unwrap().render(std::slice::from_ref(&message));

@@ -70,11 +70,16 @@ fn padding_does_not_change_a_row() {
                 let padded =
                     &unpadded(&logits, &rows.iter().map(Vec::len).collect::<Vec<_>>())[row];
                 let apart = distance(&alone, padded);
-                let size = alone.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
-                assert!(apart < 2e-5 * size.max(1.0), "{name} {case} row {row}: {apart}");
+                assert!(apart < close(name), "{name} {case} row {row}: {apart}");
             }
         }
     }
+}
+
+/// How far two orders of float32 sums may be apart: Gemma's embedding is multiplied by the root of d, 5.7 here, and its
+/// logits and their roundings are as much larger.
+fn close(name: &str) -> f64 {
+    if name.starts_with("gemma") { 5.7 * 2e-5 } else { 2e-5 }
 }
 
 #[test]
@@ -118,8 +123,7 @@ fn a_cache_changes_nothing() {
             // Up to four tokens this model rotates by other frequencies, and then all tokens are computed again.
             let first = if *name == "phi3" { pieces.len() / text.len() * 4 } else { 0 };
             let apart = distance(&whole_logits[first..], &pieces[first..]);
-            let size = whole_logits.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
-            assert!(apart < 2e-5 * size.max(1.0), "{name} {mask:?}: {apart}");
+            assert!(apart < close(name), "{name} {mask:?}: {apart}");
         }
     }
 }

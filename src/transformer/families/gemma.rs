@@ -4,6 +4,8 @@
 //!
 //! Reference: `modeling_gemma.py`, `modeling_gemma2.py` and `modeling_gemma3.py` of transformers.
 
+use serde_json::json;
+
 use super::{Family, decoder};
 use crate::error::Result;
 use crate::transformer::configuration::{
@@ -56,17 +58,12 @@ fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
 
 fn first(settings: &Settings) -> Result<Configuration> {
     let plain = common(settings, FIRST.name)?;
+    settings.only("hidden_activation", &json!("gelu_pytorch_tanh"), "another activation")?;
     // Old files say `gelu`, and the reference takes its approximation in any case.
-    let activation = match settings.activation("hidden_activation", Activation::GeluTanh)? {
+    let activation = match settings.activation("hidden_act", Activation::GeluTanh)? {
         Activation::Gelu => Activation::GeluTanh,
         other => other,
     };
-    if plain.activation != Activation::Gelu
-        && plain.activation != Activation::GeluTanh
-        && settings.get("hidden_act").is_some()
-    {
-        return Err(settings.refuse("`hidden_act` is neither gelu nor gelu_pytorch_tanh"));
-    }
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,
         activation,

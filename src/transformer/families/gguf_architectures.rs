@@ -246,7 +246,7 @@ fn gemma_scores(c: &Configuration, largest: usize) -> Scores {
     Scores::Factor((width as f64).sqrt().recip())
 }
 
-/// Windows in all layers but every `period`th, if the file states one.
+/// Windows in all layers but every `period`th.
 fn windows(keys: &Keys, layers: usize, period: usize) -> Result<LayerKinds> {
     let window = keys.needed_size("attention.sliding_window")?;
     Ok(LayerKinds {

@@ -5,12 +5,10 @@
 
 use serde_json::json;
 
-use super::{Family, decoder};
+use super::{Family, decoder, marian};
 use crate::error::Result;
 use crate::transformer::configuration::{Activation, Biases, Configuration, Placement, Position};
-use crate::transformer::names::{
-    AttentionNames, EmbeddingNames, Gate, Names, Projection, StackNames,
-};
+use crate::transformer::names::{EmbeddingNames, Names, Projection, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -63,26 +61,12 @@ fn names(configuration: &Configuration) -> Names {
             }),
             ..EmbeddingNames::of_tokens(&["embed_tokens.weight"])
         },
+        // The tensors of a block are named like those of Marian.
         stack: StackNames {
             block: "layers.{layer}.",
-            attention: AttentionNames::Separate([
-                "self_attn.q_proj",
-                "self_attn.k_proj",
-                "self_attn.v_proj",
-                "self_attn.out_proj",
-            ]),
-            attention_norm: "self_attn_layer_norm",
-            second_norms: None,
-            query_key_norms: None,
-            cross: None,
-            gate: Gate::None,
-            inner: "fc1",
-            outer: "fc2",
-            experts: None,
-            feed_forward_norm: "final_layer_norm",
             final_norm: (configuration.placement == Placement::Before)
                 .then_some("final_layer_norm"),
-            buckets: None,
+            ..marian::ENCODER
         },
         encoder: None,
         transform: None,

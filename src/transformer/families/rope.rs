@@ -76,9 +76,8 @@ impl Rope {
         let types = settings.get("rope_parameters").and_then(Value::as_object);
         if let Some(types) = types.filter(|map| TYPES.iter().any(|key| map.contains_key(*key))) {
             if let Some(key) = types.keys().find(|key| !TYPES.contains(&key.as_str())) {
-                return Err(
-                    settings.refuse(format!("`rope_parameters.{key}` is no type of layers"))
-                );
+                return Err(settings
+                    .refuse(format!("`rope_parameters.{key}` is not a known type of layer")));
             }
             let of = |at: usize| match types.get(TYPES[at]) {
                 Some(value) if !value.is_null() => {
@@ -110,7 +109,7 @@ impl Rope {
         }
         if !(self.share > 0.0 && self.share <= 1.0) {
             return Err(settings.refuse(format!(
-                "`partial_rotary_factor` is {}, which is no share of a head",
+                "`partial_rotary_factor` is {}, which is not above 0 and at most 1",
                 self.share
             )));
         }
