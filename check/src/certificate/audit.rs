@@ -47,6 +47,10 @@ impl AuditRecord {
             "maps": maps,
             "groups": self.ties.len(),
         });
+        let measures = self.put_measures(arrays, &name);
+        if version > 4 {
+            description["measures"] = json!(measures);
+        }
         if version > 2 {
             description["point"] = json!(self.inside.as_ref().map(domain::kind_of_point));
         }
@@ -92,6 +96,7 @@ impl AuditRecord {
         record.ties = arrays.cut(&name("tied.offsets"), description.groups, &members)?;
         record.dominated = take_pairs(arrays, &name, ["dominated.ids", "dominated.by"])?;
         record.undecided = UndecidedRecord::take_all(arrays, &name)?;
+        record.take_measures(&description.measures, arrays, &name)?;
         Ok(record)
     }
 }

@@ -52,6 +52,32 @@ pub(super) struct AuditDescription {
     pub scope: String,
     pub maps: Vec<String>,
     pub groups: usize,
+    pub measures: Vec<String>,
+}
+
+/// The description of an audit in versions 3 and 4, which had only verdicts.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThirdAuditDescription {
+    domain: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    centred: Option<bool>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    carried_from: Option<usize>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    point: Option<String>,
+    scope: String,
+    maps: Vec<String>,
+    groups: usize,
+}
+
+impl From<ThirdAuditDescription> for AuditDescription {
+    fn from(third: ThirdAuditDescription) -> Self {
+        let ThirdAuditDescription { domain, centred, carried_from, point, scope, maps, groups } =
+            third;
+        let measures = Vec::new();
+        AuditDescription { domain, centred, carried_from, point, scope, maps, groups, measures }
+    }
 }
 
 /// The description of an audit in version 2, where a box with a ball always had a float64 point.
@@ -72,7 +98,9 @@ impl From<SecondAuditDescription> for AuditDescription {
     fn from(second: SecondAuditDescription) -> Self {
         let SecondAuditDescription { domain, centred, carried_from, scope, maps, groups } = second;
         let point = (domain == "box and ball").then(|| "float".to_owned());
-        AuditDescription { domain, centred, carried_from, point, scope, maps, groups }
+        let third =
+            ThirdAuditDescription { domain, centred, carried_from, point, scope, maps, groups };
+        third.into()
     }
 }
 
@@ -90,7 +118,9 @@ impl From<FirstAuditDescription> for AuditDescription {
     fn from(first: FirstAuditDescription) -> Self {
         let FirstAuditDescription { domain, scope, maps, groups } = first;
         let (centred, carried_from, point) = (None, None, None);
-        AuditDescription { domain, centred, carried_from, point, scope, maps, groups }
+        let third =
+            ThirdAuditDescription { domain, centred, carried_from, point, scope, maps, groups };
+        third.into()
     }
 }
 
@@ -113,7 +143,8 @@ fn describe<A: DeserializeOwned + Into<AuditDescription>>(
 fn needed_version(audit: &AuditRecord) -> u64 {
     let low_rank = |map: &MapRecord| matches!(map.linear, Linear::LowRank { .. });
     match &audit.inside {
-        _ if audit.maps.iter().any(low_rank) => VERSION,
+        _ if audit.has_measures() => 5,
+        _ if audit.maps.iter().any(low_rank) => 4,
         None | Some(Inside::Float(_)) => 2,
         Some(_) => 3,
     }
@@ -183,6 +214,7 @@ impl Certificate {
         let (HeadDescription { sha256, tokens, dim }, audits) = match version {
             1 => describe::<FirstAuditDescription>(value)?,
             2 => describe::<SecondAuditDescription>(value)?,
+            3 | 4 => describe::<ThirdAuditDescription>(value)?,
             _ => describe::<AuditDescription>(value)?,
         };
         let domains = dim.saturating_mul(audits.len().max(1));

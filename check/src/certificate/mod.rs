@@ -9,6 +9,7 @@ mod container;
 mod domain;
 mod file;
 mod losses;
+mod measures;
 mod points;
 
 use num_bigint::BigInt;
@@ -19,7 +20,7 @@ use crate::domain::{Domain, Inside};
 pub const FORMAT: &str = "unargmax certificate";
 /// The latest version of the format; [`Certificate::open`] reads this version and all earlier ones. A certificate
 /// is written as the earliest version, from 2, that can express it.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 /// The name of the certificate file in an output folder.
 pub const FILE: &str = "certificate.safetensors";
 
@@ -72,6 +73,8 @@ pub struct AuditRecord {
     pub dominated: Vec<(u32, u32)>,
     /// Tokens without a proof.
     pub undecided: Vec<UndecidedRecord>,
+    /// Tokens and upper bounds of their probability that follow from the proofs of their verdicts, ids rising.
+    pub capped: Vec<(u32, f64)>,
 }
 
 impl AuditRecord {
@@ -101,6 +104,7 @@ impl AuditRecord {
             only_losses: Vec::new(),
             dominated: Vec::new(),
             undecided: Vec::new(),
+            capped: Vec::new(),
         }
     }
 }
