@@ -88,6 +88,8 @@ impl Recorder {
         record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
         record.carried.sort_unstable();
         record.only_wins.sort_unstable();
+        record.capped = audit.probability_bounds().to_vec();
+        record.ceilings = audit.max_probabilities().iter().map(|c| c.record().clone()).collect();
         record
     }
 

@@ -56,6 +56,8 @@ pub struct Options<'a> {
     pub margins: Option<&'a [u32]>,
     /// Whether to measure, for each lost token of a head with a bias, the raise of its own bias that it needs.
     pub bias_needed: bool,
+    /// The tokens whose largest probabilities to measure; a subset of the audited tokens.
+    pub max_probability: Option<&'a [u32]>,
     /// The kernel that multiplies integers in the screen. Verdicts and proofs do not depend on it.
     pub kernel: Kernel,
     /// Receives the progress of the audit.
@@ -74,6 +76,7 @@ impl Default for Options<'_> {
             efforts: None,
             margins: None,
             bias_needed: false,
+            max_probability: None,
             kernel: Kernel::best(),
             progress: &Silent,
             journal: None,

@@ -47,6 +47,10 @@ pub struct Arguments {
     /// In a ball or behind a norm: measure the best margin of each of these tokens, and whether it survives rounding
     #[arg(long, value_name = "all|N|@FILE")]
     margins: Option<String>,
+    /// Measure the largest probability that a softmax gives to each of these tokens at any state of the domain, as a proved
+    /// interval. Lost and tied tokens have an upper bound in any case
+    #[arg(long, value_name = "all|N|@FILE")]
+    max_probability: Option<String>,
     /// Measure how far each lost token's own bias would have to be raised for it to win (heads with a bias). It takes
     /// some seconds where hundreds of tokens lose
     #[arg(long)]
@@ -165,6 +169,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         efforts: plan.efforts.as_ref().map(|m| m.tokens.as_slice()),
         margins: plan.margins.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
+        max_probability: plan.probabilities.as_ref().map(|m| m.tokens.as_slice()),
         kernel,
         progress: &bar,
         journal: kept.as_deref(),
@@ -336,6 +341,7 @@ struct Plan {
     tokens: Option<Vec<u32>>,
     efforts: Option<Sample>,
     margins: Option<Sample>,
+    probabilities: Option<Sample>,
     baseline: Option<Baseline>,
 }
 
@@ -351,30 +357,36 @@ impl Plan {
         let tokens = arguments.tokens.as_ref();
         let tokens = tokens.map(|t| selection::parse(t, count, vocabulary)).transpose()?;
         let sample = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
-            let Some(text) = text else { return Ok(None) };
+            let sample = |text: &String| {
+                selection::sample(option, text, tokens.as_deref(), count, vocabulary)
+            };
+            text.as_ref().map(sample).transpose()
+        };
+        let in_ball = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
             ensure!(
-                domain.ball().is_some(),
+                text.is_none() || domain.ball().is_some(),
                 "{option} needs a ball, the domain of a final norm or `--domain ball:R`: in {domain} lengths have no measure"
             );
-            selection::sample(option, text, tokens.as_deref(), count, vocabulary).map(Some)
+            sample(option, text)
         };
         ensure!(
             !arguments.bias_needed || layer.head().has_bias(),
             "--bias-needed is about heads with a bias, and this one has none"
         );
-        let efforts = sample("--effort", &arguments.effort)?;
-        let margins = sample("--margins", &arguments.margins)?;
+        let efforts = in_ball("--effort", &arguments.effort)?;
+        let margins = in_ball("--margins", &arguments.margins)?;
+        let probabilities = sample("--max-probability", &arguments.max_probability)?;
         let baseline =
             arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
         if let Some(baseline) = &baseline {
             baseline.fits(&domain, count, vocabulary).context("--baseline")?;
         }
-        Ok(Plan { domain, reason, tokens, efforts, margins, baseline })
+        Ok(Plan { domain, reason, tokens, efforts, margins, probabilities, baseline })
     }
 
-    /// Returns the seeds of the two random samples, `--effort` and `--margins`; `None` for what is no sample.
-    fn seeds(&self) -> [Option<u64>; 2] {
-        [&self.efforts, &self.margins].map(|sample| sample.as_ref()?.seed)
+    /// Returns the seeds of the random samples of `--effort`, `--margins` and `--max-probability`; `None` for what is no sample.
+    fn seeds(&self) -> [Option<u64>; 3] {
+        [&self.efforts, &self.margins, &self.probabilities].map(|sample| sample.as_ref()?.seed)
     }
 }
 

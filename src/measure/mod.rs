@@ -2,6 +2,7 @@
 //!
 //! - [`effort`]: how far out in a ball a token begins to win;
 //! - [`margin`]: the best gap of a token in a ball, and whether that win survives rounding;
+//! - [`probability`]: the largest probability of a token over the domain;
 //! - [`bias`]: the raise of its own bias that a token needs, in boxes and in all of space.
 //!
 //! All three search as [`crate::prove`] does, over a small working set of rivals, and propose points and weights;
@@ -11,6 +12,7 @@
 pub mod bias;
 pub mod effort;
 pub mod margin;
+pub mod probability;
 
 use rayon::prelude::*;
 

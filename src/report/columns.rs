@@ -41,11 +41,15 @@ pub enum Column {
     BiasNeededLow,
     /// The upper one.
     BiasNeededHigh,
+    /// A proved upper bound of its probability.
+    MaxProbability,
+    /// A probability that it has at some state.
+    MaxProbabilityLow,
 }
 
 impl Column {
     /// All of them, in the order of the file.
-    pub const ALL: [Column; 19] = [
+    pub const ALL: [Column; 21] = [
         Column::Id,
         Column::Token,
         Column::Piece,
@@ -65,6 +69,8 @@ impl Column {
         Column::Survives,
         Column::BiasNeededLow,
         Column::BiasNeededHigh,
+        Column::MaxProbability,
+        Column::MaxProbabilityLow,
     ];
 
     /// The name in the header.
@@ -89,6 +95,8 @@ impl Column {
             Column::Survives => "survives",
             Column::BiasNeededLow => "bias_needed_low",
             Column::BiasNeededHigh => "bias_needed_high",
+            Column::MaxProbability => "max_probability",
+            Column::MaxProbabilityLow => "max_probability_low",
         }
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::measured::{self, BiasSummary, EffortSummary, MarginSummary, RadiusSummary};
+use super::measured::{
+    self, BiasSummary, EffortSummary, MarginSummary, ProbabilitySummary, RadiusSummary,
+};
 use super::options::HeadOptions;
 use super::padding::Padding;
 use super::tally::{Counts, Tally};
@@ -74,6 +76,8 @@ struct AuditSummary {
     margin: Option<MarginSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias_needed: Option<BiasSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_probability: Option<ProbabilitySummary>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -118,13 +122,16 @@ impl Summary {
         self
     }
 
-    /// Sets the seeds of the samples for which efforts and margins were measured.
-    pub fn with_seeds(mut self, [effort, margin]: [Option<u64>; 2]) -> Self {
+    /// Sets the seeds of the samples for which efforts, margins and largest probabilities were measured.
+    pub fn with_seeds(mut self, [effort, margin, probability]: [Option<u64>; 3]) -> Self {
         if let Some(summary) = &mut self.audits[0].effort {
             summary.sample_seed = effort;
         }
         if let Some(summary) = &mut self.audits[0].margin {
             summary.sample_seed = margin;
+        }
+        if let Some(summary) = &mut self.audits[0].max_probability {
+            summary.sample_seed = probability;
         }
         self
     }
@@ -154,6 +161,7 @@ impl AuditSummary {
             effort: measured::efforts(audit, vocabulary),
             margin: measured::margins(audit, vocabulary),
             bias_needed: measured::bias_needed(audit, vocabulary),
+            max_probability: measured::probabilities(audit, vocabulary),
             seconds: audit.seconds().clone(),
         }
     }

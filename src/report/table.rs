@@ -7,6 +7,7 @@ use super::fields::{self, field};
 use crate::audit::Audit;
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
+use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
@@ -55,6 +56,11 @@ pub fn write(
             Column::Survives => margin.map(survives).unwrap_or_default(),
             Column::BiasNeededLow => end(lacking, |ends| ends.0),
             Column::BiasNeededHigh => end(lacking, |ends| ends.1),
+            Column::MaxProbability => audit.max_probability(*id).map_or_else(String::new, number),
+            Column::MaxProbabilityLow => {
+                let measured = find(audit.max_probabilities(), *id, Ceiling::token);
+                end(measured.map(Ceiling::ends), |ends| ends.0)
+            }
         }))?;
     }
     csv.flush()?;

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::claims::{self, Proof, Scope, carries_wins};
+use super::claims::{self, Claimed, Proof, Scope, carries_wins};
 use super::equals::Equals;
 use super::one_point::OnePoint;
+use super::probability::{self, Caps};
 use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, well_formed, winning};
 use crate::certificate::AuditRecord;
 use crate::head::Head;
@@ -34,6 +35,8 @@ pub struct Examined<'a> {
     pub claims: Vec<(u32, Claim, Outcome)>,
     /// The results for the points of ties, by the first member of the tie.
     ties: HashMap<u32, Outcome>,
+    /// The bounds of probabilities that follow from the proofs of verdicts.
+    pub caps: Caps,
     /// Whether every token of the head was checked.
     pub complete: bool,
 }
@@ -53,6 +56,7 @@ impl<'a> Examined<'a> {
             faulty: HashSet::new(),
             claims: Vec::new(),
             ties: HashMap::new(),
+            caps: Caps { of: Vec::new() },
             complete: false,
         };
         match well_formed::check(head, record) {
@@ -90,6 +94,14 @@ impl<'a> Examined<'a> {
                 (token, claim, outcome)
             })
             .collect();
+        let is_asked_for = |token| scope.is_asked_for(token);
+        self.caps = Caps::check(head, record, &claims, is_asked_for);
+        let ceilings = record.ceilings.iter().filter(|ceiling| is_asked_for(ceiling.token));
+        let ceilings: Vec<_> = ceilings.collect();
+        let refused = probability::refused_ceilings(head, &record.domain, &ceilings);
+        self.refused.extend(
+            refused.into_iter().map(|(token, reason)| Refusal { token: Some(token), reason }),
+        );
         for (group, outcome) in ties {
             let Some(&first) = record.ties[group].first() else { continue };
             // One tie that stands is enough, whatever other ties begin with the same token.
@@ -146,7 +158,7 @@ fn checked_points(
     head: &Head,
     record: &AuditRecord,
     equals: &Equals,
-    claims: &[(u32, Claim, Proof)],
+    claims: &[Claimed],
     progress: &dyn Progress,
 ) -> Points {
     let needed = claims.iter().filter_map(|&(token, _, proof)| match proof {
@@ -165,7 +177,7 @@ fn checked_points(
 fn checked_ties(
     record: &AuditRecord,
     equals: &Equals,
-    claims: &[(u32, Claim, Proof)],
+    claims: &[Claimed],
     points: &Points,
 ) -> HashMap<usize, Outcome> {
     let groups = claims.iter().filter_map(|claim| match claim.2 {

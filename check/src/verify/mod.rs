@@ -10,6 +10,7 @@
 //! - `ball_loss`: the same inside a ball;
 //! - `one_point`: the argmax, where the domain is one hidden state;
 //! - `margin`: the bound of the margin of an undecided token;
+//! - `log_odds`, `probability`: bounds of the probabilities of tokens;
 //! - `examined`: one audit, except for the verdicts it carries; `carried`: verdicts that follow from another audit.
 
 mod ball_loss;
@@ -20,10 +21,12 @@ mod equals;
 mod examined;
 mod folded;
 mod leading;
+pub mod log_odds;
 mod losing;
 mod mapped;
 mod margin;
 mod one_point;
+pub mod probability;
 mod state;
 mod well_formed;
 mod winning;

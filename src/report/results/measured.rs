@@ -26,6 +26,11 @@ pub struct Measured {
     pub survives: Vec<Format>,
     /// The least raise of the token's own bias that would let it win, in logits.
     pub bias_needed: Option<Interval>,
+    /// A proved upper bound of the probability that a softmax of the logits gives to the token at any state; `None` where
+    /// nothing bounds it, as for tokens that can win and were not measured.
+    pub max_probability: Option<f64>,
+    /// A probability that the token has at some state, if that was measured.
+    pub max_probability_low: Option<f64>,
 }
 
 impl Measured {
@@ -51,6 +56,10 @@ impl Measured {
                 high.name()
             )),
         };
+        let share = |column: Column| match end(column)? {
+            Some(x) if !(0.0..=1.0).contains(&x) => Err(bad(column)),
+            share => Ok(share),
+        };
         let format = |name: &str| Format::ALL.into_iter().find(|format| format.name() == name);
         let survives = at(Column::Survives).split_ascii_whitespace().map(format);
         Ok(Measured {
@@ -58,6 +67,8 @@ impl Measured {
             margin: interval(Column::MarginLow, Column::MarginHigh)?,
             survives: survives.collect::<Option<_>>().ok_or_else(|| bad(Column::Survives))?,
             bias_needed: interval(Column::BiasNeededLow, Column::BiasNeededHigh)?,
+            max_probability: share(Column::MaxProbability)?,
+            max_probability_low: share(Column::MaxProbabilityLow)?,
         })
     }
 }
