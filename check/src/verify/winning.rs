@@ -249,7 +249,7 @@ fn open_by_map(
     rivals.open(head, &points, &mut |block, open| {
         // From this share of its pairs on, a block is taken as a whole; no outcome depends on it.
         match head.rows() {
-            Rows::F32(rows) if open.len() * 32 > candidates.len() * block.len() => {
+            Rows::F32(rows) if open.len() * 4 > candidates.len() * block.len() => {
                 let dim = head.dim();
                 let row = |&t: &u32| rows[t as usize * dim..][..dim].iter().copied();
                 let rows: Vec<f32> = block.iter().flat_map(row).collect();
