@@ -8,6 +8,7 @@ use super::attention::{Attention, QueryKeyNorms};
 use super::block::{Block, Inner, LayerKind, Norms};
 use super::buckets::Buckets;
 use super::configuration::{Biases, Configuration, Placement, Position, QueryKeyNorm, Sharing};
+use super::convolutions::Convolutions;
 use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
 use super::experts::Experts;
@@ -28,12 +29,24 @@ pub(super) struct Parts {
     pub embedding: Embedding,
     /// The only stack, or the decoder.
     pub stack: Stack,
-    /// The encoder and its embedding.
-    pub encoder: Option<(Embedding, Stack)>,
+    /// The encoder, where there is one.
+    pub encoder: Option<Encoder>,
     /// The output layer.
     pub output: Output,
     /// The vector with which XLNet's query stream begins at every position.
     pub blind: Option<Tensor>,
+}
+
+/// An encoder whose states the decoder attends to.
+pub(super) struct Encoder {
+    /// Its sizes and choices, as of a stack of its own.
+    pub configuration: Configuration,
+    /// The convolutions before it, if it reads features of sound.
+    pub convolutions: Option<Convolutions>,
+    /// Its embedding.
+    pub embedding: Embedding,
+    /// Its blocks.
+    pub stack: Stack,
 }
 
 /// Reads the tensors of all parts.
@@ -56,7 +69,12 @@ pub(super) fn assemble(
     let encoder = names.encoder.as_ref().zip(configuration.of_encoder());
     let encoder = encoder.map(|((embedding, stack), configuration)| -> Result<_> {
         let from = Assembly { configuration: &configuration, ..from };
-        Ok((from.embedding(embedding)?, from.stack(stack, true)?))
+        Ok(Encoder {
+            convolutions: from.convolutions(embedding)?,
+            embedding: from.embedding(embedding)?,
+            stack: from.stack(stack, true)?,
+            configuration,
+        })
     });
     let blind = match configuration.position {
         Position::Relative { .. } => {
@@ -116,9 +134,13 @@ impl Assembly<'_> {
     fn embedding(&self, names: &EmbeddingNames) -> Result<Embedding> {
         let (weights, c) = (self.weights, self.configuration);
         let whole = |name: &str| format!("{}{name}", self.body);
-        let tokens = names.tokens.iter().map(|name| whole(name)).find(|name| weights.has(name));
-        let tokens = tokens.unwrap_or_else(|| whole(names.tokens[0]));
         let width = c.input_width;
+        let tokens = names.tokens.first().map(|first| {
+            let stored = names.tokens.iter().map(|name| whole(name));
+            let stored = stored.into_iter().find(|name| weights.has(name));
+            stored.unwrap_or_else(|| whole(first))
+        });
+        let tokens = tokens.map(|name| weights.matrix(&name, c.tokens, width, Stored::OutIn));
         let positions = match (&c.position, names.positions) {
             (Position::Learned { offset, .. }, Some(name)) => {
                 let rows = c.context.unwrap_or_default() + offset;
@@ -129,7 +151,7 @@ impl Assembly<'_> {
         };
         let segments = names.segments.filter(|_| c.segments > 0);
         Ok(Embedding {
-            tokens: weights.matrix(&tokens, c.tokens, width, Stored::OutIn)?,
+            tokens: tokens.transpose()?,
             positions,
             segments: segments
                 .map(|name| weights.tensor(&whole(name), &[c.segments, width]))
@@ -144,6 +166,21 @@ impl Assembly<'_> {
                 .transpose()?,
             projection_first: names.projection.is_some_and(|p| p.first),
         })
+    }
+
+    /// Reads the convolutions of an encoder of sound; `None` where there are none.
+    fn convolutions(&self, names: &EmbeddingNames) -> Result<Option<Convolutions>> {
+        let (Some([first, second]), Some(bands)) = (names.convolutions, self.configuration.bands)
+        else {
+            return Ok(None);
+        };
+        let width = self.configuration.width;
+        let read = |name: &str, input: usize| -> Result<(Tensor, Tensor)> {
+            let stem = format!("{}{name}", self.body);
+            let kernel = self.weights.tensor(&format!("{stem}.weight"), &[width, input, 3])?;
+            Ok((kernel, self.weights.tensor(&format!("{stem}.bias"), &[width])?))
+        };
+        Ok(Some(Convolutions { first: read(first, bands)?, second: read(second, width)? }))
     }
 
     /// Reads all blocks, the final norm, and the table of distances; `encoder` says whether it is the encoder's

@@ -24,6 +24,9 @@ pub struct Configuration {
     pub layers: usize,
     /// The sizes of the encoder; `None` in a model of one stack. All other choices are those of the decoder.
     pub encoder: Option<EncoderSizes>,
+    /// The number of frequency bands of the log-mel features that stand in the place of tokens, in an encoder of sound
+    /// (Whisper).
+    pub bands: Option<usize>,
     /// The number of attention heads of a block.
     pub heads: usize,
     /// The number of key-value heads (less than `heads` in grouped-query attention).
@@ -91,8 +94,12 @@ pub struct Configuration {
 /// The sizes in which an encoder may differ from its decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderSizes {
-    /// The number of tokens of the encoder's vocabulary.
+    /// The number of tokens of the encoder's vocabulary; 0 if it reads features.
     pub tokens: usize,
+    /// The number of frequency bands of the features that it reads, if it reads no tokens (Whisper).
+    pub bands: Option<usize>,
+    /// The longest sequence of the encoder, if it is another than the decoder's.
+    pub context: Option<usize>,
     /// The number of blocks of the encoder.
     pub layers: usize,
     /// The number of attention heads of a block, each with its own keys and values.
@@ -387,6 +394,7 @@ impl Configuration {
             input_width: 0,
             layers: 0,
             encoder: None,
+            bands: None,
             heads: 0,
             key_value_heads: 0,
             head_width: 0,
@@ -439,10 +447,13 @@ impl Configuration {
 
     /// Returns the configuration of the encoder as a stack of its own.
     pub(super) fn of_encoder(&self) -> Option<Configuration> {
-        let EncoderSizes { tokens, layers, heads, head_width, inner, .. } = self.encoder?;
+        let EncoderSizes { tokens, bands, context, layers, heads, head_width, inner, .. } =
+            self.encoder?;
         let key_value_heads = heads;
         let sizes = Configuration {
             tokens,
+            bands,
+            context: context.or(self.context),
             layers,
             heads,
             key_value_heads,
@@ -461,8 +472,12 @@ impl Configuration {
         if let Some(encoder) = self.of_encoder() {
             encoder.check().map_err(|problem| format!("{problem} (encoder)"))?;
         }
+        let (input, entries) = match self.bands {
+            Some(bands) => ("frequency bands", bands),
+            None => ("tokens", self.tokens),
+        };
         let sizes = [
-            ("tokens", self.tokens),
+            (input, entries),
             ("coordinates of a hidden state", self.width),
             ("coordinates of an input vector", self.input_width),
             ("layers", self.layers),

@@ -113,7 +113,7 @@ const TRAINING_LAST: [&str; 7] = [
 ];
 
 /// The ends of names under which an embedding or an output layer is stored once more.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "shared.weight",
     "embed_tokens.weight",
     "word_embeddings.weight",
@@ -121,6 +121,7 @@ const TABLES: [&str; 9] = [
     "wte.weight",
     "lm_head.weight",
     "lm_loss.weight",
+    "proj_out.weight",
     "decoder.weight",
     "output.weight",
 ];

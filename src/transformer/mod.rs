@@ -27,6 +27,7 @@ mod block;
 mod buckets;
 mod cache;
 mod configuration;
+mod convolutions;
 mod distance_bias;
 mod embedding;
 mod experts;
@@ -192,7 +193,7 @@ impl Transformer {
             return Err(Error::Invalid("vectors need rows of one length, at least 1".to_owned()));
         }
         for &id in rows.iter().flatten() {
-            configuration::check_id("token id", id, self.parts.embedding.tokens.rows())?;
+            configuration::check_id("token id", id, self.parts.embedding.tokens()?.rows())?;
         }
         self.parts.embedding.vectors(rows, self.configuration.embedding_scale)
     }

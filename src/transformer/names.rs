@@ -33,6 +33,8 @@ pub(super) struct Names {
 pub(super) struct EmbeddingNames {
     /// The token embedding, by its possible whole names.
     pub tokens: &'static [&'static str],
+    /// The convolutions that make vectors of features, where there is no token embedding.
+    pub convolutions: Option<[&'static str; 2]>,
     /// The table of positions.
     pub positions: Option<&'static str>,
     /// The table of segments.
@@ -46,7 +48,14 @@ pub(super) struct EmbeddingNames {
 impl EmbeddingNames {
     /// The names of an embedding that has only a token table.
     pub const fn of_tokens(tokens: &'static [&'static str]) -> Self {
-        EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
+        EmbeddingNames {
+            tokens,
+            convolutions: None,
+            positions: None,
+            segments: None,
+            norm: None,
+            projection: None,
+        }
     }
 }
 

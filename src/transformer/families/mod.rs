@@ -30,6 +30,7 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod t5;
+mod whisper;
 mod xlnet;
 
 use super::configuration::Configuration;
@@ -94,6 +95,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &bart::MBART,
     &bart::PEGASUS,
     &bart::M2M_100,
+    &whisper::FAMILY,
     &xlnet::FAMILY,
 ];
 
