@@ -321,7 +321,10 @@ pub(super) fn segments(
 
 /// Refuses features where the model reads tokens.
 fn no_features<T>() -> Result<T> {
-    invalid("features are for the encoder of a model that reads sound, and this reads tokens".to_owned())
+    invalid(
+        "features are for the encoder of a model that reads sound, and this reads tokens"
+            .to_owned(),
+    )
 }
 
 fn invalid<T>(problem: String) -> Result<T> {

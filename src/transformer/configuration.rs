@@ -445,6 +445,11 @@ impl Configuration {
         self.encoder.is_some()
     }
 
+    /// Whether the encoder reads features of sound in the place of tokens.
+    pub fn reads_sound(&self) -> bool {
+        self.encoder.is_some_and(|encoder| encoder.bands.is_some())
+    }
+
     /// Returns the configuration of the encoder as a stack of its own.
     pub(super) fn of_encoder(&self) -> Option<Configuration> {
         let EncoderSizes { tokens, bands, context, layers, heads, head_width, inner, .. } =

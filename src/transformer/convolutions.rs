@@ -30,7 +30,7 @@ impl Convolutions {
         let (bands, frames) = (self.first.0.dim(1)?, positions * STRIDE);
         match *features.dims() {
             [rows, b, f] if rows > 0 && (b, f) == (bands, frames) => {}
-            [.., b, f] if features.rank() == 3 && b == bands => {
+            [rows, b, f] if rows > 0 && b == bands => {
                 return Err(Error::Invalid(format!(
                     "the features have {f} frames, but the model takes {frames}, neither more nor fewer: pad or cut the \
                      sound to that length before its features are computed"

@@ -32,7 +32,8 @@ impl Embedding {
     /// An encoder that has none.
     pub fn tokens(&self) -> Result<&Matrix> {
         self.tokens.as_ref().ok_or_else(|| {
-            let problem = "the encoder reads log-mel features of sound and no tokens: give features";
+            let problem =
+                "the encoder reads log-mel features of sound and no tokens: give features";
             Error::Invalid(problem.to_owned())
         })
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use super::attention::AttentionContext;
 use super::assemble::Encoder;
+use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::{Encoded, LayerKind};
 use super::cache::{BlockCache, Cache};

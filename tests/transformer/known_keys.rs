@@ -1,15 +1,16 @@
 //! Keys of config.json and of GGUF that are neither read nor known to change nothing are refused by name.
 
+use candle_core::DType;
 use serde_json::{Value, json};
-use unargmax::transformer::{Batch, Input, Options, Transformer};
+use unargmax::transformer::{Batch, Options, Transformer};
 
 use super::changed::{Changed, Meta, refusal};
-use super::fixture::{MODELS, folder, numbers, open};
+use super::fixture::{MODELS, folder, numbers, open, source};
 
 fn logits(model: &Transformer) -> Vec<f64> {
     let batch = Batch::ids(vec![vec![5, 17, 9]]);
     let batch = match model.configuration().has_encoder() {
-        true => batch.from_source(Input::Ids(vec![vec![7, 23]])),
+        true => batch.from_source(source(model, vec![7, 23], DType::F32)),
         false => batch,
     };
     numbers(&model.forward(&batch).unwrap().logits)

@@ -1,16 +1,16 @@
 //! Every tensor of a checkpoint is used, known to change nothing, or named in an error.
 
-use candle_core::Tensor;
-use unargmax::transformer::{Batch, Input, Options, Transformer};
+use candle_core::{DType, Tensor};
+use unargmax::transformer::{Batch, Options, Transformer};
 
 use super::changed::{Changed, Extra, refusal};
-use super::fixture::{MODELS, distance, numbers, open};
+use super::fixture::{MODELS, distance, numbers, open, source};
 
 /// The logits of a text, which an encoder reads as well.
 fn logits(model: &Transformer) -> Tensor {
     let batch = Batch::ids(vec![vec![5, 17, 9, 33]]);
     let batch = match model.configuration().has_encoder() {
-        true => batch.from_source(Input::Ids(vec![vec![7, 23, 11]])),
+        true => batch.from_source(source(model, vec![7, 23, 11], DType::F32)),
         false => batch,
     };
     model.forward(&batch).unwrap().logits
@@ -137,6 +137,7 @@ fn a_copy_of_a_table_must_hold_the_same_numbers() {
         ("t5", "shared.weight", "encoder.embed_tokens.weight"),
         ("t5", "shared.weight", "decoder.embed_tokens.weight"),
         ("marian", "model.shared.weight", "model.encoder.embed_tokens.weight"),
+        ("whisper", "model.decoder.embed_tokens.weight", "proj_out.weight"),
         ("marian", "model.shared.weight", "model.decoder.embed_tokens.weight"),
     ] {
         let (shape, mut own) = Changed::of(model).numbers(of);
