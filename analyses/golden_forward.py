@@ -414,6 +414,9 @@ for number, (name, (architecture, settings, sizes, more)) in enumerate(DECODERS.
     windows = bool({"sliding_window", "window_size"} & (sizes | more).keys()) or name in ("bloom", "opt", "opt-after")
     case(name, own="causal", masks=() if windows else ("prefix",), windows=windows, seed=300 + number)(
         lambda a=architecture, c=settings, s=sizes, m=more: a(config(c, COMMON, s, **m)))
+case("stablelm-norms", own="causal", masks=("prefix",), seed=371)(
+    lambda: tf.StableLmForCausalLM(config(tf.StableLmConfig, COMMON, dict(DECODER, num_hidden_layers=2), qk_layernorm=True,
+                                          use_parallel_residual=True)))
 BART = dict(MARIAN, activation_function="gelu", decoder_start_token_id=2, pad_token_id=1, bos_token_id=0)
 SEQUENCES = {
     "bart": (tf.BartForConditionalGeneration, tf.BartConfig),

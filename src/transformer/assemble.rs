@@ -102,17 +102,30 @@ pub(super) fn divide_frequencies(
     configuration: &mut Configuration,
 ) -> Result<()> {
     let Position::Rotary { rotary, .. } = &mut configuration.position else { return Ok(()) };
-    let Some(name) = names.rotary_factors.filter(|name| weights.has(name)) else { return Ok(()) };
-    let factors: Vec<f32> = weights
-        .tensor(name, &[rotary.frequencies.len()])?
-        .to_dtype(candle_core::DType::F32)?
-        .to_vec1()?;
-    if let Some(factor) = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0)) {
-        return Err(weights.refuse(format!("tensor `{name}` holds {factor}, which is no factor")));
+    let Some(name) = names.rotary_factors else { return Ok(()) };
+    let divide = |frequencies: &mut [f32], name: &str| -> Result<()> {
+        let factors: Vec<f32> = weights
+            .tensor(name, &[frequencies.len()])?
+            .to_dtype(candle_core::DType::F32)?
+            .to_vec1()?;
+        let wrong = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0));
+        if let Some(factor) = wrong {
+            let problem = format!("tensor `{name}` holds {factor}, which is no factor");
+            return Err(weights.refuse(problem));
+        }
+        frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
+        Ok(())
+    };
+    if let Some((_, long)) = &mut rotary.long {
+        divide(&mut rotary.frequencies, SHORT_FACTORS)?;
+        return divide(long, LONG_FACTORS);
     }
-    rotary.frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
-    Ok(())
+    if weights.has(name) { divide(&mut rotary.frequencies, name) } else { Ok(()) }
 }
+
+/// The tensors of the factors of the frequencies in short and in long texts, in GGUF files of Phi 3.
+const SHORT_FACTORS: &str = "rope_factors_short.weight";
+const LONG_FACTORS: &str = "rope_factors_long.weight";
 
 /// What all norms of a model have in common.
 fn norm_form(c: &Configuration) -> NormForm {
@@ -289,32 +302,9 @@ impl Assembly<'_> {
         let (Some(sizes), Some(names)) = (sizes, names.experts) else {
             return Ok(Inner::Layer(Box::new(self.feed_forward(names, at)?)));
         };
-        let (c, biases) = (self.configuration, self.configuration.feed_forward_biases);
-        let part = |prefix: &str, inner: usize| -> Result<FeedForward> {
-            let [gate, up, down] = names.maps.map(|name| format!("{prefix}{name}"));
-            Ok(FeedForward {
-                gate: Some(self.linear(&gate, inner, c.width, biases)?),
-                inner: self.linear(&up, inner, c.width, biases)?,
-                outer: self.linear(&down, c.width, inner, biases)?,
-                activation: c.activation,
-            })
-        };
-        let experts = (0..sizes.count).map(|number| {
-            let prefix = names.expert.replace("{expert}", &number.to_string());
-            part(&format!("{at}{prefix}"), sizes.inner)
-        });
-        let router = format!("{at}{}", names.router);
-        let [prefix, gate] = names.shared.map(|name| format!("{at}{name}"));
-        let shared = sizes.shared.map(|inner| -> Result<_> {
-            Ok((part(&prefix, inner)?, self.linear(&gate, 1, c.width, Biases::None)?))
-        });
-        Ok(Inner::Experts(Box::new(Experts {
-            router: self.linear(&router, sizes.count, c.width, Biases::None)?,
-            experts: experts.collect::<Result<_>>()?,
-            chosen: sizes.chosen,
-            normalised: sizes.normalised,
-            shared: shared.transpose()?,
-        })))
+        let experts =
+            Experts::read(self.weights, self.configuration, self.names.stored, sizes, &names, at)?;
+        Ok(Inner::Experts(Box::new(experts)))
     }
 
     /// Reads the feed-forward layer; `at` is the prefix of the block.
@@ -429,11 +419,7 @@ impl Assembly<'_> {
             let read = |shape: &[usize]| self.weights.norm(&stem, shape, norm_form(c));
             match c.query_key_norm {
                 QueryKeyNorm::Whole => read(&[heads * c.head_width]),
-                QueryKeyNorm::EachHead => {
-                    let norm = read(&[heads, c.head_width])?;
-                    let shift = norm.shift.map(|shift| shift.unsqueeze(1)).transpose()?;
-                    Ok(Norm { gain: norm.gain.unsqueeze(1)?, shift, ..norm })
-                }
+                QueryKeyNorm::EachHead => self.norm_of_heads(&stem, heads),
                 QueryKeyNorm::Head | QueryKeyNorm::None => read(&[c.head_width]),
             }
         };
@@ -442,6 +428,25 @@ impl Assembly<'_> {
             key: norm(key, c.key_value_heads)?,
             whole: c.query_key_norm == QueryKeyNorm::Whole,
         })
+    }
+
+    /// Reads a norm with a gain for each head and without a shift, from one tensor, or from one for each head where the
+    /// name has `{head}` for its number.
+    fn norm_of_heads(&self, stem: &str, heads: usize) -> Result<Norm> {
+        let c = self.configuration;
+        let form = NormForm { shifts: Biases::None, ..norm_form(c) };
+        if !stem.contains("{head}") {
+            let norm = self.weights.norm(stem, &[heads, c.head_width], form)?;
+            return Ok(Norm { gain: norm.gain.unsqueeze(1)?, ..norm });
+        }
+        let one = |head: usize| {
+            let stem = stem.replace("{head}", &head.to_string());
+            self.weights.norm(&stem, &[c.head_width], form)
+        };
+        let norms = (0..heads).map(one).collect::<Result<Vec<Norm>>>()?;
+        let gains: Vec<&Tensor> = norms.iter().map(|norm| &norm.gain).collect();
+        let gain = Tensor::stack(&gains, 0)?.unsqueeze(1)?;
+        Ok(Norm { kind: form.kind, gain, shift: None, epsilon: form.epsilon })
     }
 
     /// Reads XLNet's attention: `q`, `k`, `v` and `r` are `d x H x head`; `o` has the same shape, but maps back to

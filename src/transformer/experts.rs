@@ -3,8 +3,11 @@
 
 use candle_core::{D, DType, Tensor};
 
+use super::configuration::{Biases, Configuration, ExpertSizes};
 use super::feed_forward::FeedForward;
 use super::linear::Linear;
+use super::names::ExpertNames;
+use super::weights::{Stored, Weights};
 use crate::error::Result;
 
 /// The experts of one block.
@@ -23,6 +26,72 @@ pub(super) struct Experts {
 }
 
 impl Experts {
+    /// Reads the experts of the block whose tensors begin with `at`.
+    ///
+    /// # Errors
+    /// A tensor that is missing or has another shape than the sizes ask for.
+    pub fn read(
+        weights: &Weights,
+        configuration: &Configuration,
+        stored: Stored,
+        sizes: &ExpertSizes,
+        names: &ExpertNames,
+        at: &str,
+    ) -> Result<Self> {
+        let (width, activation) = (configuration.width, configuration.activation);
+        let linear = |stem: &str, out: usize, input: usize, biases: Biases| {
+            weights.linear(stem, out, input, stored, biases)
+        };
+        let layer = |prefix: &str, maps: [&str; 3], inner: usize| -> Result<FeedForward> {
+            let [gate, up, down] = maps.map(|name| format!("{at}{prefix}{name}"));
+            let biases = configuration.feed_forward_biases;
+            Ok(FeedForward {
+                gate: Some(linear(&gate, inner, width, biases)?),
+                inner: linear(&up, inner, width, biases)?,
+                outer: linear(&down, width, inner, biases)?,
+                activation,
+            })
+        };
+        let experts = if names.expert.contains("{expert}") {
+            let one = |number: usize| {
+                let prefix = names.expert.replace("{expert}", &number.to_string());
+                layer(&prefix, names.maps, sizes.inner)
+            };
+            (0..sizes.count).map(one).collect::<Result<_>>()?
+        } else {
+            let stack = |name: &str, out: usize, input: usize| {
+                let name = format!("{at}{}{name}.weight", names.expert);
+                weights.stack(&name, sizes.count, out, input)
+            };
+            let [gate, up, down] = names.maps;
+            let gates = stack(gate, sizes.inner, width)?;
+            let ups = stack(up, sizes.inner, width)?;
+            let downs = stack(down, width, sizes.inner)?;
+            let map = |weight| Linear { weight, bias: None };
+            let maps = gates.into_iter().zip(ups).zip(downs);
+            maps.map(|((gate, up), down)| FeedForward {
+                gate: Some(map(gate)),
+                inner: map(up),
+                outer: map(down),
+                activation,
+            })
+            .collect()
+        };
+        let [prefix, share] = names.shared;
+        let shared = sizes.shared.map(|inner| -> Result<_> {
+            let share = linear(&format!("{at}{share}"), 1, width, Biases::None)?;
+            Ok((layer(prefix, names.shared_maps, inner)?, share))
+        });
+        let router = format!("{at}{}", names.router);
+        Ok(Experts {
+            router: linear(&router, sizes.count, width, Biases::None)?,
+            experts,
+            chosen: sizes.chosen,
+            normalised: sizes.normalised,
+            shared: shared.transpose()?,
+        })
+    }
+
     /// Applies the layer to `x`, `... x d`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let shape = x.dims().to_vec();

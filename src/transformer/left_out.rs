@@ -234,7 +234,7 @@ impl Rest<'_> {
             return "this scales other numbers, which is not implemented".to_owned();
         }
         if has(&["expert", "gate_inp", "router", "_exps"]) {
-            return "a mixture of experts is not implemented".to_owned();
+            return "there is no mixture of experts there".to_owned();
         }
         if TABLES.iter().any(|end| ends(name, end)) || BIASES.iter().any(|end| ends(name, end)) {
             return "it is no copy of the embedding or output layer that is used".to_owned();

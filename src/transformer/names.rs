@@ -137,10 +137,13 @@ pub(super) enum Gate {
 pub(super) struct ExpertNames {
     /// The router.
     pub router: &'static str,
-    /// The prefix of the names of an expert, with `{expert}` for its number.
+    /// The prefix of the names of an expert, with `{expert}` for its number; without it one tensor holds the matrices of
+    /// all experts.
     pub expert: &'static str,
-    /// The gate, the first and the second map of an expert, and of the layer that sees every token.
+    /// The gate, the first and the second map of an expert.
     pub maps: [&'static str; 3],
+    /// The same maps of the layer that sees every token.
+    pub shared_maps: [&'static str; 3],
     /// The prefix of the names of the layer that sees every token, and the map to its share.
     pub shared: [&'static str; 2],
 }

@@ -64,6 +64,7 @@ pub const MODELS: &[&str] = &[
     "cohere2",
     "stablelm",
     "stablelm-parallel",
+    "stablelm-norms",
     "starcoder2",
     "bart",
     "mbart",
@@ -89,6 +90,12 @@ pub const MODELS: &[&str] = &[
     "command-r-gguf",
     "gpt2-gguf",
     "bloom-gguf",
+    "mixtral-gguf",
+    "qwen2moe-gguf",
+    "qwen3moe-gguf",
+    "phi3-long-gguf",
+    "phi3-short-gguf",
+    "stablelm-norms-gguf",
 ];
 
 /// The folder of a model.

@@ -138,6 +138,7 @@ fn mixtral_names(configuration: &Configuration) -> Names {
         router: "block_sparse_moe.gate",
         expert: "block_sparse_moe.experts.{expert}.",
         maps: ["w1", "w3", "w2"],
+        shared_maps: [""; 3],
         shared: [""; 2],
     });
     let stack = StackNames { experts, ..decoder::STACK };
@@ -149,6 +150,7 @@ fn qwen_names(configuration: &Configuration) -> Names {
         router: "mlp.gate",
         expert: "mlp.experts.{expert}.",
         maps: ["gate_proj", "up_proj", "down_proj"],
+        shared_maps: ["gate_proj", "up_proj", "down_proj"],
         shared: ["mlp.shared_expert.", "mlp.shared_expert_gate"],
     });
     let query_key_norms = Some(["self_attn.q_norm", "self_attn.k_norm"]);

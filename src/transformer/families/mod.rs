@@ -10,6 +10,7 @@ mod distilbert;
 mod gemma;
 mod gguf;
 mod gguf_architectures;
+mod gguf_experts;
 mod gguf_keys;
 mod gpt2;
 mod gpt_j;
