@@ -324,7 +324,7 @@ impl Assembly<'_> {
             }
         };
         let outer = linear(names.outer, c.width, c.inner)?;
-        Ok(FeedForward { gate, inner, outer, activation: c.activation })
+        Ok(FeedForward { gate, inner, outer, activation: c.activation, clamped: None })
     }
 
     /// Reads a linear map, stored as the family stores its maps.
@@ -379,8 +379,17 @@ impl Assembly<'_> {
             scale: c.score_scale(layer),
             cap: c.score_cap,
             norms: norms.map(|names| self.query_key_norms(names, at)).transpose()?,
+            sinks: self.sinks(at)?,
             relative,
         })
+    }
+
+    /// Reads the sinks of the heads, if there are some, as `1 x H x 1 x 1`.
+    fn sinks(&self, at: &str) -> Result<Option<Tensor>> {
+        let heads = self.configuration.heads;
+        let read = || self.weights.tensor(&format!("{at}self_attn.sinks"), &[heads]);
+        let sinks = self.configuration.sinks.then(read).transpose()?;
+        Ok(sinks.map(|sinks| sinks.reshape((1, heads, 1, 1))).transpose()?)
     }
 
     /// Parts a map to query, key and value together into the three.

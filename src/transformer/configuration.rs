@@ -75,6 +75,8 @@ pub struct Configuration {
     pub feed_forward_biases: Biases,
     /// How the products of queries and keys are scaled.
     pub scores: Scores,
+    /// Whether each head has a learned score of nothing, a sink, which takes a share of its attention (gpt-oss).
+    pub sinks: bool,
     /// The bound of the scores, `c tanh(score / c)` (Gemma 2).
     pub score_cap: Option<f64>,
     /// The factor of the token embedding.
@@ -113,7 +115,7 @@ pub struct EncoderSizes {
 }
 
 /// The sizes of a mixture of experts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExpertSizes {
     /// The number of experts.
     pub count: usize,
@@ -127,6 +129,18 @@ pub struct ExpertSizes {
     pub normalised: bool,
     /// For each layer, whether it has experts.
     pub layers: Vec<bool>,
+    /// The bounds of what the activation reads (gpt-oss).
+    pub clamped: Option<Clamped>,
+}
+
+/// A gated unit with bounds: of a gate `g` and an input `u` it makes `g' sigmoid(a g') (u' + 1)`, where `g'` is `g` up to
+/// the limit, and `u'` is `u` between the limit and its negative (gpt-oss).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clamped {
+    /// The factor `a` of the gate.
+    pub factor: f64,
+    /// The limit, above 0.
+    pub limit: f64,
 }
 
 /// Which linear maps have a bias.
@@ -419,6 +433,7 @@ impl Configuration {
             attention_biases: Biases::None,
             feed_forward_biases: Biases::None,
             scores: Scores::InverseRoot,
+            sinks: false,
             score_cap: None,
             embedding_scale: 1.0,
             output_scale: 1.0,
@@ -524,7 +539,12 @@ impl Configuration {
                 rotary.check(self.head_width)?;
             }
         }
-        if let Some(ExpertSizes { count, chosen, inner, layers, .. }) = &self.experts {
+        if let Some(ExpertSizes { count, chosen, inner, layers, clamped, .. }) = &self.experts {
+            if let Some(Clamped { factor, limit }) = clamped
+                && !(factor.is_finite() && limit.is_finite() && *limit > 0.0)
+            {
+                return Err(format!("{factor} and {limit} bound no gated unit"));
+            }
             if *count > MOST_EXPERTS || *chosen == 0 || chosen > count || *inner == 0 {
                 return Err(format!(
                     "there cannot be {count} experts of inner width {inner} of which {chosen} are chosen"

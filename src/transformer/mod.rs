@@ -64,8 +64,9 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Biases, Configuration, Direction, EncoderSizes, ExpertSizes, LayerKinds, NormKind,
-    Pairing, Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid, Special,
+    Activation, Biases, Clamped, Configuration, Direction, EncoderSizes, ExpertSizes, LayerKinds,
+    NormKind, Pairing, Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid,
+    Special,
 };
 pub use left_out::UnusedTensor;
 pub use mask::Mask;

@@ -144,6 +144,9 @@ pub(super) struct ExpertNames {
     pub maps: [&'static str; 3],
     /// The same maps of the layer that sees every token.
     pub shared_maps: [&'static str; 3],
+    /// Whether gate and first map of all experts are one tensor, `experts x d x 2 inner`, their outputs in turn, and all maps,
+    /// the router's too, have biases (gpt-oss); `maps` are then the names of the first tensor, of none, and of the second.
+    pub interleaved: bool,
     /// The prefix of the names of the layer that sees every token, and the map to its share.
     pub shared: [&'static str; 2],
 }

@@ -74,6 +74,7 @@ pub const MODELS: &[&str] = &[
     "mixtral",
     "qwen2-moe",
     "qwen3-moe",
+    "gpt-oss",
     "qwen2-gguf",
     "qwen3-gguf",
     "smollm3-gguf",

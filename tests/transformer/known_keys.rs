@@ -25,13 +25,21 @@ fn reads(name: &str, key: &str) -> bool {
         "residual_multiplier" | "embedding_multiplier" | "attention_multiplier" => {
             begins(&["granite"])
         }
-        "layer_types" => {
-            begins(&["qwen", "ministral", "smollm3", "gemma2", "gemma3", "cohere2", "modernbert"])
-        }
+        "layer_types" => begins(&[
+            "gpt-oss",
+            "qwen",
+            "ministral",
+            "smollm3",
+            "gemma2",
+            "gemma3",
+            "cohere2",
+            "modernbert",
+        ]),
         "no_rope_layers" => begins(&["smollm3"]),
-        "num_local_experts" => begins(&["mixtral", "qwen2-moe", "qwen3-moe"]),
+        "num_local_experts" => begins(&["mixtral", "qwen2-moe", "qwen3-moe", "gpt-oss"]),
         "partial_rotary_factor" => begins(&["phi", "gpt-neox", "stablelm"]),
         "sliding_window" | "use_sliding_window" => begins(&[
+            "gpt-oss",
             "qwen",
             "mistral",
             "ministral",

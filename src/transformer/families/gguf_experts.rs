@@ -38,7 +38,8 @@ pub(super) fn optional(keys: &Keys, c: Configuration, inner: usize) -> Result<Co
         )));
     }
     let layers = vec![true; c.layers];
-    let experts = ExpertSizes { count, chosen, inner, shared: None, normalised: true, layers };
+    let experts =
+        ExpertSizes { count, chosen, inner, shared: None, normalised: true, layers, clamped: None };
     Ok(Configuration { experts: Some(experts), ..c })
 }
 
@@ -73,6 +74,7 @@ pub(super) fn names(c: &Configuration, names: Names) -> Names {
         expert: "",
         maps: ["ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"],
         shared_maps: ["ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp"],
+        interleaved: false,
         shared: ["", "ffn_gate_inp_shexp"],
     });
     Names { stack: StackNames { experts, ..names.stack }, ..names }

@@ -15,6 +15,7 @@ mod gguf_keys;
 mod gpt2;
 mod gpt_j;
 mod gpt_neox;
+mod gpt_oss;
 mod granite;
 mod llama;
 mod marian;
@@ -78,6 +79,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &mixtures::MIXTRAL,
     &mixtures::QWEN_2,
     &mixtures::QWEN_3,
+    &gpt_oss::FAMILY,
     &smollm3::FAMILY,
     &gemma::FIRST,
     &gemma::SECOND,
