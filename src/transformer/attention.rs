@@ -181,7 +181,7 @@ impl Attention {
     /// Computes the shares of the keys from scores, `B x H x t x keys`, and a mask. A sink takes a share as a key does, and
     /// gives no value.
     fn weights(&self, scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let Some(sinks) = &self.sinks else { return masked_softmax(scores, mask) };
+        let Some(sinks) = &self.sinks else { return Ok(masked_softmax(scores, mask)?) };
         let (rows, heads, count, length) = scores.dims4()?;
         let sinks = sinks.broadcast_as((rows, heads, count, 1))?;
         let seen = mask.narrow(3, 0, 1)?.zeros_like()?;
