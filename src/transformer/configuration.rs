@@ -137,7 +137,7 @@ pub struct ExpertSizes {
 /// the limit, and `u'` is `u` between the limit and its negative (gpt-oss).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clamped {
-    /// The factor `a` of the gate.
+    /// The factor `a` of the gate, not 0.
     pub factor: f64,
     /// The limit, above 0.
     pub limit: f64,
@@ -541,9 +541,11 @@ impl Configuration {
         }
         if let Some(ExpertSizes { count, chosen, inner, layers, clamped, .. }) = &self.experts {
             if let Some(Clamped { factor, limit }) = clamped
-                && !(factor.is_finite() && limit.is_finite() && *limit > 0.0)
+                && !(factor.is_finite() && *factor != 0.0 && limit.is_finite() && *limit > 0.0)
             {
-                return Err(format!("{factor} and {limit} bound no gated unit"));
+                return Err(format!(
+                    "a gated unit cannot have the factor {factor} and the limit {limit}"
+                ));
             }
             if *count > MOST_EXPERTS || *chosen == 0 || chosen > count || *inner == 0 {
                 return Err(format!(

@@ -55,8 +55,7 @@ impl Clamped {
         let gate = gate.minimum(limit)?;
         let input = input.clamp(-limit, limit)?;
         // With f(x) = x sigmoid(x), g sigmoid(a g) is f(a g) / a.
-        let active =
-            if factor == 0.0 { (gate / 2.0)? } else { (silu(&(gate * factor)?)? / factor)? };
+        let active = (silu(&(gate * factor)?)? / factor)?;
         Ok((active * (input + 1.0)?)?)
     }
 }
