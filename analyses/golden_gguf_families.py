@@ -296,7 +296,8 @@ def compare(name):
             apart = max(apart, abs(token["logprob"] - expected[token["id"]].item()))
     largest = logits.abs().max().item()
     print(f"{name:24} llama.cpp is {apart:.5f} away, of logits up to {largest:.0f}", flush=True)
-    assert apart < 0.002 * max(largest, 10.0), name
+    # Before a product with blocks of eight bits, llama.cpp rounds the vectors to eight bits as well.
+    assert apart < (0.005 if name in QUANTISED else 0.002) * max(largest, 10.0), name
 
 
 if __name__ == "__main__":
