@@ -414,11 +414,12 @@ for number, (name, (architecture, settings, sizes, more)) in enumerate(DECODERS.
     windows = bool({"sliding_window", "window_size"} & (sizes | more).keys()) or name in ("bloom", "opt", "opt-after")
     case(name, own="causal", masks=() if windows else ("prefix",), windows=windows, seed=300 + number)(
         lambda a=architecture, c=settings, s=sizes, m=more: a(config(c, COMMON, s, **m)))
-# A low limit, so that the experts' clamps take effect.
+# A low limit, so that the experts' clamps take effect, and a ramp of YaRN that ends between two waves.
 case("gpt-oss", own="causal", masks=(), windows=True, seed=372)(
     lambda: tf.GptOssForCausalLM(config(tf.GptOssConfig, COMMON, DECODER, intermediate_size=20, head_dim=8,
                                         num_local_experts=4, num_experts_per_tok=2, sliding_window=4, swiglu_limit=0.8,
-                                        rope_parameters=dict(YARN, truncate=False))))
+                                        rope_parameters=dict(YARN, truncate=False,
+                                                             original_max_position_embeddings=40))))
 case("stablelm-norms", own="causal", masks=("prefix",), seed=371)(
     lambda: tf.StableLmForCausalLM(config(tf.StableLmConfig, COMMON, dict(DECODER, num_hidden_layers=2), qk_layernorm=True,
                                           use_parallel_residual=True)))
