@@ -174,7 +174,18 @@ pub fn read_features(file: &Path) -> Result<Tensor> {
         Values::F32(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
         Values::F64(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
     };
-    Ok(features.to_dtype(DType::F32)?)
+    let features = features.to_dtype(DType::F32)?;
+    let numbers: Vec<f32> = features.flatten_all()?.to_vec1()?;
+    if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
+        bail!(
+            "--features {}: frame {} of band {} is {}, no finite number",
+            file.display(),
+            at % frames,
+            at / frames,
+            numbers[at]
+        );
+    }
+    Ok(features)
 }
 
 /// Reads a text file, which must be UTF-8.

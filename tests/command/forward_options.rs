@@ -59,6 +59,10 @@ fn a_sound_is_written_and_scored_from_a_file_of_its_features() {
         &numbers,
     ];
     std::fs::write(path("sound.npy"), npy.concat()).unwrap();
+    let mut infinite = numbers.clone();
+    infinite[(frames + 2) * 4..][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    let file = [&npy[..3].concat()[..], &infinite].concat();
+    std::fs::write(path("infinite.npy"), file).unwrap();
     let whisper = "tests/data/forward/whisper";
     let plain = ["generate", whisper, "--ids", "1", "--max-tokens", "12", "--features"];
     let (done, printed, said) = run(&[&plain[..], &[&path("sound.npy")]].concat());
@@ -93,6 +97,7 @@ fn a_sound_is_written_and_scored_from_a_file_of_its_features() {
             "16 frames, but the model takes 18",
         ),
         (path("absent.npy"), "absent.npy"),
+        (path("infinite.npy"), "frame 2 of band 1 is inf"),
     ] {
         let (done, _, said) = scored(&["--features", &file]);
         assert!(!done && said.contains(says) && said.lines().count() == 1, "{file}: {said}");
