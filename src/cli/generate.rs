@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::model::{Ids, Masked, ModelArguments, Opened, read_latents};
+use super::model::{Ids, Masked, ModelArguments, Opened, read_features, read_latents};
 use super::progress::Bar;
 use unargmax::reach::chat::{ChatTemplate, Message};
 use unargmax::reach::generate::{End, Generation, Prompt};
@@ -22,7 +22,7 @@ pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
     /// What to go on from; the encoder's text in a model that has one
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "ids")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present_any = ["ids", "features"])]
     prompt: Option<String>,
     /// The prompt as token ids; ids are printed
     #[arg(long, value_name = "IDS", conflicts_with = "prompt")]
@@ -37,6 +37,10 @@ pub struct Arguments {
     /// was trained]. Under such a mask a model that fills gaps continues a text, up to the token that ends its texts
     #[arg(long, value_name = "MASK")]
     mask: Option<Masked>,
+    /// The log-mel features that the encoder of a model of sound (Whisper) reads: a .npy or safetensors file, bands x
+    /// frames. The prompt, if there is one, is then what the decoder begins with, <|startoftranscript|> included
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
     /// A safetensors file with a tensor `latents`, blocks x d: the state at position 0 before each block
     #[arg(long, value_name = "FILE")]
     latents: Option<PathBuf>,
@@ -79,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let notes = rules.notes.clone();
     bar.stage("run");
     let tokenizer = match (&arguments.prompt, &arguments.ids) {
-        (Some(_), None) => Some(arguments.model.tokenizer(&opened)?),
+        (Some(_), None) | (None, None) => Some(arguments.model.tokenizer(&opened)?),
         _ => None,
     };
     let has_encoder = opened.model.configuration().has_encoder();
@@ -91,6 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (Some(tokenizer), Some(text), _) if arguments.chat => {
             let rendered = conversation(arguments, &opened, text)?;
             tokenizer.encode(&rendered, SpecialTokens::Bare)?
+        }
+        (Some(tokenizer), Some(text), _) if arguments.features.is_some() => {
+            tokenizer.encode(text, SpecialTokens::Bare)?
         }
         (Some(tokenizer), Some(text), _) if has_encoder => {
             tokenizer.encode(text, SpecialTokens::Added)?
@@ -107,6 +114,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             [tokenizer.around()?.0, tokenizer.encode(text, SpecialTokens::Bare)?].concat()
         }
         (.., Some(Ids(ids))) => ids.clone(),
+        _ if arguments.features.is_some() => Vec::new(),
         _ => bail!("give a prompt by --prompt or --ids"),
     };
     if let (Some(_), Some(tokenizer)) = (&arguments.mask, &tokenizer)
@@ -117,6 +125,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let given = Prompt {
         ids: prompt.clone(),
+        features: arguments.features.as_deref().map(read_features).transpose()?,
         mask: arguments.mask.as_ref().map(|masked| masked.0.clone()),
         latents: arguments.latents.as_deref().map(read_latents).transpose()?,
     };

@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::model::{Ids, Masked, ModelArguments, Opened, TextArguments, read_latents};
+use super::model::{
+    Ids, Masked, ModelArguments, Opened, TextArguments, read_features, read_latents,
+};
 use super::progress::Bar;
 use unargmax::reach::logits::{self, each_position, to_safetensors};
 use unargmax::reach::ranking::{self, Scored};
@@ -33,6 +35,10 @@ pub struct Arguments {
     /// The text of the encoder as token ids
     #[arg(long, value_name = "IDS", conflicts_with = "source")]
     source_ids: Option<Ids>,
+    /// The log-mel features that the encoder of a model of sound (Whisper) reads: a .npy or safetensors file, bands x
+    /// frames
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "source_ids"])]
+    features: Option<PathBuf>,
     /// Which positions see which: `bidirectional`, `causal`, `prefix:N` (the first N are seen by all), `latent:N`, or
     /// `permutation:2,0,1` (each sees those before it in this order) [default: as the model was trained]
     #[arg(long, value_name = "MASK")]
@@ -123,21 +129,28 @@ fn batch(arguments: &Arguments, opened: &Opened, ids: &[u32]) -> Result<Batch> {
     }
     batch.predict_blind = arguments.blind;
     batch.latents = arguments.latents.as_deref().map(read_latents).transpose()?;
-    let source = match (&arguments.source, &arguments.source_ids) {
-        (Some(text), _) => {
-            Some(arguments.model.tokenizer(opened)?.encode(text, SpecialTokens::Added)?)
+    let source = match (&arguments.source, &arguments.source_ids, &arguments.features) {
+        (Some(text), ..) => {
+            let ids = arguments.model.tokenizer(opened)?.encode(text, SpecialTokens::Added)?;
+            Some(Input::Ids(vec![ids]))
         }
-        (None, Some(Ids(ids))) => Some(ids.clone()),
-        (None, None) => None,
+        (None, Some(Ids(ids)), _) => Some(Input::Ids(vec![ids.clone()])),
+        (None, None, Some(file)) => Some(Input::Features(read_features(file)?)),
+        (None, None, None) => None,
     };
     match (opened.model.configuration().has_encoder(), source) {
-        (true, Some(source)) => Ok(batch.from_source(Input::Ids(vec![source]))),
+        (true, None) if opened.model.configuration().reads_sound() => bail!(
+            "the encoder of {} reads log-mel features of sound: give them by --features, and what the decoder sees by \
+             --text or --ids",
+            opened.model.configuration().family
+        ),
+        (true, Some(source)) => Ok(batch.from_source(source)),
         (true, None) => bail!(
             "{} has an encoder: give its text by --source or --source-ids, and what the decoder sees by --text or --ids",
             opened.model.configuration().family
         ),
         (false, Some(_)) => bail!(
-            "{} has no encoder, so there is no place for --source",
+            "{} has no encoder, so there is no place for --source or --features",
             opened.model.configuration().family
         ),
         (false, None) => Ok(batch),

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::memory;
 use super::progress::Bar;
 use unargmax::checkpoint::vocabulary::{Vocabulary, from_side_file};
-use unargmax::checkpoint::{self, Checkpoint};
+use unargmax::checkpoint::{self, Checkpoint, Values};
 use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
 use unargmax::transformer::{Mask, Options, Transformer};
 
@@ -141,6 +141,51 @@ pub fn read_latents(file: &Path) -> Result<Vec<Tensor>> {
         latents.dims2().with_context(|| format!("{}: the shape of `latents`", file.display()))?;
     let latents = latents.to_dtype(DType::F32)?;
     (0..blocks).map(|block| Ok(latents.narrow(0, block, 1)?)).collect()
+}
+
+/// Reads log-mel features, `bands x frames` or `1 x bands x frames`, from a file of one tensor, or of several of which
+/// one is called `input_features`; returns them as `1 x bands x frames`.
+pub fn read_features(file: &Path) -> Result<Tensor> {
+    const NAME: &str = "input_features";
+    let opened = checkpoint::open(file).context("--features")?;
+    let tensors = opened.tensors();
+    let info = match tensors {
+        [only] => only,
+        several => match several.iter().find(|info| info.name == NAME) {
+            Some(found) => found,
+            None => bail!(
+                "--features {}: it holds {} tensors, and none of them is called `{NAME}`",
+                file.display(),
+                several.len()
+            ),
+        },
+    };
+    let (bands, frames) = match info.shape[..] {
+        [bands, frames] | [1, bands, frames] => (bands, frames),
+        _ => bail!(
+            "--features {}: `{}` has shape {:?}, but features are bands x frames",
+            file.display(),
+            info.name,
+            info.shape
+        ),
+    };
+    let shape = (1, bands, frames);
+    let features = match opened.read(&info.name).context("--features")?.values {
+        Values::F32(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
+        Values::F64(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
+    };
+    let features = features.to_dtype(DType::F32)?;
+    let numbers: Vec<f32> = features.flatten_all()?.to_vec1()?;
+    if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
+        bail!(
+            "--features {}: frame {} of band {} is {}, no finite number",
+            file.display(),
+            at % frames,
+            at / frames,
+            numbers[at]
+        );
+    }
+    Ok(features)
 }
 
 /// Reads a text file, which must be UTF-8.

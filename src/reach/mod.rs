@@ -16,4 +16,5 @@ pub mod ranking;
 pub mod rescore;
 pub mod rules;
 pub mod sampling;
+pub mod spoken;
 pub mod text;

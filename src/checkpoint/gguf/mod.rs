@@ -72,6 +72,26 @@ impl Blocks {
         blocks::decode_into(name, part, out).map_err(problem)
     }
 
+    /// Splits a stack of matrices, `count x rows x columns`, into these.
+    ///
+    /// # Errors
+    /// Another shape, or matrices that are no whole number of bytes.
+    pub fn split(&self) -> Result<Vec<Blocks>> {
+        let problem =
+            || self.bytes.malformed(format!("tensor `{}` is no stack of matrices", self.info.name));
+        let &[count, rows, columns] = &self.info.shape[..] else { return Err(problem()) };
+        let stride = self.bytes.len() / count.max(1);
+        if stride * count != self.bytes.len() {
+            return Err(problem());
+        }
+        let one = |number: usize| {
+            let bytes = self.bytes.part(number * stride..(number + 1) * stride);
+            let info = TensorInfo { shape: vec![rows, columns], ..self.info.clone() };
+            Ok(Blocks { info, bytes: bytes.ok_or_else(problem)? })
+        };
+        (0..count).map(one).collect()
+    }
+
     /// Returns the bytes of the blocks.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
