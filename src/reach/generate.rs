@@ -29,6 +29,8 @@ pub struct Prompt {
     pub mask: Option<Mask>,
     /// For each block the state at position 0 before it (`1 x d`; UniVAE).
     pub latents: Option<Vec<Tensor>>,
+    /// The segment of each token of the prompt, and of all tokens after it; `None` for segment 0 everywhere.
+    pub segments: Option<(Vec<u32>, u32)>,
 }
 
 impl From<Vec<u32>> for Prompt {
@@ -49,6 +51,8 @@ pub struct Generation<'a> {
     prompt: usize,
     /// The input of the next step.
     next: Batch,
+    /// The segment of the tokens after the prompt, where segments are given.
+    segment: Option<u32>,
     left: usize,
     end: Option<End>,
 }
@@ -82,7 +86,13 @@ impl<'a> Generation<'a> {
         limit: usize,
     ) -> Result<Self> {
         let configuration = model.configuration();
-        let Prompt { ids: mut prompt, mask, latents } = prompt.into();
+        let Prompt { ids: mut prompt, mask, latents, segments } = prompt.into();
+        if segments.is_some() && configuration.has_encoder() {
+            return invalid(format!(
+                "{} has an encoder; segments are for models of one stack",
+                configuration.family
+            ));
+        }
         if mask.is_none() {
             check_one_way(configuration)?;
         }
@@ -107,9 +117,22 @@ impl<'a> Generation<'a> {
         } else {
             (prompt.clone(), Batch::ids(vec![prompt]))
         };
-        let next = Batch { masks: mask.into_iter().collect(), latents, ..next };
+        let (given, segment) = segments.unzip();
+        let segments = given.map(|given| vec![given]);
+        let next = Batch { masks: mask.into_iter().collect(), latents, segments, ..next };
         let (cache, prompt) = (Cache::new(), text.len());
-        Ok(Generation { model, sampler, rules, cache, text, prompt, next, left: limit, end: None })
+        Ok(Generation {
+            model,
+            sampler,
+            rules,
+            cache,
+            text,
+            prompt,
+            next,
+            segment,
+            left: limit,
+            end: None,
+        })
     }
 
     /// Generates the next token; returns `None` at the end.
@@ -144,6 +167,7 @@ impl<'a> Generation<'a> {
         self.left -= 1;
         self.text.push(token);
         self.next = Batch::ids(vec![vec![token]]);
+        self.next.segments = self.segment.map(|segment| vec![vec![segment]]);
         Ok(Some(token))
     }
 
