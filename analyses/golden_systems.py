@@ -28,29 +28,38 @@ waiter forgot our we all ##ful ##ly ##ing ##s un beauti terrib late ##r on time"
 PIECES = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
 
 
-def save(name, model, seed):
+def save(name, model, ask):
+    """Stores a model with that of 60 seeds by which `ask(model)` grows a text of the most different tokens."""
     folder = ROOT / name
     folder.mkdir(parents=True, exist_ok=True)
-    randomise(model, seed)
-    model.eval().save_pretrained(folder)
+    model.eval()
+
+    def asked(seed):
+        randomise(model, seed)
+        return ask(model)
+    best = max(range(60), key=lambda seed: (len(set(asked(seed)["grown"])), -seed))
+    found = asked(best)
+    model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
-    return folder, model
+    print(name, best, found)
+    return found
 
 
 def bert():
     config = tf.BertConfig(vocab_size=len(PIECES), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
                            max_position_embeddings=24, type_vocab_size=2, pad_token_id=0)
-    folder, model = save("bert", tf.BertForMaskedLM(config), 11)
+    folder, model = ROOT / "bert", tf.BertForMaskedLM(config)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n")
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}\n')
-    tokenizer = tf.BertTokenizer.from_pretrained(folder)
+    tokenizer = tf.BertTokenizer(str(folder / "vocab.txt"), do_lower_case=True)
+    GOLDEN["unilm"] = save("bert", model, lambda model: unilm(model, tokenizer, "The river was high today"))
     first, second = "The bus was late", "we all went home."
     given = tokenizer(first, second, return_tensors="pt")
     with torch.no_grad():
         logits = model(**given).logits[0]
     GOLDEN["pair"] = dict(first=first, second=second, ids=given["input_ids"][0].tolist(), segments=given["token_type_ids"][0].tolist(),
                           best=logits.argmax(-1).tolist(), largest=logits.max(-1).values.tolist())
-    GOLDEN["unilm"] = unilm(model, tokenizer, "The river was high today")
     GOLDEN["pet"] = pet(model, tokenizer)
 
 
@@ -97,6 +106,7 @@ def pet(model, tokenizer):
         means = [sum(of) / len(of) for of in logs.values()]
         total = sum(math.exp(m) for m in means)
         rows.append(dict(text=text, log_probabilities=sum(logs.values(), []), probabilities=[math.exp(m) / total for m in means]))
+    (ROOT / "texts.txt").write_text("\n".join(texts) + "\n")
     labels = ",".join(f"{name}={'|'.join(words)}" for name, words in classes.items())
     return dict(pattern=pattern, labels=labels, texts=rows)
 
@@ -112,7 +122,7 @@ def mt5():
     (folder / "kept.json").write_text(json.dumps(kept) + "\n")
     config = tf.MT5Config(vocab_size=len(kept), d_model=16, d_kv=8, d_ff=24, num_layers=1, num_decoder_layers=1, num_heads=2,
                           tie_word_embeddings=False, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
-    _, model = save("mt5", tf.MT5ForConditionalGeneration(config), 12)
+    model = tf.MT5ForConditionalGeneration(config)
     from sentencepiece import SentencePieceProcessor
     from sentencepiece import sentencepiece_model_pb2
     cut = _model(folder / "spiece.model")
@@ -124,8 +134,12 @@ def mt5():
     package = SentencePieceProcessor(model_proto=whole.SerializeToString())
     prompt = "The river was high"
     ids = package.encode(prompt) + [1]
-    out = model.generate(torch.tensor([ids]), max_new_tokens=8, do_sample=False, num_beams=1)[0].tolist()[1:]
-    GOLDEN["mt5"] = dict(prompt=prompt, ids=ids, grown=[i for i in out if i != 1], text=package.decode([i for i in out if i != 1]))
+
+    def ask(model):
+        out = model.generate(torch.tensor([ids]), max_new_tokens=8, do_sample=False, num_beams=1)[0].tolist()[1:]
+        out = out[:out.index(1)] if 1 in out else out
+        return dict(prompt=prompt, ids=ids, grown=out, text=package.decode(out))
+    GOLDEN["mt5"] = save("mt5", model, ask)
 
 
 def marian():
@@ -138,13 +152,17 @@ def marian():
                              decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=24, max_position_embeddings=48,
                              pad_token_id=vocabulary["<pad>"], eos_token_id=0, decoder_start_token_id=vocabulary["<pad>"],
                              forced_eos_token_id=None, scale_embedding=True)
-    _, model = save("marian", tf.MarianMTModel(config), 13)
+    model = tf.MarianMTModel(config)
+    (folder / "config.json").write_text('{"model_type": "marian"}')
     tokenizer = tf.MarianTokenizer.from_pretrained(folder)
     prompt = ">>deu<< The river was high"
     ids = tokenizer(prompt)["input_ids"]
-    out = model.generate(torch.tensor([ids]), max_new_tokens=10, do_sample=False, num_beams=1)[0].tolist()[1:]
-    out = out[:out.index(0)] if 0 in out else out
-    GOLDEN["marian"] = dict(prompt=prompt, ids=ids, grown=out, text=tokenizer.decode(out))
+
+    def ask(model):
+        out = model.generate(torch.tensor([ids]), max_new_tokens=10, do_sample=False, num_beams=1)[0].tolist()[1:]
+        out = out[:out.index(0)] if 0 in out else out
+        return dict(prompt=prompt, ids=ids, grown=out, text=tokenizer.decode(out))
+    GOLDEN["marian"] = save("marian", model, ask)
 
 
 def cpm():
@@ -152,13 +170,16 @@ def cpm():
     folder.mkdir(parents=True, exist_ok=True)
     for name in ["spiece.model", "tokenizer_config.json"]:
         shutil.copy(FOLDER / "cpm" / name, folder / name)
+    (folder / "config.json").write_text('{"model_type": "gpt2"}')
     tokenizer = tf.CpmTokenizer.from_pretrained(folder)
     config = tf.GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=32, bos_token_id=None, eos_token_id=None)
-    _, model = save("cpm", tf.GPT2LMHeadModel(config), 14)
     words = "今天天气 很 好 ， 我们"
     ids = tokenizer(words, add_special_tokens=False)["input_ids"]
-    out = model.generate(torch.tensor([ids]), max_new_tokens=8, do_sample=False)[0].tolist()
-    GOLDEN["cpm"] = dict(words=words, ids=ids, grown=out[len(ids):], text=tokenizer.decode(out))
+
+    def ask(model):
+        out = model.generate(torch.tensor([ids]), max_new_tokens=8, do_sample=False)[0].tolist()
+        return dict(words=words, ids=ids, grown=out[len(ids):], text=tokenizer.decode(out))
+    GOLDEN["cpm"] = save("cpm", tf.GPT2LMHeadModel(config), ask)
 
 
 def main():

@@ -136,7 +136,7 @@ impl ChatTemplate {
         let mut out = Limited::default();
         let rendered = environment
             .get_template("chat")
-            .and_then(|chat| chat.render_to_write(given, &mut out).map(drop));
+            .and_then(|chat| chat.render_captured_to(given, &mut out).map(drop));
         if out.full {
             let problem = format!("the chat template writes more than {} MiB", LARGEST >> 20);
             return Err(Error::malformed(&self.source, problem));

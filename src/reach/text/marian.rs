@@ -140,6 +140,10 @@ impl Splitter for Marian {
         self.target.encode(text, around, source)
     }
 
+    fn around(&self) -> (Vec<u32>, Vec<u32>) {
+        (Vec::new(), vec![self.source.end])
+    }
+
     fn decode(&self, ids: &[u32], source: &Path) -> Result<String> {
         let pieces = ids.iter().filter_map(|id| self.piece(*id)).collect();
         let decoder = self.target.library.get_decoder();

@@ -7,6 +7,7 @@
 mod gguf;
 mod kept;
 mod marian;
+mod numbering;
 mod pre_tokenizer;
 mod ranks;
 mod sentence_piece;
@@ -255,6 +256,9 @@ impl Tokenizer {
     /// # Errors
     /// A vocabulary that cannot spell the letter `a`, and a tokenizer that changes a text when it adds tokens.
     pub fn around(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        if let Kind::Own(own) = &self.kind {
+            return Ok(own.around());
+        }
         let (bare, added) =
             (self.encode("a", SpecialTokens::Bare)?, self.encode("a", SpecialTokens::Added)?);
         let found = (0..=added.len().saturating_sub(bare.len()))

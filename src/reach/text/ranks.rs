@@ -237,6 +237,10 @@ impl Splitter for Ranks {
         Ok(ids)
     }
 
+    fn around(&self) -> (Vec<u32>, Vec<u32>) {
+        (self.beginning.into_iter().collect(), Vec::new())
+    }
+
     fn decode(&self, ids: &[u32], _source: &Path) -> Result<String> {
         let mut bytes = Vec::new();
         for id in ids {

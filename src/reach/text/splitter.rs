@@ -15,6 +15,11 @@ pub(super) trait Splitter: Send + Sync {
         self.encode(text, around, source)
     }
 
+    /// Returns the tokens that are added before and after a text.
+    fn around(&self) -> (Vec<u32>, Vec<u32>) {
+        (Vec::new(), Vec::new())
+    }
+
     /// Returns the text of ids that have pieces.
     fn decode(&self, ids: &[u32], source: &Path) -> Result<String>;
 
