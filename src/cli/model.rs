@@ -101,7 +101,18 @@ impl ModelArguments {
             _ if self.words => TokenizerSource::Words,
             _ => TokenizerSource::Stated,
         };
-        Ok(Tokenizer::of(opened.checkpoint.as_ref(), &opened.path, &how)?)
+        let tokenizer = Tokenizer::of(opened.checkpoint.as_ref(), &opened.path, &how)?;
+        let rows = opened.model.configuration().tokens;
+        if let (TokenizerSource::Stated, Some(pieces)) =
+            (&how, tokenizer.pieces().filter(|n| *n > rows))
+        {
+            bail!(
+                "{}: it has {pieces} pieces, but the model has {rows} tokens: if its vocabulary was cut down, say by --kept \
+                 which pieces have a row; or give a tokenizer.json by --tokenizer, or ids by --ids (of logits and generate)",
+                tokenizer.source().display()
+            );
+        }
+        Ok(tokenizer)
     }
 }
 
@@ -210,7 +221,7 @@ pub fn read(file: &Path) -> Result<String> {
     }
 }
 
-/// Token ids, parsed from a list separated by commas or blanks.
+/// Token ids or segments, parsed from a list separated by commas or blanks.
 #[derive(Clone, Debug)]
 pub struct Ids(pub Vec<u32>);
 
@@ -219,9 +230,9 @@ impl FromStr for Ids {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
-        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is no token id"));
+        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is no whole number"));
         let ids: Vec<u32> = parts.map(one).collect::<Result<_, _>>()?;
-        if ids.is_empty() { Err("there are no ids".to_owned()) } else { Ok(Ids(ids)) }
+        if ids.is_empty() { Err("there are no numbers".to_owned()) } else { Ok(Ids(ids)) }
     }
 }
 

@@ -140,6 +140,9 @@ fn mt5_with_a_part_of_its_vocabulary_reads_and_writes_text() {
     let prompt = ["generate", &mt5, "--prompt", text(&golden["prompt"]), "--max-tokens", &count];
     let told = done(&[&prompt[..], &["--kept", &kept]].concat());
     assert_eq!(told.trim(), text(&golden["text"]));
+    let output = run(&prompt);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("--kept"), "{}", said(&output));
     // The tokens are shown by the pieces that were kept.
     let logits = ["logits", &mt5, "--source", text(&golden["prompt"]), "--ids", "0", "--top", "1"];
     let told = json(&[&logits[..], &["--kept", &kept]].concat());

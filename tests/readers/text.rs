@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use tempfile::TempDir;
+use unargmax::checkpoint::vocabulary::from_side_file;
 use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
 
 use crate::tokenizers::{data, folder, open};
@@ -172,6 +173,19 @@ fn marian_splits_both_languages_as_transformers_does() {
         }
         assert!(golden.source.len() > 10 && decoded > 4);
         assert_eq!(tokenizer.around().unwrap(), (vec![], vec![0]));
+    }
+}
+
+#[test]
+fn the_rows_of_a_marian_with_two_vocabularies_are_those_of_the_target() {
+    let folder = marian("marian-separate", &[], &[]);
+    let checkpoint = unargmax::checkpoint::open(folder.path()).unwrap();
+    let (read, name) = from_side_file(checkpoint.as_ref()).unwrap().unwrap();
+    let target: std::collections::HashMap<String, usize> =
+        json("marian-separate/target_vocab.json");
+    assert_eq!((name, read.tokens.len()), ("target_vocab.json", target.len()));
+    for (piece, id) in target {
+        assert_eq!(read.tokens[id].piece, piece);
     }
 }
 

@@ -295,6 +295,15 @@ impl Tokenizer {
         Ok(text)
     }
 
+    /// Returns the number of pieces that a text is split into, without tokens that were added to them; `None` where the
+    /// crate `tokenizers` does not do it.
+    pub fn pieces(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Library(library) => Some(library.get_vocab_size(false)),
+            Kind::Own(_) => None,
+        }
+    }
+
     /// Whether the vocabulary has a token of this id.
     pub fn knows(&self, id: u32) -> bool {
         match &self.kind {

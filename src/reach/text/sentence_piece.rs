@@ -161,6 +161,14 @@ pub(super) fn cpm(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer>
     // Within a text a symbol such as `▂` is a piece like the others, only that it is always taken.
     file.added.retain(|(_, name, _)| name.starts_with('<'));
     favour_symbols(&model, &mut file.model);
+    if let (true, Some(all)) =
+        (switch("remove_space", true), file.normalizer["normalizers"].as_array_mut())
+    {
+        // Python's `" ".join(text.split())`, which knows four more blanks than `\s` does.
+        let blanks = |pattern: &str, to: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": to});
+        let once = blanks(r"[\s\x1c-\x1f]+", " ");
+        all.splice(0..0, [once, blanks(r"\A | \z", "")]);
+    }
     let replace = |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
     file.decoder = json!({"type": "Sequence", "decoders":
         [replace("▁", ""), replace(" ", ""), replace("▂", " "), replace("▃", "\n"), {"type": "Fuse"}]});
