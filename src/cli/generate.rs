@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::bounded::bounded;
 use super::model::{Ids, Masked, ModelArguments, Opened, read_features, read_latents};
 use super::progress::Bar;
 use unargmax::reach::chat::{ChatTemplate, Message};
@@ -44,6 +45,12 @@ pub struct Arguments {
     /// A safetensors file with a tensor `latents`, blocks x d: the state at position 0 before each block
     #[arg(long, value_name = "FILE")]
     latents: Option<PathBuf>,
+    /// The segment of each token of the prompt: 0,0,0,0 [default: 0 everywhere]
+    #[arg(long, value_name = "LIST")]
+    segments: Option<Ids>,
+    /// With --segments: the segment of the tokens that follow [default: that of the last token of the prompt]
+    #[arg(long, value_name = "SEGMENT", requires = "segments")]
+    next_segment: Option<u32>,
     /// How many tokens at most
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
@@ -128,6 +135,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         features: arguments.features.as_deref().map(read_features).transpose()?,
         mask: arguments.mask.as_ref().map(|masked| masked.0.clone()),
         latents: arguments.latents.as_deref().map(read_latents).transpose()?,
+        segments: arguments.segments.as_ref().map(|Ids(segments)| {
+            let last = segments.last().copied().unwrap_or(0);
+            (segments.clone(), arguments.next_segment.unwrap_or(last))
+        }),
     };
     let mut generation =
         Generation::following(&opened.model, rules, given, sampler, arguments.max_tokens)?;
@@ -179,5 +190,6 @@ fn conversation(arguments: &Arguments, opened: &Opened, text: &str) -> Result<St
         |role: &str, content: &str| Message { role: role.to_owned(), content: content.to_owned() };
     let system = arguments.system.iter().map(|content| message("system", content));
     let messages: Vec<Message> = system.chain([message("user", text)]).collect();
-    Ok(template.render(&messages)?)
+    // A template is a program of the checkpoint: in a loop it could double a text without end.
+    Ok(bounded("the chat template", move || template.render(&messages))??)
 }

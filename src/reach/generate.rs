@@ -33,6 +33,8 @@ pub struct Prompt {
     pub mask: Option<Mask>,
     /// For each block the state at position 0 before it (`1 x d`; UniVAE).
     pub latents: Option<Vec<Tensor>>,
+    /// The segment of each token of the prompt, and of all tokens after it; `None` for segment 0 everywhere.
+    pub segments: Option<(Vec<u32>, u32)>,
 }
 
 impl From<Vec<u32>> for Prompt {
@@ -53,6 +55,8 @@ pub struct Generation<'a> {
     prompt: usize,
     /// The input of the next step.
     next: Batch,
+    /// The segment of the tokens after the prompt, where segments are given.
+    segment: Option<u32>,
     left: usize,
     end: Option<End>,
 }
@@ -86,7 +90,13 @@ impl<'a> Generation<'a> {
         limit: usize,
     ) -> Result<Self> {
         let configuration = model.configuration();
-        let Prompt { ids: mut prompt, features, mask, latents } = prompt.into();
+        let Prompt { ids: mut prompt, features, mask, latents, segments } = prompt.into();
+        if segments.is_some() && configuration.has_encoder() {
+            return invalid(format!(
+                "{} has an encoder; segments are for models of one stack",
+                configuration.family
+            ));
+        }
         if mask.is_none() {
             check_one_way(configuration)?;
         }
@@ -109,11 +119,23 @@ impl<'a> Generation<'a> {
         };
         let after_start = if given { Vec::new() } else { rules.after_start.clone() };
         let next = Batch::ids(vec![text.clone()]);
-        let next = Batch { masks: mask.into_iter().collect(), latents, source, ..next };
-        let cache = Cache::new();
-        let prompt = text.len();
-        let mut generation =
-            Generation { model, sampler, rules, cache, text, prompt, next, left: limit, end: None };
+        let (segments, segment) = segments.unzip();
+        let segments = segments.map(|segments| vec![segments]);
+        let masks = mask.into_iter().collect();
+        let next = Batch { masks, latents, segments, source, ..next };
+        let (cache, prompt) = (Cache::new(), text.len());
+        let mut generation = Generation {
+            model,
+            sampler,
+            rules,
+            cache,
+            text,
+            prompt,
+            next,
+            segment,
+            left: limit,
+            end: None,
+        };
         generation.begin(&after_start)?;
         Ok(generation)
     }
@@ -186,6 +208,7 @@ impl<'a> Generation<'a> {
         self.left -= 1;
         self.text.push(token);
         self.next = Batch::ids(vec![vec![token]]);
+        self.next.segments = self.segment.map(|segment| vec![vec![segment]]);
         Ok(Some(token))
     }
 

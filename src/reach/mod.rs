@@ -5,6 +5,7 @@
 //! before it.
 
 pub mod chat;
+pub mod cloze;
 pub mod constraints;
 pub mod corpus;
 pub mod generate;

@@ -465,6 +465,11 @@ impl Configuration {
         self.encoder.is_some_and(|encoder| encoder.bands.is_some())
     }
 
+    /// Whether segments change what the model computes: it has an embedding of segments, or compares them (XLNet).
+    pub fn takes_segments(&self) -> bool {
+        self.segments > 0 || matches!(self.position, Position::Relative { .. })
+    }
+
     /// Returns the configuration of the encoder as a stack of its own.
     pub(super) fn of_encoder(&self) -> Option<Configuration> {
         let EncoderSizes { tokens, bands, context, layers, heads, head_width, inner, .. } =
