@@ -43,6 +43,7 @@ mod norm;
 mod output;
 mod output_layer;
 mod parameters;
+mod product;
 mod relative;
 mod rotary;
 mod run;
