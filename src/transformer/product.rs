@@ -120,9 +120,7 @@ fn tile<S: Simd, const N: usize, const R: usize, const P: usize>(
         for p in 0..P {
             let mut lanes = [0f32; LANES];
             let (registers, _) = S::as_mut_simd_f32s(&mut lanes);
-            for i in 0..N {
-                registers[i] = sums[r][p][i];
-            }
+            registers.copy_from_slice(&sums[r][p]);
             for at in whole..dim {
                 let lane = &mut lanes[at - whole];
                 *lane = rows[r * dim + at].mul_add(vectors[p * dim + at], *lane);
@@ -190,7 +188,7 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = pulp::x86::V3::try_new() {
             out.fill(f32::NAN);
-            avx2.vectorize(Products { rows: &rows, vectors: &vectors, dim, out: &mut out });
+            Simd::vectorize(avx2, Products { rows: &rows, vectors: &vectors, dim, out: &mut out });
             assert_eq!(out, expected);
         }
     }
