@@ -433,3 +433,16 @@ fn tq2_0(block: &[u8; 66], y: &mut [f32; K]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_f16_becomes_the_number_that_the_package_half_makes_of_it() {
+        for bits in 0..=u16::MAX {
+            let (ours, theirs) = (half_to_single(bits), f16::from_bits(bits).to_f32());
+            assert_eq!(ours.to_bits(), theirs.to_bits(), "{bits:#06x}");
+        }
+    }
+}
