@@ -44,6 +44,7 @@ mod norm;
 mod output;
 mod output_layer;
 mod parameters;
+mod product;
 mod relative;
 mod rotary;
 mod run;

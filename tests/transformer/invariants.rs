@@ -47,6 +47,23 @@ fn albert_with_layers_of_their_own_computes_the_same_bits_until_one_is_changed()
     }
 }
 
+/// What `observe` counts does not depend on which positions are scored together.
+#[test]
+fn a_few_states_together_have_the_logits_of_each_alone_to_the_last_bit() {
+    for name in MODELS {
+        let (model, golden) = (open(name, Options::default()), Golden::of(name));
+        let own = golden.cases().into_iter().find(|case| case != "vectors").unwrap();
+        let state = model.states(&golden.batch(&own)).unwrap().state.flatten_to(1).unwrap();
+        let state = state.narrow(0, 0, state.dim(0).unwrap().min(64)).unwrap();
+        let logits = model.logits(&state.unsqueeze(0).unwrap()).unwrap().get(0).unwrap();
+        for at in 0..state.dim(0).unwrap() {
+            let one = state.narrow(0, at, 1).unwrap().unsqueeze(0).unwrap();
+            let alone = model.logits(&one).unwrap().flatten_all().unwrap();
+            assert_eq!(bits(&alone), bits(&logits.get(at).unwrap()), "{name}, {at}");
+        }
+    }
+}
+
 #[test]
 fn padding_does_not_change_a_row() {
     for name in MODELS {
