@@ -25,7 +25,6 @@ mod plain;
 mod plain_tests;
 mod recognise;
 mod refuse;
-mod rules;
 mod stored;
 
 use std::path::Path;
