@@ -19,8 +19,15 @@ const GPT: Family = Family {
 pub(super) const LIKE_GPT: &[Family] = &[
     Family {
         name: "GPT-2",
-        source: "transformers models/gpt2, models/gpt_neo, models/gpt_bigcode; remote code of jais, btlm, codeshell",
-        model_types: &["gpt2", "gpt_neo", "gpt_bigcode", "jais", "btlm"],
+        source: "transformers models/gpt2, models/gpt_bigcode; remote code of jais, btlm, codeshell",
+        model_types: &["gpt2", "gpt_bigcode", "jais", "btlm"],
+        tied_by_default: true,
+        ..GPT
+    },
+    Family {
+        name: "GPT-Neo",
+        source: "transformers models/gpt_neo",
+        model_types: &["gpt_neo"],
         tied_by_default: true,
         ..GPT
     },

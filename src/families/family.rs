@@ -117,4 +117,12 @@ impl Family {
     pub fn norm_stems(&self) -> &'static [&'static str] {
         self.norm.as_ref().map_or(&[], |norm| norm.stems)
     }
+
+    /// Returns the stem of the norm after the last layer, without its body; `None` where the last layer ends in a norm, or
+    /// there is none.
+    #[cfg(feature = "model")]
+    pub fn final_norm(&self) -> Option<&'static str> {
+        let stem = *self.norm_stems().first()?;
+        (!stem.contains("{last}")).then(|| stem.strip_prefix('*').unwrap_or(stem))
+    }
 }

@@ -278,9 +278,16 @@ pub(super) const OTHERS: &[Family] = &[
         ..DECODER
     },
     Family {
-        name: "StableLM, Jais 2",
-        source: "transformers models/stablelm, models/jais2; remote code of stablelm_epoch",
-        model_types: &["stablelm", "stablelm_epoch", "jais2"],
+        name: "StableLM",
+        source: "transformers models/stablelm",
+        model_types: &["stablelm"],
+        norm: Some(HeadNorm { stems: &["*norm"], epsilon: (LAYER_NORM_EPS, 1e-5), ..LAYER_NORM }),
+        ..DECODER
+    },
+    Family {
+        name: "StableLM (remote code), Jais 2",
+        source: "transformers models/jais2; remote code of stablelm_epoch",
+        model_types: &["stablelm_epoch", "jais2"],
         norm: Some(HeadNorm {
             stems: &["*norm"],
             epsilon: (&["layer_norm_eps", "norm_eps"], 1e-5),

@@ -13,6 +13,7 @@ mod classifiers;
 mod decoders;
 mod encoders;
 mod family;
+pub(crate) mod gguf;
 mod llamas;
 mod programs;
 mod sequences;

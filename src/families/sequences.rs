@@ -55,7 +55,8 @@ pub(super) const POST_NORM: &[Family] = alike!(
 /// Models with a norm after the last layer.
 pub(super) const PRE_NORM: &[Family] = alike!(
     Family { norm: Some(HeadNorm { stems: &["*decoder.layer_norm"], ..LAYER_NORM }), ..SEQ2SEQ };
-    "mBART" "transformers models/mbart, models/pegasus" ["mbart", "pegasus"],
+    "mBART" "transformers models/mbart" ["mbart"],
+    "Pegasus" "transformers models/pegasus" ["pegasus"],
     "Pegasus-X" "transformers models/pegasus_x" ["pegasus_x"],
     "Blenderbot" "transformers models/blenderbot" ["blenderbot"],
     "M2M-100, NLLB" "transformers models/m2m_100, models/nllb_moe" ["m2m_100", "nllb-moe"],

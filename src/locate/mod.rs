@@ -13,7 +13,6 @@ mod exact;
 pub mod final_norm;
 mod found;
 mod gguf;
-mod gguf_architectures;
 mod in_use;
 mod layers;
 mod marian;

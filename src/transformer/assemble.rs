@@ -61,7 +61,7 @@ pub(super) fn assemble(
     unshared: bool,
 ) -> Result<Parts> {
     let with = |body: &&&str| {
-        names.embedding.tokens.iter().any(|name| weights.has(&format!("{body}{name}")))
+        names.embedding.tokens.iter().any(|name| weights.has(&name.replace('*', body)))
     };
     let body = names.bodies.iter().find(with).unwrap_or(&names.bodies[0]);
     let from = Assembly { weights, configuration, names, body, unshared };
@@ -147,11 +147,12 @@ impl Assembly<'_> {
     fn embedding(&self, names: &EmbeddingNames) -> Result<Embedding> {
         let (weights, c) = (self.weights, self.configuration);
         let whole = |name: &str| format!("{}{name}", self.body);
+        let table = |name: &str| name.replace('*', self.body);
         let width = c.input_width;
         let tokens = names.tokens.first().map(|first| {
-            let stored = names.tokens.iter().map(|name| whole(name));
+            let stored = names.tokens.iter().map(|name| table(name));
             let stored = stored.into_iter().find(|name| weights.has(name));
-            stored.unwrap_or_else(|| whole(first))
+            stored.unwrap_or_else(|| table(first))
         });
         let tokens = tokens.map(|name| weights.matrix(&name, c.tokens, width, Stored::OutIn));
         let positions = match (&c.position, names.positions) {

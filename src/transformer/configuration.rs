@@ -1,6 +1,8 @@
 //! The configuration of a transformer: its sizes, and a choice for each part in which families differ.
 
 use crate::error::{Error, Result};
+use crate::families::Family;
+pub use crate::families::NormKind;
 
 /// The largest number of layers that is accepted. Layers that share their tensors take no bytes of the file, so only
 /// this bounds what a configuration can ask for; the deepest published models have some 200.
@@ -220,15 +222,6 @@ pub enum Direction {
     Backwards,
 }
 
-/// The kind of a norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NormKind {
-    /// LayerNorm: mean 0 and variance 1, then gain and shift (Ba, Kiros and Hinton, 2016).
-    LayerNorm,
-    /// RMSNorm: mean square 1, then gain (Zhang and Sennrich, 2019).
-    RootMeanSquare,
-}
-
 /// Where a block has its norms, before or after its maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -399,10 +392,12 @@ pub struct Special {
 
 impl Configuration {
     /// A configuration without sizes, and with the choices that most families of one stack share: pre-norm blocks
-    /// with maps without biases, and positions that are learned. A family states its sizes and what differs.
-    pub(super) fn plain(family: &'static str) -> Self {
+    /// with maps without biases, and positions that are learned. Name and norm are those of the family's row in the table. A
+    /// family states its sizes and what differs.
+    pub(super) fn plain(family: &Family) -> Self {
+        let norm = family.norm.as_ref();
         Configuration {
-            family,
+            family: family.name,
             tokens: 0,
             width: 0,
             input_width: 0,
@@ -416,11 +411,11 @@ impl Configuration {
             experts: None,
             context: None,
             segments: 0,
-            norm: NormKind::LayerNorm,
-            gain_less_one: false,
+            norm: norm.map_or(NormKind::LayerNorm, |norm| norm.kind),
+            gain_less_one: norm.is_some_and(|norm| norm.one_plus),
             shifts: Biases::All,
             query_key_norm: QueryKeyNorm::None,
-            epsilon: 1e-5,
+            epsilon: norm.map_or(1e-5, |norm| norm.epsilon.1),
             placement: Placement::Before,
             residual_scale: 1.0,
             position: Position::Learned { offset: 0, padding: None },

@@ -48,7 +48,7 @@ fn configurations_that_no_transformer_can_have_are_refused_before_any_tensor_is_
         ("bert", "layer_norm_eps", json!(-1.0), "-1 is no epsilon"),
         ("bert", "hidden_act", json!("snake"), "`snake`"),
         ("bert", "position_embedding_type", json!("relative_key"), "relative_key"),
-        ("bert", "model_type", json!("rwkv"), "`rwkv` is not known; known are BERT (bert)"),
+        ("bert", "model_type", json!("rwkv"), "`rwkv` is not known; known are bert, "),
         ("roberta", "pad_token_id", json!(4_000_000), "`max_position_embeddings` is 20"),
         ("albert", "num_hidden_layers", json!(1_000_000_000), "1000000000 layers"),
         ("albert", "inner_group_num", json!(1_000_000_000), "1000000000"),
