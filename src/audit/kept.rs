@@ -6,7 +6,7 @@
 use num_bigint::BigInt;
 
 use crate::certify::enclosure::Support;
-use crate::certify::pairs::{Attempt, Pairs, Trial};
+use crate::certify::pairs::{Pairs, Trial, TrialPoint};
 use crate::certify::witness::{Point, Witness, certify_floats};
 use crate::certify::{self, Combination, Loss, Rival, Verdict};
 use crate::journal_file::take;
@@ -232,7 +232,7 @@ fn witnesses(
         (bits == [norm.to_bits(), margin.to_bits()]).then_some(witness)
     };
     // The comparison of all pairs publishes the float below the gap to prove, if it proves no more.
-    let attempt = |&(token, point, _, margin): &(u32, &Vec<f64>, &f64, &f64)| Attempt {
+    let attempt = |&(token, point, _, margin): &(u32, &Vec<f64>, &f64, &f64)| TrialPoint {
         token,
         h: point.clone(),
         scale: None,
@@ -241,7 +241,7 @@ fn witnesses(
     let dim = problem.head().dim();
     let mut found: Vec<Option<Witness>> = match pairs {
         Some(pairs) if wins.iter().all(|win| win.1.len() == dim) => {
-            let trials = pairs.attempt(wins.iter().map(attempt).collect());
+            let trials = pairs.try_points(wins.iter().map(attempt).collect());
             let of = |(trial, win): (Trial, &(u32, &Vec<f64>, &f64, &f64))| {
                 same(trial.witness()?, (win.2, win.3))
             };

@@ -110,7 +110,7 @@ pub fn measure(
 
 /// Tries to decide the undecided tokens of a ball by the searches for best gaps and then for efforts: a measurement
 /// of a token must not find more than its verdict says.
-pub fn settle(
+pub fn decide(
     problem: &Problem,
     verdicts: &mut [(u32, Verdict)],
     free: Option<&Audit>,
@@ -128,20 +128,20 @@ pub fn settle(
             return;
         }
         options.progress.begin("edge", open.len(), "tokens");
-        let settled = if by_gap {
+        let decided = if by_gap {
             let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
-            margin::settled(problem, &open, options.progress)
+            margin::decided(problem, &open, options.progress)
         } else {
             let known = |(token, verdict): (u32, _)| {
                 let free = free.and_then(|audit| audit.verdict(token));
                 Known { token, verdict, free }
             };
             let open: Vec<Known> = open.into_iter().map(known).collect();
-            beyond(problem, |outer| effort::settled(problem, outer, &open, options.progress))
+            beyond(problem, |outer| effort::decided(problem, outer, &open, options.progress))
         };
-        let settled: BTreeMap<u32, Verdict> = settled.into_iter().collect();
+        let decided: BTreeMap<u32, Verdict> = decided.into_iter().collect();
         for (token, verdict) in verdicts.iter_mut() {
-            let found = settled.get(&problem.equals(*token)[0]);
+            let found = decided.get(&problem.equals(*token)[0]);
             if let (Verdict::Undecided(_), Some(found)) = (&verdict, found) {
                 *verdict = found.clone();
             }

@@ -94,7 +94,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         certify::carried_loss(larger.as_ref()?, &problem, token, verdict)
     };
     let mut verdicts = with_unclear_decided(&problem, findings, carried, options.progress)?;
-    measured::settle(&problem, &mut verdicts, free.as_ref(), options);
+    measured::decide(&problem, &mut verdicts, free.as_ref(), options);
     if unclear > 0 {
         clock.lap("edge");
     }

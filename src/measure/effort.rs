@@ -51,20 +51,20 @@ pub fn efforts(
 
 /// Decides undecided tokens from the results of the search for their efforts: a point inside the ball where the token
 /// wins, or weights that no point inside overcomes. Tokens that stay undecided are left out.
-pub fn settled(
+pub fn decided(
     problem: &Problem,
     outer: &Problem,
     tokens: &[Known],
     progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
-    let settled = measured(problem, outer, tokens, progress, |seeker| {
+    let decided = measured(problem, outer, tokens, progress, |seeker| {
         let token = seeker.effort.token();
         let won = seeker.point.and_then(|z| witness::certify_float(problem, token, z).ok());
         let won = won.map(|witness| certify::won(problem, witness));
         let lost = || certify::lost_in_ball(problem, token, &seeker.outweighing?);
         Some((token, won.or_else(lost)?))
     });
-    settled.into_iter().flatten().collect()
+    decided.into_iter().flatten().collect()
 }
 
 /// Searches the effort of each token, and applies `finish` to each search.

@@ -43,12 +43,12 @@ pub fn margins(
 
 /// Decides undecided tokens from the results of the search for their best gaps: a point where the token wins, or
 /// weights that bound its gap by 0. Tokens that stay undecided are left out.
-pub fn settled(
+pub fn decided(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
-    let settled = measured(problem, tokens, progress, |seeker| {
+    let decided = measured(problem, tokens, progress, |seeker| {
         let token = seeker.gap.token();
         let point = seeker.gap.point().map(<[f64]>::to_vec);
         let won = point.and_then(|z| witness::certify_float(problem, token, z).ok());
@@ -56,7 +56,7 @@ pub fn settled(
         let lost = || certify::lost_in_ball(problem, token, &seeker.outweighing?);
         Some((token, won.or_else(lost)?))
     });
-    settled.into_iter().flatten().collect()
+    decided.into_iter().flatten().collect()
 }
 
 /// Searches the best gap of each token, and applies `finish` to each search.

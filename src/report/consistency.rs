@@ -161,7 +161,7 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     let mut say = |token: u32, outcome, proof, rivals| {
         claims.insert(token, Claimed { outcome, proof: Some(proof), ties: Vec::new(), rivals });
     };
-    let mapped = record.maps.iter().flat_map(|map| &map.settled).map(|s| (s.0, "map"));
+    let mapped = record.maps.iter().flat_map(|map| &map.winners).map(|s| (s.0, "map"));
     let floats = record.witnesses.iter().map(|w| (w.0, "float"));
     let integers = record.integers.iter().map(|w| (w.0, "integer"));
     for (token, proof) in mapped.chain(floats).chain(integers) {

@@ -40,7 +40,7 @@ pub enum Place {
 pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     let maps = record.maps.iter().enumerate();
     let maps = maps.flat_map(|(m, map)| {
-        map.settled.iter().enumerate().map(move |(i, s)| (s.0, Place::Map(m, i)))
+        map.winners.iter().enumerate().map(move |(i, s)| (s.0, Place::Map(m, i)))
     });
     let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
     let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
