@@ -63,21 +63,7 @@ fn decided(
     if !wide && (program.dim() + 1).saturating_mul(program.dim() + 1 + ends) > MOST_NUMBERS {
         return None;
     }
-    let mut rows: Vec<Constraint> = Vec::new();
-    if program.lifted {
-        rows.push(Constraint::Scale);
-    }
-    for k in program.bounded().map(|k| k as u32) {
-        let (lo, hi) = (problem.domain().lo(k as usize), problem.domain().hi(k as usize));
-        rows.extend(lo.is_finite().then_some(Constraint::Rival(Rival::Lower(k))));
-        rows.extend(hi.is_finite().then_some(Constraint::Rival(Rival::Upper(k))));
-    }
-    rows.extend(working.iter().filter(|c| matches!(c, Constraint::Rival(Rival::Token(_)))));
-    if !rows.iter().any(|c| matches!(c, Constraint::Rival(Rival::Token(_)))) {
-        let first =
-            (0..problem.head().tokens() as u32).find(|&j| !problem.groups().same_row(j, token));
-        rows.extend(first.map(|j| Constraint::Rival(Rival::Token(j))));
-    }
+    let mut rows = first_rows(problem, &program, token, working);
     let mut lines: Vec<Vec<BigInt>> = rows.iter().map(|&c| program.row(c).0).collect();
     let tabled = |lines: &[Vec<BigInt>]| match wide {
         true => Table::new(lines.len(), gram(lines)),
@@ -130,6 +116,31 @@ fn decided(
             }
         }
     }
+}
+
+/// The rows to begin with: the ends of all ranges, and the rivals of the working set, or one rival.
+fn first_rows(
+    problem: &Problem,
+    program: &Program,
+    token: u32,
+    working: &[Constraint],
+) -> Vec<Constraint> {
+    let mut rows: Vec<Constraint> = Vec::new();
+    if program.lifted {
+        rows.push(Constraint::Scale);
+    }
+    for k in program.bounded().map(|k| k as u32) {
+        let (lo, hi) = (problem.domain().lo(k as usize), problem.domain().hi(k as usize));
+        rows.extend(lo.is_finite().then_some(Constraint::Rival(Rival::Lower(k))));
+        rows.extend(hi.is_finite().then_some(Constraint::Rival(Rival::Upper(k))));
+    }
+    rows.extend(working.iter().filter(|c| matches!(c, Constraint::Rival(Rival::Token(_)))));
+    if !rows.iter().any(|c| matches!(c, Constraint::Rival(Rival::Token(_)))) {
+        let first =
+            (0..problem.head().tokens() as u32).find(|&j| !problem.groups().same_row(j, token));
+        rows.extend(first.map(|j| Constraint::Rival(Rival::Token(j))));
+    }
+    rows
 }
 
 /// The most entries of a table: some hundreds of megabytes.
