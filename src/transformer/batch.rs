@@ -2,9 +2,10 @@
 
 use candle_core::{Device, Tensor};
 
-use super::configuration::{Configuration, Direction, Position, Sinusoid, check_id};
+use super::configuration::{Configuration, Direction, check_id};
 use super::embedding::Embedding;
 use super::mask::Mask;
+use super::positions::{Position, Sinusoid};
 use crate::error::{Error, Result};
 
 /// Sequences, one per row: token ids, or vectors in their place.

@@ -3,9 +3,10 @@
 //! Known are buffers that are computed here, copies of tensors that are used, other heads on the same hidden states,
 //! and what training left behind.
 
-use super::configuration::{Configuration, Position};
+use super::configuration::Configuration;
 use super::embedding;
 use super::names::Names;
+use super::positions::Position;
 use super::weights::Weights;
 use crate::checkpoint::TensorInfo;
 use crate::error::Result;

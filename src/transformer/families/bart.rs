@@ -9,8 +9,9 @@ use serde_json::json;
 use super::{Forward, marian};
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{Activation, Configuration, Placement, Position, Sinusoid};
+use crate::transformer::configuration::{Activation, Configuration, Placement};
 use crate::transformer::names::{EmbeddingNames, Names, StackNames};
+use crate::transformer::positions::{Position, Sinusoid};
 use crate::transformer::settings::Settings;
 
 /// Keys that nothing reads: of each stack, and of older versions.

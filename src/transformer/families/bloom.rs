@@ -9,8 +9,9 @@ use super::rope::Rope;
 use super::{Forward, decoder};
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{Activation, Biases, Configuration, Placement, Position};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Placement};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

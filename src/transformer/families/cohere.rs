@@ -10,9 +10,10 @@ use super::{Forward, decoder};
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{
-    Biases, Configuration, LayerKinds, Pairing, Placement, QueryKeyNorm,
+    Biases, Configuration, LayerKinds, Placement, QueryKeyNorm,
 };
 use crate::transformer::names::{Names, StackNames};
+use crate::transformer::positions::Pairing;
 use crate::transformer::settings::Settings;
 
 /// The family Cohere.

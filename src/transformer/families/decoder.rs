@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::rope::Rope;
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{Activation, Biases, Configuration, LayerKinds, Position};
+use crate::transformer::configuration::{Activation, Biases, Configuration, LayerKinds};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

@@ -10,9 +10,10 @@ use super::{Forward, decoder};
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, LayerKinds, Placement, Position, QueryKeyNorm, Scores,
+    Activation, Configuration, Direction, LayerKinds, Placement, QueryKeyNorm, Scores,
 };
 use crate::transformer::names::{Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 
 /// The family Gemma.

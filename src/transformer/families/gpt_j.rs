@@ -10,9 +10,10 @@ use super::Forward;
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, LayerKinds, Pairing, Placement, Position, Rotary, Scores,
+    Activation, Biases, Configuration, LayerKinds, Placement, Scores,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::{Pairing, Position, Rotary};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

@@ -9,9 +9,10 @@ use super::Forward;
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, EncoderSizes, Placement, Position, Sinusoid,
+    Activation, Biases, Configuration, EncoderSizes, Placement,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::{Position, Sinusoid};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

@@ -10,11 +10,12 @@ use super::{Forward, decoder};
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, LayerKinds, Placement, Position,
+    Activation, Configuration, Direction, LayerKinds, Placement,
 };
 use crate::transformer::names::{
     AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames, transform,
 };
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

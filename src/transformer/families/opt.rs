@@ -8,8 +8,9 @@ use serde_json::json;
 use super::{Forward, decoder, marian};
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{Activation, Biases, Configuration, Placement, Position};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Placement};
 use crate::transformer::names::{EmbeddingNames, Names, Projection, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

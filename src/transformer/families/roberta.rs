@@ -7,8 +7,9 @@ use super::Forward;
 use super::bert;
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{Activation, Biases, Configuration, Position};
+use crate::transformer::configuration::{Activation, Biases, Configuration};
 use crate::transformer::names::{Names, transform};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

@@ -8,7 +8,7 @@ use std::f32::consts::PI;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::transformer::configuration::{Pairing, Rotary, plain_frequencies};
+use crate::transformer::positions::{Pairing, Rotary, plain_frequencies};
 use crate::transformer::settings::Settings;
 
 /// What a family says of its rotary positions beside its configuration.

@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::Forward;
 use crate::error::Result;
 use crate::families::{Factor, Family};
-use crate::transformer::configuration::{
-    Activation, Configuration, EncoderSizes, Position, Scores,
-};
+use crate::transformer::configuration::{Activation, Configuration, EncoderSizes, Scores};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

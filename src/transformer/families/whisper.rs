@@ -6,10 +6,9 @@
 use super::{Forward, marian};
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, EncoderSizes, Position,
-};
+use crate::transformer::configuration::{Activation, Biases, Configuration, EncoderSizes};
 use crate::transformer::names::{EmbeddingNames, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 
 /// The family Whisper.

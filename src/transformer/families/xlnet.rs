@@ -7,10 +7,9 @@ use serde_json::json;
 use super::Forward;
 use crate::error::Result;
 use crate::families::Family;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, Placement, Position,
-};
+use crate::transformer::configuration::{Activation, Biases, Configuration, Direction, Placement};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 

@@ -4,10 +4,10 @@
 
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, LayerKinds, Pairing, Placement, Position, QueryKeyNorm,
-    Rotary, Scores,
+    Activation, Biases, Configuration, LayerKinds, Placement, QueryKeyNorm, Scores,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
+use crate::transformer::positions::{Pairing, Position, Rotary};
 
 use super::experts;
 use super::keys::Keys;

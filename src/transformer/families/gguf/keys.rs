@@ -7,9 +7,8 @@ use crate::checkpoint::gguf::Metadata;
 use crate::error::{Error, Result};
 use crate::families::Family;
 use crate::families::gguf::{EMBEDDING, epsilon};
-use crate::transformer::configuration::{
-    Biases, Configuration, Direction, Pairing, Position, Rotary, Special, divided,
-};
+use crate::transformer::configuration::{Biases, Configuration, Direction, Special, divided};
+use crate::transformer::positions::{Pairing, Position, Rotary};
 
 /// The keys that are read for all architectures, without the prefix of the architecture.
 pub(super) const READ: &[&str] = &[
