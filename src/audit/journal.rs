@@ -90,15 +90,15 @@ impl Run {
             self.version != now.version,
             format!("it is of version {} of this program", self.version),
         );
-        differ(self.head != now.head, "the output layer was another one".to_owned());
+        differ(self.head != now.head, "the output layer was different".to_owned());
         if self.domain == now.domain {
             differ(self.states != now.states, format!("{} had other numbers", self.domain));
         } else {
             differ(true, format!("the domain was {}, not {}", self.domain, now.domain));
         }
-        differ(self.engine != now.engine, "the engine was another one".to_owned());
+        differ(self.engine != now.engine, "the engine was different".to_owned());
         if self.count == now.count {
-            differ(self.tokens != now.tokens, "the tokens were other ones".to_owned());
+            differ(self.tokens != now.tokens, "the tokens were different".to_owned());
         } else {
             differ(true, format!("it had {} tokens to decide, not {}", self.count, now.count));
         }
@@ -489,7 +489,7 @@ mod tests {
         let other = Head::new(vec![1.0, 0.0, -1.0, 0.0], None, 2, 2).unwrap();
         let options = Options { journal: Some(&journal), ..Options::default() };
         let said = audit(&other, &Domain::free(2), options).unwrap_err().to_string();
-        assert!(said.contains("the output layer was another one"), "{said}");
+        assert!(said.contains("the output layer was different"), "{said}");
         assert!(said.contains("it had 5 tokens to decide, not 2"), "{said}");
     }
 

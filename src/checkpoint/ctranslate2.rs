@@ -235,7 +235,7 @@ fn variable(cursor: &mut Cursor, version: u32) -> Result<(TensorInfo, Range<usiz
             4 => &TYPES[0],
             2 => &TYPES[2],
             1 => &TYPES[1],
-            _ => return Err(of(format!("elements of {kind} bytes are of no type"))),
+            _ => return Err(of(format!("no element type has {kind} bytes"))),
         };
         (stored, claimed.checked_mul(stored.1))
     };

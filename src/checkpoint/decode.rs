@@ -43,7 +43,7 @@ pub(crate) fn floats(dtype: &Dtype, order: ByteOrder, bytes: &[u8]) -> Result<Va
 pub(crate) fn zeros<T: Clone + Default>(n: usize) -> Result<Vec<T>, String> {
     let mut numbers = Vec::new();
     numbers.try_reserve_exact(n).map_err(|_| {
-        format!("there is no memory for its {n} numbers of {} bytes", size_of::<T>())
+        format!("there is not enough memory for its {n} numbers of {} bytes", size_of::<T>())
     })?;
     numbers.resize(n, T::default());
     Ok(numbers)
@@ -60,7 +60,7 @@ where
     let (elements, rest) = bytes.as_chunks::<N>();
     if !rest.is_empty() {
         return Err(format!(
-            "its {} bytes are no multiple of {N}, the size of an element",
+            "its {} bytes are not a multiple of {N}, the size of an element",
             bytes.len()
         ));
     }

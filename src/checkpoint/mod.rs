@@ -194,7 +194,7 @@ pub trait Checkpoint: Send + Sync {
 fn open_in_folder(folder: &Path, name: &str) -> Result<Option<Bytes>> {
     let mut parts = Path::new(name).components();
     if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-        return Err(Error::malformed(folder, format!("`{name}` is no name of a file in it")));
+        return Err(Error::malformed(folder, format!("`{name}` is not a name of a file in it")));
     }
     match Bytes::open(folder.join(name)) {
         Ok(bytes) => not_a_checkpoint::refuse(&bytes).map(|()| Some(bytes)),

@@ -257,7 +257,7 @@ pub(super) fn inflate(
     usize::try_from(size)
         .ok()
         .and_then(|size| array.try_reserve_exact(size).ok())
-        .ok_or_else(|| format!("there is no memory for its {size} bytes"))?;
+        .ok_or_else(|| format!("there is not enough memory for its {size} bytes"))?;
     let mut entry = entry.take(size);
     entry
         .read_to_end(&mut array)

@@ -98,7 +98,7 @@ impl Safetensors {
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let start = header_end(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let Header(entries) = serde_json::from_slice(&bytes[LENGTH..start]).map_err(|error| {
-            bytes.malformed(format!("the safetensors header is no sound JSON: {error}"))
+            bytes.malformed(format!("the safetensors header is not valid JSON: {error}"))
         })?;
         let mut listed = entries
             .into_iter()

@@ -28,7 +28,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
         Err(Error::head(stored.path, problem))
     };
     if let Some(kind) = metadata.get_str("general.type")?.filter(|kind| *kind != "model") {
-        return refuse(format!("this file is no model (general.type {kind})"));
+        return refuse(format!("this file is not a model (general.type {kind})"));
     }
     if is_of_no_text(&architecture) {
         return refuse(format!("{architecture} makes no logits of tokens"));
@@ -146,7 +146,7 @@ fn after(
             Error::head(
                 stored.path,
                 format!(
-                    "{key} is {scale}, by which programs multiply or divide the logits: {why}. If the value is wrong, mend the \
+                    "{key} is {scale}, by which programs multiply or divide the logits: {why}. If the value is wrong, correct the \
                      file; if it is meant, export the rows as the model uses them and audit that file"
                 ),
             )

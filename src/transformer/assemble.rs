@@ -111,7 +111,7 @@ pub(super) fn divide_frequencies(
             .to_vec1()?;
         let wrong = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0));
         if let Some(factor) = wrong {
-            let problem = format!("tensor `{name}` holds {factor}, which is no factor");
+            let problem = format!("tensor `{name}` holds {factor}, which is not a valid factor");
             return Err(weights.refuse(problem));
         }
         frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);

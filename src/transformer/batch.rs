@@ -87,7 +87,7 @@ impl Batch {
             0 => Ok(vec![own_mask(configuration)]),
             1 => Ok(self.masks.clone()),
             n if n == rows => Ok(self.masks.clone()),
-            n => invalid(format!("there are {n} masks for {rows} rows: give one, or one a row")),
+            n => invalid(format!("there are {n} masks for {rows} rows: give one, or one per row")),
         }
     }
 
@@ -99,7 +99,7 @@ impl Batch {
         let Some(latents) = &self.latents else { return Ok(()) };
         if latents.len() != blocks {
             return invalid(format!(
-                "there are {} latents for {blocks} blocks: give one a block",
+                "there are {} latents for {blocks} blocks: give one per block",
                 latents.len()
             ));
         }

@@ -238,7 +238,7 @@ impl Rest<'_> {
             return "there is no mixture of experts there".to_owned();
         }
         if TABLES.iter().any(|end| ends(name, end)) || BIASES.iter().any(|end| ends(name, end)) {
-            return "it is no copy of the embedding or output layer that is used".to_owned();
+            return "it is not a copy of the embedding or output layer that is used".to_owned();
         }
         if name.ends_with(".bias") {
             return "this map or norm has no bias there".to_owned();

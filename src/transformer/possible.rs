@@ -141,7 +141,7 @@ impl Configuration {
             }
         }
         if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {
-            return Err(format!("{} is no epsilon of a norm", self.epsilon));
+            return Err(format!("{} is not a valid epsilon of a norm", self.epsilon));
         }
         Ok(())
     }

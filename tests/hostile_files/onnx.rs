@@ -245,7 +245,9 @@ fn outside_numbers_that_are_not_there() {
     assert!(read(&[("location", "data"), ("offset", &most)]).contains("lie beyond"));
     assert!(read(&[("location", "data"), ("length", "4")]).contains("takes 8 bytes, but 4"));
     let said = written(folder.path(), elsewhere(&[("location", "data"), ("offset", "-1")]));
-    assert!(said.err().unwrap().to_string().contains("the offset `-1` of its data is no size"));
+    assert!(
+        said.err().unwrap().to_string().contains("the offset `-1` of its data is not a valid size")
+    );
 }
 
 #[cfg(unix)]

@@ -45,7 +45,7 @@ fn configurations_that_no_transformer_can_have_are_refused_before_any_tensor_is_
         ("bert", "intermediate_size", json!(31), "asks for [31, 32]"),
         ("bert", "vocab_size", json!(2_000_000_000), "2000000000"),
         ("bert", "max_position_embeddings", json!(7), "position_embeddings"),
-        ("bert", "layer_norm_eps", json!(-1.0), "-1 is no epsilon"),
+        ("bert", "layer_norm_eps", json!(-1.0), "-1 is not a valid epsilon"),
         ("bert", "hidden_act", json!("snake"), "`snake`"),
         ("bert", "position_embedding_type", json!("relative_key"), "relative_key"),
         ("bert", "model_type", json!("rwkv"), "`rwkv` is not known; known are bert, "),

@@ -47,7 +47,7 @@ impl Blocks {
             .ok_or_else(|| problem(&format!("it has no rows {rows:?}")))?;
         match blocks::decode(&self.info.dtype, part).map_err(|what| problem(&what))? {
             Values::F32(numbers) if numbers.len() == rows.len() * columns => Ok(numbers),
-            _ => Err(problem("a row is no whole number of blocks")),
+            _ => Err(problem("a row is not a whole number of blocks")),
         }
     }
 

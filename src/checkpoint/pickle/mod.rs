@@ -112,7 +112,7 @@ impl StateDict {
             let built = machine::run(&bytes, 0)?;
             if built.end != bytes.len() {
                 return Err(format!(
-                    "the pickle ends at offset {} of {}; one pickle a file is read",
+                    "the pickle ends at offset {} of {}; one pickle per file is read",
                     built.end,
                     bytes.len()
                 ));
@@ -161,7 +161,7 @@ impl StateDict {
                 }
             }
             Value::Absent { why, .. } => Err((*why).into()),
-            _ => Err("it is no tensor".into()),
+            _ => Err("it is not a tensor".into()),
         }
     }
 }
@@ -169,7 +169,7 @@ impl StateDict {
 impl Container {
     /// Checks that the storage of a tensor exists and is as long as the pickle says.
     fn check(&mut self, built: &Built, pickle: &[u8], layout: &Layout) -> Result<(), String> {
-        let key = built.text(pickle, layout.key).ok_or("the key of its storage is no text")?;
+        let key = built.text(pickle, layout.key).ok_or("the key of its storage is not text")?;
         let held = match self {
             Container::Plain => {
                 return Err(
@@ -196,7 +196,9 @@ impl Container {
 fn legacy(bytes: &[u8], at: usize) -> Result<(Built, Places), String> {
     let version = machine::run(bytes, at)?;
     if !matches!(version.values[version.root], Value::Int(1001)) {
-        return Err(format!("the legacy file of torch has at offset {at} not the version 1001"));
+        return Err(format!(
+            "the legacy file of torch does not have the version 1001 at offset {at}"
+        ));
     }
     let system = machine::run(bytes, version.end)?;
     let built = machine::run(bytes, system.end)?;

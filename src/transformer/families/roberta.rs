@@ -28,7 +28,7 @@ fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> 
     let offset = padding as usize + 1;
     if rows <= offset {
         return Err(settings.refuse(format!(
-            "`max_position_embeddings` is {rows}, but positions begin behind the padding token's id {padding}"
+            "`max_position_embeddings` is {rows}, but positions begin after the padding token's id {padding}"
         )));
     }
     configuration.special.padding = Some(padding);

@@ -44,7 +44,7 @@ fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> 
     }
     if width % 2 == 1 {
         return Err(
-            settings.refuse(format!("`d_model` is {width}, but its sinusoids need an even one"))
+            settings.refuse(format!("`d_model` is {width}, but its sinusoids need an even number"))
         );
     }
     let activation = settings.activation("ff_activation", Activation::Gelu)?;

@@ -385,7 +385,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     (
         "a bound of the best gap over a token of its group",
         Kind::Centred,
-        "token 6: its rival 1 is no rival",
+        "token 6: its rival 1 is not a rival",
         |g| {
             g.ball.ties.pop();
             let mut record = g.ball.undecided[0].clone();

@@ -219,7 +219,7 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     }),
     ("a later version", Place::Free, "version 5 is not", |_, d| d["version"] = json!(5)),
     ("a version before the first", Place::Free, "version 0 is not", |_, d| d["version"] = json!(0)),
-    ("a version that is no number", Place::Free, "version \"2\" is not", |_, d| {
+    ("a version that is not a number", Place::Free, "version \"2\" is not", |_, d| {
         d["version"] = json!("2");
     }),
     ("another format", Place::Free, "format \"model\"", |_, d| d["format"] = json!("model")),
@@ -398,7 +398,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
     ("an unknown key of an entry", "unknown field `note`", r#"{"dtype":"#, r#"{"note":1,"dtype":"#),
     (
         "an entry that is a list",
-        "the entry of tensor `audit0.x` is no JSON object",
+        "the entry of tensor `audit0.x` is not a JSON object",
         r#""audit0.carried.ids":{"#,
         r#""audit0.x":["U8",[0],[0,0]],"audit0.carried.ids":{"#,
     ),
@@ -463,13 +463,13 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "a head that is a list",
-        "is no JSON object",
+        "is not a JSON object",
         r#"\"head\":{"#,
         r#"\"head\":[\"\",11,2],\"x\":{"#,
     ),
     (
         "an audit that is a list",
-        "is no JSON object",
+        "is not a JSON object",
         r#"\"audits\":["#,
         r#"\"audits\":[[\"free\",null,null,\"all\",[],0],"#,
     ),
@@ -480,8 +480,8 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"{"unargmix":"#,
     ),
     (
-        "a description that is no text",
-        "is no text",
+        "a description that is not text",
+        "is not text",
         r#"{"unargmax":"#,
         r#"{"unargmax":7}, "x":{"y":"#,
     ),

@@ -505,7 +505,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
     (
         "a margin bounded by the token's own row",
         Place::Free,
-        "token 10: its rival 10 is no rival",
+        "token 10: its rival 10 is not a rival",
         |g| {
             g.record.undecided[0].multipliers = vec![(MultiplierKind::Token, 10, 1.0)];
             g.record.undecided[0].upper = 1e-9;

@@ -61,7 +61,9 @@ impl Keys<'_> {
         let Some(size) = self.metadata.get_u64(&key)? else { return Ok(None) };
         match i32::try_from(size) {
             Ok(size) => Ok(Some(size as usize)),
-            Err(_) => Err(self.refuse(format!("metadata `{key}` is {size}, which is no size"))),
+            Err(_) => {
+                Err(self.refuse(format!("metadata `{key}` is {size}, which is not a valid size")))
+            }
         }
     }
 
@@ -132,10 +134,8 @@ impl Keys<'_> {
         let embedding = self.checkpoint.tensors().iter().find(|info| info.name == EMBEDDING);
         match embedding.map(|info| &info.shape[..]) {
             Some(&[tokens, _]) => Ok(tokens),
-            Some(shape) => {
-                Err(self
-                    .refuse(format!("tensor `{EMBEDDING}` has shape {shape:?}, but is a matrix")))
-            }
+            Some(shape) => Err(self
+                .refuse(format!("tensor `{EMBEDDING}` has shape {shape:?}, but must be a matrix"))),
             None => Err(self.refuse(format!("tensor `{EMBEDDING}` is missing"))),
         }
     }
@@ -178,7 +178,7 @@ impl Keys<'_> {
     pub fn rotation(&self, head_width: usize, pairing: Pairing, otherwise: f64) -> Result<Rotary> {
         let base = self.metadata.get_f64(&self.key("rope.freq_base"))?.unwrap_or(otherwise);
         if !(base.is_finite() && base > 0.0) {
-            return Err(self.refuse(format!("{base} is no base of a rotary embedding")));
+            return Err(self.refuse(format!("{base} is not a valid base of rotary positions")));
         }
         let turned = self.size("rope.dimension_count")?.unwrap_or(head_width);
         if turned > head_width || !turned.is_multiple_of(2) || turned == 0 {
@@ -213,9 +213,11 @@ impl Keys<'_> {
         // A factor of 0 means that there is none.
         let factor = factor.or(linear).filter(|factor| *factor != 0.0).unwrap_or(1.0);
         match kind {
-            None | Some("linear" | "none") if !(factor.is_finite() && factor > 0.0) => refuse(
-                format!("{factor} is no factor of rotary positions (metadata `{factor_key}`)"),
-            ),
+            None | Some("linear" | "none") if !(factor.is_finite() && factor > 0.0) => {
+                refuse(format!(
+                    "{factor} is not a valid factor of rotary positions (metadata `{factor_key}`)"
+                ))
+            }
             None | Some("linear") => Ok(factor),
             Some("none") if factor == 1.0 => Ok(factor),
             Some("none") => refuse(format!(
