@@ -131,12 +131,12 @@ mod tests {
         assert!(
             floats(&Dtype::F32, ByteOrder::Little, &[0; 6])
                 .unwrap_err()
-                .contains("no multiple of 4")
+                .contains("not a multiple of 4")
         );
     }
 
     #[test]
     fn impossible_memory_is_an_error() {
-        assert!(zeros::<f32>(usize::MAX / 8).unwrap_err().contains("no memory"));
+        assert!(zeros::<f32>(usize::MAX / 8).unwrap_err().contains("not enough memory"));
     }
 }

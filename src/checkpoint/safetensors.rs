@@ -311,7 +311,7 @@ mod tests {
                 0,
                 "ends at offset",
             ),
-            (one(r#""shape":[-1],"data_offsets":[0,0]"#), 0, "no sound JSON"),
+            (one(r#""shape":[-1],"data_offsets":[0,0]"#), 0, "not valid JSON"),
             (one(r#""shape":[1]"#), 4, "data_offsets"),
         ] {
             let said = refusal(&header, data);

@@ -88,15 +88,15 @@ fn a_type_that_does_not_exist_is_only_listed() {
 
 #[test]
 fn a_header_that_is_no_json() {
-    assert!(refusal(safetensors("{\"w\"", &[]), LABEL).contains("no sound JSON"));
+    assert!(refusal(safetensors("{\"w\"", &[]), LABEL).contains("not valid JSON"));
 }
 
 #[test]
 fn a_header_that_nests_deeply() {
     let header = format!("{{\"w\":{}", "[".repeat(100_000));
-    assert!(refusal(safetensors(&header, &[]), LABEL).contains("no sound JSON"));
+    assert!(refusal(safetensors(&header, &[]), LABEL).contains("not valid JSON"));
     let header = format!("{{\"__metadata__\":{}", "[".repeat(100_000));
-    assert!(refusal(safetensors(&header, &[]), LABEL).contains("no sound JSON"));
+    assert!(refusal(safetensors(&header, &[]), LABEL).contains("not valid JSON"));
 }
 
 #[test]

@@ -247,7 +247,7 @@ mod tests {
             (r#"[["a", 17], ["b", 4]]"#, "are they counts?"),
             (r#"["a", ["b", 1]]"#, "some are pairs"),
             (r#"{"version": "1.0"}"#, "token `version`"),
-            ("7", "a number, no list"),
+            ("7", "a number, neither a list"),
         ] {
             let said = texts(json).unwrap_err();
             assert!(said.contains(says), "{json}: {said}");

@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (line, says) in [
-            ("x,,,,,1,tied,,,,,map", "line 2: `x` is not an id"),
+            ("x,,,,,1,tied,,,,,map", "line 2: `x` is not a valid id"),
             ("1,,,,,1,won,,,,,map", "line 2: `won` is not a valid verdict"),
             ("1,,,,,1,tied,a,,,,map", "line 2: `a` is not a valid margin"),
             ("1,,,,,1,tied,,,2 x,,map", "line 2: `2 x` is not a valid ties_with"),

@@ -517,10 +517,10 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"\"groups\":1"#,
         r#"\"groups\":true"#,
     ),
-    ("a count of groups of NaN", "not sound JSON", r#"\"groups\":1"#, r#"\"groups\":NaN"#),
+    ("a count of groups of NaN", "not valid JSON", r#"\"groups\":1"#, r#"\"groups\":NaN"#),
     (
         "a count of groups of Infinity",
-        "not sound JSON",
+        "not valid JSON",
         r#"\"groups\":1"#,
         r#"\"groups\":Infinity"#,
     ),
@@ -556,7 +556,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"\"tool\":"#,
         r#"\"tool\":7,\"tools\":"#,
     ),
-    ("a tool of half a character", "not sound JSON", r#"\"tool\":\""#, r#"\"tool\":\"\\ud800"#),
+    ("a tool of half a character", "not valid JSON", r#"\"tool\":\""#, r#"\"tool\":\"\\ud800"#),
     (
         "a domain in a list",
         "invalid type: sequence",
@@ -572,7 +572,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"\"head\":{"#,
         r#"\"head\":{\"note\":1,"#,
     ),
-    ("a word after the description", "not sound JSON", r#"}]}""#, r#"}]} x""#),
+    ("a word after the description", "not valid JSON", r#"}]}""#, r#"}]} x""#),
     (
         "a field of a later version",
         "unknown field `point`",
