@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use tokenizers::Decoder;
 
-use super::side_files::json_file;
+use super::json_file::json_file;
 use super::splitter::Splitter;
 use super::{SpecialTokens, Tokenizer, guarded, sentence_piece};
 use crate::checkpoint::Checkpoint;
