@@ -1,4 +1,4 @@
-//! The measurements of an audit (efforts, best gaps, biases needed), made after the verdicts.
+//! The measurements of an audit (efforts, best gaps, biases needed, best ranks), made after the verdicts.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use super::{Audit, Options};
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::measure::effort::Known;
-use crate::measure::{bias, effort, margin};
+use crate::measure::{bias, effort, margin, rank};
 use crate::problem::Problem;
 
 /// The measurements of an audit, each list in id order.
@@ -20,13 +21,19 @@ pub struct Measured {
     pub margins: Vec<BestGap>,
     /// The best gaps of lost tokens, for the bias that they need.
     pub bias_gaps: Vec<BestGap>,
+    pub ranks: Vec<BestRank>,
 }
 
 /// Refuses measurements that have no meaning.
 pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
-    for (name, asked) in [("efforts", options.efforts), ("margins", options.margins)] {
+    let asked = [
+        ("efforts", options.efforts, true),
+        ("margins", options.margins, true),
+        ("best ranks", options.ranks, false),
+    ];
+    for (name, asked, in_a_ball) in asked {
         let Some(asked) = asked else { continue };
-        if domain.ball().is_none() {
+        if in_a_ball && domain.ball().is_none() {
             return Err(Error::Invalid(format!(
                 "{name} are measured in a ball, the domain of a final norm (layernorm, rmsnorm) or `ball:R`, not in {domain}"
             )));
@@ -79,6 +86,12 @@ pub fn measure(
             measured.bias_gaps = bias_gaps(problem, verdicts, lost, &measured.margins, options);
             clock.lap("bias");
         }
+    }
+    if let Some(asked) = options.ranks {
+        let asked = of(asked);
+        options.progress.begin("rank", asked.len(), "tokens");
+        measured.ranks = rank::best_ranks(problem, &asked, options.progress);
+        clock.lap("rank");
     }
     measured
 }

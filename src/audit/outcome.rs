@@ -9,6 +9,7 @@ use super::Engine;
 use super::measured::Measured;
 use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::certify::{Blocker, Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::Result;
@@ -195,6 +196,11 @@ impl Audit {
     /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
     pub fn bias_needed(&self) -> &[BestGap] {
         &self.measured.bias_gaps
+    }
+
+    /// The requested best ranks, in id order.
+    pub fn best_ranks(&self) -> &[BestRank] {
+        &self.measured.ranks
     }
 
     /// The wall time of each stage, in seconds.

@@ -47,6 +47,10 @@ pub struct Arguments {
     /// In a ball or behind a norm: measure the best margin of each of these tokens, and whether it survives rounding
     #[arg(long, value_name = "all|N|@FILE")]
     margins: Option<String>,
+    /// Prove how high each of these tokens can rank (rank 1 is the strict winner, and ties count against a token): can
+    /// a beam, or top-k sampling, reach it?
+    #[arg(long, value_name = "all|N|@FILE")]
+    ranks: Option<String>,
     /// Measure how far each lost token's own bias would have to be raised for it to win (heads with a bias). It takes
     /// some seconds where hundreds of tokens lose
     #[arg(long)]
@@ -164,6 +168,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         also_free: true,
         efforts: plan.efforts.as_ref().map(|m| m.tokens.as_slice()),
         margins: plan.margins.as_ref().map(|m| m.tokens.as_slice()),
+        ranks: plan.ranks.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
         kernel,
         progress: &bar,
@@ -336,6 +341,7 @@ struct Plan {
     tokens: Option<Vec<u32>>,
     efforts: Option<Sample>,
     margins: Option<Sample>,
+    ranks: Option<Sample>,
     baseline: Option<Baseline>,
 }
 
@@ -364,12 +370,17 @@ impl Plan {
         );
         let efforts = sample("--effort", &arguments.effort)?;
         let margins = sample("--margins", &arguments.margins)?;
+        let ranks = arguments.ranks.as_ref();
+        let ranks = ranks.map(|text| {
+            selection::sample("--ranks", text, tokens.as_deref(), count, vocabulary)
+        });
+        let ranks = ranks.transpose()?;
         let baseline =
             arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
         if let Some(baseline) = &baseline {
             baseline.fits(&domain, count, vocabulary).context("--baseline")?;
         }
-        Ok(Plan { domain, reason, tokens, efforts, margins, baseline })
+        Ok(Plan { domain, reason, tokens, efforts, margins, ranks, baseline })
     }
 
     /// Returns the seeds of the two random samples, `--effort` and `--margins`; `None` for what is no sample.

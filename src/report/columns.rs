@@ -41,11 +41,15 @@ pub enum Column {
     BiasNeededLow,
     /// The upper one.
     BiasNeededHigh,
+    /// Bounds of the best rank.
+    BestRankLow,
+    /// The upper one.
+    BestRankHigh,
 }
 
 impl Column {
     /// All of them, in the order of the file.
-    pub const ALL: [Column; 19] = [
+    pub const ALL: [Column; 21] = [
         Column::Id,
         Column::Token,
         Column::Piece,
@@ -65,6 +69,8 @@ impl Column {
         Column::Survives,
         Column::BiasNeededLow,
         Column::BiasNeededHigh,
+        Column::BestRankLow,
+        Column::BestRankHigh,
     ];
 
     /// The name in the header.
@@ -89,6 +95,8 @@ impl Column {
             Column::Survives => "survives",
             Column::BiasNeededLow => "bias_needed_low",
             Column::BiasNeededHigh => "bias_needed_high",
+            Column::BestRankLow => "best_rank_low",
+            Column::BestRankHigh => "best_rank_high",
         }
     }
 

@@ -8,6 +8,7 @@ use crate::audit::Audit;
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
 
@@ -33,6 +34,7 @@ pub fn write(
         let effort = find(audit.efforts(), *id, Effort::token).map(Effort::ends);
         let margin = find(audit.margins(), *id, BestGap::token);
         let lacking = find(audit.bias_needed(), *id, BestGap::token).map(BestGap::bias_needed);
+        let rank = find(audit.best_ranks(), *id, BestRank::token).map(BestRank::ends);
         let free = audit.free().and_then(|free| free.verdict(*id));
         let witness = verdict.witness();
         csv.write_record(Column::ALL.map(|column| match column {
@@ -55,6 +57,8 @@ pub fn write(
             Column::Survives => margin.map(survives).unwrap_or_default(),
             Column::BiasNeededLow => end(lacking, |ends| ends.0),
             Column::BiasNeededHigh => end(lacking, |ends| ends.1),
+            Column::BestRankLow => rank.map_or_else(String::new, |ends| ends.0.to_string()),
+            Column::BestRankHigh => rank.map_or_else(String::new, |ends| ends.1.to_string()),
         }))?;
     }
     csv.flush()?;

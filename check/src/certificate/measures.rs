@@ -4,23 +4,34 @@
 use super::AuditRecord;
 use super::arrays::Arrays;
 use super::domain::Name;
+use super::ranks::RankRecords;
 
 /// The names of the measures, in the order in which a description lists them.
 const CAPPED: &str = "capped";
+const RANKS: &str = "ranks";
 
 impl AuditRecord {
     /// Whether the record proves anything beyond verdicts.
     pub(super) fn has_measures(&self) -> bool {
-        !self.capped.is_empty()
+        !self.capped.is_empty() || self.ranks.is_some()
     }
 
     /// Adds the arrays of all measures of an audit, and returns their names for the description.
-    pub(super) fn put_measures(&self, arrays: &mut Arrays, name: &Name) -> Vec<&'static str> {
+    pub(super) fn put_measures(
+        &self,
+        arrays: &mut Arrays,
+        name: &Name,
+        dim: usize,
+    ) -> Vec<&'static str> {
         let mut measures = Vec::new();
         if !self.capped.is_empty() {
             arrays.put_list(name("capped.ids"), self.capped.iter().map(|c| c.0));
             arrays.put_list(name("capped.upper"), self.capped.iter().map(|c| c.1));
             measures.push(CAPPED);
+        }
+        if let Some(ranks) = &self.ranks {
+            ranks.put(arrays, name, dim);
+            measures.push(RANKS);
         }
         measures
     }
@@ -34,6 +45,7 @@ impl AuditRecord {
         measures: &[String],
         arrays: &mut Arrays,
         name: &Name,
+        dim: usize,
     ) -> Result<(), String> {
         for (i, measure) in measures.iter().enumerate() {
             if measures[..i].contains(measure) {
@@ -45,6 +57,7 @@ impl AuditRecord {
                     let upper: Vec<f64> = arrays.take_exactly(&name("capped.upper"), ids.len())?;
                     self.capped = ids.into_iter().zip(upper).collect();
                 }
+                RANKS => self.ranks = Some(RankRecords::take(arrays, name, dim)?),
                 other => {
                     return Err(format!("the measure {other:?} is not known to this version"));
                 }

@@ -11,10 +11,12 @@ mod file;
 mod losses;
 mod measures;
 mod points;
+mod ranks;
 
 use num_bigint::BigInt;
 
 use crate::domain::{Domain, Inside};
+pub use ranks::RankRecords;
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
@@ -75,6 +77,8 @@ pub struct AuditRecord {
     pub undecided: Vec<UndecidedRecord>,
     /// Tokens and upper bounds of their probability that follow from the proofs of their verdicts, ids rising.
     pub capped: Vec<(u32, f64)>,
+    /// The best ranks of some tokens; `None` if they were not asked for.
+    pub ranks: Option<RankRecords>,
 }
 
 impl AuditRecord {
@@ -105,6 +109,7 @@ impl AuditRecord {
             dominated: Vec::new(),
             undecided: Vec::new(),
             capped: Vec::new(),
+            ranks: None,
         }
     }
 }

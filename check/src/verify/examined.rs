@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::claims::{self, Proof, Scope, carries_wins};
 use super::equals::Equals;
 use super::one_point::OnePoint;
-use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, well_formed, winning};
+use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, ranks, well_formed, winning};
 use crate::certificate::AuditRecord;
 use crate::head::Head;
 use crate::progress::Progress;
@@ -34,6 +34,8 @@ pub struct Examined<'a> {
     pub claims: Vec<(u32, Claim, Outcome)>,
     /// The results for the points of ties, by the first member of the tie.
     ties: HashMap<u32, Outcome>,
+    /// The number of accepted best ranks.
+    pub ranks: usize,
     /// Whether every token of the head was checked.
     pub complete: bool,
 }
@@ -53,6 +55,7 @@ impl<'a> Examined<'a> {
             faulty: HashSet::new(),
             claims: Vec::new(),
             ties: HashMap::new(),
+            ranks: 0,
             complete: false,
         };
         match well_formed::check(head, record) {
@@ -97,6 +100,10 @@ impl<'a> Examined<'a> {
                 self.ties.insert(first, outcome);
             }
         }
+        let one_point = OnePoint::new(head, &record.domain);
+        let (accepted, refused) = ranks::check(head, record, &equals, &one_point, only);
+        self.ranks = accepted;
+        self.refused.extend(refused);
         self.equals = Some(equals);
     }
 
