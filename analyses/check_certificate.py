@@ -184,6 +184,7 @@ class Audit:
         self.head, dim = head, head.dim
         keys = {"domain", "scope", "maps", "groups"} | ({"centred", "carried_from"} if version > 1 else set())
         keys |= {"point"} if version > 2 else set()
+        keys |= {"measures"} if version > 4 else set()
         demand(type(about) is dict and set(about) == keys, "unknown or missing fields")
         demand(is_count(about["groups"]), "the count of groups is no whole number")
         demand(type(about["maps"]) is list, "the maps are no list")
@@ -283,7 +284,86 @@ class Audit:
         upper = take("undecided.upper", np.float64, len(tokens)).tolist()
         claim(tokens, "undecided", self.check_margin, upper, lists)
         self.ties = arrays.lists(name("tied.offsets"), about["groups"], ids("tied.members"))
+        measures = about["measures"] if version > 4 else []
+        demand(type(measures) is list and len(measures) == len({str(m) for m in measures}), "the measures are no list of different names")
+        demand(all(type(m) is str and m in ("ranks",) for m in measures), "an unknown measure")
+        self.ranks = self.take_ranks(arrays, f"audit{index}.ranks.") if "ranks" in measures else {}
         self.group_equals()
+
+    def take_ranks(self, arrays, prefix):
+        """The best ranks: of each token the two ends, a point or None, and checks of sets with their rivals and shares."""
+        take, dim = lambda name, *rest: arrays.take(prefix + name, *rest), self.head.dim
+        ids = lambda field: take(field, np.uint32, None).tolist()
+        tokens = ids("ids")
+        demand(tokens == sorted(set(tokens)) and set(tokens) <= set(self.scope), "best ranks: no rising ids of the scope")
+        ends = zip(*(take(end, np.uint32, len(tokens)).tolist() for end in ("low", "high")))
+        ranks = {t: [low, high, None, []] for t, (low, high) in zip(tokens, ends)}
+        reached = ids("reached.ids")
+        demand(reached == sorted(set(reached)), "best ranks: the ids of points do not rise")
+        points = take("reached.points", np.float64, len(reached), dim)
+
+        def add(tokens, kind, check, *proofs):
+            shares = take(f"{kind}.shares", np.float64, len(tokens)).tolist()
+            for t, share, *proof in zip(tokens, shares, *proofs):
+                demand(t in ranks, f"a set of token {t}, which has no best rank")
+                ranks[t][3].append((check, proof, share))
+
+        tokens = ids("enclosed.ids")
+        basic, frozen = (arrays.pairs(prefix + f"enclosed.{x}", len(tokens)) for x in ("basic", "frozen"))
+        equations = arrays.lists(prefix + "enclosed.equations.offsets", len(tokens), ids("enclosed.equations"))
+        add(tokens, "enclosed", self.solve_weights, basic, frozen, equations)
+        tokens, rivals = ids("exact.ids"), ids("exact.rivals")
+        weights = list(zip(rivals, arrays.integers(prefix + "exact.weights", len(rivals))))
+        add(tokens, "exact", self.combine, arrays.lists(prefix + "exact.offsets", len(tokens), weights))
+        tokens = ids("outweighed.ids")
+        rivals, ends = (
+            arrays.integer_pairs(*(prefix + f"outweighed.{x}" for x in parts), len(tokens))
+            for parts in (("rivals", "weights", "offsets"), ("ends", "ends.multipliers", "ends.offsets"))
+        )
+        add(tokens, "outweighed", self.check_outweighed, rivals, ends)
+        for t, point in zip(reached, points):
+            demand(t in ranks, f"a point of token {t}, which has no best rank")
+            ranks[t][2] = point
+        return ranks
+
+    def check_rank(self, token, low, high, point, sets):
+        """The sets prove the lower end, the point the upper one."""
+        of_rival, total = Counter(), Q(0)
+        for check, proof, share in sets:
+            check(token, *proof)
+            demand(isfinite(share) and 0 < share <= 1, "a share is not above 0 and at most 1")
+            lists = proof[:2] if check == self.solve_weights else proof[:1]
+            for j in {j for pairs in lists for j, _ in pairs}:
+                of_rival[j] += Q(share)
+            total += Q(share)
+        demand(all(share <= 1 for share in of_rival.values()), "the shares of the sets with some rival exceed 1")
+        same = [t for t in self.classes[self.row[token]] if t != token]
+        first = 1 + sum(self.level(t) >= self.level(token) for t in same)
+        if self.only is not None:
+            demand(point is None, "a point besides the only one")
+            own = self.head.score(token, self.only)
+            rank = sum(self.head.score(j, self.only) >= own for j in range(self.head.tokens))
+            demand(low <= rank <= high, f"its rank at the only point is {rank}")
+            return
+        demand(low <= first - (-total.numerator // total.denominator), "its sets prove less than its lower end")
+        if point is None:
+            demand(high >= self.head.tokens, "no point shows its upper end")
+            return
+        point, h, off = self.float_point(token, "float", point)
+        rows, bias, steps = self.head.rows, self.head.bias, self.head.dim + 8
+        gamma = steps * 2.0**-53 / (1 - steps * 2.0**-53) * (1 + 2.0**-50)
+        scores = rows @ h + bias
+        errors = 2 * gamma * (abs(rows) @ abs(h)) + 2 * (abs(rows) @ off) + 2 * gamma * abs(bias) + 4 * steps * 5e-324
+        below = scores + errors < scores[token] - errors[token]
+        below &= np.isfinite(scores) & np.isfinite(errors) & np.isfinite(scores[token])
+        ahead = np.isfinite(scores) & (scores - errors > scores[token] + errors[token])
+        open_ = [j for j in np.flatnonzero(~below & ~ahead).tolist() if j != token]
+        state = [Q(x) for x in point.tolist()]
+        state = self.norm.state(state) if self.norm else state
+        own = self.head.score(token, state) if open_ else 0
+        closed = sum(self.head.score(j, state) < own for j in open_)
+        rank = self.head.tokens - int(below.sum()) - closed
+        demand(rank <= high, f"its rank at its point is {rank}")
 
     def group_equals(self):
         """Classes of tokens with equal rows, in self.row and self.classes."""
@@ -399,6 +479,11 @@ class Audit:
             if refused_here:
                 refused[t] |= refused_here
             accepted[verdict] += not refused_here and t not in self.refused
+        for t in filter(wanted, self.ranks):
+            problem = self.problem(t, self.check_rank, self.ranks[t])
+            accepted["best rank"] += not problem
+            if problem:
+                refused[t].add(problem)
         return accepted, refused
 
     def check_carried(self, _, token, audits):
@@ -507,8 +592,12 @@ class Audit:
         demand(self.head.score(rival, self.only) >= self.head.score(token, self.only), f"{rival} scores less at the only point")
 
     def check_weights(self, token, weights):
-        """Weights, positive when scaled to sum 1, with which the rivals never score less."""
+        """The same as a verdict."""
         demand(not self.norm, "such weights prove nothing under a ball")
+        self.combine(token, weights)
+
+    def combine(self, token, weights):
+        """Weights, positive when scaled to sum 1, with which the rivals never score less."""
         total = Q(sum(n for _, n in weights))
         demand(all(n >= 0 for _, n in weights) and total > 0, "the weights are negative or all zero")
         for j, _ in weights:
@@ -525,6 +614,11 @@ class Audit:
         demand(slack >= 0, "the rivals combine to less than the bias")
 
     def check_enclosed(self, token, basic, frozen, equations):
+        """The same as a verdict."""
+        demand(not self.norm, "such weights prove nothing under a ball")
+        self.solve_weights(token, basic, frozen, equations)
+
+    def solve_weights(self, token, basic, frozen, equations):
         """Solves for the basic weights, then checks all weights as exact ones."""
         demand(all(isfinite(w) and w >= 0 for _, w in frozen), "a frozen weight is negative or not finite")
         demand(len(basic) == len(equations) + 1, "not as many weights as equations and the sum")
@@ -541,7 +635,7 @@ class Audit:
             system.append([x // (gcd(*row) or 1) for x in row])
         weights = solve(system)
         demand(all(w > 0 for w in weights), "a weight is not positive")
-        self.check_weights(token, [(j, w) for (j, _), w in zip(basic, weights)] + frozen)
+        self.combine(token, [(j, w) for (j, _), w in zip(basic, weights)] + frozen)
 
     def check_dominated(self, token, by):
         demand(by < self.head.tokens and self.row[by] == self.row[token], f"its row is not that of {by}")
@@ -648,7 +742,7 @@ def read(head, path):
     about = arrays.description
     demand(type(about) is dict, "the description is no JSON object")
     version = about.get("version")
-    known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 4
+    known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 5
     demand(known and set(about) == {"format", "version", "tool", "head", "audits"}, "an unknown format or version")
     demand(is_text(about["tool"]), "the name of the tool is no text")
     counted = type(about["head"]) is dict and all(is_count(about["head"].get(x)) for x in ("tokens", "dim"))

@@ -43,12 +43,10 @@ fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
     }
 }
 
-/// The records of best ranks; `None` if none needs one. A token whose rank follows from its verdict and its equals has
-/// none.
+/// The records of best ranks; `None` if there are none. A token that wins, alone or tied, has none.
 fn ranks(best_ranks: &[BestRank]) -> Option<RankRecords> {
     let mut records = RankRecords::default();
-    let needs_proof = |rank: &&BestRank| rank.ends() != (rank.first(), rank.first());
-    for rank in best_ranks.iter().filter(needs_proof) {
+    for rank in best_ranks.iter().filter(|rank| !rank.is_win()) {
         let (token, (low, high)) = (rank.token(), rank.ends());
         records.ends.push((token, low, high));
         records.points.extend(rank.point().map(|point| (token, point.to_vec())));

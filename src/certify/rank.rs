@@ -131,6 +131,8 @@ pub struct BestRank {
     token: u32,
     /// One more than the number of tokens of the same row and a level at least as large.
     first: u32,
+    /// Whether the interval follows from the verdict: the token wins, alone or tied.
+    is_win: bool,
     low: u32,
     high: u32,
     sets: Vec<(BlockingSet, u64)>,
@@ -143,12 +145,16 @@ impl BestRank {
     pub(crate) fn new(problem: &Problem, token: u32, verdict: &Verdict) -> Self {
         let first = problem.groups().not_below(token) as u32 + 1;
         let all = problem.head().tokens() as u32;
-        let high = if verdict.witness().is_some() { first } else { all };
-        BestRank { token, first, low: first, high, sets: Vec::new(), point: None }
+        let is_win = verdict.witness().is_some();
+        let high = if is_win { first } else { all };
+        BestRank { token, first, is_win, low: first, high, sets: Vec::new(), point: None }
     }
 
     /// The ranks of some tokens over a domain that is one hidden state; `None` for other domains.
-    pub(crate) fn at_only_point(problem: &Problem, tokens: &[u32]) -> Option<Vec<Self>> {
+    pub(crate) fn at_only_point(
+        problem: &Problem,
+        tokens: &[(u32, &Verdict)],
+    ) -> Option<Vec<Self>> {
         let h = problem.domain().only_state()?;
         let head = problem.stored();
         let score = |t: usize| {
@@ -157,11 +163,10 @@ impl BestRank {
         let scores: Vec<Dyadic> = (0..head.tokens()).map(score).collect();
         let mut sorted: Vec<&Dyadic> = scores.iter().collect();
         sorted.sort();
-        let of = |&token: &u32| {
+        let of = |&(token, verdict): &(u32, &Verdict)| {
             let below = sorted.partition_point(|s| **s < scores[token as usize]);
             let rank = (scores.len() - below) as u32;
-            let first = problem.groups().not_below(token) as u32 + 1;
-            BestRank { token, first, low: rank, high: rank, sets: Vec::new(), point: None }
+            BestRank { low: rank, high: rank, ..BestRank::new(problem, token, verdict) }
         };
         Some(tokens.iter().map(of).collect())
     }
@@ -176,9 +181,9 @@ impl BestRank {
         (self.low, self.high)
     }
 
-    /// The rank that the token has where no rival of another row is ahead.
-    pub fn first(&self) -> u32 {
-        self.first
+    /// Whether the interval follows from the verdict that the token wins, alone or tied: it is the size of its group.
+    pub fn is_win(&self) -> bool {
+        self.is_win
     }
 
     /// The sets that prove the lower end, each with its share in units of 1 / [`WHOLE`].

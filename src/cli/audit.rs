@@ -383,9 +383,9 @@ impl Plan {
         Ok(Plan { domain, reason, tokens, efforts, margins, ranks, baseline })
     }
 
-    /// Returns the seeds of the two random samples, `--effort` and `--margins`; `None` for what is no sample.
-    fn seeds(&self) -> [Option<u64>; 2] {
-        [&self.efforts, &self.margins].map(|sample| sample.as_ref()?.seed)
+    /// Returns the seeds of the random samples, `--effort`, `--margins` and `--ranks`; `None` for what is no sample.
+    fn seeds(&self) -> [Option<u64>; 3] {
+        [&self.efforts, &self.margins, &self.ranks].map(|sample| sample.as_ref()?.seed)
     }
 }
 

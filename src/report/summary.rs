@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::measured::{self, BiasSummary, EffortSummary, MarginSummary, RadiusSummary};
 use super::options::HeadOptions;
 use super::padding::Padding;
+use super::ranks::{self, RankSummary};
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -74,6 +75,8 @@ struct AuditSummary {
     margin: Option<MarginSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias_needed: Option<BiasSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_rank: Option<RankSummary>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -118,13 +121,16 @@ impl Summary {
         self
     }
 
-    /// Sets the seeds of the samples for which efforts and margins were measured.
-    pub fn with_seeds(mut self, [effort, margin]: [Option<u64>; 2]) -> Self {
+    /// Sets the seeds of the samples for which efforts, margins and best ranks were measured.
+    pub fn with_seeds(mut self, [effort, margin, rank]: [Option<u64>; 3]) -> Self {
         if let Some(summary) = &mut self.audits[0].effort {
             summary.sample_seed = effort;
         }
         if let Some(summary) = &mut self.audits[0].margin {
             summary.sample_seed = margin;
+        }
+        if let Some(summary) = &mut self.audits[0].best_rank {
+            summary.sample_seed = rank;
         }
         self
     }
@@ -154,6 +160,7 @@ impl AuditSummary {
             effort: measured::efforts(audit, vocabulary),
             margin: measured::margins(audit, vocabulary),
             bias_needed: measured::bias_needed(audit, vocabulary),
+            best_rank: ranks::summary(audit, vocabulary),
             seconds: audit.seconds().clone(),
         }
     }

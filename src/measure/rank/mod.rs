@@ -33,7 +33,7 @@ use walk::Walk;
 /// How fast prices grow with use, as powers of two, and the number of sets searched at each.
 const PASSES: [(u32, usize); 2] = [(1, 32), (3, 16)];
 /// The number of steps of a walk from a point that was found by the prices, and from the best one.
-const STEPS: (usize, usize) = (24, 400);
+const STEPS: (usize, usize) = (8, 200);
 /// The most rivals put back at a point before the next point.
 const PUT_BACK: usize = 64;
 /// The most points at which rivals are put back.
@@ -45,8 +45,7 @@ pub fn best_ranks(
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
 ) -> Vec<BestRank> {
-    let ids: Vec<u32> = tokens.iter().map(|t| t.0).collect();
-    if let Some(ranks) = BestRank::at_only_point(problem, &ids) {
+    if let Some(ranks) = BestRank::at_only_point(problem, tokens) {
         return ranks;
     }
     // Weights that combine to a row prove their set in a ball too, where those of a ball may need rounding.

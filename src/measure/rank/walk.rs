@@ -16,6 +16,8 @@ pub struct Walk<'a> {
     point: Vec<f64>,
     /// The lead over each token, infinite for those of the same row.
     leads: Vec<f64>,
+    /// The tokens of the same row.
+    same: Vec<bool>,
     /// The state of the pseudo-random numbers.
     state: u64,
 }
@@ -23,7 +25,11 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Begins at a point.
     pub fn new(problem: &'a Problem<'a>, token: u32, point: Vec<f64>) -> Self {
-        let mut walk = Walk { problem, token, point, leads: Vec::new(), state: u64::from(token) };
+        let same = (0..problem.head().tokens() as u32)
+            .map(|j| problem.groups().same_row(token, j))
+            .collect();
+        let (leads, state) = (Vec::new(), u64::from(token));
+        let mut walk = Walk { problem, token, point, leads, same, state };
         walk.look();
         walk
     }
@@ -33,8 +39,7 @@ impl<'a> Walk<'a> {
         let (head, t) = (self.problem.head(), self.token as usize);
         let scores = head.products(&self.point);
         let score = |j: usize| scores[j] + head.bias(j);
-        let same = |j: usize| self.problem.groups().same_row(self.token, j as u32);
-        let lead = |j| if same(j) { f64::INFINITY } else { score(t) - score(j) };
+        let lead = |j: usize| if self.same[j] { f64::INFINITY } else { score(t) - score(j) };
         self.leads = (0..head.tokens()).map(lead).collect();
     }
 
