@@ -41,6 +41,7 @@ pub(crate) mod padding;
 #[doc(hidden)]
 pub mod page;
 pub(crate) mod plots;
+pub(crate) mod ranks;
 #[doc(hidden)]
 pub mod results;
 mod save;

@@ -60,8 +60,17 @@ pub const OBSERVATION: Product = Product {
 };
 
 /// The names of the pictures; each losing token may also have its own, `projection-ID`.
-const PICTURES: [&str; 8] =
-    ["verdicts", "effort", "margins", "bias-needed", "row-norms", "spectrum", "ids", "rivals"];
+const PICTURES: [&str; 9] = [
+    "verdicts",
+    "effort",
+    "margins",
+    "bias-needed",
+    "ranks",
+    "row-norms",
+    "spectrum",
+    "ids",
+    "rivals",
+];
 
 impl Product {
     /// Whether the command writes a file of this name.

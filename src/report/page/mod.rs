@@ -5,6 +5,7 @@ mod data;
 mod document;
 mod facts;
 mod finding;
+mod ranks;
 mod spans;
 mod table;
 mod ties;
@@ -28,9 +29,11 @@ pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
     let lost = reported.results.tally().tokens.unargmaxable > 0;
     let ties = ties::of_tokens(reported);
+    let ranks = ranks::subsection(reported);
     let links = [
         (lost, "cannot-win", "Unargmaxable tokens"),
         (!ties.is_empty(), "ties", "Exact doubles"),
+        (ranks.is_some(), "sampling", "Can sampling or a beam reach it?"),
         (true, "all", "All tokens"),
         (true, "pictures", "Pictures"),
         (true, "facts", "What was audited, and how to check it"),
@@ -42,6 +45,12 @@ pub fn render(reported: &Reported) -> String {
         }
         (cards::section(reported))
         (ties::section(reported, &ties))
+        @if let Some(ranks) = ranks {
+            section #sampling aria-labelledby="sampling-h" {
+                h2 #sampling-h { "Can sampling or a beam reach it?" }
+                (ranks)
+            }
+        }
         (table::section(reported))
         section #pictures aria-labelledby="pictures-h" {
             h2 #pictures-h { "Pictures" }

@@ -11,6 +11,7 @@ mod margins;
 mod norms;
 mod positions;
 mod projection;
+mod ranks;
 mod rivals;
 mod spectrum;
 pub mod steps;
@@ -70,6 +71,7 @@ pub fn overview(reported: &Reported) -> Vec<Figure> {
         effort::figure(results),
         margins::figure(results),
         bias::figure(results),
+        ranks::figure(results),
         norms::figure(results),
         spectrum::figure(reported),
         positions::figure(results),
