@@ -218,7 +218,7 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     ("no dimension", Place::Free, "1 audits of 0 coordinates are none", |_, d| {
         d["head"]["dim"] = json!(0);
     }),
-    ("a later version", Place::Free, "version 5 is not", |_, d| d["version"] = json!(5)),
+    ("a later version", Place::Free, "version 6 is not", |_, d| d["version"] = json!(6)),
     ("a version before the first", Place::Free, "version 0 is not", |_, d| d["version"] = json!(0)),
     ("a version that is no number", Place::Free, "version \"2\" is not", |_, d| {
         d["version"] = json!("2");
