@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::measured;
+use super::probability;
 use super::ranks;
 use super::subject::Subject;
 use super::table::rounded;
@@ -23,6 +24,7 @@ pub fn write(
     efforts(out, subject, audit, shown)?;
     margins(out, subject, audit, shown)?;
     bias_needed(out, subject, audit, shown)?;
+    probability::write(out, subject, audit, shown)?;
     ranks::write(out, subject, audit, shown)
 }
 

@@ -60,11 +60,12 @@ pub const OBSERVATION: Product = Product {
 };
 
 /// The names of the pictures; each losing token may also have its own, `projection-ID`.
-const PICTURES: [&str; 9] = [
+const PICTURES: [&str; 10] = [
     "verdicts",
     "effort",
     "margins",
     "bias-needed",
+    "probability",
     "ranks",
     "row-norms",
     "spectrum",

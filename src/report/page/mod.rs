@@ -5,6 +5,7 @@ mod data;
 mod document;
 mod facts;
 mod finding;
+mod probability;
 mod ranks;
 mod spans;
 mod table;
@@ -29,11 +30,12 @@ pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
     let lost = reported.results.tally().tokens.unargmaxable > 0;
     let ties = ties::of_tokens(reported);
-    let ranks = ranks::subsection(reported);
+    let sampled = [probability::subsection(reported), ranks::subsection(reported)];
+    let is_sampled = sampled.iter().any(Option::is_some);
     let links = [
         (lost, "cannot-win", "Unargmaxable tokens"),
         (!ties.is_empty(), "ties", "Exact doubles"),
-        (ranks.is_some(), "sampling", "Can sampling or a beam reach it?"),
+        (is_sampled, "sampling", "Can sampling or a beam reach it?"),
         (true, "all", "All tokens"),
         (true, "pictures", "Pictures"),
         (true, "facts", "What was audited, and how to check it"),
@@ -45,10 +47,10 @@ pub fn render(reported: &Reported) -> String {
         }
         (cards::section(reported))
         (ties::section(reported, &ties))
-        @if let Some(ranks) = ranks {
+        @if is_sampled {
             section #sampling aria-labelledby="sampling-h" {
                 h2 #sampling-h { "Can sampling or a beam reach it?" }
-                (ranks)
+                @for part in sampled.iter().flatten() { (part) }
             }
         }
         (table::section(reported))

@@ -10,6 +10,7 @@ mod free_comparison;
 mod margins;
 mod norms;
 mod positions;
+mod probability;
 mod projection;
 mod ranks;
 mod rivals;
@@ -71,6 +72,7 @@ pub fn overview(reported: &Reported) -> Vec<Figure> {
         effort::figure(results),
         margins::figure(results),
         bias::figure(results),
+        probability::figure(results),
         ranks::figure(results),
         norms::figure(results),
         spectrum::figure(reported),
