@@ -291,7 +291,9 @@ class Audit:
         demand(type(measures) is list and all(type(m) is str for m in measures), "the measures are no list of names")
         demand(len(set(measures)) == len(measures), "a measure is named twice")
         for measure in measures:
-            demand(measure in ("capped", "ceilings"), "an unknown measure")
+            demand(measure in ("capped", "ceilings", "ranks"), "an unknown measure")
+            if measure == "ranks":
+                continue
             tokens = ids(f"{measure}.ids")
             demand(tokens == sorted(set(tokens)), f"the ids of {measure} do not rise")
             if measure == "capped":
@@ -306,7 +308,83 @@ class Audit:
                 indices = ids(f"ceilings.{part}.indices")
                 pairs.append(cut(part, list(zip(indices, take(f"ceilings.{part}.weights", np.float64, len(indices)).tolist()))))
             self.ceilings = dict(zip(tokens, zip(low, high, points, equations, *pairs)))
+        self.ranks = self.take_ranks(arrays, f"audit{index}.ranks.") if "ranks" in measures else {}
         self.group_equals()
+
+    def take_ranks(self, arrays, prefix):
+        """The best ranks: of each token the two ends, a point or None, and checks of sets with their rivals and shares."""
+        take, dim = lambda name, *rest: arrays.take(prefix + name, *rest), self.head.dim
+        ids = lambda field: take(field, np.uint32, None).tolist()
+        tokens = ids("ids")
+        demand(tokens == sorted(set(tokens)) and set(tokens) <= set(self.scope), "best ranks: no rising ids of the scope")
+        ends = zip(*(take(end, np.uint32, len(tokens)).tolist() for end in ("low", "high")))
+        ranks = {t: [low, high, None, []] for t, (low, high) in zip(tokens, ends)}
+        reached = ids("reached.ids")
+        demand(reached == sorted(set(reached)), "best ranks: the ids of points do not rise")
+        points = take("reached.points", np.float64, len(reached), dim)
+
+        def add(tokens, kind, check, *proofs):
+            shares = take(f"{kind}.shares", np.float64, len(tokens)).tolist()
+            for t, share, *proof in zip(tokens, shares, *proofs):
+                demand(t in ranks, f"a set of token {t}, which has no best rank")
+                ranks[t][3].append((check, proof, share))
+
+        tokens = ids("enclosed.ids")
+        basic, frozen = (arrays.pairs(prefix + f"enclosed.{x}", len(tokens)) for x in ("basic", "frozen"))
+        equations = arrays.lists(prefix + "enclosed.equations.offsets", len(tokens), ids("enclosed.equations"))
+        add(tokens, "enclosed", self.solve_weights, basic, frozen, equations)
+        tokens, rivals = ids("exact.ids"), ids("exact.rivals")
+        weights = list(zip(rivals, arrays.integers(prefix + "exact.weights", len(rivals))))
+        add(tokens, "exact", self.combine, arrays.lists(prefix + "exact.offsets", len(tokens), weights))
+        tokens = ids("outweighed.ids")
+        rivals, ends = (
+            arrays.integer_pairs(*(prefix + f"outweighed.{x}" for x in parts), len(tokens))
+            for parts in (("rivals", "weights", "offsets"), ("ends", "ends.multipliers", "ends.offsets"))
+        )
+        add(tokens, "outweighed", self.check_outweighed, rivals, ends)
+        for t, point in zip(reached, points):
+            demand(t in ranks, f"a point of token {t}, which has no best rank")
+            ranks[t][2] = point
+        return ranks
+
+    def check_rank(self, token, low, high, point, sets):
+        """The sets prove the lower end, the point the upper one."""
+        of_rival, total = Counter(), Q(0)
+        for check, proof, share in sets:
+            check(token, *proof)
+            demand(isfinite(share) and 0 < share <= 1, "a share is not above 0 and at most 1")
+            lists = proof[:2] if check == self.solve_weights else proof[:1]
+            for j in {j for pairs in lists for j, _ in pairs}:
+                of_rival[j] += Q(share)
+            total += Q(share)
+        demand(all(share <= 1 for share in of_rival.values()), "the shares of the sets with some rival exceed 1")
+        same = [t for t in self.classes[self.row[token]] if t != token]
+        first = 1 + sum(self.level(t) >= self.level(token) for t in same)
+        if self.only is not None:
+            demand(point is None, "a point besides the only one")
+            own = self.head.score(token, self.only)
+            rank = sum(self.head.score(j, self.only) >= own for j in range(self.head.tokens))
+            demand(low <= rank <= high, f"its rank at the only point is {rank}")
+            return
+        demand(low <= first - (-total.numerator // total.denominator), "its sets prove less than its lower end")
+        if point is None:
+            demand(high >= self.head.tokens, "no point shows its upper end")
+            return
+        point, h, off = self.float_point(token, "float", point)
+        rows, bias, steps = self.head.rows, self.head.bias, self.head.dim + 8
+        gamma = steps * 2.0**-53 / (1 - steps * 2.0**-53) * (1 + 2.0**-50)
+        scores = rows @ h + bias
+        errors = 2 * gamma * (abs(rows) @ abs(h)) + 2 * (abs(rows) @ off) + 2 * gamma * abs(bias) + 4 * steps * 5e-324
+        below = scores + errors < scores[token] - errors[token]
+        below &= np.isfinite(scores) & np.isfinite(errors) & np.isfinite(scores[token])
+        ahead = np.isfinite(scores) & (scores - errors > scores[token] + errors[token])
+        open_ = [j for j in np.flatnonzero(~below & ~ahead).tolist() if j != token]
+        state = [Q(x) for x in point.tolist()]
+        state = self.norm.state(state) if self.norm else state
+        own = self.head.score(token, state) if open_ else 0
+        closed = sum(self.head.score(j, state) < own for j in open_)
+        rank = self.head.tokens - int(below.sum()) - closed
+        demand(rank <= high, f"its rank at its point is {rank}")
 
     def group_equals(self):
         """Classes of tokens with equal rows, in self.row and self.classes."""
@@ -426,6 +504,11 @@ class Audit:
             refused[t].add(self.problem(t, self.check_cap, (self.capped[t], audits)))
         for t in filter(wanted, self.ceilings):
             refused[t].add(self.problem(t, self.check_ceiling, self.ceilings[t]))
+        for t in filter(wanted, self.ranks):
+            problem = self.problem(t, self.check_rank, self.ranks[t])
+            accepted["best rank"] += not problem
+            if problem:
+                refused[t].add(problem)
         refused = {t: reasons - {""} for t, reasons in refused.items() if reasons - {""}}
         return accepted, refused
 
@@ -600,8 +683,13 @@ class Audit:
         demand(self.head.score(rival, self.only) >= self.head.score(token, self.only), f"{rival} scores less at the only point")
 
     def check_weights(self, token, weights):
-        """Weights, positive when scaled to sum 1, with which the rivals never score less."""
+        """The same as a verdict."""
         demand(not self.norm, "such weights prove nothing under a ball")
+        self.combine(token, weights)
+        self.weights[token] = total(weights)
+
+    def combine(self, token, weights):
+        """Weights, positive when scaled to sum 1, with which the rivals never score less."""
         demand(all(n >= 0 for _, n in weights) and sum(n for _, n in weights) > 0, "the weights are negative or all zero")
         for j, _ in weights:
             demand(j < self.head.tokens, f"there is no rival {j}")
@@ -623,7 +711,12 @@ class Audit:
         return slack
 
     def check_enclosed(self, token, basic, frozen, equations):
+        """The same as a verdict."""
         self.check_weights(token, self.solved(token, basic, frozen, equations))
+
+    def solve_weights(self, token, basic, frozen, equations):
+        """Solves for the basic weights, then checks all weights as exact ones."""
+        self.combine(token, self.solved(token, basic, frozen, equations))
 
     def solved(self, token, basic, frozen, equations):
         """All weights, with the basic ones that solve the equations."""

@@ -1,4 +1,4 @@
-//! The measurements of an audit (efforts, best gaps, biases needed), made after the verdicts.
+//! The measurements of an audit (efforts, best gaps, biases needed, best ranks), made after the verdicts.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,12 @@ use super::{Audit, Options};
 use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::certify::{Verdict, ceiling};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::measure::effort::Known;
-use crate::measure::{bias, effort, margin, probability};
+use crate::measure::{bias, effort, margin, probability, rank};
 use crate::problem::Problem;
 
 /// The measurements of an audit, each list in id order.
@@ -24,13 +25,19 @@ pub struct Measured {
     /// The best gaps of lost tokens, for the bias that they need.
     pub bias_gaps: Vec<BestGap>,
     pub ceilings: Vec<Ceiling>,
+    pub ranks: Vec<BestRank>,
 }
 
 /// Refuses measurements that have no meaning.
 pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
-    for (name, asked) in [("efforts", options.efforts), ("margins", options.margins)] {
+    let asked = [
+        ("efforts", options.efforts, true),
+        ("margins", options.margins, true),
+        ("best ranks", options.ranks, false),
+    ];
+    for (name, asked, in_a_ball) in asked {
         let Some(asked) = asked else { continue };
-        if domain.ball().is_none() {
+        if in_a_ball && domain.ball().is_none() {
             return Err(Error::Invalid(format!(
                 "{name} are measured in a ball, the domain of a final norm (layernorm, rmsnorm) or `ball:R`, not in {domain}"
             )));
@@ -104,6 +111,12 @@ pub fn measure(
         options.progress.begin("probability", asked.len(), "tokens");
         measured.ceilings = probability::ceilings(problem, &of(asked), options.progress);
         clock.lap("probability");
+    }
+    if let Some(asked) = options.ranks {
+        let asked = of(asked);
+        options.progress.begin("rank", asked.len(), "tokens");
+        measured.ranks = rank::best_ranks(problem, &asked, options.progress);
+        clock.lap("rank");
     }
     measured
 }

@@ -54,6 +54,8 @@ pub struct Options<'a> {
     pub efforts: Option<&'a [u32]>,
     /// The tokens whose best gaps to measure, in a ball; a subset of the audited tokens.
     pub margins: Option<&'a [u32]>,
+    /// The tokens whose best ranks to measure; a subset of the audited tokens.
+    pub ranks: Option<&'a [u32]>,
     /// Whether to measure, for each lost token of a head with a bias, the raise of its own bias that it needs.
     pub bias_needed: bool,
     /// The tokens whose largest probabilities to measure; a subset of the audited tokens.
@@ -75,6 +77,7 @@ impl Default for Options<'_> {
             also_free: false,
             efforts: None,
             margins: None,
+            ranks: None,
             bias_needed: false,
             max_probability: None,
             kernel: Kernel::best(),

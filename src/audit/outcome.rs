@@ -10,6 +10,7 @@ use super::measured::Measured;
 use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::certify::{Blocker, Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::Result;
@@ -226,6 +227,11 @@ impl Audit {
         let measured = self.measured.ceilings.binary_search_by_key(&token, Ceiling::token);
         let high = measured.ok().map(|i| self.measured.ceilings[i].ends().1);
         cap.into_iter().chain(high).reduce(f64::min)
+    }
+
+    /// The requested best ranks, in id order.
+    pub fn best_ranks(&self) -> &[BestRank] {
+        &self.measured.ranks
     }
 
     /// The wall time of each stage, in seconds.

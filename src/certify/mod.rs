@@ -13,6 +13,7 @@
 //! - [`one_point`]: the argmax, where the domain is one hidden state;
 //! - [`ceiling`]: bounds of the probability of a token;
 //! - [`effort`], [`best_gap`], [`survival`]: proved intervals of other quantities of a token, from [`scored`] points;
+//! - [`rank`]: the best rank that a token can reach, from sets of rivals and a point;
 //! - [`interval`]: the bound of the best margin if neither a win nor a loss was proved.
 
 pub(crate) mod ball_bound;
@@ -35,6 +36,8 @@ mod outcome;
 #[doc(hidden)]
 pub mod pairs;
 mod range_terms;
+#[doc(hidden)]
+pub mod rank;
 mod rival;
 mod score_error;
 pub(crate) mod scored;

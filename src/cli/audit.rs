@@ -51,6 +51,10 @@ pub struct Arguments {
     /// interval. Lost and tied tokens have an upper bound in any case
     #[arg(long, value_name = "all|N|@FILE")]
     max_probability: Option<String>,
+    /// Prove how high each of these tokens can rank (rank 1 is the strict winner, and ties count against a token): can
+    /// a beam, or top-k sampling, reach it?
+    #[arg(long, value_name = "all|N|@FILE")]
+    ranks: Option<String>,
     /// Measure how far each lost token's own bias would have to be raised for it to win (heads with a bias). It takes
     /// some seconds where hundreds of tokens lose
     #[arg(long)]
@@ -168,6 +172,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         also_free: true,
         efforts: plan.efforts.as_ref().map(|m| m.tokens.as_slice()),
         margins: plan.margins.as_ref().map(|m| m.tokens.as_slice()),
+        ranks: plan.ranks.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
         max_probability: plan.probabilities.as_ref().map(|m| m.tokens.as_slice()),
         kernel,
@@ -342,6 +347,7 @@ struct Plan {
     efforts: Option<Sample>,
     margins: Option<Sample>,
     probabilities: Option<Sample>,
+    ranks: Option<Sample>,
     baseline: Option<Baseline>,
 }
 
@@ -376,17 +382,20 @@ impl Plan {
         let efforts = in_ball("--effort", &arguments.effort)?;
         let margins = in_ball("--margins", &arguments.margins)?;
         let probabilities = sample("--max-probability", &arguments.max_probability)?;
+        let ranks = sample("--ranks", &arguments.ranks)?;
         let baseline =
             arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
         if let Some(baseline) = &baseline {
             baseline.fits(&domain, count, vocabulary).context("--baseline")?;
         }
-        Ok(Plan { domain, reason, tokens, efforts, margins, probabilities, baseline })
+        Ok(Plan { domain, reason, tokens, efforts, margins, probabilities, ranks, baseline })
     }
 
-    /// Returns the seeds of the random samples of `--effort`, `--margins` and `--max-probability`; `None` for what is no sample.
-    fn seeds(&self) -> [Option<u64>; 3] {
-        [&self.efforts, &self.margins, &self.probabilities].map(|sample| sample.as_ref()?.seed)
+    /// Returns the seeds of the random samples of `--effort`, `--margins`, `--max-probability` and `--ranks`; `None` for what is
+    /// no sample.
+    fn seeds(&self) -> [Option<u64>; 4] {
+        [&self.efforts, &self.margins, &self.probabilities, &self.ranks]
+            .map(|sample| sample.as_ref()?.seed)
     }
 }
 

@@ -234,6 +234,9 @@ fn print(
         for (claim, count) in &audit.accepted {
             writeln!(out, "  {:<12} {count:>8} accepted", format!("{claim:?}").to_lowercase())?;
         }
+        if audit.ranks > 0 {
+            writeln!(out, "  {:<12} {:>8} accepted", "best ranks", audit.ranks)?;
+        }
         if audit.accepted.is_empty() {
             writeln!(out, "  no verdict accepted")?;
         }

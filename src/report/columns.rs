@@ -45,11 +45,15 @@ pub enum Column {
     MaxProbability,
     /// A probability that it has at some state.
     MaxProbabilityLow,
+    /// Bounds of the best rank.
+    BestRankLow,
+    /// The upper one.
+    BestRankHigh,
 }
 
 impl Column {
     /// All of them, in the order of the file.
-    pub const ALL: [Column; 21] = [
+    pub const ALL: [Column; 23] = [
         Column::Id,
         Column::Token,
         Column::Piece,
@@ -71,6 +75,8 @@ impl Column {
         Column::BiasNeededHigh,
         Column::MaxProbability,
         Column::MaxProbabilityLow,
+        Column::BestRankLow,
+        Column::BestRankHigh,
     ];
 
     /// The name in the header.
@@ -97,6 +103,8 @@ impl Column {
             Column::BiasNeededHigh => "bias_needed_high",
             Column::MaxProbability => "max_probability",
             Column::MaxProbabilityLow => "max_probability_low",
+            Column::BestRankLow => "best_rank_low",
+            Column::BestRankHigh => "best_rank_high",
         }
     }
 

@@ -9,6 +9,7 @@ use super::measured::{
 };
 use super::options::HeadOptions;
 use super::padding::Padding;
+use super::ranks::{self, RankSummary};
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -78,6 +79,8 @@ struct AuditSummary {
     bias_needed: Option<BiasSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_probability: Option<ProbabilitySummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_rank: Option<RankSummary>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -122,8 +125,8 @@ impl Summary {
         self
     }
 
-    /// Sets the seeds of the samples for which efforts, margins and largest probabilities were measured.
-    pub fn with_seeds(mut self, [effort, margin, probability]: [Option<u64>; 3]) -> Self {
+    /// Sets the seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured.
+    pub fn with_seeds(mut self, [effort, margin, probability, rank]: [Option<u64>; 4]) -> Self {
         if let Some(summary) = &mut self.audits[0].effort {
             summary.sample_seed = effort;
         }
@@ -132,6 +135,9 @@ impl Summary {
         }
         if let Some(summary) = &mut self.audits[0].max_probability {
             summary.sample_seed = probability;
+        }
+        if let Some(summary) = &mut self.audits[0].best_rank {
+            summary.sample_seed = rank;
         }
         self
     }
@@ -162,6 +168,7 @@ impl AuditSummary {
             margin: measured::margins(audit, vocabulary),
             bias_needed: measured::bias_needed(audit, vocabulary),
             max_probability: measured::probabilities(audit, vocabulary),
+            best_rank: ranks::summary(audit, vocabulary),
             seconds: audit.seconds().clone(),
         }
     }

@@ -11,6 +11,7 @@ use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
 
@@ -62,6 +63,7 @@ fn line(
     let effort = find(audit.efforts(), id, Effort::token).map(Effort::ends);
     let margin = find(audit.margins(), id, BestGap::token);
     let lacking = find(audit.bias_needed(), id, BestGap::token).map(BestGap::bias_needed);
+    let rank = find(audit.best_ranks(), id, BestRank::token).map(BestRank::ends);
     let free = audit.free().and_then(|free| free.verdict(id));
     let witness = verdict.witness();
     Column::ALL.map(|column| match column {
@@ -84,6 +86,8 @@ fn line(
         Column::Survives => margin.map(survives).unwrap_or_default(),
         Column::BiasNeededLow => end(lacking, |ends| ends.0),
         Column::BiasNeededHigh => end(lacking, |ends| ends.1),
+        Column::BestRankLow => rank.map_or_else(String::new, |ends| ends.0.to_string()),
+        Column::BestRankHigh => rank.map_or_else(String::new, |ends| ends.1.to_string()),
         Column::MaxProbability => audit.max_probability(id).map_or_else(String::new, number),
         Column::MaxProbabilityLow => {
             let measured = find(audit.max_probabilities(), id, Ceiling::token);

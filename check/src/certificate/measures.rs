@@ -3,20 +3,27 @@
 
 use super::arrays::Arrays;
 use super::domain::Name;
+use super::ranks::RankRecords;
 use super::{AuditRecord, CeilingRecord};
 
 /// The names of the measures, in the order in which a description lists them.
 const CAPPED: &str = "capped";
 const CEILINGS: &str = "ceilings";
+const RANKS: &str = "ranks";
 
 impl AuditRecord {
     /// Whether the record proves anything beyond verdicts.
     pub(super) fn has_measures(&self) -> bool {
-        !self.capped.is_empty() || !self.ceilings.is_empty()
+        !self.capped.is_empty() || !self.ceilings.is_empty() || self.ranks.is_some()
     }
 
     /// Adds the arrays of all measures of an audit, and returns their names for the description.
-    pub(super) fn put_measures(&self, arrays: &mut Arrays, name: &Name) -> Vec<&'static str> {
+    pub(super) fn put_measures(
+        &self,
+        arrays: &mut Arrays,
+        name: &Name,
+        dim: usize,
+    ) -> Vec<&'static str> {
         let mut measures = Vec::new();
         if !self.capped.is_empty() {
             arrays.put_list(name("capped.ids"), self.capped.iter().map(|c| c.0));
@@ -26,6 +33,10 @@ impl AuditRecord {
         if !self.ceilings.is_empty() {
             CeilingRecord::put_all(&self.ceilings, arrays, name);
             measures.push(CEILINGS);
+        }
+        if let Some(ranks) = &self.ranks {
+            ranks.put(arrays, name, dim);
+            measures.push(RANKS);
         }
         measures
     }
@@ -39,6 +50,7 @@ impl AuditRecord {
         measures: &[String],
         arrays: &mut Arrays,
         name: &Name,
+        dim: usize,
     ) -> Result<(), String> {
         for (i, measure) in measures.iter().enumerate() {
             if measures[..i].contains(measure) {
@@ -51,6 +63,7 @@ impl AuditRecord {
                     self.capped = ids.into_iter().zip(upper).collect();
                 }
                 CEILINGS => self.ceilings = CeilingRecord::take_all(arrays, name)?,
+                RANKS => self.ranks = Some(RankRecords::take(arrays, name, dim)?),
                 other => {
                     return Err(format!("the measure {other:?} is not known to this version"));
                 }

@@ -11,10 +11,12 @@ mod file;
 mod losses;
 mod measures;
 mod points;
+mod ranks;
 
 use num_bigint::BigInt;
 
 use crate::domain::{Domain, Inside};
+pub use ranks::RankRecords;
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
@@ -77,6 +79,8 @@ pub struct AuditRecord {
     pub capped: Vec<(u32, f64)>,
     /// Intervals of the largest probabilities of tokens, with points and weights of their own, ids rising.
     pub ceilings: Vec<CeilingRecord>,
+    /// The best ranks of some tokens; `None` if they were not asked for.
+    pub ranks: Option<RankRecords>,
 }
 
 impl AuditRecord {
@@ -108,6 +112,7 @@ impl AuditRecord {
             undecided: Vec::new(),
             capped: Vec::new(),
             ceilings: Vec::new(),
+            ranks: None,
         }
     }
 }

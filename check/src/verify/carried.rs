@@ -36,7 +36,7 @@ pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
     refused.sort_by(|a, b| a.token.cmp(&b.token).then(a.reason.cmp(&b.reason)));
     refused.dedup();
     let domain = here.record().domain.clone();
-    Checked { domain, complete: here.complete, accepted, refused }
+    Checked { domain, complete: here.complete, accepted, ranks: here.ranks, refused }
 }
 
 /// Checks a claim of `here` that rests on another audit: that a token loses, because it loses in all of space; or

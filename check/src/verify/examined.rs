@@ -8,7 +8,7 @@ use super::claims::{self, Claimed, Proof, Scope, carries_wins};
 use super::equals::Equals;
 use super::one_point::OnePoint;
 use super::probability::{self, Caps};
-use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, well_formed, winning};
+use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, ranks, well_formed, winning};
 use crate::certificate::AuditRecord;
 use crate::head::Head;
 use crate::progress::Progress;
@@ -37,6 +37,8 @@ pub struct Examined<'a> {
     ties: HashMap<u32, Outcome>,
     /// The bounds of probabilities that follow from the proofs of verdicts.
     pub caps: Caps,
+    /// The number of accepted best ranks.
+    pub ranks: usize,
     /// Whether every token of the head was checked.
     pub complete: bool,
 }
@@ -57,6 +59,7 @@ impl<'a> Examined<'a> {
             claims: Vec::new(),
             ties: HashMap::new(),
             caps: Caps { of: Vec::new() },
+            ranks: 0,
             complete: false,
         };
         match well_formed::check(head, record) {
@@ -109,6 +112,10 @@ impl<'a> Examined<'a> {
                 self.ties.insert(first, outcome);
             }
         }
+        let one_point = OnePoint::new(head, &record.domain);
+        let (accepted, refused) = ranks::check(head, record, &equals, &one_point, only);
+        self.ranks = accepted;
+        self.refused.extend(refused);
         self.equals = Some(equals);
     }
 

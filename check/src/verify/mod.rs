@@ -9,6 +9,7 @@
 //! - `losing`, `enclosed`: weights with which the rivals never score less, given exactly or proved to exist;
 //! - `ball_loss`: the same inside a ball;
 //! - `one_point`: the argmax, where the domain is one hidden state;
+//! - `ranks`: the best ranks of tokens, by sets of rivals and points;
 //! - `margin`: the bound of the margin of an undecided token;
 //! - `log_odds`, `probability`: bounds of the probabilities of tokens;
 //! - `examined`: one audit, except for the verdicts it carries; `carried`: verdicts that follow from another audit.
@@ -27,6 +28,7 @@ mod mapped;
 mod margin;
 mod one_point;
 pub mod probability;
+mod ranks;
 mod state;
 mod well_formed;
 mod winning;
@@ -74,8 +76,16 @@ pub struct Checked {
     pub complete: bool,
     /// The numbers of accepted verdicts, by kind.
     pub accepted: BTreeMap<Claim, usize>,
-    /// The refused verdicts and audits, by rising id.
+    /// The number of accepted best ranks.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ranks: usize,
+    /// The refused verdicts, best ranks and audits, by rising id.
     pub refused: Vec<Refusal>,
+}
+
+/// Whether a number of best ranks is left out of the JSON.
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Serialises a domain as its text.

@@ -16,7 +16,8 @@ fn changed(place: Place, change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8
     apply(&bytes(place), change)
 }
 
-fn apply(bytes: &[u8], change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
+/// The same of other bytes.
+pub fn apply(bytes: &[u8], change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
     let (mut arrays, description) = Arrays::from_bytes(bytes).unwrap();
     let mut description: Value = serde_json::from_str(&description).unwrap();
     change(&mut arrays, &mut description);
