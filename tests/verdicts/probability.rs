@@ -154,7 +154,7 @@ const LIES: &[Lie] = &[
     ("ends that cross", |c| c.audits[0].ceilings[3].low = 0.9, "no interval"),
     ("a point elsewhere", |c| c.audits[0].ceilings[3].point[0] += 1.0, "at its point"),
     ("a point of NaN", |c| c.audits[0].ceilings[3].point[0] = f64::NAN, "not finite"),
-    ("a point too short", |c| drop(c.audits[0].ceilings[3].point.pop()), "coordinates"),
+    ("a point too long", |c| c.audits[0].ceilings[3].point.push(0.0), "coordinates"),
     ("a rival that is itself", |c| c.audits[0].ceilings[3].basic[0].0 = 3, "its weights bound"),
     ("no such rival", |c| c.audits[0].ceilings[3].basic[0].0 = 99, "its weights bound"),
     ("a negative weight", |c| c.audits[0].ceilings[3].frozen.push((4, -0.1)), "its weights bound"),
