@@ -39,7 +39,7 @@ pub fn ln(x: f64) -> Interval {
     let (x, below) = if x < f64::MIN_POSITIVE { (x * 2f64.powi(54), 54) } else { (x, 0) };
     let bits = x.to_bits();
     let mut exponent = (bits >> 52) as i64 - 1023 - below;
-    let mut m = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    let mut m = f64::from_bits((bits & ((1 << 52) - 1)) | (1023 << 52));
     if m > std::f64::consts::SQRT_2 {
         m *= 0.5;
         exponent += 1;

@@ -27,6 +27,8 @@ use working::Working;
 /// The relative width at which an interval is accepted: less than the one per cent that is promised, because the bounds
 /// have slack of their own.
 const WIDTH: f64 = 0.006;
+/// Weights below these take no part, one bound after the other until the others are proved to exist.
+const NEGLIGIBLE: [f64; 4] = [1e-14, 1e-9, 1e-5, 1e-2];
 /// The most comparisons with all rivals.
 const ROUNDS: usize = 12;
 /// The factor by which a winning point is moved outwards.
@@ -135,7 +137,8 @@ impl<'a> Seeker<'a> {
     fn look(&mut self, products: &[f64]) {
         let token = self.ceiling.token();
         let log_odds = working::grow(self.problem, token, products, &mut self.rivals);
-        if log_odds < self.least {
+        let improved = log_odds < self.least;
+        if improved {
             self.least = log_odds;
             self.best.clone_from(&self.point);
         }
@@ -146,7 +149,7 @@ impl<'a> Seeker<'a> {
             return;
         }
         let domain = self.problem.domain();
-        if self.is_outward && log_odds <= self.least {
+        if self.is_outward && improved {
             // Where the winning points are a cone, the probability rises along it without end.
             self.point.iter_mut().for_each(|x| *x *= OUTWARD);
             domain.clamp(&mut self.point);
@@ -164,10 +167,18 @@ impl<'a> Seeker<'a> {
             Some(_) => self.done = true,
             None if domain.dim() <= WIDEST => {
                 let weights = newton::search(&working, domain, &mut self.point);
-                match basis::split(self.problem, token, &self.point, &weights) {
-                    Some(support) => self.ceiling.enclose(self.problem, support),
-                    None => self.done = weights.is_empty(),
+                // Where the least value lies at infinity, only the heavier weights combine to the row.
+                for negligible in NEGLIGIBLE {
+                    let heavy: Vec<(u32, f64)> =
+                        weights.iter().copied().filter(|weight| weight.1 > negligible).collect();
+                    if let Some(support) = basis::split(self.problem, token, &self.point, &heavy) {
+                        self.ceiling.enclose(self.problem, support);
+                    }
+                    if self.ceiling.ends().1 < 1.0 {
+                        break;
+                    }
                 }
+                self.done = weights.is_empty();
             }
             None => self.done = true,
         }

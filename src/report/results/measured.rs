@@ -91,7 +91,7 @@ impl Measured {
             (Some(low), Some(high)) if 1 <= low && low <= high => Some(RankInterval { low, high }),
             _ => {
                 return Err(format!(
-                    "`{}` and `{}` are no {} and {} of one rank",
+                    "`{}` and `{}` are not a valid {} and {} of one rank",
                     at(low),
                     at(high),
                     low.name(),
@@ -148,10 +148,10 @@ mod tests {
             assert_eq!(&read(header, line).unwrap_err()[..says.len()], says);
         }
         for (line, says) in [
-            ("0,3", "`0` and `3` are no best_rank_low and best_rank_high of one rank"),
-            ("4,3", "`4` and `3` are no best_rank_low"),
-            ("2,", "`2` and `` are no best_rank_low"),
-            ("1.5,2", "`1.5` is no best_rank_low"),
+            ("0,3", "`0` and `3` are not a valid best_rank_low and best_rank_high of one rank"),
+            ("4,3", "`4` and `3` are not a valid best_rank_low"),
+            ("2,", "`2` and `` are not a valid best_rank_low"),
+            ("1.5,2", "`1.5` is not a valid best_rank_low"),
         ] {
             let said = read("best_rank_low,best_rank_high", line).unwrap_err();
             assert_eq!(&said[..says.len()], says);
