@@ -112,29 +112,10 @@ impl Ceiling {
         }
     }
 
-    /// Lowers the upper end to what weights in a ball prove: positive weights of rivals, and multipliers of range ends
-    /// (positive for the lower end).
-    pub(crate) fn weigh(
-        &mut self,
-        problem: &Problem,
-        rivals: Vec<(u32, f64)>,
-        ends: Vec<(u32, f64)>,
-    ) {
-        self.lower_by(
-            problem,
-            Support { basic: Vec::new(), frozen: rivals, equations: Vec::new() },
-            ends,
-        );
-    }
-
-    /// Lowers the upper end to what weights prove outside a ball, if they are proved to exist.
-    pub(crate) fn enclose(&mut self, problem: &Problem, support: Support) {
-        self.lower_by(problem, support, Vec::new());
-    }
-
-    fn lower_by(&mut self, problem: &Problem, support: Support, ends: Vec<(u32, f64)>) {
+    /// Lowers the upper end to what weights prove. In a ball they are frozen; outside, they are proved to exist.
+    pub(crate) fn weigh(&mut self, problem: &Problem, support: Support) {
         let Support { basic, frozen, equations } = support;
-        let mut next = CeilingRecord { basic, frozen, equations, ends, ..self.record.clone() };
+        let mut next = CeilingRecord { basic, frozen, equations, ..self.record.clone() };
         let high = probability::upper_end(problem.stored(), problem.domain(), &next);
         next.high = (high * SPARE.1).min(1.0);
         if next.high < self.record.high {

@@ -65,7 +65,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     } else {
         found.notes.push(format!(
             "the architecture `{architecture}` is not one of those that llama.cpp lists (gguf-py 0.19): the head is found by \
-             its name, and what stands before and after it is not known"
+             its name, and it is not known what precedes or follows it"
         ));
     }
     if is_diffusion(&architecture) {

@@ -235,7 +235,7 @@ impl Rest<'_> {
             return "this scales other numbers, which is not implemented".to_owned();
         }
         if has(&["expert", "gate_inp", "router", "_exps"]) {
-            return "there is no mixture of experts there".to_owned();
+            return "this layer is not a mixture of experts".to_owned();
         }
         if TABLES.iter().any(|end| ends(name, end)) || BIASES.iter().any(|end| ends(name, end)) {
             return "it is not a copy of the embedding or output layer that is used".to_owned();

@@ -235,7 +235,7 @@ fn experts_of_a_gguf_file_are_as_many_and_as_wide_as_it_says() {
         let said = refusal(&Changed::of("llama-gguf-f32").gguf(&keys, &[]).file());
         assert!(said.contains(says), "{said}");
     }
-    // What is stored for every token beside the experts is no part of the model.
+    // A dense layer that is stored beside the experts does not belong to the model.
     let said = refusal(
         &Changed::of("mixtral-gguf")
             .gguf(&[], &[Extra::filled("blk.0.ffn_gate.weight", &[inner, 32])])

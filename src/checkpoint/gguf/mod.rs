@@ -79,8 +79,9 @@ impl Blocks {
     /// # Errors
     /// Another shape, or matrices that are no whole number of bytes.
     pub fn split(&self) -> Result<Vec<Blocks>> {
-        let problem =
-            || self.bytes.malformed(format!("tensor `{}` is no stack of matrices", self.info.name));
+        let problem = || {
+            self.bytes.malformed(format!("tensor `{}` is not a stack of matrices", self.info.name))
+        };
         let &[count, rows, columns] = &self.info.shape[..] else { return Err(problem()) };
         let stride = self.bytes.len() / count.max(1);
         if stride * count != self.bytes.len() {

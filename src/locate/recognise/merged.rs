@@ -58,7 +58,7 @@ pub(super) fn merged<'r>(
         first.notes.push(match norm {
             Some(_) => format!("its names fit several families ({families})"),
             None => format!(
-                "its names fit several families ({families}), so what stands before it is not known"
+                "its names fit several families ({families}), so it is not known what precedes it"
             ),
         });
         (first.family, first.source, first.norm, first.activation) = (None, None, norm, None);

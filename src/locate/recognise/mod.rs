@@ -35,8 +35,8 @@ pub(super) fn recognise(stored: &Stored, config: Option<&Configuration>) -> Resu
         // The code of an unknown model may do anything before the head, whatever its tensors are called.
         (found.family, found.source, found.norm, found.activation) = (None, None, None, None);
         found.notes.push(format!(
-            "the model_type `{unknown}` is not known: the head is found by its name, and what stands before and after it is \
-             not known"
+            "the model_type `{unknown}` is not known: the head is found by its name, and it is not known what precedes or \
+             follows it"
         ));
     }
     Ok(Some(found))

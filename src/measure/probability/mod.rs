@@ -18,7 +18,9 @@ mod working;
 use rayon::prelude::*;
 
 use super::in_groups;
+use crate::arithmetic::exponential::exp_roughly;
 use crate::certify::ceiling::Ceiling;
+use crate::certify::enclosure::Support;
 use crate::certify::{Rival, Verdict};
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -142,7 +144,7 @@ impl<'a> Seeker<'a> {
             self.least = log_odds;
             self.best.clone_from(&self.point);
         }
-        let low = 1.0 / (1.0 + crate::arithmetic::exponential::exp_roughly(self.least));
+        let low = 1.0 / (1.0 + exp_roughly(self.least));
         let high = self.ceiling.ends().1;
         if high <= low * (1.0 + WIDTH) || self.rivals.is_empty() {
             self.done = true;
@@ -161,7 +163,7 @@ impl<'a> Seeker<'a> {
             Some(ball) if !domain.has_ranges() => {
                 let radius = ball.radius_down() * gradient::INSIDE;
                 let weights = gradient::search(&working, radius, &mut self.point);
-                self.ceiling.weigh(self.problem, weights, Vec::new());
+                self.ceiling.weigh(self.problem, Support { frozen: weights, ..Support::default() });
             }
             // Ranges and a ball together: the interval is what a single point and no weights prove.
             Some(_) => self.done = true,
@@ -172,7 +174,7 @@ impl<'a> Seeker<'a> {
                     let heavy: Vec<(u32, f64)> =
                         weights.iter().copied().filter(|weight| weight.1 > negligible).collect();
                     if let Some(support) = basis::split(self.problem, token, &self.point, &heavy) {
-                        self.ceiling.enclose(self.problem, support);
+                        self.ceiling.weigh(self.problem, support);
                     }
                     if self.ceiling.ends().1 < 1.0 {
                         break;

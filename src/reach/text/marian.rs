@@ -122,7 +122,7 @@ impl Side {
             true => Ok(self.unknown),
             false => {
                 let problem = format!(
-                    "the text begins with `{code}`, which is no language of this model: it has {}",
+                    "the text begins with `{code}`, which is not a language of this model: it has {}",
                     known.join(" ")
                 );
                 Err(Error::malformed(file, problem))
