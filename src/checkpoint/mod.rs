@@ -36,7 +36,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use crate::error::{Error, Result};
-use bytes::Bytes;
+use bytes::{Bytes, Data};
 
 pub use open::{from_bytes, open};
 
@@ -187,6 +187,31 @@ pub trait Checkpoint: Send + Sync {
     /// A vocabulary that is not valid.
     fn vocabulary(&self) -> Result<Option<vocabulary::Vocabulary>> {
         Ok(None)
+    }
+}
+
+/// A format of one file (or of a file that leads to others), as a reader implements it.
+pub trait FileFormat: Checkpoint + Sized {
+    /// Lists the tensors of `bytes` and checks what the file says of them; no tensor is decoded yet.
+    ///
+    /// # Errors
+    /// A file that is not valid; the error names it, and the offset or member where there is one.
+    fn parse(bytes: Bytes) -> Result<Self>;
+
+    /// Opens a file on a disk.
+    ///
+    /// # Errors
+    /// Errors of [`Bytes::open`] and of [`FileFormat::parse`].
+    fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::open(path)?)
+    }
+
+    /// Opens a file that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// Errors of [`FileFormat::parse`]; what the file says lies in other files cannot be found.
+    fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::new(data, label))
     }
 }
 

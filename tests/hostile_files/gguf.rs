@@ -6,7 +6,7 @@ use super::build::{
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
 use unargmax::checkpoint::gguf::Gguf;
-use unargmax::checkpoint::{Checkpoint, Dtype};
+use unargmax::checkpoint::{Checkpoint, Dtype, FileFormat};
 
 const LABEL: &str = "a.gguf";
 

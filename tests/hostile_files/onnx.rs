@@ -5,7 +5,7 @@ use std::path::Path;
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
 use unargmax::checkpoint::onnx::Onnx;
-use unargmax::checkpoint::{self, Checkpoint, Values};
+use unargmax::checkpoint::{self, Checkpoint, FileFormat, Values};
 
 const LABEL: &str = "a.onnx";
 

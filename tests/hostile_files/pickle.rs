@@ -6,7 +6,7 @@ use super::build::{CompressionMethod, zip};
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
 use unargmax::checkpoint::pickle::StateDict;
-use unargmax::checkpoint::{Checkpoint, Values};
+use unargmax::checkpoint::{Checkpoint, FileFormat, Values};
 
 const LABEL: &str = "a.pt";
 

@@ -22,9 +22,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::decode::ByteOrder;
-use super::{Checkpoint, Tensor, TensorInfo, find};
+use super::{Checkpoint, FileFormat, Tensor, TensorInfo, find};
 use crate::error::Result;
 use storages::{Archive, Places};
 use tensors::Layout;
@@ -73,31 +73,17 @@ impl fmt::Debug for StateDict {
     }
 }
 
-impl StateDict {
-    /// Opens a file and reads its pickle, without the numbers.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and a pickle or container that is not valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// A pickle or container that is not valid.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for StateDict {
     /// Reads the pickle of `bytes`, which may be torch's zip archive, a legacy file of torch, or a pickle alone.
     ///
     /// # Errors
     /// A pickle or container that is not valid.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
     }
+}
 
+impl StateDict {
     /// Reads the pickle and lists its tensors; errors are sentences without the file's name.
     fn contents(bytes: Bytes) -> Result<Self, String> {
         let (pickle, built, mut container) = if bytes.starts_with(b"PK") {
