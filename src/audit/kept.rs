@@ -64,7 +64,7 @@ impl KeptTrial {
         matches!(self, KeptTrial::Wins(_))
     }
 
-    /// Adds the bytes of the trial.
+    /// Appends the trial to the bytes of a journal.
     pub fn put(&self, bytes: &mut Vec<u8>) {
         match self {
             KeptTrial::Wins(numbers) => {
@@ -78,7 +78,7 @@ impl KeptTrial {
         }
     }
 
-    /// Removes a trial from the bytes; `None` if they hold none.
+    /// Takes a trial from the front of the bytes that [`KeptTrial::put`] wrote; `None` if they hold none.
     pub fn take(bytes: &mut &[u8]) -> Option<Self> {
         match take::<1>(bytes)? {
             [0] => {

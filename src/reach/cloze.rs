@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::reach::logits;
 use crate::reach::pattern::{Pattern, Word};
 use crate::reach::ranking;
@@ -223,8 +223,4 @@ impl Filling {
             }
         }
     }
-}
-
-fn invalid<T>(problem: String) -> Result<T> {
-    Err(Error::Invalid(problem))
 }

@@ -6,7 +6,7 @@ use super::configuration::{Configuration, Direction, check_id};
 use super::embedding::Embedding;
 use super::mask::Mask;
 use super::positions::{Position, Sinusoid};
-use crate::error::{Error, Result};
+use crate::error::{Result, invalid};
 
 /// Sequences, one per row: token ids, or vectors in their place.
 #[derive(Clone, Debug)]
@@ -326,8 +326,4 @@ fn no_features<T>() -> Result<T> {
         "features are for the encoder of a model that reads sound, and this reads tokens"
             .to_owned(),
     )
-}
-
-fn invalid<T>(problem: String) -> Result<T> {
-    Err(Error::Invalid(problem))
 }

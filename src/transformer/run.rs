@@ -15,7 +15,7 @@ use super::relative::Distances;
 use super::rotary::Rotation;
 use super::stack::{Contexts, Stack};
 use super::{States, Transformer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 
 /// Computes the hidden states of `batch`, whose tokens follow those of the cache, if there is one.
 pub(super) fn pass(
@@ -335,8 +335,4 @@ impl Pass<'_> {
             lengths: self.text.lengths,
         })
     }
-}
-
-fn invalid<T>(problem: &str) -> Result<T> {
-    Err(Error::Invalid(problem.to_owned()))
 }

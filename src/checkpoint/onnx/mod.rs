@@ -27,7 +27,7 @@ use quantised::Quantised;
 use tensor::Stored;
 
 pub use graph::{Attribute, Graph, Node};
-pub(crate) use nbits::dequantised;
+pub(crate) use nbits::dequantised_name;
 
 /// Whether `bytes` are a complete ONNX model; a truncated one is not recognised.
 pub(crate) fn recognise(bytes: &[u8]) -> bool {

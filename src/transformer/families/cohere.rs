@@ -18,12 +18,12 @@ use crate::transformer::settings::Settings;
 
 /// The family Cohere.
 pub(super) const FIRST: Forward =
-    Forward { model_types: &["cohere"], configuration: first, inert: decoder::INERT, names };
+    Forward { model_types: &["cohere"], configuration: cohere, inert: decoder::INERT, names };
 
 /// The family Cohere 2.
 pub(super) const SECOND: Forward = Forward {
     model_types: &["cohere2"],
-    configuration: second,
+    configuration: cohere_2,
     inert: &["use_parallel_embedding"],
     names,
 };
@@ -42,13 +42,13 @@ fn common(settings: &Settings, family: &Family, base: f64) -> Result<Configurati
     })
 }
 
-fn first(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn cohere(settings: &Settings, family: &Family) -> Result<Configuration> {
     let normed = settings.truth("use_qk_norm", false)?;
     let query_key_norm = if normed { QueryKeyNorm::EachHead } else { QueryKeyNorm::None };
     Ok(Configuration { query_key_norm, ..common(settings, family, 500_000.0)? })
 }
 
-fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn cohere_2(settings: &Settings, family: &Family) -> Result<Configuration> {
     // Published files state what the reference has built in.
     settings.only("order_of_interleaved_layers", &json!("local_attn_first"), "another order")?;
     settings.only("position_embedding_type", &json!("rope_gptj"), "other positions")?;

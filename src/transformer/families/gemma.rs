@@ -19,7 +19,7 @@ use crate::transformer::settings::Settings;
 /// The family Gemma.
 pub(super) const FIRST: Forward = Forward {
     model_types: &["gemma"],
-    configuration: first,
+    configuration: gemma,
     inert: decoder::INERT,
     names: decoder::names,
 };
@@ -27,7 +27,7 @@ pub(super) const FIRST: Forward = Forward {
 /// The family Gemma 2.
 pub(super) const SECOND: Forward = Forward {
     model_types: &["gemma2"],
-    configuration: second,
+    configuration: gemma_2,
     inert: decoder::INERT,
     names: with_second_norms,
 };
@@ -35,7 +35,7 @@ pub(super) const SECOND: Forward = Forward {
 /// The family Gemma 3, of text alone.
 pub(super) const THIRD: Forward = Forward {
     model_types: &["gemma3_text"],
-    configuration: third,
+    configuration: gemma_3,
     inert: decoder::INERT,
     names: with_second_norms,
 };
@@ -54,7 +54,7 @@ fn common(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn first(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn gemma(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = common(settings, family)?;
     settings.only("hidden_activation", &json!("gelu_pytorch_tanh"), "another activation")?;
     // Old files say `gelu`, and the reference takes its approximation in any case.
@@ -92,7 +92,7 @@ fn later(settings: &Settings, family: &Family, bounds: [Option<f64>; 2]) -> Resu
     })
 }
 
-fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn gemma_2(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = later(settings, family, [Some(50.0), Some(30.0)])?;
     let window = Some(settings.size("sliding_window")?.unwrap_or(4096));
     Ok(Configuration {
@@ -102,7 +102,7 @@ fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn third(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn gemma_3(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = later(settings, family, [None; 2])?;
     let pattern = settings.size("sliding_window_pattern")?.unwrap_or(6).max(1);
     let window = settings.size("sliding_window")?.unwrap_or(4096);

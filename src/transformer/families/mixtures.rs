@@ -30,12 +30,20 @@ pub(super) const MIXTRAL: Forward = Forward {
 };
 
 /// The family of the mixtures of Qwen 2.
-pub(super) const QWEN_2: Forward =
-    Forward { model_types: &["qwen2_moe"], configuration: second, inert: INERT, names: qwen_names };
+pub(super) const QWEN_2: Forward = Forward {
+    model_types: &["qwen2_moe"],
+    configuration: qwen_2_moe,
+    inert: INERT,
+    names: qwen_names,
+};
 
 /// The family of the mixtures of Qwen 3.
-pub(super) const QWEN_3: Forward =
-    Forward { model_types: &["qwen3_moe"], configuration: third, inert: INERT, names: qwen_names };
+pub(super) const QWEN_3: Forward = Forward {
+    model_types: &["qwen3_moe"],
+    configuration: qwen_3_moe,
+    inert: INERT,
+    names: qwen_names,
+};
 
 fn mixtral(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
@@ -58,7 +66,7 @@ fn mixtral(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn qwen_2_moe(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     let shared = settings.size("shared_expert_intermediate_size")?.unwrap_or(5632);
     let biased = settings.truth("qkv_bias", true)?;
@@ -72,7 +80,7 @@ fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn third(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn qwen_3_moe(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     let experts = experts(settings, plain.layers, [128, 8, 768], None)?;
     let used = settings.truth("use_sliding_window", false)?;

@@ -19,20 +19,20 @@ use crate::transformer::settings::Settings;
 /// The family Phi 1 and 2.
 pub(super) const FIRST: Forward = Forward {
     model_types: &["phi"],
-    configuration: first,
+    configuration: phi,
     inert: &["original_max_position_embeddings"],
-    names: first_names,
+    names: phi_names,
 };
 
 /// The family Phi 3 and 4.
 pub(super) const THIRD: Forward = Forward {
     model_types: &["phi3"],
-    configuration: third,
+    configuration: phi_3,
     inert: &["original_max_position_embeddings"],
-    names: third_names,
+    names: phi_3_names,
 };
 
-fn first(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn phi(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     let normed = settings.truth("qk_layernorm", false)?;
     let rope = Rope { partial: true, share: 0.5, ..decoder::rope(&plain) };
@@ -48,7 +48,7 @@ fn first(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn first_names(family: &Family, configuration: &Configuration) -> Names {
+fn phi_names(family: &Family, configuration: &Configuration) -> Names {
     let stack = StackNames {
         attention: AttentionNames::Separate([
             "self_attn.q_proj",
@@ -65,7 +65,7 @@ fn first_names(family: &Family, configuration: &Configuration) -> Names {
     Names { stack, ..decoder::names(family, configuration) }
 }
 
-fn third(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn phi_3(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     settings.only("attention_bias", &json!(false), "biases of the attention")?;
     let window = settings.size("sliding_window")?;
@@ -76,7 +76,7 @@ fn third(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn third_names(family: &Family, configuration: &Configuration) -> Names {
+fn phi_3_names(family: &Family, configuration: &Configuration) -> Names {
     let stack = StackNames {
         attention: AttentionNames::Fused(Order::ByKind, ["self_attn.qkv_proj", "self_attn.o_proj"]),
         gate: Gate::BeforeInner,

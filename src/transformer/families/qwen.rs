@@ -13,16 +13,16 @@ use crate::transformer::settings::Settings;
 /// The family Qwen 2.
 pub(super) const SECOND: Forward = Forward {
     model_types: &["qwen2"],
-    configuration: second,
+    configuration: qwen_2,
     inert: decoder::INERT,
     names: decoder::names,
 };
 
 /// The family Qwen 3.
 pub(super) const THIRD: Forward =
-    Forward { model_types: &["qwen3"], configuration: third, inert: decoder::INERT, names };
+    Forward { model_types: &["qwen3"], configuration: qwen_3, inert: decoder::INERT, names };
 
-fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn qwen_2(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,
@@ -32,7 +32,7 @@ fn second(settings: &Settings, family: &Family) -> Result<Configuration> {
     })
 }
 
-fn third(settings: &Settings, family: &Family) -> Result<Configuration> {
+fn qwen_3(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     // The reference's default is not the quotient of width and heads.
     let head_width = settings.size("head_dim")?.unwrap_or(128);
