@@ -3,6 +3,7 @@
 mod clock;
 pub mod journal;
 mod kept;
+mod kept_measures;
 mod measured;
 mod options;
 mod outcome;

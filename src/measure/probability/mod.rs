@@ -15,15 +15,12 @@ mod gradient;
 mod newton;
 mod working;
 
-use rayon::prelude::*;
-
-use super::in_groups;
+use super::{Done, in_groups};
 use crate::arithmetic::exponential::exp_roughly;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::enclosure::Support;
 use crate::certify::{Rival, Verdict};
 use crate::problem::Problem;
-use crate::progress::Progress;
 use working::Working;
 
 /// The relative width at which an interval is accepted: less than the one per cent that is promised, because the bounds
@@ -42,10 +39,9 @@ const WIDEST: usize = 1024;
 pub fn ceilings(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
-    progress: &dyn Progress,
+    done: Done<Ceiling>,
 ) -> Vec<Ceiling> {
-    let stored = problem.stored();
-    let norms: Vec<f64> = (0..stored.tokens()).into_par_iter().map(|t| stored.norm_up(t)).collect();
+    let norms = crate::certify::ceiling::norms(problem);
     let centre = centre(problem);
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> =
@@ -67,7 +63,7 @@ pub fn ceilings(
         Ceiling::reach(problem, &norms, &mut reached);
         ceilings
     };
-    in_groups(problem.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, done, measure)
 }
 
 /// The mean of the rows that score points.
