@@ -112,7 +112,11 @@ MASKS = dict(
 def ask(model, **given):
     """One forward pass: logits, hidden states, and what meets the output matrix."""
     seen = {}
-    hook = model.get_output_embeddings().register_forward_hook(lambda m, a, out: seen.update(state=a[0]))
+    if hasattr(model, "lm_predictions"):  # DeBERTa multiplies by its embedding, of which no module is the output layer
+        norm = model.lm_predictions.lm_head.LayerNorm
+        hook = norm.register_forward_hook(lambda m, a, out: seen.update(state=out))
+    else:
+        hook = model.get_output_embeddings().register_forward_hook(lambda m, a, out: seen.update(state=a[0]))
     with torch.no_grad():
         out = model(**given, output_hidden_states=True)
     hook.remove()
@@ -159,7 +163,15 @@ def single_stack(model, seed, how):
     arrays["vectors.vectors"] = vectors
     if own == "causal":
         facts["greedy"] = greedy(model, tokens[:1, :5])
+    if how.get("buckets"):
+        facts["buckets"] = deberta_buckets()
     return facts, arrays
+
+
+def deberta_buckets():
+    """DeBERTa's buckets of the distances -700 to 700 (query less key), with the numbers of the published models."""
+    bucket = tf.models.deberta_v2.modeling_deberta_v2.make_log_bucket_position
+    return dict(first=-700, count=256, furthest=512, bucket=bucket(torch.arange(-700, 701), 256, 512).long().tolist())
 
 
 def greedy(model, prompt, steps=8, **given):
@@ -450,6 +462,22 @@ case("modernbert", own="bidirectional", masks=(), windows=True, seed=362)(
 case("modernbert-biases", own="bidirectional", masks=(), windows=True, seed=363)(
     lambda: tf.ModernBertForMaskedLM(config(tf.ModernBertConfig, COMMON, ENCODER, norm_bias=True, mlp_bias=True,
                                             attention_bias=True, classifier_bias=True, local_attention=6)))
+# As v3: shared maps, a norm of the distances, buckets, no positions in the embedding; and v2's convolution.
+DEBERTA = dict(ENCODER, relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False,
+               position_buckets=6, max_relative_positions=9, norm_rel_ebd="layer_norm", share_att_key=True)
+DEBERTAS = {
+    "deberta-v2": dict(DEBERTA, conv_kernel_size=3, conv_act="gelu"),
+    "deberta-v3": dict(DEBERTA, legacy=False),
+    # Distances without buckets, with maps of their own, of one kind; segments and a table of positions.
+    "deberta-v2-own": dict(ENCODER, relative_attention=True, pos_att_type=["p2c", "c2p"], type_vocab_size=2,
+                           max_relative_positions=4),
+    "deberta-v2-keys": dict(DEBERTA, pos_att_type=["c2p"], share_att_key=False, norm_rel_ebd="none", conv_kernel_size=5,
+                            conv_groups=4),
+    "deberta-v2-absolute": dict(ENCODER, pos_att_type=["p2c"]),
+}
+for number, (name, sizes) in enumerate(DEBERTAS.items()):
+    case(name, own="bidirectional", masks=(), windows=True, buckets=name == "deberta-v2", segments="own" in name,
+         seed=380 + number)(lambda s=sizes: tf.DebertaV2ForMaskedLM(config(tf.DebertaV2Config, COMMON, s)))
 
 
 def make(name):

@@ -86,7 +86,7 @@ const AVERAGES: [&str; 8] = [
 ];
 
 /// How tensor names of models begin: a name that begins so has no wrapper in front of it.
-const MODELS: [&str; 32] = [
+const MODELS: [&str; 35] = [
     "lm_head.",
     "embed_out.",
     "model.embed_tokens.",
@@ -106,6 +106,9 @@ const MODELS: [&str; 32] = [
     "bert.embeddings.",
     "bert.encoder.",
     "cls.predictions.",
+    "deberta.embeddings.",
+    "deberta.encoder.",
+    "lm_predictions.lm_head.",
     "roberta.embeddings.",
     "albert.embeddings.",
     "electra.embeddings.",

@@ -3,6 +3,8 @@
 /// How positions enter the model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Position {
+    /// Not at all, but for what disentangled attention adds to the scores (DeBERTa).
+    None,
     /// A learned table, one row per position, added to the embedding.
     Learned {
         /// The row of the first position.

@@ -76,7 +76,7 @@ fn names(family: &Family, _: &Configuration) -> Names {
         },
         stack: stack(family),
         encoder: None,
-        transform: None,
+        transform: Vec::new(),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,
@@ -101,6 +101,7 @@ fn stack(family: &Family) -> StackNames {
         experts: None,
         feed_forward_norm: "post_attention_layernorm",
         final_norm: family.final_norm(),
+        disentangled: None,
         buckets: None,
     }
 }
