@@ -432,6 +432,15 @@ case("gpt-oss", own="causal", masks=(), windows=True, seed=372)(
                                         num_local_experts=4, num_experts_per_tok=2, sliding_window=4, swiglu_limit=0.8,
                                         rope_parameters=dict(YARN, truncate=False,
                                                              original_max_position_embeddings=40))))
+# Experts as the published files hold them.
+case("gpt-oss-mxfp4", own="causal", masks=(), windows=True, packed=True, seed=373)(
+    lambda: tf.GptOssForCausalLM(config(tf.GptOssConfig, COMMON, DECODER, num_hidden_layers=2, intermediate_size=32,
+                                        head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=4)))
+# Slopes are added once by sdpa, the default, and twice by eager.
+case("falcon-alibi", own="causal", masks=(), windows=True, attention="sdpa", seed=374)(
+    lambda: tf.FalconForCausalLM(config(tf.FalconConfig, COMMON, hidden_size=24, num_hidden_layers=2,
+                                        num_attention_heads=6, alibi=True, bias=True, parallel_attn=False,
+                                        multi_query=False, max_position_embeddings=16, attn_implementation="sdpa")))
 case("stablelm-norms", own="causal", masks=("prefix",), seed=371)(
     lambda: tf.StableLmForCausalLM(config(tf.StableLmConfig, COMMON, dict(DECODER, num_hidden_layers=2), qk_layernorm=True,
                                           use_parallel_residual=True)))
@@ -480,6 +489,23 @@ for number, (name, sizes) in enumerate(DEBERTAS.items()):
          seed=380 + number)(lambda s=sizes: tf.DebertaV2ForMaskedLM(config(tf.DebertaV2Config, COMMON, s)))
 
 
+def pack(model, seed):
+    """Random MXFP4 in the experts: the tensors of a file, and in the model what transformers makes of them."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    generator = torch.Generator().manual_seed(seed)
+    packed = {}
+    for name, value in model.named_parameters():
+        if name.endswith(("gate_up_proj", "down_proj")):
+            count, inputs, outputs = value.shape
+            shape = (count, outputs, inputs // 32)
+            blocks = torch.randint(0, 256, shape + (16,), generator=generator, dtype=torch.uint8)
+            scales = torch.randint(121, 125, shape, generator=generator, dtype=torch.uint8)
+            with torch.no_grad():
+                value.copy_(convert_moe_packed_tensors(blocks, scales, dtype=torch.float32))
+            packed |= {f"{name}_blocks": blocks, f"{name}_scales": scales}
+    return packed
+
+
 def make(name):
     build, how = CASES[name]
     # Cases that came later have seeds of their own, so that those of the others stay.
@@ -491,6 +517,7 @@ def make(name):
         head = model.lm_head
         head.weight = torch.nn.Parameter(head.weight.detach().clone())
     randomise(model, seed)
+    packed = pack(model, seed) if how.get("packed") else {}
     questions = how.get("ask", single_stack)
     facts, arrays = questions(model, seed, how)
 
@@ -510,11 +537,18 @@ def make(name):
             written["rope_scaling"] = scaling
     (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     # The folder is the model: loaded again it says the same.
-    loaded = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    loaded = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation=how.get("attention", "eager")).eval()
     again, repeated = questions(loaded, seed, how)
     assert again == facts
     for key in arrays:
         assert torch.allclose(arrays[key], repeated[key], atol=1e-5), f"{name}: {key} is not what was saved"
+    if packed:
+        held = load_file(folder / "model.safetensors")
+        for key in packed:
+            held.pop(key.removesuffix("_blocks").removesuffix("_scales"), None)
+        save_file(held | packed, folder / "model.safetensors", metadata=dict(format="pt"))
+        written["quantization_config"] = dict(quant_method="mxfp4", modules_to_not_convert=["lm_head"])
+        (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     sizes = [value.abs().max().item() for key, value in arrays.items() if "logits" in key]
     apart = {key: facts.pop(key) for key in ("greedy", "buckets") if key in facts}
     write(folder, dict(architecture=type(model).__name__, cases=facts) | apart, arrays)

@@ -359,6 +359,11 @@ impl Checkpoint for Unwrapped {
         self.inner.blocks(name)
     }
 
+    fn packed(&self, name: &str) -> Result<Option<Bytes>> {
+        let listed = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name));
+        self.inner.packed(listed.map_or(name, |at| &self.stored[at]))
+    }
+
     fn vocabulary(&self) -> Result<Option<Vocabulary>> {
         self.inner.vocabulary()
     }

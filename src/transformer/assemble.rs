@@ -249,6 +249,10 @@ impl Assembly<'_> {
                 let table = self.weights.tensor(&name, &[buckets, c.heads])?;
                 Some(DistanceBias::Buckets(Buckets { table, furthest, both: encoder }))
             }
+            (Position::RoundedSlopes, _) => {
+                let factor = (c.head_width as f32).sqrt();
+                Some(DistanceBias::Rounded(slopes(c.heads), factor))
+            }
             (Position::Slopes, _) => Some(DistanceBias::Slopes(slopes(c.heads))),
             _ => None,
         };

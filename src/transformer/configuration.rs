@@ -132,6 +132,8 @@ pub struct ExpertSizes {
     pub normalised: bool,
     /// For each layer, whether it has experts.
     pub layers: Vec<bool>,
+    /// Whether their matrices are stored in MXFP4, in two tensors each (gpt-oss).
+    pub packed: bool,
     /// The bounds of what the activation reads (gpt-oss).
     pub clamped: Option<Clamped>,
 }
