@@ -134,6 +134,12 @@ impl Checkpoint for Safetensors {
         })?;
         Ok(Tensor { info, values })
     }
+
+    fn packed(&self, name: &str) -> Result<Option<Bytes>> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let single = self.tensors[at].dtype == Dtype::Other("U8".to_owned());
+        Ok(self.bytes.part(self.places[at].clone()).filter(|_| single))
+    }
 }
 
 /// Whether `bytes` begin as a safetensors file does: a header length within the file, then `{`.

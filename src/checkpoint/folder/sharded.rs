@@ -118,4 +118,9 @@ impl Checkpoint for Sharded {
         let at = find(&self.tensors, name, &self.index)?;
         self.shards[self.places[at]].1.read(name)
     }
+
+    fn packed(&self, name: &str) -> Result<Option<Bytes>> {
+        let at = find(&self.tensors, name, &self.index)?;
+        self.shards[self.places[at]].1.packed(name)
+    }
 }
