@@ -166,7 +166,10 @@ impl Attention {
                     each * count,
                     self.head_width,
                 ))?;
-                grouped.matmul(&seen.keys.t()?)?.reshape((rows, self.heads, count, length))?
+                // The strides of a single key may be those of another layout, which a product does not take.
+                let keys = seen.keys.t()?;
+                let keys = if length == 1 { keys.force_contiguous()? } else { keys };
+                grouped.matmul(&keys)?.reshape((rows, self.heads, count, length))?
             }
         };
         let scores = match (&self.disentangled, &context.distance_rows) {
