@@ -154,9 +154,9 @@ fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
 }
 
 /// Returns the verdicts on a label word's token, by name: among all tokens, and among the label words alone.
-fn verdict_names(fates: &LabelAudits, place: usize, token: u32) -> [String; 2] {
+fn verdict_names(fates: &LabelAudits, token: u32) -> [String; 2] {
     let all = fates.among_all.verdict(token);
-    let among = fates.among_labels.verdict(place as u32);
+    let among = fates.among_labels.verdict(token);
     [all, among].map(|verdict| verdict.map_or("unknown", |v| v.name()).to_owned())
 }
 
@@ -167,11 +167,11 @@ fn print_words(
     words: &[Word],
     fates: Option<&LabelAudits>,
 ) -> io::Result<()> {
-    for (place, word) in words.iter().enumerate() {
+    for word in words {
         write!(out, "label {:?}: ", word.label.word)?;
         match (word.token(), fates) {
             (Some(token), Some(fates)) => {
-                let [all, among] = verdict_names(fates, place, token);
+                let [all, among] = verdict_names(fates, token);
                 let label = opened.label(token);
                 writeln!(
                     out,
@@ -235,9 +235,8 @@ fn to_json(
 ) -> Value {
     let words_json: Vec<Value> = words
         .iter()
-        .enumerate()
-        .map(|(place, word)| {
-            let verdict_names = word.token().zip(fates).map(|(token, fates)| verdict_names(fates, place, token));
+        .map(|word| {
+            let verdict_names = word.token().zip(fates).map(|(token, fates)| verdict_names(fates, token));
             json!({"class": word.label.class, "word": word.label.word, "tokens": word.tokens,
                    "among_all": verdict_names.as_ref().map(|f| &f[0]), "among_labels": verdict_names.as_ref().map(|f| &f[1])})
         })

@@ -4,7 +4,7 @@
 //! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here without any
 //! training.
 
-use crate::audit::{Audit, Options, audit};
+use crate::audit::{Among, Audit, Options, audit};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -181,7 +181,7 @@ impl Word {
 pub struct LabelAudits {
     /// Audit of the tokens against all tokens, by id.
     pub among_all: Audit,
-    /// Audit of the tokens against each other, by index among the labels.
+    /// Audit of the tokens against each other alone, by id.
     pub among_labels: Audit,
 }
 
@@ -190,16 +190,10 @@ pub struct LabelAudits {
 /// # Errors
 /// Errors of an audit.
 pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<LabelAudits> {
-    let mut rows = vec![0.0; tokens.len() * head.dim()];
-    for (&token, row) in tokens.iter().zip(rows.chunks_exact_mut(head.dim())) {
-        head.copy_row(token as usize, row);
-    }
-    let bias = head.has_bias().then(|| tokens.iter().map(|&t| head.bias(t as usize)).collect());
-    let labels = Head::new(rows, bias, tokens.len(), head.dim())?;
     let options = Options { tokens: Some(tokens), ..Options::default() };
     Ok(LabelAudits {
         among_all: audit(head, domain, options)?,
-        among_labels: audit(&labels, domain, Options::default())?,
+        among_labels: Among::new(head, tokens)?.audit(domain, Options::default())?,
     })
 }
 

@@ -10,7 +10,7 @@ const CAPPED: &str = "capped";
 
 impl AuditRecord {
     /// Whether the record proves anything beyond verdicts.
-    pub(super) fn has_measures(&self) -> bool {
+    pub(crate) fn has_measures(&self) -> bool {
         !self.capped.is_empty()
     }
 
