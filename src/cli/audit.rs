@@ -357,7 +357,7 @@ struct Plan {
 impl Plan {
     /// Resolves and checks the options that depend on the head: domain, tokens, samples, baseline.
     fn resolve(arguments: &Arguments, layer: &OutputLayer) -> Result<Self> {
-        let (domain, reason) = domain(arguments, layer)?;
+        let (domain, reason) = domain(&arguments.domain, layer)?;
         ensure!(
             !arguments.radius || domain.is_bounded(),
             "--radius needs a domain that is bounded on all sides, such as --domain range:-100:100, not {domain}"
@@ -415,11 +415,11 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
 }
 
 /// Returns the domain of hidden states that `--domain` asks for, and the reason for it.
-fn domain(arguments: &Arguments, layer: &OutputLayer) -> Result<(Domain, String)> {
-    if arguments.domain != "auto" {
+pub(super) fn domain(text: &str, layer: &OutputLayer) -> Result<(Domain, String)> {
+    if text != "auto" {
         let located = layer.located();
-        let domain = located.parse_domain(&arguments.domain)?;
-        let norm = located.final_norm.as_ref().filter(|_| arguments.domain.contains("norm"));
+        let domain = located.parse_domain(text)?;
+        let norm = located.final_norm.as_ref().filter(|_| text.contains("norm"));
         let caution = norm.map_or("", FinalNorm::caution);
         return Ok((domain, format!("asked for{caution}")));
     }

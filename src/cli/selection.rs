@@ -51,6 +51,29 @@ pub fn among(text: &str, layer: &OutputLayer) -> Result<Option<Vec<u32>>> {
     }
 }
 
+/// Reads the sets that a file lists: one per line, items separated by commas; an empty line is the empty set.
+pub fn sets(path: &Path, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<Vec<u32>>> {
+    let place = || format!("--sets {}", path.display());
+    let content = std::fs::read_to_string(path).with_context(place)?;
+    let mut sets = Vec::new();
+    for (i, line) in content.lines().enumerate() {
+        let at = || format!("{}, line {}", place(), i + 1);
+        let mut set = Vec::new();
+        for part in line.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            set.extend(item(part, tokens, vocabulary).with_context(at)?);
+        }
+        set.sort_unstable();
+        if let Some(twice) = set.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!("{}: label {} is named twice", at(), twice[0]);
+        }
+        sets.push(set);
+    }
+    if sets.is_empty() {
+        bail!("{}: it lists no set; an empty line is the empty set", place());
+    }
+    Ok(sets)
+}
+
 /// Reads the ids that a file lists, one item per line; `option` is named in errors.
 fn listed(
     option: &str,

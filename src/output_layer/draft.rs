@@ -65,6 +65,7 @@ fn rising(numbers: &[i64]) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::bytes::Bytes;
     use crate::checkpoint::from_bytes;
     use safetensors::tensor::{Dtype, TensorView, serialize};
 
@@ -76,7 +77,7 @@ mod tests {
         views.extend(t2d.map(|m| ("t2d", TensorView::new(Dtype::BOOL, vec![m.len()], m).unwrap())));
         let bytes = serialize(views, None).unwrap();
         let path = Path::new("draft.safetensors");
-        targets(from_bytes(Bytes::from_vec(bytes, path))?.as_ref(), path)
+        targets(from_bytes(Bytes::new(bytes, path))?.as_ref(), path)
     }
 
     #[test]
