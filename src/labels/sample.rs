@@ -89,7 +89,7 @@ mod tests {
         assert_ne!(sample(9, 20, 3, 13).unwrap(), sets[..20]);
         // All sets there are, the empty one and the whole one.
         assert_eq!(sample(9, 84, 3, 1).unwrap().len(), 84);
-        assert_eq!(sample(4, 1, 0, 1).unwrap(), [vec![]]);
+        assert_eq!(sample(4, 1, 0, 1).unwrap(), [Vec::<u32>::new()]);
         assert_eq!(sample(4, 1, 4, 1).unwrap(), [vec![0, 1, 2, 3]]);
     }
 

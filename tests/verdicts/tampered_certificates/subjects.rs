@@ -108,7 +108,9 @@ pub const OF_SETS: &[(&str, &str, Plant)] = &[
     ("sets: a feasible set under the proof of another", "token 0: ", |c| {
         of_sets(c)[0] = vec![0, 1, 3, 4, 5, 6];
     }),
-    ("sets: an infeasible set made feasible", "token 2: ", |c| of_sets(c)[2] = vec![0, 1, 3, 4, 5, 6]),
+    ("sets: an infeasible set made feasible", "token 2: ", |c| {
+        of_sets(c)[2] = vec![0, 1, 3, 4, 5, 6]
+    }),
     ("sets: labels that do not rise", "certificate: the labels of set 5 are not a rising", |c| {
         of_sets(c)[5] = vec![4, 6, 5];
     }),
