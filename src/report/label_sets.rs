@@ -140,7 +140,8 @@ impl LabelReport<'_> {
         csv.write_record(COLUMNS)?;
         for (i, set) in self.sets.sets().iter().enumerate() {
             let ids: Vec<String> = set.iter().map(u32::to_string).collect();
-            let names: Vec<String> = set.iter().map(|&id| self.name(id)).collect();
+            let named = self.layer.vocabulary().map(|_| set.as_slice()).unwrap_or_default();
+            let names: Vec<String> = named.iter().map(|&id| self.name(id)).collect();
             let blockers: Vec<String> = (self.sets.blockers(i).iter())
                 .map(|(rival, weight)| format!("{rival}:{}", rounded(*weight)))
                 .collect();
