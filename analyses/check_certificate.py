@@ -21,21 +21,27 @@ import json
 import random
 import sys
 from collections import Counter, defaultdict
+from decimal import Decimal, getcontext
 from fractions import Fraction as Q
 from math import gcd, inf, isfinite, prod
 
 import numpy as np
 from safetensors import safe_open
 
+getcontext().prec = 40
 BLOCK = 256  # points scored in one product
 DTYPES = {"U8": "<u1", "U32": "<u4", "U64": "<u8", "F32": "<f4", "F64": "<f8"}  # those of a certificate
 
 
 # The arrays that hold ids of tokens with a verdict, and those that hold ids of rivals.
+RANK_SETS = ("enclosed", "exact", "outweighed")
 OF_TOKENS = {"scope", "carried.ids", "tied.members", "only.wins"} | {
     f"{kind}.ids" for kind in ("witness", "integer", "enclosed", "exact", "outweighed", "dominated", "undecided", "only")
+} | {"capped.ids", "ceilings.ids", "ranks.ids", "ranks.reached.ids"} | {f"ranks.{kind}.ids" for kind in RANK_SETS}
+OF_LOSSES = {"enclosed.basic.rivals", "enclosed.frozen.rivals", "exact.rivals", "outweighed.rivals"}
+OF_RIVALS = OF_LOSSES | {f"ranks.{field}" for field in OF_LOSSES} | {
+    "dominated.by", "only.rivals", "ceilings.basic.indices", "ceilings.frozen.indices"
 }
-OF_RIVALS = {"enclosed.basic.rivals", "enclosed.frozen.rivals", "exact.rivals", "outweighed.rivals", "dominated.by", "only.rivals"}
 
 
 class Refused(Exception):
@@ -232,7 +238,6 @@ class Audit:
         demand(type(about) is dict and set(about) == keys, "unknown or missing fields")
         demand(is_count(about["groups"]), "the count of groups is no whole number")
         demand(type(about["maps"]) is list, "the maps are no list")
-        demand(about.get("measures", []) == [], "an unknown measure")
         demand(about.get("point") is None or type(about["point"]) is str, "the kind of point is no text")
         take = lambda name, *rest: arrays.take(f"audit{index}.{name}", *rest)
         name = lambda field: f"audit{index}.{field}"
@@ -329,11 +334,35 @@ class Audit:
         upper = take("undecided.upper", np.float64, len(tokens)).tolist()
         claim(tokens, "undecided", self.check_margin, upper, lists)
         self.ties = arrays.lists(name("tied.offsets"), about["groups"], ids("tied.members"))
+        self.capped, self.ceilings, self.weights = {}, {}, {}
+        measures = about.get("measures", [])
+        demand(type(measures) is list and all(type(m) is str for m in measures), "the measures are no list of names")
+        demand(len(set(measures)) == len(measures), "a measure is named twice")
+        for measure in measures:
+            demand(measure in ("capped", "ceilings", "ranks"), "an unknown measure")
+            if measure == "ranks":
+                continue
+            tokens = ids(f"{measure}.ids")
+            demand(tokens == sorted(set(tokens)), f"the ids of {measure} do not rise")
+            if measure == "capped":
+                self.capped = dict(zip(tokens, take("capped.upper", np.float64, len(tokens)).tolist()))
+                continue
+            low, high = (take(f"ceilings.{x}", np.float64, len(tokens)).tolist() for x in ("low", "high"))
+            cut = lambda what, items: arrays.lists(name(f"ceilings.{what}.offsets"), len(tokens), items)
+            points = cut("points", take("ceilings.points", np.float64, None).tolist())
+            equations = cut("equations", ids("ceilings.equations"))
+            pairs = []
+            for part in ("basic", "frozen", "ends"):
+                indices = ids(f"ceilings.{part}.indices")
+                pairs.append(cut(part, list(zip(indices, take(f"ceilings.{part}.weights", np.float64, len(indices)).tolist()))))
+            self.ceilings = dict(zip(tokens, zip(low, high, points, equations, *pairs)))
+        self.ranks = self.take_ranks(arrays, f"audit{index}.ranks.") if "ranks" in measures else {}
         if sets is None:
             self.group_equals()
         else:
             plain = about["scope"] == "all" and not about["maps"] and not self.ties
             demand(plain, "an audit of label sets with a scope, maps or ties")
+            demand(not measures, "an audit of label sets with measures")
             named = [*self.points, *self.carried, *(c[0] for c in self.claims)]
             demand(all(t < sets for t in named), "there is no such set")
             self.of_claims, self.carried_sets = defaultdict(list), set(self.carried)
@@ -349,6 +378,81 @@ class Audit:
         one.only = one.only_state() if self.only is not None else None
         one.group_equals()
         return one
+
+    def take_ranks(self, arrays, prefix):
+        """The best ranks: of each token the two ends, a point or None, and checks of sets with their rivals and shares."""
+        take, dim = lambda name, *rest: arrays.take(prefix + name, *rest), self.head.dim
+        ids = lambda field: take(field, np.uint32, None).tolist()
+        tokens = ids("ids")
+        demand(tokens == sorted(set(tokens)) and set(tokens) <= set(self.scope), "best ranks: no rising ids of the scope")
+        ends = zip(*(take(end, np.uint32, len(tokens)).tolist() for end in ("low", "high")))
+        ranks = {t: [low, high, None, []] for t, (low, high) in zip(tokens, ends)}
+        reached = ids("reached.ids")
+        demand(reached == sorted(set(reached)), "best ranks: the ids of points do not rise")
+        points = take("reached.points", np.float64, len(reached), dim)
+
+        def add(tokens, kind, check, *proofs):
+            shares = take(f"{kind}.shares", np.float64, len(tokens)).tolist()
+            for t, share, *proof in zip(tokens, shares, *proofs):
+                demand(t in ranks, f"a set of token {t}, which has no best rank")
+                ranks[t][3].append((check, proof, share))
+
+        tokens = ids("enclosed.ids")
+        basic, frozen = (arrays.pairs(prefix + f"enclosed.{x}", len(tokens)) for x in ("basic", "frozen"))
+        equations = arrays.lists(prefix + "enclosed.equations.offsets", len(tokens), ids("enclosed.equations"))
+        add(tokens, "enclosed", self.solve_weights, basic, frozen, equations)
+        tokens, rivals = ids("exact.ids"), ids("exact.rivals")
+        weights = list(zip(rivals, arrays.integers(prefix + "exact.weights", len(rivals))))
+        add(tokens, "exact", self.combine, arrays.lists(prefix + "exact.offsets", len(tokens), weights))
+        tokens = ids("outweighed.ids")
+        rivals, ends = (
+            arrays.integer_pairs(*(prefix + f"outweighed.{x}" for x in parts), len(tokens))
+            for parts in (("rivals", "weights", "offsets"), ("ends", "ends.multipliers", "ends.offsets"))
+        )
+        add(tokens, "outweighed", self.check_outweighed, rivals, ends)
+        for t, point in zip(reached, points):
+            demand(t in ranks, f"a point of token {t}, which has no best rank")
+            ranks[t][2] = point
+        return ranks
+
+    def check_rank(self, token, low, high, point, sets):
+        """The sets prove the lower end, the point the upper one."""
+        of_rival, total = Counter(), Q(0)
+        for check, proof, share in sets:
+            check(token, *proof)
+            demand(isfinite(share) and 0 < share <= 1, "a share is not above 0 and at most 1")
+            lists = proof[:2] if check == self.solve_weights else proof[:1]
+            for j in {j for pairs in lists for j, _ in pairs}:
+                of_rival[j] += Q(share)
+            total += Q(share)
+        demand(all(share <= 1 for share in of_rival.values()), "the shares of the sets with some rival exceed 1")
+        same = [t for t in self.classes[self.row[token]] if t != token]
+        first = 1 + sum(self.level(t) >= self.level(token) for t in same)
+        if self.only is not None:
+            demand(point is None, "a point besides the only one")
+            own = self.head.score(token, self.only)
+            rank = sum(self.head.score(j, self.only) >= own for j in range(self.head.tokens))
+            demand(low <= rank <= high, f"its rank at the only point is {rank}")
+            return
+        demand(low <= first - (-total.numerator // total.denominator), "its sets prove less than its lower end")
+        if point is None:
+            demand(high >= self.head.tokens, "no point shows its upper end")
+            return
+        point, h, off = self.float_point(token, "float", point)
+        rows, bias, steps = self.head.rows, self.head.bias, self.head.dim + 8
+        gamma = steps * 2.0**-53 / (1 - steps * 2.0**-53) * (1 + 2.0**-50)
+        scores = rows @ h + bias
+        errors = 2 * gamma * (abs(rows) @ abs(h)) + 2 * (abs(rows) @ off) + 2 * gamma * abs(bias) + 4 * steps * 5e-324
+        below = scores + errors < scores[token] - errors[token]
+        below &= np.isfinite(scores) & np.isfinite(errors) & np.isfinite(scores[token])
+        ahead = np.isfinite(scores) & (scores - errors > scores[token] + errors[token])
+        open_ = [j for j in np.flatnonzero(~below & ~ahead).tolist() if j != token]
+        state = [Q(x) for x in point.tolist()]
+        state = self.norm.state(state) if self.norm else state
+        own = self.head.score(token, state) if open_ else 0
+        closed = sum(self.head.score(j, state) < own for j in open_)
+        rank = self.head.tokens - int(below.sum()) - closed
+        demand(rank <= high, f"its rank at its point is {rank}")
 
     def group_equals(self):
         """Classes of tokens with equal rows, in self.row and self.classes."""
@@ -464,7 +568,82 @@ class Audit:
             if refused_here:
                 refused[t] |= refused_here
             accepted[verdict] += not refused_here and t not in self.refused
+        for t in filter(wanted, self.capped):
+            refused[t].add(self.problem(t, self.check_cap, (self.capped[t], audits)))
+        for t in filter(wanted, self.ceilings):
+            refused[t].add(self.problem(t, self.check_ceiling, self.ceilings[t]))
+        for t in filter(wanted, self.ranks):
+            problem = self.problem(t, self.check_rank, self.ranks[t])
+            accepted["best rank"] += not problem
+            if problem:
+                refused[t].add(problem)
+        refused = {t: reasons - {""} for t, reasons in refused.items() if reasons - {""}}
         return accepted, refused
+
+    def check_cap(self, token, upper, audits):
+        """A bound of the probability at every temperature, by the entropy of the weights of the verdict's proof."""
+        kinds = {kind for kind, _ in self.own[token]}
+        demand(kinds and kinds <= {"tied", "unargmaxable"}, "its probability is bounded without a loss or a tie")
+        if token in self.carried and not self.is_free:
+            other = audits[self.source]
+            demand(other.capped.get(token, 2.0) <= upper, "the other audit does not bound its probability by as much")
+            return demand(other.problem(token, other.check_cap, (other.capped[token], audits)) == "", "the other bound is not proved")
+        weights = self.weights.get(token, {})
+        if kinds == {"tied"}:
+            weights = {t: Q(1) for t in self.group(token) if t != token}
+        demand(bounds(entropy(weights), upper), f"its weights do not bound its probability by {upper}")
+
+    def check_ceiling(self, token, low, high, point, equations, basic, frozen, ends):
+        """An interval of the largest probability: a point for the lower end, weights for the upper one."""
+        demand(0 <= low <= high <= 1, "no interval from 0 to 1")
+        if low > 0:
+            demand(len(point) == self.head.dim, "its point has another number of coordinates")
+            demand(self.least_probability(token, np.array(point)) >= low, f"its probability at its point is not {low}")
+        if high == 1:
+            return
+        demand(all(j < self.head.tokens and j != token for j, _ in basic + frozen), "an unknown rival, or the token itself")
+        demand(all(isfinite(w) and w >= 0 for _, w in frozen), "a weight is negative or not finite")
+        if not self.norm:
+            demand(not ends, "multipliers of ends are for a ball")
+            weights = total(self.solved(token, basic, frozen, equations))
+            slack = decimal(self.slack(token, list(weights.items())) / sum(weights.values()))
+        else:
+            demand(not basic and not equations, "equations are not for a ball")
+            weights = total([(j, Q(w)) for j, w in frozen])
+            demand(sum(weights.values()) > 0, "no rival has weight")
+            slack = -self.ahead_in_ball(token, list(weights.items()), [(k, Q(e)) for k, e in ends]) / decimal(sum(weights.values()))
+        demand(bounds(entropy(weights) + slack, high), f"its weights do not bound its probability by {high}")
+
+    def least_probability(self, token, point):
+        """A lower bound of the probability at a point; it allows for an error of 1e-12 of the exponential function."""
+        _, h, off = self.float_point(token, "float", point)
+        rows, bias, steps = self.head.rows, self.head.bias, self.head.dim + 8
+        gamma = steps * 2.0**-53 / (1 - steps * 2.0**-53) * (1 + 2.0**-50)
+        scores, size = rows @ h + bias, abs(rows)
+        errors = 2 * gamma * (size @ abs(h)) + 2 * (size @ off) + 2 * gamma * abs(bias) + 4 * steps * 5e-324
+        ahead = np.delete(scores + errors, token) - (scores[token] - errors[token])
+        odds = np.exp(ahead + 1e-13 * abs(ahead)).sum() * (1 + 1e-11)
+        return 1 / (1 + odds) * (1 - 1e-11) if np.isfinite(odds) else 0.0
+
+    def ahead_in_ball(self, token, rivals, ends):
+        """An upper bound of R |P(g * v)| + F, with 40 digits."""
+        head, whole = self.head, sum(w for _, w in rivals)
+        row = lambda t: [Q(x) for x in head.rows[t].tolist()]
+        v = [whole * x for x in row(token)]
+        level = whole * Q(float(head.bias[token]))
+        for j, w in rivals:
+            v = [x - w * y for x, y in zip(v, row(j))]
+            level -= w * Q(float(head.bias[j]))
+        for k, e in ends:
+            demand(e and k < head.dim, "a multiplier of 0 or of no coordinate")
+            end = float(self.lo[k] if e > 0 else self.hi[k])
+            demand(isfinite(end), "no such end of the domain")
+            v[k] += e
+            level -= e * Q(end)
+        level += sum(x * c for x, c in zip(v, self.norm.c))
+        y = [x * g for x, g in zip(v, self.norm.g)]
+        length = sum(x * x for x in y) - (sum(y) ** 2 / head.dim if self.norm.centred else 0)
+        return decimal(self.norm.squared * length).sqrt() * (1 + SLACK) + decimal(level) + SLACK
 
     def check_carried(self, _, token, audits):
         demand(token < self.head.tokens, "no such token")
@@ -572,13 +751,23 @@ class Audit:
         demand(self.head.score(rival, self.only) >= self.head.score(token, self.only), f"{rival} scores less at the only point")
 
     def check_weights(self, token, weights):
-        """Weights, positive when scaled to sum 1, with which the rivals never score less."""
+        """The same as a verdict."""
         demand(not self.norm, "such weights prove nothing under a ball")
-        total = Q(sum(n for _, n in weights))
-        demand(all(n >= 0 for _, n in weights) and total > 0, "the weights are negative or all zero")
+        self.combine(token, weights)
+        self.weights[token] = total(weights)
+
+    def combine(self, token, weights):
+        """Weights, positive when scaled to sum 1, with which the rivals never score less."""
+        demand(all(n >= 0 for _, n in weights) and sum(n for _, n in weights) > 0, "the weights are negative or all zero")
         for j, _ in weights:
             demand(j < self.head.tokens, f"there is no rival {j}")
             demand(self.row[j] != self.row[token], f"rival {j} has its row")
+        demand(self.slack(token, weights) >= 0, "the rivals combine to less than the bias")
+        self.weights[token] = total(weights)
+
+    def slack(self, token, weights):
+        """How far the rivals are ahead at the worst place of a box, times the sum of the weights."""
+        total = Q(sum(n for _, n in weights))
         bias, rows = self.head.bias.tolist(), self.head.rows
         slack = sum(n * Q(bias[j]) for j, n in weights) - total * Q(bias[token])
         for k in range(self.head.dim):
@@ -587,10 +776,18 @@ class Audit:
                 end = float(self.lo[k] if r > 0 else self.hi[k])
                 demand(isfinite(end), f"the rivals do not combine to the row in coordinate {k}")
                 slack += r * Q(end)
-        demand(slack >= 0, "the rivals combine to less than the bias")
+        return slack
 
     def check_enclosed(self, token, basic, frozen, equations):
+        """The same as a verdict."""
+        self.check_weights(token, self.solved(token, basic, frozen, equations))
+
+    def solve_weights(self, token, basic, frozen, equations):
         """Solves for the basic weights, then checks all weights as exact ones."""
+        self.combine(token, self.solved(token, basic, frozen, equations))
+
+    def solved(self, token, basic, frozen, equations):
+        """All weights, with the basic ones that solve the equations."""
         demand(all(isfinite(w) and w >= 0 for _, w in frozen), "a frozen weight is negative or not finite")
         demand(len(basic) == len(equations) + 1, "not as many weights as equations and the sum")
         demand(len(set(equations)) == len(equations) and all(k < self.head.dim for k in equations), "unknown or repeated equations")
@@ -606,7 +803,7 @@ class Audit:
             system.append([x // (gcd(*row) or 1) for x in row])
         weights = solve(system)
         demand(all(w > 0 for w in weights), "a weight is not positive")
-        self.check_weights(token, [(j, w) for (j, _), w in zip(basic, weights)] + frozen)
+        return [(j, w) for (j, _), w in zip(basic, weights)] + frozen
 
     def check_dominated(self, token, by):
         demand(by < self.head.tokens and self.row[by] == self.row[token], f"its row is not that of {by}")
@@ -621,6 +818,7 @@ class Audit:
             demand(j < self.head.tokens, f"there is no rival {j}")
             demand(self.row[j] != self.row[token], f"rival {j} has its row")
         self.check_ball(token, rivals, ends, 0, "the rivals do not outweigh it")
+        self.weights[token] = total(rivals)
 
     def check_ball(self, token, rivals, ends, upper, reason):
         """Whether R |P(g * v)| + F <= upper times the sum of the weights, which are integers."""
@@ -679,6 +877,32 @@ class Audit:
         demand(rivals, "no rival has weight")
         if upper < inf:
             self.check_ball(token, rivals, ends, upper, "the bound is too small")
+
+
+SLACK = Decimal(10) ** -30  # more than the error of a few steps of 40 digits on numbers below 10^9
+
+
+def decimal(x):
+    return Decimal(x.numerator) / Decimal(x.denominator)
+
+
+def total(weights):
+    """The weights of each rival added up, without those of 0."""
+    sums = defaultdict(Q)
+    for j, w in weights:
+        sums[j] += w
+    return {j: w for j, w in sums.items() if w}
+
+
+def entropy(weights):
+    """A lower bound of the entropy, in nats, of weights divided by their sum; 0 without weights."""
+    shares = [decimal(w / sum(weights.values())) for w in weights.values()]
+    return -sum(x * x.ln() for x in shares) - SLACK if shares else Decimal(0)
+
+
+def bounds(log_odds, upper):
+    """Whether log odds of at least this much keep a probability at or below `upper`."""
+    return 1 / (1 + (log_odds - SLACK).exp()) * (1 + SLACK) <= Decimal(upper)
 
 
 def as_integers(numbers):

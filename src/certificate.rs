@@ -6,9 +6,11 @@ use std::sync::Arc;
 pub use unargmax_check::certificate::*;
 
 use crate::audit::Audit;
+use crate::certify::enclosure::Support;
 use crate::certify::map::Map;
+use crate::certify::rank::{BestRank, WHOLE};
 use crate::certify::witness::{Point, Witness};
-use crate::certify::{Loss, Rival, Verdict};
+use crate::certify::{BallLoss, Combination, Enclosed, Loss, Rival, Verdict};
 use crate::domain::Domain;
 use crate::head::Head;
 
@@ -43,6 +45,38 @@ pub(crate) fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u3
         Some(Rival::Upper(k)) => (MultiplierKind::Upper, k, weight),
         None => (MultiplierKind::Scale, 0, weight),
     }
+}
+
+/// The records of best ranks; `None` if there are none. A token that wins, alone or tied, has none.
+fn ranks(best_ranks: &[BestRank]) -> Option<RankRecords> {
+    let mut records = RankRecords::default();
+    for rank in best_ranks.iter().filter(|rank| !rank.is_win()) {
+        let (token, (low, high)) = (rank.token(), rank.ends());
+        records.ends.push((token, low, high));
+        records.points.extend(rank.point().map(|point| (token, point.to_vec())));
+        for (set, share) in rank.sets() {
+            let share = *share as f64 / WHOLE as f64;
+            match set.proof() {
+                Loss::Enclosed(e) => records.enclosed.push((enclosed(token, e), share)),
+                Loss::Exact(e) => records.exact.push(((token, e.weights().to_vec()), share)),
+                Loss::Ball(ball) => records.outweighed.push((outweighed(token, ball), share)),
+                Loss::Dominated(_) | Loss::Carried(_) | Loss::OnePoint(_) => {}
+            }
+        }
+    }
+    (!records.ends.is_empty()).then_some(records)
+}
+
+/// The record of weights that are proved to exist.
+fn enclosed(token: u32, enclosed: &Enclosed) -> EnclosedRecord {
+    let Support { basic, frozen, equations } = enclosed.support().clone();
+    EnclosedRecord { token, basic, frozen, equations }
+}
+
+/// The record of weights that no point of a ball overcomes.
+fn outweighed(token: u32, ball: &BallLoss) -> BallLossRecord {
+    let Combination { rivals, ends } = ball.combination().clone();
+    BallLossRecord { token, rivals, ends }
 }
 
 /// Fills the record of one audit.
@@ -92,6 +126,9 @@ impl Recorder {
         record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
         record.carried.sort_unstable();
         record.only_wins.sort_unstable();
+        record.capped = audit.probability_bounds().to_vec();
+        record.ceilings = audit.max_probabilities().iter().map(|c| c.record().clone()).collect();
+        record.ranks = ranks(audit.best_ranks());
         record
     }
 
@@ -124,21 +161,9 @@ impl Recorder {
         let record = &mut self.record;
         match loss {
             Loss::Dominated(dominated) => record.dominated.push((token, dominated.by())),
-            Loss::Enclosed(enclosed) => {
-                let support = enclosed.support().clone();
-                record.enclosed.push(EnclosedRecord {
-                    token,
-                    basic: support.basic,
-                    frozen: support.frozen,
-                    equations: support.equations,
-                });
-            }
+            Loss::Enclosed(weights) => record.enclosed.push(enclosed(token, weights)),
             Loss::Exact(exact) => record.exact.push((token, exact.weights().to_vec())),
-            Loss::Ball(ball) => record.ball_losses.push(BallLossRecord {
-                token,
-                rivals: ball.combination().rivals.clone(),
-                ends: ball.combination().ends.clone(),
-            }),
+            Loss::Ball(ball) => record.ball_losses.push(outweighed(token, ball)),
             Loss::Carried(_) => record.carried.push(token),
             Loss::OnePoint(only) => record.only_losses.push((token, only.rival())),
         }

@@ -77,11 +77,14 @@ impl Among {
     pub fn audit(&self, domain: &Domain, options: Options) -> Result<Audit> {
         let places = |tokens: Option<&[u32]>| tokens.map(|t| self.places(t)).transpose();
         let (tokens, efforts) = (places(options.tokens)?, places(options.efforts)?);
-        let margins = places(options.margins)?;
+        let (margins, ranks) = (places(options.margins)?, places(options.ranks)?);
+        let max_probability = places(options.max_probability)?;
         let options = Options {
             tokens: tokens.as_deref(),
             efforts: efforts.as_deref(),
             margins: margins.as_deref(),
+            ranks: ranks.as_deref(),
+            max_probability: max_probability.as_deref(),
             ..options
         };
         Ok(self.with_ids(audit(&self.head, domain, options)?))
@@ -90,7 +93,7 @@ impl Among {
     /// The same audit with the ids of the whole head.
     fn with_ids(&self, audit: Audit) -> Audit {
         let ids = &self.ids;
-        let Measured { efforts, margins, bias_gaps } = audit.measured;
+        let Measured { efforts, margins, bias_gaps, ceilings, ranks } = audit.measured;
         Audit {
             kept: Some(self.ids.clone()),
             verdicts: audit
@@ -98,6 +101,7 @@ impl Among {
                 .iter()
                 .map(|(place, verdict)| (ids[*place as usize], verdict.with_ids(ids)))
                 .collect(),
+            caps: audit.caps.into_iter().map(|(place, cap)| (ids[place as usize], cap)).collect(),
             radii: audit.radii.map(|radii| {
                 radii.into_iter().map(|(place, r)| (ids[place as usize], r)).collect()
             }),
@@ -106,6 +110,8 @@ impl Among {
                 efforts: efforts.into_iter().map(|effort| effort.with_ids(ids)).collect(),
                 margins: margins.into_iter().map(|gap| gap.with_ids(ids)).collect(),
                 bias_gaps: bias_gaps.into_iter().map(|gap| gap.with_ids(ids)).collect(),
+                ceilings: ceilings.into_iter().map(|ceiling| ceiling.with_ids(ids)).collect(),
+                ranks: ranks.into_iter().map(|rank| rank.with_ids(ids)).collect(),
             },
             domain: audit.domain,
             engine: audit.engine,

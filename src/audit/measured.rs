@@ -1,16 +1,20 @@
-//! The measurements of an audit (efforts, best gaps, biases needed), made after the verdicts.
+//! The measurements of an audit (efforts, best gaps, biases needed, best ranks), made after the verdicts.
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::clock::Clock;
 use super::{Audit, Options};
-use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
+use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
+use crate::certify::{Verdict, ceiling};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::measure::effort::Known;
-use crate::measure::{bias, effort, margin};
+use crate::measure::{bias, effort, margin, probability, rank};
 use crate::problem::Problem;
 
 /// The measurements of an audit, each list in id order.
@@ -20,24 +24,47 @@ pub struct Measured {
     pub margins: Vec<BestGap>,
     /// The best gaps of lost tokens, for the bias that they need.
     pub bias_gaps: Vec<BestGap>,
+    pub ceilings: Vec<Ceiling>,
+    pub ranks: Vec<BestRank>,
 }
 
 /// Refuses measurements that have no meaning.
 pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
-    for (name, asked) in [("efforts", options.efforts), ("margins", options.margins)] {
+    let asked = [
+        ("efforts", options.efforts, true),
+        ("margins", options.margins, true),
+        ("best ranks", options.ranks, false),
+    ];
+    for (name, asked, in_a_ball) in asked {
         let Some(asked) = asked else { continue };
-        if domain.ball().is_none() {
+        if in_a_ball && domain.ball().is_none() {
             return Err(Error::Invalid(format!(
                 "{name} are measured in a ball, the domain of a final norm (layernorm, rmsnorm) or `ball:R`, not in {domain}"
             )));
         }
-        if let Some(other) = asked.iter().find(|t| tokens.binary_search(t).is_err()) {
-            return Err(Error::Invalid(format!(
-                "{name} can be measured of tokens that are audited, and {other} is not among them"
-            )));
-        }
+        among_audited(name, asked, tokens)?;
     }
-    Ok(())
+    options
+        .max_probability
+        .map_or(Ok(()), |asked| among_audited("largest probabilities", asked, tokens))
+}
+
+/// Refuses to measure tokens that are not audited.
+fn among_audited(name: &str, asked: &[u32], tokens: &[u32]) -> Result<()> {
+    match asked.iter().find(|t| tokens.binary_search(t).is_err()) {
+        None => Ok(()),
+        Some(other) => Err(Error::Invalid(format!(
+            "{name} can be measured of tokens that are audited, and {other} is not among them"
+        ))),
+    }
+}
+
+/// The bounds of the probabilities of tokens that follow from their verdicts, ids rising.
+pub fn caps(problem: &Problem, verdicts: &[(u32, Verdict)]) -> Vec<(u32, f64)> {
+    let cap = |(token, verdict): &(u32, Verdict)| {
+        ceiling::cap(problem, *token, verdict).map(|cap| (*token, cap))
+    };
+    verdicts.par_iter().filter_map(cap).collect()
 }
 
 /// Makes the measurements that the options request.
@@ -79,6 +106,17 @@ pub fn measure(
             measured.bias_gaps = bias_gaps(problem, verdicts, lost, &measured.margins, options);
             clock.lap("bias");
         }
+    }
+    if let Some(asked) = options.max_probability {
+        options.progress.begin("probability", asked.len(), "tokens");
+        measured.ceilings = probability::ceilings(problem, &of(asked), options.progress);
+        clock.lap("probability");
+    }
+    if let Some(asked) = options.ranks {
+        let asked = of(asked);
+        options.progress.begin("rank", asked.len(), "tokens");
+        measured.ranks = rank::best_ranks(problem, &asked, options.progress);
+        clock.lap("rank");
     }
     measured
 }

@@ -113,12 +113,14 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         clock.lap("radius");
     }
     let measured = measured::measure(&problem, &verdicts, free.as_ref(), options, &mut clock);
+    let caps = measured::caps(&problem, &verdicts);
     Ok(Audit {
         kept: None,
         domain: domain.clone(),
         engine: options.engine,
         threads: rayon::current_num_threads(),
         verdicts,
+        caps,
         radii,
         seconds: clock.laps,
         free: free.map(Box::new),
@@ -250,13 +252,14 @@ fn over_all(
         }
         verdicts.sort_by_key(|v| v.0);
     }
-    let measured = Measured::default();
+    let (measured, caps) = (Measured::default(), measured::caps(larger, &verdicts));
     Ok(Audit {
         kept: None,
         domain: larger.domain().clone(),
         engine: options.engine,
         threads: rayon::current_num_threads(),
         verdicts,
+        caps,
         radii: None,
         seconds: clock.laps,
         free: None,

@@ -54,8 +54,12 @@ pub struct Options<'a> {
     pub efforts: Option<&'a [u32]>,
     /// The tokens whose best gaps to measure, in a ball; a subset of the audited tokens.
     pub margins: Option<&'a [u32]>,
+    /// The tokens whose best ranks to measure; a subset of the audited tokens.
+    pub ranks: Option<&'a [u32]>,
     /// Whether to measure, for each lost token of a head with a bias, the raise of its own bias that it needs.
     pub bias_needed: bool,
+    /// The tokens whose largest probabilities to measure; a subset of the audited tokens.
+    pub max_probability: Option<&'a [u32]>,
     /// The kernel that multiplies integers in the screen. Verdicts and proofs do not depend on it.
     pub kernel: Kernel,
     /// Receives the progress of the audit.
@@ -73,7 +77,9 @@ impl Default for Options<'_> {
             also_free: false,
             efforts: None,
             margins: None,
+            ranks: None,
             bias_needed: false,
+            max_probability: None,
             kernel: Kernel::best(),
             progress: &Silent,
             journal: None,

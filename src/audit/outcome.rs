@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use super::measured::Measured;
 use crate::certify::best_gap::BestGap;
+use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::certify::{Blocker, Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::Result;
@@ -25,6 +27,7 @@ pub struct Audit {
     pub(super) engine: Engine,
     pub(super) threads: usize,
     pub(super) verdicts: Vec<(u32, Verdict)>,
+    pub(super) caps: Vec<(u32, f64)>,
     pub(super) radii: Option<Vec<(u32, f64)>>,
     pub(super) seconds: BTreeMap<&'static str, f64>,
     pub(super) free: Option<Box<Audit>>,
@@ -204,6 +207,40 @@ impl Audit {
     /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
     pub fn bias_needed(&self) -> &[BestGap] {
         &self.measured.bias_gaps
+    }
+
+    /// Upper bounds of the probabilities that a softmax of the logits can give to lost and tied tokens, at every temperature
+    /// and every hidden state of the domain, in id order. They follow from the weights of the losing proofs.
+    ///
+    /// ```
+    /// use unargmax::{Domain, Head, Options, audit};
+    ///
+    /// let head = Head::new(vec![-1.0, 0.0, 1.0], None, 3, 1)?;
+    /// let audit = audit(&head, &Domain::free(1), Options::default())?;
+    /// let (token, most) = audit.probability_bounds()[0];
+    /// assert!(token == 1 && (most - 1.0 / 3.0).abs() < 1e-5);
+    /// # Ok::<(), unargmax::Error>(())
+    /// ```
+    pub fn probability_bounds(&self) -> &[(u32, f64)] {
+        &self.caps
+    }
+
+    /// The requested largest probabilities, in id order.
+    pub fn max_probabilities(&self) -> &[Ceiling] {
+        &self.measured.ceilings
+    }
+
+    /// The smallest proved upper bound of the probability of a token at temperature 1; `None` if nothing bounds it.
+    pub fn max_probability(&self, token: u32) -> Option<f64> {
+        let cap = self.caps.binary_search_by_key(&token, |c| c.0).ok().map(|i| self.caps[i].1);
+        let measured = self.measured.ceilings.binary_search_by_key(&token, Ceiling::token);
+        let high = measured.ok().map(|i| self.measured.ceilings[i].ends().1);
+        cap.into_iter().chain(high).reduce(f64::min)
+    }
+
+    /// The requested best ranks, in id order.
+    pub fn best_ranks(&self) -> &[BestRank] {
+        &self.measured.ranks
     }
 
     /// The wall time of each stage, in seconds.

@@ -79,7 +79,8 @@ impl Basis {
         let support = Support { basic, frozen: Vec::new(), equations: self.equations.clone() };
         let weights = self.matrix.enclose(&right, &vec![0.0; right.len()], near);
         let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
-        slack.is_not_negative().then_some(Enclosed { support, blockers })
+        let spread = spread(&support, &weights);
+        slack.is_not_negative().then_some(Enclosed { support, blockers, spread })
     }
 
     /// The right side of the equations of a token.
@@ -101,6 +102,7 @@ fn scaled(x: f64, scale: f64) -> Option<f64> {
 pub struct Enclosed {
     support: Support,
     blockers: Vec<Blocker>,
+    spread: f64,
 }
 
 impl Enclosed {
@@ -123,35 +125,46 @@ impl Enclosed {
             frozen: rival::weights_with_ids(frozen, ids),
             equations: equations.clone(),
         };
-        Enclosed { support, blockers: rival::with_ids(&self.blockers, ids) }
+        let blockers = rival::with_ids(&self.blockers, ids);
+        Enclosed { support, blockers, spread: self.spread }
+    }
+
+    /// The largest relative distance of an exact basic weight from the proposed one.
+    pub(super) fn spread(&self) -> f64 {
+        self.spread
     }
 }
 
 /// Proves that `token` never wins strictly, or returns `None`.
 pub(super) fn prove(problem: &Problem, token: u32, support: Support) -> Option<Enclosed> {
-    let (blockers, slack) = combined(problem, token, &support)?;
-    slack.is_not_negative().then_some(Enclosed { support, blockers })
+    let weights = basic_weights(problem, token, &support)?;
+    let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
+    let spread = spread(&support, &weights);
+    slack.is_not_negative().then_some(Enclosed { support, blockers, spread })
 }
 
 /// A lower bound of how far the combination stays ahead of the token everywhere, in logits (it may be negative);
 /// `None` if no such weights were proved to exist.
 pub(super) fn slack(problem: &Problem, token: u32, support: Support) -> Option<f64> {
-    let slack = combined(problem, token, &support)?.1.total();
+    let weights = basic_weights(problem, token, &support)?;
+    let slack = weighed(problem, token as usize, &support, &weights)?.1.total();
     (!slack.is_nan()).then_some(slack)
 }
 
-/// The enclosed weights in float64, and a bound of the slack.
-fn combined(
-    problem: &Problem,
-    token: u32,
-    support: &Support,
-) -> Option<(Vec<Blocker>, SlackBound)> {
+/// Encloses the basic weights of a support.
+fn basic_weights(problem: &Problem, token: u32, support: &Support) -> Option<Vec<Interval>> {
     if !well_formed(problem, token, support) {
         return None;
     }
-    let t = token as usize;
-    let weights = system(problem, t, support)?.enclose()?;
-    weighed(problem, t, support, &weights)
+    system(problem, token as usize, support)?.enclose()
+}
+
+/// The largest relative distance of an enclosed basic weight from the stored one.
+fn spread(support: &Support, weights: &[Interval]) -> f64 {
+    let distance = |(&(_, stored), w): (&(u32, f64), &Interval)| {
+        (w.hi - stored).max(stored - w.lo) / stored.abs()
+    };
+    support.basic.iter().zip(weights).map(distance).fold(0.0, f64::max)
 }
 
 /// Whether a support can be that of a token at all.

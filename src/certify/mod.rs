@@ -11,7 +11,9 @@
 //! - [`ball_loss`]: rival weights that no point of a ball overcomes; [`ball_bound`]: the bounds that weights prove
 //!   there;
 //! - [`one_point`]: the argmax, where the domain is one hidden state;
+//! - [`ceiling`]: bounds of the probability of a token;
 //! - [`effort`], [`best_gap`], [`survival`]: proved intervals of other quantities of a token, from [`scored`] points;
+//! - [`rank`]: the best rank that a token can reach, from sets of rivals and a point;
 //! - [`interval`]: the bound of the best margin if neither a win nor a loss was proved.
 
 pub(crate) mod ball_bound;
@@ -19,6 +21,7 @@ pub(crate) mod ball_bound;
 pub mod ball_loss;
 #[doc(hidden)]
 pub mod best_gap;
+pub(crate) mod ceiling;
 mod combination;
 #[doc(hidden)]
 pub mod effort;
@@ -33,6 +36,8 @@ mod outcome;
 #[doc(hidden)]
 pub mod pairs;
 mod range_terms;
+#[doc(hidden)]
+pub mod rank;
 mod rival;
 mod score_error;
 pub(crate) mod scored;
@@ -44,6 +49,7 @@ pub mod witness;
 
 pub use ball_loss::BallLoss;
 pub use best_gap::BestGap;
+pub use ceiling::Ceiling;
 pub use combination::Combination;
 pub use effort::Effort;
 pub use enclosure::Enclosed;

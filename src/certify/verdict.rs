@@ -273,7 +273,7 @@ pub fn undecided(reason: impl Into<String>, margin: Margin) -> Verdict {
 
 impl Loss {
     /// The same proof, where `ids` are the ids of tokens in the whole head.
-    fn with_ids(&self, ids: &[u32]) -> Self {
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
         let id = |place: u32| ids[place as usize];
         match self {
             Loss::Dominated(dominated) => Loss::Dominated(Dominated { by: id(dominated.by) }),

@@ -462,7 +462,7 @@ fn best_factor(problem: &Problem, token: u32, scores: &[f64]) -> Option<f64> {
 
 /// Scores the stored rows exactly at one hidden state.
 #[derive(Debug)]
-struct ExactPoint<'a> {
+pub(super) struct ExactPoint<'a> {
     head: &'a Head,
     state: State,
 }
@@ -477,7 +477,7 @@ enum State {
 
 impl<'a> ExactPoint<'a> {
     /// The exact hidden state of a float64 point.
-    fn new(problem: &Problem<'a>, point: &[f64]) -> Self {
+    pub(super) fn new(problem: &Problem<'a>, point: &[f64]) -> Self {
         if problem.domain().ball().is_none() {
             return ExactPoint { head: problem.stored(), state: State::Floats(point.to_vec()) };
         }
@@ -495,7 +495,7 @@ impl<'a> ExactPoint<'a> {
     }
 
     /// The exact gap of a token to a rival, times the denominator.
-    fn gap(&self, token: u32, rival: u32) -> Dyadic {
+    pub(super) fn gap(&self, token: u32, rival: u32) -> Dyadic {
         let (t, j) = (token as usize, rival as usize);
         let bias = &Dyadic::from_f64(self.head.bias(t)) - &Dyadic::from_f64(self.head.bias(j));
         match &self.state {

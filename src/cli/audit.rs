@@ -52,6 +52,14 @@ pub struct Arguments {
     /// In a ball or behind a norm: measure the best margin of each of these tokens, and whether it survives rounding
     #[arg(long, value_name = "all|N|@FILE")]
     margins: Option<String>,
+    /// Measure the largest probability that a softmax gives to each of these tokens at any state of the domain, as a proved
+    /// interval. Lost and tied tokens have an upper bound in any case
+    #[arg(long, value_name = "all|N|@FILE")]
+    max_probability: Option<String>,
+    /// Prove how high each of these tokens can rank (rank 1 is the strict winner, and ties count against a token): can
+    /// a beam, or top-k sampling, reach it?
+    #[arg(long, value_name = "all|N|@FILE")]
+    ranks: Option<String>,
     /// Measure how far each lost token's own bias would have to be raised for it to win (heads with a bias). It takes
     /// some seconds where hundreds of tokens lose
     #[arg(long)]
@@ -169,7 +177,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         also_free: true,
         efforts: plan.efforts.as_ref().map(|m| m.tokens.as_slice()),
         margins: plan.margins.as_ref().map(|m| m.tokens.as_slice()),
+        ranks: plan.ranks.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
+        max_probability: plan.probabilities.as_ref().map(|m| m.tokens.as_slice()),
         kernel,
         progress: &bar,
         journal: kept.as_deref(),
@@ -351,6 +361,8 @@ struct Plan {
     among: Option<Among>,
     efforts: Option<Sample>,
     margins: Option<Sample>,
+    probabilities: Option<Sample>,
+    ranks: Option<Sample>,
     baseline: Option<Baseline>,
 }
 
@@ -374,30 +386,38 @@ impl Plan {
         }
         let audited = tokens.as_deref().or_else(|| among.as_ref().map(Among::ids));
         let sample = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
-            let Some(text) = text else { return Ok(None) };
+            let sample =
+                |text: &String| selection::sample(option, text, audited, count, vocabulary);
+            text.as_ref().map(sample).transpose()
+        };
+        let in_ball = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
             ensure!(
-                domain.ball().is_some(),
+                text.is_none() || domain.ball().is_some(),
                 "{option} needs a ball, the domain of a final norm or `--domain ball:R`: in {domain} lengths have no measure"
             );
-            selection::sample(option, text, audited, count, vocabulary).map(Some)
+            sample(option, text)
         };
         ensure!(
             !arguments.bias_needed || layer.head().has_bias(),
             "--bias-needed is about heads with a bias, and this one has none"
         );
-        let efforts = sample("--effort", &arguments.effort)?;
-        let margins = sample("--margins", &arguments.margins)?;
+        let efforts = in_ball("--effort", &arguments.effort)?;
+        let margins = in_ball("--margins", &arguments.margins)?;
+        let probabilities = sample("--max-probability", &arguments.max_probability)?;
+        let ranks = sample("--ranks", &arguments.ranks)?;
         let baseline =
             arguments.baseline.as_deref().map(Baseline::open).transpose().context("--baseline")?;
         if let Some(baseline) = &baseline {
             baseline.fits(&domain, count, vocabulary).context("--baseline")?;
         }
-        Ok(Plan { domain, reason, tokens, among, efforts, margins, baseline })
+        Ok(Plan { domain, reason, tokens, among, efforts, margins, probabilities, ranks, baseline })
     }
 
-    /// Returns the seeds of the two random samples, `--effort` and `--margins`; `None` for what is no sample.
-    fn seeds(&self) -> [Option<u64>; 2] {
-        [&self.efforts, &self.margins].map(|sample| sample.as_ref()?.seed)
+    /// Returns the seeds of the random samples of `--effort`, `--margins`, `--max-probability` and `--ranks`; `None` for what is
+    /// no sample.
+    fn seeds(&self) -> [Option<u64>; 4] {
+        [&self.efforts, &self.margins, &self.probabilities, &self.ranks]
+            .map(|sample| sample.as_ref()?.seed)
     }
 }
 

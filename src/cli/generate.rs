@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::model::{Ids, Masked, ModelArguments, Opened, read_latents};
+use super::bounded::bounded;
+use super::model::{Ids, Masked, ModelArguments, Opened, read_features, read_latents};
 use super::progress::Bar;
 use unargmax::reach::chat::{ChatTemplate, Message};
 use unargmax::reach::generate::{End, Generation, Prompt};
@@ -22,7 +23,7 @@ pub struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
     /// What to go on from; the encoder's text in a model that has one
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "ids")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present_any = ["ids", "features"])]
     prompt: Option<String>,
     /// The prompt as token ids; ids are printed
     #[arg(long, value_name = "IDS", conflicts_with = "prompt")]
@@ -37,9 +38,19 @@ pub struct Arguments {
     /// was trained]. Under such a mask a model that fills gaps continues a text, up to the token that ends its texts
     #[arg(long, value_name = "MASK")]
     mask: Option<Masked>,
+    /// The log-mel features that the encoder of a model of sound (Whisper) reads: a .npy or safetensors file, bands x
+    /// frames. The prompt, if there is one, is then what the decoder begins with, <|startoftranscript|> included
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
     /// A safetensors file with a tensor `latents`, blocks x d: the state at position 0 before each block
     #[arg(long, value_name = "FILE")]
     latents: Option<PathBuf>,
+    /// The segment of each token of the prompt: 0,0,0,0 [default: 0 everywhere]
+    #[arg(long, value_name = "LIST")]
+    segments: Option<Ids>,
+    /// With --segments: the segment of the tokens that follow [default: that of the last token of the prompt]
+    #[arg(long, value_name = "SEGMENT", requires = "segments")]
+    next_segment: Option<u32>,
     /// How many tokens at most
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
@@ -79,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let notes = rules.notes.clone();
     bar.stage("run");
     let tokenizer = match (&arguments.prompt, &arguments.ids) {
-        (Some(_), None) => Some(arguments.model.tokenizer(&opened)?),
+        (Some(_), None) | (None, None) => Some(arguments.model.tokenizer(&opened)?),
         _ => None,
     };
     let has_encoder = opened.model.configuration().has_encoder();
@@ -91,6 +102,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (Some(tokenizer), Some(text), _) if arguments.chat => {
             let rendered = conversation(arguments, &opened, text)?;
             tokenizer.encode(&rendered, SpecialTokens::Bare)?
+        }
+        (Some(tokenizer), Some(text), _) if arguments.features.is_some() => {
+            tokenizer.encode(text, SpecialTokens::Bare)?
         }
         (Some(tokenizer), Some(text), _) if has_encoder => {
             tokenizer.encode(text, SpecialTokens::Added)?
@@ -107,6 +121,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             [tokenizer.around()?.0, tokenizer.encode(text, SpecialTokens::Bare)?].concat()
         }
         (.., Some(Ids(ids))) => ids.clone(),
+        _ if arguments.features.is_some() => Vec::new(),
         _ => bail!("give a prompt by --prompt or --ids"),
     };
     if let (Some(_), Some(tokenizer)) = (&arguments.mask, &tokenizer)
@@ -117,8 +132,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let given = Prompt {
         ids: prompt.clone(),
+        features: arguments.features.as_deref().map(read_features).transpose()?,
         mask: arguments.mask.as_ref().map(|masked| masked.0.clone()),
         latents: arguments.latents.as_deref().map(read_latents).transpose()?,
+        segments: arguments.segments.as_ref().map(|Ids(segments)| {
+            let last = segments.last().copied().unwrap_or(0);
+            (segments.clone(), arguments.next_segment.unwrap_or(last))
+        }),
     };
     let mut generation =
         Generation::following(&opened.model, rules, given, sampler, arguments.max_tokens)?;
@@ -170,5 +190,6 @@ fn conversation(arguments: &Arguments, opened: &Opened, text: &str) -> Result<St
         |role: &str, content: &str| Message { role: role.to_owned(), content: content.to_owned() };
     let system = arguments.system.iter().map(|content| message("system", content));
     let messages: Vec<Message> = system.chain([message("user", text)]).collect();
-    Ok(template.render(&messages)?)
+    // A template is a program of the checkpoint: in a loop it could double a text without end.
+    Ok(bounded("the chat template", move || template.render(&messages))??)
 }

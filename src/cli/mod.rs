@@ -2,6 +2,7 @@
 //! library never sees them.
 
 mod audit;
+mod bounded;
 mod compare;
 mod generate;
 mod input;

@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use super::memory;
 use super::progress::Bar;
 use unargmax::checkpoint::vocabulary::{Vocabulary, from_side_file};
-use unargmax::checkpoint::{self, Checkpoint};
-use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
+use unargmax::checkpoint::{self, Checkpoint, Values};
+use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource, kept};
 use unargmax::transformer::{Mask, Options, Transformer};
 
 /// Which model, and how text is split for it.
@@ -20,7 +20,8 @@ pub struct ModelArguments {
     /// A whole model: a folder with config.json and its tensors, a GGUF file, or ORG/NAME in the cache of Hugging Face on
     /// this machine
     pub checkpoint: PathBuf,
-    /// Split text by this tokenizer.json [default: as the checkpoint says]
+    /// Split text by this tokenizer.json, or by this file of tiktoken (for Qwen, Llama 3 and Whisper) [default: as the
+    /// checkpoint says]
     #[arg(long, value_name = "FILE", group = "split")]
     tokenizer: Option<PathBuf>,
     /// Take vocab.txt for word pieces as BERT has them, where no file says so
@@ -30,10 +31,21 @@ pub struct ModelArguments {
     /// it: write [CLS] and the like in the text
     #[arg(long, value_name = "PATTERN", group = "split")]
     split_regex: Option<String>,
+    /// Which pieces of the SentencePiece model have a row, in a model that was cut down to a part of its vocabulary: their
+    /// ids, one for each row in order, as a JSON list or one a line
+    #[arg(long, value_name = "FILE", group = "split")]
+    kept: Option<PathBuf>,
+    /// The text was cut into words, as CPM needs it: a blank between two words, `▂` for a blank of the text, `▃` for the end
+    /// of a line
+    #[arg(long, group = "split")]
+    words: bool,
     /// Give layers that share their tensors (ALBERT) copies of their own: the same logits
     #[arg(long)]
     unshared: bool,
 }
+
+/// The largest number of sentinels of T5, which follow the pieces of the vocabulary file.
+const MOST_SENTINELS: usize = 10_000;
 
 /// Whether word pieces keep capitals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,19 +82,37 @@ impl ModelArguments {
             Some(read) => Some(read),
             None => from_side_file(checkpoint.as_ref())?.map(|(read, _)| read),
         };
-        let vocabulary = vocabulary.map(|v| v.padded(model.configuration().tokens));
+        let rows = model.configuration().tokens;
+        let vocabulary = match &self.kept {
+            Some(file) => Some(kept_vocabulary(file, rows, vocabulary)?),
+            None => vocabulary,
+        };
+        let vocabulary = vocabulary.map(|v| v.padded(rows));
         Ok(Opened { path, checkpoint, model, vocabulary })
     }
 
     /// Returns the tokenizer: by the option given, else the one that the checkpoint states.
     pub fn tokenizer(&self, opened: &Opened) -> Result<Tokenizer> {
-        let how = match (&self.tokenizer, self.wordpiece, &self.split_regex) {
+        let how = match (&self.tokenizer, self.wordpiece, &self.split_regex, &self.kept) {
             (Some(file), ..) => TokenizerSource::File(file.clone()),
-            (_, Some(case), _) => TokenizerSource::WordPiece { lowercase: case == Case::Uncased },
-            (.., Some(pattern)) => TokenizerSource::Split(pattern.clone()),
+            (_, Some(case), ..) => TokenizerSource::WordPiece { lowercase: case == Case::Uncased },
+            (_, _, Some(pattern), _) => TokenizerSource::Split(pattern.clone()),
+            (.., Some(file)) => TokenizerSource::Kept(file.clone()),
+            _ if self.words => TokenizerSource::Words,
             _ => TokenizerSource::Stated,
         };
-        Ok(Tokenizer::of(opened.checkpoint.as_ref(), &opened.path, &how)?)
+        let tokenizer = Tokenizer::of(opened.checkpoint.as_ref(), &opened.path, &how)?;
+        let rows = opened.model.configuration().tokens;
+        if let (TokenizerSource::Stated, Some(pieces)) =
+            (&how, tokenizer.pieces().filter(|n| *n > rows))
+        {
+            bail!(
+                "{}: it has {pieces} pieces, but the model has {rows} tokens: if its vocabulary was cut down, say by --kept \
+                 which pieces have a row; or give a tokenizer.json by --tokenizer, or ids by --ids (of logits and generate)",
+                tokenizer.source().display()
+            );
+        }
+        Ok(tokenizer)
     }
 }
 
@@ -116,18 +146,54 @@ impl TextArguments {
         opened: &Opened,
         around: SpecialTokens,
     ) -> Result<Vec<u32>> {
-        let text = match (&self.text, &self.ids, &self.file) {
-            (_, Some(Ids(ids)), _) => return Ok(ids.clone()),
-            (Some(text), ..) => text.clone(),
-            (.., Some(file)) => read(file)?,
-            _ => bail!("give a text by --text, --ids or --file"),
+        if let Some(Ids(ids)) = &self.ids {
+            return Ok(ids.clone());
+        }
+        let tokenizer = model.tokenizer(opened)?;
+        // In a model with an encoder this is the text of the decoder.
+        let ids = match opened.model.configuration().has_encoder() {
+            true => tokenizer.encode_target(&self.read()?, around)?,
+            false => tokenizer.encode(&self.read()?, around)?,
         };
-        let ids = model.tokenizer(opened)?.encode(&text, around)?;
         if ids.is_empty() {
             bail!("the text has no tokens");
         }
         Ok(ids)
     }
+
+    /// Returns the text given by `--text` or `--file`.
+    pub fn read(&self) -> Result<String> {
+        match (&self.text, &self.file) {
+            (Some(text), _) => Ok(text.clone()),
+            (_, Some(file)) => read(file),
+            _ => bail!("give a text by --text, --ids or --file"),
+        }
+    }
+}
+
+/// Returns the vocabulary of the rows of a model that was cut down to the pieces listed in a file.
+fn kept_vocabulary(file: &Path, rows: usize, whole: Option<Vocabulary>) -> Result<Vocabulary> {
+    let kept = kept(file).context("--kept")?;
+    if kept.len() > rows {
+        bail!(
+            "--kept {}: {} pieces are kept, but the model has {rows} tokens",
+            file.display(),
+            kept.len()
+        );
+    }
+    let largest = kept.iter().max().map_or(0, |id| id + 1);
+    let whole = whole.unwrap_or_default();
+    // Ids beyond the vocabulary, as those of sentinels, are refused where text is split.
+    if largest > whole.tokens.len() + MOST_SENTINELS {
+        bail!(
+            "--kept {}: piece {} is kept, but there are {}",
+            file.display(),
+            largest - 1,
+            whole.tokens.len()
+        );
+    }
+    let whole = whole.padded(largest);
+    Ok(Vocabulary { tokens: kept.iter().map(|id| whole.tokens[*id].clone()).collect() })
 }
 
 /// Reads the states at position 0 before each block: the tensor `latents` (blocks x d) of a file.
@@ -143,6 +209,51 @@ pub fn read_latents(file: &Path) -> Result<Vec<Tensor>> {
     (0..blocks).map(|block| Ok(latents.narrow(0, block, 1)?)).collect()
 }
 
+/// Reads log-mel features, `bands x frames` or `1 x bands x frames`, from a file of one tensor, or of several of which
+/// one is called `input_features`; returns them as `1 x bands x frames`.
+pub fn read_features(file: &Path) -> Result<Tensor> {
+    const NAME: &str = "input_features";
+    let opened = checkpoint::open(file).context("--features")?;
+    let tensors = opened.tensors();
+    let info = match tensors {
+        [only] => only,
+        several => match several.iter().find(|info| info.name == NAME) {
+            Some(found) => found,
+            None => bail!(
+                "--features {}: it holds {} tensors, and none of them is called `{NAME}`",
+                file.display(),
+                several.len()
+            ),
+        },
+    };
+    let (bands, frames) = match info.shape[..] {
+        [bands, frames] | [1, bands, frames] => (bands, frames),
+        _ => bail!(
+            "--features {}: `{}` has shape {:?}, but features are bands x frames",
+            file.display(),
+            info.name,
+            info.shape
+        ),
+    };
+    let shape = (1, bands, frames);
+    let features = match opened.read(&info.name).context("--features")?.values {
+        Values::F32(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
+        Values::F64(numbers) => Tensor::from_vec(numbers, shape, &Device::Cpu)?,
+    };
+    let features = features.to_dtype(DType::F32)?;
+    let numbers: Vec<f32> = features.flatten_all()?.to_vec1()?;
+    if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
+        bail!(
+            "--features {}: frame {} of band {} is {}, no finite number",
+            file.display(),
+            at % frames,
+            at / frames,
+            numbers[at]
+        );
+    }
+    Ok(features)
+}
+
 /// Reads a text file, which must be UTF-8.
 pub fn read(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
@@ -155,7 +266,7 @@ pub fn read(file: &Path) -> Result<String> {
     }
 }
 
-/// Token ids, parsed from a list separated by commas or blanks.
+/// Token ids or segments, parsed from a list separated by commas or blanks.
 #[derive(Clone, Debug)]
 pub struct Ids(pub Vec<u32>);
 
@@ -164,9 +275,9 @@ impl FromStr for Ids {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
-        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is no token id"));
+        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is no whole number"));
         let ids: Vec<u32> = parts.map(one).collect::<Result<_, _>>()?;
-        if ids.is_empty() { Err("there are no ids".to_owned()) } else { Ok(Ids(ids)) }
+        if ids.is_empty() { Err("there are no numbers".to_owned()) } else { Ok(Ids(ids)) }
     }
 }
 

@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 
 use super::model::{ModelArguments, Opened, read};
 use super::progress::Bar;
+use unargmax::audit::Audit;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
-use unargmax::reach::pattern::{Label, LabelAudits, Pattern, Scorer, Scores, Word, fates, labels};
+use unargmax::reach::cloze::{Scorer, Scores};
+use unargmax::reach::pattern::{Label, LabelAudits, Pattern, Word, fates, labels, words};
 
 /// Classify texts by a pattern with a gap (PET): say of each label word whether it can win at all, then score.
 #[derive(Debug, Args)]
@@ -24,7 +26,8 @@ pub struct Arguments {
     /// sees only what stands before needs the gap last
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     pattern: String,
-    /// The label words, `great,terrible`, or classes with their words, `positive=great,negative=terrible`
+    /// The label words, `great,terrible`, or classes with one or more words each, `positive=great|good,negative=terrible`. A
+    /// word may have several tokens
     #[arg(long, value_name = "WORDS")]
     labels: String,
     /// The texts: a .csv or .tsv file with a column `text` and perhaps one `label`, or one text per line
@@ -54,24 +57,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     bar.stage("labels");
     pattern.check(&opened.model).context("--pattern")?;
     let tokenizer = arguments.model.tokenizer(&opened)?;
-    let words: Vec<Word> =
-        labels.iter().map(|l| Word::new(l, &pattern, &tokenizer)).collect::<Result<_, _>>()?;
-    let tokens: Option<Vec<u32>> = words.iter().map(Word::token).collect();
-    let distinct = |tokens: &Vec<u32>| (1..tokens.len()).all(|i| !tokens[..i].contains(&tokens[i]));
-    let fates = match tokens.filter(distinct) {
-        Some(tokens) => {
-            let located = locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?;
-            Some(fates(&located.head, &located.domain()?.0, &tokens)?)
-        }
-        None => None,
-    };
+    let words = words(&labels, &pattern, &tokenizer).context("--labels")?;
+    let located = locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?;
+    let fates = fates(&located.head, &located.domain()?.0, &words)?;
     bar.finish();
     let mut out = io::stdout().lock();
     if !arguments.json {
         // The words are printed before anything is scored, and also where no text can be scored.
-        super::ignore_broken_pipe(print_words(&mut out, &opened, &words, fates.as_ref()))?;
+        super::ignore_broken_pipe(print_words(&mut out, &opened, &labels, &words, &fates))?;
     }
-    let scorer = Scorer::new(&opened.model, &tokenizer, &pattern, &words).context("--labels")?;
+    let scorer = Scorer::new(&opened.model, &tokenizer, &pattern, &words)?;
     let bar = Bar::new(false)?;
     bar.begin("score", texts.len(), "texts");
     let lines: Vec<&str> = texts.iter().map(|t| t.text.as_str()).collect();
@@ -81,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     bar.finish();
     let outcome = Outcome::new(&texts, &scores, labels.len());
     super::ignore_broken_pipe(if arguments.json {
-        let value = to_json(&opened, &words, fates.as_ref(), &texts, &scores, &outcome);
+        let value = to_json(&opened, &labels, &words, &fates, &texts, &scores, &outcome);
         out.write_all((serde_json::to_string_pretty(&value)? + "\n").as_bytes())
     } else {
         let shown = if arguments.summary { &[][..] } else { &scores[..] };
@@ -153,36 +148,41 @@ fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
     Ok(texts)
 }
 
-/// Returns the verdicts on a label word's token, by name: among all tokens, and among the label words alone.
-fn verdict_names(fates: &LabelAudits, token: u32) -> [String; 2] {
-    let all = fates.among_all.verdict(token);
-    let among = fates.among_labels.verdict(token);
-    [all, among].map(|verdict| verdict.map_or("unknown", |v| v.name()).to_owned())
+/// Returns the verdicts on a label word, by name: on each of its tokens among all tokens, and on the word among the label
+/// words alone, where all of them are one token.
+fn verdict_names(fates: &LabelAudits, word: &Word) -> (Vec<&'static str>, Option<&'static str>) {
+    let name = |audit: &Audit, token: u32| audit.verdict(token).map_or("unknown", |v| v.name());
+    let all = word.tokens.iter().map(|&token| name(&fates.among_all, token)).collect();
+    let among = fates.among_labels.as_ref().zip(word.token());
+    (all, among.map(|(audit, token)| name(audit, token)))
 }
 
 /// Prints each label word with its tokens and its verdicts.
 fn print_words(
     out: &mut impl Write,
     opened: &Opened,
+    labels: &[Label],
     words: &[Word],
-    fates: Option<&LabelAudits>,
+    fates: &LabelAudits,
 ) -> io::Result<()> {
     for word in words {
-        write!(out, "label {:?}: ", word.label.word)?;
-        match (word.token(), fates) {
-            (Some(token), Some(fates)) => {
-                let [all, among] = verdict_names(fates, token);
-                let label = opened.label(token);
-                writeln!(
-                    out,
-                    "token {token} {label}; among all tokens {all}, among the labels {among}"
-                )?;
-            }
-            (Some(token), None) => writeln!(out, "token {token} {}", opened.label(token))?,
-            (None, _) => {
+        let (all, among) = verdict_names(fates, word);
+        let class = &labels[word.class];
+        write!(out, "label {:?}", word.text)?;
+        if class.words.len() > 1 {
+            write!(out, " of {}", class.class)?;
+        }
+        match word.token() {
+            Some(token) => write!(out, ": token {token} {}", opened.label(token))?,
+            None => {
                 let parts: Vec<String> = word.tokens.iter().map(|&t| opened.label(t)).collect();
-                writeln!(out, "{} tokens ({})", parts.len(), parts.join(" "))?;
+                write!(out, ": {} tokens ({})", parts.len(), parts.join(" "))?;
             }
+        }
+        write!(out, "; among all tokens {}", all.join(", "))?;
+        match among {
+            Some(among) => writeln!(out, ", among the labels {among}")?,
+            None => writeln!(out)?,
         }
     }
     out.flush()
@@ -227,31 +227,38 @@ fn print(
 /// Returns the words, texts and accuracy as JSON.
 fn to_json(
     opened: &Opened,
+    labels: &[Label],
     words: &[Word],
-    fates: Option<&LabelAudits>,
+    fates: &LabelAudits,
     texts: &[Text],
     scores: &[Scores],
     outcome: &Outcome,
 ) -> Value {
+    let class = |class: usize| &labels[class].class;
     let words_json: Vec<Value> = words
         .iter()
         .map(|word| {
-            let verdict_names = word.token().zip(fates).map(|(token, fates)| verdict_names(fates, token));
-            json!({"class": word.label.class, "word": word.label.word, "tokens": word.tokens,
-                   "among_all": verdict_names.as_ref().map(|f| &f[0]), "among_labels": verdict_names.as_ref().map(|f| &f[1])})
+            let (all, among) = verdict_names(fates, word);
+            // One verdict where the word is one token, else one for each token.
+            let all = if all.len() == 1 { json!(all[0]) } else { json!(all) };
+            json!({"class": class(word.class), "word": word.text, "tokens": word.tokens,
+                   "among_all": all, "among_labels": among})
         })
         .collect();
-    let class = |place: usize| &words[place].label.class;
     let texts: Vec<Value> = texts
         .iter()
         .zip(scores)
         .map(|(text, scores)| {
+            let logits: Vec<Option<f32>> = scores.words.iter().map(|word| word.logit).collect();
+            let logs: Vec<f64> = scores.words.iter().map(|word| word.log_probability).collect();
             json!({"text": text.text, "label": text.class.map(class), "predicted": class(scores.best),
-                   "logits": scores.logits, "probabilities": scores.probabilities})
+                   "logits": logits, "log_probabilities": logs, "probabilities": scores.probabilities})
         })
         .collect();
+    let classes: Vec<&String> = labels.iter().map(|label| &label.class).collect();
     let accuracy = outcome.accuracy.map(
         |(right, labelled, largest)| json!({"right": right, "labelled": labelled, "largest_class": largest}),
     );
-    json!({"checkpoint": opened.path.display().to_string(), "labels": words_json, "texts": texts, "accuracy": accuracy})
+    json!({"checkpoint": opened.path.display().to_string(), "classes": classes, "labels": words_json, "texts": texts,
+           "accuracy": accuracy})
 }

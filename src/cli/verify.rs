@@ -251,6 +251,9 @@ fn print(
             let name = name_of(*claim, verification.subject);
             writeln!(out, "  {name:<12} {count:>8} accepted")?;
         }
+        if audit.ranks > 0 {
+            writeln!(out, "  {:<12} {:>8} accepted", "best ranks", audit.ranks)?;
+        }
         if audit.accepted.is_empty() {
             writeln!(out, "  no verdict accepted")?;
         }

@@ -5,8 +5,10 @@ use std::ops::Range;
 use nalgebra::{DMatrix, DMatrixViewMut, DVector};
 use rayon::prelude::*;
 
-use super::{Head, subspace};
+use super::Head;
+use super::subspace::Subspace;
 use crate::arithmetic::dot::Element;
+use crate::arithmetic::narrow::{self, Panels};
 
 /// The largest order of a matrix whose eigenvalues are all computed, by one thread in about `10 d^3` operations; heads with more
 /// coordinates and more tokens than this get the leading values.
@@ -86,9 +88,11 @@ impl Spectra {
     fn leading(head: &Head, ids: &[usize], scale: f64) -> Self {
         let (dim, count) = (head.dim(), ids.len() as f64);
         let mean = mean(head, ids, scale);
-        let found = subspace::leading(dim, LEADING, |vectors| {
-            times_covariance(head, ids, &mean, scale, vectors)
-        });
+        let times = |vectors: &[f64], product: Product| {
+            times_covariance(head, ids, &mean, scale, vectors, product)
+        };
+        let subspace = Subspace::new(dim, LEADING, |v| times(v, roughly), |v| times(v, exactly));
+        let found = subspace.leading(LEADING);
         let squares = |block: &[usize]| {
             let square = |&t: &usize| {
                 let row = head.row(t).zip(mean.iter());
@@ -97,26 +101,39 @@ impl Spectra {
             block.iter().map(square).sum::<f64>()
         };
         let sums: Vec<f64> = ids.par_chunks(BLOCK).map(squares).collect();
-        // With the mean in the subspace, its product with the uncentred rows follows from the centred ones.
-        let whole = subspace::leading_with(dim, &found.vectors, mean.as_slice(), |vectors| {
-            let mut images = times_covariance(head, ids, &mean, scale, vectors);
-            for (image, v) in images.chunks_exact_mut(dim).zip(vectors.chunks_exact(dim)) {
-                let along = f64::dot(v, mean.as_slice());
-                image.iter_mut().zip(mean.iter()).for_each(|(x, m)| *x += along * m);
-            }
-            images
-        });
+        // The uncentred rows have the mean as one more direction.
+        let mean = mean.as_slice();
+        let whole = subspace.with(mean, |v| times(v, exactly)).plus_square(mean).leading(LEADING);
         let root = |values: &[f64], size: f64| {
             values.iter().map(|x| x.max(0.0).sqrt() * size).collect::<Vec<f64>>()
         };
         Spectra {
             rows: ids.len(),
-            singular_values: root(&whole, scale * (head.tokens() as f64).sqrt()),
+            singular_values: root(&whole.values, scale * (head.tokens() as f64).sqrt()),
             deviations: root(&found.values, scale),
             variance: sums.iter().sum::<f64>() / count * scale * scale,
             complete: false,
         }
     }
+}
+
+/// The products of several vectors with rows of `width` numbers, `out[vector * rows + row]`.
+type Product = fn(vectors: &[f64], rows: &[f32], width: usize) -> Vec<f64>;
+
+/// [`Product`] with float64 sums.
+fn exactly(vectors: &[f64], rows: &[f32], width: usize) -> Vec<f64> {
+    let count = rows.len() / width;
+    let mut out = vec![0.0; vectors.len() / width * count];
+    f32::product(vectors, rows, width, &mut out, count);
+    out
+}
+
+/// [`Product`] with float32 sums, several times as fast.
+fn roughly(vectors: &[f64], rows: &[f32], width: usize) -> Vec<f64> {
+    let vectors: Vec<f32> = vectors.iter().map(|&x| x as f32).collect();
+    let mut out = vec![0f32; vectors.len() / width * (rows.len() / width)];
+    narrow::product(&vectors, &Panels::new(rows, width), &mut out);
+    out.into_iter().map(f64::from).collect()
 }
 
 /// Multiplies vectors (`n x d`) with the covariance of some rows about `mean`, all divided by `scale`.
@@ -126,9 +143,9 @@ fn times_covariance(
     mean: &DVector<f64>,
     scale: f64,
     vectors: &[f64],
+    product: Product,
 ) -> Vec<f64> {
     let dim = head.dim();
-    let n = vectors.len() / dim;
     let part = |block: &[usize]| {
         let mut rows = vec![0f32; block.len() * dim];
         let mut whole = vec![0.0; dim];
@@ -137,21 +154,38 @@ fn times_covariance(
             let centred = whole.iter().zip(mean.iter()).map(|(x, m)| (x / scale - m) as f32);
             out.iter_mut().zip(centred).for_each(|(out, x)| *out = x);
         }
-        let mut along = vec![0.0; n * block.len()];
-        f32::product(vectors, &rows, dim, &mut along, block.len());
-        let columns: Vec<f32> =
-            (0..rows.len()).map(|i| rows[i % block.len() * dim + i / block.len()]).collect();
-        let mut out = vec![0.0; n * dim];
-        f32::product(&along, &columns, block.len(), &mut out, dim);
-        out
+        let along = product(vectors, &rows, dim);
+        product(&along, &transposed(&rows, dim), block.len())
     };
-    let mut sum = vec![0.0; n * dim];
+    let mut sum = vec![0.0; vectors.len()];
     let blocks: Vec<&[usize]> = ids.chunks(BLOCK / 4).collect();
     for blocks in blocks.chunks(STARTS) {
         let parts: Vec<Vec<f64>> = blocks.par_iter().map(|block| part(block)).collect();
         parts.iter().for_each(|part| sum.iter_mut().zip(part).for_each(|(s, x)| *s += x));
     }
     sum.iter().map(|x| x / ids.len() as f64).collect()
+}
+
+/// The columns of a matrix with rows of `width` numbers, one after the other.
+fn transposed(rows: &[f32], width: usize) -> Vec<f32> {
+    /// The order of a tile, which is read and written in whole cache lines.
+    const TILE: usize = 16;
+    let count = rows.len() / width;
+    let mut out = vec![0f32; rows.len()];
+    for (i, rows) in rows.chunks(TILE * width).enumerate() {
+        for first in (0..width).step_by(TILE) {
+            let columns = first..width.min(first + TILE);
+            let mut tile = [[0f32; TILE]; TILE];
+            for (tile, row) in tile.iter_mut().zip(rows.chunks_exact(width)) {
+                tile[..columns.len()].copy_from_slice(&row[columns.clone()]);
+            }
+            for (k, column) in columns.zip(0..) {
+                let out = &mut out[k * count + i * TILE..][..rows.len() / width];
+                out.iter_mut().zip(&tile).for_each(|(out, row)| *out = row[column]);
+            }
+        }
+    }
+    out
 }
 
 /// The Euclidean norm of the mean row.

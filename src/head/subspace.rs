@@ -19,6 +19,14 @@ pub struct Leading {
     pub vectors: Vec<f64>,
 }
 
+/// Orthonormal vectors (`n x d`, row-major) near the leading eigenvectors of a matrix, and its products with them.
+#[derive(Debug)]
+pub struct Subspace {
+    dim: usize,
+    basis: Vec<f64>,
+    images: Vec<f64>,
+}
+
 /// The number of vectors beyond those that are wanted: the wanted ones converge faster.
 const EXTRA: usize = 16;
 /// The number of products with the matrix before the last one.
@@ -28,29 +36,54 @@ const BLOCK: usize = 32;
 /// The number of coordinates that a thread works on.
 const STRIPE: usize = 512;
 
+impl Subspace {
+    /// A subspace near the `count` leading eigenvectors of a positive semidefinite `dim x dim` matrix. `improve` multiplies
+    /// several vectors (`n x dim`) with it, perhaps roughly, and `multiply` as exactly as the eigenvalues are wanted: their
+    /// errors are the squares of those of the vectors.
+    pub fn new(
+        dim: usize,
+        count: usize,
+        improve: impl Fn(&[f64]) -> Vec<f64>,
+        multiply: impl Fn(&[f64]) -> Vec<f64>,
+    ) -> Self {
+        let started = (count + EXTRA).min(dim);
+        let mut basis = orthonormal(start(started * dim), dim);
+        for _ in 0..ITERATIONS {
+            basis = orthonormal(improve(&basis), dim);
+        }
+        let images = multiply(&basis);
+        Subspace { dim, basis, images }
+    }
+
+    /// The subspace of the same matrix with one more vector.
+    pub fn with(mut self, another: &[f64], multiply: impl Fn(&[f64]) -> Vec<f64>) -> Self {
+        let all = orthonormal([&self.basis, another].concat(), self.dim);
+        if let Some(new) = all.get(self.basis.len()..).filter(|new| !new.is_empty()) {
+            self.images.extend(multiply(new));
+            self.basis.extend_from_slice(new);
+        }
+        self
+    }
+
+    /// The same vectors with the matrix plus `v v^T`.
+    pub fn plus_square(mut self, v: &[f64]) -> Self {
+        let vectors = self.basis.chunks_exact(self.dim);
+        for (image, u) in self.images.chunks_exact_mut(self.dim).zip(vectors) {
+            add(image, f64::dot(u, v), v);
+        }
+        self
+    }
+
+    /// The `count` largest Ritz values and vectors of the matrix on this subspace, or fewer if it is smaller.
+    pub fn leading(&self, count: usize) -> Leading {
+        ritz(&self.basis, &self.images, self.dim, count)
+    }
+}
+
 /// The `count` leading eigenvectors of a positive semidefinite `dim x dim` matrix, or fewer if its rank is lower;
 /// `multiply` multiplies several vectors (`n x dim`) with it.
 pub fn leading(dim: usize, count: usize, multiply: impl Fn(&[f64]) -> Vec<f64>) -> Leading {
-    let started = (count + EXTRA).min(dim);
-    let mut basis = orthonormal(start(started * dim), dim);
-    for _ in 0..ITERATIONS {
-        basis = orthonormal(multiply(&basis), dim);
-    }
-    let images = multiply(&basis);
-    ritz(&basis, &images, dim, count)
-}
-
-/// The Ritz values of a matrix on the span of `vectors` (`k x dim`) and one more vector: the `k` largest.
-pub fn leading_with(
-    dim: usize,
-    vectors: &[f64],
-    another: &[f64],
-    multiply: impl Fn(&[f64]) -> Vec<f64>,
-) -> Vec<f64> {
-    let all = vectors.iter().chain(another).copied().collect();
-    let basis = orthonormal(all, dim);
-    let images = multiply(&basis);
-    ritz(&basis, &images, dim, vectors.len() / dim).values
+    Subspace::new(dim, count, &multiply, &multiply).leading(count)
 }
 
 /// Orthonormal vectors (`dim x dim`, or fewer rows where rounding leaves too little of one) that begin with `vectors`

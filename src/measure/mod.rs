@@ -2,15 +2,19 @@
 //!
 //! - [`effort`]: how far out in a ball a token begins to win;
 //! - [`margin`]: the best gap of a token in a ball, and whether that win survives rounding;
-//! - [`bias`]: the raise of its own bias that a token needs, in boxes and in all of space.
+//! - [`probability`]: the largest probability of a token over the domain;
+//! - [`bias`]: the raise of its own bias that a token needs, in boxes and in all of space;
+//! - [`rank`]: the best rank that a token reaches, in every domain.
 //!
-//! All three search as [`crate::prove`] does, over a small working set of rivals, and propose points and weights;
+//! All search as [`crate::prove`] does, over a small working set of rivals, and propose points and weights;
 //! [`crate::certify`] turns these into intervals. Points and weights found for undecided tokens also serve as
 //! proposals for their verdicts.
 
 pub mod bias;
 pub mod effort;
 pub mod margin;
+pub mod probability;
+pub mod rank;
 
 use rayon::prelude::*;
 

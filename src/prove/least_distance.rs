@@ -40,6 +40,9 @@ const SATISFIED: f64 = 1e-9;
 /// The violation accepted for large `u`, as a share of `|u|`.
 const ROUNDING: f64 = 1e-12;
 
+/// The number of rows for which there is room from the start: what a short search needs.
+const FEW: usize = 64;
+
 impl Solver for LeastDistance {
     fn new(dim: usize) -> Self {
         #[cfg(test)]
@@ -47,7 +50,7 @@ impl Solver for LeastDistance {
         LeastDistance {
             dim,
             width: dim.next_multiple_of(LANES),
-            rows: Vec::new(),
+            rows: Vec::with_capacity(FEW * dim.next_multiple_of(LANES)),
             wanted: Vec::new(),
             values: Vec::new(),
             candidates: Vec::new(),
@@ -139,7 +142,8 @@ impl LeastDistance {
     /// Adds a row of length one with the inequality `row.u >= bound`.
     pub fn add_bounded(&mut self, row: &[f64], bound: f64) {
         debug_assert_eq!(row.len(), self.dim);
-        self.rows.extend_from_slice(&padded(row));
+        self.rows.extend_from_slice(row);
+        self.rows.resize(self.rows.len() + self.width - self.dim, 0.0);
         self.wanted.push(bound);
     }
 

@@ -47,17 +47,18 @@ impl Factorisation {
         // With room for the number that `append` adds.
         let mut coefficients = Vec::with_capacity(self.len() + 1);
         coefficients.resize(self.len(), 0.0);
-        let mut parts = vec![0.0; self.len()];
         let (whole, mut left) = (norm(v), 0.0);
         // Twice is enough (Giraud, Langou, Rozloznik 2005), and once if little cancels: the error of orthogonality is
         // then a few units in the last place.
         for _ in 0..2 {
             // A few columns at a time, so that they are still in the innermost caches when they are subtracted.
-            for (q, parts) in self.q.chunks(BLOCK * v.len().max(1)).zip(parts.chunks_mut(BLOCK)) {
+            let blocks = self.q.chunks(BLOCK * v.len().max(1));
+            for (q, coefficients) in blocks.zip(coefficients.chunks_mut(BLOCK)) {
+                let parts = &mut [0.0; BLOCK][..coefficients.len()];
                 products(q, &rest, parts);
                 subtract(q, parts, &mut rest);
+                coefficients.iter_mut().zip(parts).for_each(|(c, part)| *c += *part);
             }
-            coefficients.iter_mut().zip(&parts).for_each(|(c, part)| *c += part);
             left = norm(&rest);
             if left > CANCELLED * whole {
                 break;
@@ -177,9 +178,14 @@ pub fn products(rows: &[f64], v: &[f64], out: &mut [f64]) {
     let mut outs = out.chunks_exact_mut(8);
     for (group, out) in groups.by_ref().zip(outs.by_ref()) {
         let mut sums = [[0.0f64; LANES]; 8];
-        for (k, v) in v.as_chunks::<LANES>().0.iter().enumerate() {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let row = &group[r * width + k * LANES..][..LANES];
+        let v = v.as_chunks::<LANES>().0;
+        let mut rows = [v; 8];
+        for (row, numbers) in rows.iter_mut().zip(group.chunks_exact(width)) {
+            *row = &numbers.as_chunks::<LANES>().0[..v.len()];
+        }
+        for (k, v) in v.iter().enumerate() {
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                let row = &row[k];
                 for l in 0..LANES {
                     sums[l] += row[l] * v[l];
                 }
@@ -212,15 +218,14 @@ fn total(sums: &[f64; LANES]) -> f64 {
 fn subtract(q: &[f64], weights: &[f64], v: &mut [f64]) {
     let width = v.len().max(1);
     let (fours, rest) = weights.as_chunks::<4>();
-    let mut columns = q.chunks_exact(width);
-    for w in fours {
-        let [Some(a), Some(b), Some(c), Some(d)] = std::array::from_fn(|_| columns.next()) else {
-            return;
-        };
-        for k in 0..v.len() {
-            v[k] -= (a[k] * w[0] + b[k] * w[1]) + (c[k] * w[2] + d[k] * w[3]);
+    for (w, columns) in fours.iter().zip(q.chunks_exact(4 * width)) {
+        let (left, right) = columns.split_at(2 * width);
+        let ((a, b), (c, d)) = (left.split_at(width), right.split_at(width));
+        for ((((v, a), b), c), d) in v.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *v -= (a * w[0] + b * w[1]) + (c * w[2] + d * w[3]);
         }
     }
+    let columns = q.chunks_exact(width).skip(4 * fours.len());
     for (column, weight) in columns.zip(rest) {
         v.iter_mut().zip(column).for_each(|(v, q)| *v -= weight * q);
     }

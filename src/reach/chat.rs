@@ -37,6 +37,9 @@ pub struct ChatTemplate {
 /// The most instructions of a template that are run, so that none runs for ever.
 const FUEL: u64 = 10_000_000;
 
+/// The largest conversation that is rendered, in bytes: more than any model reads.
+const LARGEST: usize = 16 << 20;
+
 /// The special tokens that templates name.
 const SPECIAL: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
 
@@ -104,7 +107,9 @@ impl ChatTemplate {
     /// Renders a conversation, with the words that begin the model's answer.
     ///
     /// # Errors
-    /// A template that is no Jinja, that uses what is not known here, or that refuses the conversation.
+    /// A template that is no Jinja, that uses what is not known here, or that refuses the conversation, and one that writes
+    /// more than 16 MiB or runs for too long. What it holds in variables is not bounded: a template can double a text
+    /// until no memory is left, so that a program that renders templates of others must bound its memory.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
         let refused = |e: minijinja::Error| {
             let said = e.detail().map_or_else(|| e.to_string(), str::to_owned);
@@ -128,7 +133,40 @@ impl ChatTemplate {
         let special = self.special.iter().map(|(name, text)| (*name, Value::from(text.clone())));
         let given =
             context! { messages, add_generation_prompt => true, ..Value::from_iter(special) };
-        environment.get_template("chat").and_then(|chat| chat.render(given)).map_err(refused)
+        let mut out = Limited::default();
+        let rendered = environment
+            .get_template("chat")
+            .and_then(|chat| chat.render_captured_to(given, &mut out).map(drop));
+        if out.full {
+            let problem = format!("the chat template writes more than {} MiB", LARGEST >> 20);
+            return Err(Error::malformed(&self.source, problem));
+        }
+        rendered.map_err(refused)?;
+        String::from_utf8(out.text).map_err(|_| {
+            Error::malformed(&self.source, "the chat template writes what is not UTF-8")
+        })
+    }
+}
+
+/// Text that refuses to grow beyond [`LARGEST`].
+#[derive(Default)]
+struct Limited {
+    text: Vec<u8>,
+    full: bool,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.full |= self.text.len() + bytes.len() > LARGEST;
+        if self.full {
+            return Err(io::Error::other("too long"));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

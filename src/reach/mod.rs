@@ -5,6 +5,7 @@
 //! before it.
 
 pub mod chat;
+pub mod cloze;
 pub mod constraints;
 pub mod corpus;
 pub mod generate;
@@ -16,4 +17,5 @@ pub mod ranking;
 pub mod rescore;
 pub mod rules;
 pub mod sampling;
+pub mod spoken;
 pub mod text;

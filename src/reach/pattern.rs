@@ -1,4 +1,4 @@
-//! Text classification by a pattern with a gap: the label word with the largest logit in the gap decides the class.
+//! Text classification by a pattern with a gap: the pattern, the classes and their label words. [`super::cloze`] scores them.
 //!
 //! Source: Schick and Schuetze, "Exploiting cloze questions for few-shot text classification and natural language
 //! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here without any
@@ -8,16 +8,15 @@ use crate::audit::{Among, Audit, Options, audit};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
-use crate::reach::logits;
 use crate::reach::text::{SpecialTokens, Tokenizer};
-use crate::transformer::{Batch, Direction, Transformer};
+use crate::transformer::{Direction, Transformer};
 
 /// Marks the place of the text in a pattern.
 const TEXT: &str = "{text}";
 /// Marks the place of the label word in a pattern.
 const GAP: &str = "[MASK]";
-/// The number of texts that the model runs on together.
-const POSITIONS_TOGETHER: usize = 8;
+/// Stands between the words of one class.
+const OR: char = '|';
 
 /// A pattern with a place for the text and a gap for the label word, such as `{text} It was [MASK].`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,33 +27,24 @@ pub struct Pattern {
     behind: String,
 }
 
-/// A class and the word that stands for it.
+/// A class and the words that stand for it, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// The name of the class.
     pub class: String,
-    /// The label word.
-    pub word: String,
+    /// The label words.
+    pub words: Vec<String>,
 }
 
 /// A label word with its tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// The class and its word.
-    pub label: Label,
-    /// The tokens that spell the word in the gap.
+    /// The index of its class among the labels.
+    pub class: usize,
+    /// The word.
+    pub text: String,
+    /// The tokens that spell the word in the gap, at least one.
     pub tokens: Vec<u32>,
-}
-
-/// The scores of the label words for one text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scores {
-    /// The logit of each label's word.
-    pub logits: Vec<f32>,
-    /// The softmax of these logits.
-    pub probabilities: Vec<f64>,
-    /// The index of the best label; the first of equal ones.
-    pub best: usize,
 }
 
 impl Pattern {
@@ -83,14 +73,14 @@ impl Pattern {
     }
 
     /// Fills the part before the gap, without blanks at its end, and returns whether there were any.
-    fn left(&self, text: &str) -> (String, bool) {
+    pub(super) fn left(&self, text: &str) -> (String, bool) {
         let filled = self.before.replace(TEXT, text);
         let kept = filled.trim_end();
         (kept.to_owned(), kept.len() < filled.len())
     }
 
     /// Fills the whole pattern: with `text`, and with `gap` for the label word.
-    fn filled(&self, text: &str, gap: &str) -> String {
+    pub(super) fn filled(&self, text: &str, gap: &str) -> String {
         let (before, behind) = (self.before.replace(TEXT, text), self.behind.replace(TEXT, text));
         format!("{before}{gap}{behind}")
     }
@@ -117,39 +107,67 @@ impl Pattern {
     }
 }
 
-/// Parses labels: `great,terrible`, or with names of the classes `positive=great,negative=terrible`.
+/// Parses labels: `great,terrible`, with names of the classes `positive=great,negative=terrible`, or with several words a
+/// class `positive=great|good,negative=terrible|bad`.
 ///
 /// # Errors
-/// Fewer than two labels, an empty word, and a class or a word that occurs twice.
+/// Fewer than two labels, an empty word, several words of a class without a name, and a class or a word that occurs twice.
 pub fn labels(text: &str) -> Result<Vec<Label>> {
-    let one = |part: &str| {
-        let (class, word) = part.split_once('=').unwrap_or((part, part));
-        Label { class: class.trim().to_owned(), word: word.trim().to_owned() }
-    };
-    let labels: Vec<Label> = text.split(',').map(one).collect();
-    if labels.len() < 2 || labels.iter().any(|l| l.class.is_empty() || l.word.is_empty()) {
+    let mut labels: Vec<Label> = Vec::new();
+    for part in text.split(',') {
+        let (class, words) = part.split_once('=').unwrap_or((part, part));
+        if class.contains(OR) {
+            return invalid(format!(
+                "the label {part:?} has several words and no name for its class: write NAME={part}"
+            ));
+        }
+        let words = words.split(OR).map(|word| word.trim().to_owned()).collect();
+        labels.push(Label { class: class.trim().to_owned(), words });
+    }
+    let empty = |l: &Label| l.class.is_empty() || l.words.iter().any(String::is_empty);
+    if labels.len() < 2 || labels.iter().any(empty) {
         return invalid(format!(
             "the labels {text:?} are not two or more words, such as great,terrible"
         ));
     }
-    for (i, label) in labels.iter().enumerate() {
-        if labels[..i].iter().any(|l| l.class == label.class || l.word == label.word) {
-            return invalid(format!("the labels {text:?} name `{}` twice", label.word));
+    let classes: Vec<&str> = labels.iter().map(|l| l.class.as_str()).collect();
+    let words: Vec<&str> = labels.iter().flat_map(|l| &l.words).map(String::as_str).collect();
+    for names in [classes, words] {
+        if let Some(at) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return invalid(format!("the labels {text:?} name `{}` twice", names[at]));
         }
     }
     Ok(labels)
 }
 
+/// Tokenizes the words of all labels as they stand in the gap, class by class.
+///
+/// # Errors
+/// A word that the vocabulary cannot spell, or only with its token for unknown text (`[UNK]`), and two words of the same
+/// tokens.
+pub fn words(labels: &[Label], pattern: &Pattern, tokenizer: &Tokenizer) -> Result<Vec<Word>> {
+    let mut words: Vec<Word> = Vec::new();
+    for (class, label) in labels.iter().enumerate() {
+        for text in &label.words {
+            let word = Word::new(class, text, pattern, tokenizer)?;
+            if let Some(same) = words.iter().find(|other| other.tokens == word.tokens) {
+                return invalid(format!(
+                    "the label words `{}` and `{text}` are the same tokens, {:?}",
+                    same.text, word.tokens
+                ));
+            }
+            words.push(word);
+        }
+    }
+    Ok(words)
+}
+
 impl Word {
     /// Tokenizes a label word as it stands in the gap.
-    ///
-    /// # Errors
-    /// A word that the vocabulary cannot spell, or only with its token for unknown text (`[UNK]`).
-    pub fn new(label: &Label, pattern: &Pattern, tokenizer: &Tokenizer) -> Result<Self> {
+    fn new(class: usize, text: &str, pattern: &Pattern, tokenizer: &Tokenizer) -> Result<Self> {
         // The letter x stands for the text, so that a blank after the text is not one at the beginning.
         let (left, blank) = pattern.left("x");
-        let spaced =
-            if blank && !left.is_empty() { format!(" {}", label.word) } else { label.word.clone() };
+        let spaced = if blank && !left.is_empty() { format!(" {text}") } else { text.to_owned() };
         let context = tokenizer.encode(&left, SpecialTokens::Bare)?;
         let whole = tokenizer.encode(&format!("{left}{spaced}"), SpecialTokens::Bare)?;
         let tokens = match whole.strip_prefix(&context[..]) {
@@ -158,13 +176,15 @@ impl Word {
         };
         if let Some(unknown) = tokens.iter().copied().find(|&token| tokenizer.is_unknown(token)) {
             return invalid(format!(
-                "the label word `{}` is not in the vocabulary: it becomes {}, which stands for any such word; choose \
+                "the label word `{text}` is not in the vocabulary: it becomes {}, which stands for any such word; choose \
                  another word",
-                label.word,
                 tokenizer.decode(&[unknown])?
             ));
         }
-        Ok(Word { label: label.clone(), tokens })
+        if tokens.is_empty() {
+            return invalid(format!("the label word `{text}` has no tokens; choose another word"));
+        }
+        Ok(Word { class, text: text.to_owned(), tokens })
     }
 
     /// Returns the token of the word; `None` if it has several.
@@ -179,137 +199,27 @@ impl Word {
 /// The audits of the label words' tokens: whether each can win among all tokens, and among the label words alone.
 #[derive(Clone, Debug)]
 pub struct LabelAudits {
-    /// Audit of the tokens against all tokens, by id.
+    /// Audit of the tokens of all words against all tokens, by id.
     pub among_all: Audit,
-    /// Audit of the tokens against each other alone, by id.
-    pub among_labels: Audit,
+    /// Audit of the tokens of the words against each other alone, by id; `None` where a word has several tokens.
+    pub among_labels: Option<Audit>,
 }
 
-/// Audits the tokens of the labels, which must be distinct.
+/// Audits the tokens of the label words.
 ///
 /// # Errors
 /// Errors of an audit.
-pub fn fates(head: &Head, domain: &Domain, tokens: &[u32]) -> Result<LabelAudits> {
-    let options = Options { tokens: Some(tokens), ..Options::default() };
-    Ok(LabelAudits {
-        among_all: audit(head, domain, options)?,
-        among_labels: Among::new(head, tokens)?.audit(domain, Options::default())?,
-    })
-}
-
-/// Scores the label words for texts.
-pub struct Scorer<'a> {
-    model: &'a Transformer,
-    tokenizer: &'a Tokenizer,
-    pattern: &'a Pattern,
-    tokens: Vec<u32>,
-}
-
-impl<'a> Scorer<'a> {
-    /// Makes a scorer of these words, each of which must be one token.
-    ///
-    /// # Errors
-    /// A word of several tokens, two words of the same token, a pattern that the model cannot read, and a vocabulary without a
-    /// token for the gap.
-    pub fn new(
-        model: &'a Transformer,
-        tokenizer: &'a Tokenizer,
-        pattern: &'a Pattern,
-        words: &[Word],
-    ) -> Result<Self> {
-        pattern.check(model)?;
-        let mut tokens = Vec::new();
-        for word in words {
-            let Some(token) = word.token() else {
-                return invalid(format!(
-                    "the label word `{}` is {} tokens in the gap, and one is needed: choose another word",
-                    word.label.word,
-                    word.tokens.len()
-                ));
-            };
-            if tokens.contains(&token) {
-                return invalid(format!(
-                    "the label word `{}` is the same token as another",
-                    word.label.word
-                ));
-            }
-            tokens.push(token);
-        }
-        if model.configuration().attention == Direction::Both && tokenizer.mask().is_none() {
-            return Err(Error::malformed(
-                tokenizer.source(),
-                "the vocabulary has no token that stands for a hidden word ([MASK] or <mask>)",
-            ));
-        }
-        Ok(Scorer { model, tokenizer, pattern, tokens })
-    }
-
-    /// Returns the scores of each text, in order; `done` is called with the number of texts after each batch.
-    ///
-    /// # Errors
-    /// A text longer than the context, or with a mask token of its own; the error gives the number of the text, from
-    /// 1.
-    pub fn score(&self, texts: &[&str], mut done: impl FnMut(usize)) -> Result<Vec<Scores>> {
-        let mut scores = Vec::new();
-        for (group, texts) in texts.chunks(POSITIONS_TOGETHER).enumerate() {
-            let mut rows = Vec::new();
-            for (i, text) in texts.iter().enumerate() {
-                let number = group * POSITIONS_TOGETHER + i + 1;
-                let row =
-                    self.row(text).map_err(|e| Error::Invalid(format!("text {number}: {e}")))?;
-                rows.push(row);
-            }
-            let ids = rows.iter().map(|r| r.0.clone()).collect();
-            let states = self.model.states(&Batch::ids(ids).last_hidden()).map_err(|e| {
-                let (first, last) =
-                    (group * POSITIONS_TOGETHER + 1, group * POSITIONS_TOGETHER + texts.len());
-                Error::Invalid(format!("texts {first} to {last}: {e}"))
-            })?;
-            for (row, (_, gap)) in rows.iter().enumerate() {
-                let logits = logits::of_state(self.model, &states.state.get(row)?.get(*gap)?)?;
-                scores.push(self.scores(&logits));
-            }
-            done(texts.len());
-        }
-        Ok(scores)
-    }
-
-    /// Returns the token ids of a text in the pattern, and the position whose logits are those of the gap.
-    fn row(&self, text: &str) -> Result<(Vec<u32>, usize)> {
-        match (self.model.configuration().attention, self.tokenizer.mask()) {
-            (Direction::Both, Some((mask, piece))) => {
-                let ids = self
-                    .tokenizer
-                    .encode(&self.pattern.filled(text, &piece), SpecialTokens::Added)?;
-                let gaps: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask).collect();
-                match gaps[..] {
-                    [gap] => Ok((ids, gap)),
-                    _ => invalid(format!(
-                        "it has {} gaps with the pattern around it, and one is needed",
-                        gaps.len()
-                    )),
-                }
-            }
-            _ => {
-                let (mut ids, _) = self.tokenizer.around()?;
-                ids.extend(self.tokenizer.encode(&self.pattern.left(text).0, SpecialTokens::Bare)?);
-                match ids.len() {
-                    0 => invalid("nothing stands before the gap".to_owned()),
-                    length => Ok((ids, length - 1)),
-                }
-            }
-        }
-    }
-
-    /// Returns the scores of the label words from the logits of all tokens.
-    fn scores(&self, logits: &[f32]) -> Scores {
-        let logits: Vec<f32> = self.tokens.iter().map(|&token| logits[token as usize]).collect();
-        let best = super::ranking::argmax(&logits) as usize;
-        let probabilities = super::ranking::top(&logits, logits.len());
-        let mut shares = vec![0.0; logits.len()];
-        probabilities.iter().for_each(|s| shares[s.token as usize] = s.probability);
-        Scores { logits, probabilities: shares, best }
-    }
+pub fn fates(head: &Head, domain: &Domain, words: &[Word]) -> Result<LabelAudits> {
+    let mut tokens: Vec<u32> = words.iter().flat_map(|word| word.tokens.clone()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let among_all = audit(head, domain, Options { tokens: Some(&tokens), ..Options::default() })?;
+    let single: Option<Vec<u32>> = words.iter().map(Word::token).collect();
+    let among_labels = match single {
+        Some(tokens) => Some(Among::new(head, &tokens)?.audit(domain, Options::default())?),
+        None => None,
+    };
+    Ok(LabelAudits { among_all, among_labels })
 }
 
 fn invalid<T>(problem: String) -> Result<T> {
@@ -339,14 +249,24 @@ mod tests {
 
     #[test]
     fn labels_are_words_or_classes_with_words() {
-        let label = |class: &str, word: &str| Label { class: class.into(), word: word.into() };
+        let label = |class: &str, words: &[&str]| Label {
+            class: class.into(),
+            words: words.iter().map(|&word| word.into()).collect(),
+        };
         assert_eq!(
             labels("great, terrible").unwrap(),
-            [label("great", "great"), label("terrible", "terrible")]
+            [label("great", &["great"]), label("terrible", &["terrible"])]
         );
-        assert_eq!(labels("yes=good,no=bad").unwrap(), [label("yes", "good"), label("no", "bad")]);
-        for bad in ["", "great", "great,", "a=,b", "great,great", "x=a,x=b"] {
+        assert_eq!(
+            labels("yes=good | fine,no=not good").unwrap(),
+            [label("yes", &["good", "fine"]), label("no", &["not good"])]
+        );
+        for bad in
+            ["", "great", "great,", "a=,b", "great,great", "x=a,x=b", "x=a|b,y=b", "x=a|,y=b"]
+        {
             assert!(labels(bad).is_err(), "{bad}");
         }
+        let said = labels("good|fine,bad").unwrap_err().to_string();
+        assert!(said.contains("NAME=good|fine"), "{said}");
     }
 }

@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::constraints::Constraints;
+use super::spoken::{self, Begin};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::transformer::known::{GENERATION, off, one};
@@ -19,6 +20,8 @@ pub struct Rules {
     pub beginning: Option<u32>,
     /// The first token of a decoder behind an encoder.
     pub decoder_start: Option<u32>,
+    /// The tokens that the decoder of a model of sound begins with after that one.
+    pub after_start: Vec<Begin>,
     /// Constraints on the next token, including the tokens that end a text.
     pub constraints: Constraints,
     /// Sentences on what the file says and is not followed.
@@ -118,6 +121,7 @@ const NEUTRAL: &[Neutral] = &[
     ("num_return_sequences", at_most_one, "1"),
     ("penalty_alpha", off, "0"),
     ("prefix", off, "null"),
+    ("return_timestamps", off, "false"),
     ("sequence_bias", off, "null"),
     ("speculation_type", off, "null"),
     ("stop_strings", off, "null"),
@@ -133,6 +137,7 @@ impl Rules {
         Rules {
             beginning: special.beginning,
             decoder_start: special.decoder_start,
+            after_start: Vec::new(),
             constraints: Constraints { end: special.end.clone(), ..Constraints::default() },
             notes: Vec::new(),
         }
@@ -161,6 +166,8 @@ impl Rules {
             };
         }
         let file = Settings::of_file(checkpoint, "generation_config.json")?;
+        let sound = configuration.reads_sound();
+        let older = Settings::of(checkpoint)?.filter(|_| sound && file.is_some());
         let (settings, all) = match file {
             Some(settings) => (settings, true),
             None => match Settings::of(checkpoint)? {
@@ -168,7 +175,9 @@ impl Rules {
                 None => return Ok(plain),
             },
         };
-        Reading { settings: &settings, all, ignored, tokens: configuration.tokens }.rules(plain)
+        let tokens = configuration.tokens;
+        let older = older.as_ref();
+        Reading { settings: &settings, older, all, ignored, tokens, sound }.rules(plain)
     }
 }
 
@@ -182,10 +191,14 @@ fn absent(key: &str) -> Error {
 /// One file while it is read.
 struct Reading<'a> {
     settings: &'a Settings,
+    /// The `config.json` beside a `generation_config.json`, for a model of sound.
+    older: Option<&'a Settings>,
     /// Whether the whole file is about generation (`generation_config.json`), or only some keys are (`config.json`).
     all: bool,
     ignored: &'a Ignored,
     tokens: usize,
+    /// Whether the model reads sound, for which there are keys of its own.
+    sound: bool,
 }
 
 impl Reading<'_> {
@@ -208,13 +221,15 @@ impl Reading<'_> {
         let beginning = beginning?.first().copied().or(plain.beginning);
         let decoder_start = decoder_start?.first().copied().or(plain.decoder_start);
         let end = Some([end?, ends?].concat()).filter(|end| !end.is_empty());
+        let after_start = self.after_start(decoder_start)?;
         let constraints = self.constraints(end.unwrap_or(plain.constraints.end))?;
         let rest: Vec<String> = settings.unread().into_iter().map(|(k, _)| k.to_owned()).collect();
         let rest = present.iter().filter(|(key, _)| rest.contains(key));
         let (mut drawn, mut left_out) = (Vec::new(), Vec::new());
         for (key, value) in rest {
             let told = format!("{key} {value}");
-            if INERT.contains(&key.as_str()) || key.starts_with('_') {
+            let of_times = self.sound && spoken::INERT.contains(&key.as_str());
+            if of_times || INERT.contains(&key.as_str()) || key.starts_with('_') {
                 continue;
             }
             if SAMPLING.contains(&key.as_str()) {
@@ -226,7 +241,9 @@ impl Reading<'_> {
             }
         }
         let followed = present.iter().filter(|(key, _)| self.ignored.holds(key));
-        for (key, value) in followed.filter(|(key, _)| FOLLOWED.contains(&key.as_str())) {
+        let of_sound = |key: &str| self.sound && spoken::FOLLOWED.contains(&key);
+        for (key, value) in followed.filter(|(k, _)| FOLLOWED.contains(&k.as_str()) || of_sound(k))
+        {
             left_out.push(format!("{key} {value}"));
         }
         let mut notes = Vec::new();
@@ -240,7 +257,16 @@ impl Reading<'_> {
         if !left_out.is_empty() {
             notes.push(format!("left out as asked: {}", left_out.join(", ")));
         }
-        Ok(Rules { beginning, decoder_start, constraints, notes })
+        Ok(Rules { beginning, decoder_start, after_start, constraints, notes })
+    }
+
+    /// Reads what the decoder of a model of sound begins with after its first token.
+    fn after_start(&self, start: Option<u32>) -> Result<Vec<Begin>> {
+        if !self.sound {
+            return Ok(Vec::new());
+        }
+        let followed = |key: &str| !self.ignored.holds(key);
+        spoken::beginning(self.settings, self.older, start, self.tokens, &followed)
     }
 
     /// Reads the constraints that are not ignored; `end` are the tokens that end a text.

@@ -41,11 +41,19 @@ pub enum Column {
     BiasNeededLow,
     /// The upper one.
     BiasNeededHigh,
+    /// A proved upper bound of its probability.
+    MaxProbability,
+    /// A probability that it has at some state.
+    MaxProbabilityLow,
+    /// Bounds of the best rank.
+    BestRankLow,
+    /// The upper one.
+    BestRankHigh,
 }
 
 impl Column {
     /// All of them, in the order of the file.
-    pub const ALL: [Column; 19] = [
+    pub const ALL: [Column; 23] = [
         Column::Id,
         Column::Token,
         Column::Piece,
@@ -65,6 +73,10 @@ impl Column {
         Column::Survives,
         Column::BiasNeededLow,
         Column::BiasNeededHigh,
+        Column::MaxProbability,
+        Column::MaxProbabilityLow,
+        Column::BestRankLow,
+        Column::BestRankHigh,
     ];
 
     /// The name in the header.
@@ -89,6 +101,10 @@ impl Column {
             Column::Survives => "survives",
             Column::BiasNeededLow => "bias_needed_low",
             Column::BiasNeededHigh => "bias_needed_high",
+            Column::MaxProbability => "max_probability",
+            Column::MaxProbabilityLow => "max_probability_low",
+            Column::BestRankLow => "best_rank_low",
+            Column::BestRankHigh => "best_rank_high",
         }
     }
 

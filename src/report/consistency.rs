@@ -83,6 +83,9 @@ pub fn differences(results: &Results, certificate: &Certificate) -> Vec<Differen
             )));
         }
         hold(results, &claims, free, &mut found);
+        if !free {
+            found.extend(ranks(results, &certificate.audits[index]));
+        }
     }
     found
 }
@@ -116,6 +119,37 @@ fn hold(
         token: Some(*id),
         problem: format!("{VERDICTS} has no line for it, the certificate says {}", claim.outcome),
     }));
+}
+
+/// Compares best ranks. A token that wins needs no record: its rank is the size of its group.
+fn ranks(results: &Results, record: &AuditRecord) -> Vec<Difference> {
+    let records = record.ranks.iter().flat_map(|ranks| &ranks.ends);
+    let mut certified: BTreeMap<u32, (u32, u32)> =
+        records.map(|&(token, low, high)| (token, (low, high))).collect();
+    let mut found = Vec::new();
+    for row in results.table.rows() {
+        let stated = row.measured.best_rank.map(|rank| (rank.low, rank.high));
+        let own = row.ties.len() as u32 + 1;
+        let won = stated.is_some() && row.outcome.can_reach_maximum();
+        let proved = certified.remove(&row.id).or(won.then_some((own, own)));
+        if stated != proved {
+            let text = |rank: Option<(u32, u32)>| match rank {
+                Some((low, high)) => format!("from {low} to {high}"),
+                None => "not stated".to_owned(),
+            };
+            let problem = format!(
+                "its best rank is {} in {VERDICTS}, {} in the certificate",
+                text(stated),
+                text(proved)
+            );
+            found.push(Difference { token: Some(row.id), problem });
+        }
+    }
+    found.extend(certified.into_keys().map(|id| Difference {
+        token: Some(id),
+        problem: format!("{VERDICTS} has no line for it, the certificate has its best rank"),
+    }));
+    found
 }
 
 /// A difference in proof, tie or weights between a row and the claim about the same token.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::results::verdicts::{Outcome, Row};
 use super::results::{Reported, Results};
 use super::shown::Shown;
-use super::{beyond, command, words};
+use super::{beyond, command, probability, ranks, words};
 
 /// The name of the file in the output folder.
 pub const FILE: &str = "summary.md";
@@ -48,6 +48,12 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         writeln!(out, "{sentence}")?;
     }
     for sentence in beyond::sentences(results) {
+        writeln!(out, "{sentence}")?;
+    }
+    if let Some(sentence) = probability::sentence(results) {
+        writeln!(out, "{sentence}")?;
+    }
+    if let Some(sentence) = ranks::sentence(results) {
         writeln!(out, "{sentence}")?;
     }
     if let Some(sentence) = words::padding(tally.padding) {

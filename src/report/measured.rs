@@ -6,7 +6,9 @@ use serde::Serialize;
 use super::tally::is_padding;
 use crate::audit::Audit;
 use crate::audit::RADIUS_THRESHOLD;
+use crate::certify::Outcome;
 use crate::certify::best_gap::BestGap;
+use crate::certify::ceiling::Ceiling;
 use crate::certify::survival::Format;
 use crate::checkpoint::vocabulary::Vocabulary;
 
@@ -114,6 +116,27 @@ pub struct BiasSummary {
     pub quantiles: Option<Quantiles>,
 }
 
+/// A summary of the largest probabilities that tokens can have.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProbabilitySummary {
+    /// The number of tokens with a proved upper bound: all lost and tied tokens, and those that were measured.
+    pub bounded: usize,
+    /// The number of tokens with an interval of their own.
+    pub measured: usize,
+    /// The seed of the sample, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_seed: Option<u64>,
+    /// The width of the widest interval, as a share of its lower end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widest_share: Option<f64>,
+    /// The quantiles of the upper bounds of lost and tied tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_or_tied: Option<Quantiles>,
+    /// The quantiles of the upper bounds of measured tokens that can win.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argmaxable: Option<Quantiles>,
+}
+
 /// A summary of the radii in `radius.csv`, which are not proved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RadiusSummary {
@@ -186,6 +209,29 @@ pub fn bias_needed(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<Bia
         tokens: lacking.len(),
         widest: widest(lacking.iter().copied()),
         quantiles: Quantiles::new(lacking.iter().map(|l| l.1)),
+    })
+}
+
+/// The summary of the largest probabilities; `None` if no token has a bound.
+pub fn probabilities(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<ProbabilitySummary> {
+    let of = |wanted: fn(Outcome) -> bool| -> Vec<f64> {
+        let verdicts = audit.verdicts().iter().filter(|v| !is_padding(vocabulary, v.0));
+        let wanted = verdicts.filter(|v| wanted(v.1.outcome()));
+        wanted.filter_map(|v| audit.max_probability(v.0)).collect()
+    };
+    let lost_or_tied = of(|outcome| matches!(outcome, Outcome::Unargmaxable | Outcome::Tied));
+    let argmaxable = of(|outcome| outcome == Outcome::Argmaxable);
+    let undecided = of(|outcome| outcome == Outcome::Undecided);
+    let bounded = lost_or_tied.len() + argmaxable.len() + undecided.len();
+    let measured = audit.max_probabilities().iter().map(Ceiling::ends);
+    let shares = measured.clone().map(|(low, high)| (high - low) / low);
+    (bounded > 0).then(|| ProbabilitySummary {
+        bounded,
+        measured: measured.len(),
+        sample_seed: None,
+        widest_share: shares.filter(|share| share.is_finite()).reduce(f64::max),
+        lost_or_tied: Quantiles::new(lost_or_tied.into_iter()),
+        argmaxable: Quantiles::new(argmaxable.into_iter()),
     })
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use super::measured;
+use super::probability;
+use super::ranks;
 use super::subject::Subject;
 use super::table::rounded;
 use super::tally::is_padding;
@@ -21,7 +23,9 @@ pub fn write(
 ) -> io::Result<()> {
     efforts(out, subject, audit, shown)?;
     margins(out, subject, audit, shown)?;
-    bias_needed(out, subject, audit, shown)
+    bias_needed(out, subject, audit, shown)?;
+    probability::write(out, subject, audit, shown)?;
+    ranks::write(out, subject, audit, shown)
 }
 
 fn efforts(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {

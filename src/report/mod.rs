@@ -45,6 +45,8 @@ pub(crate) mod padding;
 #[doc(hidden)]
 pub mod page;
 pub(crate) mod plots;
+pub(crate) mod probability;
+mod ranks;
 #[doc(hidden)]
 pub mod results;
 mod save;

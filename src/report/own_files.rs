@@ -66,8 +66,18 @@ pub const LABEL_SETS: Product = Product {
 };
 
 /// The names of the pictures; each losing token may also have its own, `projection-ID`.
-const PICTURES: [&str; 8] =
-    ["verdicts", "effort", "margins", "bias-needed", "row-norms", "spectrum", "ids", "rivals"];
+const PICTURES: [&str; 10] = [
+    "verdicts",
+    "effort",
+    "margins",
+    "bias-needed",
+    "probability",
+    "ranks",
+    "row-norms",
+    "spectrum",
+    "ids",
+    "rivals",
+];
 
 impl Product {
     /// Whether the command writes a file of this name.

@@ -41,7 +41,7 @@ pub struct Report<'a> {
     reason: String,
     from_folder: Option<String>,
     options: HeadOptions,
-    seeds: [Option<u64>; 2],
+    seeds: [Option<u64>; 4],
     page: bool,
     pictures: bool,
     progress: &'a dyn Progress,
@@ -56,7 +56,7 @@ impl<'a> Report<'a> {
             reason: format!("auto: {}", layer.domain_reason()),
             from_folder: None,
             options: HeadOptions::default(),
-            seeds: [None, None],
+            seeds: [None; 4],
             page: true,
             pictures: false,
             progress: &Silent,
@@ -93,8 +93,8 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// Sets the seeds of the samples for which efforts and margins were measured.
-    pub fn with_seeds(mut self, seeds: [Option<u64>; 2]) -> Self {
+    /// Sets the seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured.
+    pub fn with_seeds(mut self, seeds: [Option<u64>; 4]) -> Self {
         self.seeds = seeds;
         self
     }

@@ -17,6 +17,6 @@ pub struct Subject<'a> {
     pub domain: &'a Domain,
     /// Why this domain was chosen.
     pub reason: &'a str,
-    /// The seeds of the samples for which efforts and margins were measured, if they are samples.
-    pub seeds: [Option<u64>; 2],
+    /// The seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured, if they are samples.
+    pub seeds: [Option<u64>; 4],
 }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::kept::KeptRows;
-use super::measured::{self, BiasSummary, EffortSummary, MarginSummary, RadiusSummary};
+use super::measured::{
+    self, BiasSummary, EffortSummary, MarginSummary, ProbabilitySummary, RadiusSummary,
+};
 use super::options::HeadOptions;
 use super::padding::Padding;
+use super::ranks::{self, RankSummary};
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -78,6 +81,10 @@ struct AuditSummary {
     margin: Option<MarginSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias_needed: Option<BiasSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_probability: Option<ProbabilitySummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_rank: Option<RankSummary>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -124,13 +131,19 @@ impl Summary {
         self
     }
 
-    /// Sets the seeds of the samples for which efforts and margins were measured.
-    pub fn with_seeds(mut self, [effort, margin]: [Option<u64>; 2]) -> Self {
+    /// Sets the seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured.
+    pub fn with_seeds(mut self, [effort, margin, probability, rank]: [Option<u64>; 4]) -> Self {
         if let Some(summary) = &mut self.audits[0].effort {
             summary.sample_seed = effort;
         }
         if let Some(summary) = &mut self.audits[0].margin {
             summary.sample_seed = margin;
+        }
+        if let Some(summary) = &mut self.audits[0].max_probability {
+            summary.sample_seed = probability;
+        }
+        if let Some(summary) = &mut self.audits[0].best_rank {
+            summary.sample_seed = rank;
         }
         self
     }
@@ -160,6 +173,8 @@ impl AuditSummary {
             effort: measured::efforts(audit, vocabulary),
             margin: measured::margins(audit, vocabulary),
             bias_needed: measured::bias_needed(audit, vocabulary),
+            max_probability: measured::probabilities(audit, vocabulary),
+            best_rank: ranks::summary(audit, vocabulary),
             seconds: audit.seconds().clone(),
         }
     }

@@ -2,14 +2,21 @@
 
 use std::io::Write;
 
+use rayon::prelude::*;
+
 use super::columns::Column;
 use super::fields::{self, field};
 use crate::audit::Audit;
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
+use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
+use crate::certify::rank::BestRank;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
+
+/// The number of lines that one thread writes at a time.
+const LINES: usize = 1024;
 
 /// Writes the table of an audit.
 ///
@@ -23,42 +30,70 @@ pub fn write(
 ) -> csv::Result<()> {
     let mut csv = fields::writer(out);
     csv.write_record(Column::ALL.map(Column::name))?;
-    for (id, verdict) in audit.verdicts() {
-        let token = vocabulary.and_then(|v| v.tokens.get(*id as usize));
-        let kind = match (vocabulary, token) {
-            (None, _) => String::new(),
-            (Some(_), Some(token)) => token.kind.to_string(),
-            (Some(_), None) => Kind::Padding.to_string(),
-        };
-        let effort = find(audit.efforts(), *id, Effort::token).map(Effort::ends);
-        let margin = find(audit.margins(), *id, BestGap::token);
-        let lacking = find(audit.bias_needed(), *id, BestGap::token).map(BestGap::bias_needed);
-        let free = audit.free().and_then(|free| free.verdict(*id));
-        let witness = verdict.witness();
-        csv.write_record(Column::ALL.map(|column| match column {
-            Column::Id => id.to_string(),
-            Column::Token => token.map(|t| field(&t.text).into_owned()).unwrap_or_default(),
-            Column::Piece => token.map(|t| field(&t.piece).into_owned()).unwrap_or_default(),
-            Column::Kind => kind.clone(),
-            Column::RowNorm => number(head.row_norm(*id as usize)),
-            Column::Verdict => verdict.name().to_owned(),
-            Column::Margin => witness.map(|w| number(w.margin())).unwrap_or_default(),
-            Column::WitnessNorm => witness.map(|w| number(w.norm())).unwrap_or_default(),
-            Column::TiesWith => ties(*id, verdict),
-            Column::Blockers => blockers(verdict),
-            Column::Proof => verdict.proof().to_owned(),
-            Column::FreeVerdict => free.map(|v| v.name().to_owned()).unwrap_or_default(),
-            Column::EffortLow => end(effort, |ends| ends.0),
-            Column::EffortHigh => end(effort, |ends| ends.1),
-            Column::MarginLow => end(margin.map(BestGap::ends), |ends| ends.0),
-            Column::MarginHigh => end(margin.map(BestGap::ends), |ends| ends.1),
-            Column::Survives => margin.map(survives).unwrap_or_default(),
-            Column::BiasNeededLow => end(lacking, |ends| ends.0),
-            Column::BiasNeededHigh => end(lacking, |ends| ends.1),
-        }))?;
+    let lines = |verdicts: &[(u32, Verdict)]| -> csv::Result<Vec<u8>> {
+        let mut csv = fields::writer(Vec::new());
+        for (id, verdict) in verdicts {
+            csv.write_record(line(head, vocabulary, audit, *id, verdict))?;
+        }
+        csv.into_inner().map_err(|e| e.into_error().into())
+    };
+    let parts: Vec<csv::Result<Vec<u8>>> = audit.verdicts().par_chunks(LINES).map(lines).collect();
+    let mut out = csv.into_inner().map_err(|e| csv::Error::from(e.into_error()))?;
+    for part in parts {
+        out.write_all(&part?)?;
     }
-    csv.flush()?;
+    out.flush()?;
     Ok(())
+}
+
+/// The fields of a token.
+fn line(
+    head: &Head,
+    vocabulary: Option<&Vocabulary>,
+    audit: &Audit,
+    id: u32,
+    verdict: &Verdict,
+) -> [String; Column::ALL.len()] {
+    let token = vocabulary.and_then(|v| v.tokens.get(id as usize));
+    let kind = match (vocabulary, token) {
+        (None, _) => String::new(),
+        (Some(_), Some(token)) => token.kind.to_string(),
+        (Some(_), None) => Kind::Padding.to_string(),
+    };
+    let effort = find(audit.efforts(), id, Effort::token).map(Effort::ends);
+    let margin = find(audit.margins(), id, BestGap::token);
+    let lacking = find(audit.bias_needed(), id, BestGap::token).map(BestGap::bias_needed);
+    let rank = find(audit.best_ranks(), id, BestRank::token).map(BestRank::ends);
+    let free = audit.free().and_then(|free| free.verdict(id));
+    let witness = verdict.witness();
+    Column::ALL.map(|column| match column {
+        Column::Id => id.to_string(),
+        Column::Token => token.map(|t| field(&t.text).into_owned()).unwrap_or_default(),
+        Column::Piece => token.map(|t| field(&t.piece).into_owned()).unwrap_or_default(),
+        Column::Kind => kind.clone(),
+        Column::RowNorm => number(head.row_norm(id as usize)),
+        Column::Verdict => verdict.name().to_owned(),
+        Column::Margin => witness.map(|w| number(w.margin())).unwrap_or_default(),
+        Column::WitnessNorm => witness.map(|w| number(w.norm())).unwrap_or_default(),
+        Column::TiesWith => ties(id, verdict),
+        Column::Blockers => blockers(verdict),
+        Column::Proof => verdict.proof().to_owned(),
+        Column::FreeVerdict => free.map(|v| v.name().to_owned()).unwrap_or_default(),
+        Column::EffortLow => end(effort, |ends| ends.0),
+        Column::EffortHigh => end(effort, |ends| ends.1),
+        Column::MarginLow => end(margin.map(BestGap::ends), |ends| ends.0),
+        Column::MarginHigh => end(margin.map(BestGap::ends), |ends| ends.1),
+        Column::Survives => margin.map(survives).unwrap_or_default(),
+        Column::BiasNeededLow => end(lacking, |ends| ends.0),
+        Column::BiasNeededHigh => end(lacking, |ends| ends.1),
+        Column::BestRankLow => rank.map_or_else(String::new, |ends| ends.0.to_string()),
+        Column::BestRankHigh => rank.map_or_else(String::new, |ends| ends.1.to_string()),
+        Column::MaxProbability => audit.max_probability(id).map_or_else(String::new, number),
+        Column::MaxProbabilityLow => {
+            let measured = find(audit.max_probabilities(), id, Ceiling::token);
+            end(measured.map(Ceiling::ends), |ends| ends.0)
+        }
+    })
 }
 
 /// The measurement of a token, if it was measured; `token` gives the token of a measurement.

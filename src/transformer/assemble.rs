@@ -8,6 +8,7 @@ use super::attention::{Attention, QueryKeyNorms};
 use super::block::{Block, Inner, LayerKind, Norms};
 use super::buckets::Buckets;
 use super::configuration::{Biases, Configuration, Placement, Position, QueryKeyNorm, Sharing};
+use super::convolutions::Convolutions;
 use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
 use super::experts::Experts;
@@ -28,12 +29,24 @@ pub(super) struct Parts {
     pub embedding: Embedding,
     /// The only stack, or the decoder.
     pub stack: Stack,
-    /// The encoder and its embedding.
-    pub encoder: Option<(Embedding, Stack)>,
+    /// The encoder, where there is one.
+    pub encoder: Option<Encoder>,
     /// The output layer.
     pub output: Output,
     /// The vector with which XLNet's query stream begins at every position.
     pub blind: Option<Tensor>,
+}
+
+/// An encoder whose states the decoder attends to.
+pub(super) struct Encoder {
+    /// Its sizes and choices, as of a stack of its own.
+    pub configuration: Configuration,
+    /// The convolutions before it, if it reads features of sound.
+    pub convolutions: Option<Convolutions>,
+    /// Its embedding.
+    pub embedding: Embedding,
+    /// Its blocks.
+    pub stack: Stack,
 }
 
 /// Reads the tensors of all parts.
@@ -56,7 +69,12 @@ pub(super) fn assemble(
     let encoder = names.encoder.as_ref().zip(configuration.of_encoder());
     let encoder = encoder.map(|((embedding, stack), configuration)| -> Result<_> {
         let from = Assembly { configuration: &configuration, ..from };
-        Ok((from.embedding(embedding)?, from.stack(stack, true)?))
+        Ok(Encoder {
+            convolutions: from.convolutions(embedding)?,
+            embedding: from.embedding(embedding)?,
+            stack: from.stack(stack, true)?,
+            configuration,
+        })
     });
     let blind = match configuration.position {
         Position::Relative { .. } => {
@@ -84,17 +102,30 @@ pub(super) fn divide_frequencies(
     configuration: &mut Configuration,
 ) -> Result<()> {
     let Position::Rotary { rotary, .. } = &mut configuration.position else { return Ok(()) };
-    let Some(name) = names.rotary_factors.filter(|name| weights.has(name)) else { return Ok(()) };
-    let factors: Vec<f32> = weights
-        .tensor(name, &[rotary.frequencies.len()])?
-        .to_dtype(candle_core::DType::F32)?
-        .to_vec1()?;
-    if let Some(factor) = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0)) {
-        return Err(weights.refuse(format!("tensor `{name}` holds {factor}, which is no factor")));
+    let Some(name) = names.rotary_factors else { return Ok(()) };
+    let divide = |frequencies: &mut [f32], name: &str| -> Result<()> {
+        let factors: Vec<f32> = weights
+            .tensor(name, &[frequencies.len()])?
+            .to_dtype(candle_core::DType::F32)?
+            .to_vec1()?;
+        let wrong = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0));
+        if let Some(factor) = wrong {
+            let problem = format!("tensor `{name}` holds {factor}, which is no factor");
+            return Err(weights.refuse(problem));
+        }
+        frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
+        Ok(())
+    };
+    if let Some((_, long)) = &mut rotary.long {
+        divide(&mut rotary.frequencies, SHORT_FACTORS)?;
+        return divide(long, LONG_FACTORS);
     }
-    rotary.frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
-    Ok(())
+    if weights.has(name) { divide(&mut rotary.frequencies, name) } else { Ok(()) }
 }
+
+/// The tensors of the factors of the frequencies in short and in long texts, in GGUF files of Phi 3.
+const SHORT_FACTORS: &str = "rope_factors_short.weight";
+const LONG_FACTORS: &str = "rope_factors_long.weight";
 
 /// What all norms of a model have in common.
 fn norm_form(c: &Configuration) -> NormForm {
@@ -116,9 +147,13 @@ impl Assembly<'_> {
     fn embedding(&self, names: &EmbeddingNames) -> Result<Embedding> {
         let (weights, c) = (self.weights, self.configuration);
         let whole = |name: &str| format!("{}{name}", self.body);
-        let tokens = names.tokens.iter().map(|name| whole(name)).find(|name| weights.has(name));
-        let tokens = tokens.unwrap_or_else(|| whole(names.tokens[0]));
         let width = c.input_width;
+        let tokens = names.tokens.first().map(|first| {
+            let stored = names.tokens.iter().map(|name| whole(name));
+            let stored = stored.into_iter().find(|name| weights.has(name));
+            stored.unwrap_or_else(|| whole(first))
+        });
+        let tokens = tokens.map(|name| weights.matrix(&name, c.tokens, width, Stored::OutIn));
         let positions = match (&c.position, names.positions) {
             (Position::Learned { offset, .. }, Some(name)) => {
                 let rows = c.context.unwrap_or_default() + offset;
@@ -129,7 +164,7 @@ impl Assembly<'_> {
         };
         let segments = names.segments.filter(|_| c.segments > 0);
         Ok(Embedding {
-            tokens: weights.matrix(&tokens, c.tokens, width, Stored::OutIn)?,
+            tokens: tokens.transpose()?,
             positions,
             segments: segments
                 .map(|name| weights.tensor(&whole(name), &[c.segments, width]))
@@ -144,6 +179,21 @@ impl Assembly<'_> {
                 .transpose()?,
             projection_first: names.projection.is_some_and(|p| p.first),
         })
+    }
+
+    /// Reads the convolutions of an encoder of sound; `None` where there are none.
+    fn convolutions(&self, names: &EmbeddingNames) -> Result<Option<Convolutions>> {
+        let (Some([first, second]), Some(bands)) = (names.convolutions, self.configuration.bands)
+        else {
+            return Ok(None);
+        };
+        let width = self.configuration.width;
+        let read = |name: &str, input: usize| -> Result<(Tensor, Tensor)> {
+            let stem = format!("{}{name}", self.body);
+            let kernel = self.weights.tensor(&format!("{stem}.weight"), &[width, input, 3])?;
+            Ok((kernel, self.weights.tensor(&format!("{stem}.bias"), &[width])?))
+        };
+        Ok(Some(Convolutions { first: read(first, bands)?, second: read(second, width)? }))
     }
 
     /// Reads all blocks, the final norm, and the table of distances; `encoder` says whether it is the encoder's
@@ -252,32 +302,9 @@ impl Assembly<'_> {
         let (Some(sizes), Some(names)) = (sizes, names.experts) else {
             return Ok(Inner::Layer(Box::new(self.feed_forward(names, at)?)));
         };
-        let (c, biases) = (self.configuration, self.configuration.feed_forward_biases);
-        let part = |prefix: &str, inner: usize| -> Result<FeedForward> {
-            let [gate, up, down] = names.maps.map(|name| format!("{prefix}{name}"));
-            Ok(FeedForward {
-                gate: Some(self.linear(&gate, inner, c.width, biases)?),
-                inner: self.linear(&up, inner, c.width, biases)?,
-                outer: self.linear(&down, c.width, inner, biases)?,
-                activation: c.activation,
-            })
-        };
-        let experts = (0..sizes.count).map(|number| {
-            let prefix = names.expert.replace("{expert}", &number.to_string());
-            part(&format!("{at}{prefix}"), sizes.inner)
-        });
-        let router = format!("{at}{}", names.router);
-        let [prefix, gate] = names.shared.map(|name| format!("{at}{name}"));
-        let shared = sizes.shared.map(|inner| -> Result<_> {
-            Ok((part(&prefix, inner)?, self.linear(&gate, 1, c.width, Biases::None)?))
-        });
-        Ok(Inner::Experts(Box::new(Experts {
-            router: self.linear(&router, sizes.count, c.width, Biases::None)?,
-            experts: experts.collect::<Result<_>>()?,
-            chosen: sizes.chosen,
-            normalised: sizes.normalised,
-            shared: shared.transpose()?,
-        })))
+        let experts =
+            Experts::read(self.weights, self.configuration, self.names.stored, sizes, &names, at)?;
+        Ok(Inner::Experts(Box::new(experts)))
     }
 
     /// Reads the feed-forward layer; `at` is the prefix of the block.
@@ -297,7 +324,7 @@ impl Assembly<'_> {
             }
         };
         let outer = linear(names.outer, c.width, c.inner)?;
-        Ok(FeedForward { gate, inner, outer, activation: c.activation })
+        Ok(FeedForward { gate, inner, outer, activation: c.activation, clamped: None })
     }
 
     /// Reads a linear map, stored as the family stores its maps.
@@ -352,8 +379,17 @@ impl Assembly<'_> {
             scale: c.score_scale(layer),
             cap: c.score_cap,
             norms: norms.map(|names| self.query_key_norms(names, at)).transpose()?,
+            sinks: self.sinks(at)?,
             relative,
         })
+    }
+
+    /// Reads the sinks of the heads, if there are some, as `1 x H x 1 x 1`.
+    fn sinks(&self, at: &str) -> Result<Option<Tensor>> {
+        let heads = self.configuration.heads;
+        let read = || self.weights.tensor(&format!("{at}self_attn.sinks"), &[heads]);
+        let sinks = self.configuration.sinks.then(read).transpose()?;
+        Ok(sinks.map(|sinks| sinks.reshape((1, heads, 1, 1))).transpose()?)
     }
 
     /// Parts a map to query, key and value together into the three.
@@ -392,11 +428,7 @@ impl Assembly<'_> {
             let read = |shape: &[usize]| self.weights.norm(&stem, shape, norm_form(c));
             match c.query_key_norm {
                 QueryKeyNorm::Whole => read(&[heads * c.head_width]),
-                QueryKeyNorm::EachHead => {
-                    let norm = read(&[heads, c.head_width])?;
-                    let shift = norm.shift.map(|shift| shift.unsqueeze(1)).transpose()?;
-                    Ok(Norm { gain: norm.gain.unsqueeze(1)?, shift, ..norm })
-                }
+                QueryKeyNorm::EachHead => self.norm_of_heads(&stem, heads),
                 QueryKeyNorm::Head | QueryKeyNorm::None => read(&[c.head_width]),
             }
         };
@@ -405,6 +437,25 @@ impl Assembly<'_> {
             key: norm(key, c.key_value_heads)?,
             whole: c.query_key_norm == QueryKeyNorm::Whole,
         })
+    }
+
+    /// Reads a norm with a gain for each head and without a shift, from one tensor, or from one for each head where the
+    /// name has `{head}` for its number.
+    fn norm_of_heads(&self, stem: &str, heads: usize) -> Result<Norm> {
+        let c = self.configuration;
+        let form = NormForm { shifts: Biases::None, ..norm_form(c) };
+        if !stem.contains("{head}") {
+            let norm = self.weights.norm(stem, &[heads, c.head_width], form)?;
+            return Ok(Norm { gain: norm.gain.unsqueeze(1)?, ..norm });
+        }
+        let one = |head: usize| {
+            let stem = stem.replace("{head}", &head.to_string());
+            self.weights.norm(&stem, &[c.head_width], form)
+        };
+        let norms = (0..heads).map(one).collect::<Result<Vec<Norm>>>()?;
+        let gains: Vec<&Tensor> = norms.iter().map(|norm| &norm.gain).collect();
+        let gain = Tensor::stack(&gains, 0)?.unsqueeze(1)?;
+        Ok(Norm { kind: form.kind, gain, shift: None, epsilon: form.epsilon })
     }
 
     /// Reads XLNet's attention: `q`, `k`, `v` and `r` are `d x H x head`; `o` has the same shape, but maps back to

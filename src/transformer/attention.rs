@@ -32,6 +32,8 @@ pub(super) struct Attention {
     pub cap: Option<f64>,
     /// The norms of queries and keys.
     pub norms: Option<QueryKeyNorms>,
+    /// The score of nothing in each head, `1 x H x 1 x 1` (gpt-oss).
+    pub sinks: Option<Tensor>,
     /// XLNet's additional maps and biases.
     pub relative: Option<Relative>,
 }
@@ -170,10 +172,22 @@ impl Attention {
             Some(bias) => scores.broadcast_add(&of_these(bias)?)?,
             None => scores,
         };
-        let weights = masked_softmax(&scores, &of_these(&context.mask)?)?;
+        let weights = self.weights(&scores, &of_these(&context.mask)?)?;
         let taken = weights.reshape((rows, groups, each * count, length))?.matmul(&seen.values)?;
         let taken = taken.reshape((rows, self.heads, count, self.head_width))?.transpose(1, 2)?;
         Ok(taken.reshape((rows, count, self.heads * self.head_width))?)
+    }
+
+    /// Computes the shares of the keys from scores, `B x H x t x keys`, and a mask. A sink takes a share as a key does, and
+    /// gives no value.
+    fn weights(&self, scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let Some(sinks) = &self.sinks else { return Ok(masked_softmax(scores, mask)?) };
+        let (rows, heads, count, length) = scores.dims4()?;
+        let sinks = sinks.broadcast_as((rows, heads, count, 1))?;
+        let seen = mask.narrow(3, 0, 1)?.zeros_like()?;
+        let scores = Tensor::cat(&[scores, &sinks], 3)?;
+        let mask = Tensor::cat(&[mask, &seen], 3)?;
+        Ok(masked_softmax(&scores, &mask)?.narrow(3, 0, length)?.contiguous()?)
     }
 
     /// Copies the attention, so that it shares no memory with this one.
@@ -185,6 +199,7 @@ impl Attention {
             output: self.output.unshared()?,
             relative: self.relative.as_ref().map(Relative::unshared).transpose()?,
             norms: self.norms.as_ref().map(QueryKeyNorms::unshared).transpose()?,
+            sinks: self.sinks.as_ref().map(Tensor::copy).transpose()?,
             ..self.clone()
         })
     }

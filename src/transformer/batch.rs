@@ -19,6 +19,9 @@ pub enum Input {
         /// The number of vectors of each row that count; `None` for all `T`.
         lengths: Option<Vec<usize>>,
     },
+    /// Log-mel features of sound, `B x bands x frames`, for the encoder of a model that reads these (Whisper);
+    /// gradients flow to them.
+    Features(Tensor),
 }
 
 /// Sequences that the model runs on together.
@@ -149,7 +152,7 @@ impl Input {
         before: usize,
         counted: &[usize],
     ) -> Result<Prepared> {
-        let (lengths, longest) = self.lengths(embedding.tokens.columns())?;
+        let (lengths, longest) = self.lengths(configuration.input_width)?;
         if let Some(context) = configuration.context
             && before + longest > context
         {
@@ -161,8 +164,9 @@ impl Input {
         let filler = configuration.special.padding.unwrap_or(0);
         let (vectors, ids) = match self {
             Input::Vectors { vectors, .. } => (vectors.clone(), None),
+            Input::Features(_) => return no_features(),
             Input::Ids(rows) => {
-                let known = embedding.tokens.rows();
+                let known = embedding.tokens()?.rows();
                 for &id in rows.iter().flatten() {
                     check_id("token id", id, known)?;
                 }
@@ -191,7 +195,7 @@ impl Input {
     pub(super) fn ids(&self) -> Option<Vec<Vec<u32>>> {
         match self {
             Input::Ids(rows) => Some(rows.clone()),
-            Input::Vectors { .. } => None,
+            Input::Vectors { .. } | Input::Features(_) => None,
         }
     }
 
@@ -200,6 +204,7 @@ impl Input {
         match self {
             Input::Ids(rows) => rows.iter().map(Vec::len).max().unwrap_or(0),
             Input::Vectors { vectors, .. } => vectors.dims().get(1).copied().unwrap_or(0),
+            Input::Features(_) => 0,
         }
     }
 
@@ -236,6 +241,7 @@ impl Input {
                 }
                 (lengths, longest)
             }
+            Input::Features(_) => return no_features(),
         };
         if lengths.is_empty() {
             return invalid("there is no text: a batch needs at least one row".to_owned());
@@ -311,6 +317,14 @@ pub(super) fn segments(
     let mut rows = given.clone();
     rows.iter_mut().for_each(|row| row.resize(longest, 0));
     Ok(Some(rows))
+}
+
+/// Refuses features where the model reads tokens.
+fn no_features<T>() -> Result<T> {
+    invalid(
+        "features are for the encoder of a model that reads sound, and this reads tokens"
+            .to_owned(),
+    )
 }
 
 fn invalid<T>(problem: String) -> Result<T> {

@@ -24,6 +24,9 @@ pub struct Configuration {
     pub layers: usize,
     /// The sizes of the encoder; `None` in a model of one stack. All other choices are those of the decoder.
     pub encoder: Option<EncoderSizes>,
+    /// The number of frequency bands of the log-mel features that stand in the place of tokens, in an encoder of sound
+    /// (Whisper).
+    pub bands: Option<usize>,
     /// The number of attention heads of a block.
     pub heads: usize,
     /// The number of key-value heads (less than `heads` in grouped-query attention).
@@ -72,6 +75,8 @@ pub struct Configuration {
     pub feed_forward_biases: Biases,
     /// How the products of queries and keys are scaled.
     pub scores: Scores,
+    /// Whether each head has a learned score of nothing, a sink, which takes a share of its attention (gpt-oss).
+    pub sinks: bool,
     /// The bound of the scores, `c tanh(score / c)` (Gemma 2).
     pub score_cap: Option<f64>,
     /// The factor of the token embedding.
@@ -91,8 +96,12 @@ pub struct Configuration {
 /// The sizes in which an encoder may differ from its decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderSizes {
-    /// The number of tokens of the encoder's vocabulary.
+    /// The number of tokens of the encoder's vocabulary; 0 if it reads features.
     pub tokens: usize,
+    /// The number of frequency bands of the features that it reads, if it reads no tokens (Whisper).
+    pub bands: Option<usize>,
+    /// The longest sequence of the encoder, if it is another than the decoder's.
+    pub context: Option<usize>,
     /// The number of blocks of the encoder.
     pub layers: usize,
     /// The number of attention heads of a block, each with its own keys and values.
@@ -106,7 +115,7 @@ pub struct EncoderSizes {
 }
 
 /// The sizes of a mixture of experts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExpertSizes {
     /// The number of experts.
     pub count: usize,
@@ -120,6 +129,18 @@ pub struct ExpertSizes {
     pub normalised: bool,
     /// For each layer, whether it has experts.
     pub layers: Vec<bool>,
+    /// The bounds of what the activation reads (gpt-oss).
+    pub clamped: Option<Clamped>,
+}
+
+/// A gated unit with bounds: of a gate `g` and an input `u` it makes `g' sigmoid(a g') (u' + 1)`, where `g'` is `g` up to
+/// the limit, and `u'` is `u` between the limit and its negative (gpt-oss).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clamped {
+    /// The factor `a` of the gate, not 0.
+    pub factor: f64,
+    /// The limit, above 0.
+    pub limit: f64,
 }
 
 /// Which linear maps have a bias.
@@ -387,6 +408,7 @@ impl Configuration {
             input_width: 0,
             layers: 0,
             encoder: None,
+            bands: None,
             heads: 0,
             key_value_heads: 0,
             head_width: 0,
@@ -411,6 +433,7 @@ impl Configuration {
             attention_biases: Biases::None,
             feed_forward_biases: Biases::None,
             scores: Scores::InverseRoot,
+            sinks: false,
             score_cap: None,
             embedding_scale: 1.0,
             output_scale: 1.0,
@@ -437,12 +460,25 @@ impl Configuration {
         self.encoder.is_some()
     }
 
+    /// Whether the encoder reads features of sound in the place of tokens.
+    pub fn reads_sound(&self) -> bool {
+        self.encoder.is_some_and(|encoder| encoder.bands.is_some())
+    }
+
+    /// Whether segments change what the model computes: it has an embedding of segments, or compares them (XLNet).
+    pub fn takes_segments(&self) -> bool {
+        self.segments > 0 || matches!(self.position, Position::Relative { .. })
+    }
+
     /// Returns the configuration of the encoder as a stack of its own.
     pub(super) fn of_encoder(&self) -> Option<Configuration> {
-        let EncoderSizes { tokens, layers, heads, head_width, inner, .. } = self.encoder?;
+        let EncoderSizes { tokens, bands, context, layers, heads, head_width, inner, .. } =
+            self.encoder?;
         let key_value_heads = heads;
         let sizes = Configuration {
             tokens,
+            bands,
+            context: context.or(self.context),
             layers,
             heads,
             key_value_heads,
@@ -461,8 +497,12 @@ impl Configuration {
         if let Some(encoder) = self.of_encoder() {
             encoder.check().map_err(|problem| format!("{problem} (encoder)"))?;
         }
+        let (input, entries) = match self.bands {
+            Some(bands) => ("frequency bands", bands),
+            None => ("tokens", self.tokens),
+        };
         let sizes = [
-            ("tokens", self.tokens),
+            (input, entries),
             ("coordinates of a hidden state", self.width),
             ("coordinates of an input vector", self.input_width),
             ("layers", self.layers),
@@ -504,7 +544,14 @@ impl Configuration {
                 rotary.check(self.head_width)?;
             }
         }
-        if let Some(ExpertSizes { count, chosen, inner, layers, .. }) = &self.experts {
+        if let Some(ExpertSizes { count, chosen, inner, layers, clamped, .. }) = &self.experts {
+            if let Some(Clamped { factor, limit }) = clamped
+                && !(factor.is_finite() && *factor != 0.0 && limit.is_finite() && *limit > 0.0)
+            {
+                return Err(format!(
+                    "a gated unit cannot have the factor {factor} and the limit {limit}"
+                ));
+            }
             if *count > MOST_EXPERTS || *chosen == 0 || chosen > count || *inner == 0 {
                 return Err(format!(
                     "there cannot be {count} experts of inner width {inner} of which {chosen} are chosen"

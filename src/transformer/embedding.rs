@@ -6,13 +6,13 @@ use super::configuration::{Configuration, Position, Sinusoid};
 use super::linear::Linear;
 use super::matrix::Matrix;
 use super::norm::Norm;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The tables and maps before the first block.
 #[derive(Clone, Debug)]
 pub(super) struct Embedding {
-    /// The token embedding, `V x e`.
-    pub tokens: Matrix,
+    /// The token embedding, `V x e`; `None` in an encoder of sound.
+    pub tokens: Option<Matrix>,
     /// The position embedding, one row per position, where positions are learned.
     pub positions: Option<Tensor>,
     /// The segment embedding, one row per segment.
@@ -26,10 +26,23 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
+    /// Returns the token embedding.
+    ///
+    /// # Errors
+    /// An encoder that has none.
+    pub fn tokens(&self) -> Result<&Matrix> {
+        self.tokens.as_ref().ok_or_else(|| {
+            let problem =
+                "the encoder reads log-mel features of sound and no tokens: give features";
+            Error::Invalid(problem.to_owned())
+        })
+    }
+
     /// Looks up the vectors of token ids, `B x T x e`, and multiplies them by `scale`.
     pub fn vectors(&self, ids: &[Vec<u32>], scale: f64) -> Result<Tensor> {
         let flat: Vec<u32> = ids.iter().flatten().copied().collect();
-        let vectors = self.tokens.select(&flat)?.reshape((ids.len(), (), self.tokens.columns()))?;
+        let tokens = self.tokens()?;
+        let vectors = tokens.select(&flat)?.reshape((ids.len(), (), tokens.columns()))?;
         Ok(if scale == 1.0 { vectors } else { (vectors * scale)? })
     }
 

@@ -3,8 +3,12 @@
 
 use candle_core::{D, DType, Tensor};
 
+use super::configuration::{Biases, Configuration, ExpertSizes};
 use super::feed_forward::FeedForward;
 use super::linear::Linear;
+use super::matrix::Matrix;
+use super::names::ExpertNames;
+use super::weights::{Stored, Weights};
 use crate::error::Result;
 
 /// The experts of one block.
@@ -23,6 +27,60 @@ pub(super) struct Experts {
 }
 
 impl Experts {
+    /// Reads the experts of the block whose tensors begin with `at`.
+    ///
+    /// # Errors
+    /// A tensor that is missing or has another shape than the sizes ask for.
+    pub fn read(
+        weights: &Weights,
+        configuration: &Configuration,
+        stored: Stored,
+        sizes: &ExpertSizes,
+        names: &ExpertNames,
+        at: &str,
+    ) -> Result<Self> {
+        let (width, activation) = (configuration.width, configuration.activation);
+        let linear = |stem: &str, out: usize, input: usize, biases: Biases| {
+            weights.linear(stem, out, input, stored, biases)
+        };
+        let layer = |prefix: &str, maps: [&str; 3], inner: usize| -> Result<FeedForward> {
+            let [gate, up, down] = maps.map(|name| format!("{at}{prefix}{name}"));
+            let biases = configuration.feed_forward_biases;
+            Ok(FeedForward {
+                gate: Some(linear(&gate, inner, width, biases)?),
+                inner: linear(&up, inner, width, biases)?,
+                outer: linear(&down, width, inner, biases)?,
+                activation,
+                clamped: None,
+            })
+        };
+        let experts = match (names.interleaved, names.expert.contains("{expert}")) {
+            (true, _) => interleaved(weights, configuration, sizes, names, at)?,
+            (false, true) => {
+                let one = |number: usize| {
+                    let prefix = names.expert.replace("{expert}", &number.to_string());
+                    layer(&prefix, names.maps, sizes.inner)
+                };
+                (0..sizes.count).map(one).collect::<Result<_>>()?
+            }
+            (false, false) => stacked(weights, configuration, sizes, names, at)?,
+        };
+        let [prefix, share] = names.shared;
+        let shared = sizes.shared.map(|inner| -> Result<_> {
+            let share = linear(&format!("{at}{share}"), 1, width, Biases::None)?;
+            Ok((layer(prefix, names.shared_maps, inner)?, share))
+        });
+        let router = format!("{at}{}", names.router);
+        let biased = if names.interleaved { Biases::All } else { Biases::None };
+        Ok(Experts {
+            router: linear(&router, sizes.count, width, biased)?,
+            experts,
+            chosen: sizes.chosen,
+            normalised: sizes.normalised,
+            shared: shared.transpose()?,
+        })
+    }
+
     /// Applies the layer to `x`, `... x d`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let shape = x.dims().to_vec();
@@ -85,6 +143,69 @@ impl Experts {
             ..self.clone()
         })
     }
+}
+
+/// Reads experts whose matrices are stacked, in one tensor for each map.
+fn stacked(
+    weights: &Weights,
+    configuration: &Configuration,
+    sizes: &ExpertSizes,
+    names: &ExpertNames,
+    at: &str,
+) -> Result<Vec<FeedForward>> {
+    let (width, inner, activation) = (configuration.width, sizes.inner, configuration.activation);
+    let stack = |name: &str, out: usize, input: usize| {
+        let name = format!("{at}{}{name}.weight", names.expert);
+        weights.stack(&name, sizes.count, out, input)
+    };
+    let [gate, up, down] = names.maps;
+    let (gates, ups) = (stack(gate, inner, width)?, stack(up, inner, width)?);
+    let maps = gates.into_iter().zip(ups).zip(stack(down, width, inner)?);
+    let map = |weight| Linear { weight, bias: None };
+    let one = |((gate, up), down)| FeedForward {
+        gate: Some(map(gate)),
+        inner: map(up),
+        outer: map(down),
+        activation,
+        clamped: None,
+    };
+    Ok(maps.map(one).collect())
+}
+
+/// Reads experts whose gates and first maps are one tensor, `experts x d x 2 inner`: a column of the gate, then one of the
+/// map. The other tensor is `experts x inner x d`, and both have biases.
+fn interleaved(
+    weights: &Weights,
+    configuration: &Configuration,
+    sizes: &ExpertSizes,
+    names: &ExpertNames,
+    at: &str,
+) -> Result<Vec<FeedForward>> {
+    let (count, width, inner) = (sizes.count, configuration.width, sizes.inner);
+    let [both, _, down] = names.maps.map(|name| format!("{at}{}{name}", names.expert));
+    let both_weights = weights.tensor(&both, &[count, width, 2 * inner])?;
+    let both_biases = weights.tensor(&format!("{both}_bias"), &[count, 2 * inner])?;
+    let down_weights = weights.tensor(&down, &[count, inner, width])?;
+    let down_biases = weights.tensor(&format!("{down}_bias"), &[count, width])?;
+    let one = |number: usize| -> Result<FeedForward> {
+        let columns = both_weights.get(number)?.reshape((width, inner, 2))?;
+        let biases = both_biases.get(number)?.reshape((inner, 2))?;
+        let part = |at: usize| -> Result<Linear> {
+            let weight = columns.narrow(2, at, 1)?.squeeze(2)?.t()?.contiguous()?;
+            let bias = biases.narrow(1, at, 1)?.squeeze(1)?.contiguous()?;
+            Ok(Linear { weight: Matrix::dense(weight)?, bias: Some(bias) })
+        };
+        let weight = down_weights.get(number)?.t()?.contiguous()?;
+        let outer = Linear { weight: Matrix::dense(weight)?, bias: Some(down_biases.get(number)?) };
+        Ok(FeedForward {
+            gate: Some(part(0)?),
+            inner: part(1)?,
+            outer,
+            activation: configuration.activation,
+            clamped: sizes.clamped,
+        })
+    };
+    (0..count).map(one).collect()
 }
 
 /// The softmax over the last dimension.

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::configuration::Activation;
+use super::configuration::{Activation, Clamped};
 use super::fused::silu;
 use super::linear::Linear;
 use crate::error::Result;
@@ -18,6 +18,8 @@ pub(super) struct FeedForward {
     pub outer: Linear,
     /// The activation `f`.
     pub activation: Activation,
+    /// The bounds of a gated layer, which then has an activation of its own.
+    pub clamped: Option<Clamped>,
 }
 
 impl FeedForward {
@@ -25,6 +27,9 @@ impl FeedForward {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let inner = self.inner.forward(x)?;
         let active = match &self.gate {
+            Some(gate) if let Some(clamped) = self.clamped => {
+                clamped.apply(&gate.forward(x)?, &inner)?
+            }
             Some(gate) => (self.activation.apply(&gate.forward(x)?)? * inner)?,
             None => self.activation.apply(&inner)?,
         };
@@ -38,7 +43,20 @@ impl FeedForward {
             inner: self.inner.unshared()?,
             outer: self.outer.unshared()?,
             activation: self.activation,
+            clamped: self.clamped,
         })
+    }
+}
+
+impl Clamped {
+    /// Computes the unit of a gate and an input of the same shape.
+    fn apply(self, gate: &Tensor, input: &Tensor) -> Result<Tensor> {
+        let Clamped { factor, limit } = self;
+        let gate = gate.minimum(limit)?;
+        let input = input.clamp(-limit, limit)?;
+        // With f(x) = x sigmoid(x), g sigmoid(a g) is f(a g) / a.
+        let active = (silu(&(gate * factor)?)? / factor)?;
+        Ok((active * (input + 1.0)?)?)
     }
 }
 

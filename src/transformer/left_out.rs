@@ -113,7 +113,7 @@ const TRAINING_LAST: [&str; 7] = [
 ];
 
 /// The ends of names under which an embedding or an output layer is stored once more.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "shared.weight",
     "embed_tokens.weight",
     "word_embeddings.weight",
@@ -121,6 +121,7 @@ const TABLES: [&str; 9] = [
     "wte.weight",
     "lm_head.weight",
     "lm_loss.weight",
+    "proj_out.weight",
     "decoder.weight",
     "output.weight",
 ];
@@ -233,7 +234,7 @@ impl Rest<'_> {
             return "this scales other numbers, which is not implemented".to_owned();
         }
         if has(&["expert", "gate_inp", "router", "_exps"]) {
-            return "a mixture of experts is not implemented".to_owned();
+            return "there is no mixture of experts there".to_owned();
         }
         if TABLES.iter().any(|end| ends(name, end)) || BIASES.iter().any(|end| ends(name, end)) {
             return "it is no copy of the embedding or output layer that is used".to_owned();

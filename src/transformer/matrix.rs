@@ -1,15 +1,15 @@
 //! A weight matrix, decoded in memory or as the quantised blocks of the mapped file.
 //!
-//! The products are of the very numbers that an audit reads, and gradients pass. For a few input vectors (a token
-//! that is generated) each row of blocks is decoded into a small buffer and multiplied at once; for many, all of them are
-//! decoded, which takes little time compared with the products. Candle's own products of blocks (`QMatMul`) round each
-//! input vector to 8 bits and have no gradient.
+//! The products are of the very numbers that an audit reads, and gradients pass. For up to [`FEW`] vectors, rows are
+//! decoded a few at a time into a small buffer and multiplied there by [`products`], whose results do not depend on the
+//! number of vectors. For more, candle multiplies all rows at once. Candle's own products of blocks (`QMatMul`) round
+//! each input vector to 8 bits and have no gradient.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
-use crate::arithmetic::narrow;
+use super::product::products;
 use crate::checkpoint::gguf::Blocks;
 use crate::error::Result;
 
@@ -25,7 +25,7 @@ pub(super) struct Matrix {
 /// The numbers of a matrix.
 #[derive(Clone, Debug)]
 enum Numbers {
-    /// Floats, `rows x columns`, with any strides.
+    /// Floats, `rows x columns`, row after row.
     Dense(Tensor),
     Blocks(Blocks),
 }
@@ -34,6 +34,7 @@ impl Matrix {
     /// Makes a matrix of floats, `rows x columns`.
     pub fn dense(numbers: Tensor) -> Result<Self> {
         let (rows, columns) = numbers.dims2()?;
+        let numbers = numbers.contiguous()?;
         Ok(Matrix { rows, columns, dtype: numbers.dtype(), numbers: Numbers::Dense(numbers) })
     }
 
@@ -54,18 +55,15 @@ impl Matrix {
     }
 
     /// Computes `x W^T` for rows `x`, `n x columns`.
+    ///
+    /// Up to [`FEW`] rows give the same numbers together as each alone.
     pub fn product(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(match &self.numbers {
-            Numbers::Dense(numbers) => x.matmul(&numbers.t()?)?,
-            Numbers::Blocks(blocks) if x.dim(0)? <= FEW && self.dtype == DType::F32 => {
-                let (rows, columns) = (self.rows, self.columns);
-                x.contiguous()?.apply_op1(RowByRow { blocks: blocks.clone(), rows, columns })?
-            }
-            Numbers::Blocks(blocks) => {
-                let numbers = blocks.rows(0..self.rows)?;
-                x.matmul(&self.tensor(numbers, self.rows)?.t()?)?
-            }
-        })
+        // Candle passes gradients to the weights as well, where somebody wants them.
+        let fixed = !matches!(&self.numbers, Numbers::Dense(numbers) if numbers.track_op());
+        if x.dim(0)? <= FEW && self.dtype == DType::F32 && fixed {
+            return Ok(x.contiguous()?.apply_op1(ByRows(self.clone()))?);
+        }
+        Ok(x.matmul(&self.decoded(0, self.rows)?.t()?)?)
     }
 
     /// Looks up rows by their numbers, `ids.len() x columns`.
@@ -132,48 +130,96 @@ impl Matrix {
     }
 }
 
-/// The most input vectors for which blocks are decoded and multiplied row by row.
-const FEW: usize = 4;
+/// The most vectors for which rows are decoded and multiplied a few at a time. For more of them candle is faster.
+pub(super) const FEW: usize = 64;
 
 /// The number of rows that a thread multiplies in one task.
-const ROWS: usize = 64;
+const TASK: usize = 64;
 
-/// The product of a few vectors with a matrix of blocks.
-struct RowByRow {
-    blocks: Blocks,
-    rows: usize,
-    columns: usize,
+/// The number of floats of the rows that are decoded at a time, half of a processor's nearest cache.
+const BUFFER: usize = 4096;
+
+/// The fewest products of numbers for which more than one thread is worth the while.
+const WORTHWHILE: usize = 1 << 15;
+
+/// The product of a few vectors with a matrix of float32.
+struct ByRows(Matrix);
+
+impl ByRows {
+    /// Computes the products, `out[row * count + vector]`, of `count` vectors.
+    fn multiply(&self, vectors: &[f32], weights: Weights) -> Result<Vec<f32>> {
+        let Matrix { rows, columns, .. } = self.0;
+        let count = vectors.len() / columns;
+        let mut out = vec![0f32; rows * count];
+        if out.is_empty() {
+            return Ok(out);
+        }
+        // Whole tiles of four rows, as many as fit.
+        let together = (BUFFER / columns / 4 * 4).clamp(4, TASK);
+        let task = |buffer: &mut Vec<f32>, (task, out): (usize, &mut [f32])| {
+            for (part, out) in out.chunks_mut(together * count).enumerate() {
+                let (first, held) = (task * TASK + part * together, out.len() / count);
+                let rows = match weights {
+                    Weights::Floats(all) => &all[first * columns..][..held * columns],
+                    Weights::Blocks(blocks) => {
+                        buffer.resize(held * columns, 0.0);
+                        blocks.decode_rows(first, buffer)?;
+                        &buffer[..]
+                    }
+                };
+                products(rows, vectors, columns, out);
+            }
+            Ok(())
+        };
+        if rows * columns * count <= WORTHWHILE {
+            let mut buffer = Vec::new();
+            let mut tasks = out.chunks_mut(TASK * count).enumerate();
+            tasks.try_for_each(|part| task(&mut buffer, part))?;
+        } else {
+            let tasks = out.par_chunks_mut(TASK * count).enumerate();
+            tasks.map_init(Vec::new, |buffer, part| task(buffer, part)).collect::<Result<()>>()?;
+        }
+        Ok(out)
+    }
 }
 
-impl CustomOp1 for RowByRow {
+/// The numbers that [`ByRows`] multiplies.
+#[derive(Clone, Copy)]
+enum Weights<'a> {
+    /// All rows.
+    Floats(&'a [f32]),
+    Blocks(&'a Blocks),
+}
+
+impl CustomOp1 for ByRows {
     fn name(&self) -> &'static str {
-        "product-with-blocks"
+        "product-by-rows"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (CpuStorage::F32(numbers), Some((from, to))) = (x, layout.contiguous_offsets()) else {
-            candle_core::bail!("contiguous float32 is needed, not {:?}", x.dtype());
-        };
-        let vectors = &numbers[from..to];
-        let count = vectors.len() / self.columns;
-        let mut products = vec![0f32; self.rows * count];
-        let tasks = products.par_chunks_mut(ROWS * count).enumerate();
-        tasks.try_for_each(|(task, products)| {
-            let mut row = vec![0f32; self.columns];
-            for (i, products) in products.chunks_exact_mut(count).enumerate() {
-                self.blocks
-                    .decode_row(task * ROWS + i, &mut row)
-                    .map_err(candle_core::Error::wrap)?;
-                let vectors = vectors.chunks_exact(self.columns);
-                products.iter_mut().zip(vectors).for_each(|(y, x)| *y = narrow::dot(&row, x));
+        let vectors = floats(x, layout)?;
+        let products = match &self.0.numbers {
+            Numbers::Blocks(blocks) => self.multiply(vectors, Weights::Blocks(blocks)),
+            Numbers::Dense(numbers) => {
+                let (storage, layout) = numbers.storage_and_layout();
+                let Storage::Cpu(storage) = &*storage else {
+                    candle_core::bail!("weights must be in the processor's memory");
+                };
+                self.multiply(vectors, Weights::Floats(floats(storage, layout)?))
             }
-            Ok::<(), candle_core::Error>(())
-        })?;
-        if count > 1 {
-            let at = |i: usize| products[i % self.rows * count + i / self.rows];
-            products = (0..products.len()).map(at).collect();
+        };
+        let products = products.map_err(candle_core::Error::wrap)?;
+        let (rows, count) = (self.0.rows, vectors.len() / self.0.columns);
+        let shape = Shape::from((count, rows));
+        if count <= 1 {
+            return Ok((CpuStorage::F32(products), shape));
         }
-        Ok((CpuStorage::F32(products), Shape::from((count, self.rows))))
+        let mut turned = vec![0f32; rows * count];
+        turned.par_chunks_mut(rows).enumerate().for_each(|(vector, out)| {
+            let of_vector = products[vector..].iter().step_by(count);
+            out.iter_mut().zip(of_vector).for_each(|(y, product)| *y = *product);
+        });
+        Ok((CpuStorage::F32(turned), shape))
     }
 
     /// The gradient of the vectors, `g W`.
@@ -183,8 +229,15 @@ impl CustomOp1 for RowByRow {
         _products: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
-        let numbers = self.blocks.rows(0..self.rows).map_err(candle_core::Error::wrap)?;
-        let weight = Tensor::from_vec(numbers, (self.rows, self.columns), &Device::Cpu)?;
-        Ok(Some(gradient.matmul(&weight)?))
+        let weights = self.0.decoded(0, self.0.rows).map_err(candle_core::Error::wrap)?;
+        Ok(Some(gradient.matmul(&weights)?))
+    }
+}
+
+/// Returns the numbers of a contiguous tensor of float32.
+fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(numbers), Some((from, to))) => Ok(&numbers[from..to]),
+        _ => candle_core::bail!("contiguous float32 is needed, not {:?}", storage.dtype()),
     }
 }

@@ -27,6 +27,7 @@ mod block;
 mod buckets;
 mod cache;
 mod configuration;
+mod convolutions;
 mod distance_bias;
 mod embedding;
 mod experts;
@@ -43,6 +44,7 @@ mod norm;
 mod output;
 mod output_layer;
 mod parameters;
+mod product;
 mod relative;
 mod rotary;
 mod run;
@@ -63,8 +65,9 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Biases, Configuration, Direction, EncoderSizes, ExpertSizes, LayerKinds, NormKind,
-    Pairing, Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid, Special,
+    Activation, Biases, Clamped, Configuration, Direction, EncoderSizes, ExpertSizes, LayerKinds,
+    NormKind, Pairing, Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid,
+    Special,
 };
 pub use left_out::UnusedTensor;
 pub use mask::Mask;
@@ -192,7 +195,7 @@ impl Transformer {
             return Err(Error::Invalid("vectors need rows of one length, at least 1".to_owned()));
         }
         for &id in rows.iter().flatten() {
-            configuration::check_id("token id", id, self.parts.embedding.tokens.rows())?;
+            configuration::check_id("token id", id, self.parts.embedding.tokens()?.rows())?;
         }
         self.parts.embedding.vectors(rows, self.configuration.embedding_scale)
     }

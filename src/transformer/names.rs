@@ -33,6 +33,8 @@ pub(super) struct Names {
 pub(super) struct EmbeddingNames {
     /// The token embedding, by its possible whole names.
     pub tokens: &'static [&'static str],
+    /// The convolutions that make vectors of features, where there is no token embedding.
+    pub convolutions: Option<[&'static str; 2]>,
     /// The table of positions.
     pub positions: Option<&'static str>,
     /// The table of segments.
@@ -46,7 +48,14 @@ pub(super) struct EmbeddingNames {
 impl EmbeddingNames {
     /// The names of an embedding that has only a token table.
     pub const fn of_tokens(tokens: &'static [&'static str]) -> Self {
-        EmbeddingNames { tokens, positions: None, segments: None, norm: None, projection: None }
+        EmbeddingNames {
+            tokens,
+            convolutions: None,
+            positions: None,
+            segments: None,
+            norm: None,
+            projection: None,
+        }
     }
 }
 
@@ -128,10 +137,16 @@ pub(super) enum Gate {
 pub(super) struct ExpertNames {
     /// The router.
     pub router: &'static str,
-    /// The prefix of the names of an expert, with `{expert}` for its number.
+    /// The prefix of the names of an expert, with `{expert}` for its number; without it one tensor holds the matrices of
+    /// all experts.
     pub expert: &'static str,
-    /// The gate, the first and the second map of an expert, and of the layer that sees every token.
+    /// The gate, the first and the second map of an expert.
     pub maps: [&'static str; 3],
+    /// The same maps of the layer that sees every token.
+    pub shared_maps: [&'static str; 3],
+    /// Whether gate and first map of all experts are one tensor, `experts x d x 2 inner`, their outputs in turn, and all maps,
+    /// the router's too, have biases (gpt-oss); `maps` are then the names of the first tensor, of none, and of the second.
+    pub interleaved: bool,
     /// The prefix of the names of the layer that sees every token, and the map to its share.
     pub shared: [&'static str; 2],
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
+use super::assemble::Encoder;
 use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::{Encoded, LayerKind};
@@ -143,17 +144,26 @@ fn encode(
     model: &Transformer,
     source: Option<&Input>,
 ) -> Result<Option<(Vec<Tensor>, Vec<usize>)>> {
-    let (Some((embedding, stack)), Some(input)) = (&model.parts.encoder, source) else {
+    let (Some(encoder), Some(input)) = (&model.parts.encoder, source) else {
         return match (&model.parts.encoder, source) {
             (Some(_), None) => {
-                invalid("the model has an encoder, so a batch needs its text (source)")
+                invalid("the model has an encoder, so a batch needs its input (source)")
             }
             (None, Some(_)) => invalid("the model has no encoder, so a batch has no source"),
             _ => Ok(None),
         };
     };
-    let text = input.prepare(&model.configuration, embedding, 0, &[])?;
-    let x = embedding.forward(&text.vectors, &text.positions, None, &model.configuration)?;
+    let Encoder { configuration, convolutions, embedding, stack } = encoder;
+    let text = match (input, convolutions) {
+        (Input::Features(features), Some(convolutions)) => {
+            let positions = configuration.context.unwrap_or_default();
+            let vectors = convolutions.forward(features, positions)?;
+            let vectors = Input::Vectors { vectors, lengths: None };
+            vectors.prepare(configuration, embedding, 0, &[])?
+        }
+        _ => input.prepare(configuration, embedding, 0, &[])?,
+    };
+    let x = embedding.forward(&text.vectors, &text.positions, None, configuration)?;
     let masks =
         Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0, reach: None };
     let length = text.length();

@@ -138,6 +138,30 @@ impl<'a> Weights<'a> {
         Ok(matrix)
     }
 
+    /// Reads a stack of `count` matrices of `rows` outputs by `columns` inputs.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn stack(
+        &self,
+        name: &str,
+        count: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Vec<Matrix>> {
+        let shape = [count, rows, columns];
+        self.check(name, &shape)?;
+        match self.checkpoint.blocks(name)?.filter(|blocks| blocks.info.shape == shape) {
+            Some(blocks) => {
+                Ok(blocks.split()?.into_iter().map(|b| Matrix::blocks(b, self.dtype)).collect())
+            }
+            None => {
+                let numbers = self.tensor(name, &shape)?;
+                (0..count).map(|number| Matrix::dense(numbers.get(number)?)).collect()
+            }
+        }
+    }
+
     /// Reads the linear map of `stem.weight` and `stem.bias`.
     ///
     /// # Errors

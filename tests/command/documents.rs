@@ -19,7 +19,7 @@ const DOCUMENTS: [(&str, usize, usize); 15] = [
     ("docs/commands.md", 0, 0),
     ("docs/decisions.md", 0, 0),
     ("docs/families.md", 0, 0),
-    ("docs/forward.md", 0, 6),
+    ("docs/forward.md", 9, 6),
     ("docs/hostile-files.md", 0, 0),
     ("docs/library.md", 0, 0),
     ("docs/models.md", 0, 0),

@@ -37,6 +37,7 @@ mod reach_refusals;
 mod refusals;
 mod report;
 mod results;
+mod systems;
 
 use std::path::Path;
 use std::process::Output;

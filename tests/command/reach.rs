@@ -448,25 +448,128 @@ fn a_model_that_sees_one_way_scores_the_word_after_the_text() {
     assert!(scored["accuracy"].is_null());
 }
 
+/// The probability of a token at a position of ids, by `logits`.
+fn probability(model: &str, ids: &[u64], position: usize, token: u64) -> f64 {
+    let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+    let told = json(&["logits", model, "--ids", &ids.join(","), "--top", "999"]);
+    let top = told["positions"][position]["top"].as_array().unwrap();
+    top.iter().find(|c| c["id"] == token).unwrap()["probability"].as_f64().unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<u64> {
+    value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect()
+}
+
+/// Checks the classes of each text: the softmax of the mean log-probabilities of their words, which `twin` computes from a
+/// text and the tokens of a word.
+fn classes_agree(scored: &Value, twin: impl Fn(&str, &[u64]) -> f64) {
+    for text in scored["texts"].as_array().unwrap() {
+        let mut means = std::collections::BTreeMap::new();
+        for (place, word) in scored["labels"].as_array().unwrap().iter().enumerate() {
+            let slow = twin(text["text"].as_str().unwrap(), &numbers(&word["tokens"]));
+            let fast = text["log_probabilities"][place].as_f64().unwrap();
+            assert!((fast - slow).abs() < 1e-4, "{word}: {fast} {slow}");
+            let one = word["tokens"].as_array().unwrap().len() == 1;
+            assert_eq!(text["logits"][place].is_null(), !one, "{text}");
+            let mean: &mut Vec<f64> = means.entry(word["class"].to_string()).or_default();
+            mean.push(slow);
+        }
+        let mean = |logs: &Vec<f64>| logs.iter().sum::<f64>() / logs.len() as f64;
+        let total: f64 = means.values().map(|logs| mean(logs).exp()).sum();
+        for (place, class) in scored["classes"].as_array().unwrap().iter().enumerate() {
+            let slow = mean(&means[&class.to_string()]).exp() / total;
+            let fast = text["probabilities"][place].as_f64().unwrap();
+            assert!((fast - slow).abs() < 1e-4, "{class}: {fast} {slow}");
+            let best = text["predicted"] == *class;
+            assert!(!best || slow * scored["classes"].as_array().unwrap().len() as f64 > 0.999);
+        }
+    }
+}
+
 #[test]
-fn a_label_of_several_tokens_is_told_and_then_refused() {
+fn words_of_several_tokens_fill_the_most_probable_mask_first() {
+    let folder = Folder::new();
+    let model = bert(&folder);
+    let file = folder.write("texts.txt", "the rain\nthe bus\na bus, again\n");
+    let pattern = ["pattern", &model, "--pattern", "{text} it was [MASK] .", "--file", &file];
+    let labels = ["--labels", "x=and|raining|the,y=busses|again"];
+    let arguments = [&pattern[..], &labels].concat();
+    let scored = json(&arguments);
+    let lengths: Vec<usize> = scored["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|w| w["tokens"].as_array().unwrap().len())
+        .collect();
+    assert!(lengths.iter().any(|&n| n > 2) && lengths.contains(&1), "{lengths:?}");
+    assert!(scored["labels"][0]["among_labels"].is_null());
+    let mut not_left_to_right = 0;
+    let order = std::cell::RefCell::new(&mut not_left_to_right);
+    classes_agree(&scored, |text, word| {
+        let text = format!("{text} it was [MASK] .");
+        let told = json(&["logits", &model, "--text", &text, "--top", "1"]);
+        let mut ids: Vec<u64> = ids(&told).split(',').map(|id| id.parse().unwrap()).collect();
+        let gap = ids.iter().position(|&id| id == 4).unwrap();
+        ids.splice(gap..=gap, word.iter().map(|_| 4));
+        let mut left: Vec<usize> = (0..word.len()).collect();
+        let mut log = 0.0;
+        while !left.is_empty() {
+            let of: Vec<f64> =
+                left.iter().map(|&i| probability(&model, &ids, gap + i, word[i])).collect();
+            let best = (0..of.len()).fold(0, |best, i| if of[i] > of[best] { i } else { best });
+            log += of[best].ln();
+            **order.borrow_mut() += usize::from(best > 0);
+            let i = left.remove(best);
+            ids[gap + i] = word[i];
+        }
+        log
+    });
+    assert!(not_left_to_right > 0);
+    let told = done(&arguments);
+    assert!(told.starts_with("label \"and\" of x: token "), "{told}");
+    assert!(told.contains(" tokens (") && !told.contains("among the labels"), "{told}");
+}
+
+#[test]
+fn words_of_several_tokens_are_read_from_left_to_right_where_a_model_sees_one_way() {
     let folder = Folder::new();
     let model = plain(&folder);
-    let file = folder.write("texts.txt", "The river\n");
-    let output = run(&[
+    let file = folder.write("texts.txt", "The river\nA small dog\n");
+    let scored = json(&[
         "pattern",
         &model,
         "--pattern",
         "{text} [MASK]",
         "--labels",
-        "the,xylophone",
+        "x=the|xylophone,y=and",
         "--file",
         &file,
     ]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("the label word `xylophone` is "), "{}", said(&output));
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("label \"xylophone\": ") && told.contains(" tokens ("), "{told}");
+    classes_agree(&scored, |text, word| {
+        let told = json(&["logits", &model, "--text", text, "--top", "1"]);
+        let mut ids: Vec<u64> = ids(&told).split(',').map(|id| id.parse().unwrap()).collect();
+        let mut log = 0.0;
+        for &token in word {
+            log += probability(&model, &ids, ids.len() - 1, token).ln();
+            ids.push(token);
+        }
+        log
+    });
+}
+
+#[test]
+fn words_of_the_same_tokens_and_several_words_without_a_class_are_refused() {
+    let folder = Folder::new();
+    let model = bert(&folder);
+    let file = folder.write("texts.txt", "the rain\n");
+    let said = |labels: &str| {
+        let pattern = ["pattern", &model, "--pattern", "{text} [MASK]", "--file", &file];
+        let output = run(&[&pattern[..], &["--labels", labels]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        said(&output)
+    };
+    assert!(said("x=the,y=THE").contains("`the` and `THE` are the same tokens"));
+    assert!(said("the|a,and").contains("NAME=the|a"));
 }
 
 #[test]

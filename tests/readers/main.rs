@@ -3,7 +3,7 @@
 //! - `families`: the head of every family, against the Python package `transformers`;
 //! - `onnx`: tensors and graphs, against the package `onnx` and ONNX Runtime;
 //! - `gguf_blocks`, `ctranslate2`, `pickles`: tensors, against the packages that wrote them;
-//! - `tokenizers`: text to ids and back, against the packages that define it;
+//! - `tokenizers`, `text`: text to ids and back, against the packages that define it;
 //! - `contradictions`: what a checkpoint and its configuration say against each other is an error.
 
 mod contradictions;
@@ -12,4 +12,5 @@ mod families;
 mod gguf_blocks;
 mod onnx;
 mod pickles;
+mod text;
 mod tokenizers;

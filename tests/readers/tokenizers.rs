@@ -20,7 +20,7 @@ struct Golden {
     decoded: String,
 }
 
-fn data(name: &str) -> PathBuf {
+pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tokenizers").join(name)
 }
 
@@ -31,7 +31,7 @@ fn golden(name: &str) -> Vec<Golden> {
 }
 
 /// A folder with files of the data, or of this content, beside a checkpoint of one number.
-fn folder(files: &[(&str, &[u8])]) -> TempDir {
+pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in files {
         std::fs::write(folder.path().join(name), content).unwrap();
@@ -56,7 +56,7 @@ fn stored(name: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn open(path: &Path, how: &TokenizerSource) -> Result<Tokenizer, String> {
+pub fn open(path: &Path, how: &TokenizerSource) -> Result<Tokenizer, String> {
     let opened = checkpoint::open(path).map_err(|e| e.to_string())?;
     Tokenizer::of(opened.as_ref(), path, how).map_err(|e| e.to_string())
 }

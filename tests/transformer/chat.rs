@@ -85,6 +85,7 @@ fn a_model_without_a_template_and_templates_that_are_wrong_are_refused_in_one_se
         ("{{ messages | nothing }}", "nothing"),
         ("a\n{{ raise_exception('Only tools.') }}", "the chat template (line 2): Only tools."),
         ("{{ strftime_now('%Y') }}", "strftime_now"),
+        ("{% for i in range(9999) %}{{ 'long' * 9999 }}{% endfor %}", "writes more than 16 MiB"),
         (
             "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}",
             "fuel",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 use unargmax::checkpoint::safetensors::Safetensors;
 use unargmax::checkpoint::{Checkpoint, Values};
@@ -64,14 +64,17 @@ pub const MODELS: &[&str] = &[
     "cohere2",
     "stablelm",
     "stablelm-parallel",
+    "stablelm-norms",
     "starcoder2",
     "bart",
     "mbart",
+    "whisper",
     "pegasus",
     "m2m-100",
     "mixtral",
     "qwen2-moe",
     "qwen3-moe",
+    "gpt-oss",
     "qwen2-gguf",
     "qwen3-gguf",
     "smollm3-gguf",
@@ -88,6 +91,12 @@ pub const MODELS: &[&str] = &[
     "command-r-gguf",
     "gpt2-gguf",
     "bloom-gguf",
+    "mixtral-gguf",
+    "qwen2moe-gguf",
+    "qwen3moe-gguf",
+    "phi3-long-gguf",
+    "phi3-short-gguf",
+    "stablelm-norms-gguf",
 ];
 
 /// The folder of a model.
@@ -150,12 +159,35 @@ impl Golden {
         batch.predict_blind = case["stream"] == "query";
         if !case["source_lengths"].is_null() {
             let lengths = sizes(&case["source_lengths"]);
-            batch.source = Some(match self.array(&format!("{name}.source_vectors")) {
-                Some(vectors) => Input::Vectors { vectors, lengths: Some(lengths) },
-                None => Input::Ids(rows(&case["source"], &lengths)),
+            let array = |what: &str| self.array(&format!("{name}.{what}"));
+            batch.source = Some(match (array("source_vectors"), array("source_features")) {
+                (Some(vectors), _) => Input::Vectors { vectors, lengths: Some(lengths) },
+                (None, Some(features)) => Input::Features(features),
+                (None, None) => Input::Ids(rows(&case["source"], &lengths)),
             });
         }
         batch
+    }
+}
+
+/// What the encoder of a model reads: token ids, or in an encoder of sound a vector in the place of each.
+pub fn source(model: &Transformer, ids: Vec<u32>, dtype: DType) -> Input {
+    if !model.configuration().reads_sound() {
+        return Input::Ids(vec![ids]);
+    }
+    let (length, width) = (ids.len(), model.configuration().input_width);
+    let number = |id: u32, at: usize| (f64::from(id) * 1.7 + at as f64 * 0.9).sin();
+    let numbers = ids.iter().flat_map(|&id| (0..width).map(move |at| number(id, at))).collect();
+    let vectors = Tensor::from_vec(numbers, (1, length, width), &Device::Cpu).unwrap();
+    Input::Vectors { vectors: vectors.to_dtype(dtype).unwrap(), lengths: None }
+}
+
+/// The given row of what an encoder reads.
+pub fn row_of(source: &Input, row: usize) -> Input {
+    match source {
+        Input::Ids(rows) => Input::Ids(vec![rows[row].clone()]),
+        Input::Features(features) => Input::Features(features.narrow(0, row, 1).unwrap()),
+        Input::Vectors { .. } => panic!("vectors have lengths of their own"),
     }
 }
 

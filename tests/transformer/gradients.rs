@@ -3,9 +3,9 @@
 use candle_core::{DType, Device, Tensor, Var};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use unargmax::transformer::{Batch, Input, Mask, Options, Transformer};
+use unargmax::transformer::{Batch, Mask, Options, Transformer};
 
-use super::fixture::{MODELS, numbers, open};
+use super::fixture::{MODELS, numbers, open, source};
 
 const LENGTH: usize = 5;
 const STEP: f64 = 1e-5;
@@ -53,10 +53,10 @@ fn the_gradient_of_an_input_vector_is_its_finite_difference_in_every_family() {
         let shape = [1, LENGTH, configuration.input_width];
         let vectors = Var::from_tensor(&random(&shape, &mut seed)).unwrap();
         let weights = random(&[1, LENGTH, configuration.tokens], &mut seed);
-        let source = configuration.has_encoder().then(|| Input::Ids(vec![vec![3, 5, 4]]));
+        let read = configuration.has_encoder().then(|| source(&model, vec![3, 5, 4], DType::F64));
         let with = |vectors: &Tensor| {
             let mut batch = Batch::vectors(vectors.clone());
-            batch.source = source.clone();
+            batch.source = read.clone();
             batch
         };
         let result = loss(&model, &with(vectors.as_tensor()), &weights);

@@ -1,15 +1,16 @@
 //! Keys of config.json and of GGUF that are neither read nor known to change nothing are refused by name.
 
+use candle_core::DType;
 use serde_json::{Value, json};
-use unargmax::transformer::{Batch, Input, Options, Transformer};
+use unargmax::transformer::{Batch, Options, Transformer};
 
 use super::changed::{Changed, Meta, refusal};
-use super::fixture::{MODELS, folder, numbers, open};
+use super::fixture::{MODELS, folder, numbers, open, source};
 
 fn logits(model: &Transformer) -> Vec<f64> {
     let batch = Batch::ids(vec![vec![5, 17, 9]]);
     let batch = match model.configuration().has_encoder() {
-        true => batch.from_source(Input::Ids(vec![vec![7, 23]])),
+        true => batch.from_source(source(model, vec![7, 23], DType::F32)),
         false => batch,
     };
     numbers(&model.forward(&batch).unwrap().logits)
@@ -24,13 +25,21 @@ fn reads(name: &str, key: &str) -> bool {
         "residual_multiplier" | "embedding_multiplier" | "attention_multiplier" => {
             begins(&["granite"])
         }
-        "layer_types" => {
-            begins(&["qwen", "ministral", "smollm3", "gemma2", "gemma3", "cohere2", "modernbert"])
-        }
+        "layer_types" => begins(&[
+            "gpt-oss",
+            "qwen",
+            "ministral",
+            "smollm3",
+            "gemma2",
+            "gemma3",
+            "cohere2",
+            "modernbert",
+        ]),
         "no_rope_layers" => begins(&["smollm3"]),
-        "num_local_experts" => begins(&["mixtral", "qwen2-moe", "qwen3-moe"]),
+        "num_local_experts" => begins(&["mixtral", "qwen2-moe", "qwen3-moe", "gpt-oss"]),
         "partial_rotary_factor" => begins(&["phi", "gpt-neox", "stablelm"]),
         "sliding_window" | "use_sliding_window" => begins(&[
+            "gpt-oss",
             "qwen",
             "mistral",
             "ministral",
@@ -114,6 +123,14 @@ fn keys_of_one_family_are_read_or_refused() {
         ("marian", "normalize_embedding", json!(true), "a norm of the embedding"),
         ("marian", "add_bias_logits", json!(true), "add_bias_logits"),
         ("marian", "num_hidden_layers", json!(6), "means the same"),
+        ("gpt-oss", "swiglu_limit", json!(0.0), "the limit 0"),
+        ("gpt-oss", "swiglu_alpha", json!(0.0), "the factor 0"),
+        ("gpt-oss", "rope_parameters", json!(null), "`rope_parameters` is missing"),
+        ("gpt-oss", "num_local_experts", json!(null), "`num_local_experts` is missing"),
+        ("gpt-oss", "experts_per_token", json!(3), "means the same"),
+        ("gpt-oss", "quantization_config", json!({"quant_method": "mxfp4"}), "`mxfp4`"),
+        ("whisper", "num_hidden_layers", json!(6), "means the same"),
+        ("whisper", "decoder_attention_heads", json!(5), "do not divide"),
         ("xlnet", "d_head", json!(4), "`d_head` is 4"),
         ("xlnet", "clamp_len", json!(2.5), "`clamp_len` is 2.5"),
         ("xlnet", "n_token", json!(71), "means the same"),

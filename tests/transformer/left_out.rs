@@ -1,16 +1,16 @@
 //! Every tensor of a checkpoint is used, known to change nothing, or named in an error.
 
-use candle_core::Tensor;
-use unargmax::transformer::{Batch, Input, Options, Transformer};
+use candle_core::{DType, Tensor};
+use unargmax::transformer::{Batch, Options, Transformer};
 
-use super::changed::{Changed, Extra, refusal};
-use super::fixture::{MODELS, distance, numbers, open};
+use super::changed::{Changed, Extra, Meta, refusal};
+use super::fixture::{MODELS, distance, numbers, open, source};
 
 /// The logits of a text, which an encoder reads as well.
 fn logits(model: &Transformer) -> Tensor {
     let batch = Batch::ids(vec![vec![5, 17, 9, 33]]);
     let batch = match model.configuration().has_encoder() {
-        true => batch.from_source(Input::Ids(vec![vec![7, 23, 11]])),
+        true => batch.from_source(source(model, vec![7, 23, 11], DType::F32)),
         false => batch,
     };
     model.forward(&batch).unwrap().logits
@@ -137,6 +137,7 @@ fn a_copy_of_a_table_must_hold_the_same_numbers() {
         ("t5", "shared.weight", "encoder.embed_tokens.weight"),
         ("t5", "shared.weight", "decoder.embed_tokens.weight"),
         ("marian", "model.shared.weight", "model.encoder.embed_tokens.weight"),
+        ("whisper", "model.decoder.embed_tokens.weight", "proj_out.weight"),
         ("marian", "model.shared.weight", "model.decoder.embed_tokens.weight"),
     ] {
         let (shape, mut own) = Changed::of(model).numbers(of);
@@ -203,6 +204,47 @@ fn tensors_of_a_gguf_file_are_used_or_refused_as_well() {
 }
 
 #[test]
+fn experts_of_a_gguf_file_are_as_many_and_as_wide_as_it_says() {
+    let [count, used] = ["llama.expert_count", "llama.expert_used_count"];
+    let experts = [(count, Meta::U32(4)), (used, Meta::U32(2))];
+    let inner = 64;
+    let stack = |end: &'static str, shape: &[usize]| Extra::filled(end, shape);
+    for (extras, says) in [
+        (vec![], "`blk.0.ffn_gate_exps.weight`, of shape [4, 64, 32]"),
+        (
+            vec![stack("blk.0.ffn_gate_exps.weight", &[3, inner, 32])],
+            "`blk.0.ffn_gate_exps.weight` has shape [3, 64, 32]",
+        ),
+        (
+            vec![
+                stack("blk.0.ffn_gate_exps.weight", &[4, inner, 32]),
+                stack("blk.0.ffn_up_exps.weight", &[4, 32, inner]),
+            ],
+            "`blk.0.ffn_up_exps.weight` has shape [4, 32, 64]",
+        ),
+    ] {
+        let said = refusal(&Changed::of("llama-gguf-f32").gguf(&experts, &extras).file());
+        assert!(said.contains(says), "{said}");
+    }
+    for (keys, says) in [
+        (vec![(count, Meta::U32(4))], "0 experts are chosen of the 4"),
+        (vec![(used, Meta::U32(2))], "2 experts are chosen of the 0"),
+        (vec![(count, Meta::U32(4)), (used, Meta::U32(5))], "of which 5 are chosen"),
+        (vec![(count, Meta::U32(1 << 30)), (used, Meta::U32(2))], "1073741824 experts"),
+    ] {
+        let said = refusal(&Changed::of("llama-gguf-f32").gguf(&keys, &[]).file());
+        assert!(said.contains(says), "{said}");
+    }
+    // What is stored for every token beside the experts is no part of the model.
+    let said = refusal(
+        &Changed::of("mixtral-gguf")
+            .gguf(&[], &[Extra::filled("blk.0.ffn_gate.weight", &[inner, 32])])
+            .file(),
+    );
+    assert!(said.contains("`blk.0.ffn_gate.weight`"), "{said}");
+}
+
+#[test]
 fn arrays_of_an_archive_are_used_or_refused_as_well() {
     let archive = |extras: &[Extra]| {
         let changed = Changed::of("gpt2").with(extras);
@@ -219,7 +261,9 @@ fn arrays_of_an_archive_are_used_or_refused_as_well() {
 
 #[test]
 fn without_any_one_of_its_tensors_a_model_is_not_opened() {
-    for name in ["bert", "gpt2", "llama-linear", "t5", "xlnet"] {
+    for name in
+        ["bert", "gpt2", "gpt-oss", "llama-linear", "stablelm-norms", "t5", "whisper", "xlnet"]
+    {
         let stored = Changed::of(name).names();
         assert!(stored.len() > 15, "{name}");
         for tensor in stored {

@@ -15,3 +15,4 @@ mod left_out;
 mod published;
 mod refused;
 mod scaling;
+mod sound;

@@ -9,11 +9,19 @@ use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
 use unargmax::verify::verify;
 
-/// The audit among the rows with these ids, whose certificate is accepted and names them.
+/// The audit among the rows with these ids, with largest probabilities and best ranks, whose certificate is accepted and names them.
 fn audited(head: &Head, domain: &Domain, ids: &[u32]) -> Audit {
     let among = Among::new(head, ids).unwrap();
-    let options = Options { threads: 1, also_free: true, ..Options::default() };
+    let options = Options {
+        threads: 1,
+        also_free: true,
+        max_probability: Some(ids),
+        ranks: Some(ids),
+        ..Options::default()
+    };
     let audit = among.audit(domain, options).unwrap();
+    assert!(audit.max_probabilities().iter().map(|c| c.token()).eq(ids.iter().copied()));
+    assert!(audit.best_ranks().iter().map(|rank| rank.token()).eq(ids.iter().copied()));
     let all = Domain::free(head.dim());
     let beside = audit.free().map(|free| (&all, free));
     let audits: Vec<_> = [(domain, &audit)].into_iter().chain(beside).collect();

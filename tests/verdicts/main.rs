@@ -9,6 +9,8 @@
 //! - `low_rank_maps`: certificates of heads so wide that their map is of low rank;
 //! - `measures`: efforts, best margins and needed biases;
 //! - `pairs`: the screen by 8-bit products, on heads made to break its bound;
+//! - `probability`: bounds of probabilities, and false ones;
+//! - `ranks`: best ranks against exact depths by enumeration;
 //! - `real_heads`: trained heads of this repository against answers by HiGHS;
 //! - `ball_certificates`: certificates of audits in balls;
 //! - `tampered_certificates`: false certificates, each of which must be refused;
@@ -26,5 +28,7 @@ mod label_sets;
 mod low_rank_maps;
 mod measures;
 mod pairs;
+mod probability;
+mod ranks;
 mod real_heads;
 mod tampered_certificates;

@@ -16,6 +16,7 @@
 pub mod dot;
 pub mod dyadic;
 pub mod enclose;
+pub mod exponential;
 pub mod fraction;
 pub mod interval;
 pub mod linear;

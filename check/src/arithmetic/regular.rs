@@ -5,6 +5,8 @@
 //! (Krawczyk 1969; Rump 1983, *Solving algebraic problems with high accuracy*). What depends on the matrix alone (`d^3`
 //! operations) is done once, and each right side costs `d^2`.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 
 use super::dot::Element;
@@ -129,35 +131,24 @@ fn absolute_dot(row: &[f64], bound: &[f64]) -> f64 {
     sums.iter().sum()
 }
 
+/// The number of pivots whose multiples are subtracted together: an entry is then read and written once for all of them.
+const PIVOTS: usize = 16;
+/// The number of columns in a tile: the pivot rows of a tile stay in the innermost cache.
+const TILE: usize = 128;
+
 /// The approximate inverse by rows of the matrix with these columns: Gauss-Jordan elimination, the largest pivot of
-/// each column first.
+/// each column first. Multiples of a few pivot rows are subtracted together, from each entry in the order of the pivots.
 fn inverse(n: usize, columns: &[f64]) -> Option<Vec<f64>> {
     // Rows of the transpose are columns, so the elimination gives the transpose of the inverse.
     let mut m = columns.to_vec();
     let mut order: Vec<usize> = (0..n).collect();
-    let mut pivot_row = vec![0.0; n];
-    for k in 0..n {
-        let size = |i: usize| m[i * n + k].abs();
-        let best = (k..n).max_by(|&a, &b| size(a).total_cmp(&size(b)).then(b.cmp(&a)))?;
-        let pivot = m[best * n + k];
-        if pivot == 0.0 || !pivot.is_finite() {
-            return None;
-        }
-        if best != k {
-            let (left, right) = m.split_at_mut(best * n);
-            left[k * n..(k + 1) * n].swap_with_slice(&mut right[..n]);
-            order.swap(k, best);
-        }
-        pivot_row.copy_from_slice(&m[k * n..(k + 1) * n]);
-        pivot_row[k] = 1.0;
-        pivot_row.iter_mut().for_each(|x| *x /= pivot);
-        for (i, row) in m.chunks_exact_mut(n).enumerate() {
-            if i == k {
-                row.copy_from_slice(&pivot_row);
-            } else {
-                let factor = row[k];
-                row[k] = 0.0;
-                subtract_multiple(row, factor, &pivot_row);
+    let mut factors = vec![0.0; n * PIVOTS];
+    for first in (0..n).step_by(PIVOTS) {
+        let panel = first..n.min(first + PIVOTS);
+        eliminate_in_panel(&mut m, &mut order, &mut factors, panel.clone())?;
+        for side in [0..first, panel.end..n] {
+            for from in side.clone().step_by(TILE) {
+                eliminate_in_tile(&mut m, &factors, &panel, from..side.end.min(from + TILE));
             }
         }
     }
@@ -171,10 +162,94 @@ fn inverse(n: usize, columns: &[f64]) -> Option<Vec<f64>> {
     Some(inverse)
 }
 
-/// `row -= factor other`.
+/// Eliminates with the pivots of the columns `panel`, in these columns alone. `factors` (`n x PIVOTS`) gets the multiples
+/// of the pivot rows for each row, and the pivot itself for the row that has it.
+fn eliminate_in_panel(
+    m: &mut [f64],
+    order: &mut [usize],
+    factors: &mut [f64],
+    panel: Range<usize>,
+) -> Option<()> {
+    let n = order.len();
+    for (q, k) in panel.clone().enumerate() {
+        let size = |i: usize| m[i * n + k].abs();
+        let best = (k..n).max_by(|&a, &b| size(a).total_cmp(&size(b)).then(b.cmp(&a)))?;
+        let pivot = m[best * n + k];
+        if pivot == 0.0 || !pivot.is_finite() {
+            return None;
+        }
+        if best != k {
+            swap_rows(m, n, k, best);
+            swap_rows(factors, PIVOTS, k, best);
+            order.swap(k, best);
+        }
+        let mut pivot_row = m[k * n..][panel.clone()].to_vec();
+        pivot_row[q] = 1.0;
+        pivot_row.iter_mut().for_each(|x| *x /= pivot);
+        let rows = m.chunks_exact_mut(n).zip(factors.chunks_exact_mut(PIVOTS));
+        for (i, (row, factors)) in rows.enumerate() {
+            let row = &mut row[panel.clone()];
+            factors[q] = row[q];
+            if i == k {
+                row.copy_from_slice(&pivot_row);
+            } else {
+                row[q] = 0.0;
+                subtract_multiples(row, &factors[q..=q], &pivot_row);
+            }
+        }
+    }
+    Some(())
+}
+
+/// Makes up in the columns `tile` for what [`eliminate_in_panel`] did in the columns `panel`.
+fn eliminate_in_tile(m: &mut [f64], factors: &[f64], panel: &Range<usize>, tile: Range<usize>) {
+    let n = factors.len() / PIVOTS;
+    // The pivot rows as they were when they were divided by their pivots.
+    let mut pivot_rows = Vec::with_capacity(panel.len() * tile.len());
+    for (q, k) in panel.clone().enumerate() {
+        let mut row = m[k * n..][tile.clone()].to_vec();
+        let factors = &factors[k * PIVOTS..][..=q];
+        subtract_multiples(&mut row, &factors[..q], &pivot_rows);
+        pivot_rows.extend(row.iter().map(|x| x / factors[q]));
+    }
+    for (i, (row, factors)) in m.chunks_exact_mut(n).zip(factors.chunks_exact(PIVOTS)).enumerate() {
+        let row = &mut row[tile.clone()];
+        // A pivot row takes part from the pivot after its own.
+        let mut done = 0;
+        if panel.contains(&i) {
+            done = i - panel.start + 1;
+            row.copy_from_slice(&pivot_rows[(done - 1) * tile.len()..][..tile.len()]);
+        }
+        let rest = &pivot_rows[done * tile.len()..];
+        subtract_multiples(row, &factors[done..panel.len()], rest);
+    }
+}
+
+/// Swaps two rows of `width` numbers, `a` before `b`.
+fn swap_rows(m: &mut [f64], width: usize, a: usize, b: usize) {
+    let (left, right) = m.split_at_mut(b * width);
+    left[a * width..(a + 1) * width].swap_with_slice(&mut right[..width]);
+}
+
+/// `row -= sum_q factors_q others_q`, in the order of `q`; the others are rows of the same length.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn subtract_multiple(row: &mut [f64], factor: f64, other: &[f64]) {
-    row.iter_mut().zip(other).for_each(|(x, y)| *x -= factor * y);
+fn subtract_multiples(row: &mut [f64], factors: &[f64], others: &[f64]) {
+    let width = row.len();
+    let (parts, rest) = row.as_chunks_mut::<32>();
+    let from = parts.len() * 32;
+    for (p, part) in parts.iter_mut().enumerate() {
+        let mut x = *part;
+        for (factor, other) in factors.iter().zip(others.chunks_exact(width)) {
+            let other = &other[p * 32..][..32];
+            for l in 0..32 {
+                x[l] -= factor * other[l];
+            }
+        }
+        *part = x;
+    }
+    for (factor, other) in factors.iter().zip(others.chunks_exact(width)) {
+        rest.iter_mut().zip(&other[from..]).for_each(|(x, y)| *x -= factor * y);
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +296,48 @@ mod tests {
                 assert!(x.hi - x.lo < 1e-12);
             }
         }
+    }
+
+    /// Gauss-Jordan elimination, one pivot after the other.
+    fn plain_inverse(n: usize, columns: &[f64]) -> Option<Vec<f64>> {
+        let mut m = columns.to_vec();
+        let mut order: Vec<usize> = (0..n).collect();
+        for k in 0..n {
+            let size = |i: &usize| m[i * n + k].abs();
+            let best = (k..n).rev().max_by(|a, b| size(a).total_cmp(&size(b)))?;
+            let pivot = m[best * n + k];
+            if pivot == 0.0 || !pivot.is_finite() {
+                return None;
+            }
+            (0..n).for_each(|c| m.swap(k * n + c, best * n + c));
+            order.swap(k, best);
+            m[k * n + k] = 1.0;
+            (0..n).for_each(|c| m[k * n + c] /= pivot);
+            for i in (0..n).filter(|&i| i != k) {
+                let factor = std::mem::take(&mut m[i * n + k]);
+                (0..n).for_each(|c| m[i * n + c] -= factor * m[k * n + c]);
+            }
+        }
+        let entry = |at: usize| {
+            let k = order.iter().position(|&o| o == at / n)?;
+            Some(m[at % n * n + k])
+        };
+        (0..n * n).map(entry).collect()
+    }
+
+    #[test]
+    fn eliminating_with_several_pivots_together_gives_the_bits_of_one_after_the_other() {
+        for n in [1, 2, 15, 16, 17, 33, 63, 150, 300] {
+            // Sevenths, so that every operation rounds.
+            let columns: Vec<f64> = integers(n * n, n as u64).iter().map(|x| x / 7.0).collect();
+            let bits = |m: Option<Vec<f64>>| -> Vec<u64> {
+                m.unwrap().iter().map(|x| x.to_bits()).collect()
+            };
+            assert_eq!(bits(inverse(n, &columns)), bits(plain_inverse(n, &columns)), "{n}");
+        }
+        // The third row and column repeat the second.
+        let singular = [1.0, 2.0, 2.0, 2.0, 5.0, 5.0, 2.0, 5.0, 5.0];
+        assert_eq!((inverse(3, &singular), plain_inverse(3, &singular)), (None, None));
     }
 
     #[test]

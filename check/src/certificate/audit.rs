@@ -47,7 +47,7 @@ impl AuditRecord {
             "maps": maps,
             "groups": self.ties.len(),
         });
-        let measures = self.put_measures(arrays, &name);
+        let measures = self.put_measures(arrays, &name, dim);
         if version > 4 {
             description["measures"] = json!(measures);
         }
@@ -96,7 +96,7 @@ impl AuditRecord {
         record.ties = arrays.cut(&name("tied.offsets"), description.groups, &members)?;
         record.dominated = take_pairs(arrays, &name, ["dominated.ids", "dominated.by"])?;
         record.undecided = UndecidedRecord::take_all(arrays, &name)?;
-        record.take_measures(&description.measures, arrays, &name)?;
+        record.take_measures(&description.measures, arrays, &name, dim)?;
         Ok(record)
     }
 }

@@ -11,11 +11,13 @@ mod file;
 mod losses;
 mod measures;
 mod points;
+mod ranks;
 mod subject;
 
 use num_bigint::BigInt;
 
 use crate::domain::{Domain, Inside};
+pub use ranks::RankRecords;
 pub use subject::{Subject, SubjectKind};
 
 /// The name of the format in the metadata.
@@ -79,6 +81,10 @@ pub struct AuditRecord {
     pub undecided: Vec<UndecidedRecord>,
     /// Tokens and upper bounds of their probability that follow from the proofs of their verdicts, ids rising.
     pub capped: Vec<(u32, f64)>,
+    /// Intervals of the largest probabilities of tokens, with points and weights of their own, ids rising.
+    pub ceilings: Vec<CeilingRecord>,
+    /// The best ranks of some tokens; `None` if they were not asked for.
+    pub ranks: Option<RankRecords>,
 }
 
 impl AuditRecord {
@@ -109,6 +115,8 @@ impl AuditRecord {
             dominated: Vec::new(),
             undecided: Vec::new(),
             capped: Vec::new(),
+            ceilings: Vec::new(),
+            ranks: None,
         }
     }
 }
@@ -167,6 +175,28 @@ pub struct EnclosedRecord {
     pub frozen: Vec<(u32, f64)>,
     /// Coordinates whose equations the basic weights solve.
     pub equations: Vec<u32>,
+}
+
+/// An interval of the largest probability of a token over the domain: a point where it is at least `low`, and weights
+/// that prove that it is nowhere above `high` (docs/certificate.md, "ceilings").
+#[derive(Clone, Debug, PartialEq)]
+pub struct CeilingRecord {
+    /// The token.
+    pub token: u32,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The point (`d`) where the probability is at least the lower end; empty if that is 0.
+    pub point: Vec<f64>,
+    /// Rivals and approximate weights, as in [`EnclosedRecord`]; none in a ball.
+    pub basic: Vec<(u32, f64)>,
+    /// Rivals and weights that are exact as given.
+    pub frozen: Vec<(u32, f64)>,
+    /// Coordinates whose equations the basic weights solve; none in a ball.
+    pub equations: Vec<u32>,
+    /// In a ball, coordinates and multipliers of their range ends (positive for the lower end).
+    pub ends: Vec<(u32, f64)>,
 }
 
 /// The bound of the best margin of a token that was not decided.

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::arrays::Arrays;
-use super::{AuditRecord, MapRecord};
+use super::{AuditRecord, BallLossRecord, CeilingRecord, EnclosedRecord, MapRecord, RankRecords};
+
+/// Gives the other id of a token or a rival.
+type Renaming<'a> = &'a dyn Fn(u32) -> Result<u32, String>;
 
 /// The problem that the audits of a certificate decide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,11 +87,7 @@ impl AuditRecord {
     ///
     /// # Errors
     /// Those of the two functions.
-    pub fn renamed(
-        &self,
-        token: &dyn Fn(u32) -> Result<u32, String>,
-        rival: &dyn Fn(u32) -> Result<u32, String>,
-    ) -> Result<AuditRecord, String> {
+    pub fn renamed(&self, token: Renaming, rival: Renaming) -> Result<AuditRecord, String> {
         // Without `..`, so that a new list cannot be forgotten here.
         let AuditRecord {
             domain,
@@ -108,6 +107,8 @@ impl AuditRecord {
             dominated,
             undecided,
             capped,
+            ceilings,
+            ranks,
         } = self;
         let list = |ids: &[u32]| ids.iter().map(|&t| token(t)).collect::<Result<Vec<u32>, _>>();
         let pairs = |pairs: &[(u32, u32)]| {
@@ -115,21 +116,6 @@ impl AuditRecord {
         };
         let map =
             |map: &MapRecord| Ok(MapRecord { settled: first(&map.settled, token)?, ..map.clone() });
-        let enclosed = enclosed.iter().map(|record| {
-            let (mut basic, mut frozen) = (record.basic.clone(), record.frozen.clone());
-            basic.iter_mut().chain(&mut frozen).try_for_each(|w| rename(&mut w.0, rival))?;
-            let token = token(record.token)?;
-            Ok(super::EnclosedRecord { token, basic, frozen, equations: record.equations.clone() })
-        });
-        let exact = exact.iter().map(|(t, weights)| Ok((token(*t)?, first(weights, rival)?)));
-        let ball_losses = ball_losses.iter().map(|record| {
-            let rivals = first(&record.rivals, rival)?;
-            Ok(super::BallLossRecord {
-                token: token(record.token)?,
-                rivals,
-                ends: record.ends.clone(),
-            })
-        });
         let undecided = undecided.iter().map(|record| {
             let mut multipliers = record.multipliers.clone();
             let of_rivals = multipliers.iter_mut().filter(|m| m.0 == super::MultiplierKind::Token);
@@ -147,9 +133,9 @@ impl AuditRecord {
                 .iter()
                 .map(|(t, point, over)| Ok((token(*t)?, point.clone(), over.clone())))
                 .collect::<Result<_, String>>()?,
-            enclosed: enclosed.collect::<Result<_, String>>()?,
-            exact: exact.collect::<Result<_, String>>()?,
-            ball_losses: ball_losses.collect::<Result<_, String>>()?,
+            enclosed: all(enclosed, |record| record.renamed(token, rival))?,
+            exact: all(exact, |(t, weights)| Ok((token(*t)?, first(weights, rival)?)))?,
+            ball_losses: all(ball_losses, |record| record.renamed(token, rival))?,
             carried: list(carried)?,
             carried_from: *carried_from,
             ties: ties.iter().map(|members| list(members)).collect::<Result<_, _>>()?,
@@ -158,20 +144,77 @@ impl AuditRecord {
             dominated: pairs(dominated)?,
             undecided: undecided.collect::<Result<_, String>>()?,
             capped: first(capped, token)?,
+            ceilings: all(ceilings, |record| record.renamed(token, rival))?,
+            ranks: ranks.as_ref().map(|ranks| ranks.renamed(token, rival)).transpose()?,
         })
     }
 }
 
+impl EnclosedRecord {
+    /// The same record with other ids.
+    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
+        Ok(EnclosedRecord {
+            token: token(self.token)?,
+            basic: first(&self.basic, rival)?,
+            frozen: first(&self.frozen, rival)?,
+            equations: self.equations.clone(),
+        })
+    }
+}
+
+impl BallLossRecord {
+    /// The same record with other ids.
+    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
+        let (token, rivals) = (token(self.token)?, first(&self.rivals, rival)?);
+        Ok(BallLossRecord { token, rivals, ends: self.ends.clone() })
+    }
+}
+
+impl CeilingRecord {
+    /// The same record with other ids.
+    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
+        let CeilingRecord { token: id, low, high, point, basic, frozen, equations, ends } = self;
+        Ok(CeilingRecord {
+            token: token(*id)?,
+            low: *low,
+            high: *high,
+            point: point.clone(),
+            basic: first(basic, rival)?,
+            frozen: first(frozen, rival)?,
+            equations: equations.clone(),
+            ends: ends.clone(),
+        })
+    }
+}
+
+impl RankRecords {
+    /// The same records with other ids.
+    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
+        let RankRecords { ends, points, enclosed, exact, outweighed } = self;
+        Ok(RankRecords {
+            ends: all(ends, |&(t, low, high)| Ok((token(t)?, low, high)))?,
+            points: first(points, token)?,
+            enclosed: all(enclosed, |(set, share)| Ok((set.renamed(token, rival)?, *share)))?,
+            exact: all(exact, |((t, weights), share)| {
+                Ok(((token(*t)?, first(weights, rival)?), *share))
+            })?,
+            outweighed: all(outweighed, |(set, share)| Ok((set.renamed(token, rival)?, *share)))?,
+        })
+    }
+}
+
+/// The renamed records.
+fn all<T>(records: &[T], renamed: impl FnMut(&T) -> Result<T, String>) -> Result<Vec<T>, String> {
+    records.iter().map(renamed).collect()
+}
+
 /// Replaces an id.
-fn rename(id: &mut u32, other: &dyn Fn(u32) -> Result<u32, String>) -> Result<(), String> {
+fn rename(id: &mut u32, other: Renaming) -> Result<(), String> {
     *id = other(*id)?;
     Ok(())
 }
 
 /// The pairs with other first entries.
-fn first<T: Clone>(
-    pairs: &[(u32, T)],
-    other: &dyn Fn(u32) -> Result<u32, String>,
-) -> Result<Vec<(u32, T)>, String> {
+fn first<T: Clone>(pairs: &[(u32, T)], other: Renaming) -> Result<Vec<(u32, T)>, String> {
     pairs.iter().map(|(id, rest)| Ok((other(*id)?, rest.clone()))).collect()
 }

@@ -31,6 +31,8 @@ pub enum Standing<'a> {
 pub struct Groups {
     /// For each token of a group of two or more: the index of the group, and whether the token survives.
     membership: HashMap<u32, (u32, bool)>,
+    /// For each of these tokens: how many others of its group have a bias at least as large.
+    not_below: HashMap<u32, u32>,
     /// The survivors of each group (the members of largest bias), in id order, never empty.
     survivors: Vec<Vec<u32>>,
 }
@@ -47,6 +49,7 @@ impl Groups {
         order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
 
         let (mut membership, mut survivors) = (HashMap::new(), Vec::new());
+        let mut not_below = HashMap::new();
         for bucket in order
             .chunk_by(|&a, &b| hashes[a as usize] == hashes[b as usize])
             .filter(|b| b.len() > 1)
@@ -57,6 +60,11 @@ impl Groups {
                 }
                 let levels = seen.levels(&members);
                 let largest = levels.iter().max().cloned();
+                let mut rising: Vec<&Bias> = levels.iter().collect();
+                rising.sort();
+                let others = |level: &Bias| levels.len() - rising.partition_point(|l| *l < level);
+                let others = levels.iter().map(|level| others(level) as u32 - 1);
+                not_below.extend(members.iter().copied().zip(others));
                 let survives: Vec<bool> = levels.into_iter().map(|b| Some(b) == largest).collect();
                 let group = survivors.len() as u32;
                 membership.extend(members.iter().zip(&survives).map(|(&t, &s)| (t, (group, s))));
@@ -65,7 +73,7 @@ impl Groups {
                 );
             }
         }
-        Groups { membership, survivors }
+        Groups { membership, not_below, survivors }
     }
 
     /// How `token` compares with the tokens of equal row.
@@ -86,6 +94,12 @@ impl Groups {
             (Some((ga, _)), Some((gb, _))) => ga == gb,
             _ => a == b,
         }
+    }
+
+    /// How many other tokens have the row of `token` and a bias at least as large: they score at least as much at every
+    /// hidden state.
+    pub fn not_below(&self, token: u32) -> usize {
+        self.not_below.get(&token).map_or(0, |&others| others as usize)
     }
 
     /// How many groups have several survivors, and how many tokens are in those.
@@ -303,6 +317,7 @@ mod tests {
         assert_eq!(groups.standing(1), Standing::Alone);
         assert_eq!(groups.standing(3), Standing::Dominated(0));
         assert!(groups.same_row(0, 3) && !groups.same_row(0, 1));
+        assert_eq!([0, 1, 2, 3].map(|t| groups.not_below(t)), [1, 0, 1, 2]);
     }
 
     #[test]

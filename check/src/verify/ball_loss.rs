@@ -93,60 +93,12 @@ impl Combination<'_> {
 
     /// Whether float64 arithmetic with error bounds proves the inequality.
     fn is_plainly_at_most(&self, head: &Head, domain: &Domain, ball: &Ball, upper: f64) -> bool {
-        let (dim, t) = (head.dim(), self.token as usize);
         // An integer beyond float64 becomes infinite, and then the final comparison fails.
-        let float = |n: &BigInt| n.to_f64().unwrap_or(f64::NAN);
-        let (mut own, mut other) = (vec![0.0; dim], vec![0.0; dim]);
-        let (mut v, mut size) = (vec![0.0f64; dim], vec![0.0f64; dim]);
-        let (mut level, mut level_size, mut sum) = (0.0, 0.0, 0.0);
-        head.copy_row(t, &mut own);
-        for (j, n) in self.rivals {
-            let (weight, j) = (float(n), *j as usize);
-            head.copy_row(j, &mut other);
-            for k in 0..dim {
-                v[k] += weight * (own[k] - other[k]);
-                size[k] += weight * (own[k].abs() + other[k].abs());
-            }
-            level += weight * (head.bias(t) - head.bias(j));
-            level_size += weight * (head.bias(t).abs() + head.bias(j).abs());
-            sum += weight;
-        }
-        for (k, n) in self.ends {
-            let (multiplier, end) = (float(n), self.end(domain, *k, n));
-            v[*k as usize] += multiplier;
-            size[*k as usize] += multiplier.abs();
-            level -= multiplier * end;
-            level_size += (multiplier * end).abs();
-        }
-        level -= upper * sum;
-        level_size += upper.abs() * sum;
-        // Errors: each term has one rounding for the integer, the difference and the product each, and each sum one
-        // for each term; twice as many for the sums of sizes themselves.
-        let count = self.rivals.len() + self.ends.len() + 8;
-        let (unit, floor) = (gamma(2 * count), count as f64 * TINY);
-        let (along, across) = (gamma(2 * (dim + 8)), (dim + 8) as f64 * TINY);
-        let (mut level_error, mut turned, mut turned_size) = (unit * level_size + floor, 0.0, 0.0);
-        for k in 0..dim {
-            let (g, c) = (ball.gain()[k], ball.shift()[k]);
-            let error = unit * size[k] + floor;
-            turned += v[k] * c;
-            turned_size += (v[k] * c).abs();
-            level_error += c.abs() * error;
-            v[k] *= g;
-            size[k] = g.abs() * error + TINY;
-        }
-        level_error += along * turned_size + across;
-        let whole = norm_up(v.iter().copied());
-        if ball.is_centred() {
-            let mean = v.iter().sum::<f64>() / dim as f64;
-            v.iter_mut().for_each(|y| *y -= mean);
-        }
-        // The mean has an error of `gamma_d |y| / sqrt(d)` in each of d coordinates; subtracting it makes no error
-        // longer.
-        let length = norm_up(v.into_iter()) + norm_up(size.into_iter()) + along * whole + across;
-        let pull = ball.radius_up() * length;
-        let spare = 1e-12 * (level.abs() + turned.abs() + level_error + pull);
-        level + turned + level_error + pull + spare <= 0.0
+        let floats = |list: &[(u32, BigInt)]| -> Vec<(u32, f64)> {
+            list.iter().map(|(i, n)| (*i, n.to_f64().unwrap_or(f64::NAN))).collect()
+        };
+        let (rivals, ends) = (floats(self.rivals), floats(self.ends));
+        bound_over_limit(head, domain, ball, self.token, &rivals, &ends, upper) <= 0.0
     }
 
     /// Decides the inequality in exact arithmetic.
@@ -184,6 +136,83 @@ impl Combination<'_> {
         let reach = &ball.radius_squared() * &length;
         !level.is_positive() && reach <= &count * &(&level * &level)
     }
+}
+
+/// An upper bound of `R |P(g * v)| + F` in float64, for rivals and multipliers of ends that exist.
+pub fn bound_in_ball(
+    head: &Head,
+    domain: &Domain,
+    ball: &Ball,
+    token: u32,
+    rivals: &[(u32, f64)],
+    ends: &[(u32, f64)],
+) -> f64 {
+    bound_over_limit(head, domain, ball, token, rivals, ends, 0.0)
+}
+
+/// An upper bound of `R |P(g * v)| + F - upper sum N_j` in float64, where each number given may have been rounded once.
+fn bound_over_limit(
+    head: &Head,
+    domain: &Domain,
+    ball: &Ball,
+    token: u32,
+    rivals: &[(u32, f64)],
+    ends: &[(u32, f64)],
+    upper: f64,
+) -> f64 {
+    let (dim, t) = (head.dim(), token as usize);
+    let (mut own, mut other) = (vec![0.0; dim], vec![0.0; dim]);
+    let (mut v, mut size) = (vec![0.0f64; dim], vec![0.0f64; dim]);
+    let (mut level, mut level_size, mut sum) = (0.0, 0.0, 0.0);
+    head.copy_row(t, &mut own);
+    for &(j, weight) in rivals {
+        let j = j as usize;
+        head.copy_row(j, &mut other);
+        for k in 0..dim {
+            v[k] += weight * (own[k] - other[k]);
+            size[k] += weight * (own[k].abs() + other[k].abs());
+        }
+        level += weight * (head.bias(t) - head.bias(j));
+        level_size += weight * (head.bias(t).abs() + head.bias(j).abs());
+        sum += weight;
+    }
+    for &(k, multiplier) in ends {
+        let k = k as usize;
+        let end = if multiplier > 0.0 { domain.lo(k) } else { domain.hi(k) };
+        v[k] += multiplier;
+        size[k] += multiplier.abs();
+        level -= multiplier * end;
+        level_size += (multiplier * end).abs();
+    }
+    level -= upper * sum;
+    level_size += upper.abs() * sum;
+    // Errors: each term has one rounding for the integer, the difference and the product each, and each sum one
+    // for each term; twice as many for the sums of sizes themselves.
+    let count = rivals.len() + ends.len() + 8;
+    let (unit, floor) = (gamma(2 * count), count as f64 * TINY);
+    let (along, across) = (gamma(2 * (dim + 8)), (dim + 8) as f64 * TINY);
+    let (mut level_error, mut turned, mut turned_size) = (unit * level_size + floor, 0.0, 0.0);
+    for k in 0..dim {
+        let (g, c) = (ball.gain()[k], ball.shift()[k]);
+        let error = unit * size[k] + floor;
+        turned += v[k] * c;
+        turned_size += (v[k] * c).abs();
+        level_error += c.abs() * error;
+        v[k] *= g;
+        size[k] = g.abs() * error + TINY;
+    }
+    level_error += along * turned_size + across;
+    let whole = norm_up(v.iter().copied());
+    if ball.is_centred() {
+        let mean = v.iter().sum::<f64>() / dim as f64;
+        v.iter_mut().for_each(|y| *y -= mean);
+    }
+    // The mean has an error of `gamma_d |y| / sqrt(d)` in each of d coordinates; subtracting it makes no error
+    // longer.
+    let length = norm_up(v.into_iter()) + norm_up(size.into_iter()) + along * whole + across;
+    let pull = ball.radius_up() * length;
+    let spare = 1e-12 * (level.abs() + turned.abs() + level_error + pull);
+    level + turned + level_error + pull + spare
 }
 
 #[cfg(test)]

@@ -24,10 +24,19 @@ pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
             Ok(()) => *accepted.entry(*claim).or_default() += 1,
         }
     }
+    for (token, upper, result) in &here.caps.of {
+        let result = match result {
+            Some(result) => result.clone(),
+            None => check_cap(here, all, *token, *upper),
+        };
+        if let Err(reason) = result {
+            refused.push(Refusal { token: Some(*token), reason });
+        }
+    }
     refused.sort_by(|a, b| a.token.cmp(&b.token).then(a.reason.cmp(&b.reason)));
     refused.dedup();
     let domain = here.record().domain.clone();
-    Checked { domain, complete: here.complete, accepted, refused }
+    Checked { domain, complete: here.complete, accepted, ranks: here.ranks, refused }
 }
 
 /// Checks a claim of `here` that rests on another audit: that a token loses, because it loses in all of space; or
@@ -57,4 +66,18 @@ fn check(here: &Examined, all: &[Examined], token: u32) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// Checks a bound of the probability of a token that loses because it loses in all of space: what bounds it there, bounds it
+/// in a part of space.
+fn check_cap(here: &Examined, all: &[Examined], token: u32, upper: f64) -> Result<(), String> {
+    let there = here.record().carried_from.and_then(|index| all.get(index));
+    let proved = there.is_some_and(|there| {
+        let smaller = !here.record().domain.is_free() && there.record().domain.is_free();
+        smaller && there.proves_loss(token) && there.caps.prove(token, upper)
+    });
+    match proved {
+        true => Ok(()),
+        false => Err("the other audit does not bound its probability by as much".to_owned()),
+    }
 }

@@ -19,6 +19,9 @@ pub enum Proof {
     Undecided(usize),
 }
 
+/// What is claimed of a token, and by which proof.
+pub type Claimed = (u32, Claim, Proof);
+
 /// The tokens that a record covers, and those of them to be checked.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
@@ -42,7 +45,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Whether this token is to be checked.
-    fn is_asked_for(&self, token: u32) -> bool {
+    pub fn is_asked_for(&self, token: u32) -> bool {
         self.only.is_none_or(|only| only.contains(&token))
     }
 
@@ -60,7 +63,7 @@ fn firsts_of_ties(record: &AuditRecord) -> HashSet<u32> {
 
 /// Collects the claims about the tokens to be checked, by rising id, and the faults of the claims as a whole: each
 /// token of the scope must have exactly one verdict, and each tie one point.
-pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<(u32, Claim, Proof)>, Vec<Refusal>) {
+pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<Claimed>, Vec<Refusal>) {
     let mut claims = claims(record, scope);
     claims.retain(|claim| scope.is_asked_for(claim.0));
     let mut refused = Vec::new();
@@ -101,7 +104,7 @@ pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<(u32, Claim, Proof
 }
 
 /// All claims of a record with their proofs, by rising id.
-fn claims(record: &AuditRecord, scope: &Scope) -> Vec<(u32, Claim, Proof)> {
+fn claims(record: &AuditRecord, scope: &Scope) -> Vec<Claimed> {
     let firsts = firsts_of_ties(record);
     let alone = |t: &u32| !firsts.contains(t);
     let points = winning::places(record).map(|p| p.0).filter(alone);

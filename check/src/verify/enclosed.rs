@@ -4,12 +4,12 @@ use num_bigint::BigInt;
 use num_traits::Signed;
 
 use super::equals::Equals;
-use super::losing::{check_exact, check_rivals};
+use super::losing::{check_exact, check_rivals, exact_slack, share};
 use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
 use crate::arithmetic::enclose::SquareSystem;
 use crate::arithmetic::interval::Interval;
 use crate::arithmetic::linear;
-use crate::arithmetic::rounding::{TINY, mul_down, power_of_two_near};
+use crate::arithmetic::rounding::{TINY, add_down, mul_down, power_of_two_near};
 use crate::certificate::EnclosedRecord;
 use crate::domain::Domain;
 use crate::head::Head;
@@ -24,13 +24,27 @@ pub fn check(
     equals: &Equals,
     record: &EnclosedRecord,
 ) -> Result<(), String> {
-    let order = record.basic.len();
     check_rivals(
         head,
         equals,
         record.token,
         record.basic.iter().chain(&record.frozen).map(|x| x.0),
     )?;
+    let solved = solved_coordinates(head, record)?;
+    match check_in_intervals(head, domain, record, &solved) {
+        Ok(()) => Ok(()),
+        Err(Inconclusive::Refuted(reason)) => Err(reason),
+        Err(Inconclusive::Open(reason)) => {
+            let weights = solve_exactly(head, record).ok_or_else(|| reason.clone())?;
+            check_exact(head, domain, equals, record.token, &weights).map_err(|_| reason)
+        }
+    }
+}
+
+/// Checks that there is one basic weight more than equations, that frozen weights are numbers from 0, and that
+/// the equations are distinct coordinates; marks those coordinates.
+fn solved_coordinates(head: &Head, record: &EnclosedRecord) -> Result<Vec<bool>, String> {
+    let order = record.basic.len();
     if record.frozen.iter().any(|&(_, w)| !(w >= 0.0 && w.is_finite())) {
         return Err("a frozen weight is negative or not finite".to_owned());
     }
@@ -49,14 +63,25 @@ pub fn check(
             Some(seen) => *seen = true,
         }
     }
-    match check_in_intervals(head, domain, record, &solved) {
-        Ok(()) => Ok(()),
-        Err(Inconclusive::Refuted(reason)) => Err(reason),
-        Err(Inconclusive::Open(reason)) => {
-            let weights = solve_exactly(head, record).ok_or_else(|| reason.clone())?;
-            check_exact(head, domain, equals, record.token, &weights).map_err(|_| reason)
-        }
+    Ok(solved)
+}
+
+/// The weights of a record whose rivals exist, in intervals, with a lower bound of how far the weighted rivals are ahead
+/// of the token everywhere in the domain, in logits; `None` if no such weights are proved to exist.
+pub fn enclosed_weights(
+    head: &Head,
+    domain: &Domain,
+    record: &EnclosedRecord,
+) -> Option<(Vec<(u32, Interval)>, f64)> {
+    let solved = solved_coordinates(head, record).ok()?;
+    if let Ok((weights, slack)) = in_intervals(head, domain, record, &solved) {
+        let weights = weights.into_iter().map(|(j, w)| (j as u32, w)).collect();
+        return Some((weights, add_down(slack.gains.lo, -slack.losses.hi)));
     }
+    let weights = solve_exactly(head, record)?;
+    let (slack, sum) = exact_slack(head, domain, record.token, &weights).ok()?;
+    let shares = weights.iter().map(|(j, n)| (*j, share(n, &sum))).collect();
+    Some((shares, slack.quotient_down(&sum)))
 }
 
 /// Why interval arithmetic does not prove the claim.
@@ -104,16 +129,29 @@ fn check_in_intervals(
     record: &EnclosedRecord,
     solved: &[bool],
 ) -> Result<(), Inconclusive> {
+    if in_intervals(head, domain, record, solved)?.1.is_not_negative() {
+        Ok(())
+    } else {
+        Err(Inconclusive::open("its rivals are not proved to reach its bias"))
+    }
+}
+
+/// The weights of the rivals, basic ones first, and the slack of their combination.
+type Weighed = (Vec<(usize, Interval)>, Slack);
+
+/// Encloses the weights of a record and the slack of the combination.
+fn in_intervals(
+    head: &Head,
+    domain: &Domain,
+    record: &EnclosedRecord,
+    solved: &[bool],
+) -> Result<Weighed, Inconclusive> {
     let weights = basic_weights(head, record)?;
     let basic = record.basic.iter().zip(weights).map(|(&(j, _), w)| (j as usize, w));
     let frozen = record.frozen.iter().map(|&(j, w)| (j as usize, Interval::point(w)));
     let weights: Vec<(usize, Interval)> = basic.chain(frozen).collect();
     let slack = slack(head, domain, record, solved, &weights)?;
-    if slack.is_not_negative() {
-        Ok(())
-    } else {
-        Err(Inconclusive::open("its rivals are not proved to reach its bias"))
-    }
+    Ok((weights, slack))
 }
 
 impl Inconclusive {

@@ -63,6 +63,14 @@ impl<'a> Equals<'a> {
         (group.len() > 1).then_some(group)
     }
 
+    /// How many other tokens have the row of `token` and a level at least as large.
+    pub fn not_below(&self, token: u32) -> usize {
+        let Some(&(class, own)) = self.place.get(&token) else { return 0 };
+        // The groups of a class are adjacent, levels rising.
+        let of_class = |group: &&Vec<u32>| self.place.get(&group[0]).is_some_and(|p| p.0 == class);
+        self.groups[own..].iter().take_while(of_class).map(Vec::len).sum::<usize>() - 1
+    }
+
     /// Checks that these are all tokens with one row and level, and at least two.
     pub fn is_whole_tie(&self, members: &[u32]) -> Result<(), String> {
         let tie = members.first().and_then(|&first| self.tie(first));

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::claims::{self, Proof, Scope, carries_wins};
+use super::claims::{self, Claimed, Proof, Scope, carries_wins};
 use super::equals::Equals;
 use super::one_point::OnePoint;
-use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, well_formed, winning};
+use super::probability::{self, Caps};
+use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, ranks, well_formed, winning};
 use crate::certificate::AuditRecord;
 use crate::head::Head;
 use crate::progress::{Progress, Silent};
@@ -34,6 +35,10 @@ pub struct Examined<'a> {
     pub claims: Vec<(u32, Claim, Outcome)>,
     /// The results for the points of ties, by the first member of the tie.
     ties: HashMap<u32, Outcome>,
+    /// The bounds of probabilities that follow from the proofs of verdicts.
+    pub caps: Caps,
+    /// The number of accepted best ranks.
+    pub ranks: usize,
     /// Whether every token of the head was checked.
     pub complete: bool,
     /// Whether a token that is tied with another has lost, as it has in the head of a label set.
@@ -71,6 +76,8 @@ impl<'a> Examined<'a> {
             faulty: HashSet::new(),
             claims: Vec::new(),
             ties: HashMap::new(),
+            caps: Caps { of: Vec::new() },
+            ranks: 0,
             complete: false,
             ties_lose,
         };
@@ -110,6 +117,14 @@ impl<'a> Examined<'a> {
                 (token, claim, outcome)
             })
             .collect();
+        let is_asked_for = |token| scope.is_asked_for(token);
+        self.caps = Caps::check(head, record, &claims, is_asked_for);
+        let ceilings = record.ceilings.iter().filter(|ceiling| is_asked_for(ceiling.token));
+        let ceilings: Vec<_> = ceilings.collect();
+        let refused = probability::refused_ceilings(head, &record.domain, &ceilings);
+        self.refused.extend(
+            refused.into_iter().map(|(token, reason)| Refusal { token: Some(token), reason }),
+        );
         for (group, outcome) in ties {
             let Some(&first) = record.ties[group].first() else { continue };
             // One tie that stands is enough, whatever other ties begin with the same token.
@@ -117,6 +132,10 @@ impl<'a> Examined<'a> {
                 self.ties.insert(first, outcome);
             }
         }
+        let one_point = OnePoint::new(head, &record.domain);
+        let (accepted, refused) = ranks::check(head, record, &equals, &one_point, only);
+        self.ranks = accepted;
+        self.refused.extend(refused);
         self.equals = Some(equals);
     }
 
@@ -166,7 +185,7 @@ fn checked_points(
     head: &Head,
     record: &AuditRecord,
     equals: &Equals,
-    claims: &[(u32, Claim, Proof)],
+    claims: &[Claimed],
     progress: &dyn Progress,
 ) -> Points {
     let needed = claims.iter().filter_map(|&(token, _, proof)| match proof {
@@ -185,7 +204,7 @@ fn checked_points(
 fn checked_ties(
     record: &AuditRecord,
     equals: &Equals,
-    claims: &[(u32, Claim, Proof)],
+    claims: &[Claimed],
     points: &Points,
 ) -> HashMap<usize, Outcome> {
     let groups = claims.iter().filter_map(|claim| match claim.2 {

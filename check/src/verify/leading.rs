@@ -47,7 +47,7 @@ pub struct Rivals<'a> {
     order: Vec<u32>,
     /// The place of each token.
     pub position: Vec<u32>,
-    /// `Y_j` by place, `V x k`.
+    /// `Y_j` by place: a matrix `k x n`, row-major, for each block of `n` places, as the products read them.
     scaled: Vec<f32>,
     bounds: Vec<Bounds>,
     blocks: Vec<Bounds>,
@@ -202,8 +202,12 @@ impl<'a> Rivals<'a> {
         }
         self.bounds = self.order.iter().map(|&t| bounds[t as usize]).collect();
         self.scaled = vec![0f32; scaled.len()];
-        self.scaled.par_chunks_mut(count).zip(&self.order).for_each(|(out, &t)| {
-            out.copy_from_slice(&scaled[t as usize * count..][..count]);
+        let blocks = self.scaled.par_chunks_mut(BLOCK * count).zip(self.order.par_chunks(BLOCK));
+        blocks.for_each(|(out, tokens)| {
+            for (place, &t) in tokens.iter().enumerate() {
+                let column = out[place..].iter_mut().step_by(tokens.len());
+                column.zip(&scaled[t as usize * count..][..count]).for_each(|(out, y)| *out = *y);
+            }
         });
         let greatest = |block: &[Bounds]| {
             let mut all = block[0];
@@ -272,9 +276,11 @@ impl<'a> Rivals<'a> {
                 continue;
             }
             let places = b * BLOCK..((b + 1) * BLOCK).min(self.order.len());
-            let rows = &self.scaled[places.start * count..places.end * count];
+            let columns = &self.scaled[places.start * count..places.end * count];
+            let columns =
+                DMatrixView::from_slice_with_strides(columns, count, places.len(), places.len(), 1);
             let mut open = Vec::new();
-            let scores = &scaled * DMatrixView::from_slice(rows, count, places.len());
+            let scores = &scaled * columns;
             for (place, column) in places.clone().zip(scores.as_slice().chunks_exact(points.len()))
             {
                 let bounds = &self.bounds[place];
@@ -374,8 +380,8 @@ impl Basis {
         points: &[Point],
     ) -> (Vec<f32>, Vec<Placed>) {
         let (dim, count) = (self.dim, self.count);
-        let narrowed: Vec<f32> =
-            points.iter().flat_map(|p| p.1.iter().map(|&x| x as f32)).collect();
+        let mut narrowed = Vec::with_capacity(points.len() * dim);
+        points.iter().for_each(|p| narrowed.extend(p.1.iter().map(|&x| x as f32)));
         let mut alpha = vec![0f32; points.len() * count];
         narrow::product(&narrowed, &self.by_row, &mut alpha);
         let mut inside = vec![0f32; narrowed.len()];

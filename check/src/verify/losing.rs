@@ -14,6 +14,7 @@ use num_traits::{Signed, Zero};
 
 use super::equals::Equals;
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
+use crate::arithmetic::interval::Interval;
 use crate::domain::Domain;
 use crate::head::Head;
 
@@ -44,6 +45,21 @@ pub fn check_exact(
     weights: &[(u32, BigInt)],
 ) -> Result<(), String> {
     check_rivals(head, equals, token, weights.iter().map(|w| w.0))?;
+    if exact_slack(head, domain, token, weights)?.0.is_negative() {
+        Err("its rivals combine to less than its bias".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// How far the weighted rivals, which exist, are ahead of the token at the worst place of the domain, in logits times the
+/// sum of the weights; and that sum.
+pub fn exact_slack(
+    head: &Head,
+    domain: &Domain,
+    token: u32,
+    weights: &[(u32, BigInt)],
+) -> Result<(Dyadic, BigInt), String> {
     if weights.iter().any(|(_, n)| n.is_negative()) {
         return Err("a weight is negative".to_owned());
     }
@@ -65,9 +81,11 @@ pub fn check_exact(
         }
         slack = &slack + &(&r * &Dyadic::from_f64(end));
     }
-    if slack.is_negative() {
-        Err("its rivals combine to less than its bias".to_owned())
-    } else {
-        Ok(())
-    }
+    Ok((slack, sum))
+}
+
+/// The quotient of an integer and a positive one.
+pub fn share(numerator: &BigInt, denominator: &BigInt) -> Interval {
+    let [n, negative] = [numerator.clone(), -numerator].map(Dyadic::from_integer);
+    Interval { lo: n.quotient_down(denominator), hi: -negative.quotient_down(denominator) }
 }

@@ -9,7 +9,9 @@
 //! - `losing`, `enclosed`: weights with which the rivals never score less, given exactly or proved to exist;
 //! - `ball_loss`: the same inside a ball;
 //! - `one_point`: the argmax, where the domain is one hidden state;
+//! - `ranks`: the best ranks of tokens, by sets of rivals and points;
 //! - `margin`: the bound of the margin of an undecided token;
+//! - `log_odds`, `probability`: bounds of the probabilities of tokens;
 //! - `examined`: one audit, except for the verdicts it carries; `carried`: verdicts that follow from another audit;
 //! - `subject`: the head that the records speak of: the whole head, the kept rows, or one for each set of labels.
 
@@ -21,10 +23,13 @@ mod equals;
 mod examined;
 mod folded;
 mod leading;
+pub mod log_odds;
 mod losing;
 mod mapped;
 mod margin;
 mod one_point;
+pub mod probability;
+mod ranks;
 mod state;
 mod subject;
 mod well_formed;
@@ -72,8 +77,16 @@ pub struct Checked {
     pub complete: bool,
     /// The numbers of accepted verdicts, by kind.
     pub accepted: BTreeMap<Claim, usize>,
-    /// The refused verdicts and audits, by rising id.
+    /// The number of accepted best ranks.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ranks: usize,
+    /// The refused verdicts, best ranks and audits, by rising id.
     pub refused: Vec<Refusal>,
+}
+
+/// Whether a number of best ranks is left out of the JSON.
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Serialises a domain as its text.

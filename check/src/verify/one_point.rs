@@ -34,6 +34,14 @@ impl<'a> OnePoint<'a> {
         }))
     }
 
+    /// One more than the number of other tokens that score at least as much at the only point; `None` if the domain is
+    /// more than one point.
+    pub fn rank(&self, token: u32) -> Option<u64> {
+        let scores = self.scores().ok()?;
+        let below = scores.iter().filter(|s| **s < scores[token as usize]).count();
+        Some((scores.len() - below) as u64)
+    }
+
     /// Checks that a token scores more than all tokens but its equals.
     pub fn check_win(&self, equals: &Equals, token: u32) -> Result<(), String> {
         let scores = self.scores()?;

@@ -130,6 +130,7 @@ fn checked_sets(
             domain: record.domain.clone(),
             complete: only.is_none() && record.scope.is_none(),
             accepted: BTreeMap::new(),
+            ranks: 0,
             refused: Vec::new(),
         };
         for (&s, result) in asked.iter().zip(&results) {
@@ -151,7 +152,13 @@ fn checked_sets(
 /// A refused audit.
 fn refused(record: &AuditRecord, token: Option<u32>, reason: &str) -> Checked {
     let refused = vec![Refusal { token, reason: reason.to_owned() }];
-    Checked { domain: record.domain.clone(), complete: false, accepted: BTreeMap::new(), refused }
+    Checked {
+        domain: record.domain.clone(),
+        complete: false,
+        accepted: BTreeMap::new(),
+        ranks: 0,
+        refused,
+    }
 }
 
 /// An entry of a record about a set, by its list and place.

@@ -38,6 +38,13 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
     if record.carried.windows(2).any(|w| w[0] >= w[1]) {
         return Err("what it carries is not a rising list of ids".to_owned());
     }
+    let rising = |ids: Vec<u32>| ids.windows(2).all(|w| w[0] < w[1]);
+    if !rising(record.capped.iter().map(|c| c.0).collect()) {
+        return Err("the tokens with a bound of their probability are not a rising list".to_owned());
+    }
+    if !rising(record.ceilings.iter().map(|c| c.token).collect()) {
+        return Err("the tokens with a largest probability are not a rising list".to_owned());
+    }
     for map in &record.maps {
         fits("the centre of a map", map.centre.len())?;
         let (matrix, rows, factors): (&[f32], usize, Vec<f64>) = match &map.linear {

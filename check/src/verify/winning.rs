@@ -249,7 +249,7 @@ fn open_by_map(
     rivals.open(head, &points, &mut |block, open| {
         // From this share of its pairs on, a block is taken as a whole; no outcome depends on it.
         match head.rows() {
-            Rows::F32(rows) if open.len() * 32 > candidates.len() * block.len() => {
+            Rows::F32(rows) if open.len() * 4 > candidates.len() * block.len() => {
                 let dim = head.dim();
                 let row = |&t: &u32| rows[t as usize * dim..][..dim].iter().copied();
                 let rows: Vec<f32> = block.iter().flat_map(row).collect();
@@ -303,9 +303,10 @@ impl Rounded {
             .iter()
             .map(|c| if c.norm > 0.0 { power_of_two_near(c.norm) } else { 1.0 })
             .collect();
-        let point = |(c, scale): (&Candidate, &f64)| -> Vec<f32> {
-            c.state.h.iter().map(|x| (x / scale) as f32).collect()
-        };
+        let mut points = Vec::with_capacity(candidates.len() * dim);
+        for (c, scale) in candidates.iter().zip(&scales) {
+            points.extend(c.state.h.iter().map(|x| (x / scale) as f32));
+        }
         let steps = (dim + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
         // With this many coordinates, float32 proves nothing.
         let relative = if steps < 0.5 { steps / (1.0 - steps) * UP_4M } else { f64::INFINITY };
@@ -313,7 +314,7 @@ impl Rounded {
             candidates.iter().zip(&scales).map(|(c, &s)| f(c, s)).collect()
         };
         Rounded {
-            points: candidates.iter().zip(&scales).flat_map(point).collect(),
+            points,
             dim,
             limits: of(&|c, s| c.own / s),
             reach: of(&|c, s| c.norm / s * relative + c.state.doubt / s * UP_4M),

@@ -523,7 +523,7 @@ impl<'a> Pairs<'a> {
     /// The result of a candidate; one that was never open has beaten no rival.
     fn trial(&self, mut token: Candidate) -> Trial {
         if !token.open || !token.behind.is_empty() {
-            token.behind.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            token.behind.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             return Trial::Behind(token.behind.into_iter().map(|b| b.1).collect());
         }
         let has_rivals = token.equals.len() < self.problem.head().tokens();

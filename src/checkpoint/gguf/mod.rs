@@ -51,12 +51,12 @@ impl Blocks {
         }
     }
 
-    /// Decodes one row into `out` (`columns`), on this thread and without allocating, to the same numbers as
-    /// [`Blocks::rows`].
+    /// Decodes rows from `first` on into `out`, as many as it has room for, on this thread and without allocating, to the
+    /// same numbers as [`Blocks::rows`].
     ///
     /// # Errors
-    /// A row that does not exist or is not a whole number of blocks, or another number of columns.
-    pub fn decode_row(&self, row: usize, out: &mut [f32]) -> Result<()> {
+    /// Rows that do not exist or are not whole numbers of blocks, or room for a part of a row.
+    pub fn decode_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
         let problem = |what: String| {
             self.bytes.malformed(format!("tensor `{}` cannot be read: {what}", self.info.name))
         };
@@ -65,11 +65,33 @@ impl Blocks {
         };
         let count = self.info.shape.first().copied().unwrap_or(1).max(1);
         let stride = self.bytes.len() / count;
-        let part = (stride * count == self.bytes.len() && row < count)
-            .then(|| self.bytes.get(row * stride..(row + 1) * stride))
+        let columns = self.info.shape.iter().skip(1).product::<usize>().max(1);
+        let rows = first..first + out.len() / columns;
+        let part = (stride * count == self.bytes.len() && rows.end <= count)
+            .then(|| self.bytes.get(rows.start * stride..rows.end * stride))
             .flatten()
-            .ok_or_else(|| problem(format!("it has no row {row}")))?;
+            .ok_or_else(|| problem(format!("it has no rows {rows:?}")))?;
         blocks::decode_into(name, part, out).map_err(problem)
+    }
+
+    /// Splits a stack of matrices, `count x rows x columns`, into these.
+    ///
+    /// # Errors
+    /// Another shape, or matrices that are no whole number of bytes.
+    pub fn split(&self) -> Result<Vec<Blocks>> {
+        let problem =
+            || self.bytes.malformed(format!("tensor `{}` is no stack of matrices", self.info.name));
+        let &[count, rows, columns] = &self.info.shape[..] else { return Err(problem()) };
+        let stride = self.bytes.len() / count.max(1);
+        if stride * count != self.bytes.len() {
+            return Err(problem());
+        }
+        let one = |number: usize| {
+            let bytes = self.bytes.part(number * stride..(number + 1) * stride);
+            let info = TensorInfo { shape: vec![rows, columns], ..self.info.clone() };
+            Ok(Blocks { info, bytes: bytes.ok_or_else(problem)? })
+        };
+        (0..count).map(one).collect()
     }
 
     /// Returns the bytes of the blocks.

@@ -13,7 +13,7 @@ mod pickled;
 pub(crate) mod sentencepiece;
 mod side_file;
 mod spelling;
-mod tiktoken;
+pub(crate) mod tiktoken;
 mod tokenizer;
 mod yaml;
 

@@ -11,8 +11,10 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 
 /// Vocabulary files in folders of Hugging Face: `tokenizer.json` before the files that it was made from.
-const HUGGING_FACE: [&str; 7] = [
+/// A Marian with a vocabulary for each language emits the target's.
+const HUGGING_FACE: [&str; 8] = [
     "tokenizer.json",
+    "target_vocab.json",
     "vocab.json",
     "vocab.txt",
     "tokenizer.model",

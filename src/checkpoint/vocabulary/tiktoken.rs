@@ -10,7 +10,7 @@ use super::spelling::byte_level;
 use super::{Spelling, Vocabulary, ids};
 
 /// Whether `bytes` begin as a file of tiktoken does.
-pub(super) fn recognise(bytes: &[u8]) -> bool {
+pub(crate) fn recognise(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     let first: Vec<_> = lines.by_ref().take(3).collect();
     !first.is_empty() && first.into_iter().all(|line| entry(line).is_some())
@@ -21,7 +21,17 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
 /// # Errors
 /// A line of another form, with its number; a rank that occurs twice or is out of range.
 pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary, String> {
-    let mut pieces = Vec::new();
+    let pieces = entries(bytes)?.into_iter().map(|(rank, token)| (rank, byte_level(&token)));
+    let tokens = ids::placed(pieces.collect())?;
+    Ok(Vocabulary { tokens }.respelled(Spelling::ByteLevel))
+}
+
+/// Reads the lines: each rank with the bytes of its token, by rising rank.
+///
+/// # Errors
+/// A line of another form, with its number.
+pub(crate) fn entries(bytes: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, String> {
+    let mut entries = Vec::new();
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
@@ -30,10 +40,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary, String> {
         let (token, rank) = entry(line).ok_or_else(|| {
             format!("line {number} is not a token in base64 and a rank, as tiktoken has")
         })?;
-        pieces.push((rank, byte_level(&token)));
+        entries.push((rank, token));
     }
-    let tokens = ids::placed(pieces)?;
-    Ok(Vocabulary { tokens }.respelled(Spelling::ByteLevel))
+    entries.sort_by_key(|entry| entry.0);
+    Ok(entries)
 }
 
 /// Parses a line: the bytes of the token, and its rank.

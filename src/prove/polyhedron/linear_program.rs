@@ -6,6 +6,7 @@
 //! - *combination*: minimise `sum (alpha + beta)` subject to `A^T lambda = alpha - beta`, `sum lambda = 1`, all
 //!   not negative. This is the dual, posed as a program of its own because not every backend of
 //!   `good_lp` gives dual values. At 0, `lambda` combines the rows to zero;
+//! - *packing*: see [`packing`];
 //! - *ball*: the program of Grivas, Bogoychev and Lopez (ACL 2022), see [`crate::prove::polyhedron::paper_radius`].
 //!
 //! All are feasible and bounded for all rows, so that no result depends on a status "infeasible", which comes without
@@ -149,6 +150,26 @@ pub fn ball(
     Some((values, radius))
 }
 
+/// Solves the program *packing*: maximise `sum y_i` subject to `y_i >= 0` and, for each of `count` elements, a sum of at
+/// most 1 over the sets that contain it. `sets` are lists of elements below `count`. Returns the `y_i`.
+pub fn packing(sets: &[Vec<usize>], count: usize) -> Option<Vec<f64>> {
+    let mut variables = ProblemVariables::new();
+    let shares = variables.add_vector(variable().clamp(0.0, 1.0), sets.len());
+    let mut containing: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (i, set) in sets.iter().enumerate() {
+        set.iter().for_each(|&element| containing[element].push(i));
+    }
+    // Elements of the same sets have the same constraint.
+    containing.retain(|sets| sets.len() > 1);
+    containing.sort();
+    containing.dedup();
+    let limits = containing
+        .iter()
+        .map(|sets| constraint!(sum(sets.iter().map(|&i| (1.0, shares[i])), sets.len()) <= 1.0));
+    let total = sum(shares.iter().map(|&y| (1.0, y)), shares.len());
+    optimum(variables.maximise(total), limits, &shares)
+}
+
 /// The linear expression of these terms.
 fn sum(terms: impl Iterator<Item = (f64, Variable)>, length: usize) -> Expression {
     let mut sum = Expression::with_capacity(length);
@@ -204,6 +225,14 @@ mod tests {
         let weights = LinearProgram::combine(&rows, 2, &[1.0, 0.4]).unwrap();
         assert_eq!(weights.len(), 2);
         assert_eq!(LinearProgram::combine(&rows, 2, &[-1.0, 0.4]), None);
+    }
+
+    #[test]
+    fn three_sets_that_meet_in_pairs_are_packed_by_halves() {
+        let sets = [vec![0, 1], vec![1, 2], vec![0, 2]];
+        let shares = packing(&sets, 3).unwrap();
+        assert!((shares.iter().sum::<f64>() - 1.5).abs() < 1e-9, "{shares:?}");
+        assert_eq!(packing(&[vec![0], vec![1]], 2).unwrap(), [1.0, 1.0]);
     }
 
     #[test]

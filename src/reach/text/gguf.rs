@@ -62,7 +62,7 @@ pub(super) fn read(metadata: &Metadata, label: &Path) -> Result<Tokenizer> {
             ));
         }
     };
-    let mut tokenizer = Tokenizer::from_json(&file.to_json(), label)?;
+    let mut tokenizer = Tokenizer::written(&file, label)?;
     if let Some(id) = stored.special("mask")? {
         tokenizer.mask = Some(id);
     }
@@ -123,6 +123,7 @@ impl<'a> Stored<'a> {
             decoder: byte_level(true),
             before: self.around("bos", "add_bos_token", pre.add_bos)?,
             after: self.around("eos", "add_eos_token", false)?,
+            ..TokenizerFile::default()
         })
     }
 
@@ -209,6 +210,7 @@ impl<'a> Stored<'a> {
             decoder,
             before: named(["cls", "bos"])?,
             after: named(["seperator", "eos"])?,
+            ..TokenizerFile::default()
         })
     }
 

@@ -3,12 +3,15 @@
 //!
 //! Source: `convert_slow_tokenizer.py` of transformers (`build_tokenizer_from_spm_proto`, and the class of each family).
 
+use std::path::Path;
+
 use base64::Engine;
 use serde_json::{Value, json};
 
 use super::Tokenizer;
+use super::numbering::{CONTROL, Ids, NORMAL, Numbered, Numbering, USER_DEFINED};
 use super::side_files::json_file;
-use super::tokenizer_file::{self, TokenizerFile};
+use super::tokenizer_file::{self, BERT_PAIR, Pair, ROBERTA_PAIR, TokenizerFile, XLNET_PAIR};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::vocabulary::sentencepiece::{self, SentencePieces};
 use crate::error::{Error, Result};
@@ -19,19 +22,10 @@ struct Use {
     file: &'static str,
     ids: Ids,
     around: Around,
+    /// How two texts are joined.
+    pair: Pair,
     /// Whether quotes are unified, accents dropped and capitals made small, by `keep_accents` and `do_lower_case`.
     simplified: bool,
-}
-
-/// Which ids the pieces have.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ids {
-    /// Those of the model.
-    Same,
-    /// Those of the model, and after them sentinels, the last one first (`extra_ids`; T5).
-    Extended,
-    /// Four special tokens, the pieces from the fourth on, and a mask (fairseq; XLM-R).
-    Shifted,
 }
 
 /// Which tokens stand around a text.
@@ -49,6 +43,7 @@ const USES: &[Use] = &[
         file: "spiece.model",
         ids: Ids::Extended,
         around: Around::Names(&[], &["</s>"]),
+        pair: &[],
         simplified: false,
     },
     Use {
@@ -56,6 +51,7 @@ const USES: &[Use] = &[
         file: "tokenizer.model",
         ids: Ids::Same,
         around: Around::Switched,
+        pair: &[],
         simplified: false,
     },
     Use {
@@ -63,6 +59,7 @@ const USES: &[Use] = &[
         file: "spiece.model",
         ids: Ids::Same,
         around: Around::Names(&["[CLS]"], &["[SEP]"]),
+        pair: BERT_PAIR,
         simplified: true,
     },
     Use {
@@ -70,6 +67,7 @@ const USES: &[Use] = &[
         file: "spiece.model",
         ids: Ids::Same,
         around: Around::Names(&[], &["<sep>", "<cls>"]),
+        pair: XLNET_PAIR,
         simplified: true,
     },
     Use {
@@ -77,9 +75,30 @@ const USES: &[Use] = &[
         file: "sentencepiece.bpe.model",
         ids: Ids::Shifted,
         around: Around::Names(&["<s>"], &["</s>"]),
+        pair: ROBERTA_PAIR,
         simplified: false,
     },
 ];
+
+/// CPM (Zhang et al., 2021): GPT-2 with the pieces of XLNet's kind, of texts that jieba has cut into words.
+const CPM: Use = Use {
+    model_types: &["gpt2"],
+    file: "spiece.model",
+    ids: Ids::Same,
+    around: Around::Names(&[], &["<sep>", "<cls>"]),
+    pair: &[],
+    simplified: true,
+};
+
+/// A side of Marian, whose ids and frame are not those of the model.
+const MARIAN: Use = Use {
+    model_types: &["marian"],
+    file: "source.spm",
+    ids: Ids::Same,
+    around: Around::Names(&[], &[]),
+    pair: &[],
+    simplified: false,
+};
 
 /// The model types whose SentencePiece model is read, for errors.
 pub(super) fn model_types() -> String {
@@ -87,18 +106,24 @@ pub(super) fn model_types() -> String {
     types.join(", ")
 }
 
-/// A piece as its family numbers it: text, score, `SentencePiece.Type`.
-type Numbered = (String, f64, u64);
-
-const NORMAL: u64 = 1;
-const CONTROL: u64 = 3;
-const USER_DEFINED: u64 = 4;
-
 /// Reads the SentencePiece model beside a checkpoint; `None` where the family has none, or the file is not there.
 ///
 /// # Errors
 /// A damaged model, one of words or characters, or one without a token that the family puts around a text.
 pub(super) fn stated(checkpoint: &dyn Checkpoint) -> Result<Option<Tokenizer>> {
+    of_family(checkpoint, None)
+}
+
+/// Reads the SentencePiece model beside a checkpoint, of whose ids only those in `kept` have a row, in this order; `None`
+/// where the family has none, or the file is not there.
+///
+/// # Errors
+/// As [`stated`]; kept ids that the model does not have, or without the unknown piece or some of the bytes.
+pub(super) fn kept(checkpoint: &dyn Checkpoint, kept: &[usize]) -> Result<Option<Tokenizer>> {
+    of_family(checkpoint, Some(kept))
+}
+
+fn of_family(checkpoint: &dyn Checkpoint, kept: Option<&[usize]>) -> Result<Option<Tokenizer>> {
     let config = json_file(checkpoint, "config.json")?.unwrap_or_default();
     let kind = config["model_type"].as_str().unwrap_or_default();
     let Some(family) = USES.iter().find(|one| one.model_types.contains(&kind)) else {
@@ -110,30 +135,105 @@ pub(super) fn stated(checkpoint: &dyn Checkpoint) -> Result<Option<Tokenizer>> {
     let settings = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
     let extra = settings["extra_ids"].as_u64().unwrap_or(if kind == "t5" { 100 } else { 0 });
     let switch = |key: &str, otherwise| settings[key].as_bool().unwrap_or(otherwise);
-    let file = file(&model, family, extra.min(10_000) as usize, &switch)
+    let file = Numbering::new(&model, family.ids, extra.min(10_000) as usize, kept)
+        .and_then(|pieces| file(&model, &pieces, family, &switch))
         .map_err(|problem| Error::malformed(&label, problem))?;
-    Tokenizer::from_json(&file.to_json(), label).map(Some)
+    Tokenizer::written(&file, label).map(Some)
+}
+
+/// Reads CPM's model. Its texts are words with blanks between them, in which `▂` stands for a blank and `▃` for the end of
+/// a line; decoded, they are texts again.
+///
+/// # Errors
+/// No model, or as [`stated`].
+pub(super) fn cpm(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
+    let Some(bytes) = checkpoint.side_file(CPM.file)? else {
+        return Err(Error::malformed(path, "CPM's spiece.model is not beside it"));
+    };
+    let label = bytes.label().to_path_buf();
+    let model = sentencepiece::model(&bytes, &label)?;
+    let settings = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
+    let switch = |key: &str, otherwise| settings[key].as_bool().unwrap_or(otherwise);
+    let pieces = Numbering::new(&model, Ids::Same, 0, None);
+    let mut file = pieces
+        .and_then(|pieces| file(&model, &pieces, &CPM, &switch))
+        .map_err(|problem| Error::malformed(&label, problem))?;
+    // Within a text a symbol such as `▂` is a piece like the others, only that it is always taken.
+    file.added.retain(|(_, name, _)| name.starts_with('<'));
+    favour_symbols(&model, &mut file.model);
+    if let (true, Some(all)) =
+        (switch("remove_space", true), file.normalizer["normalizers"].as_array_mut())
+    {
+        // Python's `" ".join(text.split())`, which knows four more blanks than `\s` does.
+        let blanks = |pattern: &str, to: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": to});
+        let once = blanks(r"[\s\x1c-\x1f]+", " ");
+        all.splice(0..0, [once, blanks(r"\A | \z", "")]);
+    }
+    let replace = |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
+    file.decoder = json!({"type": "Sequence", "decoders":
+        [replace("▁", ""), replace(" ", ""), replace("▂", " "), replace("▃", "\n"), {"type": "Fuse"}]});
+    Tokenizer::written(&file, label)
+}
+
+/// Gives the user-defined symbols of unigrams the score that the package has for them (`unigram_model.cc`).
+fn favour_symbols(model: &SentencePieces, written: &mut Value) {
+    let normal = model.pieces.iter().filter(|piece| piece.kind == NORMAL);
+    let largest = normal.map(|piece| f64::from(piece.score)).fold(f64::NEG_INFINITY, f64::max);
+    for (id, piece) in model.pieces.iter().enumerate() {
+        if piece.kind == USER_DEFINED && model.model_type == 1 && largest.is_finite() {
+            let score = piece.text.chars().count() as f64 * largest - 0.1;
+            written["vocab"][id][1] = score.into();
+        }
+    }
+}
+
+/// Writes the tokenizer of one side of Marian, by the ids of its model. In a text only the tokens `special` are matched as
+/// a whole.
+///
+/// # Errors
+/// As [`stated`], and byte pairs, whose unknown characters would have no name to look up.
+pub(super) fn marian(bytes: &[u8], label: &Path, special: &[&str]) -> Result<TokenizerFile> {
+    let model = sentencepiece::model(bytes, label)?;
+    let problem = |problem| Error::malformed(label, problem);
+    if model.model_type != 1 {
+        return Err(problem(
+            "for Marian only SentencePiece models of unigrams are read here: give ids by --ids (of logits and generate)"
+                .to_owned(),
+        ));
+    }
+    let pieces = Numbering::new(&model, Ids::Same, 0, None).map_err(problem)?;
+    let mut file = file(&model, &pieces, &MARIAN, &|_, otherwise| otherwise).map_err(problem)?;
+    let mut next = pieces.pieces.len();
+    let mut id = |name: &str| {
+        let found = pieces.pieces.iter().position(|(text, ..)| text == name);
+        found.unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        })
+    };
+    file.added = special.iter().map(|name| (id(name), (*name).to_owned(), true)).collect();
+    Ok(file)
 }
 
 /// Writes the tokenizer of a model; errors are sentences without the file's name.
 fn file(
     model: &SentencePieces,
+    numbering: &Numbering,
     family: &Use,
-    extra: usize,
     switch: &dyn Fn(&str, bool) -> bool,
 ) -> Result<TokenizerFile, String> {
     if model.suffix || !model.escaped {
         return Err("blanks that are not written before words as ▁ are not implemented".to_owned());
     }
-    let pieces = numbered(model, family.ids, extra);
+    let pieces = &numbering.pieces;
     let find = |name: &str| -> Result<(u32, String), String> {
         let at = pieces.iter().position(|(text, ..)| text == name);
         at.map(|id| (id as u32, name.to_owned()))
             .ok_or_else(|| format!("this family needs `{name}`, which is not there"))
     };
     let own = |id: i64, on: bool| -> Result<Vec<(u32, String)>, String> {
-        match usize::try_from(id).ok().and_then(|id| pieces.get(id)) {
-            Some((text, ..)) if on => Ok(vec![find(text)?]),
+        match usize::try_from(id).ok().and_then(|id| model.pieces.get(id)) {
+            Some(piece) if on => Ok(vec![find(&piece.text)?]),
             _ => Ok(Vec::new()),
         }
     };
@@ -150,7 +250,7 @@ fn file(
     let special = |kind: u64| matches!(kind, CONTROL | USER_DEFINED);
     let added = pieces.iter().enumerate().filter(|(_, piece)| special(piece.2));
     Ok(TokenizerFile {
-        model: splitting(model, &pieces, family)?,
+        model: splitting(model, numbering, family)?,
         added: added.map(|(id, piece)| (id, piece.0.clone(), piece.2 == CONTROL)).collect(),
         normalizer: normalizer(model, family, switch),
         pre_tokenizer: match model.dummy_prefix {
@@ -163,29 +263,14 @@ fn file(
         decoder: decoder(model),
         before,
         after,
+        pair: family.pair,
     })
 }
 
-/// The pieces by the ids of the family.
-fn numbered(model: &SentencePieces, ids: Ids, extra: usize) -> Vec<Numbered> {
-    let own = model.pieces.iter().map(|p| (p.text.clone(), f64::from(p.score), p.kind));
-    let special = |name: &str| (name.to_owned(), 0.0, CONTROL);
-    match ids {
-        Ids::Same => own.collect(),
-        Ids::Extended => {
-            own.chain((0..extra).rev().map(|i| special(&format!("<extra_id_{i}>")))).collect()
-        }
-        Ids::Shifted => {
-            let first = ["<s>", "<pad>", "</s>", "<unk>"].map(special);
-            first.into_iter().chain(own.skip(3)).chain([special("<mask>")]).collect()
-        }
-    }
-}
-
 /// The model of the crate `tokenizers`.
-fn splitting(model: &SentencePieces, pieces: &[Numbered], family: &Use) -> Result<Value, String> {
-    let unknown = if family.ids == Ids::Shifted { 3 } else { model.unknown };
-    let unknown = usize::try_from(unknown).ok().filter(|id| *id < pieces.len());
+fn splitting(model: &SentencePieces, numbering: &Numbering, family: &Use) -> Result<Value, String> {
+    let Numbering { pieces, unknown } = numbering;
+    let unknown = *unknown;
     match model.model_type {
         1 => {
             // XLNet and ALBERT split a comma from the digit before it.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::Tokenizer;
 use super::pre_tokenizer::{PreTokenizer, byte_level};
-use super::sentence_piece;
-use super::tokenizer_file::{self, TokenizerFile};
+use super::tokenizer_file::{self, BERT_PAIR, ROBERTA_PAIR, TokenizerFile};
+use super::{Pairs, Tokenizer};
+use super::{kept, marian, ranks, sentence_piece};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::vocabulary::{Vocabulary, from_side_file};
 use crate::error::{Error, Result};
@@ -29,8 +29,34 @@ const SENTENCE_PIECE: [&str; 5] =
 /// # Errors
 /// No tokenizer file, one of a kind that is not read here, or a vocab.txt that could be of several kinds.
 pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
+    let mut tokenizer = found(checkpoint, path)?;
+    let config = json_file(checkpoint, "tokenizer_config.json")?.unwrap_or_default();
+    if let (Pairs::Template, Some(inputs)) =
+        (tokenizer.pairs, config["model_input_names"].as_array())
+        && !inputs.iter().any(|name| name == "token_type_ids")
+    {
+        // The model is not told of segments, so it takes all tokens for those of segment 0.
+        tokenizer.pairs = Pairs::OneSegment;
+    }
+    Ok(tokenizer)
+}
+
+/// Reads the first of the files that state a tokenizer.
+fn found(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
+    if is_cpm(checkpoint)? {
+        let mut tokenizer = sentence_piece::cpm(checkpoint, path)?;
+        tokenizer.needs_words = true;
+        return Ok(tokenizer);
+    }
     if let Some(bytes) = checkpoint.side_file("tokenizer.json")? {
         return Tokenizer::from_json(&bytes, bytes.label());
+    }
+    let kind = model_type(checkpoint)?;
+    for name in ranks::files(&kind) {
+        let Some(bytes) = checkpoint.side_file(name)? else { continue };
+        if ranks::recognise(&bytes) {
+            return ranks::read(&bytes, &kind, bytes.label());
+        }
     }
     if checkpoint.side_file("vocab.txt")?.is_some() {
         let lowercase = stated_case(checkpoint, path)?;
@@ -40,6 +66,9 @@ pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokeniz
         && checkpoint.side_file("merges.txt")?.is_some()
     {
         return merged(checkpoint, path);
+    }
+    if let Some(tokenizer) = marian::stated(checkpoint, path)? {
+        return Ok(tokenizer);
     }
     if let Some(tokenizer) = sentence_piece::stated(checkpoint)? {
         return Ok(tokenizer);
@@ -60,6 +89,54 @@ pub(super) fn stated(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokeniz
         path,
         "there is no tokenizer beside it: give a tokenizer.json by --tokenizer, or ids by --ids (of logits and generate)",
     ))
+}
+
+/// Returns the `model_type` of `config.json`; empty where there is none.
+pub(super) fn model_type(checkpoint: &dyn Checkpoint) -> Result<String> {
+    let config = json_file(checkpoint, "config.json")?.unwrap_or_default();
+    Ok(config["model_type"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Whether the checkpoint says that its tokenizer is that of CPM, whose texts are first cut into words.
+fn is_cpm(checkpoint: &dyn Checkpoint) -> Result<bool> {
+    for name in ["tokenizer_config.json", "config.json"] {
+        let config = json_file(checkpoint, name)?.unwrap_or_default();
+        if let Some(class) = config["tokenizer_class"].as_str() {
+            return Ok(class.trim_end_matches("Fast") == "CpmTokenizer");
+        }
+    }
+    Ok(false)
+}
+
+/// Reads the tokenizer of CPM for a text that was cut into words.
+///
+/// # Errors
+/// A checkpoint whose tokenizer is another, or no model.
+pub(super) fn of_words(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
+    match is_cpm(checkpoint)? {
+        true => sentence_piece::cpm(checkpoint, path),
+        false => {
+            let problem = "its text is not cut into words first: only CPM's is (tokenizer_class CpmTokenizer in \
+                           tokenizer_config.json)";
+            Err(Error::malformed(path, problem))
+        }
+    }
+}
+
+/// Reads the SentencePiece model of a checkpoint of whose pieces only some have a row.
+///
+/// # Errors
+/// No such model of a family that is known, or as it says.
+pub(super) fn of_kept(checkpoint: &dyn Checkpoint, path: &Path, file: &Path) -> Result<Tokenizer> {
+    let kept = kept::kept(file)?;
+    sentence_piece::kept(checkpoint, &kept)?.ok_or_else(|| {
+        let problem = format!(
+            "kept pieces are those of a SentencePiece model (spiece.model, tokenizer.model), and none that is read here is \
+             beside it (for {})",
+            sentence_piece::model_types()
+        );
+        Error::malformed(path, problem)
+    })
 }
 
 /// Whether `tokenizer_config.json` says that the word pieces of vocab.txt are in lower case.
@@ -129,8 +206,9 @@ pub(super) fn word_pieces(
         decoder,
         before: vec![id("[CLS]")?],
         after: vec![id("[SEP]")?],
+        pair: BERT_PAIR,
     };
-    Tokenizer::from_json(&file.to_json(), label)
+    Tokenizer::written(&file, label)
 }
 
 /// Reads the `vocab.json` and `merges.txt` of GPT-2 and RoBERTa.
@@ -181,9 +259,10 @@ fn merged(checkpoint: &dyn Checkpoint, path: &Path) -> Result<Tokenizer> {
         decoder: byte_level(true),
         before: around("<s>")?,
         after: around("</s>")?,
+        pair: if kind == "roberta" { ROBERTA_PAIR } else { &[] },
         ..TokenizerFile::default()
     };
-    Tokenizer::from_json(&file.to_json(), pieces.label())
+    Tokenizer::written(&file, pieces.label())
 }
 
 /// Returns the pieces of a vocabulary and the path they are from, for a way to split text that the caller gives.

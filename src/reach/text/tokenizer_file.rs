@@ -19,7 +19,23 @@ pub(super) struct TokenizerFile {
     /// The tokens added before and after a text, by id and name.
     pub before: Vec<(u32, String)>,
     pub after: Vec<(u32, String)>,
+    /// How two texts are joined; empty where that is not known.
+    pub pair: Pair,
 }
+
+/// How two texts are joined: the parts with their segments, `$A` and `$B` for the texts, or the name of a token that stands
+/// before or after a single text as well.
+pub(super) type Pair = &'static [(&'static str, u32)];
+
+/// The pairs of BERT and ALBERT.
+pub(super) const BERT_PAIR: Pair =
+    &[("[CLS]", 0), ("$A", 0), ("[SEP]", 0), ("$B", 1), ("[SEP]", 1)];
+/// The pairs of RoBERTa and XLM-R, which have one segment.
+pub(super) const ROBERTA_PAIR: Pair =
+    &[("<s>", 0), ("$A", 0), ("</s>", 0), ("</s>", 0), ("$B", 0), ("</s>", 0)];
+/// The pairs of XLNet.
+pub(super) const XLNET_PAIR: Pair =
+    &[("$A", 0), ("<sep>", 0), ("$B", 1), ("<sep>", 1), ("<cls>", 2)];
 
 impl TokenizerFile {
     /// Returns the bytes of the `tokenizer.json`.
@@ -45,17 +61,22 @@ impl TokenizerFile {
         if self.before.is_empty() && self.after.is_empty() {
             return Value::Null;
         }
-        let token = |(_, name): &(u32, String)| json!({"SpecialToken": {"id": name, "type_id": 0}});
-        let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
-        let around = |texts: Vec<Value>| -> Vec<Value> {
-            let (before, after) = (self.before.iter().map(token), self.after.iter().map(token));
-            before.chain(texts).chain(after).collect()
+        let part = |name: &str, segment: u32| match name.strip_prefix('$') {
+            Some(text) => json!({"Sequence": {"id": text, "type_id": segment}}),
+            None => json!({"SpecialToken": {"id": name, "type_id": segment}}),
         };
+        let names = |tokens: &[(u32, String)]| -> Vec<Value> {
+            tokens.iter().map(|(_, name)| part(name, 0)).collect()
+        };
+        let single = [names(&self.before), vec![part("$A", 0)], names(&self.after)].concat();
+        // The format needs a template of pairs; where none is known, no pair is split by it.
+        let unknown: Pair = &[("$A", 0), ("$B", 1)];
+        let pair = if self.pair.is_empty() { unknown } else { self.pair };
+        let pair: Vec<Value> = pair.iter().map(|(name, segment)| part(name, *segment)).collect();
         let special: Map<String, Value> = (self.before.iter().chain(&self.after))
             .map(|(id, name)| (name.clone(), json!({"id": name, "ids": [id], "tokens": [name]})))
             .collect();
-        json!({"type": "TemplateProcessing", "single": around(vec![text("A")]),
-               "pair": around(vec![text("A"), text("B")]), "special_tokens": special})
+        json!({"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": special})
     }
 }
 

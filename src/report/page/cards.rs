@@ -132,6 +132,9 @@ fn nearness(reported: &Reported, row: &Row) -> Option<String> {
     if let Some(bias) = row.measured.bias_needed {
         sentences.push(format!("Its bias is too small by {}.", beyond::interval(bias)));
     }
+    if let Some(rank) = row.measured.best_rank {
+        sentences.push(format!("Its best rank is {}.", rank.in_words()));
+    }
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 

@@ -5,6 +5,8 @@ mod data;
 mod document;
 mod facts;
 mod finding;
+mod probability;
+mod ranks;
 mod spans;
 mod table;
 mod ties;
@@ -28,9 +30,12 @@ pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
     let lost = reported.results.tally().tokens.unargmaxable > 0;
     let ties = ties::of_tokens(reported);
+    let sampled = [probability::subsection(reported), ranks::subsection(reported)];
+    let is_sampled = sampled.iter().any(Option::is_some);
     let links = [
         (lost, "cannot-win", "Unargmaxable tokens"),
         (!ties.is_empty(), "ties", "Exact doubles"),
+        (is_sampled, "sampling", "Can sampling or a beam reach it?"),
         (true, "all", "All tokens"),
         (true, "pictures", "Pictures"),
         (true, "facts", "What was audited, and how to check it"),
@@ -42,6 +47,12 @@ pub fn render(reported: &Reported) -> String {
         }
         (cards::section(reported))
         (ties::section(reported, &ties))
+        @if is_sampled {
+            section #sampling aria-labelledby="sampling-h" {
+                h2 #sampling-h { "Can sampling or a beam reach it?" }
+                @for part in sampled.iter().flatten() { (part) }
+            }
+        }
         (table::section(reported))
         section #pictures aria-labelledby="pictures-h" {
             h2 #pictures-h { "Pictures" }

@@ -10,7 +10,9 @@ mod free_comparison;
 mod margins;
 mod norms;
 mod positions;
+mod probability;
 mod projection;
+mod ranks;
 mod rivals;
 mod spectrum;
 pub mod steps;
@@ -70,6 +72,8 @@ pub fn overview(reported: &Reported) -> Vec<Figure> {
         effort::figure(results),
         margins::figure(results),
         bias::figure(results),
+        probability::figure(results),
+        ranks::figure(results),
         norms::figure(results),
         spectrum::figure(reported),
         positions::figure(results),

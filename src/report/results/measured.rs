@@ -13,6 +13,25 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// Two proved bounds of a best rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RankInterval {
+    /// The lower bound, at least 1.
+    pub low: u32,
+    /// The upper bound, not below `low`.
+    pub high: u32,
+}
+
+impl RankInterval {
+    /// One number if it is exact, else `3 to 17`.
+    pub fn in_words(self) -> String {
+        match self.low == self.high {
+            true => self.low.to_string(),
+            false => format!("{} to {}", self.low, self.high),
+        }
+    }
+}
+
 /// What was measured of one token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
@@ -26,6 +45,13 @@ pub struct Measured {
     pub survives: Vec<Format>,
     /// The least raise of the token's own bias that would let it win, in logits.
     pub bias_needed: Option<Interval>,
+    /// A proved upper bound of the probability that a softmax of the logits gives to the token at any state; `None` where
+    /// nothing bounds it, as for tokens that can win and were not measured.
+    pub max_probability: Option<f64>,
+    /// A probability that the token has at some state, if that was measured.
+    pub max_probability_low: Option<f64>,
+    /// The best rank, where rank 1 is a strict win.
+    pub best_rank: Option<RankInterval>,
 }
 
 impl Measured {
@@ -51,6 +77,28 @@ impl Measured {
                 high.name()
             )),
         };
+        let share = |column: Column| match end(column)? {
+            Some(x) if !(0.0..=1.0).contains(&x) => Err(bad(column)),
+            share => Ok(share),
+        };
+        let rank = |column: Column| match at(column) {
+            "" => Ok(None),
+            text => text.parse::<u32>().map(Some).map_err(|_| bad(column)),
+        };
+        let (low, high) = (Column::BestRankLow, Column::BestRankHigh);
+        let best_rank = match (rank(low)?, rank(high)?) {
+            (None, None) => None,
+            (Some(low), Some(high)) if 1 <= low && low <= high => Some(RankInterval { low, high }),
+            _ => {
+                return Err(format!(
+                    "`{}` and `{}` are no {} and {} of one rank",
+                    at(low),
+                    at(high),
+                    low.name(),
+                    high.name()
+                ));
+            }
+        };
         let format = |name: &str| Format::ALL.into_iter().find(|format| format.name() == name);
         let survives = at(Column::Survives).split_ascii_whitespace().map(format);
         Ok(Measured {
@@ -58,6 +106,9 @@ impl Measured {
             margin: interval(Column::MarginLow, Column::MarginHigh)?,
             survives: survives.collect::<Option<_>>().ok_or_else(|| bad(Column::Survives))?,
             bias_needed: interval(Column::BiasNeededLow, Column::BiasNeededHigh)?,
+            max_probability: share(Column::MaxProbability)?,
+            max_probability_low: share(Column::MaxProbabilityLow)?,
+            best_rank,
         })
     }
 }
@@ -80,6 +131,8 @@ mod tests {
         assert_eq!((measured.margin, measured.survives), (None, vec![Format::F16, Format::F32]));
         assert_eq!(read(header, "1,,,,,").unwrap(), Measured::default());
         assert_eq!(read("id", "1").unwrap(), Measured::default());
+        let ranks = read("best_rank_low,best_rank_high", "3,17").unwrap();
+        assert_eq!(ranks.best_rank, Some(RankInterval { low: 3, high: 17 }));
     }
 
     #[test]
@@ -93,6 +146,15 @@ mod tests {
             ("0,1,f8", "`f8` is no survives"),
         ] {
             assert_eq!(&read(header, line).unwrap_err()[..says.len()], says);
+        }
+        for (line, says) in [
+            ("0,3", "`0` and `3` are no best_rank_low and best_rank_high of one rank"),
+            ("4,3", "`4` and `3` are no best_rank_low"),
+            ("2,", "`2` and `` are no best_rank_low"),
+            ("1.5,2", "`1.5` is no best_rank_low"),
+        ] {
+            let said = read("best_rank_low,best_rank_high", line).unwrap_err();
+            assert_eq!(&said[..says.len()], says);
         }
     }
 }

@@ -96,6 +96,7 @@ fn names(_: &Configuration) -> Names {
 /// The names of the embedding's tensors in BERT, RoBERTa and ALBERT.
 pub(super) const EMBEDDING: EmbeddingNames = EmbeddingNames {
     tokens: &["embeddings.word_embeddings.weight"],
+    convolutions: None,
     positions: Some("embeddings.position_embeddings.weight"),
     segments: Some("embeddings.token_type_embeddings.weight"),
     norm: Some("embeddings.LayerNorm"),

@@ -10,6 +10,7 @@ use crate::transformer::configuration::{
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
 
 use super::gguf::Keys;
+use super::gguf_experts;
 
 /// One architecture.
 pub(super) struct Architecture {
@@ -36,9 +37,33 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         name: "llama",
         family: "Llama",
         norm: RMS,
-        configuration: |keys, c| gated(keys, c, Pairing::Neighbours),
-        read: &[],
-        names: |_, names| names,
+        // With experts it is Mixtral.
+        configuration: |keys, c| {
+            let inner = c.inner;
+            let c = gguf_experts::optional(keys, c, inner)?;
+            gated(keys, c, Pairing::Neighbours)
+        },
+        read: gguf_experts::READ,
+        names: gguf_experts::names,
+    },
+    Architecture {
+        name: "qwen2moe",
+        family: "Qwen 2, a mixture of experts",
+        norm: RMS,
+        configuration: |keys, c| gated(keys, gguf_experts::qwen2(keys, c)?, Pairing::Halves),
+        read: gguf_experts::READ_QWEN_2,
+        names: gguf_experts::names,
+    },
+    Architecture {
+        name: "qwen3moe",
+        family: "Qwen 3, a mixture of experts",
+        norm: RMS,
+        configuration: |keys, c| {
+            let c = Configuration { query_key_norm: QueryKeyNorm::Head, ..c };
+            gated(keys, gguf_experts::qwen3(keys, c)?, Pairing::Halves)
+        },
+        read: gguf_experts::READ_QWEN_3,
+        names: |c, names| gguf_experts::names(c, with_query_key_norms(c, names)),
     },
     Architecture {
         name: "qwen2",
@@ -142,10 +167,14 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         configuration: |keys, c| {
             let parallel = keys.truth("use_parallel_residual", false)?;
             let placement = if parallel { Placement::ParallelOne } else { Placement::Before };
-            gated(keys, Configuration { placement, ..c }, Pairing::Halves)
+            let query_key_norm = match keys.has("blk.0.attn_q_norm.weight") {
+                true => QueryKeyNorm::EachHead,
+                false => QueryKeyNorm::None,
+            };
+            gated(keys, Configuration { placement, query_key_norm, ..c }, Pairing::Halves)
         },
         read: &["use_parallel_residual"],
-        names: |_, names| names,
+        names: with_query_key_norms,
     },
     Architecture {
         name: "olmo2",
@@ -287,20 +316,17 @@ fn gemma3(keys: &Keys, c: Configuration) -> Result<Configuration> {
 
 fn phi3(keys: &Keys, c: Configuration) -> Result<Configuration> {
     keys.refuse_window(c.context)?;
-    for name in ["rope_factors_long.weight", "rope_factors_short.weight"] {
-        if keys.has(name) {
-            return Err(keys.refuse(format!(
-                "tensor `{name}`: factors for long and short texts are implemented for config.json alone"
-            )));
+    let factor = keys.number("rope.scaling.attn_factor")?.unwrap_or(1.0) as f32;
+    let mut c = gated(keys, c, Pairing::Halves)?;
+    if let Position::Rotary { rotary, .. } = &mut c.position {
+        rotary.factor = factor;
+        // The tensors of factors come in pairs; which of the two divides is decided by the length of the text.
+        if keys.has("rope_factors_long.weight") || keys.has("rope_factors_short.weight") {
+            let beyond = keys.needed_size("rope.scaling.original_context_length")?;
+            rotary.long = Some((beyond, rotary.frequencies.clone()));
         }
     }
-    if let Some(factor) = keys.number("rope.scaling.attn_factor")?.filter(|factor| *factor != 1.0) {
-        return Err(keys.refuse(format!(
-            "metadata `{}` is {factor}, which is not implemented (1 is)",
-            keys.key("rope.scaling.attn_factor")
-        )));
-    }
-    gated(keys, c, Pairing::Halves)
+    Ok(c)
 }
 
 fn granite(keys: &Keys, c: Configuration) -> Result<Configuration> {

@@ -72,6 +72,7 @@ fn names(_: &Configuration) -> Names {
         bodies: &["transformer.", ""],
         embedding: EmbeddingNames {
             tokens: &["wte.weight"],
+            convolutions: None,
             positions: Some("wpe.weight"),
             segments: None,
             norm: None,

@@ -61,6 +61,8 @@ pub(super) fn sizes(
         layers: settings.needed(&["decoder_layers"])?,
         encoder: Some(EncoderSizes {
             tokens,
+            bands: None,
+            context: None,
             layers: settings.needed(&["encoder_layers", "num_hidden_layers"])?,
             heads: encoder_heads,
             head_width: settings.head_width(width, encoder_heads)?,

@@ -63,6 +63,7 @@ fn mixtral(settings: &Settings) -> Result<Configuration> {
             shared: None,
             normalised: true,
             layers: vec![true; plain.layers],
+            clamped: None,
         }),
         ..plain
     })
@@ -130,6 +131,7 @@ fn experts(
         shared,
         normalised: settings.truth("norm_topk_prob", false)?,
         layers: (0..layers).map(has).collect(),
+        clamped: None,
     })
 }
 
@@ -138,6 +140,8 @@ fn mixtral_names(configuration: &Configuration) -> Names {
         router: "block_sparse_moe.gate",
         expert: "block_sparse_moe.experts.{expert}.",
         maps: ["w1", "w3", "w2"],
+        shared_maps: [""; 3],
+        interleaved: false,
         shared: [""; 2],
     });
     let stack = StackNames { experts, ..decoder::STACK };
@@ -149,6 +153,8 @@ fn qwen_names(configuration: &Configuration) -> Names {
         router: "mlp.gate",
         expert: "mlp.experts.{expert}.",
         maps: ["gate_proj", "up_proj", "down_proj"],
+        shared_maps: ["gate_proj", "up_proj", "down_proj"],
+        interleaved: false,
         shared: ["mlp.shared_expert.", "mlp.shared_expert_gate"],
     });
     let query_key_norms = Some(["self_attn.q_norm", "self_attn.k_norm"]);

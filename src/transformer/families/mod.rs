@@ -10,10 +10,12 @@ mod distilbert;
 mod gemma;
 mod gguf;
 mod gguf_architectures;
+mod gguf_experts;
 mod gguf_keys;
 mod gpt2;
 mod gpt_j;
 mod gpt_neox;
+mod gpt_oss;
 mod granite;
 mod llama;
 mod marian;
@@ -30,6 +32,7 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod t5;
+mod whisper;
 mod xlnet;
 
 use super::configuration::Configuration;
@@ -76,6 +79,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &mixtures::MIXTRAL,
     &mixtures::QWEN_2,
     &mixtures::QWEN_3,
+    &gpt_oss::FAMILY,
     &smollm3::FAMILY,
     &gemma::FIRST,
     &gemma::SECOND,
@@ -94,6 +98,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &bart::MBART,
     &bart::PEGASUS,
     &bart::M2M_100,
+    &whisper::FAMILY,
     &xlnet::FAMILY,
 ];
 

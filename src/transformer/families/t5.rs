@@ -40,6 +40,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         layers: settings.size("num_decoder_layers")?.unwrap_or(layers),
         encoder: Some(EncoderSizes {
             tokens,
+            bands: None,
+            context: None,
             layers,
             heads,
             head_width,

@@ -87,6 +87,7 @@ fn names(_: &Configuration) -> Names {
         bodies: &["transformer.", ""],
         embedding: EmbeddingNames {
             tokens: &["word_embedding.weight"],
+            convolutions: None,
             positions: None,
             segments: None,
             norm: None,

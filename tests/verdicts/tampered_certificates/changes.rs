@@ -12,8 +12,8 @@ use unargmax::verify::{Claim, verify};
 use super::ball_fixture::{self, BallFixture};
 use super::fixture::{Fixture, Place, refusals};
 use super::one_point::{self, OnePointFixture};
-use super::records;
 use super::{ball_records, files, subjects as about};
+use super::{ranks, records};
 
 /// The certificate of an audit, with the free one beside it where there is one.
 fn certificate(head: &Head, domain: &Domain, options: Options) -> Certificate {
@@ -346,7 +346,26 @@ fn write_tampered_certificates() {
     let save = |name: &str, fixture: &Fixture, certificate: Vec<u8>| {
         save_head(name, &fixture.head(), certificate);
     };
+    for place in [Place::Free, Place::Box] {
+        let fixture = ranks::in_the_plane(place);
+        save_head(
+            &format!("honest ranks {place:?}"),
+            &fixture.head(),
+            fixture.certificate().to_bytes().unwrap(),
+        );
+    }
+    for (name, place, _, plant) in ranks::TAMPERINGS {
+        let fixture = ranks::planted(*place, *plant);
+        save_head(name, &fixture.head(), fixture.certificate().to_bytes().unwrap());
+    }
+    for (name, kind, _, plant) in ranks::BALL_TAMPERINGS {
+        let fixture = ranks::planted_in_ball(*kind, *plant);
+        save_head(name, &fixture.head(), fixture.certificate().to_bytes().unwrap());
+    }
     for kind in ball_fixture::KINDS {
+        let fixture = ranks::in_a_ball(kind);
+        let certificate = fixture.certificate().to_bytes().unwrap();
+        save_head(&format!("honest ranks {kind:?}"), &fixture.head(), certificate);
         for wide in [false, true] {
             let fixture = BallFixture { wide, ..BallFixture::new(kind) };
             let name = format!("honest {kind:?} {wide}");

@@ -16,7 +16,8 @@ fn changed(place: Place, change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8
     apply(&bytes(place), change)
 }
 
-fn apply(bytes: &[u8], change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
+/// The same of other bytes.
+pub fn apply(bytes: &[u8], change: impl FnOnce(&mut Arrays, &mut Value)) -> Vec<u8> {
     let (mut arrays, description) = Arrays::from_bytes(bytes).unwrap();
     let mut description: Value = serde_json::from_str(&description).unwrap();
     change(&mut arrays, &mut description);
@@ -217,7 +218,7 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     ("no dimension", Place::Free, "1 audits of 0 coordinates are none", |_, d| {
         d["head"]["dim"] = json!(0);
     }),
-    ("a later version", Place::Free, "version 5 is not", |_, d| d["version"] = json!(5)),
+    ("a later version", Place::Free, "version 6 is not", |_, d| d["version"] = json!(6)),
     ("a version before the first", Place::Free, "version 0 is not", |_, d| d["version"] = json!(0)),
     ("a version that is no number", Place::Free, "version \"2\" is not", |_, d| {
         d["version"] = json!("2");

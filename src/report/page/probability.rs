@@ -1,0 +1,40 @@
+//! The subsection of bounds of probabilities: what sampling can reach.
+
+use maud::{Markup, html};
+
+use super::named;
+use crate::report::probability::{percent, rows, sentence};
+use crate::report::results::Reported;
+use crate::report::words;
+
+/// The most tokens in the table.
+const LISTED: usize = 40;
+
+/// What bounds of probabilities say of lost and tied tokens; `None` if there are none.
+pub fn subsection(reported: &Reported) -> Option<Markup> {
+    let sentence = sentence(&reported.results)?;
+    let rows = rows(&reported.results);
+    let reached = rows.iter().any(|r| r.0.measured.max_probability_low.is_some());
+    Some(html! {
+        h3 #probability-h { "How probable can it become?" }
+        p {
+            (sentence) " The bound follows from the rivals that block the token: where their weights are spread over many rivals, the token \
+             gets less. Unless it was measured for a token of its own, it holds at every temperature. Top-k and top-p sampling take other tokens out and \
+             scale the rest up, which no bound here includes."
+        }
+        p { "The least probable:" }
+        table .plain {
+            thead { tr { th scope="col" { "token" } th scope="col" { "at most" } @if reached { th scope="col" { "in some state" } } } }
+            tbody {
+                @for (row, bound) in rows.iter().take(LISTED) {
+                    tr {
+                        th scope="row" { (named(reported, row.id)) " " span .id { "id " (row.id) } }
+                        td { (percent(*bound)) }
+                        @if reached { td { @if let Some(low) = row.measured.max_probability_low { (percent(low)) } } }
+                    }
+                }
+            }
+        }
+        @if rows.len() > LISTED { p { (words::grouped(rows.len() - LISTED)) " more are in verdicts.csv." } }
+    })
+}

@@ -1,0 +1,114 @@
+//! What bounds of probabilities say: how probable sampling can make a lost token. On the terminal, and as a sentence.
+
+use std::io::{self, Write};
+
+use super::beyond::language;
+use super::measured;
+use super::results::Results;
+use super::results::verdicts::{Outcome, Row};
+use super::subject::Subject;
+use super::table::rounded;
+use super::tally::is_padding;
+use super::words::counted;
+use crate::audit::Audit;
+use crate::certify::ceiling::Ceiling;
+
+/// A probability as a percentage of two or more digits, rounded up, so that it is still a bound.
+pub fn percent(bound: f64) -> String {
+    let share = 100.0 * bound;
+    // Three significant digits.
+    let digits = if share > 0.0 { (2.0 - share.log10().floor()).clamp(1.0, 12.0) } else { 1.0 };
+    let scale = 10f64.powi(digits as i32);
+    let up = ((share * scale).ceil() / scale).min(100.0);
+    format!("{} %", rounded(up).trim_end_matches(".0"))
+}
+
+/// The rows of lost and tied tokens with their bounds, the least probable first.
+pub fn rows(results: &Results) -> Vec<(&Row, f64)> {
+    let bounded = language(results)
+        .filter(|row| matches!(row.outcome, Outcome::Unargmaxable | Outcome::Tied))
+        .filter_map(|row| Some((row, row.measured.max_probability?)));
+    let mut rows: Vec<(&Row, f64)> = bounded.collect();
+    rows.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.id.cmp(&b.0.id)));
+    rows
+}
+
+/// Says how probable a lost or tied token can become; `None` if there is none.
+pub fn sentence(results: &Results) -> Option<String> {
+    let rows = rows(results);
+    let most = rows.last()?.1;
+    let half = rows[(rows.len() - 1) / 2].1;
+    Some(match rows.len() {
+        1 => format!(
+            "Sampling from the softmax gives the lost or tied token at most {} of the probability, in every state.",
+            percent(most)
+        ),
+        n => format!(
+            "Sampling from the softmax gives none of {} more than {} of the probability in any state, and half of them at most {}.",
+            counted(n, "lost or tied token"),
+            percent(most),
+            percent(half)
+        ),
+    })
+}
+
+/// Writes the intervals of largest probabilities that were asked for; at most `shown` tokens are listed.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    shown: usize,
+) -> io::Result<()> {
+    let Some(summary) = measured::probabilities(audit, subject.vocabulary) else { return Ok(()) };
+    if summary.measured == 0 {
+        return Ok(());
+    }
+    let seed = subject.seeds[2];
+    let sampled = seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"));
+    writeln!(
+        out,
+        "\nLargest probability of {} tokens{sampled} by a softmax at temperature 1, in any state of the domain: proved intervals{}.",
+        summary.measured,
+        summary.widest_share.map_or(String::new(), |share| {
+            format!(", none wider than {} of its lower end", percent(share))
+        })
+    )?;
+    let mut measured: Vec<(f64, f64, u32)> = audit
+        .max_probabilities()
+        .iter()
+        .map(|c: &Ceiling| (c.ends().0, c.ends().1, c.token()))
+        .filter(|c| !is_padding(subject.vocabulary, c.2))
+        .collect();
+    measured.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
+    measured.truncate(shown);
+    if !measured.is_empty() {
+        writeln!(out, "The least probable:\n")?;
+    }
+    for (low, high, id) in measured {
+        let name = subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
+        writeln!(out, "  {name}: {} to {}", rounded(low), rounded(high))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_rounded_up() {
+        for (bound, text) in [
+            (0.03380463, "3.39 %"),
+            (1.0, "100 %"),
+            (0.5, "50 %"),
+            (0.999_999, "100 %"),
+            (1e-7, "1e-5 %"),
+            (0.0, "0 %"),
+        ] {
+            assert_eq!(percent(bound), text, "{bound}");
+        }
+    }
+}
