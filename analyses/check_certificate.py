@@ -409,7 +409,7 @@ class Audit:
             arrays.integer_pairs(*(prefix + f"outweighed.{x}" for x in parts), len(tokens))
             for parts in (("rivals", "weights", "offsets"), ("ends", "ends.multipliers", "ends.offsets"))
         )
-        add(tokens, "outweighed", self.check_outweighed, rivals, ends)
+        add(tokens, "outweighed", self.outweigh, rivals, ends)
         for t, point in zip(reached, points):
             demand(t in ranks, f"a point of token {t}, which has no best rank")
             ranks[t][2] = point
@@ -763,7 +763,6 @@ class Audit:
             demand(j < self.head.tokens, f"there is no rival {j}")
             demand(self.row[j] != self.row[token], f"rival {j} has its row")
         demand(self.slack(token, weights) >= 0, "the rivals combine to less than the bias")
-        self.weights[token] = total(weights)
 
     def slack(self, token, weights):
         """How far the rivals are ahead at the worst place of a box, times the sum of the weights."""
@@ -811,6 +810,11 @@ class Audit:
         demand(ties or self.level(by) > self.level(token), f"its bias is not below that of {by}")
 
     def check_outweighed(self, token, rivals, ends):
+        """The same as a verdict."""
+        self.outweigh(token, rivals, ends)
+        self.weights[token] = total(rivals)
+
+    def outweigh(self, token, rivals, ends):
         """Integer weights with which the rivals score as much as the token everywhere in the ball."""
         demand(self.norm, "no ball to be outweighed in")
         demand(rivals and all(n > 0 for _, n in rivals), "no weights, or one that is not above 0")
@@ -818,7 +822,6 @@ class Audit:
             demand(j < self.head.tokens, f"there is no rival {j}")
             demand(self.row[j] != self.row[token], f"rival {j} has its row")
         self.check_ball(token, rivals, ends, 0, "the rivals do not outweigh it")
-        self.weights[token] = total(rivals)
 
     def check_ball(self, token, rivals, ends, upper, reason):
         """Whether R |P(g * v)| + F <= upper times the sum of the weights, which are integers."""

@@ -123,7 +123,7 @@ impl Recorder {
         record.witnesses.sort_by_key(|w| w.0);
         record.integers.sort_by_key(|w| w.0);
         record.maps = maps.into_iter().map(|m| m.1).collect();
-        record.maps.iter_mut().for_each(|m| m.settled.sort_by_key(|s| s.0));
+        record.maps.iter_mut().for_each(|m| m.winners.sort_by_key(|s| s.0));
         record.carried.sort_unstable();
         record.only_wins.sort_unstable();
         record.capped = audit.probability_bounds().to_vec();
@@ -148,10 +148,10 @@ impl Recorder {
                     let centre = map.centre().to_vec();
                     let linear = map.linear().clone();
                     self.maps
-                        .push((map.clone(), MapRecord { centre, linear, settled: Vec::new() }));
+                        .push((map.clone(), MapRecord { centre, linear, winners: Vec::new() }));
                     self.maps.len() - 1
                 });
-                self.maps[at].1.settled.push((token, *scale));
+                self.maps[at].1.winners.push((token, *scale));
             }
         }
     }

@@ -80,3 +80,8 @@ impl From<CheckError> for Error {
         }
     }
 }
+
+/// Refuses what has no meaning: [`Error::Invalid`] with this problem.
+pub(crate) fn invalid<T>(problem: impl Into<String>) -> Result<T> {
+    Err(Error::Invalid(problem.into()))
+}

@@ -46,6 +46,8 @@ pub mod certify;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 pub mod error;
+#[cfg(feature = "files")]
+pub(crate) mod families;
 pub mod head;
 mod journal_file;
 pub mod labels;

@@ -7,7 +7,8 @@
 //! The result of a search is kept as a proposal and is proved again on the rows, by the functions that made its proof
 //! the first time; if that fails, or gives other bits, the token is searched again. A trial of the screen is believed
 //! as it was written, if the map that the rows give now is the one that it names: proving it again is all that the
-//! screen does, so nothing would be gained by keeping it. The hash keeps accidents out, not a forger; but whoever can
+//! screen does, so nothing would be gained by keeping it. So are the ends of efforts and gaps; measured probabilities and
+//! ranks are proved again. The hash keeps accidents out, not a forger; but whoever can
 //! write a journal can write a table of verdicts too, and [`crate::verify()`] proves every win of the certificate again
 //! from the rows.
 //!
@@ -27,7 +28,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Engine;
-use super::kept::{Kept, KeptTrial, take_id, take_list};
+use super::kept::{Kept, KeptTrial, put_list, take_id, take_list};
+use super::kept_measures::{Measurement, Quantity};
+use crate::certify::Verdict;
 use crate::certify::pairs::{Pairs, Trial};
 use crate::certify::witness::Witness;
 use crate::domain::Domain;
@@ -90,15 +93,15 @@ impl Run {
             self.version != now.version,
             format!("it is of version {} of this program", self.version),
         );
-        differ(self.head != now.head, "the output layer was another one".to_owned());
+        differ(self.head != now.head, "the output layer was different".to_owned());
         if self.domain == now.domain {
             differ(self.states != now.states, format!("{} had other numbers", self.domain));
         } else {
             differ(true, format!("the domain was {}, not {}", self.domain, now.domain));
         }
-        differ(self.engine != now.engine, "the engine was another one".to_owned());
+        differ(self.engine != now.engine, "the engine was different".to_owned());
         if self.count == now.count {
-            differ(self.tokens != now.tokens, "the tokens were other ones".to_owned());
+            differ(self.tokens != now.tokens, "the tokens were different".to_owned());
         } else {
             differ(true, format!("it had {} tokens to decide, not {}", self.count, now.count));
         }
@@ -118,6 +121,8 @@ struct Records {
     /// By pass; with the hash of the pass's map.
     trials: HashMap<(bool, u8, u32), ([u8; 32], KeptTrial)>,
     searched: HashMap<(bool, u32), Kept>,
+    /// Measurements as bytes, by quantity.
+    measured: HashMap<(u8, u32), Vec<u8>>,
 }
 
 /// What this run adds, and the state of the file.
@@ -172,6 +177,7 @@ impl Journal {
             None => (journal_file::start(MAGIC, &run)?, Records::default()),
         };
         let proofs = earlier.searched.len()
+            + earlier.measured.len()
             + earlier.trials.values().filter(|(_, trial)| trial.is_win()).count();
         let growing = Growing {
             hash: Sha256::new_with_prefix(&body),
@@ -256,6 +262,37 @@ impl Journal {
             }
         }
         self.add(&bytes, count);
+    }
+
+    /// What earlier runs measured of tokens with these verdicts, each proved again where it has a proof; `None` where there
+    /// is none.
+    pub(super) fn measured<R: Measurement>(
+        &self,
+        problem: &Problem,
+        quantity: Quantity,
+        tokens: &[(u32, &Verdict)],
+    ) -> Vec<Option<R>> {
+        let bytes = |token: u32| self.earlier.measured.get(&(quantity as u8, token));
+        let kept =
+            tokens.iter().filter_map(|&(t, verdict)| Some((t, verdict, bytes(t)?.as_slice())));
+        let kept: Vec<(u32, &Verdict, &[u8])> = kept.collect();
+        let again = kept.chunks(TOGETHER).flat_map(|kept| R::again(problem, kept));
+        let mut again: HashMap<u32, R> =
+            kept.iter().zip(again).filter_map(|(kept, found)| Some((kept.0, found?))).collect();
+        tokens.iter().map(|(token, _)| again.remove(token)).collect()
+    }
+
+    /// Keeps measurements.
+    pub(super) fn keep_measured<R: Measurement>(&self, quantity: Quantity, measured: &[R]) {
+        let mut bytes = Vec::new();
+        for one in measured {
+            bytes.extend([2, quantity as u8]);
+            bytes.extend(one.token().to_le_bytes());
+            let mut record = Vec::new();
+            one.put(&mut record);
+            put_list(&mut bytes, &record, |bytes, byte| bytes.push(*byte));
+        }
+        self.add(&bytes, measured.len());
     }
 
     /// The keeper of the trials of a problem's screen.
@@ -373,8 +410,8 @@ fn records(mut bytes: &[u8]) -> Option<Records> {
     let mut records = Records::default();
     let rest = &mut bytes;
     while !rest.is_empty() {
-        let [kind, free] = take(rest)?;
-        let free = free == 1;
+        let [kind, which] = take(rest)?;
+        let free = which == 1;
         match kind {
             0 => {
                 let [pass] = take(rest)?;
@@ -386,6 +423,11 @@ fn records(mut bytes: &[u8]) -> Option<Records> {
                 records.trials.extend(keyed);
             }
             1 => drop(records.searched.insert((free, take_id(rest)?), Kept::take(rest)?)),
+            2 => {
+                let token = take_id(rest)?;
+                let bytes = take_list(rest, |rest| Some(take::<1>(rest)?[0]))?;
+                records.measured.insert((which, token), bytes);
+            }
             _ => return None,
         }
     }
@@ -489,7 +531,7 @@ mod tests {
         let other = Head::new(vec![1.0, 0.0, -1.0, 0.0], None, 2, 2).unwrap();
         let options = Options { journal: Some(&journal), ..Options::default() };
         let said = audit(&other, &Domain::free(2), options).unwrap_err().to_string();
-        assert!(said.contains("the output layer was another one"), "{said}");
+        assert!(said.contains("the output layer was different"), "{said}");
         assert!(said.contains("it had 5 tokens to decide, not 2"), "{said}");
     }
 

@@ -6,7 +6,7 @@
 use num_bigint::BigInt;
 
 use crate::certify::enclosure::Support;
-use crate::certify::pairs::{Attempt, Pairs, Trial};
+use crate::certify::pairs::{Pairs, Trial, TrialPoint};
 use crate::certify::witness::{Point, Witness, certify_floats};
 use crate::certify::{self, Combination, Loss, Rival, Verdict};
 use crate::journal_file::take;
@@ -34,6 +34,12 @@ pub struct Weights {
     basic: Vec<(u32, f64)>,
     frozen: Vec<(u32, f64)>,
     equations: Vec<u32>,
+}
+
+impl From<Weights> for Support {
+    fn from(Weights { basic, frozen, equations }: Weights) -> Self {
+        Support { basic, frozen, equations }
+    }
 }
 
 /// The trial of a token by a screen.
@@ -64,7 +70,7 @@ impl KeptTrial {
         matches!(self, KeptTrial::Wins(_))
     }
 
-    /// Adds the bytes of the trial.
+    /// Appends the trial to the bytes of a journal.
     pub fn put(&self, bytes: &mut Vec<u8>) {
         match self {
             KeptTrial::Wins(numbers) => {
@@ -78,7 +84,7 @@ impl KeptTrial {
         }
     }
 
-    /// Removes a trial from the bytes; `None` if they hold none.
+    /// Takes a trial from the front of the bytes that [`KeptTrial::put`] wrote; `None` if they hold none.
     pub fn take(bytes: &mut &[u8]) -> Option<Self> {
         match take::<1>(bytes)? {
             [0] => {
@@ -104,6 +110,11 @@ impl Kept {
             return Some(Kept::Wins { point: point.clone(), norm, margin });
         }
         let Verdict::Unargmaxable(loss) = verdict else { return None };
+        Kept::of_loss(loss)
+    }
+
+    /// The weights of a loss; `None` for a loss that no search finds.
+    pub fn of_loss(loss: &Loss) -> Option<Self> {
         match loss {
             Loss::Enclosed(enclosed) => {
                 let Support { basic, frozen, equations } = enclosed.support().clone();
@@ -128,10 +139,8 @@ impl Kept {
             Kept::Wins { .. } => {
                 witnesses.next().flatten().map(|witness| decided(certify::won(problem, witness)))
             }
-            Kept::Enclosed(Weights { basic, frozen, equations }) => {
-                let (basic, frozen) = (basic.clone(), frozen.clone());
-                let support = Support { basic, frozen, equations: equations.clone() };
-                certify::enclosed(problem, token, support).map(decided)
+            Kept::Enclosed(weights) => {
+                certify::enclosed(problem, token, weights.clone().into()).map(decided)
             }
             Kept::Exact(weights) => {
                 certify::lost_exactly(problem, token, weights.clone()).map(decided)
@@ -144,7 +153,7 @@ impl Kept {
         tokens.iter().map(finding).collect()
     }
 
-    /// Adds the bytes of the result.
+    /// Appends the result to the bytes of a journal.
     pub fn put(&self, bytes: &mut Vec<u8>) {
         match self {
             Kept::Wins { point, norm, margin } => {
@@ -182,7 +191,7 @@ impl Kept {
         }
     }
 
-    /// Removes a result from the bytes; `None` if they hold none.
+    /// Takes a result from the front of the bytes that [`Kept::put`] wrote; `None` if they hold none.
     pub fn take(bytes: &mut &[u8]) -> Option<Self> {
         let number = |bytes: &mut &[u8]| Some(f64::from_le_bytes(take(bytes)?));
         Some(match take::<1>(bytes)? {
@@ -232,7 +241,7 @@ fn witnesses(
         (bits == [norm.to_bits(), margin.to_bits()]).then_some(witness)
     };
     // The comparison of all pairs publishes the float below the gap to prove, if it proves no more.
-    let attempt = |&(token, point, _, margin): &(u32, &Vec<f64>, &f64, &f64)| Attempt {
+    let attempt = |&(token, point, _, margin): &(u32, &Vec<f64>, &f64, &f64)| TrialPoint {
         token,
         h: point.clone(),
         scale: None,
@@ -241,7 +250,7 @@ fn witnesses(
     let dim = problem.head().dim();
     let mut found: Vec<Option<Witness>> = match pairs {
         Some(pairs) if wins.iter().all(|win| win.1.len() == dim) => {
-            let trials = pairs.attempt(wins.iter().map(attempt).collect());
+            let trials = pairs.try_points(wins.iter().map(attempt).collect());
             let of = |(trial, win): (Trial, &(u32, &Vec<f64>, &f64, &f64))| {
                 same(trial.witness()?, (win.2, win.3))
             };
@@ -257,13 +266,13 @@ fn witnesses(
     found
 }
 
-/// Adds a list: its length, and each element by `put`.
+/// Appends a list: its length, and each element by `put`.
 pub fn put_list<T>(bytes: &mut Vec<u8>, list: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
     bytes.extend((list.len() as u64).to_le_bytes());
     list.iter().for_each(|x| put(bytes, x));
 }
 
-/// Removes a list whose elements `take` removes.
+/// Takes a list whose elements `take_one` takes.
 pub fn take_list<T>(
     bytes: &mut &[u8],
     take_one: impl Fn(&mut &[u8]) -> Option<T>,
@@ -273,20 +282,24 @@ pub fn take_list<T>(
     (0..count).map(|_| take_one(bytes)).collect()
 }
 
-fn put_weight(bytes: &mut Vec<u8>, &(index, weight): &(u32, f64)) {
+/// Appends an id and its weight.
+pub fn put_weight(bytes: &mut Vec<u8>, &(index, weight): &(u32, f64)) {
     bytes.extend(index.to_le_bytes());
     bytes.extend(weight.to_le_bytes());
 }
 
-fn take_weight(bytes: &mut &[u8]) -> Option<(u32, f64)> {
+/// Takes an id and its weight.
+pub fn take_weight(bytes: &mut &[u8]) -> Option<(u32, f64)> {
     Some((take_id(bytes)?, f64::from_le_bytes(take(bytes)?)))
 }
 
+/// Appends an id and its whole weight.
 fn put_integer(bytes: &mut Vec<u8>, (index, integer): &(u32, BigInt)) {
     bytes.extend(index.to_le_bytes());
     put_list(bytes, &integer.to_signed_bytes_le(), |bytes, byte| bytes.push(*byte));
 }
 
+/// Takes an id and its whole weight.
 fn take_integer(bytes: &mut &[u8]) -> Option<(u32, BigInt)> {
     let index = take_id(bytes)?;
     let digits = take_list(bytes, |bytes| Some(take::<1>(bytes)?[0]))?;

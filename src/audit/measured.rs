@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::clock::Clock;
+use super::kept_measures::{Measurement, Quantity};
 use super::{Audit, Options};
 use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
@@ -14,7 +15,7 @@ use crate::certify::{Verdict, ceiling};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::measure::effort::Known;
-use crate::measure::{bias, effort, margin, probability, rank};
+use crate::measure::{Done, bias, effort, margin, probability, rank};
 use crate::problem::Problem;
 
 /// The measurements of an audit, each list in id order.
@@ -85,16 +86,12 @@ pub fn measure(
     };
     if let Some(asked) = options.efforts {
         options.progress.begin("effort", asked.len(), "tokens");
-        let free = |token: u32| free.and_then(|audit| audit.verdict(token));
-        let known = of(asked).into_iter();
-        let known =
-            known.map(|(token, verdict)| Known { token, verdict, free: free(token) }).collect();
-        measured.efforts = efforts(problem, known, options);
+        measured.efforts = efforts(problem, &of(asked), free, options);
         clock.lap("effort");
     }
     if let Some(asked) = options.margins {
         options.progress.begin("margin", asked.len(), "tokens");
-        measured.margins = margin::margins(problem, &of(asked), options.progress);
+        measured.margins = margins(problem, &of(asked), options);
         clock.lap("margin");
     }
     if options.bias_needed && problem.stored().has_bias() {
@@ -109,13 +106,18 @@ pub fn measure(
     }
     if let Some(asked) = options.max_probability {
         options.progress.begin("probability", asked.len(), "tokens");
-        measured.ceilings = probability::ceilings(problem, &of(asked), options.progress);
+        measured.ceilings =
+            kept_or(problem, Quantity::Probability, &of(asked), options, |open, done| {
+                probability::ceilings(problem, open, done)
+            });
         clock.lap("probability");
     }
     if let Some(asked) = options.ranks {
         let asked = of(asked);
         options.progress.begin("rank", asked.len(), "tokens");
-        measured.ranks = rank::best_ranks(problem, &asked, options.progress);
+        measured.ranks = kept_or(problem, Quantity::Rank, &asked, options, |open, done| {
+            rank::best_ranks(problem, open, done)
+        });
         clock.lap("rank");
     }
     measured
@@ -123,7 +125,7 @@ pub fn measure(
 
 /// Tries to decide the undecided tokens of a ball by the searches for best gaps and then for efforts: a measurement
 /// of a token must not find more than its verdict says.
-pub fn settle(
+pub fn decide(
     problem: &Problem,
     verdicts: &mut [(u32, Verdict)],
     free: Option<&Audit>,
@@ -141,20 +143,20 @@ pub fn settle(
             return;
         }
         options.progress.begin("edge", open.len(), "tokens");
-        let settled = if by_gap {
+        let decided = if by_gap {
             let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
-            margin::settled(problem, &open, options.progress)
+            margin::decided(problem, &open, options.progress)
         } else {
             let known = |(token, verdict): (u32, _)| {
                 let free = free.and_then(|audit| audit.verdict(token));
                 Known { token, verdict, free }
             };
             let open: Vec<Known> = open.into_iter().map(known).collect();
-            beyond(problem, |outer| effort::settled(problem, outer, &open, options.progress))
+            beyond(problem, |outer| effort::decided(problem, outer, &open, options.progress))
         };
-        let settled: BTreeMap<u32, Verdict> = settled.into_iter().collect();
+        let decided: BTreeMap<u32, Verdict> = decided.into_iter().collect();
         for (token, verdict) in verdicts.iter_mut() {
-            let found = settled.get(&problem.equals(*token)[0]);
+            let found = decided.get(&problem.equals(*token)[0]);
             if let (Verdict::Undecided(_), Some(found)) = (&verdict, found) {
                 *verdict = found.clone();
             }
@@ -162,18 +164,65 @@ pub fn settle(
     }
 }
 
-/// Measures efforts: tokens that can win are searched inside the ball, others in a larger one.
-fn efforts(problem: &Problem, tokens: Vec<Known>, options: Options) -> Vec<Effort> {
-    let (inside, outside): (Vec<Known>, Vec<Known>) =
-        tokens.into_iter().partition(|known| known.verdict.witness().is_some());
-    let mut efforts = effort::efforts(problem, problem, &inside, options.progress);
-    if !outside.is_empty() {
-        efforts.extend(beyond(problem, |outer| {
-            effort::efforts(problem, outer, &outside, options.progress)
-        }));
-        efforts.sort_by_key(Effort::token);
+/// The measurements of tokens: those of the journal, and for the other tokens those that `measure` makes, which go into it
+/// as soon as `measure` hands them to its second argument. Ids rise, as those of `tokens` do.
+fn kept_or<'v, R: Measurement>(
+    problem: &Problem,
+    quantity: Quantity,
+    tokens: &[(u32, &'v Verdict)],
+    options: Options,
+    measure: impl FnOnce(&[(u32, &'v Verdict)], Done<R>) -> Vec<R>,
+) -> Vec<R> {
+    let known = match options.journal {
+        Some(journal) => journal.measured(problem, quantity, tokens),
+        None => tokens.iter().map(|_| None).collect(),
+    };
+    let open = tokens.iter().zip(&known).filter(|(_, known)| known.is_none());
+    let open: Vec<(u32, &Verdict)> = open.map(|(token, _)| *token).collect();
+    options.progress.advance(tokens.len() - open.len());
+    let done = |found: &[R]| {
+        options.progress.advance(found.len());
+        if let Some(journal) = options.journal {
+            journal.keep_measured(quantity, found);
+        }
+    };
+    let mut measured: Vec<R> = known.into_iter().flatten().collect();
+    if !open.is_empty() {
+        measured.extend(measure(&open, &done));
+        measured.sort_by_key(Measurement::token);
     }
-    efforts
+    measured
+}
+
+/// The best gaps of tokens in a ball.
+fn margins(problem: &Problem, tokens: &[(u32, &Verdict)], options: Options) -> Vec<BestGap> {
+    kept_or(problem, Quantity::Margin, tokens, options, |open, done| {
+        margin::margins(problem, open, done)
+    })
+}
+
+/// Measures efforts: tokens that can win are searched inside the ball, others in a larger one.
+fn efforts(
+    problem: &Problem,
+    tokens: &[(u32, &Verdict)],
+    free: Option<&Audit>,
+    options: Options,
+) -> Vec<Effort> {
+    let quantity = if free.is_some() { Quantity::EffortBesideFree } else { Quantity::Effort };
+    kept_or(problem, quantity, tokens, options, |open, done| {
+        let known = open.iter().map(|&(token, verdict)| {
+            let free = free.and_then(|audit| audit.verdict(token));
+            Known { token, verdict, free }
+        });
+        let (inside, outside): (Vec<Known>, Vec<Known>) =
+            known.partition(|known| known.verdict.witness().is_some());
+        let mut efforts = effort::efforts(problem, problem, &inside, done);
+        if !outside.is_empty() {
+            efforts
+                .extend(beyond(problem, |outer| effort::efforts(problem, outer, &outside, done)));
+        }
+        efforts
+    })
 }
 
 /// Calls `look` with the same problem over a ball larger by the factor [`effort::BEYOND`].
@@ -196,14 +245,17 @@ fn bias_gaps(
     options: Options,
 ) -> Vec<BestGap> {
     if problem.domain().ball().is_none() {
-        return bias::gaps(problem, &lost, typical_length(verdicts), options.progress);
+        let length = typical_length(verdicts);
+        return kept_or(problem, Quantity::BiasGap, &lost, options, |open, done| {
+            bias::gaps(problem, open, length, done)
+        });
     }
     let of =
         |token: u32| known.binary_search_by_key(&token, BestGap::token).ok().map(|i| &known[i]);
     let (done, open): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(t, _)| of(*t).is_some());
     options.progress.advance(done.len());
     let mut gaps: Vec<BestGap> = done.into_iter().filter_map(|(t, _)| of(t).cloned()).collect();
-    gaps.extend(margin::margins(problem, &open, options.progress));
+    gaps.extend(margins(problem, &open, options));
     gaps.sort_by_key(BestGap::token);
     gaps
 }

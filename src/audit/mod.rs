@@ -4,6 +4,7 @@ mod among;
 mod clock;
 pub mod journal;
 mod kept;
+mod kept_measures;
 mod measured;
 mod options;
 mod outcome;
@@ -104,7 +105,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         certify::carried_loss(larger.as_ref()?, &problem, token, verdict)
     };
     let mut verdicts = with_unclear_decided(&problem, findings, carried, options.progress)?;
-    measured::settle(&problem, &mut verdicts, free.as_ref(), options);
+    measured::decide(&problem, &mut verdicts, free.as_ref(), options);
     if unclear > 0 {
         clock.lap("edge");
     }

@@ -69,7 +69,7 @@ pub fn run(
         Engine::LeastDistance => {
             let trials = options.journal.map(|journal| journal.trials(problem));
             let keeper = trials.as_ref().map(|trials| trials as &dyn Keeper);
-            screen.settle_keeping(&searched, options.progress, keeper)
+            screen.try_tokens_keeping(&searched, options.progress, keeper)
         }
         #[cfg(feature = "lp")]
         Engine::LinearProgram { .. } => vec![Trial::Behind(Vec::new()); searched.len()],

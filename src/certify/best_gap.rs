@@ -48,6 +48,21 @@ impl BestGap {
         Some(BestGap { token, low, high, point: None, survives: Vec::new() })
     }
 
+    /// An interval that [`crate::audit::journal`] kept, with the best point and the gap there; `None` if its ends are none.
+    pub(crate) fn measured_before(
+        token: u32,
+        (low, high): (f64, f64),
+        point: Option<(Vec<f64>, f64)>,
+        survives: Vec<Format>,
+    ) -> Option<Self> {
+        (low <= high).then_some(BestGap { token, low, high, point, survives })
+    }
+
+    /// The best point so far, and the gap proved there.
+    pub(crate) fn best(&self) -> Option<(&[f64], f64)> {
+        self.point.as_ref().map(|(point, gap)| (point.as_slice(), *gap))
+    }
+
     /// The token.
     pub fn token(&self) -> u32 {
         self.token

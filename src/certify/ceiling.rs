@@ -1,6 +1,7 @@
 //! Proved bounds of the probability of a token: from the weights of a loss ([`cap`]), and as an interval of the largest
 //! probability over the domain ([`Ceiling`]). The mathematics is in [`unargmax_check::verify::log_odds`].
 
+use rayon::prelude::*;
 use unargmax_check::certificate::{CeilingRecord, EnclosedRecord};
 use unargmax_check::verify::log_odds::{self, entropy, most_probable};
 use unargmax_check::verify::probability;
@@ -60,6 +61,12 @@ fn entropy_of_enclosed(problem: &Problem, token: u32, enclosed: &Enclosed) -> f6
     proved.map_or(0.0, |odds| odds.entropy)
 }
 
+/// Upper bounds of the norms of the stored rows.
+pub(crate) fn norms(problem: &Problem) -> Vec<f64> {
+    let stored = problem.stored();
+    (0..stored.tokens()).into_par_iter().map(|t| stored.norm_up(t)).collect()
+}
+
 /// A proved interval of the largest probability of a token over the domain, at temperature 1: between that at a point, and
 /// the bound that weights of rivals prove.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +81,27 @@ impl Ceiling {
         let record =
             CeilingRecord { token, low: 0.0, high: 1.0, point, basic, frozen, equations, ends };
         Ceiling { record }
+    }
+
+    /// The intervals of these records, proved again; `None` where that gives another one.
+    pub(crate) fn again(problem: &Problem, records: &[CeilingRecord]) -> Vec<Option<Self>> {
+        let mut ceilings: Vec<Ceiling> =
+            records.iter().map(|record| Ceiling::unknown(record.token)).collect();
+        for (ceiling, record) in ceilings.iter_mut().zip(records) {
+            let (basic, frozen) = (record.basic.clone(), record.frozen.clone());
+            if !basic.is_empty() || !frozen.is_empty() {
+                let equations = record.equations.clone();
+                ceiling.weigh(problem, Support { basic, frozen, equations });
+            }
+        }
+        let mut reached: Vec<(&mut Ceiling, &[f64])> =
+            ceilings.iter_mut().zip(records.iter().map(|r| r.point.as_slice())).collect();
+        reached.retain(|(_, point)| point.len() == problem.domain().dim());
+        Ceiling::reach(problem, &norms(problem), &mut reached);
+        let same = |(ceiling, record): (Ceiling, &CeilingRecord)| {
+            (ceiling.record == *record).then_some(ceiling)
+        };
+        ceilings.into_iter().zip(records).map(same).collect()
     }
 
     /// The token.
@@ -123,29 +151,10 @@ impl Ceiling {
         }
     }
 
-    /// Lowers the upper end to what weights in a ball prove: positive weights of rivals, and multipliers of range ends
-    /// (positive for the lower end).
-    pub(crate) fn weigh(
-        &mut self,
-        problem: &Problem,
-        rivals: Vec<(u32, f64)>,
-        ends: Vec<(u32, f64)>,
-    ) {
-        self.lower_by(
-            problem,
-            Support { basic: Vec::new(), frozen: rivals, equations: Vec::new() },
-            ends,
-        );
-    }
-
-    /// Lowers the upper end to what weights prove outside a ball, if they are proved to exist.
-    pub(crate) fn enclose(&mut self, problem: &Problem, support: Support) {
-        self.lower_by(problem, support, Vec::new());
-    }
-
-    fn lower_by(&mut self, problem: &Problem, support: Support, ends: Vec<(u32, f64)>) {
+    /// Lowers the upper end to what weights prove. In a ball they are frozen; outside, they are proved to exist.
+    pub(crate) fn weigh(&mut self, problem: &Problem, support: Support) {
         let Support { basic, frozen, equations } = support;
-        let mut next = CeilingRecord { basic, frozen, equations, ends, ..self.record.clone() };
+        let mut next = CeilingRecord { basic, frozen, equations, ..self.record.clone() };
         let high = probability::upper_end(problem.stored(), problem.domain(), &next);
         next.high = (high * SPARE.1).min(1.0);
         if next.high < self.record.high {

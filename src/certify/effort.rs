@@ -45,6 +45,11 @@ impl Effort {
         Some(Effort { token, low, high })
     }
 
+    /// An interval that [`crate::audit::journal`] kept; `None` if its ends are none.
+    pub(crate) fn measured_before(token: u32, (low, high): (f64, f64)) -> Option<Self> {
+        (low <= high).then_some(Effort { token, low, high })
+    }
+
     /// The token.
     pub fn token(&self) -> u32 {
         self.token

@@ -86,6 +86,16 @@ impl BlockingSet {
         BlockingSet::of(problem, token, Loss::Ball(Arc::new(evidence)))
     }
 
+    /// A set with exactly these weights in the ball of the problem.
+    pub(crate) fn in_ball_exactly(
+        problem: &Problem,
+        token: u32,
+        weights: Combination<BigInt>,
+    ) -> Option<Self> {
+        let evidence = ball_loss::prove_integers(problem, token, weights)?;
+        BlockingSet::of(problem, token, Loss::Ball(Arc::new(evidence)))
+    }
+
     /// The set of a proof; `None` if some rival has the token's row, or if the kind of proof names no set.
     fn of(problem: &Problem, token: u32, proof: Loss) -> Option<Self> {
         let mut rivals: Vec<u32> = match &proof {

@@ -13,10 +13,10 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::cursor::Cursor;
 use super::decode::{ByteOrder, floats, zeros};
-use super::{Checkpoint, Dtype, Tensor, TensorInfo, Values, elements, find};
+use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, Values, elements, find};
 use crate::error::Result;
 
 /// The binary versions that are read.
@@ -62,31 +62,17 @@ pub(crate) fn recognise(bytes: &[u8]) -> bool {
         })
 }
 
-impl CTranslate2 {
-    /// Opens a file and lists its variables.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and a file that is not valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// A file that is not valid.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for CTranslate2 {
     /// Parses the list of variables of `bytes`.
     ///
     /// # Errors
     /// A file that is not valid.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
     }
+}
 
+impl CTranslate2 {
     /// Parses the file; errors are sentences without its name.
     fn contents(bytes: Bytes) -> Result<Self, String> {
         let mut cursor = Cursor::new(&bytes, 0);
@@ -235,7 +221,7 @@ fn variable(cursor: &mut Cursor, version: u32) -> Result<(TensorInfo, Range<usiz
             4 => &TYPES[0],
             2 => &TYPES[2],
             1 => &TYPES[1],
-            _ => return Err(of(format!("elements of {kind} bytes are of no type"))),
+            _ => return Err(of(format!("no element type has {kind} bytes"))),
         };
         (stored, claimed.checked_mul(stored.1))
     };

@@ -43,7 +43,7 @@ pub(crate) fn floats(dtype: &Dtype, order: ByteOrder, bytes: &[u8]) -> Result<Va
 pub(crate) fn zeros<T: Clone + Default>(n: usize) -> Result<Vec<T>, String> {
     let mut numbers = Vec::new();
     numbers.try_reserve_exact(n).map_err(|_| {
-        format!("there is no memory for its {n} numbers of {} bytes", size_of::<T>())
+        format!("there is not enough memory for its {n} numbers of {} bytes", size_of::<T>())
     })?;
     numbers.resize(n, T::default());
     Ok(numbers)
@@ -60,7 +60,7 @@ where
     let (elements, rest) = bytes.as_chunks::<N>();
     if !rest.is_empty() {
         return Err(format!(
-            "its {} bytes are no multiple of {N}, the size of an element",
+            "its {} bytes are not a multiple of {N}, the size of an element",
             bytes.len()
         ));
     }
@@ -131,12 +131,12 @@ mod tests {
         assert!(
             floats(&Dtype::F32, ByteOrder::Little, &[0; 6])
                 .unwrap_err()
-                .contains("no multiple of 4")
+                .contains("not a multiple of 4")
         );
     }
 
     #[test]
     fn impossible_memory_is_an_error() {
-        assert!(zeros::<f32>(usize::MAX / 8).unwrap_err().contains("no memory"));
+        assert!(zeros::<f32>(usize::MAX / 8).unwrap_err().contains("not enough memory"));
     }
 }

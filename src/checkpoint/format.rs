@@ -1,6 +1,5 @@
 //! Chooses the reader of a file by its content; the file name decides only where the content does not.
 
-use super::Checkpoint;
 use super::bytes::Bytes;
 use super::ctranslate2::{self, CTranslate2};
 use super::gguf::{self, Gguf};
@@ -10,6 +9,7 @@ use super::npz::{self, Npz};
 use super::onnx::{self, Onnx};
 use super::pickle::{self, StateDict};
 use super::safetensors::{self, Safetensors};
+use super::{Checkpoint, FileFormat};
 use crate::error::Result;
 
 /// A format that is read here.

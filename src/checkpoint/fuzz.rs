@@ -12,7 +12,7 @@ use super::onnx::Onnx;
 use super::pickle::{Item, Pickle, StateDict};
 use super::safetensors::Safetensors;
 use super::vocabulary::Vocabulary;
-use super::{Checkpoint, elements};
+use super::{Checkpoint, FileFormat, elements};
 use crate::error::Result;
 
 /// The largest number of elements of a tensor that is read and not only listed, to keep each input fast.

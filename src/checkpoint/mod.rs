@@ -36,7 +36,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use crate::error::{Error, Result};
-use bytes::Bytes;
+use bytes::{Bytes, Data};
 
 pub use open::{from_bytes, open};
 
@@ -202,11 +202,36 @@ pub trait Checkpoint: Send + Sync {
     }
 }
 
+/// A format of one file (or of a file that leads to others), as a reader implements it.
+pub trait FileFormat: Checkpoint + Sized {
+    /// Lists the tensors of `bytes` and checks what the file says of them; no tensor is decoded yet.
+    ///
+    /// # Errors
+    /// A file that is not valid; the error names it, and the offset or member where there is one.
+    fn parse(bytes: Bytes) -> Result<Self>;
+
+    /// Opens a file on a disk.
+    ///
+    /// # Errors
+    /// Errors of [`Bytes::open`] and of [`FileFormat::parse`].
+    fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::open(path)?)
+    }
+
+    /// Opens a file that is in memory; `label` names it in errors.
+    ///
+    /// # Errors
+    /// Errors of [`FileFormat::parse`]; what the file says lies in other files cannot be found.
+    fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
+        Self::parse(Bytes::new(data, label))
+    }
+}
+
 /// Opens the regular file `name` of `folder`; `None` where there is none. An empty file is an error.
 fn open_in_folder(folder: &Path, name: &str) -> Result<Option<Bytes>> {
     let mut parts = Path::new(name).components();
     if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-        return Err(Error::malformed(folder, format!("`{name}` is no name of a file in it")));
+        return Err(Error::malformed(folder, format!("`{name}` is not a name of a file in it")));
     }
     match Bytes::open(folder.join(name)) {
         Ok(bytes) => not_a_checkpoint::refuse(&bytes).map(|()| Some(bytes)),

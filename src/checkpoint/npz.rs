@@ -16,9 +16,9 @@ use zip::read::{ArchiveOffset, Config};
 use zip::result::ZipResult;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::npy::{self, Header};
-use super::{Checkpoint, Tensor, TensorInfo, find, open_in_folder};
+use super::{Checkpoint, FileFormat, Tensor, TensorInfo, find, open_in_folder};
 use crate::error::Result;
 
 /// The first bytes of a zip archive, and of one without a member.
@@ -50,28 +50,12 @@ impl fmt::Debug for Npz {
     }
 }
 
-impl Npz {
-    /// Opens a file and checks the headers of its members.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and an archive or a member that is not valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// An archive or a member that is not valid.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for Npz {
     /// Parses the directory and the headers of the members of `bytes`.
     ///
     /// # Errors
     /// An archive or a member that is not valid.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         let faulty = |problem: String| bytes.malformed(problem);
         let mut archive = directory(&bytes).map_err(faulty)?;
         let mut listed = Vec::new();
@@ -257,7 +241,7 @@ pub(super) fn inflate(
     usize::try_from(size)
         .ok()
         .and_then(|size| array.try_reserve_exact(size).ok())
-        .ok_or_else(|| format!("there is no memory for its {size} bytes"))?;
+        .ok_or_else(|| format!("there is not enough memory for its {size} bytes"))?;
     let mut entry = entry.take(size);
     entry
         .read_to_end(&mut array)

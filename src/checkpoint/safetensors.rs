@@ -16,9 +16,9 @@ use serde::Deserialize;
 use serde::de::value::{Error as NoName, StrDeserializer};
 use serde::de::{Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::decode::{ByteOrder, floats};
-use super::{Checkpoint, Dtype, Tensor, TensorInfo, elements, find};
+use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, elements, find};
 use crate::error::Result;
 
 /// The number of bytes that hold the length of the header.
@@ -74,31 +74,15 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
-impl Safetensors {
-    /// Opens a file and checks its header; no tensor is decoded yet.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and a header that is not valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// A header that is not valid.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for Safetensors {
     /// Parses the header of `bytes`.
     ///
     /// # Errors
     /// A header that is not valid.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         let start = header_end(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let Header(entries) = serde_json::from_slice(&bytes[LENGTH..start]).map_err(|error| {
-            bytes.malformed(format!("the safetensors header is no sound JSON: {error}"))
+            bytes.malformed(format!("the safetensors header is not valid JSON: {error}"))
         })?;
         let mut listed = entries
             .into_iter()
@@ -326,7 +310,7 @@ mod tests {
                 0,
                 "ends at offset",
             ),
-            (one(r#""shape":[-1],"data_offsets":[0,0]"#), 0, "no sound JSON"),
+            (one(r#""shape":[-1],"data_offsets":[0,0]"#), 0, "not valid JSON"),
             (one(r#""shape":[1]"#), 4, "data_offsets"),
         ] {
             let said = refusal(&header, data);

@@ -26,7 +26,7 @@ impl SideJson {
         let label = bytes.label().to_path_buf();
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(map)) => Ok(Some(SideJson { label, map })),
-            Ok(_) => Err(Error::malformed(label, "the configuration is no JSON object")),
+            Ok(_) => Err(Error::malformed(label, "the configuration is not a JSON object")),
             Err(error) => Err(Error::malformed(label, format!("not a JSON object: {error}"))),
         }
     }

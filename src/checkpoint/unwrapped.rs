@@ -153,7 +153,7 @@ pub(super) fn unwrap(inner: Box<dyn Checkpoint>, path: &Path) -> Result<Box<dyn 
             return Err(Error::malformed(
                 path,
                 format!(
-                    "`{}` and `{}` are both `{name}` without the names of wrappers; save one model a file",
+                    "`{}` and `{}` are both `{name}` without the names of wrappers; save one model per file",
                     names[other], names[at]
                 ),
             ));

@@ -14,7 +14,7 @@ use unargmax::reach::chat::{ChatTemplate, Message};
 use unargmax::reach::generate::{End, Generation, Prompt};
 use unargmax::reach::rules::{Ignored, Rules};
 use unargmax::reach::sampling::{Choice, Sampler};
-use unargmax::reach::text::SpecialTokens;
+use unargmax::reach::text::{SpecialTokens, Stream, Tokenizer};
 use unargmax::transformer::Direction;
 
 /// Let a model go on from a prompt: by the first token each time, or drawn at random.
@@ -97,33 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.chat && has_encoder {
         bail!("--chat is for models of one stack, and this one has an encoder");
     }
-    let prompt = match (&tokenizer, &arguments.prompt, &arguments.ids) {
-        // The template writes the tokens that begin a text itself.
-        (Some(tokenizer), Some(text), _) if arguments.chat => {
-            let rendered = conversation(arguments, &opened, text)?;
-            tokenizer.encode(&rendered, SpecialTokens::Bare)?
-        }
-        (Some(tokenizer), Some(text), _) if arguments.features.is_some() => {
-            tokenizer.encode(text, SpecialTokens::Bare)?
-        }
-        (Some(tokenizer), Some(text), _) if has_encoder => {
-            tokenizer.encode(text, SpecialTokens::Added)?
-        }
-        // A model that was trained both ways has seen its texts between the tokens around them.
-        (Some(tokenizer), Some(text), _)
-            if opened.model.configuration().attention == Direction::Both =>
-        {
-            tokenizer.encode(text, SpecialTokens::Added)?
-        }
-        // In a decoder the tokens that end a text would end the prompt here, so only those that start a text are
-        // added.
-        (Some(tokenizer), Some(text), _) => {
-            [tokenizer.around()?.0, tokenizer.encode(text, SpecialTokens::Bare)?].concat()
-        }
-        (.., Some(Ids(ids))) => ids.clone(),
-        _ if arguments.features.is_some() => Vec::new(),
-        _ => bail!("give a prompt by --prompt or --ids"),
-    };
+    let prompt = prompt(arguments, &opened, tokenizer.as_ref())?;
     if let (Some(_), Some(tokenizer)) = (&arguments.mask, &tokenizer)
         && opened.model.configuration().attention == Direction::Both
     {
@@ -143,20 +117,62 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut generation =
         Generation::following(&opened.model, rules, given, sampler, arguments.max_tokens)?;
     // The first token is computed before the prompt is printed, so that a prompt that the model refuses is not shown.
-    let mut next = generation.token()?;
+    let next = generation.token()?;
     bar.finish();
     for note in notes {
         eprintln!("unargmax: {note}");
     }
-    let mut out = io::stdout().lock();
     // The prompt is printed again, because the generated text continues it.
-    let mut stream = tokenizer.as_ref().map(|t| t.stream());
-    let goes_on = !has_encoder && !arguments.chat;
-    if let (Some(stream), true) = (&mut stream, goes_on) {
-        let mut text = String::new();
-        for &id in &prompt {
-            text += &stream.push(id)?;
+    let shown = if has_encoder || arguments.chat { &[][..] } else { &prompt };
+    print(shown, next, &mut generation, tokenizer.as_ref().map(Tokenizer::stream))?;
+    match generation.end() {
+        Some(End::Context) => eprintln!("unargmax: the model's context is full"),
+        Some(End::Token(token)) => {
+            eprintln!("unargmax: the model ended the text by {}", opened.label(token))
         }
+        _ => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the tokens that the text goes on from: the decoder's, or the encoder's in a model that has one.
+fn prompt(
+    arguments: &Arguments,
+    opened: &Opened,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Vec<u32>> {
+    let configuration = opened.model.configuration();
+    let (text, tokenizer) = match (&arguments.prompt, &arguments.ids, tokenizer) {
+        (Some(text), _, Some(tokenizer)) => (text, tokenizer),
+        (_, Some(Ids(ids)), _) => return Ok(ids.clone()),
+        _ if arguments.features.is_some() => return Ok(Vec::new()),
+        _ => bail!("give a prompt by --prompt or --ids"),
+    };
+    Ok(if arguments.chat {
+        // The template writes the tokens that begin a text itself.
+        let rendered = conversation(arguments, opened, text)?;
+        tokenizer.encode(&rendered, SpecialTokens::Bare)?
+    } else if arguments.features.is_some() {
+        tokenizer.encode(text, SpecialTokens::Bare)?
+    } else if configuration.has_encoder() || configuration.attention == Direction::Both {
+        // A model that was trained both ways has seen its texts between the tokens around them.
+        tokenizer.encode(text, SpecialTokens::Added)?
+    } else {
+        // In a decoder the tokens that end a text would end the prompt here, so only those that start a text are added.
+        [tokenizer.around()?.0, tokenizer.encode(text, SpecialTokens::Bare)?].concat()
+    })
+}
+
+/// Prints the prompt and what follows, each token as soon as it is known, as text or as ids.
+fn print(
+    prompt: &[u32],
+    mut next: Option<u32>,
+    generation: &mut Generation,
+    mut stream: Option<Stream>,
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if let Some(stream) = &mut stream {
+        let text = prompt.iter().map(|&id| stream.push(id)).collect::<Result<String, _>>()?;
         super::ignore_broken_pipe(write!(out, "{text}").and_then(|()| out.flush()))?;
     }
     let mut first = true;
@@ -171,16 +187,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         write!(out, "{text}").and_then(|()| out.flush())?;
         next = generation.token()?;
     }
-    let rest = stream.map_or(Ok(String::new()), |stream| stream.finish())?;
-    super::ignore_broken_pipe(writeln!(out, "{rest}").and_then(|()| out.flush()))?;
-    match generation.end() {
-        Some(End::Context) => eprintln!("unargmax: the model's context is full"),
-        Some(End::Token(token)) => {
-            eprintln!("unargmax: the model ended the text by {}", opened.label(token))
-        }
-        _ => {}
-    }
-    Ok(ExitCode::SUCCESS)
+    let rest = stream.map_or(Ok(String::new()), Stream::finish)?;
+    Ok(super::ignore_broken_pipe(writeln!(out, "{rest}").and_then(|()| out.flush()))?)
 }
 
 /// Renders a conversation of one message, and the system's, by the model's template.

@@ -275,7 +275,7 @@ impl FromStr for Ids {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
-        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is no whole number"));
+        let one = |part: &str| part.parse().map_err(|_| format!("`{part}` is not a whole number"));
         let ids: Vec<u32> = parts.map(one).collect::<Result<_, _>>()?;
         if ids.is_empty() { Err("there are no numbers".to_owned()) } else { Ok(Ids(ids)) }
     }

@@ -196,7 +196,7 @@ impl Observation<'_> {
         self.bar.stage("resume");
         let text = text_hash(&arguments.file, place.bytes)?;
         if text != place.text {
-            bail!(journal.of_another("the corpus was another one or has been changed since"));
+            bail!(journal.of_another("the corpus is a different one or has been changed since"));
         }
         go_back(corpus, &place, &counts, self.opened, journal)?;
         *locked(&self.saved) = place.windows;

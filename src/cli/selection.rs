@@ -170,7 +170,7 @@ fn item(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Ve
     }
     let Some(vocabulary) = vocabulary else {
         bail!(
-            "{text:?} is no id, and there is no vocabulary to look it up in: give one by --vocab"
+            "{text:?} is not an id, and there is no vocabulary to look it up in: give one by --vocab"
         );
     };
     let having = |same: &dyn Fn(&unargmax::checkpoint::vocabulary::Token) -> bool| -> Vec<u32> {

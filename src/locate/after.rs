@@ -71,9 +71,9 @@ pub(super) fn notes(
 pub(super) fn keeps_order(scale: f64) -> std::result::Result<(), &'static str> {
     match scale {
         s if s > 0.0 && s.is_finite() => Ok(()),
-        s if s < 0.0 => Err("it turns the order of the logits round"),
+        s if s < 0.0 => Err("it reverses the order of the logits"),
         0.0 => Err("it makes all logits equal"),
-        _ => Err("it is no finite number"),
+        _ => Err("it is not a finite number"),
     }
 }
 
@@ -82,7 +82,7 @@ fn refused(stored: &Stored, key: &str, value: f64, why: &str) -> Error {
     Error::head(
         stored.path,
         format!(
-            "the configuration says {key} {value}, by which the model changes its logits: {why}. If the value is wrong, mend \
+            "the configuration says {key} {value}, by which the model changes its logits: {why}. If the value is wrong, correct \
              config.json; if it is meant, export the rows as the model uses them and audit that file"
         ),
     )

@@ -1,18 +1,18 @@
-//! Applies the rule of a family for the norm before its head to the tensors and the configuration.
+//! Applies what the table of families says of the norm before a head to the tensors and the configuration.
 
 use super::after;
 use super::configuration::{Configuration, Tie};
 use super::final_norm::{NormDescription, NormKind};
 use super::place::Place;
-use super::rules::{Factor, NormRule, Quirk, Rule};
 use super::stored::Stored;
 use crate::error::{Error, Result};
+use crate::families::{Factor, Family, HeadNorm, Quirk};
 
-/// Describes the norm before the head; `None` unless its gain is stored or the rule says that it has none.
+/// Describes the norm before the head; `None` unless its gain is stored or the family has none.
 pub(super) fn norm_of(
     place: &Place,
-    rule: &Rule,
-    norm: &NormRule,
+    family: &Family,
+    norm: &HeadNorm,
     config: Option<&Configuration>,
 ) -> Option<NormDescription> {
     /// Suffixes of a norm's gain and shift in different programs.
@@ -38,13 +38,13 @@ pub(super) fn norm_of(
     };
     let (keys, default) = norm.epsilon;
     let said = config.and_then(|c| keys.iter().find_map(|key| c.number(key)));
-    let (mut kind, mut epsilon) = (norm.kind, said.unwrap_or(default));
+    let (mut kind, mut epsilon) = (NormKind::from(norm.kind), said.unwrap_or(default));
     if let Some(flag) = norm.rms_flag {
         // An RMSNorm has no shift.
         let rms = config.and_then(|c| c.truth(flag)).unwrap_or(bias.is_none());
         kind = if rms { NormKind::RmsNorm } else { NormKind::LayerNorm };
     }
-    if rule.quirk == Some(Quirk::RmsNormWithoutShift) && bias.is_none() {
+    if family.quirk == Some(Quirk::RmsNormWithoutShift) && bias.is_none() {
         (kind, epsilon) = (NormKind::RmsNorm, 1e-6);
     }
     let epsilon = Some(epsilon);

@@ -5,8 +5,9 @@ use std::fmt;
 use crate::checkpoint::{Checkpoint, Values};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
+use crate::families;
 
-/// The kind of a norm.
+/// The kind of a final norm, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum NormKind {
     /// LayerNorm: subtracts the mean, then divides by the standard deviation.
@@ -17,6 +18,15 @@ pub enum NormKind {
     /// One of the two, but neither the checkpoint nor its family says which.
     #[serde(rename = "norm")]
     Unknown,
+}
+
+impl From<families::NormKind> for NormKind {
+    fn from(kind: families::NormKind) -> Self {
+        match kind {
+            families::NormKind::LayerNorm => NormKind::LayerNorm,
+            families::NormKind::RmsNorm => NormKind::RmsNorm,
+        }
+    }
 }
 
 impl fmt::Display for NormKind {

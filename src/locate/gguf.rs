@@ -3,14 +3,14 @@
 use super::after::keeps_order;
 use super::final_norm::{NormDescription, NormKind};
 use super::found::{Found, Tying};
-use super::gguf_architectures::{is_diffusion, is_encoder, is_listed, is_of_no_text};
 use super::in_use;
 use super::stored::Stored;
 use crate::checkpoint::gguf::{Metadata, Value};
 use crate::error::{Error, Result};
-
-const OUTPUT: &str = "output.weight";
-const EMBEDDING: &str = "token_embd.weight";
+use crate::families;
+use crate::families::gguf::{
+    EMBEDDING, FINAL_NORM, OUTPUT, epsilon, is_diffusion, is_encoder, is_listed, is_of_no_text,
+};
 
 /// Finds the head; `None` where neither an output layer nor an embedding is stored.
 ///
@@ -28,7 +28,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
         Err(Error::head(stored.path, problem))
     };
     if let Some(kind) = metadata.get_str("general.type")?.filter(|kind| *kind != "model") {
-        return refuse(format!("this file is no model (general.type {kind})"));
+        return refuse(format!("this file is not a model (general.type {kind})"));
     }
     if is_of_no_text(&architecture) {
         return refuse(format!("{architecture} makes no logits of tokens"));
@@ -65,7 +65,7 @@ pub(super) fn find(stored: &Stored, metadata: &Metadata) -> Result<Option<Found>
     } else {
         found.notes.push(format!(
             "the architecture `{architecture}` is not one of those that llama.cpp lists (gguf-py 0.19): the head is found by \
-             its name, and what stands before and after it is not known"
+             its name, and it is not known what precedes or follows it"
         ));
     }
     if is_diffusion(&architecture) {
@@ -146,7 +146,7 @@ fn after(
             Error::head(
                 stored.path,
                 format!(
-                    "{key} is {scale}, by which programs multiply or divide the logits: {why}. If the value is wrong, mend the \
+                    "{key} is {scale}, by which programs multiply or divide the logits: {why}. If the value is wrong, correct the \
                      file; if it is meant, export the rows as the model uses them and audit that file"
                 ),
             )
@@ -166,16 +166,17 @@ fn norm(
     architecture: &str,
 ) -> Result<Option<NormDescription>> {
     let stems: &[&str] = match architecture {
-        "lfm2" | "lfm2moe" => &["output_norm", "token_embd_norm"],
-        _ => &["output_norm", "dec.output_norm"],
+        "lfm2" | "lfm2moe" => &[FINAL_NORM, "token_embd_norm"],
+        _ => &[FINAL_NORM, "dec.output_norm"],
     };
     let stem = stems.iter().find(|stem| stored.has(&format!("{stem}.weight")));
     let bare = architecture == "olmo";
     if stem.is_none() && !bare {
         return Ok(None);
     }
-    let epsilon = |key: &str| metadata.get_f64(&format!("{architecture}.attention.{key}"));
-    let (rms, layer) = (epsilon("layer_norm_rms_epsilon")?, epsilon("layer_norm_epsilon")?);
+    let stated = |kind| metadata.get_f64(&format!("{architecture}.{}", epsilon(kind)));
+    let rms = stated(families::NormKind::RmsNorm)?;
+    let layer = stated(families::NormKind::LayerNorm)?;
     let (kind, epsilon) = match (rms, layer) {
         // T5 states both epsilons for its RMSNorm.
         (Some(rms), Some(_)) if architecture == "t5" => (NormKind::RmsNorm, Some(rms)),

@@ -342,10 +342,10 @@ fn by_code(stored: &Stored, config: &Configuration, weight: &str) -> Result<()> 
          are masked"
             .to_owned()
     } else if is(&["xlm", "flaubert"]) && flag("asm") {
-        "the model has an adaptive softmax (asm): its logits are no linear function of one hidden state"
+        "the model has an adaptive softmax (asm): its logits are not a linear function of one hidden state"
             .to_owned()
     } else if is(&["transfo-xl"]) {
-        "Transformer-XL has an adaptive softmax: its logits are no linear function of one hidden state"
+        "Transformer-XL has an adaptive softmax: its logits are not a linear function of one hidden state"
             .to_owned()
     } else if is(&["mobilebert"]) {
         "MobileBERT's head is two tensors side by side, the embedding and \
@@ -433,7 +433,7 @@ pub(super) fn codebooks(stored: &Stored) -> Result<()> {
     Err(Error::head(
         stored.path,
         format!(
-            "there are {} heads, one a codebook: {}{more}; choose one by --weight",
+            "there are {} heads, one per codebook: {}{more}; choose one by --weight",
             heads.len(),
             shown.join(", ")
         ),

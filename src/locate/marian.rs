@@ -1,8 +1,10 @@
 //! Reads what Marian's model files say about their head, in the options stored in them.
 
-use super::rules::MARIAN_OPTIONS;
 use super::stored::Stored;
 use crate::error::Result;
+
+/// The archive member with the options, which only Marian's own files have.
+const MARIAN_OPTIONS: &str = "special:model.yml";
 
 /// Returns whether Marian's options tie the head to the embedding; `None` for other files.
 pub(super) fn tying(stored: &Stored) -> Result<Option<bool>> {

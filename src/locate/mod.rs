@@ -13,10 +13,10 @@ mod exact;
 pub mod final_norm;
 mod found;
 mod gguf;
-mod gguf_architectures;
 mod in_use;
 mod layers;
 mod marian;
+mod numbers;
 mod onnx;
 mod pairing;
 mod place;
@@ -25,7 +25,6 @@ mod plain;
 mod plain_tests;
 mod recognise;
 mod refuse;
-mod rules;
 mod stored;
 
 use std::path::Path;
@@ -36,10 +35,11 @@ use configuration::Configuration;
 use final_norm::{FinalNorm, NormKind};
 use found::Found;
 pub use found::Tying;
-use stored::{Stored, matrix_shape};
+use numbers::Numbers;
+use stored::Stored;
 use unargmax_check::error::Error as CheckError;
 
-use crate::checkpoint::{Checkpoint, Dtype, Tensor, TensorInfo, Values};
+use crate::checkpoint::{Checkpoint, Dtype, TensorInfo, Values};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::{Head, Rows};
@@ -133,70 +133,15 @@ impl Located {
 /// fit, or numbers that are not finite.
 pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Result<Located> {
     let stored = Stored::new(checkpoint, path);
-    let found = chosen(&stored, choice)?;
-    let Names { weight, bias, transposed } = named(&stored, &found, choice);
-    refuse::packed(&stored, &weight, configuration(&stored)?.as_ref())?;
-    let tensor = checkpoint.read(&weight)?;
-    let Some([rows, columns]) = matrix_shape(&tensor.info.shape) else {
-        let problem = format!(
-            "the weight `{weight}` has shape {:?}, but a head has two dimensions, [V, d]",
-            tensor.info.shape
-        );
-        return Err(Error::head(
-            path,
-            format!("{problem}; name another tensor by --weight{}", stored.listed()),
-        ));
-    };
-    let dtype = tensor.info.dtype.clone();
-    let (tokens, dim) = if transposed { (columns, rows) } else { (rows, columns) };
-    if let Some(stated) = found.stated_tokens.filter(|&n| n != tokens && choice.weight.is_none()) {
-        let problem = format!(
-            "the configuration says vocab_size {stated}, but `{weight}` has {tokens} rows: is it the configuration of \
-             another model? --weight {weight} takes the head as it is"
-        );
-        return Err(Error::head(path, problem));
-    }
-    let mut values = if transposed { turned(tensor.values, rows, columns) } else { tensor.values };
-    let numbers = |name: &String| vector(checkpoint.read(name)?, tokens, &weight, path);
-    let mut bias_values =
-        match found.combined.as_ref().filter(|_| choice.bias == BiasChoice::ByName) {
-            None => bias.as_ref().map(numbers).transpose()?,
-            Some(combined) => {
-                let refused =
-                    |problem: String| Error::head(path, format!("tensor `{weight}`: {problem}"));
-                let parts: Vec<Vec<f64>> =
-                    combined.biases.iter().map(|(name, _)| numbers(name)).collect::<Result<_>>()?;
-                values = combined.rows(values).map_err(refused)?;
-                Some(combined.bias(&parts, tokens).map_err(refused)?)
-            }
-        };
-    let used = found.used.unwrap_or(tokens).min(tokens);
-    let mut notes = found.notes;
-    if used < tokens {
-        notes.push(format!(
-            "the model cuts off the logits of all but its first {used} rows, as here"
-        ));
-        match &mut values {
-            Values::F32(x) => x.truncate(used * dim),
-            Values::F64(x) => x.truncate(used * dim),
-        }
-        if let Some(bias) = &mut bias_values {
-            bias.truncate(used);
-        }
-    }
-    let tokens = used;
-    let head = Head::new(values, bias_values, tokens, dim)
-        .map_err(|e| Error::head(path, format!("tensors `{weight}`{}: {e}", and_bias(&bias))))?;
-    notes.extend(checkpoint.remarks().iter().cloned());
-    if tokens < dim {
-        let hint = match found.is_plain && !transposed && bias.is_none() {
-            true => "; if the weight is stored d x V, say --transpose",
-            false => "",
-        };
-        notes.push(format!("there are fewer tokens ({tokens}) than dimensions ({dim}){hint}"));
-    }
-    let final_norm =
-        found.norm.map(|stated| FinalNorm::read(checkpoint, path, dim, stated)).transpose()?;
+    let mut found = chosen(&stored, choice)?;
+    let names = named(&stored, &found, choice);
+    let Numbers { head, dtype, notes } = numbers::read(&stored, &found, &names, choice)?;
+    let Names { weight, bias, transposed } = names;
+    found.notes.extend(notes);
+    let final_norm = found
+        .norm
+        .map(|stated| FinalNorm::read(checkpoint, path, head.dim(), stated))
+        .transpose()?;
     Ok(Located {
         head,
         weight,
@@ -209,7 +154,7 @@ pub fn locate(checkpoint: &dyn Checkpoint, path: &Path, choice: &Choice) -> Resu
         tying: found.tying,
         final_norm,
         activation: found.activation,
-        notes,
+        notes: found.notes,
         labels: found.labels,
     })
 }
@@ -335,43 +280,6 @@ fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
     match stored.checkpoint.format() {
         "CTranslate2" | "GGUF" | "ONNX" => Ok(None),
         _ => Configuration::of(stored.checkpoint),
-    }
-}
-
-/// Names the bias in an error, if there is one.
-fn and_bias(bias: &Option<String>) -> String {
-    bias.as_ref().map(|b| format!(" and `{b}`")).unwrap_or_default()
-}
-
-/// Returns a bias of `tokens` numbers; dimensions of one are ignored.
-fn vector(tensor: Tensor, tokens: usize, weight: &str, path: &Path) -> Result<Vec<f64>> {
-    let long: Vec<usize> = tensor.info.shape.iter().copied().filter(|&n| n != 1).collect();
-    let fits = long == [tokens] || tokens == 1 && long.is_empty();
-    if !fits {
-        let (name, shape) = (&tensor.info.name, &tensor.info.shape);
-        let problem =
-            format!("the bias `{name}` has shape {shape:?}, but `{weight}` has {tokens} tokens");
-        return Err(Error::head(
-            path,
-            format!(
-                "{problem}; choose by --bias NAME or --bias none (and --transpose says that the weight is stored d x V)"
-            ),
-        ));
-    }
-    Ok(match tensor.values {
-        Values::F32(x) => x.into_iter().map(f64::from).collect(),
-        Values::F64(x) => x,
-    })
-}
-
-/// Transposes a matrix.
-fn turned(values: Values, rows: usize, columns: usize) -> Values {
-    fn turn<T: Copy>(x: &[T], rows: usize, columns: usize) -> Vec<T> {
-        (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
-    }
-    match values {
-        Values::F32(x) => Values::F32(turn(&x, rows, columns)),
-        Values::F64(x) => Values::F64(turn(&x, rows, columns)),
     }
 }
 

@@ -127,7 +127,7 @@ impl Pairing {
         let problem = match oriented(length(bias), rows, columns, convention) {
             Some(transposed) => {
                 return Ok(Pairing {
-                    evidence: Some(format!("`{}` has one number a token", bias.name)),
+                    evidence: Some(format!("`{}` has one number per token", bias.name)),
                     bias: Some(bias.name.clone()),
                     transposed,
                     note: None,

@@ -1,7 +1,7 @@
-//! Finds where in a checkpoint the names of a rule lie: under a body, or within another model.
+//! Finds where in a checkpoint the names of a family lie: under a body, or within another model.
 
-use super::rules::Rule;
 use super::stored::Stored;
+use crate::families::Family;
 
 /// The prefixes of the names of a language model that is part of another model.
 const WRAPPERS: [&str; 9] = [
@@ -16,7 +16,7 @@ const WRAPPERS: [&str; 9] = [
     "model.llm.",
 ];
 
-/// Where in a checkpoint the names of a rule lie.
+/// Where in a checkpoint the names of a family lie.
 pub(super) struct Place<'a> {
     /// The tensors of the checkpoint.
     pub stored: &'a Stored<'a>,
@@ -30,12 +30,16 @@ impl<'a> Place<'a> {
     /// Finds the first wrapper under which a head is stored, or else the first under which an embedding is; and under
     /// this wrapper the first body under which the embedding or the norm is stored. Only a family that is `certain`
     /// is searched for within other models.
-    pub fn of(stored: &'a Stored<'a>, rule: &'static Rule, certain: bool) -> Self {
+    pub fn of(stored: &'a Stored<'a>, family: &'static Family, certain: bool) -> Self {
         let places =
             WRAPPERS.iter().take(if certain { WRAPPERS.len() } else { 1 }).map(|wrapper| {
                 let mut place = Place { stored, wrapper, body: "" };
-                place.body =
-                    rule.bodies.iter().find(|body| place.fits(rule, body)).copied().unwrap_or("");
+                place.body = family
+                    .bodies
+                    .iter()
+                    .find(|body| place.fits(family, body))
+                    .copied()
+                    .unwrap_or("");
                 place
             });
         let places: Vec<Place> = places.collect();
@@ -43,24 +47,24 @@ impl<'a> Place<'a> {
             |place: &Place, names: &[&str]| names.iter().any(|name| stored.has(&place.named(name)));
         let at = places
             .iter()
-            .position(|place| has(place, rule.separate))
-            .or_else(|| places.iter().position(|place| has(place, rule.tied_to)));
+            .position(|place| has(place, family.separate))
+            .or_else(|| places.iter().position(|place| has(place, family.tied_to)));
         places.into_iter().nth(at.unwrap_or(0)).unwrap_or(Place { stored, wrapper: "", body: "" })
     }
 
-    /// Whether the embedding or the norm of the rule is stored under a body.
-    fn fits(&self, rule: &Rule, body: &'static str) -> bool {
+    /// Whether the embedding or the norm of the family is stored under a body.
+    fn fits(&self, family: &Family, body: &'static str) -> bool {
         let place = Place { stored: self.stored, wrapper: self.wrapper, body };
-        let stems = rule.norm.as_ref().map_or(&[][..], |norm| norm.stems);
         let has = |name: String| self.stored.has(&name);
-        rule.tied_to.iter().any(|t| has(place.named(t)))
-            || stems
+        family.tied_to.iter().any(|t| has(place.named(t)))
+            || family
+                .norm_stems()
                 .iter()
                 .filter(|s| s.contains('*'))
                 .any(|s| has(format!("{}.weight", place.named(s))))
     }
 
-    /// Returns the name that a rule writes as `template`.
+    /// Returns the name that the table of families writes as `template`.
     pub fn named(&self, template: &str) -> String {
         format!("{}{}", self.wrapper, template.replace('*', self.body))
     }

@@ -97,7 +97,7 @@ pub(super) fn packed(stored: &Stored, weight: &str, config: Option<&Configuratio
             let what = match floats {
                 true => "8-bit floats, whose scale, if there is one, is not beside it".to_owned(),
                 false => format!(
-                    "elements of {element}, which are no numbers of a head as they stand{stated}"
+                    "elements of {element}, which are not numbers of a head as they stand{stated}"
                 ),
             };
             return Err(Error::head(

@@ -9,7 +9,7 @@
 
 use num_bigint::BigInt;
 
-use super::{ROUNDS, batch, in_groups};
+use super::{Done, ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::best_gap::BestGap;
 use crate::certify::enclosure::Support;
@@ -17,7 +17,6 @@ use crate::certify::scored::Scored;
 use crate::certify::{Loss, Rival, Verdict};
 use crate::domain::{Ball, Domain};
 use crate::problem::Problem;
-use crate::progress::Progress;
 use crate::prove::ball::search::{Ask, Search, Step};
 use crate::prove::ball::system::BallSystem;
 use crate::prove::polyhedron::support;
@@ -35,7 +34,7 @@ pub fn gaps(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
     length: f64,
-    progress: &dyn Progress,
+    done: Done<BestGap>,
 ) -> Vec<BestGap> {
     let Some(domain) = proposing(problem.domain(), length) else { return Vec::new() };
     let Ok(around) = Problem::new(problem.stored(), &domain) else { return Vec::new() };
@@ -58,7 +57,7 @@ pub fn gaps(
         }
         seekers.into_iter().zip(group).map(|(s, (_, verdict))| s.proved(&system, verdict)).collect()
     };
-    in_groups(problem.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, done, measure)
 }
 
 /// The domain, restricted to a ball whose radius scales the searches.

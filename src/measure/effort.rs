@@ -4,7 +4,7 @@
 //! witness; its dual multipliers bound the effort from below (Lawson and Hanson 1974, ch. 23: the dual of
 //! least-distance programming). The clearance is reduced until both ends meet.
 
-use super::{ROUNDS, batch, in_groups};
+use super::{Done, ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::effort::Effort;
 use crate::certify::scored::Scored;
@@ -44,27 +44,28 @@ pub fn efforts(
     problem: &Problem,
     outer: &Problem,
     tokens: &[Known],
-    progress: &dyn Progress,
+    done: Done<Effort>,
 ) -> Vec<Effort> {
-    measured(problem, outer, tokens, progress, |seeker| seeker.effort)
+    measured(problem, outer, tokens, done, |seeker| seeker.effort)
 }
 
 /// Decides undecided tokens from the results of the search for their efforts: a point inside the ball where the token
 /// wins, or weights that no point inside overcomes. Tokens that stay undecided are left out.
-pub fn settled(
+pub fn decided(
     problem: &Problem,
     outer: &Problem,
     tokens: &[Known],
     progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
-    let settled = measured(problem, outer, tokens, progress, |seeker| {
+    let advance = |found: &[Option<(u32, Verdict)>]| progress.advance(found.len());
+    let decided = measured(problem, outer, tokens, &advance, |seeker| {
         let token = seeker.effort.token();
         let won = seeker.point.and_then(|z| witness::certify_float(problem, token, z).ok());
         let won = won.map(|witness| certify::won(problem, witness));
         let lost = || certify::lost_in_ball(problem, token, &seeker.outweighing?);
         Some((token, won.or_else(lost)?))
     });
-    settled.into_iter().flatten().collect()
+    decided.into_iter().flatten().collect()
 }
 
 /// Searches the effort of each token, and applies `finish` to each search.
@@ -72,7 +73,7 @@ fn measured<R: Send>(
     problem: &Problem,
     outer: &Problem,
     tokens: &[Known],
-    progress: &dyn Progress,
+    done: Done<R>,
     finish: impl Fn(Seeker) -> R + Sync,
 ) -> Vec<R> {
     let Some(sphere) = BallSystem::new(outer) else { return Vec::new() };
@@ -99,7 +100,7 @@ fn measured<R: Send>(
         }
         seekers.into_iter().map(&finish).collect()
     };
-    in_groups(problem.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, done, measure)
 }
 
 /// The search for the effort of one token.

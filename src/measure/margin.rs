@@ -5,7 +5,7 @@
 //! from above, and its steps are the bounds of the multipliers by duality, so each is proved. Rivals that come closer
 //! at the point found are added to the working set, until there are none.
 
-use super::{ROUNDS, batch, in_groups};
+use super::{Done, ROUNDS, batch, in_groups};
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::best_gap::BestGap;
 use crate::certify::scored::Scored;
@@ -33,22 +33,19 @@ const DRAWN: (f64, f64) = (1e-12, 1e-4);
 
 /// The best gaps of tokens with these verdicts over the ball of `problem`, in their order; tokens without a rival are
 /// left out.
-pub fn margins(
-    problem: &Problem,
-    tokens: &[(u32, &Verdict)],
-    progress: &dyn Progress,
-) -> Vec<BestGap> {
-    measured(problem, tokens, progress, |seeker| seeker.gap)
+pub fn margins(problem: &Problem, tokens: &[(u32, &Verdict)], done: Done<BestGap>) -> Vec<BestGap> {
+    measured(problem, tokens, done, |seeker| seeker.gap)
 }
 
 /// Decides undecided tokens from the results of the search for their best gaps: a point where the token wins, or
 /// weights that bound its gap by 0. Tokens that stay undecided are left out.
-pub fn settled(
+pub fn decided(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
     progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
-    let settled = measured(problem, tokens, progress, |seeker| {
+    let advance = |found: &[Option<(u32, Verdict)>]| progress.advance(found.len());
+    let decided = measured(problem, tokens, &advance, |seeker| {
         let token = seeker.gap.token();
         let point = seeker.gap.point().map(<[f64]>::to_vec);
         let won = point.and_then(|z| witness::certify_float(problem, token, z).ok());
@@ -56,14 +53,14 @@ pub fn settled(
         let lost = || certify::lost_in_ball(problem, token, &seeker.outweighing?);
         Some((token, won.or_else(lost)?))
     });
-    settled.into_iter().flatten().collect()
+    decided.into_iter().flatten().collect()
 }
 
 /// Searches the best gap of each token, and applies `finish` to each search.
 fn measured<R: Send>(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
-    progress: &dyn Progress,
+    done: Done<R>,
     finish: impl Fn(Seeker) -> R + Sync,
 ) -> Vec<R> {
     let Some(sphere) = BallSystem::new(problem) else { return Vec::new() };
@@ -85,7 +82,7 @@ fn measured<R: Send>(
         }
         seekers.into_iter().map(&finish).collect()
     };
-    in_groups(problem.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, done, measure)
 }
 
 /// The search for the best gap of one token.

@@ -19,7 +19,9 @@ pub mod rank;
 use rayon::prelude::*;
 
 use crate::head::Head;
-use crate::progress::Progress;
+
+/// What is done with the results of some tokens as soon as they are there, from any thread.
+pub type Done<'a, R> = &'a (dyn Fn(&[R]) + Sync);
 
 /// The most rounds of a search; each round adds at least one rival.
 const ROUNDS: usize = 400;
@@ -29,12 +31,12 @@ fn batch(dim: usize) -> usize {
     dim.clamp(32, 128)
 }
 
-/// Measures tokens in groups that share passes over the rows. The result for a token does not depend on the other
-/// tokens.
+/// Measures tokens in groups that share passes over the rows, and calls `done` with the results of each group as soon as
+/// they are there. The result for a token does not depend on the other tokens.
 fn in_groups<T: Sync, R: Send>(
     head: &Head,
     tokens: &[T],
-    progress: &dyn Progress,
+    done: Done<R>,
     measure: impl Fn(&[T]) -> Vec<R> + Sync,
 ) -> Vec<R> {
     let shared = tokens.len().div_ceil(4 * rayon::current_num_threads());
@@ -44,7 +46,7 @@ fn in_groups<T: Sync, R: Send>(
         .par_chunks(size)
         .map(|group| {
             let measured = measure(group);
-            progress.advance(group.len());
+            done(&measured);
             measured
         })
         .collect();

@@ -158,7 +158,7 @@ impl LeastDistance {
         self.anchored.resize(self.len(), 0.0);
         products(&self.rows, &self.anchor, &mut self.anchored);
         loop {
-            self.multipliers = self.factors.weights(&self.missing());
+            self.multipliers = self.factors.weights(&self.violations());
             let Some(at) = self.multipliers.iter().rposition(|m| !(*m >= 0.0)) else { break };
             // From the end, because a removal rotates the columns after it.
             for at in (0..=at).rev().filter(|&at| !(self.multipliers[at] >= 0.0)) {
@@ -170,7 +170,7 @@ impl LeastDistance {
     }
 
     /// The violation of each active row at the anchor.
-    fn missing(&self) -> Vec<f64> {
+    fn violations(&self) -> Vec<f64> {
         self.active.iter().map(|&i| self.wanted[i] - self.anchored[i]).collect()
     }
 
@@ -197,7 +197,7 @@ impl LeastDistance {
         self.anchored.resize(self.len(), 0.0);
         let new = &self.rows[products * self.width..];
         self::products(new, &self.anchor, &mut self.anchored[products..]);
-        self.u = self.factors.shortest(&self.missing(), self.width);
+        self.u = self.factors.shortest(&self.violations(), self.width);
         self.u.iter_mut().zip(&self.anchor).for_each(|(u, a)| *u += a);
     }
 

@@ -6,12 +6,12 @@
 //! model runs again, and the score is the product of these probabilities. Several words a class: Schick, Schmid and
 //! Schuetze, "Automatically Identifying Words That Can Serve as Labels for Few-Shot Text Classification" (COLING 2020),
 //! section 3: the mean of the words' logits. Both at once is the mean of the words' log-probabilities, which for words of
-//! one token gives the same probabilities as the mean of logits does. A model that sees only what stands before has no
+//! one token gives the same probabilities as the mean of logits does. A causal model has no
 //! masks: there the score is the product of the probabilities of the tokens from left to right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::reach::logits;
 use crate::reach::pattern::{Pattern, Word};
 use crate::reach::ranking;
@@ -223,8 +223,4 @@ impl Filling {
             }
         }
     }
-}
-
-fn invalid<T>(problem: String) -> Result<T> {
-    Err(Error::Invalid(problem))
 }

@@ -5,7 +5,7 @@ use super::logits;
 use super::rules::Rules;
 use super::sampling::Sampler;
 use super::spoken::Begin;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 use crate::transformer::{Batch, Cache, Configuration, Direction, Input, Mask, Transformer};
 use candle_core::Tensor;
 
@@ -255,8 +255,4 @@ fn check_one_way(configuration: &Configuration) -> Result<()> {
             configuration.family
         )),
     }
-}
-
-fn invalid<T>(problem: String) -> Result<T> {
-    Err(Error::Invalid(problem))
 }

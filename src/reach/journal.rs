@@ -75,12 +75,15 @@ impl Run {
             self.version != now.version,
             format!("it is of version {} of this program", self.version),
         );
-        differ(self.head != now.head, "the output layer was another one".to_owned());
+        differ(self.head != now.head, "the output layer was different".to_owned());
         let changed = |(name, stamp): &(&String, &Stamp)| now.files.get(*name) != Some(stamp);
         let gone = self.files.iter().find(changed).map(|file| file.0);
         let new = now.files.keys().find(|name| !self.files.contains_key(*name));
         if let Some(name) = gone.or(new) {
-            differ(true, format!("the model's `{name}` was another one or has been changed since"));
+            differ(
+                true,
+                format!("the model's `{name}` is a different one or has been changed since"),
+            );
         }
         differ(
             self.corpus != now.corpus,
@@ -93,7 +96,10 @@ impl Run {
         let texts =
             |run: &Run| if run.lines { "lines were texts" } else { "the file was one text" };
         differ(self.lines != now.lines, texts(self).to_owned());
-        differ(self.audit != now.audit, "the audit was another one, or there was none".to_owned());
+        differ(
+            self.audit != now.audit,
+            "the audit was a different one, or there was none".to_owned(),
+        );
         found
     }
 }
@@ -352,7 +358,7 @@ mod tests {
             (|run| run.corpus = 10, "the corpus had 9 bytes, and has 10"),
             (|run| run.window = 5, "windows had 4 tokens, not 5"),
             (|run| run.lines = true, "the file was one text"),
-            (|run| run.audit = Some("a".to_owned()), "the audit was another one"),
+            (|run| run.audit = Some("a".to_owned()), "the audit was a different one"),
         ];
         for (change, says) in cases {
             let said = other(change);

@@ -6,7 +6,7 @@
 
 use crate::audit::{Among, Audit, Options, audit};
 use crate::domain::Domain;
-use crate::error::{Error, Result};
+use crate::error::{Result, invalid};
 use crate::head::Head;
 use crate::reach::text::{SpecialTokens, Tokenizer};
 use crate::transformer::{Direction, Transformer};
@@ -220,10 +220,6 @@ pub fn fates(head: &Head, domain: &Domain, words: &[Word]) -> Result<LabelAudits
         None => None,
     };
     Ok(LabelAudits { among_all, among_labels })
-}
-
-fn invalid<T>(problem: String) -> Result<T> {
-    Err(Error::Invalid(problem))
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ pub fn effort(results: &Results) -> Option<String> {
     let those = if among.is_empty() { "those" } else { "the measured tokens" };
     Some(if most.high == 0.0 {
         format!(
-            "Length is no matter: {those} that can win do so at states of any length (effort 0).{among}"
+            "Length does not matter: {those} that can win do so at states of any length (effort 0).{among}"
         )
     } else {
         format!(

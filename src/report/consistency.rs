@@ -85,6 +85,7 @@ pub fn differences(results: &Results, certificate: &Certificate) -> Vec<Differen
         hold(results, &claims, free, &mut found);
         if !free {
             found.extend(ranks(results, &certificate.audits[index]));
+            found.extend(probabilities(results, &certificate.audits[index]));
         }
     }
     found
@@ -119,6 +120,42 @@ fn hold(
         token: Some(*id),
         problem: format!("{VERDICTS} has no line for it, the certificate says {}", claim.outcome),
     }));
+}
+
+/// Compares bounds of probabilities: the smaller of that by the verdict's proof and that of the token's own interval, and
+/// the lower end of the interval.
+fn probabilities(results: &Results, record: &AuditRecord) -> Vec<Difference> {
+    let mut certified: BTreeMap<u32, (f64, Option<f64>)> =
+        record.capped.iter().map(|&(token, upper)| (token, (upper, None))).collect();
+    for ceiling in &record.ceilings {
+        let (high, low) = certified.entry(ceiling.token).or_insert((1.0, None));
+        (*high, *low) = (high.min(ceiling.high), Some(ceiling.low));
+    }
+    let text =
+        |bound: Option<f64>| bound.map_or("not stated".to_owned(), |bound| bound.to_string());
+    let mut found = Vec::new();
+    for row in results.table.rows() {
+        let (high, low) = certified.remove(&row.id).unzip();
+        let measured = &row.measured;
+        for (what, stated, proved) in [
+            ("upper bound", measured.max_probability, high),
+            ("lower bound", measured.max_probability_low, low.flatten()),
+        ] {
+            if stated != proved {
+                let problem = format!(
+                    "the {what} of its largest probability is {} in {VERDICTS}, {} in the certificate",
+                    text(stated),
+                    text(proved)
+                );
+                found.push(Difference { token: Some(row.id), problem });
+            }
+        }
+    }
+    found.extend(certified.into_keys().map(|id| Difference {
+        token: Some(id),
+        problem: format!("{VERDICTS} has no line for it, the certificate bounds its probability"),
+    }));
+    found
 }
 
 /// Compares best ranks. A token that wins needs no record: its rank is the size of its group.
@@ -209,7 +246,7 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
     let mut say = |token: u32, outcome, proof, rivals| {
         claims.insert(token, Claimed { outcome, proof: Some(proof), ties: Vec::new(), rivals });
     };
-    let mapped = record.maps.iter().flat_map(|map| &map.settled).map(|s| (s.0, "map"));
+    let mapped = record.maps.iter().flat_map(|map| &map.winners).map(|s| (s.0, "map"));
     let floats = record.witnesses.iter().map(|w| (w.0, "float"));
     let integers = record.integers.iter().map(|w| (w.0, "integer"));
     for (token, proof) in mapped.chain(floats).chain(integers) {

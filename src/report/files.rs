@@ -65,7 +65,7 @@ impl OutputFolder {
     fn made(path: &Path, product: Option<&'static Product>) -> Result<Self> {
         let no_folder = |path: &Path| {
             let reason = match path.exists() {
-                true => "is no folder; name one, or one to be made",
+                true => "is not a folder; name one, or one to be made",
                 false => "is a link that leads nowhere; name a folder, or one to be made",
             };
             Err(Error::io(path, io::Error::new(io::ErrorKind::NotADirectory, reason)))

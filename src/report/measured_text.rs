@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::measured;
+use super::measured_lines::{intervals, quantiles, sampled};
 use super::probability;
 use super::ranks;
 use super::subject::Subject;
@@ -111,42 +112,4 @@ fn bias_needed(
         writeln!(out, "The most:\n")?;
     }
     intervals(out, subject, &lacking)
-}
-
-/// Says that only a sample was measured, if it was.
-fn sampled(seed: Option<u64>) -> String {
-    seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"))
-}
-
-/// Writes a line for each token with its interval.
-fn intervals(
-    out: &mut impl Write,
-    subject: Subject,
-    measured: &[(f64, f64, u32)],
-) -> io::Result<()> {
-    for &(low, high, id) in measured {
-        let name = subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
-        writeln!(out, "  {name}: {}", interval(low, high))?;
-    }
-    Ok(())
-}
-
-/// Writes a line with the quantiles.
-fn quantiles(out: &mut impl Write, quantiles: Option<measured::Quantiles>) -> io::Result<()> {
-    let Some(q) = quantiles else { return Ok(()) };
-    writeln!(
-        out,
-        "Least {}, a quarter below {}, half below {}, a quarter above {}, largest {}.",
-        rounded(q.min),
-        rounded(q.p25),
-        rounded(q.median),
-        rounded(q.p75),
-        rounded(q.max)
-    )
-}
-
-/// An interval as text: one number if six digits cannot tell the ends apart.
-fn interval(low: f64, high: f64) -> String {
-    let (low, high) = (rounded(low), rounded(high));
-    if low == high { low } else { format!("{low} to {high}") }
 }

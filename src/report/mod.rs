@@ -6,7 +6,8 @@
 
 #[doc(hidden)]
 pub mod baseline;
-pub(crate) mod beyond;
+pub(crate) mod beams;
+mod beyond;
 mod columns;
 #[doc(hidden)]
 pub mod command;
@@ -32,6 +33,7 @@ pub mod label_sets;
 #[doc(hidden)]
 pub mod markdown;
 pub(crate) mod measured;
+mod measured_lines;
 mod measured_text;
 #[doc(hidden)]
 pub mod measures;

@@ -106,7 +106,7 @@ pub fn check_replaceable(path: &Path, mark: &str) -> Result<()> {
     if !metadata.is_file() {
         return refused(
             io::ErrorKind::InvalidInput,
-            "is there already, and is no regular file; name another",
+            "is there already, and is not a regular file; name another",
         );
     }
     let file = File::open(path).map_err(|e| Error::io(path, e))?;

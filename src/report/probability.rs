@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::beyond::language;
 use super::measured;
+use super::measured_lines::{intervals, sampled};
 use super::results::Results;
 use super::results::verdicts::{Outcome, Row};
 use super::subject::Subject;
@@ -13,14 +14,22 @@ use super::words::counted;
 use crate::audit::Audit;
 use crate::certify::ceiling::Ceiling;
 
-/// A probability as a percentage of two or more digits, rounded up, so that it is still a bound.
-pub fn percent(bound: f64) -> String {
+/// An upper bound of a probability as a percentage of three digits, rounded up.
+pub fn at_most(bound: f64) -> String {
+    percent(bound, f64::ceil)
+}
+
+/// A lower bound of a probability as a percentage of three digits, rounded down.
+pub fn at_least(bound: f64) -> String {
+    percent(bound, f64::floor)
+}
+
+fn percent(bound: f64, to_whole: fn(f64) -> f64) -> String {
     let share = 100.0 * bound;
-    // Three significant digits.
     let digits = if share > 0.0 { (2.0 - share.log10().floor()).clamp(1.0, 12.0) } else { 1.0 };
     let scale = 10f64.powi(digits as i32);
-    let up = ((share * scale).ceil() / scale).min(100.0);
-    format!("{} %", rounded(up).trim_end_matches(".0"))
+    let near = (to_whole(share * scale) / scale).min(100.0);
+    format!("{} %", rounded(near).trim_end_matches(".0"))
 }
 
 /// The rows of lost and tied tokens with their bounds, the least probable first.
@@ -41,13 +50,13 @@ pub fn sentence(results: &Results) -> Option<String> {
     Some(match rows.len() {
         1 => format!(
             "Sampling from the softmax gives the lost or tied token at most {} of the probability, in every state.",
-            percent(most)
+            at_most(most)
         ),
         n => format!(
             "Sampling from the softmax gives none of {} more than {} of the probability in any state, and half of them at most {}.",
             counted(n, "lost or tied token"),
-            percent(most),
-            percent(half)
+            at_most(most),
+            at_most(half)
         ),
     })
 }
@@ -66,14 +75,13 @@ pub fn write(
     if summary.measured == 0 {
         return Ok(());
     }
-    let seed = subject.seeds[2];
-    let sampled = seed.map_or(String::new(), |seed| format!(" (a sample, drawn with seed {seed})"));
     writeln!(
         out,
-        "\nLargest probability of {} tokens{sampled} by a softmax at temperature 1, in any state of the domain: proved intervals{}.",
+        "\nLargest probability of {} tokens{} by a softmax at temperature 1, in any state of the domain: proved intervals{}.",
         summary.measured,
+        sampled(subject.seeds[2]),
         summary.widest_share.map_or(String::new(), |share| {
-            format!(", none wider than {} of its lower end", percent(share))
+            format!(", none wider than {} of its lower end", at_most(share))
         })
     )?;
     let mut measured: Vec<(f64, f64, u32)> = audit
@@ -87,11 +95,7 @@ pub fn write(
     if !measured.is_empty() {
         writeln!(out, "The least probable:\n")?;
     }
-    for (low, high, id) in measured {
-        let name = subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
-        writeln!(out, "  {name}: {} to {}", rounded(low), rounded(high))?;
-    }
-    Ok(())
+    intervals(out, subject, &measured)
 }
 
 #[cfg(test)]
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentages_are_rounded_up() {
+    fn percentages_are_rounded_away_from_what_is_not_proved() {
         for (bound, text) in [
             (0.03380463, "3.39 %"),
             (1.0, "100 %"),
@@ -108,7 +112,10 @@ mod tests {
             (1e-7, "1e-5 %"),
             (0.0, "0 %"),
         ] {
-            assert_eq!(percent(bound), text, "{bound}");
+            assert_eq!(at_most(bound), text, "{bound}");
+        }
+        for (bound, text) in [(0.017_978_8, "1.79 %"), (0.999_999, "99.9 %"), (0.0, "0 %")] {
+            assert_eq!(at_least(bound), text, "{bound}");
         }
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::beams::{self, RankSummary};
 use super::kept::KeptRows;
 use super::measured::{
     self, BiasSummary, EffortSummary, MarginSummary, ProbabilitySummary, RadiusSummary,
 };
 use super::options::HeadOptions;
 use super::padding::Padding;
-use super::ranks::{self, RankSummary};
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -174,7 +174,7 @@ impl AuditSummary {
             margin: measured::margins(audit, vocabulary),
             bias_needed: measured::bias_needed(audit, vocabulary),
             max_probability: measured::probabilities(audit, vocabulary),
-            best_rank: ranks::summary(audit, vocabulary),
+            best_rank: beams::summary(audit, vocabulary),
             seconds: audit.seconds().clone(),
         }
     }

@@ -27,20 +27,20 @@ pub trait Keeper: Sync {
 /// What is called with the tokens and trials of each batch.
 pub(super) type Done<'d> = dyn Fn(&[u32], &[Trial]) + Sync + 'd;
 
-/// Returns a trial for each token, in order: the kept one, or one by `settle`, which is given the other tokens.
+/// Returns a trial for each token, in order: the kept one, or one by `trials_of`, which is given the other tokens.
 pub(super) fn pass(
     keeper: Option<&dyn Keeper>,
     (number, map): (u8, &Arc<Map>),
     tokens: &[u32],
-    settle: &dyn Fn(&[u32], &Done) -> Vec<Trial>,
+    trials_of: &dyn Fn(&[u32], &Done) -> Vec<Trial>,
 ) -> Vec<Trial> {
-    let Some(keeper) = keeper else { return settle(tokens, &|_, _| ()) };
+    let Some(keeper) = keeper else { return trials_of(tokens, &|_, _| ()) };
     let pass = Pass { number, map: map.clone(), digest: map.digest() };
     let mut trials: Vec<Option<Trial>> =
         tokens.iter().map(|&token| keeper.trial(&pass, token)).collect();
     let open: Vec<usize> = (0..tokens.len()).filter(|&i| trials[i].is_none()).collect();
     let rest: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
-    let settled = settle(&rest, &|tokens, trials| keeper.keep(&pass, tokens, trials));
-    open.into_iter().zip(settled).for_each(|(i, trial)| trials[i] = Some(trial));
+    let tried = trials_of(&rest, &|tokens, trials| keeper.keep(&pass, tokens, trials));
+    open.into_iter().zip(tried).for_each(|(i, trial)| trials[i] = Some(trial));
     trials.into_iter().map(|trial| trial.unwrap_or(Trial::Behind(Vec::new()))).collect()
 }

@@ -18,7 +18,7 @@ use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::transform::Transform;
-use crate::certify::pairs::{Attempt, Pairs, RIVALS, Trial};
+use crate::certify::pairs::{Pairs, RIVALS, Trial, TrialPoint};
 use crate::certify::witness::{Scaling, certify_block};
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -132,97 +132,83 @@ impl<'a> Screen<'a> {
 
     /// Tries `tokens` at the points of the maps, and returns a trial for each, in order. Each kind of point is a
     /// stage of `progress`.
-    pub fn settle(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Trial> {
-        self.settle_keeping(tokens, progress, None)
+    pub fn try_tokens(&self, tokens: &[u32], progress: &dyn Progress) -> Vec<Trial> {
+        self.try_tokens_keeping(tokens, progress, None)
     }
 
-    /// [`Screen::settle`] that gives every trial to `keeper`, and tries no token whose trial is kept there.
-    pub fn settle_keeping(
+    /// [`Screen::try_tokens`] that gives every trial to `keeper`, and tries no token whose trial is kept there.
+    pub fn try_tokens_keeping(
         &self,
         tokens: &[u32],
         progress: &dyn Progress,
         keeper: Option<&dyn Keeper>,
     ) -> Vec<Trial> {
-        let mut found = vec![Trial::Behind(Vec::new()); tokens.len()];
-        let mut passes = 0;
-        // Calls `settle` with all open tokens and those of them whose trial is not kept, and returns trials of these.
-        let mut pass = |map: &Arc<Map>, settle: &dyn Fn(&[u32], &[u32], &Done) -> Vec<Trial>| {
-            let open: Vec<usize> =
-                (0..tokens.len()).filter(|&i| matches!(found[i], Trial::Behind(_))).collect();
-            let ids: Vec<u32> = open.iter().map(|&i| tokens[i]).collect();
-            passes += 1;
-            let stage = if passes == 1 { "screen" } else { "screen again" };
-            let trials = keeper::pass(keeper, (passes, map), &ids, &|rest, keep| {
-                if !rest.is_empty() {
-                    progress.begin(stage, rest.len(), "tokens");
-                }
-                settle(&ids, rest, &|tokens, trials| {
-                    progress.advance(tokens.len());
-                    keep(tokens, trials);
-                })
-            });
-            for (i, trial) in open.into_iter().zip(trials) {
-                let wins = matches!(trial, Trial::Wins(_));
-                // The rivals of the first point are kept: searches start there.
-                if wins || matches!(&found[i], Trial::Behind(rivals) if rivals.is_empty()) {
-                    found[i] = trial;
-                }
-            }
-        };
+        let mut passes = Passes::new(tokens, progress, keeper);
         match &self.method {
             // Where a ball is cut by ranges, the maps give no points: all tokens are searched.
             Method::Pairs(_) if self.is_cut() => {}
             Method::Pairs(pairs) if !self.problem.domain().has_ranges() => {
-                let on_sphere = self.problem.domain().ball().is_some();
-                for (i, strength) in pairs.strengths().into_iter().enumerate() {
-                    // Only the rivals at the first point are kept.
-                    let rivals = if i > 0 {
-                        1
-                    } else if on_sphere {
-                        RIVALS / 4
-                    } else {
-                        RIVALS
-                    };
-                    pass(pairs.map(), &|ids, rest, done| {
-                        // Few heads have tokens that win only nearer to the centre, so try a sample of the tokens first.
-                        let some: Vec<u32> =
-                            ids.iter().copied().step_by(ids.len() / SAMPLE + 1).collect();
-                        let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
-                        if on_sphere && i > 0 && !pairs.settle(&some, strength, 1).iter().any(wins)
-                        {
-                            progress.advance(rest.len());
-                            return vec![Trial::Behind(Vec::new()); rest.len()];
-                        }
-                        pairs.settle_telling(rest, strength, rivals, done)
-                    });
-                }
+                self.try_own_points(pairs, &mut passes);
             }
             Method::Pairs(pairs) => {
                 for step in BOX_LENGTHS {
-                    pass(pairs.map(), &|_, rest, done| {
+                    passes.run(pairs.map(), &|_, rest, done| {
                         self.moved_inside(pairs, self.start.1 * step, rest, done)
                     });
                 }
             }
-            Method::Products(passes) => {
-                let block = (BLOCK_SCORES / self.problem.head().tokens()).clamp(8, 256);
-                for (map, scaling) in passes {
-                    pass(map, &|_, rest, done| {
-                        let settled = rest.par_chunks(block).flat_map_iter(|ids| {
-                            let certified = certify_block(self.problem, map, *scaling, ids);
-                            let trials = certified
-                                .into_iter()
-                                .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins));
-                            let trials: Vec<Trial> = trials.collect();
-                            done(ids, &trials);
-                            trials
-                        });
-                        settled.collect()
-                    });
+            Method::Products(maps) => {
+                for (map, scaling) in maps {
+                    passes.run(map, &|_, rest, done| self.by_products(map, *scaling, rest, done));
                 }
             }
         }
-        found
+        passes.found
+    }
+
+    /// Tries tokens at the points made from their own rows, with every scaling in turn.
+    fn try_own_points(&self, pairs: &Pairs, passes: &mut Passes) {
+        let on_sphere = self.problem.domain().ball().is_some();
+        let progress = passes.progress;
+        for (i, scaling) in pairs.scalings().into_iter().enumerate() {
+            // Only the rivals at the first point are kept.
+            let rivals = match (i, on_sphere) {
+                (0, true) => RIVALS / 4,
+                (0, false) => RIVALS,
+                _ => 1,
+            };
+            passes.run(pairs.map(), &|ids, rest, done| {
+                // Few heads have tokens that win only nearer to the centre, so try a sample of the tokens first.
+                let some: Vec<u32> = ids.iter().copied().step_by(ids.len() / SAMPLE + 1).collect();
+                let wins = |trial: &Trial| matches!(trial, Trial::Wins(_));
+                if on_sphere && i > 0 && !pairs.try_own_points(&some, scaling, 1).iter().any(wins) {
+                    progress.advance(rest.len());
+                    return vec![Trial::Behind(Vec::new()); rest.len()];
+                }
+                pairs.try_own_points_telling(rest, scaling, rivals, done)
+            });
+        }
+    }
+
+    /// Tries tokens at a map's points by products with all rows in float64.
+    fn by_products(
+        &self,
+        map: &Arc<Map>,
+        scaling: Scaling,
+        ids: &[u32],
+        done: &Done,
+    ) -> Vec<Trial> {
+        let block = (BLOCK_SCORES / self.problem.head().tokens()).clamp(8, 256);
+        let trials = ids.par_chunks(block).flat_map_iter(|ids| {
+            let certified = certify_block(self.problem, map, scaling, ids);
+            let trials = certified
+                .into_iter()
+                .map(|found| found.map_or(Trial::Behind(Vec::new()), Trial::Wins));
+            let trials: Vec<Trial> = trials.collect();
+            done(ids, &trials);
+            trials
+        });
+        trials.collect()
     }
 
     /// Whether the domain is a ball that ranges cut.
@@ -234,20 +220,20 @@ impl<'a> Screen<'a> {
     /// Tries tokens at the map's points, clamped to the domain.
     fn moved_inside(&self, pairs: &Pairs, scale: f64, ids: &[u32], done: &Done) -> Vec<Trial> {
         let (head, domain) = (self.problem.head(), self.problem.domain());
-        let settle = |ids: &[u32]| {
+        let trials_of = |ids: &[u32]| {
             let mut points = pairs.map().directions(head, ids);
             let attempts =
                 ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
                     h.iter_mut().for_each(|x| *x *= scale);
                     domain.clamp(h);
                     let size = self.problem.norms()[token as usize] * norm_up_of(h);
-                    Attempt { token, h: h.to_vec(), scale: Some(scale), floor: GAP_SHARE * size }
+                    TrialPoint { token, h: h.to_vec(), scale: Some(scale), floor: GAP_SHARE * size }
                 });
-            let trials = pairs.attempt(attempts.collect());
+            let trials = pairs.try_points(attempts.collect());
             done(ids, &trials);
             trials
         };
-        ids.par_chunks(TOKENS_TOGETHER).flat_map_iter(settle).collect()
+        ids.par_chunks(TOKENS_TOGETHER).flat_map_iter(trials_of).collect()
     }
 
     /// The starts of the searches for tokens that no map settled: points near where each almost wins.
@@ -272,6 +258,52 @@ impl<'a> Screen<'a> {
             h.to_vec()
         });
         moved.collect()
+    }
+}
+
+/// The passes of a screen over its tokens, and the trials so far.
+struct Passes<'p> {
+    tokens: &'p [u32],
+    progress: &'p dyn Progress,
+    keeper: Option<&'p dyn Keeper>,
+    /// The number of passes that were run.
+    count: u8,
+    /// A trial for each token, in order.
+    found: Vec<Trial>,
+}
+
+impl<'p> Passes<'p> {
+    /// Begins without a trial.
+    fn new(tokens: &'p [u32], progress: &'p dyn Progress, keeper: Option<&'p dyn Keeper>) -> Self {
+        let found = vec![Trial::Behind(Vec::new()); tokens.len()];
+        Passes { tokens, progress, keeper, count: 0, found }
+    }
+
+    /// Runs one pass: `trials_of` gets all open tokens and those of them whose trial is not kept, and returns the trials of
+    /// the latter.
+    fn run(&mut self, map: &Arc<Map>, trials_of: &dyn Fn(&[u32], &[u32], &Done) -> Vec<Trial>) {
+        let behind = |&i: &usize| matches!(self.found[i], Trial::Behind(_));
+        let open: Vec<usize> = (0..self.tokens.len()).filter(behind).collect();
+        let ids: Vec<u32> = open.iter().map(|&i| self.tokens[i]).collect();
+        self.count += 1;
+        let stage = if self.count == 1 { "screen" } else { "screen again" };
+        let progress = self.progress;
+        let trials = keeper::pass(self.keeper, (self.count, map), &ids, &|rest, keep| {
+            if !rest.is_empty() {
+                progress.begin(stage, rest.len(), "tokens");
+            }
+            trials_of(&ids, rest, &|tokens, trials| {
+                progress.advance(tokens.len());
+                keep(tokens, trials);
+            })
+        });
+        for (i, trial) in open.into_iter().zip(trials) {
+            let wins = matches!(trial, Trial::Wins(_));
+            // The rivals of the first point are kept: searches start there.
+            if wins || matches!(&self.found[i], Trial::Behind(rivals) if rivals.is_empty()) {
+                self.found[i] = trial;
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::attention::{Attention, QueryKeyNorms};
 use super::block::{Block, Inner, LayerKind, Norms};
 use super::buckets::Buckets;
-use super::configuration::{Biases, Configuration, Placement, Position, QueryKeyNorm, Sharing};
+use super::configuration::{Biases, Configuration, Placement, QueryKeyNorm, Sharing};
 use super::convolutions::Convolutions;
 use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
@@ -17,6 +17,7 @@ use super::linear::Linear;
 use super::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
 use super::norm::Norm;
 use super::output::{Output, Transform};
+use super::positions::Position;
 use super::relative::Relative;
 use super::stack::Stack;
 use super::weights::{NormForm, Stored, Weights};
@@ -61,7 +62,7 @@ pub(super) fn assemble(
     unshared: bool,
 ) -> Result<Parts> {
     let with = |body: &&&str| {
-        names.embedding.tokens.iter().any(|name| weights.has(&format!("{body}{name}")))
+        names.embedding.tokens.iter().any(|name| weights.has(&name.replace('*', body)))
     };
     let body = names.bodies.iter().find(with).unwrap_or(&names.bodies[0]);
     let from = Assembly { weights, configuration, names, body, unshared };
@@ -110,7 +111,7 @@ pub(super) fn divide_frequencies(
             .to_vec1()?;
         let wrong = factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0));
         if let Some(factor) = wrong {
-            let problem = format!("tensor `{name}` holds {factor}, which is no factor");
+            let problem = format!("tensor `{name}` holds {factor}, which is not a valid factor");
             return Err(weights.refuse(problem));
         }
         frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
@@ -147,11 +148,12 @@ impl Assembly<'_> {
     fn embedding(&self, names: &EmbeddingNames) -> Result<Embedding> {
         let (weights, c) = (self.weights, self.configuration);
         let whole = |name: &str| format!("{}{name}", self.body);
+        let table = |name: &str| name.replace('*', self.body);
         let width = c.input_width;
         let tokens = names.tokens.first().map(|first| {
-            let stored = names.tokens.iter().map(|name| whole(name));
+            let stored = names.tokens.iter().map(|name| table(name));
             let stored = stored.into_iter().find(|name| weights.has(name));
-            stored.unwrap_or_else(|| whole(first))
+            stored.unwrap_or_else(|| table(first))
         });
         let tokens = tokens.map(|name| weights.matrix(&name, c.tokens, width, Stored::OutIn));
         let positions = match (&c.position, names.positions) {

@@ -2,10 +2,11 @@
 
 use candle_core::{Device, Tensor};
 
-use super::configuration::{Configuration, Direction, Position, Sinusoid, check_id};
+use super::configuration::{Configuration, Direction, check_id};
 use super::embedding::Embedding;
 use super::mask::Mask;
-use crate::error::{Error, Result};
+use super::positions::{Position, Sinusoid};
+use crate::error::{Result, invalid};
 
 /// Sequences, one per row: token ids, or vectors in their place.
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ impl Batch {
             0 => Ok(vec![own_mask(configuration)]),
             1 => Ok(self.masks.clone()),
             n if n == rows => Ok(self.masks.clone()),
-            n => invalid(format!("there are {n} masks for {rows} rows: give one, or one a row")),
+            n => invalid(format!("there are {n} masks for {rows} rows: give one, or one per row")),
         }
     }
 
@@ -98,7 +99,7 @@ impl Batch {
         let Some(latents) = &self.latents else { return Ok(()) };
         if latents.len() != blocks {
             return invalid(format!(
-                "there are {} latents for {blocks} blocks: give one a block",
+                "there are {} latents for {blocks} blocks: give one per block",
                 latents.len()
             ));
         }
@@ -325,8 +326,4 @@ fn no_features<T>() -> Result<T> {
         "features are for the encoder of a model that reads sound, and this reads tokens"
             .to_owned(),
     )
-}
-
-fn invalid<T>(problem: String) -> Result<T> {
-    Err(Error::Invalid(problem))
 }

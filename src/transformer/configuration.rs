@@ -1,13 +1,10 @@
 //! The configuration of a transformer: its sizes, and a choice for each part in which families differ.
 
 use crate::error::{Error, Result};
+use crate::families::Family;
+pub use crate::families::NormKind;
 
-/// The largest number of layers that is accepted. Layers that share their tensors take no bytes of the file, so only
-/// this bounds what a configuration can ask for; the deepest published models have some 200.
-const MOST_LAYERS: usize = 4096;
-
-/// The largest number of experts of a layer that is accepted.
-const MOST_EXPERTS: usize = 4096;
+pub use super::positions::{Pairing, Position, Rotary, Sinusoid};
 
 /// The sizes and choices of one model.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,15 +217,6 @@ pub enum Direction {
     Backwards,
 }
 
-/// The kind of a norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NormKind {
-    /// LayerNorm: mean 0 and variance 1, then gain and shift (Ba, Kiros and Hinton, 2016).
-    LayerNorm,
-    /// RMSNorm: mean square 1, then gain (Zhang and Sennrich, 2019).
-    RootMeanSquare,
-}
-
 /// Where a block has its norms, before or after its maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -244,98 +232,6 @@ pub enum Placement {
     ParallelOne,
     /// Side by side, each with a norm of its own (GPT-NeoX).
     ParallelTwo,
-}
-
-/// How positions enter the model.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Position {
-    /// A learned table, one row per position, added to the embedding.
-    Learned {
-        /// The row of the first position.
-        offset: usize,
-        /// Where given, tokens of this id take the row of this number, and do not count as positions (RoBERTa).
-        padding: Option<u32>,
-    },
-    /// Sines in the first half of the coordinates and cosines in the second, added to the embedding.
-    Sinusoidal(Sinusoid),
-    /// A rotation of queries and keys (Su et al., RoFormer, 2021).
-    Rotary {
-        /// The rotation of most layers.
-        rotary: Rotary,
-        /// The rotation of local layers, if another (Gemma 3).
-        local: Option<Rotary>,
-    },
-    /// A bias of the scores that falls with the distance, with a slope for each head (ALiBi; Press et al., 2021).
-    Slopes,
-    /// A learned bias per head and bucket of distances, added to the scores (T5).
-    Buckets {
-        /// The number of buckets.
-        buckets: usize,
-        /// The distance from which on all distances share the last bucket.
-        furthest: usize,
-    },
-    /// Scores of queries with sinusoids of the distance (Transformer-XL, XLNet).
-    Relative {
-        /// The largest distance; larger ones count as this.
-        clamp: Option<usize>,
-    },
-}
-
-/// How the waves of sinusoidal positions are spaced, and from which number positions are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sinusoid {
-    /// Exponents from 0 to nearly 1 (Marian, Pegasus).
-    Open,
-    /// Exponents from 0 to 1; positions are counted from the one after the padding id, whose own tokens have zeros and
-    /// do not count (M2M-100).
-    Closed {
-        /// The padding id.
-        padding: u32,
-    },
-}
-
-/// A rotation of queries and keys.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rotary {
-    /// The angle of a pair of coordinates at position 1, one for each pair; the other coordinates of a head stay.
-    pub frequencies: Vec<f32>,
-    /// The frequencies of texts of more than a number of tokens, where others apply to them (Phi 3).
-    pub long: Option<(usize, Vec<f32>)>,
-    /// The factor of the rotated coordinates (YaRN; Peng et al., 2023).
-    pub factor: f32,
-    /// Which coordinates are rotated together.
-    pub pairing: Pairing,
-}
-
-impl Rotary {
-    /// The rotation of `width` coordinates of a head, without scaling.
-    pub fn plain(width: usize, base: f64, pairing: Pairing) -> Self {
-        let frequencies = plain_frequencies(width, base);
-        Rotary { frequencies, long: None, factor: 1.0, pairing }
-    }
-
-    /// The frequencies for a text of so many tokens.
-    pub(super) fn at(&self, length: usize) -> &[f32] {
-        match &self.long {
-            Some((beyond, frequencies)) if length > *beyond => frequencies,
-            _ => &self.frequencies,
-        }
-    }
-}
-
-/// `base^(-2k / width)` for each pair, in float32 as transformers computes them.
-pub(super) fn plain_frequencies(width: usize, base: f64) -> Vec<f32> {
-    let exponent = |k: usize| (2 * k) as f32 / width as f32;
-    (0..width / 2).map(|k| 1.0 / (base as f32).powf(exponent(k))).collect()
-}
-
-/// Which pairs of coordinates a rotary embedding rotates together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pairing {
-    /// Coordinates `k` and `k + width / 2` (checkpoints of transformers).
-    Halves,
-    /// Coordinates `2 k` and `2 k + 1` (GGUF's Llama, whose converter permutes the rows to that order).
-    Neighbours,
 }
 
 /// The activation of a feed-forward layer.
@@ -399,10 +295,12 @@ pub struct Special {
 
 impl Configuration {
     /// A configuration without sizes, and with the choices that most families of one stack share: pre-norm blocks
-    /// with maps without biases, and positions that are learned. A family states its sizes and what differs.
-    pub(super) fn plain(family: &'static str) -> Self {
+    /// with maps without biases, and positions that are learned. Name and norm are those of the family's row in the table. A
+    /// family states its sizes and what differs.
+    pub(super) fn plain(family: &Family) -> Self {
+        let norm = family.norm.as_ref();
         Configuration {
-            family,
+            family: family.name,
             tokens: 0,
             width: 0,
             input_width: 0,
@@ -416,11 +314,11 @@ impl Configuration {
             experts: None,
             context: None,
             segments: 0,
-            norm: NormKind::LayerNorm,
-            gain_less_one: false,
+            norm: norm.map_or(NormKind::LayerNorm, |norm| norm.kind),
+            gain_less_one: norm.is_some_and(|norm| norm.one_plus),
             shifts: Biases::All,
             query_key_norm: QueryKeyNorm::None,
-            epsilon: 1e-5,
+            epsilon: norm.map_or(1e-5, |norm| norm.epsilon.1),
             placement: Placement::Before,
             residual_scale: 1.0,
             position: Position::Learned { offset: 0, padding: None },
@@ -487,141 +385,6 @@ impl Configuration {
             ..self.clone()
         };
         Some(Configuration { encoder: None, ..sizes })
-    }
-
-    /// Refuses a configuration that no transformer can have; the error is one sentence.
-    ///
-    /// # Errors
-    /// A size of 0, heads that do not divide evenly, too many layers.
-    pub(super) fn check(&self) -> Result<(), String> {
-        if let Some(encoder) = self.of_encoder() {
-            encoder.check().map_err(|problem| format!("{problem} (encoder)"))?;
-        }
-        let (input, entries) = match self.bands {
-            Some(bands) => ("frequency bands", bands),
-            None => ("tokens", self.tokens),
-        };
-        let sizes = [
-            (input, entries),
-            ("coordinates of a hidden state", self.width),
-            ("coordinates of an input vector", self.input_width),
-            ("layers", self.layers),
-            ("attention heads", self.heads),
-            ("key-value heads", self.key_value_heads),
-            ("coordinates of a head", self.head_width),
-            ("coordinates of the feed-forward layer", self.inner),
-            ("positions", self.context.unwrap_or(1)),
-        ];
-        if let Some((what, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(format!("the configuration says 0 {what}"));
-        }
-        if !self.heads.is_multiple_of(self.key_value_heads) {
-            return Err(format!(
-                "{} attention heads cannot share {} key-value heads evenly",
-                self.heads, self.key_value_heads
-            ));
-        }
-        if self.layers > MOST_LAYERS {
-            let layers = self.layers;
-            return Err(format!("{layers} layers are more than the {MOST_LAYERS} that are read"));
-        }
-        if let Sharing::Groups { groups, inner } = self.sharing {
-            if groups == 0 || inner == 0 || groups > self.layers {
-                return Err(format!(
-                    "{} layers cannot be {groups} groups of {inner} shared blocks",
-                    self.layers
-                ));
-            }
-            if self.layers.saturating_mul(inner) > MOST_LAYERS {
-                return Err(format!(
-                    "{} layers of {inner} blocks are more than the {MOST_LAYERS} that are read",
-                    self.layers
-                ));
-            }
-        }
-        if let Position::Rotary { rotary, local } = &self.position {
-            for rotary in [Some(rotary), local.as_ref()].into_iter().flatten() {
-                rotary.check(self.head_width)?;
-            }
-        }
-        if let Some(ExpertSizes { count, chosen, inner, layers, clamped, .. }) = &self.experts {
-            if let Some(Clamped { factor, limit }) = clamped
-                && !(factor.is_finite() && *factor != 0.0 && limit.is_finite() && *limit > 0.0)
-            {
-                return Err(format!(
-                    "a gated unit cannot have the factor {factor} and the limit {limit}"
-                ));
-            }
-            if *count > MOST_EXPERTS || *chosen == 0 || chosen > count || *inner == 0 {
-                return Err(format!(
-                    "there cannot be {count} experts of inner width {inner} of which {chosen} are chosen"
-                ));
-            }
-            if layers.len() != self.layers {
-                let problem = "the layers that have experts are not as many as the layers";
-                return Err(problem.to_owned());
-            }
-        }
-        for (what, factor) in [
-            ("residual sums", self.residual_scale),
-            ("logits", self.logit_scale),
-            ("the embedding", self.embedding_scale),
-            ("scores", self.score_scale(0)),
-        ] {
-            if !factor.is_finite() {
-                return Err(format!("{factor} is not a valid factor of {what}"));
-            }
-        }
-        for cap in [self.score_cap, self.logit_cap].into_iter().flatten() {
-            if !(cap.is_finite() && cap > 0.0) {
-                return Err(format!("{cap} bounds neither scores nor logits"));
-            }
-        }
-        for layers in [&self.layer_kinds.local, &self.layer_kinds.unrotated] {
-            if !layers.is_empty() && layers.len() != self.layers {
-                return Err(format!(
-                    "the kinds of {} layers are listed, but there are {}",
-                    layers.len(),
-                    self.layers
-                ));
-            }
-        }
-        if let Position::Buckets { buckets, furthest } = self.position {
-            // Half of an encoder's buckets lie on each side, and half of these hold one distance each.
-            if buckets < 4 || furthest <= buckets / 2 {
-                return Err(format!(
-                    "{buckets} buckets cannot hold the distances up to {furthest}: there must be 4 or more, and the \
-                     furthest distance beyond half of them"
-                ));
-            }
-        }
-        if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {
-            return Err(format!("{} is no epsilon of a norm", self.epsilon));
-        }
-        Ok(())
-    }
-}
-
-impl Rotary {
-    /// Refuses frequencies that no rotation of a head of `width` coordinates can have; the error is one sentence.
-    fn check(&self, width: usize) -> Result<(), String> {
-        let pairs = self.frequencies.len();
-        if pairs == 0 || 2 * pairs > width {
-            return Err(format!(
-                "of a head of {width} coordinates {} cannot be rotated",
-                2 * pairs
-            ));
-        }
-        let long = self.long.iter().flat_map(|(_, frequencies)| frequencies);
-        match self.frequencies.iter().chain(long).find(|f| !f.is_finite() || **f < 0.0) {
-            Some(frequency) => {
-                Err(format!("{frequency} is not a valid frequency of rotary positions"))
-            }
-            None if !self.factor.is_finite() => {
-                Err(format!("{} is not a valid factor of rotary positions", self.factor))
-            }
-            None => Ok(()),
-        }
     }
 }
 

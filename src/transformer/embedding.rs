@@ -2,10 +2,11 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::configuration::{Configuration, Position, Sinusoid};
+use super::configuration::Configuration;
 use super::linear::Linear;
 use super::matrix::Matrix;
 use super::norm::Norm;
+use super::positions::{Position, Sinusoid};
 use crate::error::{Error, Result};
 
 /// The tables and maps before the first block.

@@ -195,13 +195,13 @@ const NEUTRAL: &[Neutral] = &[
     ("gap_size", off, "0"),
     ("is_decoder", off, "false"),
     ("is_encoder_decoder", off, "false"),
-    ("layer_types", full_attention, "full_attention in all layers"),
+    ("layer_types", is_full_attention_only, "full_attention in all layers"),
     ("logit_scale", one, "1"),
     ("logits_scaling", one, "1"),
     ("mlp_bias", off, "false"),
     ("multi_query", off, "false"),
     ("net_structure_type", off, "0"),
-    ("no_rope_layers", all_ones, "rotary positions in all layers"),
+    ("no_rope_layers", is_list_of_ones, "rotary positions in all layers"),
     ("num_experts", off, "0"),
     ("num_local_experts", off, "0"),
     ("num_memory_blocks", off, "0"),
@@ -209,7 +209,7 @@ const NEUTRAL: &[Neutral] = &[
     ("parallel_attn", off, "false"),
     ("partial_rotary_factor", one, "1"),
     ("per_layer_config", off, "{}"),
-    ("position_embedding_type", absolute, "\"absolute\""),
+    ("position_embedding_type", is_absolute, "\"absolute\""),
     ("pretraining_tp", one, "1"),
     ("pruned_heads", off, "{}"),
     ("qk_layernorm", off, "false"),
@@ -243,14 +243,14 @@ pub(crate) fn one(value: &Value) -> bool {
     value.as_f64() == Some(1.0)
 }
 
-fn absolute(value: &Value) -> bool {
+fn is_absolute(value: &Value) -> bool {
     value == "absolute"
 }
 
-fn full_attention(value: &Value) -> bool {
+fn is_full_attention_only(value: &Value) -> bool {
     value.as_array().is_some_and(|layers| layers.iter().all(|layer| layer == "full_attention"))
 }
 
-fn all_ones(value: &Value) -> bool {
+fn is_list_of_ones(value: &Value) -> bool {
     value.as_array().is_some_and(|layers| layers.iter().all(one))
 }

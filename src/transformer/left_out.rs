@@ -3,9 +3,10 @@
 //! Known are buffers that are computed here, copies of tensors that are used, other heads on the same hidden states,
 //! and what training left behind.
 
-use super::configuration::{Configuration, Position};
+use super::configuration::Configuration;
 use super::embedding;
 use super::names::Names;
+use super::positions::Position;
 use super::weights::Weights;
 use crate::checkpoint::TensorInfo;
 use crate::error::Result;
@@ -234,10 +235,10 @@ impl Rest<'_> {
             return "this scales other numbers, which is not implemented".to_owned();
         }
         if has(&["expert", "gate_inp", "router", "_exps"]) {
-            return "there is no mixture of experts there".to_owned();
+            return "this layer is not a mixture of experts".to_owned();
         }
         if TABLES.iter().any(|end| ends(name, end)) || BIASES.iter().any(|end| ends(name, end)) {
-            return "it is no copy of the embedding or output layer that is used".to_owned();
+            return "it is not a copy of the embedding or output layer that is used".to_owned();
         }
         if name.ends_with(".bias") {
             return "this map or norm has no bias there".to_owned();

@@ -73,7 +73,7 @@ impl Mask {
                 for &position in order {
                     if position >= length || std::mem::replace(&mut seen[position], true) {
                         return refuse(format!(
-                            "the mask's order is no permutation of 0 to {}: {position} is {}",
+                            "the mask's order is not a permutation of 0 to {}: {position} is {}",
                             length - 1,
                             if position >= length { "too large" } else { "there twice" }
                         ));

@@ -44,6 +44,8 @@ mod norm;
 mod output;
 mod output_layer;
 mod parameters;
+mod positions;
+mod possible;
 mod product;
 mod relative;
 mod rotary;

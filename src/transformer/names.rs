@@ -1,10 +1,11 @@
 //! The tensor names of a family: a table that [`assemble`](super::assemble) turns into blocks.
 //!
-//! All names except the transform's follow the *body* of the model (`bert.`, or nothing where only the body was
-//! saved). Linear maps and norms are named by their stem, without `.weight`.
+//! All names except the transform's and the token embedding's follow the *body* of the model (`bert.`, or nothing where
+//! only the body was saved). Linear maps and norms are named by their stem, without `.weight`.
 
 use super::configuration::Biases;
 use super::weights::Stored;
+use crate::families::Family;
 
 /// The tensor names of one family.
 pub(super) struct Names {
@@ -28,10 +29,20 @@ pub(super) struct Names {
     pub rotary_factors: Option<&'static str>,
 }
 
+/// Returns the names of the transform before the head: of its map, and of its norm, which is the family's norm before the
+/// head.
+pub(super) fn transform(
+    family: &Family,
+    dense: &'static str,
+    biases: Biases,
+) -> Option<(&'static str, &'static str, Biases)> {
+    Some((dense, *family.norm_stems().first()?, biases))
+}
+
 /// The tensor names of an embedding.
 #[derive(Clone)]
 pub(super) struct EmbeddingNames {
-    /// The token embedding, by its possible whole names.
+    /// The token embedding, by its possible names, in which `*` stands for the body.
     pub tokens: &'static [&'static str],
     /// The convolutions that make vectors of features, where there is no token embedding.
     pub convolutions: Option<[&'static str; 2]>,

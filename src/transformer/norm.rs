@@ -23,7 +23,7 @@ impl Norm {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = match self.kind {
             NormKind::LayerNorm => x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?,
-            NormKind::RootMeanSquare => x.clone(),
+            NormKind::RmsNorm => x.clone(),
         };
         let spread = (x.sqr()?.mean_keepdim(D::Minus1)? + self.epsilon)?.sqrt()?;
         let x = x.broadcast_div(&spread)?.broadcast_mul(&self.gain)?;

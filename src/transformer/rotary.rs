@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::configuration::{Pairing, Rotary};
+use super::positions::{Pairing, Rotary};
 use crate::error::Result;
 
 /// The sines and cosines of the angles of some positions.

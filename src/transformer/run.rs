@@ -9,13 +9,13 @@ use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::{Encoded, LayerKind};
 use super::cache::{BlockCache, Cache};
-use super::configuration::Position;
 use super::mask::{Mask, Masks, Stream};
+use super::positions::Position;
 use super::relative::Distances;
 use super::rotary::Rotation;
 use super::stack::{Contexts, Stack};
 use super::{States, Transformer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, invalid};
 
 /// Computes the hidden states of `batch`, whose tokens follow those of the cache, if there is one.
 pub(super) fn pass(
@@ -47,7 +47,7 @@ pub(super) fn pass(
         && lengths.len() != rows
     {
         let problem =
-            format!("there are {} sources for {rows} rows: give one a row", lengths.len());
+            format!("there are {} sources for {rows} rows: give one per row", lengths.len());
         return Err(Error::Invalid(problem));
     }
     let pass = Pass { model, batch, text, masks, before, source };
@@ -76,7 +76,7 @@ pub(super) fn extend(model: &Transformer, batch: &Batch, cache: &mut Cache) -> R
     let pieces = cache.ids.iter().cloned().chain([batch.input.ids()]);
     let Some(pieces) = pieces.collect::<Option<Vec<_>>>() else {
         let problem = format!(
-            "beyond {beyond} tokens the model computes all tokens anew, which a cache of vectors does not hold: use forward"
+            "beyond {beyond} tokens the model computes all tokens again, which a cache of vectors does not hold: use forward"
         );
         return Err(Error::Invalid(problem));
     };
@@ -127,7 +127,8 @@ fn continued_masks(
         return Ok(masks);
     }
     if cache.counted.len() != rows {
-        let problem = format!("the cache holds {} rows, but {rows} go on", cache.counted.len());
+        let problem =
+            format!("the cache holds {} rows, but {rows} are continued", cache.counted.len());
         return Err(Error::Invalid(problem));
     }
     if batch.latents.is_some() {
@@ -334,8 +335,4 @@ impl Pass<'_> {
             lengths: self.text.lengths,
         })
     }
-}
-
-fn invalid<T>(problem: &str) -> Result<T> {
-    Err(Error::Invalid(problem.to_owned()))
 }

@@ -11,6 +11,7 @@ use super::configuration::{Activation, Configuration, Special, divided};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::side_json::SideJson;
 use crate::error::{Error, Result};
+use crate::families::Family;
 
 /// The largest size that is accepted, so that a product of two of them cannot overflow.
 const LARGEST: u64 = (1 << 31) - 1;
@@ -188,6 +189,20 @@ impl Settings {
             padding: first("pad_token_id")?,
             decoder_start: first("decoder_start_token_id")?,
         })
+    }
+
+    /// Returns a configuration without sizes: the name and norm of the family, and this file's epsilon and special tokens.
+    ///
+    /// # Errors
+    /// An epsilon or an id of another type.
+    pub fn plain(&self, family: &Family) -> Result<Configuration> {
+        let plain = Configuration::plain(family);
+        let keys = family.norm.as_ref().map_or(&[][..], |norm| norm.epsilon.0);
+        let epsilon = match keys.iter().find(|key| self.get(key).is_some()) {
+            Some(key) => self.number(key, plain.epsilon)?,
+            None => plain.epsilon,
+        };
+        Ok(Configuration { epsilon, special: self.special()?, ..plain })
     }
 
     /// Checks a configuration that was read from this file, and returns it.

@@ -198,7 +198,7 @@ impl<'a> Weights<'a> {
         let gain = if gain_less_one { (gain + 1.0)? } else { gain };
         let shift = named("bias", "beta");
         let shift = match (kind, shifts) {
-            (NormKind::RootMeanSquare, _) | (_, Biases::None) => None,
+            (NormKind::RmsNorm, _) | (_, Biases::None) => None,
             (_, Biases::Stored) if !self.has(&shift) => None,
             _ => Some(self.tensor(&shift, shape)?),
         };

@@ -234,6 +234,20 @@ fn a_table_or_summary_that_says_something_else_than_the_certificate_is_refused()
         ),
         (changed(4, ":0.", ":0.1"), summary.clone(), "token 4: its rivals or their weights"),
         (
+            changed(4, line(4).rsplit(',').nth(3).unwrap(), "0.01"),
+            summary.clone(),
+            "token 4: the upper bound of its largest probability is 0.01 in verdicts.csv",
+        ),
+        (
+            {
+                let winner = line(1);
+                let end = winner.strip_suffix(",,,").unwrap();
+                table.replace(winner, &format!("{end}0.5,,,"))
+            },
+            summary.clone(),
+            "token 1: the upper bound of its largest probability is 0.5 in verdicts.csv, not stated",
+        ),
+        (
             changed(1, "map", "float"),
             summary.clone(),
             "token 1: its proof is `float` in verdicts.csv, `map` in the certificate",

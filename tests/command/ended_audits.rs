@@ -221,10 +221,10 @@ fn a_journal_of_another_head_domain_engine_or_of_other_tokens_is_refused() {
     assert!(audits.ended("out", &[], "KILL", Duration::ZERO).is_some());
     tidy(&audits);
     let other = Audits::head(&audits.folder, "other.safetensors", 6);
-    refused(&audits, &other, &[], "the output layer was another one");
+    refused(&audits, &other, &[], "the output layer was different");
     let head = &audits.head;
     refused(&audits, head, &["--domain", "range:0:1"], "the domain was free, not range:0:1");
-    refused(&audits, head, &["--engine", "lp"], "the engine was another one");
+    refused(&audits, head, &["--engine", "lp"], "the engine was different");
     refused(&audits, head, &["--tokens", "1-9"], "it had 2500 tokens to decide, not 9");
     // Whole again by the command of that run.
     assert_eq!(audits.audit("out", &[]).status.code(), Some(0));

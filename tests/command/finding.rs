@@ -82,7 +82,7 @@ fn a_report_counts_tokens_and_tells_padding_apart() {
             assert!(text.contains(headline) && text.contains(says), "{name}: {text:.900}");
         }
         let page = std::fs::read_to_string(out.join("report.html")).unwrap();
-        assert!(page.contains("6 rows, 2 dimensions"), "padding is no token");
+        assert!(page.contains("6 rows, 2 dimensions"), "padding is not a token");
     }
 }
 

@@ -145,9 +145,9 @@ fn a_run_that_fails_leaves_no_folder_that_it_made() {
 fn places_that_are_no_folders_are_one_line() {
     let folder = Folder::new();
     let file = folder.write("file", "mine");
-    refused(&["audit", "--out", &file], &["--out: ", "file: is no folder; name one"]);
+    refused(&["audit", "--out", &file], &["--out: ", "file: is not a folder; name one"]);
     let inside = folder.path("file/out");
-    refused(&["audit", "--out", utf8(&inside)], &["--out: ", "file: is no folder"]);
+    refused(&["audit", "--out", utf8(&inside)], &["--out: ", "file: is not a folder"]);
     assert!(said(&run(&["audit", "--out", ""])).contains("a value is required for '--out"));
     fs::create_dir_all(folder.path("out/report.html")).unwrap();
     let out = folder.path("out");

@@ -224,11 +224,11 @@ fn a_journal_of_another_corpus_is_refused() {
     stopped.refused(&[], "the corpus had 1050 bytes, and has 1085");
     // As long, and another one from the start.
     std::fs::write(&stopped.corpus, text(30).replace("rain", "hail")).unwrap();
-    stopped.refused(&[], "the corpus was another one or has been changed since");
+    stopped.refused(&[], "the corpus is a different one or has been changed since");
     // Only in the last line that was read.
     let changed = text(9) + &Stopped::TEXT.replace("high", "deep") + &text(20);
     std::fs::write(&stopped.corpus, changed).unwrap();
-    stopped.refused(&[], "the corpus was another one or has been changed since");
+    stopped.refused(&[], "the corpus is a different one or has been changed since");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn change(stopped: &Stopped, tensor: &str, keep_time: bool) {
 #[test]
 fn a_journal_of_another_model_is_refused() {
     for (tensor, keep_time, says) in [
-        ("lm_head.weight", true, "the output layer was another one"),
+        ("lm_head.weight", true, "the output layer was different"),
         ("transformer.h.0.attn.c_attn.weight", false, "the model's `model.safetensors`"),
         ("transformer.h.0.attn.c_attn.weight", true, "the model makes other hidden states"),
         ("transformer.wpe.weight", true, "the model makes other hidden states"),
@@ -300,5 +300,5 @@ fn a_journal_of_another_audit_is_refused() {
     audited.slander(&[second.unwrap()]);
     let output = observe(&audited, "out", &more);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("the audit was another one"), "{}", said(&output));
+    assert!(said(&output).contains("the audit was a different one"), "{}", said(&output));
 }

@@ -109,8 +109,8 @@ fn states_replace_a_file_of_states_and_nothing_else() {
     std::fs::write(&notes, "mine").unwrap();
     let tensors = std::path::Path::new(&model).join("model.safetensors");
     for (taken, why) in [
-        (&link, "no regular file"),
-        (&folder.path("."), "no regular file"),
+        (&link, "not a regular file"),
+        (&folder.path("."), "not a regular file"),
         (&notes, "unargmax did not write it"),
         (&tensors, "unargmax did not write it"),
     ] {

@@ -125,7 +125,7 @@ fn tokens_that_are_not_there() {
 fn an_output_folder_that_is_a_file() {
     let folder = Folder::new();
     let file = folder.write("results", "mine");
-    refused(&["audit", "--out", &file], &["--out: ", "results: is no folder; name one"]);
+    refused(&["audit", "--out", &file], &["--out: ", "results: is not a folder; name one"]);
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
 }
 

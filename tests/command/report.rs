@@ -158,7 +158,11 @@ fn files_that_are_missing_garbled_or_of_another_audit_are_refused() {
             "its schema is `unargmax summary 9`",
         ),
         ("verdicts.csv", String::new(), "verdicts.csv: line 1: there is no column `id`"),
-        ("verdicts.csv", table.replace("unargmaxable", "lost"), "line 6: `lost` is no verdict"),
+        (
+            "verdicts.csv",
+            table.replace("unargmaxable", "lost"),
+            "line 6: `lost` is not a valid verdict",
+        ),
         ("verdicts.csv", cut, "4 argmaxable, 0 tied, 0 unargmaxable"),
         ("verdicts.csv", read(&other, "verdicts.csv"), "is beyond the head's 5 tokens"),
         ("report.json", "[]".to_owned(), "report.json: not as an audit writes it"),
@@ -349,7 +353,10 @@ fn columns_that_contradict_the_summary_or_themselves_are_refused() {
     refused(&["report", utf8(&out)], &["verdicts.csv", "over all vectors are 4 argmaxable"]);
     let ends = [("effort_low", vec!["0.5"; 5]), ("effort_high", vec!["0.25"; 5])];
     with_columns(&out, &ends);
-    refused(&["report", utf8(&out)], &["verdicts.csv: line 2: `0.5` and `0.25` are no effort_low"]);
+    refused(
+        &["report", utf8(&out)],
+        &["verdicts.csv: line 2: `0.5` and `0.25` are not a valid effort_low"],
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
-use unargmax::checkpoint::Checkpoint;
 use unargmax::checkpoint::ctranslate2::CTranslate2;
+use unargmax::checkpoint::{Checkpoint, FileFormat};
 
 const LABEL: &str = "model.bin";
 

@@ -189,12 +189,12 @@ fn shards_that_overlap() {
 fn an_index_that_is_no_index() {
     let folder = tempfile::tempdir().unwrap();
     for (json, says) in [
-        ("{", "no sound JSON"),
-        ("[]", "no sound JSON"),
-        (r#"{"weight_map": {"a": 1}}"#, "no sound JSON"),
+        ("{", "not valid JSON"),
+        ("[]", "not valid JSON"),
+        (r#"{"weight_map": {"a": 1}}"#, "not valid JSON"),
         (r#"{"weight_map": {}}"#, "names no tensor"),
-        (&"[".repeat(100_000), "no sound JSON"),
-        (&format!(r#"{{"metadata":{}"#, "[".repeat(100_000)), "no sound JSON"),
+        (&"[".repeat(100_000), "not valid JSON"),
+        (&format!(r#"{{"metadata":{}"#, "[".repeat(100_000)), "not valid JSON"),
     ] {
         std::fs::write(folder.path().join(INDEX), json).unwrap();
         assert!(said(folder.path()).contains(says));

@@ -182,7 +182,7 @@ fn packed_weights_are_called_by_their_method() {
             &[("head.weight", "I8", &[4, 2], 8), ("head.weight_scale", "F32", &[4, 1], 16)],
             "a scale",
         ),
-        (&[("head.weight", "I32", &[4, 2], 32)], "no numbers of a head"),
+        (&[("head.weight", "I32", &[4, 2], 32)], "not numbers of a head"),
     ] {
         for choice in
             [Choice::default(), Choice { weight: Some("head.weight".into()), ..Choice::default() }]

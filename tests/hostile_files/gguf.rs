@@ -6,7 +6,7 @@ use super::build::{
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
 use unargmax::checkpoint::gguf::Gguf;
-use unargmax::checkpoint::{Checkpoint, Dtype};
+use unargmax::checkpoint::{Checkpoint, Dtype, FileFormat};
 
 const LABEL: &str = "a.gguf";
 
@@ -107,7 +107,7 @@ fn an_alignment_that_is_no_power_of_two() {
     }
     assert!(
         of_pairs(&[pair("general.alignment", STRING, &string("32"))])
-            .contains("general.alignment is no integer")
+            .contains("general.alignment is not an integer")
     );
 }
 
@@ -123,7 +123,8 @@ fn an_alignment_beyond_the_file() {
 #[test]
 fn an_offset_that_is_not_aligned() {
     assert!(
-        of_tensors(&[tensor("w", &[1], F32, 4)]).contains("`w` starts at offset 4, no multiple of")
+        of_tensors(&[tensor("w", &[1], F32, 4)])
+            .contains("`w` starts at offset 4, which is not a multiple of")
     );
 }
 

@@ -56,7 +56,7 @@ fn brackets_that_do_not_match() {
 #[test]
 fn an_item_size_that_overflows() {
     let literal = "{'descr': '<U4611686018427387905', 'fortran_order': False, 'shape': (1,)}";
-    assert!(refusal(npy(literal, &[0; 4]), LABEL).contains("no element type"));
+    assert!(refusal(npy(literal, &[0; 4]), LABEL).contains("not an element type"));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::build::{CompressionMethod, npy, valid_npy, valid_npz, zip};
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
-use unargmax::checkpoint::Checkpoint;
 use unargmax::checkpoint::npz::Npz;
+use unargmax::checkpoint::{Checkpoint, FileFormat};
 
 const LABEL: &str = "a.npz";
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
 use unargmax::checkpoint::onnx::Onnx;
-use unargmax::checkpoint::{self, Checkpoint, Values};
+use unargmax::checkpoint::{self, Checkpoint, FileFormat, Values};
 
 const LABEL: &str = "a.onnx";
 
@@ -245,7 +245,9 @@ fn outside_numbers_that_are_not_there() {
     assert!(read(&[("location", "data"), ("offset", &most)]).contains("lie beyond"));
     assert!(read(&[("location", "data"), ("length", "4")]).contains("takes 8 bytes, but 4"));
     let said = written(folder.path(), elsewhere(&[("location", "data"), ("offset", "-1")]));
-    assert!(said.err().unwrap().to_string().contains("the offset `-1` of its data is no size"));
+    assert!(
+        said.err().unwrap().to_string().contains("the offset `-1` of its data is not a valid size")
+    );
 }
 
 #[cfg(unix)]

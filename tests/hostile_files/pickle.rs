@@ -6,7 +6,7 @@ use super::build::{CompressionMethod, zip};
 use super::memory::largest_request;
 use super::{check_every_prefix, refusal};
 use unargmax::checkpoint::pickle::StateDict;
-use unargmax::checkpoint::{Checkpoint, Values};
+use unargmax::checkpoint::{Checkpoint, FileFormat, Values};
 
 const LABEL: &str = "a.pt";
 
@@ -353,10 +353,10 @@ fn views_that_leave_their_storage() {
         (2, &[3][..], &[1][..], "ends beyond its storage of 4"),
         (0, &[2, 2], &[3, 2], "ends beyond"),
         (i64::MAX, &[1], &[1], "ends beyond"),
-        (-1, &[1], &[1], "its offset is no size"),
-        (0, &[-1], &[1], "its shape holds what is no size"),
-        (0, &[1], &[-1], "its strides holds what is no size"),
-        (0, &[2, 2], &[1], "has not as many parts"),
+        (-1, &[1], &[1], "its offset is not a valid size"),
+        (0, &[-1], &[1], "its shape holds something that is not a size"),
+        (0, &[1], &[-1], "its strides holds something that is not a size"),
+        (0, &[2, 2], &[1], "does not have as many parts"),
         (0, &[1 << 62, 1 << 62], &[0, 0], "overflows"),
         (0, &[0, 1 << 62, 1 << 62], &[1, 1, 1], "overflows"),
         (0, &[2], &[i64::MAX], "ends beyond"),
@@ -514,13 +514,13 @@ fn arrays_whose_state_is_not_sound() {
     };
     for (from, to, says) in [
         (&b"K\x04\x85"[..], &b"K\x05\x85"[..], "its shape [5] of f32 does not fit its 16 bytes"),
-        (b"K\x04\x85", b"J\xff\xff\xff\xff\x85", "holds what is no size"),
+        (b"K\x04\x85", b"J\xff\xff\xff\xff\x85", "holds something that is not a size"),
         (
             b"K\x04\x85",
             b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x85",
             "does not fit its 16 bytes",
         ),
-        (b"K\x04\x85", b"N", "its shape is no tuple"),
+        (b"K\x04\x85", b"N", "its shape is not a tuple"),
         (b"X\x02\0\0\0f4", b"X\x02\0\0\0O8", "Python objects"),
         (b"X\x02\0\0\0f4", b"X\x02\0\0\0zz", "is not known"),
         (b"X\x02\0\0\0f4", b"N", "has no name"),
@@ -535,7 +535,7 @@ fn arrays_whose_state_is_not_sound() {
 #[test]
 fn more_after_the_end() {
     let said = refusal([pickle(&[&array()]), pickle(&[b"N"])].concat(), LABEL);
-    assert!(said.contains("one pickle a file is read"), "{said}");
+    assert!(said.contains("one pickle per file is read"), "{said}");
 }
 
 #[test]
@@ -576,7 +576,7 @@ fn a_legacy_file_whose_storages_are_not_what_it_says() {
     }
     let mut version = legacy(&objects, &["0"], &[(4, &four)]);
     version[18] = 0xea;
-    assert!(refusal(version, LABEL).contains("not the version 1001"));
+    assert!(refusal(version, LABEL).contains("does not have the version 1001"));
 }
 
 /// In old legacy files a storage may be a part of another.

@@ -2,6 +2,8 @@
 
 use super::build::{safetensors, valid_safetensors};
 use super::{check_every_prefix, refusal};
+use unargmax::checkpoint::safetensors::Safetensors;
+use unargmax::checkpoint::{Checkpoint, FileFormat};
 
 const LABEL: &str = "a.safetensors";
 
@@ -77,26 +79,22 @@ fn a_shape_that_overflows_beside_a_zero() {
 #[test]
 fn a_type_that_does_not_exist_is_only_listed() {
     let header = r#"{"w":{"dtype":"Q9","shape":[4],"data_offsets":[0,4]}}"#;
-    let opened = unargmax::checkpoint::safetensors::Safetensors::from_bytes(
-        safetensors(header, &[0; 4]),
-        LABEL,
-    );
-    let opened = opened.unwrap();
-    let said = unargmax::checkpoint::Checkpoint::read(&opened, "w").unwrap_err().to_string();
+    let opened = Safetensors::from_bytes(safetensors(header, &[0; 4]), LABEL).unwrap();
+    let said = opened.read("w").unwrap_err().to_string();
     assert!(said.contains("`w`") && said.contains("Q9"), "{said}");
 }
 
 #[test]
 fn a_header_that_is_no_json() {
-    assert!(refusal(safetensors("{\"w\"", &[]), LABEL).contains("no sound JSON"));
+    assert!(refusal(safetensors("{\"w\"", &[]), LABEL).contains("not valid JSON"));
 }
 
 #[test]
 fn a_header_that_nests_deeply() {
     let header = format!("{{\"w\":{}", "[".repeat(100_000));
-    assert!(refusal(safetensors(&header, &[]), LABEL).contains("no sound JSON"));
+    assert!(refusal(safetensors(&header, &[]), LABEL).contains("not valid JSON"));
     let header = format!("{{\"__metadata__\":{}", "[".repeat(100_000));
-    assert!(refusal(safetensors(&header, &[]), LABEL).contains("no sound JSON"));
+    assert!(refusal(safetensors(&header, &[]), LABEL).contains("not valid JSON"));
 }
 
 #[test]

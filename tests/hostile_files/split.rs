@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::{F32, I32, U16, gguf, pair, tensor};
 use unargmax::checkpoint::gguf::Gguf;
-use unargmax::checkpoint::{self, Values};
+use unargmax::checkpoint::{self, FileFormat, Values};
 
 fn part(number: u16, count: u16, total: i32) -> Vec<u8> {
     let pairs = [

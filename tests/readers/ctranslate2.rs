@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use half::{bf16, f16};
 use unargmax::checkpoint::ctranslate2::CTranslate2;
-use unargmax::checkpoint::{Checkpoint, Dtype, Values};
+use unargmax::checkpoint::{Checkpoint, Dtype, FileFormat, Values};
 
 const ROWS: usize = 5;
 const COLUMNS: usize = 4;

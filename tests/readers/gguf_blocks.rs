@@ -4,7 +4,7 @@
 
 use unargmax::checkpoint::gguf::{Gguf, Value};
 use unargmax::checkpoint::vocabulary::Kind;
-use unargmax::checkpoint::{self, Dtype, Values};
+use unargmax::checkpoint::{self, Dtype, FileFormat, Values};
 
 const BLOCKS: &str = "tests/data/blocks/blocks.gguf";
 const NUMBERS: &str = "tests/data/blocks/blocks.safetensors";

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use unargmax::checkpoint::bytes::Bytes;
 use unargmax::checkpoint::pickle::{Pickle, StateDict};
-use unargmax::checkpoint::{self, Checkpoint, Dtype, Values};
+use unargmax::checkpoint::{self, Checkpoint, Dtype, FileFormat, Values};
 
 fn golden(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/pickles").join(file)

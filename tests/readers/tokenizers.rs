@@ -206,7 +206,7 @@ fn a_pattern_splits_where_nothing_else_does() {
     }
     assert!(tokenizer.encode("", SpecialTokens::Added).unwrap().is_empty());
     let said = open(folder.path(), &TokenizerSource::Split("(".to_owned())).err().unwrap();
-    assert!(said.contains("no regular expression"), "{said}");
+    assert!(said.contains("not a regular expression"), "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 use unargmax::checkpoint::safetensors::Safetensors;
-use unargmax::checkpoint::{Checkpoint, Values};
+use unargmax::checkpoint::{Checkpoint, FileFormat, Values};
 use unargmax::transformer::{Batch, Input, Mask, Options, Transformer};
 
 /// Every model that is computed here, by the name of its folder.

@@ -147,6 +147,26 @@ fn the_audited_head_gives_the_models_logits() {
     }
 }
 
+/// The norm that an audit finds before the head is the one that the model applies.
+#[test]
+fn the_audited_norm_is_the_models() {
+    for name in MODELS {
+        let opened = checkpoint::open(path(name)).unwrap();
+        let located = locate(opened.as_ref(), &path(name), &Choice::default()).unwrap();
+        let model = open(name, Options::default());
+        let configuration = model.configuration();
+        let Some(norm) = located.final_norm else {
+            // Maps to the width of the embedding stand between the norm and the head, or no norm ends the model.
+            assert!(name.starts_with("opt"), "{name}");
+            continue;
+        };
+        assert_eq!(norm.kind, configuration.norm.into(), "{name}");
+        assert_eq!(norm.epsilon, Some(configuration.epsilon), "{name}");
+        assert_eq!(norm.one_plus, configuration.gain_less_one, "{name}");
+        assert_eq!(norm.factor, configuration.output_scale, "{name}");
+    }
+}
+
 /// Compares the head of the checkpoint at `path` with the model at the positions of row 0, every `step`th token.
 pub fn agree(model: &Transformer, path: &Path, batch: &Batch, step: usize) {
     let opened = checkpoint::open(path).unwrap();

@@ -78,7 +78,7 @@ fn a_tensor_without_a_place_is_refused_by_name() {
         ("llama", "model.layers.0.self_attn.q_proj.lora_A.weight", &[4, 32], "adapter"),
         ("llama", "model.layers.0.self_attn.sinks", &[4], "another model"),
         ("llama", "model.norm.bias", &[32], "no bias there"),
-        ("llama", "embed_tokens.weight", &[70, 32], "no copy"),
+        ("llama", "embed_tokens.weight", &[70, 32], "not a copy"),
         ("t5", "encoder.block.0.layer.0.SelfAttention.q.bias", &[24], "no bias there"),
         (
             "t5",
@@ -235,7 +235,7 @@ fn experts_of_a_gguf_file_are_as_many_and_as_wide_as_it_says() {
         let said = refusal(&Changed::of("llama-gguf-f32").gguf(&keys, &[]).file());
         assert!(said.contains(says), "{said}");
     }
-    // What is stored for every token beside the experts is no part of the model.
+    // A dense layer that is stored beside the experts does not belong to the model.
     let said = refusal(
         &Changed::of("mixtral-gguf")
             .gguf(&[], &[Extra::filled("blk.0.ffn_gate.weight", &[inner, 32])])

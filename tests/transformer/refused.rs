@@ -45,10 +45,10 @@ fn configurations_that_no_transformer_can_have_are_refused_before_any_tensor_is_
         ("bert", "intermediate_size", json!(31), "asks for [31, 32]"),
         ("bert", "vocab_size", json!(2_000_000_000), "2000000000"),
         ("bert", "max_position_embeddings", json!(7), "position_embeddings"),
-        ("bert", "layer_norm_eps", json!(-1.0), "-1 is no epsilon"),
+        ("bert", "layer_norm_eps", json!(-1.0), "-1 is not a valid epsilon"),
         ("bert", "hidden_act", json!("snake"), "`snake`"),
         ("bert", "position_embedding_type", json!("relative_key"), "relative_key"),
-        ("bert", "model_type", json!("rwkv"), "`rwkv` is not known; known are BERT (bert)"),
+        ("bert", "model_type", json!("rwkv"), "`rwkv` is not known; known are bert, "),
         ("roberta", "pad_token_id", json!(4_000_000), "`max_position_embeddings` is 20"),
         ("albert", "num_hidden_layers", json!(1_000_000_000), "1000000000 layers"),
         ("albert", "inner_group_num", json!(1_000_000_000), "1000000000"),
@@ -59,8 +59,13 @@ fn configurations_that_no_transformer_can_have_are_refused_before_any_tensor_is_
         ("llama", "num_key_value_heads", json!(3), "cannot share 3 key-value heads"),
         ("llama", "head_dim", json!(7), "7 coordinates cannot be rotated"),
         ("llama", "rope_parameters", json!({"rope_type": "snake"}), "`snake`"),
-        ("llama", "rope_scaling", json!({"type": "yarn", "factor": -2}), "-2 is no factor"),
-        ("llama", "rope_parameters", json!({"rope_theta": 0.0}), "0 is no base"),
+        (
+            "llama",
+            "rope_scaling",
+            json!({"type": "yarn", "factor": -2}),
+            "-2 is not a valid factor",
+        ),
+        ("llama", "rope_parameters", json!({"rope_theta": 0.0}), "0 is not a valid base"),
         ("llama", "num_hidden_layers", json!(4096), "layers.2."),
         ("xlnet", "untie_r", json!(false), "`untie_r`"),
         ("xlnet", "d_inner", json!(1), "asks for [1, "),
@@ -90,7 +95,7 @@ fn a_missing_configuration_and_a_file_of_no_transformer_are_refused() {
     std::fs::remove_file(path.join("config.json")).unwrap();
     assert!(refusal(&path).contains("there is no config.json beside it"));
     std::fs::write(path.join("config.json"), "[1]").unwrap();
-    assert!(refusal(&path).contains("no JSON object"));
+    assert!(refusal(&path).contains("not a JSON object"));
     std::fs::write(path.join("config.json"), "{}").unwrap();
     assert!(refusal(&path).contains("the model type `` is not known"));
 }
@@ -154,7 +159,7 @@ fn a_cache_refuses_what_would_make_it_wrong() {
     extend(&Batch::ids(vec![vec![1, 2]]).masked(Mask::Causal), &mut cache).unwrap();
     let two = Batch::ids(vec![vec![1], vec![2]]);
     let error = extend(&two, &mut cache).unwrap_err().to_string();
-    assert!(error.contains("holds 1 rows, but 2 go on"), "{error}");
+    assert!(error.contains("holds 1 rows, but 2 are continued"), "{error}");
     let ragged = Batch::ids(vec![vec![1], vec![2, 3]]).masked(Mask::Causal);
     let error = extend(&ragged, &mut Cache::new()).unwrap_err().to_string();
     assert!(error.contains("rows of one length"), "{error}");

@@ -58,8 +58,8 @@ fn what_gguf_says_of_positions_and_is_not_implemented_is_refused() {
         (vec![text("longrope")], "`longrope`"),
         (vec![text("none"), factor(4.0)], "factor of 4"),
         (vec![factor(4.0), ("llama.rope.scale_linear", Meta::F32(2.0))], "means the same"),
-        (vec![factor(-4.0)], "-4 is no factor"),
-        (vec![factor(f32::NAN)], "NaN is no factor"),
+        (vec![factor(-4.0)], "-4 is not a valid factor"),
+        (vec![factor(f32::NAN)], "NaN is not a valid factor"),
         (vec![("llama.rope.scaling.factor", Meta::Text("4"))], "rope.scaling.factor"),
     ] {
         let said = refusal(&Changed::of("llama-gguf-f32").gguf(&keys, &[]).file());
@@ -150,7 +150,7 @@ fn scalings_that_are_not_implemented_or_not_whole_are_refused() {
         (json!({"factor": 4.0}), "`rope_scaling.factor` (4.0)"),
         (json!({"type": "linear"}), "`rope_scaling.factor` is missing"),
         (json!({"type": "linear", "factor": "4"}), "not a number"),
-        (json!({"type": "linear", "factor": 0.0}), "0 is no factor"),
+        (json!({"type": "linear", "factor": 0.0}), "0 is not a valid factor"),
         (json!({"type": "linear", "factor": 4.0, "mscale": 2.0}), "mscale"),
         (json!({"type": "dynamic", "factor": 4.0, "alpha": 1000.0}), "alpha"),
         (json!({"type": 7}), "not a string"),
@@ -158,7 +158,7 @@ fn scalings_that_are_not_implemented_or_not_whole_are_refused() {
         (json!({"type": "default", "partial_rotary_factor": 0.5}), "a part of each head"),
         (llama3(&|rope| rope["low_freq_factor"] = json!(8.0)), "cannot be scaled between"),
         (llama3(&|rope| rope["high_freq_factor"] = Value::Null), "high_freq_factor"),
-        (llama3(&|rope| rope["factor"] = json!(-1)), "-1 is no factor"),
+        (llama3(&|rope| rope["factor"] = json!(-1)), "-1 is not a valid factor"),
     ] {
         let changed =
             Changed::of("llama-untied").config(|config| config["rope_scaling"] = rope.clone());

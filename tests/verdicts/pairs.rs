@@ -13,7 +13,7 @@ use unargmax::audit::{Options, audit};
 use unargmax::certificate;
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::certify::pairs::transform::{Dense, LowRank, Transform};
-use unargmax::certify::pairs::{Attempt, Pairs, Strength, Trial};
+use unargmax::certify::pairs::{Pairs, PointScaling, Trial, TrialPoint};
 use unargmax::certify::witness::{Point, Witness};
 use unargmax::checkpoint;
 use unargmax::domain::Domain;
@@ -178,7 +178,7 @@ fn screened(name: &str, head: &Head) -> usize {
     let domain = Domain::free(head.dim());
     let problem = Problem::new(head, &domain).unwrap();
     let tokens: Vec<u32> = (0..head.tokens() as u32).collect();
-    let found = witnesses(Screen::new(&problem).settle(&tokens, &Silent));
+    let found = witnesses(Screen::new(&problem).try_tokens(&tokens, &Silent));
     let mapped: Vec<&Witness> = found.iter().filter(|w| w.kind() == "map").collect();
     let scores = Scores::new(head);
     let size = head.tokens() * head.dim();
@@ -348,15 +348,20 @@ fn biases_that_differ_are_not_left_out_by_request() {
     let identity: Vec<f32> = (0..25).map(|i| f32::from(u8::from(i % 6 == 0))).collect();
     let pairs = Pairs::new(&problem, &[0.0; 5], &identity, identity.clone()).unwrap();
     let tokens: Vec<u32> = (0..40).collect();
-    assert!(witnesses(pairs.settle(&tokens, Strength::Unit, 1)).is_empty());
-    assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(f64::NAN), 1)).is_empty());
-    assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(f64::INFINITY), 1)).is_empty());
-    assert!(witnesses(pairs.settle(&tokens, Strength::Fixed(-1.0), 1)).is_empty());
+    assert!(witnesses(pairs.try_own_points(&tokens, PointScaling::UnitLength, 1)).is_empty());
+    assert!(
+        witnesses(pairs.try_own_points(&tokens, PointScaling::OverNorm(f64::NAN), 1)).is_empty()
+    );
+    assert!(
+        witnesses(pairs.try_own_points(&tokens, PointScaling::OverNorm(f64::INFINITY), 1))
+            .is_empty()
+    );
+    assert!(witnesses(pairs.try_own_points(&tokens, PointScaling::OverNorm(-1.0), 1)).is_empty());
 
     let range = Domain::range(5, 0.0, 1.0).unwrap();
     let problem = Problem::new(&head, &range).unwrap();
     let pairs = Pairs::new(&problem, &[0.0; 5], &identity, identity.clone()).unwrap();
-    let own = witnesses(pairs.settle(&tokens, Strength::Fixed(1.0), 1));
+    let own = witnesses(pairs.try_own_points(&tokens, PointScaling::OverNorm(1.0), 1));
     assert!(own.is_empty(), "the map's points are not moved into a box");
     let fixed = Domain::ranges(vec![1.0; 5], vec![1.0, 2.0, 2.0, 2.0, 2.0]).unwrap();
     let problem = Problem::new(&head, &fixed).unwrap();
@@ -426,9 +431,10 @@ fn shave_by(
         let Some(pairs) = Pairs::by(&problem, &vec![0.0; dim], transform()) else {
             continue;
         };
-        let strength = if unbiased { Strength::Unit } else { Strength::Fixed(0.75) };
+        let scaling =
+            if unbiased { PointScaling::UnitLength } else { PointScaling::OverNorm(0.75) };
         let scores = Scores::new(&head);
-        for witness in witnesses(pairs.settle(&[0], strength, 1)) {
+        for witness in witnesses(pairs.try_own_points(&[0], scaling, 1)) {
             check(&problem, &scores, &witness, 8)
                 .unwrap_or_else(|e| panic!("{name}, {trial}: {e}"));
             proved += 1;
@@ -574,8 +580,8 @@ fn points_given_to_a_transformation_of_low_rank_are_proved_only_where_they_win()
             tried += 1;
             let h = pairs.map().directions(&head, &[0]);
             for scale in [Some(1.0), None] {
-                let attempt = Attempt { token: 0, h: h.clone(), scale, floor: FLOOR / 256.0 };
-                for witness in witnesses(pairs.attempt(vec![attempt])) {
+                let attempt = TrialPoint { token: 0, h: h.clone(), scale, floor: FLOOR / 256.0 };
+                for witness in witnesses(pairs.try_points(vec![attempt])) {
                     check(&problem, &Scores::new(&head), &witness, 8).unwrap();
                     proved += 1;
                 }
@@ -619,7 +625,7 @@ fn the_rounding_of_the_map_is_not_forgotten() {
                     continue;
                 };
                 tried += 1;
-                for witness in witnesses(pairs.settle(&[0], Strength::Unit, 1)) {
+                for witness in witnesses(pairs.try_own_points(&[0], PointScaling::UnitLength, 1)) {
                     check(&problem, &Scores::new(&head), &witness, 8).unwrap();
                     proved += 1;
                 }
@@ -645,8 +651,8 @@ fn the_distance_to_another_evaluation_is_not_forgotten() {
         let Some(pairs) = Pairs::new(&problem, &[0.0; 3], &a, identity(3)) else { continue };
         tried += 1;
         let h = pairs.map().directions(&head, &[0]);
-        let attempt = Attempt { token: 0, h, scale: Some(1.0), floor: FLOOR / 16.0 };
-        for witness in witnesses(pairs.attempt(vec![attempt])) {
+        let attempt = TrialPoint { token: 0, h, scale: Some(1.0), floor: FLOOR / 16.0 };
+        for witness in witnesses(pairs.try_points(vec![attempt])) {
             check(&problem, &Scores::new(&head), &witness, 8).unwrap();
             proved += 1;
         }
@@ -735,10 +741,10 @@ fn attempted(
             };
             domain.clamp(&mut h);
             let floor = 2f64.powi((random.next() % 60) as i32 - 50);
-            Attempt { token, h, scale: None, floor }
+            TrialPoint { token, h, scale: None, floor }
         };
-        let attempts: Vec<Attempt> = (0..head.tokens() as u32).map(attempt).collect();
-        for (attempt, trial) in attempts.iter().zip(pairs.attempt(attempts.clone())) {
+        let attempts: Vec<TrialPoint> = (0..head.tokens() as u32).map(attempt).collect();
+        for (attempt, trial) in attempts.iter().zip(pairs.try_points(attempts.clone())) {
             let equals = problem.equals(attempt.token);
             match trial {
                 Trial::Wins(witness) => {
@@ -807,8 +813,8 @@ fn points_outside_the_domain_and_points_beyond_float32_are_not_judged() {
     let domain = Domain::range(2, 0.0, 1.0).unwrap();
     let problem = Problem::new(&head, &domain).unwrap();
     let pairs = Pairs::new(&problem, &[0.0; 2], &identity(2), identity(2)).unwrap();
-    let attempt = |h: [f64; 2], floor| Attempt { token: 0, h: h.to_vec(), scale: None, floor };
-    let wins = |attempt| witnesses(pairs.attempt(vec![attempt])).len();
+    let attempt = |h: [f64; 2], floor| TrialPoint { token: 0, h: h.to_vec(), scale: None, floor };
+    let wins = |attempt| witnesses(pairs.try_points(vec![attempt])).len();
     assert_eq!(wins(attempt([1.0, 0.0], 0.5)), 1);
     for h in [[2.0, 0.0], [1.0, -1e-300], [f64::NAN, 0.0], [f64::INFINITY, 0.0]] {
         assert_eq!(wins(attempt(h, 0.5)), 0, "{h:?}");
@@ -820,7 +826,7 @@ fn points_outside_the_domain_and_points_beyond_float32_are_not_judged() {
     let problem = Problem::new(&head, &free).unwrap();
     let pairs = Pairs::new(&problem, &[0.0; 2], &identity(2), identity(2)).unwrap();
     for h in [[1e300, 0.0], [1e-300, 0.0]] {
-        assert!(witnesses(pairs.attempt(vec![attempt(h, 1e-310)])).is_empty(), "{h:?}");
+        assert!(witnesses(pairs.try_points(vec![attempt(h, 1e-310)])).is_empty(), "{h:?}");
     }
 }
 
@@ -834,7 +840,7 @@ fn the_screen_settles_nearly_all_of_a_real_head() {
     let problem = Problem::new(&head, &domain).unwrap();
     let centre = vec![0.0; head.dim()];
     let pairs = Pairs::new(&problem, &centre, &identity(head.dim()), identity(head.dim())).unwrap();
-    let alone = witnesses(pairs.settle(&tokens, pairs.strengths()[0], 1)).len();
+    let alone = witnesses(pairs.try_own_points(&tokens, pairs.scalings()[0], 1)).len();
     assert!(alone * 2 > head.tokens(), "only {alone} by the plain rows");
     assert!(screened("rxnmapper", &head) * 10 > head.tokens() * 9);
 }

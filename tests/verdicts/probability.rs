@@ -19,8 +19,9 @@ fn measured(head: &Head, domain: &Domain) -> Audit {
 }
 
 /// The certificate of an audit, after it went through its file.
-fn certified(head: &Head, domain: &Domain, audit: &Audit) -> Certificate {
-    let certificate = certificate::from_audits(head, &[(domain, audit)]);
+fn certified(head: &Head, audit: &Audit) -> Certificate {
+    let audits = [audit].into_iter().chain(audit.free()).map(|audit| (audit.domain(), audit));
+    let certificate = certificate::from_audits(head, &audits.collect::<Vec<_>>());
     Certificate::from_bytes(&certificate.to_bytes().unwrap()).unwrap()
 }
 
@@ -105,7 +106,7 @@ fn no_hidden_state_exceeds_a_bound_and_every_interval_is_reached() {
             );
             assert!(best <= low * 1.02 + 1e-9, "{case}, {token}: a state has {best}, not {low}");
         }
-        let checked = verify(&head, &certified(&head, &domain, &audit), None);
+        let checked = verify(&head, &certified(&head, &audit), None);
         assert!(checked.is_accepted(), "{case}: {checked:?}");
     }
 }
@@ -149,12 +150,12 @@ const LIES: &[Lie] = &[
     ("a bound of a winner", |c| c.audits[0].capped.push((4, 0.9)), "does not bound"),
     ("a bound without a token", |c| c.audits[0].capped.push((99, 0.9)), "without a verdict"),
     ("bounds out of order", |c| c.audits[0].capped.push((0, 0.9)), "not a rising list"),
-    ("a smaller upper end", |c| c.audits[0].ceilings[3].high *= 0.999, "its weights bound"),
-    ("a larger lower end", |c| c.audits[0].ceilings[3].low *= 1.001, "at its point"),
+    ("a smaller upper end", lower, "its weights bound"),
+    ("a larger lower end", raise, "at its point"),
     ("ends that cross", |c| c.audits[0].ceilings[3].low = 0.9, "no interval"),
     ("a point elsewhere", |c| c.audits[0].ceilings[3].point[0] += 1.0, "at its point"),
     ("a point of NaN", |c| c.audits[0].ceilings[3].point[0] = f64::NAN, "not finite"),
-    ("a point too short", |c| shorten(&mut c.audits[0].ceilings[3].point), "coordinates"),
+    ("a point too long", |c| c.audits[0].ceilings[3].point.push(0.0), "coordinates"),
     ("a rival that is itself", |c| c.audits[0].ceilings[3].basic[0].0 = 3, "its weights bound"),
     ("no such rival", |c| c.audits[0].ceilings[3].basic[0].0 = 99, "its weights bound"),
     ("a negative weight", |c| c.audits[0].ceilings[3].frozen.push((4, -0.1)), "its weights bound"),
@@ -162,9 +163,16 @@ const LIES: &[Lie] = &[
     ("an end without a ball", |c| c.audits[0].ceilings[3].ends.push((0, 1.0)), "its weights bound"),
 ];
 
-/// Removes the last coordinate.
-fn shorten(point: &mut Vec<f64>) {
-    point.pop();
+/// Claims that the upper end is reached.
+fn raise(certificate: &mut Certificate) {
+    let record = &mut certificate.audits[0].ceilings[3];
+    record.low = record.high;
+}
+
+/// Claims a smaller interval.
+fn lower(certificate: &mut Certificate) {
+    let record = &mut certificate.audits[0].ceilings[3];
+    (record.low, record.high) = (record.low * 0.99, record.high * 0.999);
 }
 
 /// Splits the weight of one rival into parts, which apart would have more entropy, and claims that.
@@ -184,7 +192,7 @@ fn false_bounds_are_refused() {
     let head = Head::new(rows, None, 5, 2).unwrap();
     let domain = Domain::free(2);
     let audit = measured(&head, &domain);
-    let honest = certified(&head, &domain, &audit);
+    let honest = certified(&head, &audit);
     assert!(verify(&head, &honest, None).is_accepted());
     for (lie, tell, says) in LIES {
         let mut false_one = honest.clone();
@@ -199,8 +207,9 @@ fn false_bounds_are_refused() {
 fn false_ends_in_a_ball_are_refused() {
     let head = Head::new(vec![-1.0, 0.0, 1.0], None, 3, 1).unwrap();
     let domain = Domain::free(1).within(Ball::around_origin(1, 2.0).unwrap()).unwrap();
-    let honest = certified(&head, &domain, &measured(&head, &domain));
-    assert!(verify(&head, &honest, None).is_accepted());
+    let honest = certified(&head, &measured(&head, &domain));
+    let checked = verify(&head, &honest, None);
+    assert!(checked.is_accepted(), "{checked:?}");
     let lies: [(&str, fn(&mut Certificate)); 4] = [
         ("a point outside", |c| c.audits[0].ceilings[2].point[0] = 2.1),
         ("a smaller upper end", |c| c.audits[0].ceilings[2].high *= 0.99),

@@ -38,11 +38,11 @@ pub fn json(text: &[u8]) -> Result<Value, String> {
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn read(bytes: &[u8]) -> Result<(Vec<Stored<'_>>, String), String> {
-    let unsound = |e| format!("it is not a sound safetensors file, as a certificate is: {e}");
+    let unsound = |e| format!("it is not a valid safetensors file, as a certificate is: {e}");
     let (header, data) = split(bytes).map_err(unsound)?;
     let header = json(header).map_err(|e| unsound(format!("the header: {e}")))?;
     let Value::Object(mut header) = header else {
-        return Err(unsound("the header is no JSON object".to_owned()));
+        return Err(unsound("the header is not a JSON object".to_owned()));
     };
     let description = description(header.remove("__metadata__"))?;
     let mut entries = header
@@ -99,7 +99,7 @@ fn description(metadata: Option<Value>) -> Result<String, String> {
     }
     match description {
         Value::String(description) => Ok(description),
-        _ => Err(format!("the entry `{KEY}` of its metadata is no text")),
+        _ => Err(format!("the entry `{KEY}` of its metadata is not text")),
     }
 }
 
@@ -126,7 +126,7 @@ impl Entry {
     fn new(name: String, entry: Value) -> Result<Self, String> {
         // Serde would also accept a list of three values for the fields.
         if !entry.is_object() {
-            return Err(format!("the entry of tensor `{name}` is no JSON object"));
+            return Err(format!("the entry of tensor `{name}` is not a JSON object"));
         }
         let fields: Fields =
             serde_json::from_value(entry).map_err(|e| format!("tensor `{name}`: {e}"))?;

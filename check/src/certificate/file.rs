@@ -141,7 +141,7 @@ fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     }
     let audits = value["audits"].as_array().into_iter().flatten();
     if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
-        return Err(format!("the description: {other} is no JSON object"));
+        return Err(format!("the description: {other} is not a JSON object"));
     }
     let description: Description<A> =
         serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
@@ -173,7 +173,7 @@ impl Certificate {
         if !std::fs::metadata(path).map_err(io)?.is_file() {
             return Err(Error::malformed(
                 path,
-                "this is no regular file, so it is not a certificate",
+                "this is not a regular file, so it is not a certificate",
             ));
         }
         let bytes = std::fs::read(path).map_err(io)?;
@@ -219,7 +219,7 @@ impl Certificate {
     pub fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, String> {
         let (mut arrays, description) = Arrays::from_bytes(bytes)?;
         let value = container::json(description.as_bytes())
-            .map_err(|e| format!("the description is not sound JSON: {e}"))?;
+            .map_err(|e| format!("the description is not valid JSON: {e}"))?;
         // Check format and version first: a later version may have other fields.
         let (format, version) = (value["format"].as_str(), value["version"].as_u64());
         let version = version.filter(|v| format == Some(FORMAT) && (1..=VERSION).contains(v));

@@ -121,7 +121,7 @@ impl AuditRecord {
     }
 }
 
-/// One map and the tokens that it settles. Token `t` wins at `scale_t G (w_t - centre)`, moved into the box; under a
+/// One map and the tokens that win at its points. Token `t` wins at `scale_t G (w_t - centre)`, moved into the box; under a
 /// ball the folded row replaces `w_t`, and the point is not moved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapRecord {
@@ -129,8 +129,8 @@ pub struct MapRecord {
     pub centre: Vec<f64>,
     /// `G`, `d x d`.
     pub linear: Linear,
-    /// Tokens and scales.
-    pub settled: Vec<(u32, f64)>,
+    /// The tokens that win, with the scales of their points.
+    pub winners: Vec<(u32, f64)>,
 }
 
 /// The linear part `G` of a map, a `d x d` matrix.

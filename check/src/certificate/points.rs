@@ -30,8 +30,8 @@ impl MapRecord {
                     "low-rank"
                 }
             };
-            arrays.put_list(field("ids"), map.settled.iter().map(|s| s.0));
-            arrays.put_list(field("scales"), map.settled.iter().map(|s| s.1));
+            arrays.put_list(field("ids"), map.winners.iter().map(|s| s.0));
+            arrays.put_list(field("scales"), map.winners.iter().map(|s| s.1));
             kind
         };
         maps.iter().enumerate().map(put).collect()
@@ -63,7 +63,7 @@ impl MapRecord {
             let ids: Vec<u32> = arrays.take_list(&field("ids"))?;
             let scales: Vec<f64> = arrays.take_exactly(&field("scales"), ids.len())?;
             let centre = arrays.take_exactly(&field("centre"), dim)?;
-            Ok(MapRecord { centre, linear, settled: ids.into_iter().zip(scales).collect() })
+            Ok(MapRecord { centre, linear, winners: ids.into_iter().zip(scales).collect() })
         };
         kinds.iter().enumerate().map(take).collect()
     }

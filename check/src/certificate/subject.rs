@@ -115,7 +115,7 @@ impl AuditRecord {
             pairs.iter().map(|&(t, j)| Ok((token(t)?, rival(j)?))).collect::<Result<_, String>>()
         };
         let map =
-            |map: &MapRecord| Ok(MapRecord { settled: first(&map.settled, token)?, ..map.clone() });
+            |map: &MapRecord| Ok(MapRecord { winners: first(&map.winners, token)?, ..map.clone() });
         let undecided = undecided.iter().map(|record| {
             let mut multipliers = record.multipliers.clone();
             let of_rivals = multipliers.iter_mut().filter(|m| m.0 == super::MultiplierKind::Token);

@@ -119,17 +119,17 @@ impl Ball {
 
     /// An upper bound of `R`, a few units in the last place above it.
     pub fn radius_up(&self) -> f64 {
-        self.root() * (1.0 + 4.0 * f64::EPSILON)
+        self.radius_rounded() * (1.0 + 4.0 * f64::EPSILON)
     }
 
     /// A lower bound of `R`, a few units in the last place below it.
     pub fn radius_down(&self) -> f64 {
-        self.root() * (1.0 - 4.0 * f64::EPSILON)
+        self.radius_rounded() * (1.0 - 4.0 * f64::EPSILON)
     }
 
     /// `R` in float64. The product is far from both ends of the range of float64, so it and its root have one
     /// rounding each.
-    fn root(&self) -> f64 {
+    fn radius_rounded(&self) -> f64 {
         if self.radius[0] == self.radius[1] {
             self.radius[0]
         } else {

@@ -138,20 +138,9 @@ impl Combination<'_> {
     }
 }
 
-/// An upper bound of `R |P(g * v)| + F` in float64, for rivals and multipliers of ends that exist.
-pub fn bound_in_ball(
-    head: &Head,
-    domain: &Domain,
-    ball: &Ball,
-    token: u32,
-    rivals: &[(u32, f64)],
-    ends: &[(u32, f64)],
-) -> f64 {
-    bound_over_limit(head, domain, ball, token, rivals, ends, 0.0)
-}
-
-/// An upper bound of `R |P(g * v)| + F - upper sum N_j` in float64, where each number given may have been rounded once.
-fn bound_over_limit(
+/// An upper bound of `R |P(g * v)| + F - upper sum N_j` in float64, for rivals and multipliers of ends that exist; each of
+/// these numbers may have been rounded once.
+pub fn bound_over_limit(
     head: &Head,
     domain: &Domain,
     ball: &Ball,

@@ -1,6 +1,6 @@
 //! Checks verdicts that follow from another audit of the same head over a larger or a smaller domain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::examined::{Examined, Outcome};
 use super::{Checked, Refusal};
@@ -13,17 +13,6 @@ pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
         let reason = "it is said to carry verdicts from itself".to_owned();
         refused.push(Refusal { token: None, reason });
     }
-    for (token, claim, outcome) in &here.claims {
-        let outcome = match outcome {
-            Outcome::Own(outcome) => outcome.clone(),
-            Outcome::Carried(by) => check(here, all, *by),
-        };
-        match outcome {
-            Err(reason) => refused.push(Refusal { token: Some(*token), reason }),
-            Ok(()) if here.is_faulty(*token) => {}
-            Ok(()) => *accepted.entry(*claim).or_default() += 1,
-        }
-    }
     for (token, upper, result) in &here.caps.of {
         let result = match result {
             Some(result) => result.clone(),
@@ -31,6 +20,19 @@ pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
         };
         if let Err(reason) = result {
             refused.push(Refusal { token: Some(*token), reason });
+        }
+    }
+    // A verdict beside a false measure of the same token does not count as accepted.
+    let spoiled: HashSet<u32> = refused.iter().filter_map(|refusal| refusal.token).collect();
+    for (token, claim, outcome) in &here.claims {
+        let outcome = match outcome {
+            Outcome::Own(outcome) => outcome.clone(),
+            Outcome::Carried(by) => check(here, all, *by),
+        };
+        match outcome {
+            Err(reason) => refused.push(Refusal { token: Some(*token), reason }),
+            Ok(()) if here.is_faulty(*token) || spoiled.contains(token) => {}
+            Ok(()) => *accepted.entry(*claim).or_default() += 1,
         }
     }
     refused.sort_by(|a, b| a.token.cmp(&b.token).then(a.reason.cmp(&b.reason)));

@@ -219,8 +219,8 @@ impl<'a> Rivals<'a> {
 
     /// The scale of a token's point.
     fn scale_of(&self, token: u32) -> Option<f64> {
-        let at = self.map.settled.binary_search_by_key(&token, |s| s.0).ok();
-        at.map(|at| self.map.settled[at].1)
+        let at = self.map.winners.binary_search_by_key(&token, |s| s.0).ok();
+        at.map(|at| self.map.winners[at].1)
     }
 
     /// Calls `found` for each block of rivals (tokens) with the pairs of a point (its index) and a rival for which these

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use num_bigint::BigInt;
 use num_traits::Signed;
 
-use super::ball_loss::bound_in_ball;
+use super::ball_loss::bound_over_limit;
 use super::enclosed::enclosed_weights;
 use super::losing::share;
 use crate::arithmetic::exponential::{exp, ln};
@@ -113,7 +113,7 @@ pub fn in_ball(
     };
     let entropy = entropy(rivals.iter().map(|&(j, weight)| (j, share(weight))));
     // The token is ahead of the weighted rivals by at most this.
-    let ahead = bound_in_ball(head, domain, ball, token, rivals, ends);
+    let ahead = bound_over_limit(head, domain, ball, token, rivals, ends, 0.0);
     let ahead = if ahead > 0.0 { ahead / sum.lo } else { ahead / sum.hi };
     Some(LogOdds { entropy, slack: -ahead.next_up() })
 }

@@ -18,7 +18,7 @@ pub fn points(
     let dim = head.dim();
     let mut centred = vec![0.0; places.len() * dim];
     for (row, &i) in centred.chunks_exact_mut(dim).zip(places) {
-        head.copy_row(map.settled[i].0 as usize, row);
+        head.copy_row(map.winners[i].0 as usize, row);
         if let Some(ball) = domain.ball() {
             fold(ball, row);
         }
@@ -34,7 +34,7 @@ pub fn points(
         Linear::LowRank { rest, gains, basis } => low_rank(*rest, gains, basis, &centred, dim),
     };
     for (image, &i) in images.chunks_exact_mut(dim).zip(places) {
-        image.iter_mut().for_each(|x| *x *= map.settled[i].1);
+        image.iter_mut().for_each(|x| *x *= map.winners[i].1);
         // Infinity and NaN cannot be clamped to the box.
         if domain.ball().is_none() && image.iter().all(|x| x.is_finite()) {
             domain.clamp(image);

@@ -32,7 +32,7 @@ pub fn check(
         }
         // The token's difference with itself is 0 and would prove the bound 0 for any token.
         if kind == MultiplierKind::Token && equals.are_tied(record.token, index) {
-            return Err(format!("its rival {index} is no rival: it has its own row and bias"));
+            return Err(format!("its rival {index} is not a rival: it has its own row and bias"));
         }
     }
     let bounded = match domain.ball() {

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use super::claims::{Claimed, Proof};
 use super::log_odds::{self, LogOdds, most_probable};
-use super::state::State;
+use super::state::{State, row_norms, score_error};
 use crate::arithmetic::exponential::exp;
-use crate::arithmetic::rounding::{TINY, UP_4000, add_up, gamma, norm_up};
+use crate::arithmetic::rounding::{add_up, norm_up};
 use crate::certificate::{AuditRecord, CeilingRecord, EnclosedRecord};
 use crate::domain::Domain;
 use crate::head::Head;
@@ -55,7 +55,7 @@ pub fn refused_ceilings(
     if records.is_empty() {
         return Vec::new();
     }
-    let norms: Vec<f64> = (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect();
+    let norms = row_norms(head);
     let check = |group: &[&CeilingRecord]| -> Vec<(u32, String)> {
         let sound = |record: &&CeilingRecord| upper_end_is_proved(head, domain, record);
         let mut refused = Vec::new();
@@ -160,10 +160,8 @@ pub fn least_at(
 
 /// A lower bound of the probability of token `t` at a state, from the products of the rows with it.
 fn least_of(head: &Head, norms: &[f64], t: usize, state: &State, products: &[f64]) -> f64 {
-    let (norm, doubt) = (norm_up(state.h.iter().copied()), state.doubt * UP_4000);
-    let (unit, floor) = (gamma(head.dim() + 16), (head.dim() + 16) as f64 * TINY);
-    // The error of a score, as for points where a token wins.
-    let error = |j: usize| unit * (norms[j] * norm + head.bias(j).abs()) + norms[j] * doubt + floor;
+    let norm = norm_up(state.h.iter().copied());
+    let error = |j: usize| score_error(head, norms, j, norm, state.doubt);
     let own = (products[t] + head.bias(t)) - error(t);
     let odds = products.iter().enumerate().filter(|&(j, _)| j != t).map(|(j, product)| {
         let ahead = add_up(add_up(product + head.bias(j), error(j)), -own);

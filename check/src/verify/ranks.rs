@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::equals::Equals;
 use super::one_point::OnePoint;
-use super::state::State;
+use super::state::{State, row_norms, score_error};
 use super::{Refusal, ball_loss, enclosed, losing};
 use crate::arithmetic::dyadic::Dyadic;
-use crate::arithmetic::rounding::{TINY, UP_4000, gamma, norm_up};
+use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{AuditRecord, RankRecords};
 use crate::domain::Domain;
 use crate::head::Head;
@@ -28,8 +28,7 @@ pub fn check(
     if let Err(reason) = well_formed(head, record, ranks, &ids) {
         return (0, vec![Refusal { token: None, reason }]);
     }
-    let norms: Vec<f64> =
-        (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
+    let norms = row_norms(head);
     let sets = Sets::new(ranks);
     let points: HashMap<u32, &[f64]> = ranks.points.iter().map(|p| (p.0, p.1.as_slice())).collect();
     let ranking = Ranking { head, domain: &record.domain, equals, one_point, norms: &norms };
@@ -222,14 +221,7 @@ impl Ranking<'_, '_> {
     fn rank(&self, token: u32, state: &State) -> u64 {
         let head = self.head;
         let norm = norm_up(state.h.iter().copied());
-        let count = head.dim() + 16;
-        let doubt = state.doubt * UP_4000;
-        // As for winning points: `gamma_(d+16) (|w_j| |h| + |b_j|)`, underflow, and the error of the state itself.
-        let error = |j: usize| {
-            gamma(count) * (self.norms[j] * norm + head.bias(j).abs())
-                + self.norms[j] * doubt
-                + count as f64 * TINY
-        };
+        let error = |j: usize| score_error(head, self.norms, j, norm, state.doubt);
         let score = |j: usize| head.score(j, &state.h);
         let t = token as usize;
         let (own, own_error) = (score(t), error(t));

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use num_bigint::BigInt;
+use rayon::prelude::*;
 
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers};
 use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up};
@@ -63,6 +64,18 @@ impl<'a> State<'a> {
         });
         integer_score(head, token, numerators, denominator)
     }
+}
+
+/// Bounds the error of a float64 score at a state whose length is at most `norm`: `gamma_(d+16) (|w_j| |h| + |b_j|)` and
+/// underflow, plus the effect of the error `doubt` of the state itself. `norms` are upper bounds of the norms of the rows.
+pub fn score_error(head: &Head, norms: &[f64], j: usize, norm: f64, doubt: f64) -> f64 {
+    let (count, doubt) = (head.dim() + 16, doubt * UP_4000);
+    gamma(count) * (norms[j] * norm + head.bias(j).abs()) + norms[j] * doubt + count as f64 * TINY
+}
+
+/// Upper bounds of the norms of all rows.
+pub fn row_norms(head: &Head) -> Vec<f64> {
+    (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect()
 }
 
 /// The exact score of a token at the hidden state `numerators / denominator`, times the denominator.

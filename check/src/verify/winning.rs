@@ -17,9 +17,9 @@ use super::equals::Equals;
 use super::leading::{self, Rivals};
 use super::mapped;
 use super::one_point::OnePoint;
-use super::state::{State, integer_score};
+use super::state::{State, integer_score, row_norms, score_error};
 use crate::arithmetic::narrow;
-use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up, power_of_two_near};
+use crate::arithmetic::rounding::{UP_4M, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
 use crate::domain::Domain;
 use crate::head::{Head, Rows};
@@ -40,7 +40,7 @@ pub enum Place {
 pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
     let maps = record.maps.iter().enumerate();
     let maps = maps.flat_map(|(m, map)| {
-        map.settled.iter().enumerate().map(move |(i, s)| (s.0, Place::Map(m, i)))
+        map.winners.iter().enumerate().map(move |(i, s)| (s.0, Place::Map(m, i)))
     });
     let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
     let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
@@ -77,8 +77,7 @@ pub fn check_all(
         points.into_iter().partition(|p| matches!(p.1, Place::OnePoint));
     let (integers, floats): (Vec<_>, Vec<_>) =
         points.into_iter().partition(|p| matches!(p.1, Place::Integers(_)));
-    let norms: Vec<f64> =
-        (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect();
+    let norms = row_norms(head);
     let block = (NUMBERS / head.dim()).clamp(1, BLOCK);
     let mut checked = Vec::new();
     let mut rest = Vec::new();
@@ -267,13 +266,9 @@ fn open_by_map(
     });
 }
 
-/// Bounds the error of a float64 score: `gamma_(d+16) (|w_j| |h| + |b_j|)` and underflow, plus the effect of the
-/// error of the hidden state itself.
+/// Bounds the error of a float64 score at the point of a candidate.
 fn error(head: &Head, norms: &[f64], j: usize, candidate: &Candidate) -> f64 {
-    let (count, doubt) = (head.dim() + 16, candidate.state.doubt * UP_4000);
-    gamma(count) * (norms[j] * candidate.norm + head.bias(j).abs())
-        + norms[j] * doubt
-        + count as f64 * TINY
+    score_error(head, norms, j, candidate.norm, candidate.state.doubt)
 }
 
 /// The hidden states of some candidates in float32, scaled by powers of two to a length of about 1.

@@ -108,13 +108,13 @@ pub const RIVALS: usize = 512;
 
 /// How the points `h_t = s_t G c_t` are scaled, and so how biases weigh against scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Strength {
+pub enum PointScaling {
     /// For equal biases, which decide nothing: `s_t` makes `h_t` about one long. Proves nothing if biases differ.
-    Unit,
+    UnitLength,
     /// `s_t = c / |z_t|`, with `c > 0` in logits: level 1 then settles half of all pairs.
-    Fixed(f64),
+    OverNorm(f64),
     /// `s_t` takes the point to this share, below 1, of the radius of the ball.
-    BallSystem(f64),
+    Radius(f64),
 }
 
 /// The result of trying a token at a point.
@@ -139,7 +139,7 @@ impl Trial {
 
 /// A point at which a token is to be tried.
 #[derive(Clone, Debug)]
-pub struct Attempt {
+pub struct TrialPoint {
     /// The token.
     pub token: u32,
     /// The hidden state, in the domain (`d`).
@@ -198,7 +198,7 @@ impl<'a> Pairs<'a> {
         let centre = centre.iter().map(|&x| f64::from(x)).collect();
         let map = Arc::new(Map::new(centre, transformed.transform.gram()));
         let weight = (!head.bias_is_constant()).then(|| match domain.ball() {
-            Some(ball) => middle_strength(&transformed, ball.radius_down()),
+            Some(ball) => median_scale(&transformed, ball.radius_down()),
             None => 8.0 * balance(problem, &transformed),
         });
         let rows = Sorted::new(&transformed, head, |j| match weight {
@@ -224,16 +224,16 @@ impl<'a> Pairs<'a> {
         Pairs { kernel, ..self }
     }
 
-    /// The strengths worth trying: around the one where gaps of scores and of biases are of equal size. The first
+    /// The scalings worth trying: around the one where gaps of scores and of biases are of equal size. The first
     /// fits the order of the rows.
-    pub fn strengths(&self) -> Vec<Strength> {
+    pub fn scalings(&self) -> Vec<PointScaling> {
         if self.problem.domain().ball().is_some() {
-            return SHARES.map(Strength::BallSystem).to_vec();
+            return SHARES.map(PointScaling::Radius).to_vec();
         }
         match self.weight {
-            None => vec![Strength::Unit],
+            None => vec![PointScaling::UnitLength],
             Some(weight) => {
-                [1.0, 0.25, 4.0, 0.0625, 16.0].map(|c| Strength::Fixed(weight * c)).to_vec()
+                [1.0, 0.25, 4.0, 0.0625, 16.0].map(|c| PointScaling::OverNorm(weight * c)).to_vec()
             }
         }
     }
@@ -245,22 +245,27 @@ impl<'a> Pairs<'a> {
 
     /// Tries `tokens` against all others at the points of the map, and returns one trial for each, in order; for a
     /// token that does not win there, at least one and at most `rivals` rivals are returned.
-    pub fn settle(&self, tokens: &[u32], strength: Strength, rivals: usize) -> Vec<Trial> {
-        self.settle_telling(tokens, strength, rivals, &|_, _| ())
-    }
-
-    /// [`Pairs::settle`] that calls `done` with the tokens and trials of each batch that was tried.
-    pub fn settle_telling(
+    pub fn try_own_points(
         &self,
         tokens: &[u32],
-        strength: Strength,
+        scaling: PointScaling,
+        rivals: usize,
+    ) -> Vec<Trial> {
+        self.try_own_points_telling(tokens, scaling, rivals, &|_, _| ())
+    }
+
+    /// [`Pairs::try_own_points`] that calls `done` with the tokens and trials of each batch that was tried.
+    pub fn try_own_points_telling(
+        &self,
+        tokens: &[u32],
+        scaling: PointScaling,
         rivals: usize,
         done: &(dyn Fn(&[u32], &[Trial]) + Sync),
     ) -> Vec<Trial> {
         let head = self.problem.head();
-        let mixed = strength == Strength::Unit && !head.bias_is_constant();
+        let mixed = scaling == PointScaling::UnitLength && !head.bias_is_constant();
         let domain = self.problem.domain();
-        let on_sphere = matches!(strength, Strength::BallSystem(_));
+        let on_sphere = matches!(scaling, PointScaling::Radius(_));
         if mixed || domain.has_ranges() || on_sphere != domain.ball().is_some() {
             let trials = vec![Trial::Behind(Vec::new()); tokens.len()];
             done(tokens, &trials);
@@ -269,34 +274,34 @@ impl<'a> Pairs<'a> {
         // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_unstable_by_key(|&i| self.rows.position[tokens[i] as usize]);
-        let settled: Vec<Vec<Trial>> = order
+        let tried: Vec<Vec<Trial>> = order
             .par_chunks(GROUP)
             .map(|group| {
                 let ids: Vec<u32> = group.iter().map(|&i| tokens[i]).collect();
-                let own = ids.iter().map(|&token| self.own(token, strength, rivals)).collect();
-                let trials = self.settle_group(own);
+                let own = ids.iter().map(|&token| self.own(token, scaling, rivals)).collect();
+                let trials = self.compare_group(own);
                 done(&ids, &trials);
                 trials
             })
             .collect();
         let mut out = vec![Trial::Behind(Vec::new()); tokens.len()];
-        order.into_iter().zip(settled.into_iter().flatten()).for_each(|(i, trial)| out[i] = trial);
+        order.into_iter().zip(tried.into_iter().flatten()).for_each(|(i, trial)| out[i] = trial);
         out
     }
 
     /// Tries tokens at points from any source, and returns one trial for each, in order.
-    pub fn attempt(&self, attempts: Vec<Attempt>) -> Vec<Trial> {
+    pub fn try_points(&self, attempts: Vec<TrialPoint>) -> Vec<Trial> {
         let mut out = Vec::with_capacity(attempts.len());
         let mut attempts = attempts.into_iter().peekable();
         while attempts.peek().is_some() {
-            let group: Vec<Attempt> = attempts.by_ref().take(GROUP).collect();
-            out.extend(self.settle_group(self.given(group)));
+            let group: Vec<TrialPoint> = attempts.by_ref().take(GROUP).collect();
+            out.extend(self.compare_group(self.given(group)));
         }
         out
     }
 
     /// Compares a group of candidates with all rows, block by block.
-    fn settle_group(&self, mut group: Vec<Candidate>) -> Vec<Trial> {
+    fn compare_group(&self, mut group: Vec<Candidate>) -> Vec<Trial> {
         let rows = &self.rows;
         let mut tiles: Vec<Tile> =
             group.chunks(TILE).map(|tile| Tile::new(tile, rows.prefix, rows.width)).collect();
@@ -394,7 +399,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// The candidate for a token at its own point `s_t G c_t`.
-    fn own(&self, id: u32, strength: Strength, rivals: usize) -> Candidate<'a> {
+    fn own(&self, id: u32, scaling: PointScaling, rivals: usize) -> Candidate<'a> {
         let (all, i) = (&self.transformed, id as usize);
         let head = self.problem.head();
         let (norm, length, rho) = (all.norm[i], all.length[i], all.rho(i));
@@ -405,10 +410,10 @@ impl<'a> Pairs<'a> {
         };
         let ball = self.problem.domain().ball();
         let reach = if ball.is_some() { all.image_up(i) } else { 0.0 };
-        let (stretch, sorted) = match strength {
-            Strength::Unit => (1.0 / all.image_length(i), self.weight.is_none()),
-            Strength::Fixed(c) => (c / norm, self.weight == Some(c)),
-            Strength::BallSystem(share) => {
+        let (stretch, sorted) = match scaling {
+            PointScaling::UnitLength => (1.0 / all.image_length(i), self.weight.is_none()),
+            PointScaling::OverNorm(c) => (c / norm, self.weight == Some(c)),
+            PointScaling::Radius(share) => {
                 let radius = ball.map_or(f64::NAN, Ball::radius_down);
                 (share * radius / (reach + radius_of(1.0)), true)
             }
@@ -457,7 +462,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// The candidates for tokens at given points.
-    fn given(&self, attempts: Vec<Attempt>) -> Vec<Candidate<'a>> {
+    fn given(&self, attempts: Vec<TrialPoint>) -> Vec<Candidate<'a>> {
         let (all, head, dim) = (&self.transformed, self.problem.head(), self.problem.head().dim());
         let points: Vec<f32> =
             attempts.iter().flat_map(|a| a.h.iter().map(|&x| x as f32)).collect();
@@ -466,8 +471,8 @@ impl<'a> Pairs<'a> {
         let wide: Vec<f64> = narrow.iter().map(|&x| f64::from(x)).collect();
         let norms: Vec<f64> = narrow.chunks_exact(width).map(norm_up_narrow).collect();
         let (images, errors) = all.transform.images(&wide, &norms);
-        let candidate = |(n, attempt): (usize, Attempt)| {
-            let Attempt { token, h, scale, floor } = attempt;
+        let candidate = |(n, attempt): (usize, TrialPoint)| {
+            let TrialPoint { token, h, scale, floor } = attempt;
             let at = n * width..(n + 1) * width;
             let (i, norm) = (token as usize, norms[n]);
             let length = norm_up_of(&h);
@@ -545,16 +550,16 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// A strength that suits tokens on the sphere of this radius: the median of those at which the tokens reach it.
-fn middle_strength(all: &Transformed, radius: f64) -> f64 {
+/// A scale that suits tokens on the sphere of this radius: the median of those at which the tokens reach it.
+fn median_scale(all: &Transformed, radius: f64) -> f64 {
     let count = all.norm.len();
-    let mut strengths: Vec<f64> = (0..count)
+    let mut scales: Vec<f64> = (0..count)
         .step_by(count.div_ceil(1024))
         .map(|j| radius * all.norm[j] / all.image_length(j))
         .filter(|x| x.is_finite())
         .collect();
-    strengths.sort_unstable_by(f64::total_cmp);
-    strengths.get(strengths.len() / 2).copied().unwrap_or(1.0)
+    scales.sort_unstable_by(f64::total_cmp);
+    scales.get(scales.len() / 2).copied().unwrap_or(1.0)
 }
 
 /// A power of two `c` for which `c |z_j|` varies about as much as the biases.

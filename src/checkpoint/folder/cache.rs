@@ -70,7 +70,7 @@ fn snapshot(model: &Path) -> Result<PathBuf> {
     let reference = model.join("refs").join("main");
     let long = std::fs::metadata(&reference).is_ok_and(|file| file.len() > LONGEST_REFERENCE);
     let hash = match std::fs::read_to_string(&reference) {
-        _ if long => return Err(Error::malformed(&reference, "this is no reference")),
+        _ if long => return Err(Error::malformed(&reference, "this is not a reference")),
         Ok(hash) => hash.trim().to_owned(),
         Err(source) => return Err(Error::io(&reference, source)),
     };

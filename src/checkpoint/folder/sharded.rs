@@ -38,7 +38,7 @@ impl Sharded {
         let bytes = Bytes::open(index)?;
         not_a_checkpoint::refuse(&bytes)?;
         let parsed: Index = serde_json::from_slice(&bytes)
-            .map_err(|error| bytes.malformed(format!("the index is no sound JSON: {error}")))?;
+            .map_err(|error| bytes.malformed(format!("the index is not valid JSON: {error}")))?;
         let names: BTreeSet<&str> = parsed.weight_map.values().map(String::as_str).collect();
         if names.is_empty() {
             return Err(bytes.malformed("its weight_map names no tensor"));

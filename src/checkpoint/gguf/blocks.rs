@@ -109,7 +109,7 @@ pub(super) fn decode(dtype: &Dtype, bytes: &[u8]) -> Result<Values, String> {
     let block = BlockType::named(name).ok_or_else(|| not_decoded(name))?;
     if !bytes.len().is_multiple_of(block.bytes) {
         return Err(format!(
-            "its {} bytes are no multiple of {}, the size of a block",
+            "its {} bytes are not a multiple of {}, the size of a block",
             bytes.len(),
             block.bytes
         ));
@@ -136,7 +136,7 @@ macro_rules! each {
     ($bytes:expr, $out:expr, $one:ident) => {{
         let ((blocks, rest), (places, over)) = ($bytes.as_chunks(), $out.as_chunks_mut());
         if !rest.is_empty() || !over.is_empty() || blocks.len() != places.len() {
-            return Err("it is no whole number of blocks".to_owned());
+            return Err("it is not a whole number of blocks".to_owned());
         }
         for (place, block) in places.iter_mut().zip(blocks) {
             $one(black_box(block), place);

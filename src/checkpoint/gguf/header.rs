@@ -100,11 +100,11 @@ fn check_version(version: u32) -> Result<(), String> {
 fn alignment(metadata: &Metadata) -> Result<usize, String> {
     let stated = metadata
         .get_u64("general.alignment")
-        .map_err(|_| "general.alignment is no integer".to_string())?;
+        .map_err(|_| "general.alignment is not an integer".to_string())?;
     let alignment = stated.unwrap_or(ALIGNMENT);
     match usize::try_from(alignment) {
         Ok(bytes) if bytes.is_power_of_two() => Ok(bytes),
-        _ => Err(format!("general.alignment is {alignment}, which is no power of two")),
+        _ => Err(format!("general.alignment is {alignment}, which is not a power of two")),
     }
 }
 
@@ -137,7 +137,7 @@ fn description(cursor: &mut Cursor) -> Result<Description, String> {
     let row = shape.last().copied().unwrap_or(1);
     if row % kind.numbers != 0 {
         return Err(in_tensor(format!(
-            "the shape {shape:?} has rows of {row} numbers, no multiple of the {} of a {} block",
+            "the shape {shape:?} has rows of {row} numbers, which is not a multiple of the {} of a {} block",
             kind.numbers, kind.name
         )));
     }
@@ -172,7 +172,7 @@ fn place(
         })?;
     if !(from - start).is_multiple_of(alignment) {
         return Err(format!(
-            "tensor `{name}` starts at offset {offset}, no multiple of the alignment {alignment}"
+            "tensor `{name}` starts at offset {offset}, which is not a multiple of the alignment {alignment}"
         ));
     }
     let size = size.unwrap_or(0);

@@ -12,9 +12,9 @@ mod split;
 use std::ops::Range;
 use std::path::Path;
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::vocabulary::Vocabulary;
-use super::{Checkpoint, Dtype, Tensor, TensorInfo, Values, find};
+use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, Values, find};
 use crate::error::{Error, Result};
 use header::Header;
 
@@ -47,7 +47,7 @@ impl Blocks {
             .ok_or_else(|| problem(&format!("it has no rows {rows:?}")))?;
         match blocks::decode(&self.info.dtype, part).map_err(|what| problem(&what))? {
             Values::F32(numbers) if numbers.len() == rows.len() * columns => Ok(numbers),
-            _ => Err(problem("a row is no whole number of blocks")),
+            _ => Err(problem("a row is not a whole number of blocks")),
         }
     }
 
@@ -79,8 +79,9 @@ impl Blocks {
     /// # Errors
     /// Another shape, or matrices that are no whole number of bytes.
     pub fn split(&self) -> Result<Vec<Blocks>> {
-        let problem =
-            || self.bytes.malformed(format!("tensor `{}` is no stack of matrices", self.info.name));
+        let problem = || {
+            self.bytes.malformed(format!("tensor `{}` is not a stack of matrices", self.info.name))
+        };
         let &[count, rows, columns] = &self.info.shape[..] else { return Err(problem()) };
         let stride = self.bytes.len() / count.max(1);
         if stride * count != self.bytes.len() {
@@ -111,28 +112,13 @@ pub struct Gguf {
     places: Vec<(usize, Range<usize>)>,
 }
 
-impl Gguf {
-    /// Opens a file; for any part of a split model (`-00002-of-00003.gguf`) also opens the other parts in its folder.
+impl FileFormat for Gguf {
+    /// Parses the header of `bytes`, and for a part of a split model (`-00002-of-00003.gguf`) on disk also those of the
+    /// other parts in its folder.
     ///
     /// # Errors
-    /// Errors of [`Bytes::open`], a header that is not valid, a part that is missing or of another model.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// A header that is not valid, or one part of a split model: its other parts cannot be found.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
-    /// Parses the header of `bytes`, and of the other parts if it is a part of a split model on disk.
-    ///
-    /// # Errors
-    /// As [`Gguf::open`].
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    /// A header that is not valid, a part that is missing or of another model.
+    fn parse(bytes: Bytes) -> Result<Self> {
         let header = Header::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let mut parts = split::parts(bytes, header)?;
         let mut listed = Vec::new();
@@ -154,7 +140,9 @@ impl Gguf {
             places,
         })
     }
+}
 
+impl Gguf {
     /// Returns the key-value pairs, those of the first part of a split model.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata

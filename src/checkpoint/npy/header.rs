@@ -248,7 +248,7 @@ impl<'a> Parser<'a> {
         }
         let descr = self.string()?;
         Element::parse(descr)
-            .ok_or_else(|| format!("the descr '{}' is no element type", lossy(descr)))
+            .ok_or_else(|| format!("the descr '{}' is not an element type", lossy(descr)))
     }
 
     /// Skips a list with everything in it, by its brackets, and returns it.

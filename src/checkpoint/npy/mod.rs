@@ -7,9 +7,9 @@ mod header;
 
 use std::path::Path;
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::decode::{floats, zeros};
-use super::{Checkpoint, Tensor, TensorInfo, Values, find};
+use super::{Checkpoint, FileFormat, Tensor, TensorInfo, Values, find};
 use crate::error::Result;
 
 pub(crate) use header::{Header, MAGIC};
@@ -23,28 +23,12 @@ pub struct Npy {
     tensors: [TensorInfo; 1],
 }
 
-impl Npy {
-    /// Opens a file and checks its header.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and a header that is not valid or does not fit the file's size.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; the array is named by the stem of `label`.
-    ///
-    /// # Errors
-    /// A header that is not valid or does not fit the number of bytes.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for Npy {
     /// Parses the header of `bytes`.
     ///
     /// # Errors
     /// A header that is not valid or does not fit the number of bytes.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         let header =
             Header::parse(&bytes, bytes.len()).map_err(|problem| bytes.malformed(problem))?;
         let name = bytes.label().file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -239,8 +223,8 @@ mod tests {
             (good.replace("(1,)", "(4294967296, 4294967296)"), "overflows"),
             (good.replace("(1,)", "(2,)"), "takes 8 bytes, but 4 follow"),
             (good.replace("False", "0"), "True or False"),
-            (good.replace("'<f4'", "'f4'"), "no element type"),
-            (good.replace("'<f4'", "'<q4'"), "no element type"),
+            (good.replace("'<f4'", "'f4'"), "not an element type"),
+            (good.replace("'<f4'", "'<q4'"), "not an element type"),
             (good.replace("'<f4'", "[('a', '<f4'"), "no end"),
             (good.replace("'<f4'", "'<f4"), "header is not sound"),
             (format!("{good}x\n"), "closing brace"),

@@ -23,7 +23,8 @@ impl External {
         let number = |key: &str| {
             find(key)
                 .map(|text| {
-                    text.parse().map_err(|_| format!("the {key} `{text}` of its data is no size"))
+                    text.parse()
+                        .map_err(|_| format!("the {key} `{text}` of its data is not a valid size"))
                 })
                 .transpose()
         };

@@ -18,8 +18,8 @@ pub(super) mod wire;
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::bytes::{Bytes, Data};
-use super::{Checkpoint, Dtype, Tensor, TensorInfo, Values, find};
+use super::bytes::Bytes;
+use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, Values, find};
 use crate::error::Result;
 use model::Model;
 use nbits::NBits;
@@ -27,7 +27,7 @@ use quantised::Quantised;
 use tensor::Stored;
 
 pub use graph::{Attribute, Graph, Node};
-pub(crate) use nbits::dequantised;
+pub(crate) use nbits::dequantised_name;
 
 /// Whether `bytes` are a complete ONNX model; a truncated one is not recognised.
 pub(crate) fn recognise(bytes: &[u8]) -> bool {
@@ -57,28 +57,12 @@ enum Source {
     NBits(NBits),
 }
 
-impl Onnx {
-    /// Opens a file and lists its tensors.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and a file that is not valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// A file that is not valid. Tensors whose numbers are in other files cannot be read.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for Onnx {
     /// Parses the list of tensors of `bytes`.
     ///
     /// # Errors
     /// A file that is not valid, or whose numbers are said to lie outside its folder.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         let Model { graph, stored, numbers, .. } =
             Model::parse(&bytes).map_err(|problem| bytes.malformed(problem))?;
         let places: HashMap<&str, usize> =

@@ -13,7 +13,7 @@ use crate::checkpoint::decode::zeros;
 use crate::checkpoint::{Dtype, TensorInfo, Values};
 
 /// Returns the name under which the decoded weight is listed, from the name of the packed one.
-pub(crate) fn dequantised(packed: &str) -> String {
+pub(crate) fn dequantised_name(packed: &str) -> String {
     format!("{packed} (dequantised)")
 }
 
@@ -65,7 +65,7 @@ fn of_node(node: &Node, place: impl Fn(&str) -> Option<usize>) -> Option<(String
         bits,
         block,
     };
-    sound.then(|| (dequantised(packed), weight))
+    sound.then(|| (dequantised_name(packed), weight))
 }
 
 impl NBits {

@@ -25,13 +25,15 @@ pub(super) fn call(
             None => Value::Dict(Vec::new()),
             Some(Value::Dict(_)) => return at(0).map(Made::Same),
             Some(Value::List(_) | Value::Tuple(_)) => Value::Pairs(at(0)?),
-            Some(_) => return Err("a map is made of what is neither a map nor pairs".into()),
+            Some(_) => {
+                return Err("a map is made of something that is neither a map nor pairs".into());
+            }
         },
         Global::DefaultMap => Value::Dict(Vec::new()),
         Global::Sequence => match arguments.first().map(|&id| &values[id]) {
             None => Value::List(Vec::new()),
             Some(Value::List(_) | Value::Tuple(_)) => return at(0).map(Made::Same),
-            Some(_) => return Err("a list is made of what is no list".into()),
+            Some(_) => return Err("a list is made of something that is not a list".into()),
         },
         Global::Encode => Value::Latin1(at(0)?),
         Global::ByteArray => match arguments.first() {
@@ -182,32 +184,32 @@ pub(super) fn state(
 /// Returns the storage of torch that a persistent id names.
 pub(super) fn storage(values: &[Value], bytes: &[u8], id: Id) -> Result<Value, String> {
     let Value::Tuple(fields) = &values[id] else {
-        return Err("it names outside data that are no storage of torch".into());
+        return Err("it names outside data that are not a storage of torch".into());
     };
     let (&[kind, class, key, _location, count], rest) =
-        fields.split_first_chunk().ok_or("a storage has less than five fields")?;
+        fields.split_first_chunk().ok_or("a storage has fewer than five fields")?;
     if !matches!(&values[kind], Value::Text(kind) if &bytes[kind.clone()] == b"storage") {
-        return Err("it names outside data that are no storage of torch".into());
+        return Err("it names outside data that are not a storage of torch".into());
     }
     let Value::Global(Global::Storage(dtype)) = values[class] else {
         return Err("a storage is of no class that is known".into());
     };
     if !matches!(values[key], Value::Text(_)) {
-        return Err("the key of a storage is no text".into());
+        return Err("the key of a storage is not text".into());
     }
     let size = |id: Id| match values[id] {
         Value::Int(number) => usize::try_from(number).ok(),
         _ => None,
     };
-    let count = size(count).ok_or("the length of a storage is no size")?;
+    let count = size(count).ok_or("the length of a storage is not a valid size")?;
     let part = match rest.first().map(|&id| &values[id]) {
         None | Some(Value::None) => None,
         // The fields of the view: key, first element, number of elements.
         Some(Value::Tuple(view)) => match view[..] {
             [_, from, length] => size(from).zip(size(length)),
-            _ => return Err("a view of a storage has not three fields".into()),
+            _ => return Err("a view of a storage does not have three fields".into()),
         },
-        Some(_) => return Err("a view of a storage is no tuple".into()),
+        Some(_) => return Err("a view of a storage is not a tuple".into()),
     };
     Ok(Value::Storage(Storage { dtype, key, count, part }))
 }

@@ -39,7 +39,7 @@ impl Pickle {
         let built = machine::run(&bytes, 0).map_err(|problem| bytes.malformed(problem))?;
         if built.end != bytes.len() {
             return Err(bytes.malformed(format!(
-                "the pickle ends at offset {} of {}; one pickle a file is read",
+                "the pickle ends at offset {} of {}; one pickle per file is read",
                 built.end,
                 bytes.len()
             )));

@@ -236,7 +236,7 @@ impl Machine<'_> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let text = |id: Id| match &self.values[id] {
                     Value::Text(range) => Ok(range.clone()),
-                    _ => Err("a global is named by what is no text"),
+                    _ => Err("a global is named by something that is not text"),
                 };
                 let global = self.global(text(module)?, text(name)?)?;
                 self.push(Value::Global(global));
@@ -411,7 +411,7 @@ impl Machine<'_> {
             Value::List(list) => list.extend(elements),
             // An object that is not examined ignores what is appended to it.
             Value::Opaque => {}
-            _ => return Err("it appends to what is no list".into()),
+            _ => return Err("it appends to something that is not a list".into()),
         }
         Ok(())
     }
@@ -423,7 +423,7 @@ impl Machine<'_> {
         match &mut self.values[map] {
             Value::Dict(map) => map.extend(pairs),
             Value::Opaque => {}
-            _ => return Err("it puts a key into what is no map".into()),
+            _ => return Err("it puts a key into something that is not a map".into()),
         }
         Ok(())
     }
@@ -431,10 +431,10 @@ impl Machine<'_> {
     /// Builds the result of a call, and pushes it.
     fn call(&mut self, callee: Id, arguments: Id) -> Result<(), String> {
         let Value::Global(global) = self.values[callee] else {
-            return Err("it calls what is no function of the list".into());
+            return Err("it calls something that is not a function of the list".into());
         };
         let Value::Tuple(arguments) = &self.values[arguments] else {
-            return Err("the arguments of a call are no tuple".into());
+            return Err("the arguments of a call are not a tuple".into());
         };
         match build::call(&self.values, self.bytes, global, arguments)? {
             build::Made::Value(value) => self.push(value),

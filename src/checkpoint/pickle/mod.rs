@@ -22,9 +22,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Bytes;
 use super::decode::ByteOrder;
-use super::{Checkpoint, Tensor, TensorInfo, find};
+use super::{Checkpoint, FileFormat, Tensor, TensorInfo, find};
 use crate::error::Result;
 use storages::{Archive, Places};
 use tensors::Layout;
@@ -73,31 +73,17 @@ impl fmt::Debug for StateDict {
     }
 }
 
-impl StateDict {
-    /// Opens a file and reads its pickle, without the numbers.
-    ///
-    /// # Errors
-    /// Errors of [`Bytes::open`], and a pickle or container that is not valid.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::open(path)?)
-    }
-
-    /// Opens a file that is in memory; `label` names it in errors.
-    ///
-    /// # Errors
-    /// A pickle or container that is not valid.
-    pub fn from_bytes(data: impl Into<Data>, label: impl AsRef<Path>) -> Result<Self> {
-        Self::parse(Bytes::new(data, label))
-    }
-
+impl FileFormat for StateDict {
     /// Reads the pickle of `bytes`, which may be torch's zip archive, a legacy file of torch, or a pickle alone.
     ///
     /// # Errors
     /// A pickle or container that is not valid.
-    pub fn parse(bytes: Bytes) -> Result<Self> {
+    fn parse(bytes: Bytes) -> Result<Self> {
         Self::contents(bytes.clone()).map_err(|problem| bytes.malformed(problem))
     }
+}
 
+impl StateDict {
     /// Reads the pickle and lists its tensors; errors are sentences without the file's name.
     fn contents(bytes: Bytes) -> Result<Self, String> {
         let (pickle, built, mut container) = if bytes.starts_with(b"PK") {
@@ -112,7 +98,7 @@ impl StateDict {
             let built = machine::run(&bytes, 0)?;
             if built.end != bytes.len() {
                 return Err(format!(
-                    "the pickle ends at offset {} of {}; one pickle a file is read",
+                    "the pickle ends at offset {} of {}; one pickle per file is read",
                     built.end,
                     bytes.len()
                 ));
@@ -161,7 +147,7 @@ impl StateDict {
                 }
             }
             Value::Absent { why, .. } => Err((*why).into()),
-            _ => Err("it is no tensor".into()),
+            _ => Err("it is not a tensor".into()),
         }
     }
 }
@@ -169,7 +155,7 @@ impl StateDict {
 impl Container {
     /// Checks that the storage of a tensor exists and is as long as the pickle says.
     fn check(&mut self, built: &Built, pickle: &[u8], layout: &Layout) -> Result<(), String> {
-        let key = built.text(pickle, layout.key).ok_or("the key of its storage is no text")?;
+        let key = built.text(pickle, layout.key).ok_or("the key of its storage is not text")?;
         let held = match self {
             Container::Plain => {
                 return Err(
@@ -196,7 +182,9 @@ impl Container {
 fn legacy(bytes: &[u8], at: usize) -> Result<(Built, Places), String> {
     let version = machine::run(bytes, at)?;
     if !matches!(version.values[version.root], Value::Int(1001)) {
-        return Err(format!("the legacy file of torch has at offset {at} not the version 1001"));
+        return Err(format!(
+            "the legacy file of torch does not have the version 1001 at offset {at}"
+        ));
     }
     let system = machine::run(bytes, version.end)?;
     let built = machine::run(bytes, system.end)?;

@@ -139,11 +139,11 @@ pub(super) fn legacy_places(
     let keys = machine::run(bytes, at)?;
     let listed = keys
         .elements(keys.root)
-        .ok_or_else(|| format!("the list of storages at offset {at} is no list"))?;
+        .ok_or_else(|| format!("the list of storages at offset {at} is not a list"))?;
     let mut places = Places::new();
     let mut at = keys.end;
     for &key in listed {
-        let key = keys.text(bytes, key).ok_or("the key of a storage is no text")?;
+        let key = keys.text(bytes, key).ok_or("the key of a storage is not text")?;
         let width = width(key).ok_or_else(|| format!("no tensor names the storage `{key}`"))?;
         let count =
             bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|c| u64::from_le_bytes(*c));

@@ -92,7 +92,7 @@ impl Walk<'_> {
                 if let Value::Pairs(list) = built.values[id] {
                     let pairs = built.elements(list).map_or(0, <[Id]>::len);
                     if built.entries(id).map_or(0, Iterator::count) != pairs {
-                        return Err("a map is made of what are no pairs".into());
+                        return Err("a map is made of something that is not pairs".into());
                     }
                 }
                 // A key that occurs twice has its last value.
@@ -215,16 +215,18 @@ pub(super) fn array(built: &Built, bytes: &[u8], array: &Array) -> Result<Values
     match &built.values[array.data] {
         Value::Bytes(range) => decode(&bytes[range.clone()]),
         &Value::Latin1(text) => {
-            let text = built.text(bytes, text).ok_or("its bytes are made of what is no text")?;
+            let text = built
+                .text(bytes, text)
+                .ok_or("its bytes are made of something that is not text")?;
             let data: Vec<u8> = text
                 .chars()
                 .map(|character| u8::try_from(character).ok())
                 .collect::<Option<_>>()
-                .ok_or("its text holds a character that is no byte")?;
+                .ok_or("its text holds a character that is not a byte")?;
             decode(&data)
         }
         Value::List(_) if header.refusal.is_some() => npy::decode(&header, &[]),
-        _ => Err("its data are no bytes".into()),
+        _ => Err("its data are not bytes".into()),
     }
 }
 
@@ -251,12 +253,12 @@ impl<'a> Layout<'a> {
         let Value::Storage(storage) = &built.values[view.storage] else {
             return Err("it has no storage".into());
         };
-        let offset = built.size(view.offset).ok_or("its offset is no size")?;
+        let offset = built.size(view.offset).ok_or("its offset is not a valid size")?;
         let shape = built.sizes(view.shape, "shape")?;
         let strides = built.sizes(view.strides, "strides")?;
         if shape.len() != strides.len() {
             return Err(format!(
-                "its shape {shape:?} has not as many parts as its strides {strides:?}"
+                "its shape {shape:?} does not have as many parts as its strides {strides:?}"
             ));
         }
         let (from, held) = storage.part.unwrap_or((0, storage.count));

@@ -149,7 +149,7 @@ impl Built {
     pub fn sizes(&self, id: Id, what: &str) -> Result<Vec<usize>, String> {
         /// The largest number of dimensions, both of torch and of numpy.
         const MOST: usize = 64;
-        let elements = self.elements(id).ok_or_else(|| format!("its {what} is no tuple"))?;
+        let elements = self.elements(id).ok_or_else(|| format!("its {what} is not a tuple"))?;
         if elements.len() > MOST {
             return Err(format!("its {what} has {} dimensions", elements.len()));
         }
@@ -157,6 +157,6 @@ impl Built {
             .iter()
             .map(|&id| self.size(id))
             .collect::<Option<_>>()
-            .ok_or_else(|| format!("its {what} holds what is no size"))
+            .ok_or_else(|| format!("its {what} holds something that is not a size"))
     }
 }

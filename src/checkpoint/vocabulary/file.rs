@@ -66,7 +66,10 @@ pub(super) fn lines(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let marked = bytes.len() - strip_mark(bytes).len();
     let body = strip_mark(bytes);
     if body.is_empty() {
-        return Err(Error::malformed(label, "the vocabulary is empty; it needs one token a line"));
+        return Err(Error::malformed(
+            label,
+            "the vocabulary is empty; it needs one token per line",
+        ));
     }
     let body = body.strip_suffix(b"\n").unwrap_or(body);
     let ends: Vec<&[u8]> = body.split(|&b| b == b'\n').collect();

@@ -46,7 +46,7 @@ pub(super) fn read(value: &Value) -> Result<Vec<Token>, String> {
     let pieces = match value {
         Value::Array(list) => of_list(list)?,
         Value::Object(map) => of_object(map)?,
-        other => return Err(format!("it is {}, no list and no map", kind(other))),
+        other => return Err(format!("it is {}, neither a list nor a map", kind(other))),
     };
     ids::placed(pieces)
 }
@@ -105,7 +105,7 @@ fn to_ids(map: &Map<String, Value>) -> Result<Pieces, String> {
 fn from_ids(map: &Map<String, Value>) -> Result<Pieces, String> {
     map.iter()
         .map(|(id, token)| {
-            let number = id.parse().map_err(|_| format!("`{id}` is no id"))?;
+            let number = id.parse().map_err(|_| format!("`{id}` is not an id"))?;
             let token = token.as_str().ok_or_else(|| format!("id {id}: its token is {token}"))?;
             Ok((number, token.to_owned()))
         })
@@ -124,9 +124,9 @@ fn of_list(list: &[Value]) -> Result<Pieces, String> {
                     numbers.push(number);
                     token
                 }
-                _ => return Err(format!("entry {place} is no pair of a token and a number")),
+                _ => return Err(format!("entry {place} is not a pair of a token and a number")),
             },
-            other => return Err(format!("entry {place} is {}, no token", kind(other))),
+            other => return Err(format!("entry {place} is {}, not a token", kind(other))),
         };
         pieces.push((place, token.clone()));
     }
@@ -206,8 +206,8 @@ pub(super) fn of_lines(lines: &[&str], counted: bool) -> Result<Option<Vec<Token
     }
     match distinct && sorted[0] <= 1 && sorted[sorted.len() - 1] <= 2 * sorted.len() {
         true => ids::placed(pairs).map(Some),
-        false => Err("each line is a token and a number, and the numbers are no ids: are they counts? Write the tokens \
-                      alone, one a line in the order of their ids, or a JSON map from token to id"
+        false => Err("each line is a token and a number, and the numbers are not ids: are they counts? Write the tokens \
+                      alone, one per line in the order of their ids, or a JSON map from token to id"
             .to_owned()),
     }
 }
@@ -247,7 +247,7 @@ mod tests {
             (r#"[["a", 17], ["b", 4]]"#, "are they counts?"),
             (r#"["a", ["b", 1]]"#, "some are pairs"),
             (r#"{"version": "1.0"}"#, "token `version`"),
-            ("7", "a number, no list"),
+            ("7", "a number, neither a list"),
         ] {
             let said = texts(json).unwrap_err();
             assert!(said.contains(says), "{json}: {said}");

@@ -30,7 +30,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
                 .map(|(id, item)| Some((id, item.text()?.to_owned())))
                 .collect();
             let pieces = pieces.ok_or_else(|| {
-                bytes.malformed("its list of tokens holds what is no text".to_owned())
+                bytes.malformed("its list of tokens holds something that is not text".to_owned())
             })?;
             let tokens = ids::placed(pieces).map_err(|problem| bytes.malformed(problem))?;
             return Ok(Vocabulary { tokens });

@@ -136,7 +136,7 @@ pub(super) fn follow(
         Some(Value::PerToken(logits)) => {
             Ok(After { scale: logits.scale, offsets: logits.offsets, passed })
         }
-        _ => Err(format!("the output `{output}` has no number a token")),
+        _ => Err(format!("the output `{output}` does not have one number per token")),
     }
 }
 

@@ -165,7 +165,7 @@ fn dynamic<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
 
 /// Recognises a product by blocks of a few bits, whose weight is listed as `V x d`.
 fn blocks<'a>(flow: &Flow<'a>, node: &'a Node) -> Option<Linear<'a>> {
-    let weight = crate::checkpoint::onnx::dequantised(node.inputs.get(1)?);
+    let weight = crate::checkpoint::onnx::dequantised_name(node.inputs.get(1)?);
     // The inputs are: state, integers, scales, zero points, order of groups, bias.
     if !flow.stored.has(&weight) || node.inputs.get(4).is_some_and(|name| !name.is_empty()) {
         return None;

@@ -6,8 +6,6 @@ use crate::problem::Problem;
 
 /// The part of a column outside the span of others, as a share of it, below which it counts as dependent.
 const DEPENDENT: f64 = 1e-9;
-/// Weights below this take no part.
-const NEGLIGIBLE: f64 = 1e-14;
 
 /// The support with these weights near the solution of its equations; `None` if too few rivals have weight.
 pub fn split(
@@ -17,8 +15,6 @@ pub fn split(
     weights: &[(u32, f64)],
 ) -> Option<Support> {
     let (head, domain, t) = (problem.head(), problem.domain(), token as usize);
-    let weights: Vec<(u32, f64)> =
-        weights.iter().copied().filter(|weight| weight.1 > NEGLIGIBLE).collect();
     // A coordinate at an end is bounded there, and one with two ends wherever it lies.
     let needs_equation = |&k: &usize| {
         let (lo, hi) = (domain.lo(k), domain.hi(k));

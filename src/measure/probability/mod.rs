@@ -15,18 +15,19 @@ mod gradient;
 mod newton;
 mod working;
 
-use rayon::prelude::*;
-
-use super::in_groups;
+use super::{Done, in_groups};
+use crate::arithmetic::exponential::exp_roughly;
 use crate::certify::ceiling::Ceiling;
+use crate::certify::enclosure::Support;
 use crate::certify::{Rival, Verdict};
 use crate::problem::Problem;
-use crate::progress::Progress;
 use working::Working;
 
 /// The relative width at which an interval is accepted: less than the one per cent that is promised, because the bounds
 /// have slack of their own.
 const WIDTH: f64 = 0.006;
+/// Weights below these take no part, one bound after the other until the others are proved to exist.
+const NEGLIGIBLE: [f64; 4] = [1e-14, 1e-9, 1e-5, 1e-2];
 /// The most comparisons with all rivals.
 const ROUNDS: usize = 12;
 /// The factor by which a winning point is moved outwards.
@@ -38,10 +39,9 @@ const WIDEST: usize = 1024;
 pub fn ceilings(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
-    progress: &dyn Progress,
+    done: Done<Ceiling>,
 ) -> Vec<Ceiling> {
-    let stored = problem.stored();
-    let norms: Vec<f64> = (0..stored.tokens()).into_par_iter().map(|t| stored.norm_up(t)).collect();
+    let norms = crate::certify::ceiling::norms(problem);
     let centre = centre(problem);
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> =
@@ -63,7 +63,7 @@ pub fn ceilings(
         Ceiling::reach(problem, &norms, &mut reached);
         ceilings
     };
-    in_groups(problem.head(), tokens, progress, measure)
+    in_groups(problem.head(), tokens, done, measure)
 }
 
 /// The mean of the rows that score points.
@@ -135,18 +135,19 @@ impl<'a> Seeker<'a> {
     fn look(&mut self, products: &[f64]) {
         let token = self.ceiling.token();
         let log_odds = working::grow(self.problem, token, products, &mut self.rivals);
-        if log_odds < self.least {
+        let improved = log_odds < self.least;
+        if improved {
             self.least = log_odds;
             self.best.clone_from(&self.point);
         }
-        let low = 1.0 / (1.0 + crate::arithmetic::exponential::exp_roughly(self.least));
+        let low = 1.0 / (1.0 + exp_roughly(self.least));
         let high = self.ceiling.ends().1;
         if high <= low * (1.0 + WIDTH) || self.rivals.is_empty() {
             self.done = true;
             return;
         }
         let domain = self.problem.domain();
-        if self.is_outward && log_odds <= self.least {
+        if self.is_outward && improved {
             // Where the winning points are a cone, the probability rises along it without end.
             self.point.iter_mut().for_each(|x| *x *= OUTWARD);
             domain.clamp(&mut self.point);
@@ -158,16 +159,24 @@ impl<'a> Seeker<'a> {
             Some(ball) if !domain.has_ranges() => {
                 let radius = ball.radius_down() * gradient::INSIDE;
                 let weights = gradient::search(&working, radius, &mut self.point);
-                self.ceiling.weigh(self.problem, weights, Vec::new());
+                self.ceiling.weigh(self.problem, Support { frozen: weights, ..Support::default() });
             }
             // Ranges and a ball together: the interval is what a single point and no weights prove.
             Some(_) => self.done = true,
             None if domain.dim() <= WIDEST => {
                 let weights = newton::search(&working, domain, &mut self.point);
-                match basis::split(self.problem, token, &self.point, &weights) {
-                    Some(support) => self.ceiling.enclose(self.problem, support),
-                    None => self.done = weights.is_empty(),
+                // Where the least value lies at infinity, only the heavier weights combine to the row.
+                for negligible in NEGLIGIBLE {
+                    let heavy: Vec<(u32, f64)> =
+                        weights.iter().copied().filter(|weight| weight.1 > negligible).collect();
+                    if let Some(support) = basis::split(self.problem, token, &self.point, &heavy) {
+                        self.ceiling.weigh(self.problem, support);
+                    }
+                    if self.ceiling.ends().1 < 1.0 {
+                        break;
+                    }
                 }
+                self.done = weights.is_empty();
             }
             None => self.done = true,
         }

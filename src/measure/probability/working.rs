@@ -1,5 +1,6 @@
 //! The rivals of a token that count, and the log odds over them.
 
+use crate::arithmetic::dot::lanes;
 use crate::arithmetic::exponential::{exp_roughly, ln};
 use crate::problem::Problem;
 
@@ -57,7 +58,7 @@ impl Working {
     /// The log odds at a point, with their gradient.
     pub fn odds(&self, point: &[f64]) -> Odds {
         let rows = self.differences.chunks_exact(self.dim).zip(&self.levels);
-        let ahead: Vec<f64> = rows.map(|(row, level)| dot(row, point) + level).collect();
+        let ahead: Vec<f64> = rows.map(|(row, level)| lanes(row, point) + level).collect();
         let (log, weights) = softmax(&ahead);
         let mut gradient = vec![0.0; self.dim];
         for (row, &weight) in self.differences.chunks_exact(self.dim).zip(&weights) {
@@ -77,11 +78,6 @@ fn softmax(x: &[f64]) -> (f64, Vec<f64>) {
     let sum: f64 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
     (largest + ln(sum).lo, weights)
-}
-
-/// A scalar product in a fixed order.
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    crate::arithmetic::dot::lanes(x, y)
 }
 
 /// The log odds against a token at a point over all rivals, given the products of all rows with the point; adds the rivals that

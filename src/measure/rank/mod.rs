@@ -18,11 +18,11 @@ mod walk;
 
 use rayon::prelude::*;
 
+use super::Done;
 use crate::certify::rank::{BestRank, BlockingSet};
 use crate::certify::{Rival, Verdict};
 use crate::domain::Domain;
 use crate::problem::Problem;
-use crate::progress::Progress;
 use crate::prove::polyhedron::support;
 use crate::prove::polyhedron::system::{Constraint, System};
 use oracle::{Answer, Oracle, Weights};
@@ -43,15 +43,21 @@ const POINTS: usize = 8;
 pub fn best_ranks(
     problem: &Problem,
     tokens: &[(u32, &Verdict)],
-    progress: &dyn Progress,
+    done: Done<BestRank>,
 ) -> Vec<BestRank> {
     if let Some(ranks) = BestRank::at_only_point(problem, tokens) {
         return ranks;
     }
-    // Weights that combine to a row prove their set in a ball too, where those of a ball may need rounding.
-    let domain = without_ball(problem.domain());
-    let around = domain.as_ref().and_then(|domain| Problem::new(problem.stored(), domain).ok());
-    let around = around.as_ref().unwrap_or(problem);
+    without_its_ball(problem, |around| searched(problem, around, tokens, done))
+}
+
+/// The best ranks, with sets that block tokens over the domain of `around`, which has no ball.
+fn searched(
+    problem: &Problem,
+    around: &Problem,
+    tokens: &[(u32, &Verdict)],
+    done: Done<BestRank>,
+) -> Vec<BestRank> {
     let (space, system) = (Space::new(problem), System::new(around));
     let rank = |&(token, verdict): &(u32, &Verdict)| {
         let best = BestRank::new(problem, token, verdict);
@@ -62,10 +68,18 @@ pub fn best_ranks(
                 Hunt::new(&space, &system, best, first).run()
             }
         };
-        progress.advance(1);
+        done(std::slice::from_ref(&best));
         best
     };
     tokens.par_iter().with_max_len(1).map(rank).collect()
+}
+
+/// Calls `look` with the problem over the same domain without its ball (the same problem, if there is none): weights that
+/// combine to a row prove their set in a ball too, where those of a ball may need rounding.
+pub fn without_its_ball<R>(problem: &Problem, look: impl FnOnce(&Problem) -> R) -> R {
+    let domain = without_ball(problem.domain());
+    let around = domain.as_ref().and_then(|domain| Problem::new(problem.stored(), domain).ok());
+    look(around.as_ref().unwrap_or(problem))
 }
 
 /// The box of a domain with a ball; `None` without one.

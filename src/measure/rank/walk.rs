@@ -77,7 +77,7 @@ impl<'a> Walk<'a> {
         let (mut own, mut other) = (vec![0.0; dim], vec![0.0; dim]);
         self.problem.head().copy_row(self.token as usize, &mut own);
         let mut direction = vec![0.0; dim];
-        let single = (step % 2 == 0).then(|| ahead[step / 2 % ahead.len()]);
+        let single = step.is_multiple_of(2).then(|| ahead[step / 2 % ahead.len()]);
         for &j in ahead.iter().filter(|j| single.is_none_or(|single| **j == single)) {
             self.problem.head().copy_row(j as usize, &mut other);
             let share = if single.is_some() { 1.0 } else { self.random() };

@@ -15,7 +15,7 @@ use crate::certify::map::Map;
 use crate::certify::pairs::kernel::TILE;
 use crate::certify::pairs::{Pairs, Trial};
 use crate::prove::ball::frequent_rivals::FrequentRivals;
-use crate::prove::ball::running::{self, RunningSearch, Side};
+use crate::prove::ball::running::{self, RunningSearch, SearchOutcome};
 use crate::prove::ball::system::BallSystem;
 use crate::prove::ball::warm_starts::{Queue, WarmStarts};
 use crate::prove::polyhedron::working_set::Start;
@@ -53,9 +53,9 @@ enum Work<'a> {
 }
 
 /// A search at the end of a round, and its result if it has ended.
-type Ended<'a> = (RunningSearch<'a>, Option<Side>);
+type Ended<'a> = (RunningSearch<'a>, Option<SearchOutcome>);
 
-/// Searches a side for each token, from its start or from near known winners ([`WarmStarts`]), whose steps are those
+/// Searches each token, from its start or from near known winners ([`WarmStarts`]), whose steps are those
 /// of `map`. Calls `done` for each token that is decided or given up.
 pub fn search(
     sphere: &BallSystem,
@@ -63,14 +63,14 @@ pub fn search(
     pairs: Option<&Pairs>,
     tokens: &[(u32, Start)],
     done: &dyn Fn(),
-) -> Vec<Side> {
+) -> Vec<SearchOutcome> {
     let dim = sphere.dim().max(1);
     let most = (MOST_NUMBERS / (2 * dim * dim)).clamp(POINTS_A_THREAD / 4, MOST_RUNNING);
     let lists = tokens.iter().map(|t| t.1.behind.as_slice());
     let frequent = FrequentRivals::new(sphere.problem(), lists);
     let warm_starts = WarmStarts::new(sphere, map);
     let mut shared = Shared { sphere, pairs, tokens, frequent, warm_starts };
-    let mut sides: Vec<Option<Side>> = vec![None; tokens.len()];
+    let mut outcomes: Vec<Option<SearchOutcome>> = vec![None; tokens.len()];
     let mut queue = Queue::new(tokens);
     let mut running: Vec<RunningSearch> = Vec::new();
     loop {
@@ -89,17 +89,17 @@ pub fn search(
         let (ended, told) = round(&shared, work.collect());
         shared.frequent.add(told.into_iter());
         running = waiting;
-        for (search, side) in ended {
-            let Some(side) = side else {
+        for (search, outcome) in ended {
+            let Some(outcome) = outcome else {
                 running.push(search);
                 continue;
             };
             let (token, start) = &tokens[search.place];
-            if let (Side::Wins(_), Some(direction)) = (&side, search.direction) {
+            if let (SearchOutcome::Wins(_), Some(direction)) = (&outcome, search.direction) {
                 shared.warm_starts.add(*token, search.search.point(), direction);
             }
             queue.decided(start);
-            sides[search.place] = Some(side);
+            outcomes[search.place] = Some(outcome);
             done();
         }
         // The largest first: a thread that starts a large one at the end of a round keeps the others waiting.
@@ -107,11 +107,11 @@ pub fn search(
     }
     // What float64 cannot decide may depend on the order in which rivals were added: search these tokens once more,
     // each by itself.
-    let alone = |(side, (token, start)): (Option<Side>, &(u32, Start))| match side {
-        Some(Side::Stuck(_)) | None => running::by_itself(sphere, pairs, *token, start),
-        Some(side) => side,
+    let alone = |(outcome, (token, start)): (Option<SearchOutcome>, &(u32, Start))| match outcome {
+        Some(SearchOutcome::Stuck(_)) | None => running::by_itself(sphere, pairs, *token, start),
+        Some(outcome) => outcome,
     };
-    sides.into_par_iter().zip(tokens).with_max_len(1).map(alone).collect()
+    outcomes.into_par_iter().zip(tokens).with_max_len(1).map(alone).collect()
 }
 
 /// Does all pieces of work of a round in parallel, started in order. Returns the searches in that order, and the
@@ -159,9 +159,9 @@ impl<'a> Shared<'a> {
             let (token, start) = &self.tokens[place];
             let start = beside.as_ref().and_then(|b| b.start.as_ref()).unwrap_or(start);
             let mut search = RunningSearch::new(self.sphere, place, *token, start).keeping_rows();
-            let side = search.begin(start);
+            let outcome = search.begin(start);
             search.direction = beside.map(|beside| beside.direction);
-            (search, side)
+            (search, outcome)
         });
         begun.collect()
     }
@@ -170,15 +170,17 @@ impl<'a> Shared<'a> {
     fn go_on(&self, searches: Vec<RunningSearch<'a>>) -> Vec<Ended<'a>> {
         let mut all: Vec<Ended> = searches.into_iter().map(|search| (search, None)).collect();
         for _ in 0..STEPS_A_ROUND {
-            let mut open: Vec<&mut Ended> =
-                all.iter_mut().filter(|(search, side)| side.is_none() && !search.ready).collect();
+            let mut open: Vec<&mut Ended> = all
+                .iter_mut()
+                .filter(|(search, outcome)| outcome.is_none() && !search.ready)
+                .collect();
             let trials =
                 running::by_frequent_rivals(&self.frequent, open.iter().map(|ended| &ended.0));
             open.par_iter_mut().zip(trials).with_max_len(1).for_each(|(ended, trial)| {
-                let (search, side) = &mut **ended;
+                let (search, outcome) = &mut **ended;
                 search.ready = running::is_unbeaten(&trial);
                 if !search.ready {
-                    *side = search.go_on(trial);
+                    *outcome = search.go_on(trial);
                 }
             });
         }
@@ -196,8 +198,8 @@ impl<'a> Shared<'a> {
         let ended = searches.into_par_iter().zip(trials).with_max_len(1);
         let ended = ended.map(|(mut search, trial)| {
             search.ready = false;
-            let side = search.go_on(trial);
-            (search, side)
+            let outcome = search.go_on(trial);
+            (search, outcome)
         });
         (ended.collect(), told)
     }

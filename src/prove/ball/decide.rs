@@ -11,7 +11,7 @@ use crate::certify::{self, Combination, Rival, Verdict};
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::ball::batch;
-use crate::prove::ball::running::Side;
+use crate::prove::ball::running::SearchOutcome;
 use crate::prove::ball::system::BallSystem;
 use crate::prove::exact::corner;
 use crate::prove::polyhedron::system::Constraint;
@@ -31,12 +31,12 @@ pub fn decide(
     winners.iter().for_each(|_| progress.advance(1));
     let others = tokens.iter().filter(|(token, _)| !winners.contains_key(token));
     let others: Vec<(u32, Start)> = others.cloned().collect();
-    let sides =
+    let outcomes =
         batch::search(system, screen.map(), screen.pairs(), &others, &|| progress.advance(1));
-    let searched = others.iter().zip(sides).map(|((token, _), side)| match side {
-        Side::Wins(witness) => (*token, Finding::Decided(certify::won(problem, witness))),
-        Side::Loses(verdict) => (*token, Finding::Decided(verdict)),
-        Side::Stuck(multipliers) => (*token, Finding::Unclear(multipliers)),
+    let searched = others.iter().zip(outcomes).map(|((token, _), outcome)| match outcome {
+        SearchOutcome::Wins(witness) => (*token, Finding::Decided(certify::won(problem, witness))),
+        SearchOutcome::Loses(verdict) => (*token, Finding::Decided(verdict)),
+        SearchOutcome::Stuck(multipliers) => (*token, Finding::Unclear(multipliers)),
     });
     let won =
         winners.into_values().map(|w| (w.token(), Finding::Decided(certify::won(problem, w))));

@@ -17,9 +17,9 @@ const START_SHARE: f64 = 15.0 / 16.0;
 /// The most float64 scores held at once, a few tens of megabytes.
 const MOST_SCORES: usize = 1 << 22;
 
-/// The result of a search.
+/// What a search found.
 #[derive(Clone, Debug)]
-pub enum Side {
+pub enum SearchOutcome {
     /// The token was proved to win at a point.
     Wins(Witness),
     /// The token was proved never to win.
@@ -56,8 +56,8 @@ impl<'a> RunningSearch<'a> {
         RunningSearch { search: self.search.keeping_rows(), ..self }
     }
 
-    /// Adds the rivals that the start does not beat. Returns a side, or `None` if there is a point to try.
-    pub fn begin(&mut self, start: &Start) -> Option<Side> {
+    /// Adds the rivals that the start does not beat. Returns an outcome, or `None` if there is a point to try.
+    pub fn begin(&mut self, start: &Start) -> Option<SearchOutcome> {
         if start.behind.is_empty() {
             return None;
         }
@@ -65,13 +65,13 @@ impl<'a> RunningSearch<'a> {
         self.conclude(step)
     }
 
-    /// Uses the result of a trial of the point. Returns a side, or `None` if there is another point to try.
-    pub fn go_on(&mut self, trial: Trial) -> Option<Side> {
+    /// Uses the result of a trial of the point. Returns an outcome, or `None` if there is another point to try.
+    pub fn go_on(&mut self, trial: Trial) -> Option<SearchOutcome> {
         self.trials += 1;
         match trial {
-            Trial::Wins(witness) => Some(Side::Wins(witness)),
+            Trial::Wins(witness) => Some(SearchOutcome::Wins(witness)),
             Trial::Behind(_) if self.trials > MOST_TRIALS => {
-                Some(Side::Stuck(self.search.multipliers()))
+                Some(SearchOutcome::Stuck(self.search.multipliers()))
             }
             Trial::Behind(rivals) => {
                 let outside = self.sphere.ends_passed(self.search.point());
@@ -84,8 +84,8 @@ impl<'a> RunningSearch<'a> {
         }
     }
 
-    /// Interprets a step. Returns a side, or `None` if there is a point inside the ball to try.
-    fn conclude(&mut self, mut step: Step) -> Option<Side> {
+    /// Interprets a step. Returns an outcome, or `None` if there is a point inside the ball to try.
+    fn conclude(&mut self, mut step: Step) -> Option<SearchOutcome> {
         let (sphere, search) = (self.sphere, &mut self.search);
         loop {
             let stalled = matches!(step, Step::Stalled);
@@ -98,13 +98,13 @@ impl<'a> RunningSearch<'a> {
                 let problem = sphere.problem();
                 let proof = certify::lost_in_ball_plainly(problem, search.token(), &multipliers);
                 if let Some(verdict) = proof {
-                    return Some(Side::Loses(verdict));
+                    return Some(SearchOutcome::Loses(verdict));
                 }
             }
             step = match search.ask() {
                 Ask::Clearance(clearance) if search.is_from_centre() => {
                     let Some(fainter) = CLEARANCES.into_iter().find(|r| *r < clearance) else {
-                        return Some(Side::Stuck(multipliers));
+                        return Some(SearchOutcome::Stuck(multipliers));
                     };
                     search.restart(Ask::Clearance(fainter))
                 }
@@ -136,15 +136,20 @@ fn worst_first(mut rivals: Vec<(f64, u32)>) -> Vec<u32> {
 }
 
 /// Searches a token without frequent rivals and warm starts, so that the result depends on the token alone.
-pub fn by_itself(sphere: &BallSystem, pairs: Option<&Pairs>, token: u32, start: &Start) -> Side {
+pub fn by_itself(
+    sphere: &BallSystem,
+    pairs: Option<&Pairs>,
+    token: u32,
+    start: &Start,
+) -> SearchOutcome {
     let mut search = RunningSearch::new(sphere, 0, token, start);
-    let mut side = search.begin(start);
+    let mut outcome = search.begin(start);
     loop {
-        if let Some(side) = side {
-            return side;
+        if let Some(outcome) = outcome {
+            return outcome;
         }
         let trials = by_all(pairs, std::slice::from_ref(&search));
-        side = trials.into_iter().next().and_then(|trial| search.go_on(trial));
+        outcome = trials.into_iter().next().and_then(|trial| search.go_on(trial));
     }
 }
 
@@ -161,7 +166,7 @@ pub fn by_frequent_rivals<'s, 'q: 's>(
 /// Compares the points of searches with all rows.
 pub fn by_all(pairs: Option<&Pairs>, searches: &[RunningSearch]) -> Vec<Trial> {
     let mut trials = match pairs {
-        Some(pairs) => pairs.attempt(searches.iter().map(|r| r.search.attempt()).collect()),
+        Some(pairs) => pairs.try_points(searches.iter().map(|r| r.search.trial_point()).collect()),
         None => vec![Trial::Behind(Vec::new()); searches.len()],
     };
     // Those that the comparison of all pairs could not judge.

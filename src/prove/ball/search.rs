@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::Rival;
-use crate::certify::pairs::Attempt;
+use crate::certify::pairs::TrialPoint;
 use crate::prove::ball::system::{BallSystem, Face};
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::solver::{Outcome, Solver};
@@ -286,7 +286,7 @@ impl<'a> Search<'a> {
     }
 
     /// The point as an attempt to prove, with the gap that its closest rivals seem to leave.
-    pub fn attempt(&self) -> Attempt {
+    pub fn trial_point(&self) -> TrialPoint {
         let head = self.sphere.problem().head();
         let score = |j: u32| head.score(j as usize, &self.z);
         let own = score(self.token);
@@ -297,6 +297,6 @@ impl<'a> Search<'a> {
         });
         let least = if least.is_finite() { least } else { own.abs() };
         let floor = (least / 2.0).max(1e-60);
-        Attempt { token: self.token, h: self.z.clone(), scale: None, floor }
+        TrialPoint { token: self.token, h: self.z.clone(), scale: None, floor }
     }
 }

@@ -6,4 +6,6 @@
 
 pub mod budget;
 pub mod corner;
+mod program;
 pub mod simplex;
+mod table;

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::polyhedron::support;
 use crate::prove::polyhedron::system::{Constraint, System};
-use crate::prove::polyhedron::working_set::{Proposal, Side, Start, search};
+use crate::prove::polyhedron::working_set::{Proposal, SearchOutcome, Start, search};
 use crate::prove::solver::Solver;
 use crate::prove::{Decision, Open};
 
@@ -29,8 +29,8 @@ pub fn lost_everywhere(
     tokens: &[(u32, Start)],
 ) -> BTreeMap<u32, Verdict> {
     let proposals = search::<LeastDistance>(free, None, tokens.to_vec()).into_iter();
-    let lost = proposals.filter_map(|Proposal { token, side, .. }| match side {
-        Side::Loses(multipliers) => {
+    let lost = proposals.filter_map(|Proposal { token, outcome, .. }| match outcome {
+        SearchOutcome::Loses(multipliers) => {
             let weights = support::exact(free, token, &multipliers)?;
             Some((token, certify::lost_exactly(problem, token, weights)?))
         }
@@ -49,8 +49,8 @@ pub fn decide<S: Solver>(
 ) -> Vec<(u32, Decision)> {
     let problem = system.problem();
     let proposals = search::<S>(system, pairs, tokens);
-    let points = proposals.iter().filter_map(|proposal| match &proposal.side {
-        Side::Wins(h) => Some((proposal.token, unit_length(problem, h.clone()))),
+    let points = proposals.iter().filter_map(|proposal| match &proposal.outcome {
+        SearchOutcome::Wins(h) => Some((proposal.token, unit_length(problem, h.clone()))),
         _ => None,
     });
     let witnesses = certify::witness::certify_floats(problem, points.collect());
@@ -58,13 +58,13 @@ pub fn decide<S: Solver>(
     let mut witnesses: BTreeMap<u32, Witness> = witnesses.collect();
     let mut decide = |proposal: Proposal| {
         let token = proposal.token;
-        let verdict = match &proposal.side {
-            Side::Wins(_) => witnesses.remove(&token).map(|w| certify::won(problem, w)),
-            Side::Proved(witness) => Some(certify::won(problem, witness.clone())),
-            Side::Loses(multipliers) => {
+        let verdict = match &proposal.outcome {
+            SearchOutcome::Wins(_) => witnesses.remove(&token).map(|w| certify::won(problem, w)),
+            SearchOutcome::Proved(witness) => Some(certify::won(problem, witness.clone())),
+            SearchOutcome::Loses(multipliers) => {
                 certified_loss::<S>(system, token, multipliers, &proposal.working)
             }
-            Side::Stuck => perturbed_loss::<S>(system, token, &proposal.working),
+            SearchOutcome::Stuck => perturbed_loss::<S>(system, token, &proposal.working),
         };
         let decision = verdict.ok_or_else(|| {
             let undecided = undecided(problem, token, &proposal);
@@ -125,8 +125,8 @@ fn unit_length(problem: &Problem, mut h: Vec<f64>) -> Vec<f64> {
 
 /// The undecided verdict, with a bound of the margin from the proposal's multipliers.
 fn undecided(problem: &Problem, token: u32, proposal: &Proposal) -> Verdict {
-    let multipliers = match &proposal.side {
-        Side::Loses(multipliers) => multipliers,
+    let multipliers = match &proposal.outcome {
+        SearchOutcome::Loses(multipliers) => multipliers,
         _ => &proposal.multipliers,
     };
     let mut sigma = 0.0;
@@ -137,14 +137,14 @@ fn undecided(problem: &Problem, token: u32, proposal: &Proposal) -> Verdict {
             Constraint::Scale => sigma += weight,
         }
     }
-    let reason = match proposal.side {
-        Side::Wins(_) | Side::Proved(_) => {
+    let reason = match proposal.outcome {
+        SearchOutcome::Wins(_) | SearchOutcome::Proved(_) => {
             "a witness was proposed, but its gap is too small to prove within the budget of exact arithmetic"
         }
-        Side::Loses(_) => {
+        SearchOutcome::Loses(_) => {
             "losing weights were proposed, but not proved within the budget of exact arithmetic"
         }
-        Side::Stuck => {
+        SearchOutcome::Stuck => {
             "float64 could not tell the sides apart, and the budget of exact arithmetic ran out"
         }
     };

@@ -86,33 +86,47 @@ pub fn perturbed<S: Solver>(
     }
     let combination = S::combine(&rows, dim, &target)?;
 
-    // Convert to unscaled rows, then to a total of one over the rivals.
-    let mut basic: Vec<(Constraint, f64)> =
-        combination.iter().map(|&(i, w)| (working[i], w / lengths[i])).collect();
-    let mut frozen: Vec<(u32, f64)> = working
-        .iter()
-        .zip(fixed.iter().zip(&lengths))
-        .filter_map(|(c, (w, length))| match c {
-            Constraint::Rival(Rival::Token(j)) => Some((*j, w / length)),
-            _ => None,
-        })
-        .collect();
+    let basic = combination.iter().map(|&(i, w)| (working[i], w / lengths[i])).collect();
+    let frozen = working.iter().zip(fixed.iter().zip(&lengths));
+    let frozen = frozen.filter_map(|(c, (w, length))| match c {
+        Constraint::Rival(Rival::Token(j)) => Some((*j, w / length)),
+        _ => None,
+    });
+    let (weights, frozen) = with_total_of_one(basic, frozen.collect())?;
+    square(system, token, weights, frozen)
+}
+
+/// Scales weights on unscaled rows, of the solver and fixed ones, to a total of one over the rivals; `None` where there is no
+/// such factor.
+fn with_total_of_one(
+    basic: Vec<(Constraint, f64)>,
+    mut frozen: Vec<(u32, f64)>,
+) -> Option<(Weights, Vec<(u32, f64)>)> {
     let is_rival = |c: &Constraint| matches!(c, Constraint::Rival(Rival::Token(_)));
     let total: f64 = basic.iter().filter(|b| is_rival(&b.0)).map(|b| b.1).sum::<f64>()
         + frozen.iter().map(|f| f.1).sum::<f64>();
     if !(total > 0.0) || !total.is_finite() {
         return None;
     }
-    basic.iter_mut().for_each(|b| b.1 /= total);
     frozen.iter_mut().for_each(|f| f.1 /= total);
     let mut weights = Weights { rivals: Vec::new(), ends: Vec::new() };
     for (constraint, weight) in basic {
         match constraint {
-            Constraint::Rival(Rival::Token(j)) => weights.rivals.push((j, weight)),
+            Constraint::Rival(Rival::Token(j)) => weights.rivals.push((j, weight / total)),
             Constraint::Rival(end) => weights.ends.push(end),
             Constraint::Scale => {}
         }
     }
+    Some((weights, frozen))
+}
+
+/// Makes a support with as many basic rivals as equations; `None` where the weights have too few or too many.
+fn square(
+    system: &System,
+    token: u32,
+    mut weights: Weights,
+    mut frozen: Vec<(u32, f64)>,
+) -> Option<Support> {
     // The equations are those of all rivals together: a column that is constant on the basic rivals only is kept.
     let everyone = Weights {
         rivals: weights.rivals.iter().chain(&frozen).copied().collect(),

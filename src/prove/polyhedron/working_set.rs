@@ -2,7 +2,7 @@
 
 use crate::arithmetic::rounding::norm_up;
 use crate::certify::Rival;
-use crate::certify::pairs::{Attempt, Pairs, Trial};
+use crate::certify::pairs::{Pairs, Trial, TrialPoint};
 use crate::certify::witness::Witness;
 use crate::prove::polyhedron::marks::Marks;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
@@ -13,17 +13,17 @@ use crate::prove::solver::{Outcome, Solver};
 pub struct Proposal {
     /// The token.
     pub token: u32,
-    /// The side that the search found.
-    pub side: Side,
+    /// What the search found.
+    pub outcome: SearchOutcome,
     /// The constraints of the working set, in the order in which they were added.
     pub working: Vec<Constraint>,
     /// The last multipliers on unscaled rows, for a bound of the best margin.
     pub multipliers: Vec<(Constraint, f64)>,
 }
 
-/// The side that a search proposes.
+/// What a search proposes.
 #[derive(Clone, Debug)]
-pub enum Side {
+pub enum SearchOutcome {
     /// A hidden state of the domain where float64 finds no rival ahead.
     Wins(Vec<f64>),
     /// A hidden state where the token was already proved to win during the search.
@@ -74,7 +74,7 @@ pub fn search<S: Solver>(
         tokens.into_iter().map(|(token, start)| Search::new(system, token, start)).collect();
     for round in 0..ROUNDS {
         let mut running: Vec<&mut Search<S>> =
-            searches.iter_mut().filter(|s| s.side.is_none()).collect();
+            searches.iter_mut().filter(|s| s.outcome.is_none()).collect();
         if running.is_empty() {
             break;
         }
@@ -84,10 +84,12 @@ pub fn search<S: Solver>(
         match pairs.filter(|_| running.iter().all(|s| s.may_win)) {
             None => rest.extend(running.into_iter().zip(outside)),
             Some(pairs) => {
-                let trials = pairs.attempt(running.iter().map(|s| s.attempt()).collect());
+                let trials = pairs.try_points(running.iter().map(|s| s.trial_point()).collect());
                 for ((search, outside), trial) in running.into_iter().zip(outside).zip(trials) {
                     match trial {
-                        Trial::Wins(witness) => search.side = Some(Side::Proved(witness)),
+                        Trial::Wins(witness) => {
+                            search.outcome = Some(SearchOutcome::Proved(witness))
+                        }
                         Trial::Behind(rivals) if rivals.is_empty() => rest.push((search, outside)),
                         Trial::Behind(rivals) => search.advance(outside, rivals),
                     }
@@ -116,7 +118,7 @@ fn by_products<S: Solver>(
             if round > 0 || search.may_win { RivalSelection::Ahead } else { RivalSelection::All };
         let violators = leaders(system, search.token, scores, whom);
         if violators.is_empty() {
-            search.side = Some(Side::Wins(std::mem::take(&mut search.h)));
+            search.outcome = Some(SearchOutcome::Wins(std::mem::take(&mut search.h)));
         } else {
             search.advance(outside, violators);
         }
@@ -137,7 +139,7 @@ struct Search<'a, S> {
     may_win: bool,
     /// Whether the solver has started again, from the origin.
     afresh: bool,
-    side: Option<Side>,
+    outcome: Option<SearchOutcome>,
 }
 
 impl<'a, S: Solver> Search<'a, S> {
@@ -153,7 +155,7 @@ impl<'a, S: Solver> Search<'a, S> {
             h: start.near,
             may_win: start.may_win,
             afresh: false,
-            side: None,
+            outcome: None,
         };
         if search.may_win {
             search.solver.near(&system.solution(&search.h, ANCHOR));
@@ -191,7 +193,7 @@ impl<'a, S: Solver> Search<'a, S> {
     }
 
     /// The hidden state as an attempt to prove, scaled to length one if its length does not matter.
-    fn attempt(&self) -> Attempt {
+    fn trial_point(&self) -> TrialPoint {
         let problem = self.system.problem();
         let head = problem.head();
         let mut h = self.h.clone();
@@ -212,7 +214,7 @@ impl<'a, S: Solver> Search<'a, S> {
         // The gap to prove is half of what the worst of them leaves.
         let least = if least.is_finite() { least } else { own.abs() };
         let floor = (least / 2.0).max(1e-60);
-        Attempt { token: self.token, h, scale: None, floor }
+        TrialPoint { token: self.token, h, scale: None, floor }
     }
 
     /// Does one round: adds the worst violators at `h`, the worst first, and solves again.
@@ -228,7 +230,7 @@ impl<'a, S: Solver> Search<'a, S> {
         let head = self.system.problem().head();
         let most = if head.is_wide() { WIDE_NUMBERS } else { MOST_NUMBERS };
         if self.working.len() * self.system.dim() > most {
-            self.side = Some(Side::Stuck);
+            self.outcome = Some(SearchOutcome::Stuck);
             return;
         }
         let mut progress = added > 0 && self.solve();
@@ -244,7 +246,7 @@ impl<'a, S: Solver> Search<'a, S> {
             progress = self.solve();
         }
         if !progress {
-            self.side = Some(Side::Stuck);
+            self.outcome = Some(SearchOutcome::Stuck);
         }
     }
 
@@ -253,7 +255,7 @@ impl<'a, S: Solver> Search<'a, S> {
         match self.solver.solve() {
             Outcome::Point(u) => self.h = self.system.hidden_state(&u),
             Outcome::Combination(c) => {
-                self.side = Some(Side::Loses(self.unscaled(c)));
+                self.outcome = Some(SearchOutcome::Loses(self.unscaled(c)));
             }
             Outcome::Stalled => return false,
         }
@@ -271,7 +273,7 @@ impl<'a, S: Solver> Search<'a, S> {
         let multipliers = self.unscaled(self.solver.multipliers());
         Proposal {
             token: self.token,
-            side: self.side.unwrap_or(Side::Stuck),
+            outcome: self.outcome.unwrap_or(SearchOutcome::Stuck),
             working: self.working,
             multipliers,
         }

@@ -21,7 +21,8 @@ fn parsed(bytes: &[u8]) -> Result<Vec<usize>, String> {
     let ids: Vec<usize> = match text.trim_start().starts_with('[') {
         true => serde_json::from_str(text).map_err(|e| format!("not a JSON list of ids: {e}"))?,
         false => {
-            let id = |word: &str| word.parse().map_err(|_| format!("`{word}` is no id of a piece"));
+            let id =
+                |word: &str| word.parse().map_err(|_| format!("`{word}` is not an id of a piece"));
             text.split_whitespace().map(id).collect::<Result<_, _>>()?
         }
     };

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use tokenizers::Decoder;
 
-use super::side_files::json_file;
+use super::json_file::json_file;
 use super::splitter::Splitter;
 use super::{SpecialTokens, Tokenizer, guarded, sentence_piece};
 use crate::checkpoint::Checkpoint;
@@ -122,7 +122,7 @@ impl Side {
             true => Ok(self.unknown),
             false => {
                 let problem = format!(
-                    "the text begins with `{code}`, which is no language of this model: it has {}",
+                    "the text begins with `{code}`, which is not a language of this model: it has {}",
                     known.join(" ")
                 );
                 Err(Error::malformed(file, problem))

@@ -5,6 +5,7 @@
 //! does not say how it splits text, nothing is guessed: the error says what would tell.
 
 mod gguf;
+mod json_file;
 mod kept;
 mod marian;
 mod numbering;

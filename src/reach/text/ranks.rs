@@ -84,10 +84,11 @@ const USES: &[Use] = &[
 
 /// The names of the files of a model type.
 pub(super) fn files(model_type: &str) -> &'static [&'static str] {
-    of(model_type).map_or(&[], |one| one.files)
+    use_of(model_type).map_or(&[], |one| one.files)
 }
 
-fn of(model_type: &str) -> Option<&'static Use> {
+/// How a model type uses such a file, if it is known.
+fn use_of(model_type: &str) -> Option<&'static Use> {
     USES.iter().find(|one| one.model_types.contains(&model_type))
 }
 
@@ -102,7 +103,7 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
 /// A type whose way to cut text is not known, a damaged file, a rank that is left out, and one without some of the 256
 /// bytes.
 pub(super) fn read(bytes: &[u8], model_type: &str, label: &Path) -> Result<Tokenizer> {
-    let Some(family) = of(model_type) else {
+    let Some(family) = use_of(model_type) else {
         let known: Vec<&str> = USES.iter().flat_map(|one| one.model_types).copied().collect();
         let problem = format!(
             "a file of tiktoken does not say how text is cut, and for a model of the type `{model_type}` it is not known \

@@ -9,8 +9,8 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use super::Tokenizer;
+use super::json_file::json_file;
 use super::numbering::{CONTROL, Ids, NORMAL, Numbered, Numbering, USER_DEFINED};
-use super::side_files::json_file;
 use super::tokenizer_file::{self, BERT_PAIR, Pair, ROBERTA_PAIR, TokenizerFile, XLNET_PAIR};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::vocabulary::sentencepiece::{self, SentencePieces};

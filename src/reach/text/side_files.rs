@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::json_file::json_file;
 use super::pre_tokenizer::{PreTokenizer, byte_level};
 use super::tokenizer_file::{self, BERT_PAIR, ROBERTA_PAIR, TokenizerFile};
 use super::{Pairs, Tokenizer};
@@ -284,11 +285,4 @@ pub(super) fn pieces(checkpoint: &dyn Checkpoint, path: &Path) -> Result<(Vocabu
 fn numbered(vocabulary: &Vocabulary) -> impl Iterator<Item = (String, usize)> + '_ {
     let named = vocabulary.tokens.iter().enumerate().filter(|(_, token)| !token.piece.is_empty());
     named.map(|(id, token)| (token.piece.clone(), id))
-}
-
-/// Reads a JSON file next to the checkpoint; `None` where there is none.
-pub(super) fn json_file(checkpoint: &dyn Checkpoint, name: &str) -> Result<Option<Value>> {
-    let Some(bytes) = checkpoint.side_file(name)? else { return Ok(None) };
-    let read = serde_json::from_slice(&bytes);
-    read.map(Some).map_err(|e| Error::malformed(bytes.label(), format!("not JSON: {e}")))
 }

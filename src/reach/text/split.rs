@@ -47,7 +47,7 @@ impl Split {
         for (part, start) in parts(&self.splitter, text)? {
             ids.push(self.id(&part).ok_or_else(|| {
                 let problem = format!(
-                    "`{part}` at byte {} of the text is no token; does the pattern fit the vocabulary? \
+                    "`{part}` at byte {} of the text is not a token; does the pattern fit the vocabulary? \
                      --ids (of logits and generate) takes ids instead",
                     from + start
                 );
@@ -88,7 +88,7 @@ impl Splitter for Split {
 pub(super) fn at_matches(pattern: &str) -> Result<Pattern> {
     let behaviour = SplitDelimiterBehavior::Isolated;
     Pattern::new(SplitPattern::Regex(pattern.to_owned()), behaviour, false)
-        .map_err(|e| Error::Invalid(format!("`{pattern}` is no regular expression: {e}")))
+        .map_err(|e| Error::Invalid(format!("`{pattern}` is not a regular expression: {e}")))
 }
 
 /// Returns the matches of a regular expression in a text and what is between them, with the byte at which each begins.

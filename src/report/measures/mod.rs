@@ -153,7 +153,7 @@ mod kind_name {
             "" => Ok(None),
             name => match Kind::named(name) {
                 Some(kind) => Ok(Some(kind)),
-                None => Err(D::Error::custom(format!("`{name}` is no kind of token"))),
+                None => Err(D::Error::custom(format!("`{name}` is not a kind of token"))),
             },
         }
     }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::named;
-use crate::report::probability::{percent, rows, sentence};
+use crate::report::probability::{at_least, at_most, rows, sentence};
 use crate::report::results::Reported;
 use crate::report::words;
 
@@ -19,8 +19,8 @@ pub fn subsection(reported: &Reported) -> Option<Markup> {
         h3 #probability-h { "How probable can it become?" }
         p {
             (sentence) " The bound follows from the rivals that block the token: where their weights are spread over many rivals, the token \
-             gets less. Unless it was measured for a token of its own, it holds at every temperature. Top-k and top-p sampling take other tokens out and \
-             scale the rest up, which no bound here includes."
+             gets less. It holds at every temperature; the interval of a measured token is about temperature 1. Top-k and top-p sampling remove other \
+             tokens and scale the rest up, which no bound here includes."
         }
         p { "The least probable:" }
         table .plain {
@@ -29,8 +29,8 @@ pub fn subsection(reported: &Reported) -> Option<Markup> {
                 @for (row, bound) in rows.iter().take(LISTED) {
                     tr {
                         th scope="row" { (named(reported, row.id)) " " span .id { "id " (row.id) } }
-                        td { (percent(*bound)) }
-                        @if reached { td { @if let Some(low) = row.measured.max_probability_low { (percent(low)) } } }
+                        td { (at_most(*bound)) }
+                        @if reached { td { @if let Some(low) = row.measured.max_probability_low { (at_least(low)) } } }
                     }
                 }
             }

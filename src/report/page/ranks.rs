@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::named;
-use crate::report::ranks::{BEAMS, Beam, rows, sentence};
+use crate::report::beams::{BEAMS, Beam};
+use crate::report::ranks::{rows, sentence};
 use crate::report::results::Reported;
 use crate::report::results::measured::RankInterval;
 use crate::report::words;

@@ -58,7 +58,7 @@ impl Measured {
     /// The measurements of a line, or which of them is none.
     pub(super) fn of(places: &Places, record: &csv::StringRecord) -> Result<Self, String> {
         let at = |column: Column| places.text(record, column);
-        let bad = |column: Column| format!("`{}` is no {}", at(column), column.name());
+        let bad = |column: Column| format!("`{}` is not a valid {}", at(column), column.name());
         let end = |column: Column| match at(column) {
             "" => Ok(None),
             text => match text.parse::<f64>() {
@@ -70,7 +70,7 @@ impl Measured {
             (None, None) => Ok(None),
             (Some(low), Some(high)) if low <= high => Ok(Some(Interval { low, high })),
             _ => Err(format!(
-                "`{}` and `{}` are no {} and {} of one number",
+                "`{}` and `{}` are not a valid {} and {} of one number",
                 at(low),
                 at(high),
                 low.name(),
@@ -91,7 +91,7 @@ impl Measured {
             (Some(low), Some(high)) if 1 <= low && low <= high => Some(RankInterval { low, high }),
             _ => {
                 return Err(format!(
-                    "`{}` and `{}` are no {} and {} of one rank",
+                    "`{}` and `{}` are not a valid {} and {} of one rank",
                     at(low),
                     at(high),
                     low.name(),
@@ -139,19 +139,19 @@ mod tests {
     fn what_is_no_measurement_is_named() {
         let header = "effort_low,effort_high,survives";
         for (line, says) in [
-            ("x,1,", "`x` is no effort_low"),
-            ("0,nan,", "`nan` is no effort_high"),
-            ("2,1,", "`2` and `1` are no effort_low and effort_high of one number"),
-            ("0.5,,", "`0.5` and `` are no effort_low"),
-            ("0,1,f8", "`f8` is no survives"),
+            ("x,1,", "`x` is not a valid effort_low"),
+            ("0,nan,", "`nan` is not a valid effort_high"),
+            ("2,1,", "`2` and `1` are not a valid effort_low and effort_high of one number"),
+            ("0.5,,", "`0.5` and `` are not a valid effort_low"),
+            ("0,1,f8", "`f8` is not a valid survives"),
         ] {
             assert_eq!(&read(header, line).unwrap_err()[..says.len()], says);
         }
         for (line, says) in [
-            ("0,3", "`0` and `3` are no best_rank_low and best_rank_high of one rank"),
-            ("4,3", "`4` and `3` are no best_rank_low"),
-            ("2,", "`2` and `` are no best_rank_low"),
-            ("1.5,2", "`1.5` is no best_rank_low"),
+            ("0,3", "`0` and `3` are not a valid best_rank_low and best_rank_high of one rank"),
+            ("4,3", "`4` and `3` are not a valid best_rank_low"),
+            ("2,", "`2` and `` are not a valid best_rank_low"),
+            ("1.5,2", "`1.5` is not a valid best_rank_low"),
         ] {
             let said = read("best_rank_low,best_rank_high", line).unwrap_err();
             assert_eq!(&said[..says.len()], says);

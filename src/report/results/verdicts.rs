@@ -160,7 +160,7 @@ impl Row {
     /// The row of a line, or which field of it is wrong.
     fn of(places: &Places, record: &csv::StringRecord) -> Result<Self, String> {
         let at = |column: Column| places.text(record, column);
-        let bad = |column: Column| format!("`{}` is no {}", at(column), column.name());
+        let bad = |column: Column| format!("`{}` is not a valid {}", at(column), column.name());
         let number = |column: Column| at(column).parse::<f64>().map_err(|_| bad(column));
         let optional = |column: Column| match at(column) {
             "" => Ok(None),
@@ -250,18 +250,18 @@ mod tests {
         let counts = Counts { argmaxable: 1, unargmaxable: 1, ..Counts::default() };
         assert_eq!(table.free_tally().map(|tally| tally.rows()), Some(counts));
         let said = read("1,,,,,1,tied,,,,,map,won,,\n").unwrap_err().to_string();
-        assert!(said.contains("line 2: `won` is no free_verdict"), "{said}");
+        assert!(said.contains("line 2: `won` is not a valid free_verdict"), "{said}");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (line, says) in [
-            ("x,,,,,1,tied,,,,,map", "line 2: `x` is no id"),
-            ("1,,,,,1,won,,,,,map", "line 2: `won` is no verdict"),
-            ("1,,,,,1,tied,a,,,,map", "line 2: `a` is no margin"),
-            ("1,,,,,1,tied,,,2 x,,map", "line 2: `2 x` is no ties_with"),
-            ("1,,,,,1,unargmaxable,,,,3=1,map", "line 2: `3=1` is no blockers"),
-            ("1,,,,,1,unargmaxable,,,,3:nan,map", "line 2: `3:nan` is no blockers"),
+            ("x,,,,,1,tied,,,,,map", "line 2: `x` is not a valid id"),
+            ("1,,,,,1,won,,,,,map", "line 2: `won` is not a valid verdict"),
+            ("1,,,,,1,tied,a,,,,map", "line 2: `a` is not a valid margin"),
+            ("1,,,,,1,tied,,,2 x,,map", "line 2: `2 x` is not a valid ties_with"),
+            ("1,,,,,1,unargmaxable,,,,3=1,map", "line 2: `3=1` is not a valid blockers"),
+            ("1,,,,,1,unargmaxable,,,,3:nan,map", "line 2: `3:nan` is not a valid blockers"),
             ("9,,,,,1,tied,,,,,map", "line 2: token 9 is beyond the head's 9 tokens"),
             ("1,,,,,1,tied,,,,,map\n1,,,,,1,tied,,,,,map", "line 3: id 1 does not rise"),
             ("1,,,", "verdicts.csv: "),

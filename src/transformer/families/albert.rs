@@ -4,23 +4,25 @@
 
 use serde_json::json;
 
-use super::Family;
+use super::Forward;
 use super::bert;
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Activation, Biases, Configuration, Sharing};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, Projection, StackNames};
+use crate::transformer::names::{
+    AttentionNames, EmbeddingNames, Names, Projection, StackNames, transform,
+};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family ALBERT.
-pub(super) const FAMILY: Family =
-    Family { name: "ALBERT", model_types: &["albert"], configuration, inert: &[], names };
+pub(super) const FORWARD: Forward =
+    Forward { model_types: &["albert"], configuration, inert: &[], names };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     // The reference ignores this switch: its attention is always bidirectional.
     settings.only("is_decoder", &json!(false), "a decoder")?;
-    let mut configuration = bert::configuration(settings)?;
-    configuration.family = FAMILY.name;
+    let mut configuration = bert::configuration(settings, family)?;
     configuration.input_width = settings.needed(&["embedding_size"])?;
     configuration.activation = settings.activation("hidden_act", Activation::GeluTanh)?;
     configuration.transform_activation = configuration.activation;
@@ -31,16 +33,16 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     Ok(configuration)
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["albert.", ""],
+        bodies: family.bodies,
         embedding: EmbeddingNames {
             projection: Some(Projection {
                 stem: "encoder.embedding_hidden_mapping_in",
                 biases: Biases::All,
                 first: false,
             }),
-            ..bert::EMBEDDING
+            ..bert::embedding(family)
         },
         stack: StackNames {
             block: "encoder.albert_layer_groups.{group}.albert_layers.{inner}.",
@@ -60,7 +62,7 @@ fn names(_: &Configuration) -> Names {
             ..bert::STACK
         },
         encoder: None,
-        transform: Some(("predictions.dense", "predictions.LayerNorm", Biases::All)),
+        transform: transform(family, "predictions.dense", Biases::All),
         output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,

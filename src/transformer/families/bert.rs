@@ -4,16 +4,18 @@
 
 use serde_json::json;
 
-use super::Family;
+use super::Forward;
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Activation, Biases, Configuration, Direction, Placement};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::names::{
+    AttentionNames, EmbeddingNames, Gate, Names, StackNames, transform,
+};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family BERT.
-pub(super) const FAMILY: Family = Family {
-    name: "BERT",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["bert"],
     configuration: own,
     inert: &[
@@ -28,8 +30,8 @@ pub(super) const FAMILY: Family = Family {
 };
 
 /// Reads the configuration of BERT, which has one width.
-fn own(settings: &Settings) -> Result<Configuration> {
-    let configuration = configuration(settings)?;
+fn own(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let configuration = configuration(settings, family)?;
     one_width(settings, &configuration)?;
     Ok(configuration)
 }
@@ -46,7 +48,7 @@ pub(super) fn one_width(settings: &Settings, configuration: &Configuration) -> R
 }
 
 /// Reads the settings that BERT, RoBERTa and ALBERT share.
-pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
+pub(super) fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("position_embedding_type", &json!("absolute"), "other positions")?;
     settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
     let width = settings.needed(&["hidden_size"])?;
@@ -64,29 +66,23 @@ pub(super) fn configuration(settings: &Settings) -> Result<Configuration> {
         inner: settings.needed(&["intermediate_size"])?,
         context: Some(settings.needed(&["max_position_embeddings"])?),
         segments: settings.size("type_vocab_size")?.unwrap_or(2),
-        epsilon: settings.number("layer_norm_eps", 1e-12)?,
         placement: Placement::After,
         activation,
         transform_activation: activation,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
         attention: if one_way { Direction::Backwards } else { Direction::Both },
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["bert.", ""],
-        embedding: EMBEDDING,
+        bodies: family.bodies,
+        embedding: embedding(family),
         stack: STACK,
         encoder: None,
-        transform: Some((
-            "cls.predictions.transform.dense",
-            "cls.predictions.transform.LayerNorm",
-            Biases::All,
-        )),
+        transform: transform(family, "cls.predictions.transform.dense", Biases::All),
         output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
@@ -94,14 +90,14 @@ fn names(_: &Configuration) -> Names {
 }
 
 /// The names of the embedding's tensors in BERT, RoBERTa and ALBERT.
-pub(super) const EMBEDDING: EmbeddingNames = EmbeddingNames {
-    tokens: &["embeddings.word_embeddings.weight"],
-    convolutions: None,
-    positions: Some("embeddings.position_embeddings.weight"),
-    segments: Some("embeddings.token_type_embeddings.weight"),
-    norm: Some("embeddings.LayerNorm"),
-    projection: None,
-};
+pub(super) fn embedding(family: &Family) -> EmbeddingNames {
+    EmbeddingNames {
+        positions: Some("embeddings.position_embeddings.weight"),
+        segments: Some("embeddings.token_type_embeddings.weight"),
+        norm: Some("embeddings.LayerNorm"),
+        ..EmbeddingNames::of_tokens(family.tied_to)
+    }
+}
 
 /// The names of the blocks' tensors in BERT and RoBERTa.
 pub(super) const STACK: StackNames = StackNames {

@@ -6,16 +6,17 @@
 use serde_json::json;
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Biases, Configuration, Placement, Position};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration, Placement};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family BLOOM.
-pub(super) const FAMILY: Family = Family {
-    name: "BLOOM",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["bloom"],
     configuration,
     // Options of the order of operations, and what nothing reads.
@@ -37,15 +38,14 @@ pub(super) const FAMILY: Family = Family {
 };
 
 /// The family Falcon.
-pub(super) const FALCON: Family = Family {
-    name: "Falcon",
+pub(super) const FALCON: Forward = Forward {
     model_types: &["falcon"],
     configuration: falcon,
     inert: &["rotary"],
     names: falcon_names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let residual = "apply_residual_connection_post_layernorm";
     settings.only(residual, &json!(false), "residual sums with the normed state")?;
     let width = settings.needed(&["hidden_size", "n_embed"])?;
@@ -59,24 +59,22 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         key_value_heads: heads,
         head_width: settings.head_width(width, heads)?,
         inner: 4 * width,
-        epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
         position: Position::Slopes,
         activation: Activation::GeluTanh,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["transformer.", ""],
+        bodies: family.bodies,
         embedding: EmbeddingNames {
             norm: Some("word_embeddings_layernorm"),
-            ..EmbeddingNames::of_tokens(&["word_embeddings.weight"])
+            ..EmbeddingNames::of_tokens(family.tied_to)
         },
-        stack: STACK,
+        stack: stack(family),
         encoder: None,
         transform: None,
         stored: Stored::OutIn,
@@ -85,27 +83,29 @@ fn names(_: &Configuration) -> Names {
     }
 }
 
-/// The names of the blocks.
-const STACK: StackNames = StackNames {
-    block: "h.{layer}.",
-    attention: AttentionNames::Fused(
-        Order::ByHead,
-        ["self_attention.query_key_value", "self_attention.dense"],
-    ),
-    attention_norm: "input_layernorm",
-    second_norms: None,
-    query_key_norms: None,
-    cross: None,
-    gate: Gate::None,
-    inner: "mlp.dense_h_to_4h",
-    outer: "mlp.dense_4h_to_h",
-    experts: None,
-    feed_forward_norm: "post_attention_layernorm",
-    final_norm: Some("ln_f"),
-    buckets: None,
-};
+/// The names of the blocks, and of the final norm.
+fn stack(family: &Family) -> StackNames {
+    StackNames {
+        block: "h.{layer}.",
+        attention: AttentionNames::Fused(
+            Order::ByHead,
+            ["self_attention.query_key_value", "self_attention.dense"],
+        ),
+        attention_norm: "input_layernorm",
+        second_norms: None,
+        query_key_norms: None,
+        cross: None,
+        gate: Gate::None,
+        inner: "mlp.dense_h_to_4h",
+        outer: "mlp.dense_4h_to_h",
+        experts: None,
+        feed_forward_norm: "post_attention_layernorm",
+        final_norm: family.final_norm(),
+        buckets: None,
+    }
+}
 
-fn falcon(settings: &Settings) -> Result<Configuration> {
+fn falcon(settings: &Settings, family: &Family) -> Result<Configuration> {
     let residual = "apply_residual_connection_post_layernorm";
     settings.only(residual, &json!(false), "residual sums with the normed state")?;
     settings.only("alibi", &json!(false), "slopes by distance, which Falcon rounds to 16 bits")?;
@@ -134,7 +134,6 @@ fn falcon(settings: &Settings) -> Result<Configuration> {
         head_width,
         inner: settings.size("ffn_hidden_size")?.unwrap_or(4 * width),
         context,
-        epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
         placement: match (new, parallel) {
             (true, _) if norms == 2 => Placement::ParallelTwo,
             (true, _) | (false, true) => Placement::ParallelOne,
@@ -144,18 +143,17 @@ fn falcon(settings: &Settings) -> Result<Configuration> {
         activation: settings.activation("activation", Activation::Gelu)?,
         attention_biases: biases,
         feed_forward_biases: biases,
-        special: settings.special()?,
-        ..Configuration::plain(FALCON.name)
+        ..settings.plain(family)?
     })
 }
 
-fn falcon_names(configuration: &Configuration) -> Names {
+fn falcon_names(family: &Family, configuration: &Configuration) -> Names {
     let stack = match configuration.placement {
         Placement::ParallelTwo => {
-            StackNames { attention_norm: "ln_attn", feed_forward_norm: "ln_mlp", ..STACK }
+            StackNames { attention_norm: "ln_attn", feed_forward_norm: "ln_mlp", ..stack(family) }
         }
-        _ => STACK,
+        _ => stack(family),
     };
-    let embedding = EmbeddingNames::of_tokens(&["word_embeddings.weight"]);
-    Names { embedding, stack, ..names(configuration) }
+    let embedding = EmbeddingNames::of_tokens(family.tied_to);
+    Names { embedding, stack, ..names(family, configuration) }
 }

@@ -6,42 +6,34 @@
 use serde_json::json;
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{
-    Biases, Configuration, LayerKinds, NormKind, Pairing, Placement, QueryKeyNorm,
+    Biases, Configuration, LayerKinds, Placement, QueryKeyNorm,
 };
 use crate::transformer::names::{Names, StackNames};
+use crate::transformer::positions::Pairing;
 use crate::transformer::settings::Settings;
 
 /// The family Cohere.
-pub(super) const FIRST: Family = Family {
-    name: "Cohere",
-    model_types: &["cohere"],
-    configuration: first,
-    inert: decoder::INERT,
-    names,
-};
+pub(super) const FIRST: Forward =
+    Forward { model_types: &["cohere"], configuration: cohere, inert: decoder::INERT, names };
 
 /// The family Cohere 2.
-pub(super) const SECOND: Family = Family {
-    name: "Cohere 2",
+pub(super) const SECOND: Forward = Forward {
     model_types: &["cohere2"],
-    configuration: second,
+    configuration: cohere_2,
     inert: &["use_parallel_embedding"],
     names,
 };
 
-/// Reads what both share.
-fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
+/// Reads what both share; `base` is the reference's default base of the rotary positions.
+fn common(settings: &Settings, family: &Family, base: f64) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
-    // The reference's default bases differ.
-    let base = if family == FIRST.name { 500_000.0 } else { 10_000.0 };
     let rope = Rope { base, pairing: Pairing::Neighbours, ..decoder::rope(&plain) };
     Ok(Configuration {
-        norm: NormKind::LayerNorm,
         shifts: Biases::None,
-        epsilon: settings.number("layer_norm_eps", 1e-5)?,
         placement: Placement::ParallelOne,
         position: decoder::rotary(settings, rope)?,
         attention_biases: decoder::biases(settings, "attention_bias", false)?,
@@ -50,13 +42,13 @@ fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
     })
 }
 
-fn first(settings: &Settings) -> Result<Configuration> {
+fn cohere(settings: &Settings, family: &Family) -> Result<Configuration> {
     let normed = settings.truth("use_qk_norm", false)?;
     let query_key_norm = if normed { QueryKeyNorm::EachHead } else { QueryKeyNorm::None };
-    Ok(Configuration { query_key_norm, ..common(settings, FIRST.name)? })
+    Ok(Configuration { query_key_norm, ..common(settings, family, 500_000.0)? })
 }
 
-fn second(settings: &Settings) -> Result<Configuration> {
+fn cohere_2(settings: &Settings, family: &Family) -> Result<Configuration> {
     // Published files state what the reference has built in.
     settings.only("order_of_interleaved_layers", &json!("local_attn_first"), "another order")?;
     settings.only("position_embedding_type", &json!("rope_gptj"), "other positions")?;
@@ -64,7 +56,7 @@ fn second(settings: &Settings) -> Result<Configuration> {
     for key in ["use_embedding_sharing", "use_gated_activation", "use_parallel_block"] {
         settings.only(key, &json!(true), "without it")?;
     }
-    let plain = common(settings, SECOND.name)?;
+    let plain = common(settings, family, 10_000.0)?;
     let pattern = settings.size("sliding_window_pattern")?.unwrap_or(4).max(1);
     let window = Some(settings.size("sliding_window")?.unwrap_or(4096));
     let kinds = decoder::window(settings, window, plain.layers, |layer| {
@@ -74,8 +66,8 @@ fn second(settings: &Settings) -> Result<Configuration> {
     Ok(Configuration { layer_kinds: LayerKinds { unrotated, ..kinds }, ..plain })
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let query_key_norms = Some(["self_attn.q_norm", "self_attn.k_norm"]);
-    let stack = StackNames { query_key_norms, ..decoder::STACK };
-    Names { stack, ..decoder::names(configuration) }
+    let stack = StackNames { query_key_norms, ..decoder::stack(family) };
+    Names { stack, ..decoder::names(family, configuration) }
 }

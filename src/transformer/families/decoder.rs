@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::rope::Rope;
 use crate::error::Result;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, LayerKinds, NormKind, Position,
-};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration, LayerKinds};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
@@ -16,8 +16,8 @@ use crate::transformer::weights::Stored;
 pub(super) const INERT: &[&str] =
     &["is_llama_config", "max_window_layers", "original_max_position_embeddings"];
 
-/// Reads the sizes of a decoder with RMSNorm, gated SiLU and rotary positions; `family` is its name.
-pub(super) fn configuration(settings: &Settings, family: &'static str) -> Result<Configuration> {
+/// Reads the sizes of a decoder with RMSNorm, gated SiLU and rotary positions.
+pub(super) fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["hidden_size"])?;
     let heads = settings.needed(&["num_attention_heads"])?;
     let head_width = match settings.size("head_dim")? {
@@ -35,13 +35,10 @@ pub(super) fn configuration(settings: &Settings, family: &'static str) -> Result
         head_width,
         inner: settings.needed(&["intermediate_size"])?,
         context: settings.size("max_position_embeddings")?,
-        norm: NormKind::RootMeanSquare,
-        epsilon: settings.number("rms_norm_eps", 1e-6)?,
         activation,
         transform_activation: activation,
         gated: true,
-        special: settings.special()?,
-        ..Configuration::plain(family)
+        ..settings.plain(family)?
     })
 }
 
@@ -109,11 +106,11 @@ pub(super) fn window(
 }
 
 /// The names of Llama's tensors.
-pub(super) fn names(_: &Configuration) -> Names {
+pub(super) fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["model.", ""],
-        embedding: EmbeddingNames::of_tokens(&["embed_tokens.weight"]),
-        stack: STACK,
+        bodies: family.bodies,
+        embedding: EmbeddingNames::of_tokens(family.tied_to),
+        stack: stack(family),
         encoder: None,
         transform: None,
         stored: Stored::OutIn,
@@ -122,24 +119,26 @@ pub(super) fn names(_: &Configuration) -> Names {
     }
 }
 
-/// The names of the tensors of Llama's blocks.
-pub(super) const STACK: StackNames = StackNames {
-    block: "layers.{layer}.",
-    attention: AttentionNames::Separate([
-        "self_attn.q_proj",
-        "self_attn.k_proj",
-        "self_attn.v_proj",
-        "self_attn.o_proj",
-    ]),
-    attention_norm: "input_layernorm",
-    second_norms: None,
-    query_key_norms: None,
-    cross: None,
-    gate: Gate::Own("mlp.gate_proj"),
-    inner: "mlp.up_proj",
-    outer: "mlp.down_proj",
-    experts: None,
-    feed_forward_norm: "post_attention_layernorm",
-    final_norm: Some("norm"),
-    buckets: None,
-};
+/// The names of the tensors of Llama's blocks, and of the family's final norm.
+pub(super) fn stack(family: &Family) -> StackNames {
+    StackNames {
+        block: "layers.{layer}.",
+        attention: AttentionNames::Separate([
+            "self_attn.q_proj",
+            "self_attn.k_proj",
+            "self_attn.v_proj",
+            "self_attn.o_proj",
+        ]),
+        attention_norm: "input_layernorm",
+        second_norms: None,
+        query_key_norms: None,
+        cross: None,
+        gate: Gate::Own("mlp.gate_proj"),
+        inner: "mlp.up_proj",
+        outer: "mlp.down_proj",
+        experts: None,
+        feed_forward_norm: "post_attention_layernorm",
+        final_norm: family.final_norm(),
+        buckets: None,
+    }
+}

@@ -3,16 +3,18 @@
 //!
 //! Reference: `models/distilbert/modeling_distilbert.py` and `models/electra/modeling_electra.py` of transformers.
 
-use super::{Family, bert};
+use super::{Forward, bert};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Activation, Biases, Configuration, Direction, Placement};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Names, Projection, StackNames};
+use crate::transformer::names::{
+    AttentionNames, EmbeddingNames, Names, Projection, StackNames, transform,
+};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family DistilBERT.
-pub(super) const FAMILY: Family = Family {
-    name: "DistilBERT",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["distilbert"],
     configuration,
     // How the table of positions was begun; it is stored.
@@ -21,15 +23,14 @@ pub(super) const FAMILY: Family = Family {
 };
 
 /// The family ELECTRA.
-pub(super) const ELECTRA: Family = Family {
-    name: "ELECTRA",
+pub(super) const ELECTRA: Forward = Forward {
     model_types: &["electra"],
     configuration: electra,
     inert: &["summary_last_dropout"],
     names: electra_names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["dim", "hidden_size"])?;
     let heads = settings.needed(&["n_heads", "num_attention_heads"])?;
     let activation = settings.activation("activation", Activation::Gelu)?;
@@ -43,22 +44,20 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         head_width: settings.head_width(width, heads)?,
         inner: settings.needed(&["hidden_dim"])?,
         context: Some(settings.needed(&["max_position_embeddings"])?),
-        epsilon: 1e-12,
         placement: Placement::After,
         activation,
         transform_activation: activation,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
         attention: Direction::Both,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["distilbert.", ""],
-        embedding: EmbeddingNames { segments: None, ..bert::EMBEDDING },
+        bodies: family.bodies,
+        embedding: EmbeddingNames { segments: None, ..bert::embedding(family) },
         stack: StackNames {
             block: "transformer.layer.{layer}.",
             attention: AttentionNames::Separate([
@@ -75,17 +74,16 @@ fn names(_: &Configuration) -> Names {
             ..bert::STACK
         },
         encoder: None,
-        transform: Some(("vocab_transform", "vocab_layer_norm", Biases::All)),
+        transform: transform(family, "vocab_transform", Biases::All),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,
     }
 }
 
-fn electra(settings: &Settings) -> Result<Configuration> {
-    let plain = bert::configuration(settings)?;
+fn electra(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = bert::configuration(settings, family)?;
     Ok(Configuration {
-        family: ELECTRA.name,
         input_width: settings.size("embedding_size")?.unwrap_or(128),
         // The reference takes this one whatever the blocks have.
         transform_activation: Activation::Gelu,
@@ -93,25 +91,21 @@ fn electra(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn electra_names(configuration: &Configuration) -> Names {
+fn electra_names(family: &Family, configuration: &Configuration) -> Names {
     let narrow = configuration.input_width != configuration.width;
     Names {
-        bodies: &["electra.", ""],
+        bodies: family.bodies,
         embedding: EmbeddingNames {
             projection: narrow.then_some(Projection {
                 stem: "embeddings_project",
                 biases: Biases::All,
                 first: false,
             }),
-            ..bert::EMBEDDING
+            ..bert::embedding(family)
         },
         stack: bert::STACK,
         encoder: None,
-        transform: Some((
-            "generator_predictions.dense",
-            "generator_predictions.LayerNorm",
-            Biases::All,
-        )),
+        transform: transform(family, "generator_predictions.dense", Biases::All),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,

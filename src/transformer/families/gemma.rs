@@ -6,48 +6,46 @@
 
 use serde_json::json;
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, LayerKinds, Placement, Position, QueryKeyNorm, Scores,
+    Activation, Configuration, Direction, LayerKinds, Placement, QueryKeyNorm, Scores,
 };
 use crate::transformer::names::{Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 
 /// The family Gemma.
-pub(super) const FIRST: Family = Family {
-    name: "Gemma",
+pub(super) const FIRST: Forward = Forward {
     model_types: &["gemma"],
-    configuration: first,
+    configuration: gemma,
     inert: decoder::INERT,
     names: decoder::names,
 };
 
 /// The family Gemma 2.
-pub(super) const SECOND: Family = Family {
-    name: "Gemma 2",
+pub(super) const SECOND: Forward = Forward {
     model_types: &["gemma2"],
-    configuration: second,
+    configuration: gemma_2,
     inert: decoder::INERT,
     names: with_second_norms,
 };
 
 /// The family Gemma 3, of text alone.
-pub(super) const THIRD: Family = Family {
-    name: "Gemma 3",
+pub(super) const THIRD: Forward = Forward {
     model_types: &["gemma3_text"],
-    configuration: third,
+    configuration: gemma_3,
     inert: decoder::INERT,
     names: with_second_norms,
 };
 
 /// Reads what all three share.
-fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
+fn common(settings: &Settings, family: &Family) -> Result<Configuration> {
     let plain = decoder::configuration(settings, family)?;
     let both = settings.truth("use_bidirectional_attention", false)?;
     Ok(Configuration {
         head_width: settings.size("head_dim")?.unwrap_or(256),
-        gain_less_one: true,
         // The reference rounds the factor to the type of the embedding, which is float32 here.
         embedding_scale: f64::from((plain.width as f64).sqrt() as f32),
         attention_biases: decoder::biases(settings, "attention_bias", false)?,
@@ -56,8 +54,8 @@ fn common(settings: &Settings, family: &'static str) -> Result<Configuration> {
     })
 }
 
-fn first(settings: &Settings) -> Result<Configuration> {
-    let plain = common(settings, FIRST.name)?;
+fn gemma(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = common(settings, family)?;
     settings.only("hidden_activation", &json!("gelu_pytorch_tanh"), "another activation")?;
     // Old files say `gelu`, and the reference takes its approximation in any case.
     let activation = match settings.activation("hidden_act", Activation::GeluTanh)? {
@@ -71,8 +69,8 @@ fn first(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-/// Reads what Gemma 2 and 3 share.
-fn later(settings: &Settings, family: &'static str) -> Result<Configuration> {
+/// Reads what Gemma 2 and 3 share; `bounds` are the reference's default bounds of scores and logits.
+fn later(settings: &Settings, family: &Family, bounds: [Option<f64>; 2]) -> Result<Configuration> {
     let plain = common(settings, family)?;
     let scalar = settings.number("query_pre_attn_scalar", 256.0)?;
     let cap = |key: &str, otherwise: Option<f64>| -> Result<Option<f64>> {
@@ -83,19 +81,19 @@ fn later(settings: &Settings, family: &'static str) -> Result<Configuration> {
             }
         }
     };
-    let second = family == SECOND.name;
+    let [of_scores, of_logits] = bounds;
     Ok(Configuration {
         placement: Placement::AroundMaps,
         activation: settings.activation("hidden_activation", Activation::GeluTanh)?,
         scores: Scores::Factor(scalar.powf(-0.5)),
-        score_cap: cap("attn_logit_softcapping", second.then_some(50.0))?,
-        logit_cap: cap("final_logit_softcapping", second.then_some(30.0))?,
+        score_cap: cap("attn_logit_softcapping", of_scores)?,
+        logit_cap: cap("final_logit_softcapping", of_logits)?,
         ..plain
     })
 }
 
-fn second(settings: &Settings) -> Result<Configuration> {
-    let plain = later(settings, SECOND.name)?;
+fn gemma_2(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = later(settings, family, [Some(50.0), Some(30.0)])?;
     let window = Some(settings.size("sliding_window")?.unwrap_or(4096));
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,
@@ -104,8 +102,8 @@ fn second(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn third(settings: &Settings) -> Result<Configuration> {
-    let plain = later(settings, THIRD.name)?;
+fn gemma_3(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = later(settings, family, [None; 2])?;
     let pattern = settings.size("sliding_window_pattern")?.unwrap_or(6).max(1);
     let window = settings.size("sliding_window")?.unwrap_or(4096);
     let kinds = decoder::window(settings, Some(window), plain.layers, |layer| {
@@ -127,14 +125,14 @@ fn third(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn with_second_norms(configuration: &Configuration) -> Names {
+fn with_second_norms(family: &Family, configuration: &Configuration) -> Names {
     let norms = (configuration.query_key_norm == QueryKeyNorm::Head)
         .then_some(["self_attn.q_norm", "self_attn.k_norm"]);
     let stack = StackNames {
         second_norms: Some(["post_attention_layernorm", "post_feedforward_layernorm"]),
         feed_forward_norm: "pre_feedforward_layernorm",
         query_key_norms: norms,
-        ..decoder::STACK
+        ..decoder::stack(family)
     };
-    Names { stack, ..decoder::names(configuration) }
+    Names { stack, ..decoder::names(family, configuration) }
 }

@@ -4,16 +4,16 @@
 
 use serde_json::json;
 
-use super::Family;
+use super::Forward;
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Activation, Biases, Configuration, Scores};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family GPT-2.
-pub(super) const FAMILY: Family = Family {
-    name: "GPT-2",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["gpt2"],
     configuration,
     // The first key changes only the order of operations in 16 bits; the others are of older versions, and nothing
@@ -22,7 +22,7 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
     let width = settings.needed(&["n_embd", "hidden_size"])?;
     let heads = settings.needed(&["n_head", "num_attention_heads"])?;
@@ -49,14 +49,12 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         head_width: settings.head_width(width, heads)?,
         inner: settings.size("n_inner")?.unwrap_or(4 * width),
         context: Some(context(settings)?),
-        epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
         activation,
         transform_activation: activation,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
         scores,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
@@ -67,16 +65,12 @@ fn context(settings: &Settings) -> Result<usize> {
     settings.needed(if said { &keys } else { &["n_positions", "n_ctx"] })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["transformer.", ""],
+        bodies: family.bodies,
         embedding: EmbeddingNames {
-            tokens: &["wte.weight"],
-            convolutions: None,
             positions: Some("wpe.weight"),
-            segments: None,
-            norm: None,
-            projection: None,
+            ..EmbeddingNames::of_tokens(family.tied_to)
         },
         stack: StackNames {
             block: "h.{layer}.",
@@ -90,7 +84,7 @@ fn names(_: &Configuration) -> Names {
             outer: "mlp.c_proj",
             experts: None,
             feed_forward_norm: "ln_2",
-            final_norm: Some("ln_f"),
+            final_norm: family.final_norm(),
             buckets: None,
         },
         encoder: None,

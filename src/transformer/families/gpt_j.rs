@@ -6,18 +6,19 @@
 
 use serde_json::Value;
 
-use super::Family;
+use super::Forward;
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, LayerKinds, Pairing, Placement, Position, Rotary, Scores,
+    Activation, Biases, Configuration, LayerKinds, Placement, Scores,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::{Pairing, Position, Rotary};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family GPT-J.
-pub(super) const FAMILY: Family = Family {
-    name: "GPT-J",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["gptj"],
     configuration,
     // The reference scales scores in any case, and reads none of these.
@@ -26,15 +27,14 @@ pub(super) const FAMILY: Family = Family {
 };
 
 /// The family GPT-Neo.
-pub(super) const NEO: Family = Family {
-    name: "GPT-Neo",
+pub(super) const NEO: Forward = Forward {
     model_types: &["gpt_neo"],
     configuration: neo,
     inert: &["attention_layers"],
     names: neo_names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["n_embd", "hidden_size"])?;
     let heads = settings.needed(&["n_head", "num_attention_heads"])?;
     let head_width = settings.head_width(width, heads)?;
@@ -53,7 +53,6 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         head_width,
         inner: settings.size("n_inner")?.unwrap_or(4 * width),
         context: Some(settings.needed(&["n_positions", "max_position_embeddings"])?),
-        epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
         placement: Placement::ParallelOne,
         position: Position::Rotary {
             rotary: Rotary::plain(turned, 10_000.0, Pairing::Neighbours),
@@ -61,12 +60,11 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         },
         activation: settings.activation("activation_function", Activation::GeluTanh)?,
         feed_forward_biases: Biases::All,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     let stack = StackNames {
         attention: AttentionNames::Separate([
             "attn.q_proj",
@@ -76,11 +74,11 @@ fn names(_: &Configuration) -> Names {
         ]),
         inner: "mlp.fc_in",
         outer: "mlp.fc_out",
-        ..STACK
+        ..stack(family)
     };
     Names {
-        bodies: &["transformer.", ""],
-        embedding: EmbeddingNames::of_tokens(&["wte.weight"]),
+        bodies: family.bodies,
+        embedding: EmbeddingNames::of_tokens(family.tied_to),
         stack,
         encoder: None,
         transform: None,
@@ -90,7 +88,7 @@ fn names(_: &Configuration) -> Names {
     }
 }
 
-fn neo(settings: &Settings) -> Result<Configuration> {
+fn neo(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["hidden_size"])?;
     let heads = settings.needed(&["num_heads", "num_attention_heads"])?;
     let layers = settings.needed(&["num_layers", "num_hidden_layers"])?;
@@ -106,14 +104,12 @@ fn neo(settings: &Settings) -> Result<Configuration> {
         head_width: settings.head_width(width, heads)?,
         inner: settings.size("intermediate_size")?.unwrap_or(4 * width),
         context: Some(settings.needed(&["max_position_embeddings"])?),
-        epsilon: settings.number("layer_norm_epsilon", 1e-5)?,
         layer_kinds: LayerKinds { reach: Some(window.max(1) - 1), local, ..LayerKinds::default() },
         activation: settings.activation("activation_function", Activation::GeluTanh)?,
         attention_biases: Biases::Output,
         feed_forward_biases: Biases::All,
         scores: Scores::Plain,
-        special: settings.special()?,
-        ..Configuration::plain(NEO.name)
+        ..settings.plain(family)?
     })
 }
 
@@ -147,32 +143,34 @@ fn local_layers(settings: &Settings, layers: usize) -> Result<Vec<bool>> {
     Ok(local)
 }
 
-fn neo_names(configuration: &Configuration) -> Names {
+fn neo_names(family: &Family, configuration: &Configuration) -> Names {
     let embedding = EmbeddingNames {
         positions: Some("wpe.weight"),
-        ..EmbeddingNames::of_tokens(&["wte.weight"])
+        ..EmbeddingNames::of_tokens(family.tied_to)
     };
-    Names { embedding, stack: STACK, ..names(configuration) }
+    Names { embedding, stack: stack(family), ..names(family, configuration) }
 }
 
-/// The names of GPT-Neo's blocks.
-const STACK: StackNames = StackNames {
-    block: "h.{layer}.",
-    attention: AttentionNames::Separate([
-        "attn.attention.q_proj",
-        "attn.attention.k_proj",
-        "attn.attention.v_proj",
-        "attn.attention.out_proj",
-    ]),
-    attention_norm: "ln_1",
-    second_norms: None,
-    query_key_norms: None,
-    cross: None,
-    gate: Gate::None,
-    inner: "mlp.c_fc",
-    outer: "mlp.c_proj",
-    experts: None,
-    feed_forward_norm: "ln_2",
-    final_norm: Some("ln_f"),
-    buckets: None,
-};
+/// The names of GPT-Neo's blocks, and of the final norm.
+fn stack(family: &Family) -> StackNames {
+    StackNames {
+        block: "h.{layer}.",
+        attention: AttentionNames::Separate([
+            "attn.attention.q_proj",
+            "attn.attention.k_proj",
+            "attn.attention.v_proj",
+            "attn.attention.out_proj",
+        ]),
+        attention_norm: "ln_1",
+        second_norms: None,
+        query_key_norms: None,
+        cross: None,
+        gate: Gate::None,
+        inner: "mlp.c_fc",
+        outer: "mlp.c_proj",
+        experts: None,
+        feed_forward_norm: "ln_2",
+        final_norm: family.final_norm(),
+        buckets: None,
+    }
+}

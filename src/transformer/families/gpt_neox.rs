@@ -4,23 +4,19 @@
 //! Reference: `models/gpt_neox/modeling_gpt_neox.py` of transformers.
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Biases, Configuration, NormKind, Placement};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration, Placement};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family GPT-NeoX.
-pub(super) const FAMILY: Family = Family {
-    name: "GPT-NeoX",
-    model_types: &["gpt_neox"],
-    configuration,
-    inert: &["is_decoder"],
-    names,
-};
+pub(super) const FORWARD: Forward =
+    Forward { model_types: &["gpt_neox"], configuration, inert: &["is_decoder"], names };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let parallel = settings.truth("use_parallel_residual", true)?;
     let rope = Rope {
         base: settings.number("rotary_emb_base", 10_000.0)?,
@@ -29,8 +25,6 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         ..decoder::rope(&plain)
     };
     Ok(Configuration {
-        norm: NormKind::LayerNorm,
-        epsilon: settings.number("layer_norm_eps", 1e-5)?,
         placement: if parallel { Placement::ParallelTwo } else { Placement::Before },
         position: decoder::rotary(settings, rope)?,
         activation: settings.activation("hidden_act", Activation::Gelu)?,
@@ -41,7 +35,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let stack = StackNames {
         attention: AttentionNames::Fused(
             Order::ByHead,
@@ -50,13 +44,12 @@ fn names(configuration: &Configuration) -> Names {
         gate: Gate::None,
         inner: "mlp.dense_h_to_4h",
         outer: "mlp.dense_4h_to_h",
-        final_norm: Some("final_layer_norm"),
-        ..decoder::STACK
+        ..decoder::stack(family)
     };
     Names {
-        bodies: &["gpt_neox.", ""],
-        embedding: EmbeddingNames::of_tokens(&["embed_in.weight"]),
+        bodies: family.bodies,
+        embedding: EmbeddingNames::of_tokens(family.tied_to),
         stack,
-        ..decoder::names(configuration)
+        ..decoder::names(family, configuration)
     }
 }

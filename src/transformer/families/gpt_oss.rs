@@ -5,15 +5,15 @@
 //! `quantization_config` says, and are refused; copies in bfloat16 run.
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Clamped, Configuration, ExpertSizes};
 use crate::transformer::names::{ExpertNames, Names, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family gpt-oss.
-pub(super) const FAMILY: Family = Family {
-    name: "gpt-oss",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["gpt_oss"],
     configuration,
     // Of the loss of training, and of the original program.
@@ -26,8 +26,8 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     if !["rope_parameters", "rope_scaling"].iter().any(|key| settings.get(key).is_some()) {
         let problem = "`rope_parameters` is missing, which says how rotary positions are scaled";
         return Err(settings.refuse(problem));
@@ -38,7 +38,6 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     let window = settings.size("sliding_window")?.or(Some(128));
     let even = |layer: usize| layer.is_multiple_of(2);
     Ok(Configuration {
-        epsilon: settings.number("rms_norm_eps", 1e-5)?,
         position: decoder::rotary(settings, rope)?,
         layer_kinds: decoder::window(settings, window, plain.layers, even)?,
         attention_biases: decoder::biases(settings, "attention_bias", true)?,
@@ -59,7 +58,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let experts = Some(ExpertNames {
         router: "mlp.router",
         expert: "mlp.experts.",
@@ -68,6 +67,6 @@ fn names(configuration: &Configuration) -> Names {
         interleaved: true,
         shared: [""; 2],
     });
-    let stack = StackNames { experts, ..decoder::STACK };
-    Names { stack, ..decoder::names(configuration) }
+    let stack = StackNames { experts, ..decoder::stack(family) };
+    Names { stack, ..decoder::names(family, configuration) }
 }

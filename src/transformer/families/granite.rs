@@ -2,22 +2,22 @@
 //!
 //! Reference: `models/granite/modeling_granite.py` of transformers.
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Configuration, Scores};
 use crate::transformer::settings::Settings;
 
 /// The family Granite.
-pub(super) const FAMILY: Family = Family {
-    name: "Granite",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["granite"],
     configuration,
     inert: decoder::INERT,
     names: decoder::names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let divisor = settings.number("logits_scaling", 1.0)?;
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,

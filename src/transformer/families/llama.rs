@@ -4,23 +4,23 @@
 
 use serde_json::json;
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::Configuration;
 use crate::transformer::settings::Settings;
 
 /// The family Llama.
-pub(super) const FAMILY: Family = Family {
-    name: "Llama",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["llama"],
     configuration,
     inert: decoder::INERT,
     names: decoder::names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("pretraining_tp", &json!(1), "tensors cut for parallel training")?;
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+    let plain = decoder::configuration(settings, family)?;
     window(settings, plain.context)?;
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,

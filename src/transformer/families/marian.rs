@@ -5,18 +5,19 @@
 
 use serde_json::json;
 
-use super::Family;
+use super::Forward;
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, EncoderSizes, Placement, Position, Sinusoid,
+    Activation, Biases, Configuration, EncoderSizes, Placement,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::{Position, Sinusoid};
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family Marian.
-pub(super) const FAMILY: Family = Family {
-    name: "Marian",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["marian"],
     configuration,
     // The reference sets the first key for each of its stacks, and no longer reads the second.
@@ -24,7 +25,7 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     // These are switches of earlier versions of the reference, which no longer reads them; published models have
     // these values.
     settings.only("normalize_before", &json!(false), "norms before the sums")?;
@@ -35,7 +36,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     Ok(Configuration {
         placement: Placement::After,
         position: Position::Sinusoidal(Sinusoid::Open),
-        ..sizes(settings, FAMILY.name, Activation::Gelu, false)?
+        ..sizes(settings, family, Activation::Gelu, false)?
     })
 }
 
@@ -43,7 +44,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
 /// `scaled`, are the reference's defaults.
 pub(super) fn sizes(
     settings: &Settings,
-    family: &'static str,
+    family: &Family,
     activation: Activation,
     scaled: bool,
 ) -> Result<Configuration> {
@@ -74,30 +75,27 @@ pub(super) fn sizes(
         head_width: settings.head_width(width, heads)?,
         inner: settings.needed(&["decoder_ffn_dim"])?,
         context: Some(settings.needed(&["max_position_embeddings"])?),
-        // The default of torch, which the reference does not change.
-        epsilon: 1e-5,
         activation,
         transform_activation: activation,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
         embedding_scale: scale,
-        special: settings.special()?,
-        ..Configuration::plain(family)
+        ..settings.plain(family)?
     })
 }
 
-pub(super) fn names(configuration: &Configuration) -> Names {
+pub(super) fn names(family: &Family, configuration: &Configuration) -> Names {
     // If encoder and decoder have vocabularies of their own, no table is shared.
     let shared = configuration.encoder.is_some_and(|encoder| encoder.shared_tokens);
     let [decoder, encoder]: [&[&str]; 2] = match shared {
-        true => [SHARED, SHARED],
+        true => [family.tied_to; 2],
         false => [
-            &["decoder.embed_tokens.weight", "shared.weight"],
-            &["encoder.embed_tokens.weight", "shared.weight"],
+            &["*decoder.embed_tokens.weight", "*shared.weight"],
+            &["*encoder.embed_tokens.weight", "*shared.weight"],
         ],
     };
     Names {
-        bodies: &["model.", ""],
+        bodies: family.bodies,
         // Sinusoids are computed, although old files hold them.
         embedding: EmbeddingNames::of_tokens(decoder),
         stack: StackNames {
@@ -112,10 +110,6 @@ pub(super) fn names(configuration: &Configuration) -> Names {
         rotary_factors: None,
     }
 }
-
-/// The names under which the shared token embedding may be stored.
-pub(super) const SHARED: &[&str] =
-    &["shared.weight", "decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
 
 /// The names of the attention to the encoder.
 const CROSS: AttentionNames = AttentionNames::Separate([

@@ -2,22 +2,22 @@
 //!
 //! Reference: `models/mistral/modeling_mistral.py` and `models/ministral/modeling_ministral.py` of transformers.
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::Configuration;
 use crate::transformer::settings::Settings;
 
 /// The family Mistral.
-pub(super) const FAMILY: Family = Family {
-    name: "Mistral",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["mistral", "ministral"],
     configuration,
     inert: decoder::INERT,
     names: decoder::names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let window = settings.size("sliding_window")?;
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,

@@ -5,8 +5,9 @@
 use serde_json::Value;
 
 use super::rope::Rope;
-use super::{Family, decoder, qwen};
+use super::{Forward, decoder, qwen};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Biases, Configuration, ExpertSizes, QueryKeyNorm};
 use crate::transformer::names::{ExpertNames, Names, StackNames};
 use crate::transformer::settings::Settings;
@@ -21,8 +22,7 @@ const INERT: &[&str] = &[
 ];
 
 /// The family Mixtral.
-pub(super) const MIXTRAL: Family = Family {
-    name: "Mixtral",
+pub(super) const MIXTRAL: Forward = Forward {
     model_types: &["mixtral"],
     configuration: mixtral,
     inert: INERT,
@@ -30,30 +30,27 @@ pub(super) const MIXTRAL: Family = Family {
 };
 
 /// The family of the mixtures of Qwen 2.
-pub(super) const QWEN_2: Family = Family {
-    name: "Qwen 2, a mixture of experts",
+pub(super) const QWEN_2: Forward = Forward {
     model_types: &["qwen2_moe"],
-    configuration: second,
+    configuration: qwen_2_moe,
     inert: INERT,
     names: qwen_names,
 };
 
 /// The family of the mixtures of Qwen 3.
-pub(super) const QWEN_3: Family = Family {
-    name: "Qwen 3, a mixture of experts",
+pub(super) const QWEN_3: Forward = Forward {
     model_types: &["qwen3_moe"],
-    configuration: third,
+    configuration: qwen_3_moe,
     inert: INERT,
     names: qwen_names,
 };
 
-fn mixtral(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, MIXTRAL.name)?;
+fn mixtral(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let window = settings.size("sliding_window")?;
-    // The reference's default base and epsilon differ from Llama's.
+    // The reference's default base differs from Llama's.
     let rope = Rope { base: 1_000_000.0, ..decoder::rope(&plain) };
     Ok(Configuration {
-        epsilon: settings.number("rms_norm_eps", 1e-5)?,
         position: decoder::rotary(settings, rope)?,
         layer_kinds: decoder::window_everywhere(window, plain.layers),
         experts: Some(ExpertSizes {
@@ -69,8 +66,8 @@ fn mixtral(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn second(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, QWEN_2.name)?;
+fn qwen_2_moe(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let shared = settings.size("shared_expert_intermediate_size")?.unwrap_or(5632);
     let biased = settings.truth("qkv_bias", true)?;
     let experts = experts(settings, plain.layers, [60, 4, 1408], Some(shared))?;
@@ -83,8 +80,8 @@ fn second(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn third(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, QWEN_3.name)?;
+fn qwen_3_moe(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let experts = experts(settings, plain.layers, [128, 8, 768], None)?;
     let used = settings.truth("use_sliding_window", false)?;
     let window = settings.size("sliding_window")?.or(Some(4096)).filter(|_| used);
@@ -135,7 +132,7 @@ fn experts(
     })
 }
 
-fn mixtral_names(configuration: &Configuration) -> Names {
+fn mixtral_names(family: &Family, configuration: &Configuration) -> Names {
     let experts = Some(ExpertNames {
         router: "block_sparse_moe.gate",
         expert: "block_sparse_moe.experts.{expert}.",
@@ -144,11 +141,11 @@ fn mixtral_names(configuration: &Configuration) -> Names {
         interleaved: false,
         shared: [""; 2],
     });
-    let stack = StackNames { experts, ..decoder::STACK };
-    Names { stack, ..decoder::names(configuration) }
+    let stack = StackNames { experts, ..decoder::stack(family) };
+    Names { stack, ..decoder::names(family, configuration) }
 }
 
-fn qwen_names(configuration: &Configuration) -> Names {
+fn qwen_names(family: &Family, configuration: &Configuration) -> Names {
     let experts = Some(ExpertNames {
         router: "mlp.gate",
         expert: "mlp.experts.{expert}.",
@@ -158,6 +155,6 @@ fn qwen_names(configuration: &Configuration) -> Names {
         shared: ["mlp.shared_expert.", "mlp.shared_expert_gate"],
     });
     let query_key_norms = Some(["self_attn.q_norm", "self_attn.k_norm"]);
-    let stack = StackNames { experts, query_key_norms, ..decoder::STACK };
-    Names { stack, ..decoder::names(configuration) }
+    let stack = StackNames { experts, query_key_norms, ..decoder::stack(family) };
+    Names { stack, ..decoder::names(family, configuration) }
 }

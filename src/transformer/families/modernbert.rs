@@ -6,18 +6,21 @@
 use serde_json::Value;
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Configuration, Direction, LayerKinds, Placement, Position,
+    Activation, Configuration, Direction, LayerKinds, Placement,
 };
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
+use crate::transformer::names::{
+    AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames, transform,
+};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family ModernBERT.
-pub(super) const FAMILY: Family = Family {
-    name: "ModernBERT",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["modernbert"],
     configuration,
     // How the model was begun, how classifiers pool, and ways to compute the same numbers.
@@ -37,7 +40,7 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["hidden_size"])?;
     let heads = settings.needed(&["num_attention_heads"])?;
     let layers = settings.needed(&["num_hidden_layers"])?;
@@ -67,7 +70,6 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         inner: settings.needed(&["intermediate_size"])?,
         context,
         shifts,
-        epsilon: settings.number("norm_eps", 1e-5)?,
         placement: Placement::Before,
         position: Position::Rotary { rotary, local: Some(local) },
         layer_kinds: LayerKinds {
@@ -83,17 +85,16 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         feed_forward_biases: decoder::biases(settings, "mlp_bias", false)?,
         transform_biases: decoder::biases(settings, "classifier_bias", false)?,
         attention: Direction::Both,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     Names {
-        bodies: &["model.", ""],
+        bodies: family.bodies,
         embedding: EmbeddingNames {
             norm: Some("embeddings.norm"),
-            ..EmbeddingNames::of_tokens(&["embeddings.tok_embeddings.weight"])
+            ..EmbeddingNames::of_tokens(family.tied_to)
         },
         stack: StackNames {
             block: "layers.{layer}.",
@@ -111,7 +112,7 @@ fn names(configuration: &Configuration) -> Names {
             buckets: None,
         },
         encoder: None,
-        transform: Some(("head.dense", "head.norm", configuration.transform_biases)),
+        transform: transform(family, "head.dense", configuration.transform_biases),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,

@@ -2,22 +2,21 @@
 //!
 //! Reference: `models/olmo2/modeling_olmo2.py` of transformers.
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Configuration, Placement, QueryKeyNorm};
 use crate::transformer::names::{Names, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family OLMo 2.
-pub(super) const FAMILY: Family =
-    Family { name: "OLMo 2", model_types: &["olmo2"], configuration, inert: decoder::INERT, names };
+pub(super) const FORWARD: Forward =
+    Forward { model_types: &["olmo2"], configuration, inert: decoder::INERT, names };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     Ok(Configuration {
         query_key_norm: QueryKeyNorm::Whole,
-        // The reference's default epsilon differs from Llama's.
-        epsilon: settings.number("rms_norm_eps", 1e-5)?,
         placement: Placement::AfterMaps,
         position: decoder::rotary(settings, decoder::rope(&plain))?,
         attention_biases: decoder::biases(settings, "attention_bias", false)?,
@@ -25,12 +24,12 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let stack = StackNames {
         attention_norm: "post_attention_layernorm",
         feed_forward_norm: "post_feedforward_layernorm",
         query_key_norms: Some(["self_attn.q_norm", "self_attn.k_norm"]),
-        ..decoder::STACK
+        ..decoder::stack(family)
     };
-    Names { stack, ..decoder::names(configuration) }
+    Names { stack, ..decoder::names(family, configuration) }
 }

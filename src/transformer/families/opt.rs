@@ -5,23 +5,20 @@
 
 use serde_json::json;
 
-use super::{Family, decoder, marian};
+use super::{Forward, decoder, marian};
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Biases, Configuration, Placement, Position};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration, Placement};
 use crate::transformer::names::{EmbeddingNames, Names, Projection, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family OPT.
-pub(super) const FAMILY: Family = Family {
-    name: "OPT",
-    model_types: &["opt"],
-    configuration,
-    inert: &["_remove_final_layer_norm"],
-    names,
-};
+pub(super) const FORWARD: Forward =
+    Forward { model_types: &["opt"], configuration, inert: &["_remove_final_layer_norm"], names };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("layer_norm_elementwise_affine", &json!(true), "norms without gain and shift")?;
     settings.only("_remove_final_layer_norm", &json!(false), "no norm before the head")?;
     let width = settings.needed(&["hidden_size"])?;
@@ -43,15 +40,14 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         activation: settings.activation("activation_function", Activation::Relu)?,
         attention_biases: biases,
         feed_forward_biases: biases,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let narrow = configuration.input_width != configuration.width;
     Names {
-        bodies: &["model.decoder.", "decoder."],
+        bodies: family.bodies,
         embedding: EmbeddingNames {
             positions: Some("embed_positions.weight"),
             projection: narrow.then_some(Projection {
@@ -59,13 +55,14 @@ fn names(configuration: &Configuration) -> Names {
                 biases: Biases::None,
                 first: true,
             }),
-            ..EmbeddingNames::of_tokens(&["embed_tokens.weight"])
+            ..EmbeddingNames::of_tokens(family.tied_to)
         },
         // The tensors of a block are named like those of Marian.
         stack: StackNames {
             block: "layers.{layer}.",
-            final_norm: (configuration.placement == Placement::Before)
-                .then_some("final_layer_norm"),
+            final_norm: family
+                .final_norm()
+                .filter(|_| configuration.placement == Placement::Before),
             ..marian::ENCODER
         },
         encoder: None,

@@ -7,40 +7,37 @@
 use serde_json::json;
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, NormKind, Placement, QueryKeyNorm,
+    Activation, Biases, Configuration, Placement, QueryKeyNorm,
 };
 use crate::transformer::names::{AttentionNames, Gate, Names, Order, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family Phi 1 and 2.
-pub(super) const FIRST: Family = Family {
-    name: "Phi",
+pub(super) const FIRST: Forward = Forward {
     model_types: &["phi"],
-    configuration: first,
+    configuration: phi,
     inert: &["original_max_position_embeddings"],
-    names: first_names,
+    names: phi_names,
 };
 
 /// The family Phi 3 and 4.
-pub(super) const THIRD: Family = Family {
-    name: "Phi 3",
+pub(super) const THIRD: Forward = Forward {
     model_types: &["phi3"],
-    configuration: third,
+    configuration: phi_3,
     inert: &["original_max_position_embeddings"],
-    names: third_names,
+    names: phi_3_names,
 };
 
-fn first(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FIRST.name)?;
+fn phi(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let normed = settings.truth("qk_layernorm", false)?;
     let rope = Rope { partial: true, share: 0.5, ..decoder::rope(&plain) };
     Ok(Configuration {
-        norm: NormKind::LayerNorm,
         query_key_norm: if normed { QueryKeyNorm::Head } else { QueryKeyNorm::None },
-        epsilon: settings.number("layer_norm_eps", 1e-5)?,
         placement: Placement::ParallelOne,
         position: decoder::rotary(settings, rope)?,
         activation: settings.activation("hidden_act", Activation::GeluTanh)?,
@@ -51,7 +48,7 @@ fn first(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn first_names(configuration: &Configuration) -> Names {
+fn phi_names(family: &Family, configuration: &Configuration) -> Names {
     let stack = StackNames {
         attention: AttentionNames::Separate([
             "self_attn.q_proj",
@@ -63,31 +60,28 @@ fn first_names(configuration: &Configuration) -> Names {
         gate: Gate::None,
         inner: "mlp.fc1",
         outer: "mlp.fc2",
-        final_norm: Some("final_layernorm"),
-        ..decoder::STACK
+        ..decoder::stack(family)
     };
-    Names { stack, ..decoder::names(configuration) }
+    Names { stack, ..decoder::names(family, configuration) }
 }
 
-fn third(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, THIRD.name)?;
+fn phi_3(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     settings.only("attention_bias", &json!(false), "biases of the attention")?;
     let window = settings.size("sliding_window")?;
-    // The reference's default epsilon differs from Llama's.
     Ok(Configuration {
-        epsilon: settings.number("rms_norm_eps", 1e-5)?,
         position: decoder::rotary(settings, Rope { partial: true, ..decoder::rope(&plain) })?,
         layer_kinds: decoder::window_everywhere(window, plain.layers),
         ..plain
     })
 }
 
-fn third_names(configuration: &Configuration) -> Names {
+fn phi_3_names(family: &Family, configuration: &Configuration) -> Names {
     let stack = StackNames {
         attention: AttentionNames::Fused(Order::ByKind, ["self_attn.qkv_proj", "self_attn.o_proj"]),
         gate: Gate::BeforeInner,
         inner: "mlp.gate_up_proj",
-        ..decoder::STACK
+        ..decoder::stack(family)
     };
-    Names { stack, ..decoder::names(configuration) }
+    Names { stack, ..decoder::names(family, configuration) }
 }

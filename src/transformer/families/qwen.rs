@@ -3,32 +3,27 @@
 //!
 //! Reference: `models/qwen2/modeling_qwen2.py` and `models/qwen3/modeling_qwen3.py` of transformers.
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Biases, Configuration, LayerKinds, QueryKeyNorm};
 use crate::transformer::names::{Names, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family Qwen 2.
-pub(super) const SECOND: Family = Family {
-    name: "Qwen 2",
+pub(super) const SECOND: Forward = Forward {
     model_types: &["qwen2"],
-    configuration: second,
+    configuration: qwen_2,
     inert: decoder::INERT,
     names: decoder::names,
 };
 
 /// The family Qwen 3.
-pub(super) const THIRD: Family = Family {
-    name: "Qwen 3",
-    model_types: &["qwen3"],
-    configuration: third,
-    inert: decoder::INERT,
-    names,
-};
+pub(super) const THIRD: Forward =
+    Forward { model_types: &["qwen3"], configuration: qwen_3, inert: decoder::INERT, names };
 
-fn second(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, SECOND.name)?;
+fn qwen_2(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     Ok(Configuration {
         position: decoder::rotary(settings, decoder::rope(&plain))?,
         layer_kinds: window(settings, plain.layers)?,
@@ -37,8 +32,8 @@ fn second(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn third(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, THIRD.name)?;
+fn qwen_3(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     // The reference's default is not the quotient of width and heads.
     let head_width = settings.size("head_dim")?.unwrap_or(128);
     let plain = Configuration { head_width, ..plain };
@@ -59,8 +54,8 @@ pub(super) fn window(settings: &Settings, layers: usize) -> Result<LayerKinds> {
     decoder::window(settings, window, layers, |layer| window.is_some() && layer >= first)
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let query_key_norms = Some(["self_attn.q_norm", "self_attn.k_norm"]);
-    let stack = StackNames { query_key_norms, ..decoder::STACK };
-    Names { stack, ..decoder::names(configuration) }
+    let stack = StackNames { query_key_norms, ..decoder::stack(family) };
+    Names { stack, ..decoder::names(family, configuration) }
 }

@@ -3,34 +3,34 @@
 //!
 //! Reference: `models/roberta/modeling_roberta.py` of transformers.
 
-use super::Family;
+use super::Forward;
 use super::bert;
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Biases, Configuration, Position};
-use crate::transformer::names::Names;
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration};
+use crate::transformer::names::{Names, transform};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family RoBERTa.
-pub(super) const FAMILY: Family = Family {
-    name: "RoBERTa, XLM-R",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["roberta", "xlm-roberta", "camembert"],
     configuration,
     inert: &[],
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let mut configuration = bert::configuration(settings)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let mut configuration = bert::configuration(settings, family)?;
     let padding = configuration.special.padding.unwrap_or(1);
     let rows = configuration.context.unwrap_or_default();
     let offset = padding as usize + 1;
     if rows <= offset {
         return Err(settings.refuse(format!(
-            "`max_position_embeddings` is {rows}, but positions begin behind the padding token's id {padding}"
+            "`max_position_embeddings` is {rows}, but positions begin after the padding token's id {padding}"
         )));
     }
-    configuration.family = FAMILY.name;
     configuration.special.padding = Some(padding);
     configuration.context = Some(rows - offset);
     configuration.position = Position::Learned { offset, padding: Some(padding) };
@@ -40,13 +40,13 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     Ok(configuration)
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["roberta.", ""],
-        embedding: bert::EMBEDDING,
+        bodies: family.bodies,
+        embedding: bert::embedding(family),
         stack: bert::STACK,
         encoder: None,
-        transform: Some(("lm_head.dense", "lm_head.layer_norm", Biases::All)),
+        transform: transform(family, "lm_head.dense", Biases::All),
         output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,

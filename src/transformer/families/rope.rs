@@ -8,7 +8,7 @@ use std::f32::consts::PI;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::transformer::configuration::{Pairing, Rotary, plain_frequencies};
+use crate::transformer::positions::{Pairing, Rotary, plain_frequencies};
 use crate::transformer::settings::Settings;
 
 /// What a family says of its rotary positions beside its configuration.
@@ -114,7 +114,9 @@ impl Rope {
             )));
         }
         if !(self.base.is_finite() && self.base > 0.0) {
-            return Err(settings.refuse(format!("{} is no base of a rotary embedding", self.base)));
+            return Err(
+                settings.refuse(format!("{} is not a valid base of rotary positions", self.base))
+            );
         }
         if !self.width().is_multiple_of(2) {
             let width = self.width();
@@ -299,7 +301,7 @@ impl Rope {
         let inside = object.number(NAME)?.or(self.context.map(|length| length as f64));
         let original = outside.or(inside).filter(|x| x.is_finite() && *x > 0.0);
         original.ok_or_else(|| {
-            object.settings.refuse(format!("`{}.{NAME}` is missing, or no length", object.key))
+            object.settings.refuse(format!("`{}.{NAME}` is missing or is not a length", object.key))
         })
     }
 }
@@ -361,7 +363,8 @@ impl Object<'_> {
         if number.is_finite() && number > 0.0 {
             return Ok(number);
         }
-        let problem = format!("{number} is no factor of rotary positions (`{}.{name}`)", self.key);
+        let problem =
+            format!("{number} is not a valid factor of rotary positions (`{}.{name}`)", self.key);
         Err(self.settings.refuse(problem))
     }
 

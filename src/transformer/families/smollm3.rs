@@ -4,14 +4,14 @@
 
 use serde_json::Value;
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
+use crate::families::Family;
 use crate::transformer::configuration::{Configuration, LayerKinds};
 use crate::transformer::settings::Settings;
 
 /// The family SmolLM3.
-pub(super) const FAMILY: Family = Family {
-    name: "SmolLM3",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["smollm3"],
     configuration,
     // The reference does not read the first.
@@ -19,8 +19,8 @@ pub(super) const FAMILY: Family = Family {
     names: decoder::names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let rope = decoder::rope(&plain);
     let unrotated = unrotated(settings, plain.layers)?;
     let used = settings.truth("use_sliding_window", false)?;

@@ -4,30 +4,24 @@
 //! Reference: `models/stablelm/modeling_stablelm.py` of transformers.
 
 use super::rope::Rope;
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
-use crate::transformer::configuration::{Biases, Configuration, NormKind, Placement, QueryKeyNorm};
+use crate::families::Family;
+use crate::transformer::configuration::{Biases, Configuration, Placement, QueryKeyNorm};
 use crate::transformer::names::{Names, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family StableLM.
-pub(super) const FAMILY: Family = Family {
-    name: "StableLM",
-    model_types: &["stablelm"],
-    configuration,
-    inert: decoder::INERT,
-    names,
-};
+pub(super) const FORWARD: Forward =
+    Forward { model_types: &["stablelm"], configuration, inert: decoder::INERT, names };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
+    let plain = decoder::configuration(settings, family)?;
     let rope = Rope { partial: true, share: 0.25, ..decoder::rope(&plain) };
     let biased = settings.truth("use_qkv_bias", false)?;
     let normed = settings.truth("qk_layernorm", false)?;
     let parallel = settings.truth("use_parallel_residual", false)?;
     Ok(Configuration {
-        norm: NormKind::LayerNorm,
-        epsilon: settings.number("layer_norm_eps", 1e-5)?,
         query_key_norm: if normed { QueryKeyNorm::EachHead } else { QueryKeyNorm::None },
         placement: if parallel { Placement::ParallelOne } else { Placement::Before },
         position: decoder::rotary(settings, rope)?,
@@ -36,8 +30,8 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
-    let plain = decoder::names(configuration);
+fn names(family: &Family, configuration: &Configuration) -> Names {
+    let plain = decoder::names(family, configuration);
     // The norms of queries and keys have a tensor for each head.
     let query_key_norms =
         Some(["self_attn.q_layernorm.norms.{head}", "self_attn.k_layernorm.norms.{head}"]);

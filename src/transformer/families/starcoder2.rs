@@ -4,15 +4,15 @@
 
 use serde_json::json;
 
-use super::{Family, decoder};
+use super::{Forward, decoder};
 use crate::error::Result;
-use crate::transformer::configuration::{Activation, Configuration, NormKind};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Configuration};
 use crate::transformer::names::{Gate, Names, StackNames};
 use crate::transformer::settings::Settings;
 
 /// The family StarCoder 2.
-pub(super) const FAMILY: Family = Family {
-    name: "StarCoder 2",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["starcoder2"],
     configuration,
     // The reference reads `hidden_act` instead.
@@ -20,15 +20,13 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("mlp_type", &json!("default"), "other feed-forward layers")?;
     settings.only("norm_type", &json!("layer_norm"), "other norms")?;
-    let plain = decoder::configuration(settings, FAMILY.name)?;
+    let plain = decoder::configuration(settings, family)?;
     let window = settings.size("sliding_window")?;
     let biases = decoder::biases(settings, "use_bias", true)?;
     Ok(Configuration {
-        norm: NormKind::LayerNorm,
-        epsilon: settings.number("norm_epsilon", 1e-5)?,
         position: decoder::rotary(settings, decoder::rope(&plain))?,
         layer_kinds: decoder::window_everywhere(window, plain.layers),
         activation: settings.activation("hidden_act", Activation::GeluTanh)?,
@@ -39,8 +37,12 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
-    let stack =
-        StackNames { gate: Gate::None, inner: "mlp.c_fc", outer: "mlp.c_proj", ..decoder::STACK };
-    Names { stack, ..decoder::names(configuration) }
+fn names(family: &Family, configuration: &Configuration) -> Names {
+    let stack = StackNames {
+        gate: Gate::None,
+        inner: "mlp.c_fc",
+        outer: "mlp.c_proj",
+        ..decoder::stack(family)
+    };
+    Names { stack, ..decoder::names(family, configuration) }
 }

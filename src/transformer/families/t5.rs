@@ -5,18 +5,17 @@
 
 use serde_json::Value;
 
-use super::Family;
+use super::Forward;
 use crate::error::Result;
-use crate::transformer::configuration::{
-    Activation, Configuration, EncoderSizes, NormKind, Position, Scores,
-};
+use crate::families::{Factor, Family};
+use crate::transformer::configuration::{Activation, Configuration, EncoderSizes, Scores};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family T5.
-pub(super) const FAMILY: Family = Family {
-    name: "T5",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["t5", "mt5"],
     configuration,
     // The length of the training texts, and a switch that the reference sets for each of its stacks.
@@ -24,7 +23,7 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let multilingual = settings.text("model_type")? == Some("mt5");
     let width = settings.needed(&["d_model", "hidden_size"])?;
     let tokens = settings.needed(&["vocab_size"])?;
@@ -52,8 +51,6 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         key_value_heads: heads,
         head_width,
         inner,
-        norm: NormKind::RootMeanSquare,
-        epsilon: settings.number("layer_norm_epsilon", 1e-6)?,
         position: Position::Buckets {
             buckets: settings.size("relative_attention_num_buckets")?.unwrap_or(32),
             furthest: settings.size("relative_attention_max_distance")?.unwrap_or(128),
@@ -62,17 +59,17 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         gated,
         scores: Scores::Plain,
-        output_scale: if scaled(settings, multilingual)? { (width as f64).powf(-0.5) } else { 1.0 },
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        output_scale: if scaled(settings, family)? { (width as f64).powf(-0.5) } else { 1.0 },
+        ..settings.plain(family)?
     })
 }
 
-/// Whether the last hidden state is multiplied by `d^-1/2`: in the first T5, which ties the output matrix to the
-/// embedding. Version 5 of transformers has a flag for it.
-fn scaled(settings: &Settings, multilingual: bool) -> Result<bool> {
-    let tied = settings.truth("tie_word_embeddings", true)?;
-    settings.truth("scale_decoder_outputs", !multilingual && tied)
+/// Whether the last hidden state is multiplied by `d^-1/2`: in T5 where it ties the output matrix to the embedding, not in
+/// mT5. Version 5 of transformers has a flag for it.
+fn scaled(settings: &Settings, family: &Family) -> Result<bool> {
+    let tied = settings.truth("tie_word_embeddings", family.tied_by_default)?;
+    let scaled = family.norm.as_ref().is_some_and(|norm| norm.factor == Factor::T5);
+    settings.truth("scale_decoder_outputs", scaled && tied)
 }
 
 /// Reads the activation and whether it is gated: `relu`, `gated-gelu` and the like. Newer configurations repeat this
@@ -103,27 +100,20 @@ fn feed_forward(settings: &Settings, multilingual: bool) -> Result<(Activation, 
     }
 }
 
-fn names(configuration: &Configuration) -> Names {
+fn names(family: &Family, configuration: &Configuration) -> Names {
     let gated = configuration.gated;
     let gate = |name| if gated { Gate::Own(name) } else { Gate::None };
     Names {
-        bodies: &[""],
-        embedding: EmbeddingNames::of_tokens(&[
-            "shared.weight",
-            "decoder.embed_tokens.weight",
-            "encoder.embed_tokens.weight",
-        ]),
+        bodies: family.bodies,
+        embedding: EmbeddingNames::of_tokens(TOKENS),
         stack: StackNames {
             gate: gate("layer.2.DenseReluDense.wi_0"),
             inner: if gated { "layer.2.DenseReluDense.wi_1" } else { "layer.2.DenseReluDense.wi" },
+            final_norm: family.final_norm(),
             ..DECODER
         },
         encoder: Some((
-            EmbeddingNames::of_tokens(&[
-                "shared.weight",
-                "decoder.embed_tokens.weight",
-                "encoder.embed_tokens.weight",
-            ]),
+            EmbeddingNames::of_tokens(TOKENS),
             StackNames {
                 gate: gate("layer.1.DenseReluDense.wi_0"),
                 inner: if gated {
@@ -140,6 +130,11 @@ fn names(configuration: &Configuration) -> Names {
         rotary_factors: None,
     }
 }
+
+/// The names under which the shared token embedding may be stored. The last one makes no output layer, as an encoder
+/// alone has it, too.
+const TOKENS: &[&str] =
+    &["shared.weight", "decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
 
 /// The names of the attention.
 const ATTENTION: AttentionNames = AttentionNames::Separate([
@@ -182,7 +177,6 @@ const DECODER: StackNames = StackNames {
     outer: "layer.2.DenseReluDense.wo",
     experts: None,
     feed_forward_norm: "layer.2.layer_norm",
-    final_norm: Some("decoder.final_layer_norm"),
     buckets: Some("decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
     ..ENCODER
 };

@@ -3,17 +3,16 @@
 //!
 //! Reference: `models/whisper/modeling_whisper.py` of transformers.
 
-use super::{Family, marian};
+use super::{Forward, marian};
 use crate::error::Result;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, EncoderSizes, Position,
-};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration, EncoderSizes};
 use crate::transformer::names::{EmbeddingNames, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 
 /// The family Whisper.
-pub(super) const FAMILY: Family = Family {
-    name: "Whisper",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["whisper"],
     configuration,
     inert: &[
@@ -39,7 +38,7 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["d_model", "hidden_size"])?;
     let encoder_heads = settings.needed(&["encoder_attention_heads", "num_attention_heads"])?;
     let heads = settings.needed(&["decoder_attention_heads"])?;
@@ -69,19 +68,18 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         transform_activation: activation,
         attention_biases: Biases::AllButKey,
         feed_forward_biases: Biases::All,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(configuration: &Configuration) -> Names {
-    let plain = marian::names(configuration);
+fn names(family: &Family, configuration: &Configuration) -> Names {
+    let plain = marian::names(family, configuration);
     Names {
         embedding: EmbeddingNames {
             positions: Some("decoder.embed_positions.weight"),
-            ..EmbeddingNames::of_tokens(&["decoder.embed_tokens.weight"])
+            ..EmbeddingNames::of_tokens(family.tied_to)
         },
-        stack: StackNames { final_norm: Some("decoder.layer_norm"), ..plain.stack },
+        stack: StackNames { final_norm: family.final_norm(), ..plain.stack },
         encoder: Some((
             // The encoder's sines are stored like any table, and taken as they are.
             EmbeddingNames {

@@ -4,18 +4,17 @@
 
 use serde_json::json;
 
-use super::Family;
+use super::Forward;
 use crate::error::Result;
-use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, Placement, Position,
-};
+use crate::families::Family;
+use crate::transformer::configuration::{Activation, Biases, Configuration, Direction, Placement};
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
+use crate::transformer::positions::Position;
 use crate::transformer::settings::Settings;
 use crate::transformer::weights::Stored;
 
 /// The family XLNet.
-pub(super) const FAMILY: Family = Family {
-    name: "XLNet",
+pub(super) const FORWARD: Forward = Forward {
     model_types: &["xlnet"],
     configuration,
     // Keys about the memory of earlier texts, which is not kept here, and about the search for answers to questions.
@@ -31,7 +30,7 @@ pub(super) const FAMILY: Family = Family {
     names,
 };
 
-fn configuration(settings: &Settings) -> Result<Configuration> {
+fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("untie_r", &json!(true), "biases that all layers share")?;
     settings.only("bi_data", &json!(false), "two directions in one batch")?;
     settings.only("same_length", &json!(false), "attention of one length")?;
@@ -45,7 +44,7 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
     }
     if width % 2 == 1 {
         return Err(
-            settings.refuse(format!("`d_model` is {width}, but its sinusoids need an even one"))
+            settings.refuse(format!("`d_model` is {width}, but its sinusoids need an even number"))
         );
     }
     let activation = settings.activation("ff_activation", Activation::Gelu)?;
@@ -70,29 +69,20 @@ fn configuration(settings: &Settings) -> Result<Configuration> {
         key_value_heads: heads,
         head_width,
         inner: settings.needed(&["d_inner"])?,
-        epsilon: settings.number("layer_norm_eps", 1e-12)?,
         placement: Placement::After,
         position: Position::Relative { clamp },
         activation,
         transform_activation: activation,
         feed_forward_biases: Biases::All,
         attention,
-        special: settings.special()?,
-        ..Configuration::plain(FAMILY.name)
+        ..settings.plain(family)?
     })
 }
 
-fn names(_: &Configuration) -> Names {
+fn names(family: &Family, _: &Configuration) -> Names {
     Names {
-        bodies: &["transformer.", ""],
-        embedding: EmbeddingNames {
-            tokens: &["word_embedding.weight"],
-            convolutions: None,
-            positions: None,
-            segments: None,
-            norm: None,
-            projection: None,
-        },
+        bodies: family.bodies,
+        embedding: EmbeddingNames::of_tokens(family.tied_to),
         stack: StackNames {
             block: "layer.{layer}.",
             attention: AttentionNames::Relative("rel_attn."),

@@ -120,7 +120,7 @@ impl Fields for Gguf {
             return Expected::Refused("the counts are wrong");
         }
         if !self.alignment.is_power_of_two() {
-            return Expected::Refused("the alignment is no power of two");
+            return Expected::Refused("the alignment is not a power of two");
         }
         let (start, bytes) = self.written();
         if self.alignment >= 1 << 20 {
@@ -142,7 +142,7 @@ impl Fields for Gguf {
             let mut bits = None;
             if let Some((name, numbers, width)) = element(t.kind) {
                 if shape.last().copied().unwrap_or(1) % numbers != 0 {
-                    return Expected::Refused("a row is no whole number of blocks");
+                    return Expected::Refused("a row is not a whole number of blocks");
                 }
                 let size = elements / numbers * width;
                 if size > i128::from(left - t.offset) {

@@ -108,7 +108,7 @@ fn metadata_tell_an_embedding_model_of_any_architecture() {
     assert!(said.contains("a classifier here (`cls.output.weight`)"), "{said}");
     for kind in ["adapter", "mmproj", "imatrix"] {
         let said = refusal(&[architecture("llama"), ("general.type", Pair::Text(kind))], OWN);
-        assert!(said.contains(&format!("no model (general.type {kind})")), "{said}");
+        assert!(said.contains(&format!("not a model (general.type {kind})")), "{said}");
     }
     assert!(refusal(&[architecture("wavtokenizer-dec")], OWN).contains("no logits of tokens"));
     assert!(refusal(&[architecture("chameleon")], OWN).contains("Chameleon"));
@@ -171,7 +171,7 @@ fn a_norm_without_gain_and_one_under_another_name_are_known() {
 #[test]
 fn a_scale_that_changes_the_order_of_logits_is_refused() {
     for (scale, why) in
-        [(-1.0, "turns the order"), (0.0, "all logits equal"), (f32::NAN, "no finite number")]
+        [(-1.0, "reverses the order"), (0.0, "all logits equal"), (f32::NAN, "not a finite number")]
     {
         let key = ("command-r.logit_scale", Pair::Float(scale));
         let said = refusal(&[architecture("command-r"), key], TIED);

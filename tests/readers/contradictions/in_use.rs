@@ -171,7 +171,7 @@ fn a_scale_in_the_configuration_must_keep_the_order() {
         folder(&opt(&format!(r#", "tie_word_embeddings": false, "{key}": {value}"#)), &tensors)
     };
     for key in ["logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier"] {
-        with(key, "-1.0").refused(&[key, "turns the order of the logits round"]);
+        with(key, "-1.0").refused(&[key, "reverses the order of the logits"]);
         with(key, "0").refused(&[key, "makes all logits equal"]);
         assert!(with(key, "0.5").found().notes[0].contains("keeps the order"));
         assert!(with(key, "null").found().notes.is_empty());
@@ -195,7 +195,7 @@ fn several_codebooks_have_no_head_in_common() {
     for config in [config, ""] {
         let folder = folder(config, &heads);
         folder.refused(&[
-            "2 heads, one a codebook: `lm_heads.0.weight` [6, 4] f32, `lm_heads.1.weight`",
+            "2 heads, one per codebook: `lm_heads.0.weight` [6, 4] f32, `lm_heads.1.weight`",
             "choose one by --weight",
         ]);
         assert!(folder.locate(&weight("decoder.lm_heads.1.weight")).is_ok());

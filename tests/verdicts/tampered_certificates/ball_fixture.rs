@@ -128,12 +128,12 @@ impl BallFixture {
             MapRecord {
                 centre: vec![0.0; dim],
                 linear: Linear::Identity,
-                settled: vec![(0, 0.125)],
+                winners: vec![(0, 0.125)],
             },
             MapRecord {
                 centre: vec![0.25; dim],
                 linear: Linear::Matrix((0..dim * dim).map(|k| diagonal(k) as f32).collect()),
-                settled: vec![(1, 0.125)],
+                winners: vec![(1, 0.125)],
             },
         ];
         inside.witnesses = vec![(11, kind.point([-0.5, 0.5, 0.0]))];
@@ -258,7 +258,7 @@ fn a_point_just_inside_the_sphere_is_one_of_the_ball() {
 fn a_point_on_the_box_is_one_of_the_domain() {
     let mut fixture = BallFixture::new(Kind::Crossed);
     // Token 0 has its point on the upper end of the first coordinate.
-    fixture.ball.maps[0].settled.clear();
+    fixture.ball.maps[0].winners.clear();
     fixture.ball.witnesses.push((0, Kind::Crossed.point([0.875, -0.5, 0.0])));
     assert!(fixture.verify().is_accepted(), "{:?}", refusals(&fixture.verify()));
 }
@@ -280,7 +280,7 @@ fn some_tokens_are_checked_with_what_they_need_of_the_other_audit() {
         let checked = verify(&head, &certificate, Some(only));
         assert!(checked.is_accepted(), "{only:?}: {:?}", refusals(&checked));
     }
-    fixture.ball.maps[0].settled[0].1 = 0.25;
+    fixture.ball.maps[0].winners[0].1 = 0.25;
     let refused = refusals(&verify(&head, &fixture.certificate(), Some(&[5])));
     let missing = "token 5: the other audit has no accepted proof of its own for its win";
     assert_eq!(refused, ["token 5: its point lies outside the domain", missing]);

@@ -52,7 +52,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
         g.ball.integers[0].1[2] = 3.into();
     }),
     ("a map onto the sphere", Kind::Centred, "token 0: its point lies outside the domain", |g| {
-        g.ball.maps[0].settled[0].1 = 0.25;
+        g.ball.maps[0].winners[0].1 = 0.25;
     }),
     (
         "a point outside the box by one ulp",
@@ -385,7 +385,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
     (
         "a bound of the best gap over a token of its group",
         Kind::Centred,
-        "token 6: its rival 1 is no rival",
+        "token 6: its rival 1 is not a rival",
         |g| {
             g.ball.ties.pop();
             let mut record = g.ball.undecided[0].clone();
@@ -510,7 +510,7 @@ pub const TAMPERINGS: &[(&str, Kind, &str, Plant)] = &[
         "a tie carried whose point is refused there",
         Kind::Plain,
         "token 5: the other audit has no accepted proof of its own for its win",
-        |g| g.ball.maps[0].settled[0].1 = 0.25,
+        |g| g.ball.maps[0].winners[0].1 = 0.25,
     ),
     (
         "a loss carried of a token with two verdicts there",

@@ -59,7 +59,7 @@ fn head(random: &mut Random, tokens: usize, dim: usize, lattice: bool, bias: boo
 
 /// The verdict that an audit of a certificate claims of each token.
 fn claimed(record: &AuditRecord) -> BTreeMap<u32, Claim> {
-    let mapped = record.maps.iter().flat_map(|m| m.settled.iter().map(|s| s.0));
+    let mapped = record.maps.iter().flat_map(|m| m.winners.iter().map(|s| s.0));
     let points = mapped
         .chain(record.witnesses.iter().map(|w| w.0))
         .chain(record.integers.iter().map(|w| w.0))

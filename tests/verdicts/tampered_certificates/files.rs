@@ -220,7 +220,7 @@ pub const CHANGES: &[(&str, Place, &str, Change)] = &[
     }),
     ("a later version", Place::Free, "version 6 is not", |_, d| d["version"] = json!(6)),
     ("a version before the first", Place::Free, "version 0 is not", |_, d| d["version"] = json!(0)),
-    ("a version that is no number", Place::Free, "version \"2\" is not", |_, d| {
+    ("a version that is not a number", Place::Free, "version \"2\" is not", |_, d| {
         d["version"] = json!("2");
     }),
     ("another format", Place::Free, "format \"model\"", |_, d| d["format"] = json!("model")),
@@ -399,7 +399,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
     ("an unknown key of an entry", "unknown field `note`", r#"{"dtype":"#, r#"{"note":1,"dtype":"#),
     (
         "an entry that is a list",
-        "the entry of tensor `audit0.x` is no JSON object",
+        "the entry of tensor `audit0.x` is not a JSON object",
         r#""audit0.carried.ids":{"#,
         r#""audit0.x":["U8",[0],[0,0]],"audit0.carried.ids":{"#,
     ),
@@ -464,13 +464,13 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "a head that is a list",
-        "is no JSON object",
+        "is not a JSON object",
         r#"\"head\":{"#,
         r#"\"head\":[\"\",11,2],\"x\":{"#,
     ),
     (
         "an audit that is a list",
-        "is no JSON object",
+        "is not a JSON object",
         r#"\"audits\":["#,
         r#"\"audits\":[[\"free\",null,null,\"all\",[],0],"#,
     ),
@@ -481,8 +481,8 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"{"unargmix":"#,
     ),
     (
-        "a description that is no text",
-        "is no text",
+        "a description that is not text",
+        "is not text",
         r#"{"unargmax":"#,
         r#"{"unargmax":7}, "x":{"y":"#,
     ),
@@ -518,10 +518,10 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"\"groups\":1"#,
         r#"\"groups\":true"#,
     ),
-    ("a count of groups of NaN", "not sound JSON", r#"\"groups\":1"#, r#"\"groups\":NaN"#),
+    ("a count of groups of NaN", "not valid JSON", r#"\"groups\":1"#, r#"\"groups\":NaN"#),
     (
         "a count of groups of Infinity",
-        "not sound JSON",
+        "not valid JSON",
         r#"\"groups\":1"#,
         r#"\"groups\":Infinity"#,
     ),
@@ -557,7 +557,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"\"tool\":"#,
         r#"\"tool\":7,\"tools\":"#,
     ),
-    ("a tool of half a character", "not sound JSON", r#"\"tool\":\""#, r#"\"tool\":\"\\ud800"#),
+    ("a tool of half a character", "not valid JSON", r#"\"tool\":\""#, r#"\"tool\":\"\\ud800"#),
     (
         "a domain in a list",
         "invalid type: sequence",
@@ -573,7 +573,7 @@ pub const BENT: &[(&str, &str, &str, &str)] = &[
         r#"\"head\":{"#,
         r#"\"head\":{\"note\":1,"#,
     ),
-    ("a word after the description", "not sound JSON", r#"}]}""#, r#"}]} x""#),
+    ("a word after the description", "not valid JSON", r#"}]}""#, r#"}]} x""#),
     (
         "a field of a later version",
         "unknown field `point`",

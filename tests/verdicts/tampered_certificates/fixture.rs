@@ -52,12 +52,12 @@ impl Fixture {
             MapRecord {
                 centre: vec![0.0, -1.0],
                 linear: Linear::Identity,
-                settled: vec![(1, 1.0), (2, 1.0)],
+                winners: vec![(1, 1.0), (2, 1.0)],
             },
             MapRecord {
                 centre: vec![0.0, 0.0],
                 linear: Linear::Matrix(vec![1.0, 0.0, 0.0, 0.5]),
-                settled: vec![(0, 0.5)],
+                winners: vec![(0, 0.5)],
             },
         ];
         record.witnesses = vec![(3, vec![1.0, -4.0])];

@@ -117,7 +117,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant<Fixture>)] = &[
     (
         "a set whose rivals stay below in bias",
         Place::Free,
-        "token 6: its rivals do not reach its bias",
+        "token 6: its rivals combine to less than its bias",
         |g, _| g.bias[1] = -0.5,
     ),
     ("a set with a negative weight", Place::Free, "token 5: a weight is negative", |_, r| {
@@ -190,7 +190,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant<Fixture>)] = &[
         "a rank at a point outside the box",
         Place::Box,
         "token 5: the point of its best rank lies outside the domain",
-        |_, r| r.points[1].1 = vec![-8.0f64.next_down(), -1.0],
+        |_, r| r.points[1].1 = vec![(-8.0f64).next_down(), -1.0],
     ),
     (
         "a rank at a point at infinity",

@@ -91,17 +91,17 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         g.record.integers[0].1 = vec![BigInt::ZERO; 2];
     }),
     ("a scale below zero", Place::Free, "token 1: token 0 scores at least as much", |g| {
-        g.record.maps[0].settled[0].1 = -1.0;
+        g.record.maps[0].winners[0].1 = -1.0;
     }),
     ("a map for a dominated token", Place::Free, "token 8: token 1 scores at least as much", |g| {
         g.record.dominated.clear();
-        g.record.maps[0].settled.push((8, 1.0));
+        g.record.maps[0].winners.push((8, 1.0));
     }),
     ("a scale that is NaN", Place::Free, "token 1: its point is not finite", |g| {
-        g.record.maps[0].settled[0].1 = f64::NAN;
+        g.record.maps[0].winners[0].1 = f64::NAN;
     }),
     ("an infinite scale, clamped", Place::Box, "token 0: its point is not finite", |g| {
-        g.record.maps[1].settled[0].1 = f64::INFINITY;
+        g.record.maps[1].winners[0].1 = f64::INFINITY;
     }),
     ("a centre that is NaN", Place::Free, "audit: a map has a number that is not finite", |g| {
         g.record.maps[0].centre[0] = f64::NAN;
@@ -121,7 +121,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         },
     ),
     ("a map that settles one more", Place::Free, "token 3: it has 2 verdicts, not one", |g| {
-        g.record.maps[0].settled.push((3, 1.0));
+        g.record.maps[0].winners.push((3, 1.0));
     }),
     (
         "a map in place of the witness it needs",
@@ -129,7 +129,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         "token 3: token 9 scores at least as much",
         |g| {
             g.record.witnesses.clear();
-            g.record.maps[0].settled.push((3, 1.0));
+            g.record.maps[0].winners.push((3, 1.0));
         },
     ),
     (
@@ -138,14 +138,14 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         "token 6: token 1 scores at least as much",
         |g| {
             g.record.exact.clear();
-            g.record.maps[0].settled.push((6, 1.0));
+            g.record.maps[0].winners.push((6, 1.0));
         },
     ),
     ("a map for a token beyond the head", Place::Free, "token 11: there is no such token", |g| {
-        g.record.maps[0].settled.push((11, 1.0));
+        g.record.maps[0].winners.push((11, 1.0));
     }),
     ("ids of a map swapped", Place::Free, "token 2: token 3 scores at least as much", |g| {
-        g.record.maps[0].settled[1].0 = 9;
+        g.record.maps[0].winners[1].0 = 9;
         g.record.integers[0].0 = 2;
     }),
     // Ties.
@@ -155,7 +155,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         "token 0: token 7 has its row and bias",
         |g| {
             g.record.ties.clear();
-            g.record.maps[1].settled.push((7, 0.5));
+            g.record.maps[1].winners.push((7, 0.5));
         },
     ),
     (
@@ -188,12 +188,12 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         g.record.dominated.push((7, 0));
     }),
     ("a group with a stranger", Place::Free, "token 1: its tie of 3 is not the group", |g| {
-        g.record.maps[0].settled.remove(0);
+        g.record.maps[0].winners.remove(0);
         g.record.ties[0].insert(1, 1);
     }),
     ("a group out of order", Place::Free, "token 0: its tie of 2 is not the group", |g| {
         g.record.ties[0].reverse();
-        g.record.maps[1].settled[0].0 = 7;
+        g.record.maps[1].winners[0].0 = 7;
     }),
     ("a group beyond the head", Place::Free, "token 0: its tie of 3 is not the group", |g| {
         g.record.ties[0].push(400);
@@ -432,7 +432,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
         Place::Free,
         "token 1: its bias is not below that of token 8",
         |g| {
-            g.record.maps[0].settled.remove(0);
+            g.record.maps[0].winners.remove(0);
             g.record.dominated.push((1, 8));
         },
     ),
@@ -505,7 +505,7 @@ pub const TAMPERINGS: &[(&str, Place, &str, Plant)] = &[
     (
         "a margin bounded by the token's own row",
         Place::Free,
-        "token 10: its rival 10 is no rival",
+        "token 10: its rival 10 is not a rival",
         |g| {
             g.record.undecided[0].multipliers = vec![(MultiplierKind::Token, 10, 1.0)];
             g.record.undecided[0].upper = 1e-9;

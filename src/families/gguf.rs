@@ -1,5 +1,22 @@
-//! The architectures of GGUF files (`general.architecture`), as `gguf-py` 0.19 of llama.cpp lists them
+//! GGUF: the names of the tensors around the output layer, and the architectures of GGUF files (`general.architecture`), as `gguf-py` 0.19 of llama.cpp lists them
 //! (`MODEL_ARCH_NAMES` in `gguf/constants.py`), and which of them compute no logits of tokens.
+
+use super::family::NormKind;
+
+/// The output layer, `V x d`.
+pub(crate) const OUTPUT: &str = "output.weight";
+/// The token embedding, `V x d`, which is the output layer where no other is stored.
+pub(crate) const EMBEDDING: &str = "token_embd.weight";
+/// The stem of the final norm of a decoder.
+pub(crate) const FINAL_NORM: &str = "output_norm";
+
+/// Returns the key of the term added in a norm, without the prefix of the architecture.
+pub(crate) fn epsilon(kind: NormKind) -> &'static str {
+    match kind {
+        NormKind::RmsNorm => "attention.layer_norm_rms_epsilon",
+        NormKind::LayerNorm => "attention.layer_norm_epsilon",
+    }
+}
 
 /// All listed architectures, sorted.
 const LISTED: [&str; 126] = [
@@ -154,12 +171,12 @@ const OF_NO_TEXT: [&str; 2] = ["clip", "wavtokenizer-dec"];
 const DIFFUSION: [&str; 4] = ["dream", "llada", "llada-moe", "rnd1"];
 
 /// Whether llama.cpp lists the architecture.
-pub(super) fn is_listed(architecture: &str) -> bool {
+pub(crate) fn is_listed(architecture: &str) -> bool {
     LISTED.binary_search(&architecture).is_ok()
 }
 
 /// Whether the architecture is an encoder; one that is not listed is judged by its name.
-pub(super) fn is_encoder(architecture: &str) -> bool {
+pub(crate) fn is_encoder(architecture: &str) -> bool {
     /// Parts of the names of encoders.
     const HINTS: [&str; 4] = ["bert", "embed", "encoder", "rerank"];
     ENCODERS.contains(&architecture)
@@ -167,12 +184,12 @@ pub(super) fn is_encoder(architecture: &str) -> bool {
 }
 
 /// Whether the architecture produces no text at all.
-pub(super) fn is_of_no_text(architecture: &str) -> bool {
+pub(crate) fn is_of_no_text(architecture: &str) -> bool {
     OF_NO_TEXT.contains(&architecture)
 }
 
 /// Whether the architecture is a diffusion language model, whose attention is not causal.
-pub(super) fn is_diffusion(architecture: &str) -> bool {
+pub(crate) fn is_diffusion(architecture: &str) -> bool {
     DIFFUSION.contains(&architecture)
 }
 

@@ -4,7 +4,7 @@
 //! Reference: `src/models/llama.cpp`, `qwen2moe.cpp` and `qwen3moe.cpp` of llama.cpp, which decides whether probabilities
 //! are normalised by the architecture alone.
 
-use super::gguf::Keys;
+use super::keys::Keys;
 use crate::error::Result;
 use crate::transformer::configuration::{Configuration, ExpertSizes};
 use crate::transformer::names::{ExpertNames, Names, StackNames};

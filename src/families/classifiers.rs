@@ -1,49 +1,50 @@
-//! Rules for classifiers on top of language models.
+//! The output layers of classifiers on top of language models.
 
-use super::{CLASSIFIER, Rule};
+use super::bases::CLASSIFIER;
+use super::family::Family;
 
 /// The classifiers.
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        family: "BERT classifier",
+pub(super) const RULES: &[Family] = &[
+    Family {
+        name: "BERT classifier",
         source: "transformers models/bert, models/albert (BertPooler: tanh; a dropout keeps the range when it is off)",
         model_types: &["bert", "albert"],
         activation: Some("tanh"),
         ..CLASSIFIER
     },
-    Rule {
-        family: "RoBERTa classifier",
+    Family {
+        name: "RoBERTa classifier",
         source: "transformers models/roberta (RobertaClassificationHead: tanh)",
         model_types: &["roberta", "xlm-roberta", "camembert"],
         separate: &["classifier.out_proj.weight"],
         activation: Some("tanh"),
         ..CLASSIFIER
     },
-    Rule {
-        family: "ELECTRA classifier",
+    Family {
+        name: "ELECTRA classifier",
         source: "transformers models/electra (ElectraClassificationHead: GELU)",
         model_types: &["electra"],
         separate: &["classifier.out_proj.weight"],
         activation: Some("gelu"),
         ..CLASSIFIER
     },
-    Rule {
-        family: "DistilBERT classifier",
+    Family {
+        name: "DistilBERT classifier",
         source: "transformers models/distilbert (pre_classifier, ReLU)",
         model_types: &["distilbert"],
         activation: Some("relu"),
         ..CLASSIFIER
     },
-    Rule {
-        family: "BART classifier",
+    Family {
+        name: "BART classifier",
         source: "transformers models/bart, models/mbart (BartClassificationHead: tanh)",
         model_types: &["bart", "mbart"],
         separate: &["classification_head.out_proj.weight"],
         activation: Some("tanh"),
         ..CLASSIFIER
     },
-    Rule {
-        family: "token classifier",
+    Family {
+        name: "token classifier",
         source: "transformers modeling_layers.py (GenericForTokenClassification) and models/bert",
         model_types: &[
             "bert",
@@ -57,8 +58,8 @@ pub(super) const RULES: &[Rule] = &[
         tasks: &["ForTokenClassification"],
         ..CLASSIFIER
     },
-    Rule {
-        family: "decoder with a classifier",
+    Family {
+        name: "decoder with a classifier",
         source: "transformers modeling_layers.py (GenericForSequenceClassification: score, without bias)",
         model_types: &[
             "arcee",

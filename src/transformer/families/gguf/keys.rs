@@ -1,29 +1,17 @@
-//! Models in GGUF files, by the keys and names of llama.cpp (`src/llama-arch.cpp`): what all architectures share.
-//!
-//! [`gguf_architectures`](super::gguf_architectures) lists the architectures and what sets each apart.
+//! The metadata of a GGUF file, read as the sizes and choices that a configuration needs.
 
 use std::path::Path;
 
-use super::gguf_architectures::{ARCHITECTURES, Architecture};
-use super::gguf_keys;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::gguf::Metadata;
 use crate::error::{Error, Result};
-use crate::transformer::configuration::{
-    Biases, Configuration, Direction, NormKind, Pairing, Position, Rotary, Special, divided,
-};
-use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, StackNames};
-use crate::transformer::weights::Stored;
+use crate::families::Family;
+use crate::families::gguf::{EMBEDDING, epsilon};
+use crate::transformer::configuration::{Biases, Configuration, Direction, Special, divided};
+use crate::transformer::positions::{Pairing, Position, Rotary};
 
-/// The token embedding, whose number of rows is the number of tokens.
-const EMBEDDING: &str = "token_embd.weight";
-
-/// The tensor of factors for the rotary frequencies, one per pair of coordinates; the converter stores Llama 3.1's
-/// scaling this way.
-const ROTARY_FACTORS: &str = "rope_freqs.weight";
-
-/// The keys that are read here, without the prefix of the architecture.
-const READ: &[&str] = &[
+/// The keys that are read for all architectures, without the prefix of the architecture.
+pub(super) const READ: &[&str] = &[
     "attention.causal",
     "attention.head_count",
     "attention.head_count_kv",
@@ -41,35 +29,6 @@ const READ: &[&str] = &[
     "rope.scaling.type",
     "vocab_size",
 ];
-
-/// Recognises the architecture of a GGUF file, and returns its configuration and tensor names.
-///
-/// # Errors
-/// An architecture that is not known, a key that may change the numbers and is not read, or a value that no transformer
-/// can have.
-pub(super) fn recognise(
-    checkpoint: &dyn Checkpoint,
-    metadata: &Metadata,
-    path: &Path,
-) -> Result<(Configuration, Names)> {
-    let name = metadata.get_str("general.architecture")?.unwrap_or_default();
-    let Some(architecture) = ARCHITECTURES.iter().find(|known| known.name == name) else {
-        let known: Vec<&str> = ARCHITECTURES.iter().map(|known| known.name).collect();
-        let problem = format!(
-            "the architecture `{name}` of this GGUF file is not known; known are {}",
-            known.join(", ")
-        );
-        return Err(Error::malformed(path, problem));
-    };
-    let keys = Keys { checkpoint, metadata, path, architecture: architecture.name };
-    let read = [READ, architecture.read, &[epsilon(architecture)]].concat();
-    gguf_keys::check(metadata, architecture.name, &read, path)?;
-    let common = keys.configuration(architecture)?;
-    let configuration = (architecture.configuration)(&keys, common)?;
-    configuration.check().map_err(|problem| Error::malformed(path, problem))?;
-    let names = (architecture.names)(&configuration, names());
-    Ok((configuration, names))
-}
 
 /// The tensors and metadata of a file, read as the sizes and tokens that a configuration needs.
 pub(super) struct Keys<'a> {
@@ -102,7 +61,9 @@ impl Keys<'_> {
         let Some(size) = self.metadata.get_u64(&key)? else { return Ok(None) };
         match i32::try_from(size) {
             Ok(size) => Ok(Some(size as usize)),
-            Err(_) => Err(self.refuse(format!("metadata `{key}` is {size}, which is no size"))),
+            Err(_) => {
+                Err(self.refuse(format!("metadata `{key}` is {size}, which is not a valid size")))
+            }
         }
     }
 
@@ -127,7 +88,7 @@ impl Keys<'_> {
     }
 
     /// Reads what all architectures share.
-    fn configuration(&self, architecture: &Architecture) -> Result<Configuration> {
+    pub fn configuration(&self, family: &Family) -> Result<Configuration> {
         let tokens = self.rows_of_embedding()?;
         if let Some(said) = self.size("vocab_size")?.filter(|said| *said != tokens) {
             return Err(self.refuse(format!(
@@ -137,7 +98,8 @@ impl Keys<'_> {
         }
         let width = self.needed_size("embedding_length")?;
         let heads = self.needed_size("attention.head_count")?;
-        let epsilon = epsilon(architecture);
+        let plain = Configuration::plain(family);
+        let epsilon = epsilon(plain.norm);
         let given = self.metadata.get_f64(&self.key(epsilon))?;
         let causal = self.truth("attention.causal", true)?;
         Ok(Configuration {
@@ -150,7 +112,8 @@ impl Keys<'_> {
             head_width: self.head_width(width, heads)?,
             inner: self.needed_size("feed_forward_length")?,
             context: self.size("context_length")?,
-            norm: architecture.norm,
+            // The converter adds 1 to such gains.
+            gain_less_one: false,
             epsilon: given.ok_or_else(|| self.missing(epsilon))?,
             gated: true,
             attention_biases: Biases::Stored,
@@ -162,7 +125,7 @@ impl Keys<'_> {
                 padding: self.token("padding_token_id")?,
                 decoder_start: None,
             },
-            ..Configuration::plain(architecture.family)
+            ..plain
         })
     }
 
@@ -171,10 +134,8 @@ impl Keys<'_> {
         let embedding = self.checkpoint.tensors().iter().find(|info| info.name == EMBEDDING);
         match embedding.map(|info| &info.shape[..]) {
             Some(&[tokens, _]) => Ok(tokens),
-            Some(shape) => {
-                Err(self
-                    .refuse(format!("tensor `{EMBEDDING}` has shape {shape:?}, but is a matrix")))
-            }
+            Some(shape) => Err(self
+                .refuse(format!("tensor `{EMBEDDING}` has shape {shape:?}, but must be a matrix"))),
             None => Err(self.refuse(format!("tensor `{EMBEDDING}` is missing"))),
         }
     }
@@ -217,7 +178,7 @@ impl Keys<'_> {
     pub fn rotation(&self, head_width: usize, pairing: Pairing, otherwise: f64) -> Result<Rotary> {
         let base = self.metadata.get_f64(&self.key("rope.freq_base"))?.unwrap_or(otherwise);
         if !(base.is_finite() && base > 0.0) {
-            return Err(self.refuse(format!("{base} is no base of a rotary embedding")));
+            return Err(self.refuse(format!("{base} is not a valid base of rotary positions")));
         }
         let turned = self.size("rope.dimension_count")?.unwrap_or(head_width);
         if turned > head_width || !turned.is_multiple_of(2) || turned == 0 {
@@ -252,9 +213,11 @@ impl Keys<'_> {
         // A factor of 0 means that there is none.
         let factor = factor.or(linear).filter(|factor| *factor != 0.0).unwrap_or(1.0);
         match kind {
-            None | Some("linear" | "none") if !(factor.is_finite() && factor > 0.0) => refuse(
-                format!("{factor} is no factor of rotary positions (metadata `{factor_key}`)"),
-            ),
+            None | Some("linear" | "none") if !(factor.is_finite() && factor > 0.0) => {
+                refuse(format!(
+                    "{factor} is not a valid factor of rotary positions (metadata `{factor_key}`)"
+                ))
+            }
             None | Some("linear") => Ok(factor),
             Some("none") if factor == 1.0 => Ok(factor),
             Some("none") => refuse(format!(
@@ -288,41 +251,5 @@ impl Keys<'_> {
         end.sort_unstable();
         end.dedup();
         Ok(end)
-    }
-}
-
-/// The key of the term added in a norm.
-fn epsilon(architecture: &Architecture) -> &'static str {
-    match architecture.norm {
-        NormKind::RootMeanSquare => "attention.layer_norm_rms_epsilon",
-        NormKind::LayerNorm => "attention.layer_norm_epsilon",
-    }
-}
-
-/// Returns the names of the tensors that most architectures share.
-fn names() -> Names {
-    Names {
-        bodies: &[""],
-        embedding: EmbeddingNames::of_tokens(&[EMBEDDING]),
-        stack: StackNames {
-            block: "blk.{layer}.",
-            attention: AttentionNames::Separate(["attn_q", "attn_k", "attn_v", "attn_output"]),
-            attention_norm: "attn_norm",
-            second_norms: None,
-            query_key_norms: None,
-            cross: None,
-            gate: Gate::Own("ffn_gate"),
-            inner: "ffn_up",
-            outer: "ffn_down",
-            experts: None,
-            feed_forward_norm: "ffn_norm",
-            final_norm: Some("output_norm"),
-            buckets: None,
-        },
-        encoder: None,
-        transform: None,
-        stored: Stored::OutIn,
-        output_projection: None,
-        rotary_factors: Some(ROTARY_FACTORS),
     }
 }

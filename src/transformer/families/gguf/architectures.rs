@@ -4,22 +4,21 @@
 
 use crate::error::Result;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, LayerKinds, NormKind, Pairing, Placement, Position,
-    QueryKeyNorm, Rotary, Scores,
+    Activation, Biases, Configuration, LayerKinds, Placement, QueryKeyNorm, Scores,
 };
 use crate::transformer::names::{AttentionNames, EmbeddingNames, Gate, Names, Order, StackNames};
+use crate::transformer::positions::{Pairing, Position, Rotary};
 
-use super::gguf::Keys;
-use super::gguf_experts;
+use super::experts;
+use super::keys::Keys;
 
 /// One architecture.
 pub(super) struct Architecture {
     /// `general.architecture`.
     pub name: &'static str,
-    /// The name of the family, for people.
-    pub family: &'static str,
-    /// The kind of its norms.
-    pub norm: NormKind,
+    /// The `model_type` of the models that are converted to it; its row in the table of families has the name and the kind of
+    /// the norms.
+    pub model_type: &'static str,
     /// Reads what differs from a configuration that all share.
     pub configuration: fn(&Keys, Configuration) -> Result<Configuration>,
     /// The further keys that it reads, without the prefix of the architecture.
@@ -28,55 +27,47 @@ pub(super) struct Architecture {
     pub names: fn(&Configuration, Names) -> Names,
 }
 
-const RMS: NormKind = NormKind::RootMeanSquare;
-const LAYER: NormKind = NormKind::LayerNorm;
-
 /// All known architectures.
 pub(super) const ARCHITECTURES: &[Architecture] = &[
     Architecture {
         name: "llama",
-        family: "Llama",
-        norm: RMS,
+        model_type: "llama",
         // With experts it is Mixtral.
         configuration: |keys, c| {
             let inner = c.inner;
-            let c = gguf_experts::optional(keys, c, inner)?;
+            let c = experts::optional(keys, c, inner)?;
             gated(keys, c, Pairing::Neighbours)
         },
-        read: gguf_experts::READ,
-        names: gguf_experts::names,
+        read: experts::READ,
+        names: experts::names,
     },
     Architecture {
         name: "qwen2moe",
-        family: "Qwen 2, a mixture of experts",
-        norm: RMS,
-        configuration: |keys, c| gated(keys, gguf_experts::qwen2(keys, c)?, Pairing::Halves),
-        read: gguf_experts::READ_QWEN_2,
-        names: gguf_experts::names,
+        model_type: "qwen2_moe",
+        configuration: |keys, c| gated(keys, experts::qwen2(keys, c)?, Pairing::Halves),
+        read: experts::READ_QWEN_2,
+        names: experts::names,
     },
     Architecture {
         name: "qwen3moe",
-        family: "Qwen 3, a mixture of experts",
-        norm: RMS,
+        model_type: "qwen3_moe",
         configuration: |keys, c| {
             let c = Configuration { query_key_norm: QueryKeyNorm::Head, ..c };
-            gated(keys, gguf_experts::qwen3(keys, c)?, Pairing::Halves)
+            gated(keys, experts::qwen3(keys, c)?, Pairing::Halves)
         },
-        read: gguf_experts::READ_QWEN_3,
-        names: |c, names| gguf_experts::names(c, with_query_key_norms(c, names)),
+        read: experts::READ_QWEN_3,
+        names: |c, names| experts::names(c, with_query_key_norms(c, names)),
     },
     Architecture {
         name: "qwen2",
-        family: "Qwen 2",
-        norm: RMS,
+        model_type: "qwen2",
         configuration: |keys, c| gated(keys, c, Pairing::Halves),
         read: &[],
         names: |_, names| names,
     },
     Architecture {
         name: "qwen3",
-        family: "Qwen 3",
-        norm: RMS,
+        model_type: "qwen3",
         configuration: |keys, c| {
             let c = Configuration { query_key_norm: QueryKeyNorm::Head, ..c };
             gated(keys, c, Pairing::Halves)
@@ -86,8 +77,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "smollm3",
-        family: "SmolLM3",
-        norm: RMS,
+        model_type: "smollm3",
         configuration: |keys, c| {
             // llama.cpp leaves out every fourth layer, whatever the file says.
             let unrotated = (1..=c.layers).map(|layer| layer % 4 == 0).collect();
@@ -99,32 +89,28 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "gemma",
-        family: "Gemma",
-        norm: RMS,
+        model_type: "gemma",
         configuration: |keys, c| gated(keys, gemma(c), Pairing::Halves),
         read: &[],
         names: |_, names| names,
     },
     Architecture {
         name: "gemma2",
-        family: "Gemma 2",
-        norm: RMS,
+        model_type: "gemma2",
         configuration: gemma2,
         read: &["attn_logit_softcapping", "final_logit_softcapping"],
         names: with_second_norms,
     },
     Architecture {
         name: "gemma3",
-        family: "Gemma 3",
-        norm: RMS,
+        model_type: "gemma3_text",
         configuration: gemma3,
         read: &["final_logit_softcapping", "rope.freq_base_swa"],
         names: with_second_norms,
     },
     Architecture {
         name: "phi2",
-        family: "Phi",
-        norm: LAYER,
+        model_type: "phi",
         configuration: |keys, c| {
             let c = Configuration { placement: Placement::ParallelOne, ..c };
             ungated(keys, c, Activation::GeluTanh)
@@ -134,16 +120,14 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "phi3",
-        family: "Phi 3",
-        norm: RMS,
+        model_type: "phi3",
         configuration: phi3,
         read: &["rope.scaling.attn_factor", "rope.scaling.original_context_length"],
         names: phi3_names,
     },
     Architecture {
         name: "gptneox",
-        family: "GPT-NeoX",
-        norm: LAYER,
+        model_type: "gpt_neox",
         configuration: |keys, c| {
             let parallel = keys.truth("use_parallel_residual", true)?;
             let placement = if parallel { Placement::ParallelTwo } else { Placement::Before };
@@ -154,16 +138,14 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "starcoder2",
-        family: "StarCoder 2",
-        norm: LAYER,
+        model_type: "starcoder2",
         configuration: |keys, c| ungated(keys, c, Activation::GeluTanh),
         read: &[],
         names: without_gate,
     },
     Architecture {
         name: "stablelm",
-        family: "StableLM",
-        norm: LAYER,
+        model_type: "stablelm",
         configuration: |keys, c| {
             let parallel = keys.truth("use_parallel_residual", false)?;
             let placement = if parallel { Placement::ParallelOne } else { Placement::Before };
@@ -178,8 +160,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "olmo2",
-        family: "OLMo 2",
-        norm: RMS,
+        model_type: "olmo2",
         configuration: |keys, c| {
             let (placement, query_key_norm) = (Placement::AfterMaps, QueryKeyNorm::Whole);
             gated(keys, Configuration { placement, query_key_norm, ..c }, Pairing::Halves)
@@ -194,24 +175,21 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "granite",
-        family: "Granite",
-        norm: RMS,
+        model_type: "granite",
         configuration: granite,
         read: &["attention.scale", "embedding_scale", "residual_scale", "logit_scale"],
         names: |_, names| names,
     },
     Architecture {
         name: "command-r",
-        family: "Cohere",
-        norm: LAYER,
+        model_type: "cohere",
         configuration: |keys, c| gated(keys, cohere(keys, c)?, Pairing::Neighbours),
         read: &["logit_scale"],
         names: |_, names| names,
     },
     Architecture {
         name: "gpt2",
-        family: "GPT-2",
-        norm: LAYER,
+        model_type: "gpt2",
         configuration: |keys, c| {
             keys.refuse_window(c.context)?;
             Ok(Configuration { gated: false, activation: Activation::GeluTanh, ..c })
@@ -226,8 +204,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture {
         name: "bloom",
-        family: "BLOOM",
-        norm: LAYER,
+        model_type: "bloom",
         configuration: |keys, c| {
             keys.refuse_window(c.context)?;
             let (position, activation) = (Position::Slopes, Activation::GeluTanh);

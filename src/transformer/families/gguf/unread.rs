@@ -18,7 +18,7 @@ pub(super) fn check(
     path: &Path,
 ) -> Result<()> {
     if let Some(kind) = metadata.get_str("general.type")?.filter(|kind| *kind != "model") {
-        let problem = format!("metadata `general.type` is `{kind}`: that is no whole model");
+        let problem = format!("metadata `general.type` is `{kind}`: that is not a whole model");
         return Err(Error::malformed(path, problem));
     }
     for key in metadata.keys() {
