@@ -15,6 +15,7 @@ some 10 ms, one of 120 coordinates some seconds.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import random
@@ -30,6 +31,17 @@ from safetensors import safe_open
 getcontext().prec = 40
 BLOCK = 256  # points scored in one product
 DTYPES = {"U8": "<u1", "U32": "<u4", "U64": "<u8", "F32": "<f4", "F64": "<f8"}  # those of a certificate
+
+
+# The arrays that hold ids of tokens with a verdict, and those that hold ids of rivals.
+RANK_SETS = ("enclosed", "exact", "outweighed")
+OF_TOKENS = {"scope", "carried.ids", "tied.members", "only.wins"} | {
+    f"{kind}.ids" for kind in ("witness", "integer", "enclosed", "exact", "outweighed", "dominated", "undecided", "only")
+} | {"capped.ids", "ceilings.ids", "ranks.ids", "ranks.reached.ids"} | {f"ranks.{kind}.ids" for kind in RANK_SETS}
+OF_LOSSES = {"enclosed.basic.rivals", "enclosed.frozen.rivals", "exact.rivals", "outweighed.rivals"}
+OF_RIVALS = OF_LOSSES | {f"ranks.{field}" for field in OF_LOSSES} | {
+    "dominated.by", "only.rivals", "ceilings.basic.indices", "ceilings.frozen.indices"
+}
 
 
 class Refused(Exception):
@@ -59,6 +71,22 @@ class Head:
         if biased:
             message.update(hashlib.sha256(self.bias.tobytes()).digest())
         self.sha256 = message.hexdigest()
+
+    def made_of(self, rows, bias):
+        """The head of other rows."""
+        head = copy.copy(self)
+        head.rows, head.bias, head.tokens = np.ascontiguousarray(rows), bias, len(rows)
+        return head
+
+    def keeping(self, ids):
+        return self.made_of(self.rows[ids], self.bias[ids])
+
+    def for_set(self, labels):
+        """Token 0 wins where the logits of these labels are above 0 and all others below 0."""
+        signs = np.ones(self.tokens)
+        signs[labels] = -1
+        rows = np.vstack([np.zeros(self.dim), signs[:, None] * self.rows])
+        return self.made_of(rows, np.concatenate([[0.0], signs * self.bias]))
 
     def score(self, token, h):
         """The exact score of a token at a list of rationals."""
@@ -150,6 +178,24 @@ class Arrays:
         indices = self.take(indices, np.uint32, None).tolist()
         return self.lists(offsets, count, list(zip(indices, self.integers(integers, len(indices)))))
 
+    def rename(self, audit, of_token, of_rival):
+        """Replaces the ids in the arrays of an audit by those that the functions give."""
+        prefix, kinds = f"audit{audit}.", self.arrays.get(f"audit{audit}.undecided.kinds", np.zeros(0))
+        for name, array in list(self.arrays.items()):
+            field = name.removeprefix(prefix)
+            if not name.startswith(prefix) or array.dtype != np.uint32 or array.ndim != 1:
+                continue
+            is_map = field.startswith("map") and field.endswith(".ids")
+            if field in OF_TOKENS or is_map:
+                renamed = [of_token(x) for x in array.tolist()]
+            elif field in OF_RIVALS:
+                renamed = [of_rival(x) for x in array.tolist()]
+            elif field == "undecided.indices" and len(kinds) == len(array):
+                renamed = [x if kind else of_rival(x) for kind, x in zip(kinds.tolist(), array.tolist())]
+            else:
+                continue
+            self.arrays[name] = np.array(renamed, np.uint32)
+
     def pairs(self, name, count):
         rivals = self.take(name + ".rivals", np.uint32, None).tolist()
         weights = self.take(name + ".weights", np.float64, len(rivals)).tolist()
@@ -182,8 +228,10 @@ class Norm:
 
 
 class Audit:
-    def __init__(self, head, arrays, index, about, version):
+    def __init__(self, head, arrays, index, about, version, sets=None):
+        """`sets` is the number of label sets that the audit is about, if it is about sets."""
         self.head, dim = head, head.dim
+        self.ties_lose, tokens = sets is not None, head.tokens if sets is None else sets
         keys = {"domain", "scope", "maps", "groups"} | ({"centred", "carried_from"} if version > 1 else set())
         keys |= {"point"} if version > 2 else set()
         keys |= {"measures"} if version > 4 else set()
@@ -223,8 +271,8 @@ class Audit:
             demand(self.only is not None, "box and ball do not meet in one point alone")
         self.is_free = not has_ball and not np.isfinite([self.lo, self.hi]).any()
         demand(type(about["scope"]) is str and about["scope"] in ("all", "listed"), "an unknown kind of scope")
-        self.scope = ids("scope") if about["scope"] == "listed" else list(range(head.tokens))
-        rising = self.scope == sorted(set(self.scope)) and self.scope and self.scope[-1] < head.tokens
+        self.scope = ids("scope") if about["scope"] == "listed" else list(range(tokens))
+        rising = self.scope == sorted(set(self.scope)) and self.scope and self.scope[-1] < tokens
         demand(rising, "the scope is empty or no rising list of ids of the head")
 
         self.points, self.claims = defaultdict(list), []
@@ -309,7 +357,27 @@ class Audit:
                 pairs.append(cut(part, list(zip(indices, take(f"ceilings.{part}.weights", np.float64, len(indices)).tolist()))))
             self.ceilings = dict(zip(tokens, zip(low, high, points, equations, *pairs)))
         self.ranks = self.take_ranks(arrays, f"audit{index}.ranks.") if "ranks" in measures else {}
-        self.group_equals()
+        if sets is None:
+            self.group_equals()
+        else:
+            plain = about["scope"] == "all" and not about["maps"] and not self.ties
+            demand(plain, "an audit of label sets with a scope, maps or ties")
+            demand(not measures, "an audit of label sets with measures")
+            named = [*self.points, *self.carried, *(c[0] for c in self.claims)]
+            demand(all(t < sets for t in named), "there is no such set")
+            self.of_claims, self.carried_sets = defaultdict(list), set(self.carried)
+            for claim in self.claims:
+                self.of_claims[claim[0]].append(claim)
+
+    def of_set(self, s, head):
+        """The audit of one set on the head that stands for it, where its token is 0."""
+        one = copy.copy(self)
+        one.head, one.scope, one.points = head, [0], defaultdict(list, {0: self.points[s]} if s in self.points else {})
+        one.carried = [0] if s in self.carried_sets else []
+        one.claims = [(0, verdict, getattr(one, check.__name__), proof) for _, verdict, check, proof in self.of_claims[s]]
+        one.only = one.only_state() if self.only is not None else None
+        one.group_equals()
+        return one
 
     def take_ranks(self, arrays, prefix):
         """The best ranks: of each token the two ends, a point or None, and checks of sets with their rivals and shares."""
@@ -738,7 +806,8 @@ class Audit:
 
     def check_dominated(self, token, by):
         demand(by < self.head.tokens and self.row[by] == self.row[token], f"its row is not that of {by}")
-        demand(self.level(by) > self.level(token), f"its bias is not below that of {by}")
+        ties = self.ties_lose and by != token and self.level(by) == self.level(token)
+        demand(ties or self.level(by) > self.level(token), f"its bias is not below that of {by}")
 
     def check_outweighed(self, token, rivals, ends):
         """The same as a verdict."""
@@ -873,29 +942,83 @@ def read(head, path):
     demand(type(about) is dict, "the description is no JSON object")
     version = about.get("version")
     known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 5
-    demand(known and set(about) == {"format", "version", "tool", "head", "audits"}, "an unknown format or version")
+    keys = {"format", "version", "tool", "head", "audits"} | ({"subject"} if known and version > 4 else set())
+    demand(known and set(about) == keys, "an unknown format or version")
     demand(is_text(about["tool"]), "the name of the tool is no text")
     counted = type(about["head"]) is dict and all(is_count(about["head"].get(x)) for x in ("tokens", "dim"))
     same = counted and about["head"] == {"sha256": head.sha256, "tokens": head.tokens, "dim": head.dim}
     demand(same, f"it is for another head: {about['head']}, not {head.sha256}")
     demand(type(about["audits"]) is list, "the audits are no list")
-    audits = [Audit(head, arrays, i, audit, version) for i, audit in enumerate(about["audits"])]
+    subject, kept, sets = about.get("subject", "head"), None, None
+    demand(type(subject) is str and subject in ("head", "kept rows", "label sets"), "an unknown subject")
+    if subject == "kept rows":
+        kept = rising(arrays.take("kept", np.uint32, None).tolist(), head.tokens, "the kept rows")
+        demand(kept, "no row is kept")
+        places = {id: place for place, id in enumerate(kept)}
+        for i in range(len(about["audits"])):
+            arrays.rename(i, *[lambda id: look_up(places, id)] * 2)
+        head = head.keeping(kept)
+    if subject == "label sets":
+        labels = arrays.take("sets.labels", np.uint32, None).tolist()
+        demand("sets.offsets" in arrays.arrays, "the array sets.offsets is missing")
+        sets = arrays.lists("sets.offsets", max(arrays.arrays["sets.offsets"].size - 1, 0), labels)
+        demand(sets, "no set of labels")
+        sets = [rising(labels, head.tokens, "the labels of a set") for labels in sets]
+        for i in range(len(about["audits"])):
+            arrays.rename(i, lambda s: s, lambda label: look_up(range(1, head.tokens + 1), label))
+    count = None if sets is None else len(sets)
+    audits = [Audit(head, arrays, i, audit, version, count) for i, audit in enumerate(about["audits"])]
     others = all(a.source is None or a.source < len(audits) and a.source != i for i, a in enumerate(audits))
     demand(others, "carried_from is no index of another audit")
     demand(not arrays.arrays, f"unknown arrays: {sorted(arrays.arrays)}")
     demand(audits, "no audits")
-    return audits
+    return audits, head, kept, sets
 
 
-def choose(audit, options):
+def rising(ids, tokens, what):
+    demand(ids == sorted(set(ids)) and all(id < tokens for id in ids), f"{what} are no rising list of ids of the head")
+    return ids
+
+
+def look_up(places, id):
+    """The place of an id in a dictionary or a range."""
+    demand(id in places if type(places) is dict else id < len(places), f"row {id} takes no part")
+    return places[id]
+
+
+def choose(audit, options, kept):
     """The tokens whose proofs are checked."""
     chosen = audit.scope
     if options.tokens:
         ends = [part.split("-") for part in options.tokens.split(",")]
         chosen = [t for first, *rest in ends for t in range(int(first), int((rest or [first])[0]) + 1)]
+        if kept:
+            places = {id: place for place, id in enumerate(kept)}
+            chosen = [look_up(places, t) for t in chosen]
     if options.sample is not None:
         chosen = random.Random(1).sample(chosen, min(options.sample, len(chosen)))
     return chosen
+
+
+def results_of(audits, wanted):
+    """What is accepted and what is refused of each audit."""
+    for i, audit in enumerate(audits):
+        asked = set().union(*(a.asks(w) for a, w in zip(audits, wanted) if a.source == i))
+        audit.examine(lambda t: wanted[i](t) or t in asked, asked)
+    return [audit.finish(w, audits) for audit, w in zip(audits, wanted)]
+
+
+def results_of_sets(head, audits, sets, choices):
+    """The same for audits of label sets: each set on its own head."""
+    results = [(Counter(), defaultdict(set)) for _ in audits]
+    for s in sorted({s for s in choices[0] if s < len(sets)}):
+        own = head.for_set(sets[s])
+        parts = [audit.of_set(s, own) for audit in audits]
+        for (accepted, refused), (more, problems) in zip(results, results_of(parts, [lambda _: True] * len(parts))):
+            accepted.update(more)
+            for reasons in problems.values():
+                refused[s] |= reasons
+    return results
 
 
 def main():
@@ -918,15 +1041,19 @@ def main():
 
 def check(options):
     head, good = Head(options.head, options.weight, options.bias), True
-    audits = read(head, options.certificate)
+    audits, head, kept, sets = read(head, options.certificate)
     limited = options.tokens or options.sample is not None
-    choices = [choose(audit, options) for audit in audits]
-    wanted = [set(chosen).__contains__ if limited else lambda _: True for chosen in choices]
+    choices = [choose(audit, options, kept) for audit in audits]
+    if sets is None:
+        wanted = [set(chosen).__contains__ if limited else lambda _: True for chosen in choices]
+        results = results_of(audits, wanted)
+    else:
+        results = results_of_sets(head, audits, sets, choices)
+        print(f"{len(sets)} label sets: argmaxable is feasible, unargmaxable is infeasible")
+    if kept:
+        print(f"{len(kept)} kept rows, which are numbered by their place among them")
     for i, audit in enumerate(audits):
-        asked = set().union(*(a.asks(w) for a, w in zip(audits, wanted) if a.source == i))
-        audit.examine(lambda t: wanted[i](t) or t in asked, asked)
-    for i, audit in enumerate(audits):
-        accepted, refused = audit.finish(wanted[i], audits)
+        accepted, refused = results[i]
         for t in set(choices[i]).difference(audit.scope):
             refused[t].add("asked for, but not in the scope")
         name = f"{'box and ' if np.isfinite([audit.lo, audit.hi]).any() else ''}ball" if audit.norm else "free domain" if audit.is_free else "box"

@@ -14,8 +14,8 @@ use crate::certify::{BallLoss, Combination, Enclosed, Loss, Rival, Verdict};
 use crate::domain::Domain;
 use crate::head::Head;
 
-/// Collects the proofs of audits of one head over several domains. Carried losses refer to the free audit, and
-/// carried wins to the first audit that is not free.
+/// Collects the proofs of audits of one head over several domains, all among the same rows. Carried losses refer to
+/// the free audit, and carried wins to the first audit that is not free.
 pub fn from_audits(head: &Head, audits: &[(&Domain, &Audit)]) -> Certificate {
     let records = audits.iter().map(|(domain, audit)| {
         let mut record = Recorder::record(head, domain, audit);
@@ -29,12 +29,16 @@ pub fn from_audits(head: &Head, audits: &[(&Domain, &Audit)]) -> Certificate {
         head: head.sha256(),
         tokens: head.tokens(),
         dim: head.dim(),
+        subject: audits.first().map_or(Subject::Head, |(_, audit)| match audit.kept() {
+            Some(ids) => Subject::Kept(ids.to_vec()),
+            None => Subject::Head,
+        }),
         audits: records.collect(),
     }
 }
 
 /// A multiplier in the form of the certificate; `None` is the scale `s >= 0`.
-fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
+pub(crate) fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u32, f64) {
     match row {
         Some(Rival::Token(j)) => (MultiplierKind::Token, j, weight),
         Some(Rival::Lower(k)) => (MultiplierKind::Lower, k, weight),
@@ -87,7 +91,7 @@ impl Recorder {
     fn record(head: &Head, domain: &Domain, audit: &Audit) -> AuditRecord {
         let mut recorder =
             Recorder { record: AuditRecord::empty(domain.clone()), maps: Vec::new() };
-        if audit.verdicts().len() < head.tokens() {
+        if audit.verdicts().len() < audit.kept().map_or(head.tokens(), <[u32]>::len) {
             recorder.record.scope = Some(audit.verdicts().iter().map(|v| v.0).collect());
         }
         let mut ties: BTreeMap<u32, Vec<u32>> = BTreeMap::new();

@@ -24,6 +24,7 @@
 //! - [`OutputLayer::open`] finds the head of a checkpoint, the names of its tokens and the domain of its hidden states;
 //!   [`head`] makes heads of matrices.
 //! - [`audit()`] decides; an [`Audit`] has verdicts, blockers and winning hidden states.
+//! - [`labels::decide`] decides which sets of labels are feasible under sigmoids; [`audit::Among`] audits some rows alone.
 //! - [`certificate::from_audits`] keeps the proofs, and [`verify()`] checks them by code that shares no solver with the audit.
 //! - [`Report`] writes what the command writes: table, certificate, page with plots.
 //! - `transformer` and `reach` run whole models.
@@ -49,6 +50,7 @@ pub mod error;
 pub(crate) mod families;
 pub mod head;
 mod journal_file;
+pub mod labels;
 #[cfg(feature = "files")]
 pub mod locate;
 pub(crate) mod measure;

@@ -1,5 +1,6 @@
 //! One audit: every requested token goes through the stages and gets a verdict.
 
+mod among;
 mod clock;
 pub mod journal;
 mod kept;
@@ -19,6 +20,7 @@ use crate::problem::Problem;
 use crate::progress::{About, Progress};
 use crate::prove::Finding;
 use crate::screen::{Moments, Screen};
+pub use among::Among;
 use clock::Clock;
 use measured::Measured;
 pub use options::{Engine, Kernel, Options};
@@ -35,11 +37,16 @@ pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
         .num_threads(options.threads)
         .build()
         .map_err(|e| Error::Invalid(format!("cannot start {} threads: {e}", options.threads)))?;
-    pool.install(|| run(head, domain, options))
+    pool.install(|| run(head, domain, options, true))
 }
 
-/// The audit, inside its thread pool.
-fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
+/// The audit of one token of a small problem, in the thread pool of the caller and without a screen of all pairs.
+pub(crate) fn audit_one(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
+    run(head, domain, options, false)
+}
+
+/// The audit, inside its thread pool; `may_screen` is whether many tokens may be tried together first.
+fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
     measured::check(domain, &tokens, options)?;
     check_engine(domain, options.engine)?;
@@ -51,13 +58,16 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let folded = Problem::fold(head, domain)?;
     // One thread computes the eigenvectors, if the screen needs them; meanwhile the others group rows and hash the head.
     let rows = folded.as_ref().map_or(head, |f| &f.head);
-    let screens = options.engine == Engine::LeastDistance
+    let screens = may_screen
+        && options.engine == Engine::LeastDistance
         && !are_few(tokens.len(), rows)
         && domain.only_state().is_none();
     let (problem, moments) = rayon::join(
         || {
             let problem = Problem::about(head, domain, folded.clone());
-            head.sha256();
+            if may_screen {
+                head.sha256();
+            }
             problem
         },
         || screens.then(|| Moments::new(rows)),
@@ -106,6 +116,7 @@ fn run(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     let measured = measured::measure(&problem, &verdicts, free.as_ref(), options, &mut clock);
     let caps = measured::caps(&problem, &verdicts);
     Ok(Audit {
+        kept: None,
         domain: domain.clone(),
         engine: options.engine,
         threads: rayon::current_num_threads(),
@@ -244,6 +255,7 @@ fn over_all(
     }
     let (measured, caps) = (Measured::default(), measured::caps(larger, &verdicts));
     Ok(Audit {
+        kept: None,
         domain: larger.domain().clone(),
         engine: options.engine,
         threads: rayon::current_num_threads(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ use crate::problem::Problem;
 /// The verdicts of one head over one domain.
 #[derive(Clone, Debug)]
 pub struct Audit {
+    /// The ids of the rows that competed; `None` means all rows of the head.
+    pub(super) kept: Option<Arc<[u32]>>,
     pub(super) domain: Domain,
     pub(super) engine: Engine,
     pub(super) threads: usize,
@@ -88,6 +91,12 @@ impl Audit {
     /// The domain: where hidden states may lie.
     pub fn domain(&self) -> &Domain {
         &self.domain
+    }
+
+    /// The ids, rising, of the rows that competed with each other as if all others were removed; `None` if all rows of
+    /// the head did. See [`Among`](super::Among).
+    pub fn kept(&self) -> Option<&[u32]> {
+        self.kept.as_deref()
     }
 
     /// The method that proposed the verdicts.

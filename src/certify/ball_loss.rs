@@ -17,7 +17,7 @@ use num_traits::{Signed, ToPrimitive};
 
 use super::ball_bound::BallBound;
 use super::combination::Combination;
-use super::rival::{Blocker, Rival};
+use super::rival::{self, Blocker, Rival};
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::domain::Ball;
 use crate::problem::Problem;
@@ -42,6 +42,13 @@ impl BallLoss {
     /// The weights and multipliers in float64, scaled so that those of the rivals have sum 1.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers
+    }
+
+    /// The same proof, where `ids` are the ids of tokens in the whole head.
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
+        let rivals = rival::weights_with_ids(&self.combination.rivals, ids);
+        let combination = Combination { rivals, ends: self.combination.ends.clone() };
+        BallLoss { combination, blockers: rival::with_ids(&self.blockers, ids) }
     }
 }
 

@@ -68,6 +68,11 @@ impl BestGap {
         self.token
     }
 
+    /// The same interval, where `ids` are the ids of tokens in the whole head.
+    pub(crate) fn with_ids(self, ids: &[u32]) -> Self {
+        BestGap { token: ids[self.token as usize], ..self }
+    }
+
     /// The interval; an end is infinite if nothing is known.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)

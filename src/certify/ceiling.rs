@@ -7,6 +7,7 @@ use unargmax_check::verify::log_odds::{self, entropy, most_probable};
 use unargmax_check::verify::probability;
 
 use super::enclosure::{Enclosed, Support};
+use super::rival;
 use super::verdict::{Loss, Verdict};
 use crate::arithmetic::interval::Interval;
 use crate::problem::Problem;
@@ -117,6 +118,16 @@ impl Ceiling {
     /// it is the state before gain and shift.
     pub fn point(&self) -> &[f64] {
         &self.record.point
+    }
+
+    /// The same interval, where `ids` are the ids of tokens in the whole head.
+    pub(crate) fn with_ids(self, ids: &[u32]) -> Self {
+        let (token, basic, frozen) = (
+            ids[self.record.token as usize],
+            rival::weights_with_ids(&self.record.basic, ids),
+            rival::weights_with_ids(&self.record.frozen, ids),
+        );
+        Ceiling { record: CeilingRecord { token, basic, frozen, ..self.record } }
     }
 
     /// The points and weights, for a certificate.

@@ -55,6 +55,11 @@ impl Effort {
         self.token
     }
 
+    /// The same interval, where `ids` are the ids of tokens in the whole head.
+    pub(crate) fn with_ids(self, ids: &[u32]) -> Self {
+        Effort { token: ids[self.token as usize], ..self }
+    }
+
     /// The interval.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)

@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 
 use super::range_terms::SlackBound;
-use super::rival::{Blocker, Rival};
+use super::rival::{self, Blocker, Rival};
 use crate::arithmetic::enclose::SquareSystem;
 use crate::arithmetic::interval::Interval;
 use crate::arithmetic::regular::Regular;
@@ -115,6 +115,18 @@ impl Enclosed {
     /// coordinate), to float64 precision.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers
+    }
+
+    /// The same proof, where `ids` are the ids of tokens in the whole head.
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
+        let Support { basic, frozen, equations } = &self.support;
+        let support = Support {
+            basic: rival::weights_with_ids(basic, ids),
+            frozen: rival::weights_with_ids(frozen, ids),
+            equations: equations.clone(),
+        };
+        let blockers = rival::with_ids(&self.blockers, ids);
+        Enclosed { support, blockers, spread: self.spread }
     }
 
     /// The largest relative distance of an exact basic weight from the proposed one.

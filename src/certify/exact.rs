@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
 
-use super::rival::{Blocker, Rival};
+use super::rival::{self, Blocker, Rival};
 use crate::arithmetic::dyadic::{Dyadic, dot_integers};
 use crate::problem::Problem;
 
@@ -24,6 +24,12 @@ impl Exact {
     /// to float64 precision.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers
+    }
+
+    /// The same proof, where `ids` are the ids of tokens in the whole head.
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
+        let weights = rival::weights_with_ids(&self.weights, ids);
+        Exact { weights, blockers: rival::with_ids(&self.blockers, ids) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The proved interval of the best margin of an undecided token.
 
 use super::ball_bound::BallBound;
-use super::rival::Rival;
+use super::rival::{self, Rival};
 use crate::arithmetic::rounding::{TINY, UP_4M, gamma, norm_up};
 use crate::domain::Ball;
 use crate::problem::Problem;
@@ -32,6 +32,11 @@ impl Margin {
     pub fn multipliers(&self) -> impl Iterator<Item = (Option<Rival>, f64)> + '_ {
         let scale = (self.sigma > 0.0).then_some((None, self.sigma));
         self.multipliers.iter().map(|&(rival, weight)| (Some(rival), weight)).chain(scale)
+    }
+
+    /// The same interval, where `ids` are the ids of tokens in the whole head.
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
+        Margin { multipliers: rival::with_ids(&self.multipliers, ids), ..*self }
     }
 
     /// The bound in a ball from approximate multipliers, see [`BallBound`].

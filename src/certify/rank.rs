@@ -116,6 +116,13 @@ impl BlockingSet {
         (other_rows && !rivals.is_empty()).then_some(BlockingSet { token, proof, rivals })
     }
 
+    /// The same set, where `ids` are the ids of tokens in the whole head, rising.
+    fn with_ids(&self, ids: &[u32]) -> Self {
+        let id = |place: u32| ids[place as usize];
+        let rivals = self.rivals.iter().map(|&j| id(j)).collect();
+        BlockingSet { token: id(self.token), proof: self.proof.with_ids(ids), rivals }
+    }
+
     /// The losing proof: [`Loss::Enclosed`], [`Loss::Exact`] or [`Loss::Ball`].
     pub fn proof(&self) -> &Loss {
         &self.proof
@@ -179,6 +186,12 @@ impl BestRank {
             BestRank { low: rank, high: rank, ..BestRank::new(problem, token, verdict) }
         };
         Some(tokens.iter().map(of).collect())
+    }
+
+    /// The same interval, where `ids` are the ids of tokens in the whole head, rising.
+    pub(crate) fn with_ids(self, ids: &[u32]) -> Self {
+        let sets = self.sets.iter().map(|(set, share)| (set.with_ids(ids), *share)).collect();
+        BestRank { token: ids[self.token as usize], sets, ..self }
     }
 
     /// The token.

@@ -23,3 +23,17 @@ impl std::fmt::Display for Rival {
 
 /// A rival and its weight in the combination, in float64.
 pub type Blocker = (Rival, f64);
+
+/// Rivals with weights, where `ids` are the ids of tokens in the whole head.
+pub(super) fn with_ids(rivals: &[Blocker], ids: &[u32]) -> Vec<Blocker> {
+    let id = |rival: Rival| match rival {
+        Rival::Token(j) => Rival::Token(ids[j as usize]),
+        end => end,
+    };
+    rivals.iter().map(|&(rival, weight)| (id(rival), weight)).collect()
+}
+
+/// Tokens with weights, where `ids` are the ids of tokens in the whole head.
+pub(super) fn weights_with_ids<T: Clone>(weights: &[(u32, T)], ids: &[u32]) -> Vec<(u32, T)> {
+    weights.iter().map(|(j, weight)| (ids[*j as usize], weight.clone())).collect()
+}

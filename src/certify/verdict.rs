@@ -271,7 +271,41 @@ pub fn undecided(reason: impl Into<String>, margin: Margin) -> Verdict {
     Verdict::Undecided(Undecided { reason: reason.into(), margin, by_budget: false })
 }
 
+impl Loss {
+    /// The same proof, where `ids` are the ids of tokens in the whole head.
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
+        let id = |place: u32| ids[place as usize];
+        match self {
+            Loss::Dominated(dominated) => Loss::Dominated(Dominated { by: id(dominated.by) }),
+            Loss::Enclosed(enclosed) => Loss::Enclosed(enclosed.with_ids(ids).into()),
+            Loss::Exact(exact) => Loss::Exact(exact.with_ids(ids).into()),
+            Loss::Ball(ball) => Loss::Ball(ball.with_ids(ids).into()),
+            Loss::Carried(carried) => {
+                Loss::Carried(Carried { loss: Box::new(carried.loss.with_ids(ids)) })
+            }
+            Loss::OnePoint(only) => Loss::OnePoint(OnePoint { rival: id(only.rival) }),
+        }
+    }
+}
+
 impl Verdict {
+    /// The same verdict with the same evidence, proved among the rows with these ids of a larger head, where tokens have
+    /// these ids.
+    pub(crate) fn with_ids(&self, ids: &[u32]) -> Self {
+        match self {
+            Verdict::Argmaxable(witness) => Verdict::Argmaxable(witness.with_ids(ids)),
+            Verdict::Tied(tie) => {
+                let members = tie.members.iter().map(|&t| ids[t as usize]).collect();
+                Verdict::Tied(Tie { members, witness: tie.witness.with_ids(ids) })
+            }
+            Verdict::Unargmaxable(loss) => Verdict::Unargmaxable(loss.with_ids(ids)),
+            Verdict::Undecided(undecided) => {
+                let margin = undecided.margin.with_ids(ids);
+                Verdict::Undecided(Undecided { margin, ..undecided.clone() })
+            }
+        }
+    }
+
     /// Marks an undecided verdict as one that more exact arithmetic might have decided; other verdicts are unchanged.
     pub fn by_budget(mut self) -> Self {
         if let Verdict::Undecided(undecided) = &mut self {

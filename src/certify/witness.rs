@@ -74,6 +74,11 @@ impl Witness {
         Witness { token, point: Point::Only, norm, margin }
     }
 
+    /// The same win, where `ids` are the ids of tokens in the whole head.
+    pub(super) fn with_ids(&self, ids: &[u32]) -> Self {
+        Witness { token: ids[self.token as usize], ..self.clone() }
+    }
+
     /// The token that wins at the point.
     pub fn token(&self) -> u32 {
         self.token

@@ -130,6 +130,18 @@ pub trait Checkpoint: Send + Sync {
     /// No such tensor, an element type that this reader cannot decode, or bytes that do not fit.
     fn read(&self, name: &str) -> Result<Tensor>;
 
+    /// Decodes one tensor of integers. Only safetensors files are read so.
+    ///
+    /// # Errors
+    /// No such tensor, another element type or format, or bytes that do not fit.
+    fn integers(&self, name: &str) -> Result<Vec<i64>> {
+        Err(Error::Invalid(format!(
+            "tensor `{name}`: integers are read from safetensors files, not from {}; convert the file, or list the ids in \
+             a text file",
+            self.format()
+        )))
+    }
+
     /// Returns the folder that holds the checkpoint, if it was opened from a disk.
     fn folder(&self) -> Option<&Path> {
         None

@@ -140,6 +140,21 @@ impl Checkpoint for Safetensors {
         let single = self.tensors[at].dtype == Dtype::Other("U8".to_owned());
         Ok(self.bytes.part(self.places[at].clone()).filter(|_| single))
     }
+
+    fn integers(&self, name: &str) -> Result<Vec<i64>> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let (info, bytes) = (&self.tensors[at], &self.bytes[self.places[at].clone()]);
+        match info.dtype.to_string().as_str() {
+            "I64" => Ok(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()),
+            "I32" => {
+                Ok(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b).into()).collect())
+            }
+            "BOOL" | "U8" => Ok(bytes.iter().map(|b| i64::from(*b)).collect()),
+            other => Err(self.bytes.malformed(format!(
+                "tensor `{name}` has the element type {other}, where integers (I64, I32) are needed"
+            ))),
+        }
+    }
 }
 
 /// Whether `bytes` begin as a safetensors file does: a header length within the file, then `{`.

@@ -327,6 +327,11 @@ impl Checkpoint for Unwrapped {
         Ok(Tensor { info: self.tensors[at].clone(), ..tensor })
     }
 
+    fn integers(&self, name: &str) -> Result<Vec<i64>> {
+        let at = self.tensors.iter().position(|tensor| tensor.name == name);
+        self.inner.integers(at.map_or(name, |at| self.stored[at].as_str()))
+    }
+
     fn folder(&self) -> Option<&Path> {
         self.inner.folder()
     }

@@ -16,7 +16,7 @@ use super::progress::Bar;
 use super::seconds;
 use super::selection::{self, Sample};
 use unargmax::audit::journal::Journal;
-use unargmax::audit::{Audit, Engine, Options, audit};
+use unargmax::audit::{Among, Audit, Engine, Options, audit};
 use unargmax::certify::pairs::kernel::Kernel;
 use unargmax::domain::Domain;
 use unargmax::locate::final_norm::FinalNorm;
@@ -40,6 +40,11 @@ pub struct Arguments {
     /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with one id or token per line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
+    /// Keep only these rows, as if all others were removed, and audit them against each other: `5,17,100-200`, or
+    /// `@FILE` with one id or token per line (a trimmed vocabulary, the tokens of a grammar, labels); `d2t` for the rows
+    /// that the tensor `d2t` of an EAGLE-3 draft head names, `@FILE` or `@FOLDER` for those of another checkpoint
+    #[arg(long, value_name = "IDS|@FILE|d2t")]
+    among: Option<String>,
     /// In a ball or behind a norm: measure how far out each of these tokens begins to win, as a share of the radius:
     /// `all`, a number (a sample of so many, by a fixed seed), or `@FILE` with one id or token per line
     #[arg(long, value_name = "all|N|@FILE")]
@@ -158,7 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = arguments.folder().context("--out")?;
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");
-    let layer = arguments.head.read()?;
+    let layer = arguments.head.read_with(arguments.among.as_deref() == Some("d2t"))?;
     let plan = Plan::resolve(arguments, &layer)?;
     if let Some(folder) = &folder {
         let opened = open_journal(arguments, folder, &layer, (&plan, engine))?;
@@ -179,7 +184,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         progress: &bar,
         journal: kept.as_deref(),
     };
-    let audit = audit(layer.head(), &plan.domain, options)?;
+    let audit = match &plan.among {
+        Some(among) => among.audit(&plan.domain, options)?,
+        None => audit(layer.head(), &plan.domain, options)?,
+    };
 
     let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
     let report = Report::of(&layer, &audit)
@@ -244,9 +252,13 @@ fn open_journal(
     if arguments.restart {
         Journal::remove(folder.path())?;
     }
-    let scope = (plan.tokens.as_deref(), engine);
-    let every = arguments.save_every;
-    let journal = Journal::open(folder.path(), layer.head(), &plan.domain, scope, every)?;
+    // The journal of an audit among some rows is one of the head that they make.
+    let (head, tokens) = match &plan.among {
+        Some(among) => (among.head(), plan.tokens.as_deref().map(|t| among.places(t)).transpose()?),
+        None => (layer.head(), plan.tokens.clone()),
+    };
+    let scope = (tokens.as_deref(), engine);
+    let journal = Journal::open(folder.path(), head, &plan.domain, scope, arguments.save_every)?;
     if journal.proofs() > 0 && !arguments.quiet {
         eprintln!(
             "unargmax: going on after {} proofs by {}; --restart begins anew",
@@ -291,7 +303,8 @@ fn exit_code(
     audit: &Audit,
 ) -> Result<ExitCode> {
     let conditions: Vec<gate::Condition> = arguments.fail_on.iter().map(|&c| c.into()).collect();
-    let (tokens, vocabulary) = (layer.head().tokens(), layer.vocabulary());
+    let tokens = audit.kept().map_or(layer.head().tokens(), <[u32]>::len);
+    let vocabulary = layer.vocabulary();
     let gate = Gate::of(&conditions, audit, tokens, vocabulary, plan.baseline.as_ref());
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
@@ -344,6 +357,8 @@ struct Plan {
     /// Why that domain was chosen, for people.
     reason: String,
     tokens: Option<Vec<u32>>,
+    /// The rows that compete, if not all do.
+    among: Option<Among>,
     efforts: Option<Sample>,
     margins: Option<Sample>,
     probabilities: Option<Sample>,
@@ -354,7 +369,7 @@ struct Plan {
 impl Plan {
     /// Resolves and checks the options that depend on the head: domain, tokens, samples, baseline.
     fn resolve(arguments: &Arguments, layer: &OutputLayer) -> Result<Self> {
-        let (domain, reason) = domain(arguments, layer)?;
+        let (domain, reason) = domain(&arguments.domain, layer)?;
         ensure!(
             !arguments.radius || domain.is_bounded(),
             "--radius needs a domain that is bounded on all sides, such as --domain range:-100:100, not {domain}"
@@ -362,10 +377,17 @@ impl Plan {
         let (count, vocabulary) = (layer.head().tokens(), layer.vocabulary());
         let tokens = arguments.tokens.as_ref();
         let tokens = tokens.map(|t| selection::parse(t, count, vocabulary)).transpose()?;
+        let among = arguments.among.as_ref().map(|text| selection::among(text, layer));
+        let among = among.transpose()?.flatten();
+        let among =
+            among.map(|ids| Among::new(layer.head(), &ids)).transpose().context("--among")?;
+        if let (Some(among), Some(tokens)) = (&among, &tokens) {
+            among.places(tokens).context("--tokens")?;
+        }
+        let audited = tokens.as_deref().or_else(|| among.as_ref().map(Among::ids));
         let sample = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
-            let sample = |text: &String| {
-                selection::sample(option, text, tokens.as_deref(), count, vocabulary)
-            };
+            let sample =
+                |text: &String| selection::sample(option, text, audited, count, vocabulary);
             text.as_ref().map(sample).transpose()
         };
         let in_ball = |option: &str, text: &Option<String>| -> Result<Option<Sample>> {
@@ -388,7 +410,7 @@ impl Plan {
         if let Some(baseline) = &baseline {
             baseline.fits(&domain, count, vocabulary).context("--baseline")?;
         }
-        Ok(Plan { domain, reason, tokens, efforts, margins, probabilities, ranks, baseline })
+        Ok(Plan { domain, reason, tokens, among, efforts, margins, probabilities, ranks, baseline })
     }
 
     /// Returns the seeds of the random samples of `--effort`, `--margins`, `--max-probability` and `--ranks`; `None` for what is
@@ -413,11 +435,11 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
 }
 
 /// Returns the domain of hidden states that `--domain` asks for, and the reason for it.
-fn domain(arguments: &Arguments, layer: &OutputLayer) -> Result<(Domain, String)> {
-    if arguments.domain != "auto" {
+pub(super) fn domain(text: &str, layer: &OutputLayer) -> Result<(Domain, String)> {
+    if text != "auto" {
         let located = layer.located();
-        let domain = located.parse_domain(&arguments.domain)?;
-        let norm = located.final_norm.as_ref().filter(|_| arguments.domain.contains("norm"));
+        let domain = located.parse_domain(text)?;
+        let norm = located.final_norm.as_ref().filter(|_| text.contains("norm"));
         let caution = norm.map_or("", FinalNorm::caution);
         return Ok((domain, format!("asked for{caution}")));
     }

@@ -77,6 +77,17 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
                 1 => writeln!(out, "1 more changes only that over all vectors")?,
                 n => writeln!(out, "{n} more change only that over all vectors")?,
             }
+            match comparison.freed() {
+                0 => {}
+                1 => writeln!(
+                    out,
+                    "1 token loses where more rows compete, and is free among the kept rows"
+                )?,
+                n => writeln!(
+                    out,
+                    "{n} tokens lose where more rows compete, and are free among the kept rows"
+                )?,
+            }
             match comparison.changed_padding() {
                 0 => {}
                 1 => writeln!(out, "1 row of padding changes, too")?,

@@ -44,9 +44,17 @@ pub struct TensorArguments {
 impl HeadArguments {
     /// Reads the head and its vocabulary.
     pub fn read(&self) -> Result<OutputLayer> {
-        let options = self.tensors.read_options();
+        self.read_with(false)
+    }
+
+    /// Reads the head, its vocabulary and, for a `draft`, which tokens its tensor `d2t` names.
+    pub fn read_with(&self, draft: bool) -> Result<OutputLayer> {
+        let options = ReadOptions { draft, ..self.tensors.read_options() };
         match &self.checkpoint {
             Some(path) => Ok(OutputLayer::open_with(path, &options)?),
+            None if draft => {
+                bail!("--among d2t reads the tensor `d2t` of a checkpoint; name one before it")
+            }
             None => {
                 let tensors = &self.tensors;
                 if tensors.weight.is_some() || tensors.bias.is_some() || tensors.transpose {
@@ -78,7 +86,8 @@ impl TensorArguments {
             Some(path) if path.as_os_str() == "none" => Names::None,
             Some(path) => Names::File(path.clone()),
         };
-        ReadOptions { tensors: self.choice(), names, padding_ok: self.padding_ok }
+        let padding_ok = self.padding_ok;
+        ReadOptions { tensors: self.choice(), names, padding_ok, draft: false }
     }
 
     /// Returns the options for the tensors as they were given, for the summary of an audit.

@@ -8,6 +8,7 @@ mod generate;
 mod input;
 mod inspect;
 mod interruption;
+mod labels;
 mod logits;
 mod memory;
 mod mistakes;
@@ -51,6 +52,7 @@ pub struct Cli {
 enum Command {
     Audit(audit::Arguments),
     Inspect(inspect::Arguments),
+    Labels(labels::Arguments),
     Verify(verify::Arguments),
     Report(report::Arguments),
     Compare(compare::Arguments),
@@ -72,6 +74,7 @@ pub fn run() -> ExitCode {
     let result = match command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Labels(arguments) => labels::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

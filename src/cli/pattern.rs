@@ -150,14 +150,11 @@ fn table(content: &str, delimiter: u8, labels: &[Label]) -> Result<Vec<Text>> {
 
 /// Returns the verdicts on a label word, by name: on each of its tokens among all tokens, and on the word among the label
 /// words alone, where all of them are one token.
-fn verdict_names(
-    fates: &LabelAudits,
-    place: usize,
-    word: &Word,
-) -> (Vec<&'static str>, Option<&'static str>) {
+fn verdict_names(fates: &LabelAudits, word: &Word) -> (Vec<&'static str>, Option<&'static str>) {
     let name = |audit: &Audit, token: u32| audit.verdict(token).map_or("unknown", |v| v.name());
     let all = word.tokens.iter().map(|&token| name(&fates.among_all, token)).collect();
-    (all, fates.among_labels.as_ref().map(|audit| name(audit, place as u32)))
+    let among = fates.among_labels.as_ref().zip(word.token());
+    (all, among.map(|(audit, token)| name(audit, token)))
 }
 
 /// Prints each label word with its tokens and its verdicts.
@@ -168,8 +165,8 @@ fn print_words(
     words: &[Word],
     fates: &LabelAudits,
 ) -> io::Result<()> {
-    for (place, word) in words.iter().enumerate() {
-        let (all, among) = verdict_names(fates, place, word);
+    for word in words {
+        let (all, among) = verdict_names(fates, word);
         let class = &labels[word.class];
         write!(out, "label {:?}", word.text)?;
         if class.words.len() > 1 {
@@ -240,9 +237,8 @@ fn to_json(
     let class = |class: usize| &labels[class].class;
     let words_json: Vec<Value> = words
         .iter()
-        .enumerate()
-        .map(|(place, word)| {
-            let (all, among) = verdict_names(fates, place, word);
+        .map(|word| {
+            let (all, among) = verdict_names(fates, word);
             // One verdict where the word is one token, else one for each token.
             let all = if all.len() == 1 { json!(all[0]) } else { json!(all) };
             json!({"class": class(word.class), "word": word.text, "tokens": word.tokens,

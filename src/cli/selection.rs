@@ -1,26 +1,77 @@
 //! Parses options that select tokens. `--tokens` takes ids, ranges of ids, token strings (`5,17,100-200`) or `@file`;
 //! `--effort` and `--margins` take `all`, the size of a sample, or `@file`.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 
 use unargmax::checkpoint::vocabulary::Vocabulary;
+use unargmax::output_layer::{OutputLayer, targets_of};
 
 /// Parses `--tokens`: returns the selected ids of a vocabulary of `tokens` tokens.
 pub fn parse(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
+    selected("--tokens", text, tokens, vocabulary)
+}
+
+/// Parses an `option` that selects tokens: returns the selected ids of a vocabulary of `tokens` tokens.
+pub fn selected(
+    option: &'static str,
+    text: &str,
+    tokens: usize,
+    vocabulary: Option<&Vocabulary>,
+) -> Result<Vec<u32>> {
     let ids = match text.strip_prefix('@') {
-        Some(path) => listed("--tokens", path, tokens, vocabulary)?,
+        Some(path) => listed(option, path, tokens, vocabulary)?,
         None => {
             let mut ids = Vec::new();
             for part in text.split(',').filter(|p| !p.is_empty()) {
-                ids.extend(item(part, tokens, vocabulary).context("--tokens")?);
+                ids.extend(item(part, tokens, vocabulary).context(option)?);
             }
             ids
         }
     };
     if ids.is_empty() {
-        bail!("--tokens {text} selects no token");
+        bail!("{option} {text} selects no token");
     }
     Ok(ids)
+}
+
+/// Parses `--among`: `d2t`, a list, `@file`, or `@file` of a draft head with a tensor `d2t`; returns the ids of the rows
+/// that are kept of `layer`, or `None` for a draft head, all of whose rows are.
+pub fn among(text: &str, layer: &OutputLayer) -> Result<Option<Vec<u32>>> {
+    if text == "d2t" {
+        return Ok(layer.draft_rows().map(<[u32]>::to_vec));
+    }
+    let draft = text.strip_prefix('@').map(Path::new);
+    let draft =
+        draft.filter(|path| path.is_dir() || path.extension().is_some_and(|e| e == "safetensors"));
+    match draft {
+        Some(path) => targets_of(path).context("--among").map(Some),
+        None => selected("--among", text, layer.head().tokens(), layer.vocabulary()).map(Some),
+    }
+}
+
+/// Reads the sets that a file lists: one per line, items separated by commas; an empty line is the empty set.
+pub fn sets(path: &Path, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<Vec<u32>>> {
+    let place = || format!("--sets {}", path.display());
+    let content = std::fs::read_to_string(path).with_context(place)?;
+    let mut sets = Vec::new();
+    for (i, line) in content.lines().enumerate() {
+        let at = || format!("{}, line {}", place(), i + 1);
+        let mut set = Vec::new();
+        for part in line.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            set.extend(item(part, tokens, vocabulary).with_context(at)?);
+        }
+        set.sort_unstable();
+        if let Some(twice) = set.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!("{}: label {} is named twice", at(), twice[0]);
+        }
+        sets.push(set);
+    }
+    if sets.is_empty() {
+        bail!("{}: it lists no set; an empty line is the empty set", place());
+    }
+    Ok(sets)
 }
 
 /// Reads the ids that a file lists, one item per line; `option` is named in errors.
@@ -70,7 +121,7 @@ pub fn sample(
     } else if let Some(path) = text.strip_prefix('@') {
         let ids = listed(option, path, tokens, vocabulary)?;
         if let Some(other) = ids.iter().find(|id| among.binary_search(id).is_err()) {
-            bail!("{option} {text}: token {other} is not among those that --tokens has audited");
+            bail!("{option} {text}: token {other} is not among those that are audited");
         }
         (ids, None)
     } else {

@@ -14,7 +14,7 @@ use super::CONDITION;
 use super::input::{HeadArguments, TensorArguments};
 use super::progress::Bar;
 use super::selection;
-use unargmax::certificate::{self, Certificate};
+use unargmax::certificate::{self, Certificate, SubjectKind};
 use unargmax::locate::bundled;
 use unargmax::report::consistency::{Difference, differences};
 use unargmax::report::options::HeadOptions;
@@ -217,6 +217,15 @@ impl Outcome<'_> {
     }
 }
 
+/// The name of a claim: sets of labels are feasible or not.
+fn name_of(claim: Claim, subject: SubjectKind) -> String {
+    match (subject, claim) {
+        (SubjectKind::LabelSets(_), Claim::Argmaxable) => "feasible".to_owned(),
+        (SubjectKind::LabelSets(_), Claim::Unargmaxable) => "infeasible".to_owned(),
+        _ => format!("{claim:?}").to_lowercase(),
+    }
+}
+
 /// Prints how many verdicts of the certificate were accepted and which were refused.
 fn print(
     out: &mut impl Write,
@@ -230,9 +239,17 @@ fn print(
     }
     for audit in &verification.audits {
         let scope = if audit.complete { "all" } else { "some of" };
-        writeln!(out, "domain {}, {scope} {rows} rows", audit.domain)?;
+        let subject = match verification.subject {
+            SubjectKind::Head => format!("{rows} rows"),
+            SubjectKind::KeptRows(kept) => {
+                format!("{kept} kept rows, as if the others of the {rows} rows were removed")
+            }
+            SubjectKind::LabelSets(sets) => format!("{sets} sets of {rows} labels"),
+        };
+        writeln!(out, "domain {}, {scope} {subject}", audit.domain)?;
         for (claim, count) in &audit.accepted {
-            writeln!(out, "  {:<12} {count:>8} accepted", format!("{claim:?}").to_lowercase())?;
+            let name = name_of(*claim, verification.subject);
+            writeln!(out, "  {name:<12} {count:>8} accepted")?;
         }
         if audit.ranks > 0 {
             writeln!(out, "  {:<12} {:>8} accepted", "best ranks", audit.ranks)?;
@@ -244,7 +261,11 @@ fn print(
             writeln!(out, "  {} refused:", audit.refused.len())?;
         }
         for refusal in audit.refused.iter().take(shown) {
-            let token = refusal.token.map_or("the audit".to_owned(), |t| format!("token {t}"));
+            let what = match verification.subject {
+                SubjectKind::LabelSets(_) => "set",
+                _ => "token",
+            };
+            let token = refusal.token.map_or("the audit".to_owned(), |t| format!("{what} {t}"));
             writeln!(out, "    {token}: {}", refusal.reason)?;
         }
     }

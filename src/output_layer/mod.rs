@@ -1,5 +1,6 @@
 //! An output layer ready to audit: its head, the names of its tokens, and the domain of its hidden states.
 
+mod draft;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::{Head, Rows};
 use crate::locate::{self, Choice, Located, Tying, bundled, locate};
+pub use draft::targets_of;
 
 /// The output layer of a checkpoint.
 ///
@@ -33,6 +35,8 @@ pub struct OutputLayer {
     candidates: Vec<Candidate>,
     domain: Domain,
     domain_reason: String,
+    /// The tokens of the target model that the rows stand for, if the checkpoint is a draft head.
+    targets: Option<Vec<u32>>,
 }
 
 /// The origin of a head: the file or folder that it was read from.
@@ -67,6 +71,9 @@ pub struct ReadOptions {
     /// Whether to accept a vocabulary that leaves more than a tenth of the rows without a token, and to take these
     /// rows as padding.
     pub padding_ok: bool,
+    /// Whether the checkpoint has a tensor `d2t`, by which row `i` stands for token `i + d2t[i]` of a target model, whose
+    /// vocabulary the names are from. If there are as many rows as entries, the head is that of the draft.
+    pub draft: bool,
 }
 
 /// Where to find the names of the tokens.
@@ -120,7 +127,15 @@ impl OutputLayer {
             dtype: info.dtype.to_string(),
         });
         let before = located.domain()?;
-        OutputLayer::of(origin, located, candidates.collect(), before).named(own, options)
+        let targets =
+            options.draft.then(|| draft::targets(checkpoint.as_ref(), path)).transpose()?;
+        let mut layer = OutputLayer::of(origin, located, candidates.collect(), before);
+        layer.targets = targets;
+        if layer.is_draft() {
+            let note = "the rows are those of a draft head: row i is named by token i + d2t[i] of the target model";
+            layer.located.notes.push(note.to_owned());
+        }
+        layer.named(own, options)
     }
 
     /// Opens the bundled head, which is part of this library: g2pM's, 876 Mandarin syllables x 32 dimensions behind a
@@ -202,7 +217,13 @@ impl OutputLayer {
             candidates,
             domain,
             domain_reason,
+            targets: None,
         }
+    }
+
+    /// Whether each row is that of a draft token.
+    fn is_draft(&self) -> bool {
+        self.targets.as_ref().is_some_and(|targets| targets.len() == self.located.head.tokens())
     }
 
     /// Adds the token names: the layer's own, or those of the file that the options name.
@@ -212,6 +233,12 @@ impl OutputLayer {
                 Some((Vocabulary::from_file(path)?.guessed(), path.display().to_string()))
             }
             Names::Own | Names::None => own,
+        };
+        let found = match (found, self.targets.as_ref().filter(|_| self.is_draft())) {
+            (Some((vocabulary, source)), Some(targets)) => {
+                Some((names::of_draft(vocabulary, targets, &source)?, source))
+            }
+            (found, _) => found,
         };
         if let Some((vocabulary, source)) = found {
             let rows = self.located.head.tokens();
@@ -231,6 +258,12 @@ impl OutputLayer {
     /// activation, or nothing that is known.
     pub fn domain(&self) -> &Domain {
         &self.domain
+    }
+
+    /// Returns the tokens of the target model that `d2t` names, if [`ReadOptions::draft`] asked for them and the head is
+    /// not that of the draft itself: the rows that the draft keeps of this head.
+    pub fn draft_rows(&self) -> Option<&[u32]> {
+        self.targets.as_deref().filter(|_| !self.is_draft())
     }
 
     /// Returns the reason for this domain, for people.

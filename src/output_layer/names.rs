@@ -45,6 +45,24 @@ pub fn padded_to_head(
     Ok(vocabulary)
 }
 
+/// The names of the rows of a draft head: those of the tokens of the target model that they stand for.
+///
+/// # Errors
+/// The vocabulary of the target has no such token.
+pub fn of_draft(target: Vocabulary, ids: &[u32], source: &str) -> Result<Vocabulary> {
+    let entries = target.tokens.len();
+    let token = |&id: &u32| {
+        target.tokens.get(id as usize).cloned().ok_or_else(|| {
+            Error::Invalid(format!(
+                "{source}: a draft token stands for token {id} of the target model, but this vocabulary has {entries}: is \
+                 it that of the target? --vocab FILE names another one, --vocab none goes without"
+            ))
+        })
+    };
+    let tokens = ids.iter().map(token).collect::<Result<_>>()?;
+    Ok(Vocabulary { tokens })
+}
+
 /// Whether so many rows are left without a token that the vocabulary is probably that of another model.
 fn is_doubtful(entries: usize, padding: usize, rows: usize) -> bool {
     let share = padding as f64 / rows as f64;

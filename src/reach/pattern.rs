@@ -4,7 +4,7 @@
 //! inference" (EACL 2021), section 3: a pattern, and a verbaliser that gives each class a word. Here without any
 //! training.
 
-use crate::audit::{Audit, Options, audit};
+use crate::audit::{Among, Audit, Options, audit};
 use crate::domain::Domain;
 use crate::error::{Result, invalid};
 use crate::head::Head;
@@ -201,7 +201,7 @@ impl Word {
 pub struct LabelAudits {
     /// Audit of the tokens of all words against all tokens, by id.
     pub among_all: Audit,
-    /// Audit of the words against each other, by index among the words; `None` where a word has several tokens.
+    /// Audit of the tokens of the words against each other alone, by id; `None` where a word has several tokens.
     pub among_labels: Option<Audit>,
 }
 
@@ -216,16 +216,7 @@ pub fn fates(head: &Head, domain: &Domain, words: &[Word]) -> Result<LabelAudits
     let among_all = audit(head, domain, Options { tokens: Some(&tokens), ..Options::default() })?;
     let single: Option<Vec<u32>> = words.iter().map(Word::token).collect();
     let among_labels = match single {
-        Some(tokens) => {
-            let mut rows = vec![0.0; tokens.len() * head.dim()];
-            for (&token, row) in tokens.iter().zip(rows.chunks_exact_mut(head.dim())) {
-                head.copy_row(token as usize, row);
-            }
-            let bias = tokens.iter().map(|&t| head.bias(t as usize)).collect();
-            let bias = head.has_bias().then_some(bias);
-            let labels = Head::new(rows, bias, tokens.len(), head.dim())?;
-            Some(audit(&labels, domain, Options::default())?)
-        }
+        Some(tokens) => Some(Among::new(head, &tokens)?.audit(domain, Options::default())?),
         None => None,
     };
     Ok(LabelAudits { among_all, among_labels })

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::results::verdicts::Row;
 use super::results::{Results, SUMMARY, VERDICTS};
 use super::tally::{Counts, Outcome};
-use crate::certificate::{AuditRecord, Certificate};
+use crate::certificate::{AuditRecord, Certificate, Subject};
 
 /// A contradiction between the files of a folder and its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,6 +45,20 @@ pub fn differences(results: &Results, certificate: &Certificate) -> Vec<Differen
         found.push(whole(format!(
             "{SUMMARY} is of the head {} ({} x {}), the certificate of {} ({} x {})",
             head.sha256, shape.0, shape.1, certificate.head, certificate.tokens, certificate.dim
+        )));
+        return found;
+    }
+    let agree = match (&head.kept, &certificate.subject) {
+        (None, Subject::Head) => true,
+        (Some(kept), Subject::Kept(ids)) => kept.is(ids),
+        _ => false,
+    };
+    if !agree {
+        found.push(whole(format!(
+            "{SUMMARY} is of {}, the certificate of other rows",
+            head.kept
+                .as_ref()
+                .map_or("all rows".to_owned(), |kept| format!("{} kept rows", kept.rows))
         )));
         return found;
     }

@@ -39,6 +39,9 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         words::domain(&audit.domain, head.dim),
         audit.domain
     )?;
+    if let Some(kept) = &head.kept {
+        writeln!(out, "{}\n", kept.sentence(head.tokens))?;
+    }
     write_counts(out, results)?;
     writeln!(out)?;
     for sentence in words::meaning(tally.tokens) {

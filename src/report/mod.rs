@@ -27,6 +27,10 @@ pub mod gate;
 #[doc(hidden)]
 pub mod inspection;
 #[doc(hidden)]
+pub mod kept;
+#[doc(hidden)]
+pub mod label_sets;
+#[doc(hidden)]
 pub mod markdown;
 pub(crate) mod measured;
 mod measured_lines;

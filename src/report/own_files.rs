@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{inspection, markdown, measures, observed, page, results};
+use super::{inspection, label_sets, markdown, measures, observed, page, results};
 use crate::certificate;
 use crate::error::{Error, Result};
 
@@ -57,6 +57,12 @@ pub const OBSERVATION: Product = Product {
     names: &[observed::FILE, observed::CONTRADICTIONS],
     pictures: false,
     advice: "move it away or name another folder",
+};
+/// The files that `labels` writes.
+pub const LABEL_SETS: Product = Product {
+    names: &[label_sets::TABLE, label_sets::SUMMARY, certificate::FILE],
+    pictures: false,
+    advice: FORCE,
 };
 
 /// The names of the pictures; each losing token may also have its own, `projection-ID`.
@@ -141,6 +147,8 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
         results::SUMMARY => schema("summary"),
         inspection::FILE => schema("inspect"),
         measures::FILE => schema("report"),
+        label_sets::SUMMARY => schema("sets"),
+        label_sets::TABLE => start.starts_with("set,size,labels,names,verdict,"),
         certificate::FILE => start.contains(certificate::FORMAT),
         observed::CONTRADICTIONS => {
             ["\"state\"", "\"token\"", "\"position\""].iter().all(|name| start.contains(name))

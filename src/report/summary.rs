@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::beams::{self, RankSummary};
+use super::kept::KeptRows;
 use super::measured::{
     self, BiasSummary, EffortSummary, MarginSummary, ProbabilitySummary, RadiusSummary,
 };
@@ -49,6 +50,9 @@ struct HeadSummary {
     dim: usize,
     dtype: String,
     sha256: String,
+    /// The rows that competed, if not all did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<KeptRows>,
     final_norm: Option<FinalNorm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     options: Option<HeadOptions>,
@@ -101,6 +105,8 @@ impl Summary {
                 dim: located.head.dim(),
                 dtype: located.dtype.to_string(),
                 sha256: located.head.sha256(),
+                // An audit names rows of the head that it is about.
+                kept: KeptRows::of(&located.head, audit).ok().flatten(),
                 final_norm: located.final_norm.clone(),
                 options: None,
             },

@@ -24,7 +24,7 @@ pub fn write(
     seconds: f64,
     shown: usize,
 ) -> io::Result<()> {
-    write_subject(out, subject)?;
+    write_subject(out, subject, audit.kept())?;
     let (tally, scope) = (Tally::of(audit, subject.vocabulary), audit.verdicts().len());
     // Show both audits side by side if they cover the same tokens.
     let free = audit.free().filter(|free| free.verdicts().len() == scope);
@@ -34,7 +34,8 @@ pub fn write(
         columns.push(("padding".to_owned(), tally.padding));
     }
     write_counts(out, &columns)?;
-    write_proved(out, tally, scope, seconds, subject.located.head.tokens())?;
+    let rows = (audit.kept().map(<[u32]>::len), subject.located.head.tokens());
+    write_proved(out, tally, scope, seconds, rows)?;
     write_radii(out, subject, audit)?;
     padding::write(out, tally.padding.into())?;
     explain(out, subject, audit, tally.tokens, shown)?;
@@ -42,7 +43,7 @@ pub fn write(
 }
 
 /// Writes which head was audited, and over which domain.
-fn write_subject(out: &mut impl Write, subject: Subject) -> io::Result<()> {
+fn write_subject(out: &mut impl Write, subject: Subject, kept: Option<&[u32]>) -> io::Result<()> {
     let Subject { path, located, domain, reason, .. } = subject;
     let head = &located.head;
     let bias =
@@ -55,6 +56,10 @@ fn write_subject(out: &mut impl Write, subject: Subject) -> io::Result<()> {
         head.dim(),
         located.dtype
     )?;
+    if let Some(ids) = kept {
+        let (kept, all) = (ids.len(), head.tokens());
+        writeln!(out, "kept    {kept} of the {all} rows, as if all others were removed")?;
+    }
     if let Some(norm) = &located.final_norm {
         let folded = match domain.ball() {
             Some(_) => "folded in, where the domain is its ball",
@@ -92,16 +97,17 @@ fn write_counts(out: &mut impl Write, columns: &[(String, Counts)]) -> io::Resul
     Ok(())
 }
 
-/// Writes how many of the `scope` verdicts are proved; `rows` are those of the head.
+/// Writes how many of the `scope` verdicts are proved; `rows` are those that were kept, if not all, and all of the head.
 fn write_proved(
     out: &mut impl Write,
     tally: Tally,
     scope: usize,
     seconds: f64,
-    rows: usize,
+    (kept, rows): (Option<usize>, usize),
 ) -> io::Result<()> {
+    let kept = kept.map_or(String::new(), |kept| format!("; {kept} rows are kept"));
     let proved = scope - tally.rows().undecided;
-    write!(out, "\n{proved} of {scope} verdicts proved in {seconds:.2} s")?;
+    write!(out, "\n{proved} of {scope} verdicts proved in {seconds:.2} s{kept}")?;
     match tally.padding.sum() {
         0 => writeln!(out, "; the head has {rows} tokens."),
         padding => writeln!(

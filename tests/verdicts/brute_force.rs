@@ -15,13 +15,13 @@ use unargmax::verify::verify;
 
 /// `sum coefficients_k h_k + constant > 0`, or `>= 0`; the constant comes last.
 #[derive(Clone, PartialEq)]
-struct Inequality {
+pub struct Inequality {
     numbers: Vec<BigInt>,
     strict: bool,
 }
 
 impl Inequality {
-    fn new(numbers: Vec<BigRational>, strict: bool) -> Self {
+    pub fn new(numbers: Vec<BigRational>, strict: bool) -> Self {
         let common = numbers.iter().fold(BigInt::from(1), |common, x| common.lcm(x.denom()));
         let integers = numbers.iter().map(|x| x.numer() * (&common / x.denom())).collect();
         Inequality { numbers: integers, strict }.reduced()
@@ -45,7 +45,7 @@ impl Inequality {
 }
 
 /// Whether some real vector satisfies all inequalities.
-fn feasible(mut system: Vec<Inequality>, dim: usize) -> bool {
+pub fn feasible(mut system: Vec<Inequality>, dim: usize) -> bool {
     for k in 0..dim {
         let (above, rest): (Vec<_>, Vec<_>) =
             system.into_iter().partition(|i| i.numbers[k].is_positive());

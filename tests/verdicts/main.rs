@@ -5,6 +5,7 @@
 //! - `balls`: random heads behind norms and in balls, against second-order cone programs and rationals;
 //! - `domains`: what comes beside the verdict, faults planted in proposals, changes that must not matter;
 //! - `engines`: the two engines against each other;
+//! - `kept_rows`, `label_sets`: audits of some rows alone, and of sets of labels;
 //! - `low_rank_maps`: certificates of heads so wide that their map is of low rank;
 //! - `measures`: efforts, best margins and needed biases;
 //! - `pairs`: the screen by 8-bit products, on heads made to break its bound;
@@ -22,6 +23,8 @@ mod cases;
 mod domains;
 mod engines;
 mod evidence;
+mod kept_rows;
+mod label_sets;
 mod low_rank_maps;
 mod measures;
 mod pairs;

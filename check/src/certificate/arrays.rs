@@ -183,6 +183,15 @@ impl Arrays {
         Ok(offsets.windows(2).map(|w| values[w[0] as usize..w[1] as usize].to_vec()).collect())
     }
 
+    /// Removes offsets and cuts `values` into as many lists as they give.
+    ///
+    /// # Errors
+    /// As [`Arrays::cut`].
+    pub fn cut_all<T: Clone>(&mut self, name: &str, values: &[T]) -> Result<Vec<Vec<T>>, String> {
+        let ends = self.0.get(name).and_then(|array| array.1.first()).copied().unwrap_or(1);
+        self.cut(name, ends.saturating_sub(1), values)
+    }
+
     /// Removes `count` integers of any size and returns them.
     ///
     /// # Errors

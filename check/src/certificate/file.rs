@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::arrays::Arrays;
-use super::{AuditRecord, Certificate, FORMAT, Linear, MapRecord, VERSION, container};
+use super::{AuditRecord, Certificate, FORMAT, Linear, MapRecord, Subject, VERSION, container};
 use crate::domain::Inside;
 use crate::error::{Error, Result};
 
@@ -26,6 +26,8 @@ struct Description<A> {
     tool: String,
     head: HeadDescription,
     audits: Vec<A>,
+    /// From version 5 on.
+    subject: Option<String>,
 }
 
 /// The head in the description: the digest of its numbers, `V` and `d`.
@@ -127,8 +129,16 @@ impl From<FirstAuditDescription> for AuditDescription {
 /// Parses a description in which audits are described as `A`, and converts them to the latest version.
 fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     value: serde_json::Value,
-) -> std::result::Result<(HeadDescription, Vec<AuditDescription>), String> {
+    version: u64,
+) -> std::result::Result<(HeadDescription, Vec<AuditDescription>, Option<String>), String> {
     // Serde would also accept lists for structures, with the fields in order.
+    if value["subject"].is_string() != (version > 4)
+        || (version < 5 && value.get("subject").is_some())
+    {
+        return Err(
+            "the description: from version 5 on, and only there, `subject` is a string".to_owned()
+        );
+    }
     let audits = value["audits"].as_array().into_iter().flatten();
     if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
         return Err(format!("the description: {other} is not a JSON object"));
@@ -136,7 +146,8 @@ fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     let description: Description<A> =
         serde_json::from_value(value).map_err(|e| format!("the description: {e}"))?;
     debug_assert!(description.format == FORMAT && description.version <= VERSION);
-    Ok((description.head, description.audits.into_iter().map(Into::into).collect()))
+    let audits = description.audits.into_iter().map(Into::into).collect();
+    Ok((description.head, audits, description.subject))
 }
 
 /// The earliest version, from 2, that can express an audit.
@@ -175,20 +186,27 @@ impl Certificate {
     /// Lists have lengths that do not fit together; this never happens in a certificate of an audit.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut arrays = Arrays::default();
-        let version = self.audits.iter().map(needed_version).max().unwrap_or(2);
+        let version = match self.subject {
+            Subject::Head => self.audits.iter().map(needed_version).max().unwrap_or(2),
+            Subject::Kept(_) | Subject::Sets(_) => VERSION,
+        };
+        let subject = self.subject.put(&mut arrays);
         let audits: Vec<_> = self
             .audits
             .iter()
             .enumerate()
             .map(|(i, audit)| audit.put(&mut arrays, i, self.dim, version))
             .collect();
-        let description = json!({
+        let mut description = json!({
             "format": FORMAT,
             "version": version,
             "tool": concat!("unargmax ", env!("CARGO_PKG_VERSION")),
             "head": { "sha256": self.head, "tokens": self.tokens, "dim": self.dim },
             "audits": audits,
         });
+        if version > 4 {
+            description["subject"] = json!(subject);
+        }
         arrays
             .to_bytes(description.to_string())
             .map_err(|e| Error::Invalid(format!("the certificate: {e}")))
@@ -211,11 +229,11 @@ impl Certificate {
                 value["format"], value["version"]
             ));
         };
-        let (HeadDescription { sha256, tokens, dim }, audits) = match version {
-            1 => describe::<FirstAuditDescription>(value)?,
-            2 => describe::<SecondAuditDescription>(value)?,
-            3 | 4 => describe::<ThirdAuditDescription>(value)?,
-            _ => describe::<AuditDescription>(value)?,
+        let (HeadDescription { sha256, tokens, dim }, audits, subject) = match version {
+            1 => describe::<FirstAuditDescription>(value, version)?,
+            2 => describe::<SecondAuditDescription>(value, version)?,
+            3 | 4 => describe::<ThirdAuditDescription>(value, version)?,
+            _ => describe::<AuditDescription>(value, version)?,
         };
         let domains = dim.saturating_mul(audits.len().max(1));
         if dim == 0 || domains > MOST_COORDINATES {
@@ -228,6 +246,7 @@ impl Certificate {
         if let Some(from) = audits.iter().filter_map(|a| a.carried_from).find(|&i| i >= count) {
             return Err(format!("there is no audit {from} to carry verdicts from, but {count}"));
         }
+        let subject = Subject::take(subject.as_deref().unwrap_or("head"), &mut arrays)?;
         let audits = audits
             .iter()
             .enumerate()
@@ -236,6 +255,6 @@ impl Certificate {
         if let Some(name) = arrays.names().next() {
             return Err(format!("the array `{name}` is not known to this version"));
         }
-        Ok(Certificate { head: sha256, tokens, dim, audits })
+        Ok(Certificate { head: sha256, tokens, dim, subject, audits })
     }
 }

@@ -13,7 +13,7 @@ const RANKS: &str = "ranks";
 
 impl AuditRecord {
     /// Whether the record proves anything beyond verdicts.
-    pub(super) fn has_measures(&self) -> bool {
+    pub(crate) fn has_measures(&self) -> bool {
         !self.capped.is_empty() || !self.ceilings.is_empty() || self.ranks.is_some()
     }
 

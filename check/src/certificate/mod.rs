@@ -12,11 +12,13 @@ mod losses;
 mod measures;
 mod points;
 mod ranks;
+mod subject;
 
 use num_bigint::BigInt;
 
 use crate::domain::{Domain, Inside};
 pub use ranks::RankRecords;
+pub use subject::{Subject, SubjectKind};
 
 /// The name of the format in the metadata.
 pub const FORMAT: &str = "unargmax certificate";
@@ -35,6 +37,8 @@ pub struct Certificate {
     pub tokens: usize,
     /// The length of a hidden state, `d`.
     pub dim: usize,
+    /// What the audits decide of the head.
+    pub subject: Subject,
     /// The audits, one for each domain.
     pub audits: Vec<AuditRecord>,
 }
@@ -92,7 +96,7 @@ impl AuditRecord {
     }
 
     /// A record with only a domain; it does not compute an interior point.
-    fn blank(domain: Domain) -> Self {
+    pub(crate) fn blank(domain: Domain) -> Self {
         AuditRecord {
             domain,
             inside: None,

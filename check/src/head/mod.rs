@@ -1,5 +1,6 @@
 //! The head `logits = W h + b`: its rows, its bias, and which rows are equal.
 
+mod derived;
 mod digest;
 pub mod fold;
 pub mod groups;
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
+pub(crate) use derived::check_ids;
 pub use rows::Rows;
 
 /// An output layer: `V` rows of `d` coordinates, one for each token, and optionally one bias for each token.

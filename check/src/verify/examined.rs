@@ -11,7 +11,7 @@ use super::probability::{self, Caps};
 use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, ranks, well_formed, winning};
 use crate::certificate::AuditRecord;
 use crate::head::Head;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 
 /// The result of checking one proof.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Examined<'a> {
     pub ranks: usize,
     /// Whether every token of the head was checked.
     pub complete: bool,
+    /// Whether a token that is tied with another has lost, as it has in the head of a label set.
+    ties_lose: bool,
 }
 
 impl<'a> Examined<'a> {
@@ -49,6 +51,22 @@ impl<'a> Examined<'a> {
         head: &'a Head,
         record: &'a AuditRecord,
         only: Option<&HashSet<u32>>,
+        progress: &dyn Progress,
+    ) -> Self {
+        Examined::of(head, record, only, false, progress)
+    }
+
+    /// Checks the record of the head of a label set, where a tie of the set's token is a loss: a logit is then 0.
+    pub fn of_set(head: &'a Head, record: &'a AuditRecord) -> Self {
+        Examined::of(head, record, None, true, &Silent)
+    }
+
+    /// [`Examined::new`] or [`Examined::of_set`].
+    fn of(
+        head: &'a Head,
+        record: &'a AuditRecord,
+        only: Option<&HashSet<u32>>,
+        ties_lose: bool,
         progress: &dyn Progress,
     ) -> Self {
         let mut examined = Examined {
@@ -61,6 +79,7 @@ impl<'a> Examined<'a> {
             caps: Caps { of: Vec::new() },
             ranks: 0,
             complete: false,
+            ties_lose,
         };
         match well_formed::check(head, record) {
             Ok(()) => examined.examine(head, only, progress),
@@ -88,6 +107,7 @@ impl<'a> Examined<'a> {
             points,
             ties: &ties,
             one_point: OnePoint::new(head, &record.domain),
+            ties_lose: self.ties_lose,
         };
         self.claims = claims
             .par_iter()
@@ -218,6 +238,7 @@ struct Proofs<'a, 'h> {
     points: Points,
     ties: &'a HashMap<usize, Outcome>,
     one_point: OnePoint<'a>,
+    ties_lose: bool,
 }
 
 impl Proofs<'_, '_> {
@@ -256,7 +277,13 @@ impl Proofs<'_, '_> {
             }
             Proof::BallLoss(i) => ball_loss::check(head, domain, equals, &record.ball_losses[i]),
             Proof::OnlyLoss(i) => self.one_point.check_loss(equals, token, record.only_losses[i].1),
-            Proof::Dominated(i) => equals.is_dominated(token, record.dominated[i].1),
+            Proof::Dominated(i) => {
+                let by = record.dominated[i].1;
+                match self.ties_lose && equals.are_tied(token, by) && token != by {
+                    true => Ok(()),
+                    false => equals.is_dominated(token, by),
+                }
+            }
             Proof::Undecided(i) => margin::check(head, domain, equals, &record.undecided[i]),
             Proof::Tie { .. } | Proof::Carried => Err("it has no proof of its own".to_owned()),
         }

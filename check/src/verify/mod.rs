@@ -12,7 +12,8 @@
 //! - `ranks`: the best ranks of tokens, by sets of rivals and points;
 //! - `margin`: the bound of the margin of an undecided token;
 //! - `log_odds`, `probability`: bounds of the probabilities of tokens;
-//! - `examined`: one audit, except for the verdicts it carries; `carried`: verdicts that follow from another audit.
+//! - `examined`: one audit, except for the verdicts it carries; `carried`: verdicts that follow from another audit;
+//! - `subject`: the head that the records speak of: the whole head, the kept rows, or one for each set of labels.
 
 mod ball_loss;
 mod carried;
@@ -30,6 +31,7 @@ mod one_point;
 pub mod probability;
 mod ranks;
 mod state;
+mod subject;
 mod well_formed;
 mod winning;
 
@@ -37,11 +39,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, SubjectKind};
 use crate::domain::Domain;
 use crate::head::Head;
-use crate::progress::{About, Progress, Silent};
-use examined::Examined;
+use crate::progress::{Progress, Silent};
 
 /// A verdict claimed by a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,7 +73,7 @@ pub struct Checked {
     /// The domain of the audit.
     #[serde(serialize_with = "as_text")]
     pub domain: Domain,
-    /// Whether all tokens of the head were checked, not only some.
+    /// Whether all tokens of the subject (of the head, of the kept rows, or all sets) were checked, not only some.
     pub complete: bool,
     /// The numbers of accepted verdicts, by kind.
     pub accepted: BTreeMap<Claim, usize>,
@@ -98,6 +99,8 @@ fn as_text<S: serde::Serializer>(domain: &Domain, serializer: S) -> Result<S::Ok
 pub struct Verification {
     /// Faults of the certificate as a whole, such as being for another head.
     pub refused: Vec<String>,
+    /// What the verdicts are about. Only those about [`SubjectKind::Head`] are about all rows as rivals.
+    pub subject: SubjectKind,
     /// The results, one for each audit.
     pub audits: Vec<Checked>,
 }
@@ -111,7 +114,8 @@ impl Verification {
     }
 }
 
-/// Checks the verdicts of `certificate` for `head`; with `only`, just the verdicts of these tokens.
+/// Checks the verdicts of `certificate` for `head`; with `only`, just the verdicts of these tokens (of label sets: of
+/// the sets with these indices).
 ///
 /// An accepted verdict was proved again here. Each token in a certificate's scope must have exactly one verdict, and
 /// each token of `only` must be in the scope.
@@ -143,18 +147,13 @@ pub fn verify_with_progress(
             head.sha256()
         ));
     }
+    let subject = certificate.subject.kind();
     if !refused.is_empty() {
-        return Verification { refused, audits: Vec::new() };
+        return Verification { refused, subject, audits: Vec::new() };
     }
     let only: Option<HashSet<u32>> = only.map(|tokens| tokens.iter().copied().collect());
-    let examined: Vec<Examined> = certificate
-        .audits
-        .iter()
-        .map(|record| {
-            let domain = record.domain.to_string();
-            Examined::new(head, record, only.as_ref(), &About::new(progress, &domain))
-        })
-        .collect();
-    let audits = examined.iter().map(|one| carried::checked(one, &examined)).collect();
-    Verification { refused, audits }
+    match subject::checked(head, certificate, only.as_ref(), progress) {
+        Ok(audits) => Verification { refused, subject, audits },
+        Err(reason) => Verification { refused: vec![reason], subject, audits: Vec::new() },
+    }
 }

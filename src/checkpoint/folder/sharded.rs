@@ -123,4 +123,9 @@ impl Checkpoint for Sharded {
         let at = find(&self.tensors, name, &self.index)?;
         self.shards[self.places[at]].1.packed(name)
     }
+
+    fn integers(&self, name: &str) -> Result<Vec<i64>> {
+        let at = find(&self.tensors, name, &self.index)?;
+        self.shards[self.places[at]].1.integers(name)
+    }
 }

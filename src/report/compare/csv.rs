@@ -73,7 +73,8 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
 
 /// Writes `changes.csv`: for each changing token its names, then its verdict in each audit, empty if it was not
 /// audited. If some audit also has verdicts over all vectors, these follow for each audit, in columns named
-/// `free LABEL`.
+/// `free LABEL`. If some audit is one among kept rows, a last column has the ids of the removed rows that had blocked a
+/// token which that audit frees.
 ///
 /// # Errors
 /// Those of the writer.
@@ -86,6 +87,10 @@ pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     if beside {
         header.extend(labels().map(|label| format!("free {label}")));
     }
+    let kept = comparison.has_kept_rows();
+    if kept {
+        header.push("removed_blockers".to_owned());
+    }
     csv.write_record(header.iter().map(|name| field(name).into_owned()))?;
     for change in &comparison.changes {
         let id = change.row.id.to_string();
@@ -94,7 +99,9 @@ pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
         let free = if beside { &change.free[..] } else { &[] };
         let outcomes = change.outcomes.iter().chain(free);
         let outcomes = outcomes.map(|o| o.map_or("", |outcome| outcome.name()).to_owned());
-        csv.write_record(names.into_iter().chain(outcomes))?;
+        let removed: Vec<String> = change.removed_blockers.iter().map(u32::to_string).collect();
+        let removed = kept.then(|| removed.join(" "));
+        csv.write_record(names.into_iter().chain(outcomes).chain(removed))?;
     }
     csv.flush()?;
     Ok(())

@@ -5,6 +5,7 @@ pub mod page;
 
 use std::path::{Path, PathBuf};
 
+use crate::certify::Rival;
 use crate::error::{Error, Result};
 use crate::report::results::Results;
 use crate::report::results::verdicts::{Outcome, Row};
@@ -60,12 +61,20 @@ pub struct Change {
     pub outcomes: Vec<Option<Outcome>>,
     /// The verdict over all vectors in each audit; `None` if it is not known.
     pub free: Vec<Option<Outcome>>,
+    /// The rivals that block the token in one audit and whose rows another, in which it does not lose, does not keep:
+    /// they had blocked it. Ids rise.
+    pub removed_blockers: Vec<u32>,
 }
 
 impl Change {
     /// Whether the verdicts over the audited states differ; if not, only those over all vectors do.
     pub fn is_of_the_audits(&self) -> bool {
         differ(&self.outcomes)
+    }
+
+    /// Whether the token loses in one audit and not in another that keeps fewer rows.
+    pub fn is_freed(&self) -> bool {
+        !self.removed_blockers.is_empty()
     }
 }
 
@@ -97,6 +106,17 @@ impl Comparison {
         let tokens = || self.changes.iter().filter(|change| !change.is_of_padding);
         let audited = tokens().filter(|change| change.is_of_the_audits()).count();
         (audited, tokens().count() - audited)
+    }
+
+    /// The number of tokens that fewer rows freed.
+    pub fn freed(&self) -> usize {
+        let tokens = self.changes.iter().filter(|change| !change.is_of_padding);
+        tokens.filter(|change| change.is_freed()).count()
+    }
+
+    /// Whether some audit is one among kept rows.
+    pub fn has_kept_rows(&self) -> bool {
+        self.entries.iter().any(|entry| entry.results.summary.head.kept.is_some())
     }
 
     /// The number of rows of padding whose verdicts differ.
@@ -161,9 +181,30 @@ fn changes(entries: &[Entry]) -> Vec<Change> {
             }
             let is_of_padding = rows.iter().flatten().all(|row| row.is_padding());
             let row = (*rows.iter().flatten().next()?).clone();
-            Some(Change { row, is_of_padding, outcomes, free })
+            let removed_blockers = removed_blockers(entries, &rows);
+            Some(Change { row, is_of_padding, outcomes, free, removed_blockers })
         })
         .collect()
+}
+
+/// The rivals of a token that loses in one audit whose rows another, in which it does not lose, does not keep.
+fn removed_blockers(entries: &[Entry], rows: &[Option<&Row>]) -> Vec<u32> {
+    let mut removed = std::collections::BTreeSet::new();
+    let with_outcome = |loses: bool| {
+        let of = move |row: &Row| (row.outcome == Outcome::Unargmaxable) == loses;
+        entries.iter().zip(rows).filter_map(move |(e, row)| row.filter(|r| of(r)).map(|r| (e, r)))
+    };
+    for (_, lost) in with_outcome(true) {
+        for (entry, _) in with_outcome(false) {
+            let Some(kept) = &entry.results.summary.head.kept else { continue };
+            let rivals = lost.blockers.iter().filter_map(|(rival, _)| match rival {
+                Rival::Token(id) => Some(*id),
+                _ => None,
+            });
+            removed.extend(rivals.filter(|&id| !kept.has(id)));
+        }
+    }
+    removed.into_iter().collect()
 }
 
 /// Whether verdicts differ; a missing verdict is not a different one.

@@ -111,7 +111,10 @@ fn audits(comparison: &Comparison) -> Markup {
                         tr {
                             th scope="row" { bdi translate="no" { (entry.label) } }
                             td { bdi translate="no" { (summary.name()) } }
-                            td .number { (words::grouped(summary.head.tokens)) }
+                            td .number {
+                                @if let Some(kept) = &summary.head.kept { (words::grouped(kept.rows)) " of " }
+                                (words::grouped(summary.head.tokens))
+                            }
                             td .number { (words::grouped(summary.head.dim)) }
                             td { (summary.head.dtype) }
                             td { code { (audit.domain) } }
@@ -144,6 +147,7 @@ fn changes(comparison: &Comparison) -> Markup {
                         th scope="col" { "token" }
                         th scope="col" { "id" }
                         @for entry in &comparison.entries { th scope="col" { bdi translate="no" { (entry.label) } } }
+                        @if comparison.has_kept_rows() { th scope="col" { "removed rows that had blocked it" } }
                     }
                 }
                 tbody {
@@ -152,12 +156,32 @@ fn changes(comparison: &Comparison) -> Markup {
                             th scope="row" { (token(&Shown::of(&change.row))) }
                             td .number { (change.row.id) }
                             @for (outcome, free) in change.outcomes.iter().zip(&change.free) { (verdict(*outcome, *free)) }
+                            @if comparison.has_kept_rows() { td { (removed(comparison, change)) } }
                         }
                     }
                 }
             }
         }
         @if listed.len() > LISTED { p { "and " (words::grouped(listed.len() - LISTED)) " more in changes.csv" } }
+    }
+}
+
+/// The most removed rows that the page names for a token; `changes.csv` has all.
+const NAMED: usize = 8;
+
+/// The names of the removed rows that had blocked a token.
+fn removed(comparison: &Comparison, change: &Change) -> Markup {
+    let row = |id: u32| comparison.entries.iter().find_map(|entry| entry.results.table.row(id));
+    let more = change.removed_blockers.len().saturating_sub(NAMED);
+    html! {
+        @for &id in change.removed_blockers.iter().take(NAMED) {
+            @match row(id) {
+                Some(row) => (token(&Shown::of(row))),
+                None => (id),
+            }
+            " "
+        }
+        @if more > 0 { "and " (words::grouped(more)) " more" }
     }
 }
 

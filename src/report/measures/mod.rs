@@ -77,7 +77,7 @@ impl Measures {
                 .into_iter()
                 .filter_map(|token| {
                     let Verdict::Unargmaxable(loss) = audit.verdict(token)? else { return None };
-                    Some(projection::project(head, token, &loss.blockers()))
+                    Some(projection::project(head, token, &loss.blockers(), audit.kept()))
                 })
                 .collect(),
             others: others(vocabulary, audit),

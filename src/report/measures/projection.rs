@@ -26,8 +26,13 @@ pub struct Projection {
 }
 
 /// Projects a token, its rivals and some others on the first two principal axes of the rivals' rows
-/// about the token's own, each counted by its weight.
-pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection {
+/// about the token's own, each counted by its weight. `kept` are the ids of the rows that competed, if not all did.
+pub fn project(
+    head: &Head,
+    token: u32,
+    blockers: &[(Rival, f64)],
+    kept: Option<&[u32]>,
+) -> Projection {
     let origin = DVector::from_iterator(head.dim(), head.row(token as usize));
     let rivals: Vec<(u32, f64)> = blockers
         .iter()
@@ -67,8 +72,13 @@ pub fn project(head: &Head, token: u32, blockers: &[(Rival, f64)]) -> Projection
         .iter()
         .zip(&rivals)
         .fold(DVector::zeros(head.dim()), |mix, (offset, rival)| mix + offset * rival.1);
-    let step = head.tokens().div_ceil(BACKGROUND).max(1);
-    let background = (0..head.tokens())
+    let competing = kept.map_or_else(
+        || (0..head.tokens()).collect::<Vec<_>>(),
+        |ids| ids.iter().map(|&id| id as usize).collect(),
+    );
+    let step = competing.len().div_ceil(BACKGROUND).max(1);
+    let background = competing
+        .into_iter()
         .step_by(step)
         .filter(|&id| id != token as usize && rivals.iter().all(|r| r.0 as usize != id))
         // A row that exceeds the rivals' by more than the range of float64 cannot be drawn.
@@ -129,7 +139,7 @@ mod tests {
         let more = [[0.0, 1.0, -2.0, 5.0], [0.0, 1.0, 0.0, 5.0]];
         let head = Head::new([rows.concat(), more.concat()].concat(), None, 5, 4).unwrap();
         let blockers: Vec<(Rival, f64)> = (0..4).map(|id| (Rival::Token(id), 0.25)).collect();
-        let picture = project(&head, 4, &blockers);
+        let picture = project(&head, 4, &blockers, None);
         assert!(picture.mix.0.abs() < 1e-9 && picture.mix.1.abs() < 1e-9);
         let length = |r: &(u32, f64, f64, f64)| r.2.hypot(r.3);
         for (rival, expected) in picture.rivals.iter().zip([3.0, 3.0, 2.0, 2.0]) {
@@ -141,7 +151,7 @@ mod tests {
     #[test]
     fn rivals_on_a_line_have_a_picture_too() {
         let head = Head::new(vec![1.0, 0.0, 0.5], None, 3, 1).unwrap();
-        let picture = project(&head, 2, &[(Rival::Token(0), 0.5), (Rival::Token(1), 0.5)]);
+        let picture = project(&head, 2, &[(Rival::Token(0), 0.5), (Rival::Token(1), 0.5)], None);
         assert!(picture.rivals.iter().all(|r| r.2.abs() == 0.5 && r.3 == 0.0), "{picture:?}");
     }
 
@@ -151,7 +161,8 @@ mod tests {
             [[1e300, -1e300, 0.0, 1.0], [5e-324, -5e-324, 0.0, 1e308], [1.0, 2.0, 1.5, -1e308]]
         {
             let head = Head::new(others.to_vec(), None, 4, 1).unwrap();
-            let picture = project(&head, 2, &[(Rival::Token(0), 0.5), (Rival::Token(1), 0.5)]);
+            let picture =
+                project(&head, 2, &[(Rival::Token(0), 0.5), (Rival::Token(1), 0.5)], None);
             let places = picture.rivals.iter().map(|r| (r.2, r.3)).chain([picture.mix]);
             let mut places = places.chain(picture.background.iter().copied());
             assert!(places.all(|(x, y)| x.is_finite() && y.is_finite()), "{picture:?}");

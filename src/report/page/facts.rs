@@ -45,10 +45,15 @@ pub fn section(reported: &Reported) -> Markup {
             html! { (code(&audit.engine)) ", " (format!("{seconds:.2} s")) ", unargmax " (summary.version) },
         ),
     ];
+    let kept = head.kept.as_ref().map(|kept| {
+        let hash = html! { span .hash { (code(&kept.sha256)) } };
+        ("Rows that compete", html! { (words::grouped(kept.rows)) ", with the hash " (hash) })
+    });
+    let facts = facts.into_iter().chain(kept);
     html! {
         section #facts aria-labelledby="facts-h" {
             h2 #facts-h { "What was audited, and how to check it" }
-            dl .facts { @for (name, value) in &facts { dt { (name) } dd { (value) } } }
+            dl .facts { @for (name, value) in facts { dt { (name) } dd { (value) } } }
             @if !summary.more_audits().is_empty() {
                 table .plain {
                     caption { "The same head over other states" @if padding > 0 { ", without padding" } }

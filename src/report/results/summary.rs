@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::report::kept::KeptRows;
 use crate::report::options::HeadOptions;
 use crate::report::summary::SCHEMA;
 pub use crate::report::tally::Counts;
@@ -52,6 +53,9 @@ pub struct Head {
     pub dtype: String,
     /// The digest of its numbers.
     pub sha256: String,
+    /// The rows that competed; `None` if all did.
+    #[serde(default)]
+    pub kept: Option<KeptRows>,
     /// The options that chose its tensors; `None` if there were none.
     pub options: Option<HeadOptions>,
 }

@@ -2,7 +2,8 @@
 
 use num_bigint::BigInt;
 use unargmax::certificate::{
-    AuditRecord, BallLossRecord, Certificate, Linear, MapRecord, MultiplierKind, UndecidedRecord,
+    AuditRecord, BallLossRecord, Certificate, Linear, MapRecord, MultiplierKind, Subject,
+    UndecidedRecord,
 };
 use unargmax::domain::{Ball, Domain};
 use unargmax::head::Head;
@@ -204,6 +205,7 @@ impl BallFixture {
             head: head.sha256(),
             tokens: head.tokens(),
             dim: head.dim(),
+            subject: Subject::Head,
             audits: vec![self.ball.clone(), self.free.clone()],
         }
     }

@@ -12,7 +12,7 @@ use unargmax::verify::{Claim, verify};
 use super::ball_fixture::{self, BallFixture};
 use super::fixture::{Fixture, Place, refusals};
 use super::one_point::{self, OnePointFixture};
-use super::{ball_records, files};
+use super::{ball_records, files, subjects as about};
 use super::{ranks, records};
 
 /// The certificate of an audit, with the free one beside it where there is one.
@@ -380,6 +380,19 @@ fn write_tampered_certificates() {
     for (name, kind, _, change) in files::BALL_CHANGES {
         let fixture = BallFixture::new(*kind);
         save_head(name, &fixture.head(), files::planted_in_ball(*kind, *change));
+    }
+    let subject = about::head();
+    for (name, made) in [("kept", about::kept as fn() -> Certificate), ("sets", about::sets)] {
+        save_head(&format!("honest {name}"), &subject, made().to_bytes().unwrap());
+        let lies = if name == "kept" { about::OF_KEPT } else { about::OF_SETS };
+        for (name, _, plant) in lies {
+            let mut certificate = made();
+            plant(&mut certificate);
+            save_head(&name.replace(':', ""), &subject, certificate.to_bytes().unwrap());
+        }
+    }
+    for (name, made, _, change) in about::FILES {
+        save_head(name, &subject, about::planted(*made, *change));
     }
     for place in [Place::Free, Place::Box] {
         let fixture = Fixture::new(place);

@@ -2,7 +2,8 @@
 
 use num_bigint::BigInt;
 use unargmax::certificate::{
-    AuditRecord, Certificate, EnclosedRecord, Linear, MapRecord, MultiplierKind, UndecidedRecord,
+    AuditRecord, Certificate, EnclosedRecord, Linear, MapRecord, MultiplierKind, Subject,
+    UndecidedRecord,
 };
 use unargmax::domain::Domain;
 use unargmax::head::Head;
@@ -105,6 +106,7 @@ impl Fixture {
             head: head.sha256(),
             tokens: head.tokens(),
             dim: 2,
+            subject: Subject::Head,
             audits: vec![self.record.clone()],
         }
     }

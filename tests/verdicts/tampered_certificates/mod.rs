@@ -5,6 +5,7 @@
 //! - `ball_fixture`, `ball_records`: the same in a ball, with the free audit of the same head;
 //! - `one_point`: the same where the domain is one point;
 //! - `ranks`: best ranks beside these;
+//! - `subjects`: certificates of kept rows and of label sets;
 //! - `files`: changes of how the file is laid out;
 //! - `changes`: thousands of random changes, and what must never change.
 
@@ -16,3 +17,4 @@ mod fixture;
 mod one_point;
 mod ranks;
 mod records;
+mod subjects;

@@ -1,7 +1,7 @@
 //! Changes about a domain that is one point, or that has a point which no float is.
 
 use num_bigint::BigInt;
-use unargmax::certificate::{AuditRecord, Certificate};
+use unargmax::certificate::{AuditRecord, Certificate, Subject};
 use unargmax::domain::{Ball, Domain, Inside};
 use unargmax::head::Head;
 use unargmax::verify::verify;
@@ -42,7 +42,7 @@ impl OnePointFixture {
     pub fn certificate(&self) -> Certificate {
         let head = self.head();
         let audits = vec![self.record.clone()];
-        Certificate { head: head.sha256(), tokens: 5, dim: 2, audits }
+        Certificate { head: head.sha256(), tokens: 5, dim: 2, subject: Subject::Head, audits }
     }
 }
 

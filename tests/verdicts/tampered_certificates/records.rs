@@ -1,7 +1,7 @@
 //! One change at a time in the records, and the reason for which each is refused.
 
 use num_bigint::BigInt;
-use unargmax::certificate::{AuditRecord, Certificate, Linear, MultiplierKind};
+use unargmax::certificate::{AuditRecord, Certificate, Linear, MultiplierKind, Subject};
 use unargmax::domain::Domain;
 use unargmax::head::Head;
 use unargmax::verify::verify;
@@ -683,8 +683,13 @@ fn coordinates_that_the_domain_fixes_make_no_rival() {
     record.scope = Some(vec![0]);
     record.exact = vec![(0, vec![(1, 1.into())])];
     for head in [head, shifted] {
-        let certificate =
-            Certificate { head: head.sha256(), tokens: 3, dim: 2, audits: vec![record.clone()] };
+        let certificate = Certificate {
+            head: head.sha256(),
+            tokens: 3,
+            dim: 2,
+            subject: Subject::Head,
+            audits: vec![record.clone()],
+        };
         let refused = refusals(&verify(&head, &certificate, None));
         assert_eq!(refused, ["token 0: its rival 1 has its own row"]);
     }
