@@ -74,7 +74,8 @@ fn windows_that_run_together_are_counted_as_each_alone() {
             continue;
         }
         let tokens = model.configuration().tokens;
-        let window = |i: usize| (0..1 + i * 5 % 7).map(move |k| (7 + 11 * i + 3 * k) as u32 % 20 + 5);
+        let window =
+            |i: usize| (0..1 + i * 5 % 7).map(move |k| (7 + 11 * i + 3 * k) as u32 % 20 + 5);
         let windows: Vec<Vec<u32>> = (0..30).map(|i| window(i).collect()).collect();
         let observed = |together: usize| {
             let mut observer = Observer::new(tokens, None).unwrap();
