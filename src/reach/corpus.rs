@@ -40,10 +40,6 @@ pub struct Place {
     pub tokens: String,
 }
 
-/// The number of tokens that are enough for a model to run on, and the most windows that it runs on together.
-const TOKENS_TOGETHER: usize = 256;
-const WINDOWS_TOGETHER: usize = 64;
-
 /// A stretch of text whose tokens are not yet all in a window.
 struct Pending {
     bytes: u64,
@@ -160,21 +156,6 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         self.token_hash.update((window.len() as u64).to_le_bytes());
         window.iter().for_each(|id| self.token_hash.update(id.to_le_bytes()));
         Ok(Some(window))
-    }
-
-    /// Returns the next windows, as many as make [`TOKENS_TOGETHER`] tokens, but at most [`WINDOWS_TOGETHER`]; none at the
-    /// end. Which windows go together depends on these windows alone.
-    ///
-    /// # Errors
-    /// As [`Corpus::window`].
-    pub fn windows(&mut self) -> Result<Vec<Vec<u32>>> {
-        let (mut windows, mut tokens) = (Vec::new(), 0);
-        while tokens < TOKENS_TOGETHER && windows.len() < WINDOWS_TOGETHER {
-            let Some(window) = self.window()? else { break };
-            tokens += window.len();
-            windows.push(window);
-        }
-        Ok(windows)
     }
 
     /// Counts `tokens` more tokens as returned.
