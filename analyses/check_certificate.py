@@ -942,8 +942,9 @@ def read(head, path):
     demand(type(about) is dict, "the description is no JSON object")
     version = about.get("version")
     known = about.get("format") == "unargmax certificate" and type(version) is int and 1 <= version <= 5
-    keys = {"format", "version", "tool", "head", "audits"} | ({"subject"} if known and version > 4 else set())
-    demand(known and set(about) == keys, "an unknown format or version")
+    keys = {"format", "version", "tool", "head", "audits"}
+    other = set(about) - ({"subject"} if known and version > 4 else set())
+    demand(known and other == keys, "an unknown format or version")
     demand(is_text(about["tool"]), "the name of the tool is no text")
     counted = type(about["head"]) is dict and all(is_count(about["head"].get(x)) for x in ("tokens", "dim"))
     same = counted and about["head"] == {"sha256": head.sha256, "tokens": head.tokens, "dim": head.dim}

@@ -65,6 +65,8 @@ pub mod reach;
 pub mod report;
 #[doc(hidden)]
 pub mod screen;
+#[doc(hidden)]
+pub mod split_mix;
 #[cfg(feature = "model")]
 pub mod transformer;
 

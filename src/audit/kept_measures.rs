@@ -114,8 +114,8 @@ impl Measurement for Ceiling {
             let rest = &mut bytes;
             let (low, high) = take_ends(rest)?;
             let point = take_list(rest, take_float)?;
-            let [basic, frozen, ends] =
-                [(); 3].map(|()| take_list(rest, take_weight).unwrap_or_default());
+            let mut weights = || take_list(rest, take_weight);
+            let (basic, frozen, ends) = (weights()?, weights()?, weights()?);
             let equations = take_list(rest, take_id)?;
             Some(CeilingRecord { token, low, high, point, basic, frozen, equations, ends })
         };

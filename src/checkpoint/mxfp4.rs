@@ -49,3 +49,24 @@ pub(crate) fn matrix(
     };
     Ok(Blocks::new(info, Bytes::new(bytes, label)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn said(blocks: usize, scales: &[u8], shape: [usize; 2]) -> String {
+        matrix("w", &vec![0; blocks], scales, shape, Path::new("a")).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn bytes_of_another_number_and_scales_of_no_number_are_errors() {
+        assert_eq!(said(32, &[1, 254], [2, 32]), "");
+        for (blocks, shape) in [(31, [2, 32]), (32, [2, 33]), (32, [3, 32]), (32, [usize::MAX, 64])]
+        {
+            assert!(said(blocks, &[1, 1], shape).contains("are no matrix of"), "{shape:?}");
+        }
+        assert!(said(32, &[1, 255], [2, 32]).contains("a scale is 255"));
+    }
+}

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use unargmax::checkpoint::vocabulary::Vocabulary;
 use unargmax::output_layer::{OutputLayer, targets_of};
+use unargmax::split_mix::SplitMix;
 
 /// Parses `--tokens`: returns the selected ids of a vocabulary of `tokens` tokens.
 pub fn parse(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
@@ -138,19 +139,13 @@ pub fn sample(
     Ok(Sample { tokens: chosen, seed })
 }
 
-/// Draws a random sample of `count` ids: the first places of a Fisher-Yates shuffle by SplitMix64 (Steele, Lea and
-/// Flood, OOPSLA 2014). A smaller sample is a prefix of a larger one.
+/// Draws a random sample of `count` ids: the first places of a Fisher-Yates shuffle. A smaller sample is a prefix of a
+/// larger one.
 fn drawn(mut among: Vec<u32>, count: usize) -> Vec<u32> {
-    let mut state = SEED;
+    let mut generator = SplitMix::new(SEED);
     for i in 0..count {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = state;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^= x >> 31;
-        // The high half of the product is uniform over the remaining places, to within 2^-32.
-        let rest = (among.len() - i) as u128;
-        among.swap(i, i + ((u128::from(x) * rest) >> 64) as usize);
+        let place = i + generator.below(among.len() - i);
+        among.swap(i, place);
     }
     among.truncate(count);
     among

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::norm_up_of;
+use crate::split_mix::number_at;
 
 /// Approximate eigenvalues, falling, and orthonormal eigenvectors (`k x d`, row-major).
 #[derive(Debug)]
@@ -112,14 +113,9 @@ fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
     Leading { values: order.into_iter().map(|k| values[k]).collect(), vectors }
 }
 
-/// Numbers between -1 and 1 without a pattern, always the same (splitmix64, Steele and others 2014).
+/// Numbers between -1 and 1 without a pattern, always the same.
 fn start(count: usize) -> Vec<f64> {
-    let number = |i: usize| {
-        let mut x = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
+    let number = |i: usize| (number_at(i as u64) >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
     (0..count).into_par_iter().map(number).collect()
 }
 

@@ -3,25 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::{Error, Result};
-
-/// A generator of 64-bit numbers: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// The next number.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    }
-
-    /// A number below `end`, uniform to within `2^-32` for 32-bit ends.
-    fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
-    }
-}
+use crate::split_mix::SplitMix;
 
 /// Draws `count` different sets of `size` of `labels` labels, each a rising list, in the order in which they were drawn.
 /// A smaller sample by the same seed is the beginning of a larger one.
@@ -40,7 +22,7 @@ pub fn sample(labels: usize, count: usize, size: usize, seed: u64) -> Result<Vec
             "{count} sets of {size} of {labels} labels were asked for, but there are {there_are}"
         )));
     }
-    let mut generator = SplitMix(seed);
+    let mut generator = SplitMix::new(seed);
     let (mut seen, mut sets) = (HashSet::new(), Vec::new());
     while sets.len() < count {
         let set = drawn(labels, size, &mut generator);

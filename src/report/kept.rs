@@ -38,7 +38,7 @@ impl KeptRows {
         })
     }
 
-    /// The ids from first to last kept row, for a certificate to be compared with.
+    /// Whether these are the ids of the rows that competed; they rise.
     pub fn is(&self, ids: &[u32]) -> bool {
         self.ids == ranges(ids)
     }

@@ -9,7 +9,7 @@ use super::block::{Block, Inner, LayerKind, Norms};
 use super::buckets::Buckets;
 use super::configuration::{Biases, Configuration, Placement, QueryKeyNorm, Sharing};
 use super::convolutions::{Convolutions, ResidualConvolution};
-use super::disentangled::Disentangled;
+use super::disentangled::{Disentangled, DisentangledSizes};
 use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
 use super::experts::Experts;
@@ -211,9 +211,12 @@ impl Assembly<'_> {
                 for layer in 0..layers {
                     let at = names.block.replace("{layer}", &layer.to_string());
                     let mut block = self.block(names, &at, layer)?;
-                    if let Some((names, table)) = names.disentangled.zip(distances.as_ref()) {
+                    if let Some((names, (sizes, table))) =
+                        names.disentangled.zip(distances.as_ref())
+                    {
                         let at = format!("{}{at}", self.body);
-                        let added = self.disentangled(names.maps, table, &block.attention, &at)?;
+                        let (maps, attention) = (names.maps, &block.attention);
+                        let added = self.disentangled(maps, (sizes, table), attention, &at)?;
                         block.attention.disentangled = Some(added);
                     }
                     blocks.push(Arc::new(block));
@@ -410,27 +413,26 @@ impl Assembly<'_> {
     }
 
     /// Reads the vectors of distances, `2 span x d`, after their norm; `None` where there are none.
-    fn distances(&self, [table, norm]: [&str; 2]) -> Result<Option<Tensor>> {
+    fn distances(&self, [table, norm]: [&str; 2]) -> Result<Option<(DisentangledSizes, Tensor)>> {
         let (weights, c) = (self.weights, self.configuration);
         let Some(sizes) = c.disentangled else { return Ok(None) };
         let table = weights.tensor(&format!("{}{table}", self.body), &[2 * sizes.span, c.width])?;
         if !sizes.normed {
-            return Ok(Some(table));
+            return Ok(Some((sizes, table)));
         }
         let norm = weights.norm(&format!("{}{norm}", self.body), &[c.width], norm_form(c))?;
-        Ok(Some(norm.forward(&table)?))
+        Ok(Some((sizes, norm.forward(&table)?)))
     }
 
     /// Reads the maps of the distances, which may be those of the contents; `at` is the prefix of the block.
     fn disentangled(
         &self,
         maps: [&str; 2],
-        table: &Tensor,
+        (sizes, table): (&DisentangledSizes, &Tensor),
         attention: &Attention,
         at: &str,
     ) -> Result<Disentangled> {
         let c = self.configuration;
-        let sizes = c.disentangled.expect("there are distances");
         let map = |wanted: bool, name: &str, contents: &Linear| match (wanted, sizes.shared) {
             (false, _) => Ok(None),
             (true, true) => Ok(Some(contents.clone())),

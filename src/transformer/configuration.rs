@@ -302,14 +302,6 @@ pub struct Special {
 }
 
 impl Configuration {
-    /// The number of tokens beyond which all tokens of a text are rotated by other frequencies (longrope), if there is one.
-    pub(crate) fn rotated_otherwise_beyond(&self) -> Option<usize> {
-        match &self.position {
-            Position::Rotary { rotary, .. } => rotary.long.as_ref().map(|(beyond, _)| *beyond),
-            _ => None,
-        }
-    }
-
     /// A configuration without sizes, and with the choices that most families of one stack share: pre-norm blocks
     /// with maps without biases, and positions that are learned. Name and norm are those of the family's row in the table. A
     /// family states its sizes and what differs.

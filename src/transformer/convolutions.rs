@@ -1,7 +1,8 @@
 //! Convolutions over positions: the two before an encoder of sound, from log-mel features to vectors, one for each two
 //! frames; and the one beside the first block of DeBERTa v2.
 //!
-//! References: `ConvLayer` in `models/deberta_v2/modeling_deberta_v2.py`; `WhisperEncoder` in `models/whisper/modeling_whisper.py` of transformers (Radford et al., "Robust speech
+//! References: `ConvLayer` in `models/deberta_v2/modeling_deberta_v2.py` and `WhisperEncoder` in
+//! `models/whisper/modeling_whisper.py` of transformers (Radford et al., "Robust speech
 //! recognition via large-scale weak supervision", 2022, section 2.2).
 
 use candle_core::Tensor;

@@ -71,9 +71,11 @@ pub(super) fn pass(
 /// keys are of no use any more, and the whole text is computed again.
 pub(super) fn extend(model: &Transformer, batch: &Batch, cache: &mut Cache) -> Result<States> {
     let before = cache.length;
-    let Some(beyond) = model.configuration.rotated_otherwise_beyond() else {
-        return pass(model, batch, Some(cache));
+    let beyond = match &model.configuration.position {
+        Position::Rotary { rotary, .. } => rotary.long.as_ref().map(|(beyond, _)| *beyond),
+        _ => None,
     };
+    let Some(beyond) = beyond else { return pass(model, batch, Some(cache)) };
     let added = batch.input.length();
     if before == 0 || before > beyond || before + added <= beyond {
         cache.ids.push(batch.input.ids());

@@ -5,7 +5,6 @@ use std::path::Path;
 use candle_core::Tensor;
 use unargmax::checkpoint;
 use unargmax::locate::{Choice, locate};
-use unargmax::reach::observe::Observer;
 use unargmax::transformer::{
     Batch, Cache, Direction, Mask, Options, Position, Sharing, Transformer,
 };
@@ -65,26 +64,21 @@ fn a_few_states_together_have_the_logits_of_each_alone_to_the_last_bit() {
     }
 }
 
-/// Windows of one to seven tokens, none of which is a token that a model pads with.
 #[test]
-fn windows_that_run_together_are_counted_as_each_alone() {
+fn rows_of_a_single_token_run_together_as_each_alone() {
     for name in MODELS {
         let model = open(name, Options::default());
         if model.configuration().has_encoder() {
             continue;
         }
-        let tokens = model.configuration().tokens;
-        let window =
-            |i: usize| (0..1 + i * 5 % 7).map(move |k| (7 + 11 * i + 3 * k) as u32 % 20 + 5);
-        let windows: Vec<Vec<u32>> = (0..30).map(|i| window(i).collect()).collect();
-        let observed = |together: usize| {
-            let mut observer = Observer::new(tokens, None).unwrap();
-            windows.chunks(together).for_each(|part| observer.windows(&model, part).unwrap());
-            let seen = observer.seen().iter().map(|s| (s.argmax, s.best_rank, s.best_position));
-            (observer.positions(), seen.collect::<Vec<_>>())
-        };
-        assert!(observed(1) == observed(30), "{name}");
-        assert!(observed(1) == observed(7), "{name}");
+        let ids = [5, 9, 17, 23];
+        let together = model.forward(&Batch::ids(ids.map(|id| vec![id]).to_vec())).unwrap();
+        for (row, id) in ids.into_iter().enumerate() {
+            let alone = model.forward(&Batch::ids(vec![vec![id]])).unwrap();
+            let of_row = numbers(&together.logits.get(row).unwrap());
+            let apart = distance(&numbers(&alone.logits), &of_row);
+            assert!(apart < close(name), "{name} {id}: {apart}");
+        }
     }
 }
 

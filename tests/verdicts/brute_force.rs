@@ -64,6 +64,19 @@ pub fn feasible(mut system: Vec<Inequality>, dim: usize) -> bool {
     system.iter().all(|i| i.numbers[dim].is_positive() || !i.strict && i.numbers[dim].is_zero())
 }
 
+/// The ends of a domain without a ball.
+pub fn range_ends(domain: &Domain) -> Vec<Inequality> {
+    let dim = domain.dim();
+    let both = (0..dim).flat_map(|k| [(k, domain.lo(k), 1.0), (k, domain.hi(k), -1.0)]);
+    let end = |(k, end, sign): (usize, f64, f64)| {
+        let mut numbers = vec![BigRational::zero(); dim + 1];
+        numbers[k] = rational(sign);
+        numbers[dim] = rational(-sign * end);
+        Inequality::new(numbers, false)
+    };
+    both.filter(|(_, end, _)| end.is_finite()).map(end).collect()
+}
+
 /// The verdict of a token, by its definition.
 fn verdict(head: &Head, domain: &Domain, token: usize) -> &'static str {
     let dim = head.dim();
@@ -77,16 +90,7 @@ fn verdict(head: &Head, domain: &Domain, token: usize) -> &'static str {
             true,
         ));
     }
-    for k in 0..dim {
-        for (end, sign) in [(domain.lo(k), 1.0), (domain.hi(k), -1.0)] {
-            if end.is_finite() {
-                let mut numbers = vec![BigRational::zero(); dim + 1];
-                numbers[k] = rational(sign);
-                numbers[dim] = rational(-sign * end);
-                system.push(Inequality::new(numbers, false));
-            }
-        }
-    }
+    system.extend(range_ends(domain));
     match (feasible(system, dim), group.len()) {
         (false, _) => "unargmaxable",
         (true, 1) => "argmaxable",

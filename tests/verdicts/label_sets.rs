@@ -1,7 +1,6 @@
 //! Label sets of tiny heads, all of them: against elimination in exact rationals, and against the number of cells of an
 //! arrangement of planes in general position.
 
-use num_traits::Zero;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use unargmax::certificate::Certificate;
@@ -10,8 +9,8 @@ use unargmax::head::Head;
 use unargmax::labels::{Feasibility, LabelSets, certificate, decide};
 use unargmax::verify::{Claim, verify};
 
-use crate::brute_force::{Inequality, feasible};
-use crate::evidence::{BigRational, rational};
+use crate::brute_force::{Inequality, feasible, range_ends};
+use crate::evidence::rational;
 
 /// All sets of so many labels.
 fn all_sets(labels: usize) -> Vec<Vec<u32>> {
@@ -30,16 +29,7 @@ fn is_feasible(head: &Head, domain: &Domain, set: &[u32]) -> bool {
         Inequality::new(row, true)
     };
     let mut system: Vec<Inequality> = (0..head.tokens()).map(signed).collect();
-    for k in 0..dim {
-        for (end, sign) in [(domain.lo(k), 1.0), (domain.hi(k), -1.0)] {
-            if end.is_finite() {
-                let mut numbers = vec![BigRational::zero(); dim + 1];
-                numbers[k] = rational(sign);
-                numbers[dim] = rational(-sign * end);
-                system.push(Inequality::new(numbers, false));
-            }
-        }
-    }
+    system.extend(range_ends(domain));
     feasible(system, dim)
 }
 

@@ -71,11 +71,6 @@ pub fn exp(x: f64) -> Interval {
     Interval { lo: add_down(near, -error), hi: add_up(near, error) }
 }
 
-/// `e^x` without a stated error, for searches: 0 below -700, and the value at 700 above it.
-pub fn exp_roughly(x: f64) -> f64 {
-    if x < -FURTHEST { 0.0 } else { exp_near(x.min(FURTHEST)) }
-}
-
 /// `e^x` for `x` from -700 to 700, with a relative error below [`MARGIN`].
 #[inline(always)]
 fn exp_near(x: f64) -> f64 {

@@ -26,7 +26,7 @@ struct Description<A> {
     tool: String,
     head: HeadDescription,
     audits: Vec<A>,
-    /// From version 5 on.
+    /// From version 5 on, where it is not the head.
     subject: Option<String>,
 }
 
@@ -132,12 +132,9 @@ fn describe<A: DeserializeOwned + Into<AuditDescription>>(
     version: u64,
 ) -> std::result::Result<(HeadDescription, Vec<AuditDescription>, Option<String>), String> {
     // Serde would also accept lists for structures, with the fields in order.
-    if value["subject"].is_string() != (version > 4)
-        || (version < 5 && value.get("subject").is_some())
-    {
-        return Err(
-            "the description: from version 5 on, and only there, `subject` is a string".to_owned()
-        );
+    if value.get("subject").is_some_and(|subject| version < 5 || !subject.is_string()) {
+        return Err("the description: `subject` is a string, which only version 5 and later have"
+            .to_owned());
     }
     let audits = value["audits"].as_array().into_iter().flatten();
     if let Some(other) = audits.chain([&value["head"]]).find(|part| !part.is_object()) {
@@ -204,7 +201,8 @@ impl Certificate {
             "head": { "sha256": self.head, "tokens": self.tokens, "dim": self.dim },
             "audits": audits,
         });
-        if version > 4 {
+        // As before there were other subjects, so that certificates about a head keep their bytes.
+        if self.subject != Subject::Head {
             description["subject"] = json!(subject);
         }
         arrays

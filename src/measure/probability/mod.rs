@@ -17,7 +17,7 @@ mod newton;
 mod working;
 
 use super::{Done, in_groups};
-use crate::certify::ceiling::Ceiling;
+use crate::certify::ceiling::{self, Ceiling};
 use crate::certify::enclosure::Support;
 use crate::certify::{Rival, Verdict};
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ pub fn ceilings(
     tokens: &[(u32, &Verdict)],
     done: Done<Ceiling>,
 ) -> Vec<Ceiling> {
-    let norms = crate::certify::ceiling::norms(problem);
+    let norms = ceiling::norms(problem);
     let centre = centre(problem);
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> =

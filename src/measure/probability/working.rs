@@ -88,7 +88,7 @@ pub fn grow(problem: &Problem, token: u32, products: &[f64], rivals: &mut Vec<u3
     let head = problem.head();
     let t = token as usize;
     let own = products[t] + head.bias(t);
-    let mut ahead: Vec<(f64, u32)> = products
+    let ahead: Vec<(f64, u32)> = products
         .iter()
         .enumerate()
         .filter(|&(j, _)| j != t)
@@ -103,23 +103,25 @@ pub fn grow(problem: &Problem, token: u32, products: &[f64], rivals: &mut Vec<u3
     let sum: f64 = odds.iter().sum();
     // What all rivals with less have together may be left out.
     let least = LEFT_OUT * sum / odds.len() as f64;
-    let mut at = 0..;
-    ahead.retain(|_| at.next().is_some_and(|i| odds[i] >= least));
-    let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    if ahead.len() > MOST {
-        ahead.select_nth_unstable_by(MOST, order);
-        ahead.truncate(MOST);
+    let weighed = ahead.into_iter().zip(odds).filter(|(_, odds)| *odds >= least);
+    let mut heavy: Vec<((f64, u32), f64)> = weighed.collect();
+    let order = |((a, i), _): &((f64, u32), f64), ((b, j), _): &((f64, u32), f64)| {
+        b.total_cmp(a).then(i.cmp(j))
+    };
+    if heavy.len() > MOST {
+        heavy.select_nth_unstable_by(MOST, order);
+        heavy.truncate(MOST);
     }
-    ahead.sort_unstable_by(order);
+    heavy.sort_unstable_by(order);
     // The token's own share counts, too: where it has nearly all of the probability, few rivals are needed.
     let enough = sum - LEFT_OUT * (sum + exp(-largest));
     let mut carried = 0.0;
     let mut added = Vec::new();
-    for (x, j) in ahead {
+    for ((_, j), odds) in heavy {
         if carried >= enough {
             break;
         }
-        carried += exp(x - largest);
+        carried += odds;
         added.push(j);
     }
     rivals.extend(added);

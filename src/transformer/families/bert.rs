@@ -51,10 +51,19 @@ pub(super) fn one_width(settings: &Settings, configuration: &Configuration) -> R
 pub(super) fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
     settings.only("position_embedding_type", &json!("absolute"), "other positions")?;
     settings.only("add_cross_attention", &json!(false), "attention to an encoder")?;
+    let one_way = settings.truth("is_decoder", false)?;
+    Ok(Configuration {
+        segments: settings.size("type_vocab_size")?.unwrap_or(2),
+        attention: if one_way { Direction::Backwards } else { Direction::Both },
+        ..sizes(settings, family)?
+    })
+}
+
+/// Reads the sizes of an encoder whose blocks are those of BERT, without segments.
+pub(super) fn sizes(settings: &Settings, family: &Family) -> Result<Configuration> {
     let width = settings.needed(&["hidden_size"])?;
     let heads = settings.needed(&["num_attention_heads"])?;
     let activation = settings.activation("hidden_act", Activation::Gelu)?;
-    let one_way = settings.truth("is_decoder", false)?;
     Ok(Configuration {
         tokens: settings.needed(&["vocab_size"])?,
         width,
@@ -65,13 +74,12 @@ pub(super) fn configuration(settings: &Settings, family: &Family) -> Result<Conf
         head_width: settings.head_width(width, heads)?,
         inner: settings.needed(&["intermediate_size"])?,
         context: Some(settings.needed(&["max_position_embeddings"])?),
-        segments: settings.size("type_vocab_size")?.unwrap_or(2),
         placement: Placement::After,
         activation,
         transform_activation: activation,
         attention_biases: Biases::All,
         feed_forward_biases: Biases::All,
-        attention: if one_way { Direction::Backwards } else { Direction::Both },
+        attention: Direction::Both,
         ..settings.plain(family)?
     })
 }

@@ -10,8 +10,7 @@ use super::{Forward, bert};
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{
-    Activation, Biases, Configuration, Direction, DisentangledSizes, Placement, ResidualSizes,
-    Scores,
+    Activation, Biases, Configuration, DisentangledSizes, ResidualSizes, Scores,
 };
 use crate::transformer::names::{AttentionNames, DisentangledNames, Names, StackNames};
 use crate::transformer::positions::Position;
@@ -22,47 +21,31 @@ use crate::transformer::weights::Stored;
 pub(super) const FORWARD: Forward = Forward {
     model_types: &["deberta-v2"],
     configuration,
-    // The file holds one of the two heads, and the pooler is no part of them.
+    // A file holds one of the two heads, and the pooler belongs to neither.
     inert: &["legacy", "pooler_hidden_act", "pooler_hidden_size", "pooling"],
     names,
 };
 
 fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> {
-    let width = settings.needed(&["hidden_size"])?;
-    let heads = settings.needed(&["num_attention_heads"])?;
-    let head_width = settings.head_width(width, heads)?;
+    let bert = bert::sizes(settings, family)?;
+    let head_width = bert.head_width;
     settings.only("attention_head_size", &json!(head_width), "heads of another width")?;
-    let activation = settings.activation("hidden_act", Activation::Gelu)?;
     let context = settings.needed(&["max_position_embeddings"])?;
-    let table = settings.truth("position_biased_input", true)?;
     let [as_keys, as_queries] = kinds(settings)?;
     // Each kind of scores that is named divides all of them, whether or not there are distances.
     let terms = 1 + usize::from(as_keys) + usize::from(as_queries);
+    let (context_of_table, position) = match settings.truth("position_biased_input", true)? {
+        true => (Some(context), Position::Learned { offset: 0, padding: None }),
+        false => (None, Position::None),
+    };
     let configuration = Configuration {
-        tokens: settings.needed(&["vocab_size"])?,
-        width,
-        input_width: width,
-        layers: settings.needed(&["num_hidden_layers"])?,
-        heads,
-        key_value_heads: heads,
-        head_width,
-        inner: settings.needed(&["intermediate_size"])?,
-        context: table.then_some(context),
+        context: context_of_table,
         segments: settings.size("type_vocab_size")?.unwrap_or(0),
-        placement: Placement::After,
-        position: match table {
-            true => Position::Learned { offset: 0, padding: None },
-            false => Position::None,
-        },
+        position,
         disentangled: disentangled(settings, context, [as_keys, as_queries])?,
         convolution: convolution(settings)?,
         scores: Scores::Factor(((head_width * terms) as f64).sqrt().recip()),
-        activation,
-        transform_activation: activation,
-        attention_biases: Biases::All,
-        feed_forward_biases: Biases::All,
-        attention: Direction::Both,
-        ..settings.plain(family)?
+        ..bert
     };
     bert::one_width(settings, &configuration)?;
     Ok(configuration)

@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 use serde_json::{Value, json};
-use unargmax::audit::{Among, Options};
+use unargmax::audit::{Among, Options, audit};
 use unargmax::certificate::arrays::Arrays;
 use unargmax::certificate::{self, Certificate, EnclosedRecord, Subject};
 use unargmax::domain::{Ball, Domain};
@@ -208,7 +208,7 @@ type Change = fn(&mut Arrays, &mut Value);
 type Made = fn() -> Certificate;
 pub const FILES: &[(&str, Made, &str, Change)] = &[
     ("a subject of version 4", kept, "`subject` is a string", |_, d| d["version"] = json!(4)),
-    ("no subject", kept, "`subject` is a string", |_, d| {
+    ("no subject", kept, "the array `kept` is not known", |_, d| {
         d.as_object_mut().unwrap().remove("subject");
     }),
     ("a subject that is null", kept, "`subject` is a string", |_, d| d["subject"] = json!(null)),
@@ -241,7 +241,12 @@ pub const FILES: &[(&str, Made, &str, Change)] = &[
 
 /// The bytes of a certificate after a change of its file.
 pub fn planted(made: Made, change: Change) -> Vec<u8> {
-    let (mut arrays, description) = Arrays::from_bytes(&made().to_bytes().unwrap()).unwrap();
+    changed(&made().to_bytes().unwrap(), change)
+}
+
+/// The bytes of a file after a change.
+fn changed(bytes: &[u8], change: Change) -> Vec<u8> {
+    let (mut arrays, description) = Arrays::from_bytes(bytes).unwrap();
     let mut description: Value = serde_json::from_str(&description).unwrap();
     change(&mut arrays, &mut description);
     arrays.to_bytes(description.to_string()).unwrap()
@@ -255,6 +260,25 @@ fn verified(certificate: &Certificate) -> Verification {
         assert_eq!(refusals(&verify(&head(), &read, None)), refusals(&verification));
     }
     verification
+}
+
+/// Version 5 had no subject before there were others than the head.
+#[test]
+fn a_certificate_of_version_5_without_a_subject_is_about_the_head() {
+    let domain = Domain::free(2);
+    let audit = audit(&head(), &domain, Options::default()).unwrap();
+    let made = || certificate::from_audits(&head(), &[(&domain, &audit)]);
+    let bytes = made().to_bytes().unwrap();
+    let (_, description) = Arrays::from_bytes(&bytes).unwrap();
+    let description: Value = serde_json::from_str(&description).unwrap();
+    assert_eq!((&description["version"], description.get("subject")), (&json!(5), None));
+    // It may say that it is about the head.
+    let said = changed(&bytes, |_, d| d["subject"] = json!("head"));
+    for bytes in [bytes, said] {
+        let read = Certificate::from_bytes(&bytes).unwrap();
+        assert_eq!(read.subject, Subject::Head);
+        assert!(verify(&head(), &read, None).is_accepted());
+    }
 }
 
 #[test]
