@@ -280,7 +280,8 @@ fn print(
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if arguments.json {
-        out.write_all(report.summary().to_json().as_bytes())?;
+        let summary = report.summary().map_err(io::Error::other)?;
+        out.write_all(summary.to_json().as_bytes())?;
     } else if !arguments.quiet {
         let subject = text::Subject {
             path: &layer.origin().path,

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words;
 use crate::audit::Audit;
 use crate::error::Result;
 use crate::head::Head;
@@ -41,15 +40,6 @@ impl KeptRows {
     /// Whether these are the ids of the rows that competed; they rise.
     pub fn is(&self, ids: &[u32]) -> bool {
         self.ids == ranges(ids)
-    }
-
-    /// What was kept, in a sentence.
-    pub fn sentence(&self, of: usize) -> String {
-        format!(
-            "Only {} of the {} rows compete, as if all others were removed.",
-            words::grouped(self.rows),
-            words::grouped(of)
-        )
     }
 }
 

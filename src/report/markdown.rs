@@ -40,7 +40,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
         audit.domain
     )?;
     if let Some(kept) = &head.kept {
-        writeln!(out, "{}\n", kept.sentence(head.tokens))?;
+        writeln!(out, "{}\n", words::kept(kept, head.tokens))?;
     }
     write_counts(out, results)?;
     writeln!(out)?;

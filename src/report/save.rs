@@ -106,17 +106,20 @@ impl<'a> Report<'a> {
     }
 
     /// The content of `summary.json`.
-    pub fn summary(&self) -> Summary {
-        Summary::new(self.layer, self.audit)
+    ///
+    /// # Errors
+    /// The audit is one among rows that the head does not have.
+    pub fn summary(&self) -> Result<Summary> {
+        Ok(Summary::new(self.layer, self.audit)?
             .with_way(self.from_folder.clone())
             .with_options(self.options.clone())
-            .with_seeds(self.seeds)
+            .with_seeds(self.seeds))
     }
 
     /// All files by name. The page is made from the bytes of the others, as `unargmax report` makes it later.
     ///
     /// # Errors
-    /// The certificate cannot be serialised.
+    /// The certificate cannot be serialised, and those of [`Report::summary`].
     pub fn files(&self, folder: &Path) -> Result<Vec<File>> {
         let (layer, audit) = (self.layer, self.audit);
         let table_failed = |e: csv::Error| Error::Invalid(format!("{}: {e}", results::VERDICTS));
@@ -131,7 +134,7 @@ impl<'a> Report<'a> {
         let audits: Vec<_> = [(audit.domain(), audit)].into_iter().chain(free).collect();
         let certificate = certificate::from_audits(layer.head(), &audits).to_bytes()?;
         let mut files = vec![
-            (results::SUMMARY.to_owned(), self.summary().to_json().into_bytes()),
+            (results::SUMMARY.to_owned(), self.summary()?.to_json().into_bytes()),
             (results::VERDICTS.to_owned(), verdicts),
             (inspection::FILE.to_owned(), inspection.to_json().into_bytes()),
             (certificate::FILE.to_owned(), certificate),

@@ -14,6 +14,7 @@ use super::padding::Padding;
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
+use crate::error::Result;
 use crate::locate::final_norm::FinalNorm;
 use crate::output_layer::{Origin, OutputLayer};
 
@@ -90,10 +91,13 @@ struct AuditSummary {
 
 impl Summary {
     /// Summarises one audit of the head of `layer`.
-    pub fn new(layer: &OutputLayer, audit: &Audit) -> Self {
+    ///
+    /// # Errors
+    /// The audit is one among rows that this head does not have.
+    pub fn new(layer: &OutputLayer, audit: &Audit) -> Result<Self> {
         let (located, vocabulary) = (layer.located(), layer.vocabulary());
         let checkpoint = Place { checkpoint: layer.origin().clone(), from_folder: None };
-        Summary {
+        Ok(Summary {
             schema: SCHEMA,
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
@@ -105,8 +109,7 @@ impl Summary {
                 dim: located.head.dim(),
                 dtype: located.dtype.to_string(),
                 sha256: located.head.sha256(),
-                // An audit names rows of the head that it is about.
-                kept: KeptRows::of(&located.head, audit).ok().flatten(),
+                kept: KeptRows::of(&located.head, audit)?,
                 final_norm: located.final_norm.clone(),
                 options: None,
             },
@@ -116,7 +119,7 @@ impl Summary {
                 .chain(audit.free())
                 .map(|audit| AuditSummary::new(audit, vocabulary))
                 .collect(),
-        }
+        })
     }
 
     /// Sets the path of the checkpoint from the folder of the results.

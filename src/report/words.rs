@@ -1,10 +1,20 @@
 //! The sentences of reports, for readers who do not know the term argmaxable.
 
+use super::kept::KeptRows;
 use super::results::Results;
 use super::results::summary::Counts;
 use super::results::verdicts::{Outcome, Row};
 use super::tally::Tally;
 use crate::certify::Rival;
+
+/// Which rows of a head compete, in a sentence.
+pub fn kept(rows: &KeptRows, of: usize) -> String {
+    format!(
+        "Only {} of the {} rows compete, as if all others were removed.",
+        grouped(rows.rows),
+        grouped(of)
+    )
+}
 
 /// A number with thin spaces between thousands: 262 144.
 pub fn grouped(number: usize) -> String {

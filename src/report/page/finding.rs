@@ -44,7 +44,7 @@ pub fn section(reported: &Reported) -> Markup {
                     p {
                         "The output layer of " strong { bdi translate="no" { (summary.name()) } } ": "
                         (words::counted(head.tokens, rows)) ", " (words::counted(head.dim, "dimension")) "."
-                        @if let Some(kept) = &head.kept { " " (kept.sentence(head.tokens)) }
+                        @if let Some(kept) = &head.kept { " " (words::kept(kept, head.tokens)) }
                         @if audit.scope < head.kept.as_ref().map_or(head.tokens, |kept| kept.rows) {
                             " Only " (words::counted(audit.scope, rows)) " of them were asked for; each was tried against all others."
                         }
