@@ -112,7 +112,11 @@ MASKS = dict(
 def ask(model, **given):
     """One forward pass: logits, hidden states, and what meets the output matrix."""
     seen = {}
-    hook = model.get_output_embeddings().register_forward_hook(lambda m, a, out: seen.update(state=a[0]))
+    if hasattr(model, "lm_predictions"):  # DeBERTa multiplies by its embedding, of which no module is the output layer
+        norm = model.lm_predictions.lm_head.LayerNorm
+        hook = norm.register_forward_hook(lambda m, a, out: seen.update(state=out))
+    else:
+        hook = model.get_output_embeddings().register_forward_hook(lambda m, a, out: seen.update(state=a[0]))
     with torch.no_grad():
         out = model(**given, output_hidden_states=True)
     hook.remove()
@@ -159,7 +163,15 @@ def single_stack(model, seed, how):
     arrays["vectors.vectors"] = vectors
     if own == "causal":
         facts["greedy"] = greedy(model, tokens[:1, :5])
+    if how.get("buckets"):
+        facts["buckets"] = deberta_buckets()
     return facts, arrays
+
+
+def deberta_buckets():
+    """DeBERTa's buckets of the distances -700 to 700 (query less key), with the numbers of the published models."""
+    bucket = tf.models.deberta_v2.modeling_deberta_v2.make_log_bucket_position
+    return dict(first=-700, count=256, furthest=512, bucket=bucket(torch.arange(-700, 701), 256, 512).long().tolist())
 
 
 def greedy(model, prompt, steps=8, **given):
@@ -420,6 +432,15 @@ case("gpt-oss", own="causal", masks=(), windows=True, seed=372)(
                                         num_local_experts=4, num_experts_per_tok=2, sliding_window=4, swiglu_limit=0.8,
                                         rope_parameters=dict(YARN, truncate=False,
                                                              original_max_position_embeddings=40))))
+# Experts as the published files hold them.
+case("gpt-oss-mxfp4", own="causal", masks=(), windows=True, packed=True, seed=373)(
+    lambda: tf.GptOssForCausalLM(config(tf.GptOssConfig, COMMON, DECODER, num_hidden_layers=2, intermediate_size=32,
+                                        head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=4)))
+# Slopes are added once by sdpa, the default, and twice by eager.
+case("falcon-alibi", own="causal", masks=(), windows=True, attention="sdpa", seed=374)(
+    lambda: tf.FalconForCausalLM(config(tf.FalconConfig, COMMON, hidden_size=24, num_hidden_layers=2,
+                                        num_attention_heads=6, alibi=True, bias=True, parallel_attn=False,
+                                        multi_query=False, max_position_embeddings=16, attn_implementation="sdpa")))
 case("stablelm-norms", own="causal", masks=("prefix",), seed=371)(
     lambda: tf.StableLmForCausalLM(config(tf.StableLmConfig, COMMON, dict(DECODER, num_hidden_layers=2), qk_layernorm=True,
                                           use_parallel_residual=True)))
@@ -450,6 +471,39 @@ case("modernbert", own="bidirectional", masks=(), windows=True, seed=362)(
 case("modernbert-biases", own="bidirectional", masks=(), windows=True, seed=363)(
     lambda: tf.ModernBertForMaskedLM(config(tf.ModernBertConfig, COMMON, ENCODER, norm_bias=True, mlp_bias=True,
                                             attention_bias=True, classifier_bias=True, local_attention=6)))
+# As v3: shared maps, a norm of the distances, buckets, no positions in the embedding; and v2's convolution.
+DEBERTA = dict(ENCODER, relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False,
+               position_buckets=6, max_relative_positions=9, norm_rel_ebd="layer_norm", share_att_key=True)
+DEBERTAS = {
+    "deberta-v2": dict(DEBERTA, conv_kernel_size=3, conv_act="gelu"),
+    "deberta-v3": dict(DEBERTA, legacy=False),
+    # Distances without buckets, with maps of their own, of one kind; segments and a table of positions.
+    "deberta-v2-own": dict(ENCODER, relative_attention=True, pos_att_type=["p2c", "c2p"], type_vocab_size=2,
+                           max_relative_positions=4),
+    "deberta-v2-keys": dict(DEBERTA, pos_att_type=["c2p"], share_att_key=False, norm_rel_ebd="none", conv_kernel_size=5,
+                            conv_groups=4),
+    "deberta-v2-absolute": dict(ENCODER, pos_att_type=["p2c"]),
+}
+for number, (name, sizes) in enumerate(DEBERTAS.items()):
+    case(name, own="bidirectional", masks=(), windows=True, buckets=name == "deberta-v2", segments="own" in name,
+         seed=380 + number)(lambda s=sizes: tf.DebertaV2ForMaskedLM(config(tf.DebertaV2Config, COMMON, s)))
+
+
+def pack(model, seed):
+    """Random MXFP4 in the experts: the tensors of a file, and in the model what transformers makes of them."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    generator = torch.Generator().manual_seed(seed)
+    packed = {}
+    for name, value in model.named_parameters():
+        if name.endswith(("gate_up_proj", "down_proj")):
+            count, inputs, outputs = value.shape
+            shape = (count, outputs, inputs // 32)
+            blocks = torch.randint(0, 256, shape + (16,), generator=generator, dtype=torch.uint8)
+            scales = torch.randint(121, 125, shape, generator=generator, dtype=torch.uint8)
+            with torch.no_grad():
+                value.copy_(convert_moe_packed_tensors(blocks, scales, dtype=torch.float32))
+            packed |= {f"{name}_blocks": blocks, f"{name}_scales": scales}
+    return packed
 
 
 def make(name):
@@ -463,6 +517,7 @@ def make(name):
         head = model.lm_head
         head.weight = torch.nn.Parameter(head.weight.detach().clone())
     randomise(model, seed)
+    packed = pack(model, seed) if how.get("packed") else {}
     questions = how.get("ask", single_stack)
     facts, arrays = questions(model, seed, how)
 
@@ -482,11 +537,18 @@ def make(name):
             written["rope_scaling"] = scaling
     (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     # The folder is the model: loaded again it says the same.
-    loaded = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    loaded = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation=how.get("attention", "eager")).eval()
     again, repeated = questions(loaded, seed, how)
     assert again == facts
     for key in arrays:
         assert torch.allclose(arrays[key], repeated[key], atol=1e-5), f"{name}: {key} is not what was saved"
+    if packed:
+        held = load_file(folder / "model.safetensors")
+        for key in packed:
+            held.pop(key.removesuffix("_blocks").removesuffix("_scales"), None)
+        save_file(held | packed, folder / "model.safetensors", metadata=dict(format="pt"))
+        written["quantization_config"] = dict(quant_method="mxfp4", modules_to_not_convert=["lm_head"])
+        (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     sizes = [value.abs().max().item() for key, value in arrays.items() if "logits" in key]
     apart = {key: facts.pop(key) for key in ("greedy", "buckets") if key in facts}
     write(folder, dict(architecture=type(model).__name__, cases=facts) | apart, arrays)

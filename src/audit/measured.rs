@@ -13,7 +13,7 @@ use crate::certify::effort::Effort;
 use crate::certify::rank::BestRank;
 use crate::certify::{Verdict, ceiling};
 use crate::domain::Domain;
-use crate::error::{Error, Result};
+use crate::error::{Result, invalid};
 use crate::measure::effort::Known;
 use crate::measure::{Done, bias, effort, margin, probability, rank};
 use crate::problem::Problem;
@@ -39,9 +39,9 @@ pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
     for (name, asked, in_a_ball) in asked {
         let Some(asked) = asked else { continue };
         if in_a_ball && domain.ball().is_none() {
-            return Err(Error::Invalid(format!(
+            return invalid(format!(
                 "{name} are measured in a ball, the domain of a final norm (layernorm, rmsnorm) or `ball:R`, not in {domain}"
-            )));
+            ));
         }
         among_audited(name, asked, tokens)?;
     }
@@ -54,9 +54,9 @@ pub fn check(domain: &Domain, tokens: &[u32], options: Options) -> Result<()> {
 fn among_audited(name: &str, asked: &[u32], tokens: &[u32]) -> Result<()> {
     match asked.iter().find(|t| tokens.binary_search(t).is_err()) {
         None => Ok(()),
-        Some(other) => Err(Error::Invalid(format!(
+        Some(other) => invalid(format!(
             "{name} can be measured of tokens that are audited, and {other} is not among them"
-        ))),
+        )),
     }
 }
 

@@ -15,6 +15,8 @@ mod format;
 pub mod fuzz;
 #[doc(hidden)]
 pub mod gguf;
+#[cfg(feature = "model")]
+pub(crate) mod mxfp4;
 mod not_a_checkpoint;
 #[doc(hidden)]
 pub mod npy;
@@ -190,6 +192,15 @@ pub trait Checkpoint: Send + Sync {
     /// # Errors
     /// No such tensor.
     fn blocks(&self, _name: &str) -> Result<Option<gguf::Blocks>> {
+        Ok(None)
+    }
+
+    /// Returns the bytes of a tensor of single bytes (safetensors' `U8`), which pack other numbers; `None` for any other
+    /// element type and format.
+    ///
+    /// # Errors
+    /// No such tensor.
+    fn packed(&self, _name: &str) -> Result<Option<Bytes>> {
         Ok(None)
     }
 

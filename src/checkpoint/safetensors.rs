@@ -135,6 +135,12 @@ impl Checkpoint for Safetensors {
         Ok(Tensor { info, values })
     }
 
+    fn packed(&self, name: &str) -> Result<Option<Bytes>> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let single = self.tensors[at].dtype == Dtype::Other("U8".to_owned());
+        Ok(self.bytes.part(self.places[at].clone()).filter(|_| single))
+    }
+
     fn integers(&self, name: &str) -> Result<Vec<i64>> {
         let at = find(&self.tensors, name, self.bytes.label())?;
         let (info, bytes) = (&self.tensors[at], &self.bytes[self.places[at].clone()]);

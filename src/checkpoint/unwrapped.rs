@@ -86,7 +86,7 @@ const AVERAGES: [&str; 8] = [
 ];
 
 /// How tensor names of models begin: a name that begins so has no wrapper in front of it.
-const MODELS: [&str; 32] = [
+const MODELS: [&str; 35] = [
     "lm_head.",
     "embed_out.",
     "model.embed_tokens.",
@@ -106,6 +106,9 @@ const MODELS: [&str; 32] = [
     "bert.embeddings.",
     "bert.encoder.",
     "cls.predictions.",
+    "deberta.embeddings.",
+    "deberta.encoder.",
+    "lm_predictions.lm_head.",
     "roberta.embeddings.",
     "albert.embeddings.",
     "electra.embeddings.",
@@ -359,6 +362,11 @@ impl Checkpoint for Unwrapped {
 
     fn blocks(&self, name: &str) -> Result<Option<gguf::Blocks>> {
         self.inner.blocks(name)
+    }
+
+    fn packed(&self, name: &str) -> Result<Option<Bytes>> {
+        let listed = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name));
+        self.inner.packed(listed.map_or(name, |at| &self.stored[at]))
     }
 
     fn vocabulary(&self) -> Result<Option<Vocabulary>> {

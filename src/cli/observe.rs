@@ -217,7 +217,7 @@ impl Observation<'_> {
             self.bar.advance((corpus.bytes_given() - told) as usize);
             told = corpus.bytes_given();
             let Some(ids) = corpus.window()? else { return Ok(()) };
-            observer.window(&self.opened.model, ids)?;
+            observer.windows(&self.opened.model, &[ids])?;
             // A large vocabulary makes a large journal, so at most a twentieth of the time is spent on writing it.
             let every = self.arguments.save_every;
             if every.is_zero() || since.elapsed() >= every.max(20 * took) {

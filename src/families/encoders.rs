@@ -105,21 +105,25 @@ pub(super) const LIKE_BERT: &[Family] = &[
     },
     Family {
         name: "DeBERTa",
-        source: "transformers models/deberta, models/deberta_v2 (legacy: true)",
-        model_types: &["deberta", "deberta-v2"],
-        ..bert_in!("deberta.", 1e-7)
-    },
-    Family {
-        name: "DeBERTa (lm_predictions)",
-        source: "transformers models/deberta, models/deberta_v2 (legacy: false, and the published checkpoints of v2 and v3)",
+        source: "transformers models/deberta, models/deberta_v2; lm_predictions (legacy: false) is the head of the published \
+                 checkpoints of v2 and v3",
         model_types: &["deberta", "deberta-v2"],
         bodies: &["deberta.", ""],
-        // The embedding is the matrix in use, whatever the flag says.
-        separate: &["lm_predictions.lm_head.decoder.weight"],
-        required: &["lm_predictions.lm_head.dense.weight", "lm_predictions.lm_head.bias"],
-        biases: &["lm_predictions.lm_head.bias"],
+        // With lm_predictions the embedding is the matrix in use, whatever the flag says.
+        separate: &["cls.predictions.decoder.weight", "lm_predictions.lm_head.decoder.weight"],
+        required: &[
+            "cls.predictions.transform.dense.weight",
+            "cls.predictions.bias",
+            "lm_predictions.lm_head.dense.weight",
+            "lm_predictions.lm_head.bias",
+        ],
+        biases: &[
+            "cls.predictions.decoder.bias",
+            "cls.predictions.bias",
+            "lm_predictions.lm_head.bias",
+        ],
         norm: Some(HeadNorm {
-            stems: &["lm_predictions.lm_head.LayerNorm"],
+            stems: &["cls.predictions.transform.LayerNorm", "lm_predictions.lm_head.LayerNorm"],
             epsilon: (LAYER_NORM_EPS, 1e-7),
             ..LAYER_NORM
         }),

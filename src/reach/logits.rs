@@ -18,7 +18,7 @@ pub const MARK: &str = "unargmax hidden states";
 
 /// The hidden state and the logits of one position.
 pub struct Position<'a> {
-    /// The position in its sequence, from 0.
+    /// The position among the states that were given, from 0.
     pub at: usize,
     /// The hidden state that the output matrix is multiplied with, `d` numbers.
     pub state: &'a [f32],

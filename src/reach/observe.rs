@@ -125,6 +125,47 @@ impl Counts {
     }
 }
 
+/// The last hidden states of each window, `T x d`.
+fn states_of(model: &Transformer, windows: &[Vec<u32>]) -> Result<Vec<Tensor>> {
+    let lengths: Vec<usize> = windows.iter().map(Vec::len).collect();
+    // Where a text's length decides how it is rotated, the longest row would decide it for all rows.
+    let together = match model.configuration().rotated_otherwise_beyond() {
+        Some(_) => (0..windows.len()).map(|i| vec![i]).collect(),
+        None => split(&lengths),
+    };
+    let mut states = vec![None; windows.len()];
+    for group in together {
+        let rows = group.iter().map(|&i| windows[i].clone()).collect();
+        let found = model.states(&Batch::ids(rows).last_hidden())?.state;
+        for (row, &i) in group.iter().enumerate() {
+            states[i] = Some(found.get(row)?.narrow(0, 0, lengths[i])?);
+        }
+    }
+    Ok(states.into_iter().flatten().collect())
+}
+
+/// Splits windows of these lengths into groups, the shortest windows first, such that at most a fifth of a group's rows
+/// is padding.
+fn split(lengths: &[usize]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&i| lengths[i]);
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut sum = 0;
+    for i in order {
+        match groups.last_mut() {
+            Some(group) if 4 * lengths[i] * (group.len() + 1) <= 5 * (sum + lengths[i]) => {
+                sum += lengths[i];
+                group.push(i);
+            }
+            _ => {
+                sum = lengths[i];
+                groups.push(vec![i]);
+            }
+        }
+    }
+    groups
+}
+
 /// Counts the winners on a corpus and checks them against an audit's claims.
 pub struct Observer {
     claims: Option<Claims>,
@@ -167,16 +208,27 @@ impl Observer {
         &self.counts
     }
 
-    /// Runs the model on a window and records all its positions.
+    /// Runs the model on windows and records all their positions, in order. Windows of similar length run together, so that
+    /// the model's numbers are read once for them; the very first one runs alone, since a run that continues compares its
+    /// states.
     ///
     /// # Errors
     /// Errors of the model, and logits that are not finite.
-    pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
-        let states = model.states(&Batch::ids(vec![ids]).last_hidden())?;
-        if self.counts.positions == 0 {
-            self.counts.first = fingerprint(&states.state)?;
+    pub fn windows(&mut self, model: &Transformer, windows: &[Vec<u32>]) -> Result<()> {
+        let (first, rest) = windows.split_at(windows.len().min(1));
+        let mut states = Vec::with_capacity(windows.len());
+        if let ([window], 0) = (first, self.counts.positions) {
+            let first = model.states(&Batch::ids(vec![window.clone()]).last_hidden())?.state;
+            self.counts.first = fingerprint(&first)?;
+            states.push(first.get(0)?);
+            states.extend(states_of(model, rest)?);
+        } else {
+            states.extend(states_of(model, windows)?);
         }
-        each_position(model, &states.state.get(0)?, |positions| self.record(positions))
+        if states.is_empty() {
+            return Ok(());
+        }
+        each_position(model, &Tensor::cat(&states, 0)?, |positions| self.record(positions))
     }
 
     /// Records the logits of some positions, in order.
@@ -329,6 +381,22 @@ mod tests {
             observer.record(&[Position { at, state, logits }]).unwrap();
         }
         observer
+    }
+
+    #[test]
+    fn groups_hold_every_window_once_and_at_most_a_fifth_of_padding() {
+        for lengths in [vec![], vec![5], vec![1, 9, 1, 8, 10, 2, 9], (1..300).rev().collect()] {
+            let groups = split(&lengths);
+            let mut all: Vec<usize> = groups.concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
+            for group in &groups {
+                let longest = group.iter().map(|&i| lengths[i]).max().unwrap();
+                let tokens: usize = group.iter().map(|&i| lengths[i]).sum();
+                assert!(5 * tokens >= 4 * longest * group.len(), "{group:?}");
+            }
+        }
+        assert_eq!(split(&[9; 40]).len(), 1);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::attention::{Attention, QueryKeyNorms};
 use super::block::{Block, Inner, LayerKind, Norms};
 use super::buckets::Buckets;
 use super::configuration::{Biases, Configuration, Placement, QueryKeyNorm, Sharing};
-use super::convolutions::Convolutions;
+use super::convolutions::{Convolutions, ResidualConvolution};
+use super::disentangled::Disentangled;
 use super::distance_bias::{DistanceBias, slopes};
 use super::embedding::Embedding;
 use super::experts::Experts;
@@ -204,11 +205,18 @@ impl Assembly<'_> {
         let c = self.configuration;
         let layers = c.layers;
         let mut blocks: Vec<Arc<Block>> = Vec::new();
+        let distances = names.disentangled.map(|n| self.distances(n.table)).transpose()?.flatten();
         match c.sharing {
             Sharing::None => {
                 for layer in 0..layers {
                     let at = names.block.replace("{layer}", &layer.to_string());
-                    blocks.push(Arc::new(self.block(names, &at, layer)?));
+                    let mut block = self.block(names, &at, layer)?;
+                    if let Some((names, table)) = names.disentangled.zip(distances.as_ref()) {
+                        let at = format!("{}{at}", self.body);
+                        let added = self.disentangled(names.maps, table, &block.attention, &at)?;
+                        block.attention.disentangled = Some(added);
+                    }
+                    blocks.push(Arc::new(block));
                 }
             }
             Sharing::Groups { groups, inner } => {
@@ -241,10 +249,24 @@ impl Assembly<'_> {
                 let table = self.weights.tensor(&name, &[buckets, c.heads])?;
                 Some(DistanceBias::Buckets(Buckets { table, furthest, both: encoder }))
             }
+            (Position::RoundedSlopes, _) => {
+                let factor = (c.head_width as f32).sqrt();
+                Some(DistanceBias::Rounded(slopes(c.heads), factor))
+            }
             (Position::Slopes, _) => Some(DistanceBias::Slopes(slopes(c.heads))),
             _ => None,
         };
-        Ok(Stack { blocks, final_norm: names.final_norm.map(norm).transpose()?, distance_bias })
+        let convolution = c.convolution.zip(names.disentangled).map(|(sizes, names)| {
+            let at = format!("{}{}", self.body, names.convolution);
+            ResidualConvolution::read(self.weights, &at, c.width, sizes, norm_form(c))
+        });
+        let convolution = convolution.transpose()?;
+        Ok(Stack {
+            blocks,
+            convolution,
+            final_norm: names.final_norm.map(norm).transpose()?,
+            distance_bias,
+        })
     }
 
     /// Reads the block whose tensors begin with `at`; `layer` is its number, from 0.
@@ -383,6 +405,44 @@ impl Assembly<'_> {
             norms: norms.map(|names| self.query_key_norms(names, at)).transpose()?,
             sinks: self.sinks(at)?,
             relative,
+            disentangled: None,
+        })
+    }
+
+    /// Reads the vectors of distances, `2 span x d`, after their norm; `None` where there are none.
+    fn distances(&self, [table, norm]: [&str; 2]) -> Result<Option<Tensor>> {
+        let (weights, c) = (self.weights, self.configuration);
+        let Some(sizes) = c.disentangled else { return Ok(None) };
+        let table = weights.tensor(&format!("{}{table}", self.body), &[2 * sizes.span, c.width])?;
+        if !sizes.normed {
+            return Ok(Some(table));
+        }
+        let norm = weights.norm(&format!("{}{norm}", self.body), &[c.width], norm_form(c))?;
+        Ok(Some(norm.forward(&table)?))
+    }
+
+    /// Reads the maps of the distances, which may be those of the contents; `at` is the prefix of the block.
+    fn disentangled(
+        &self,
+        maps: [&str; 2],
+        table: &Tensor,
+        attention: &Attention,
+        at: &str,
+    ) -> Result<Disentangled> {
+        let c = self.configuration;
+        let sizes = c.disentangled.expect("there are distances");
+        let map = |wanted: bool, name: &str, contents: &Linear| match (wanted, sizes.shared) {
+            (false, _) => Ok(None),
+            (true, true) => Ok(Some(contents.clone())),
+            (true, false) => {
+                let width = c.heads * c.head_width;
+                self.linear(&format!("{at}{name}"), width, c.width, Biases::All).map(Some)
+            }
+        };
+        Ok(Disentangled {
+            table: table.clone(),
+            keys: map(sizes.as_keys, maps[0], &attention.key)?,
+            queries: map(sizes.as_queries, maps[1], &attention.query)?,
         })
     }
 
@@ -490,9 +550,11 @@ impl Assembly<'_> {
         let (weights, c) = (self.weights, self.configuration);
         // These maps lead to the width of the embedding, to which the head is tied.
         let names = self.names;
-        let narrow = names.transform.is_some() || names.output_projection.is_some();
+        let narrow = !names.transform.is_empty() || names.output_projection.is_some();
         let width = if narrow { c.input_width } else { c.width };
-        let transform = self.names.transform.map(|(dense, norm, biases)| -> Result<_> {
+        let stored = |(dense, ..): &&(&str, _, _)| weights.has(&format!("{dense}.weight"));
+        let transform = names.transform.iter().find(stored).or(names.transform.first());
+        let transform = transform.map(|&(dense, norm, biases)| -> Result<_> {
             Ok(Transform {
                 dense: weights.linear(dense, width, c.width, Stored::OutIn, biases)?,
                 activation: c.transform_activation,

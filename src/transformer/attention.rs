@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 
+use super::disentangled::{Disentangled, DistanceRows};
 use super::fused::masked_softmax;
 use super::linear::Linear;
 use super::norm::Norm;
@@ -36,6 +37,8 @@ pub(super) struct Attention {
     pub sinks: Option<Tensor>,
     /// XLNet's additional maps and biases.
     pub relative: Option<Relative>,
+    /// DeBERTa's vectors of distances.
+    pub disentangled: Option<Disentangled>,
 }
 
 /// The number of queries whose scores are computed at a time, so that the memory of attention grows with the length of a
@@ -62,6 +65,8 @@ pub(super) struct AttentionContext {
     pub rotation: Option<Rotation>,
     /// The distances between queries and keys (XLNet).
     pub distances: Option<Distances>,
+    /// The same as rows of a table (DeBERTa).
+    pub distance_rows: Option<DistanceRows>,
 }
 
 impl AttentionContext {
@@ -161,8 +166,21 @@ impl Attention {
                     each * count,
                     self.head_width,
                 ))?;
-                grouped.matmul(&seen.keys.t()?)?.reshape((rows, self.heads, count, length))?
+                // The strides of a single key may be those of another layout, which a product does not take.
+                let keys = seen.keys.t()?;
+                let keys = if length == 1 { keys.force_contiguous()? } else { keys };
+                grouped.matmul(&keys)?.reshape((rows, self.heads, count, length))?
             }
+        };
+        let scores = match (&self.disentangled, &context.distance_rows) {
+            (Some(disentangled), Some(rows)) => {
+                let rows = rows.of_queries(from, count)?;
+                match disentangled.scores(queries, &seen.keys, &rows)? {
+                    Some(added) => (scores + (added * self.scale)?)?,
+                    None => scores,
+                }
+            }
+            _ => scores,
         };
         let scores = match self.cap {
             Some(cap) => ((scores / cap)?.tanh()? * cap)?,
@@ -198,6 +216,7 @@ impl Attention {
             value: self.value.unshared()?,
             output: self.output.unshared()?,
             relative: self.relative.as_ref().map(Relative::unshared).transpose()?,
+            disentangled: self.disentangled.as_ref().map(Disentangled::unshared).transpose()?,
             norms: self.norms.as_ref().map(QueryKeyNorms::unshared).transpose()?,
             sinks: self.sinks.as_ref().map(Tensor::copy).transpose()?,
             ..self.clone()

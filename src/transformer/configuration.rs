@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 use crate::families::Family;
 pub use crate::families::NormKind;
 
+pub use super::convolutions::ResidualSizes;
+pub use super::disentangled::DisentangledSizes;
 pub use super::positions::{Pairing, Position, Rotary, Sinusoid};
 
 /// The sizes and choices of one model.
@@ -54,6 +56,10 @@ pub struct Configuration {
     pub residual_scale: f64,
     /// How positions enter the model.
     pub position: Position,
+    /// The scores of learned vectors of distances, where there are some (DeBERTa).
+    pub disentangled: Option<DisentangledSizes>,
+    /// The convolution beside the first block, where there is one (DeBERTa v2).
+    pub convolution: Option<ResidualSizes>,
     /// The layers that differ from the others in what they see or rotate.
     pub layer_kinds: LayerKinds,
     /// The activation of the feed-forward layer.
@@ -126,6 +132,8 @@ pub struct ExpertSizes {
     pub normalised: bool,
     /// For each layer, whether it has experts.
     pub layers: Vec<bool>,
+    /// Whether their matrices are stored in MXFP4, in two tensors each (gpt-oss).
+    pub packed: bool,
     /// The bounds of what the activation reads (gpt-oss).
     pub clamped: Option<Clamped>,
 }
@@ -294,6 +302,14 @@ pub struct Special {
 }
 
 impl Configuration {
+    /// The number of tokens beyond which all tokens of a text are rotated by other frequencies (longrope), if there is one.
+    pub(crate) fn rotated_otherwise_beyond(&self) -> Option<usize> {
+        match &self.position {
+            Position::Rotary { rotary, .. } => rotary.long.as_ref().map(|(beyond, _)| *beyond),
+            _ => None,
+        }
+    }
+
     /// A configuration without sizes, and with the choices that most families of one stack share: pre-norm blocks
     /// with maps without biases, and positions that are learned. Name and norm are those of the family's row in the table. A
     /// family states its sizes and what differs.
@@ -322,6 +338,8 @@ impl Configuration {
             placement: Placement::Before,
             residual_scale: 1.0,
             position: Position::Learned { offset: 0, padding: None },
+            disentangled: None,
+            convolution: None,
             layer_kinds: LayerKinds::default(),
             activation: Activation::Gelu,
             transform_activation: Activation::Gelu,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
+use half::bf16;
 
 use super::buckets::Buckets;
 use crate::error::Result;
@@ -14,6 +15,9 @@ pub(super) enum DistanceBias {
     Buckets(Buckets),
     /// ALiBi's slope of each head.
     Slopes(Vec<f32>),
+    /// The same, by the position of the key and rounded to bfloat16, over a number (`build_alibi_tensor` of Falcon in
+    /// transformers).
+    Rounded(Vec<f32>, f32),
 }
 
 impl DistanceBias {
@@ -21,6 +25,16 @@ impl DistanceBias {
     pub fn bias(&self, queries: Range<usize>, keys: usize, dtype: DType) -> Result<Tensor> {
         match self {
             DistanceBias::Buckets(buckets) => buckets.bias(queries, keys),
+            DistanceBias::Rounded(slopes, over) => {
+                let shape = (1, slopes.len(), queries.len(), keys);
+                let rounded = |x: f32| bf16::from_f32(x).to_f32();
+                let bias =
+                    |slope: f32, key: usize| rounded(rounded(slope) * rounded(key as f32)) / over;
+                let numbers = slopes.iter().flat_map(|&slope| {
+                    queries.clone().flat_map(move |_| (0..keys).map(move |key| bias(slope, key)))
+                });
+                Ok(Tensor::from_vec(numbers.collect(), shape, &Device::Cpu)?.to_dtype(dtype)?)
+            }
             DistanceBias::Slopes(slopes) => {
                 let shape = (1, slopes.len(), queries.len(), keys);
                 let of_query = |slope: f32, query: usize| {

@@ -183,6 +183,9 @@ fn interleaved(
 ) -> Result<Vec<FeedForward>> {
     let (count, width, inner) = (sizes.count, configuration.width, sizes.inner);
     let [both, _, down] = names.maps.map(|name| format!("{at}{}{name}", names.expert));
+    if sizes.packed {
+        return packed(weights, configuration, sizes, [&both, &down]);
+    }
     let both_weights = weights.tensor(&both, &[count, width, 2 * inner])?;
     let both_biases = weights.tensor(&format!("{both}_bias"), &[count, 2 * inner])?;
     let down_weights = weights.tensor(&down, &[count, inner, width])?;
@@ -206,6 +209,37 @@ fn interleaved(
         })
     };
     (0..count).map(one).collect()
+}
+
+/// Reads the same experts in MXFP4. Their matrices are stored `out x in`, with a row of the gate, then one of the map.
+fn packed(
+    weights: &Weights,
+    configuration: &Configuration,
+    sizes: &ExpertSizes,
+    [both, down]: [&str; 2],
+) -> Result<Vec<FeedForward>> {
+    let (count, width, inner) = (sizes.count, configuration.width, sizes.inner);
+    let both_weights = weights.mxfp4(both, [count, 2 * inner, width])?;
+    let both_biases = weights.tensor(&format!("{both}_bias"), &[count, 2 * inner])?;
+    let down_weights = weights.mxfp4(down, [count, width, inner])?;
+    let down_biases = weights.tensor(&format!("{down}_bias"), &[count, width])?;
+    let one = |(number, (both, down))| -> Result<FeedForward> {
+        let both = Linear {
+            weight: weights.of_blocks(both),
+            bias: Some(both_biases.get(number)?.contiguous()?),
+        };
+        let every_other = |first: usize| {
+            both.ranges(&(0..inner).map(|row| (2 * row + first, 1)).collect::<Vec<_>>())
+        };
+        Ok(FeedForward {
+            gate: Some(every_other(0)?),
+            inner: every_other(1)?,
+            outer: Linear { weight: weights.of_blocks(down), bias: Some(down_biases.get(number)?) },
+            activation: configuration.activation,
+            clamped: sizes.clamped,
+        })
+    };
+    both_weights.into_iter().zip(down_weights).enumerate().map(one).collect()
 }
 
 /// The softmax over the last dimension.

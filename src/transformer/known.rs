@@ -12,7 +12,7 @@ use crate::error::Result;
 /// # Errors
 /// The first key that may change the numbers.
 pub(super) fn check(settings: &Settings, family: &str, inert: &[&str]) -> Result<()> {
-    quantised(settings)?;
+    quantised(settings, inert)?;
     own_code(settings)?;
     for (key, value) in settings.unread() {
         let known = key.starts_with('_')
@@ -39,10 +39,21 @@ pub(super) fn check(settings: &Settings, family: &str, inert: &[&str]) -> Result
     Ok(())
 }
 
-/// Refuses a model whose configuration says that its tensors are quantised.
-fn quantised(settings: &Settings) -> Result<()> {
-    for key in ["quantization_config", "compression_config", "quantization"] {
+/// The key under which a configuration says how the tensors are quantised.
+pub(super) const QUANTISED: &str = "quantization_config";
+
+/// Whether the value of that key says MXFP4.
+pub(super) fn mxfp4(value: &Value) -> bool {
+    value["quant_method"] == "mxfp4"
+}
+
+/// Refuses a model whose configuration says that its tensors are quantised, unless in MXFP4 in a family that has it.
+fn quantised(settings: &Settings, inert: &[&str]) -> Result<()> {
+    for key in [QUANTISED, "compression_config", "quantization"] {
         let Some(value) = settings.get(key) else { continue };
+        if inert.contains(&key) && mxfp4(value) {
+            continue;
+        }
         let method =
             ["quant_method", "quant_algo", "format"].iter().find_map(|k| value[*k].as_str());
         let method = method.map(|method| format!(" (`{method}`)")).unwrap_or_default();

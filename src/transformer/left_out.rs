@@ -157,6 +157,14 @@ impl Rest<'_> {
         if ends(name, "embed_positions.weight") && self.names.embedding.positions.is_none() {
             return Ok(self.sines(info)?.then_some("sines of positions, which are computed"));
         }
+        if first == "mask_predictions" {
+            return Ok(Some("a detector of replaced tokens, which stands beside the output layer"));
+        }
+        if ends(name, "embeddings.position_embeddings.weight")
+            && self.configuration.position == Position::None
+        {
+            return Ok(Some("a table of positions, which `position_biased_input` leaves out"));
+        }
         let tables = TABLES.iter().any(|end| ends(name, end));
         let biases = BIASES.iter().any(|end| ends(name, end));
         if tables && self.copied(info, &self.of_tables())?

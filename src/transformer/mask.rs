@@ -166,6 +166,17 @@ impl Masks<'_> {
         Ok(Tensor::from_vec(bias, shape, &Device::Cpu)?.to_dtype(dtype)?)
     }
 
+    /// Returns 1 for each of `count` new tokens and 0 for padding, `B x T x 1`; `None` where there is no padding.
+    pub fn tokens(&self, count: usize, dtype: DType) -> Result<Option<Tensor>> {
+        if self.lengths.iter().all(|&length| length >= count) {
+            return Ok(None);
+        }
+        let row = |&length: &usize| (0..count).map(move |at| if at < length { 1f32 } else { 0.0 });
+        let tokens: Vec<f32> = self.lengths.iter().flat_map(row).collect();
+        let tokens = Tensor::from_vec(tokens, (self.lengths.len(), count, 1), &Device::Cpu)?;
+        Ok(Some(tokens.to_dtype(dtype)?))
+    }
+
     /// Returns the bias of scores against an encoder's states, of which each row has `lengths`: `[B or 1, 1, 1,
     /// keys]`.
     pub fn sources(lengths: &[usize], keys: usize, dtype: DType) -> Result<Tensor> {

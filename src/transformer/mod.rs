@@ -28,6 +28,7 @@ mod buckets;
 mod cache;
 mod configuration;
 mod convolutions;
+mod disentangled;
 mod distance_bias;
 mod embedding;
 mod experts;
@@ -67,9 +68,9 @@ use weights::Weights;
 pub use batch::{Batch, Input};
 pub use cache::Cache;
 pub use configuration::{
-    Activation, Biases, Clamped, Configuration, Direction, EncoderSizes, ExpertSizes, LayerKinds,
-    NormKind, Pairing, Placement, Position, QueryKeyNorm, Rotary, Scores, Sharing, Sinusoid,
-    Special,
+    Activation, Biases, Clamped, Configuration, Direction, DisentangledSizes, EncoderSizes,
+    ExpertSizes, LayerKinds, NormKind, Pairing, Placement, Position, QueryKeyNorm, ResidualSizes,
+    Rotary, Scores, Sharing, Sinusoid, Special,
 };
 pub use left_out::UnusedTensor;
 pub use mask::Mask;

@@ -18,8 +18,8 @@ pub(super) struct Names {
     /// The embedding and blocks of the encoder, where there is one.
     pub encoder: Option<(EmbeddingNames, StackNames)>,
     /// The map and the norm of the transform before the head, by whole stems without a body, and whether the map has a
-    /// bias.
-    pub transform: Option<(&'static str, &'static str, Biases)>,
+    /// bias; of several, the first that is stored. Empty where there is none.
+    pub transform: Vec<(&'static str, &'static str, Biases)>,
     /// Whether matrices are stored `out x in` or `in x out`.
     pub stored: Stored,
     /// The map between the final norm and the head, without a bias; a name after the body.
@@ -35,8 +35,8 @@ pub(super) fn transform(
     family: &Family,
     dense: &'static str,
     biases: Biases,
-) -> Option<(&'static str, &'static str, Biases)> {
-    Some((dense, *family.norm_stems().first()?, biases))
+) -> Vec<(&'static str, &'static str, Biases)> {
+    family.norm_stems().first().map(|norm| (dense, *norm, biases)).into_iter().collect()
 }
 
 /// The tensor names of an embedding.
@@ -108,8 +108,21 @@ pub(super) struct StackNames {
     pub feed_forward_norm: &'static str,
     /// The norm after the last block.
     pub final_norm: Option<&'static str>,
+    /// The vectors of distances and the convolution of DeBERTa.
+    pub disentangled: Option<DisentangledNames>,
     /// T5's table of distances, in the first block.
     pub buckets: Option<&'static str>,
+}
+
+/// The names of what DeBERTa has beside BERT.
+#[derive(Clone, Copy)]
+pub(super) struct DisentangledNames {
+    /// The table of distances, and its norm; names after the body.
+    pub table: [&'static str; 2],
+    /// The maps of the distances to keys and to queries; names after the block's prefix.
+    pub maps: [&'static str; 2],
+    /// The prefix of the convolution's names, after the body.
+    pub convolution: &'static str,
 }
 
 /// The names of an attention's maps.

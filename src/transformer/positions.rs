@@ -3,6 +3,8 @@
 /// How positions enter the model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Position {
+    /// Not at all, but for what disentangled attention adds to the scores (DeBERTa).
+    None,
     /// A learned table, one row per position, added to the embedding.
     Learned {
         /// The row of the first position.
@@ -21,6 +23,8 @@ pub enum Position {
     },
     /// A bias of the scores that falls with the distance, with a slope for each head (ALiBi; Press et al., 2021).
     Slopes,
+    /// The same with slopes and products rounded to bfloat16, and divided by the root of a head's width (Falcon).
+    RoundedSlopes,
     /// A learned bias per head and bucket of distances, added to the scores (T5).
     Buckets {
         /// The number of buckets.

@@ -1,6 +1,6 @@
 //! Refuses configurations that no transformer can have.
 
-use super::configuration::{Clamped, Configuration, ExpertSizes, Sharing};
+use super::configuration::{Clamped, Configuration, ExpertSizes, ResidualSizes, Sharing};
 use super::positions::Position;
 
 /// The largest number of layers that is accepted. Layers that share their tensors take no bytes of the file, so only
@@ -9,6 +9,9 @@ const MOST_LAYERS: usize = 4096;
 
 /// The largest number of experts of a layer that is accepted.
 const MOST_EXPERTS: usize = 4096;
+
+/// The largest number of distances on each side of a token that is accepted.
+const MOST_DISTANCES: usize = 1 << 20;
 
 impl Configuration {
     /// Refuses a configuration that no transformer can have; the error is one sentence.
@@ -106,6 +109,30 @@ impl Configuration {
 
     /// Refuses positions that no attention can have.
     fn check_positions(&self) -> Result<(), String> {
+        if let Some(sizes) = self.disentangled {
+            if sizes.span == 0 || sizes.span > MOST_DISTANCES {
+                let problem = format!("there cannot be vectors of {} distances", sizes.span);
+                return Err(problem);
+            }
+            if let Some(furthest) = sizes.furthest
+                && (sizes.span < 4 || furthest < sizes.span)
+            {
+                return Err(format!(
+                    "{} buckets cannot hold the distances up to {furthest}: there must be 4 or more, and no more than \
+                     that",
+                    sizes.span
+                ));
+            }
+        }
+        if let Some(ResidualSizes { kernel, groups, .. }) = self.convolution
+            && (kernel.is_multiple_of(2) || groups == 0 || !self.width.is_multiple_of(groups))
+        {
+            return Err(format!(
+                "a convolution over {kernel} tokens in {groups} groups cannot keep states of {} coordinates: the first \
+                 must be odd, and the second divide the third",
+                self.width
+            ));
+        }
         if let Position::Rotary { rotary, local } = &self.position {
             for rotary in [Some(rotary), local.as_ref()].into_iter().flatten() {
                 rotary.check(self.head_width)?;

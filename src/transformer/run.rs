@@ -9,6 +9,7 @@ use super::attention::AttentionContext;
 use super::batch::{self, Batch, Input, Prepared};
 use super::block::{Encoded, LayerKind};
 use super::cache::{BlockCache, Cache};
+use super::disentangled::DistanceRows;
 use super::mask::{Mask, Masks, Stream};
 use super::positions::Position;
 use super::relative::Distances;
@@ -34,6 +35,13 @@ pub(super) fn pass(
     };
     for (row, length) in text.lengths.iter().enumerate() {
         masks[if masks.len() == 1 { 0 } else { row }].check(before + length)?;
+    }
+    if configuration.convolution.is_some() && masks.iter().any(|mask| *mask != Mask::Bidirectional)
+    {
+        return invalid(
+            "the model has a convolution over neighbouring tokens, which sees later ones whatever the mask is: only the \
+             bidirectional mask is possible, and no cache",
+        );
     }
     batch.check_latents(parts.stack.blocks.len(), rows, configuration.width)?;
     let source = match cache.as_ref().and_then(|cache| cache.source.clone()) {
@@ -63,11 +71,9 @@ pub(super) fn pass(
 /// keys are of no use any more, and the whole text is computed again.
 pub(super) fn extend(model: &Transformer, batch: &Batch, cache: &mut Cache) -> Result<States> {
     let before = cache.length;
-    let beyond = match &model.configuration.position {
-        Position::Rotary { rotary, .. } => rotary.long.as_ref().map(|(beyond, _)| *beyond),
-        _ => None,
+    let Some(beyond) = model.configuration.rotated_otherwise_beyond() else {
+        return pass(model, batch, Some(cache));
     };
-    let Some(beyond) = beyond else { return pass(model, batch, Some(cache)) };
     let added = batch.input.length();
     if before == 0 || before > beyond || before + added <= beyond {
         cache.ids.push(batch.input.ids());
@@ -184,6 +190,8 @@ fn contexts(
     let configuration = &model.configuration;
     let bias = stack.distance_bias.as_ref();
     let bias = bias.map(|bias| bias.bias(queries.clone(), keys, model.dtype)).transpose()?;
+    let rows = configuration.disentangled.as_ref();
+    let rows = rows.map(|sizes| DistanceRows::new(sizes, queries.clone(), keys)).transpose()?;
     let context = |kind: LayerKind| -> Result<AttentionContext> {
         let rotary = match &configuration.position {
             Position::Rotary { rotary, local } => {
@@ -202,10 +210,15 @@ fn contexts(
             bias: bias.clone(),
             rotation,
             distances: distances.clone(),
+            distance_rows: rows.clone(),
         })
     };
     let kinds = stack.kinds().into_iter().map(|kind| Ok((kind, context(kind)?)));
-    Ok(Contexts { kinds: kinds.collect::<Result<Vec<_>>>()? })
+    let padding = match stack.convolution {
+        Some(_) => masks.tokens(queries.len(), model.dtype)?,
+        None => None,
+    };
+    Ok(Contexts { kinds: kinds.collect::<Result<Vec<_>>>()?, tokens: padding })
 }
 
 /// A forward pass, after its input was checked.
@@ -293,7 +306,13 @@ impl Pass<'_> {
         let encoded = self.source.as_ref().map(|(hidden, lengths)| -> Result<Encoded> {
             let states = hidden.last().expect("an encoder has states").clone();
             let mask = Masks::sources(lengths, states.dim(1)?, self.model.dtype)?;
-            let context = AttentionContext { mask, bias: None, rotation: None, distances: None };
+            let context = AttentionContext {
+                mask,
+                bias: None,
+                rotation: None,
+                distances: None,
+                distance_rows: None,
+            };
             Ok(Encoded { states, context })
         });
         let latents = self.batch.latents.as_deref();

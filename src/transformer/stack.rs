@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use super::attention::AttentionContext;
 use super::block::{Block, Encoded, LayerKind};
 use super::cache::BlockCache;
+use super::convolutions::ResidualConvolution;
 use super::distance_bias::DistanceBias;
 use super::norm::Norm;
 use crate::error::Result;
@@ -16,6 +17,8 @@ use crate::error::Result;
 pub(super) struct Stack {
     /// The blocks in order; layers that share tensors are the same block.
     pub blocks: Vec<Arc<Block>>,
+    /// The convolution beside the first block.
+    pub convolution: Option<ResidualConvolution>,
     /// The norm after the last block.
     pub final_norm: Option<Norm>,
     /// The biases of distances.
@@ -55,6 +58,12 @@ impl Stack {
             let cache = cache.as_mut().map(|cache| &mut cache[layer]);
             let context = contexts.of(block.kind);
             let next = block.forward(&x, None, context, encoded, cache)?;
+            let next = match &self.convolution {
+                Some(convolution) if layer == 0 => {
+                    convolution.forward(&x, &next, contexts.tokens.as_ref())?
+                }
+                _ => next,
+            };
             if keep {
                 hidden.push(x);
             }
@@ -100,6 +109,8 @@ impl Stack {
 pub(super) struct Contexts {
     /// Those that a stack needs, by kind.
     pub kinds: Vec<(LayerKind, AttentionContext)>,
+    /// 1 for each token and 0 for padding, `B x T x 1`, where a stack needs it and there is padding.
+    pub tokens: Option<Tensor>,
 }
 
 impl Contexts {

@@ -11,7 +11,9 @@ use super::configuration::{Biases, NormKind};
 use super::linear::Linear;
 use super::matrix::Matrix;
 use super::norm::Norm;
-use crate::checkpoint::{Checkpoint, TensorInfo, Values};
+use crate::checkpoint::bytes::Bytes;
+use crate::checkpoint::gguf::Blocks;
+use crate::checkpoint::{Checkpoint, TensorInfo, Values, mxfp4};
 use crate::error::{Error, Result};
 
 /// How a matrix is stored in the file.
@@ -160,6 +162,40 @@ impl<'a> Weights<'a> {
                 (0..count).map(|number| Matrix::dense(numbers.get(number)?)).collect()
             }
         }
+    }
+
+    /// Reads a stack of `count` matrices of `rows` outputs by `columns` inputs in MXFP4: `stem_blocks` and `stem_scales`.
+    ///
+    /// # Errors
+    /// A tensor that is missing, has another shape or other elements than bytes, or a scale that is no number.
+    pub fn mxfp4(&self, stem: &str, [count, rows, columns]: [usize; 3]) -> Result<Vec<Blocks>> {
+        let bytes = |end: &str, shape: &[usize]| -> Result<Bytes> {
+            let name = format!("{stem}{end}");
+            self.check(&name, shape)?;
+            self.checkpoint.packed(&name)?.ok_or_else(|| {
+                self.refuse(format!(
+                    "tensor `{name}` holds no single bytes (U8), which MXFP4 needs"
+                ))
+            })
+        };
+        let blocks = bytes("_blocks", &[count, rows, columns / 32, 16])?;
+        let scales = bytes("_scales", &[count, rows, columns / 32])?;
+        let (long, short) = (blocks.len() / count, scales.len() / count);
+        let one = |at: usize| {
+            let blocks = &blocks[at * long..(at + 1) * long];
+            let scales = &scales[at * short..(at + 1) * short];
+            mxfp4::matrix(stem, blocks, scales, [rows, columns], self.path).map_err(|problem| {
+                self.refuse(format!(
+                    "`{stem}_blocks` and `{stem}_scales` cannot be read: {problem}"
+                ))
+            })
+        };
+        (0..count).map(one).collect()
+    }
+
+    /// Makes a matrix of blocks, decoded when it is used.
+    pub fn of_blocks(&self, blocks: Blocks) -> Matrix {
+        Matrix::blocks(blocks, self.dtype)
     }
 
     /// Reads the linear map of `stem.weight` and `stem.bias`.

@@ -21,6 +21,8 @@ fn reads(name: &str, key: &str) -> bool {
     let begins = |families: &[&str]| families.iter().any(|family| name.starts_with(family));
     match key {
         "attn_logit_softcapping" | "final_logit_softcapping" => begins(&["gemma2", "gemma3"]),
+        "alibi" => begins(&["falcon"]),
+        "quantization_config" => begins(&["gpt-oss-mxfp4"]),
         "logit_scale" => begins(&["cohere"]),
         "residual_multiplier" | "embedding_multiplier" | "attention_multiplier" => {
             begins(&["granite"])
@@ -128,7 +130,21 @@ fn keys_of_one_family_are_read_or_refused() {
         ("gpt-oss", "rope_parameters", json!(null), "`rope_parameters` is missing"),
         ("gpt-oss", "num_local_experts", json!(null), "`num_local_experts` is missing"),
         ("gpt-oss", "experts_per_token", json!(3), "means the same"),
-        ("gpt-oss", "quantization_config", json!({"quant_method": "mxfp4"}), "`mxfp4`"),
+        (
+            "gpt-oss",
+            "quantization_config",
+            json!({"quant_method": "mxfp4"}),
+            "gate_up_proj_blocks`",
+        ),
+        ("gpt-oss", "quantization_config", json!({"quant_method": "fp8"}), "`fp8`"),
+        ("llama", "quantization_config", json!({"quant_method": "mxfp4"}), "`mxfp4`"),
+        ("gpt-oss-mxfp4", "quantization_config", json!(null), "gate_up_proj`"),
+        ("deberta-v2", "embedding_size", json!(16), "`embedding_size` is 16"),
+        ("deberta-v2", "attention_head_size", json!(4), "attention_head_size"),
+        ("deberta-v2", "pos_att_type", json!(["c2p", "p2p"]), "`p2p`"),
+        ("deberta-v2", "norm_rel_ebd", json!("batch_norm"), "`batch_norm`"),
+        ("deberta-v2", "conv_kernel_size", json!(4), "over 4 tokens"),
+        ("deberta-v2", "position_buckets", json!(12), "12 buckets"),
         ("whisper", "num_hidden_layers", json!(6), "means the same"),
         ("whisper", "decoder_attention_heads", json!(5), "do not divide"),
         ("xlnet", "d_head", json!(4), "`d_head` is 4"),

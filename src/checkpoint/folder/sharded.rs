@@ -119,6 +119,11 @@ impl Checkpoint for Sharded {
         self.shards[self.places[at]].1.read(name)
     }
 
+    fn packed(&self, name: &str) -> Result<Option<Bytes>> {
+        let at = find(&self.tensors, name, &self.index)?;
+        self.shards[self.places[at]].1.packed(name)
+    }
+
     fn integers(&self, name: &str) -> Result<Vec<i64>> {
         let at = find(&self.tensors, name, &self.index)?;
         self.shards[self.places[at]].1.integers(name)

@@ -30,6 +30,12 @@ pub struct Blocks {
 }
 
 impl Blocks {
+    /// Makes a matrix of blocks that are laid out as in a GGUF file.
+    #[cfg(feature = "model")]
+    pub(super) fn new(info: TensorInfo, bytes: Bytes) -> Self {
+        Blocks { info, bytes }
+    }
+
     /// Decodes some of the rows, to the same numbers as [`Checkpoint::read`].
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The least log odds in a ball, by projected gradients with spectral steps (Birgin, Martinez and Raydan 2000).
 
+use super::exponential::exp;
 use super::working::{Odds, Working};
-use crate::arithmetic::exponential::exp_roughly;
 use crate::arithmetic::rounding::norm_up;
 
 /// The share of the radius at which points are kept inside the ball, whatever the roundings of their lengths.
@@ -34,7 +34,7 @@ pub fn search(working: &Working, radius: f64, point: &mut Vec<f64>) -> Vec<(u32,
         let along: f64 = odds.gradient.iter().zip(point.iter()).map(|(g, x)| g * x).sum();
         // The log odds at the point, minus the bound that its weights prove.
         let gap = radius * pull + along;
-        let share = 1.0 / (1.0 + exp_roughly(-odds.log));
+        let share = 1.0 / (1.0 + exp(-odds.log));
         if !(gap * share > ACCURACY) {
             break;
         }

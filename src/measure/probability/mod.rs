@@ -11,12 +11,12 @@
 //! - [`basis`]: the weights split into those that are kept and those that solve the equations.
 
 mod basis;
+mod exponential;
 mod gradient;
 mod newton;
 mod working;
 
 use super::{Done, in_groups};
-use crate::arithmetic::exponential::exp_roughly;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::enclosure::Support;
 use crate::certify::{Rival, Verdict};
@@ -140,7 +140,7 @@ impl<'a> Seeker<'a> {
             self.least = log_odds;
             self.best.clone_from(&self.point);
         }
-        let low = 1.0 / (1.0 + exp_roughly(self.least));
+        let low = 1.0 / (1.0 + exponential::exp(self.least));
         let high = self.ceiling.ends().1;
         if high <= low * (1.0 + WIDTH) || self.rivals.is_empty() {
             self.done = true;

@@ -1,7 +1,8 @@
 //! The rivals of a token that count, and the log odds over them.
 
+use super::exponential::{exp, exp_all};
 use crate::arithmetic::dot::lanes;
-use crate::arithmetic::exponential::{exp_roughly, ln};
+use crate::arithmetic::exponential::ln;
 use crate::problem::Problem;
 
 /// The share of the odds that rivals outside the working set may have together.
@@ -74,7 +75,8 @@ impl Working {
 /// `ln sum e^x` and the weights `e^x / sum e^x`.
 fn softmax(x: &[f64]) -> (f64, Vec<f64>) {
     let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut weights: Vec<f64> = x.iter().map(|x| exp_roughly(x - largest)).collect();
+    let mut weights: Vec<f64> = x.iter().map(|x| x - largest).collect();
+    exp_all(&mut weights);
     let sum: f64 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
     (largest + ln(sum).lo, weights)
@@ -96,7 +98,13 @@ pub fn grow(problem: &Problem, token: u32, products: &[f64], rivals: &mut Vec<u3
     if !largest.is_finite() {
         return f64::INFINITY;
     }
-    let sum: f64 = ahead.iter().map(|x| exp_roughly(x.0 - largest)).sum();
+    let mut odds: Vec<f64> = ahead.iter().map(|x| x.0 - largest).collect();
+    exp_all(&mut odds);
+    let sum: f64 = odds.iter().sum();
+    // What all rivals with less have together may be left out.
+    let least = LEFT_OUT * sum / odds.len() as f64;
+    let mut at = 0..;
+    ahead.retain(|_| at.next().is_some_and(|i| odds[i] >= least));
     let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
     if ahead.len() > MOST {
         ahead.select_nth_unstable_by(MOST, order);
@@ -104,14 +112,14 @@ pub fn grow(problem: &Problem, token: u32, products: &[f64], rivals: &mut Vec<u3
     }
     ahead.sort_unstable_by(order);
     // The token's own share counts, too: where it has nearly all of the probability, few rivals are needed.
-    let enough = sum - LEFT_OUT * (sum + exp_roughly(-largest));
+    let enough = sum - LEFT_OUT * (sum + exp(-largest));
     let mut carried = 0.0;
     let mut added = Vec::new();
     for (x, j) in ahead {
         if carried >= enough {
             break;
         }
-        carried += exp_roughly(x - largest);
+        carried += exp(x - largest);
         added.push(j);
     }
     rivals.extend(added);

@@ -118,5 +118,6 @@ pub(super) const STACK: StackNames = StackNames {
     experts: None,
     feed_forward_norm: "output.LayerNorm",
     final_norm: None,
+    disentangled: None,
     buckets: None,
 };

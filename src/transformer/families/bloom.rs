@@ -1,5 +1,6 @@
 //! BLOOM (BigScience, 2022): slopes by distance (ALiBi), a norm of the embedding, fused maps by head. Falcon (Almazrouei
-//! et al., 2023) has rotary positions, and attention and feed-forward layer side by side.
+//! et al., 2023) has rotary positions or rounded slopes, which count once as in `sdpa`, the default of transformers (its
+//! `eager` adds them twice), and attention and feed-forward layer side by side.
 //!
 //! Reference: `models/bloom/modeling_bloom.py` and `models/falcon/modeling_falcon.py` of transformers.
 
@@ -76,7 +77,7 @@ fn names(family: &Family, _: &Configuration) -> Names {
         },
         stack: stack(family),
         encoder: None,
-        transform: None,
+        transform: Vec::new(),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,
@@ -101,6 +102,7 @@ fn stack(family: &Family) -> StackNames {
         experts: None,
         feed_forward_norm: "post_attention_layernorm",
         final_norm: family.final_norm(),
+        disentangled: None,
         buckets: None,
     }
 }
@@ -108,7 +110,7 @@ fn stack(family: &Family) -> StackNames {
 fn falcon(settings: &Settings, family: &Family) -> Result<Configuration> {
     let residual = "apply_residual_connection_post_layernorm";
     settings.only(residual, &json!(false), "residual sums with the normed state")?;
-    settings.only("alibi", &json!(false), "slopes by distance, which Falcon rounds to 16 bits")?;
+    let alibi = settings.truth("alibi", false)?;
     let width = settings.needed(&["hidden_size", "n_embed"])?;
     let heads = settings.needed(&["num_attention_heads", "n_head"])?;
     let head_width = settings.head_width(width, heads)?;
@@ -139,7 +141,11 @@ fn falcon(settings: &Settings, family: &Family) -> Result<Configuration> {
             (true, _) | (false, true) => Placement::ParallelOne,
             (false, false) => Placement::Before,
         },
-        position: decoder::rotary(settings, Rope::usual(head_width, context))?,
+        // Both are read, so that the keys of rotary positions are known.
+        position: match (decoder::rotary(settings, Rope::usual(head_width, context))?, alibi) {
+            (_, true) => Position::RoundedSlopes,
+            (rotary, false) => rotary,
+        },
         activation: settings.activation("activation", Activation::Gelu)?,
         attention_biases: biases,
         feed_forward_biases: biases,

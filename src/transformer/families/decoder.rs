@@ -112,7 +112,7 @@ pub(super) fn names(family: &Family, _: &Configuration) -> Names {
         embedding: EmbeddingNames::of_tokens(family.tied_to),
         stack: stack(family),
         encoder: None,
-        transform: None,
+        transform: Vec::new(),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,
@@ -139,6 +139,7 @@ pub(super) fn stack(family: &Family) -> StackNames {
         experts: None,
         feed_forward_norm: "post_attention_layernorm",
         final_norm: family.final_norm(),
+        disentangled: None,
         buckets: None,
     }
 }

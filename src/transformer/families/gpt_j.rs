@@ -81,7 +81,7 @@ fn names(family: &Family, _: &Configuration) -> Names {
         embedding: EmbeddingNames::of_tokens(family.tied_to),
         stack,
         encoder: None,
-        transform: None,
+        transform: Vec::new(),
         stored: Stored::OutIn,
         output_projection: None,
         rotary_factors: None,
@@ -171,6 +171,7 @@ fn stack(family: &Family) -> StackNames {
         experts: None,
         feed_forward_norm: "ln_2",
         final_norm: family.final_norm(),
+        disentangled: None,
         buckets: None,
     }
 }

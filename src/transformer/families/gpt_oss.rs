@@ -1,14 +1,15 @@
 //! gpt-oss (OpenAI, 2025): experts in every layer with bounded gated units, a sink in each head, and windows in every other
 //! layer.
 //!
-//! Reference: `models/gpt_oss/modeling_gpt_oss.py` of transformers. The published tensors are MXFP4, which
-//! `quantization_config` says, and are refused; copies in bfloat16 run.
+//! Reference: `models/gpt_oss/modeling_gpt_oss.py` of transformers. The published experts are MXFP4, which
+//! `quantization_config` says; copies in bfloat16 have none.
 
 use super::rope::Rope;
 use super::{Forward, decoder};
 use crate::error::Result;
 use crate::families::Family;
 use crate::transformer::configuration::{Clamped, Configuration, ExpertSizes};
+use crate::transformer::known;
 use crate::transformer::names::{ExpertNames, Names, StackNames};
 use crate::transformer::settings::Settings;
 
@@ -19,6 +20,8 @@ pub(super) const FORWARD: Forward = Forward {
     // Of the loss of training, and of the original program.
     inert: &[
         "initial_context_length",
+        // Of MXFP4, which is decoded; of others it is refused.
+        known::QUANTISED,
         "original_max_position_embeddings",
         "output_router_logits",
         "router_aux_loss_coef",
@@ -32,6 +35,7 @@ fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> 
         let problem = "`rope_parameters` is missing, which says how rotary positions are scaled";
         return Err(settings.refuse(problem));
     }
+    let packed = settings.get(known::QUANTISED).is_some_and(known::mxfp4);
     let head_width = settings.size("head_dim")?.unwrap_or(64);
     let plain = Configuration { head_width, ..plain };
     let rope = Rope { base: 150_000.0, ..decoder::rope(&plain) };
@@ -49,6 +53,7 @@ fn configuration(settings: &Settings, family: &Family) -> Result<Configuration> 
             shared: None,
             normalised: true,
             layers: vec![true; plain.layers],
+            packed,
             clamped: Some(Clamped {
                 factor: settings.number("swiglu_alpha", 1.702)?,
                 limit: settings.number("swiglu_limit", 7.0)?,

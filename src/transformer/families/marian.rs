@@ -104,7 +104,7 @@ pub(super) fn names(family: &Family, configuration: &Configuration) -> Names {
             ..ENCODER
         },
         encoder: Some((EmbeddingNames::of_tokens(encoder), ENCODER)),
-        transform: None,
+        transform: Vec::new(),
         output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
@@ -138,5 +138,6 @@ pub(super) const ENCODER: StackNames = StackNames {
     experts: None,
     feed_forward_norm: "final_layer_norm",
     final_norm: None,
+    disentangled: None,
     buckets: None,
 };

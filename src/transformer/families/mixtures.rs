@@ -60,6 +60,7 @@ fn mixtral(settings: &Settings, family: &Family) -> Result<Configuration> {
             shared: None,
             normalised: true,
             layers: vec![true; plain.layers],
+            packed: false,
             clamped: None,
         }),
         ..plain
@@ -129,6 +130,7 @@ fn experts(
         normalised: settings.truth("norm_topk_prob", false)?,
         layers: (0..layers).map(has).collect(),
         clamped: None,
+        packed: false,
     })
 }
 

@@ -8,6 +8,7 @@ mod bart;
 mod bert;
 mod bloom;
 mod cohere;
+mod deberta;
 mod decoder;
 mod distilbert;
 mod gemma;
@@ -67,6 +68,7 @@ const FORWARDS: &[&Forward] = &[
     &distilbert::FORWARD,
     &distilbert::ELECTRA,
     &modernbert::FORWARD,
+    &deberta::FORWARD,
     &gpt2::FORWARD,
     &gpt_j::FORWARD,
     &gpt_j::NEO,

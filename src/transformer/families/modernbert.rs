@@ -109,6 +109,7 @@ fn names(family: &Family, configuration: &Configuration) -> Names {
             experts: None,
             feed_forward_norm: "mlp_norm",
             final_norm: Some("final_norm"),
+            disentangled: None,
             buckets: None,
         },
         encoder: None,

@@ -66,7 +66,7 @@ fn names(family: &Family, configuration: &Configuration) -> Names {
             ..marian::ENCODER
         },
         encoder: None,
-        transform: None,
+        transform: Vec::new(),
         stored: Stored::OutIn,
         output_projection: narrow.then_some("project_out"),
         rotary_factors: None,

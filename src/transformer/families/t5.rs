@@ -124,7 +124,7 @@ fn names(family: &Family, configuration: &Configuration) -> Names {
                 ..ENCODER
             },
         )),
-        transform: None,
+        transform: Vec::new(),
         output_projection: None,
         stored: Stored::OutIn,
         rotary_factors: None,
@@ -166,6 +166,7 @@ const ENCODER: StackNames = StackNames {
     experts: None,
     feed_forward_norm: "layer.1.layer_norm",
     final_norm: Some("encoder.final_layer_norm"),
+    disentangled: None,
     buckets: Some("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
 };
 
@@ -177,6 +178,7 @@ const DECODER: StackNames = StackNames {
     outer: "layer.2.DenseReluDense.wo",
     experts: None,
     feed_forward_norm: "layer.2.layer_norm",
+    disentangled: None,
     buckets: Some("decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
     ..ENCODER
 };

@@ -38,8 +38,16 @@ pub(super) fn optional(keys: &Keys, c: Configuration, inner: usize) -> Result<Co
         )));
     }
     let layers = vec![true; c.layers];
-    let experts =
-        ExpertSizes { count, chosen, inner, shared: None, normalised: true, layers, clamped: None };
+    let experts = ExpertSizes {
+        count,
+        chosen,
+        inner,
+        shared: None,
+        normalised: true,
+        layers,
+        packed: false,
+        clamped: None,
+    };
     Ok(Configuration { experts: Some(experts), ..c })
 }
 
