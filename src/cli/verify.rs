@@ -64,7 +64,7 @@ enum Stated {
     /// Those of `audit`.
     Audit(Box<Results>),
     /// Those of `labels`.
-    LabelSets(LabelFolder),
+    LabelSets(Box<LabelFolder>),
 }
 
 impl Stated {
@@ -72,7 +72,7 @@ impl Stated {
     fn open(folder: &Path) -> Result<Self> {
         let is_there = |name: &str| folder.join(name).exists();
         Ok(if is_there(label_sets::SUMMARY) && !is_there(SUMMARY) {
-            Stated::LabelSets(LabelFolder::open(folder)?)
+            Stated::LabelSets(Box::new(LabelFolder::open(folder)?))
         } else {
             Stated::Audit(Box::new(Results::open_unmatched(folder)?))
         })

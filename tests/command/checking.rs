@@ -364,7 +364,8 @@ fn a_folder_of_label_sets_is_checked_against_its_certificate() {
     assert!(run_in(&folder.path(""), &labels).status.success());
     let verified = || run_in(&folder.path(""), &["verify", "out"]);
     let honest = verified();
-    let told = said(&honest);
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = text(&honest);
     assert!(honest.status.success(), "{told}");
     assert!(told.contains("sets.json and sets.csv say the same"), "{told}");
     let table = read(&folder.path("out/sets.csv"));
@@ -382,13 +383,13 @@ fn a_folder_of_label_sets_is_checked_against_its_certificate() {
         assert_ne!(false_one, table, "{lie}: {table}");
         fs::write(folder.path("out/sets.csv"), false_one).unwrap();
         let output = verified();
-        let told = said(&output);
+        let told = text(&output);
         assert!(output.status.code() == Some(1) && told.contains(says), "{lie}: {told}");
     }
     fs::write(folder.path("out/sets.csv"), &table).unwrap();
     let count = summary.replacen("\"undecided\": 0", "\"undecided\": 1", 1);
     fs::write(folder.path("out/sets.json"), count).unwrap();
-    let told = said(&verified());
+    let told = text(&verified());
     assert!(told.contains("1 undecided, the certificate"), "{told}");
     fs::write(folder.path("out/sets.json"), summary.replace("sets 1", "sets 9")).unwrap();
     let told = said(&verified());
