@@ -15,7 +15,7 @@ use super::{audit, selection};
 use unargmax::labels::{decide_with_progress, sample};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::label_sets::{LabelReport, Sample};
-use unargmax::report::own_files;
+use unargmax::report::{command, own_files};
 
 /// Decide for sets of labels, and prove it: does some hidden state give exactly these labels logits above 0, and all
 /// others logits below 0?
@@ -86,8 +86,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let threads = arguments.threads.map_or(0, usize::from);
     let sets = decide_with_progress(head, &domain, sets, threads, &bar)?;
+    let places = folder.as_ref().zip(arguments.head.checkpoint.as_ref());
     let report = LabelReport {
         layer: &layer,
+        from_folder: places.and_then(|(folder, path)| command::way(folder.path(), path)),
+        options: arguments.head.tensors.options(),
         sets: &sets,
         reason: &reason,
         sample: drawn,

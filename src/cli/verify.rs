@@ -17,6 +17,7 @@ use super::selection;
 use unargmax::certificate::{self, Certificate, SubjectKind};
 use unargmax::locate::bundled;
 use unargmax::report::consistency::{Difference, differences};
+use unargmax::report::label_sets::{self, folder::LabelFolder};
 use unargmax::report::options::HeadOptions;
 use unargmax::report::results::summary::Summary;
 use unargmax::report::results::{Results, SUMMARY, VERDICTS};
@@ -26,8 +27,8 @@ use unargmax::verify::{Claim, Verification, verify_with_progress};
 #[derive(Debug, Args)]
 #[command(override_usage = "unargmax verify [OPTIONS] [CHECKPOINT] <CERTIFICATE|DIR>")]
 pub struct Arguments {
-    /// The checkpoint, then the certificate.safetensors of its audit, or the folder that `audit --out` wrote: the table
-    /// there is compared with the certificate as well. A folder alone names its checkpoint itself; a certificate alone is
+    /// The checkpoint, then the certificate.safetensors of its audit, or the folder that `audit --out` or
+    /// `labels --out` wrote: the table there is compared with the certificate as well. A folder alone names its checkpoint itself; a certificate alone is
     /// for the bundled head
     #[arg(num_args = 0..=2, value_names = ["CHECKPOINT", "CERTIFICATE|DIR"])]
     files: Vec<PathBuf>,
@@ -50,28 +51,91 @@ pub struct Arguments {
 /// A certificate to check, and what is known of the head that it is about.
 struct Claims {
     certificate: Certificate,
-    /// The summary and table of the output folder; `None` where only a certificate was named.
-    results: Option<Results>,
+    /// What stands beside the certificate in its folder; `None` where only a certificate was named.
+    stated: Option<Stated>,
     /// The checkpoint; `None` for the bundled head.
     checkpoint: Option<PathBuf>,
     /// The options by which the audit chose its tensors, if the summary next to the certificate states them.
     options: HeadOptions,
 }
 
+/// The summary and the table of an output folder.
+enum Stated {
+    /// Those of `audit`.
+    Audit(Box<Results>),
+    /// Those of `labels`.
+    LabelSets(Box<LabelFolder>),
+}
+
+impl Stated {
+    /// Reads them: those of `labels` where only these are there.
+    fn open(folder: &Path) -> Result<Self> {
+        let is_there = |name: &str| folder.join(name).exists();
+        Ok(if is_there(label_sets::SUMMARY) && !is_there(SUMMARY) {
+            Stated::LabelSets(Box::new(LabelFolder::open(folder)?))
+        } else {
+            Stated::Audit(Box::new(Results::open_unmatched(folder)?))
+        })
+    }
+
+    /// The names of the summary and of the table.
+    fn names(&self) -> [&'static str; 2] {
+        match self {
+            Stated::Audit(_) => [SUMMARY, VERDICTS],
+            Stated::LabelSets(_) => [label_sets::SUMMARY, label_sets::TABLE],
+        }
+    }
+
+    /// The path of the checkpoint as it was given, and the one from the folder.
+    fn checkpoint(&self) -> (&str, Option<&String>) {
+        match self {
+            Stated::Audit(results) => {
+                let checkpoint = &results.summary.checkpoint;
+                (&checkpoint.path, checkpoint.from_folder.as_ref())
+            }
+            Stated::LabelSets(folder) => folder.checkpoint(),
+        }
+    }
+
+    /// The options that chose the tensors.
+    fn options(&self) -> HeadOptions {
+        match self {
+            Stated::Audit(results) => results.summary.head.options.clone().unwrap_or_default(),
+            Stated::LabelSets(folder) => folder.options(),
+        }
+    }
+
+    /// In what they differ from the certificate.
+    fn differences(&self, certificate: &Certificate) -> Vec<Difference> {
+        match self {
+            Stated::Audit(results) => differences(results, certificate),
+            Stated::LabelSets(folder) => folder.differences(certificate),
+        }
+    }
+
+    /// The number of padding rows in the table.
+    fn padding(&self) -> usize {
+        match self {
+            Stated::Audit(results) => results.tally().padding.sum(),
+            Stated::LabelSets(_) => 0,
+        }
+    }
+}
+
 impl Claims {
     /// Reads the claims of an output folder.
     fn of_folder(folder: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
-        let results = Results::open_unmatched(folder)?;
+        let stated = Stated::open(folder)?;
         let certificate = Certificate::open(folder.join(certificate::FILE))?;
         let checkpoint = match checkpoint {
             Some(named) => Some(named),
-            None => recorded(folder, &results.summary)?,
+            None => recorded(folder, &stated)?,
         };
         let options = match checkpoint {
-            Some(_) => results.summary.head.options.clone().unwrap_or_default(),
+            Some(_) => stated.options(),
             None => HeadOptions::default(),
         };
-        Ok(Claims { certificate, results: Some(results), checkpoint, options })
+        Ok(Claims { certificate, stated: Some(stated), checkpoint, options })
     }
 
     /// Reads the claims of a certificate; the summary next to it may say how the tensors of this head were chosen.
@@ -83,13 +147,13 @@ impl Claims {
             .filter(|summary| checkpoint.is_some() && summary.head.sha256 == certificate.head)
             .and_then(|summary| summary.head.options);
         let options = options.unwrap_or_default();
-        Ok(Claims { certificate, results: None, checkpoint, options })
+        Ok(Claims { certificate, stated: None, checkpoint, options })
     }
 }
 
 /// Returns the checkpoint that an output folder was made from; `None` for the bundled head.
-fn recorded(folder: &Path, summary: &Summary) -> Result<Option<PathBuf>> {
-    let (path, way) = (&summary.checkpoint.path, summary.checkpoint.from_folder.as_ref());
+fn recorded(folder: &Path, stated: &Stated) -> Result<Option<PathBuf>> {
+    let (path, way) = stated.checkpoint();
     if path == bundled::NAME {
         return Ok(None);
     }
@@ -98,12 +162,12 @@ fn recorded(folder: &Path, summary: &Summary) -> Result<Option<PathBuf>> {
         return Ok(Some(found));
     }
     // The name of a model in the cache is not a path, and is the same from every folder.
-    if way == Some(path) {
+    if way.is_some_and(|way| way == path) {
         return Ok(Some(PathBuf::from(path)));
     }
     bail!(
         "{}: the checkpoint {path} that it was made of is not there; name the checkpoint: unargmax verify CHECKPOINT {}",
-        folder.join(SUMMARY).display(),
+        folder.join(stated.names()[0]).display(),
         folder.display()
     )
 }
@@ -130,9 +194,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut input = HeadArguments { checkpoint: claims.checkpoint.clone(), tensors }.read();
     if let (Some(path), false) = (&claims.checkpoint, is_named) {
+        let summary = claims.stated.as_ref().map_or(SUMMARY, |stated| stated.names()[0]);
         let advice = || {
             format!(
-                "the checkpoint {} of {SUMMARY} (verify CHECKPOINT DIR names another)",
+                "the checkpoint {} of {summary} (verify CHECKPOINT DIR names another)",
                 path.display()
             )
         };
@@ -145,16 +210,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tokens = tokens.transpose()?;
     let mut verification = verify_with_progress(head, &claims.certificate, tokens.as_deref(), &bar);
     bar.finish();
-    if !verification.refused.is_empty() && claims.checkpoint.is_none() && claims.results.is_none() {
+    if !verification.refused.is_empty() && claims.checkpoint.is_none() && claims.stated.is_none() {
         let hint = "the bundled head was taken, since no checkpoint was named: unargmax verify CHECKPOINT CERTIFICATE";
         verification.refused.push(hint.to_owned());
     }
-    let differences = claims.results.as_ref().map(|r| differences(r, &claims.certificate));
+    let differences = claims.stated.as_ref().map(|s| s.differences(&claims.certificate));
     let outcome = Outcome {
         checkpoint: &input.origin().path,
         rows: head.tokens(),
-        padding: claims.results.as_ref().map_or(0, |r| r.tally().padding.sum()),
+        padding: claims.stated.as_ref().map_or(0, Stated::padding),
         verification: &verification,
+        names: claims.stated.as_ref().map_or([SUMMARY, VERDICTS], Stated::names),
         differences: differences.as_deref(),
     };
     let mut out = io::stdout().lock();
@@ -176,6 +242,8 @@ struct Outcome<'a> {
     /// The number of padding rows in the table.
     padding: usize,
     verification: &'a Verification,
+    /// The names of the summary and of the table.
+    names: [&'static str; 2],
     /// Differences between the table and the certificate; `None` where no folder was named.
     differences: Option<&'a [Difference]>,
 }
@@ -196,17 +264,20 @@ impl Outcome<'_> {
         }
         print(out, self.verification, self.rows, seconds, shown)?;
         let Some(differences) = self.differences else { return Ok(()) };
+        let [summary, table] = self.names;
         if differences.is_empty() {
             let padding = match self.padding {
                 0 => String::new(),
                 n => format!("; {n} of the rows are padding there"),
             };
-            return writeln!(out, "{SUMMARY} and {VERDICTS} say the same{padding}");
+            return writeln!(out, "{summary} and {table} say the same{padding}");
         }
-        writeln!(out, "{SUMMARY} and {VERDICTS} REFUSED, {} differences:", differences.len())?;
+        writeln!(out, "{summary} and {table} REFUSED, {} differences:", differences.len())?;
         for Difference { token, problem } in differences.iter().take(shown) {
             match token {
-                Some(token) => writeln!(out, "  token {token}: {problem}")?,
+                Some(id) => {
+                    writeln!(out, "  {} {id}: {problem}", one_of(self.verification.subject))?;
+                }
                 None => writeln!(out, "  {problem}")?,
             }
         }
@@ -223,6 +294,14 @@ fn name_of(claim: Claim, subject: SubjectKind) -> String {
         (SubjectKind::LabelSets(_), Claim::Argmaxable) => "feasible".to_owned(),
         (SubjectKind::LabelSets(_), Claim::Unargmaxable) => "infeasible".to_owned(),
         _ => format!("{claim:?}").to_lowercase(),
+    }
+}
+
+/// What a certificate has verdicts on.
+fn one_of(subject: SubjectKind) -> &'static str {
+    match subject {
+        SubjectKind::LabelSets(_) => "set",
+        SubjectKind::Head | SubjectKind::KeptRows(_) => "token",
     }
 }
 
@@ -261,10 +340,7 @@ fn print(
             writeln!(out, "  {} refused:", audit.refused.len())?;
         }
         for refusal in audit.refused.iter().take(shown) {
-            let what = match verification.subject {
-                SubjectKind::LabelSets(_) => "set",
-                _ => "token",
-            };
+            let what = one_of(verification.subject);
             let token = refusal.token.map_or("the audit".to_owned(), |t| format!("{what} {t}"));
             writeln!(out, "    {token}: {}", refusal.reason)?;
         }

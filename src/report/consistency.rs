@@ -22,14 +22,14 @@ pub struct Difference {
 
 /// What a certificate claims about a token.
 #[derive(Clone, Debug)]
-struct Claimed {
-    outcome: Outcome,
+pub(super) struct Claimed {
+    pub outcome: Outcome,
     /// The kind of proof as in the table; `None` if the certificate does not tell it for this token.
-    proof: Option<&'static str>,
+    pub proof: Option<&'static str>,
     /// All tokens of the token's tie.
     ties: Vec<u32>,
     /// The rivals, with weights that sum to one.
-    rivals: Vec<(u32, f64)>,
+    pub rivals: Vec<(u32, f64)>,
 }
 
 /// The accepted relative difference of weights: the table rounds them to six digits.
@@ -208,21 +208,25 @@ fn details(row: &Row, claim: &Claimed) -> Option<String> {
             row.ties, claim.ties
         ));
     }
-    let stated: BTreeMap<u32, f64> = row.rivals().collect();
-    let certified: BTreeMap<u32, f64> = claim.rivals.iter().copied().collect();
-    // A weight too small for the six digits may be missing on one side.
-    let weight = |of: &BTreeMap<u32, f64>, rival| of.get(rival).copied().unwrap_or(0.0);
-    let same = stated.keys().chain(certified.keys()).all(|rival| {
-        let (a, b) = (weight(&stated, rival), weight(&certified, rival));
-        (a - b).abs() <= ROUNDING * a.abs().max(b.abs()).max(ROUNDING)
-    });
-    (!same).then(|| {
+    (!are_same(row.rivals().collect(), &claim.rivals)).then(|| {
         format!("its rivals or their weights are others in {VERDICTS} than in the certificate")
     })
 }
 
+/// Whether rivals and weights of a table are those of a certificate, as far as the table tells.
+pub(super) fn are_same(stated: Vec<(u32, f64)>, certified: &[(u32, f64)]) -> bool {
+    let stated: BTreeMap<u32, f64> = stated.into_iter().collect();
+    let certified: BTreeMap<u32, f64> = certified.iter().copied().collect();
+    // A weight too small for the six digits may be missing on one side.
+    let weight = |of: &BTreeMap<u32, f64>, rival| of.get(rival).copied().unwrap_or(0.0);
+    stated.keys().chain(certified.keys()).all(|rival| {
+        let (a, b) = (weight(&stated, rival), weight(&certified, rival));
+        (a - b).abs() <= ROUNDING * a.abs().max(b.abs()).max(ROUNDING)
+    })
+}
+
 /// The claims of one audit of a certificate about each token, unchecked.
-fn claimed(certificate: &Certificate, index: usize) -> BTreeMap<u32, Claimed> {
+pub(super) fn claimed(certificate: &Certificate, index: usize) -> BTreeMap<u32, Claimed> {
     let Some(record) = certificate.audits.get(index) else { return BTreeMap::new() };
     let mut claims = own(record);
     let from = record.carried_from.and_then(|from| certificate.audits.get(from)).map(own);
@@ -289,7 +293,7 @@ fn own(record: &AuditRecord) -> BTreeMap<u32, Claimed> {
 }
 
 /// Scales weights to sum one and merges them by rival; a rival may occur twice, or with weight 0.
-fn shares(weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
+pub(super) fn shares(weights: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
     let sum: f64 = weights.iter().map(|w| w.1).sum();
     let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
     for (rival, weight) in weights.into_iter().filter(|w| w.1 != 0.0) {

@@ -353,3 +353,45 @@ fn the_folder_of_an_audit_over_one_hidden_state_is_accepted() {
     fs::write(out.join("verdicts.csv"), changed).unwrap();
     assert_eq!(run_in(Path::new("."), &["verify", &model, utf8(&out)]).status.code(), Some(1));
 }
+
+#[test]
+fn a_folder_of_label_sets_is_checked_against_its_certificate() {
+    let folder = Folder::new();
+    folder.safetensors("m.safetensors", &tensors());
+    fs::write(folder.path("sets.txt"), "0,1,4\n4\n\n0,1\n").unwrap();
+    let labels = ["labels", "m.safetensors", "--sets", "sets.txt", "--domain", "range:-1:2"];
+    let labels = [&labels[..], &["--out", "out", "--quiet"], &OPTIONS].concat();
+    assert!(run_in(&folder.path(""), &labels).status.success());
+    let verified = || run_in(&folder.path(""), &["verify", "out"]);
+    let honest = verified();
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = text(&honest);
+    assert!(honest.status.success(), "{told}");
+    assert!(told.contains("sets.json and sets.csv say the same"), "{told}");
+    let table = read(&folder.path("out/sets.csv"));
+    let summary = read(&folder.path("out/sets.json"));
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[1].contains(",feasible,") && lines[2].contains(",infeasible,"), "{table}");
+    let of_table: [(&str, String, &str); 5] = [
+        ("a verdict", table.replacen(",infeasible,", ",undecided,", 1), "set 1: sets.csv says"),
+        ("a set", table.replacen("0,3,0 1 4,", "0,3,0 2 4,", 1), "set 0: its labels are [0, 2, 4]"),
+        ("no last line", lines[..4].join("\n"), "sets.csv has 3"),
+        ("a free verdict", table.replace(",infeasible\n", ",feasible\n"), "over all vectors"),
+        ("a proof", table.replace(",exact,", ",enclosed,"), "its proof is `enclosed`"),
+    ];
+    for (lie, false_one, says) in of_table {
+        assert_ne!(false_one, table, "{lie}: {table}");
+        fs::write(folder.path("out/sets.csv"), false_one).unwrap();
+        let output = verified();
+        let told = text(&output);
+        assert!(output.status.code() == Some(1) && told.contains(says), "{lie}: {told}");
+    }
+    fs::write(folder.path("out/sets.csv"), &table).unwrap();
+    let count = summary.replacen("\"undecided\": 0", "\"undecided\": 1", 1);
+    fs::write(folder.path("out/sets.json"), count).unwrap();
+    let told = text(&verified());
+    assert!(told.contains("1 undecided, the certificate"), "{told}");
+    fs::write(folder.path("out/sets.json"), summary.replace("sets 1", "sets 9")).unwrap();
+    let told = said(&verified());
+    assert!(told.contains("its schema is `unargmax sets 9`"), "{told}");
+}

@@ -143,9 +143,10 @@ fn closed_forms_lie_within_the_intervals() {
 }
 
 /// A lie about a certificate, and what the refusal says.
-type Lie = (&'static str, fn(&mut Certificate), &'static str);
+pub type Lie = (&'static str, fn(&mut Certificate), &'static str);
 
-const LIES: &[Lie] = &[
+/// Lies about [`in_the_plane`].
+pub const LIES: &[Lie] = &[
     ("a smaller bound", |c| c.audits[0].capped[0].1 *= 0.999, "its proof bounds its probability"),
     ("a bound of a winner", |c| c.audits[0].capped.push((4, 0.9)), "does not bound"),
     ("a bound without a token", |c| c.audits[0].capped.push((99, 0.9)), "without a verdict"),
@@ -185,14 +186,34 @@ fn split(certificate: &mut Certificate) {
     record.low = record.low.min(record.high);
 }
 
-#[test]
-fn false_bounds_are_refused() {
+/// A head in the plane, and its honest certificate with bounds of all tokens.
+pub fn in_the_plane() -> (Head, Certificate) {
     // Token 3 lies inside the triangle of the first three, token 4 outside.
     let rows = vec![0.0, 2.0, -2.0, -1.0, 2.0, -1.0, 0.1, 0.2, 3.0, 3.0];
     let head = Head::new(rows, None, 5, 2).unwrap();
-    let domain = Domain::free(2);
-    let audit = measured(&head, &domain);
-    let honest = certified(&head, &audit);
+    let honest = certified(&head, &measured(&head, &Domain::free(2)));
+    (head, honest)
+}
+
+/// Lies about [`in_a_ball`].
+pub const LIES_IN_A_BALL: &[(&str, fn(&mut Certificate))] = &[
+    ("a point outside", |c| c.audits[0].ceilings[2].point[0] = 2.1),
+    ("a smaller upper end", |c| c.audits[0].ceilings[2].high *= 0.99),
+    ("a basic weight", |c| c.audits[0].ceilings[2].basic.push((0, 0.5))),
+    ("a weight of infinity", |c| c.audits[0].ceilings[2].frozen[0].1 = f64::INFINITY),
+];
+
+/// A head on the line, and its honest certificate with bounds of all tokens in a ball.
+pub fn in_a_ball() -> (Head, Certificate) {
+    let head = Head::new(vec![-1.0, 0.0, 1.0], None, 3, 1).unwrap();
+    let domain = Domain::free(1).within(Ball::around_origin(1, 2.0).unwrap()).unwrap();
+    let honest = certified(&head, &measured(&head, &domain));
+    (head, honest)
+}
+
+#[test]
+fn false_bounds_are_refused() {
+    let (head, honest) = in_the_plane();
     assert!(verify(&head, &honest, None).is_accepted());
     for (lie, tell, says) in LIES {
         let mut false_one = honest.clone();
@@ -205,18 +226,10 @@ fn false_bounds_are_refused() {
 
 #[test]
 fn false_ends_in_a_ball_are_refused() {
-    let head = Head::new(vec![-1.0, 0.0, 1.0], None, 3, 1).unwrap();
-    let domain = Domain::free(1).within(Ball::around_origin(1, 2.0).unwrap()).unwrap();
-    let honest = certified(&head, &measured(&head, &domain));
+    let (head, honest) = in_a_ball();
     let checked = verify(&head, &honest, None);
     assert!(checked.is_accepted(), "{checked:?}");
-    let lies: [(&str, fn(&mut Certificate)); 4] = [
-        ("a point outside", |c| c.audits[0].ceilings[2].point[0] = 2.1),
-        ("a smaller upper end", |c| c.audits[0].ceilings[2].high *= 0.99),
-        ("a basic weight", |c| c.audits[0].ceilings[2].basic.push((0, 0.5))),
-        ("a weight of infinity", |c| c.audits[0].ceilings[2].frozen[0].1 = f64::INFINITY),
-    ];
-    for (lie, tell) in lies {
+    for (lie, tell) in LIES_IN_A_BALL {
         let mut false_one = honest.clone();
         tell(&mut false_one);
         assert!(!verify(&head, &false_one, None).is_accepted(), "accepted: {lie}");

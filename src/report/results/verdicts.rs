@@ -196,7 +196,7 @@ impl Row {
 }
 
 /// Parses a blocker: `17:0.25`, `lo[3]:1.5` or `hi[3]:1.5`.
-fn blocker(text: &str) -> Option<(Rival, f64)> {
+pub(in crate::report) fn blocker(text: &str) -> Option<(Rival, f64)> {
     let (rival, weight) = text.split_once(':')?;
     let end = |name: &str| rival.strip_prefix(name)?.strip_suffix(']')?.parse().ok();
     let rival = match (end("lo["), end("hi[")) {

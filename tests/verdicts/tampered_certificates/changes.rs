@@ -14,6 +14,7 @@ use super::fixture::{Fixture, Place, refusals};
 use super::one_point::{self, OnePointFixture};
 use super::{ball_records, files, subjects as about};
 use super::{ranks, records};
+use crate::probability;
 
 /// The certificate of an audit, with the free one beside it where there is one.
 fn certificate(head: &Head, domain: &Domain, options: Options) -> Certificate {
@@ -380,6 +381,22 @@ fn write_tampered_certificates() {
     for (name, kind, _, change) in files::BALL_CHANGES {
         let fixture = BallFixture::new(*kind);
         save_head(name, &fixture.head(), files::planted_in_ball(*kind, *change));
+    }
+    let ((plane, in_plane), (line, in_ball)) =
+        (probability::in_the_plane(), probability::in_a_ball());
+    save_head("honest ceilings", &plane, in_plane.to_bytes().unwrap());
+    save_head("honest ceilings in a ball", &line, in_ball.to_bytes().unwrap());
+    for (name, plant, _) in probability::LIES {
+        let mut certificate = in_plane.clone();
+        plant(&mut certificate);
+        let bytes = certificate.to_bytes().unwrap();
+        save_head(&format!("ceilings {name}"), &plane, bytes);
+    }
+    for (name, plant) in probability::LIES_IN_A_BALL {
+        let mut certificate = in_ball.clone();
+        plant(&mut certificate);
+        let bytes = certificate.to_bytes().unwrap();
+        save_head(&format!("ceilings in a ball {name}"), &line, bytes);
     }
     let subject = about::head();
     for (name, made) in [("kept", about::kept as fn() -> Certificate), ("sets", about::sets)] {

@@ -1,10 +1,13 @@
 //! The output of verdicts on label sets: a table (`sets.csv`), a summary (`sets.json`), and a text for a terminal.
 
+pub mod folder;
+
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{self, field};
+use super::options::HeadOptions;
 use super::table::rounded;
 use crate::certificate;
 use crate::certify::Rival;
@@ -45,6 +48,10 @@ pub struct LabelReport<'a> {
     pub reason: &'a str,
     /// How the sets were drawn, if they were.
     pub sample: Option<Sample>,
+    /// The path of the checkpoint from the folder of the files, as [`way`](super::command::way) gives it.
+    pub from_folder: Option<String>,
+    /// The options that chose the tensors, so that `verify` can choose the same.
+    pub options: HeadOptions,
     /// The wall time, in seconds.
     pub seconds: f64,
 }
@@ -56,8 +63,11 @@ struct Summary<'a> {
     tool: &'static str,
     version: &'static str,
     checkpoint: &'a str,
+    from_folder: Option<&'a str>,
     weight: &'a str,
     bias: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<&'a HeadOptions>,
     labels: usize,
     dim: usize,
     sha256: String,
@@ -72,7 +82,7 @@ struct Summary<'a> {
 }
 
 /// How many sets have each verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Counts {
     feasible: usize,
     infeasible: usize,
@@ -84,6 +94,12 @@ impl Counts {
     fn by(count: impl Fn(Feasibility) -> usize) -> Self {
         let [feasible, infeasible, undecided] = Feasibility::ALL.map(count);
         Counts { feasible, infeasible, undecided }
+    }
+
+    /// The counts in words.
+    fn text(self) -> String {
+        let Counts { feasible, infeasible, undecided } = self;
+        format!("{feasible} feasible, {infeasible} infeasible, {undecided} undecided")
     }
 
     /// Those over all of space; `None` if that is the domain.
@@ -117,6 +133,8 @@ impl LabelReport<'_> {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             checkpoint: &self.layer.origin().path,
+            from_folder: self.from_folder.as_deref(),
+            options: Some(&self.options).filter(|options| **options != HeadOptions::default()),
             weight: &located.weight,
             bias: located.bias.as_deref(),
             labels: sets.labels(),
