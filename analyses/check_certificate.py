@@ -23,7 +23,7 @@ import sys
 from collections import Counter, defaultdict
 from decimal import Decimal, getcontext
 from fractions import Fraction as Q
-from math import gcd, inf, isfinite, prod
+from math import gcd, inf, isfinite, lcm, prod
 
 import numpy as np
 from safetensors import safe_open
@@ -37,7 +37,7 @@ DTYPES = {"U8": "<u1", "U32": "<u4", "U64": "<u8", "F32": "<f4", "F64": "<f8"}  
 RANK_SETS = ("enclosed", "exact", "outweighed")
 OF_TOKENS = {"scope", "carried.ids", "tied.members", "only.wins"} | {
     f"{kind}.ids" for kind in ("witness", "integer", "enclosed", "exact", "outweighed", "dominated", "undecided", "only")
-} | {"capped.ids", "ceilings.ids", "ranks.ids", "ranks.reached.ids"} | {f"ranks.{kind}.ids" for kind in RANK_SETS}
+} | {"capped.ids", "ceilings.ids", "ceilings.at_point", "ranks.ids", "ranks.reached.ids"} | {f"ranks.{kind}.ids" for kind in RANK_SETS}
 OF_LOSSES = {"enclosed.basic.rivals", "enclosed.frozen.rivals", "exact.rivals", "outweighed.rivals"}
 OF_RIVALS = OF_LOSSES | {f"ranks.{field}" for field in OF_LOSSES} | {
     "dominated.by", "only.rivals", "ceilings.basic.indices", "ceilings.frozen.indices"
@@ -355,7 +355,9 @@ class Audit:
             for part in ("basic", "frozen", "ends"):
                 indices = ids(f"ceilings.{part}.indices")
                 pairs.append(cut(part, list(zip(indices, take(f"ceilings.{part}.weights", np.float64, len(indices)).tolist()))))
-            self.ceilings = dict(zip(tokens, zip(low, high, points, equations, *pairs)))
+            at_point = set(ids("ceilings.at_point")) if name("ceilings.at_point") in arrays.arrays else set()
+            demand(at_point <= set(tokens), "weights at the point of a token without an interval")
+            self.ceilings = dict(zip(tokens, zip(low, high, points, equations, *pairs, (t in at_point for t in tokens))))
         self.ranks = self.take_ranks(arrays, f"audit{index}.ranks.") if "ranks" in measures else {}
         if sets is None:
             self.group_equals()
@@ -593,7 +595,7 @@ class Audit:
             weights = {t: Q(1) for t in self.group(token) if t != token}
         demand(bounds(entropy(weights), upper), f"its weights do not bound its probability by {upper}")
 
-    def check_ceiling(self, token, low, high, point, equations, basic, frozen, ends):
+    def check_ceiling(self, token, low, high, point, equations, basic, frozen, ends, at_point):
         """An interval of the largest probability: a point for the lower end, weights for the upper one."""
         demand(0 <= low <= high <= 1, "no interval from 0 to 1")
         if low > 0:
@@ -601,6 +603,9 @@ class Audit:
             demand(self.least_probability(token, np.array(point)) >= low, f"its probability at its point is not {low}")
         if high == 1:
             return
+        if at_point:
+            demand(self.norm and not basic and not frozen and not equations, "stored weights, or no ball, for weights at the point")
+            frozen = self.softmax_at(token, np.array(point))
         demand(all(j < self.head.tokens and j != token for j, _ in basic + frozen), "an unknown rival, or the token itself")
         demand(all(isfinite(w) and w >= 0 for _, w in frozen), "a weight is negative or not finite")
         if not self.norm:
@@ -614,6 +619,15 @@ class Audit:
             slack = -self.ahead_in_ball(token, list(weights.items()), [(k, Q(e)) for k, e in ends]) / decimal(sum(weights.values()))
         demand(bounds(entropy(weights) + slack, high), f"its weights do not bound its probability by {high}")
 
+    def softmax_at(self, token, point):
+        """The rivals with the softmax weights at a point, the heaviest 1, and without the lightest ones, which hardly count."""
+        _, h, _ = self.float_point(token, "float", point)
+        scores = self.head.rows @ h + self.head.bias
+        scores[token] = -inf
+        weights = np.exp(scores - scores.max())
+        weights[weights < 1e-7 / len(weights)] = 0
+        return [(j, w) for j, w in enumerate(weights.tolist()) if w]
+
     def least_probability(self, token, point):
         """A lower bound of the probability at a point; it allows for an error of 1e-12 of the exponential function."""
         _, h, off = self.float_point(token, "float", point)
@@ -625,15 +639,17 @@ class Audit:
         odds = np.exp(ahead + 1e-13 * abs(ahead)).sum() * (1 + 1e-11)
         return 1 / (1 + odds) * (1 - 1e-11) if np.isfinite(odds) else 0.0
 
+    def weighed(self, tokens, weights):
+        """The sum of rows and their biases with integer or rational weights, exactly."""
+        whole = lcm(*(Q(w).denominator for w in weights))
+        numbers, exponent = as_integers(np.column_stack([self.head.rows[tokens], self.head.bias[tokens]]))
+        sums = np.array([int(w * whole) for w in weights], dtype=object) @ numbers
+        return [Q(int(x)) * Q(2) ** exponent / whole for x in sums]
+
     def ahead_in_ball(self, token, rivals, ends):
         """An upper bound of R |P(g * v)| + F, with 40 digits."""
         head, whole = self.head, sum(w for _, w in rivals)
-        row = lambda t: [Q(x) for x in head.rows[t].tolist()]
-        v = [whole * x for x in row(token)]
-        level = whole * Q(float(head.bias[token]))
-        for j, w in rivals:
-            v = [x - w * y for x, y in zip(v, row(j))]
-            level -= w * Q(float(head.bias[j]))
+        *v, level = self.weighed([token] + [j for j, _ in rivals], [whole] + [-w for _, w in rivals])
         for k, e in ends:
             demand(e and k < head.dim, "a multiplier of 0 or of no coordinate")
             end = float(self.lo[k] if e > 0 else self.hi[k])
@@ -826,8 +842,7 @@ class Audit:
     def check_ball(self, token, rivals, ends, upper, reason):
         """Whether R |P(g * v)| + F <= upper times the sum of the weights, which are integers."""
         tokens, weights = [token] + [j for j, _ in rivals], [sum(n for _, n in rivals)] + [-n for _, n in rivals]
-        numbers, exponent = as_integers(np.column_stack([self.head.rows[tokens], self.head.bias[tokens]]))
-        *v, level = [Q(int(x)) * Q(2) ** exponent for x in np.array(weights, dtype=object) @ numbers]
+        *v, level = self.weighed(tokens, weights)
         level -= Q(upper) * weights[0]
         for k, e in ends:
             demand(e and k < self.head.dim, "a multiplier of 0 or of no coordinate")
@@ -899,7 +914,8 @@ def total(weights):
 
 def entropy(weights):
     """A lower bound of the entropy, in nats, of weights divided by their sum; 0 without weights."""
-    shares = [decimal(w / sum(weights.values())) for w in weights.values()]
+    whole = sum(weights.values())
+    shares = [decimal(w / whole) for w in weights.values()]
     return -sum(x * x.ln() for x in shares) - SLACK if shares else Decimal(0)
 
 

@@ -99,7 +99,7 @@ impl Measurement for Ceiling {
     }
 
     fn put(&self, bytes: &mut Vec<u8>) {
-        let CeilingRecord { token: _, low, high, point, basic, frozen, equations, ends } =
+        let CeilingRecord { token: _, low, high, point, basic, frozen, equations, ends, at_point } =
             self.record();
         put_ends(bytes, (*low, *high));
         put_list(bytes, point, put_float);
@@ -107,6 +107,7 @@ impl Measurement for Ceiling {
             put_list(bytes, weights, put_weight);
         }
         put_list(bytes, equations, |bytes, k| bytes.extend(k.to_le_bytes()));
+        bytes.extend(u32::from(*at_point).to_le_bytes());
     }
 
     fn again(problem: &Problem, kept: &[(u32, &Verdict, &[u8])]) -> Vec<Option<Self>> {
@@ -117,7 +118,18 @@ impl Measurement for Ceiling {
             let mut weights = || take_list(rest, take_weight);
             let (basic, frozen, ends) = (weights()?, weights()?, weights()?);
             let equations = take_list(rest, take_id)?;
-            Some(CeilingRecord { token, low, high, point, basic, frozen, equations, ends })
+            let at_point = take_id(rest)? == 1;
+            Some(CeilingRecord {
+                token,
+                low,
+                high,
+                point,
+                basic,
+                frozen,
+                equations,
+                ends,
+                at_point,
+            })
         };
         let records: Vec<Option<CeilingRecord>> = kept.iter().map(record).collect();
         let known: Vec<CeilingRecord> = records.iter().flatten().cloned().collect();

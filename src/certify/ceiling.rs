@@ -20,6 +20,11 @@ const NEAR: f64 = 1e-6;
 /// accepts them.
 const SPARE: (f64, f64) = (1.0 - 1e-9, 1.0 + 1e-9);
 
+/// The most weights that are stored for a token in a ball if those that follow from its point prove almost as much.
+const LONG: usize = 2048;
+/// By how much, as a share, these may prove less.
+const ALMOST: f64 = 1e-3;
+
 /// An upper bound of the probability of a token over the domain of `problem`, at every temperature, from the proof of its
 /// verdict; `None` for tokens that can win alone and for undecided ones.
 pub(crate) fn cap(problem: &Problem, token: u32, verdict: &Verdict) -> Option<f64> {
@@ -78,8 +83,9 @@ impl Ceiling {
     /// The interval from 0 to 1.
     pub(crate) fn unknown(token: u32) -> Self {
         let (point, basic, frozen, equations, ends) = Default::default();
+        let (low, high, at_point) = (0.0, 1.0, false);
         let record =
-            CeilingRecord { token, low: 0.0, high: 1.0, point, basic, frozen, equations, ends };
+            CeilingRecord { token, low, high, point, basic, frozen, equations, ends, at_point };
         Ceiling { record }
     }
 
@@ -98,6 +104,9 @@ impl Ceiling {
             ceilings.iter_mut().zip(records.iter().map(|r| r.point.as_slice())).collect();
         reached.retain(|(_, point)| point.len() == problem.domain().dim());
         Ceiling::reach(problem, &norms(problem), &mut reached);
+        for (ceiling, _) in ceilings.iter_mut().zip(records).filter(|(_, record)| record.at_point) {
+            ceiling.weigh_at_point(problem, 1.0);
+        }
         let same = |(ceiling, record): (Ceiling, &CeilingRecord)| {
             (ceiling.record == *record).then_some(ceiling)
         };
@@ -151,10 +160,31 @@ impl Ceiling {
         }
     }
 
+    /// Stores the softmax weights of all rivals at the point in the place of more than [`LONG`] weights, if what they
+    /// prove is almost as little.
+    pub(crate) fn shorten(&mut self, problem: &Problem) {
+        if problem.domain().ball().is_some() && self.record.frozen.len() > LONG {
+            self.weigh_at_point(problem, (self.record.high * (1.0 + ALMOST)).min(1.0));
+        }
+    }
+
+    /// Sets the upper end to what the softmax weights of all rivals at the point prove, if that is below `limit`.
+    fn weigh_at_point(&mut self, problem: &Problem, limit: f64) {
+        let CeilingRecord { token, low, high, point, .. } = self.record.clone();
+        let mut next =
+            CeilingRecord { low, high, point, at_point: true, ..Ceiling::unknown(token).record };
+        next.high = probability::upper_end(problem.stored(), problem.domain(), &next) * SPARE.1;
+        if next.high < limit {
+            next.high = next.high.max(low);
+            self.record = next;
+        }
+    }
+
     /// Lowers the upper end to what weights prove. In a ball they are frozen; outside, they are proved to exist.
     pub(crate) fn weigh(&mut self, problem: &Problem, support: Support) {
         let Support { basic, frozen, equations } = support;
-        let mut next = CeilingRecord { basic, frozen, equations, ..self.record.clone() };
+        let mut next =
+            CeilingRecord { basic, frozen, equations, at_point: false, ..self.record.clone() };
         let high = probability::upper_end(problem.stored(), problem.domain(), &next);
         next.high = (high * SPARE.1).min(1.0);
         if next.high < self.record.high {

@@ -201,14 +201,63 @@ pub const LIES_IN_A_BALL: &[(&str, fn(&mut Certificate))] = &[
     ("a smaller upper end", |c| c.audits[0].ceilings[2].high *= 0.99),
     ("a basic weight", |c| c.audits[0].ceilings[2].basic.push((0, 0.5))),
     ("a weight of infinity", |c| c.audits[0].ceilings[2].frozen[0].1 = f64::INFINITY),
+    ("a smaller upper end from the point", |c| c.audits[0].ceilings[1].high *= 0.99),
+    ("weights at another point", |c| {
+        let record = &mut c.audits[0].ceilings[1];
+        (record.low, record.point) = (0.0, vec![1.0]);
+    }),
+    ("weights at no point", |c| {
+        let record = &mut c.audits[0].ceilings[1];
+        (record.low, record.point) = (0.0, Vec::new());
+    }),
+    ("weights beside those at the point", |c| c.audits[0].ceilings[1].frozen.push((0, 1.0))),
 ];
 
 /// A head on the line, and its honest certificate with bounds of all tokens in a ball.
 pub fn in_a_ball() -> (Head, Certificate) {
     let head = Head::new(vec![-1.0, 0.0, 1.0], None, 3, 1).unwrap();
     let domain = Domain::free(1).within(Ball::around_origin(1, 2.0).unwrap()).unwrap();
-    let honest = certified(&head, &measured(&head, &domain));
+    let mut honest = certified(&head, &measured(&head, &domain));
+    // Of the middle token the weights are computed at the point, the best of which is 0.
+    let record = &mut honest.audits[0].ceilings[1];
+    (record.point, record.at_point) = (vec![0.0], true);
+    record.frozen.clear();
     (head, honest)
+}
+
+#[test]
+fn long_lists_of_weights_are_computed_at_the_point_in_a_ball() {
+    let (tokens, dim, mut state) = (2600, 3, 5);
+    let rows: Vec<f64> = (0..tokens * dim).map(|_| number(&mut state)).collect();
+    let head = Head::new(rows, None, tokens, dim).unwrap();
+    let domain = Domain::free(dim).within(Ball::around_origin(dim, 2.0).unwrap()).unwrap();
+    let ceilings = [3, 7, 2000];
+    let options =
+        Options { tokens: Some(&ceilings), max_probability: Some(&ceilings), ..Options::default() };
+    let audit = unargmax::audit(&head, &domain, options).unwrap();
+    let certificate = certified(&head, &audit);
+    for record in &certificate.audits[0].ceilings {
+        assert!(record.at_point && record.frozen.is_empty(), "{record:?}");
+        let (low, high) = ends(&audit, record.token);
+        assert!(high <= low * 1.01, "{low} to {high}");
+        let states = states(&domain, &mut state);
+        let best =
+            states.iter().map(|h| softmax(&head, h, record.token as usize)).fold(0.0, f64::max);
+        assert!(best <= high, "{best} {high}");
+    }
+    assert!(verify(&head, &certificate, None).is_accepted());
+}
+
+#[test]
+fn weights_at_a_point_without_a_ball_prove_nothing() {
+    let (head, mut certificate) = in_the_plane();
+    let record = &mut certificate.audits[0].ceilings[3];
+    record.basic.clear();
+    record.frozen.clear();
+    record.equations.clear();
+    record.at_point = true;
+    let checked = verify(&head, &certificate, None);
+    assert!(format!("{checked:?}").contains("its weights bound"), "{checked:?}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Writes and reads what an audit proves beyond verdicts. Each measure has a name in the description of the audit, and
 //! its arrays are there if and only if the description names it.
 
+use std::collections::HashSet;
+
 use super::arrays::Arrays;
 use super::domain::Name;
 use super::ranks::RankRecords;
@@ -9,6 +11,8 @@ use super::{AuditRecord, CeilingRecord};
 /// The names of the measures, in the order in which a description lists them.
 const CAPPED: &str = "capped";
 const CEILINGS: &str = "ceilings";
+/// The list of the tokens whose weights are computed at their points.
+const AT_POINT: &str = "at_point";
 const RANKS: &str = "ranks";
 
 impl AuditRecord {
@@ -95,6 +99,10 @@ impl CeilingRecord {
             arrays.put_list(field("indices"), pairs().map(|pair| pair.0));
             arrays.put_list(field("weights"), pairs().map(|pair| pair.1));
         }
+        let at_point: Vec<u32> = records.iter().filter(|c| c.at_point).map(|c| c.token).collect();
+        if !at_point.is_empty() {
+            arrays.put_list(field(AT_POINT), at_point);
+        }
     }
 
     /// Removes what [`CeilingRecord::put_all`] adds.
@@ -116,12 +124,27 @@ impl CeilingRecord {
             arrays.cut(&field("offsets"), count, &pairs)
         };
         let (basic, frozen, ends) = (take("basic")?, take("frozen")?, take("ends")?);
+        let at_point = at_point(arrays, &field(AT_POINT), &ids)?;
         let values =
             ids.into_iter().zip(low.into_iter().zip(high)).zip(points.into_iter().zip(equations));
-        let weights = basic.into_iter().zip(frozen.into_iter().zip(ends));
-        let record = |(((token, (low, high)), (point, equations)), (basic, (frozen, ends)))| {
-            CeilingRecord { token, low, high, point, basic, frozen, equations, ends }
-        };
+        let weights = basic.into_iter().zip(frozen.into_iter().zip(ends.into_iter().zip(at_point)));
+        let record =
+            |(((token, (low, high)), (point, equations)), (basic, (frozen, (ends, at_point))))| {
+                CeilingRecord { token, low, high, point, basic, frozen, equations, ends, at_point }
+            };
         Ok(values.zip(weights).map(record).collect())
+    }
+}
+
+/// Which of these tokens are in the list with this name; there is none where no token is.
+fn at_point(arrays: &mut Arrays, name: &str, ids: &[u32]) -> Result<Vec<bool>, String> {
+    if !arrays.names().any(|other| other == name) {
+        return Ok(vec![false; ids.len()]);
+    }
+    let mut listed: HashSet<u32> = arrays.take_list(name)?.into_iter().collect();
+    let at_point = ids.iter().map(|token| listed.remove(token)).collect();
+    match listed.into_iter().min() {
+        Some(other) => Err(format!("{name:?} names token {other}, which has no interval")),
+        None => Ok(at_point),
     }
 }

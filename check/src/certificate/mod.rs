@@ -197,6 +197,9 @@ pub struct CeilingRecord {
     pub equations: Vec<u32>,
     /// In a ball, coordinates and multipliers of their range ends (positive for the lower end).
     pub ends: Vec<(u32, f64)>,
+    /// In a ball, whether the weights are the softmax of all rivals at the point. They are computed there, and none are
+    /// stored.
+    pub at_point: bool,
 }
 
 /// The bound of the best margin of a token that was not decided.

@@ -173,7 +173,8 @@ impl BallLossRecord {
 impl CeilingRecord {
     /// The same record with other ids.
     fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
-        let CeilingRecord { token: id, low, high, point, basic, frozen, equations, ends } = self;
+        let CeilingRecord { token: id, low, high, point, basic, frozen, equations, ends, at_point } =
+            self;
         Ok(CeilingRecord {
             token: token(*id)?,
             low: *low,
@@ -183,6 +184,7 @@ impl CeilingRecord {
             frozen: first(frozen, rival)?,
             equations: equations.clone(),
             ends: ends.clone(),
+            at_point: *at_point,
         })
     }
 }

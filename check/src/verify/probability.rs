@@ -111,6 +111,9 @@ fn upper_end_is_proved(head: &Head, domain: &Domain, record: &CeilingRecord) -> 
 
 /// The upper bound of the probability that the weights of a record prove, at most 1.
 pub fn upper_end(head: &Head, domain: &Domain, record: &CeilingRecord) -> f64 {
+    if record.at_point {
+        return upper_end_at_point(head, domain, record);
+    }
     let log_odds = match domain.ball() {
         // In a ball no equation is needed: any weights bound the probability.
         Some(_) if record.basic.is_empty() && record.equations.is_empty() => {
@@ -125,6 +128,33 @@ pub fn upper_end(head: &Head, domain: &Domain, record: &CeilingRecord) -> f64 {
     };
     log_odds.map_or(1.0, LogOdds::most_probable)
 }
+
+/// The upper bound of the probability in a ball by the softmax weights of all rivals at the point of a record. Since all
+/// weights bound the probability, the errors of these and the lightest ones do not matter.
+fn upper_end_at_point(head: &Head, domain: &Domain, record: &CeilingRecord) -> f64 {
+    let CeilingRecord { token, point, basic, frozen, equations, ends, .. } = record;
+    let has_none = basic.is_empty() && frozen.is_empty() && equations.is_empty();
+    let is_point = point.len() == head.dim() && point.iter().all(|x| x.is_finite());
+    if domain.ball().is_none() || !has_none || !is_point {
+        return 1.0;
+    }
+    let Some(state) = State::new(domain, point.clone()) else { return 1.0 };
+    let products = head.products(&state.h);
+    let scores: Vec<(u32, f64)> = (0..head.tokens())
+        .filter(|&j| j != *token as usize)
+        .map(|j| (j as u32, products[j] + head.bias(j)))
+        .collect();
+    let highest = scores.iter().fold(f64::NEG_INFINITY, |most, score| most.max(score.1));
+    let weights = scores.into_iter().map(|(j, score)| (j, exp(score - highest).lo));
+    let least = LIGHTEST / head.tokens() as f64;
+    // A NaN fails the comparison.
+    let rivals: Vec<(u32, f64)> = weights.filter(|rival| rival.1 >= least).collect();
+    log_odds::in_ball(head, domain, *token, &rivals, ends).map_or(1.0, LogOdds::most_probable)
+}
+
+/// The weight below which a rival is left out of a bound, as a share of the heaviest one's, divided among all tokens: together
+/// such rivals change the log odds by about that.
+const LIGHTEST: f64 = 1e-6;
 
 /// Lower bounds of the probabilities of tokens at points of the domain, each with its own; `norms` are upper bounds of the
 /// norms of the rows.

@@ -61,6 +61,7 @@ pub fn ceilings(
         let mut reached: Vec<(&mut Ceiling, &[f64])> =
             ceilings.iter_mut().zip(points.iter().map(Vec::as_slice)).collect();
         Ceiling::reach(problem, &norms, &mut reached);
+        ceilings.iter_mut().for_each(|ceiling| ceiling.shorten(problem));
         ceilings
     };
     in_groups(problem.head(), tokens, done, measure)

@@ -7,8 +7,8 @@ use crate::problem::Problem;
 
 /// The share of the odds that rivals outside the working set may have together.
 const LEFT_OUT: f64 = 5e-4;
-/// The most rivals in a working set.
-const MOST: usize = 8192;
+/// The most numbers in the rows of a working set (256 MB).
+const MOST_NUMBERS: usize = 1 << 25;
 
 /// The rows and biases of some rivals relative to those of the token.
 pub struct Working {
@@ -108,9 +108,10 @@ pub fn grow(problem: &Problem, token: u32, products: &[f64], rivals: &mut Vec<u3
     let order = |((a, i), _): &((f64, u32), f64), ((b, j), _): &((f64, u32), f64)| {
         b.total_cmp(a).then(i.cmp(j))
     };
-    if heavy.len() > MOST {
-        heavy.select_nth_unstable_by(MOST, order);
-        heavy.truncate(MOST);
+    let most = (MOST_NUMBERS / head.dim()).max(1);
+    if heavy.len() > most {
+        heavy.select_nth_unstable_by(most, order);
+        heavy.truncate(most);
     }
     heavy.sort_unstable_by(order);
     // The token's own share counts, too: where it has nearly all of the probability, few rivals are needed.
