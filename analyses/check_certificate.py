@@ -598,8 +598,9 @@ class Audit:
     def check_ceiling(self, token, low, high, point, equations, basic, frozen, ends, at_point):
         """An interval of the largest probability: a point for the lower end, weights for the upper one."""
         demand(0 <= low <= high <= 1, "no interval from 0 to 1")
-        if low > 0:
+        if low > 0 or at_point:
             demand(len(point) == self.head.dim, "its point has another number of coordinates")
+        if low > 0:
             demand(self.least_probability(token, np.array(point)) >= low, f"its probability at its point is not {low}")
         if high == 1:
             return
