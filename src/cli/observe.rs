@@ -40,7 +40,7 @@ pub struct Arguments {
     /// command continues from it
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How often the journal is written; 0 is after every window
+    /// How often the journal is written; 0 is after every pass of the model, which runs short windows together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     save_every: Duration,
     /// Begin anew: a journal in the folder is removed
@@ -69,6 +69,9 @@ pub struct Arguments {
 /// length.
 const WINDOW: usize = 512;
 
+/// The number of tokens of windows that run together, with the padding of the shorter ones.
+const TOGETHER: usize = 512;
+
 /// Runs `unargmax observe`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (file, size) = open_corpus(&arguments.file)?;
@@ -96,8 +99,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.restart {
         journal.remove()?;
     }
+    let alone = opened.model.depends_on_longest_row(window);
+    let together = if alone { 0 } else { TOGETHER };
     let observation =
-        Observation { arguments, opened: &opened, journal: &journal, bar: &bar, saved };
+        Observation { arguments, opened: &opened, together, journal: &journal, bar: &bar, saved };
     let mut observer = observation.begin_or_resume(&mut corpus, claims)?;
     bar.begin("observe", size as usize, "bytes");
     observation.observe(&mut corpus, &mut observer)?;
@@ -175,6 +180,8 @@ fn identity(
 struct Observation<'a> {
     arguments: &'a Arguments,
     opened: &'a Opened,
+    /// How many tokens may run together in several windows.
+    together: usize,
     journal: &'a Journal,
     bar: &'a Bar,
     /// How many windows the last journal covers; the handler of signals reads it.
@@ -198,7 +205,7 @@ impl Observation<'_> {
         if text != place.text {
             bail!(journal.of_another("the corpus is a different one or has been changed since"));
         }
-        go_back(corpus, &place, &counts, self.opened, journal)?;
+        self.go_back(corpus, &place, &counts)?;
         *locked(&self.saved) = place.windows;
         if !arguments.quiet {
             eprintln!(
@@ -210,14 +217,45 @@ impl Observation<'_> {
         Ok(Observer::resume(tokens, claims, counts)?)
     }
 
+    /// Reads the corpus again up to the place that the journal states, to continue from there. Fails unless the text is
+    /// split into the same tokens as then and the model computes the same hidden states for the first window.
+    fn go_back(
+        &self,
+        corpus: &mut Corpus<BufReader<File>>,
+        place: &Place,
+        counts: &Counts,
+    ) -> Result<()> {
+        let journal = self.journal;
+        let mut first = None;
+        while corpus.place().windows < place.windows
+            && let Some(ids) = corpus.window()?
+        {
+            first.get_or_insert(ids);
+        }
+        let Some(first) = first else { bail!(journal.of_another("it had seen no window")) };
+        if corpus.place() != *place {
+            bail!(journal.of_another("text was split into other tokens"));
+        }
+        if !counts.are_of(&self.opened.model, first)? {
+            bail!(journal.of_another(
+                "the model makes other hidden states of the first window now, by other tensors, on another machine or with \
+                 another number of threads"
+            ));
+        }
+        Ok(())
+    }
+
     /// Observes the windows that the corpus still has, and writes the journal from time to time.
     fn observe(&self, corpus: &mut Corpus<BufReader<File>>, observer: &mut Observer) -> Result<()> {
         let (mut told, mut since, mut took) = (0, Instant::now(), Duration::ZERO);
         loop {
             self.bar.advance((corpus.bytes_given() - told) as usize);
             told = corpus.bytes_given();
-            let Some(ids) = corpus.window()? else { return Ok(()) };
-            observer.window(&self.opened.model, ids)?;
+            let windows = corpus.group(self.together)?;
+            if windows.is_empty() {
+                return Ok(());
+            }
+            observer.windows(&self.opened.model, windows)?;
             // A large vocabulary makes a large journal, so at most a twentieth of the time is spent on writing it.
             let every = self.arguments.save_every;
             if every.is_zero() || since.elapsed() >= every.max(20 * took) {
@@ -293,35 +331,6 @@ fn text_hash(path: &Path, bytes: u64) -> Result<String> {
 
 fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads the corpus again up to the place that the journal states, to continue from there. Fails unless the text is
-/// split into the same tokens as then and the model computes the same hidden states for the first window.
-fn go_back(
-    corpus: &mut Corpus<BufReader<File>>,
-    place: &Place,
-    counts: &Counts,
-    opened: &Opened,
-    journal: &Journal,
-) -> Result<()> {
-    let mut first = None;
-    while corpus.place().windows < place.windows
-        && let Some(ids) = corpus.window()?
-    {
-        first.get_or_insert(ids);
-    }
-    let now = corpus.place();
-    let Some(first) = first else { bail!(journal.of_another("it had seen no window")) };
-    if now != *place {
-        bail!(journal.of_another("text was split into other tokens"));
-    }
-    if !counts.are_of(&opened.model, first)? {
-        bail!(journal.of_another(
-            "the model makes other hidden states of the first window now, by other tensors, on another machine or with \
-             another number of threads"
-        ));
-    }
-    Ok(())
 }
 
 /// Returns a stamp of each file that a model's numbers come from, by name. These are the files of its folder that

@@ -70,6 +70,8 @@ pub struct Corpus<'a, R> {
     text_hash: Sha256,
     token_hash: Sha256,
     at_end: bool,
+    /// What was read after the last group and does not belong to it, with the place before it.
+    next: Option<(Result<Option<Vec<u32>>>, Place, u64)>,
 }
 
 impl<'a, R: BufRead> Corpus<'a, R> {
@@ -108,20 +110,27 @@ impl<'a, R: BufRead> Corpus<'a, R> {
             text_hash: Sha256::new(),
             token_hash: Sha256::new(),
             at_end: false,
+            next: None,
         })
     }
 
     /// Returns how many bytes of text were returned in windows, for the progress display. Within a stretch all tokens
     /// count the same number of bytes.
     pub fn bytes_given(&self) -> u64 {
+        if let Some((_, _, bytes)) = &self.next {
+            return *bytes;
+        }
         let begun = self.pending.front().map_or(0, |p| {
             (u128::from(p.bytes) * p.given as u128 / p.tokens.max(1) as u128) as u64
         });
         self.given + begun
     }
 
-    /// Returns how far the corpus was read.
+    /// Returns how far the corpus was read, up to the last window that was returned.
     pub fn place(&self) -> Place {
+        if let Some((_, place, _)) = &self.next {
+            return place.clone();
+        }
         Place {
             windows: self.windows,
             bytes: self.read,
@@ -130,11 +139,47 @@ impl<'a, R: BufRead> Corpus<'a, R> {
         }
     }
 
+    /// Returns the next windows: as many as fit into `tokens` tokens when all are padded to the longest one, at least
+    /// one, and none at the end. What one call returns depends only on where it begins, so a run that continues at a
+    /// [`Place`] after a group gets the same groups.
+    ///
+    /// # Errors
+    /// As for [`Corpus::window`], after the windows before the error were returned.
+    pub fn group(&mut self, tokens: usize) -> Result<Vec<Vec<u32>>> {
+        let (mut group, mut longest) = (Vec::new(), 0);
+        loop {
+            let (place, bytes) = (self.place(), self.bytes_given());
+            let window = match self.next.take() {
+                Some((window, ..)) => window,
+                None => self.read_window(),
+            };
+            let with = match &window {
+                Ok(Some(ids)) => longest.max(ids.len()),
+                Ok(None) | Err(_) if group.is_empty() => return window.map(|_| group),
+                Ok(None) | Err(_) => usize::MAX,
+            };
+            if !group.is_empty() && with.saturating_mul(group.len() + 1) > tokens {
+                self.next = Some((window, place, bytes));
+                return Ok(group);
+            }
+            longest = with;
+            group.extend(window?);
+        }
+    }
+
     /// Returns the next window, or `None` at the end.
     ///
     /// # Errors
     /// A file that cannot be read or is not UTF-8, and text that the vocabulary cannot spell.
     pub fn window(&mut self) -> Result<Option<Vec<u32>>> {
+        match self.next.take() {
+            Some((window, ..)) => window,
+            None => self.read_window(),
+        }
+    }
+
+    /// Reads the next window.
+    fn read_window(&mut self) -> Result<Option<Vec<u32>>> {
         let room = self.window - self.around.0.len() - self.around.1.len();
         while self.ids.len() < room && !self.at_end {
             let (text, bytes) = self.stretch()?;

@@ -19,7 +19,7 @@ use crate::journal_file::{self, take};
 /// The name of the journal in the folder of the results.
 pub const FILE: &str = "observe.journal";
 /// The first bytes of a journal; the digit is the version of the layout.
-const MAGIC: &[u8] = b"unargmax observe journal 1\n";
+const MAGIC: &[u8] = b"unargmax observe journal 2\n";
 /// The size of the longest header, in bytes; it bounds how much of a file is read.
 const HEADER: u64 = 1 << 20;
 /// The size of the counts of one token, in bytes: four u64 and one u32.

@@ -109,19 +109,18 @@ pub struct Counts {
     pub(super) outside: u64,
     pub(super) contradictions: Vec<Contradiction>,
     pub(super) contradicting: u64,
-    /// SHA-256 of the hidden states of the first window; zeros before there is one.
+    /// SHA-256 of the hidden states of the first window, run alone; zeros before there is one.
     pub(super) first: [u8; 32],
 }
 
 impl Counts {
-    /// Whether the model computes the same hidden states of the first window as when these counts were made, to the
-    /// last bit. Other tensors, and perhaps another machine or another number of threads, give other states.
+    /// Whether the model computes the same hidden states of the first window, run alone, as when these counts were made,
+    /// to the last bit. Other tensors, and perhaps another machine or another number of threads, give other states.
     ///
     /// # Errors
     /// Errors of the model.
     pub fn are_of(&self, model: &Transformer, first: Vec<u32>) -> Result<bool> {
-        let states = model.states(&Batch::ids(vec![first]).last_hidden())?;
-        Ok(fingerprint(&states.state)? == self.first)
+        Ok(fingerprint(&states(model, vec![first])?)? == self.first)
     }
 }
 
@@ -167,16 +166,19 @@ impl Observer {
         &self.counts
     }
 
-    /// Runs the model on a window and records all its positions.
+    /// Runs the model on some windows together, and records all their positions, window after window. None of them sees
+    /// another one.
     ///
     /// # Errors
-    /// Errors of the model, and logits that are not finite.
-    pub fn window(&mut self, model: &Transformer, ids: Vec<u32>) -> Result<()> {
-        let states = model.states(&Batch::ids(vec![ids]).last_hidden())?;
-        if self.counts.positions == 0 {
-            self.counts.first = fingerprint(&states.state)?;
+    /// Errors of the model, and logits that are not finite; the windows before such logits are recorded.
+    pub fn windows(&mut self, model: &Transformer, windows: Vec<Vec<u32>>) -> Result<()> {
+        if self.counts.positions == 0
+            && let Some(first) = windows.first()
+        {
+            self.counts.first = fingerprint(&states(model, vec![first.clone()])?)?;
         }
-        each_position(model, &states.state.get(0)?, |positions| self.record(positions))
+        let states = states(model, windows)?;
+        each_position(model, &states, |positions| self.record(positions))
     }
 
     /// Records the logits of some positions, in order.
@@ -282,6 +284,17 @@ impl Observer {
     pub fn contradictions(&self) -> &[Contradiction] {
         &self.counts.contradictions
     }
+}
+
+/// Returns the hidden states before the head of some windows that run together, `T x d` for `T` tokens in all.
+fn states(model: &Transformer, windows: Vec<Vec<u32>>) -> Result<Tensor> {
+    let lengths: Vec<usize> = windows.iter().map(Vec::len).collect();
+    let state = model.states(&Batch::ids(windows).last_hidden())?.state;
+    let rows = lengths.iter().enumerate();
+    let rows: Vec<Tensor> = rows
+        .map(|(row, &length)| state.get(row)?.narrow(0, 0, length))
+        .collect::<candle_core::Result<_>>()?;
+    Ok(Tensor::cat(&rows, 0)?)
 }
 
 /// Returns the SHA-256 of hidden states, which changes with any bit of them.

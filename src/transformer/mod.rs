@@ -189,6 +189,17 @@ impl Transformer {
         self.parts.stack.blocks.len()
     }
 
+    /// Whether the states of a row depend on the length of the longest row beside it, which has at most `longest`
+    /// tokens. This is so where texts beyond a length are rotated by other frequencies: the batch decides.
+    pub fn depends_on_longest_row(&self, longest: usize) -> bool {
+        match &self.configuration.position {
+            positions::Position::Rotary { rotary, .. } => {
+                rotary.long.as_ref().is_some_and(|(beyond, _)| longest > *beyond)
+            }
+            _ => false,
+        }
+    }
+
     /// Looks up the vectors of token ids, `B x T x e`, which [`Input::Vectors`] takes. All rows must have one length.
     ///
     /// # Errors

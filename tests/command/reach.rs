@@ -226,6 +226,30 @@ fn a_corpus_is_counted_as_the_logits_of_its_windows_say() {
     assert!(counts.iter().zip(&ranks).all(|(&n, &rank)| (rank == 1) == (n > 0) && rank > 0));
 }
 
+#[test]
+fn lines_that_run_together_are_counted_as_each_alone() {
+    let folder = Folder::new();
+    let model = plain(&folder);
+    let lines = ["The river was high.", "Rain", "She counted 12 steps, then 365 more.", "A ferry"];
+    let place = |name: &str| folder.path(name).to_str().unwrap().to_owned();
+    let observed = |text: &str, out: &str| {
+        let corpus = folder.write("corpus.txt", text);
+        json(&["observe", &model, "--file", &corpus, "--lines", "--out", &place(out)])
+    };
+    let told = observed(&lines.join("\n"), "all");
+    assert_eq!(told["windows"], 4);
+    let mut counts = vec![0; gpt2_tokens()];
+    let mut ranks = vec![u64::MAX; gpt2_tokens()];
+    for line in lines {
+        observed(line, "one");
+        let one = (column(&place("one"), "argmax"), column(&place("one"), "best_rank"));
+        counts.iter_mut().zip(one.0).for_each(|(all, n)| *all += n);
+        ranks.iter_mut().zip(one.1).for_each(|(all, rank)| *all = rank.min(*all));
+    }
+    assert_eq!(column(&place("all"), "argmax"), counts);
+    assert_eq!(column(&place("all"), "best_rank"), ranks);
+}
+
 /// A folder with a model, its audit and a corpus.
 pub struct Audited {
     pub folder: Folder,

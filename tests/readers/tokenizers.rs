@@ -367,6 +367,49 @@ fn bytes_are_given_with_their_windows_and_not_when_they_are_read() {
 }
 
 #[test]
+fn groups_hold_the_windows_in_order_and_go_on_alike_from_the_end_of_any_of_them() {
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
+    let words = ["river", " high", " ferry", " noon", " rain"];
+    let line = |n: usize| (0..1 + n * n % 23).map(|i| words[(n + i) % 5]).collect::<String>();
+    let text = (0..80).map(line).collect::<Vec<_>>().join("\n");
+    let corpus =
+        || Corpus::new(text.as_bytes(), Path::new("text"), &tokenizer, Texts::Lines, 15).unwrap();
+    let alone = windows(text.as_bytes(), &tokenizer, Texts::Lines, 15).unwrap();
+    let mut grouped = corpus();
+    let mut groups: Vec<Vec<Vec<u32>>> = Vec::new();
+    loop {
+        let group = grouped.group(64).unwrap();
+        if group.is_empty() {
+            break;
+        }
+        let longest = group.iter().map(Vec::len).max().unwrap();
+        assert!(group.len() * longest <= 64);
+        groups.push(group);
+        // The place is that of a reader of single windows, and a new reader goes on from it alike.
+        let so_far: usize = groups.iter().map(Vec::len).sum();
+        let mut single = corpus();
+        (0..so_far).for_each(|_| drop(single.window().unwrap()));
+        assert_eq!(single.place(), grouped.place());
+        assert_eq!(single.bytes_given(), grouped.bytes_given());
+    }
+    assert!(groups.iter().any(|group| group.len() > 3));
+    assert_eq!(groups.concat(), alone);
+    // A group that is too large for its bound is one window.
+    assert_eq!(corpus().group(0).unwrap(), alone[..1]);
+}
+
+#[test]
+fn an_error_in_a_group_comes_after_the_windows_before_it() {
+    let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
+    let text = b"one\ntwo\n\xff\nthree\n";
+    let path = Path::new("text");
+    let mut corpus = Corpus::new(&text[..], path, &tokenizer, Texts::Lines, 15).unwrap();
+    assert_eq!(corpus.group(64).unwrap().len(), 2);
+    assert_eq!((corpus.place().windows, corpus.place().bytes), (2, 8));
+    assert!(corpus.group(64).unwrap_err().to_string().contains("not UTF-8 at byte 8"));
+}
+
+#[test]
 fn a_line_without_end_is_cut_between_characters() {
     let tokenizer = open(&data("smollm.gguf"), &TokenizerSource::Stated).unwrap();
     let text = format!("a{}", "\u{6f22}\u{1f642}".repeat(1 << 18));
