@@ -16,9 +16,11 @@ mod model;
 mod observe;
 mod pattern;
 mod progress;
+mod reach;
 mod report;
 mod selection;
 mod shell;
+mod stamps;
 mod verify;
 
 use std::process::ExitCode;
@@ -39,7 +41,7 @@ const CONTRADICTION: u8 = 3;
 #[command(
     after_help = "Try `unargmax audit` without a checkpoint: it audits a bundled real model.\n\
     Exit status: 0 done, 1 a condition asked for by --fail-on or a refused certificate, 2 an error, 3 an \
-    observation that contradicts an audit."
+    observation or search that contradicts an audit."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -60,6 +62,7 @@ enum Command {
     Generate(generate::Arguments),
     Pattern(pattern::Arguments),
     Observe(observe::Arguments),
+    Reach(reach::Arguments),
     Completions(shell::Completions),
     /// Print the manual pages, in roff
     Man,
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Pattern(arguments) => pattern::run(&arguments),
         Command::Observe(arguments) => observe::run(&arguments),
+        Command::Reach(arguments) => reach::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

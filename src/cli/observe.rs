@@ -1,6 +1,5 @@
 //! The subcommand `unargmax observe`: count which tokens win on a corpus, and test an audit against these counts.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,10 +15,11 @@ use super::CONTRADICTION;
 use super::model::{ModelArguments, Opened};
 use super::progress::Bar;
 use super::seconds;
+use super::stamps::stamps;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
 use unargmax::reach::corpus::{Corpus, Place, Texts};
-use unargmax::reach::journal::{Journal, Run, Stamp};
+use unargmax::reach::journal::{Journal, Run};
 use unargmax::reach::observe::{Claims, Counts, Observer};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::observed::{self, Subject};
@@ -333,44 +333,8 @@ fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns a stamp of each file that a model's numbers come from, by name. These are the files of its folder that
-/// hold tensors or say how they are used, or the one file given, with its other parts where it is split.
-fn stamps(opened: &Opened) -> Result<BTreeMap<String, Stamp>> {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let single = opened.path.is_file() && name(&opened.path).contains('.');
-    let folder = match opened.checkpoint.folder() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
-    // All parts of a split file, such as `model-00001-of-00003.gguf`: names that differ only in the first number.
-    let own = name(&opened.path);
-    let split =
-        own.split_once("-of-").and_then(|(start, end)| Some((start.rsplit_once('-')?.0, end)));
-    let belongs = |file: &str| match (single, split) {
-        (true, None) => file == own,
-        (true, Some((start, end))) => file.starts_with(start) && file.ends_with(end),
-        (false, _) => {
-            let tensors = ["safetensors", "bin", "gguf", "pt", "pth"];
-            let extension = Path::new(file).extension().and_then(|e| e.to_str());
-            let holds_tensors = extension.is_some_and(|e| tensors.contains(&e));
-            (holds_tensors && file != observed::CONTRADICTIONS)
-                || file == "config.json"
-                || file.ends_with(".index.json")
-        }
-    };
-    let mut stamps = BTreeMap::new();
-    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
-    for entry in entries {
-        let path = entry.with_context(|| folder.display().to_string())?.path();
-        if path.is_file() && belongs(&name(&path)) {
-            stamps.insert(name(&path), Stamp::of(&path)?);
-        }
-    }
-    Ok(stamps)
-}
-
 /// Returns the SHA-256 of an audit's summary and verdicts, in hexadecimal.
-fn hash(dir: &Path) -> Result<String> {
+pub fn hash(dir: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     for name in [results::SUMMARY, results::VERDICTS] {
         let path = dir.join(name);
@@ -382,7 +346,7 @@ fn hash(dir: &Path) -> Result<String> {
 }
 
 /// Opens an audit of the model's head, and returns its results and its claims: which tokens never win.
-fn audited(dir: &Path, opened: &Opened) -> Result<(Results, Claims)> {
+pub fn audited(dir: &Path, opened: &Opened) -> Result<(Results, Claims)> {
     let results = Results::open(dir).context("--audit")?;
     let located = locate(opened.checkpoint.as_ref(), &opened.path, &Choice::default())?;
     let (stated, found) = (&results.summary.head.sha256, located.head.sha256());

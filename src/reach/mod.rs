@@ -10,6 +10,7 @@ pub mod constraints;
 pub mod corpus;
 pub mod generate;
 pub mod journal;
+pub mod ladder;
 pub mod logits;
 pub mod observe;
 pub mod pattern;

@@ -10,9 +10,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::logits::{Position, each_position};
-use super::rescore::{Standing, standing, standing_behind};
-use crate::arithmetic::rounding::norm_up;
-use crate::domain::{Ball, Domain};
+use super::rescore::{Standing, standing, standing_in};
+use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::transformer::{Batch, Transformer};
@@ -32,45 +31,14 @@ pub struct Claims {
     pub never_anywhere: Vec<bool>,
 }
 
-/// How far outside the ball of its norm a computed state may lie because of rounding, as a share of the radius. Such
-/// a state is moved inside.
-const ROUNDED_OUT: f64 = 1e-3;
-/// How far inside the ball such a state is moved, as a share of the radius.
-const INSIDE: f64 = 1.0 / 1073741824.0;
-
 impl Claims {
     /// Scores a token exactly at a hidden state that its claim covers; `None` where the claim does not cover it.
     fn standing(&self, state: &[f64], token: usize) -> Option<Standing> {
-        let at_state = || standing(&self.head, state, token as u32);
         if self.never_anywhere[token] {
-            return Some(at_state());
+            return Some(standing(&self.head, state, token as u32));
         }
-        let Some(ball) = self.domain.ball() else {
-            return self.domain.contains(state).then(at_state);
-        };
-        // A state computed by a norm is rounded, and so not exactly a state of the ball; the nearest one is scored.
-        let z = nearest_in_ball(ball, state)?;
-        self.domain.contains(&z).then(|| standing_behind(&self.head, ball, &z, token as u32))
+        standing_in(&self.head, &self.domain, state, token as u32)
     }
-}
-
-/// Returns the point of the ball whose hidden state is nearest to `state`; `None` where the state is too far outside.
-fn nearest_in_ball(ball: &Ball, state: &[f64]) -> Option<Vec<f64>> {
-    let coordinates = state.iter().zip(ball.gain().iter().zip(ball.shift()));
-    let mut z: Vec<f64> =
-        coordinates.map(|(h, (g, c))| if *g == 0.0 { 0.0 } else { (h - c) / g }).collect();
-    if ball.is_centred() {
-        let mean = z.iter().sum::<f64>() / z.len() as f64;
-        z.iter_mut().for_each(|x| *x -= mean);
-    }
-    let share = norm_up(z.iter().copied()) / ball.radius_down();
-    if !(share <= 1.0 + ROUNDED_OUT) {
-        return None;
-    }
-    if share > 1.0 - INSIDE {
-        z.iter_mut().for_each(|x| *x *= (1.0 - INSIDE) / share);
-    }
-    Some(z)
 }
 
 /// A token that won strictly although that was proved impossible.
@@ -325,6 +293,7 @@ fn token(entry: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Ball;
     use crate::reach::ranking;
 
     /// Four tokens: two rivals, their midpoint, and one that is the first again.

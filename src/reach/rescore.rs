@@ -6,7 +6,7 @@
 
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers};
 use crate::arithmetic::rounding::{UNIT, add_down, add_up, dot_error, mul_up, norm_up};
-use crate::domain::Ball;
+use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
 /// The result of comparing a token's score with all others at a hidden state.
@@ -18,6 +18,42 @@ pub enum Standing {
     Ties(Vec<u32>),
     /// This other token scores more.
     Loses(u32),
+}
+
+/// How far outside the ball of its norm a computed state may lie because of rounding, as a share of the radius. Such
+/// a state is moved inside.
+const ROUNDED_OUT: f64 = 1e-3;
+/// How far inside the ball such a state is moved, as a share of the radius.
+const INSIDE: f64 = 1.0 / 1073741824.0;
+
+/// Compares the score of `token` with all others at a hidden state of the domain; `None` where the state is not one.
+///
+/// A state that a norm computed is rounded, and so not exactly a state of the ball behind it; the nearest one is taken.
+pub fn standing_in(head: &Head, domain: &Domain, state: &[f64], token: u32) -> Option<Standing> {
+    let Some(ball) = domain.ball() else {
+        return domain.contains(state).then(|| standing(head, state, token));
+    };
+    let z = nearest_in_ball(ball, state)?;
+    domain.contains(&z).then(|| standing_behind(head, ball, &z, token))
+}
+
+/// Returns the point of the ball whose hidden state is nearest to `state`; `None` where the state is too far outside.
+fn nearest_in_ball(ball: &Ball, state: &[f64]) -> Option<Vec<f64>> {
+    let coordinates = state.iter().zip(ball.gain().iter().zip(ball.shift()));
+    let mut z: Vec<f64> =
+        coordinates.map(|(h, (g, c))| if *g == 0.0 { 0.0 } else { (h - c) / g }).collect();
+    if ball.is_centred() {
+        let mean = z.iter().sum::<f64>() / z.len() as f64;
+        z.iter_mut().for_each(|x| *x -= mean);
+    }
+    let share = norm_up(z.iter().copied()) / ball.radius_down();
+    if !(share <= 1.0 + ROUNDED_OUT) {
+        return None;
+    }
+    if share > 1.0 - INSIDE {
+        z.iter_mut().for_each(|x| *x *= (1.0 - INSIDE) / share);
+    }
+    Some(z)
 }
 
 /// Compares the score of `token` with all others at a hidden state of `d` finite coordinates.

@@ -31,6 +31,8 @@ pub mod kept;
 #[doc(hidden)]
 pub mod label_sets;
 #[doc(hidden)]
+pub mod ladder;
+#[doc(hidden)]
 pub mod markdown;
 pub(crate) mod measured;
 mod measured_lines;

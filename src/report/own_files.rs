@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{inspection, label_sets, markdown, measures, observed, page, results};
+use super::{inspection, label_sets, ladder, markdown, measures, observed, page, results};
 use crate::certificate;
 use crate::error::{Error, Result};
 
@@ -61,6 +61,12 @@ pub const OBSERVATION: Product = Product {
 /// The files that `labels` writes.
 pub const LABEL_SETS: Product = Product {
     names: &[label_sets::TABLE, label_sets::SUMMARY, certificate::FILE],
+    pictures: false,
+    advice: FORCE,
+};
+/// The files that `reach` writes.
+pub const REACH: Product = Product {
+    names: &[ladder::TABLE, ladder::SUMMARY, ladder::WITNESSES, ladder::PAGE],
     pictures: false,
     advice: FORCE,
 };
@@ -148,13 +154,16 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
         inspection::FILE => schema("inspect"),
         measures::FILE => schema("report"),
         label_sets::SUMMARY => schema("sets"),
+        ladder::SUMMARY => schema("reach"),
+        ladder::TABLE => start.starts_with("id,token,piece,kind,chosen,free,real,"),
+        ladder::WITNESSES => start.contains(ladder::MARK),
         label_sets::TABLE => start.starts_with("set,size,labels,names,verdict,"),
         certificate::FILE => start.contains(certificate::FORMAT),
         observed::CONTRADICTIONS => {
             ["\"state\"", "\"token\"", "\"position\""].iter().all(|name| start.contains(name))
         }
         markdown::FILE => end.contains("Made by unargmax "),
-        page::FILE | "compare.html" => {
+        page::FILE | ladder::PAGE | "compare.html" => {
             start.contains("<meta name=\"generator\" content=\"unargmax ")
         }
         results::VERDICTS => start.starts_with("id,token,piece,kind,row_norm,verdict,"),

@@ -205,13 +205,39 @@ impl Transformer {
     /// # Errors
     /// A token id that is not known, rows of different lengths.
     pub fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        if rows.iter().any(|row| row.len() != rows[0].len()) || rows.iter().all(Vec::is_empty) {
-            return Err(Error::Invalid("vectors need rows of one length, at least 1".to_owned()));
-        }
-        for &id in rows.iter().flatten() {
-            configuration::check_id("token id", id, self.parts.embedding.tokens()?.rows())?;
-        }
-        self.parts.embedding.vectors(rows, self.configuration.embedding_scale)
+        vectors(&self.parts.embedding, rows, self.configuration.embedding_scale)
+    }
+
+    /// Looks up the vectors of token ids, `B x T x e`, in the embedding of the encoder. All rows must have one length.
+    ///
+    /// # Errors
+    /// A model without an encoder or with one that reads sound, a token id that is not known, rows of different lengths.
+    pub fn source_vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        let encoder = self.encoder()?;
+        vectors(&encoder.embedding, rows, encoder.configuration.embedding_scale)
+    }
+
+    /// Returns the number of token ids that have a vector at the input.
+    ///
+    /// # Errors
+    /// None in a model that reads text.
+    pub fn input_tokens(&self) -> Result<usize> {
+        Ok(self.parts.embedding.tokens()?.rows())
+    }
+
+    /// Returns the number of token ids that have a vector at the input of the encoder.
+    ///
+    /// # Errors
+    /// A model without an encoder, or with one that reads sound.
+    pub fn source_tokens(&self) -> Result<usize> {
+        Ok(self.encoder()?.embedding.tokens()?.rows())
+    }
+
+    fn encoder(&self) -> Result<&assemble::Encoder> {
+        self.parts
+            .encoder
+            .as_ref()
+            .ok_or_else(|| Error::Invalid(format!("{} has no encoder", self.configuration.family)))
     }
 
     /// Computes the logits and hidden states of a batch.
@@ -250,4 +276,15 @@ impl Transformer {
     pub fn logits(&self, state: &Tensor) -> Result<Tensor> {
         self.parts.output.logits(state)
     }
+}
+
+/// Looks up the vectors of rows of one length.
+fn vectors(embedding: &embedding::Embedding, rows: &[Vec<u32>], scale: f64) -> Result<Tensor> {
+    if rows.iter().any(|row| row.len() != rows[0].len()) || rows.iter().all(Vec::is_empty) {
+        return Err(Error::Invalid("vectors need rows of one length, at least 1".to_owned()));
+    }
+    for &id in rows.iter().flatten() {
+        configuration::check_id("token id", id, embedding.tokens()?.rows())?;
+    }
+    embedding.vectors(rows, scale)
 }

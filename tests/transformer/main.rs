@@ -10,6 +10,7 @@ mod golden;
 mod gradients;
 mod invariants;
 mod known_keys;
+mod ladder;
 mod latents;
 mod left_out;
 mod published;

@@ -3,7 +3,7 @@
 
 mod bias;
 pub mod canvas;
-mod chart;
+pub(super) mod chart;
 mod distribution;
 mod effort;
 mod free_comparison;
@@ -38,7 +38,7 @@ pub struct Figure {
 
 impl Figure {
     /// Draws both forms.
-    fn new(
+    pub fn new(
         name: impl Into<String>,
         title: impl Into<String>,
         caption: String,
