@@ -30,6 +30,7 @@ mod gate;
 mod inputs;
 mod interruption;
 mod journal;
+mod ladder;
 mod models;
 mod progress;
 mod reach;

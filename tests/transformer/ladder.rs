@@ -73,9 +73,8 @@ fn soft(steps: usize) -> SoftBudget {
 fn winners(model: &Transformer, before: &[u32], alphabet: &[u32], length: usize) -> BTreeSet<u32> {
     let mut prompts: Vec<Vec<u32>> = vec![before.to_vec()];
     for _ in 0..length {
-        let longer = |p: &Vec<u32>| {
-            alphabet.iter().map(|&id| [&p[..], &[id]].concat()).collect::<Vec<_>>()
-        };
+        let longer =
+            |p: &Vec<u32>| alphabet.iter().map(|&id| [&p[..], &[id]].concat()).collect::<Vec<_>>();
         prompts = prompts.iter().flat_map(longer).collect();
     }
     let mut won = BTreeSet::new();
@@ -100,8 +99,7 @@ fn enumeration_finds_every_prompt_of_up_to_three_tokens_that_exists_and_nothing_
     let opened = Opened::new("gpt2");
     let alphabet: Vec<u32> = (5..45).collect();
     let begin = checkpoint_beginning(&opened);
-    let plan =
-        Plan { tokens: all_tokens(&opened), soft: None, enumerate: 64_000, gradient: None };
+    let plan = Plan { tokens: all_tokens(&opened), soft: None, enumerate: 64_000, gradient: None };
     let found = opened.climb(&alphabet, &plan);
     let lengths: Vec<usize> = found.enumerations.iter().map(|e| e.length).collect();
     assert_eq!(lengths, [1, 2, 3]);
@@ -126,12 +124,8 @@ fn gradients_find_prompts_that_exist_and_nothing_else() {
     let truth = winners(&opened.model, &checkpoint_beginning(&opened), &alphabet, 3);
     let gradient =
         GradientBudget { lengths: vec![3], rounds: 20, candidates: 48, steepest: 20, seed: 1 };
-    let plan = Plan {
-        tokens: all_tokens(&opened),
-        soft: None,
-        enumerate: 0,
-        gradient: Some(gradient),
-    };
+    let plan =
+        Plan { tokens: all_tokens(&opened), soft: None, enumerate: 0, gradient: Some(gradient) };
     let found = opened.climb(&alphabet, &plan);
     let reached: Vec<u32> =
         found.discrete.iter().filter(|d| d.is_found()).map(|d| d.token).collect();
