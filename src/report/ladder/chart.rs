@@ -29,8 +29,8 @@ pub fn ladder(report: &LadderReport) -> Figure {
     Figure::new(
         "ladder",
         "How far down each token can be reached",
-        "Each bar is all wanted tokens. Filled bars are proofs: what can win is left, what cannot is right. Below them the dark part \
-         was found and checked exactly; the empty part was not found within the budget, which proves nothing."
+        "Each bar is all wanted tokens. High bars are proofs: what can win is left, what cannot is right, and between them is what is \
+         open. In low bars the filled part was found and checked exactly; the empty part was not found, which proves nothing."
             .to_owned(),
         alternative.join("; ") + ".",
         |form| bars(form, &rungs, report.tokens.len()),
@@ -38,7 +38,7 @@ pub fn ladder(report: &LadderReport) -> Figure {
 }
 
 fn bars(form: Form, rungs: &[Rung], all: usize) -> String {
-    let (left, right) = form.pick((190, 24), (24, 24));
+    let (left, right) = form.pick((190, 80), (24, 80));
     // On a narrow picture the names stand above the bars.
     let line = form.pick(LINE, LINE + 14);
     draw(form.width(), (line * rungs.len() as i32 + 12) as u32, |area| {
@@ -53,7 +53,8 @@ fn bars(form: Form, rungs: &[Rung], all: usize) -> String {
                 (HPos::Left, VPos::Bottom, (left, middle - 12)),
             );
             area.draw(&Text::new(rung.name, at, letters(13, Colour::Ink, h, v)))?;
-            let bar = |from: i32, to: i32| [(from, middle - 10), (to, middle + 10)];
+            let half = if rung.proof { 10 } else { 6 };
+            let bar = |from: i32, to: i32| [(from, middle - half), (to, middle + half)];
             let yes = end(rung.yes);
             if rung.yes > 0 {
                 area.draw(&Rectangle::new(bar(left, yes), Colour::Win.rgb().filled()))?;
@@ -66,17 +67,9 @@ fn bars(form: Form, rungs: &[Rung], all: usize) -> String {
                 let open = bar(yes, if rung.proof { lost } else { left + room });
                 area.draw(&Rectangle::new(open, Colour::Muted.rgb().stroke_width(1)))?;
             }
-            for (count, from, to) in [(rung.yes, left, yes), (rung.no, lost, left + room)] {
-                if count > 0 && to - from > 40 {
-                    let style = letters(12, Colour::Paper, HPos::Center, VPos::Center);
-                    area.draw(&Text::new(count.to_string(), ((from + to) / 2, middle), style))?;
-                }
-            }
-            let (from, to) = (yes, if rung.proof { lost } else { left + room });
-            if rung.open > 0 && to - from > 40 {
-                let style = letters(12, Colour::Muted, HPos::Center, VPos::Center);
-                area.draw(&Text::new(rung.open.to_string(), ((from + to) / 2, middle), style))?;
-            }
+            let counts = format!("{} of {all}", rung.yes);
+            let style = letters(12, Colour::Muted, HPos::Left, VPos::Center);
+            area.draw(&Text::new(counts, (left + room + 8, middle), style))?;
         }
         Ok(())
     })

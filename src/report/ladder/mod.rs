@@ -147,7 +147,7 @@ impl LadderReport<'_> {
         if !self.prompt.is_empty() {
             writeln!(out, "prompt  {:?} follows what is searched", self.prompt)?;
         }
-        writeln!(out, "\n  {:<34}{:>8}{:>8}{:>12}", "", "yes", "no", "not found")?;
+        writeln!(out, "\n  {:<34}{:>8}{:>8}{:>12}", "", "yes", "no", "open")?;
         for rung in self.rungs() {
             let [no, open] = if rung.proof {
                 [rung.no.to_string(), rung.open_word()]
@@ -158,7 +158,7 @@ impl LadderReport<'_> {
         }
         writeln!(
             out,
-            "\nThe first rungs are proved. Below, \"not found\" says what the budget was too small for, or what is impossible."
+            "\nVerdicts and roundings are proved. What a search did not find may be beyond its budget, or impossible."
         )?;
         let missing: Vec<&Climbed> = self.tokens.iter().filter(|c| !c.is_reached()).collect();
         for climbed in missing.iter().take(shown) {
