@@ -21,6 +21,7 @@ mod report;
 mod selection;
 mod shell;
 mod stamps;
+mod tune;
 mod verify;
 
 use std::process::ExitCode;

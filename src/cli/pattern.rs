@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 
 use super::model::{ModelArguments, Opened, read};
 use super::progress::Bar;
+use super::tune::{self, TuneArguments};
 use unargmax::audit::Audit;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
 use unargmax::reach::cloze::{Scorer, Scores};
 use unargmax::reach::pattern::{Label, LabelAudits, Pattern, Word, fates, labels, words};
+use unargmax::reach::tuning::{Course, Tuning, Vectors};
 
 /// Classify texts by a pattern with a gap (PET): say of each label word whether it can win at all, then score.
 #[derive(Debug, Args)]
@@ -39,18 +41,21 @@ pub struct Arguments {
     /// Print no scores of single texts
     #[arg(long)]
     summary: bool,
+    #[command(flatten)]
+    tune: TuneArguments,
 }
 
 /// A text and its class, if the file states one.
-struct Text {
-    text: String,
-    class: Option<usize>,
+pub struct Text {
+    pub text: String,
+    pub class: Option<usize>,
 }
 
 /// Runs `unargmax pattern`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let pattern = Pattern::parse(&arguments.pattern).context("--pattern")?;
     let labels = labels(&arguments.labels).context("--labels")?;
+    let train = arguments.tune.train.as_deref().map(|file| texts(file, &labels)).transpose()?;
     let texts = texts(&arguments.file, &labels)?;
     let bar = Bar::new(false)?;
     let opened = arguments.model.open(&bar)?;
@@ -73,16 +78,86 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let scores = scorer
         .score(&lines, |done| bar.advance(done))
         .with_context(|| arguments.file.display().to_string())?;
-    bar.finish();
     let outcome = Outcome::new(&texts, &scores, labels.len());
+    let tuned = match arguments.tune.is_asked() {
+        true => {
+            let tuning = Tuning::new(&opened.model, &tokenizer, &pattern, &words)?;
+            let width = opened.model.configuration().input_width;
+            let head = located.head.sha256();
+            let train = train.as_deref().unwrap_or_default();
+            let (vectors, course) = arguments.tune.vectors(&tuning, train, (width, &head), &bar)?;
+            Some(Tuned::new(&tuning, vectors, course, &texts, labels.len(), &bar)?)
+        }
+        false => None,
+    };
+    bar.finish();
     super::ignore_broken_pipe(if arguments.json {
-        let value = to_json(&opened, &labels, &words, &fates, &texts, &scores, &outcome);
+        let mut value = to_json(&opened, &labels, &words, &fates, &texts, &scores, &outcome);
+        if let Some(tuned) = &tuned {
+            value["tuned"] = tuned.to_json(&labels);
+        }
         out.write_all((serde_json::to_string_pretty(&value)? + "\n").as_bytes())
     } else {
         let shown = if arguments.summary { &[][..] } else { &scores[..] };
-        print(&mut out, &labels, &texts, shown, &outcome)
+        let printed = print(&mut out, &labels, &texts, shown, &outcome);
+        match &tuned {
+            Some(tuned) => printed.and_then(|()| tuned.print(&mut out, &labels)),
+            None => printed,
+        }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The classes of the texts with learned vectors before the gap.
+struct Tuned {
+    vectors: Vectors,
+    course: Option<Course>,
+    probabilities: Vec<Vec<f64>>,
+    outcome: Outcome,
+}
+
+impl Tuned {
+    /// Scores all texts.
+    fn new(
+        tuning: &Tuning,
+        vectors: Vectors,
+        course: Option<Course>,
+        texts: &[Text],
+        classes: usize,
+        bar: &Bar,
+    ) -> Result<Self> {
+        bar.begin("score with vectors", texts.len(), "texts");
+        let mut probabilities = Vec::new();
+        for (number, text) in (1..).zip(texts) {
+            let one = tuning.probabilities(&text.text, &vectors);
+            probabilities.push(one.with_context(|| format!("text {number}"))?);
+            bar.advance(1);
+        }
+        let best = |p: &Vec<f64>| {
+            (0..p.len()).fold(0, |best, class| if p[class] > p[best] { class } else { best })
+        };
+        let best: Vec<usize> = probabilities.iter().map(best).collect();
+        let outcome = Outcome::of(texts, &best, classes);
+        Ok(Tuned { vectors, course, probabilities, outcome })
+    }
+
+    /// Prints how the vectors were learned, the counts and the accuracy.
+    fn print(&self, out: &mut impl Write, labels: &[Label]) -> io::Result<()> {
+        tune::print(out, &self.vectors, self.course.as_ref())?;
+        print_outcome(out, labels, self.probabilities.len(), &self.outcome)
+    }
+
+    fn to_json(&self, labels: &[Label]) -> Value {
+        let mut value = tune::to_json(&self.vectors, self.course.as_ref());
+        let predicted: Vec<(&str, usize)> = (labels.iter().zip(&self.outcome.predicted))
+            .map(|(label, n)| (label.class.as_str(), *n))
+            .collect();
+        value["predicted"] =
+            predicted.into_iter().map(|(c, n)| json!({"class": c, "texts": n})).collect();
+        value["probabilities"] = json!(self.probabilities);
+        value["accuracy"] = self.outcome.accuracy_json();
+        value
+    }
 }
 
 /// The result of a classification: texts per predicted class, and the accuracy.
@@ -96,14 +171,28 @@ struct Outcome {
 impl Outcome {
     /// Counts the predicted classes and the correct ones.
     fn new(texts: &[Text], scores: &[Scores], labels: usize) -> Self {
+        let best: Vec<usize> = scores.iter().map(|s| s.best).collect();
+        Outcome::of(texts, &best, labels)
+    }
+
+    /// Counts predicted classes.
+    fn of(texts: &[Text], best: &[usize], labels: usize) -> Self {
         let mut predicted = vec![0; labels];
-        scores.iter().for_each(|s| predicted[s.best] += 1);
+        best.iter().for_each(|&class| predicted[class] += 1);
         let classes: Vec<usize> = texts.iter().filter_map(|t| t.class).collect();
-        let right = texts.iter().zip(scores).filter(|(t, s)| t.class == Some(s.best)).count();
+        let right = texts.iter().zip(best).filter(|(t, best)| t.class == Some(**best)).count();
         let mut sizes = BTreeMap::new();
         classes.iter().for_each(|&class| *sizes.entry(class).or_insert(0) += 1);
         let largest = sizes.values().copied().max();
         Outcome { predicted, accuracy: largest.map(|largest| (right, classes.len(), largest)) }
+    }
+
+    /// The accuracy as JSON; null where the file has no labels.
+    fn accuracy_json(&self) -> Value {
+        let accuracy = self.accuracy.map(
+            |(right, labelled, largest)| json!({"right": right, "labelled": labelled, "largest_class": largest}),
+        );
+        json!(accuracy)
     }
 }
 
@@ -209,9 +298,19 @@ fn print(
             scores.probabilities[scores.best], text.text
         )?;
     }
+    print_outcome(out, labels, texts.len(), outcome)
+}
+
+/// Prints the counts and the accuracy.
+fn print_outcome(
+    out: &mut impl Write,
+    labels: &[Label],
+    texts: usize,
+    outcome: &Outcome,
+) -> io::Result<()> {
     let counts: Vec<String> =
         labels.iter().zip(&outcome.predicted).map(|(l, n)| format!("{n} {}", l.class)).collect();
-    writeln!(out, "{} texts: {}", texts.len(), counts.join(", "))?;
+    writeln!(out, "{texts} texts: {}", counts.join(", "))?;
     if let Some((right, labelled, largest)) = outcome.accuracy {
         let share = |n: usize| 100.0 * n as f64 / labelled as f64;
         writeln!(
@@ -256,9 +355,6 @@ fn to_json(
         })
         .collect();
     let classes: Vec<&String> = labels.iter().map(|label| &label.class).collect();
-    let accuracy = outcome.accuracy.map(
-        |(right, labelled, largest)| json!({"right": right, "labelled": labelled, "largest_class": largest}),
-    );
     json!({"checkpoint": opened.path.display().to_string(), "classes": classes, "labels": words_json, "texts": texts,
-           "accuracy": accuracy})
+           "accuracy": outcome.accuracy_json()})
 }

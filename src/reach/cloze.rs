@@ -15,7 +15,7 @@ use crate::error::{Error, Result, invalid};
 use crate::reach::logits;
 use crate::reach::pattern::{Pattern, Word};
 use crate::reach::ranking;
-use crate::reach::text::{SpecialTokens, Tokenizer};
+use crate::reach::text::Tokenizer;
 use crate::transformer::{Batch, Direction, Transformer};
 
 /// The number of sequences that the model runs on together, and of texts that are scored together.
@@ -119,36 +119,22 @@ impl<'a> Scorer<'a> {
     /// Returns each label word before it is put into the gap of a text.
     fn begin(&self, text: &str) -> Result<Vec<Filling>> {
         let score = WordScore { logit: None, log_probability: 0.0 };
-        let mask = self.tokenizer.mask();
-        if let (Direction::Both, Some((mask, piece))) = (self.model.configuration().attention, mask)
-        {
-            let filled = self.pattern.filled(text, &piece);
-            let ids = self.tokenizer.encode(&filled, SpecialTokens::Added)?;
-            let gaps: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask).collect();
-            let &[gap] = &gaps[..] else {
-                return invalid(format!(
-                    "it has {} gaps with the pattern around it, and one is needed",
-                    gaps.len()
-                ));
-            };
+        let (before, after) = self.pattern.sides(self.model, self.tokenizer, text)?;
+        let gap = before.len();
+        if let Some((&mask, behind)) = after.split_first() {
             let filling = |word: &Word| {
                 let masks = vec![mask; word.tokens.len()];
-                let ids = [&ids[..gap], &masks, &ids[gap + 1..]].concat();
+                let ids = [&before[..], &masks, behind].concat();
                 let open = (gap..).zip(word.tokens.iter().copied()).collect();
                 Filling { ids, open, at_once: false, single: word.tokens.len() == 1, score }
             };
             return Ok(self.words.iter().map(filling).collect());
         }
-        let (mut context, _) = self.tokenizer.around()?;
-        context.extend(self.tokenizer.encode(&self.pattern.left(text).0, SpecialTokens::Bare)?);
-        if context.is_empty() {
-            return invalid("nothing stands before the gap".to_owned());
-        }
         let filling = |word: &Word| {
             // No logits after the last token are needed.
             let seen = &word.tokens[..word.tokens.len() - 1];
-            let ids = [&context[..], seen].concat();
-            let open = (context.len() - 1..).zip(word.tokens.iter().copied()).collect();
+            let ids = [&before[..], seen].concat();
+            let open = (gap - 1..).zip(word.tokens.iter().copied()).collect();
             Filling { ids, open, at_once: true, single: word.tokens.len() == 1, score }
         };
         Ok(self.words.iter().map(filling).collect())

@@ -4,6 +4,7 @@
 //! The audit says which tokens an output layer can emit; this stage runs the [`transformer`](crate::transformer)
 //! before it.
 
+mod adam;
 pub mod chat;
 pub mod cloze;
 pub mod constraints;
@@ -20,3 +21,4 @@ pub mod rules;
 pub mod sampling;
 pub mod spoken;
 pub mod text;
+pub mod tuning;

@@ -85,6 +85,38 @@ impl Pattern {
         format!("{before}{gap}{behind}")
     }
 
+    /// Splits a text with its pattern into tokens: those before the gap, and those from the gap on, where a model that fills
+    /// gaps has its mask token.
+    ///
+    /// # Errors
+    /// A text with gaps of its own, nothing before the gap of a model that goes on with a text.
+    pub(super) fn sides(
+        &self,
+        model: &Transformer,
+        tokenizer: &Tokenizer,
+        text: &str,
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        let both = model.configuration().attention == Direction::Both;
+        if let (true, Some((mask, piece))) = (both, tokenizer.mask()) {
+            let mut ids = tokenizer.encode(&self.filled(text, &piece), SpecialTokens::Added)?;
+            let gaps: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] == mask).collect();
+            let &[gap] = &gaps[..] else {
+                return invalid(format!(
+                    "it has {} gaps with the pattern around it, and one is needed",
+                    gaps.len()
+                ));
+            };
+            let after = ids.split_off(gap);
+            return Ok((ids, after));
+        }
+        let (mut context, _) = tokenizer.around()?;
+        context.extend(tokenizer.encode(&self.left(text).0, SpecialTokens::Bare)?);
+        if context.is_empty() {
+            return invalid("nothing stands before the gap".to_owned());
+        }
+        Ok((context, Vec::new()))
+    }
+
     /// Refuses a pattern that the model cannot be run on.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use super::judge::{Judge, Win};
 use super::rows::InputRows;
 use super::scores;
 use crate::error::{Error, Result};
+use crate::reach::adam::Adam;
 use crate::split_mix::SplitMix;
 use crate::transformer::Transformer;
 
@@ -56,15 +57,11 @@ pub struct Soft {
     pub state: Vec<f32>,
 }
 
-/// Decay of the means of gradients and of their squares, and what keeps a quotient finite, as in Adam.
-const DECAY: (f64, f64, f64) = (0.9, 0.999, 1e-8);
-
 /// One token whose vectors are being moved.
 struct Moving {
     token: u32,
     vectors: Vec<f32>,
-    mean: Vec<f64>,
-    square: Vec<f64>,
+    adam: Adam,
 }
 
 /// Searches soft prompts of some tokens together. What one token finds does not depend on the others but for rounding.
@@ -118,7 +115,7 @@ pub fn search(
             let gradient: Vec<f32> = gradient.flatten_all()?.to_vec1()?;
             let size = gradient.len() / moving.len();
             for (one, gradient) in moving.iter_mut().zip(gradient.chunks_exact(size)) {
-                adam(one, gradient, step + 1, budget, rows)?;
+                move_against(one, gradient, budget, rows)?;
             }
             let mut done = done.into_iter();
             moving.retain(|_| !done.next().unwrap_or_default());
@@ -164,8 +161,7 @@ fn begin(
     let mut generator = SplitMix::new(budget.seed ^ (u64::from(token) << 20) ^ start as u64);
     let ids: Vec<u32> = (0..budget.vectors).map(|_| generator.below(rows.count()) as u32).collect();
     let vectors: Vec<f32> = frame.vectors(model, &[ids])?.flatten_all()?.to_vec1()?;
-    let zeros = vec![0.0; vectors.len()];
-    Ok(Moving { token, vectors, mean: zeros.clone(), square: zeros })
+    Ok(Moving { token, adam: Adam::new(vectors.len()), vectors })
 }
 
 /// The vectors of all tokens, `B x m x e`, to which gradients flow.
@@ -196,29 +192,14 @@ fn replay(
     Ok(())
 }
 
-/// Takes one step of Adam against a gradient.
-fn adam(
+/// Moves the vectors of one token against a gradient.
+fn move_against(
     one: &mut Moving,
     gradient: &[f32],
-    step: usize,
     budget: &SoftBudget,
     rows: &InputRows,
 ) -> Result<()> {
-    let (first, second, least) = DECAY;
-    let grown = |decay: f64| 1.0 - decay.powi(step as i32);
-    for (k, &slope) in gradient.iter().enumerate() {
-        let slope = f64::from(slope);
-        if !slope.is_finite() {
-            let problem =
-                format!("the gradient of the prompt of token {} is not finite", one.token);
-            return Err(Error::Invalid(problem));
-        }
-        one.mean[k] = first * one.mean[k] + (1.0 - first) * slope;
-        one.square[k] = second * one.square[k] + (1.0 - second) * slope * slope;
-        let direction =
-            one.mean[k] / grown(first) / ((one.square[k] / grown(second)).sqrt() + least);
-        one.vectors[k] -= (budget.rate * f64::from(rows.typical()) * direction) as f32;
-    }
+    one.adam.step(&mut one.vectors, gradient, budget.rate * f64::from(rows.typical()))?;
     if budget.inside_rows {
         let width = one.vectors.len() / budget.vectors;
         for vector in one.vectors.chunks_exact_mut(width) {
