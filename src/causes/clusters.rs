@@ -49,7 +49,7 @@ fn within(
     let distinct = join_equal(head, ids, &sorted, &mut joined);
     // Without a finite factor there is no distance to compare with, only equality.
     let factor = 1.0 / reach;
-    if factor.is_finite() && reach > 0.0 {
+    if factor.is_finite() && reach.is_finite() && reach > 0.0 {
         let mut steps = Steps { left: budget };
         join_near(head, ids, (reach, factor), &distinct, &mut joined, &mut steps)?;
     }

@@ -206,7 +206,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     }
 }
 
-/// The Euclidean distances of rows from their mean.
+/// The Euclidean distances of rows from their mean, in a unit of their own.
 fn distances_from_mean(head: &Head, ids: &[u32]) -> Vec<f64> {
     let dim = head.dim();
     // Divided by a power of two near the largest row, neither sums nor squares overflow.
@@ -234,7 +234,7 @@ fn distances_from_mean(head: &Head, ids: &[u32]) -> Vec<f64> {
         row.resize(dim, 0.0);
         head.copy_row(id as usize, row);
         row.iter_mut().zip(&mean).for_each(|(x, m)| *x = *x / scale - m);
-        f64::dot(row, row).sqrt() * scale
+        f64::dot(row, row).sqrt()
     };
     ids.par_iter().map_init(Vec::new, distance).collect()
 }
@@ -256,7 +256,7 @@ mod tests {
     fn each_place_of_a_row_has_its_name() {
         let head = square_and(&[
             [0.0, 0.0],
-            [0.3, 0.0],
+            [0.1, 0.1],
             [0.0, 0.7],
             [0.00005, 0.70001],
             [-0.3, -0.01],
@@ -269,7 +269,7 @@ mod tests {
             Some(Cause::NearMean),
             Some(Cause::NearEqualRows),
             Some(Cause::NearEqualRows),
-            Some(Cause::NearMean),
+            Some(Cause::ShortRow),
             None,
         ];
         assert_eq!(names, expected);
