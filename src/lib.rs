@@ -41,6 +41,7 @@ pub mod audit;
 #[cfg(feature = "lp")]
 #[doc(hidden)]
 pub mod baselines;
+pub mod causes;
 pub mod certificate;
 pub mod certify;
 #[cfg(feature = "files")]

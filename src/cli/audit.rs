@@ -287,6 +287,7 @@ fn print(
             path: &layer.origin().path,
             located: layer.located(),
             vocabulary: layer.vocabulary(),
+            layout: report.row_layout(),
             domain: &plan.domain,
             reason: &plan.reason,
             seeds: plan.seeds(),

@@ -49,11 +49,17 @@ pub enum Column {
     BestRankLow,
     /// The upper one.
     BestRankHigh,
+    /// What about its row explains that it cannot win alone.
+    Cause,
+    /// The first row of its cluster of near-equal rows.
+    Cluster,
+    /// Its distance from the mean of all rows, as a share of the median.
+    MeanDistance,
 }
 
 impl Column {
     /// All of them, in the order of the file.
-    pub const ALL: [Column; 23] = [
+    pub const ALL: [Column; 26] = [
         Column::Id,
         Column::Token,
         Column::Piece,
@@ -77,6 +83,9 @@ impl Column {
         Column::MaxProbabilityLow,
         Column::BestRankLow,
         Column::BestRankHigh,
+        Column::Cause,
+        Column::Cluster,
+        Column::MeanDistance,
     ];
 
     /// The name in the header.
@@ -105,6 +114,9 @@ impl Column {
             Column::MaxProbabilityLow => "max_probability_low",
             Column::BestRankLow => "best_rank_low",
             Column::BestRankHigh => "best_rank_high",
+            Column::Cause => "cause",
+            Column::Cluster => "cluster",
+            Column::MeanDistance => "mean_distance",
         }
     }
 

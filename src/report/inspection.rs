@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::inspected_rows::InspectedRows;
 use super::table::rounded;
+use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::statistics::Statistics;
 use crate::locate::Tying;
@@ -33,6 +35,7 @@ pub struct Inspection {
     before: BeforeHead,
     vocabulary: Option<Names>,
     statistics: Statistics,
+    rows: InspectedRows,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -78,6 +81,11 @@ struct Names {
 impl Inspection {
     /// Inspects a head, including the statistics of all its rows.
     pub fn of(layer: &OutputLayer) -> Self {
+        Inspection::with(layer, &RowLayout::of(layer.head(), None))
+    }
+
+    /// The same of a head whose rows are known to lie so.
+    pub fn with(layer: &OutputLayer, rows: &RowLayout) -> Self {
         let (located, candidates) = (layer.located(), layer.candidates());
         let (domain, why) = (layer.domain(), layer.domain_reason());
         let vocabulary = layer.vocabulary().map(|v| (v, layer.vocabulary_source()));
@@ -123,6 +131,7 @@ impl Inspection {
             },
             vocabulary: vocabulary.map(|(v, source)| names(v, source)),
             statistics: Statistics::of(head),
+            rows: InspectedRows::of(rows, layer.vocabulary()),
         }
     }
 
@@ -204,7 +213,8 @@ impl Inspection {
                 }
             }
         }
-        self.write_statistics(out)
+        self.write_statistics(out)?;
+        self.rows.write(out)
     }
 
     /// Writes the statistics of the rows.

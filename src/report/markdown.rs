@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::causes::{CausesSummary, folded};
 use super::results::verdicts::{Outcome, Row};
 use super::results::{Reported, Results};
 use super::shown::Shown;
@@ -29,6 +30,10 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let (summary, audit) = (&results.summary, results.summary.audit());
     let (head, tally) = (&summary.head, results.tally());
     writeln!(out, "## {}: {}\n", code(&summary.name()), words::headline(results))?;
+    let causes = audit.causes.as_ref();
+    if let Some(sentence) = causes.and_then(CausesSummary::headline) {
+        writeln!(out, "{sentence}\n")?;
+    }
     writeln!(
         out,
         "The output layer of {} ({} x {}, {}) was audited over {} (`{}`).\n",
@@ -45,6 +50,9 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     write_counts(out, results)?;
     writeln!(out)?;
     for sentence in words::meaning(tally.tokens) {
+        writeln!(out, "{sentence}")?;
+    }
+    for sentence in causes.iter().flat_map(|causes| causes.more_sentences()) {
         writeln!(out, "{sentence}")?;
     }
     for sentence in beyond::sentences(results) {
@@ -65,8 +73,9 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     }
     list_unargmaxable(out, reported)?;
     list_tied(out, reported)?;
-    let open = having(reported, Outcome::Undecided);
-    list(out, "Not decided", &open, |row| format!("{} (id {})", name(reported, row.id), row.id))?;
+    let open: Vec<Vec<&Row>> =
+        having(reported, Outcome::Undecided).into_iter().map(|row| vec![row]).collect();
+    list(out, "Not decided", &open, |rows| names(reported, rows))?;
     writeln!(
         out,
         "\nsha256 of the head's numbers: `{}`. Made by unargmax {}.",
@@ -102,10 +111,11 @@ fn name(reported: &Reported, id: u32) -> String {
     }
 }
 
-/// Lists the unargmaxable tokens with their heaviest rivals.
+/// Lists the unargmaxable tokens with their heaviest rivals; tokens with near-equal rows share a line.
 fn list_unargmaxable(out: &mut String, reported: &Reported) -> std::fmt::Result {
-    let lost = having(reported, Outcome::Unargmaxable);
-    list(out, "Unargmaxable tokens, and the heaviest of their rivals", &lost, |row| {
+    let lost = folded(having(reported, Outcome::Unargmaxable), |row| row.place.cluster);
+    list(out, "Unargmaxable tokens, and the heaviest of their rivals", &lost, |rows| {
+        let row = rows[0];
         let rivals: Vec<String> = row
             .rivals()
             .take(RIVALS)
@@ -117,24 +127,34 @@ fn list_unargmaxable(out: &mut String, reported: &Reported) -> std::fmt::Result 
             .measured
             .bias_needed
             .map_or(String::new(), |bias| format!(", bias needed {}", beyond::interval(bias)));
-        format!(
-            "{} (id {}): {}{more}{reach}{bias}",
-            name(reported, row.id),
-            row.id,
-            rivals.join(" + ")
-        )
+        format!("{}: {}{more}{reach}{bias}", names(reported, rows), rivals.join(" + "))
     })
+}
+
+/// The names and ids of tokens that share a line.
+fn names(reported: &Reported, rows: &[&Row]) -> String {
+    let one = |row: &&Row| format!("{} (id {})", name(reported, row.id), row.id);
+    let names = rows.iter().take(RIVALS).map(one).collect::<Vec<_>>().join(", ");
+    match rows.len() {
+        1 => names,
+        n if n > RIVALS => {
+            format!("{names} and {} more, whose rows are near-equal; of the first", n - RIVALS)
+        }
+        _ => format!("{names}, whose rows are near-equal; of the first"),
+    }
 }
 
 /// Lists the groups of tokens with equal rows.
 fn list_tied(out: &mut String, reported: &Reported) -> std::fmt::Result {
     // List each group once, at its first token; padding among its members is named by number.
     let is_token = |id: &u32| reported.token(*id).is_none_or(|row| !row.is_padding());
-    let tied: Vec<&Row> = having(reported, Outcome::Tied)
+    let tied: Vec<Vec<&Row>> = having(reported, Outcome::Tied)
         .into_iter()
         .filter(|row| row.ties.iter().all(|other| *other > row.id || !is_token(other)))
+        .map(|row| vec![row])
         .collect();
-    list(out, "Exact doubles", &tied, |row| {
+    list(out, "Exact doubles", &tied, |rows| {
+        let row = rows[0];
         let members: Vec<String> =
             [row.id].iter().chain(&row.ties).take(LISTED).map(|&id| name(reported, id)).collect();
         let more = if row.ties.len() >= LISTED { " = ..." } else { "" };
@@ -150,22 +170,23 @@ fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
     rows
 }
 
-/// Writes a list of tokens under a title, one line for each.
+/// Writes a list of tokens under a title, one line for those that share it.
 fn list(
     out: &mut String,
     title: &str,
-    rows: &[&Row],
-    line: impl Fn(&Row) -> String,
+    lines: &[Vec<&Row>],
+    line: impl Fn(&[&Row]) -> String,
 ) -> std::fmt::Result {
-    if rows.is_empty() {
+    if lines.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n### {title}\n")?;
-    for row in rows.iter().take(LISTED) {
-        writeln!(out, "- {}", line(row))?;
+    for rows in lines.iter().take(LISTED) {
+        writeln!(out, "- {}", line(rows))?;
     }
-    if rows.len() > LISTED {
-        writeln!(out, "- and {} more in verdicts.csv", rows.len() - LISTED)?;
+    let rest: usize = lines.iter().skip(LISTED).map(Vec::len).sum();
+    if rest > 0 {
+        writeln!(out, "- and {rest} more in verdicts.csv")?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 pub mod baseline;
 pub(crate) mod beams;
 mod beyond;
+pub(crate) mod causes;
 mod columns;
 #[doc(hidden)]
 pub mod command;
@@ -24,12 +25,14 @@ pub mod files;
 pub mod folder;
 #[doc(hidden)]
 pub mod gate;
+mod inspected_rows;
 #[doc(hidden)]
 pub mod inspection;
 #[doc(hidden)]
 pub mod kept;
 #[doc(hidden)]
 pub mod label_sets;
+mod lost_text;
 #[doc(hidden)]
 pub mod ladder;
 #[doc(hidden)]

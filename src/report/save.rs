@@ -1,6 +1,7 @@
 //! Writes all results of an audit into a folder with one call.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::files::OutputFolder;
 use super::folder::{self, File};
@@ -11,6 +12,7 @@ use super::results::{self, Reported};
 use super::summary::Summary;
 use super::{markdown, own_files, page, table};
 use crate::audit::Audit;
+use crate::causes::RowLayout;
 use crate::certificate;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -38,6 +40,8 @@ use crate::progress::{Progress, Silent};
 pub struct Report<'a> {
     layer: &'a OutputLayer,
     audit: &'a Audit,
+    /// How the rows lie, computed on first use.
+    rows: OnceLock<RowLayout>,
     reason: String,
     from_folder: Option<String>,
     options: HeadOptions,
@@ -53,6 +57,7 @@ impl<'a> Report<'a> {
         Report {
             layer,
             audit,
+            rows: OnceLock::new(),
             reason: format!("auto: {}", layer.domain_reason()),
             from_folder: None,
             options: HeadOptions::default(),
@@ -105,12 +110,17 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// How the rows of the head lie, those that competed in the audit.
+    pub fn row_layout(&self) -> &RowLayout {
+        self.rows.get_or_init(|| RowLayout::of(self.layer.head(), self.audit.kept()))
+    }
+
     /// The content of `summary.json`.
     ///
     /// # Errors
     /// The audit is one among rows that the head does not have.
     pub fn summary(&self) -> Result<Summary> {
-        Ok(Summary::new(self.layer, self.audit)?
+        Ok(Summary::new(self.layer, self.audit, self.row_layout())?
             .with_way(self.from_folder.clone())
             .with_options(self.options.clone())
             .with_seeds(self.seeds))
@@ -124,10 +134,13 @@ impl<'a> Report<'a> {
         let (layer, audit) = (self.layer, self.audit);
         let table_failed = |e: csv::Error| Error::Invalid(format!("{}: {e}", results::VERDICTS));
         self.progress.begin("inspect", 0, "");
-        let inspection = Inspection::of(layer);
+        let inspection = match audit.kept() {
+            None => Inspection::with(layer, self.row_layout()),
+            Some(_) => Inspection::of(layer),
+        };
         self.progress.begin("certificate", 0, "");
         let mut verdicts = Vec::new();
-        table::write(&mut verdicts, layer.head(), layer.vocabulary(), audit)
+        table::write(&mut verdicts, layer.head(), layer.vocabulary(), (audit, self.row_layout()))
             .map_err(table_failed)?;
         let all = Domain::free(layer.head().dim());
         let free = audit.free().map(|free| (&all, free));
@@ -148,7 +161,8 @@ impl<'a> Report<'a> {
             self.progress.begin("report", 0, "");
             let spectra = inspection.statistics().spectra.as_ref();
             let (located, vocabulary) = (layer.located(), layer.vocabulary());
-            let measures = Measures::new(located, spectra, vocabulary, &self.reason, audit);
+            let about = (audit, self.row_layout());
+            let measures = Measures::new(located, spectra, vocabulary, &self.reason, about);
             let measures = measures.to_json().into_bytes();
             let reported = Reported::from_bytes(folder, &files[0].1, &files[1].1, &measures)?;
             files.push((measures::FILE.to_owned(), measures));

@@ -1,5 +1,6 @@
 //! The subject of a summary for a terminal.
 
+use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::locate::Located;
@@ -13,6 +14,8 @@ pub struct Subject<'a> {
     pub located: &'a Located,
     /// The names of the tokens, if known.
     pub vocabulary: Option<&'a Vocabulary>,
+    /// How the rows of the head lie.
+    pub layout: &'a RowLayout,
     /// The domain: where hidden states may lie.
     pub domain: &'a Domain,
     /// Why this domain was chosen.

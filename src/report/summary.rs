@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::beams::{self, RankSummary};
+use super::causes::CausesSummary;
 use super::kept::KeptRows;
 use super::measured::{
     self, BiasSummary, EffortSummary, MarginSummary, ProbabilitySummary, RadiusSummary,
@@ -13,6 +14,7 @@ use super::options::HeadOptions;
 use super::padding::Padding;
 use super::tally::{Counts, Tally};
 use crate::audit::Audit;
+use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::error::Result;
 use crate::locate::final_norm::FinalNorm;
@@ -86,17 +88,25 @@ struct AuditSummary {
     max_probability: Option<ProbabilitySummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     best_rank: Option<RankSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causes: Option<CausesSummary>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
 impl Summary {
-    /// Summarises one audit of the head of `layer`.
+    /// Summarises one audit of the head of `layer`, whose rows lie as `rows` says.
     ///
     /// # Errors
     /// The audit is one among rows that this head does not have.
-    pub fn new(layer: &OutputLayer, audit: &Audit) -> Result<Self> {
+    pub fn new(layer: &OutputLayer, audit: &Audit, rows: &RowLayout) -> Result<Self> {
         let (located, vocabulary) = (layer.located(), layer.vocabulary());
         let checkpoint = Place { checkpoint: layer.origin().clone(), from_folder: None };
+        let mut audits: Vec<AuditSummary> = [audit]
+            .into_iter()
+            .chain(audit.free())
+            .map(|audit| AuditSummary::new(audit, vocabulary))
+            .collect();
+        audits[0].causes = Some(CausesSummary::of(audit, rows, vocabulary));
         Ok(Summary {
             schema: SCHEMA,
             tool: env!("CARGO_PKG_NAME"),
@@ -114,11 +124,7 @@ impl Summary {
                 options: None,
             },
             threads: audit.threads(),
-            audits: [audit]
-                .into_iter()
-                .chain(audit.free())
-                .map(|audit| AuditSummary::new(audit, vocabulary))
-                .collect(),
+            audits,
         })
     }
 
@@ -178,6 +184,7 @@ impl AuditSummary {
             bias_needed: measured::bias_needed(audit, vocabulary),
             max_probability: measured::probabilities(audit, vocabulary),
             best_rank: beams::summary(audit, vocabulary),
+            causes: None,
             seconds: audit.seconds().clone(),
         }
     }

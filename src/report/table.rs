@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::columns::Column;
 use super::fields::{self, field};
 use crate::audit::Audit;
+use crate::causes::RowLayout;
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
@@ -18,7 +19,7 @@ use crate::head::Head;
 /// The number of lines that one thread writes at a time.
 const LINES: usize = 1024;
 
-/// Writes the table of an audit.
+/// Writes the table of an audit of a head whose rows lie as `layout` says.
 ///
 /// # Errors
 /// Those of the writer.
@@ -26,14 +27,14 @@ pub fn write(
     out: impl Write,
     head: &Head,
     vocabulary: Option<&Vocabulary>,
-    audit: &Audit,
+    (audit, layout): (&Audit, &RowLayout),
 ) -> csv::Result<()> {
     let mut csv = fields::writer(out);
     csv.write_record(Column::ALL.map(Column::name))?;
     let lines = |verdicts: &[(u32, Verdict)]| -> csv::Result<Vec<u8>> {
         let mut csv = fields::writer(Vec::new());
         for (id, verdict) in verdicts {
-            csv.write_record(line(head, vocabulary, audit, *id, verdict))?;
+            csv.write_record(line(head, vocabulary, (audit, layout), *id, verdict))?;
         }
         csv.into_inner().map_err(|e| e.into_error().into())
     };
@@ -50,7 +51,7 @@ pub fn write(
 fn line(
     head: &Head,
     vocabulary: Option<&Vocabulary>,
-    audit: &Audit,
+    (audit, layout): (&Audit, &RowLayout),
     id: u32,
     verdict: &Verdict,
 ) -> [String; Column::ALL.len()] {
@@ -88,6 +89,13 @@ fn line(
         Column::BiasNeededHigh => end(lacking, |ends| ends.1),
         Column::BestRankLow => rank.map_or_else(String::new, |ends| ends.0.to_string()),
         Column::BestRankHigh => rank.map_or_else(String::new, |ends| ends.1.to_string()),
+        Column::Cause => {
+            layout.cause(id, verdict).map_or_else(String::new, |c| c.name().to_owned())
+        }
+        Column::Cluster => {
+            layout.cluster(id).map_or_else(String::new, |cluster| cluster.rows[0].to_string())
+        }
+        Column::MeanDistance => layout.from_mean(id).map_or_else(String::new, rounded),
         Column::MaxProbability => audit.max_probability(id).map_or_else(String::new, number),
         Column::MaxProbabilityLow => {
             let measured = find(audit.max_probabilities(), id, Ceiling::token);

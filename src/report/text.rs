@@ -2,16 +2,14 @@
 
 use std::io::{self, Write};
 
+use super::causes::{self, CausesSummary};
 use super::measured::RadiusSummary;
 pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
-use super::{measured, measured_text, padding};
+use super::{lost_text, measured, measured_text, padding};
 use crate::audit::Audit;
-use crate::certify::{Rival, Verdict};
-
-/// The most rivals named for a token; the table has all of them.
-const NAMED: usize = 4;
+use crate::certify::Verdict;
 
 /// Writes the summary; at most `shown` tokens of each kind are listed.
 ///
@@ -38,6 +36,7 @@ pub fn write(
     write_proved(out, tally, scope, seconds, rows)?;
     write_radii(out, subject, audit)?;
     padding::write(out, tally.padding.into())?;
+    causes::write(out, &CausesSummary::of(audit, subject.layout, subject.vocabulary))?;
     explain(out, subject, audit, tally.tokens, shown)?;
     measured_text::write(out, subject, audit, shown)
 }
@@ -144,35 +143,7 @@ fn explain(
 ) -> io::Result<()> {
     let token = |id: u32| !is_padding(subject.vocabulary, id);
     let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
-    let rival = |r: Rival| match r {
-        Rival::Token(id) => name(id),
-        end => end.to_string(),
-    };
-    if counts.unargmaxable > 0 {
-        writeln!(
-            out,
-            "\nUnargmaxable: for every hidden state of the domain another token scores at least as much, so the token is\n\
-             never the strict winner. (How exact ties and rounding are resolved depends on the runtime.)\n\
-             Each is blocked by a mix of rivals that never scores less than it, with weights that sum to one:\n"
-        )?;
-        list(out, audit, shown, counts.unargmaxable, |id, verdict| {
-            let Verdict::Unargmaxable(loss) = verdict else { return None };
-            if !token(id) {
-                return None;
-            }
-            let blockers = loss.blockers();
-            let mut terms: Vec<String> = blockers
-                .iter()
-                .filter(|b| matches!(b.0, Rival::Token(_)))
-                .take(NAMED)
-                .map(|(r, weight)| format!("{weight:.2} {}", rival(*r)))
-                .collect();
-            if blockers.len() > terms.len() {
-                terms.push("...".to_owned());
-            }
-            Some(format!("{}: {}", name(id), terms.join(" + ")))
-        })?;
-    }
+    lost_text::write(out, subject, audit, counts.unargmaxable, shown)?;
     if counts.tied > 0 {
         writeln!(
             out,
@@ -224,12 +195,5 @@ fn list(
     for line in lines.by_ref().take(shown) {
         writeln!(out, "  {line}")?;
     }
-    let rest = lines.count();
-    if rest > 0 {
-        writeln!(
-            out,
-            "  ... and {rest} more ({total} tokens in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
-        )?;
-    }
-    Ok(())
+    lost_text::write_rest(out, lines.count(), total)
 }

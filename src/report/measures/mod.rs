@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::causes::folded;
 use crate::audit::Audit;
+use crate::causes::RowLayout;
 use crate::certify::{Rival, Verdict};
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::spectrum::Spectra;
@@ -64,7 +66,7 @@ impl Measures {
         spectra: Option<&Spectra>,
         vocabulary: Option<&Vocabulary>,
         domain_reason: &str,
-        audit: &Audit,
+        (audit, layout): (&Audit, &RowLayout),
     ) -> Self {
         let head = &located.head;
         Measures {
@@ -73,7 +75,7 @@ impl Measures {
             weight_reason: located.why.clone(),
             domain_reason: domain_reason.to_owned(),
             spectrum: spectra.map(Spectrum::of),
-            projections: pictured(vocabulary, audit)
+            projections: pictured(vocabulary, audit, layout)
                 .into_iter()
                 .filter_map(|token| {
                     let Verdict::Unargmaxable(loss) = audit.verdict(token)? else { return None };
@@ -92,8 +94,8 @@ impl Measures {
 }
 
 /// The losing tokens to picture: those with text first, in id order, at most [`PICTURES`]; they are the first that
-/// the report shows. A token that loses to a single rival coincides with it, so it has no picture.
-fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<u32> {
+/// the report shows. One token stands for its cluster of near-equal rows. A token that loses to a single rival coincides with it, so it has no picture.
+fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit, layout: &RowLayout) -> Vec<u32> {
     let kind = |id: u32| vocabulary.and_then(|v| v.tokens.get(id as usize)).map(|token| token.kind);
     let losing = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
         Verdict::Unargmaxable(loss) if loss.blockers().len() > 1 => Some(*id),
@@ -101,8 +103,12 @@ fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit) -> Vec<u32> {
     });
     let mut losing: Vec<u32> = losing.collect();
     losing.sort_by_key(|&id| (kind(id).is_some_and(Kind::is_marginal), id));
-    losing.truncate(PICTURES);
-    losing
+    let cluster = |id: &u32| layout.cluster(*id).map(|cluster| cluster.rows[0]);
+    folded(losing, cluster)
+        .into_iter()
+        .filter_map(|group| group.first().copied())
+        .take(PICTURES)
+        .collect()
 }
 
 /// The tokens that verdicts mention but that were not audited.

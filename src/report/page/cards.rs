@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{kind, named, small_picture, token};
+use super::{alike, kind, named, small_picture, token};
 use crate::certify::Rival;
 use crate::report::beyond;
+use crate::report::causes::folded;
 use crate::report::plots;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
@@ -29,6 +30,7 @@ pub fn section(reported: &Reported) -> Markup {
         rows
     };
     let (lost, open) = (having(Outcome::Unargmaxable), having(Outcome::Undecided));
+    let cards = folded(lost.clone(), |row| row.place.cluster);
     html! {
         @if !lost.is_empty() {
             section #cannot-win aria-labelledby="cannot-win-h" {
@@ -37,8 +39,8 @@ pub fn section(reported: &Reported) -> Markup {
                     "Each is ruled out by rivals whose weights add up to 1. If a weighted average of scores is never less "
                     "than the token's own score, then the highest of those scores is not either."
                 }
-                div .cards { @for row in lost.iter().take(CARDS) { (card(reported, row)) } }
-                @if lost.len() > CARDS {
+                div .cards { @for rows in cards.iter().take(CARDS) { (card(reported, rows)) } }
+                @if cards.len() > CARDS || cards.iter().any(|rows| rows.len() > 1) {
                     p .more {
                         button type="button" data-filter=(Outcome::Unargmaxable as u8) {
                             "Show all " (words::grouped(lost.len())) " in the table"
@@ -67,8 +69,9 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
-/// The card of one lost token.
-fn card(reported: &Reported, row: &Row) -> Markup {
+/// The card of one lost token, or of several whose rows are near-equal: the first stands for all of them.
+fn card(reported: &Reported, rows: &[&Row]) -> Markup {
+    let row = rows[0];
     let face: Vec<(Rival, f64)> = row
         .blockers
         .iter()
@@ -87,7 +90,9 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                 h3 .token .long[long] { (token(&shown)) }
                 p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
             }
+            (alike::others(reported, rows))
             p { (words::blocked(row)) }
+            @if let Some(place) = alike::place(row) { p { (place) } }
             @if let Some(nearness) = nearness(reported, row) { p { (nearness) } }
             ol .rivals { @for blocker in &face { (rival(reported, *blocker, heaviest)) } }
             details {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use crate::report::causes::CausesSummary;
 use crate::report::results::Reported;
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
@@ -15,12 +16,13 @@ pub fn section(reported: &Reported) -> Markup {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
     let (head, tally) = (&summary.head, results.tally());
-    let counts = tally.tokens;
+    let (counts, causes) = (tally.tokens, audit.causes.as_ref());
     // If padding was audited too, not every row is a token.
     let rows = if counts.sum() < audit.scope { "row" } else { "token" };
     html! {
         section .finding aria-labelledby="finding" {
             h1 #finding { (words::headline(results)) }
+            @if let Some(sentence) = causes.and_then(CausesSummary::headline) { p .cause { (sentence) } }
             (bar(counts))
             ul .tiles {
                 @for outcome in Outcome::ALL {
@@ -36,6 +38,7 @@ pub fn section(reported: &Reported) -> Markup {
                 div {
                     h2 { "What this means" }
                     @for sentence in words::meaning(counts) { p { (sentence) } }
+                    @for sentence in causes.iter().flat_map(|causes| causes.more_sentences()) { p { (sentence) } }
                     @if let Some(sentence) = marginal(reported) { p { (sentence) } }
                     @if let Some(sentence) = words::padding(tally.padding) { p { (sentence) } }
                 }

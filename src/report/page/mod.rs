@@ -1,5 +1,6 @@
 //! Renders `report.html`, one self-contained file, from the files of a folder.
 
+mod alike;
 mod cards;
 mod data;
 mod document;

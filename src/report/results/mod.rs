@@ -1,6 +1,7 @@
 //! Reads an output folder: the data of an audit for reports, comparisons and baselines.
 
 pub mod measured;
+pub mod place;
 pub mod summary;
 pub mod verdicts;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::report::causes::CausesSummary;
 use crate::report::kept::KeptRows;
 use crate::report::options::HeadOptions;
 use crate::report::summary::SCHEMA;
@@ -78,6 +79,8 @@ pub struct AuditEntry {
     pub effort: Option<Measurement>,
     /// Which tokens the best margin was measured for; `None` if for none.
     pub margin: Option<Measurement>,
+    /// Where the rows of tokens lie that cannot win alone; `None` in summaries of earlier versions.
+    pub causes: Option<CausesSummary>,
     /// The wall time of each stage, in seconds.
     #[serde(default)]
     pub seconds: BTreeMap<String, f64>,

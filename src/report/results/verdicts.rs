@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::measured::Measured;
+use super::place::Place;
 use crate::certify::Rival;
 use crate::checkpoint::vocabulary::Kind;
 use crate::error::{Error, Result};
@@ -41,6 +42,8 @@ pub struct Row {
     pub free: Option<Outcome>,
     /// The measurements beyond the verdict.
     pub measured: Measured,
+    /// How its row lies among all rows.
+    pub place: Place,
 }
 
 impl Row {
@@ -60,6 +63,7 @@ impl Row {
             proof: String::new(),
             free: None,
             measured: Measured::default(),
+            place: Place::default(),
         }
     }
 
@@ -191,6 +195,7 @@ impl Row {
             proof: at(Column::Proof).to_owned(),
             free,
             measured: Measured::of(places, record)?,
+            place: Place::of(places, record)?,
         })
     }
 }

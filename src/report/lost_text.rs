@@ -1,0 +1,99 @@
+//! Lists unargmaxable tokens for a terminal, with what blocks them. Tokens with near-equal rows share a line.
+
+use std::io::{self, Write};
+
+use super::causes::folded;
+use super::subject::Subject;
+use super::tally::is_padding;
+use crate::audit::Audit;
+use crate::certify::{Loss, Rival, Verdict};
+use crate::checkpoint::vocabulary::Kind;
+
+/// The most rivals named for a token, and the most tokens named on a line; the table has all of them.
+const NAMED: usize = 4;
+
+/// Writes the section of unargmaxable tokens, `total` of them without padding, in at most `shown` lines.
+pub fn write(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    total: usize,
+    shown: usize,
+) -> io::Result<()> {
+    if total == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nUnargmaxable: for every hidden state of the domain another token scores at least as much, so the token is\n\
+         never the strict winner. (How exact ties and rounding are resolved depends on the runtime.)\n\
+         Each is blocked by a mix of rivals that never scores less than it, with weights that sum to one:\n"
+    )?;
+    let lines = folded(lost(subject, audit), |token| {
+        subject.layout.cluster(token.0).map(|cluster| cluster.rows[0])
+    });
+    let mut lines = lines.iter();
+    for tokens in lines.by_ref().take(shown) {
+        // Without a limit, every token is named.
+        let named = if shown == usize::MAX { tokens.len() } else { NAMED };
+        writeln!(out, "  {}: {}", names(subject, tokens, named), rivals(subject, tokens[0].1))?;
+    }
+    write_rest(out, lines.map(Vec::len).sum(), total)
+}
+
+/// Says how many tokens of `total` are not listed.
+pub fn write_rest(out: &mut impl Write, rest: usize, total: usize) -> io::Result<()> {
+    match rest {
+        0 => Ok(()),
+        rest => writeln!(
+            out,
+            "  ... and {rest} more ({total} tokens in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
+        ),
+    }
+}
+
+/// The lost tokens, without padding: ordinary tokens first, in id order.
+fn lost<'a>(subject: Subject, audit: &'a Audit) -> Vec<(u32, &'a Loss)> {
+    let is_marginal = |id: u32| {
+        let token = subject.vocabulary.and_then(|v| v.tokens.get(id as usize));
+        token.is_some_and(|token| Kind::is_marginal(token.kind))
+    };
+    let lost = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
+        Verdict::Unargmaxable(loss) if !is_padding(subject.vocabulary, *id) => Some((*id, loss)),
+        _ => None,
+    });
+    let mut lost: Vec<(u32, &Loss)> = lost.collect();
+    lost.sort_by_key(|&(id, _)| (is_marginal(id), id));
+    lost
+}
+
+/// The names of tokens that share a line, at most `named` of them.
+fn names(subject: Subject, tokens: &[(u32, &Loss)], named: usize) -> String {
+    let names: Vec<String> =
+        tokens.iter().take(named).map(|token| name(subject, token.0)).collect();
+    let names = names.join(", ");
+    match tokens.len() {
+        1 => names,
+        n if n > named => format!("{names} and {} more, whose rows are near-equal", n - named),
+        _ => format!("{names}, whose rows are near-equal"),
+    }
+}
+
+/// The heaviest rivals of a lost token.
+fn rivals(subject: Subject, loss: &Loss) -> String {
+    let blockers = loss.blockers();
+    let tokens = blockers.iter().filter_map(|(rival, weight)| match rival {
+        Rival::Token(id) => Some(format!("{weight:.2} {}", name(subject, *id))),
+        _ => None,
+    });
+    let mut terms: Vec<String> = tokens.take(NAMED).collect();
+    if blockers.len() > terms.len() {
+        terms.push("...".to_owned());
+    }
+    terms.join(" + ")
+}
+
+/// The name of a token on a terminal.
+fn name(subject: Subject, id: u32) -> String {
+    subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize))
+}
