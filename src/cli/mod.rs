@@ -16,6 +16,7 @@ mod model;
 mod observe;
 mod pattern;
 mod progress;
+mod repair;
 mod report;
 mod selection;
 mod shell;
@@ -52,6 +53,7 @@ pub struct Cli {
 enum Command {
     Audit(audit::Arguments),
     Inspect(inspect::Arguments),
+    Repair(repair::Arguments),
     Labels(labels::Arguments),
     Verify(verify::Arguments),
     Report(report::Arguments),
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
     let result = match command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Labels(arguments) => labels::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -46,9 +46,15 @@ pub mod own_files;
 pub(crate) mod padding;
 #[doc(hidden)]
 pub mod page;
+#[cfg(feature = "lp")]
+#[doc(hidden)]
+pub mod patched_file;
 pub(crate) mod plots;
 pub(crate) mod probability;
 mod ranks;
+#[cfg(feature = "lp")]
+#[doc(hidden)]
+pub mod repaired;
 #[doc(hidden)]
 pub mod results;
 mod save;
