@@ -33,6 +33,12 @@ pub struct Arguments {
     /// Free only these lost tokens: `5,17,100-200`, or `@FILE` with one id or token per line [default: all lost tokens]
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
+    /// Change rows in place of biases: tied tokens and tokens of heads without a bias are freed too
+    #[arg(long)]
+    rows: bool,
+    /// With --rows: change a tensor that is used elsewhere as well, such as the embedding of a tied head
+    #[arg(long, requires = "rows")]
+    change_embedding: bool,
     /// By how many logits a freed token shall win at its witness
     #[arg(long, value_name = "LOGITS", default_value = "0.001", value_parser = positive)]
     margin: f64,
@@ -63,8 +69,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");
     let layer = arguments.head.read()?;
-    let part = Part::Biases;
+    let part = if arguments.rows { Part::Rows } else { Part::Biases };
     let target = Target::of(checkpoint, layer.located(), part)?;
+    if let Some(other) = target.shared().filter(|_| !arguments.change_embedding) {
+        bail!(
+            "{}: the tensor `{}` is also {other}, so moving its rows would change what the model reads, not only what it can \
+             write; --change-embedding accepts that, and without --rows biases are changed",
+            target.file().display(),
+            target.name()
+        );
+    }
     check_place(arguments, &target)?;
     let (domain, reason) = audit::domain(&arguments.domain, &layer)?;
     let tokens = arguments.tokens.as_ref();
@@ -80,7 +94,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         threads: arguments.threads.map_or(0, usize::from),
         progress: &bar,
     };
-    let repair = repair::biases(layer.head(), &domain, request)?;
+    let repair = match part {
+        Part::Biases => repair::biases(layer.head(), &domain, request)?,
+        Part::Rows => repair::rows(layer.head(), &domain, request)?,
+    };
     let patched = target.patched(&repair.head)?;
     bar.stage("write");
     patched_file::write(&arguments.out, &patched, |written| target.check(written, &repair.head))

@@ -74,9 +74,19 @@ impl Kept {
         self.tied
     }
 
-    /// The states and their winners.
-    pub(super) fn states(&self) -> &[(Vec<f64>, u32)] {
-        &self.states
+    /// What each state says of a token by `head`: the state, its winner, and the score that the token must stay below, or, if it
+    /// is the winner, above.
+    pub(super) fn rivals(&self, head: &Head, token: u32) -> Vec<(&Vec<f64>, u32, f64)> {
+        let score = |t: u32, h: &[f64]| head.score(t as usize, h);
+        let second = |h: &[f64]| {
+            let others = (0..head.tokens() as u32).filter(|t| *t != token);
+            others.map(|t| score(t, h)).fold(f64::NEG_INFINITY, f64::max)
+        };
+        let one = |(h, winner): &'_ (Vec<f64>, u32)| match *winner == token {
+            true => second(h),
+            false => score(*winner, h),
+        };
+        self.states.iter().map(|state| (&state.0, state.1, one(state))).collect()
     }
 
     /// The states at which another token scores at least as much as the winner by `head`, up to rounding.

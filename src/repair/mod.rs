@@ -9,6 +9,7 @@ mod goal;
 mod kept;
 mod precision;
 mod raise;
+mod rows;
 mod target;
 
 use crate::audit::{Audit, Options, audit};
@@ -52,14 +53,24 @@ pub struct Repair {
     pub after: Audit,
     /// The tokens that were lost or tied and can win now, ids rising.
     pub freed: Vec<u32>,
-    /// How often biases were raised.
+    /// What was changed.
+    pub part: Part,
+    /// How often numbers were changed and the head audited.
     pub rounds: usize,
 }
 
 impl Repair {
-    /// The tokens whose bias changed, with the change in logits; `before` is the head before the repair.
+    /// The tokens that changed, with the size of the change: of a bias in logits, with its sign, of a row its Euclidean length;
+    /// `before` is the head before the repair.
     pub fn changes(&self, before: &Head) -> Vec<(u32, f64)> {
-        let change = |t: usize| self.head.bias(t) - before.bias(t);
+        let change = |t: usize| match self.part {
+            Part::Biases => self.head.bias(t) - before.bias(t),
+            Part::Rows => {
+                let moved =
+                    self.head.row(t).zip(before.row(t)).map(|(new, old)| (new - old).powi(2));
+                moved.sum::<f64>().sqrt()
+            }
+        };
         let all = (0..before.tokens()).map(|t| (t as u32, change(t)));
         all.filter(|(_, change)| *change != 0.0).collect()
     }
@@ -98,7 +109,33 @@ pub fn biases(head: &Head, domain: &Domain, request: Request) -> Result<Repair> 
     };
     let climbed = climb.run(raise::biases(head))?;
     let repaired = raise::with_biases(head, &climbed.biases)?;
-    finish(repaired, before, goal, request, climbed.rounds)
+    finish(repaired, before, goal, request, (Part::Biases, climbed.rounds))
+}
+
+/// Frees tokens by changes of rows, tied ones too.
+///
+/// # Errors
+/// As [`biases`].
+pub fn rows(head: &Head, domain: &Domain, request: Request) -> Result<Repair> {
+    let options = Options {
+        threads: request.threads,
+        progress: request.progress,
+        also_free: true,
+        ..Options::default()
+    };
+    let before = audit(head, domain, options)?;
+    let goal = Goal::of(&before, request.tokens, true)?;
+    let moves = rows::Moves {
+        head,
+        domain,
+        goal: &goal,
+        kept: request.kept,
+        precision: request.precision,
+        margin: request.margin,
+        options,
+    };
+    let (repaired, rounds) = moves.run(&before)?;
+    finish(repaired, before, goal, request, (Part::Rows, rounds))
 }
 
 /// Audits the changed head in full, and refuses it if it misses the goal.
@@ -107,7 +144,7 @@ fn finish(
     before: Audit,
     goal: Goal,
     request: Request,
-    rounds: usize,
+    (part, rounds): (Part, usize),
 ) -> Result<Repair> {
     let options = Options {
         threads: request.threads,
@@ -131,7 +168,7 @@ fn finish(
             )));
         }
     }
-    Ok(Repair { head, before, after, freed: goal.freed, rounds })
+    Ok(Repair { head, before, after, freed: goal.freed, part, rounds })
 }
 
 /// Refuses tokens that no biases can free: those with the same row as another token that must win.
