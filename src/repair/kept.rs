@@ -74,6 +74,11 @@ impl Kept {
         self.tied
     }
 
+    /// The states and their winners.
+    pub(super) fn states(&self) -> &[(Vec<f64>, u32)] {
+        &self.states
+    }
+
     /// What each state says of a token by `head`: the state, its winner, and the score that the token must stay below, or, if it
     /// is the winner, above.
     pub(super) fn rivals(&self, head: &Head, token: u32) -> Vec<(&Vec<f64>, u32, f64)> {

@@ -7,6 +7,7 @@
 
 mod goal;
 mod kept;
+mod level;
 mod precision;
 mod raise;
 mod rows;
@@ -23,6 +24,15 @@ pub use precision::Precision;
 use raise::Climb;
 pub use target::{Part, Target, canonical};
 
+/// Which changes of biases are the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Least {
+    /// Raises alone: of all raises that free the tokens these have the least sum, and the largest one is the least as well.
+    Sum,
+    /// Raises and lowerings: the largest change is about half of the largest raise, and more biases change.
+    Largest,
+}
+
 /// What is asked of a repair.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
@@ -32,6 +42,8 @@ pub struct Request<'a> {
     pub kept: Option<&'a Kept>,
     /// The element type of the tensor that is changed.
     pub precision: Precision,
+    /// Which changes of biases are the smallest; for rows it has no meaning.
+    pub least: Least,
     /// By how many logits a freed token shall win at its witness, about.
     pub margin: f64,
     /// The largest change of a bias, in logits, that is allowed.
@@ -97,6 +109,7 @@ pub fn biases(head: &Head, domain: &Domain, request: Request) -> Result<Repair> 
     let before = audit(head, domain, options)?;
     let goal = Goal::of(&before, request.tokens, false)?;
     refuse_equal_rows(head, &before, &goal)?;
+    refuse_near_rows(head, &goal)?;
     let climb = Climb {
         head,
         domain,
@@ -107,9 +120,36 @@ pub fn biases(head: &Head, domain: &Domain, request: Request) -> Result<Repair> 
         limit: request.max_change,
         options,
     };
-    let climbed = climb.run(raise::biases(head))?;
-    let repaired = raise::with_biases(head, &climbed.biases)?;
-    finish(repaired, before, goal, request, (Part::Biases, climbed.rounds))
+    let stored = raise::biases(head);
+    let climbed = climb.run(stored.clone())?;
+    let rounds = climbed.rounds;
+    if request.least == Least::Sum {
+        let repaired = raise::with_biases(head, &climbed.biases)?;
+        return finish(repaired, before, goal, request, (Part::Biases, rounds));
+    }
+    request.progress.begin("level", 0, "");
+    let around = (stored.as_slice(), climbed.biases.as_slice());
+    let proposals = level::levelled(head, around, &climbed.audit, request.kept, request.precision)?;
+    let mut refused = Error::Internal("no biases were proposed".to_owned());
+    for biases in proposals.into_iter().flatten() {
+        let repaired = raise::with_biases(head, &biases)?;
+        match finish(repaired, before.clone(), goal.clone(), request, (Part::Biases, rounds)) {
+            Ok(repair) => return Ok(repair),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// Refuses tokens whose rows are so close to each other that biases of the stored type will hardly set them apart.
+fn refuse_near_rows(head: &Head, goal: &Goal) -> Result<()> {
+    match rows::clusters::close_pair(head, &goal.freed) {
+        None => Ok(()),
+        Some((one, other, count)) => Err(Error::Invalid(format!(
+            "{count} of the tokens to free have rows that nearly equal another one's (token {one} and token {other}): raises of \
+             biases cannot tell them apart; --rows changes rows, or leave them out by --tokens"
+        ))),
+    }
 }
 
 /// Frees tokens by changes of rows, tied ones too.

@@ -19,8 +19,8 @@ use super::goal::Goal;
 use super::kept::Kept;
 use super::precision::Precision;
 
-/// The most rounds; a climb that ends takes some tens.
-const ROUNDS: usize = 200;
+/// The most rounds; a climb that ends takes a few.
+const ROUNDS: usize = 60;
 
 /// What a climb is given.
 pub(super) struct Climb<'a> {
@@ -39,6 +39,7 @@ pub(super) struct Climb<'a> {
 /// Biases that free every token of the goal, with the audit that proves it.
 pub(super) struct Climbed {
     pub biases: Vec<f64>,
+    pub audit: Audit,
     pub rounds: usize,
 }
 
@@ -64,7 +65,7 @@ impl Climb<'_> {
             let missed = self.goal.missed(&audit);
             let taken = self.kept.map(|kept| kept.taken(&head)).transpose()?.unwrap_or_default();
             if missed.is_empty() && taken.is_empty() {
-                return Ok(Climbed { biases, rounds: round });
+                return Ok(Climbed { biases, audit, rounds: round });
             }
             let mut raised = biases.clone();
             for token in missed {

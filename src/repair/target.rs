@@ -70,6 +70,11 @@ impl Target {
         self.precision
     }
 
+    /// The name of the element type.
+    pub fn dtype(&self) -> String {
+        self.place.dtype().to_string()
+    }
+
     /// The name of the tensor in its file.
     pub fn name(&self) -> &str {
         self.place.name()

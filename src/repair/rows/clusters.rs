@@ -4,15 +4,30 @@ use crate::head::Head;
 
 /// Rows closer than this share of the shorter one's length belong together. It only groups proposals.
 const NEAR: f64 = 1e-3;
+/// Rows closer than this share are told apart by no bias of the usual types: a logit of their difference is below rounding.
+const CLOSE: f64 = 1e-6;
 
 /// Groups tokens by nearness of their rows; each group and the list of groups rise by id.
 pub(super) fn clusters(head: &Head, tokens: &[u32]) -> Vec<Vec<u32>> {
+    within(head, tokens, NEAR)
+}
+
+/// Two tokens whose rows differ by less than biases can make up for, and how many tokens have such a neighbour.
+pub(in crate::repair) fn close_pair(head: &Head, tokens: &[u32]) -> Option<(u32, u32, usize)> {
+    let close: Vec<Vec<u32>> = within(head, tokens, CLOSE);
+    let close = || close.iter().filter(|group| group.len() > 1);
+    let first = close().next()?;
+    Some((first[0], first[1], close().map(Vec::len).sum()))
+}
+
+/// Groups tokens whose rows are closer than a share of the shorter one's length.
+fn within(head: &Head, tokens: &[u32], share: f64) -> Vec<Vec<u32>> {
     let rows: Vec<Vec<f64>> = tokens.iter().map(|&t| head.row(t as usize).collect()).collect();
     let norms: Vec<f64> = rows.iter().map(|row| length(row)).collect();
     let mut group: Vec<usize> = (0..tokens.len()).collect();
     for i in 0..tokens.len() {
         for j in 0..i {
-            let limit = NEAR * norms[i].min(norms[j]);
+            let limit = share * norms[i].min(norms[j]);
             // Lengths differ by no more than rows do.
             if (norms[i] - norms[j]).abs() <= limit && distance(&rows[i], &rows[j]) <= limit {
                 let (a, b) = (root(&group, i), root(&group, j));

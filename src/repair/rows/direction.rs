@@ -17,6 +17,10 @@ const FIRST: usize = 60;
 const MORE: usize = 240;
 /// The first step, and the last one, as a share of the state's length.
 const STEP: (f64, f64) = (0.3, 0.0005);
+/// After how many steps all rivals are scored again; in between only the foremost are.
+const LOOK: usize = 8;
+/// How many rivals are scored in between.
+const FOREMOST: usize = 256;
 /// Random starts besides those of the rows.
 const RANDOM: usize = 2;
 /// How sharp the smoothed maximum is, at the first and at the last step: the spread of the scores times this.
@@ -113,11 +117,16 @@ impl Search<'_> {
     fn downhill(&self, mut h: Vec<f64>, steps: usize, first: f64) -> (Vec<f64>, f64) {
         fit(self.domain, &mut h);
         let (mut best, mut least) = (h.clone(), f64::INFINITY);
+        let mut rivals: Vec<u32> = Vec::new();
         for step in 0..steps {
             let part = step as f64 / steps as f64;
             let between = |(a, b): (f64, f64)| a * (b / a).powf(part);
-            let (value, slope) = self.slope(&h, between(SHARP));
-            if value < least {
+            let all = step % LOOK == 0;
+            if all {
+                rivals = self.foremost(&h);
+            }
+            let (value, slope) = self.slope(&h, &rivals, between(SHARP));
+            if all && value < least {
                 (best, least) = (h.clone(), value);
             }
             let (long, steep) = (length(&h), length(&slope));
@@ -135,27 +144,43 @@ impl Search<'_> {
         (best, least)
     }
 
-    /// The length of the change at a state, and the slope of its smoothed form.
-    fn slope(&self, h: &[f64], sharp: f64) -> (f64, Vec<f64>) {
+    /// The rivals with the largest scores at a state, by falling score.
+    fn foremost(&self, h: &[f64]) -> Vec<u32> {
         let head = self.head;
         let mut scores = vec![0.0; head.tokens()];
         head.product(h, 0..head.tokens(), &mut scores, head.tokens());
         scores.iter_mut().enumerate().for_each(|(t, s)| *s += head.bias(t));
-        let own =
-            self.tokens.iter().map(|&t| scores[t as usize]).sum::<f64>() / self.tokens.len() as f64;
-        self.tokens.iter().for_each(|&t| scores[t as usize] = f64::NEG_INFINITY);
+        let mut rivals: Vec<u32> =
+            (0..head.tokens() as u32).filter(|t| self.tokens.binary_search(t).is_err()).collect();
+        let order =
+            |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
+        if rivals.len() > FOREMOST {
+            rivals.select_nth_unstable_by(FOREMOST, order);
+            rivals.truncate(FOREMOST);
+        }
+        rivals.sort_by(order);
+        rivals
+    }
+
+    /// The length of the change at a state, with regard to some rivals, and the slope of its smoothed form.
+    fn slope(&self, h: &[f64], rivals: &[u32], sharp: f64) -> (f64, Vec<f64>) {
+        let head = self.head;
+        let own = self.tokens.iter().map(|&t| head.score(t as usize, h)).sum::<f64>()
+            / self.tokens.len() as f64;
+        let scores: Vec<f64> = rivals.iter().map(|&t| head.score(t as usize, h)).collect();
         let top = scores.iter().fold(f64::NEG_INFINITY, |m, s| m.max(*s));
-        let spread = (top - own).abs().max(1e-3 * top.abs()).max(f64::MIN_POSITIVE);
         let mut slope: Vec<f64> = head.row(self.tokens[0] as usize).map(|x| -x).collect();
-        let weights: Vec<(usize, f64)> = scores
-            .iter()
-            .enumerate()
-            .map(|(t, s)| (t, (sharp * (s - top) / spread).exp()))
-            .filter(|(_, w)| *w > 1e-6)
-            .collect();
-        let total: f64 = weights.iter().map(|(_, w)| w).sum();
-        for (t, w) in weights {
-            slope.iter_mut().zip(head.row(t)).for_each(|(s, x)| *s += w / total * x);
+        if !top.is_finite() {
+            return (f64::INFINITY, vec![0.0; h.len()]);
+        }
+        let spread = (top - own).abs().max(1e-3 * top.abs()).max(f64::MIN_POSITIVE);
+        let weight = |s: &f64| (sharp * (s - top) / spread).exp();
+        let total: f64 = scores.iter().map(weight).sum();
+        for (&t, s) in rivals.iter().zip(&scores) {
+            let share = weight(s) / total;
+            if share > 1e-6 {
+                slope.iter_mut().zip(head.row(t as usize)).for_each(|(s, x)| *s += share * x);
+            }
         }
         let long = length(h).max(f64::MIN_POSITIVE);
         let gap = top - own;

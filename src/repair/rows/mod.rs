@@ -5,7 +5,7 @@
 //! state, so that it wins a little to the side, and the whole cluster is in convex position. Then the head is audited, and what is
 //! missing, old winners included, is moved in the next round by a larger margin.
 
-mod clusters;
+pub(super) mod clusters;
 mod demands;
 mod direction;
 
@@ -27,8 +27,8 @@ use direction::{Aim, aims, unit};
 
 /// The most rounds.
 const ROUNDS: usize = 12;
-/// The part of its own that a row of a cluster gets, as a multiple of the cluster's diameter and as a share of its move.
-const OWN: (f64, f64) = (4.0, 0.02);
+/// By what factor the part of its own that a row of a group gets exceeds the least that can work.
+const OWN: f64 = 4.0;
 /// By how much the margin grows from round to round.
 const GROWTH: f64 = 2.0;
 
@@ -128,11 +128,17 @@ impl Moves<'_> {
         let others = (0..head.tokens() as u32).filter(|t| !aim.tokens.contains(t));
         let top = others.map(|t| scores[t as usize]).fold(f64::NEG_INFINITY, f64::max);
         let rows: Vec<Vec<f64>> = aim.tokens.iter().map(|t| self.present(moved, *t)).collect();
-        let diameter = rows.iter().map(|row| distance(row, &rows[0])).fold(0.0, f64::max);
+        // Rows of a group win a little to the side of the common state, by their own parts; further out there is room for that.
+        let (own, margin) = match aim.tokens.len() {
+            1 => (0.0, margin),
+            _ => {
+                let own = self.own(&rows);
+                (own, margin.max(own * long))
+            }
+        };
         let mut generator = SplitMix::new(seed);
         for (token, row) in aim.tokens.iter().zip(&rows) {
             let missing = (top + margin - scores[*token as usize]).max(0.0);
-            let own = (OWN.0 * diameter).max(OWN.1 * (missing.max(margin) / long));
             let aside = match aim.tokens.len() {
                 1 => vec![0.0; dim],
                 _ => self.aside(&aim.state, &mut generator, own),
@@ -141,6 +147,18 @@ impl Moves<'_> {
             moved.insert(*token, new);
         }
         Ok(())
+    }
+
+    /// The length of the part of its own that each row of a group gets. Let it be `q`, the distance of a rival row `w`, and `e` the
+    /// rounding of a row along one direction. With a lead of about `q |h|`, a state may go aside by `|h| q / 2 w`, where the own
+    /// part gains `|h| q^2 / 2 w`: this must exceed `e |h|` and what the rows of the group differ by along it.
+    fn own(&self, rows: &[Vec<f64>]) -> f64 {
+        let diameter = rows.iter().map(|row| distance(row, &rows[0])).fold(0.0, f64::max);
+        let apart = 2.0 * length(&rows[0]);
+        let unit = |x: &f64| self.precision.next_up(x.abs()) - x.abs();
+        let square: f64 = rows[0].iter().map(|x| unit(x).powi(2)).sum();
+        let rounding = (square / rows[0].len() as f64).sqrt();
+        (OWN * diameter).max(OWN * (2.0 * apart * rounding).sqrt())
     }
 
     /// A vector of the length `own` at a right angle to the state, along coordinates that may change within the domain.
