@@ -62,6 +62,8 @@ pub mod problem;
 pub(crate) mod prove;
 #[cfg(feature = "model")]
 pub mod reach;
+#[cfg(all(feature = "files", feature = "lp"))]
+pub mod repair;
 #[cfg(feature = "report")]
 pub mod report;
 #[doc(hidden)]

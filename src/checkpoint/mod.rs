@@ -26,6 +26,8 @@ pub mod npz;
 pub mod onnx;
 mod open;
 #[doc(hidden)]
+pub mod patch;
+#[doc(hidden)]
 pub mod pickle;
 #[doc(hidden)]
 pub mod safetensors;
@@ -202,6 +204,17 @@ pub trait Checkpoint: Send + Sync {
     /// No such tensor.
     fn packed(&self, _name: &str) -> Result<Option<Bytes>> {
         Ok(None)
+    }
+
+    /// Returns where the numbers of a tensor of floats lie, so that they can be replaced in the file.
+    ///
+    /// # Errors
+    /// No such tensor, one whose numbers are not stored as plain floats, or a format that is not patched.
+    fn place(&self, name: &str) -> Result<patch::Place> {
+        Err(Error::Invalid(format!(
+            "tensor `{name}`: numbers are not replaced in files of {}; convert it to safetensors",
+            self.format()
+        )))
     }
 
     /// Returns the vocabulary, if the format holds one (GGUF).

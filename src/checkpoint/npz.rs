@@ -18,6 +18,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::bytes::Bytes;
 use super::npy::{self, Header};
+use super::patch::Place;
 use super::{Checkpoint, FileFormat, Tensor, TensorInfo, find, open_in_folder};
 use crate::error::Result;
 
@@ -101,6 +102,18 @@ impl Checkpoint for Npz {
                 self.bytes.malformed(format!("array `{name}` cannot be read: {problem}"))
             })?;
         Ok(Tensor { info: self.tensors[at].clone(), values })
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let member = self.members[at];
+        let refuse = |problem: String| {
+            self.bytes.malformed(format!("array `{name}` cannot be read: {problem}"))
+        };
+        let array = inflate(&mut self.archive.clone(), member).map_err(refuse)?;
+        let header = Header::parse(&array, array.len()).map_err(refuse)?;
+        let place = npy::place(&header, &self.tensors[at], &self.bytes, array.len())?;
+        Ok(place.in_member(member))
     }
 
     fn side_file(&self, name: &str) -> Result<Option<Bytes>> {

@@ -18,6 +18,7 @@ use serde::de::{Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 
 use super::bytes::Bytes;
 use super::decode::{ByteOrder, floats};
+use super::patch::Place;
 use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, elements, find};
 use crate::error::Result;
 
@@ -133,6 +134,12 @@ impl Checkpoint for Safetensors {
             self.bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
         })?;
         Ok(Tensor { info, values })
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let range = self.places[at].clone();
+        Place::of(&self.tensors[at], &self.bytes, range, ByteOrder::Little)
     }
 
     fn packed(&self, name: &str) -> Result<Option<Bytes>> {

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::bytes::Bytes;
+use super::patch::Place;
 use super::vocabulary::Vocabulary;
 use super::{Checkpoint, Tensor, TensorInfo, gguf, onnx};
 use crate::error::{Error, Result};
@@ -325,6 +326,11 @@ impl Checkpoint for Unwrapped {
         let Some(at) = at else { return self.inner.read(name) };
         let tensor = self.inner.read(&self.stored[at])?;
         Ok(Tensor { info: self.tensors[at].clone(), ..tensor })
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = self.tensors.iter().position(|tensor| tensor.name == name);
+        self.inner.place(at.map_or(name, |at| self.stored[at].as_str()))
     }
 
     fn integers(&self, name: &str) -> Result<Vec<i64>> {

@@ -17,6 +17,7 @@ mod observe;
 mod pattern;
 mod progress;
 mod reach;
+mod repair;
 mod report;
 mod selection;
 mod shell;
@@ -55,6 +56,7 @@ pub struct Cli {
 enum Command {
     Audit(audit::Arguments),
     Inspect(inspect::Arguments),
+    Repair(repair::Arguments),
     Labels(labels::Arguments),
     Verify(verify::Arguments),
     Report(report::Arguments),
@@ -78,6 +80,7 @@ pub fn run() -> ExitCode {
     let result = match command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Labels(arguments) => labels::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -254,6 +254,13 @@ impl OutputLayer {
         &self.located.head
     }
 
+    /// Returns the same output layer with a changed head of the same shape, read from the file at `path`.
+    pub fn with_head(mut self, head: Head, path: &Path) -> Self {
+        self.located.head = head;
+        self.origin.path = path.display().to_string();
+        self
+    }
+
     /// Returns the domain of hidden states that follows from what stands before the head: a final norm, an
     /// activation, or nothing that is known.
     pub fn domain(&self) -> &Domain {

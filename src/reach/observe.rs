@@ -41,6 +41,16 @@ impl Claims {
     }
 }
 
+/// Runs the model on a window, and returns the hidden states that its output matrix is multiplied with, one for each position.
+///
+/// # Errors
+/// Errors of the model.
+pub fn window_states(model: &Transformer, ids: Vec<u32>) -> Result<Vec<Vec<f64>>> {
+    let states = model.states(&Batch::ids(vec![ids]).last_hidden())?;
+    let rows: Vec<Vec<f32>> = states.state.get(0)?.to_dtype(DType::F32)?.to_vec2()?;
+    Ok(rows.into_iter().map(|row| row.into_iter().map(f64::from).collect()).collect())
+}
+
 /// A token that won strictly although that was proved impossible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contradiction {

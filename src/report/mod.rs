@@ -32,9 +32,9 @@ pub mod inspection;
 pub mod kept;
 #[doc(hidden)]
 pub mod label_sets;
-mod lost_text;
 #[doc(hidden)]
 pub mod ladder;
+mod lost_text;
 #[doc(hidden)]
 pub mod markdown;
 pub(crate) mod measured;
@@ -51,9 +51,15 @@ pub mod own_files;
 pub(crate) mod padding;
 #[doc(hidden)]
 pub mod page;
+#[cfg(feature = "lp")]
+#[doc(hidden)]
+pub mod patched_file;
 pub(crate) mod plots;
 pub(crate) mod probability;
 mod ranks;
+#[cfg(feature = "lp")]
+#[doc(hidden)]
+pub mod repaired;
 #[doc(hidden)]
 pub mod results;
 mod save;

@@ -71,6 +71,27 @@ pub const REACH: Product = Product {
     advice: FORCE,
 };
 
+/// The files that `repair` writes beside the repaired file: those of an audit, and its own.
+pub const REPAIR: Product = Product {
+    names: &[
+        results::SUMMARY,
+        results::VERDICTS,
+        inspection::FILE,
+        certificate::FILE,
+        measures::FILE,
+        page::FILE,
+        markdown::FILE,
+        REPAIR_SUMMARY,
+        REPAIR_PAGE,
+    ],
+    pictures: false,
+    advice: FORCE,
+};
+
+/// The names of `repair`'s own files.
+const REPAIR_SUMMARY: &str = "repair.json";
+const REPAIR_PAGE: &str = "repair.html";
+
 /// The names of the pictures; each losing token may also have its own, `projection-ID`.
 const PICTURES: [&str; 10] = [
     "verdicts",
@@ -157,13 +178,14 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
         ladder::SUMMARY => schema("reach"),
         ladder::TABLE => start.starts_with("id,token,piece,kind,chosen,free,real,"),
         ladder::WITNESSES => start.contains(ladder::MARK),
+        REPAIR_SUMMARY => schema("repair"),
         label_sets::TABLE => start.starts_with("set,size,labels,names,verdict,"),
         certificate::FILE => start.contains(certificate::FORMAT),
         observed::CONTRADICTIONS => {
             ["\"state\"", "\"token\"", "\"position\""].iter().all(|name| start.contains(name))
         }
         markdown::FILE => end.contains("Made by unargmax "),
-        page::FILE | ladder::PAGE | "compare.html" => {
+        page::FILE | ladder::PAGE | REPAIR_PAGE | "compare.html" => {
             start.contains("<meta name=\"generator\" content=\"unargmax ")
         }
         results::VERDICTS => start.starts_with("id,token,piece,kind,row_norm,verdict,"),

@@ -1,7 +1,7 @@
 //! What README.md and docs/ show is what the program prints.
 //!
 //! In a code block that begins with `$ `, such lines are commands and the others what they print on standard output. A line
-//! `...` stands for any lines, and times in seconds may differ. Commands run where models and `tests` are, one after the
+//! `...` stands for any lines, and times in seconds may differ. Commands run where models, `assets` and `tests` are, one after the
 //! other, so that one may use what another has written.
 #![cfg(unix)]
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// README.md and every document in docs/, by name, with how many commands it shows: those that need no models, and those that
 /// need them.
-const DOCUMENTS: [(&str, usize, usize); 16] = [
+const DOCUMENTS: [(&str, usize, usize); 17] = [
     ("README.md", 1, 0),
     ("docs/README.md", 0, 0),
     ("docs/certificate.md", 0, 0),
@@ -24,6 +24,7 @@ const DOCUMENTS: [(&str, usize, usize); 16] = [
     ("docs/library.md", 0, 0),
     ("docs/models.md", 0, 0),
     ("docs/reach.md", 1, 0),
+    ("docs/repair.md", 3, 0),
     ("docs/report.md", 0, 0),
     ("docs/results.md", 0, 0),
     ("docs/speed.md", 0, 0),
@@ -102,6 +103,7 @@ fn check(name: &str, models: Option<&Path>) -> usize {
         std::os::unix::fs::symlink(from, folder.path().join(name)).unwrap();
     };
     link(&root.join("tests"), "tests");
+    link(&root.join("assets"), "assets");
     if let Some(models) = models {
         link(models, "models");
         link(&models.join("smollm2/published").join(SMOLLM), SMOLLM);

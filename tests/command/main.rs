@@ -9,6 +9,7 @@
 //! - `inputs`: checkpoints, tensors, tokens, domains;
 //! - `report`: reports, comparisons and baselines;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
+//! - `repair`: biases and rows are changed, and one tensor of a file with them;
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
 //! - `progress`: lines about how far a command is;
@@ -36,6 +37,7 @@ mod progress;
 mod reach;
 mod reach_refusals;
 mod refusals;
+mod repair;
 mod report;
 mod results;
 mod systems;

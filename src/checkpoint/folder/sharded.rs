@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::super::bytes::Bytes;
 use super::super::format::read;
 use super::super::not_a_checkpoint;
+use super::super::patch::Place;
 use super::super::{Checkpoint, Tensor, TensorInfo, find};
 use crate::error::{Error, Result};
 
@@ -117,6 +118,11 @@ impl Checkpoint for Sharded {
     fn read(&self, name: &str) -> Result<Tensor> {
         let at = find(&self.tensors, name, &self.index)?;
         self.shards[self.places[at]].1.read(name)
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, &self.index)?;
+        self.shards[self.places[at]].1.place(name)
     }
 
     fn packed(&self, name: &str) -> Result<Option<Bytes>> {

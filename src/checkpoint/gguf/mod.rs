@@ -13,6 +13,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::bytes::Bytes;
+use super::decode::ByteOrder;
+use super::patch::Place;
 use super::vocabulary::Vocabulary;
 use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, Values, find};
 use crate::error::{Error, Result};
@@ -180,6 +182,12 @@ impl Checkpoint for Gguf {
             bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
         })?;
         Ok(Tensor { info, values })
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, self.parts[0].label())?;
+        let (part, range) = self.places[at].clone();
+        Place::of(&self.tensors[at], &self.parts[part], range, ByteOrder::Little)
     }
 
     fn blocks(&self, name: &str) -> Result<Option<Blocks>> {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::bytes::Bytes;
 use super::decode::{floats, zeros};
+use super::patch::Place;
 use super::{Checkpoint, FileFormat, Tensor, TensorInfo, Values, find};
 use crate::error::Result;
 
@@ -62,6 +63,36 @@ impl Checkpoint for Npy {
         })?;
         Ok(Tensor { info: self.tensors[at].clone(), values })
     }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        place(&self.header, &self.tensors[at], &self.bytes, self.bytes.len())
+    }
+}
+
+/// The place of an array whose file begins with `header` and has `length` bytes; `file` is that file or the archive that it
+/// is a member of.
+///
+/// # Errors
+/// Elements that are no floats.
+pub(crate) fn place(
+    header: &Header,
+    info: &TensorInfo,
+    file: &Bytes,
+    length: usize,
+) -> Result<Place> {
+    let place = Place::of(info, file, header.start..length, header.order)?;
+    Ok(match header.fortran {
+        false => place,
+        true => {
+            let first_fastest = |n: &mut usize, d: &usize| {
+                let stride = *n;
+                *n *= d.max(&1);
+                Some(stride)
+            };
+            place.with_strides(header.shape.iter().scan(1, first_fastest).collect())
+        }
+    })
 }
 
 /// Decodes the array file `bytes`, row-major.

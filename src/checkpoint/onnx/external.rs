@@ -46,6 +46,11 @@ impl External {
         })
     }
 
+    /// Returns the name of the file, in backquotes.
+    pub fn location(&self) -> String {
+        format!("`{}`", self.location)
+    }
+
     /// Opens the `needed` bytes of the tensor, in a file relative to the folder of `model`.
     pub fn open(&self, model: &Bytes, needed: usize) -> Result<Bytes, String> {
         let folder = model.folder().ok_or_else(|| {

@@ -19,6 +19,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::bytes::Bytes;
+use super::decode::ByteOrder;
+use super::patch::Place;
 use super::{Checkpoint, Dtype, FileFormat, Tensor, TensorInfo, Values, find};
 use crate::error::Result;
 use model::Model;
@@ -123,6 +125,24 @@ impl Checkpoint for Onnx {
             self.bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
         })?;
         Ok(Tensor { info: self.tensors[at].clone(), values })
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let refuse = |problem: &str| {
+            self.bytes.malformed(format!("tensor `{name}` cannot be replaced: {problem}"))
+        };
+        match &self.sources[at] {
+            Source::Stored(place) => {
+                let range = self.stored[*place].plain(&self.bytes).map_err(|p| refuse(&p))?;
+                Place::of(&self.tensors[at], &self.bytes, range, ByteOrder::Little)
+            }
+            Source::Numbers(_) => Err(refuse("it is an attribute of a node")),
+            Source::Quantised(_) | Source::NBits(_) => Err(refuse(
+                "it is stored as integers with a scale, and only plain floats are replaced: repair the model before it is \
+                 quantised",
+            )),
+        }
     }
 
     fn graph(&self) -> Option<&Graph> {

@@ -142,6 +142,37 @@ impl Stored {
         Ok(values)
     }
 
+    /// Returns the range of the numbers in the file, if they lie there side by side as plain floats.
+    ///
+    /// # Errors
+    /// Numbers that lie in another file, or are stored in another way; the error is a sentence.
+    pub fn plain(&self, bytes: &[u8]) -> Result<Range<usize>, String> {
+        if let Some(external) = &self.external {
+            return Err(format!(
+                "its numbers are in {}; save the model as one file",
+                external.location()
+            ));
+        }
+        if let Some(raw) = &self.raw {
+            return Ok(raw.clone());
+        }
+        let (field, width) = match self.dtype() {
+            Dtype::F32 => (4, 4),
+            Dtype::F64 => (10, 8),
+            _ => return Err("its numbers are stored as integers of variable length".into()),
+        };
+        let (mut found, mut fields) = (Vec::new(), Message::new(bytes, self.message.clone()));
+        while let Some((number, content)) = fields.next()? {
+            if number == field {
+                found.push(content);
+            }
+        }
+        match found.as_slice() {
+            [Field::Bytes(range)] if range.len() == self.count() * width => Ok(range.clone()),
+            _ => Err("its numbers are stored one by one".into()),
+        }
+    }
+
     /// Decodes a tensor of integers of up to 32 bits.
     pub fn ints(&self, bytes: &Bytes) -> Result<Vec<i32>, String> {
         let Some(raw) = self.raw_bytes(bytes)? else {

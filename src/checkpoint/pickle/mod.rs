@@ -24,6 +24,8 @@ use std::path::Path;
 
 use super::bytes::Bytes;
 use super::decode::ByteOrder;
+use super::npy;
+use super::patch::Place;
 use super::{Checkpoint, FileFormat, Tensor, TensorInfo, find};
 use crate::error::Result;
 use storages::{Archive, Places};
@@ -230,5 +232,49 @@ impl Checkpoint for StateDict {
             self.bytes.malformed(format!("tensor `{name}` cannot be read: {problem}"))
         })?;
         Ok(Tensor { info: self.tensors[at].clone(), values })
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
+        let at = find(&self.tensors, name, self.bytes.label())?;
+        let refuse = |problem: String| {
+            self.bytes.malformed(format!("tensor `{name}` cannot be replaced: {problem}"))
+        };
+        let info = &self.tensors[at];
+        match &self.built.values[self.ids[at]] {
+            Value::Array(Some(array)) => match self.container {
+                Container::Plain => {
+                    let (header, range) =
+                        tensors::array_place(&self.built, &self.pickle, array).map_err(refuse)?;
+                    let place = npy::place(&header, info, &self.bytes, range.len())?;
+                    Ok(place.shifted(range.start))
+                }
+                _ => Err(refuse("it is an array within the pickle of an archive".into())),
+            },
+            Value::Tensor(view) => {
+                let layout = Layout::of(&self.built, view).map_err(refuse)?;
+                let key = self.built.text(&self.pickle, layout.key).unwrap_or_default();
+                let (from, member, order) = match &self.container {
+                    Container::Zip(archive) => {
+                        (0, Some(archive.storage(key).map_err(refuse)?), archive.order)
+                    }
+                    Container::Legacy(places) => {
+                        let from = places.get(key).map_or(0, |place| place.start);
+                        (from, None, ByteOrder::Little)
+                    }
+                    Container::Plain => {
+                        return Err(refuse("its numbers are not in the pickle".into()));
+                    }
+                };
+                let range = layout.range().map_err(refuse)?;
+                let range = from + range.start..from + range.end;
+                let place = Place::of(info, &self.bytes, range, order)?;
+                let place = place.with_strides(layout.strides().to_vec());
+                Ok(match member {
+                    Some(member) => place.in_member(member),
+                    None => place,
+                })
+            }
+            _ => Err(refuse("it holds no plain floats".into())),
+        }
     }
 }

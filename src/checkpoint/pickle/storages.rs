@@ -72,7 +72,7 @@ impl Archive {
     }
 
     /// Returns the index of the member that holds the storage `key`.
-    fn storage(&self, key: &str) -> Result<usize, String> {
+    pub fn storage(&self, key: &str) -> Result<usize, String> {
         let name = format!("data/{key}");
         self.member(&name).ok_or_else(|| {
             format!("the member `{}{name}` of the zip archive is missing", self.folder)

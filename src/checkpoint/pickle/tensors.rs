@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::allow::width;
 use super::value::{Array, Built, Id, Value, View};
@@ -230,6 +231,19 @@ pub(super) fn array(built: &Built, bytes: &[u8], array: &Array) -> Result<Values
     }
 }
 
+/// Returns the header of an array of numpy and the range of its bytes in the pickle.
+pub(super) fn array_place(
+    built: &Built,
+    bytes: &[u8],
+    array: &Array,
+) -> Result<(Header, Range<usize>), String> {
+    let header = header(built, bytes, array)?;
+    match &built.values[array.data] {
+        Value::Bytes(range) => Ok((header, range.clone())),
+        _ => Err("its bytes are written as text (an old protocol of pickle); save it again".into()),
+    }
+}
+
 /// How a tensor of torch lies in its storage, checked against the length of the storage.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
@@ -348,6 +362,29 @@ impl<'a> Layout<'a> {
             Values::F32(numbers) => gather(&numbers, &self.shape, &self.strides).map(Values::F32),
             Values::F64(numbers) => gather(&numbers, &self.shape, &self.strides).map(Values::F64),
         }
+    }
+
+    /// Returns the range of the tensor's bytes in its storage.
+    ///
+    /// # Errors
+    /// A view that is not decoded, or one that repeats elements.
+    pub fn range(&self) -> Result<Range<usize>, String> {
+        if let Some(why) = self.view.refusal {
+            return Err(why.into());
+        }
+        let repeats = self.shape.iter().zip(&self.strides).any(|(d, s)| *d > 1 && *s == 0);
+        if repeats {
+            return Err("it repeats the elements of its storage".into());
+        }
+        let width = width(self.element());
+        let range = self.offset.checked_mul(width).zip(self.span.checked_mul(width));
+        let range = range.and_then(|(from, length)| Some(from..from.checked_add(length)?));
+        range.ok_or_else(|| "its shape overflows".into())
+    }
+
+    /// Returns the distance of neighbours along each dimension, in elements.
+    pub fn strides(&self) -> &[usize] {
+        &self.strides
     }
 
     /// Whether the elements are in row-major order without gaps.

@@ -7,6 +7,7 @@
 //!   not negative. This is the dual, posed as a program of its own because not every backend of
 //!   `good_lp` gives dual values. At 0, `lambda` combines the rows to zero;
 //! - *packing*: see [`packing`];
+//! - any program of few terms a row: see [`minimise`];
 //! - *ball*: the program of Grivas, Bogoychev and Lopez (ACL 2022), see [`crate::prove::polyhedron::paper_radius`].
 //!
 //! All are feasible and bounded for all rows, so that no result depends on a status "infeasible", which comes without
@@ -170,6 +171,27 @@ pub fn packing(sets: &[Vec<usize>], count: usize) -> Option<Vec<f64>> {
     optimum(variables.maximise(total), limits, &shares)
 }
 
+/// A row of a program: the terms, each with the index of its variable, must sum to at least `least`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub terms: Vec<(f64, usize)>,
+    pub least: f64,
+}
+
+/// Minimises `costs . x` subject to the rows and to a range for each variable. Returns `x`; `None` if the backend gives up or
+/// finds that there is none.
+pub fn minimise(costs: &[f64], ranges: &[(f64, f64)], rows: &[Row]) -> Option<Vec<f64>> {
+    let mut variables = ProblemVariables::new();
+    let x: Vec<Variable> =
+        ranges.iter().map(|&(lo, hi)| variables.add(variable().clamp(lo, hi))).collect();
+    let rows = rows.iter().map(|row| {
+        let terms = row.terms.iter().map(|&(factor, at)| (factor, x[at]));
+        constraint!(sum(terms, row.terms.len()) >= row.least)
+    });
+    let cost = sum(costs.iter().copied().zip(x.iter().copied()), costs.len());
+    optimum(variables.minimise(cost), rows, &x)
+}
+
 /// The linear expression of these terms.
 fn sum(terms: impl Iterator<Item = (f64, Variable)>, length: usize) -> Expression {
     let mut sum = Expression::with_capacity(length);
@@ -233,6 +255,15 @@ mod tests {
         let shares = packing(&sets, 3).unwrap();
         assert!((shares.iter().sum::<f64>() - 1.5).abs() < 1e-9, "{shares:?}");
         assert_eq!(packing(&[vec![0], vec![1]], 2).unwrap(), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_least_cost_is_found_and_contradictions_are_told() {
+        // x + y >= 1 at costs 1 and 2, and x at most a quarter.
+        let rows = [Row { terms: vec![(1.0, 0), (1.0, 1)], least: 1.0 }];
+        let x = minimise(&[1.0, 2.0], &[(0.0, 0.25), (0.0, 9.0)], &rows).unwrap();
+        assert!((x[0] - 0.25).abs() < 1e-9 && (x[1] - 0.75).abs() < 1e-9, "{x:?}");
+        assert_eq!(minimise(&[1.0, 2.0], &[(0.0, 0.25), (0.0, 0.5)], &rows), None);
     }
 
     #[test]
