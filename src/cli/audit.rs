@@ -25,6 +25,7 @@ use unargmax::report::Report;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
+use unargmax::report::terms::{RowKind, Terms};
 use unargmax::report::{command, markdown, measures, own_files, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
@@ -99,6 +100,9 @@ pub struct Arguments {
     /// Let --fail-on count only tokens that were better off in this earlier audit (a folder that --out wrote)
     #[arg(long, value_name = "DIR", requires = "fail_on")]
     baseline: Option<PathBuf>,
+    /// What the rows stand for: `tokens`, or `items`, the documents in the index of a retriever. It changes words only
+    #[arg(long, value_enum, default_value = "tokens")]
+    kind: Kind,
     /// How many tokens of each kind to list: a number, or `all`
     #[arg(long, value_name = "N|all", default_value = "20", value_parser = list_length)]
     list: usize,
@@ -129,6 +133,21 @@ enum Condition {
     Undecided,
     Tied,
     PaddingCanWin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Tokens,
+    Items,
+}
+
+impl From<Kind> for RowKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tokens => RowKind::Tokens,
+            Kind::Items => RowKind::Items,
+        }
+    }
 }
 
 impl From<Condition> for gate::Condition {
@@ -197,6 +216,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         )
         .with_options(arguments.head.tensors.options())
         .with_seeds(plan.seeds())
+        .with_kind(arguments.kind.into())
         .with_progress(&bar);
     let report = if arguments.no_report { report.without_page() } else { report };
     let report = if arguments.svg { report.with_pictures() } else { report };
@@ -290,6 +310,7 @@ fn print(
             domain: &plan.domain,
             reason: &plan.reason,
             seeds: plan.seeds(),
+            terms: arguments.terms(),
         };
         text::write(&mut out, subject, audit, elapsed.as_secs_f64(), arguments.list)?;
     }
@@ -309,12 +330,12 @@ fn exit_code(
     let gate = Gate::of(&conditions, audit, tokens, vocabulary, plan.baseline.as_ref());
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
-            let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence());
+            let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence(arguments.terms()));
             super::ignore_broken_pipe(told)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("unargmax: --fail-on: {}", gate.sentence());
+    eprintln!("unargmax: --fail-on: {}", gate.sentence(arguments.terms()));
     if plan.baseline.is_some() {
         let label = |id: u32| vocabulary.map_or(String::new(), |v| v.label(id as usize));
         for id in gate.failing().take(arguments.list) {
@@ -330,6 +351,11 @@ fn all_cores() -> usize {
 }
 
 impl Arguments {
+    /// Returns the terms for what the rows stand for.
+    fn terms(&self) -> &'static Terms {
+        RowKind::from(self.kind).terms()
+    }
+
     /// Returns the engine that proposes verdicts; `--radius` needs the linear programs.
     fn engine(&self) -> Result<Engine> {
         match (self.engine, self.radius) {

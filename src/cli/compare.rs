@@ -48,6 +48,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Prints a table of the verdict counts of each audit, and how many tokens change their verdict.
 fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let terms = comparison.terms();
+    let (token, tokens) = (terms.token, terms.tokens);
     let width = comparison.entries.iter().map(|e| e.label.chars().count()).max().unwrap_or(0);
     writeln!(out, "{:width$}  cannot win       tied  undecided", "")?;
     for entry in &comparison.entries {
@@ -65,12 +67,12 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
         }
     }
     match &comparison.incomparable {
-        Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
+        Some(why) => writeln!(out, "\n{tokens} cannot be followed: {why}")?,
         None => {
             let (audited, free) = comparison.changed();
             match audited {
-                1 => writeln!(out, "\n1 token changes its verdict")?,
-                n => writeln!(out, "\n{n} tokens change their verdict")?,
+                1 => writeln!(out, "\n1 {token} changes its verdict")?,
+                n => writeln!(out, "\n{n} {tokens} change their verdict")?,
             }
             match free {
                 0 => {}
@@ -81,11 +83,11 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
                 0 => {}
                 1 => writeln!(
                     out,
-                    "1 token loses where more rows compete, and is free among the kept rows"
+                    "1 {token} loses where more rows compete, and is free among the kept rows"
                 )?,
                 n => writeln!(
                     out,
-                    "{n} tokens lose where more rows compete, and are free among the kept rows"
+                    "{n} {tokens} lose where more rows compete, and are free among the kept rows"
                 )?,
             }
             match comparison.changed_padding() {

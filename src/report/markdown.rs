@@ -27,16 +27,17 @@ pub fn render(reported: &Reported) -> String {
 fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
-    let (head, tally) = (&summary.head, results.tally());
+    let (head, tally, terms) = (&summary.head, results.tally(), results.terms());
     writeln!(out, "## {}: {}\n", code(&summary.name()), words::headline(results))?;
     writeln!(
         out,
-        "The output layer of {} ({} x {}, {}) was audited over {} (`{}`).\n",
+        "The {} of {} ({} x {}, {}) was audited over {} (`{}`).\n",
+        terms.layer,
         code(&command::shareable(&summary.checkpoint.path)),
         head.tokens,
         head.dim,
         head.dtype,
-        words::domain(&audit.domain, head.dim),
+        words::domain(&audit.domain, head.dim, terms),
         audit.domain
     )?;
     if let Some(kept) = &head.kept {
@@ -44,7 +45,7 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     }
     write_counts(out, results)?;
     writeln!(out)?;
-    for sentence in words::meaning(tally.tokens) {
+    for sentence in words::meaning(tally.tokens, terms) {
         writeln!(out, "{sentence}")?;
     }
     for sentence in beyond::sentences(results) {
@@ -56,10 +57,11 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     if let Some(sentence) = ranks::sentence(results) {
         writeln!(out, "{sentence}")?;
     }
-    if let Some(sentence) = words::padding(tally.padding) {
+    if let Some(sentence) = words::padding(tally.padding, terms) {
         writeln!(out, "{sentence}")?;
     }
-    writeln!(out, "\n{} {}\n\n    {}", words::certainty(tally), command::WHERE, command::HERE)?;
+    let certainty = words::certainty(tally, terms);
+    writeln!(out, "\n{certainty} {}\n\n    {}", command::WHERE, command::HERE)?;
     if let Some(elsewhere) = command::elsewhere(summary) {
         writeln!(out, "\n{}\n\n    {elsewhere}", command::WHERE_ELSEWHERE)?;
     }
@@ -79,7 +81,8 @@ fn write_counts(out: &mut String, results: &Results) -> std::fmt::Result {
     let counts = results.tally().tokens;
     let free = beyond::free_counts(results);
     let (heading, rule) = if free.is_some() { (" with any vector |", "---|") } else { ("", "") };
-    writeln!(out, "| verdict | tokens | share |{heading}\n|---|---|---|{rule}")?;
+    let terms = results.terms();
+    writeln!(out, "| verdict | {} | share |{heading}\n|---|---|---|{rule}", terms.tokens)?;
     for outcome in Outcome::ALL {
         let count = counts.of(outcome);
         let beside = free.map_or(String::new(), |free| format!(" {} |", free.of(outcome)));
@@ -87,7 +90,7 @@ fn write_counts(out: &mut String, results: &Results) -> std::fmt::Result {
             out,
             "| {} ({}) | {count} | {} |{beside}",
             outcome.name(),
-            words::gloss(outcome),
+            words::gloss(outcome, terms),
             words::percent(count, counts.sum())
         )?;
     }
@@ -105,7 +108,9 @@ fn name(reported: &Reported, id: u32) -> String {
 /// Lists the unargmaxable tokens with their heaviest rivals.
 fn list_unargmaxable(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let lost = having(reported, Outcome::Unargmaxable);
-    list(out, "Unargmaxable tokens, and the heaviest of their rivals", &lost, |row| {
+    let tokens = reported.terms().tokens;
+    let title = format!("Unargmaxable {tokens}, and the heaviest of their rivals");
+    list(out, &title, &lost, |row| {
         let rivals: Vec<String> = row
             .rivals()
             .take(RIVALS)

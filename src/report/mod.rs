@@ -60,6 +60,8 @@ pub(crate) mod table;
 pub(crate) mod tally;
 #[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
+pub mod terms;
 mod ticks;
 pub(crate) mod words;
 

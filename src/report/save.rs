@@ -9,6 +9,7 @@ use super::measures::{self, Measures};
 use super::options::HeadOptions;
 use super::results::{self, Reported};
 use super::summary::Summary;
+use super::terms::RowKind;
 use super::{markdown, own_files, page, table};
 use crate::audit::Audit;
 use crate::certificate;
@@ -41,6 +42,7 @@ pub struct Report<'a> {
     reason: String,
     from_folder: Option<String>,
     options: HeadOptions,
+    kind: RowKind,
     seeds: [Option<u64>; 4],
     page: bool,
     pictures: bool,
@@ -56,6 +58,7 @@ impl<'a> Report<'a> {
             reason: format!("auto: {}", layer.domain_reason()),
             from_folder: None,
             options: HeadOptions::default(),
+            kind: RowKind::default(),
             seeds: [None; 4],
             page: true,
             pictures: false,
@@ -93,6 +96,12 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// Sets what the rows stand for, which changes the words of the report and nothing else.
+    pub fn with_kind(mut self, kind: RowKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Sets the seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured.
     pub fn with_seeds(mut self, seeds: [Option<u64>; 4]) -> Self {
         self.seeds = seeds;
@@ -113,6 +122,7 @@ impl<'a> Report<'a> {
         Ok(Summary::new(self.layer, self.audit)?
             .with_way(self.from_folder.clone())
             .with_options(self.options.clone())
+            .with_kind(self.kind)
             .with_seeds(self.seeds))
     }
 

@@ -12,6 +12,7 @@ use super::measured::{
 use super::options::HeadOptions;
 use super::padding::Padding;
 use super::tally::{Counts, Tally};
+use super::terms::RowKind;
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::error::Result;
@@ -31,6 +32,9 @@ pub struct Summary {
     head: HeadSummary,
     threads: usize,
     audits: Vec<AuditSummary>,
+    /// What the rows stand for, if not tokens.
+    #[serde(skip_serializing_if = "RowKind::is_default")]
+    kind: RowKind,
 }
 
 /// The checkpoint, and its path from the folder of the results; see [`way`](super::command::way).
@@ -119,6 +123,7 @@ impl Summary {
                 .chain(audit.free())
                 .map(|audit| AuditSummary::new(audit, vocabulary))
                 .collect(),
+            kind: RowKind::default(),
         })
     }
 
@@ -131,6 +136,12 @@ impl Summary {
     /// Sets the options that chose the tensors, so that `verify` can choose the same.
     pub fn with_options(mut self, options: HeadOptions) -> Self {
         self.head.options = Some(options).filter(|options| *options != HeadOptions::default());
+        self
+    }
+
+    /// Sets what the rows stand for.
+    pub fn with_kind(mut self, kind: RowKind) -> Self {
+        self.kind = kind;
         self
     }
 

@@ -8,6 +8,7 @@ use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
 use super::{measured, measured_text, padding};
 use crate::audit::Audit;
+use super::terms::Terms;
 use crate::certify::{Rival, Verdict};
 
 /// The most rivals named for a token; the table has all of them.
@@ -35,9 +36,9 @@ pub fn write(
     }
     write_counts(out, &columns)?;
     let rows = (audit.kept().map(<[u32]>::len), subject.located.head.tokens());
-    write_proved(out, tally, scope, seconds, rows)?;
+    write_proved(out, tally, scope, (seconds, subject.terms), rows)?;
     write_radii(out, subject, audit)?;
-    padding::write(out, tally.padding.into())?;
+    padding::write(out, tally.padding.into(), subject.terms)?;
     explain(out, subject, audit, tally.tokens, shown)?;
     measured_text::write(out, subject, audit, shown)
 }
@@ -51,8 +52,9 @@ fn write_subject(out: &mut impl Write, subject: Subject, kept: Option<&[u32]>) -
     writeln!(out, "head    {path}: `{}`, {bias} ({})", located.weight, located.why)?;
     writeln!(
         out,
-        "        {} tokens x {} dimensions, {}",
+        "        {} {} x {} dimensions, {}",
         head.tokens(),
+        subject.terms.tokens,
         head.dim(),
         located.dtype
     )?;
@@ -72,7 +74,8 @@ fn write_subject(out: &mut impl Write, subject: Subject, kept: Option<&[u32]>) -
     }
     writeln!(out, "domain  {domain} ({reason})")?;
     if domain.only_state().is_some() {
-        writeln!(out, "        the ranges and the norm leave one hidden state alone")?;
+        let state = subject.terms.hidden_state;
+        writeln!(out, "        the ranges and the norm leave one {state} alone")?;
     }
     writeln!(out)
 }
@@ -102,18 +105,19 @@ fn write_proved(
     out: &mut impl Write,
     tally: Tally,
     scope: usize,
-    seconds: f64,
+    (seconds, terms): (f64, &Terms),
     (kept, rows): (Option<usize>, usize),
 ) -> io::Result<()> {
     let kept = kept.map_or(String::new(), |kept| format!("; {kept} rows are kept"));
     let proved = scope - tally.rows().undecided;
     write!(out, "\n{proved} of {scope} verdicts proved in {seconds:.2} s{kept}")?;
     match tally.padding.sum() {
-        0 => writeln!(out, "; the head has {rows} tokens."),
+        0 => writeln!(out, "; the head has {rows} {}.", terms.tokens),
         padding => writeln!(
             out,
-            ", {} on tokens and {padding} on padding; the head has {rows} rows.",
-            tally.tokens.sum()
+            ", {} on {} and {padding} on padding; the head has {rows} rows.",
+            tally.tokens.sum(),
+            terms.tokens
         ),
     }
 }
@@ -122,13 +126,14 @@ fn write_proved(
 fn write_radii(out: &mut impl Write, subject: Subject, audit: &Audit) -> io::Result<()> {
     if let Some(radii) = measured::radii(audit, subject.vocabulary) {
         let RadiusSummary { tokens, threshold, below, not_found } = radii;
+        let token = subject.terms.token;
         writeln!(
             out,
-            "\nRadius below {threshold:e}, for which the linear program of Grivas et al. (ACL 2022) calls a token unargmaxable: \
+            "\nRadius below {threshold:e}, for which the linear program of Grivas et al. (ACL 2022) calls a {token} unargmaxable: \
              {below} of {tokens}.\nA float64 optimum, not proved; the verdicts above are."
         )?;
         if not_found > 0 {
-            writeln!(out, "The solver gave up on the radius of {not_found} tokens.")?;
+            writeln!(out, "The solver gave up on the radius of {not_found} {token}s.")?;
         }
     }
     Ok(())
@@ -142,7 +147,8 @@ fn explain(
     counts: Counts,
     shown: usize,
 ) -> io::Result<()> {
-    let token = |id: u32| !is_padding(subject.vocabulary, id);
+    let is_token = |id: u32| !is_padding(subject.vocabulary, id);
+    let Terms { token, tokens, hidden_state, .. } = subject.terms;
     let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
     let rival = |r: Rival| match r {
         Rival::Token(id) => name(id),
@@ -151,13 +157,13 @@ fn explain(
     if counts.unargmaxable > 0 {
         writeln!(
             out,
-            "\nUnargmaxable: for every hidden state of the domain another token scores at least as much, so the token is\n\
+            "\nUnargmaxable: for every {hidden_state} of the domain another {token} scores at least as much, so the {token} is\n\
              never the strict winner. (How exact ties and rounding are resolved depends on the runtime.)\n\
              Each is blocked by a mix of rivals that never scores less than it, with weights that sum to one:\n"
         )?;
-        list(out, audit, shown, counts.unargmaxable, |id, verdict| {
+        list(out, audit, (shown, tokens), counts.unargmaxable, |id, verdict| {
             let Verdict::Unargmaxable(loss) = verdict else { return None };
-            if !token(id) {
+            if !is_token(id) {
                 return None;
             }
             let blockers = loss.blockers();
@@ -176,12 +182,12 @@ fn explain(
     if counts.tied > 0 {
         writeln!(
             out,
-            "\nTied: reaches the maximum, but only together with tokens of exactly the same row and bias:\n"
+            "\nTied: reaches the maximum, but only together with {tokens} of exactly the same row and bias:\n"
         )?;
-        list(out, audit, shown, counts.tied, |id, verdict| {
+        list(out, audit, (shown, tokens), counts.tied, |id, verdict| {
             let Verdict::Tied(tie) = verdict else { return None };
             // List each group once.
-            let first = tie.members().iter().find(|&&member| token(member));
+            let first = tie.members().iter().find(|&&member| is_token(member));
             (first == Some(&id))
                 .then(|| tie.members().iter().map(|&t| name(t)).collect::<Vec<_>>().join(" = "))
         })?;
@@ -200,9 +206,9 @@ fn explain(
             )?,
         }
         writeln!(out)?;
-        list(out, audit, shown, counts.undecided, |id, verdict| {
+        list(out, audit, (shown, tokens), counts.undecided, |id, verdict| {
             let Verdict::Undecided(u) = verdict else { return None };
-            if !token(id) {
+            if !is_token(id) {
                 return None;
             }
             let (lo, hi) = u.interval();
@@ -216,7 +222,7 @@ fn explain(
 fn list(
     out: &mut impl Write,
     audit: &Audit,
-    shown: usize,
+    (shown, tokens): (usize, &str),
     total: usize,
     line: impl Fn(u32, &Verdict) -> Option<String>,
 ) -> io::Result<()> {
@@ -228,7 +234,7 @@ fn list(
     if rest > 0 {
         writeln!(
             out,
-            "  ... and {rest} more ({total} tokens in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
+            "  ... and {rest} more ({total} {tokens} in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
         )?;
     }
     Ok(())

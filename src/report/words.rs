@@ -5,6 +5,7 @@ use super::results::Results;
 use super::results::summary::Counts;
 use super::results::verdicts::{Outcome, Row};
 use super::tally::Tally;
+use super::terms::Terms;
 use crate::certify::Rival;
 
 /// Which rows of a head compete, in a sentence.
@@ -30,11 +31,6 @@ pub fn grouped(number: usize) -> String {
         text.push(digit);
     }
     text
-}
-
-/// A count of tokens: `1 token`, `2 tokens`.
-pub fn tokens(count: usize) -> String {
-    counted(count, "token")
 }
 
 /// A count and a noun, in the singular or plural.
@@ -73,11 +69,11 @@ pub fn number(x: f64) -> String {
 }
 
 /// The meaning of a verdict in two or three words.
-pub fn gloss(outcome: Outcome) -> &'static str {
+pub fn gloss(outcome: Outcome, terms: &Terms) -> &'static str {
     match outcome {
-        Outcome::Argmaxable => "can win",
-        Outcome::Tied => "can only tie",
-        Outcome::Unargmaxable => "can never win",
+        Outcome::Argmaxable => terms.can_win,
+        Outcome::Tied => terms.can_only_tie,
+        Outcome::Unargmaxable => terms.never_win,
         Outcome::Undecided => "neither is proved",
     }
 }
@@ -86,17 +82,20 @@ pub fn gloss(outcome: Outcome) -> &'static str {
 pub fn headline(results: &Results) -> String {
     let counts = results.tally().tokens;
     let all = counts.sum();
+    let terms = results.terms();
+    let Terms { token, can_win, can_only_tie, never_win, .. } = terms;
     let finding = match counts {
-        _ if all == 0 => "Only padding was audited, no token".to_owned(),
+        _ if all == 0 => format!("Only padding was audited, no {token}"),
         Counts { unargmaxable, .. } if unargmaxable > 0 => {
-            format!("{} of {} can never win", grouped(unargmaxable), tokens(all))
+            format!("{} of {} {never_win}", grouped(unargmaxable), terms.count(all))
         }
         Counts { tied, undecided: 0, .. } if tied > 0 => {
-            format!("No token is unargmaxable; {} of {} can only tie", grouped(tied), grouped(all))
+            let (tied, all) = (grouped(tied), grouped(all));
+            format!("No {token} is unargmaxable; {tied} of {all} {can_only_tie}")
         }
-        Counts { undecided: 0, .. } if all == 1 => "The token can win".to_owned(),
-        Counts { undecided: 0, .. } => format!("Every one of {} can win", tokens(all)),
-        _ => "No token was found that can never win".to_owned(),
+        Counts { undecided: 0, .. } if all == 1 => format!("The {token} {can_win}"),
+        Counts { undecided: 0, .. } => format!("Every one of {} {can_win}", terms.count(all)),
+        _ => format!("No {token} was found that {never_win}"),
     };
     match counts.undecided {
         0 => finding,
@@ -105,56 +104,92 @@ pub fn headline(results: &Results) -> String {
 }
 
 /// What the finding means to a user of the model.
-pub fn meaning(counts: Counts) -> Vec<String> {
-    let mut sentences = vec![
-        "A model chooses among tokens: words, pieces of words, characters or labels. Its last layer gives each \
-         token a score, and the highest score wins."
-            .to_owned(),
-    ];
+pub fn meaning(counts: Counts, terms: &Terms) -> Vec<String> {
+    let Terms { token, tokens, .. } = terms;
+    let mut sentences = vec![choice(terms)];
     if counts.unargmaxable > 0 {
         let (these, them) = if counts.unargmaxable == 1 {
-            ("One token".to_owned(), "it")
+            (format!("One {token}"), "it")
         } else {
-            (format!("These {} tokens", grouped(counts.unargmaxable)), "them")
+            (format!("These {} {tokens}", grouped(counts.unargmaxable)), "them")
+        };
+        let consequence = match terms.is_of_items() {
+            true => format!(
+                "A search never has {them} in the first place, exact ties and rounding aside; further down the \
+                 list of results {them_too} can still stand.",
+                them_too = if them == "it" { "it" } else { "they" }
+            ),
+            false => format!(
+                "A program that takes the winner (greedy decoding) cannot output {them}, exact ties and rounding \
+                 aside; one that draws tokens at random by their scores still can, but never as the favourite."
+            ),
         };
         sentences.push(format!(
-            "{these} cannot: whatever the input, some other token always scores at least as high. A program \
-             that takes the winner (greedy decoding) cannot output {them}, exact ties and rounding aside; one \
-             that draws tokens at random by their scores still can, but never as the favourite."
+            "{these} cannot: whatever the {}, some other {token} always scores at least as high. {consequence}",
+            if terms.is_of_items() { "query" } else { "input" }
         ));
     }
     if counts.tied > 0 {
         sentences.push(format!(
-            "{} can reach the top only together with exact doubles, tokens that always get the same score: \
-             which of them is output depends on the program, not on the model.",
-            tokens(counts.tied)
+            "{} can reach the top only together with exact doubles, {tokens} that always get the same score: \
+             which of them is {} depends on the program, not on the {}.",
+            terms.count(counts.tied),
+            if terms.is_of_items() { "first" } else { "output" },
+            if terms.is_of_items() { "index" } else { "model" }
         ));
     }
     if counts.unargmaxable == 0 && counts.tied == 0 && counts.undecided == 0 {
-        sentences.push(
-            "Each of these tokens can: a state of the layers below was found that makes it the winner. \
-             Whether the layers below ever produce that state is another question."
-                .to_owned(),
-        );
+        let produced = match terms.is_of_items() {
+            true => "Whether the query encoder makes that vector of some text",
+            false => "Whether the layers below ever produce that state",
+        };
+        sentences.push(format!(
+            "Each of these {tokens} can: {} was found that makes it the winner. {produced} is another question.",
+            a_state(terms)
+        ));
     }
     if counts.undecided > 0 {
         sentences.push(format!(
             "For {} neither was proved within the budget of exact arithmetic.",
-            tokens(counts.undecided)
+            terms.count(counts.undecided)
         ));
     }
     sentences
 }
 
+/// How the winner is chosen.
+fn choice(terms: &Terms) -> String {
+    match terms.is_of_items() {
+        true => {
+            "A retriever chooses among documents. Its index gives each document a score for a query, the product of \
+             their vectors, and the highest score comes first."
+        }
+        false => {
+            "A model chooses among tokens: words, pieces of words, characters or labels. Its last layer gives each \
+             token a score, and the highest score wins."
+        }
+    }
+    .to_owned()
+}
+
+/// A state and who makes it.
+fn a_state(terms: &Terms) -> &'static str {
+    match terms.is_of_items() {
+        true => "the vector of a query",
+        false => "a state of the layers below",
+    }
+}
+
 /// The verdicts of the padding rows in words; `None` if there are no such rows.
-pub fn padding(padding: Counts) -> Option<String> {
+pub fn padding(padding: Counts, terms: &Terms) -> Option<String> {
     let all = padding.sum();
     if all == 0 {
         return None;
     }
+    let Terms { token, can_win, .. } = terms;
     let rows = match all {
-        1 => "One more row is padding: no token has it.".to_owned(),
-        n => format!("{} more rows are padding: no token has them.", grouped(n)),
+        1 => format!("One more row is padding: no {token} has it."),
+        n => format!("{} more rows are padding: no {token} has them.", grouped(n)),
     };
     let open = match padding.undecided {
         0 => String::new(),
@@ -170,7 +205,7 @@ pub fn padding(padding: Counts) -> Option<String> {
                 ties => format!(" ({} of them only together with exact doubles)", grouped(ties)),
             };
             format!(
-                "{} of them can win{ties}{open}: a program that takes the winner may pick a row that has no text, \
+                "{} of them {can_win}{ties}{open}: a program that takes the winner may pick a row that has no text, \
                  and fail.",
                 grouped(n)
             )
@@ -180,7 +215,7 @@ pub fn padding(padding: Counts) -> Option<String> {
 }
 
 /// How certain the finding is.
-pub fn certainty(tally: Tally) -> String {
+pub fn certainty(tally: Tally, terms: &Terms) -> String {
     let (rows, padding) = (tally.rows(), tally.padding.sum());
     let all = rows.sum();
     let mut first = match rows.undecided {
@@ -196,21 +231,30 @@ pub fn certainty(tally: Tally) -> String {
     if padding > 0 {
         let those = format!(
             " (These are the verdicts on {} and on {} of padding.)",
-            tokens(tally.tokens.sum()),
+            terms.count(tally.tokens.sum()),
             counted(padding, "row")
         );
         first.push_str(&those);
     }
     format!(
-        "{first} A token that can win has a state of the layers below at which it provably does; one that \
+        "{first} A {} that {} has {} {} which it provably {}; one that \
          cannot has a list of rivals and weights that provably rules it out. The proofs hold for exact \
-         arithmetic on the stored numbers; a program that rounds can turn a small lead into a tie."
+         arithmetic on the stored numbers; a program that rounds can turn a small lead into a tie.",
+        terms.token,
+        terms.can_win,
+        a_state(terms),
+        terms.at,
+        if terms.is_of_items() { "is" } else { "does" }
     )
 }
 
 /// The domain in words.
-pub fn domain(domain: &str, dim: usize) -> String {
-    let coordinates = format!("the {} that the layers below hand to it", counted(dim, "number"));
+pub fn domain(domain: &str, dim: usize, terms: &Terms) -> String {
+    let Terms { state, within, .. } = terms;
+    let coordinates = match terms.is_of_items() {
+        true => format!("the {} of its vector", counted(dim, "number")),
+        false => format!("the {} that the layers below hand to it", counted(dim, "number")),
+    };
     let range = |part: &str| match part.strip_prefix("range:").and_then(|r| r.split_once(':')) {
         Some((lo, "inf")) => format!("are all at least {lo}"),
         Some(("-inf", hi)) => format!("are all at most {hi}"),
@@ -221,27 +265,28 @@ pub fn domain(domain: &str, dim: usize) -> String {
         Some((ball, ranges)) => (ball, Some(ranges)),
         None => (domain, None),
     };
-    let within = match (ball, ball.strip_prefix("ball:")) {
+    let all = match (ball, ball.strip_prefix("ball:")) {
         ("free", _) => {
-            return format!("every possible state: {coordinates} may be anything");
+            return format!("every possible {state}: {coordinates} may be anything");
         }
         ("layernorm", _) => {
-            "every state that the LayerNorm before it can give, whatever it is handed".to_owned()
+            format!("every {state} that the LayerNorm before it can give, whatever it is handed")
         }
         ("rmsnorm", _) => {
-            "every state that the RMSNorm before it can give, whatever it is handed".to_owned()
+            format!("every {state} that the RMSNorm before it can give, whatever it is handed")
         }
-        (_, Some(radius)) => format!("every state of a length below {radius}"),
-        _ => return format!("every state in which {coordinates} {}", range(domain)),
+        (_, Some(radius)) => format!("every {state} of a length below {radius}"),
+        _ => return format!("every {state} {within} which {coordinates} {}", range(domain)),
     };
     match ranges {
-        Some(ranges) => format!("{within}, and in which {coordinates} {}", range(ranges)),
-        None => within,
+        Some(ranges) => format!("{all}, and {within} which {coordinates} {}", range(ranges)),
+        None => all,
     }
 }
 
 /// What blocks a losing token, in a sentence that precedes the list of rivals.
-pub fn blocked(row: &Row) -> String {
+pub fn blocked(row: &Row, terms: &Terms) -> String {
+    let Terms { state, states, within, at, .. } = terms;
     let (rivals, ends) = row.blockers.iter().fold((0, 0), |(rivals, ends), blocker| {
         if matches!(blocker.0, Rival::Token(_)) { (rivals + 1, ends) } else { (rivals, ends + 1) }
     });
@@ -250,40 +295,54 @@ pub fn blocked(row: &Row) -> String {
             .to_owned();
     }
     if row.proof == "only-point" {
-        return "One rival scores at least as high at the only state there is.".to_owned();
+        return format!("One rival scores at least as high {at} the only {state} there is.");
     }
     let audited = if row.proof == "outweighed" { " that was audited" } else { "" };
     if rivals == 1 {
-        let within = if ends > 0 { " within the limits of the states" } else { audited };
-        return format!("One rival scores at least as high in every state{within}.");
+        let limits = format!(" within the limits of the {states}");
+        let those = if ends > 0 { limits.as_str() } else { audited };
+        return format!("One rival scores at least as high {within} every {state}{those}.");
     }
     let limits = match ends {
         0 => String::new(),
         1 => ", given the limit of one coordinate".to_owned(),
         n => format!(", given the limits of {n} coordinates"),
     };
+    let every = if terms.is_of_items() { "For every query" } else { "In every state" };
     format!(
-        "In every state{audited}, at least one of these {rivals} rivals scores as high or higher: their average, with \
+        "{every}{audited}, at least one of these {rivals} rivals scores as high or higher: their average, with \
          the weights given here, never scores less{limits}."
     )
 }
 
 /// The kind of proof, in words.
-pub fn proof(proof: &str) -> &'static str {
+pub fn proof(proof: &str, terms: &Terms) -> String {
+    let Terms { tokens, state, states, at, .. } = terms;
     match proof {
-        "map" => {
-            "wins at a state that a map shared by many tokens makes of its row; the lead exceeds every rounding error"
+        "map" => format!(
+            "wins {at} a {state} that a map shared by many {tokens} makes of its row; the lead exceeds every rounding error"
+        ),
+        "float" => format!("wins {at} a {state} of its own; the lead exceeds every rounding error"),
+        "integer" => format!("wins {at} a {state} of whole numbers; the lead is computed exactly"),
+        "outweighed" => format!(
+            "{at} no {state} within the given length does it score more than the average of these, whose rounding errors are bounded"
+        ),
+        "only-point" => {
+            format!("the domain is one {state} alone, and the scores there are compared exactly")
         }
-        "float" => "wins at a state of its own; the lead exceeds every rounding error",
-        "integer" => "wins at a state of whole numbers; the lead is computed exactly",
+        "free" => {
+            format!("no vector at all lets it win, and the proof of that covers these {states}")
+        }
+        other => fixed_proof(other).to_owned(),
+    }
+}
+
+/// The kinds of proof whose words are the same for all kinds of rows.
+fn fixed_proof(proof: &str) -> &'static str {
+    match proof {
         "equal-row" => "the rows are equal number by number, and the biases differ",
         "enclosed" => "exact weights are proved to exist within tiny intervals around these",
         "exact" => "whole-number weights, every equation checked exactly",
-        "outweighed" => {
-            "at no state within the given length does it score more than the average of these, whose rounding errors are bounded"
-        }
-        "only-point" => "the domain is one state alone, and the scores there are compared exactly",
-        "free" => "no vector at all lets it win, and the proof of that covers these states",
         "" => "none",
         _ => "see docs/results.md",
     }
@@ -292,6 +351,7 @@ pub fn proof(proof: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::terms::RowKind;
 
     #[test]
     fn shares_are_never_rounded_to_none_or_all() {
@@ -324,7 +384,8 @@ mod tests {
     #[test]
     fn padding_is_told_by_what_it_can_do() {
         let says = |argmaxable, tied, unargmaxable, undecided| {
-            padding(Counts { argmaxable, tied, unargmaxable, undecided }).unwrap_or_default()
+            let counts = Counts { argmaxable, tied, unargmaxable, undecided };
+            padding(counts, RowKind::Tokens.terms()).unwrap_or_default()
         };
         assert_eq!(says(0, 0, 0, 0), "");
         assert!(says(0, 0, 1, 0).contains("It cannot win"));
@@ -348,7 +409,8 @@ mod tests {
             ("ball:2.5", "a length below 2.5"),
             ("rmsnorm+range:-1:inf", "whatever it is handed, and in which the 3 numbers"),
         ] {
-            assert!(domain(text, 3).contains(says), "{}", domain(text, 3));
+            let said = domain(text, 3, RowKind::Tokens.terms());
+            assert!(said.contains(says), "{said}");
         }
     }
 }

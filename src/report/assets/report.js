@@ -71,6 +71,7 @@
 
   const start = (data) => {
     const count = data.shown.length;
+    const [TOKEN, TOKENS, STATE, STATES, AT] = data.terms;
     const id = (row) => (data.ids ? data.ids[row] : row);
     const rowOf = data.ids ? new Map(data.ids.map((id, row) => [id, row])) : null;
     const find = (id) => (rowOf ? rowOf.get(id) : id < count ? id : undefined);
@@ -156,7 +157,7 @@
     const search = byId("search"), wanted = byId("verdict"), wantedKind = byId("kind"), wantedFree = byId("beside");
     const scroller = byId("scroller"), sizer = byId("sizer"), frame = byId("window");
     const table = byId("tokens"), body = byId("rows"), status = byId("status"), dialog = byId("card");
-    const empty = element("p", "empty", "No token fits.");
+    const empty = element("p", "empty", `No ${TOKEN} fits.`);
 
     const matches = () => {
       const typed = search.value;
@@ -195,10 +196,10 @@
       scroller.scrollTop = 0;
       table.setAttribute("aria-rowcount", String(length + 1));
       // Padding is no token.
-      const noun = data.kinds.includes("padding") ? "row" : "token";
+      const [single, many] = data.kinds.includes("padding") ? ["row", "rows"] : [TOKEN, TOKENS];
       status.textContent = length === count
-        ? `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`
-        : `${grouped(length)} of ${grouped(count)} ${noun}s`;
+        ? `${grouped(count)} ${count === 1 ? single : many}`
+        : `${grouped(length)} of ${grouped(count)} ${many}`;
       measure();
     };
 
@@ -350,13 +351,13 @@
         fact("code points", Array.from(spelling, (c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" "));
       }
       fact("row length", number(data.norm[row]));
-      if (data.lead[row]) fact("lead shown", `${number(data.lead[row])}, proved at one state; others may give more`);
-      if (free(row) !== 4) fact("any vector", `${data.verdicts[free(row)]}, if the state could be any vector`);
+      if (data.lead[row]) fact("lead shown", `${number(data.lead[row])}, proved ${AT} one ${STATE}; others may give more`);
+      if (free(row) !== 4) fact("any vector", `${data.verdicts[free(row)]}, if the ${STATE} could be any vector`);
       if (has("margin", row)) {
-        fact("best lead", `${spanned("margin", row)} logits, the greatest that any of the states gives it`);
+        fact("best lead", `${spanned("margin", row)} logits, the greatest that any of the ${STATES} gives it`);
         fact("survives", `${survives(row)}: there it provably still leads after rounding; of other formats that was not shown`);
       }
-      if (has("effort", row)) fact("effort", `${spanned("effort", row)}, the least length of a state that lets it win, as a share of the greatest one`);
+      if (has("effort", row)) fact("effort", `${spanned("effort", row)}, the least length of a ${STATE} that lets it win, as a share of the greatest one`);
       if (has("bias", row)) fact("bias needed", `${spanned("bias", row)}, the least raise of its own bias that would let it win`);
       const [proof, meaning] = data.proofs[digit(data.proof, row)];
       if (proof) fact("proof", element("code", "", proof), ": " + meaning);
@@ -374,7 +375,7 @@
       if (group) {
         const list = element("ul", "chips");
         for (const member of group) if (member !== id(row)) list.append(element("li", "name", link(member)));
-        parts.push(element("p", "", "It has the same numbers as these tokens, and so always the same score:"), list);
+        parts.push(element("p", "", `It has the same numbers as these ${TOKENS}, and so always the same score:`), list);
       }
       dialog.replaceChildren(close, heading, ...parts);
       if (!dialog.open) dialog.showModal();

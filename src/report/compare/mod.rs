@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::report::results::Results;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::tally::Tally;
+use crate::report::terms::{RowKind, Terms};
 
 /// One of the compared audits.
 #[derive(Clone, Debug)]
@@ -108,6 +109,13 @@ impl Comparison {
         (audited, tokens().count() - audited)
     }
 
+    /// The terms for what the rows stand for: those of documents if all audits are of documents.
+    pub fn terms(&self) -> &'static Terms {
+        let items = |entry: &Entry| entry.results.summary.kind == RowKind::Items;
+        let kind = if self.entries.iter().all(items) { RowKind::Items } else { RowKind::Tokens };
+        kind.terms()
+    }
+
     /// The number of tokens that fewer rows freed.
     pub fn freed(&self) -> usize {
         let tokens = self.changes.iter().filter(|change| !change.is_of_padding);
@@ -141,7 +149,8 @@ impl Comparison {
 fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     let (tokens_a, tokens_b) = (a.summary.head.tokens, b.summary.head.tokens);
     if tokens_a != tokens_b {
-        return Some(format!("one head has {tokens_a} tokens, the other {tokens_b}"));
+        let tokens = a.terms().tokens;
+        return Some(format!("one head has {tokens_a} {tokens}, the other {tokens_b}"));
     }
     // A row that had no name may have one now.
     let differs = |row: &&Row| {
@@ -151,7 +160,8 @@ fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     let row = a.table.rows().iter().find(differs)?;
     let other = b.table.row(row.id)?;
     Some(format!(
-        "token {} is {:?} in one vocabulary and {:?} in the other",
+        "{} {} is {:?} in one vocabulary and {:?} in the other",
+        a.terms().token,
         row.id, row.piece, other.piece
     ))
 }

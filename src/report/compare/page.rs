@@ -7,6 +7,7 @@ use crate::report::page::{document, picture, token};
 use crate::report::plots::steps;
 use crate::report::results::verdicts::Outcome;
 use crate::report::shown::Shown;
+use crate::report::terms::Terms;
 use crate::report::words;
 
 /// The most changes on the page; `changes.csv` has all.
@@ -19,17 +20,20 @@ pub fn render(comparison: &Comparison) -> String {
         .iter()
         .map(|e| (e.label.clone(), e.step, e.results.tally().tokens))
         .collect();
+    let terms = comparison.terms();
+    let Terms { token, titled, state, states, within, never_win, .. } = terms;
     let body = html! {
         section .finding aria-labelledby="finding" {
             h1 #finding { (headline(comparison)) }
             p {
-                "A model gives each token a score, and the highest score wins. An unargmaxable token (one that can never win) scores no higher than "
-                "some other token in every state that was audited; all verdicts but the undecided ones are proved. "
+                @if terms.is_of_items() { "The index of a retriever" } @else { "A model" }
+                " gives each " (token) " a score, and the highest score wins. An unargmaxable " (token) " (one that " (never_win) ") scores no higher than "
+                "some other " (token) " " (within) " every " (state) " that was audited; all verdicts but the undecided ones are proved. "
                 "The audits' own reports say how to check them."
             }
             @if !comparison.same_domain() {
                 p .warning {
-                    "The audits are over different states, so their counts do not measure the same."
+                    "The audits are over different " (states) ", so their counts do not measure the same."
                     @if comparison.has_free_verdicts() { " Those for any vector do, where they stand." }
                 }
             }
@@ -37,16 +41,16 @@ pub fn render(comparison: &Comparison) -> String {
         section aria-labelledby="audits-h" {
             h2 #audits-h { "Audits" }
             (audits(comparison))
-            @match steps::figure(&points) {
+            @match steps::figure(&points, terms) {
                 Some(figure) => (picture(&figure))
-                None => p { "In none of them is there a token that does not win by itself." }
+                None => p { "In none of them is there a " (token) " that does not win by itself." }
             }
         }
         section aria-labelledby="changes-h" {
-            h2 #changes-h { "Tokens that change their verdict" }
+            h2 #changes-h { (titled) " that change their verdict" }
             @match &comparison.incomparable {
-                Some(why) => p { "The tokens cannot be followed by their ids: " (why) "." }
-                None if comparison.changes.is_empty() => p { "None: every token has the same verdict in all audits that decided it." }
+                Some(why) => p { "The " (terms.tokens) " cannot be followed by their ids: " (why) "." }
+                None if comparison.changes.is_empty() => p { "None: every " (token) " has the same verdict in all audits that decided it." }
                 None => (changes(comparison))
             }
         }
@@ -61,10 +65,12 @@ fn headline(comparison: &Comparison) -> String {
     let lost: Vec<usize> =
         comparison.entries.iter().map(|entry| entry.results.tally().tokens.unargmaxable).collect();
     let (least, most) = lost.iter().fold((usize::MAX, 0), |(l, m), &n| (l.min(n), m.max(n)));
+    let terms = comparison.terms();
+    let never = terms.never_win;
     let counts = if least == most {
-        format!("{} can never win in each of {audits}", words::tokens(most))
+        format!("{} {never} in each of {audits}", terms.count(most))
     } else {
-        format!("{} to {} can never win, over {audits}", words::grouped(least), words::tokens(most))
+        format!("{} to {} {never}, over {audits}", words::grouped(least), terms.count(most))
     };
     let changes = |n: usize| match n {
         0 => "no verdict changes".to_owned(),
@@ -90,13 +96,13 @@ fn headline(comparison: &Comparison) -> String {
 /// The table of the audits with their counts.
 fn audits(comparison: &Comparison) -> Markup {
     let padded = comparison.entries.iter().any(|e| e.results.tally().padding.sum() > 0);
-    let rows_or_tokens = if padded { "rows" } else { "tokens" };
+    let rows_or_tokens = if padded { "rows" } else { comparison.terms().tokens };
     html! {
         div .scroll tabindex="0" role="region" aria-labelledby="audits-h" {
             table .plain {
                 thead {
                     tr {
-                        @for heading in ["audit", "checkpoint", rows_or_tokens, "dimensions", "stored as", "states", "argmaxable", "tied", "unargmaxable", "undecided"] {
+                        @for heading in ["audit", "checkpoint", rows_or_tokens, "dimensions", "stored as", comparison.terms().states, "argmaxable", "tied", "unargmaxable", "undecided"] {
                             th scope="col" { (heading) }
                         }
                         @if comparison.has_free_verdicts() { th scope="col" { "unargmaxable with any vector" } }
@@ -144,7 +150,7 @@ fn changes(comparison: &Comparison) -> Markup {
             table .plain {
                 thead {
                     tr {
-                        th scope="col" { "token" }
+                        th scope="col" { (comparison.terms().token) }
                         th scope="col" { "id" }
                         @for entry in &comparison.entries { th scope="col" { bdi translate="no" { (entry.label) } } }
                         @if comparison.has_kept_rows() { th scope="col" { "removed rows that had blocked it" } }

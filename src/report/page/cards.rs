@@ -9,6 +9,7 @@ use crate::report::plots;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::shown::Shown;
+use crate::report::terms::Terms;
 use crate::report::words;
 
 /// The most cards on the page; the table has all tokens.
@@ -28,14 +29,15 @@ pub fn section(reported: &Reported) -> Markup {
         rows.sort_by_key(|row| (row.is_marginal(), row.id));
         rows
     };
+    let Terms { token, tokens, .. } = reported.terms();
     let (lost, open) = (having(Outcome::Unargmaxable), having(Outcome::Undecided));
     html! {
         @if !lost.is_empty() {
             section #cannot-win aria-labelledby="cannot-win-h" {
-                h2 #cannot-win-h { "Unargmaxable tokens" }
+                h2 #cannot-win-h { "Unargmaxable " (tokens) }
                 p {
                     "Each is ruled out by rivals whose weights add up to 1. If a weighted average of scores is never less "
-                    "than the token's own score, then the highest of those scores is not either."
+                    "than the " (token) "'s own score, then the highest of those scores is not either."
                 }
                 div .cards { @for row in lost.iter().take(CARDS) { (card(reported, row)) } }
                 @if lost.len() > CARDS {
@@ -49,12 +51,12 @@ pub fn section(reported: &Reported) -> Markup {
         }
         @if !open.is_empty() {
             section #open aria-labelledby="open-h" {
-                h2 #open-h { "Tokens not decided" }
+                h2 #open-h { (reported.terms().titled) " not decided" }
                 p {
-                    "Neither proof was found: these tokens lie so close to the edge that the budget of exact arithmetic ended. "
+                    "Neither proof was found: these " (tokens) " lie so close to the edge that the budget of exact arithmetic ended. "
                     "The certificate bounds their best lead."
                 }
-                ul .chips { @for row in open.iter().take(LISTED) { li { (token(&Shown::of(row))) } } }
+                ul .chips { @for row in open.iter().take(LISTED) { li { (super::token(&Shown::of(row))) } } }
                 @if open.len() > LISTED {
                     p .more {
                         button type="button" data-filter=(Outcome::Undecided as u8) {
@@ -87,7 +89,7 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                 h3 .token .long[long] { (token(&shown)) }
                 p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
             }
-            p { (words::blocked(row)) }
+            p { (words::blocked(row, reported.terms())) }
             @if let Some(nearness) = nearness(reported, row) { p { (nearness) } }
             ol .rivals { @for blocker in &face { (rival(reported, *blocker, heaviest)) } }
             details {
@@ -103,11 +105,11 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                         @for (blocker, weight) in row.blockers.iter().filter(|b| !face.contains(b)).take(BEHIND) {
                             li { (label(reported, *blocker)) " " span .weight { (words::number(*weight)) } }
                         }
-                        @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the token in the table below has all" } }
+                        @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the " (reported.terms().token) " in the table below has all" } }
                     }
                 }
                 @if let Some(figure) = &figure { (small_picture(figure)) }
-                p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof)) "." }
+                p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof, reported.terms())) "." }
             }
         }
     }
@@ -116,16 +118,17 @@ fn card(reported: &Reported, row: &Row) -> Markup {
 /// What would let the token win: another vector, a longer state, or a larger bias.
 fn nearness(reported: &Reported, row: &Row) -> Option<String> {
     let confined = beyond::confined(&reported.results.summary.audit().domain);
+    let state = reported.terms().state;
     let mut sentences = Vec::new();
     if row.is_out_of_reach() {
         sentences.push(format!("Some vector would let it win, but none that occurs {confined}."));
     }
     if let Some(effort) = row.measured.effort {
         sentences.push(match effort.low.is_infinite() {
-            true => "No length of the state would let it win.".to_owned(),
+            true => format!("No length of the {state} would let it win."),
             false => {
                 let times = beyond::interval(effort);
-                format!("The state would have to be {times} times as long as the longest.")
+                format!("The {state} would have to be {times} times as long as the longest.")
             }
         });
     }

@@ -14,6 +14,9 @@ pub fn section(reported: &Reported) -> Markup {
     let padding = tally.padding.sum();
     let seconds: f64 = audit.seconds.values().sum();
     let code = |text: &str| html! { code translate="no" { (text) } };
+    let terms = reported.terms();
+    let decided = format!("{} decided", terms.titled);
+    let states = if terms.is_of_items() { "Queries" } else { "States" };
     let facts = [
         (
             "Checkpoint",
@@ -31,9 +34,9 @@ pub fn section(reported: &Reported) -> Markup {
             },
         ),
         ("Hash of the numbers", html! { span .hash { (code(&head.sha256)) } }),
-        ("States", html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
+        (states, html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
         (
-            "Tokens decided",
+            decided.as_str(),
             html! {
                 (words::grouped(tally.tokens.sum()))
                 @if padding > 0 { ", and " (words::counted(padding, "row")) " of padding;" }
@@ -56,8 +59,8 @@ pub fn section(reported: &Reported) -> Markup {
             dl .facts { @for (name, value) in facts { dt { (name) } dd { (value) } } }
             @if !summary.more_audits().is_empty() {
                 table .plain {
-                    caption { "The same head over other states" @if padding > 0 { ", without padding" } }
-                    thead { tr { th { "states" } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
+                    caption { "The same head over other " (terms.states) @if padding > 0 { ", without padding" } }
+                    thead { tr { th { (terms.states) } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
                     tbody {
                         @for audit in summary.more_audits() {
                             tr {
@@ -78,9 +81,10 @@ pub fn section(reported: &Reported) -> Markup {
                 p .command { code { (elsewhere) } }
             }
             p {
-                "The verdicts hold for a linear output layer "
-                "and say nothing of the layers below it: \"argmaxable\" means that a state exists, not that a text leads to it; \"unargmaxable\" "
-                "holds whatever the layers below do, as long as the state is among those above."
+                "The verdicts hold for a linear " (terms.layer) " "
+                "and say nothing of " (terms.below) @if !terms.is_of_items() { " it" } ": \"argmaxable\" means that a " (terms.state)
+                " exists, not that a text leads to it; \"unargmaxable\" "
+                "holds whatever " (terms.below_do) ", as long as the " (terms.state) " is among those above."
             }
         }
     }

@@ -32,10 +32,10 @@ pub struct Axis<'a> {
 }
 
 impl<'a> Axis<'a> {
-    /// A vertical axis for counts of up to `most` tokens.
-    pub fn of_tokens(most: usize, marks: usize, form: Form) -> Axis<'a> {
+    /// A vertical axis for counts of up to `most` tokens, which are called `tokens`.
+    pub fn of_tokens(most: usize, marks: usize, form: Form, tokens: &'a str) -> Axis<'a> {
         let range = (0.0, (most as f64 * 1.06).max(1.2));
-        Axis { range, kind: Kind::Counts, most: marks, name: form.pick("tokens", "") }
+        Axis { range, kind: Kind::Counts, most: marks, name: form.pick(tokens, "") }
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     fn picture(form: Form, range: (f64, f64), kind: Kind) -> String {
         draw(form.width(), 300, |area| {
             let across = Axis { range, kind, most: form.pick(8, 4), name: "" };
-            chart(area, form, (8, 14), across, Axis::of_tokens(7, 5, form)).map(|_| ())
+            chart(area, form, (8, 14), across, Axis::of_tokens(7, 5, form, "tokens")).map(|_| ())
         })
     }
 

@@ -118,6 +118,8 @@ pub struct Distribution<'a> {
     pub mark: Option<(f64, &'a str)>,
     /// The name of the values.
     pub what: &'a str,
+    /// The name of what is counted.
+    pub tokens: &'a str,
 }
 
 impl Distribution<'_> {
@@ -162,7 +164,7 @@ impl Distribution<'_> {
                 most: form.pick(9, 5),
                 name: self.what,
             };
-            let up = chart::Axis::of_tokens(most, 5, form);
+            let up = chart::Axis::of_tokens(most, 5, form, self.tokens);
             let mut chart = chart(area, form, (40, form.pick(20, 18)), across, up)?;
             let step = (hi - lo) / BINS as f64;
             let edge = |bin: usize| lo + step * bin as f64;

@@ -8,8 +8,9 @@ use super::chart::{Axis, chart};
 use super::{Figure, colour, label, notable};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
+use crate::report::terms::Terms;
 use crate::report::ticks::{Kind, widened};
-use crate::report::words::{counted, number, tokens};
+use crate::report::words::number;
 
 /// The number of bars of the histogram.
 const BINS: usize = 60;
@@ -25,20 +26,21 @@ pub fn figure(results: &Results) -> Option<Figure> {
         .into_iter()
         .map(|(outcome, _)| (outcome, sorted(results.table.having(outcome).map(|r| r.row_norm))))
         .collect();
+    let terms = results.terms();
     let picture = |form: Form| {
         let below = STRIP * strips.len() as i32;
         let height = form.pick(300, 260) + below as u32;
         draw(form.width(), height, |area| {
             let (upper, lower) = area.split_vertically(height as i32 - below - 4);
-            draw_bars(&upper, form, &histogram)?;
+            draw_bars(&upper, form, &histogram, terms.tokens)?;
             draw_strips(&lower, form, &histogram, &strips)
         })
     };
     Some(Figure::new(
         "row-norms",
         "Length of the rows",
-        caption(!strips.is_empty()),
-        alternative(&norms, &strips),
+        caption(!strips.is_empty(), terms),
+        alternative(&norms, &strips, terms),
         picture,
     ))
 }
@@ -54,24 +56,27 @@ fn median(norms: &[f64]) -> String {
     number(norms.get(norms.len() / 2).copied().unwrap_or(f64::NAN))
 }
 
-fn caption(has_strips: bool) -> String {
+fn caption(has_strips: bool, terms: &Terms) -> String {
+    let Terms { token, tokens, states, within, can_win, never_win, .. } = terms;
     let marks = if has_strips {
-        " Each stroke below the bars is a token that does not win by itself; those that can never win are also the \
-         lower, red part of the bars."
+        format!(
+            " Each stroke below the bars is a {token} that does not win by itself; those that {never_win} are also the \
+             lower, red part of the bars."
+        )
     } else {
-        ""
+        String::new()
     };
     format!(
-        "How long the rows are: each bar counts the tokens whose row has about that length.{marks} A short row \
-         scores low in most states; whether it can win depends on all rows together."
+        "How long the rows are: each bar counts the {tokens} whose row has about that length.{marks} A short row \
+         scores low {within} most {states}; whether it {can_win} depends on all rows together."
     )
 }
 
-fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)]) -> String {
+fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)], terms: &Terms) -> String {
     let (lo, hi) = ends(norms);
     let mut text = format!(
         "Row lengths of {} range from {} to {}, median {}.",
-        tokens(norms.len()),
+        terms.count(norms.len()),
         number(lo),
         number(hi),
         median(norms)
@@ -80,7 +85,7 @@ fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)]) -> String {
         if let (Some(first), Some(last)) = (norms.first(), norms.last()) {
             text += &format!(
                 " Of the {} that {}: from {} to {}, median {}.",
-                counted(norms.len(), "token"),
+                terms.count(norms.len()),
                 outcome.name(),
                 number(*first),
                 number(*last),
@@ -126,7 +131,7 @@ fn share((left_end, right_end): (f64, f64), norm: f64) -> f64 {
 }
 
 /// Draws the bars, those of lost tokens over those of all.
-fn draw_bars(area: &Area, form: Form, histogram: &Histogram) -> Drawn {
+fn draw_bars(area: &Area, form: Form, histogram: &Histogram, tokens: &str) -> Drawn {
     let most = histogram.all.iter().copied().max().unwrap_or(1);
     let (left_end, right_end) = histogram.range;
     let across = Axis {
@@ -135,7 +140,7 @@ fn draw_bars(area: &Area, form: Form, histogram: &Histogram) -> Drawn {
         most: form.pick(8, 4),
         name: "length of the row (Euclidean norm)",
     };
-    let mut chart = chart(area, form, (8, 14), across, Axis::of_tokens(most, 5, form))?;
+    let mut chart = chart(area, form, (8, 14), across, Axis::of_tokens(most, 5, form, tokens))?;
     let width = (right_end - left_end) / BINS as f64;
     for (bars, colour) in [(&histogram.all, Colour::Win), (&histogram.lost, Colour::Lose)] {
         chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, &n)| {

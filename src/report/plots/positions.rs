@@ -7,6 +7,7 @@ use super::canvas::{Colour, Form, draw, letters};
 use super::chart::{Axis, chart};
 use super::{Figure, colour, notable};
 use crate::report::results::Results;
+use crate::report::terms::Terms;
 use crate::report::ticks::Kind;
 use crate::report::words::{counted, grouped};
 
@@ -34,9 +35,16 @@ pub fn figure(results: &Results) -> Option<Figure> {
         .iter()
         .map(|(outcome, count)| format!("{} {}", grouped(*count), outcome.name()))
         .collect();
+    let terms = results.terms();
+    let Terms { token, tokens: many, .. } = terms;
+    let usual = match terms.is_of_items() {
+        true => "",
+        false => {
+            " In many vocabularies, ids rise from frequent tokens to rare ones, and special tokens stand at an end."
+        }
+    };
     let caption = format!(
-        "Which ids are affected: each bar counts the tokens among {} that do not win by themselves ({}). In many \
-         vocabularies, ids rise from frequent tokens to rare ones, and special tokens stand at an end.",
+        "Which ids are affected: each bar counts the {many} among {} that do not win by themselves ({}).{usual}",
         counted(step, "consecutive id"),
         names.join(", ")
     );
@@ -46,7 +54,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
         bins,
         peak * step,
         ((peak + 1) * step).min(tokens) - 1,
-        counted(most, "token")
+        terms.count(most)
     );
     let picture = |form: Form| {
         draw(form.width(), 250, |area| {
@@ -54,10 +62,10 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 range: (0.0, (bins * step) as f64),
                 kind: Kind::Counts,
                 most: form.pick(8, 4),
-                name: "token id",
+                name: &format!("{token} id"),
             };
             let margins = (26, form.pick(20, 18));
-            let mut chart = chart(area, form, margins, across, Axis::of_tokens(most, 5, form))?;
+            let mut chart = chart(area, form, margins, across, Axis::of_tokens(most, 5, form, many))?;
             let mut below = vec![0usize; bins];
             for (&(outcome, _), counts) in shown.iter().zip(&counts) {
                 let fill = colour(outcome).rgb().filled();
@@ -85,7 +93,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
             Ok(())
         })
     };
-    Some(Figure::new("ids", "Where in the vocabulary", caption, alternative, picture))
+    let title = if terms.is_of_items() { "Where in the index" } else { "Where in the vocabulary" };
+    Some(Figure::new("ids", title, caption, alternative, picture))
 }
 
 /// The least number of the form 1, 2 or 5 times a power of ten that is not below `step`.

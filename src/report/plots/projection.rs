@@ -8,6 +8,7 @@ use super::canvas::{Area, Colour, Drawn, Form, draw, isolated, letters, width_of
 use crate::report::measures::projection::Projection;
 use crate::report::results::Reported;
 use crate::report::shown::Shown;
+use crate::report::terms::Terms;
 use crate::report::ticks::has_scale;
 use crate::report::words::number;
 
@@ -55,18 +56,21 @@ fn name(reported: &Reported, id: u32, characters: usize) -> String {
 }
 
 fn caption(reported: &Reported, mix_is_off: bool) -> String {
+    let Terms { token, tokens, states, .. } = reported.terms();
     let mix = if mix_is_off {
-        " The cross is their weighted average; it need not fall on the token, because the states are limited."
+        format!(
+            " The cross is their weighted average; it need not fall on the {token}, because the {states} are limited."
+        )
     } else {
-        " Their weighted average falls on the token."
+        format!(" Their weighted average falls on the {token}.")
     };
     let flat = match reported.results.summary.head.dim {
         0..=2 => String::new(),
         dim => format!(": {dim} dimensions are flattened into two"),
     };
     format!(
-        "Rows of the rivals (dots, larger with more weight) around the token (square), on the plane in which the rivals \
-         spread most; grey dots are other tokens.{mix} The picture illustrates, it does not decide{flat}.",
+        "Rows of the rivals (dots, larger with more weight) around the {token} (square), on the plane in which the rivals \
+         spread most; grey dots are other {tokens}.{mix} The picture illustrates, it does not decide{flat}.",
     )
 }
 
@@ -78,7 +82,8 @@ fn alternative(reported: &Reported, projection: &Projection) -> String {
         .map(|r| format!("{} at {}, {}", name(reported, r.0, 24), number(r.2), number(r.3)))
         .collect();
     format!(
-        "The token is at the origin. Its {} rivals lie around it; the heaviest are {}.",
+        "The {} is at the origin. Its {} rivals lie around it; the heaviest are {}.",
+        reported.terms().token,
         projection.rivals.len(),
         heavy.join("; ")
     )

@@ -8,8 +8,8 @@ use super::chart::{Axis, chart};
 use crate::report::ranks::rows;
 use crate::report::results::Results;
 use crate::report::results::measured::RankInterval;
+use crate::report::terms::Terms;
 use crate::report::ticks::Kind;
-use crate::report::words::counted;
 
 /// One upright line for each token, from the least to the largest number that its best rank may be, in rising order; `None`
 /// if no rank of a lost token was measured.
@@ -19,11 +19,14 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let (first, last) = (ranks.first()?, ranks.last()?);
     let most = ranks.iter().map(|r| r.high).max()?;
     let exact = ranks.iter().filter(|r| r.low == r.high).count();
+    let terms = results.terms();
+    let Terms { token, tokens, state, at, .. } = terms;
+    let across_name = format!("lost {tokens}, by best rank");
     let caption = format!(
-        "The best rank that each lost token can reach: the true number lies on its line, between a proved lower end and the rank \
-         at a known state. {} of {} are exact.",
+        "The best rank that each lost {token} can reach: the true number lies on its line, between a proved lower end and the rank \
+         {at} a known {state}. {} of {} are exact.",
         exact,
-        counted(ranks.len(), "token")
+        terms.count(ranks.len())
     );
     let alternative = format!(
         "Lower ends from {} to {}; upper ends up to {most}. {exact} of {} intervals are one number.",
@@ -37,7 +40,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 range: (0.0, ranks.len() as f64),
                 kind: Kind::Counts,
                 most: form.pick(8, 4),
-                name: "lost tokens, by best rank",
+                name: &across_name,
             };
             let up = Axis {
                 range: (0.0, f64::from(most) * 1.06),
@@ -55,5 +58,6 @@ pub fn figure(results: &Results) -> Option<Figure> {
             Ok(())
         })
     };
-    Some(Figure::new("ranks", "How high a lost token can rank", caption, alternative, picture))
+    let title = format!("How high a lost {token} can rank");
+    Some(Figure::new("ranks", title, caption, alternative, picture))
 }

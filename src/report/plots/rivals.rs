@@ -10,7 +10,8 @@ use super::canvas::{Colour, Form, draw, isolated, letters};
 use crate::report::results::Reported;
 use crate::report::results::verdicts::Outcome;
 use crate::report::shown::Shown;
-use crate::report::words::{counted, grouped};
+use crate::report::terms::Terms;
+use crate::report::words::grouped;
 
 /// The most rivals shown.
 const LISTED: usize = 20;
@@ -34,11 +35,13 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         Some(row) => Shown::of(row).short(characters),
         None => format!("#{id}"),
     };
+    let terms = reported.terms();
+    let Terms { token, titled, .. } = terms;
     let caption = format!(
-        "In how many of the {} proofs a token serves as a rival: {} do in all, the bars are the {} that do most often. Another \
+        "In how many of the {} proofs a {token} serves as a rival: {} do in all, the bars are the {} that do most often. Another \
          proof of the same verdict could use others.",
         grouped(losing),
-        counted(rivals, "token"),
+        terms.count(rivals),
         listed.len()
     );
     let words: Vec<String> = listed
@@ -69,5 +72,6 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
             Ok(())
         })
     };
-    Some(Figure::new("rivals", "Tokens that block most others", caption, alternative, picture))
+    let title = format!("{titled} that block most others");
+    Some(Figure::new("rivals", title, caption, alternative, picture))
 }

@@ -26,8 +26,8 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     let (rank, bits) = (spectrum.effective_rank(), bits(head));
     let values: Vec<f64> = spectrum.values.iter().map(|x| (x / largest).max(FLOOR)).collect();
     let least = values.last().copied().unwrap_or(FLOOR);
-    let caption = caption(spectrum, head);
-    let alternative = alternative(spectrum, &values, head);
+    let caption = caption(spectrum, head, reported.terms().tokens);
+    let alternative = alternative(spectrum, &values, head, reported.terms().tokens);
     let picture = |form: Form| {
         let height = form.pick(300, 270);
         draw(form.width(), height, |area| {
@@ -76,7 +76,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))
 }
 
-fn caption(spectrum: &Spectrum, head: &Head) -> String {
+fn caption(spectrum: &Spectrum, head: &Head, noun: &str) -> String {
     let (rank, bits) = (spectrum.effective_rank(), bits(head));
     let sampled = if spectrum.rows < head.tokens {
         format!(
@@ -105,7 +105,7 @@ fn caption(spectrum: &Spectrum, head: &Head) -> String {
     };
     format!(
         "How much the rows differ along {which} principal directions (singular values of the centred rows, the \
-         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
+         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} {noun} \
          apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
          about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
         dim = head.dim,
@@ -114,11 +114,11 @@ fn caption(spectrum: &Spectrum, head: &Head) -> String {
     )
 }
 
-fn alternative(spectrum: &Spectrum, values: &[f64], head: &Head) -> String {
+fn alternative(spectrum: &Spectrum, values: &[f64], head: &Head, noun: &str) -> String {
     let (rank, bits) = (spectrum.effective_rank(), bits(head));
     format!(
         "{} singular values, falling from {} to {}; half of the largest is reached at place {}. {}Log2 \
-         of the number of tokens is {bits:.1}.",
+         of the number of {noun} is {bits:.1}.",
         values.len(),
         number(spectrum.values.first().copied().unwrap_or(0.0)),
         number(spectrum.values.last().copied().unwrap_or(0.0)),

@@ -8,6 +8,7 @@ use super::chart::{Axis, chart};
 use super::{Figure, colour};
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
+use crate::report::terms::Terms;
 use crate::report::ticks::Kind;
 
 /// One audit: its name, its step if it has one, and its counts.
@@ -19,7 +20,7 @@ const VERDICTS: [Outcome; 3] = [Outcome::Unargmaxable, Outcome::Tied, Outcome::U
 const LINE: i32 = 30;
 
 /// Counts against steps if all audits have one, else one bar for each audit.
-pub fn figure(points: &[Point]) -> Option<Figure> {
+pub fn figure(points: &[Point], terms: &Terms) -> Option<Figure> {
     let shown: Vec<Outcome> = VERDICTS
         .into_iter()
         .filter(|&v| v == Outcome::Unargmaxable || points.iter().any(|p| p.2.of(v) > 0))
@@ -41,14 +42,14 @@ pub fn figure(points: &[Point]) -> Option<Figure> {
     match steps.filter(|steps| steps.len() > 1) {
         Some(steps) => Some(Figure::new(
             "steps",
-            "Tokens that do not win, by step",
+            format!("{} that do not win, by step", terms.titled),
             "Each dot is one audit; the steps were read off the names.".to_owned(),
             alternative,
-            |form| lines(form, points, &steps, &shown),
+            |form| lines(form, points, &steps, &shown, terms.tokens),
         )),
         None => Some(Figure::new(
             "audits",
-            "Tokens that do not win",
+            format!("{} that do not win", terms.titled),
             "Each bar is one audit.".to_owned(),
             alternative,
             |form| bars(form, points, &shown, most),
@@ -69,7 +70,7 @@ fn legend(area: &super::canvas::Area, left: i32, shown: &[Outcome]) -> super::ca
 }
 
 /// The counts as lines against the step.
-fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> String {
+fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome], tokens: &str) -> String {
     draw(form.width(), 320, |area| {
         let (lo, hi) =
             steps.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &x| (l.min(x), h.max(x)));
@@ -82,7 +83,7 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome]) -> Stri
             most: form.pick(8, 4),
             name: "step",
         };
-        let mut chart = chart(area, form, (26, 26), across, Axis::of_tokens(most, 6, form))?;
+        let mut chart = chart(area, form, (26, 26), across, Axis::of_tokens(most, 6, form, tokens))?;
         for &outcome in shown {
             let mut line: Vec<(f64, f64)> =
                 steps.iter().zip(points).map(|(&x, p)| (x, p.2.of(outcome) as f64)).collect();

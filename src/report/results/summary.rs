@@ -11,6 +11,7 @@ use crate::report::options::HeadOptions;
 use crate::report::summary::SCHEMA;
 pub use crate::report::tally::Counts;
 use crate::report::tally::Tally;
+use crate::report::terms::RowKind;
 
 /// The summary of what was audited.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +24,9 @@ pub struct Summary {
     /// The head.
     pub head: Head,
     audits: Vec<AuditEntry>,
+    /// What the rows stand for.
+    #[serde(default)]
+    pub kind: RowKind,
 }
 
 /// The checkpoint that was read.
