@@ -25,6 +25,7 @@ use unargmax::report::Report;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
+use unargmax::report::run::Run;
 use unargmax::report::terms::{RowKind, Terms};
 use unargmax::report::{command, markdown, measures, own_files, page, text};
 
@@ -175,7 +176,7 @@ const KERNEL: &str = "UNARGMAX_KERNEL";
 
 /// Runs `unargmax audit`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let started = Instant::now();
+    let (started, run) = (Instant::now(), Run::of_this_process()?);
     let (engine, kernel) = (arguments.engine()?, kernel(arguments.kernel.as_deref())?);
     let journal: SharedJournal = Arc::default();
     tell_when_interrupted(arguments.out.is_some(), journal.clone());
@@ -217,6 +218,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .with_options(arguments.head.tensors.options())
         .with_seeds(plan.seeds())
         .with_kind(arguments.kind.into())
+        .with_run(run)
         .with_progress(&bar);
     let report = if arguments.no_report { report.without_page() } else { report };
     let report = if arguments.svg { report.with_pictures() } else { report };
@@ -330,7 +332,8 @@ fn exit_code(
     let gate = Gate::of(&conditions, audit, tokens, vocabulary, plan.baseline.as_ref());
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
-            let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence(arguments.terms()));
+            let told =
+                writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence(arguments.terms()));
             super::ignore_broken_pipe(told)?;
         }
         return Ok(ExitCode::SUCCESS);

@@ -288,7 +288,11 @@ impl Outcome<'_> {
         for Difference { token, problem } in differences.iter().take(shown) {
             match token {
                 Some(id) => {
-                    writeln!(out, "  {} {id}: {problem}", one_of(self.verification.subject, self.kind))?;
+                    writeln!(
+                        out,
+                        "  {} {id}: {problem}",
+                        one_of(self.verification.subject, self.kind)
+                    )?;
                 }
                 None => writeln!(out, "  {problem}")?,
             }

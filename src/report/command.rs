@@ -44,6 +44,19 @@ pub fn shareable(path: &str) -> String {
     }
 }
 
+/// A word of a command line for publication: an absolute path, also as the value of an option or after `@`, becomes a
+/// placeholder that ends in its last part.
+pub fn shareable_word(word: &str) -> String {
+    let option = word.strip_prefix("--").and_then(|rest| rest.find('='));
+    let start = option.map_or(0, |at| at + 3);
+    let start = start + usize::from(word[start..].starts_with('@'));
+    let (before, path) = word.split_at(start);
+    match is_absolute(path) {
+        true => format!("{before}/path/to/{}", last_part(path).unwrap_or_default()),
+        false => word.to_owned(),
+    }
+}
+
 /// The checkpoint's path from the folder of the report if that reveals no more than the given path, else a
 /// placeholder that ends in the checkpoint's name.
 fn place(summary: &Summary) -> String {

@@ -218,7 +218,10 @@ mod tests {
     #[test]
     fn padding_that_was_not_decided_is_no_token_and_does_not_pass() {
         let open = gate(&[Condition::Undecided, Condition::Undecided]);
-        assert_eq!(open.sentence(RowKind::Tokens.terms()), format!("1 undecided, 1 undecided of padding{LEFT_OUT}"));
+        assert_eq!(
+            open.sentence(RowKind::Tokens.terms()),
+            format!("1 undecided, 1 undecided of padding{LEFT_OUT}")
+        );
         assert_eq!(open.failing().collect::<Vec<_>>(), [2, 6]);
     }
 
@@ -226,7 +229,11 @@ mod tests {
     fn padding_that_wins_is_counted_where_it_is_asked_for() {
         let wins = gate(&[Condition::PaddingCanWin]);
         assert_eq!(wins.failing().collect::<Vec<_>>(), [3, 4]);
-        assert!(wins.sentence(RowKind::Tokens.terms()).starts_with("2 padding-can-win"), "{}", wins.sentence(RowKind::Tokens.terms()));
+        assert!(
+            wins.sentence(RowKind::Tokens.terms()).starts_with("2 padding-can-win"),
+            "{}",
+            wins.sentence(RowKind::Tokens.terms())
+        );
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(crate) mod probability;
 mod ranks;
 #[doc(hidden)]
 pub mod results;
+#[doc(hidden)]
+pub mod run;
 mod save;
 mod scale;
 pub(crate) mod shown;
@@ -59,9 +61,9 @@ pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod tally;
 #[doc(hidden)]
-pub mod text;
-#[doc(hidden)]
 pub mod terms;
+#[doc(hidden)]
+pub mod text;
 mod ticks;
 pub(crate) mod words;
 

@@ -36,7 +36,8 @@ pub fn write(
     if summary.lost == 0 {
         return Ok(());
     }
-    writeln!(out, "\n  beam or top-k   reach it   never do   not known")?;
+    let heading = if subject.terms.is_of_items() { "top-k" } else { "beam or top-k" };
+    writeln!(out, "\n  {heading:>13}   reach it   never do   not known")?;
     for beam in &summary.beams {
         writeln!(
             out,

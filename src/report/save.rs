@@ -8,6 +8,7 @@ use super::inspection::{self, Inspection};
 use super::measures::{self, Measures};
 use super::options::HeadOptions;
 use super::results::{self, Reported};
+use super::run::Run;
 use super::summary::Summary;
 use super::terms::RowKind;
 use super::{markdown, own_files, page, table};
@@ -43,6 +44,7 @@ pub struct Report<'a> {
     from_folder: Option<String>,
     options: HeadOptions,
     kind: RowKind,
+    run: Option<Run>,
     seeds: [Option<u64>; 4],
     page: bool,
     pictures: bool,
@@ -59,6 +61,7 @@ impl<'a> Report<'a> {
             from_folder: None,
             options: HeadOptions::default(),
             kind: RowKind::default(),
+            run: None,
             seeds: [None; 4],
             page: true,
             pictures: false,
@@ -102,6 +105,12 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// Sets when and by which command the audit was made.
+    pub fn with_run(mut self, run: Run) -> Self {
+        self.run = Some(run);
+        self
+    }
+
     /// Sets the seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured.
     pub fn with_seeds(mut self, seeds: [Option<u64>; 4]) -> Self {
         self.seeds = seeds;
@@ -123,6 +132,7 @@ impl<'a> Report<'a> {
             .with_way(self.from_folder.clone())
             .with_options(self.options.clone())
             .with_kind(self.kind)
+            .with_run(self.run.clone())
             .with_seeds(self.seeds))
     }
 

@@ -11,6 +11,7 @@ use super::measured::{
 };
 use super::options::HeadOptions;
 use super::padding::Padding;
+use super::run::Run;
 use super::tally::{Counts, Tally};
 use super::terms::RowKind;
 use crate::audit::Audit;
@@ -35,6 +36,9 @@ pub struct Summary {
     /// What the rows stand for, if not tokens.
     #[serde(skip_serializing_if = "RowKind::is_default")]
     kind: RowKind,
+    /// When and by which command it was made, if by the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
 }
 
 /// The checkpoint, and its path from the folder of the results; see [`way`](super::command::way).
@@ -124,6 +128,7 @@ impl Summary {
                 .map(|audit| AuditSummary::new(audit, vocabulary))
                 .collect(),
             kind: RowKind::default(),
+            run: None,
         })
     }
 
@@ -142,6 +147,12 @@ impl Summary {
     /// Sets what the rows stand for.
     pub fn with_kind(mut self, kind: RowKind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// Sets when and by which command it was made.
+    pub fn with_run(mut self, run: Option<Run>) -> Self {
+        self.run = run;
         self
     }
 

@@ -6,9 +6,9 @@ use super::measured::RadiusSummary;
 pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
+use super::terms::Terms;
 use super::{measured, measured_text, padding};
 use crate::audit::Audit;
-use super::terms::Terms;
 use crate::certify::{Rival, Verdict};
 
 /// The most rivals named for a token; the table has all of them.

@@ -11,6 +11,7 @@
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
+//! - `items`: the words for the index of a retriever;
 //! - `progress`: lines about how far a command is;
 //! - `documents`: the commands and outputs that README.md and docs/ show;
 //! - `interruption`: signals and pipes that close.
@@ -29,6 +30,7 @@ mod forward_options;
 mod gate;
 mod inputs;
 mod interruption;
+mod items;
 mod journal;
 mod models;
 mod progress;

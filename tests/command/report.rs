@@ -501,6 +501,8 @@ fn without_times(folder: &Path) -> serde_json::Value {
     let mut summary: serde_json::Value =
         serde_json::from_str(&read(folder, "summary.json")).unwrap();
     summary.as_object_mut().unwrap().remove("threads").unwrap();
+    // When, and by which command line.
+    summary.as_object_mut().unwrap().remove("run");
     for audit in summary["audits"].as_array_mut().unwrap() {
         audit.as_object_mut().unwrap().remove("seconds").unwrap();
     }

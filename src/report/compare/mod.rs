@@ -162,7 +162,9 @@ fn different_tokens(a: &Results, b: &Results) -> Option<String> {
     Some(format!(
         "{} {} is {:?} in one vocabulary and {:?} in the other",
         a.terms().token,
-        row.id, row.piece, other.piece
+        row.id,
+        row.piece,
+        other.piece
     ))
 }
 

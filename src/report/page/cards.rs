@@ -30,6 +30,7 @@ pub fn section(reported: &Reported) -> Markup {
         rows
     };
     let Terms { token, tokens, .. } = reported.terms();
+    let full = full_bar(reported);
     let (lost, open) = (having(Outcome::Unargmaxable), having(Outcome::Undecided));
     html! {
         @if !lost.is_empty() {
@@ -37,9 +38,10 @@ pub fn section(reported: &Reported) -> Markup {
                 h2 #cannot-win-h { "Unargmaxable " (tokens) }
                 p {
                     "Each is ruled out by rivals whose weights add up to 1. If a weighted average of scores is never less "
-                    "than the " (token) "'s own score, then the highest of those scores is not either."
+                    "than the " (token) "'s own score, then the highest of those scores is not either. "
+                    "Bars are drawn alike on all cards: a full one is a weight of " (words::number(full)) "."
                 }
-                div .cards { @for row in lost.iter().take(CARDS) { (card(reported, row)) } }
+                div .cards { @for row in lost.iter().take(CARDS) { (card(reported, row, full)) } }
                 @if lost.len() > CARDS {
                     p .more {
                         button type="button" data-filter=(Outcome::Unargmaxable as u8) {
@@ -69,17 +71,22 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
+/// The weight that a full bar stands for on every card: the greatest of a rival in any proof of the table.
+pub fn full_bar(reported: &Reported) -> f64 {
+    let rows = reported.results.table.having(Outcome::Unargmaxable);
+    let weights = rows.flat_map(|row| row.rivals().map(|(_, weight)| weight));
+    match weights.fold(0.0, f64::max) {
+        greatest if greatest > 0.0 => greatest,
+        _ => 1.0,
+    }
+}
+
 /// The card of one lost token.
-fn card(reported: &Reported, row: &Row) -> Markup {
-    let face: Vec<(Rival, f64)> = row
-        .blockers
-        .iter()
-        .filter(|b| matches!(b.0, Rival::Token(_)))
-        .take(FACE)
-        .copied()
-        .collect();
-    let heaviest = face.first().map_or(1.0, |b| b.1);
-    let rest = row.blockers.len() - face.len();
+fn card(reported: &Reported, row: &Row, full: f64) -> Markup {
+    let (rivals, ends): (Vec<_>, Vec<_>) =
+        row.blockers.iter().copied().partition(|b| matches!(b.0, Rival::Token(_)));
+    let (face, behind) = rivals.split_at(rivals.len().min(FACE));
+    let rest = behind.len();
     let figure = plots::projection(reported, row.id);
     let shown = Shown::of(row);
     let long = shown.line().chars().count() > 16;
@@ -87,11 +94,11 @@ fn card(reported: &Reported, row: &Row) -> Markup {
         article .card {
             header {
                 h3 .token .long[long] { (token(&shown)) }
-                p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
+                p .id { a href={ "#token-" (row.id) } { "id " (row.id) } @if let Some(kind) = kind(row) { " · " (kind) } }
             }
             p { (words::blocked(row, reported.terms())) }
             @if let Some(nearness) = nearness(reported, row) { p { (nearness) } }
-            ol .rivals { @for blocker in &face { (rival(reported, *blocker, heaviest)) } }
+            ol .rivals { @for blocker in face { (rival(reported, *blocker, full)) } }
             details {
                 summary {
                     @match (rest, figure.is_some()) {
@@ -102,13 +109,28 @@ fn card(reported: &Reported, row: &Row) -> Markup {
                 }
                 @if rest > 0 {
                     ul .rest {
-                        @for (blocker, weight) in row.blockers.iter().filter(|b| !face.contains(b)).take(BEHIND) {
+                        @for (blocker, weight) in behind.iter().take(BEHIND) {
                             li { (label(reported, *blocker)) " " span .weight { (words::number(*weight)) } }
                         }
                         @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the " (reported.terms().token) " in the table below has all" } }
                     }
                 }
-                @if let Some(figure) = &figure { (small_picture(figure)) }
+                @if !ends.is_empty() {
+                    p .ends { "Limits that the proof uses, with weights of their own:" }
+                    ul .rest {
+                        @for (end, weight) in ends.iter().take(BEHIND) {
+                            li { (label(reported, *end)) " " span .weight { (words::number(*weight)) } }
+                        }
+                        @if ends.len() > BEHIND { li .beyond { "and " (ends.len() - BEHIND) " more" } }
+                    }
+                }
+                @match &figure {
+                    Some(figure) => (small_picture(figure))
+                    None if plots::is_crowded(reported, row.id) => {
+                        p .proof { "No picture: on a plane so many rivals would cover each other." }
+                    }
+                    None => {}
+                }
                 p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof, reported.terms())) "." }
             }
         }
@@ -142,8 +164,8 @@ fn nearness(reported: &Reported, row: &Row) -> Option<String> {
 }
 
 /// A list entry for a rival, with its weight as a number and as a bar.
-fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> Markup {
-    let width = (100.0 * weight / heaviest).clamp(1.0, 100.0);
+fn rival(reported: &Reported, (rival, weight): (Rival, f64), full: f64) -> Markup {
+    let width = (100.0 * weight / full).clamp(1.0, 100.0);
     html! {
         li {
             span .name { (label(reported, rival)) }

@@ -60,6 +60,8 @@ struct Columns<'a> {
     survives: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias: Option<Spans>,
+    /// The weight that a full bar stands for.
+    full: f64,
     /// A token and a state, each as one and as many, and the word before a state.
     terms: [&'static str; 5],
 }
@@ -146,6 +148,7 @@ fn columns(reported: &Reported) -> Columns<'_> {
         survives: margin.is_some().then(|| rows.iter().map(survives).collect()),
         margin,
         bias: Spans::of(rows, |row| row.measured.bias_needed),
+        full: super::cards::full_bar(reported),
         terms: [terms.token, terms.tokens, terms.state, terms.states, terms.at],
         ids: (!consecutive).then(|| rows.iter().map(|row| row.id).collect()),
         piece: piece.collect(),
@@ -156,7 +159,10 @@ fn columns(reported: &Reported) -> Columns<'_> {
         verdict: rows.iter().map(|row| char::from(b'0' + row.outcome as u8)).collect(),
         lead: rows.iter().map(lead).collect(),
         proof: rows.iter().map(|row| place(&proofs, &row.proof)).collect(),
-        proofs: proofs.into_iter().map(|proof| (proof, words::proof(proof, reported.terms()))).collect(),
+        proofs: proofs
+            .into_iter()
+            .map(|proof| (proof, words::proof(proof, reported.terms())))
+            .collect(),
         ties,
         blocked,
         others: others.collect(),
@@ -230,6 +236,7 @@ mod tests {
             margin: None,
             survives: None,
             bias: None,
+            full: 1.0,
             terms: ["token", "tokens", "state", "states", "at"],
         };
         let text = encoded(&columns);

@@ -52,7 +52,11 @@ pub fn section(reported: &Reported) -> Markup {
         let hash = html! { span .hash { (code(&kept.sha256)) } };
         ("Rows that compete", html! { (words::grouped(kept.rows)) ", with the hash " (hash) })
     });
-    let facts = facts.into_iter().chain(kept);
+    let run = summary
+        .run
+        .as_ref()
+        .map(|run| [("Made", html! { (run.date) }), ("Command line", code(&run.shareable()))]);
+    let facts = facts.into_iter().chain(kept).chain(run.into_iter().flatten());
     html! {
         section #facts aria-labelledby="facts-h" {
             h2 #facts-h { "What was audited, and how to check it" }

@@ -61,6 +61,7 @@ pub fn render(reported: &Reported) -> String {
             }
         }
         (table::section(reported))
+        div #paper {}
         section #pictures aria-labelledby="pictures-h" {
             h2 #pictures-h { "Pictures" }
             @for figure in plots::overview(reported) { (picture(&figure)) }

@@ -24,7 +24,9 @@ pub fn subsection(reported: &Reported) -> Option<Markup> {
     };
     let program = match reported.terms().is_of_items() {
         true => "A search that returns k documents",
-        false => "A beam search that keeps k hypotheses, or a sampler that keeps the k likeliest tokens,",
+        false => {
+            "A beam search that keeps k hypotheses, or a sampler that keeps the k likeliest tokens,"
+        }
     };
     let heading = if reported.terms().is_of_items() { "top-k" } else { "beam or top-k" };
     let ranks: Vec<RankInterval> = rows.iter().map(|r| r.1).collect();

@@ -34,7 +34,9 @@ fn all_columns(terms: &'static Terms) -> [Column; 12] {
         column(
             "lead",
             "lead shown",
-            &format!("proved lead {at} the one {state} that was found; other {states} may give more"),
+            &format!(
+                "proved lead {at} the one {state} that was found; other {states} may give more"
+            ),
         ),
         column(
             "margin",
@@ -140,6 +142,7 @@ fn controls(reported: &Reported, kinds: &BTreeSet<&str>) -> Markup {
                     select #kind { option value="" { "all" } @for kind in kinds { option value=(kind) { (kind) } } }
                 }
             }
+            a #here hidden href="#all" { "Link to this selection" }
             p #status role="status" { (words::counted(scope, if tally.padding.sum() > 0 { "row" } else { reported.terms().token })) }
         }
     }
@@ -149,6 +152,7 @@ fn controls(reported: &Reported, kinds: &BTreeSet<&str>) -> Markup {
 fn grid(columns: &[Column], scope: usize) -> Markup {
     let width: u32 = columns.iter().map(|column| width(column.0)).sum();
     html! {
+        p #wider .note hidden { "The table is wider than this window: scroll it sideways for more columns." }
         div #scroller {
             div #sizer style={ "--least:" (width) "px" } {
                 div #window {

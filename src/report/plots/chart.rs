@@ -4,7 +4,7 @@ use plotters::coord::cartesian::Cartesian2d;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Area, Colour, Form, letters, width_of};
+use super::canvas::{Area, Colour, Form, Hovers, letters, width_of};
 use crate::report::scale::Scale;
 use crate::report::ticks::{self, Kind, Mark};
 
@@ -71,6 +71,17 @@ pub fn chart<'a, 'b>(
         .y_desc(up.name)
         .draw()?;
     Ok(chart)
+}
+
+/// Lets the whole height of a chart above a part of its horizontal axis say something.
+pub fn hover_column(
+    chart: &Chart,
+    hovers: &mut Hovers,
+    (from, to): (f64, f64),
+    (lo, hi): (f64, f64),
+    says: &str,
+) {
+    hovers.add(chart.backend_coord(&(from, lo)), chart.backend_coord(&(to, hi)), says);
 }
 
 /// The marks below a horizontal axis of a length in pixels, chosen so that labels neither touch nor are cut, with the

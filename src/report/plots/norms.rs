@@ -3,14 +3,14 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Area, Colour, Drawn, Form, draw, letters};
-use super::chart::{Axis, chart};
+use super::canvas::{Area, Colour, Drawn, Form, Hovers, draw_hovering, letters};
+use super::chart::{Axis, chart, hover_column};
 use super::{Figure, colour, label, notable};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
 use crate::report::terms::Terms;
 use crate::report::ticks::{Kind, widened};
-use crate::report::words::number;
+use crate::report::words::{grouped, number};
 
 /// The number of bars of the histogram.
 const BINS: usize = 60;
@@ -30,9 +30,9 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let picture = |form: Form| {
         let below = STRIP * strips.len() as i32;
         let height = form.pick(300, 260) + below as u32;
-        draw(form.width(), height, |area| {
+        draw_hovering(form.width(), height, |area, hovers| {
             let (upper, lower) = area.split_vertically(height as i32 - below - 4);
-            draw_bars(&upper, form, &histogram, terms.tokens)?;
+            draw_bars(&upper, form, (&histogram, terms.tokens), hovers)?;
             draw_strips(&lower, form, &histogram, &strips)
         })
     };
@@ -131,7 +131,12 @@ fn share((left_end, right_end): (f64, f64), norm: f64) -> f64 {
 }
 
 /// Draws the bars, those of lost tokens over those of all.
-fn draw_bars(area: &Area, form: Form, histogram: &Histogram, tokens: &str) -> Drawn {
+fn draw_bars(
+    area: &Area,
+    form: Form,
+    (histogram, tokens): (&Histogram, &str),
+    hovers: &mut Hovers,
+) -> Drawn {
     let most = histogram.all.iter().copied().max().unwrap_or(1);
     let (left_end, right_end) = histogram.range;
     let across = Axis {
@@ -150,6 +155,21 @@ fn draw_bars(area: &Area, form: Form, histogram: &Histogram, tokens: &str) -> Dr
             bar.set_margin(0, 0, 0, 1);
             bar
         }))?;
+    }
+    for (i, (&all, &lost)) in histogram.all.iter().zip(&histogram.lost).enumerate() {
+        if all > 0 {
+            let from = left_end + width * i as f64;
+            let name = Outcome::Unargmaxable.name();
+            let says = format!(
+                "{} to {}: {} {tokens}, {} {name}",
+                number(from),
+                number(from + width),
+                grouped(all),
+                grouped(lost)
+            );
+            let height = (0.0, most as f64 * 1.06);
+            hover_column(&chart, hovers, (from, from + width), height, &says);
+        }
     }
     Ok(())
 }

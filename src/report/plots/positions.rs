@@ -3,8 +3,8 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Colour, Form, draw, letters};
-use super::chart::{Axis, chart};
+use super::canvas::{Colour, Form, draw_hovering, letters};
+use super::chart::{Axis, chart, hover_column};
 use super::{Figure, colour, notable};
 use crate::report::results::Results;
 use crate::report::terms::Terms;
@@ -57,7 +57,7 @@ pub fn figure(results: &Results) -> Option<Figure> {
         terms.count(most)
     );
     let picture = |form: Form| {
-        draw(form.width(), 250, |area| {
+        draw_hovering(form.width(), 250, |area, hovers| {
             let across = Axis {
                 range: (0.0, (bins * step) as f64),
                 kind: Kind::Counts,
@@ -65,7 +65,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 name: &format!("{token} id"),
             };
             let margins = (26, form.pick(20, 18));
-            let mut chart = chart(area, form, margins, across, Axis::of_tokens(most, 5, form, many))?;
+            let mut chart =
+                chart(area, form, margins, across, Axis::of_tokens(most, 5, form, many))?;
             let mut below = vec![0usize; bins];
             for (&(outcome, _), counts) in shown.iter().zip(&counts) {
                 let fill = colour(outcome).rgb().filled();
@@ -82,6 +83,16 @@ pub fn figure(results: &Results) -> Option<Figure> {
                     .collect();
                 chart.draw_series(bars)?;
                 below.iter_mut().zip(counts).for_each(|(below, n)| *below += n);
+            }
+            for bin in (0..bins).filter(|&bin| sums[bin] > 0) {
+                let counts = shown.iter().zip(&counts).filter(|(_, counts)| counts[bin] > 0);
+                let counts: Vec<String> = counts
+                    .map(|((outcome, _), n)| format!("{} {}", grouped(n[bin]), outcome.name()))
+                    .collect();
+                let (from, to) = (bin * step, ((bin + 1) * step).min(tokens));
+                let says = format!("ids {from} to {}: {}", to - 1, counts.join(", "));
+                let ends = (from as f64, to as f64);
+                hover_column(&chart, hovers, ends, (0.0, most as f64 * 1.06), &says);
             }
             let mut x = form.left().0;
             for &(outcome, _) in &shown {

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Area, Colour, Drawn, Form, draw, isolated, letters, width_of};
+use super::canvas::{Area, Colour, Drawn, Form, draw_hovering, isolated, letters, width_of};
 use crate::report::measures::projection::Projection;
 use crate::report::results::Reported;
 use crate::report::shown::Shown;
@@ -28,10 +28,16 @@ pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
     let mix_is_off = projection.mix.0.hypot(projection.mix.1) > 0.01 * reach;
     let picture = |form: Form| {
         let layout = Layout::of(projection, reach, form);
-        draw(layout.width as u32, layout.height as u32, |area| {
+        draw_hovering(layout.width as u32, layout.height as u32, |area, hovers| {
             draw_background(area, &layout, projection)?;
             draw_rivals(area, &layout, projection)?;
             draw_token(area, &layout)?;
+            // The heaviest on top.
+            for &(id, weight, x, y) in projection.rivals.iter().rev() {
+                let says = format!("{}: weight {}", name(reported, id, 60), number(weight));
+                hovers.around(layout.place((x, y)), &says);
+            }
+            hovers.around(layout.place((0.0, 0.0)), &name(reported, projection.token, 60));
             if mix_is_off {
                 draw_cross(area, layout.place(projection.mix))?;
             }

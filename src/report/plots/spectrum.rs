@@ -4,8 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Colour, Form, draw, letters, width_of};
-use super::chart::{Axis, chart};
+use super::canvas::{Colour, Form, draw_hovering, letters, width_of};
+use super::chart::{Axis, chart, hover_column};
 use crate::report::measures::spectrum::Spectrum;
 use crate::report::results::Reported;
 use crate::report::results::summary::Head;
@@ -30,7 +30,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     let alternative = alternative(spectrum, &values, head, reported.terms().tokens);
     let picture = |form: Form| {
         let height = form.pick(300, 270);
-        draw(form.width(), height, |area| {
+        draw_hovering(form.width(), height, |area, hovers| {
             let end = values.len() as f64;
             // Use logarithms, from a power of ten up, if the values span more than one.
             let exponent = least.log10().floor();
@@ -52,6 +52,12 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, scaled(value))),
                 Colour::Win.rgb().stroke_width(2),
             ))?;
+            // At most as many places as pixels.
+            for i in (0..values.len()).step_by((values.len() / 300).max(1)) {
+                let says = format!("direction {}: {} of the largest", i + 1, number(values[i]));
+                let ends = (i as f64 + 0.5, i as f64 + 1.5);
+                hover_column(&chart, hovers, ends, (lo, hi), &says);
+            }
             let mut place = |at: f64, text: String, colour: Colour, row: i32| {
                 chart.draw_series(DashedLineSeries::new(
                     [(at, lo), (at, hi)],

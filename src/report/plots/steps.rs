@@ -83,7 +83,8 @@ fn lines(form: Form, points: &[Point], steps: &[f64], shown: &[Outcome], tokens:
             most: form.pick(8, 4),
             name: "step",
         };
-        let mut chart = chart(area, form, (26, 26), across, Axis::of_tokens(most, 6, form, tokens))?;
+        let mut chart =
+            chart(area, form, (26, 26), across, Axis::of_tokens(most, 6, form, tokens))?;
         for &outcome in shown {
             let mut line: Vec<(f64, f64)> =
                 steps.iter().zip(points).map(|(&x, p)| (x, p.2.of(outcome) as f64)).collect();

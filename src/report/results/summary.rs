@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::report::kept::KeptRows;
 use crate::report::options::HeadOptions;
+use crate::report::run::Run;
 use crate::report::summary::SCHEMA;
 pub use crate::report::tally::Counts;
 use crate::report::tally::Tally;
@@ -27,6 +28,8 @@ pub struct Summary {
     /// What the rows stand for.
     #[serde(default)]
     pub kind: RowKind,
+    /// When and by which command it was made; `None` if that is not known.
+    pub run: Option<Run>,
 }
 
 /// The checkpoint that was read.
