@@ -48,6 +48,7 @@ pub(crate) mod padding;
 pub mod page;
 pub(crate) mod plots;
 pub(crate) mod probability;
+mod proof_words;
 mod ranks;
 #[doc(hidden)]
 pub mod results;

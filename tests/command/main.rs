@@ -8,6 +8,7 @@
 //! - `checking`: the commands that reports print, and `verify` of a folder;
 //! - `inputs`: checkpoints, tensors, tokens, domains;
 //! - `report`: reports, comparisons and baselines;
+//! - `comparisons`: runs of many checkpoints, and families;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
@@ -19,6 +20,7 @@
 //! `files` makes the checkpoints, `models` whole models, `ended` ends a command by a signal.
 
 mod checking;
+mod comparisons;
 mod containers;
 mod documents;
 mod ended;

@@ -367,11 +367,14 @@
       if (!entry) return "";
       const [, , all, ids, weights] = entry;
       const cell = element("span");
-      ids.slice(0, NAMED).forEach((rival, i) => {
-        if (i > 0) cell.append(" + ");
-        cell.append(number(weights[i]), "\u00a0", typeof rival === "number" ? token(name(rival)) : rival);
+      let named = 0;
+      ids.forEach((rival, i) => {
+        if (typeof rival !== "number" || named === NAMED) return;
+        if (named > 0) cell.append(" + ");
+        cell.append(number(weights[i]), "\u00a0", token(name(rival)));
+        named += 1;
       });
-      if (all > NAMED) cell.append(` and ${all - NAMED} more`);
+      if (all > named) cell.append(` and ${all - named} more`);
       return cell;
     };
     const onPaper = () => {
@@ -416,7 +419,7 @@
     const rival = (entry, weight) => {
       const end = typeof entry === "string" ? /^(lo|hi)\[(\d+)\]$/.exec(entry) : null;
       const label = typeof entry === "number" ? link(entry)
-        : element("span", "end", end ? `${end[1] === "lo" ? "lower" : "upper"} end of coordinate ${end[2]}` : entry);
+        : element("span", "end", end ? `${end[1] === "lo" ? "lower" : "upper"} end of ${end[2]}` : entry);
       if (end) return element("li", "", label, " ", element("span", "weight", number(weight)));
       const gauge = element("span", "gauge");
       gauge.setAttribute("aria-hidden", "true");
@@ -467,7 +470,7 @@
         const ends = element("ul", "rest");
         ids.forEach((rivalId, i) => (typeof rivalId === "number" ? list : ends).append(rival(rivalId, weights[i])));
         parts.push(element("p", "", sentence), list);
-        if (ends.childElementCount) parts.push(element("p", "ends", "Limits that the proof uses, with weights of their own:"), ends);
+        if (ends.childElementCount) parts.push(element("p", "ends", "Ends of coordinates that the proof uses, with weights of their own:"), ends);
         if (ids.length < all) parts.push(element("p", "note", `and ${all - ids.length} more in verdicts.csv`));
       }
       const group = tied.get(id(row));

@@ -116,7 +116,7 @@ fn card(reported: &Reported, row: &Row, full: f64) -> Markup {
                     }
                 }
                 @if !ends.is_empty() {
-                    p .ends { "Limits that the proof uses, with weights of their own:" }
+                    p .ends { "Ends of coordinates that the proof uses, with weights of their own:" }
                     ul .rest {
                         @for (end, weight) in ends.iter().take(BEHIND) {
                             li { (label(reported, *end)) " " span .weight { (words::number(*weight)) } }
@@ -179,7 +179,7 @@ fn rival(reported: &Reported, (rival, weight): (Rival, f64), full: f64) -> Marku
 fn label(reported: &Reported, rival: Rival) -> Markup {
     match rival {
         Rival::Token(id) => named(reported, id),
-        Rival::Lower(k) => html! { span .end { "lower end of coordinate " (k) } },
-        Rival::Upper(k) => html! { span .end { "upper end of coordinate " (k) } },
+        Rival::Lower(k) => html! { span .end { "lower end of " (k) } },
+        Rival::Upper(k) => html! { span .end { "upper end of " (k) } },
     }
 }

@@ -13,7 +13,6 @@ pub fn section(reported: &Reported) -> Markup {
     let tally = reported.results.tally();
     let padding = tally.padding.sum();
     let seconds: f64 = audit.seconds.values().sum();
-    let code = |text: &str| html! { code translate="no" { (text) } };
     let terms = reported.terms();
     let decided = format!("{} decided", terms.titled);
     let states = if terms.is_of_items() { "Queries" } else { "States" };
@@ -61,23 +60,7 @@ pub fn section(reported: &Reported) -> Markup {
         section #facts aria-labelledby="facts-h" {
             h2 #facts-h { "What was audited, and how to check it" }
             dl .facts { @for (name, value) in facts { dt { (name) } dd { (value) } } }
-            @if !summary.more_audits().is_empty() {
-                table .plain {
-                    caption { "The same head over other " (terms.states) @if padding > 0 { ", without padding" } }
-                    thead { tr { th { (terms.states) } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
-                    tbody {
-                        @for audit in summary.more_audits() {
-                            tr {
-                                td { (code(&audit.domain)) @if audit.domain == "free" { " (any vector)" } }
-                                @let tokens = audit.tally().tokens;
-                                @for outcome in Outcome::ALL {
-                                    td .number { (words::grouped(tokens.of(outcome))) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            (more_audits(reported))
             p { "The certificate beside this page holds the proof of every verdict. " (command::WHERE) }
             p .command { code { (command::HERE) } }
             @if let Some(elsewhere) = command::elsewhere(summary) {
@@ -92,6 +75,36 @@ pub fn section(reported: &Reported) -> Markup {
             }
         }
     }
+}
+
+/// The counts over other states, if there were more audits.
+fn more_audits(reported: &Reported) -> Markup {
+    let (summary, terms) = (&reported.results.summary, reported.terms());
+    let padding = reported.results.tally().padding.sum();
+    html! {
+        @if !summary.more_audits().is_empty() {
+            table .plain {
+                caption { "The same head over other " (terms.states) @if padding > 0 { ", without padding" } }
+                thead { tr { th { (terms.states) } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
+                tbody {
+                    @for audit in summary.more_audits() {
+                        tr {
+                            td { (code(&audit.domain)) @if audit.domain == "free" { " (any vector)" } }
+                            @let tokens = audit.tally().tokens;
+                            @for outcome in Outcome::ALL {
+                                td .number { (words::grouped(tokens.of(outcome))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text as code that is not translated.
+fn code(text: &str) -> Markup {
+    html! { code translate="no" { (text) } }
 }
 
 /// A number of bytes with a unit.

@@ -7,6 +7,7 @@ mod chart;
 mod distribution;
 mod effort;
 mod free_comparison;
+pub mod heat_map;
 mod margins;
 mod norms;
 mod positions;

@@ -7,8 +7,9 @@ use super::canvas::{Colour, Form, draw_hovering, letters};
 use super::chart::{Axis, chart, hover_column};
 use super::{Figure, colour, notable};
 use crate::report::results::Results;
+use crate::report::results::verdicts::Outcome;
 use crate::report::terms::Terms;
-use crate::report::ticks::Kind;
+use crate::report::ticks::{Kind, tidy};
 use crate::report::words::{counted, grouped};
 
 /// The most bars.
@@ -31,23 +32,9 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let sums: Vec<usize> = (0..bins).map(|bin| counts.iter().map(|c| c[bin]).sum()).collect();
     let most = sums.iter().copied().max().unwrap_or(1);
     let peak = sums.iter().position(|n| *n == most).unwrap_or(0);
-    let names: Vec<String> = shown
-        .iter()
-        .map(|(outcome, count)| format!("{} {}", grouped(*count), outcome.name()))
-        .collect();
     let terms = results.terms();
     let Terms { token, tokens: many, .. } = terms;
-    let usual = match terms.is_of_items() {
-        true => "",
-        false => {
-            " In many vocabularies, ids rise from frequent tokens to rare ones, and special tokens stand at an end."
-        }
-    };
-    let caption = format!(
-        "Which ids are affected: each bar counts the {many} among {} that do not win by themselves ({}).{usual}",
-        counted(step, "consecutive id"),
-        names.join(", ")
-    );
+    let caption = caption(&shown, step, terms);
     let alternative = format!(
         "{} of {} bars are empty. The highest bar is ids {} to {}, with {}.",
         sums.iter().filter(|n| **n == 0).count(),
@@ -108,10 +95,21 @@ pub fn figure(results: &Results) -> Option<Figure> {
     Some(Figure::new("ids", title, caption, alternative, picture))
 }
 
-/// The least number of the form 1, 2 or 5 times a power of ten that is not below `step`.
-fn tidy(step: usize) -> usize {
-    (0..)
-        .flat_map(|power| [1, 2, 5].map(|lead| lead * 10usize.pow(power)))
-        .find(|n| *n >= step)
-        .unwrap_or(1)
+/// The caption of bars that each count `step` ids.
+fn caption(shown: &[(Outcome, usize)], step: usize, terms: &Terms) -> String {
+    let count =
+        |(outcome, count): &(Outcome, usize)| format!("{} {}", grouped(*count), outcome.name());
+    let names: Vec<String> = shown.iter().map(count).collect();
+    let usual = match terms.is_of_items() {
+        true => "",
+        false => {
+            " In many vocabularies, ids rise from frequent tokens to rare ones, and special tokens stand at an end."
+        }
+    };
+    format!(
+        "Which ids are affected: each bar counts the {} among {} that do not win by themselves ({}).{usual}",
+        terms.tokens,
+        counted(step, "consecutive id"),
+        names.join(", ")
+    )
 }
