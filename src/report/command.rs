@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::options::HeadOptions;
 use super::results::summary::Summary;
+use super::shell_words::{is_absolute, last_part, quoted};
 use crate::certificate;
 use crate::locate::bundled;
 
@@ -44,19 +45,6 @@ pub fn shareable(path: &str) -> String {
     }
 }
 
-/// A word of a command line for publication: an absolute path, also as the value of an option or after `@`, becomes a
-/// placeholder that ends in its last part.
-pub fn shareable_word(word: &str) -> String {
-    let option = word.strip_prefix("--").and_then(|rest| rest.find('='));
-    let start = option.map_or(0, |at| at + 3);
-    let start = start + usize::from(word[start..].starts_with('@'));
-    let (before, path) = word.split_at(start);
-    match is_absolute(path) {
-        true => format!("{before}/path/to/{}", last_part(path).unwrap_or_default()),
-        false => word.to_owned(),
-    }
-}
-
 /// The checkpoint's path from the folder of the report if that reveals no more than the given path, else a
 /// placeholder that ends in the checkpoint's name.
 fn place(summary: &Summary) -> String {
@@ -78,27 +66,6 @@ fn named(path: &str) -> Vec<&str> {
         }
     }
     names
-}
-
-/// Whether a path is absolute on this or another system, because a report may be made on another machine than the
-/// audit.
-fn is_absolute(path: &str) -> bool {
-    let drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
-    path.starts_with(['/', '\\', '~']) || drive
-}
-
-/// The last part of a path that is a name.
-fn last_part(path: &str) -> Option<&str> {
-    path.split(['/', '\\']).rfind(|part| !matches!(*part, "" | "." | ".." | "~"))
-}
-
-/// Quotes a word for a POSIX shell.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// The path from a folder to a checkpoint that was given by a relative path; the name of a model in a cache is the
@@ -138,20 +105,6 @@ pub fn way(folder: &Path, checkpoint: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        for (word, text) in [
-            ("a/b.safetensors", "a/b.safetensors"),
-            ("my model", "'my model'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("~", "'~'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), text);
-        }
-    }
 
     #[test]
     fn no_absolute_path_is_shared() {

@@ -37,6 +37,7 @@ mod measured_lines;
 mod measured_text;
 #[doc(hidden)]
 pub mod measures;
+mod numbers;
 #[doc(hidden)]
 pub mod observed;
 #[doc(hidden)]
@@ -56,6 +57,7 @@ pub mod results;
 pub mod run;
 mod save;
 mod scale;
+mod shell_words;
 pub(crate) mod shown;
 mod subject;
 pub(crate) mod summary;

@@ -1,8 +1,8 @@
 //! Domains and proofs in sentences.
 
+use super::numbers::counted;
 use super::results::verdicts::Row;
 use super::terms::Terms;
-use super::words::counted;
 use crate::certify::Rival;
 
 /// The domain in words.

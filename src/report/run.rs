@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{quoted, shareable_word};
+use super::shell_words::{quoted, shareable_word};
 use crate::error::{Error, Result};
 
 /// The variable that sets the date of all files that a build makes, in seconds since 1970
