@@ -25,6 +25,8 @@ use unargmax::report::Report;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
+use unargmax::report::run::Run;
+use unargmax::report::terms::{RowKind, Terms};
 use unargmax::report::{command, markdown, measures, own_files, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
@@ -99,6 +101,9 @@ pub struct Arguments {
     /// Let --fail-on count only tokens that were better off in this earlier audit (a folder that --out wrote)
     #[arg(long, value_name = "DIR", requires = "fail_on")]
     baseline: Option<PathBuf>,
+    /// What the rows stand for: `tokens`, or `items`, the documents in the index of a retriever. It changes words only
+    #[arg(long, value_enum, default_value = "tokens")]
+    kind: Kind,
     /// How many tokens of each kind to list: a number, or `all`
     #[arg(long, value_name = "N|all", default_value = "20", value_parser = list_length)]
     list: usize,
@@ -131,6 +136,21 @@ enum Condition {
     PaddingCanWin,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Tokens,
+    Items,
+}
+
+impl From<Kind> for RowKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tokens => RowKind::Tokens,
+            Kind::Items => RowKind::Items,
+        }
+    }
+}
+
 impl From<Condition> for gate::Condition {
     fn from(condition: Condition) -> Self {
         match condition {
@@ -156,7 +176,7 @@ const KERNEL: &str = "UNARGMAX_KERNEL";
 
 /// Runs `unargmax audit`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let started = Instant::now();
+    let (started, run) = (Instant::now(), Run::of_this_process()?);
     let (engine, kernel) = (arguments.engine()?, kernel(arguments.kernel.as_deref())?);
     let journal: SharedJournal = Arc::default();
     tell_when_interrupted(arguments.out.is_some(), journal.clone());
@@ -197,6 +217,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         )
         .with_options(arguments.head.tensors.options())
         .with_seeds(plan.seeds())
+        .with_kind(arguments.kind.into())
+        .with_run(run)
         .with_progress(&bar);
     let report = if arguments.no_report { report.without_page() } else { report };
     let report = if arguments.svg { report.with_pictures() } else { report };
@@ -291,6 +313,7 @@ fn print(
             domain: &plan.domain,
             reason: &plan.reason,
             seeds: plan.seeds(),
+            terms: arguments.terms(),
         };
         text::write(&mut out, subject, audit, elapsed.as_secs_f64(), arguments.list)?;
     }
@@ -310,12 +333,13 @@ fn exit_code(
     let gate = Gate::of(&conditions, audit, tokens, vocabulary, plan.baseline.as_ref());
     if gate.passes() {
         if !conditions.is_empty() && !arguments.quiet && !arguments.json {
-            let told = writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence());
+            let told =
+                writeln!(io::stdout(), "\n--fail-on: passed: {}", gate.sentence(arguments.terms()));
             super::ignore_broken_pipe(told)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("unargmax: --fail-on: {}", gate.sentence());
+    eprintln!("unargmax: --fail-on: {}", gate.sentence(arguments.terms()));
     if plan.baseline.is_some() {
         let label = |id: u32| vocabulary.map_or(String::new(), |v| v.label(id as usize));
         for id in gate.failing().take(arguments.list) {
@@ -331,6 +355,11 @@ fn all_cores() -> usize {
 }
 
 impl Arguments {
+    /// Returns the terms for what the rows stand for.
+    fn terms(&self) -> &'static Terms {
+        RowKind::from(self.kind).terms()
+    }
+
     /// Returns the engine that proposes verdicts; `--radius` needs the linear programs.
     fn engine(&self) -> Result<Engine> {
         match (self.engine, self.radius) {

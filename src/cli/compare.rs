@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::interruption;
+use unargmax::report::compare::trend::Trend;
 use unargmax::report::compare::{Comparison, csv, page};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::own_files;
@@ -26,6 +27,9 @@ pub struct Arguments {
     #[arg(long)]
     force: bool,
 }
+
+/// The most audits that the terminal lists.
+const LISTED: usize = 40;
 
 /// Runs `unargmax compare`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -48,9 +52,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Prints a table of the verdict counts of each audit, and how many tokens change their verdict.
 fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let terms = comparison.terms();
+    let (token, tokens) = (terms.token, terms.tokens);
     let width = comparison.entries.iter().map(|e| e.label.chars().count()).max().unwrap_or(0);
     writeln!(out, "{:width$}  cannot win       tied  undecided", "")?;
-    for entry in &comparison.entries {
+    let all = comparison.entries.len();
+    // Of many audits, some at equal distances and the last.
+    let every = all.div_ceil(LISTED);
+    let is_listed = |i: usize| all <= LISTED || i.is_multiple_of(every) || i + 1 == all;
+    for (_, entry) in comparison.entries.iter().enumerate().filter(|(i, _)| is_listed(*i)) {
         let tally = entry.results.tally();
         let (counts, label) = (tally.tokens, &entry.label);
         write!(
@@ -64,13 +74,25 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
             n => writeln!(out, "  ({n} rows of padding not counted)")?,
         }
     }
-    match &comparison.incomparable {
-        Some(why) => writeln!(out, "\ntokens cannot be followed: {why}")?,
-        None => {
+    if all > LISTED {
+        writeln!(out, "(one in {every} of {all} audits, and the last; compare.csv has all)")?;
+    }
+    if let Some(trend) = Trend::of(comparison) {
+        let extremes =
+            trend.extremes().map_or(String::new(), |extremes| format!("; in between {extremes}"));
+        writeln!(out, "\ncannot win: {}{extremes}", trend.ends())?;
+    }
+    match (&comparison.incomparable, &comparison.by_text) {
+        (Some(why), None) => writeln!(out, "\n{tokens} cannot be followed: {why}")?,
+        (why, by_text) => {
+            if let (Some(why), Some(by_text)) = (why, by_text) {
+                let followed = by_text.followed;
+                writeln!(out, "\n{followed} {tokens} are followed by their texts: {why}")?;
+            }
             let (audited, free) = comparison.changed();
             match audited {
-                1 => writeln!(out, "\n1 token changes its verdict")?,
-                n => writeln!(out, "\n{n} tokens change their verdict")?,
+                1 => writeln!(out, "\n1 {token} changes its verdict")?,
+                n => writeln!(out, "\n{n} {tokens} change their verdict")?,
             }
             match free {
                 0 => {}
@@ -81,11 +103,11 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
                 0 => {}
                 1 => writeln!(
                     out,
-                    "1 token loses where more rows compete, and is free among the kept rows"
+                    "1 {token} loses where more rows compete, and is free among the kept rows"
                 )?,
                 n => writeln!(
                     out,
-                    "{n} tokens lose where more rows compete, and are free among the kept rows"
+                    "{n} {tokens} lose where more rows compete, and are free among the kept rows"
                 )?,
             }
             match comparison.changed_padding() {

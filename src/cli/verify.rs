@@ -21,6 +21,7 @@ use unargmax::report::label_sets::{self, folder::LabelFolder};
 use unargmax::report::options::HeadOptions;
 use unargmax::report::results::summary::Summary;
 use unargmax::report::results::{Results, SUMMARY, VERDICTS};
+use unargmax::report::terms::RowKind;
 use unargmax::verify::{Claim, Verification, verify_with_progress};
 
 /// Check every verdict of a certificate against the head it speaks of.
@@ -110,6 +111,14 @@ impl Stated {
         match self {
             Stated::Audit(results) => differences(results, certificate),
             Stated::LabelSets(folder) => folder.differences(certificate),
+        }
+    }
+
+    /// What the rows stand for.
+    fn kind(&self) -> RowKind {
+        match self {
+            Stated::Audit(results) => results.summary.kind,
+            Stated::LabelSets(_) => RowKind::Tokens,
         }
     }
 
@@ -219,6 +228,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         checkpoint: &input.origin().path,
         rows: head.tokens(),
         padding: claims.stated.as_ref().map_or(0, Stated::padding),
+        kind: claims.stated.as_ref().map_or(RowKind::Tokens, Stated::kind),
         verification: &verification,
         names: claims.stated.as_ref().map_or([SUMMARY, VERDICTS], Stated::names),
         differences: differences.as_deref(),
@@ -241,6 +251,8 @@ struct Outcome<'a> {
     rows: usize,
     /// The number of padding rows in the table.
     padding: usize,
+    /// What the rows stand for, as the summary says.
+    kind: RowKind,
     verification: &'a Verification,
     /// The names of the summary and of the table.
     names: [&'static str; 2],
@@ -262,7 +274,7 @@ impl Outcome<'_> {
         if self.differences.is_some() {
             writeln!(out, "checkpoint {}", self.checkpoint)?;
         }
-        print(out, self.verification, self.rows, seconds, shown)?;
+        print(out, self.verification, (self.rows, self.kind), seconds, shown)?;
         let Some(differences) = self.differences else { return Ok(()) };
         let [summary, table] = self.names;
         if differences.is_empty() {
@@ -276,7 +288,11 @@ impl Outcome<'_> {
         for Difference { token, problem } in differences.iter().take(shown) {
             match token {
                 Some(id) => {
-                    writeln!(out, "  {} {id}: {problem}", one_of(self.verification.subject))?;
+                    writeln!(
+                        out,
+                        "  {} {id}: {problem}",
+                        one_of(self.verification.subject, self.kind)
+                    )?;
                 }
                 None => writeln!(out, "  {problem}")?,
             }
@@ -298,10 +314,10 @@ fn name_of(claim: Claim, subject: SubjectKind) -> String {
 }
 
 /// What a certificate has verdicts on.
-fn one_of(subject: SubjectKind) -> &'static str {
+fn one_of(subject: SubjectKind, kind: RowKind) -> &'static str {
     match subject {
         SubjectKind::LabelSets(_) => "set",
-        SubjectKind::Head | SubjectKind::KeptRows(_) => "token",
+        SubjectKind::Head | SubjectKind::KeptRows(_) => kind.terms().token,
     }
 }
 
@@ -309,7 +325,7 @@ fn one_of(subject: SubjectKind) -> &'static str {
 fn print(
     out: &mut impl Write,
     verification: &Verification,
-    rows: usize,
+    (rows, kind): (usize, RowKind),
     seconds: f64,
     shown: usize,
 ) -> io::Result<()> {
@@ -340,7 +356,7 @@ fn print(
             writeln!(out, "  {} refused:", audit.refused.len())?;
         }
         for refusal in audit.refused.iter().take(shown) {
-            let what = one_of(verification.subject);
+            let what = one_of(verification.subject, kind);
             let token = refusal.token.map_or("the audit".to_owned(), |t| format!("{what} {t}"));
             writeln!(out, "    {token}: {}", refusal.reason)?;
         }

@@ -5,7 +5,8 @@ use super::results::Results;
 use super::results::measured::{Format, Interval};
 use super::results::summary::Counts;
 use super::results::verdicts::{Outcome, Row};
-use super::words::{counted, grouped, number, tokens};
+use super::terms::Terms;
+use super::words::{counted, grouped, number};
 
 /// What confines the states of a domain, in words that follow a noun: `behind the LayerNorm`.
 pub fn confined(domain: &str) -> &'static str {
@@ -61,21 +62,23 @@ pub fn out_of_reach(results: &Results) -> Option<String> {
     let shut_out = known().filter(|row| row.is_out_of_reach()).count();
     let lost = known().filter(|row| row.outcome == Outcome::Unargmaxable).count();
     let open = known().filter(|row| row.outcome == Outcome::Undecided).count();
+    let terms = results.terms();
+    let Terms { token, tokens, .. } = terms;
     let found = match (shut_out, open) {
-        (0, 0) => format!("No token that some vector could reach is out of reach {confined}."),
+        (0, 0) => format!("No {token} that some vector could reach is out of reach {confined}."),
         (0, _) => format!(
-            "Of the tokens that some vector could reach, none was found to be out of reach {confined}."
+            "Of the {tokens} that some vector could reach, none was found to be out of reach {confined}."
         ),
-        (1, _) => format!("1 token that some vector could reach is out of reach {confined}."),
+        (1, _) => format!("1 {token} that some vector could reach is out of reach {confined}."),
         (n, _) => {
-            format!("{} that some vector could reach are out of reach {confined}.", tokens(n))
+            format!("{} that some vector could reach are out of reach {confined}.", terms.count(n))
         }
     };
     let others = known().filter(|row| row.free == Some(Outcome::Unargmaxable)).count();
     let rest = match (others, shut_out) {
         (0, _) => String::new(),
         (n, 0) if n == lost => {
-            " Those that can never win there cannot win with any vector.".to_owned()
+            format!(" Those that {} there cannot win with any vector.", terms.never_win)
         }
         (1, _) => " 1 more cannot win with any vector.".to_owned(),
         (n, _) => format!(" {} more cannot win with any vector.", grouped(n)),
@@ -92,20 +95,23 @@ pub fn effort(results: &Results) -> Option<String> {
     let (half, most) = (quantile(&winning, 0.5)?, quantile(&winning, 1.0)?);
     let sample = results.summary.audit().effort.is_some_and(|m| m.sample_seed.is_some());
     let of_them = if sample { ", drawn at random" } else { "" };
+    let terms = results.terms();
+    let Terms { token, tokens, state, states, at, .. } = terms;
     let among = match (measured, language(results).count()) {
         (n, all) if n == all => String::new(),
         (n, all) => {
-            format!(" Effort was measured for {} of {}{of_them}.", grouped(n), tokens(all))
+            format!(" Effort was measured for {} of {}{of_them}.", grouped(n), terms.count(all))
         }
     };
-    let those = if among.is_empty() { "those" } else { "the measured tokens" };
+    let those =
+        if among.is_empty() { "those".to_owned() } else { format!("the measured {tokens}") };
     Some(if most.high == 0.0 {
         format!(
-            "Length does not matter: {those} that can win do so at states of any length (effort 0).{among}"
+            "Length does not matter: {those} that can win do so {at} {states} of any length (effort 0).{among}"
         )
     } else {
         format!(
-            "Effort is the share of the greatest length of a state that a token needs in order to win. Half of {those} that \
+            "Effort is the share of the greatest length of a {state} that a {token} needs in order to win. Half of {those} that \
              can win need at most {}, and the most that one of them needs is {}.{among}",
             number(half.high),
             interval(most)
@@ -135,10 +141,12 @@ pub fn rounding(results: &Results) -> Option<String> {
         n if n == all => ",".to_owned(),
         n => format!(" measured, out of {},", grouped(n)),
     };
+    let terms = results.terms();
+    let Terms { state, at, .. } = terms;
     Some(format!(
-        "With scores rounded to a format of few digits, a small lead can become a tie. Of the {}{among} each at the state where \
+        "With scores rounded to a format of few digits, a small lead can become a tie. Of the {}{among} each {at} the {state} where \
          it leads most, these provably still lead after rounding: {}.{rest}",
-        tokens(all),
+        terms.count(all),
         survive.join(", ")
     ))
 }
@@ -158,9 +166,10 @@ pub fn bias_needed(results: &Results) -> Option<String> {
         language(results).filter_map(|row| row.measured.bias_needed).collect();
     let (least, half, most) =
         (quantile(&needed, 0.0)?, quantile(&needed, 0.5)?, quantile(&needed, 1.0)?);
+    let Terms { token, state, within, .. } = results.terms();
     Some(match needed.len() {
         1 => format!(
-            "The lost token would win in some state with a larger bias of its own. It lacks {}.",
+            "The lost {token} would win {within} some {state} with a larger bias of its own. It lacks {}.",
             interval(least)
         ),
         n => {
@@ -169,9 +178,9 @@ pub fn bias_needed(results: &Results) -> Option<String> {
                 false => String::new(),
             };
             format!(
-                "With a larger bias of its own, each of {} would win in some state. The one that lacks least lacks {}{half}, \
+                "With a larger bias of its own, each of {} would win {within} some {state}. The one that lacks least lacks {}{half}, \
                  and the one that lacks most {}.",
-                counted(n, "lost token"),
+                counted(n, &format!("lost {token}")),
                 interval(least),
                 interval(most)
             )

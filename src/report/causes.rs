@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use super::tally::is_padding;
-use super::words::{grouped, tokens};
+use super::terms::Terms;
+use super::words::grouped;
 use crate::audit::Audit;
 use crate::causes::{AT_MEAN, CROWD, Cause, NEAR, NEAR_MEAN, RowLayout, SHORT};
 use crate::certify::Outcome;
@@ -143,8 +144,8 @@ impl CausesSummary {
     }
 
     /// The sentence on the cause that explains more than half of the finding, if one does.
-    pub fn headline(&self) -> Option<String> {
-        self.main().map(|cause| self.sentence(cause))
+    pub fn headline(&self, terms: &Terms) -> Option<String> {
+        self.main().map(|cause| self.sentence(cause, terms))
     }
 
     /// The cause of more than half of the tokens that cannot win alone.
@@ -154,13 +155,13 @@ impl CausesSummary {
     }
 
     /// The sentences that [`CausesSummary::headline`] leaves.
-    pub fn more_sentences(&self) -> Vec<String> {
+    pub fn more_sentences(&self, terms: &Terms) -> Vec<String> {
         let said = self.main();
         let mut causes: Vec<Cause> = Cause::ALL.into_iter().filter(|c| Some(*c) != said).collect();
         causes.retain(|&cause| self.count(cause).lost_or_tied > 0);
         causes.sort_by_key(|&cause| (std::cmp::Reverse(self.count(cause).lost_or_tied), cause));
         let mut sentences: Vec<String> =
-            causes.into_iter().map(|cause| self.sentence(cause)).collect();
+            causes.into_iter().map(|cause| self.sentence(cause, terms)).collect();
         if self.unexplained > 0 {
             let rows = match self.unexplained {
                 1 => "the row of 1 of them".to_owned(),
@@ -179,7 +180,8 @@ impl CausesSummary {
     }
 
     /// What the rows of the tokens with this cause are like.
-    fn sentence(&self, cause: Cause) -> String {
+    fn sentence(&self, cause: Cause, terms: &Terms) -> String {
+        let token = terms.token;
         let (count, all) = (self.count(cause), self.lost_or_tied());
         let n = count.lost_or_tied;
         let who = match n {
@@ -191,11 +193,11 @@ impl CausesSummary {
         let row = if n == 1 { "a row" } else { "rows" };
         let winning = match count.all - n {
             0 => String::new(),
-            1 => " One more token has such a row, and can win.".to_owned(),
-            k => format!(" {} more have such rows, and can win.", tokens(k)),
+            1 => format!(" One more {token} has such a row, and can win."),
+            k => format!(" {} more have such rows, and can win.", terms.count(k)),
         };
         match cause {
-            Cause::EqualRows => format!("{who} the same row as another token."),
+            Cause::EqualRows => format!("{who} the same row as another {token}."),
             Cause::ZeroRow => format!("{who} {row} of zeros.{winning}"),
             Cause::NearEqualRows => format!("{who} {}{winning}", self.near_equal(n)),
             Cause::MeanRow => format!(
@@ -237,8 +239,8 @@ impl CausesSummary {
 }
 
 /// Writes for a terminal why tokens cannot win alone; nothing without such tokens.
-pub fn write(out: &mut impl Write, summary: &CausesSummary) -> io::Result<()> {
-    let sentences = summary.headline().into_iter().chain(summary.more_sentences());
+pub fn write(out: &mut impl Write, summary: &CausesSummary, terms: &Terms) -> io::Result<()> {
+    let sentences = summary.headline(terms).into_iter().chain(summary.more_sentences(terms));
     let sentences: Vec<String> = sentences.collect();
     if sentences.is_empty() {
         return Ok(());
@@ -280,6 +282,11 @@ fn six_digits(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::terms::RowKind;
+
+    fn terms() -> &'static Terms {
+        RowKind::Tokens.terms()
+    }
 
     fn summary(counts: &[(Cause, usize, usize)], unexplained: usize) -> CausesSummary {
         let count = |&(cause, all, lost_or_tied): &(Cause, usize, usize)| {
@@ -299,33 +306,40 @@ mod tests {
     #[test]
     fn the_cause_of_more_than_half_is_the_headline() {
         let all = summary(&[(Cause::NearMean, 260, 229)], 0);
-        let said = all.headline().unwrap();
+        let said = all.headline(terms()).unwrap();
         assert!(said.starts_with("All 229 have rows near the mean of all rows"), "{said}");
         assert!(said.ends_with(" 31 tokens more have such rows, and can win."), "{said}");
-        assert!(all.more_sentences().is_empty());
+        assert!(all.more_sentences(terms()).is_empty());
         let split = summary(&[(Cause::NearEqualRows, 118, 118), (Cause::NearMean, 84, 84)], 0);
-        let said = split.headline().unwrap();
+        let said = split.headline(terms()).unwrap();
         assert!(said.starts_with("118 of the 202 have rows in a cluster of 118 rows"), "{said}");
         assert!(said.contains("never moved them"), "{said}");
-        assert!(split.more_sentences()[0].starts_with("84 of the 202 have"));
+        assert!(split.more_sentences(terms())[0].starts_with("84 of the 202 have"));
         assert_eq!(
-            summary(&[(Cause::ShortRow, 5, 5), (Cause::NearMean, 5, 5)], 0).headline(),
+            summary(&[(Cause::ShortRow, 5, 5), (Cause::NearMean, 5, 5)], 0).headline(terms()),
             None
         );
-        assert_eq!(summary(&[(Cause::ShortRow, 5, 5)], 5).headline(), None);
-        assert!(summary(&[(Cause::ShortRow, 5, 0)], 0).more_sentences().is_empty());
-        let one = summary(&[(Cause::EqualRows, 1, 1)], 0).headline().unwrap();
+        assert_eq!(summary(&[(Cause::ShortRow, 5, 5)], 5).headline(terms()), None);
+        assert!(summary(&[(Cause::ShortRow, 5, 0)], 0).more_sentences(terms()).is_empty());
+        let one = summary(&[(Cause::EqualRows, 1, 1)], 0).headline(terms()).unwrap();
         assert_eq!(one, "It has the same row as another token.");
     }
 
     #[test]
     fn rows_that_do_not_stand_out_are_counted_and_missing_clusters_are_named() {
         let mut some = summary(&[(Cause::ShortRow, 1, 1)], 2);
-        assert!(some.more_sentences()[0].starts_with("1 of the 3 has a row at most half as long"));
-        assert_eq!(some.more_sentences()[1], "Nothing stands out about the rows of 2 of them.");
+        assert!(
+            some.more_sentences(terms())[0]
+                .starts_with("1 of the 3 has a row at most half as long")
+        );
+        assert_eq!(
+            some.more_sentences(terms())[1],
+            "Nothing stands out about the rows of 2 of them."
+        );
         some.clusters = None;
         assert!(
-            some.more_sentences()[2].starts_with("Clusters of near-equal rows were not computed")
+            some.more_sentences(terms())[2]
+                .starts_with("Clusters of near-equal rows were not computed")
         );
     }
 

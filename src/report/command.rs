@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::options::HeadOptions;
 use super::results::summary::Summary;
+use super::shell_words::{is_absolute, last_part, quoted};
 use crate::certificate;
 use crate::locate::bundled;
 
@@ -67,27 +68,6 @@ fn named(path: &str) -> Vec<&str> {
     names
 }
 
-/// Whether a path is absolute on this or another system, because a report may be made on another machine than the
-/// audit.
-fn is_absolute(path: &str) -> bool {
-    let drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
-    path.starts_with(['/', '\\', '~']) || drive
-}
-
-/// The last part of a path that is a name.
-fn last_part(path: &str) -> Option<&str> {
-    path.split(['/', '\\']).rfind(|part| !matches!(*part, "" | "." | ".." | "~"))
-}
-
-/// Quotes a word for a POSIX shell.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// The path from a folder to a checkpoint that was given by a relative path; the name of a model in a cache is the
 /// same everywhere. `None` for absolute paths.
 pub fn way(folder: &Path, checkpoint: &Path) -> Option<String> {
@@ -125,20 +105,6 @@ pub fn way(folder: &Path, checkpoint: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        for (word, text) in [
-            ("a/b.safetensors", "a/b.safetensors"),
-            ("my model", "'my model'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("~", "'~'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), text);
-        }
-    }
 
     #[test]
     fn no_absolute_path_is_shared() {

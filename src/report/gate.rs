@@ -3,6 +3,7 @@
 
 use super::baseline::Baseline;
 use super::tally::{Outcome, Tally};
+use super::terms::Terms;
 use crate::audit::Audit;
 use crate::checkpoint::vocabulary::Vocabulary;
 
@@ -131,7 +132,7 @@ impl Gate {
     }
 
     /// The result in words: the counts, their total, and the rows that were left out; empty without conditions.
-    pub fn sentence(&self) -> String {
+    pub fn sentence(&self, terms: &Terms) -> String {
         let passes = self.passes();
         let counts: Vec<String> = self
             .met
@@ -151,7 +152,7 @@ impl Gate {
         let aside = self.left_out();
         if !aside.is_empty() {
             let tokens = self.tally.tokens.sum();
-            let noun = if tokens == 1 { "token" } else { "tokens" };
+            let noun = if tokens == 1 { terms.token } else { terms.tokens };
             sentence.push_str(&format!(" (of {tokens} {noun}; left out: {})", aside.join(", ")));
         }
         sentence
@@ -186,6 +187,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::terms::RowKind;
     use Outcome::{Argmaxable, Tied, Unargmaxable, Undecided};
 
     /// Three tokens and four rows of padding, one of each verdict, in a head of nine rows.
@@ -206,17 +208,20 @@ mod tests {
     fn tokens_are_counted_and_padding_is_said_to_be_left_out() {
         let lost = gate(&[Condition::Unargmaxable, Condition::Tied]);
         assert!(!lost.passes());
-        assert_eq!(lost.sentence(), format!("1 unargmaxable{LEFT_OUT}"));
+        assert_eq!(lost.sentence(RowKind::Tokens.terms()), format!("1 unargmaxable{LEFT_OUT}"));
         assert_eq!(lost.failing().collect::<Vec<_>>(), [1]);
         let tied = gate(&[Condition::Tied]);
         assert!(tied.passes());
-        assert_eq!(tied.sentence(), format!("0 tied{LEFT_OUT}"));
+        assert_eq!(tied.sentence(RowKind::Tokens.terms()), format!("0 tied{LEFT_OUT}"));
     }
 
     #[test]
     fn padding_that_was_not_decided_is_no_token_and_does_not_pass() {
         let open = gate(&[Condition::Undecided, Condition::Undecided]);
-        assert_eq!(open.sentence(), format!("1 undecided, 1 undecided of padding{LEFT_OUT}"));
+        assert_eq!(
+            open.sentence(RowKind::Tokens.terms()),
+            format!("1 undecided, 1 undecided of padding{LEFT_OUT}")
+        );
         assert_eq!(open.failing().collect::<Vec<_>>(), [2, 6]);
     }
 
@@ -224,13 +229,17 @@ mod tests {
     fn padding_that_wins_is_counted_where_it_is_asked_for() {
         let wins = gate(&[Condition::PaddingCanWin]);
         assert_eq!(wins.failing().collect::<Vec<_>>(), [3, 4]);
-        assert!(wins.sentence().starts_with("2 padding-can-win"), "{}", wins.sentence());
+        assert!(
+            wins.sentence(RowKind::Tokens.terms()).starts_with("2 padding-can-win"),
+            "{}",
+            wins.sentence(RowKind::Tokens.terms())
+        );
     }
 
     #[test]
     fn without_padding_and_with_all_rows_there_is_nothing_to_add() {
         let verdicts = [(0, Unargmaxable, None), (1, Argmaxable, None)];
         let gate = Gate::new(&[Condition::Unargmaxable], &verdicts, 2, None);
-        assert_eq!(gate.sentence(), "1 unargmaxable");
+        assert_eq!(gate.sentence(RowKind::Tokens.terms()), "1 unargmaxable");
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::causes::folded;
 use super::subject::Subject;
 use super::tally::is_padding;
+use super::terms::Terms;
 use crate::audit::Audit;
 use crate::certify::{Loss, Rival, Verdict};
 use crate::checkpoint::vocabulary::Kind;
@@ -23,9 +24,10 @@ pub fn write(
     if total == 0 {
         return Ok(());
     }
+    let Terms { token, tokens, hidden_state, .. } = subject.terms;
     writeln!(
         out,
-        "\nUnargmaxable: for every hidden state of the domain another token scores at least as much, so the token is\n\
+        "\nUnargmaxable: for every {hidden_state} of the domain another {token} scores at least as much, so the {token} is\n\
          never the strict winner. (How exact ties and rounding are resolved depends on the runtime.)\n\
          Each is blocked by a mix of rivals that never scores less than it, with weights that sum to one:\n"
     )?;
@@ -33,21 +35,21 @@ pub fn write(
         subject.layout.cluster(token.0).map(|cluster| cluster.rows[0])
     });
     let mut lines = lines.iter();
-    for tokens in lines.by_ref().take(shown) {
+    for group in lines.by_ref().take(shown) {
         // Without a limit, every token is named.
-        let named = if shown == usize::MAX { tokens.len() } else { NAMED };
-        writeln!(out, "  {}: {}", names(subject, tokens, named), rivals(subject, tokens[0].1))?;
+        let named = if shown == usize::MAX { group.len() } else { NAMED };
+        writeln!(out, "  {}: {}", names(subject, group, named), rivals(subject, group[0].1))?;
     }
-    write_rest(out, lines.map(Vec::len).sum(), total)
+    write_rest(out, lines.map(Vec::len).sum(), total, tokens)
 }
 
 /// Says how many tokens of `total` are not listed.
-pub fn write_rest(out: &mut impl Write, rest: usize, total: usize) -> io::Result<()> {
+pub fn write_rest(out: &mut impl Write, rest: usize, total: usize, tokens: &str) -> io::Result<()> {
     match rest {
         0 => Ok(()),
         rest => writeln!(
             out,
-            "  ... and {rest} more ({total} tokens in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
+            "  ... and {rest} more ({total} {tokens} in all): --list all shows them, --out DIR writes them to DIR/verdicts.csv"
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::causes::{CausesSummary, folded};
+use super::causes::folded;
 use super::results::verdicts::{Outcome, Row};
 use super::results::{Reported, Results};
 use super::shown::Shown;
@@ -28,20 +28,21 @@ pub fn render(reported: &Reported) -> String {
 fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let results = &reported.results;
     let (summary, audit) = (&results.summary, results.summary.audit());
-    let (head, tally) = (&summary.head, results.tally());
+    let (head, tally, terms) = (&summary.head, results.tally(), results.terms());
     writeln!(out, "## {}: {}\n", code(&summary.name()), words::headline(results))?;
     let causes = audit.causes.as_ref();
-    if let Some(sentence) = causes.and_then(CausesSummary::headline) {
+    if let Some(sentence) = causes.and_then(|causes| causes.headline(terms)) {
         writeln!(out, "{sentence}\n")?;
     }
     writeln!(
         out,
-        "The output layer of {} ({} x {}, {}) was audited over {} (`{}`).\n",
+        "The {} of {} ({} x {}, {}) was audited over {} (`{}`).\n",
+        terms.layer,
         code(&command::shareable(&summary.checkpoint.path)),
         head.tokens,
         head.dim,
         head.dtype,
-        words::domain(&audit.domain, head.dim),
+        words::domain(&audit.domain, head.dim, terms),
         audit.domain
     )?;
     if let Some(kept) = &head.kept {
@@ -49,10 +50,10 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     }
     write_counts(out, results)?;
     writeln!(out)?;
-    for sentence in words::meaning(tally.tokens) {
+    for sentence in words::meaning(tally.tokens, terms) {
         writeln!(out, "{sentence}")?;
     }
-    for sentence in causes.iter().flat_map(|causes| causes.more_sentences()) {
+    for sentence in causes.iter().flat_map(|causes| causes.more_sentences(terms)) {
         writeln!(out, "{sentence}")?;
     }
     for sentence in beyond::sentences(results) {
@@ -64,10 +65,11 @@ fn write(out: &mut String, reported: &Reported) -> std::fmt::Result {
     if let Some(sentence) = ranks::sentence(results) {
         writeln!(out, "{sentence}")?;
     }
-    if let Some(sentence) = words::padding(tally.padding) {
+    if let Some(sentence) = words::padding(tally.padding, terms) {
         writeln!(out, "{sentence}")?;
     }
-    writeln!(out, "\n{} {}\n\n    {}", words::certainty(tally), command::WHERE, command::HERE)?;
+    let certainty = words::certainty(tally, terms);
+    writeln!(out, "\n{certainty} {}\n\n    {}", command::WHERE, command::HERE)?;
     if let Some(elsewhere) = command::elsewhere(summary) {
         writeln!(out, "\n{}\n\n    {elsewhere}", command::WHERE_ELSEWHERE)?;
     }
@@ -88,7 +90,8 @@ fn write_counts(out: &mut String, results: &Results) -> std::fmt::Result {
     let counts = results.tally().tokens;
     let free = beyond::free_counts(results);
     let (heading, rule) = if free.is_some() { (" with any vector |", "---|") } else { ("", "") };
-    writeln!(out, "| verdict | tokens | share |{heading}\n|---|---|---|{rule}")?;
+    let terms = results.terms();
+    writeln!(out, "| verdict | {} | share |{heading}\n|---|---|---|{rule}", terms.tokens)?;
     for outcome in Outcome::ALL {
         let count = counts.of(outcome);
         let beside = free.map_or(String::new(), |free| format!(" {} |", free.of(outcome)));
@@ -96,7 +99,7 @@ fn write_counts(out: &mut String, results: &Results) -> std::fmt::Result {
             out,
             "| {} ({}) | {count} | {} |{beside}",
             outcome.name(),
-            words::gloss(outcome),
+            words::gloss(outcome, terms),
             words::percent(count, counts.sum())
         )?;
     }
@@ -114,7 +117,9 @@ fn name(reported: &Reported, id: u32) -> String {
 /// Lists the unargmaxable tokens with their heaviest rivals; tokens with near-equal rows share a line.
 fn list_unargmaxable(out: &mut String, reported: &Reported) -> std::fmt::Result {
     let lost = folded(having(reported, Outcome::Unargmaxable), |row| row.place.cluster);
-    list(out, "Unargmaxable tokens, and the heaviest of their rivals", &lost, |rows| {
+    let tokens = reported.terms().tokens;
+    let title = format!("Unargmaxable {tokens}, and the heaviest of their rivals");
+    list(out, &title, &lost, |rows| {
         let row = rows[0];
         let rivals: Vec<String> = row
             .rivals()

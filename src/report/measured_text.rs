@@ -9,6 +9,7 @@ use super::ranks;
 use super::subject::Subject;
 use super::table::rounded;
 use super::tally::is_padding;
+use super::terms::Terms;
 use crate::audit::Audit;
 use crate::certify::best_gap::BestGap;
 
@@ -31,9 +32,10 @@ pub fn write(
 
 fn efforts(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
     let Some(summary) = measured::efforts(audit, subject.vocabulary) else { return Ok(()) };
+    let Terms { token, tokens, .. } = subject.terms;
     writeln!(
         out,
-        "\nEffort of {} tokens{}: how far out in the ball, as a share of its radius, a token begins to win. Proved intervals,\n\
+        "\nEffort of {} {tokens}{}: how far out in the ball, as a share of its radius, a {token} begins to win. Proved intervals,\n\
          none wider than {}. {} begin at the centre, {} only beyond the ball.",
         summary.tokens,
         sampled(subject.seeds[0]),
@@ -59,10 +61,11 @@ fn efforts(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) 
 
 fn margins(out: &mut impl Write, subject: Subject, audit: &Audit, shown: usize) -> io::Result<()> {
     let Some(summary) = measured::margins(audit, subject.vocabulary) else { return Ok(()) };
+    let Terms { token, tokens, logits, .. } = subject.terms;
     writeln!(
         out,
-        "\nBest margin of {} tokens{} in the ball, in logits. Proved intervals, none wider than {}. At its best a token\n\
-         provably stays ahead of its rivals when its logits are rounded to bf16: {}, f16: {}, f32: {} tokens.",
+        "\nBest margin of {} {tokens}{} in the ball, in {logits}. Proved intervals, none wider than {}. At its best a {token}\n\
+         provably stays ahead of its rivals when its {logits} are rounded to bf16: {}, f16: {}, f32: {} {tokens}.",
         summary.tokens,
         sampled(subject.seeds[1]),
         rounded(summary.widest),
@@ -92,9 +95,10 @@ fn bias_needed(
     shown: usize,
 ) -> io::Result<()> {
     let Some(summary) = measured::bias_needed(audit, subject.vocabulary) else { return Ok(()) };
+    let Terms { tokens, logits, .. } = subject.terms;
     writeln!(
         out,
-        "\nBias needed: {} lost tokens would win with their own bias raised by a little more than this, in logits. Proved\n\
+        "\nBias needed: {} lost {tokens} would win with their own bias raised by a little more than this, in {logits}. Proved\n\
          intervals, none wider than {}.",
         summary.tokens,
         rounded(summary.widest)

@@ -42,6 +42,7 @@ mod measured_lines;
 mod measured_text;
 #[doc(hidden)]
 pub mod measures;
+mod numbers;
 #[doc(hidden)]
 pub mod observed;
 #[doc(hidden)]
@@ -56,19 +57,25 @@ pub mod page;
 pub mod patched_file;
 pub(crate) mod plots;
 pub(crate) mod probability;
+mod proof_words;
 mod ranks;
 #[cfg(feature = "lp")]
 #[doc(hidden)]
 pub mod repaired;
 #[doc(hidden)]
 pub mod results;
+#[doc(hidden)]
+pub mod run;
 mod save;
 mod scale;
+mod shell_words;
 pub(crate) mod shown;
 mod subject;
 pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod tally;
+#[doc(hidden)]
+pub mod terms;
 #[doc(hidden)]
 pub mod text;
 mod ticks;

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::tally::Counts;
+use super::terms::Terms;
 
 /// The verdicts of the audited rows that no token has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -38,7 +39,7 @@ impl From<Counts> for Padding {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(out: &mut impl Write, padding: Padding) -> io::Result<()> {
+pub fn write(out: &mut impl Write, padding: Padding, terms: &Terms) -> io::Result<()> {
     if padding.rows == 0 {
         return Ok(());
     }
@@ -53,8 +54,10 @@ pub fn write(out: &mut impl Write, padding: Padding) -> io::Result<()> {
         _ if tied == 0 => format!("{argmaxable} can win"),
         can => format!("{can} can win ({tied} of them only in a tie)"),
     };
+    let token = terms.token;
+    let program = if terms.is_of_items() { "search" } else { "decoder" };
     writeln!(
         out,
-        "\nPadding: {rows} no token, {can}{open}. A decoder that picks such a row has no text for it."
+        "\nPadding: {rows} no {token}, {can}{open}. A {program} that picks such a row has no text for it."
     )
 }

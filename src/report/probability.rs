@@ -10,6 +10,7 @@ use super::results::verdicts::{Outcome, Row};
 use super::subject::Subject;
 use super::table::rounded;
 use super::tally::is_padding;
+use super::terms::Terms;
 use super::words::counted;
 use crate::audit::Audit;
 use crate::certify::ceiling::Ceiling;
@@ -47,14 +48,20 @@ pub fn sentence(results: &Results) -> Option<String> {
     let rows = rows(results);
     let most = rows.last()?.1;
     let half = rows[(rows.len() - 1) / 2].1;
+    let terms = results.terms();
+    let Terms { token, state, within, .. } = terms;
+    let softmax = match terms.is_of_items() {
+        true => "A softmax over the scores",
+        false => "Sampling from the softmax",
+    };
     Some(match rows.len() {
         1 => format!(
-            "Sampling from the softmax gives the lost or tied token at most {} of the probability, in every state.",
+            "{softmax} gives the lost or tied {token} at most {} of the probability, {within} every {state}.",
             at_most(most)
         ),
         n => format!(
-            "Sampling from the softmax gives none of {} more than {} of the probability in any state, and half of them at most {}.",
-            counted(n, "lost or tied token"),
+            "{softmax} gives none of {} more than {} of the probability {within} any {state}, and half of them at most {}.",
+            counted(n, &format!("lost or tied {token}")),
             at_most(most),
             at_most(half)
         ),
@@ -75,9 +82,10 @@ pub fn write(
     if summary.measured == 0 {
         return Ok(());
     }
+    let Terms { tokens, state, within, .. } = subject.terms;
     writeln!(
         out,
-        "\nLargest probability of {} tokens{} by a softmax at temperature 1, in any state of the domain: proved intervals{}.",
+        "\nLargest probability of {} {tokens}{} by a softmax at temperature 1, {within} any {state} of the domain: proved intervals{}.",
         summary.measured,
         sampled(subject.seeds[2]),
         summary.widest_share.map_or(String::new(), |share| {

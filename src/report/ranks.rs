@@ -10,6 +10,7 @@ use super::results::Results;
 use super::results::measured::RankInterval;
 use super::results::verdicts::{Outcome, Row};
 use super::subject::Subject;
+use super::terms::Terms;
 use super::words::{counted, grouped};
 use crate::audit::Audit;
 
@@ -25,16 +26,18 @@ pub fn write(
 ) -> io::Result<()> {
     let Some(summary) = summary(audit, subject.vocabulary) else { return Ok(()) };
     let sampled = sampled(subject.seeds[3]);
+    let Terms { token, tokens, .. } = subject.terms;
     writeln!(
         out,
-        "\nBest rank of {} tokens{sampled}, proved intervals; ties count against a token. {} of them are not proved to win;\n\
+        "\nBest rank of {} {tokens}{sampled}, proved intervals; ties count against a {token}. {} of them are not proved to win;\n\
          of those {} are known exactly.",
         summary.tokens, summary.lost, summary.exact
     )?;
     if summary.lost == 0 {
         return Ok(());
     }
-    writeln!(out, "\n  beam or top-k   reach it   never do   not known")?;
+    let heading = if subject.terms.is_of_items() { "top-k" } else { "beam or top-k" };
+    writeln!(out, "\n  {heading:>13}   reach it   never do   not known")?;
     for beam in &summary.beams {
         writeln!(
             out,
@@ -69,14 +72,15 @@ pub fn sentence(results: &Results) -> Option<String> {
     let rows = rows(results);
     let ranks: Vec<RankInterval> = rows.iter().map(|r| r.1).collect();
     let (least, most) = (ranks.iter().map(|r| r.low).min()?, ranks.iter().map(|r| r.high).max()?);
+    let Terms { token, state, within, .. } = results.terms();
     let word = match rows.iter().any(|r| r.0.outcome == Outcome::Undecided) {
-        true => "token that is not proved to win",
-        false => "lost token",
+        true => format!("{token} that is not proved to win"),
+        false => format!("lost {token}"),
     };
     let beams = BEAMS[1..3].iter().map(|&width| {
         let Beam { can, cannot, .. } = Beam::new(width, &ranks);
         format!(
-            "among the first {width}, {} can come in some state and {} in none",
+            "among the first {width}, {} can come {within} some {state} and {} {within} none",
             grouped(can),
             grouped(cannot)
         )
@@ -84,7 +88,7 @@ pub fn sentence(results: &Results) -> Option<String> {
     let beams: Vec<String> = beams.collect();
     let of = match ranks.len() {
         1 => format!("The {word} has a best rank from {least} to {most}"),
-        n => format!("The best ranks of {} lie between {least} and {most}", counted(n, word)),
+        n => format!("The best ranks of {} lie between {least} and {most}", counted(n, &word)),
     };
     Some(format!("{of}: {}.", beams.join("; ")))
 }

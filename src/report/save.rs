@@ -9,7 +9,9 @@ use super::inspection::{self, Inspection};
 use super::measures::{self, Measures};
 use super::options::HeadOptions;
 use super::results::{self, Reported};
+use super::run::Run;
 use super::summary::Summary;
+use super::terms::RowKind;
 use super::{markdown, own_files, page, table};
 use crate::audit::Audit;
 use crate::causes::RowLayout;
@@ -45,6 +47,8 @@ pub struct Report<'a> {
     reason: String,
     from_folder: Option<String>,
     options: HeadOptions,
+    kind: RowKind,
+    run: Option<Run>,
     seeds: [Option<u64>; 4],
     page: bool,
     pictures: bool,
@@ -61,6 +65,8 @@ impl<'a> Report<'a> {
             reason: format!("auto: {}", layer.domain_reason()),
             from_folder: None,
             options: HeadOptions::default(),
+            kind: RowKind::default(),
+            run: None,
             seeds: [None; 4],
             page: true,
             pictures: false,
@@ -98,6 +104,18 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// Sets what the rows stand for, which changes the words of the report and nothing else.
+    pub fn with_kind(mut self, kind: RowKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Sets when and by which command the audit was made.
+    pub fn with_run(mut self, run: Run) -> Self {
+        self.run = Some(run);
+        self
+    }
+
     /// Sets the seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured.
     pub fn with_seeds(mut self, seeds: [Option<u64>; 4]) -> Self {
         self.seeds = seeds;
@@ -123,6 +141,8 @@ impl<'a> Report<'a> {
         Ok(Summary::new(self.layer, self.audit, self.row_layout())?
             .with_way(self.from_folder.clone())
             .with_options(self.options.clone())
+            .with_kind(self.kind)
+            .with_run(self.run.clone())
             .with_seeds(self.seeds))
     }
 

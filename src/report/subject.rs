@@ -4,6 +4,7 @@ use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::locate::Located;
+use crate::report::terms::Terms;
 
 /// The subject of a summary: the checkpoint, the head, the domain.
 #[derive(Clone, Copy)]
@@ -22,4 +23,6 @@ pub struct Subject<'a> {
     pub reason: &'a str,
     /// The seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured, if they are samples.
     pub seeds: [Option<u64>; 4],
+    /// The terms for what the rows stand for.
+    pub terms: &'a Terms,
 }

@@ -12,7 +12,9 @@ use super::measured::{
 };
 use super::options::HeadOptions;
 use super::padding::Padding;
+use super::run::Run;
 use super::tally::{Counts, Tally};
+use super::terms::RowKind;
 use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::Vocabulary;
@@ -33,6 +35,12 @@ pub struct Summary {
     head: HeadSummary,
     threads: usize,
     audits: Vec<AuditSummary>,
+    /// What the rows stand for, if not tokens.
+    #[serde(skip_serializing_if = "RowKind::is_default")]
+    kind: RowKind,
+    /// When and by which command it was made, if by the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
 }
 
 /// The checkpoint, and its path from the folder of the results; see [`way`](super::command::way).
@@ -125,6 +133,8 @@ impl Summary {
             },
             threads: audit.threads(),
             audits,
+            kind: RowKind::default(),
+            run: None,
         })
     }
 
@@ -137,6 +147,18 @@ impl Summary {
     /// Sets the options that chose the tensors, so that `verify` can choose the same.
     pub fn with_options(mut self, options: HeadOptions) -> Self {
         self.head.options = Some(options).filter(|options| *options != HeadOptions::default());
+        self
+    }
+
+    /// Sets what the rows stand for.
+    pub fn with_kind(mut self, kind: RowKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Sets when and by which command it was made.
+    pub fn with_run(mut self, run: Option<Run>) -> Self {
+        self.run = run;
         self
     }
 

@@ -7,6 +7,7 @@ use super::measured::RadiusSummary;
 pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
+use super::terms::Terms;
 use super::{lost_text, measured, measured_text, padding};
 use crate::audit::Audit;
 use crate::certify::Verdict;
@@ -33,10 +34,14 @@ pub fn write(
     }
     write_counts(out, &columns)?;
     let rows = (audit.kept().map(<[u32]>::len), subject.located.head.tokens());
-    write_proved(out, tally, scope, seconds, rows)?;
+    write_proved(out, tally, scope, (seconds, subject.terms), rows)?;
     write_radii(out, subject, audit)?;
-    padding::write(out, tally.padding.into())?;
-    causes::write(out, &CausesSummary::of(audit, subject.layout, subject.vocabulary))?;
+    padding::write(out, tally.padding.into(), subject.terms)?;
+    causes::write(
+        out,
+        &CausesSummary::of(audit, subject.layout, subject.vocabulary),
+        subject.terms,
+    )?;
     explain(out, subject, audit, tally.tokens, shown)?;
     measured_text::write(out, subject, audit, shown)
 }
@@ -50,8 +55,9 @@ fn write_subject(out: &mut impl Write, subject: Subject, kept: Option<&[u32]>) -
     writeln!(out, "head    {path}: `{}`, {bias} ({})", located.weight, located.why)?;
     writeln!(
         out,
-        "        {} tokens x {} dimensions, {}",
+        "        {} {} x {} dimensions, {}",
         head.tokens(),
+        subject.terms.tokens,
         head.dim(),
         located.dtype
     )?;
@@ -71,7 +77,8 @@ fn write_subject(out: &mut impl Write, subject: Subject, kept: Option<&[u32]>) -
     }
     writeln!(out, "domain  {domain} ({reason})")?;
     if domain.only_state().is_some() {
-        writeln!(out, "        the ranges and the norm leave one hidden state alone")?;
+        let state = subject.terms.hidden_state;
+        writeln!(out, "        the ranges and the norm leave one {state} alone")?;
     }
     writeln!(out)
 }
@@ -101,18 +108,19 @@ fn write_proved(
     out: &mut impl Write,
     tally: Tally,
     scope: usize,
-    seconds: f64,
+    (seconds, terms): (f64, &Terms),
     (kept, rows): (Option<usize>, usize),
 ) -> io::Result<()> {
     let kept = kept.map_or(String::new(), |kept| format!("; {kept} rows are kept"));
     let proved = scope - tally.rows().undecided;
     write!(out, "\n{proved} of {scope} verdicts proved in {seconds:.2} s{kept}")?;
     match tally.padding.sum() {
-        0 => writeln!(out, "; the head has {rows} tokens."),
+        0 => writeln!(out, "; the head has {rows} {}.", terms.tokens),
         padding => writeln!(
             out,
-            ", {} on tokens and {padding} on padding; the head has {rows} rows.",
-            tally.tokens.sum()
+            ", {} on {} and {padding} on padding; the head has {rows} rows.",
+            tally.tokens.sum(),
+            terms.tokens
         ),
     }
 }
@@ -121,13 +129,14 @@ fn write_proved(
 fn write_radii(out: &mut impl Write, subject: Subject, audit: &Audit) -> io::Result<()> {
     if let Some(radii) = measured::radii(audit, subject.vocabulary) {
         let RadiusSummary { tokens, threshold, below, not_found } = radii;
+        let token = subject.terms.token;
         writeln!(
             out,
-            "\nRadius below {threshold:e}, for which the linear program of Grivas et al. (ACL 2022) calls a token unargmaxable: \
+            "\nRadius below {threshold:e}, for which the linear program of Grivas et al. (ACL 2022) calls a {token} unargmaxable: \
              {below} of {tokens}.\nA float64 optimum, not proved; the verdicts above are."
         )?;
         if not_found > 0 {
-            writeln!(out, "The solver gave up on the radius of {not_found} tokens.")?;
+            writeln!(out, "The solver gave up on the radius of {not_found} {token}s.")?;
         }
     }
     Ok(())
@@ -141,18 +150,19 @@ fn explain(
     counts: Counts,
     shown: usize,
 ) -> io::Result<()> {
-    let token = |id: u32| !is_padding(subject.vocabulary, id);
+    let is_token = |id: u32| !is_padding(subject.vocabulary, id);
+    let Terms { tokens, .. } = subject.terms;
     let name = |id: u32| subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize));
     lost_text::write(out, subject, audit, counts.unargmaxable, shown)?;
     if counts.tied > 0 {
         writeln!(
             out,
-            "\nTied: reaches the maximum, but only together with tokens of exactly the same row and bias:\n"
+            "\nTied: reaches the maximum, but only together with {tokens} of exactly the same row and bias:\n"
         )?;
-        list(out, audit, shown, counts.tied, |id, verdict| {
+        list(out, audit, (shown, tokens), counts.tied, |id, verdict| {
             let Verdict::Tied(tie) = verdict else { return None };
             // List each group once.
-            let first = tie.members().iter().find(|&&member| token(member));
+            let first = tie.members().iter().find(|&&member| is_token(member));
             (first == Some(&id))
                 .then(|| tie.members().iter().map(|&t| name(t)).collect::<Vec<_>>().join(" = "))
         })?;
@@ -171,9 +181,9 @@ fn explain(
             )?,
         }
         writeln!(out)?;
-        list(out, audit, shown, counts.undecided, |id, verdict| {
+        list(out, audit, (shown, tokens), counts.undecided, |id, verdict| {
             let Verdict::Undecided(u) = verdict else { return None };
-            if !token(id) {
+            if !is_token(id) {
                 return None;
             }
             let (lo, hi) = u.interval();
@@ -187,7 +197,7 @@ fn explain(
 fn list(
     out: &mut impl Write,
     audit: &Audit,
-    shown: usize,
+    (shown, tokens): (usize, &str),
     total: usize,
     line: impl Fn(u32, &Verdict) -> Option<String>,
 ) -> io::Result<()> {
@@ -195,5 +205,5 @@ fn list(
     for line in lines.by_ref().take(shown) {
         writeln!(out, "  {line}")?;
     }
-    lost_text::write_rest(out, lines.count(), total)
+    lost_text::write_rest(out, lines.count(), total, tokens)
 }

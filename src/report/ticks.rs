@@ -49,6 +49,14 @@ pub fn marks(kind: Kind, lo: f64, hi: f64, most: usize) -> Vec<Mark> {
     }
 }
 
+/// The least number of the form 1, 2 or 5 times a power of ten that is not below `step`.
+pub fn tidy(step: usize) -> usize {
+    (0..)
+        .flat_map(|power| [1, 2, 5].map(|lead| lead * 10usize.pow(power)))
+        .find(|n| *n >= step)
+        .unwrap_or(1)
+}
+
 /// The multiples in the range of the smallest round step, at least 10^`least`, that gives at most `most` of them.
 fn round_numbers(lo: f64, hi: f64, most: usize, least: i32) -> Vec<Mark> {
     if most == 0 || !has_scale(lo, hi) {

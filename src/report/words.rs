@@ -1,11 +1,13 @@
 //! The sentences of reports, for readers who do not know the term argmaxable.
 
 use super::kept::KeptRows;
+pub use super::numbers::{counted, grouped, number, percent};
+pub use super::proof_words::{blocked, domain, proof};
 use super::results::Results;
 use super::results::summary::Counts;
-use super::results::verdicts::{Outcome, Row};
+use super::results::verdicts::Outcome;
 use super::tally::Tally;
-use crate::certify::Rival;
+use super::terms::Terms;
 
 /// Which rows of a head compete, in a sentence.
 pub fn kept(rows: &KeptRows, of: usize) -> String {
@@ -16,68 +18,12 @@ pub fn kept(rows: &KeptRows, of: usize) -> String {
     )
 }
 
-/// A number with thin spaces between thousands: 262 144.
-pub fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count of tokens: `1 token`, `2 tokens`.
-pub fn tokens(count: usize) -> String {
-    counted(count, "token")
-}
-
-/// A count and a noun, in the singular or plural.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// A share of a whole, never rounded to nothing or all: `26.1 %`, `<0.1 %`.
-pub fn percent(part: usize, whole: usize) -> String {
-    if part == 0 || whole == 0 {
-        return "0 %".to_owned();
-    }
-    if part == whole {
-        return "100 %".to_owned();
-    }
-    match 100.0 * part as f64 / whole as f64 {
-        share if share < 0.1 => "<0.1 %".to_owned(),
-        share if share > 99.9 => ">99.9 %".to_owned(),
-        share => format!("{share:.1} %"),
-    }
-}
-
-/// A number with four significant digits; the table has all digits.
-pub fn number(x: f64) -> String {
-    let size = x.abs();
-    if !x.is_finite() {
-        if x.is_nan() { "not a number".to_owned() } else { "beyond float64".to_owned() }
-    } else if x == 0.0 {
-        "0".to_owned()
-    } else if (1e-3..1e5).contains(&size) {
-        let decimals = (3 - size.log10().floor() as i32).clamp(0, 6) as usize;
-        format!("{x:.decimals$}")
-    } else {
-        format!("{x:.3e}")
-    }
-}
-
 /// The meaning of a verdict in two or three words.
-pub fn gloss(outcome: Outcome) -> &'static str {
+pub fn gloss(outcome: Outcome, terms: &Terms) -> &'static str {
     match outcome {
-        Outcome::Argmaxable => "can win",
-        Outcome::Tied => "can only tie",
-        Outcome::Unargmaxable => "can never win",
+        Outcome::Argmaxable => terms.can_win,
+        Outcome::Tied => terms.can_only_tie,
+        Outcome::Unargmaxable => terms.never_win,
         Outcome::Undecided => "neither is proved",
     }
 }
@@ -86,17 +32,20 @@ pub fn gloss(outcome: Outcome) -> &'static str {
 pub fn headline(results: &Results) -> String {
     let counts = results.tally().tokens;
     let all = counts.sum();
+    let terms = results.terms();
+    let Terms { token, can_win, can_only_tie, never_win, .. } = terms;
     let finding = match counts {
-        _ if all == 0 => "Only padding was audited, no token".to_owned(),
+        _ if all == 0 => format!("Only padding was audited, no {token}"),
         Counts { unargmaxable, .. } if unargmaxable > 0 => {
-            format!("{} of {} can never win", grouped(unargmaxable), tokens(all))
+            format!("{} of {} {never_win}", grouped(unargmaxable), terms.count(all))
         }
         Counts { tied, undecided: 0, .. } if tied > 0 => {
-            format!("No token is unargmaxable; {} of {} can only tie", grouped(tied), grouped(all))
+            let (tied, all) = (grouped(tied), grouped(all));
+            format!("No {token} is unargmaxable; {tied} of {all} {can_only_tie}")
         }
-        Counts { undecided: 0, .. } if all == 1 => "The token can win".to_owned(),
-        Counts { undecided: 0, .. } => format!("Every one of {} can win", tokens(all)),
-        _ => "No token was found that can never win".to_owned(),
+        Counts { undecided: 0, .. } if all == 1 => format!("The {token} {can_win}"),
+        Counts { undecided: 0, .. } => format!("Every one of {} {can_win}", terms.count(all)),
+        _ => format!("No {token} was found that {never_win}"),
     };
     match counts.undecided {
         0 => finding,
@@ -105,56 +54,92 @@ pub fn headline(results: &Results) -> String {
 }
 
 /// What the finding means to a user of the model.
-pub fn meaning(counts: Counts) -> Vec<String> {
-    let mut sentences = vec![
-        "A model chooses among tokens: words, pieces of words, characters or labels. Its last layer gives each \
-         token a score, and the highest score wins."
-            .to_owned(),
-    ];
+pub fn meaning(counts: Counts, terms: &Terms) -> Vec<String> {
+    let Terms { token, tokens, .. } = terms;
+    let mut sentences = vec![choice(terms)];
     if counts.unargmaxable > 0 {
         let (these, them) = if counts.unargmaxable == 1 {
-            ("One token".to_owned(), "it")
+            (format!("One {token}"), "it")
         } else {
-            (format!("These {} tokens", grouped(counts.unargmaxable)), "them")
+            (format!("These {} {tokens}", grouped(counts.unargmaxable)), "them")
+        };
+        let consequence = match terms.is_of_items() {
+            true => format!(
+                "A search never has {them} in the first place, exact ties and rounding aside; further down the \
+                 list of results {them_too} can still stand.",
+                them_too = if them == "it" { "it" } else { "they" }
+            ),
+            false => format!(
+                "A program that takes the winner (greedy decoding) cannot output {them}, exact ties and rounding \
+                 aside; one that draws tokens at random by their scores still can, but never as the favourite."
+            ),
         };
         sentences.push(format!(
-            "{these} cannot: whatever the input, some other token always scores at least as high. A program \
-             that takes the winner (greedy decoding) cannot output {them}, exact ties and rounding aside; one \
-             that draws tokens at random by their scores still can, but never as the favourite."
+            "{these} cannot: whatever the {}, some other {token} always scores at least as high. {consequence}",
+            if terms.is_of_items() { "query" } else { "input" }
         ));
     }
     if counts.tied > 0 {
         sentences.push(format!(
-            "{} can reach the top only together with exact doubles, tokens that always get the same score: \
-             which of them is output depends on the program, not on the model.",
-            tokens(counts.tied)
+            "{} can reach the top only together with exact doubles, {tokens} that always get the same score: \
+             which of them is {} depends on the program, not on the {}.",
+            terms.count(counts.tied),
+            if terms.is_of_items() { "first" } else { "output" },
+            if terms.is_of_items() { "index" } else { "model" }
         ));
     }
     if counts.unargmaxable == 0 && counts.tied == 0 && counts.undecided == 0 {
-        sentences.push(
-            "Each of these tokens can: a state of the layers below was found that makes it the winner. \
-             Whether the layers below ever produce that state is another question."
-                .to_owned(),
-        );
+        let produced = match terms.is_of_items() {
+            true => "Whether the query encoder makes that vector of some text",
+            false => "Whether the layers below ever produce that state",
+        };
+        sentences.push(format!(
+            "Each of these {tokens} can: {} was found that makes it the winner. {produced} is another question.",
+            a_state(terms)
+        ));
     }
     if counts.undecided > 0 {
         sentences.push(format!(
             "For {} neither was proved within the budget of exact arithmetic.",
-            tokens(counts.undecided)
+            terms.count(counts.undecided)
         ));
     }
     sentences
 }
 
+/// How the winner is chosen.
+fn choice(terms: &Terms) -> String {
+    match terms.is_of_items() {
+        true => {
+            "A retriever chooses among documents. Its index gives each document a score for a query, the product of \
+             their vectors, and the highest score comes first."
+        }
+        false => {
+            "A model chooses among tokens: words, pieces of words, characters or labels. Its last layer gives each \
+             token a score, and the highest score wins."
+        }
+    }
+    .to_owned()
+}
+
+/// A state and who makes it.
+fn a_state(terms: &Terms) -> &'static str {
+    match terms.is_of_items() {
+        true => "the vector of a query",
+        false => "a state of the layers below",
+    }
+}
+
 /// The verdicts of the padding rows in words; `None` if there are no such rows.
-pub fn padding(padding: Counts) -> Option<String> {
+pub fn padding(padding: Counts, terms: &Terms) -> Option<String> {
     let all = padding.sum();
     if all == 0 {
         return None;
     }
+    let Terms { token, can_win, .. } = terms;
     let rows = match all {
-        1 => "One more row is padding: no token has it.".to_owned(),
-        n => format!("{} more rows are padding: no token has them.", grouped(n)),
+        1 => format!("One more row is padding: no {token} has it."),
+        n => format!("{} more rows are padding: no {token} has them.", grouped(n)),
     };
     let open = match padding.undecided {
         0 => String::new(),
@@ -170,7 +155,7 @@ pub fn padding(padding: Counts) -> Option<String> {
                 ties => format!(" ({} of them only together with exact doubles)", grouped(ties)),
             };
             format!(
-                "{} of them can win{ties}{open}: a program that takes the winner may pick a row that has no text, \
+                "{} of them {can_win}{ties}{open}: a program that takes the winner may pick a row that has no text, \
                  and fail.",
                 grouped(n)
             )
@@ -180,7 +165,7 @@ pub fn padding(padding: Counts) -> Option<String> {
 }
 
 /// How certain the finding is.
-pub fn certainty(tally: Tally) -> String {
+pub fn certainty(tally: Tally, terms: &Terms) -> String {
     let (rows, padding) = (tally.rows(), tally.padding.sum());
     let all = rows.sum();
     let mut first = match rows.undecided {
@@ -196,135 +181,33 @@ pub fn certainty(tally: Tally) -> String {
     if padding > 0 {
         let those = format!(
             " (These are the verdicts on {} and on {} of padding.)",
-            tokens(tally.tokens.sum()),
+            terms.count(tally.tokens.sum()),
             counted(padding, "row")
         );
         first.push_str(&those);
     }
     format!(
-        "{first} A token that can win has a state of the layers below at which it provably does; one that \
+        "{first} A {} that {} has {} {} which it provably {}; one that \
          cannot has a list of rivals and weights that provably rules it out. The proofs hold for exact \
-         arithmetic on the stored numbers; a program that rounds can turn a small lead into a tie."
+         arithmetic on the stored numbers; a program that rounds can turn a small lead into a tie.",
+        terms.token,
+        terms.can_win,
+        a_state(terms),
+        terms.at,
+        if terms.is_of_items() { "is" } else { "does" }
     )
-}
-
-/// The domain in words.
-pub fn domain(domain: &str, dim: usize) -> String {
-    let coordinates = format!("the {} that the layers below hand to it", counted(dim, "number"));
-    let range = |part: &str| match part.strip_prefix("range:").and_then(|r| r.split_once(':')) {
-        Some((lo, "inf")) => format!("are all at least {lo}"),
-        Some(("-inf", hi)) => format!("are all at most {hi}"),
-        Some((lo, hi)) => format!("all lie between {lo} and {hi}"),
-        None => "lie within given ranges".to_owned(),
-    };
-    let (ball, ranges) = match domain.split_once('+') {
-        Some((ball, ranges)) => (ball, Some(ranges)),
-        None => (domain, None),
-    };
-    let within = match (ball, ball.strip_prefix("ball:")) {
-        ("free", _) => {
-            return format!("every possible state: {coordinates} may be anything");
-        }
-        ("layernorm", _) => {
-            "every state that the LayerNorm before it can give, whatever it is handed".to_owned()
-        }
-        ("rmsnorm", _) => {
-            "every state that the RMSNorm before it can give, whatever it is handed".to_owned()
-        }
-        (_, Some(radius)) => format!("every state of a length below {radius}"),
-        _ => return format!("every state in which {coordinates} {}", range(domain)),
-    };
-    match ranges {
-        Some(ranges) => format!("{within}, and in which {coordinates} {}", range(ranges)),
-        None => within,
-    }
-}
-
-/// What blocks a losing token, in a sentence that precedes the list of rivals.
-pub fn blocked(row: &Row) -> String {
-    let (rivals, ends) = row.blockers.iter().fold((0, 0), |(rivals, ends), blocker| {
-        if matches!(blocker.0, Rival::Token(_)) { (rivals + 1, ends) } else { (rivals, ends + 1) }
-    });
-    if row.proof == "equal-row" {
-        return "One rival has the very same row and a larger bias: it always scores more."
-            .to_owned();
-    }
-    if row.proof == "only-point" {
-        return "One rival scores at least as high at the only state there is.".to_owned();
-    }
-    let audited = if row.proof == "outweighed" { " that was audited" } else { "" };
-    if rivals == 1 {
-        let within = if ends > 0 { " within the limits of the states" } else { audited };
-        return format!("One rival scores at least as high in every state{within}.");
-    }
-    let limits = match ends {
-        0 => String::new(),
-        1 => ", given the limit of one coordinate".to_owned(),
-        n => format!(", given the limits of {n} coordinates"),
-    };
-    format!(
-        "In every state{audited}, at least one of these {rivals} rivals scores as high or higher: their average, with \
-         the weights given here, never scores less{limits}."
-    )
-}
-
-/// The kind of proof, in words.
-pub fn proof(proof: &str) -> &'static str {
-    match proof {
-        "map" => {
-            "wins at a state that a map shared by many tokens makes of its row; the lead exceeds every rounding error"
-        }
-        "float" => "wins at a state of its own; the lead exceeds every rounding error",
-        "integer" => "wins at a state of whole numbers; the lead is computed exactly",
-        "equal-row" => "the rows are equal number by number, and the biases differ",
-        "enclosed" => "exact weights are proved to exist within tiny intervals around these",
-        "exact" => "whole-number weights, every equation checked exactly",
-        "outweighed" => {
-            "at no state within the given length does it score more than the average of these, whose rounding errors are bounded"
-        }
-        "only-point" => "the domain is one state alone, and the scores there are compared exactly",
-        "free" => "no vector at all lets it win, and the proof of that covers these states",
-        "" => "none",
-        _ => "see docs/results.md",
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_never_rounded_to_none_or_all() {
-        for (part, whole, text) in [
-            (0, 9, "0 %"),
-            (9, 9, "100 %"),
-            (1, 49152, "<0.1 %"),
-            (49151, 49152, ">99.9 %"),
-            (229, 876, "26.1 %"),
-        ] {
-            assert_eq!(percent(part, whole), text);
-        }
-    }
-
-    #[test]
-    fn numbers_have_four_digits_that_can_be_read() {
-        for (x, text) in [
-            (0.0, "0"),
-            (2.97203, "2.972"),
-            (31234.5, "31234"),
-            (0.00123456, "0.001235"),
-            (2.98725e-4, "2.987e-4"),
-            (f64::INFINITY, "beyond float64"),
-        ] {
-            assert_eq!(number(x), text);
-        }
-        assert_eq!((grouped(9999), grouped(262144)), ("9999".into(), "262\u{202f}144".into()));
-    }
+    use crate::report::terms::RowKind;
 
     #[test]
     fn padding_is_told_by_what_it_can_do() {
         let says = |argmaxable, tied, unargmaxable, undecided| {
-            padding(Counts { argmaxable, tied, unargmaxable, undecided }).unwrap_or_default()
+            let counts = Counts { argmaxable, tied, unargmaxable, undecided };
+            padding(counts, RowKind::Tokens.terms()).unwrap_or_default()
         };
         assert_eq!(says(0, 0, 0, 0), "");
         assert!(says(0, 0, 1, 0).contains("It cannot win"));
@@ -334,21 +217,5 @@ mod tests {
         );
         assert!(says(0, 0, 5, 1).contains("None was found that can win, and 1 could not"));
         assert!(says(2, 1, 3, 0).contains("3 of them can win (1 of them only together"));
-    }
-
-    #[test]
-    fn domains_are_told_in_words() {
-        for (text, says) in [
-            ("free", "may be anything"),
-            ("range:0:inf", "all at least 0"),
-            ("range:-inf:2", "all at most 2"),
-            ("range:-1:1", "between -1 and 1"),
-            ("ranges of 3 coordinates", "within given ranges"),
-            ("layernorm", "the LayerNorm before it can give, whatever"),
-            ("ball:2.5", "a length below 2.5"),
-            ("rmsnorm+range:-1:inf", "whatever it is handed, and in which the 3 numbers"),
-        ] {
-            assert!(domain(text, 3).contains(says), "{}", domain(text, 3));
-        }
     }
 }

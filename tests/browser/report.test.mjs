@@ -95,6 +95,72 @@ test("the keyboard moves through the rows and opens a token", () => opened(commi
   assert.equal(await focused(), "0");
 }));
 
+test("the address keeps the selection of the table, and opens it again", () => opened(committed, {}, async (page) => {
+  await page.locator("#verdict").selectOption({ label: "unargmaxable (229)" });
+  await page.locator("th.norm button").click();
+  await page.locator("th.norm button").click();
+  const address = page.url();
+  assert.match(address, /#table\?verdict=unargmaxable&sort=-norm$/);
+  assert.equal(await page.locator("#here").getAttribute("href"), address.slice(address.indexOf("#")));
+  const ids = await firstCells(page, "id");
+  await page.locator("#verdict").selectOption("");
+  await page.locator("th.id button").click();
+  assert.equal(await status(page), "876 tokens");
+  assert.ok(!page.url().includes("#"));
+  await page.evaluate((hash) => { location.hash = hash; }, address.slice(address.indexOf("#")));
+  await page.waitForFunction(() => document.getElementById("status").textContent.startsWith("229 of"));
+  assert.deepEqual(await firstCells(page, "id"), ids);
+}));
+
+test("the address of a token opens it, and closing returns to the table's", () => opened(committed, {}, async (page) => {
+  await page.locator(".card .id a").first().click();
+  assert.equal(await page.locator("dialog[open] #card-token").textContent(), "jian3");
+  assert.match(page.url(), /#token-4$/);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !location.hash);
+  await page.evaluate(() => { location.hash = "#token-875"; });
+  await page.locator("dialog[open]").waitFor();
+  assert.match(await page.locator("dialog[open] dl").textContent(), /^id875 \(link\)/);
+  for (const wrong of ["#token-876", "#token-x", "#table?sort=nothing&verdict=none", "#nothing"]) {
+    await page.evaluate((hash) => { document.querySelector("dialog[open]")?.close(); location.hash = hash; }, wrong);
+    await page.waitForTimeout(100);
+    assert.equal(await page.locator("dialog[open]").count(), 0, wrong);
+  }
+}));
+
+test("a phone scrolls the table sideways to every column, and is told so", () => opened(committed, { viewport: { width: 390, height: 844 } }, async (page) => {
+  assert.ok(await page.locator("#wider").isVisible());
+  await page.locator("#scroller").evaluate((box) => { box.scrollLeft = box.scrollWidth; });
+  const box = await page.locator("#scroller").boundingBox();
+  const [last, token] = [await page.locator("thead th").last().boundingBox(), await page.locator("thead th.token").boundingBox()];
+  assert.ok(last.x + last.width <= box.x + box.width + 2, "the last column is in sight");
+  assert.ok(token.x >= box.x - 2, "and so is the token");
+}));
+
+test("pictures say their values under the pointer", () => opened(committed, {}, async (page) => {
+  const says = (name) => page.locator(`#picture-${name} .wide svg rect title`).allTextContents();
+  assert.ok((await says("ids")).some((text) => /^ids \d+ to \d+: \d+ unargmaxable$/.test(text)));
+  assert.ok((await says("rivals")).some((text) => /\(id \d+\): a rival in \d+ of 229 proofs$/.test(text)));
+  assert.ok((await says("row-norms")).some((text) => /^[\d.]+ to [\d.]+: \d+ tokens, \d+ unargmaxable$/.test(text)));
+}));
+
+test("a print holds the cards unfolded and the selected rows with their rivals", () => opened(committed, {}, async (page) => {
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.locator("#paper tbody tr").count(), 876);
+  assert.equal(await page.locator(".card details:not([open])").count(), 0);
+  assert.match(await page.locator("#paper tbody tr").nth(4).textContent(), /jian3.*unargmaxable.*sao4 \+ .* more$/);
+  assert.ok(await page.locator("#paper").isVisible() && !await page.locator("#all").isVisible());
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  assert.equal(await page.locator("#paper tr, .card details[open]").count(), 0);
+}));
+
+test("bars of one weight are of one length on all cards", () => opened(committed, {}, async (page) => {
+  const scales = await page.evaluate(() => [...document.querySelectorAll(".card .rivals li")].map((line) =>
+    parseFloat(line.querySelector(".gauge").style.getPropertyValue("--w")) / Number(line.querySelector(".weight").textContent)));
+  assert.ok(scales.length > 50 && Math.max(...scales) - Math.min(...scales) < 0.01 * Math.max(...scales), `${scales}`);
+}));
+
 test("a card opens with picture and proof", () => opened(committed, {}, async (page) => {
   const card = page.locator(".card").first();
   await card.locator("summary").click();

@@ -8,10 +8,12 @@
 //! - `checking`: the commands that reports print, and `verify` of a folder;
 //! - `inputs`: checkpoints, tensors, tokens, domains;
 //! - `report`: reports, comparisons and baselines;
+//! - `comparisons`: runs of many checkpoints, and families;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
 //! - `repair`: biases and rows are changed, and one tensor of a file with them;
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
+//! - `items`: the words for the index of a retriever;
 //! - `progress`: lines about how far a command is;
 //! - `documents`: the commands and outputs that README.md and docs/ show;
 //! - `interruption`: signals and pipes that close.
@@ -19,6 +21,7 @@
 //! `files` makes the checkpoints, `models` whole models, `ended` ends a command by a signal.
 
 mod checking;
+mod comparisons;
 mod containers;
 mod documents;
 mod ended;
@@ -30,6 +33,7 @@ mod forward_options;
 mod gate;
 mod inputs;
 mod interruption;
+mod items;
 mod journal;
 mod ladder;
 mod models;

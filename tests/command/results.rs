@@ -47,8 +47,10 @@ fn the_summary_has_the_documented_fields() {
         |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(
         keys(&summary),
-        ["schema", "tool", "version", "checkpoint", "head", "threads", "audits"]
+        ["schema", "tool", "version", "checkpoint", "head", "threads", "audits", "run"]
     );
+    assert_eq!(keys(&summary["run"]), ["date", "command"]);
+    assert_eq!(summary["run"]["command"][1], "audit");
     assert_eq!(summary["schema"], "unargmax summary 1");
     assert_eq!(summary["tool"], "unargmax");
     assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));

@@ -71,6 +71,7 @@
 
   const start = (data) => {
     const count = data.shown.length;
+    const [TOKEN, TOKENS, STATE, STATES, AT] = data.terms;
     const id = (row) => (data.ids ? data.ids[row] : row);
     const rowOf = data.ids ? new Map(data.ids.map((id, row) => [id, row])) : null;
     const find = (id) => (rowOf ? rowOf.get(id) : id < count ? id : undefined);
@@ -143,6 +144,19 @@
       margin: bySpan("margin"),
       bias: bySpan("bias"),
     };
+    // What the cells of a row say, apart from its token and spelling.
+    const written = {
+      id: (row) => String(id(row)),
+      kind,
+      norm: (row) => number(data.norm[row]),
+      verdict: (row) => data.verdicts[verdict(row)],
+      free: (row) => data.verdicts[free(row)] ?? "",
+      lead: (row) => (data.lead[row] ? number(data.lead[row]) : ""),
+      margin: (row) => spanned("margin", row),
+      effort: (row) => spanned("effort", row),
+      bias: (row) => spanned("bias", row),
+      survives: (row) => (has("margin", row) ? survives(row) : ""),
+    };
     // Rows without a value, which come last either way.
     const without = {
       lead: (row) => !data.lead[row],
@@ -156,7 +170,8 @@
     const search = byId("search"), wanted = byId("verdict"), wantedKind = byId("kind"), wantedFree = byId("beside");
     const scroller = byId("scroller"), sizer = byId("sizer"), frame = byId("window");
     const table = byId("tokens"), body = byId("rows"), status = byId("status"), dialog = byId("card");
-    const empty = element("p", "empty", "No token fits.");
+    const wider = byId("wider"), here = byId("here"), paper = byId("paper");
+    const empty = element("p", "empty", `No ${TOKEN} fits.`);
 
     const matches = () => {
       const typed = search.value;
@@ -195,10 +210,10 @@
       scroller.scrollTop = 0;
       table.setAttribute("aria-rowcount", String(length + 1));
       // Padding is no token.
-      const noun = data.kinds.includes("padding") ? "row" : "token";
+      const [single, many] = data.kinds.includes("padding") ? ["row", "rows"] : [TOKEN, TOKENS];
       status.textContent = length === count
-        ? `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`
-        : `${grouped(length)} of ${grouped(count)} ${noun}s`;
+        ? `${grouped(count)} ${count === 1 ? single : many}`
+        : `${grouped(length)} of ${grouped(count)} ${many}`;
       measure();
     };
 
@@ -209,6 +224,7 @@
     const measure = () => {
       const height = scroller.clientHeight;
       frame.style.height = height + "px";
+      wider.hidden = scroller.scrollWidth <= scroller.clientWidth;
       sizer.style.height = Math.max(height, total() + ROW) + "px";
       visible = Math.ceil((height - ROW) / ROW) + 1;
       render();
@@ -250,20 +266,11 @@
       if (line.shows === row) return;
       line.shows = row;
       const { cells } = line;
-      cells.id.textContent = String(id(row));
       fillToken(cells.text, data.shown[row]);
       cells.spelling.textContent = piece(row) ?? "";
-      if (cells.kind) cells.kind.textContent = kind(row);
-      cells.norm.textContent = number(data.norm[row]);
-      cells.verdict.textContent = data.verdicts[verdict(row)];
+      for (const key in written) if (cells[key]) cells[key].textContent = written[key](row);
       cells.verdict.className = "verdict v" + verdict(row);
-      if (cells.lead) cells.lead.textContent = data.lead[row] ? number(data.lead[row]) : "";
-      if (cells.free) {
-        cells.free.textContent = data.verdicts[free(row)] ?? "";
-        cells.free.className = "free v" + free(row);
-      }
-      for (const key in spans) if (cells[key]) cells[key].textContent = spanned(key, row);
-      if (cells.survives) cells.survives.textContent = has("margin", row) ? survives(row) : "";
+      if (cells.free) cells.free.className = "free v" + free(row);
     };
     const render = () => {
       const place = position();
@@ -298,14 +305,106 @@
       lines.find((line) => !line.row.hidden && line.row.dataset.index === String(current))?.row.focus({ preventScroll: true });
     };
 
-    const change = (key, down) => {
+    const sort = (key, down) => {
       sorting = { key, down };
       for (const header of table.tHead.rows[0].cells) {
         const here = header.dataset.key === key;
         header.setAttribute("aria-sort", here ? (down ? "descending" : "ascending") : "none");
       }
-      select();
     };
+    const change = (key, down) => {
+      sort(key, down);
+      chosen();
+    };
+
+    // What stands behind the # of the address: the selection of the table, or a token in full.
+    const selection = () => {
+      const state = new URLSearchParams();
+      if (search.value) state.set("search", search.value);
+      if (wanted.value) state.set("verdict", data.verdicts[wanted.value]);
+      if (wantedFree?.value) state.set("free", data.verdicts[wantedFree.value]);
+      if (wantedKind?.value) state.set("kind", wantedKind.value);
+      if (sorting.key !== "id" || sorting.down) state.set("sort", (sorting.down ? "-" : "") + sorting.key);
+      const text = String(state);
+      return text && "#table?" + text;
+    };
+    const address = (fragment) => history.replaceState(null, "", fragment || location.href.split("#")[0]);
+    const chosen = () => {
+      select();
+      const fragment = selection();
+      here.hidden = !fragment;
+      here.href = fragment || "#all";
+      address(fragment);
+    };
+    const follow = () => {
+      const [place, state] = location.hash.slice(1).split("?");
+      const wish = /^token-(\d+)$/.exec(place);
+      if (wish && find(Number(wish[1])) !== undefined) {
+        open(find(Number(wish[1])));
+      } else if (place === "table") {
+        const given = new URLSearchParams(state);
+        const option = (name) => {
+          const verdict = data.verdicts.indexOf(given.get(name));
+          return verdict < 0 ? "" : String(verdict);
+        };
+        search.value = given.get("search") ?? "";
+        wanted.value = option("verdict");
+        if (wantedFree) wantedFree.value = option("free");
+        if (wantedKind) wantedKind.value = given.get("kind") ?? "";
+        const by = given.get("sort") ?? "id";
+        const key = by.replace(/^-/, "");
+        if (table.querySelector(`th[data-key="${CSS.escape(key)}"]`)) sort(key, by.startsWith("-"));
+        chosen();
+        byId("all").scrollIntoView();
+      }
+    };
+
+    // The table on paper: the selected rows, or if they are too many those that do not win.
+    const PAPER = 2000;
+    const NAMED = 8;
+    const inLine = (row) => {
+      const entry = blocked.get(row);
+      if (!entry) return "";
+      const [, , all, ids, weights] = entry;
+      const cell = element("span");
+      let named = 0;
+      ids.forEach((rival, i) => {
+        if (typeof rival !== "number" || named === NAMED) return;
+        if (named > 0) cell.append(" + ");
+        cell.append(number(weights[i]), "\u00a0", token(name(rival)));
+        named += 1;
+      });
+      if (all > named) cell.append(` and ${all - named} more`);
+      return cell;
+    };
+    const onPaper = () => {
+      const fit = order.length <= PAPER;
+      const rows = (fit ? [...order] : [...order].filter((row) => verdict(row) !== 0)).slice(0, PAPER);
+      const told = fit ? "" : `: those that do not win, of ${grouped(order.length)} selected`;
+      const left = fit ? 0 : order.length - rows.length;
+      const headers = [...table.tHead.rows[0].cells];
+      const head = element("tr", "", ...headers.map((cell) => element("th", "", cell.textContent)), element("th", "", "rivals"));
+      const lines = rows.map((row) => element("tr", "", ...headers.map((cell) => {
+        const key = cell.dataset.key;
+        if (key === "token") return element("td", "", token(data.shown[row]));
+        return element("td", key === "verdict" ? "v" + verdict(row) : "", key === "piece" ? (piece(row) ?? "") : written[key](row));
+      }), element("td", "rivals-in-a-line", inLine(row))));
+      const sheet = element("table", "plain", element("thead", "", head), element("tbody", "", ...lines));
+      paper.replaceChildren(
+        element("h2", "", `${grouped(rows.length)} ${rows.length === 1 ? TOKEN : TOKENS}${told}`), sheet,
+        element("p", "note", left ? `${grouped(left)} more rows are in verdicts.csv.` : "verdicts.csv has all digits."),
+      );
+    };
+    const closed = [];
+    addEventListener("beforeprint", () => {
+      for (const part of document.querySelectorAll("details:not([open])")) closed.push(part);
+      for (const part of closed) part.open = true;
+      onPaper();
+    });
+    addEventListener("afterprint", () => {
+      for (const part of closed.splice(0)) part.open = false;
+      paper.replaceChildren();
+    });
 
     // A token in full.
     const link = (id) => {
@@ -317,13 +416,14 @@
       button.addEventListener("click", () => open(row));
       return button;
     };
-    const rival = (entry, weight, heaviest) => {
+    const rival = (entry, weight) => {
       const end = typeof entry === "string" ? /^(lo|hi)\[(\d+)\]$/.exec(entry) : null;
       const label = typeof entry === "number" ? link(entry)
-        : element("span", "end", end ? `${end[1] === "lo" ? "lower" : "upper"} end of coordinate ${end[2]}` : entry);
+        : element("span", "end", end ? `${end[1] === "lo" ? "lower" : "upper"} end of ${end[2]}` : entry);
+      if (end) return element("li", "", label, " ", element("span", "weight", number(weight)));
       const gauge = element("span", "gauge");
       gauge.setAttribute("aria-hidden", "true");
-      gauge.style.setProperty("--w", Math.min(100, Math.max(1, (100 * weight) / heaviest)) + "%");
+      gauge.style.setProperty("--w", Math.min(100, Math.max(1, (100 * weight) / data.full)) + "%");
       return element("li", "", element("span", "name", label), gauge, element("span", "weight", number(weight)));
     };
     const open = (row) => {
@@ -338,7 +438,9 @@
       ];
       const facts = element("dl", "facts");
       const fact = (name, ...value) => facts.append(element("dt", "", name), element("dd", "", ...value));
-      fact("id", String(id(row)));
+      const itself = element("a", "", "link");
+      itself.href = "#token-" + id(row);
+      fact("id", String(id(row)), " (", itself, ")");
       if (kind(row)) fact("kind", kind(row));
       const spelling = piece(row) ?? data.shown[row];
       if (piece(row) !== null) {
@@ -350,13 +452,13 @@
         fact("code points", Array.from(spelling, (c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" "));
       }
       fact("row length", number(data.norm[row]));
-      if (data.lead[row]) fact("lead shown", `${number(data.lead[row])}, proved at one state; others may give more`);
-      if (free(row) !== 4) fact("any vector", `${data.verdicts[free(row)]}, if the state could be any vector`);
+      if (data.lead[row]) fact("lead shown", `${number(data.lead[row])}, proved ${AT} one ${STATE}; others may give more`);
+      if (free(row) !== 4) fact("any vector", `${data.verdicts[free(row)]}, if the ${STATE} could be any vector`);
       if (has("margin", row)) {
-        fact("best lead", `${spanned("margin", row)} logits, the greatest that any of the states gives it`);
+        fact("best lead", `${spanned("margin", row)} logits, the greatest that any of the ${STATES} gives it`);
         fact("survives", `${survives(row)}: there it provably still leads after rounding; of other formats that was not shown`);
       }
-      if (has("effort", row)) fact("effort", `${spanned("effort", row)}, the least length of a state that lets it win, as a share of the greatest one`);
+      if (has("effort", row)) fact("effort", `${spanned("effort", row)}, the least length of a ${STATE} that lets it win, as a share of the greatest one`);
       if (has("bias", row)) fact("bias needed", `${spanned("bias", row)}, the least raise of its own bias that would let it win`);
       const [proof, meaning] = data.proofs[digit(data.proof, row)];
       if (proof) fact("proof", element("code", "", proof), ": " + meaning);
@@ -365,19 +467,21 @@
       if (entry) {
         const [, sentence, all, ids, weights] = entry;
         const list = element("ol", "rivals");
-        const heaviest = Math.max(...weights);
-        ids.forEach((rivalId, i) => list.append(rival(rivalId, weights[i], heaviest)));
+        const ends = element("ul", "rest");
+        ids.forEach((rivalId, i) => (typeof rivalId === "number" ? list : ends).append(rival(rivalId, weights[i])));
         parts.push(element("p", "", sentence), list);
+        if (ends.childElementCount) parts.push(element("p", "ends", "Ends of coordinates that the proof uses, with weights of their own:"), ends);
         if (ids.length < all) parts.push(element("p", "note", `and ${all - ids.length} more in verdicts.csv`));
       }
       const group = tied.get(id(row));
       if (group) {
         const list = element("ul", "chips");
         for (const member of group) if (member !== id(row)) list.append(element("li", "name", link(member)));
-        parts.push(element("p", "", "It has the same numbers as these tokens, and so always the same score:"), list);
+        parts.push(element("p", "", `It has the same numbers as these ${TOKENS}, and so always the same score:`), list);
       }
       dialog.replaceChildren(close, heading, ...parts);
       if (!dialog.open) dialog.showModal();
+      address("#token-" + id(row));
       dialog.scrollTop = 0;
     };
 
@@ -408,21 +512,22 @@
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog) dialog.close();
     });
+    dialog.addEventListener("close", () => address(selection()));
     let waiting = 0;
     search.addEventListener("input", () => {
       clearTimeout(waiting);
-      waiting = setTimeout(select, 120);
+      waiting = setTimeout(chosen, 120);
     });
-    wanted.addEventListener("change", select);
-    wantedKind?.addEventListener("change", select);
-    wantedFree?.addEventListener("change", select);
+    wanted.addEventListener("change", chosen);
+    wantedKind?.addEventListener("change", chosen);
+    wantedFree?.addEventListener("change", chosen);
     for (const button of document.querySelectorAll("button[data-filter]")) {
       button.addEventListener("click", () => {
         search.value = "";
         if (wantedKind) wantedKind.value = "";
         if (wantedFree) wantedFree.value = button.dataset.free ?? "";
         wanted.value = button.dataset.filter;
-        select();
+        chosen();
         byId("all").scrollIntoView();
         wanted.focus({ preventScroll: true });
       });
@@ -438,6 +543,8 @@
     }, { passive: true });
     new ResizeObserver(measure).observe(scroller);
     select();
+    follow();
+    addEventListener("hashchange", follow);
     performance.mark("ready");
     document.documentElement.dataset.ready = "yes";
   };

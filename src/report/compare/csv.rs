@@ -74,7 +74,8 @@ pub fn audits(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
 /// Writes `changes.csv`: for each changing token its names, then its verdict in each audit, empty if it was not
 /// audited. If some audit also has verdicts over all vectors, these follow for each audit, in columns named
 /// `free LABEL`. If some audit is one among kept rows, a last column has the ids of the removed rows that had blocked a
-/// token which that audit frees.
+/// token which that audit frees. If tokens were followed by their texts, `id` is that of the first audit that has it, and
+/// the last columns, named `id LABEL`, have the id in each audit.
 ///
 /// # Errors
 /// Those of the writer.
@@ -91,6 +92,10 @@ pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
     if kept {
         header.push("removed_blockers".to_owned());
     }
+    let by_text = comparison.by_text.is_some();
+    if by_text {
+        header.extend(labels().map(|label| format!("id {label}")));
+    }
     csv.write_record(header.iter().map(|name| field(name).into_owned()))?;
     for change in &comparison.changes {
         let id = change.row.id.to_string();
@@ -101,7 +106,9 @@ pub fn changes(out: impl Write, comparison: &Comparison) -> ::csv::Result<()> {
         let outcomes = outcomes.map(|o| o.map_or("", |outcome| outcome.name()).to_owned());
         let removed: Vec<String> = change.removed_blockers.iter().map(u32::to_string).collect();
         let removed = kept.then(|| removed.join(" "));
-        csv.write_record(names.into_iter().chain(outcomes).chain(removed))?;
+        let ids = if by_text { &change.ids[..] } else { &[] };
+        let ids = ids.iter().map(|id| id.map_or(String::new(), |id| id.to_string()));
+        csv.write_record(names.into_iter().chain(outcomes).chain(removed).chain(ids))?;
     }
     csv.flush()?;
     Ok(())

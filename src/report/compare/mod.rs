@@ -1,15 +1,23 @@
 //! Compares several audits: checkpoints of one run, quantisations of one model, or a family of models.
 
+mod changes;
 pub mod csv;
+mod matching;
 pub mod page;
+pub mod trend;
 
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use crate::certify::Rival;
 use crate::error::{Error, Result};
 use crate::report::results::Results;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::tally::Tally;
+use crate::report::terms::{RowKind, Terms};
+pub use matching::ByText;
+use matching::Rows;
 
 /// One of the compared audits.
 #[derive(Clone, Debug)]
@@ -45,8 +53,10 @@ pub struct Comparison {
     pub entries: Vec<Entry>,
     /// The reason why ids do not stand for the same tokens in all audits; `None` if they do.
     pub incomparable: Option<String>,
-    /// The tokens whose verdicts differ, over the audited states or over all vectors, in id order; empty if ids do
-    /// not stand for the same tokens.
+    /// How tokens were followed by their texts, if ids do not stand for the same tokens and audits share texts.
+    pub by_text: Option<ByText>,
+    /// The tokens whose verdicts differ, over the audited states or over all vectors, in id order; empty if tokens
+    /// can be followed neither by id nor by text.
     pub changes: Vec<Change>,
 }
 
@@ -55,6 +65,8 @@ pub struct Comparison {
 pub struct Change {
     /// The token's row in the first audit that has it.
     pub row: Row,
+    /// The id in each audit; `None` if the token has no row there.
+    pub ids: Vec<Option<u32>>,
     /// Whether the row is padding in every audit that has it.
     pub is_of_padding: bool,
     /// The verdict in each audit; `None` if the token was not audited.
@@ -93,11 +105,18 @@ impl Comparison {
             let (label, step) = (labels[i].clone(), steps.as_ref().map(|steps| steps[i]));
             Ok(Entry { label, step, results: Results::open(folder)? })
         };
-        let mut entries = folders.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
+        let mut entries = folders.par_iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
         entries.sort_by(|a, b| a.step.unwrap_or(0.0).total_cmp(&b.step.unwrap_or(0.0)));
-        let incomparable = incomparable(&entries);
-        let changes = if incomparable.is_some() { Vec::new() } else { changes(&entries) };
-        Ok(Comparison { entries, incomparable, changes })
+        let incomparable = matching::different_ids(&entries);
+        let by_text = incomparable.as_ref().and_then(|_| matching::by_text(&entries));
+        let (changes, by_text) = match (&incomparable, by_text) {
+            (None, _) => (changes(&entries, matching::by_id(&entries), true), None),
+            (Some(_), Some((tokens, by_text))) => {
+                (changes(&entries, tokens.into_iter(), false), Some(by_text))
+            }
+            (Some(_), None) => (Vec::new(), None),
+        };
+        Ok(Comparison { entries, incomparable, by_text, changes })
     }
 
     /// The number of tokens whose verdicts over the audited states differ, and the number of others whose verdicts
@@ -106,6 +125,13 @@ impl Comparison {
         let tokens = || self.changes.iter().filter(|change| !change.is_of_padding);
         let audited = tokens().filter(|change| change.is_of_the_audits()).count();
         (audited, tokens().count() - audited)
+    }
+
+    /// The terms for what the rows stand for: those of documents if all audits are of documents.
+    pub fn terms(&self) -> &'static Terms {
+        let items = |entry: &Entry| entry.results.summary.kind == RowKind::Items;
+        let kind = if self.entries.iter().all(items) { RowKind::Items } else { RowKind::Tokens };
+        kind.terms()
     }
 
     /// The number of tokens that fewer rows freed.
@@ -129,6 +155,11 @@ impl Comparison {
         self.entries.iter().any(|entry| entry.results.summary.free().is_some())
     }
 
+    /// Whether tokens can be followed from audit to audit.
+    pub fn follows(&self) -> bool {
+        self.incomparable.is_none() || self.by_text.is_some()
+    }
+
     /// Whether all audits are over the same domain.
     pub fn same_domain(&self) -> bool {
         let domain = |entry: &Entry| entry.results.summary.audit().domain.clone();
@@ -136,55 +167,27 @@ impl Comparison {
     }
 }
 
-/// The reason why the ids of two audits do not stand for the same tokens; `None` if they do, as far as both have
-/// names.
-fn different_tokens(a: &Results, b: &Results) -> Option<String> {
-    let (tokens_a, tokens_b) = (a.summary.head.tokens, b.summary.head.tokens);
-    if tokens_a != tokens_b {
-        return Some(format!("one head has {tokens_a} tokens, the other {tokens_b}"));
-    }
-    // A row that had no name may have one now.
-    let differs = |row: &&Row| {
-        let other = b.table.row(row.id).map_or("", |other| other.piece.as_str());
-        !row.piece.is_empty() && !other.is_empty() && other != row.piece
+/// The tokens whose verdicts differ, in the order of their rows in the first audit that has them.
+fn changes<'a>(
+    entries: &[Entry],
+    tokens: impl Iterator<Item = Rows<'a>>,
+    by_id: bool,
+) -> Vec<Change> {
+    let change = |rows: Rows| {
+        let outcomes: Vec<Option<Outcome>> = rows.iter().map(|r| r.map(|r| r.outcome)).collect();
+        let free: Vec<Option<Outcome>> =
+            entries.iter().zip(&rows).map(|(e, r)| e.free_outcome((*r)?)).collect();
+        if !differ(&outcomes) && !differ(&free) {
+            return None;
+        }
+        let is_of_padding = rows.iter().flatten().all(|row| row.is_padding());
+        let row = (*rows.iter().flatten().next()?).clone();
+        // Rivals are ids of their own audit.
+        let removed_blockers = if by_id { removed_blockers(entries, &rows) } else { Vec::new() };
+        let ids = rows.iter().map(|row| row.map(|row| row.id)).collect();
+        Some(Change { row, ids, is_of_padding, outcomes, free, removed_blockers })
     };
-    let row = a.table.rows().iter().find(differs)?;
-    let other = b.table.row(row.id)?;
-    Some(format!(
-        "token {} is {:?} in one vocabulary and {:?} in the other",
-        row.id, row.piece, other.piece
-    ))
-}
-
-/// Returns the first reason why ids do not stand for the same tokens in all audits.
-fn incomparable(entries: &[Entry]) -> Option<String> {
-    let first = &entries[0];
-    entries[1..].iter().find_map(|entry| {
-        let why = different_tokens(&first.results, &entry.results)?;
-        Some(format!("{} and {}: {why}", first.label, entry.label))
-    })
-}
-
-/// The tokens whose verdicts differ, in id order.
-fn changes(entries: &[Entry]) -> Vec<Change> {
-    let tokens = entries[0].results.summary.head.tokens as u32;
-    (0..tokens)
-        .filter_map(|id| {
-            let rows: Vec<Option<&Row>> =
-                entries.iter().map(|entry| entry.results.table.row(id)).collect();
-            let outcomes: Vec<Option<Outcome>> =
-                rows.iter().map(|r| r.map(|r| r.outcome)).collect();
-            let free: Vec<Option<Outcome>> =
-                entries.iter().zip(&rows).map(|(e, r)| e.free_outcome((*r)?)).collect();
-            if !differ(&outcomes) && !differ(&free) {
-                return None;
-            }
-            let is_of_padding = rows.iter().flatten().all(|row| row.is_padding());
-            let row = (*rows.iter().flatten().next()?).clone();
-            let removed_blockers = removed_blockers(entries, &rows);
-            Some(Change { row, is_of_padding, outcomes, free, removed_blockers })
-        })
-        .collect()
+    tokens.filter_map(change).collect()
 }
 
 /// The rivals of a token that loses in one audit whose rows another, in which it does not lose, does not keep.

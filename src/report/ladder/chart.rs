@@ -8,7 +8,7 @@ use crate::report::plots::Figure;
 use crate::report::plots::canvas::{Colour, Form, draw, letters};
 use crate::report::plots::chart::{Axis, chart};
 use crate::report::ticks::Kind;
-use crate::report::words::tokens;
+use crate::report::words::counted;
 
 /// The height of a bar with its distance to the next, in pixels.
 const LINE: i32 = 34;
@@ -116,7 +116,7 @@ fn curve(name: &str, title: &str, what: &str, spent: &[(bool, usize)]) -> Option
     let alternative = format!(
         "{} of {} reached, half of them within {half} {what}; at most {most} were spent on one.",
         steps.len(),
-        tokens(spent.len())
+        counted(spent.len(), "token")
     );
     let draw = |form: Form| {
         draw(form.width(), 260, |area| {
@@ -126,8 +126,13 @@ fn curve(name: &str, title: &str, what: &str, spent: &[(bool, usize)]) -> Option
                 most: form.pick(8, 4),
                 name: what,
             };
-            let mut chart =
-                chart(area, form, (12, 26), across, Axis::of_tokens(spent.len(), 6, form))?;
+            let mut chart = chart(
+                area,
+                form,
+                (12, 26),
+                across,
+                Axis::of_tokens(spent.len(), 6, form, "tokens"),
+            )?;
             chart
                 .draw_series(LineSeries::new(points.clone(), Colour::Win.rgb().stroke_width(2)))?;
             let all = spent.len() as f64;

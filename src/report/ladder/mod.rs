@@ -142,7 +142,12 @@ impl LadderReport<'_> {
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, out: &mut impl Write, shown: usize) -> io::Result<()> {
-        writeln!(out, "model   {}: {}", self.checkpoint, words::tokens(self.tokens.len()))?;
+        writeln!(
+            out,
+            "model   {}: {}",
+            self.checkpoint,
+            words::counted(self.tokens.len(), "token")
+        )?;
         writeln!(out, "domain  {}", self.domain.0)?;
         if !self.prompt.is_empty() {
             writeln!(out, "prompt  {:?} follows what is searched", self.prompt)?;

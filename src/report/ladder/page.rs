@@ -6,6 +6,7 @@ use super::table::found;
 use super::{Climbed, LadderReport, TABLE, WITNESSES, chart};
 use crate::report::page::{document, picture, token};
 use crate::report::shown::Shown;
+use crate::report::terms::RowKind;
 use crate::report::words;
 
 /// The most tokens on the page; the table has all.
@@ -49,7 +50,7 @@ impl LadderReport<'_> {
 
     /// The finding in one line.
     fn headline(&self) -> String {
-        let all = words::tokens(self.tokens.len());
+        let all = words::counted(self.tokens.len(), "token");
         let reached = self.tokens.iter().filter(|c| c.is_reached()).count();
         let lost = self.rungs().get(1).map_or(0, |rung| rung.no);
         let impossible = match lost {
@@ -118,7 +119,7 @@ impl LadderReport<'_> {
         let gradient = self.plan.gradient.as_ref();
         html! {
             ul {
-                li { "The domain of the hidden states: " (words::domain(&self.domain.0, self.domain.1)) "." }
+                li { "The domain of the hidden states: " (words::domain(&self.domain.0, self.domain.1, RowKind::Tokens.terms())) "." }
                 @if !self.prompt.is_empty() { li { "This text follows each prompt: " q { (self.prompt) } } }
                 @if let Some(soft) = soft {
                     li {
@@ -129,7 +130,7 @@ impl LadderReport<'_> {
                 }
                 @for e in self.enumerations {
                     li {
-                        "All prompts of " (words::tokens(e.length)) ": " (words::grouped(e.done as usize)) ", of which "
+                        "All prompts of " (words::counted(e.length, "token")) ": " (words::grouped(e.done as usize)) ", of which "
                         (words::grouped(e.ran as usize)) " are the tokens of their own text."
                     }
                 }

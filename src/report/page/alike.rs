@@ -35,7 +35,7 @@ pub fn others(reported: &Reported, rows: &[&Row]) -> Markup {
     });
     html! {
         p {
-            "It stands for " (words::tokens(rows.len())) " with near-equal rows"
+            "It stands for " (reported.terms().count(rows.len())) " with near-equal rows"
             @if let Some(entry) = entry {
                 @if entry.different == 1 { ": they are the same, number by number" }
                 @else { ": none is further from the first than " (words::number(entry.spread)) " of the median length" }

@@ -10,6 +10,7 @@ use crate::report::plots;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::{Outcome, Row};
 use crate::report::shown::Shown;
+use crate::report::terms::Terms;
 use crate::report::words;
 
 /// The most cards on the page; the table has all tokens.
@@ -29,17 +30,20 @@ pub fn section(reported: &Reported) -> Markup {
         rows.sort_by_key(|row| (row.is_marginal(), row.id));
         rows
     };
+    let Terms { token, tokens, .. } = reported.terms();
+    let full = full_bar(reported);
     let (lost, open) = (having(Outcome::Unargmaxable), having(Outcome::Undecided));
     let cards = folded(lost.clone(), |row| row.place.cluster);
     html! {
         @if !lost.is_empty() {
             section #cannot-win aria-labelledby="cannot-win-h" {
-                h2 #cannot-win-h { "Unargmaxable tokens" }
+                h2 #cannot-win-h { "Unargmaxable " (tokens) }
                 p {
                     "Each is ruled out by rivals whose weights add up to 1. If a weighted average of scores is never less "
-                    "than the token's own score, then the highest of those scores is not either."
+                    "than the " (token) "'s own score, then the highest of those scores is not either. "
+                    "Bars are drawn alike on all cards: a full one is a weight of " (words::number(full)) "."
                 }
-                div .cards { @for rows in cards.iter().take(CARDS) { (card(reported, rows)) } }
+                div .cards { @for rows in cards.iter().take(CARDS) { (card(reported, rows, full)) } }
                 @if cards.len() > CARDS || cards.iter().any(|rows| rows.len() > 1) {
                     p .more {
                         button type="button" data-filter=(Outcome::Unargmaxable as u8) {
@@ -51,12 +55,12 @@ pub fn section(reported: &Reported) -> Markup {
         }
         @if !open.is_empty() {
             section #open aria-labelledby="open-h" {
-                h2 #open-h { "Tokens not decided" }
+                h2 #open-h { (reported.terms().titled) " not decided" }
                 p {
-                    "Neither proof was found: these tokens lie so close to the edge that the budget of exact arithmetic ended. "
+                    "Neither proof was found: these " (tokens) " lie so close to the edge that the budget of exact arithmetic ended. "
                     "The certificate bounds their best lead."
                 }
-                ul .chips { @for row in open.iter().take(LISTED) { li { (token(&Shown::of(row))) } } }
+                ul .chips { @for row in open.iter().take(LISTED) { li { (super::token(&Shown::of(row))) } } }
                 @if open.len() > LISTED {
                     p .more {
                         button type="button" data-filter=(Outcome::Undecided as u8) {
@@ -69,18 +73,23 @@ pub fn section(reported: &Reported) -> Markup {
     }
 }
 
+/// The weight that a full bar stands for on every card: the greatest of a rival in any proof of the table.
+pub fn full_bar(reported: &Reported) -> f64 {
+    let rows = reported.results.table.having(Outcome::Unargmaxable);
+    let weights = rows.flat_map(|row| row.rivals().map(|(_, weight)| weight));
+    match weights.fold(0.0, f64::max) {
+        greatest if greatest > 0.0 => greatest,
+        _ => 1.0,
+    }
+}
+
 /// The card of one lost token, or of several whose rows are near-equal: the first stands for all of them.
-fn card(reported: &Reported, rows: &[&Row]) -> Markup {
+fn card(reported: &Reported, rows: &[&Row], full: f64) -> Markup {
     let row = rows[0];
-    let face: Vec<(Rival, f64)> = row
-        .blockers
-        .iter()
-        .filter(|b| matches!(b.0, Rival::Token(_)))
-        .take(FACE)
-        .copied()
-        .collect();
-    let heaviest = face.first().map_or(1.0, |b| b.1);
-    let rest = row.blockers.len() - face.len();
+    let (rivals, ends): (Vec<_>, Vec<_>) =
+        row.blockers.iter().copied().partition(|b| matches!(b.0, Rival::Token(_)));
+    let (face, behind) = rivals.split_at(rivals.len().min(FACE));
+    let rest = behind.len();
     let figure = plots::projection(reported, row.id);
     let shown = Shown::of(row);
     let long = shown.line().chars().count() > 16;
@@ -88,13 +97,13 @@ fn card(reported: &Reported, rows: &[&Row]) -> Markup {
         article .card {
             header {
                 h3 .token .long[long] { (token(&shown)) }
-                p .id { "id " (row.id) @if let Some(kind) = kind(row) { " · " (kind) } }
+                p .id { a href={ "#token-" (row.id) } { "id " (row.id) } @if let Some(kind) = kind(row) { " · " (kind) } }
             }
             (alike::others(reported, rows))
-            p { (words::blocked(row)) }
+            p { (words::blocked(row, reported.terms())) }
             @if let Some(place) = alike::place(row) { p { (place) } }
             @if let Some(nearness) = nearness(reported, row) { p { (nearness) } }
-            ol .rivals { @for blocker in &face { (rival(reported, *blocker, heaviest)) } }
+            ol .rivals { @for blocker in face { (rival(reported, *blocker, full)) } }
             details {
                 summary {
                     @match (rest, figure.is_some()) {
@@ -105,14 +114,29 @@ fn card(reported: &Reported, rows: &[&Row]) -> Markup {
                 }
                 @if rest > 0 {
                     ul .rest {
-                        @for (blocker, weight) in row.blockers.iter().filter(|b| !face.contains(b)).take(BEHIND) {
+                        @for (blocker, weight) in behind.iter().take(BEHIND) {
                             li { (label(reported, *blocker)) " " span .weight { (words::number(*weight)) } }
                         }
-                        @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the token in the table below has all" } }
+                        @if rest > BEHIND { li .beyond { "and " (rest - BEHIND) " more: the " (reported.terms().token) " in the table below has all" } }
                     }
                 }
-                @if let Some(figure) = &figure { (small_picture(figure)) }
-                p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof)) "." }
+                @if !ends.is_empty() {
+                    p .ends { "Ends of coordinates that the proof uses, with weights of their own:" }
+                    ul .rest {
+                        @for (end, weight) in ends.iter().take(BEHIND) {
+                            li { (label(reported, *end)) " " span .weight { (words::number(*weight)) } }
+                        }
+                        @if ends.len() > BEHIND { li .beyond { "and " (ends.len() - BEHIND) " more" } }
+                    }
+                }
+                @match &figure {
+                    Some(figure) => (small_picture(figure))
+                    None if plots::is_crowded(reported, row.id) => {
+                        p .proof { "No picture: on a plane so many rivals would cover each other." }
+                    }
+                    None => {}
+                }
+                p .proof { "Proof: " code { (row.proof) } ", " (words::proof(&row.proof, reported.terms())) "." }
             }
         }
     }
@@ -121,16 +145,17 @@ fn card(reported: &Reported, rows: &[&Row]) -> Markup {
 /// What would let the token win: another vector, a longer state, or a larger bias.
 fn nearness(reported: &Reported, row: &Row) -> Option<String> {
     let confined = beyond::confined(&reported.results.summary.audit().domain);
+    let state = reported.terms().state;
     let mut sentences = Vec::new();
     if row.is_out_of_reach() {
         sentences.push(format!("Some vector would let it win, but none that occurs {confined}."));
     }
     if let Some(effort) = row.measured.effort {
         sentences.push(match effort.low.is_infinite() {
-            true => "No length of the state would let it win.".to_owned(),
+            true => format!("No length of the {state} would let it win."),
             false => {
                 let times = beyond::interval(effort);
-                format!("The state would have to be {times} times as long as the longest.")
+                format!("The {state} would have to be {times} times as long as the longest.")
             }
         });
     }
@@ -144,8 +169,8 @@ fn nearness(reported: &Reported, row: &Row) -> Option<String> {
 }
 
 /// A list entry for a rival, with its weight as a number and as a bar.
-fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> Markup {
-    let width = (100.0 * weight / heaviest).clamp(1.0, 100.0);
+fn rival(reported: &Reported, (rival, weight): (Rival, f64), full: f64) -> Markup {
+    let width = (100.0 * weight / full).clamp(1.0, 100.0);
     html! {
         li {
             span .name { (label(reported, rival)) }
@@ -159,7 +184,7 @@ fn rival(reported: &Reported, (rival, weight): (Rival, f64), heaviest: f64) -> M
 fn label(reported: &Reported, rival: Rival) -> Markup {
     match rival {
         Rival::Token(id) => named(reported, id),
-        Rival::Lower(k) => html! { span .end { "lower end of coordinate " (k) } },
-        Rival::Upper(k) => html! { span .end { "upper end of coordinate " (k) } },
+        Rival::Lower(k) => html! { span .end { "lower end of " (k) } },
+        Rival::Upper(k) => html! { span .end { "upper end of " (k) } },
     }
 }

@@ -41,7 +41,7 @@ struct Columns<'a> {
     /// Proved leads to five digits; 0 without a witness.
     lead: Vec<f64>,
     /// The names and meanings of the proofs.
-    proofs: Vec<(&'a str, &'static str)>,
+    proofs: Vec<(&'a str, String)>,
     proof: String,
     ties: Vec<Vec<u32>>,
     /// For each blocked row: row number, sentence, number of blockers, blockers, weights.
@@ -60,6 +60,10 @@ struct Columns<'a> {
     survives: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias: Option<Spans>,
+    /// The weight that a full bar stands for.
+    full: f64,
+    /// A token and a state, each as one and as many, and the word before a state.
+    terms: [&'static str; 5],
 }
 
 #[derive(Serialize)]
@@ -94,7 +98,7 @@ fn encoded(columns: &Columns) -> String {
 
 /// The columns of a report.
 fn columns(reported: &Reported) -> Columns<'_> {
-    let rows = reported.results.table.rows();
+    let (rows, terms) = (reported.results.table.rows(), reported.terms());
     let kinds: Vec<&str> = distinct(rows.iter().map(kind));
     let proofs: Vec<&str> = distinct(rows.iter().map(|row| row.proof.as_str()));
     let shown: Vec<String> = rows.iter().map(|row| Shown::of(row).coded()).collect();
@@ -121,7 +125,7 @@ fn columns(reported: &Reported) -> Columns<'_> {
         });
         blocked.push((
             i,
-            words::blocked(row),
+            words::blocked(row, reported.terms()),
             row.blockers.len(),
             names.collect(),
             kept.map(|(_, weight)| digits(*weight, 5)).collect(),
@@ -144,6 +148,8 @@ fn columns(reported: &Reported) -> Columns<'_> {
         survives: margin.is_some().then(|| rows.iter().map(survives).collect()),
         margin,
         bias: Spans::of(rows, |row| row.measured.bias_needed),
+        full: super::cards::full_bar(reported),
+        terms: [terms.token, terms.tokens, terms.state, terms.states, terms.at],
         ids: (!consecutive).then(|| rows.iter().map(|row| row.id).collect()),
         piece: piece.collect(),
         kind: rows.iter().map(|row| place(&kinds, kind(row))).collect(),
@@ -153,7 +159,10 @@ fn columns(reported: &Reported) -> Columns<'_> {
         verdict: rows.iter().map(|row| char::from(b'0' + row.outcome as u8)).collect(),
         lead: rows.iter().map(lead).collect(),
         proof: rows.iter().map(|row| place(&proofs, &row.proof)).collect(),
-        proofs: proofs.into_iter().map(|proof| (proof, words::proof(proof))).collect(),
+        proofs: proofs
+            .into_iter()
+            .map(|proof| (proof, words::proof(proof, reported.terms())))
+            .collect(),
         ties,
         blocked,
         others: others.collect(),
@@ -227,6 +236,8 @@ mod tests {
             margin: None,
             survives: None,
             bias: None,
+            full: 1.0,
+            terms: ["token", "tokens", "state", "states", "at"],
         };
         let text = encoded(&columns);
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));

@@ -13,7 +13,9 @@ pub fn section(reported: &Reported) -> Markup {
     let tally = reported.results.tally();
     let padding = tally.padding.sum();
     let seconds: f64 = audit.seconds.values().sum();
-    let code = |text: &str| html! { code translate="no" { (text) } };
+    let terms = reported.terms();
+    let decided = format!("{} decided", terms.titled);
+    let states = if terms.is_of_items() { "Queries" } else { "States" };
     let facts = [
         (
             "Checkpoint",
@@ -31,9 +33,9 @@ pub fn section(reported: &Reported) -> Markup {
             },
         ),
         ("Hash of the numbers", html! { span .hash { (code(&head.sha256)) } }),
-        ("States", html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
+        (states, html! { (code(&audit.domain)) " (" (reported.measures.domain_reason) ")" }),
         (
-            "Tokens decided",
+            decided.as_str(),
             html! {
                 (words::grouped(tally.tokens.sum()))
                 @if padding > 0 { ", and " (words::counted(padding, "row")) " of padding;" }
@@ -49,28 +51,16 @@ pub fn section(reported: &Reported) -> Markup {
         let hash = html! { span .hash { (code(&kept.sha256)) } };
         ("Rows that compete", html! { (words::grouped(kept.rows)) ", with the hash " (hash) })
     });
-    let facts = facts.into_iter().chain(kept);
+    let run = summary
+        .run
+        .as_ref()
+        .map(|run| [("Made", html! { (run.date) }), ("Command line", code(&run.shareable()))]);
+    let facts = facts.into_iter().chain(kept).chain(run.into_iter().flatten());
     html! {
         section #facts aria-labelledby="facts-h" {
             h2 #facts-h { "What was audited, and how to check it" }
             dl .facts { @for (name, value) in facts { dt { (name) } dd { (value) } } }
-            @if !summary.more_audits().is_empty() {
-                table .plain {
-                    caption { "The same head over other states" @if padding > 0 { ", without padding" } }
-                    thead { tr { th { "states" } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
-                    tbody {
-                        @for audit in summary.more_audits() {
-                            tr {
-                                td { (code(&audit.domain)) @if audit.domain == "free" { " (any vector)" } }
-                                @let tokens = audit.tally().tokens;
-                                @for outcome in Outcome::ALL {
-                                    td .number { (words::grouped(tokens.of(outcome))) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            (more_audits(reported))
             p { "The certificate beside this page holds the proof of every verdict. " (command::WHERE) }
             p .command { code { (command::HERE) } }
             @if let Some(elsewhere) = command::elsewhere(summary) {
@@ -78,12 +68,43 @@ pub fn section(reported: &Reported) -> Markup {
                 p .command { code { (elsewhere) } }
             }
             p {
-                "The verdicts hold for a linear output layer "
-                "and say nothing of the layers below it: \"argmaxable\" means that a state exists, not that a text leads to it; \"unargmaxable\" "
-                "holds whatever the layers below do, as long as the state is among those above."
+                "The verdicts hold for a linear " (terms.layer) " "
+                "and say nothing of " (terms.below) @if !terms.is_of_items() { " it" } ": \"argmaxable\" means that a " (terms.state)
+                " exists, not that a text leads to it; \"unargmaxable\" "
+                "holds whatever " (terms.below_do) ", as long as the " (terms.state) " is among those above."
             }
         }
     }
+}
+
+/// The counts over other states, if there were more audits.
+fn more_audits(reported: &Reported) -> Markup {
+    let (summary, terms) = (&reported.results.summary, reported.terms());
+    let padding = reported.results.tally().padding.sum();
+    html! {
+        @if !summary.more_audits().is_empty() {
+            table .plain {
+                caption { "The same head over other " (terms.states) @if padding > 0 { ", without padding" } }
+                thead { tr { th { (terms.states) } th { "argmaxable" } th { "tied" } th { "unargmaxable" } th { "undecided" } } }
+                tbody {
+                    @for audit in summary.more_audits() {
+                        tr {
+                            td { (code(&audit.domain)) @if audit.domain == "free" { " (any vector)" } }
+                            @let tokens = audit.tally().tokens;
+                            @for outcome in Outcome::ALL {
+                                td .number { (words::grouped(tokens.of(outcome))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text as code that is not translated.
+fn code(text: &str) -> Markup {
+    html! { code translate="no" { (text) } }
 }
 
 /// A number of bytes with a unit.

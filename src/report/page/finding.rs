@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use crate::report::causes::CausesSummary;
 use crate::report::results::Reported;
 use crate::report::results::summary::Counts;
 use crate::report::results::verdicts::Outcome;
@@ -17,19 +16,20 @@ pub fn section(reported: &Reported) -> Markup {
     let (summary, audit) = (&results.summary, results.summary.audit());
     let (head, tally) = (&summary.head, results.tally());
     let (counts, causes) = (tally.tokens, audit.causes.as_ref());
+    let terms = results.terms();
     // If padding was audited too, not every row is a token.
-    let rows = if counts.sum() < audit.scope { "row" } else { "token" };
+    let rows = if counts.sum() < audit.scope { "row" } else { terms.token };
     html! {
         section .finding aria-labelledby="finding" {
             h1 #finding { (words::headline(results)) }
-            @if let Some(sentence) = causes.and_then(CausesSummary::headline) { p .cause { (sentence) } }
+            @if let Some(sentence) = causes.and_then(|causes| causes.headline(terms)) { p .cause { (sentence) } }
             (bar(counts))
             ul .tiles {
                 @for outcome in Outcome::ALL {
                     @let count = counts.of(outcome);
                     li class={ (outcome.name()) @if count == 0 { " none" } } {
                         span .count { (words::grouped(count)) }
-                        span .what { (outcome.name()) br; small { (words::gloss(outcome)) } }
+                        span .what { (outcome.name()) br; small { (words::gloss(outcome, terms)) } }
                         span .share { (words::percent(count, counts.sum())) }
                     }
                 }
@@ -37,15 +37,15 @@ pub fn section(reported: &Reported) -> Markup {
             div .columns {
                 div {
                     h2 { "What this means" }
-                    @for sentence in words::meaning(counts) { p { (sentence) } }
-                    @for sentence in causes.iter().flat_map(|causes| causes.more_sentences()) { p { (sentence) } }
+                    @for sentence in words::meaning(counts, terms) { p { (sentence) } }
+                    @for sentence in causes.iter().flat_map(|causes| causes.more_sentences(terms)) { p { (sentence) } }
                     @if let Some(sentence) = marginal(reported) { p { (sentence) } }
-                    @if let Some(sentence) = words::padding(tally.padding) { p { (sentence) } }
+                    @if let Some(sentence) = words::padding(tally.padding, terms) { p { (sentence) } }
                 }
                 div {
                     h2 { "What was audited" }
                     p {
-                        "The output layer of " strong { bdi translate="no" { (summary.name()) } } ": "
+                        "The " (terms.layer) " of " strong { bdi translate="no" { (summary.name()) } } ": "
                         (words::counted(head.tokens, rows)) ", " (words::counted(head.dim, "dimension")) "."
                         @if let Some(kept) = &head.kept { " " (words::kept(kept, head.tokens)) }
                         @if audit.scope < head.kept.as_ref().map_or(head.tokens, |kept| kept.rows) {
@@ -53,19 +53,19 @@ pub fn section(reported: &Reported) -> Markup {
                         }
                     }
                     p {
-                        "The verdicts are for " (words::domain(&audit.domain, head.dim)) ". "
+                        "The verdicts are for " (words::domain(&audit.domain, head.dim, terms)) ". "
                         "(" code { (audit.domain) } ", " (reported.measures.domain_reason) ".)"
                     }
                     @if summary.free().is_some() {
-                        p { "The tokens were also decided for any vector whatever: see " a href="#facts" { "below" } "." }
+                        p { "The " (terms.tokens) " were also decided for any vector whatever: see " a href="#facts" { "below" } "." }
                     } @else if !summary.more_audits().is_empty() {
-                        p { "The same head was also audited over other states: see " a href="#facts" { "below" } "." }
+                        p { "The same head was also audited over other " (terms.states) ": see " a href="#facts" { "below" } "." }
                     }
                     (within_reach(reported))
                 }
                 div {
                     h2 { "How sure this is" }
-                    p { (words::certainty(tally)) }
+                    p { (words::certainty(tally, terms)) }
                     p { (command::WHERE) }
                     p .command { code { (command::HERE) } }
                 }
@@ -124,16 +124,17 @@ fn marginal(reported: &Reported) -> Option<String> {
     let lost = || {
         table.rows().iter().filter(|row| row.outcome != Outcome::Argmaxable && !row.is_padding())
     };
+    let tokens = reported.terms().tokens;
     let marginal = lost().filter(|row| row.is_marginal()).count();
     let all = lost().count();
     match marginal {
         0 => None,
         n if n == all => Some(format!(
-            "All {} are control tokens or reserved ids, no part of ordinary text.",
+            "All {} are control {tokens} or reserved ids, no part of ordinary text.",
             words::grouped(n)
         )),
         n => Some(format!(
-            "{} of these {} are control tokens or reserved ids, no part of ordinary text.",
+            "{} of these {} are control {tokens} or reserved ids, no part of ordinary text.",
             words::grouped(n),
             words::grouped(all)
         )),

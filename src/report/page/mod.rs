@@ -29,15 +29,22 @@ pub const FILE: &str = "report.html";
 /// Renders the page of an audit. The same results give the same bytes.
 pub fn render(reported: &Reported) -> String {
     let name = reported.results.summary.name();
+    let terms = reported.terms();
+    let tokens = terms.tokens;
+    let (all, ruled_out) = (format!("All {tokens}"), format!("Unargmaxable {tokens}"));
     let lost = reported.results.tally().tokens.unargmaxable > 0;
     let ties = ties::of_tokens(reported);
     let sampled = [probability::subsection(reported), ranks::subsection(reported)];
     let is_sampled = sampled.iter().any(Option::is_some);
+    let sampling = match terms.is_of_items() {
+        true => "Can it come further down?",
+        false => "Can sampling or a beam reach it?",
+    };
     let links = [
-        (lost, "cannot-win", "Unargmaxable tokens"),
+        (lost, "cannot-win", ruled_out.as_str()),
         (!ties.is_empty(), "ties", "Exact doubles"),
-        (is_sampled, "sampling", "Can sampling or a beam reach it?"),
-        (true, "all", "All tokens"),
+        (is_sampled, "sampling", sampling),
+        (true, "all", all.as_str()),
         (true, "pictures", "Pictures"),
         (true, "facts", "What was audited, and how to check it"),
     ];
@@ -50,11 +57,12 @@ pub fn render(reported: &Reported) -> String {
         (ties::section(reported, &ties))
         @if is_sampled {
             section #sampling aria-labelledby="sampling-h" {
-                h2 #sampling-h { "Can sampling or a beam reach it?" }
+                h2 #sampling-h { (sampling) }
                 @for part in sampled.iter().flatten() { (part) }
             }
         }
         (table::section(reported))
+        div #paper {}
         section #pictures aria-labelledby="pictures-h" {
             h2 #pictures-h { "Pictures" }
             @for figure in plots::overview(reported) { (picture(&figure)) }
@@ -63,7 +71,11 @@ pub fn render(reported: &Reported) -> String {
         (data::element(reported))
         dialog #card aria-labelledby="card-token" {}
     };
-    document(&format!("{name}: which tokens can it never output?"), &name, body)
+    let question = match terms.is_of_items() {
+        true => "which documents can it never retrieve first?",
+        false => "which tokens can it never output?",
+    };
+    document(&format!("{name}: {question}"), &name, body)
 }
 
 /// A picture with heading and caption, in a wide and a narrow form; the style sheet shows the one that fits.

@@ -9,39 +9,53 @@ use crate::report::results::Reported;
 use crate::report::results::measured::Measured;
 use crate::report::results::verdicts::Outcome;
 use crate::report::tally::Tally;
+use crate::report::terms::Terms;
 use crate::report::words;
 
 /// The columns: key, heading, and the text shown on hover.
-const COLUMNS: [(&str, &str, &str); 12] = [
-    ("id", "id", "row of the output layer"),
-    ("token", "token", "readable text; signs stand for what could not be seen"),
-    ("piece", "spelling", "as the vocabulary spells it, where that differs"),
-    ("kind", "kind", "ordinary, special, unused, byte or padding"),
-    ("norm", "row length", "Euclidean norm of the row"),
-    (
-        "verdict",
-        "verdict",
-        "argmaxable (can win), tied (can only tie), unargmaxable (can never win) or undecided",
-    ),
-    ("free", "any vector", "the verdict if the state could be any vector"),
-    (
-        "lead",
-        "lead shown",
-        "proved lead at the one state that was found; other states may give more",
-    ),
-    ("margin", "best lead", "the greatest lead that any of the states gives it, in logits"),
-    (
-        "survives",
-        "survives",
-        "number formats in which it provably still leads after rounding, where it leads most",
-    ),
-    (
-        "effort",
-        "effort",
-        "least length of a state that lets it win, as a share of the greatest one",
-    ),
-    ("bias", "bias needed", "least raise of its own bias that would let it win"),
-];
+fn all_columns(terms: &'static Terms) -> [Column; 12] {
+    let Terms { token, state, states, at, layer, logits, .. } = terms;
+    let Terms { can_win, can_only_tie, never_win, .. } = terms;
+    let column = |key, heading, says: &str| (key, heading, says.to_owned());
+    [
+        column("id", "id", &format!("row of the {layer}")),
+        column("token", token, "readable text; signs stand for what could not be seen"),
+        column("piece", "spelling", "as the vocabulary spells it, where that differs"),
+        column("kind", "kind", "ordinary, special, unused, byte or padding"),
+        column("norm", "row length", "Euclidean norm of the row"),
+        column(
+            "verdict",
+            "verdict",
+            &format!(
+                "argmaxable ({can_win}), tied ({can_only_tie}), unargmaxable ({never_win}) or undecided"
+            ),
+        ),
+        column("free", "any vector", &format!("the verdict if the {state} could be any vector")),
+        column(
+            "lead",
+            "lead shown",
+            &format!(
+                "proved lead {at} the one {state} that was found; other {states} may give more"
+            ),
+        ),
+        column(
+            "margin",
+            "best lead",
+            &format!("the greatest lead that any of the {states} gives it, in {logits}"),
+        ),
+        column(
+            "survives",
+            "survives",
+            "number formats in which it provably still leads after rounding, where it leads most",
+        ),
+        column(
+            "effort",
+            "effort",
+            &format!("least length of a {state} that lets it win, as a share of the greatest one"),
+        ),
+        column("bias", "bias needed", "least raise of its own bias that would let it win"),
+    ]
+}
 
 /// The least width in pixels of a column that is always shown in wide windows.
 fn width(key: &str) -> u32 {
@@ -58,7 +72,7 @@ fn width(key: &str) -> u32 {
 }
 
 /// A column: key, heading, and the text shown on hover.
-type Column = (&'static str, &'static str, &'static str);
+type Column = (&'static str, &'static str, String);
 
 /// The section with the table of all tokens.
 pub fn section(reported: &Reported) -> Markup {
@@ -68,11 +82,11 @@ pub fn section(reported: &Reported) -> Markup {
     let columns = columns(reported, &kinds);
     html! {
         section #all aria-labelledby="all-h" {
-            h2 #all-h { "All tokens" }
+            h2 #all-h { "All " (reported.terms().tokens) }
             (controls(reported, &kinds))
             noscript { p { "This table needs the script inside this page. The file verdicts.csv holds the same." } }
             (grid(&columns, table.rows().len()))
-            (note(&columns))
+            (note(&columns, reported.terms()))
         }
     }
 }
@@ -93,7 +107,7 @@ fn columns(reported: &Reported, kinds: &BTreeSet<&str>) -> Vec<Column> {
         "bias" => measured(|m| m.bias_needed.is_some()),
         _ => true,
     };
-    COLUMNS.into_iter().filter(|column| shows(column.0)).collect()
+    all_columns(reported.terms()).into_iter().filter(|column| shows(column.0)).collect()
 }
 
 /// The search field and the filters.
@@ -101,7 +115,7 @@ fn controls(reported: &Reported, kinds: &BTreeSet<&str>) -> Markup {
     let (scope, tally) = (reported.results.table.rows().len(), reported.results.table.tally());
     html! {
         div .controls role="search" {
-            label { "Search" input #search type="search" placeholder="token, spelling or #id" autocomplete="off" spellcheck="false"; }
+            label { "Search" input #search type="search" placeholder={ (reported.terms().token) ", spelling or #id" } autocomplete="off" spellcheck="false"; }
             label {
                 "Verdict"
                 select #verdict {
@@ -128,7 +142,8 @@ fn controls(reported: &Reported, kinds: &BTreeSet<&str>) -> Markup {
                     select #kind { option value="" { "all" } @for kind in kinds { option value=(kind) { (kind) } } }
                 }
             }
-            p #status role="status" { (words::counted(scope, if tally.padding.sum() > 0 { "row" } else { "token" })) }
+            a #here hidden href="#all" { "Link to this selection" }
+            p #status role="status" { (words::counted(scope, if tally.padding.sum() > 0 { "row" } else { reported.terms().token })) }
         }
     }
 }
@@ -137,14 +152,15 @@ fn controls(reported: &Reported, kinds: &BTreeSet<&str>) -> Markup {
 fn grid(columns: &[Column], scope: usize) -> Markup {
     let width: u32 = columns.iter().map(|column| width(column.0)).sum();
     html! {
+        p #wider .note hidden { "The table is wider than this window: scroll it sideways for more columns." }
         div #scroller {
             div #sizer style={ "--least:" (width) "px" } {
                 div #window {
                     table #tokens role="grid" aria-labelledby="all-h" aria-rowcount=(scope + 1) aria-readonly="true" {
                         thead {
                             tr aria-rowindex="1" {
-                                @for &(key, heading, says) in columns {
-                                    th scope="col" class=(key) data-key=(key) aria-sort=(if key == "id" { "ascending" } else { "none" }) {
+                                @for (key, heading, says) in columns {
+                                    th scope="col" class=(key) data-key=(key) aria-sort=(if *key == "id" { "ascending" } else { "none" }) {
                                         button type="button" title=(says) { (heading) }
                                     }
                                 }
@@ -159,13 +175,14 @@ fn grid(columns: &[Column], scope: usize) -> Markup {
 }
 
 /// How the table is used, and what its numbers mean.
-fn note(columns: &[Column]) -> Markup {
+fn note(columns: &[Column], terms: &Terms) -> Markup {
+    let Terms { token, state, states, at, .. } = terms;
     let shows = |key: &str| columns.iter().any(|column| column.0 == key);
     html! {
         p .note {
-            "Headings sort. Arrow keys move through the rows, Enter opens a token. "
+            "Headings sort. Arrow keys move through the rows, Enter opens a " (token) ". "
             @if shows("lead") {
-                "\"Lead shown\" is the proved lead at the one state that was found, a floor: other states may give more. "
+                "\"Lead shown\" is the proved lead " (at) " the one " (state) " that was found, a floor: other " (states) " may give more. "
             }
             @if ["margin", "effort", "bias"].into_iter().any(shows) {
                 "Where two numbers stand, the true one is proved to lie between them. "

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::named;
 use crate::report::results::Reported;
 use crate::report::results::verdicts::Outcome;
+use crate::report::terms::Terms;
 use crate::report::words;
 
 /// The most groups on the page.
@@ -36,12 +37,13 @@ pub fn section(reported: &Reported, groups: &[Vec<u32>]) -> Markup {
     if groups.is_empty() {
         return html! {};
     }
+    let Terms { tokens, state, within, layer, .. } = reported.terms();
     html! {
         section #ties aria-labelledby="ties-h" {
             h2 #ties-h { "Exact doubles" }
             p {
-                "The tokens of a group have the same numbers in the output layer, so they get the same score in every state. "
-                "Each group can reach the top, but none of its tokens alone: "
+                "The " (tokens) " of a group have the same numbers in the " (layer) ", so they get the same score " (within) " every " (state) ". "
+                "Each group can reach the top, but none of its " (tokens) " alone: "
                 (words::counted(groups.len(), "group")) "."
             }
             ul .groups {
@@ -57,7 +59,7 @@ pub fn section(reported: &Reported, groups: &[Vec<u32>]) -> Markup {
             }
             @if groups.len() > GROUPS {
                 p .more {
-                    button type="button" data-filter=(Outcome::Tied as u8) { "Show all tied tokens in the table" }
+                    button type="button" data-filter=(Outcome::Tied as u8) { "Show all tied " (tokens) " in the table" }
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::distribution::{Axis, Distribution, End, Group};
 use crate::report::beyond::{self, language};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::tokens;
+use crate::report::terms::Terms;
 
 /// The least number of lost tokens for which a distribution is drawn; fewer have their numbers on cards or in the
 /// table.
@@ -28,24 +28,31 @@ pub fn figure(results: &Results) -> Option<Figure> {
     };
     let axis = Axis::over(group.values(), 0.0)?;
     let count = group.intervals.len();
+    let logits = results.terms().logits;
+    let what = format!("least raise of its own bias that lets it win, in {logits}");
     let distribution = Distribution {
         axis,
         groups: vec![group],
         mark: None,
-        what: "least raise of its own bias that lets it win, in logits",
+        what: &what,
+        tokens: results.terms().tokens,
     };
-    let mut caption = "How much larger the bias of a token that can never win would have to be for some state to let it win: a bar \
-                       counts proved upper bounds, so that this raise and any above it are enough."
-        .to_owned();
+    let terms = results.terms();
+    let Terms { token, state, never_win, .. } = terms;
+    let mut caption = format!(
+        "How much larger the bias of a {token} that {never_win} would have to be for some {state} to let it win: a bar \
+         counts proved upper bounds, so that this raise and any above it are enough."
+    );
     caption += &distribution.notes();
     if open > 0 {
-        caption += &format!(" {} without an upper bound are not shown.", tokens(open));
+        caption += &format!(" {} without an upper bound are not shown.", terms.count(open));
     }
     let alternative = format!(
         "Raises of {}. {}",
-        tokens(count - open),
+        terms.count(count - open),
         beyond::bias_needed(results).unwrap_or_default()
     );
     let draw = |form: Form| distribution.svg(form);
-    Some(Figure::new("bias-needed", "How much bias a lost token needs", caption, alternative, draw))
+    let title = format!("How much bias a lost {token} needs");
+    Some(Figure::new("bias-needed", title, caption, alternative, draw))
 }

@@ -105,6 +105,41 @@ pub fn draw(width: u32, height: u32, picture: impl FnOnce(&Area) -> Drawn) -> St
     svg
 }
 
+/// Places of a picture, each with what a browser shows when the pointer rests there.
+#[derive(Debug, Default)]
+pub struct Hovers(String);
+
+impl Hovers {
+    /// Adds a place by two opposite corners in pixels.
+    pub fn add(&mut self, one: (i32, i32), other: (i32, i32), says: &str) {
+        let (x, y) = (one.0.min(other.0), one.1.min(other.1));
+        let (width, height) = (one.0.abs_diff(other.0).max(1), one.1.abs_diff(other.1).max(1));
+        self.0 += &format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"transparent\"><title>{}</title></rect>\n",
+            escaped(says)
+        );
+    }
+
+    /// Adds the place around a dot.
+    pub fn around(&mut self, (x, y): (i32, i32), says: &str) {
+        self.add((x - 7, y - 7), (x + 7, y + 7), says);
+    }
+}
+
+/// [`draw`] with places that say their values, on top of all that is drawn.
+pub fn draw_hovering(
+    width: u32,
+    height: u32,
+    picture: impl FnOnce(&Area, &mut Hovers) -> Drawn,
+) -> String {
+    let mut hovers = Hovers::default();
+    let svg = draw(width, height, |area| picture(area, &mut hovers));
+    match svg.rfind("</svg>") {
+        Some(end) => format!("{}{}{}", &svg[..end], hovers.0, &svg[end..]),
+        None => svg,
+    }
+}
+
 /// A name inside a label, isolated so that its writing direction does not affect the rest.
 pub fn isolated(name: &str) -> String {
     format!("\u{2068}{name}\u{2069}")
@@ -189,6 +224,16 @@ mod tests {
             assert!(svg.contains("&lt;/svg&gt;&lt;script&gt;&quot;#010101&quot;&amp;"), "{svg}");
             assert!(!svg.contains("<script") && !svg.contains("<t>"), "{svg}");
         }
+    }
+
+    #[test]
+    fn a_place_says_its_value_and_a_token_there_is_text() {
+        let svg = draw_hovering(100, 50, |_, hovers| {
+            hovers.add((30, 20), (10, 5), "</title><b>: 3");
+            Ok(())
+        });
+        let place = "<rect x=\"10\" y=\"5\" width=\"20\" height=\"15\" fill=\"transparent\"><title>&lt;/title&gt;&lt;b&gt;: 3</title></rect>\n</svg>";
+        assert!(inline(&svg, "x", "", "").contains(place), "{svg}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use plotters::coord::cartesian::Cartesian2d;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Area, Colour, Form, letters, width_of};
+use super::canvas::{Area, Colour, Form, Hovers, letters, width_of};
 use crate::report::scale::Scale;
 use crate::report::ticks::{self, Kind, Mark};
 
@@ -32,10 +32,10 @@ pub struct Axis<'a> {
 }
 
 impl<'a> Axis<'a> {
-    /// A vertical axis for counts of up to `most` tokens.
-    pub fn of_tokens(most: usize, marks: usize, form: Form) -> Axis<'a> {
+    /// A vertical axis for counts of up to `most` tokens, which are called `tokens`.
+    pub fn of_tokens(most: usize, marks: usize, form: Form, tokens: &'a str) -> Axis<'a> {
         let range = (0.0, (most as f64 * 1.06).max(1.2));
-        Axis { range, kind: Kind::Counts, most: marks, name: form.pick("tokens", "") }
+        Axis { range, kind: Kind::Counts, most: marks, name: form.pick(tokens, "") }
     }
 }
 
@@ -71,6 +71,17 @@ pub fn chart<'a, 'b>(
         .y_desc(up.name)
         .draw()?;
     Ok(chart)
+}
+
+/// Lets the whole height of a chart above a part of its horizontal axis say something.
+pub fn hover_column(
+    chart: &Chart,
+    hovers: &mut Hovers,
+    (from, to): (f64, f64),
+    (lo, hi): (f64, f64),
+    says: &str,
+) {
+    hovers.add(chart.backend_coord(&(from, lo)), chart.backend_coord(&(to, hi)), says);
 }
 
 /// The marks below a horizontal axis of a length in pixels, chosen so that labels neither touch nor are cut, with the
@@ -143,7 +154,7 @@ mod tests {
     fn picture(form: Form, range: (f64, f64), kind: Kind) -> String {
         draw(form.width(), 300, |area| {
             let across = Axis { range, kind, most: form.pick(8, 4), name: "" };
-            chart(area, form, (8, 14), across, Axis::of_tokens(7, 5, form)).map(|_| ())
+            chart(area, form, (8, 14), across, Axis::of_tokens(7, 5, form, "tokens")).map(|_| ())
         })
     }
 

@@ -3,10 +3,11 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Colour, Form, draw, letters, width_of};
-use super::chart::{self, chart};
+use super::canvas::{Colour, Form, Hovers, draw_hovering, letters, width_of};
+use super::chart::{self, Chart, chart};
 use crate::report::results::measured::Interval;
 use crate::report::ticks::{Kind, has_scale};
+use crate::report::words::{grouped, number};
 
 /// The number of bars.
 const BINS: usize = 48;
@@ -118,6 +119,8 @@ pub struct Distribution<'a> {
     pub mark: Option<(f64, &'a str)>,
     /// The name of the values.
     pub what: &'a str,
+    /// The name of what is counted.
+    pub tokens: &'a str,
 }
 
 impl Distribution<'_> {
@@ -143,9 +146,28 @@ impl Distribution<'_> {
         notes
     }
 
+    /// Lets each part of the axis say how many values of each group it has.
+    fn say_counts(&self, chart: &Chart, hovers: &mut Hovers, bars: &[[usize; BINS]]) {
+        let Axis { lo, hi, logarithmic } = self.axis;
+        let edge = |bin: usize| lo + (hi - lo) / BINS as f64 * bin as f64;
+        let value = |x: f64| number(if logarithmic { 10f64.powf(x) } else { x });
+        for bin in 0..BINS {
+            let counts = self.groups.iter().zip(bars).filter(|(_, counts)| counts[bin] > 0);
+            let counts: Vec<String> = counts
+                .map(|(group, counts)| format!("{} {}", grouped(counts[bin]), group.name))
+                .collect();
+            if counts.is_empty() {
+                continue;
+            }
+            let ends = (edge(bin), edge(bin + 1));
+            let says = format!("{} to {}: {}", value(ends.0), value(ends.1), counts.join(", "));
+            chart::hover_column(chart, hovers, ends, (0.0, chart.y_range().end), &says);
+        }
+    }
+
     /// The picture as SVG.
     pub fn svg(&self, form: Form) -> String {
-        draw(form.width(), form.pick(300, 270), |area| {
+        draw_hovering(form.width(), form.pick(300, 270), |area, hovers| {
             let Axis { lo, hi, .. } = self.axis;
             let bars: Vec<[usize; BINS]> =
                 self.groups.iter().map(|group| self.axis.counts(group.values())).collect();
@@ -162,7 +184,7 @@ impl Distribution<'_> {
                 most: form.pick(9, 5),
                 name: self.what,
             };
-            let up = chart::Axis::of_tokens(most, 5, form);
+            let up = chart::Axis::of_tokens(most, 5, form, self.tokens);
             let mut chart = chart(area, form, (40, form.pick(20, 18)), across, up)?;
             let step = (hi - lo) / BINS as f64;
             let edge = |bin: usize| lo + step * bin as f64;
@@ -181,6 +203,7 @@ impl Distribution<'_> {
                 chart.draw_series(filled)?;
                 below.iter_mut().zip(counts).for_each(|(below, n)| *below += n);
             }
+            self.say_counts(&chart, hovers, &bars);
             if self.is_wide() {
                 let steps = (0..BINS).flat_map(|bin| {
                     let y = line[bin] as f64;

@@ -7,7 +7,8 @@ use crate::report::beyond::{self, language};
 use crate::report::results::Results;
 use crate::report::results::measured::Interval;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::{grouped, tokens};
+use crate::report::terms::Terms;
+use crate::report::words::grouped;
 
 /// The distribution of efforts: upper ends for tokens that can win, lower ends for the others; `None` if all are 0.
 pub fn figure(results: &Results) -> Option<Figure> {
@@ -32,23 +33,28 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let axis = Axis::over(values(), 1.0)?;
     let never = groups.iter().flat_map(|g| &g.intervals).filter(|i| i.low.is_infinite()).count();
     let none = values().filter(|x| *x == 0.0).count();
+    let terms = results.terms();
+    let Terms { token, tokens, state, states, at, can_win, .. } = terms;
+    let longest = format!("the longest {state}");
     let distribution = Distribution {
         axis,
         groups,
-        mark: Some((1.0, "the longest state")),
+        mark: Some((1.0, &longest)),
         what: "effort, as a share of the greatest length",
+        tokens: results.terms().tokens,
     };
 
-    let mut caption = "The effort of a token is the least length of a state at which it wins, as a share of the greatest \
-                       length that the states have before gain and shift: below 1 it can win. Of tokens that can win a bar \
-                       counts proved upper bounds, of the others proved lower bounds."
-        .to_owned();
+    let mut caption = format!(
+        "The effort of a {token} is the least length of a {state} {at} which it wins, as a share of the greatest \
+         length that the {states} have before gain and shift: below 1 it {can_win}. Of {tokens} that {can_win} a bar \
+         counts proved upper bounds, of the others proved lower bounds."
+    );
     caption += &distribution.notes();
     if none > 0 {
-        caption += &format!(" The first bar holds {} with effort 0.", tokens(none));
+        caption += &format!(" The first bar holds {} with effort 0.", terms.count(none));
     }
     if never > 0 {
-        caption += &format!(" {} that no length helps are not shown.", tokens(never));
+        caption += &format!(" {} that no length helps are not shown.", terms.count(never));
     }
     let measured = distribution.groups.iter().map(|g| g.intervals.len()).sum::<usize>();
     let counts: Vec<String> = distribution
@@ -58,10 +64,11 @@ pub fn figure(results: &Results) -> Option<Figure> {
         .collect();
     let alternative = format!(
         "Efforts of {}: {}. {}",
-        tokens(measured),
+        terms.count(measured),
         counts.join(", "),
         beyond::effort(results).unwrap_or_default()
     );
     let draw = |form: Form| distribution.svg(form);
-    Some(Figure::new("effort", "Effort: how long the state must be", caption, alternative, draw))
+    let title = format!("Effort: how long the {state} must be");
+    Some(Figure::new("effort", title, caption, alternative, draw))
 }

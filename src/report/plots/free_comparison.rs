@@ -44,8 +44,9 @@ pub fn figure(results: &Results) -> Option<Figure> {
         .collect();
     let alternative = format!("{}.", words.join("; "));
     let caption = format!(
-        "How many tokens have which verdict with any vector (down) and {states} (across). Colour is stronger where the two \
+        "How many {} have which verdict with any vector (down) and {states} (across). Colour is stronger where the two \
          differ. {}",
+        results.terms().tokens,
         out_of_reach(results).unwrap_or_default()
     );
     let picture = |form: Form| {

@@ -6,7 +6,8 @@ use super::{Figure, colour};
 use crate::report::beyond::{self, language};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::{number, tokens};
+use crate::report::terms::Terms;
+use crate::report::words::number;
 
 /// The distribution of best margins by their lower ends, with one colour for each verdict.
 pub fn figure(results: &Results) -> Option<Figure> {
@@ -26,26 +27,31 @@ pub fn figure(results: &Results) -> Option<Figure> {
     let mut values: Vec<f64> = groups.iter().flat_map(Group::values).collect();
     values.sort_by(f64::total_cmp);
     let axis = Axis::over(values.iter().copied(), 0.0)?;
+    let terms = results.terms();
+    let Terms { token, tokens, state, at, logits, never_win, .. } = terms;
+    let what = format!("best lead over all other {tokens}, in {logits}");
     let distribution = Distribution {
         axis,
         groups,
         mark: Some((0.0, "no lead")),
-        what: "best lead over all other tokens, in logits",
+        what: &what,
+        tokens: results.terms().tokens,
     };
-    let mut caption =
-        "The lead of a token over the best of the others, at the state where that is greatest: a bar counts proved lower \
-         bounds. Below 0 it can never win, and lags that much at best."
-            .to_owned();
+    let mut caption = format!(
+        "The lead of a {token} over the best of the others, {at} the {state} where that is greatest: a bar counts proved \
+         lower bounds. Below 0 it {never_win}, and lags that much at best."
+    );
     caption += &distribution.notes();
     let rounding = beyond::rounding(results).unwrap_or_default();
     caption += &format!(" {rounding}");
     let alternative = format!(
         "Best leads of {}, from {} to {}, median {}. {rounding}",
-        tokens(values.len()),
+        terms.count(values.len()),
         number(*values.first()?),
         number(*values.last()?),
         number(values[values.len() / 2]),
     );
     let draw = |form: Form| distribution.svg(form);
-    Some(Figure::new("margins", "How far a token can lead", caption, alternative, draw))
+    let title = format!("How far a {token} can lead");
+    Some(Figure::new("margins", title, caption, alternative, draw))
 }

@@ -7,6 +7,7 @@ pub(super) mod chart;
 mod distribution;
 mod effort;
 mod free_comparison;
+pub mod heat_map;
 mod margins;
 mod norms;
 mod positions;
@@ -85,7 +86,19 @@ pub fn overview(reported: &Reported) -> Vec<Figure> {
 /// The picture of one losing token, if the audit kept one.
 pub fn projection(reported: &Reported, token: u32) -> Option<Figure> {
     let projection = reported.measures.projections.iter().find(|p| p.token == token)?;
-    projection::figure(reported, projection)
+    match is_crowded(reported, token) {
+        true => None,
+        false => projection::figure(reported, projection),
+    }
+}
+
+/// The most rivals that can be told apart in a picture.
+const MOST_RIVALS: usize = 40;
+
+/// Whether a token has too many rivals for a picture among them.
+pub fn is_crowded(reported: &Reported, token: u32) -> bool {
+    let row = reported.results.table.row(token);
+    row.is_some_and(|row| row.rivals().count() > MOST_RIVALS)
 }
 
 /// The colour of a verdict.

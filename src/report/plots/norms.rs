@@ -3,13 +3,14 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Area, Colour, Drawn, Form, draw, letters};
-use super::chart::{Axis, chart};
+use super::canvas::{Area, Colour, Drawn, Form, Hovers, draw_hovering, letters};
+use super::chart::{Axis, chart, hover_column};
 use super::{Figure, colour, label, notable};
 use crate::report::results::Results;
 use crate::report::results::verdicts::Outcome;
+use crate::report::terms::Terms;
 use crate::report::ticks::{Kind, widened};
-use crate::report::words::{counted, number, tokens};
+use crate::report::words::{grouped, number};
 
 /// The number of bars of the histogram.
 const BINS: usize = 60;
@@ -25,20 +26,21 @@ pub fn figure(results: &Results) -> Option<Figure> {
         .into_iter()
         .map(|(outcome, _)| (outcome, sorted(results.table.having(outcome).map(|r| r.row_norm))))
         .collect();
+    let terms = results.terms();
     let picture = |form: Form| {
         let below = STRIP * strips.len() as i32;
         let height = form.pick(300, 260) + below as u32;
-        draw(form.width(), height, |area| {
+        draw_hovering(form.width(), height, |area, hovers| {
             let (upper, lower) = area.split_vertically(height as i32 - below - 4);
-            draw_bars(&upper, form, &histogram)?;
+            draw_bars(&upper, form, (&histogram, terms.tokens), hovers)?;
             draw_strips(&lower, form, &histogram, &strips)
         })
     };
     Some(Figure::new(
         "row-norms",
         "Length of the rows",
-        caption(!strips.is_empty()),
-        alternative(&norms, &strips),
+        caption(!strips.is_empty(), terms),
+        alternative(&norms, &strips, terms),
         picture,
     ))
 }
@@ -54,24 +56,27 @@ fn median(norms: &[f64]) -> String {
     number(norms.get(norms.len() / 2).copied().unwrap_or(f64::NAN))
 }
 
-fn caption(has_strips: bool) -> String {
+fn caption(has_strips: bool, terms: &Terms) -> String {
+    let Terms { token, tokens, states, within, can_win, never_win, .. } = terms;
     let marks = if has_strips {
-        " Each stroke below the bars is a token that does not win by itself; those that can never win are also the \
-         lower, red part of the bars."
+        format!(
+            " Each stroke below the bars is a {token} that does not win by itself; those that {never_win} are also the \
+             lower, red part of the bars."
+        )
     } else {
-        ""
+        String::new()
     };
     format!(
-        "How long the rows are: each bar counts the tokens whose row has about that length.{marks} A short row \
-         scores low in most states; whether it can win depends on all rows together."
+        "How long the rows are: each bar counts the {tokens} whose row has about that length.{marks} A short row \
+         scores low {within} most {states}; whether it {can_win} depends on all rows together."
     )
 }
 
-fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)]) -> String {
+fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)], terms: &Terms) -> String {
     let (lo, hi) = ends(norms);
     let mut text = format!(
         "Row lengths of {} range from {} to {}, median {}.",
-        tokens(norms.len()),
+        terms.count(norms.len()),
         number(lo),
         number(hi),
         median(norms)
@@ -80,7 +85,7 @@ fn alternative(norms: &[f64], strips: &[(Outcome, Vec<f64>)]) -> String {
         if let (Some(first), Some(last)) = (norms.first(), norms.last()) {
             text += &format!(
                 " Of the {} that {}: from {} to {}, median {}.",
-                counted(norms.len(), "token"),
+                terms.count(norms.len()),
                 outcome.name(),
                 number(*first),
                 number(*last),
@@ -126,7 +131,12 @@ fn share((left_end, right_end): (f64, f64), norm: f64) -> f64 {
 }
 
 /// Draws the bars, those of lost tokens over those of all.
-fn draw_bars(area: &Area, form: Form, histogram: &Histogram) -> Drawn {
+fn draw_bars(
+    area: &Area,
+    form: Form,
+    (histogram, tokens): (&Histogram, &str),
+    hovers: &mut Hovers,
+) -> Drawn {
     let most = histogram.all.iter().copied().max().unwrap_or(1);
     let (left_end, right_end) = histogram.range;
     let across = Axis {
@@ -135,7 +145,7 @@ fn draw_bars(area: &Area, form: Form, histogram: &Histogram) -> Drawn {
         most: form.pick(8, 4),
         name: "length of the row (Euclidean norm)",
     };
-    let mut chart = chart(area, form, (8, 14), across, Axis::of_tokens(most, 5, form))?;
+    let mut chart = chart(area, form, (8, 14), across, Axis::of_tokens(most, 5, form, tokens))?;
     let width = (right_end - left_end) / BINS as f64;
     for (bars, colour) in [(&histogram.all, Colour::Win), (&histogram.lost, Colour::Lose)] {
         chart.draw_series(bars.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, &n)| {
@@ -145,6 +155,21 @@ fn draw_bars(area: &Area, form: Form, histogram: &Histogram) -> Drawn {
             bar.set_margin(0, 0, 0, 1);
             bar
         }))?;
+    }
+    for (i, (&all, &lost)) in histogram.all.iter().zip(&histogram.lost).enumerate() {
+        if all > 0 {
+            let from = left_end + width * i as f64;
+            let name = Outcome::Unargmaxable.name();
+            let says = format!(
+                "{} to {}: {} {tokens}, {} {name}",
+                number(from),
+                number(from + width),
+                grouped(all),
+                grouped(lost)
+            );
+            let height = (0.0, most as f64 * 1.06);
+            hover_column(&chart, hovers, (from, from + width), height, &says);
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::report::probability::{rows, sentence};
 use crate::report::results::Results;
 use crate::report::results::measured::Interval;
 use crate::report::results::verdicts::Outcome;
-use crate::report::words::tokens;
+use crate::report::terms::Terms;
 
 /// The least number of tokens for which a distribution is drawn.
 const FEWEST_TOKENS: usize = 5;
@@ -38,17 +38,21 @@ pub fn figure(results: &Results) -> Option<Figure> {
         groups: vec![group],
         mark: None,
         what: "upper bound of the largest probability",
+        tokens: results.terms().tokens,
     };
-    let mut caption = "How probable a softmax can make a token that never wins alone: a bar counts proved upper bounds over all states \
-                       of the domain."
-        .to_owned();
+    let terms = results.terms();
+    let Terms { token, states, .. } = terms;
+    let mut caption = format!(
+        "How probable a softmax can make a {token} that never wins alone: a bar counts proved upper bounds over all {states} \
+         of the domain."
+    );
     caption += &distribution.notes();
     let alternative =
-        format!("Bounds of {}. {}", tokens(count), sentence(results).unwrap_or_default());
+        format!("Bounds of {}. {}", terms.count(count), sentence(results).unwrap_or_default());
     let draw = |form: Form| distribution.svg(form);
     Some(Figure::new(
         "probability",
-        "How probable a lost token can become",
+        format!("How probable a lost {token} can become"),
         caption,
         alternative,
         draw,

@@ -4,10 +4,11 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Area, Colour, Drawn, Form, draw, isolated, letters, width_of};
+use super::canvas::{Area, Colour, Drawn, Form, draw_hovering, isolated, letters, width_of};
 use crate::report::measures::projection::Projection;
 use crate::report::results::Reported;
 use crate::report::shown::Shown;
+use crate::report::terms::Terms;
 use crate::report::ticks::has_scale;
 use crate::report::words::number;
 
@@ -27,10 +28,16 @@ pub fn figure(reported: &Reported, projection: &Projection) -> Option<Figure> {
     let mix_is_off = projection.mix.0.hypot(projection.mix.1) > 0.01 * reach;
     let picture = |form: Form| {
         let layout = Layout::of(projection, reach, form);
-        draw(layout.width as u32, layout.height as u32, |area| {
+        draw_hovering(layout.width as u32, layout.height as u32, |area, hovers| {
             draw_background(area, &layout, projection)?;
             draw_rivals(area, &layout, projection)?;
             draw_token(area, &layout)?;
+            // The heaviest on top.
+            for &(id, weight, x, y) in projection.rivals.iter().rev() {
+                let says = format!("{}: weight {}", name(reported, id, 60), number(weight));
+                hovers.around(layout.place((x, y)), &says);
+            }
+            hovers.around(layout.place((0.0, 0.0)), &name(reported, projection.token, 60));
             if mix_is_off {
                 draw_cross(area, layout.place(projection.mix))?;
             }
@@ -55,18 +62,21 @@ fn name(reported: &Reported, id: u32, characters: usize) -> String {
 }
 
 fn caption(reported: &Reported, mix_is_off: bool) -> String {
+    let Terms { token, tokens, states, .. } = reported.terms();
     let mix = if mix_is_off {
-        " The cross is their weighted average; it need not fall on the token, because the states are limited."
+        format!(
+            " The cross is their weighted average; it need not fall on the {token}, because the {states} are limited."
+        )
     } else {
-        " Their weighted average falls on the token."
+        format!(" Their weighted average falls on the {token}.")
     };
     let flat = match reported.results.summary.head.dim {
         0..=2 => String::new(),
         dim => format!(": {dim} dimensions are flattened into two"),
     };
     format!(
-        "Rows of the rivals (dots, larger with more weight) around the token (square), on the plane in which the rivals \
-         spread most; grey dots are other tokens.{mix} The picture illustrates, it does not decide{flat}.",
+        "Rows of the rivals (dots, larger with more weight) around the {token} (square), on the plane in which the rivals \
+         spread most; grey dots are other {tokens}.{mix} The picture illustrates, it does not decide{flat}.",
     )
 }
 
@@ -78,7 +88,8 @@ fn alternative(reported: &Reported, projection: &Projection) -> String {
         .map(|r| format!("{} at {}, {}", name(reported, r.0, 24), number(r.2), number(r.3)))
         .collect();
     format!(
-        "The token is at the origin. Its {} rivals lie around it; the heaviest are {}.",
+        "The {} is at the origin. Its {} rivals lie around it; the heaviest are {}.",
+        reported.terms().token,
         projection.rivals.len(),
         heavy.join("; ")
     )

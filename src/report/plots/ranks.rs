@@ -3,27 +3,32 @@
 use plotters::prelude::*;
 
 use super::Figure;
-use super::canvas::{Colour, Form, draw};
-use super::chart::{Axis, chart};
+use super::canvas::{Colour, Form, draw_hovering, isolated};
+use super::chart::{Axis, chart, hover_column};
 use crate::report::ranks::rows;
 use crate::report::results::Results;
 use crate::report::results::measured::RankInterval;
+use crate::report::shown::Shown;
+use crate::report::terms::Terms;
 use crate::report::ticks::Kind;
-use crate::report::words::counted;
 
 /// One upright line for each token, from the least to the largest number that its best rank may be, in rising order; `None`
 /// if no rank of a lost token was measured.
 pub fn figure(results: &Results) -> Option<Figure> {
-    let mut ranks: Vec<RankInterval> = rows(results).iter().map(|r| r.1).collect();
-    ranks.sort_by_key(|r| (r.low, r.high));
+    let mut rows = rows(results);
+    rows.sort_by_key(|r| (r.1.low, r.1.high));
+    let ranks: Vec<RankInterval> = rows.iter().map(|r| r.1).collect();
     let (first, last) = (ranks.first()?, ranks.last()?);
     let most = ranks.iter().map(|r| r.high).max()?;
     let exact = ranks.iter().filter(|r| r.low == r.high).count();
+    let terms = results.terms();
+    let Terms { token, tokens, state, at, .. } = terms;
+    let across_name = format!("lost {tokens}, by best rank");
     let caption = format!(
-        "The best rank that each lost token can reach: the true number lies on its line, between a proved lower end and the rank \
-         at a known state. {} of {} are exact.",
+        "The best rank that each lost {token} can reach: the true number lies on its line, between a proved lower end and the rank \
+         {at} a known {state}. {} of {} are exact.",
         exact,
-        counted(ranks.len(), "token")
+        terms.count(ranks.len())
     );
     let alternative = format!(
         "Lower ends from {} to {}; upper ends up to {most}. {exact} of {} intervals are one number.",
@@ -32,12 +37,12 @@ pub fn figure(results: &Results) -> Option<Figure> {
         ranks.len()
     );
     let picture = |form: Form| {
-        draw(form.width(), 260, |area| {
+        draw_hovering(form.width(), 260, |area, hovers| {
             let across = Axis {
                 range: (0.0, ranks.len() as f64),
                 kind: Kind::Counts,
                 most: form.pick(8, 4),
-                name: "lost tokens, by best rank",
+                name: &across_name,
             };
             let up = Axis {
                 range: (0.0, f64::from(most) * 1.06),
@@ -52,8 +57,15 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 Rectangle::new([(i as f64, low), (i as f64 + 1.0, high)], fill)
             });
             chart.draw_series(bars)?;
+            for (i, (row, rank)) in rows.iter().enumerate() {
+                let name = isolated(&Shown::of(row).short(24));
+                let says = format!("{name} (id {}): {}", row.id, rank.in_words());
+                let (ends, height) = ((i as f64, i as f64 + 1.0), (0.0, f64::from(most) * 1.06));
+                hover_column(&chart, hovers, ends, height, &says);
+            }
             Ok(())
         })
     };
-    Some(Figure::new("ranks", "How high a lost token can rank", caption, alternative, picture))
+    let title = format!("How high a lost {token} can rank");
+    Some(Figure::new("ranks", title, caption, alternative, picture))
 }

@@ -6,11 +6,12 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Colour, Form, draw, isolated, letters};
+use super::canvas::{Colour, Form, draw_hovering, isolated, letters};
 use crate::report::results::Reported;
 use crate::report::results::verdicts::Outcome;
 use crate::report::shown::Shown;
-use crate::report::words::{counted, grouped};
+use crate::report::terms::Terms;
+use crate::report::words::grouped;
 
 /// The most rivals shown.
 const LISTED: usize = 20;
@@ -34,11 +35,13 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
         Some(row) => Shown::of(row).short(characters),
         None => format!("#{id}"),
     };
+    let terms = reported.terms();
+    let Terms { token, titled, .. } = terms;
     let caption = format!(
-        "In how many of the {} proofs a token serves as a rival: {} do in all, the bars are the {} that do most often. Another \
+        "In how many of the {} proofs a {token} serves as a rival: {} do in all, the bars are the {} that do most often. Another \
          proof of the same verdict could use others.",
         grouped(losing),
-        counted(rivals, "token"),
+        terms.count(rivals),
         listed.len()
     );
     let words: Vec<String> = listed
@@ -52,7 +55,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     let picture = |form: Form| {
         let (left, right) = form.pick((200, 60), (120, 44));
         let height = LINE * listed.len() as i32 + 8;
-        draw(form.width(), height as u32, |area| {
+        draw_hovering(form.width(), height as u32, |area, hovers| {
             let room = form.width() as i32 - left - right;
             for (i, &(id, count)) in listed.iter().enumerate() {
                 let middle = 4 + LINE * i as i32 + LINE / 2;
@@ -65,9 +68,17 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 let bar = [(left, middle - 7), (end, middle + 7)];
                 area.draw(&Rectangle::new(bar, Colour::Win.rgb().filled()))?;
                 area.draw(&Text::new(count.to_string(), (end + 6, middle), muted))?;
+                let says = format!(
+                    "{} (id {id}): a rival in {} of {} proofs",
+                    isolated(&name(id, 60)),
+                    grouped(count),
+                    grouped(losing)
+                );
+                hovers.add((0, middle - LINE / 2), (form.width() as i32, middle + LINE / 2), &says);
             }
             Ok(())
         })
     };
-    Some(Figure::new("rivals", "Tokens that block most others", caption, alternative, picture))
+    let title = format!("{titled} that block most others");
+    Some(Figure::new("rivals", title, caption, alternative, picture))
 }

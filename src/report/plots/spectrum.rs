@@ -4,8 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Figure;
-use super::canvas::{Colour, Form, draw, letters, width_of};
-use super::chart::{Axis, chart};
+use super::canvas::{Colour, Form, draw_hovering, letters, width_of};
+use super::chart::{Axis, chart, hover_column};
 use crate::report::measures::spectrum::Spectrum;
 use crate::report::results::Reported;
 use crate::report::results::summary::Head;
@@ -26,11 +26,11 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     let (rank, bits) = (spectrum.effective_rank(), bits(head));
     let values: Vec<f64> = spectrum.values.iter().map(|x| (x / largest).max(FLOOR)).collect();
     let least = values.last().copied().unwrap_or(FLOOR);
-    let caption = caption(spectrum, head);
-    let alternative = alternative(spectrum, &values, head);
+    let caption = caption(spectrum, head, reported.terms().tokens);
+    let alternative = alternative(spectrum, &values, head, reported.terms().tokens);
     let picture = |form: Form| {
         let height = form.pick(300, 270);
-        draw(form.width(), height, |area| {
+        draw_hovering(form.width(), height, |area, hovers| {
             let end = values.len() as f64;
             // Use logarithms, from a power of ten up, if the values span more than one.
             let exponent = least.log10().floor();
@@ -52,6 +52,12 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
                 values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, scaled(value))),
                 Colour::Win.rgb().stroke_width(2),
             ))?;
+            // At most as many places as pixels.
+            for i in (0..values.len()).step_by((values.len() / 300).max(1)) {
+                let says = format!("direction {}: {} of the largest", i + 1, number(values[i]));
+                let ends = (i as f64 + 0.5, i as f64 + 1.5);
+                hover_column(&chart, hovers, ends, (lo, hi), &says);
+            }
             let mut place = |at: f64, text: String, colour: Colour, row: i32| {
                 chart.draw_series(DashedLineSeries::new(
                     [(at, lo), (at, hi)],
@@ -76,7 +82,7 @@ pub fn figure(reported: &Reported) -> Option<Figure> {
     Some(Figure::new("spectrum", "Directions that the rows use", caption, alternative, picture))
 }
 
-fn caption(spectrum: &Spectrum, head: &Head) -> String {
+fn caption(spectrum: &Spectrum, head: &Head, noun: &str) -> String {
     let (rank, bits) = (spectrum.effective_rank(), bits(head));
     let sampled = if spectrum.rows < head.tokens {
         format!(
@@ -105,7 +111,7 @@ fn caption(spectrum: &Spectrum, head: &Head) -> String {
     };
     format!(
         "How much the rows differ along {which} principal directions (singular values of the centred rows, the \
-         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} tokens \
+         largest is 1). {used} is log2 V = {bits:.1}, the bits it takes to tell {tokens} {noun} \
          apart; d = {dim} is {times:.1} times that. Of rows drawn at random, a good part can never win when d is \
          about log2 V, and almost none at twice that: a rule of thumb, no proof, and trained rows are not random.{sampled}",
         dim = head.dim,
@@ -114,11 +120,11 @@ fn caption(spectrum: &Spectrum, head: &Head) -> String {
     )
 }
 
-fn alternative(spectrum: &Spectrum, values: &[f64], head: &Head) -> String {
+fn alternative(spectrum: &Spectrum, values: &[f64], head: &Head, noun: &str) -> String {
     let (rank, bits) = (spectrum.effective_rank(), bits(head));
     format!(
         "{} singular values, falling from {} to {}; half of the largest is reached at place {}. {}Log2 \
-         of the number of tokens is {bits:.1}.",
+         of the number of {noun} is {bits:.1}.",
         values.len(),
         number(spectrum.values.first().copied().unwrap_or(0.0)),
         number(spectrum.values.last().copied().unwrap_or(0.0)),

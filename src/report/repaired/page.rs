@@ -13,7 +13,7 @@ pub(super) fn render(summary: &Summary) -> String {
     let body = html! {
         section .finding aria-labelledby="finding" {
             h1 #finding {
-                (words::tokens(summary.freed)) " freed by changing " (words::grouped(summary.changed.tokens)) " " (summary.part)
+                (words::counted(summary.freed, "token")) " freed by changing " (words::grouped(summary.changed.tokens)) " " (summary.part)
             }
             p {
                 "A freed token can win: some hidden state of the domain makes it the only token with the highest logit. Whether the model's inputs ever "

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::report::measures::{self, Measures};
 use crate::report::tally::Tally;
+use crate::report::terms::Terms;
 use summary::{Counts, Summary};
 use verdicts::{Row, Table};
 
@@ -105,6 +106,11 @@ impl Results {
         found
     }
 
+    /// The terms for what the rows stand for.
+    pub fn terms(&self) -> &'static Terms {
+        self.summary.kind.terms()
+    }
+
     /// The verdicts on tokens, apart from those on padding.
     pub fn tally(&self) -> Tally {
         self.table.tally()
@@ -159,6 +165,11 @@ impl Reported {
         }
         let others = measures.others.iter().map(|o| (o.id, Row::named(o))).collect();
         Ok(Reported { results, measures, others })
+    }
+
+    /// The terms for what the rows stand for.
+    pub fn terms(&self) -> &'static Terms {
+        self.results.terms()
     }
 
     /// What is known of a token: its row, or only its name.

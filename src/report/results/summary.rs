@@ -9,9 +9,11 @@ use crate::error::{Error, Result};
 use crate::report::causes::CausesSummary;
 use crate::report::kept::KeptRows;
 use crate::report::options::HeadOptions;
+use crate::report::run::Run;
 use crate::report::summary::SCHEMA;
 pub use crate::report::tally::Counts;
 use crate::report::tally::Tally;
+use crate::report::terms::RowKind;
 
 /// The summary of what was audited.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +26,11 @@ pub struct Summary {
     /// The head.
     pub head: Head,
     audits: Vec<AuditEntry>,
+    /// What the rows stand for.
+    #[serde(default)]
+    pub kind: RowKind,
+    /// When and by which command it was made; `None` if that is not known.
+    pub run: Option<Run>,
 }
 
 /// The checkpoint that was read.
