@@ -37,6 +37,10 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+// The command names this library as any other user of it does.
+#[cfg(feature = "cli")]
+extern crate self as unargmax;
+
 pub mod audit;
 #[cfg(feature = "lp")]
 #[doc(hidden)]
@@ -46,6 +50,9 @@ pub mod certificate;
 pub mod certify;
 #[cfg(feature = "files")]
 pub mod checkpoint;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 pub mod error;
 #[cfg(feature = "files")]
 pub(crate) mod families;

@@ -1,9 +1,7 @@
-//! The `unargmax` command. Everything it does is in the library and in `cli`.
+//! The `unargmax` command. Everything it does is in the library and in its module `cli`.
 
 use std::process::ExitCode;
 
-mod cli;
-
 fn main() -> ExitCode {
-    cli::run()
+    unargmax::cli::run(&std::env::args_os().collect::<Vec<_>>())
 }

@@ -5,7 +5,9 @@ pub trait Progress: Sync {
     /// Begins a stage that has `total` items to process; `unit` names the items in the plural. A `total` of 0 means
     /// that the number is not known.
     fn begin(&self, stage: &str, total: usize, unit: &str);
-    /// Reports that `count` more items of the stage are done.
+    /// Reports that `count` more items of the stage are done; 0 before a piece of work begins. To cancel the work, unwind from
+    /// here by [`std::panic::resume_unwind`], in every later call too: all threads then stop at their next piece, and the
+    /// caller of the audit catches what was thrown. Nothing is left half done that could be used again.
     fn advance(&self, count: usize);
 }
 

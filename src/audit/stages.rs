@@ -217,6 +217,7 @@ fn search(
         }
     };
     let decide = |group: Vec<(u32, Start)>| {
+        options.progress.advance(0);
         let (before, open): (Vec<_>, Vec<_>) =
             group.into_iter().partition(|(token, _)| known.contains_key(token));
         before.iter().for_each(|_| done());
@@ -285,6 +286,7 @@ pub fn decide_unclear(
         progress.begin("edge", unclear.len(), "tokens on the edge");
     }
     let decide = |&(token, multipliers): &(u32, &[(Rival, f64)])| {
+        progress.advance(0);
         let decision = ball::decide_exactly(problem, token, multipliers);
         progress.advance(1);
         (token, decision)
@@ -309,6 +311,6 @@ fn finish(
     if !open.is_empty() {
         progress.begin("exact", 0, "");
     }
-    verdicts.extend(budget::decide(problem, open));
+    verdicts.extend(budget::decide(problem, open, progress));
     verdicts
 }

@@ -466,7 +466,10 @@ fn kernel(option: Option<&str>) -> Result<Kernel> {
 }
 
 /// Returns the domain of hidden states that `--domain` asks for, and the reason for it.
-pub(super) fn domain(text: &str, layer: &OutputLayer) -> Result<(Domain, String)> {
+///
+/// # Errors
+/// The text names no domain, or one that this layer does not have.
+pub fn domain(text: &str, layer: &OutputLayer) -> Result<(Domain, String)> {
     if text != "auto" {
         let located = layer.located();
         let domain = located.parse_domain(text)?;

@@ -1,5 +1,6 @@
 //! Errors in the command line's arguments, each printed on one line like every other error.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -7,8 +8,8 @@ use clap::error::ErrorKind;
 
 use super::ERROR;
 
-/// Prints help as clap lays it out, or an argument error on one line, and returns the exit status.
-pub fn told(error: &clap::Error) -> ExitCode {
+/// Prints help as clap lays it out, or an error in these `arguments` on one line, and returns the exit status.
+pub fn told(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
@@ -18,7 +19,8 @@ pub fn told(error: &clap::Error) -> ExitCode {
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ERROR))
         }
         _ => {
-            let arguments: Vec<String> = std::env::args().skip(1).collect();
+            let texts = arguments.iter().skip(1).map(|a| a.to_string_lossy().into_owned());
+            let arguments: Vec<String> = texts.collect();
             eprintln!("{}", one_line(&error.render().to_string(), &arguments));
             ExitCode::from(ERROR)
         }

@@ -1,5 +1,5 @@
 //! The command line: the only module that knows clap. Arguments are parsed here and resolved in the subcommands; the
-//! library never sees them.
+//! rest of the library never sees them. It is in the library so that the Python package carries the command, too.
 
 mod audit;
 mod bounded;
@@ -19,16 +19,19 @@ mod progress;
 mod reach;
 mod repair;
 mod report;
-mod selection;
+pub mod selection;
 mod shell;
 mod stamps;
 mod tune;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+
+pub use audit::domain;
 
 /// Exit status where a condition of `--fail-on` holds, or a certificate is refused.
 const CONDITION: u8 = 1;
@@ -71,11 +74,11 @@ enum Command {
     Man,
 }
 
-/// Parses the arguments, runs the subcommand, and turns its result into an exit status.
-pub fn run() -> ExitCode {
-    let command = match Cli::try_parse() {
+/// Parses the arguments, of which the first is the name of the program, runs the subcommand, and returns the exit status.
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let command = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli.command,
-        Err(mistake) => return mistakes::told(&mistake),
+        Err(mistake) => return mistakes::told(&mistake, arguments),
     };
     let result = match command {
         Command::Audit(arguments) => audit::run(&arguments),

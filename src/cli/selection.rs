@@ -152,7 +152,10 @@ fn drawn(mut among: Vec<u32>, count: usize) -> Vec<u32> {
 }
 
 /// Returns the ids of one item: an id, a range, or a token string. An item that looks like ids is taken as ids.
-fn item(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
+///
+/// # Errors
+/// There is no such id, or not exactly one such token.
+pub fn item(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
     let range = match text.split_once('-') {
         Some((first, last)) => first.trim().parse().ok().zip(last.trim().parse().ok()),
         None => text.trim().parse().ok().map(|id: usize| (id, id)),

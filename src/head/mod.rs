@@ -5,4 +5,4 @@ pub mod spectrum;
 pub mod statistics;
 pub mod subspace;
 
-pub use unargmax_check::head::{Head, Rows, fold, groups};
+pub use unargmax_check::head::{Head, Numbers, Rows, fold, groups};

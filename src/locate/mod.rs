@@ -286,8 +286,8 @@ fn configuration(stored: &Stored) -> Result<Option<Configuration>> {
 impl From<Values> for Rows {
     fn from(values: Values) -> Self {
         match values {
-            Values::F32(x) => Rows::F32(x),
-            Values::F64(x) => Rows::F64(x),
+            Values::F32(x) => x.into(),
+            Values::F64(x) => x.into(),
         }
     }
 }

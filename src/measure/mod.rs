@@ -20,7 +20,8 @@ use rayon::prelude::*;
 
 use crate::head::Head;
 
-/// What is done with the results of some tokens as soon as they are there, from any thread.
+/// What is done with the results of some tokens as soon as they are there, from any thread; it is called with none before a
+/// group of tokens is measured.
 pub type Done<'a, R> = &'a (dyn Fn(&[R]) + Sync);
 
 /// The most rounds of a search; each round adds at least one rival.
@@ -45,6 +46,7 @@ fn in_groups<T: Sync, R: Send>(
     let groups: Vec<Vec<R>> = tokens
         .par_chunks(size)
         .map(|group| {
+            done(&[]);
             let measured = measure(group);
             done(&measured);
             measured

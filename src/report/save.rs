@@ -146,22 +146,31 @@ impl<'a> Report<'a> {
             .with_seeds(self.seeds))
     }
 
+    /// The content of `verdicts.csv`.
+    ///
+    /// # Errors
+    /// None in practice: the table is written to memory.
+    pub fn table(&self) -> Result<Vec<u8>> {
+        let mut table = Vec::new();
+        let (head, vocabulary) = (self.layer.head(), self.layer.vocabulary());
+        let about = (self.audit, self.row_layout());
+        table::write(&mut table, head, vocabulary, about).map_err(table_failed)?;
+        Ok(table)
+    }
+
     /// All files by name. The page is made from the bytes of the others, as `unargmax report` makes it later.
     ///
     /// # Errors
     /// The certificate cannot be serialised, and those of [`Report::summary`].
     pub fn files(&self, folder: &Path) -> Result<Vec<File>> {
         let (layer, audit) = (self.layer, self.audit);
-        let table_failed = |e: csv::Error| Error::Invalid(format!("{}: {e}", results::VERDICTS));
         self.progress.begin("inspect", 0, "");
         let inspection = match audit.kept() {
             None => Inspection::with(layer, self.row_layout()),
             Some(_) => Inspection::of(layer),
         };
         self.progress.begin("certificate", 0, "");
-        let mut verdicts = Vec::new();
-        table::write(&mut verdicts, layer.head(), layer.vocabulary(), (audit, self.row_layout()))
-            .map_err(table_failed)?;
+        let verdicts = self.table()?;
         let all = Domain::free(layer.head().dim());
         let free = audit.free().map(|free| (&all, free));
         let audits: Vec<_> = [(audit.domain(), audit)].into_iter().chain(free).collect();
@@ -207,7 +216,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// As [`Report::write`].
-    fn open(&self, folder: impl AsRef<Path>, force: bool) -> Result<OutputFolder> {
+    pub fn open(&self, folder: impl AsRef<Path>, force: bool) -> Result<OutputFolder> {
         let writes = |name: &str| match name {
             own_files::RADII => self.audit.radii().is_some(),
             page::FILE | markdown::FILE | measures::FILE => self.page,
@@ -215,4 +224,9 @@ impl<'a> Report<'a> {
         };
         OutputFolder::open_for(folder, &own_files::AUDIT, writes, force)
     }
+}
+
+/// The error of a table that cannot be written.
+fn table_failed(error: csv::Error) -> Error {
+    Error::Invalid(format!("{}: {error}", results::VERDICTS))
 }

@@ -24,7 +24,7 @@ pub trait Keeper: Sync {
     fn keep(&self, pass: &Pass, tokens: &[u32], trials: &[Trial]);
 }
 
-/// What is called with the tokens and trials of each batch.
+/// What is called with the tokens and trials of each batch, and with none before it.
 pub(super) type Done<'d> = dyn Fn(&[u32], &[Trial]) + Sync + 'd;
 
 /// Returns a trial for each token, in order: the kept one, or one by `trials_of`, which is given the other tokens.

@@ -200,6 +200,7 @@ impl<'a> Screen<'a> {
     ) -> Vec<Trial> {
         let block = (BLOCK_SCORES / self.problem.head().tokens()).clamp(8, 256);
         let trials = ids.par_chunks(block).flat_map_iter(|ids| {
+            done(&[], &[]);
             let certified = certify_block(self.problem, map, scaling, ids);
             let trials = certified
                 .into_iter()
@@ -221,6 +222,7 @@ impl<'a> Screen<'a> {
     fn moved_inside(&self, pairs: &Pairs, scale: f64, ids: &[u32], done: &Done) -> Vec<Trial> {
         let (head, domain) = (self.problem.head(), self.problem.domain());
         let trials_of = |ids: &[u32]| {
+            done(&[], &[]);
             let mut points = pairs.map().directions(head, ids);
             let attempts =
                 ids.iter().zip(points.chunks_exact_mut(head.dim())).map(|(&token, h)| {
@@ -294,7 +296,9 @@ impl<'p> Passes<'p> {
             }
             trials_of(&ids, rest, &|tokens, trials| {
                 progress.advance(tokens.len());
-                keep(tokens, trials);
+                if !tokens.is_empty() {
+                    keep(tokens, trials);
+                }
             })
         });
         for (i, trial) in open.into_iter().zip(trials) {

@@ -14,9 +14,9 @@ impl Head {
         if ids.is_empty() {
             return Err(Error::Invalid("no row is kept".to_owned()));
         }
-        let rows = match &self.rows {
-            Rows::F32(numbers) => Rows::F32(kept(numbers, ids, self.dim)),
-            Rows::F64(numbers) => Rows::F64(kept(numbers, ids, self.dim)),
+        let rows: Rows = match &self.rows {
+            Rows::F32(numbers) => kept(numbers, ids, self.dim).into(),
+            Rows::F64(numbers) => kept(numbers, ids, self.dim).into(),
         };
         let bias = self.bias.as_ref().map(|bias| ids.iter().map(|&t| bias[t as usize]).collect());
         Head::new(rows, bias, ids.len(), self.dim)
@@ -32,9 +32,9 @@ impl Head {
     /// The labels do not rise, there is no such label, or the head has as many rows as an id of 32 bits can name.
     pub fn for_label_set(&self, set: &[u32]) -> Result<Head> {
         check_ids("the labels of a set", set, self.tokens)?;
-        let rows = match &self.rows {
-            Rows::F32(numbers) => Rows::F32(signed(numbers, set, self.dim)),
-            Rows::F64(numbers) => Rows::F64(signed(numbers, set, self.dim)),
+        let rows: Rows = match &self.rows {
+            Rows::F32(numbers) => signed(numbers, set, self.dim).into(),
+            Rows::F64(numbers) => signed(numbers, set, self.dim).into(),
         };
         let bias = self.bias.as_ref().map(|bias| signed(bias, set, 1));
         Head::new(rows, bias, self.tokens + 1, self.dim)

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
 pub(crate) use derived::check_ids;
-pub use rows::Rows;
+pub use rows::{Numbers, Rows};
 
 /// An output layer: `V` rows of `d` coordinates, one for each token, and optionally one bias for each token.
 ///

@@ -1,6 +1,8 @@
 //! The numbers of `W` in the precision they were stored in; every use widens them exactly to float64.
 
-use std::ops::Range;
+use std::any::Any;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -14,9 +16,47 @@ const PART: usize = 1 << 16;
 #[derive(Clone, Debug)]
 pub enum Rows {
     /// Stored in float32 or a narrower type.
-    F32(Vec<f32>),
+    F32(Numbers<f32>),
     /// Stored in float64.
-    F64(Vec<f64>),
+    F64(Numbers<f64>),
+}
+
+/// Numbers that a head holds, or that lie in memory of another program, which stays as long as this value.
+#[derive(Clone, Debug)]
+pub struct Numbers<T: 'static>(Held<T>);
+
+/// Who holds the numbers.
+#[derive(Clone, Debug)]
+enum Held<T: 'static> {
+    /// This value.
+    Here(Vec<T>),
+    /// The owner. The slice never leaves [`Numbers`] for longer than a borrow of it.
+    There { numbers: &'static [T], _owner: Arc<dyn Any + Send + Sync> },
+}
+
+impl<T> Numbers<T> {
+    /// Numbers in memory that `owner` keeps, without a copy. They must not change as long as this value or a clone of it
+    /// lives: hashes and proofs are of the numbers as they are now.
+    pub fn of_owner(numbers: &'static [T], owner: Arc<dyn Any + Send + Sync>) -> Self {
+        Numbers(Held::There { numbers, _owner: owner })
+    }
+}
+
+impl<T> Deref for Numbers<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            Held::Here(numbers) => numbers,
+            Held::There { numbers, .. } => numbers,
+        }
+    }
+}
+
+impl<T> From<Vec<T>> for Numbers<T> {
+    fn from(numbers: Vec<T>) -> Self {
+        Numbers(Held::Here(numbers))
+    }
 }
 
 macro_rules! on_elements {
@@ -89,12 +129,43 @@ impl Rows {
 
 impl From<Vec<f32>> for Rows {
     fn from(values: Vec<f32>) -> Self {
-        Rows::F32(values)
+        Rows::F32(values.into())
     }
 }
 
 impl From<Vec<f64>> for Rows {
     fn from(values: Vec<f64>) -> Self {
-        Rows::F64(values)
+        Rows::F64(values.into())
+    }
+}
+
+impl From<Numbers<f32>> for Rows {
+    fn from(numbers: Numbers<f32>) -> Self {
+        Rows::F32(numbers)
+    }
+}
+
+impl From<Numbers<f64>> for Rows {
+    fn from(numbers: Numbers<f64>) -> Self {
+        Rows::F64(numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::Head;
+
+    #[test]
+    fn numbers_of_an_owner_are_not_copied_and_keep_it_alive() {
+        static ROWS: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let owner: Arc<dyn Any + Send + Sync> = Arc::new("the owner");
+        let head = Head::new(Numbers::of_owner(&ROWS, owner.clone()), None, 3, 2).unwrap();
+        let Rows::F32(numbers) = head.rows() else { panic!("they are float32") };
+        assert_eq!(numbers.as_ptr(), ROWS.as_ptr());
+        assert_eq!(head.sha256(), Head::new(ROWS.to_vec(), None, 3, 2).unwrap().sha256());
+        let clone = head.clone();
+        drop(head);
+        assert_eq!((clone.weight(2, 1), Arc::strong_count(&owner)), (6.0, 2));
     }
 }

@@ -112,6 +112,7 @@ impl<'a> Examined<'a> {
         self.claims = claims
             .par_iter()
             .map(|&(token, claim, proof)| {
+                progress.advance(0);
                 let outcome = proofs.outcome(token, claim, proof);
                 progress.advance(1);
                 (token, claim, outcome)

@@ -101,6 +101,7 @@ pub fn check_all(
             let open: Open = &|candidates, rounded, found| {
                 open_by_map(&rivals, head, &norms, candidates, rounded, found);
             };
+            progress.advance(0);
             let checked = check_block(head, record, equals, &norms, chunk, open);
             progress.advance(chunk.len());
             checked
@@ -110,6 +111,7 @@ pub fn check_all(
         let open: Open = &|candidates, rounded, found| {
             open_among_all(head, &norms, candidates, rounded, found);
         };
+        progress.advance(0);
         let checked = check_block(head, record, equals, &norms, chunk, open);
         progress.advance(chunk.len());
         checked

@@ -254,7 +254,8 @@ impl<'a> Pairs<'a> {
         self.try_own_points_telling(tokens, scaling, rivals, &|_, _| ())
     }
 
-    /// [`Pairs::try_own_points`] that calls `done` with the tokens and trials of each batch that was tried.
+    /// [`Pairs::try_own_points`] that calls `done` with the tokens and trials of each batch that was tried, and with none
+    /// before it.
     pub fn try_own_points_telling(
         &self,
         tokens: &[u32],
@@ -277,6 +278,7 @@ impl<'a> Pairs<'a> {
         let tried: Vec<Vec<Trial>> = order
             .par_chunks(GROUP)
             .map(|group| {
+                done(&[], &[]);
                 let ids: Vec<u32> = group.iter().map(|&i| tokens[i]).collect();
                 let own = ids.iter().map(|&token| self.own(token, scaling, rivals)).collect();
                 let trials = self.compare_group(own);

@@ -60,6 +60,7 @@ fn searched(
 ) -> Vec<BestRank> {
     let (space, system) = (Space::new(problem), System::new(around));
     let rank = |&(token, verdict): &(u32, &Verdict)| {
+        done(&[]);
         let best = BestRank::new(problem, token, verdict);
         let best = match verdict.witness() {
             Some(_) => best,

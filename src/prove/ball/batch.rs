@@ -56,13 +56,13 @@ enum Work<'a> {
 type Ended<'a> = (RunningSearch<'a>, Option<SearchOutcome>);
 
 /// Searches each token, from its start or from near known winners ([`WarmStarts`]), whose steps are those
-/// of `map`. Calls `done` for each token that is decided or given up.
+/// of `map`. Calls `done` with 1 for each token that is decided or given up, and with 0 before each round.
 pub fn search(
     sphere: &BallSystem,
     map: &Map,
     pairs: Option<&Pairs>,
     tokens: &[(u32, Start)],
-    done: &dyn Fn(),
+    done: &dyn Fn(usize),
 ) -> Vec<SearchOutcome> {
     let dim = sphere.dim().max(1);
     let most = (MOST_NUMBERS / (2 * dim * dim)).clamp(POINTS_A_THREAD / 4, MOST_RUNNING);
@@ -74,6 +74,7 @@ pub fn search(
     let mut queue = Queue::new(tokens);
     let mut running: Vec<RunningSearch> = Vec::new();
     loop {
+        done(0);
         let next = queue.next(most - running.len());
         if next.is_empty() && running.is_empty() {
             break;
@@ -100,7 +101,7 @@ pub fn search(
             }
             queue.decided(start);
             outcomes[search.place] = Some(outcome);
-            done();
+            done(1);
         }
         // The largest first: a thread that starts a large one at the end of a round keeps the others waiting.
         running.sort_by_key(|search| Reverse(search.search.size()));

@@ -31,8 +31,9 @@ pub fn decide(
     winners.iter().for_each(|_| progress.advance(1));
     let others = tokens.iter().filter(|(token, _)| !winners.contains_key(token));
     let others: Vec<(u32, Start)> = others.cloned().collect();
-    let outcomes =
-        batch::search(system, screen.map(), screen.pairs(), &others, &|| progress.advance(1));
+    let outcomes = batch::search(system, screen.map(), screen.pairs(), &others, &|count| {
+        progress.advance(count)
+    });
     let searched = others.iter().zip(outcomes).map(|((token, _), outcome)| match outcome {
         SearchOutcome::Wins(witness) => (*token, Finding::Decided(certify::won(problem, witness))),
         SearchOutcome::Loses(verdict) => (*token, Finding::Decided(verdict)),

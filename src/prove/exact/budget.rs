@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::certify::Verdict;
 use crate::problem::Problem;
+use crate::progress::Progress;
 use crate::prove::{Open, exact::simplex};
 
 /// The budget of one token in each pass, in limb products: the last takes some seconds.
@@ -19,16 +20,16 @@ const TOTAL: u64 = 1 << 37;
 const TRIED_TOGETHER: usize = 32;
 
 /// Decides open tokens (ids rising); those that the budget does not cover stay undecided.
-pub fn decide(problem: &Problem, open: Vec<Open>) -> Vec<(u32, Verdict)> {
-    decide_within(problem, open, SHARES, TOTAL)
+pub fn decide(problem: &Problem, open: Vec<Open>, progress: &dyn Progress) -> Vec<(u32, Verdict)> {
+    decide_within(problem, open, (SHARES, TOTAL), progress)
 }
 
 /// [`decide`] with these shares and this total.
 fn decide_within(
     problem: &Problem,
     open: Vec<Open>,
-    shares: [u64; 3],
-    total: u64,
+    (shares, total): ([u64; 3], u64),
+    progress: &dyn Progress,
 ) -> Vec<(u32, Verdict)> {
     let mut verdicts = Vec::new();
     let (mut left, mut rest) = (total, open);
@@ -38,6 +39,7 @@ fn decide_within(
             let count = rest.len().min(TRIED_TOGETHER).min((left / share) as usize);
             let these: Vec<Open> = rest.drain(..count).collect();
             let tried = these.into_par_iter().with_max_len(1).map(|open| {
+                progress.advance(0);
                 let tried = simplex::decide(problem, open.token, &open.working, share);
                 (open, tried)
             });
@@ -66,6 +68,7 @@ mod tests {
     use crate::certify::interval::Margin;
     use crate::domain::Domain;
     use crate::head::Head;
+    use crate::progress::Silent;
 
     /// Tokens on a sphere of small integers, all of them open, with no hint.
     fn names(total: u64, threads: usize) -> Vec<(&'static str, bool)> {
@@ -79,8 +82,9 @@ mod tests {
             open.map(|token| Open { token, working: Vec::new(), undecided: undecided.clone() });
         let open: Vec<Open> = open.collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let verdicts =
-            pool.install(|| decide_within(&problem, open, [1 << 8, 1 << 11, 1 << 20], total));
+        let verdicts = pool.install(|| {
+            decide_within(&problem, open, ([1 << 8, 1 << 11, 1 << 20], total), &Silent)
+        });
         let name = |v: &Verdict| (v.name(), matches!(v, Verdict::Undecided(u) if u.is_by_budget()));
         verdicts.iter().map(|v| name(&v.1)).collect()
     }

@@ -244,16 +244,25 @@ impl Moves<'_> {
     /// The head with moved rows.
     fn with(&self, moved: &Moved) -> Result<Head> {
         let dim = self.head.dim();
-        let mut rows = self.head.rows().clone();
-        for (token, row) in moved {
-            let from = *token as usize * dim;
-            match &mut rows {
-                Rows::F32(x) => {
-                    x[from..from + dim].iter_mut().zip(row).for_each(|(x, w)| *x = *w as f32);
+        let rows: Rows = match self.head.rows() {
+            Rows::F32(numbers) => {
+                let mut numbers = numbers.to_vec();
+                for (token, row) in moved {
+                    let from = *token as usize * dim;
+                    let places = numbers[from..from + dim].iter_mut();
+                    places.zip(row).for_each(|(x, w)| *x = *w as f32);
                 }
-                Rows::F64(x) => x[from..from + dim].copy_from_slice(row),
+                numbers.into()
             }
-        }
+            Rows::F64(numbers) => {
+                let mut numbers = numbers.to_vec();
+                for (token, row) in moved {
+                    let from = *token as usize * dim;
+                    numbers[from..from + dim].copy_from_slice(row);
+                }
+                numbers.into()
+            }
+        };
         let bias = self.head.has_bias().then(|| super::raise::biases(self.head));
         Ok(Head::new(rows, bias, self.head.tokens(), dim)?)
     }
