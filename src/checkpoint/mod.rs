@@ -3,6 +3,7 @@
 //! A reader trusts no file: every length, offset and shape of a header is checked against the size of the file before
 //! anything is allocated, and only the tensors asked for are decoded.
 
+mod archive;
 pub mod bytes;
 #[doc(hidden)]
 pub mod ctranslate2;

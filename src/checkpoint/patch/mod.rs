@@ -241,12 +241,4 @@ impl Patched {
         }
         out.write_all(&self.file[at..])
     }
-
-    /// Returns the whole file in memory.
-    #[cfg(test)]
-    pub(super) fn to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.write(&mut out).expect("memory takes every byte");
-        out
-    }
 }

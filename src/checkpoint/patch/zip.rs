@@ -13,8 +13,8 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use zip::{CompressionMethod, ZipArchive};
 
+use crate::checkpoint::archive::{directory, inflate};
 use crate::checkpoint::bytes::Bytes;
-use crate::checkpoint::npz::{directory, inflate};
 
 /// What takes the place of which bytes.
 type Edits = Vec<(Range<usize>, Vec<u8>)>;

@@ -8,9 +8,9 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::machine;
 use super::value::Value;
+use crate::checkpoint::archive::{archive, directory, inflate, sizes};
 use crate::checkpoint::bytes::Bytes;
 use crate::checkpoint::decode::ByteOrder;
-use crate::checkpoint::npz::{archive, directory, inflate, sizes};
 
 /// The largest size of a compressed `data.pkl`, inflated, in bytes; torch stores it uncompressed.
 const LONGEST_PICKLE: u64 = 1 << 26;

@@ -143,7 +143,7 @@ impl Moves<'_> {
                 1 => vec![0.0; dim],
                 _ => self.aside(&aim.state, &mut generator, own),
             };
-            let new = self.row(head, *token, row, &aim.state, (missing, &aside))?;
+            let new = self.row(head, *token, row, &aim.state, (missing, &aside, 0.25 * margin))?;
             moved.insert(*token, new);
         }
         Ok(())
@@ -183,14 +183,15 @@ impl Moves<'_> {
     }
 
     /// The new row of a token: the shortest move that gains `missing` at the state and keeps kept states, and its own part,
-    /// rounded to the stored type so that the gain is still there.
+    /// rounded to the stored type so that no more than `spare` of the gain is lost. Rows of one group must gain the same, so a
+    /// gain is not made larger without need.
     fn row(
         &self,
         head: &Head,
         token: u32,
         row: &[f64],
         state: &[f64],
-        (missing, aside): (f64, &[f64]),
+        (missing, aside, spare): (f64, &[f64], f64),
     ) -> Result<Vec<f64>> {
         let mut wanted = missing;
         for _ in 0..40 {
@@ -210,10 +211,10 @@ impl Moves<'_> {
                 .map(|((w, d), q)| self.precision.nearest(w + d + q))
                 .collect();
             let gained = product(&new, state) - product(row, state);
-            if gained >= missing * (1.0 - 1e-9) {
+            if gained >= missing - spare {
                 return Ok(new);
             }
-            wanted += (missing - gained).max(0.01 * missing);
+            wanted += missing - gained;
         }
         Err(Error::Invalid(format!(
             "the row of token {token} cannot be moved by so little in the stored element type; raise --margin"
