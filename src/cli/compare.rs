@@ -11,6 +11,7 @@ use super::interruption;
 use unargmax::report::compare::trend::Trend;
 use unargmax::report::compare::{Comparison, csv, page};
 use unargmax::report::files::OutputFolder;
+use unargmax::report::numbers::percent;
 use unargmax::report::own_files;
 
 /// Compare audits: checkpoints of one run, quantisations of one model, or a family of models.
@@ -49,13 +50,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a table of the verdict counts of each audit, and how many tokens change their verdict.
+/// Prints a table of the verdict counts of each audit, with the share of tokens that cannot win, and how many tokens change their verdict.
 fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let terms = comparison.terms();
     let (token, tokens) = (terms.token, terms.tokens);
     let width = comparison.entries.iter().map(|e| e.label.chars().count()).max().unwrap_or(0);
-    writeln!(out, "{:width$}  cannot win       tied  undecided", "")?;
+    writeln!(out, "{:width$}  cannot win       tied  undecided      share", "")?;
     let all = comparison.entries.len();
     // Of many audits, some at equal distances and the last.
     let every = all.div_ceil(LISTED);
@@ -65,8 +66,11 @@ fn print(comparison: &Comparison, folder: &std::path::Path) -> io::Result<()> {
         let (counts, label) = (tally.tokens, &entry.label);
         write!(
             out,
-            "{label:width$}  {:>10} {:>10} {:>10}",
-            counts.unargmaxable, counts.tied, counts.undecided
+            "{label:width$}  {:>10} {:>10} {:>10} {:>10}",
+            counts.unargmaxable,
+            counts.tied,
+            counts.undecided,
+            percent(counts.unargmaxable, counts.sum())
         )?;
         match tally.padding.sum() {
             0 => writeln!(out)?,

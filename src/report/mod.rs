@@ -42,7 +42,8 @@ mod measured_lines;
 mod measured_text;
 #[doc(hidden)]
 pub mod measures;
-mod numbers;
+#[doc(hidden)]
+pub mod numbers;
 #[doc(hidden)]
 pub mod observed;
 #[doc(hidden)]

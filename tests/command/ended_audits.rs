@@ -79,9 +79,11 @@ impl Audits {
     }
 }
 
-/// A summary without times.
+/// A summary without times and command lines.
 fn without_times(summary: &[u8]) -> String {
     let mut summary: Value = serde_json::from_slice(summary).unwrap();
+    // When, and by which command line.
+    assert!(summary.as_object_mut().unwrap().remove("run").is_some());
     for audit in summary["audits"].as_array_mut().unwrap() {
         assert!(audit.as_object_mut().unwrap().remove("seconds").is_some());
     }

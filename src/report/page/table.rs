@@ -67,6 +67,7 @@ fn width(key: &str) -> u32 {
         "norm" => 110,
         "margin" | "effort" | "bias" => 168,
         "lead" => 118,
+        "verdict" | "free" => 146,
         _ => 124,
     }
 }

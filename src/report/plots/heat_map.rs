@@ -14,6 +14,9 @@ const BLOCKS: usize = 40;
 /// The fewest audits for which a map says more than lines do.
 const FEWEST: usize = 8;
 
+/// The most audits whose columns are wide enough for the pointer.
+const MOST_POINTED: usize = 300;
+
 /// The audits of a run, for a map.
 pub struct Audits {
     /// The step of each audit, rising, or its place if it has none.
@@ -65,7 +68,7 @@ pub fn figure(audits: &Audits, terms: &Terms) -> Option<Figure> {
             let mut chart = chart(area, form, (12, 26), across, up)?;
             for (i, column) in cells.iter().enumerate() {
                 chart.draw_series(boxes(column, edges[i], (step, greatest)))?;
-                if form == Form::Wide {
+                if form == Form::Wide && cells.len() <= MOST_POINTED {
                     say(&chart, hovers, (column, &audits.names[i]), edges[i], step);
                 }
             }

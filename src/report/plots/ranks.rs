@@ -57,7 +57,8 @@ pub fn figure(results: &Results) -> Option<Figure> {
                 Rectangle::new([(i as f64, low), (i as f64 + 1.0, high)], fill)
             });
             chart.draw_series(bars)?;
-            for (i, (row, rank)) in rows.iter().enumerate() {
+            // More lines than pixels cannot be pointed at.
+            for (i, (row, rank)) in rows.iter().enumerate().filter(|_| rows.len() <= 700) {
                 let name = isolated(&Shown::of(row).short(24));
                 let says = format!("{name} (id {}): {}", row.id, rank.in_words());
                 let (ends, height) = ((i as f64, i as f64 + 1.0), (0.0, f64::from(most) * 1.06));

@@ -28,15 +28,7 @@ pub fn figure(points: &[Point], terms: &Terms) -> Option<Figure> {
         .into_iter()
         .filter(|&v| v == Outcome::Unargmaxable || points.iter().any(|p| p.2.of(v) > 0))
         .collect();
-    let words: Vec<String> = points
-        .iter()
-        .map(|(name, _, counts)| {
-            let counts: Vec<String> =
-                shown.iter().map(|&v| format!("{} {}", counts.of(v), v.name())).collect();
-            format!("{}: {}", isolated(name), counts.join(", "))
-        })
-        .collect();
-    let alternative = words.join("; ") + ".";
+    let alternative = alternative(points, &shown);
     let most = points.iter().map(|p| shown.iter().map(|&v| p.2.of(v)).sum::<usize>()).max()?;
     if most == 0 {
         return None;
@@ -68,6 +60,22 @@ pub fn figure(points: &[Point], terms: &Terms) -> Option<Figure> {
             |form| bars(form, points, &shown, most),
         )),
     }
+}
+
+/// The counts of all audits in words; of many, of the first, of that with the most unargmaxable tokens and of the last.
+fn alternative(points: &[Point], shown: &[Outcome]) -> String {
+    let words = |(name, _, counts): &Point| {
+        let counts: Vec<String> =
+            shown.iter().map(|&v| format!("{} {}", counts.of(v), v.name())).collect();
+        format!("{}: {}", isolated(name), counts.join(", "))
+    };
+    let all = points.len();
+    if all <= MOST_BARS {
+        return points.iter().map(words).collect::<Vec<_>>().join("; ") + ".";
+    }
+    let most = points.iter().rev().max_by_key(|p| p.2.unargmaxable).unwrap_or(&points[0]);
+    let [first, most, last] = [&points[0], most, &points[all - 1]].map(words);
+    format!("{all} audits. The first, {first}; the most, {most}; the last, {last}.")
 }
 
 /// The legend of the verdicts.
