@@ -45,6 +45,7 @@ mod repair;
 mod report;
 mod results;
 mod systems;
+mod tuning;
 
 use std::path::Path;
 use std::process::Output;
