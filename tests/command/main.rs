@@ -17,6 +17,7 @@
 //!
 //! `files` makes the checkpoints, `models` whole models, `ended` ends a command by a signal.
 
+mod causes;
 mod checking;
 mod containers;
 mod documents;
