@@ -135,10 +135,15 @@ fn agree(domain: &str, more: &[&str], expected: [usize; 4], padding: [usize; 4])
     let title = "### Unargmaxable tokens";
     let listed = markdown.split_once(title).map_or(0, |(_, rest)| {
         let list = rest.trim_start_matches(|c| c != '\n').split("\n#").next().unwrap();
-        list.lines().filter(|line| line.starts_with("- ")).count()
+        // Tokens with near-equal rows share a line; each is named with its id.
+        list.lines()
+            .filter(|line| line.starts_with("- "))
+            .map(|line| line.matches(" (id ").count())
+            .sum()
     });
     assert_eq!(listed, expected[2], "{markdown}");
-    assert_eq!(page.matches("<article class=\"card\"").count(), expected[2]);
+    let alike = page.matches("<li title=\"id ").count();
+    assert_eq!(page.matches("<article class=\"card\"").count() + alike, expected[2]);
 
     for (name, count) in VERDICTS.iter().zip(expected).skip(1) {
         let output = run(&[&audit[..], &["--quiet", "--fail-on", name]].concat());

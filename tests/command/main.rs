@@ -20,6 +20,7 @@
 //!
 //! `files` makes the checkpoints, `models` whole models, `ended` ends a command by a signal.
 
+mod causes;
 mod checking;
 mod comparisons;
 mod containers;

@@ -9,7 +9,8 @@ use crate::{counts, done, run, said, summary, table, utf8};
 
 /// The columns of `verdicts.csv`, as docs/results.md lists them.
 const COLUMNS: &str = "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof,free_verdict,effort_low,effort_high,\
-     margin_low,margin_high,survives,bias_needed_low,bias_needed_high,max_probability,max_probability_low,best_rank_low,best_rank_high";
+     margin_low,margin_high,survives,bias_needed_low,bias_needed_high,max_probability,max_probability_low,best_rank_low,best_rank_high,cause,cluster,\
+     mean_distance";
 
 #[test]
 fn without_a_subcommand_the_help_is_printed() {
@@ -63,7 +64,10 @@ fn the_summary_has_the_documented_fields() {
     assert_eq!(summary["head"]["dim"], 32);
     assert_eq!(summary["threads"], 2);
     let audit = &summary["audits"][0];
-    assert_eq!(keys(audit), ["domain", "engine", "scope", "counts", "max_probability", "seconds"]);
+    assert_eq!(
+        keys(audit),
+        ["domain", "engine", "scope", "counts", "max_probability", "causes", "seconds"]
+    );
     assert_eq!(audit["domain"], "range:0:inf");
     assert_eq!(audit["scope"], 10);
     assert_eq!(keys(&audit["counts"]), ["argmaxable", "tied", "unargmaxable", "undecided"]);
