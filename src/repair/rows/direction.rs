@@ -34,24 +34,10 @@ pub(super) struct Aim {
     pub state: Vec<f64>,
 }
 
-/// Finds states for groups of tokens among states of about the length `reach`.
-pub(super) fn aims(
-    head: &Head,
-    domain: &Domain,
-    groups: Vec<Vec<u32>>,
-    reach: f64,
-    done: &(dyn Fn() + Sync),
-) -> Vec<Aim> {
-    let mean = mean_row(head);
-    groups
-        .into_par_iter()
-        .map(|tokens| {
-            let search = Search { head, domain, tokens: &tokens, reach };
-            let state = search.run(&mean);
-            done();
-            Aim { tokens, state }
-        })
-        .collect()
+/// Finds a state for a group of tokens among states of about the length `reach`.
+pub(super) fn aim(head: &Head, domain: &Domain, tokens: Vec<u32>, reach: f64) -> Aim {
+    let state = Search { head, domain, tokens: &tokens, reach }.run(&mean_row(head));
+    Aim { tokens, state }
 }
 
 /// A number between -1 and 1.
@@ -103,12 +89,15 @@ impl Search<'_> {
         let random = |_| (0..own.len()).map(|_| unit(&mut generator)).collect::<Vec<f64>>();
         let starts: Vec<Vec<f64>> =
             [own.clone(), away].into_iter().chain((0..RANDOM).map(random)).collect();
-        let tried = starts.into_iter().map(|mut h| {
-            let long = length(&h).max(f64::MIN_POSITIVE);
-            h.iter_mut().for_each(|x| *x *= self.reach / long);
-            self.downhill(h, FIRST, STEP.0)
-        });
-        let best = tried.min_by(|a, b| a.1.total_cmp(&b.1));
+        let tried: Vec<(Vec<f64>, f64)> = starts
+            .into_par_iter()
+            .map(|mut h| {
+                let long = length(&h).max(f64::MIN_POSITIVE);
+                h.iter_mut().for_each(|x| *x *= self.reach / long);
+                self.downhill(h, FIRST, STEP.0)
+            })
+            .collect();
+        let best = tried.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
         let Some((state, _)) = best else { return own };
         self.downhill(state, MORE, STEP.0 / 4.0).0
     }

@@ -23,12 +23,14 @@ use super::kept::Kept;
 use super::precision::Precision;
 use clusters::{clusters, distance, length};
 use demands::{Demand, product, shortest};
-use direction::{Aim, aims, unit};
+use direction::{Aim, aim, unit};
 
 /// The most rounds.
 const ROUNDS: usize = 12;
 /// By what factor the part of its own that a row of a group gets exceeds the least that can work.
 const OWN: f64 = 4.0;
+/// The least of that part as a share of the group's diameter: along a random direction rows differ by much less than that.
+const SPREAD: f64 = 0.5;
 /// By how much the margin grows from round to round.
 const GROWTH: f64 = 2.0;
 
@@ -61,11 +63,7 @@ impl Moves<'_> {
                 return Ok((head, round));
             }
             let present = last.as_ref().unwrap_or(before);
-            let aims = self.aims(&head, present, &missed)?;
-            for (number, aim) in aims.iter().enumerate() {
-                self.advance(&head, &mut moved, aim, margin, (round * 1_000_003 + number) as u64)?;
-            }
-            head = self.with(&moved)?;
+            head = self.moved(head, present, &missed, (margin, round), &mut moved)?;
             let audited = audit(&head, self.domain, first)?;
             missed = self.goal.missed(&audited);
             last = Some(audited);
@@ -81,24 +79,33 @@ impl Moves<'_> {
         }
     }
 
-    /// The groups of tokens to move, with the state where each shall win: that of the audit where they win but for ties.
-    fn aims(&self, head: &Head, audit: &Audit, missed: &[u32]) -> Result<Vec<Aim>> {
-        let groups = clusters(head, missed);
+    /// Moves the rows of one round, largest groups first. Each group is searched with regard to those that were moved before it,
+    /// so that it does not aim at a state that another one has taken.
+    fn moved(
+        &self,
+        mut head: Head,
+        audit: &Audit,
+        missed: &[u32],
+        (margin, round): (f64, usize),
+        moved: &mut Moved,
+    ) -> Result<Head> {
+        let mut groups = clusters(&head, missed);
+        groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group[0]));
         let first: Vec<u32> = groups.iter().map(|group| group[0]).collect();
-        let tied = |t: &u32| matches!(audit.verdict(*t), Some(Verdict::Tied(_)));
-        let states = audit.hidden_states(head, &first)?;
-        let (mut known, mut open) = (Vec::new(), Vec::new());
-        for (group, state) in groups.into_iter().zip(states) {
-            match state.filter(|_| tied(&group[0])) {
-                Some(state) => known.push(Aim { tokens: group, state }),
-                None => open.push(group),
-            }
+        let states = audit.hidden_states(&head, &first)?;
+        self.options.progress.begin("move", groups.len(), "groups of rows");
+        for (number, (group, state)) in groups.into_iter().zip(states).enumerate() {
+            // Tied tokens win already but for their equals.
+            let tied = matches!(audit.verdict(group[0]), Some(Verdict::Tied(_)));
+            let aim = match state.filter(|_| tied) {
+                Some(state) => Aim { tokens: group, state },
+                None => aim(&head, self.domain, group, reach(audit)),
+            };
+            self.advance(&head, moved, &aim, margin, (round * 1_000_003 + number) as u64)?;
+            head = self.with(moved)?;
+            self.options.progress.advance(1);
         }
-        self.options.progress.begin("directions", open.len(), "groups of rows");
-        let done = || self.options.progress.advance(1);
-        known.extend(aims(head, self.domain, open, reach(audit), &done));
-        known.sort_by_key(|aim| aim.tokens[0]);
-        Ok(known)
+        Ok(head)
     }
 
     /// Moves the rows of one group, with regard to what was moved before.
@@ -118,12 +125,8 @@ impl Moves<'_> {
                 aim.tokens[0]
             )));
         }
-        // The others' scores at the state: those that were moved count as they are now.
         let mut scores = vec![0.0; head.tokens()];
         head.product(&aim.state, 0..head.tokens(), &mut scores, head.tokens());
-        for (t, row) in moved.iter() {
-            scores[*t as usize] = product(row, &aim.state);
-        }
         scores.iter_mut().enumerate().for_each(|(t, s)| *s += head.bias(t));
         let others = (0..head.tokens() as u32).filter(|t| !aim.tokens.contains(t));
         let top = others.map(|t| scores[t as usize]).fold(f64::NEG_INFINITY, f64::max);
@@ -158,7 +161,7 @@ impl Moves<'_> {
         let unit = |x: &f64| self.precision.next_up(x.abs()) - x.abs();
         let square: f64 = rows[0].iter().map(|x| unit(x).powi(2)).sum();
         let rounding = (square / rows[0].len() as f64).sqrt();
-        (OWN * diameter).max(OWN * (2.0 * apart * rounding).sqrt())
+        (SPREAD * diameter).max(OWN * (2.0 * apart * rounding).sqrt())
     }
 
     /// A vector of the length `own` at a right angle to the state, along coordinates that may change within the domain.
