@@ -12,6 +12,8 @@ use crate::causes::{AT_MEAN, CROWD, Cause, NEAR, NEAR_MEAN, RowLayout, SHORT};
 use crate::certify::Outcome;
 use crate::checkpoint::vocabulary::Vocabulary;
 
+/// The most characters of a line on a terminal, without its indentation.
+const WIDTH: usize = 112;
 /// The most clusters that are listed.
 const LISTED: usize = 20;
 
@@ -247,12 +249,28 @@ pub fn write(out: &mut impl Write, summary: &CausesSummary) -> io::Result<()> {
         out,
         "\nWhy, as far as the place of their rows tells (float64, a description and no proof):\n"
     )?;
-    sentences.iter().try_for_each(|sentence| writeln!(out, "  {}", plain(sentence)))
+    sentences.iter().try_for_each(|sentence| write_lines(out, &plain(sentence)))
 }
 
 /// A sentence with blanks that every terminal has.
 fn plain(sentence: &str) -> String {
     sentence.replace('\u{202f}', " ")
+}
+
+/// Writes a sentence in lines of a bounded length.
+fn write_lines(out: &mut impl Write, sentence: &str) -> io::Result<()> {
+    let mut line = String::new();
+    for word in sentence.split(' ') {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= WIDTH {
+            writeln!(out, "  {line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "  {line}")
 }
 
 /// What cannot be told apart from others on a list: items of one cluster, in the order of their first items.
