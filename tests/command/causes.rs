@@ -109,7 +109,8 @@ fn the_special_tokens_are_chosen_by_one_word_that_a_file_does_not_have() {
     let list = folder.path("list");
     fs::write(&list, "special\n").unwrap();
     let audit = |tokens: &str| -> Vec<u64> {
-        let text = done(&["audit", &head, "--vocab", utf8(&vocabulary), "--tokens", tokens, "--json"]);
+        let text =
+            done(&["audit", &head, "--vocab", utf8(&vocabulary), "--tokens", tokens, "--json"]);
         let summary: Value = serde_json::from_str(&text).unwrap();
         let counts = &summary["audits"][0]["counts"];
         ["argmaxable", "unargmaxable"].map(|name| counts[name].as_u64().unwrap()).to_vec()
