@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::causes::{self, CausesSummary};
+use super::causes::CausesSummary;
 use super::measured::RadiusSummary;
 pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
-use super::{lost_text, measured, measured_text, padding};
+use super::{explained, lost_text, measured, measured_text, padding};
 use crate::audit::Audit;
 use crate::certify::Verdict;
 
@@ -36,7 +36,7 @@ pub fn write(
     write_proved(out, tally, scope, seconds, rows)?;
     write_radii(out, subject, audit)?;
     padding::write(out, tally.padding.into())?;
-    causes::write(out, &CausesSummary::of(audit, subject.layout, subject.vocabulary))?;
+    explained::write(out, &CausesSummary::of(audit, subject.layout, subject.vocabulary))?;
     explain(out, subject, audit, tally.tokens, shown)?;
     measured_text::write(out, subject, audit, shown)
 }

@@ -118,7 +118,7 @@ fn the_special_tokens_are_chosen_by_one_word_that_a_file_does_not_have() {
     assert_eq!(audit("special"), [1, 2]);
     assert_eq!(audit("special,a"), [2, 2]);
     assert_eq!(audit(&format!("@{}", utf8(&list))), [1, 0]);
-    let without = crate::run(&["audit", &head, "--tokens", "special"]);
+    let without = crate::run(&["audit", &head, "--vocab", "none", "--tokens", "special"]);
     assert_eq!(without.status.code(), Some(2));
     assert!(crate::said(&without).contains("needs a vocabulary"), "{}", crate::said(&without));
 }
