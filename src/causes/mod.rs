@@ -49,10 +49,10 @@ pub enum Cause {
     EqualRows,
     /// All numbers of the row are zero.
     ZeroRow,
-    /// The row is one of a cluster of near-equal rows ([`NEAR`]).
-    NearEqualRows,
     /// The row is at the mean of all rows ([`AT_MEAN`]).
     MeanRow,
+    /// The row is one of a cluster of near-equal rows ([`NEAR`]).
+    NearEqualRows,
     /// The row is near the mean of all rows ([`NEAR_MEAN`]).
     NearMean,
     /// The row is short ([`SHORT`]).
@@ -64,8 +64,8 @@ impl Cause {
     pub const ALL: [Cause; 6] = [
         Cause::EqualRows,
         Cause::ZeroRow,
-        Cause::NearEqualRows,
         Cause::MeanRow,
+        Cause::NearEqualRows,
         Cause::NearMean,
         Cause::ShortRow,
     ];
@@ -164,10 +164,10 @@ impl RowLayout {
         let (norm, from_mean) = (self.norm(id)?, self.from_mean(id)?);
         if norm == 0.0 {
             Some(Cause::ZeroRow)
-        } else if self.cluster(id).is_some() {
-            Some(Cause::NearEqualRows)
         } else if from_mean <= AT_MEAN {
             Some(Cause::MeanRow)
+        } else if self.cluster(id).is_some() {
+            Some(Cause::NearEqualRows)
         } else if from_mean <= NEAR_MEAN {
             Some(Cause::NearMean)
         } else {
@@ -181,8 +181,7 @@ impl RowLayout {
         match self.trait_of(id) {
             Some(Cause::ZeroRow | Cause::MeanRow) => true,
             Some(Cause::NearEqualRows) => {
-                self.from_mean(id).is_some_and(|share| share <= AT_MEAN)
-                    || self.cluster(id).is_some_and(|cluster| cluster.rows.len() >= CROWD)
+                self.cluster(id).is_some_and(|cluster| cluster.rows.len() >= CROWD)
             }
             _ => false,
         }

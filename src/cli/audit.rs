@@ -39,7 +39,8 @@ pub struct Arguments {
     /// (`layernorm+range:-1:inf`). With any other domain than `free`, the verdicts over `free` are shown as well
     #[arg(long, default_value = "auto", allow_hyphen_values = true)]
     domain: String,
-    /// Audit only these tokens, against all rivals: `5,17,100-200`, or `@FILE` with one id or token per line
+    /// Audit only these tokens, against all rivals: `5,17,100-200`, `special` for all special tokens (in `@FILE` the word is
+    /// the token spelled so), or `@FILE` with one id or token per line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
     /// Keep only these rows, as if all others were removed, and audit them against each other: `5,17,100-200`, or

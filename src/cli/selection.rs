@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use unargmax::checkpoint::vocabulary::Vocabulary;
+use unargmax::checkpoint::vocabulary::{Kind, Vocabulary};
 use unargmax::output_layer::{OutputLayer, targets_of};
 use unargmax::split_mix::SplitMix;
 
@@ -26,13 +26,35 @@ pub fn selected(
         None => {
             let mut ids = Vec::new();
             for part in text.split(',').filter(|p| !p.is_empty()) {
-                ids.extend(item(part, tokens, vocabulary).context(option)?);
+                ids.extend(match part {
+                    SPECIAL => special(option, vocabulary)?,
+                    _ => item(part, tokens, vocabulary).context(option)?,
+                });
             }
             ids
         }
     };
     if ids.is_empty() {
         bail!("{option} {text} selects no token");
+    }
+    Ok(ids)
+}
+
+/// The word that selects all special tokens.
+const SPECIAL: &str = "special";
+
+/// The ids of the special tokens of a vocabulary.
+fn special(option: &str, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
+    let Some(vocabulary) = vocabulary else {
+        bail!(
+            "{option} special needs a vocabulary, which says what tokens are special: give one by --vocab"
+        );
+    };
+    let is_special = |&id: &usize| vocabulary.tokens[id].kind == Kind::Special;
+    let ids = (0..vocabulary.tokens.len()).filter(is_special).map(|id| id as u32);
+    let ids: Vec<u32> = ids.collect();
+    if ids.is_empty() {
+        bail!("{option} special: the vocabulary has no special token");
     }
     Ok(ids)
 }

@@ -1,13 +1,10 @@
-//! The causes of a finding in `summary.json`, and in sentences: where the rows of tokens lie that cannot win alone.
+//! The causes of a finding in `summary.json`: where the rows of tokens lie that cannot win alone.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
 use super::tally::is_padding;
-use super::terms::Terms;
-use super::words::grouped;
 use crate::audit::Audit;
 use crate::causes::{AT_MEAN, CROWD, Cause, NEAR, NEAR_MEAN, RowLayout, SHORT};
 use crate::certify::Outcome;
@@ -134,127 +131,14 @@ impl CausesSummary {
     }
 
     /// How many tokens have a cause.
-    fn count(&self, cause: Cause) -> CauseCount {
+    pub(super) fn count(&self, cause: Cause) -> CauseCount {
         self.tokens.get(cause.name()).copied().unwrap_or_default()
     }
 
     /// How many tokens cannot win alone.
-    fn lost_or_tied(&self) -> usize {
+    pub(super) fn lost_or_tied(&self) -> usize {
         self.tokens.values().map(|count| count.lost_or_tied).sum::<usize>() + self.unexplained
     }
-
-    /// The sentence on the cause that explains more than half of the finding, if one does.
-    pub fn headline(&self, terms: &Terms) -> Option<String> {
-        self.main().map(|cause| self.sentence(cause, terms))
-    }
-
-    /// The cause of more than half of the tokens that cannot win alone.
-    fn main(&self) -> Option<Cause> {
-        let all = self.lost_or_tied();
-        Cause::ALL.into_iter().find(|&cause| 2 * self.count(cause).lost_or_tied > all)
-    }
-
-    /// The sentences that [`CausesSummary::headline`] leaves.
-    pub fn more_sentences(&self, terms: &Terms) -> Vec<String> {
-        let said = self.main();
-        let mut causes: Vec<Cause> = Cause::ALL.into_iter().filter(|c| Some(*c) != said).collect();
-        causes.retain(|&cause| self.count(cause).lost_or_tied > 0);
-        causes.sort_by_key(|&cause| (std::cmp::Reverse(self.count(cause).lost_or_tied), cause));
-        let mut sentences: Vec<String> =
-            causes.into_iter().map(|cause| self.sentence(cause, terms)).collect();
-        if self.unexplained > 0 {
-            let rows = match self.unexplained {
-                1 => "the row of 1 of them".to_owned(),
-                n => format!("the rows of {} of them", grouped(n)),
-            };
-            sentences.push(format!("Nothing stands out about {rows}."));
-        }
-        if self.clusters.is_none() && self.lost_or_tied() > 0 {
-            sentences.push(
-                "Clusters of near-equal rows were not computed: so many rows are crowded in one place that \
-                 comparing them would take too long."
-                    .to_owned(),
-            );
-        }
-        sentences
-    }
-
-    /// What the rows of the tokens with this cause are like.
-    fn sentence(&self, cause: Cause, terms: &Terms) -> String {
-        let token = terms.token;
-        let (count, all) = (self.count(cause), self.lost_or_tied());
-        let n = count.lost_or_tied;
-        let who = match n {
-            _ if all == 1 => "It has".to_owned(),
-            1 => format!("1 of the {} has", grouped(all)),
-            n if n == all => format!("All {} have", grouped(all)),
-            n => format!("{} of the {} have", grouped(n), grouped(all)),
-        };
-        let row = if n == 1 { "a row" } else { "rows" };
-        let winning = match count.all - n {
-            0 => String::new(),
-            1 => format!(" One more {token} has such a row, and can win."),
-            k => format!(" {} more have such rows, and can win.", terms.count(k)),
-        };
-        match cause {
-            Cause::EqualRows => format!("{who} the same row as another {token}."),
-            Cause::ZeroRow => format!("{who} {row} of zeros.{winning}"),
-            Cause::NearEqualRows => format!("{who} {}{winning}", self.near_equal(n)),
-            Cause::MeanRow => format!(
-                "{who} {row} at the mean of all rows, where rows lie that were added to a vocabulary and never trained.{winning}"
-            ),
-            Cause::NearMean => format!(
-                "{who} {row} near the mean of all rows: at most half as far from it as the median row.{winning}"
-            ),
-            Cause::ShortRow => {
-                format!("{who} {row} at most half as long as the median row.{winning}")
-            }
-        }
-    }
-
-    /// What near-equal rows are like: the end of a sentence on `n` tokens.
-    fn near_equal(&self, n: usize) -> String {
-        let largest = self.clusters.as_ref().and_then(|c| c.largest.first()).map_or(0, |c| c.rows);
-        let (count, limit) = (self.clusters.as_ref().map_or(0, |c| c.count), self.limits.near);
-        let clusters = match count {
-            1 => format!("a cluster of {} rows", grouped(largest)),
-            count => {
-                format!(
-                    "one of {} clusters, the largest of {} rows",
-                    grouped(count),
-                    grouped(largest)
-                )
-            }
-        };
-        let row = if n == 1 { "a row" } else { "rows" };
-        let steps = format!("where each is within {limit} of the median length of another");
-        let untrained = match largest >= self.limits.crowd {
-            true => {
-                " So many near-equal rows look as if training had never moved them on their own."
-            }
-            false => "",
-        };
-        format!("{row} in {clusters}, {steps}.{untrained}")
-    }
-}
-
-/// Writes for a terminal why tokens cannot win alone; nothing without such tokens.
-pub fn write(out: &mut impl Write, summary: &CausesSummary, terms: &Terms) -> io::Result<()> {
-    let sentences = summary.headline(terms).into_iter().chain(summary.more_sentences(terms));
-    let sentences: Vec<String> = sentences.collect();
-    if sentences.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "\nWhy, as far as the place of their rows tells (float64, a description and no proof):\n"
-    )?;
-    sentences.iter().try_for_each(|sentence| writeln!(out, "  {}", plain(sentence)))
-}
-
-/// A sentence with blanks that every terminal has.
-fn plain(sentence: &str) -> String {
-    sentence.replace('\u{202f}', " ")
 }
 
 /// What cannot be told apart from others on a list: items of one cluster, in the order of their first items.
@@ -282,67 +166,6 @@ fn six_digits(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::terms::RowKind;
-
-    fn terms() -> &'static Terms {
-        RowKind::Tokens.terms()
-    }
-
-    fn summary(counts: &[(Cause, usize, usize)], unexplained: usize) -> CausesSummary {
-        let count = |&(cause, all, lost_or_tied): &(Cause, usize, usize)| {
-            (cause.name().to_owned(), CauseCount { all, lost_or_tied })
-        };
-        let entry = ClusterEntry { first: 3, rows: 118, different: 40, spread: 1e-6 };
-        CausesSummary {
-            limits: LIMITS,
-            median_norm: 1.0,
-            clusters: Some(ClustersSummary { count: 1, rows: 118, largest: vec![entry] }),
-            tokens: counts.iter().map(count).collect(),
-            unexplained,
-            looks_untrained: CauseCount::default(),
-        }
-    }
-
-    #[test]
-    fn the_cause_of_more_than_half_is_the_headline() {
-        let all = summary(&[(Cause::NearMean, 260, 229)], 0);
-        let said = all.headline(terms()).unwrap();
-        assert!(said.starts_with("All 229 have rows near the mean of all rows"), "{said}");
-        assert!(said.ends_with(" 31 tokens more have such rows, and can win."), "{said}");
-        assert!(all.more_sentences(terms()).is_empty());
-        let split = summary(&[(Cause::NearEqualRows, 118, 118), (Cause::NearMean, 84, 84)], 0);
-        let said = split.headline(terms()).unwrap();
-        assert!(said.starts_with("118 of the 202 have rows in a cluster of 118 rows"), "{said}");
-        assert!(said.contains("never moved them"), "{said}");
-        assert!(split.more_sentences(terms())[0].starts_with("84 of the 202 have"));
-        assert_eq!(
-            summary(&[(Cause::ShortRow, 5, 5), (Cause::NearMean, 5, 5)], 0).headline(terms()),
-            None
-        );
-        assert_eq!(summary(&[(Cause::ShortRow, 5, 5)], 5).headline(terms()), None);
-        assert!(summary(&[(Cause::ShortRow, 5, 0)], 0).more_sentences(terms()).is_empty());
-        let one = summary(&[(Cause::EqualRows, 1, 1)], 0).headline(terms()).unwrap();
-        assert_eq!(one, "It has the same row as another token.");
-    }
-
-    #[test]
-    fn rows_that_do_not_stand_out_are_counted_and_missing_clusters_are_named() {
-        let mut some = summary(&[(Cause::ShortRow, 1, 1)], 2);
-        assert!(
-            some.more_sentences(terms())[0]
-                .starts_with("1 of the 3 has a row at most half as long")
-        );
-        assert_eq!(
-            some.more_sentences(terms())[1],
-            "Nothing stands out about the rows of 2 of them."
-        );
-        some.clusters = None;
-        assert!(
-            some.more_sentences(terms())[2]
-                .starts_with("Clusters of near-equal rows were not computed")
-        );
-    }
-
     #[test]
     fn items_of_one_cluster_are_folded_at_the_first() {
         let items = vec![(1, None), (2, Some(2)), (3, None), (4, Some(2)), (5, Some(5))];

@@ -18,6 +18,7 @@ pub mod compare;
 pub mod consistency;
 #[doc(hidden)]
 pub mod cost;
+mod explained;
 mod fields;
 #[doc(hidden)]
 pub mod files;

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::causes::{self, CausesSummary};
+use super::causes::CausesSummary;
 use super::measured::RadiusSummary;
 pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
 use super::terms::Terms;
-use super::{lost_text, measured, measured_text, padding};
+use super::{explained, lost_text, measured, measured_text, padding};
 use crate::audit::Audit;
 use crate::certify::Verdict;
 
@@ -37,11 +37,8 @@ pub fn write(
     write_proved(out, tally, scope, (seconds, subject.terms), rows)?;
     write_radii(out, subject, audit)?;
     padding::write(out, tally.padding.into(), subject.terms)?;
-    causes::write(
-        out,
-        &CausesSummary::of(audit, subject.layout, subject.vocabulary),
-        subject.terms,
-    )?;
+    let causes = CausesSummary::of(audit, subject.layout, subject.vocabulary);
+    explained::write(out, &causes, subject.terms)?;
     explain(out, subject, audit, tally.tokens, shown)?;
     measured_text::write(out, subject, audit, shown)
 }

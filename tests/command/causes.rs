@@ -99,3 +99,26 @@ fn only_the_rows_that_compete_have_causes() {
     let table = fs::read_to_string(out.join("verdicts.csv")).unwrap();
     assert_eq!(column(&table, "cluster"), [""; 6]);
 }
+
+#[test]
+fn the_special_tokens_are_chosen_by_one_word_that_a_file_does_not_have() {
+    let folder = Folder::new();
+    let head = folder.npy("h.npy", &[1.0, 0.0, 0.0, 1.0, -1.0, -1.0, 0.1, 0.1, 0.0, 0.1], 5, 2);
+    let vocabulary = folder.path("vocab.json");
+    fs::write(&vocabulary, r#"["<s>", "a", "special", "<|im_end|>", "</s>"]"#).unwrap();
+    let list = folder.path("list");
+    fs::write(&list, "special\n").unwrap();
+    let audit = |tokens: &str| -> Vec<u64> {
+        let text =
+            done(&["audit", &head, "--vocab", utf8(&vocabulary), "--tokens", tokens, "--json"]);
+        let summary: Value = serde_json::from_str(&text).unwrap();
+        let counts = &summary["audits"][0]["counts"];
+        ["argmaxable", "unargmaxable"].map(|name| counts[name].as_u64().unwrap()).to_vec()
+    };
+    assert_eq!(audit("special"), [1, 2]);
+    assert_eq!(audit("special,a"), [2, 2]);
+    assert_eq!(audit(&format!("@{}", utf8(&list))), [1, 0]);
+    let without = crate::run(&["audit", &head, "--vocab", "none", "--tokens", "special"]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(crate::said(&without).contains("needs a vocabulary"), "{}", crate::said(&without));
+}
