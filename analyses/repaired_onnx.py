@@ -1,9 +1,9 @@
-"""Compare a repaired ONNX model with the original: exactly one initialiser may differ, and the model must still run.
+"""Compare a repaired ONNX model with the original: exactly one stored tensor may differ, and the model must still run.
 
     python3 analyses/repaired_onnx.py ORIGINAL.onnx REPAIRED.onnx
 
-Prints the initialiser that differs and how far, and loads the repaired model in onnxruntime, runs both on the same random input where
-all inputs are images or vectors of floats, and prints how many argmaxes differ. Exits with 1 if anything else than one initialiser
+A stored tensor is an initialiser or the value of a `Constant` node. Prints the one that differs and how far, and loads the repaired model in onnxruntime, runs both on the same random input where
+all inputs are images or vectors of floats, and prints how many argmaxes differ. Exits with 1 if anything else than one stored tensor
 differs. Needs the Python packages onnx, onnxruntime and numpy.
 """
 
@@ -32,25 +32,34 @@ def sample(path):
     return images
 
 
+def stored_tensors(model):
+    """The tensors that a model stores, by name: initialisers, and values of Constant nodes by their outputs."""
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            tensors.update({node.output[0]: a.t for a in node.attribute if a.name == "value"})
+    return tensors
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original")
     parser.add_argument("repaired")
     arguments = parser.parse_args()
     original, repaired = onnx.load(arguments.original), onnx.load(arguments.repaired)
-    stored = {tensor.name: tensor for tensor in original.graph.initializer}
+    stored, rewritten = stored_tensors(original), stored_tensors(repaired)
     changed = []
-    for tensor in repaired.graph.initializer:
-        before = stored[tensor.name]
+    for name, tensor in rewritten.items():
+        before = stored[name]
         if tensor.SerializeToString() != before.SerializeToString():
             old, new = numpy_helper.to_array(before), numpy_helper.to_array(tensor)
             largest = np.abs(new.astype(np.float64) - old).max()
-            changed.append(tensor.name)
-            print(f"{tensor.name} {list(new.shape)}: {int((new != old).sum())} numbers differ, by at most {largest:.6g}")
-    # Apart from its initialisers the model must be the same.
-    del original.graph.initializer[:], repaired.graph.initializer[:]
+            changed.append(name)
+            print(f"{name} {list(new.shape)}: {int((new != old).sum())} numbers differ, by at most {largest:.6g}")
+            tensor.CopyFrom(before)
+    # With the old numbers in their place the models must be the same.
     same = original.SerializeToString() == repaired.SerializeToString()
-    print(f"{len(changed)} of {len(stored)} initialisers differ; everything else is {'the same' if same else 'NOT the same'}")
+    print(f"{len(changed)} of {len(stored)} stored tensors differ; everything else is {'the same' if same else 'NOT the same'}")
     if len(changed) != 1 or not same:
         raise SystemExit(1)
     images = sample(arguments.original)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tempfile::Builder;
 
+use super::files;
 use crate::checkpoint::patch::Patched;
 use crate::error::{Error, Result};
 
@@ -29,6 +30,7 @@ pub fn write(
     patched.write(&mut out).and_then(|()| out.flush()).map_err(refused)?;
     drop(out);
     check(file.path())?;
+    files::readable_by_all(file.path());
     file.persist(path).map_err(|e| Error::io(path, e.error))?;
     Ok(())
 }
