@@ -65,7 +65,7 @@ def test_save_replaces_its_own_files_and_no_others(square: NDArray[np.float32], 
 def test_a_checkpoint_is_opened_as_by_the_command(tmp_path: Path) -> None:
     layer = unargmax.open(BUNDLED)
     assert (layer.shape, layer.weight) == ((876, 32), "weight")
-    assert repr(layer) == "<OutputLayer weight: 876 tokens x 32 dimensions, domain range:0:inf>"
+    assert repr(layer) == "<OutputLayer weight: 876 tokens x 32 dimensions, domain free>"
     assert layer.token(3) == unargmax.read_verdicts(_audited(tmp_path))["token"][3]
     assert unargmax.open(BUNDLED, bias="none", vocab="none").token(3) == "3"
     with pytest.raises(OSError, match="nowhere"):
