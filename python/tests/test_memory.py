@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import weakref
 
 import numpy as np
@@ -21,33 +19,6 @@ def test_c_ordered_arrays_are_taken_as_they_are(dtype: str) -> None:
     assert _arrays.rows(W) is W
     copied = _arrays.rows(W, copy=True)
     assert not np.shares_memory(copied, W)
-
-
-#: Audits one token of a head of 256 MiB, and prints by how many MiB the peak of memory grew.
-_PEAK = """
-import resource, sys
-import numpy as np, unargmax
-rng = np.random.default_rng(0)
-unargmax.audit(rng.standard_normal((100, 2)))
-W = np.empty((131072, 512), dtype="float32")
-for part in np.split(W, 128):
-    part[:] = rng.standard_normal(part.shape, dtype="float32")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-layer = unargmax.audit(W, tokens=[0], domain="range:1:1", copy=sys.argv[1] == "copy")
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss differs")
-def test_peak_memory_has_no_second_copy_of_the_rows() -> None:
-    def grown(how: str) -> int:
-        done = subprocess.run(
-            [sys.executable, "-c", _PEAK, how], check=True, capture_output=True, text=True
-        )
-        return int(done.stdout)
-
-    as_it_is, copied = grown("as it is"), grown("copy")
-    assert copied - as_it_is > 200, (as_it_is, copied)
 
 
 def test_an_array_lives_as_long_as_its_audit() -> None:

@@ -45,12 +45,12 @@ def test_an_exception_of_the_callback_ends_an_audit_and_the_next_one_works() -> 
 
     def progress(stage: str, done: int, total: int, unit: str) -> None:
         told.append((stage, done, total, unit))
-        if len(told) == 3:
+        if len(told) == 1:
             raise InterruptedError("enough")
 
     with pytest.raises(InterruptedError, match="enough"):
         unargmax.audit(W, ranks="all", progress=progress)
-    assert len(told) == 3
+    assert len(told) == 1
     assert all(done <= total or total == 0 for _, done, total, _ in told)
     assert unargmax.audit(W[:50]).counts["undecided"] == 0
 

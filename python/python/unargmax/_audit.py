@@ -119,7 +119,7 @@ def run(
 
 def _measure(layer: _unargmax.Layer, measure: Measure) -> str | list[int] | None:
     if measure is None or measure == "all":
-        return measure  # type: ignore[return-value]
+        return measure
     if isinstance(measure, bool):
         raise TypeError('what to measure is "all", a number of tokens, or a list of tokens')
     return str(measure) if isinstance(measure, int) else _ids(layer, measure)
