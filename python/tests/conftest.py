@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import unargmax
-
 ROOT = Path(__file__).resolve().parents[2]
 #: The bundled head: 876 tokens x 32 dimensions, 229 of which cannot win behind a ReLU.
 BUNDLED = ROOT / "assets" / "g2pm" / "head.safetensors"
@@ -19,10 +17,3 @@ BUNDLED = ROOT / "assets" / "g2pm" / "head.safetensors"
 def square() -> np.ndarray[Any, np.dtype[np.float32]]:
     """Five tokens in two dimensions; the last lies inside the square of the others."""
     return np.array([[1, 0], [0, 1], [2, 1], [1, 2], [1, 1]], dtype=np.float32)
-
-
-@pytest.fixture(autouse=True)
-def _names_of_doctests(doctest_namespace: dict[str, Any], square: Any) -> None:
-    doctest_namespace.update(np=np, unargmax=unargmax, W=square)
-
-

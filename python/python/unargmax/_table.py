@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Columns of whole numbers that no token lacks.
 _IDS = ("id",)
 #: Columns of whole numbers that tokens may lack.
-_RANKS = ("best_rank_low", "best_rank_high")
+_RANKS = ("best_rank_low", "best_rank_high", "cluster")
 #: Columns of texts; all others are numbers.
 _TEXTS = (
     "token",
@@ -31,6 +31,7 @@ _TEXTS = (
     "proof",
     "free_verdict",
     "survives",
+    "cause",
 )
 
 
