@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::model::{ModelArguments, Opened, read};
 use super::progress::Bar;
-use super::tune::{self, TuneArguments};
+use super::tune::{self, Text, TuneArguments};
 use unargmax::audit::Audit;
 use unargmax::locate::{Choice, locate};
 use unargmax::progress::Progress;
@@ -43,12 +43,6 @@ pub struct Arguments {
     summary: bool,
     #[command(flatten)]
     tune: TuneArguments,
-}
-
-/// A text and its class, if the file states one.
-pub struct Text {
-    pub text: String,
-    pub class: Option<usize>,
 }
 
 /// Runs `unargmax pattern`.

@@ -7,11 +7,16 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::pattern::Text;
 use super::progress::Bar;
 use unargmax::progress::Progress;
 use unargmax::reach::tuning::{Course, Tuning, TuningBudget, Vectors};
 use unargmax::report::own_files::check_replaceable;
+
+/// A text and its class, if the file states one.
+pub struct Text {
+    pub text: String,
+    pub class: Option<usize>,
+}
 
 /// Where the vectors of a pattern come from.
 #[derive(Debug, Args)]

@@ -69,7 +69,7 @@ fn what_cannot_be_learned_is_refused_in_one_line() {
         (vec!["--tune", "2", "--train", &few], "ten are needed"),
         (vec!["--tune", "2", "--train", &bare], "has no label"),
         (vec!["--tune", "2", "--train", "/nowhere.csv"], "/nowhere.csv"),
-        (vec!["--tune", "2", "--train", &train, "--rate", "-1"], "--rate"),
+        (vec!["--tune", "2", "--train", &train, "--rate", "0"], "--rate"),
         (vec!["--tune", "2", "--train", &train, "--save", &mine], "unargmax did not write it"),
         (vec!["--tune", "2"], "--train"),
         (vec!["--tuned", &other], "no vectors that"),

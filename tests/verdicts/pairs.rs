@@ -690,6 +690,7 @@ fn written(arguments: &[&str], kernel: Kernel) -> BTreeMap<OsString, Vec<u8>> {
         entries.map(|e| (e.file_name(), std::fs::read(e.path()).unwrap())).collect();
     let summary = files.get_mut(OsStr::new("summary.json")).unwrap();
     let mut value: serde_json::Value = serde_json::from_slice(summary).unwrap();
+    assert!(value.as_object_mut().unwrap().remove("run").is_some(), "no date and command line");
     for audit in value["audits"].as_array_mut().unwrap() {
         assert!(audit.as_object_mut().unwrap().remove("seconds").is_some(), "no times");
     }

@@ -156,7 +156,8 @@ fn line(value: &impl Serialize) -> Result<Vec<u8>> {
 fn read<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Option<T> {
     let line = line.strip_suffix(b"\n")?;
     let (value, stated) = line.split_at_checked(line.len().checked_sub(DIGITS + 1)?)?;
-    (stated[1..] == *hash(value).as_bytes()).then(|| serde_json::from_slice(value).ok())?
+    let is_whole = stated[0] == b' ' && stated[1..] == *hash(value).as_bytes();
+    is_whole.then(|| serde_json::from_slice(value).ok())?
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -13,7 +13,7 @@ pub(super) struct Demand {
 
 /// The most passes over all demands.
 const PASSES: usize = 2000;
-/// The share of a demand that may be missing at the end.
+/// The share of a demand, and of the terms of its product, that may be missing at the end.
 const MISSING: f64 = 1e-9;
 
 /// The shortest change that is at least nearly enough for all demands, and whether it is.
@@ -28,7 +28,8 @@ pub(super) fn shortest(demands: &[Demand], dim: usize) -> (Vec<f64>, bool) {
                 continue;
             }
             let missing = demand.least - product(&demand.row, &change);
-            satisfied &= missing <= MISSING * (demand.least.abs() + 1e-12);
+            satisfied &=
+                missing <= MISSING * (demand.least.abs() + square.sqrt() * length(&change));
             let step = (missing / square).max(-*multiplier);
             *multiplier += step;
             change.iter_mut().zip(&demand.row).for_each(|(d, a)| *d += step * a);
