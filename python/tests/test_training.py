@@ -67,7 +67,7 @@ def model_with_new_tokens(torch: Any, frozen: bool) -> Any:
 def train(torch: Any, model: Any, callback: UnargmaxCallback, folder: Path, steps: int = 40) -> Any:
     from transformers import Trainer, TrainingArguments
 
-    class Texts(torch.utils.data.Dataset):  # type: ignore[misc, name-defined]
+    class Texts(torch.utils.data.Dataset):  # type: ignore[misc]
         def __len__(self) -> int:
             return 400
 

@@ -9,7 +9,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from . import _audit
 from ._arrays import ArrayLike
 
-try:
-    from transformers import TrainerCallback
-except ImportError:  # The function below needs no transformers.
-    TrainerCallback = object
+if TYPE_CHECKING:
+    Callback = object
+else:
+    try:
+        from transformers import TrainerCallback as Callback
+    except ImportError:  # The function below needs no transformers.
+        Callback = object
 
 logger = logging.getLogger("unargmax")
 
@@ -116,7 +119,7 @@ def watched_tokens(tokenizer: Any) -> list[int]:
     return sorted(int(id) for id in ids)
 
 
-class UnargmaxCallback(TrainerCallback):  # type: ignore[misc]
+class UnargmaxCallback(Callback):
     """Audits the output embeddings of a model that the Trainer of transformers trains.
 
     Before the first step it warns of watched tokens that can never win; with a frozen head no training will change that. At each
