@@ -23,6 +23,9 @@ pub struct Search<'a> {
     pub alphabet: &'a [u32],
 }
 
+/// The lead of a token before any search: finite, since JSON has no infinity.
+pub(super) const NOTHING_RAN: f32 = f32::MIN;
+
 /// What was found for one token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Discrete {
@@ -32,7 +35,7 @@ pub struct Discrete {
     pub win: Option<Win>,
     /// The prompt with the largest lead.
     pub ids: Vec<u32>,
-    /// The largest lead over the best rival, in logits.
+    /// The largest lead over the best rival, in logits; without meaning where the rank is 0, because nothing ran.
     pub lead: f32,
     /// The rank there.
     pub rank: u32,
@@ -51,7 +54,7 @@ impl Discrete {
             token,
             win: None,
             ids: Vec::new(),
-            lead: f32::NEG_INFINITY,
+            lead: NOTHING_RAN,
             rank: 0,
             forwards: 0,
             gradients: 0,

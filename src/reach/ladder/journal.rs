@@ -175,8 +175,7 @@ mod tests {
 
     fn entries() -> [Entry; 2] {
         let sighting = Sighting { token: 3, argmax: 0, best_rank: 7, best_position: 11 };
-        let discrete = Discrete { lead: -0.1, ..Discrete::unknown(5) };
-        [Entry::Observed(vec![sighting]), Entry::Discrete(discrete)]
+        [Entry::Observed(vec![sighting]), Entry::Discrete(Discrete::unknown(5))]
     }
 
     fn written(folder: &Path) -> Vec<u8> {

@@ -47,11 +47,6 @@ impl Judge {
         &self.claims.domain
     }
 
-    /// The claims.
-    pub fn into_claims(self) -> Claims {
-        self.claims
-    }
-
     /// Scores a token exactly at a hidden state of `d` finite numbers.
     pub fn win(&self, state: &[f32], token: u32) -> Win {
         let Claims { head, domain, .. } = &self.claims;

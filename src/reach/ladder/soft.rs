@@ -7,6 +7,7 @@
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
+use super::discrete::NOTHING_RAN;
 use super::frame::Frame;
 use super::judge::{Judge, Win};
 use super::rows::InputRows;
@@ -131,7 +132,7 @@ fn unknown(token: u32) -> Soft {
         win: None,
         starts: 0,
         steps: 0,
-        lead: f32::NEG_INFINITY,
+        lead: NOTHING_RAN,
         rank: 0,
         length: 0.0,
         vectors: Vec::new(),

@@ -71,7 +71,7 @@ impl LadderReport<'_> {
                 found(soft.win),
                 soft.starts.to_string(),
                 soft.steps.to_string(),
-                soft.lead.to_string(),
+                lead(soft.lead, soft.rank),
                 soft.rank.to_string(),
                 soft.length.to_string(),
             ]),
@@ -86,7 +86,7 @@ impl LadderReport<'_> {
                     ids.join(" "),
                     text(climbed.text.as_deref()),
                     shown(climbed.survives, "yes", "no"),
-                    discrete.lead.to_string(),
+                    lead(discrete.lead, discrete.rank),
                     discrete.rank.to_string(),
                     discrete.forwards.to_string(),
                     discrete.gradients.to_string(),
@@ -122,6 +122,11 @@ pub(super) fn found(win: Option<Win>) -> String {
         None => "not found",
     }
     .to_owned()
+}
+
+/// A lead; nothing where no prompt ran.
+fn lead(lead: f32, rank: u32) -> String {
+    if rank == 0 { String::new() } else { lead.to_string() }
 }
 
 fn shown(known: Option<bool>, yes: &str, no: &str) -> String {
