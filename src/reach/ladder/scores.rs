@@ -24,7 +24,7 @@ impl Scores {
         ranking::check(&logits)?;
         let best = ranking::argmax(&logits);
         let others = logits.iter().enumerate().filter(|(token, _)| *token != best as usize);
-        let second = others.map(|(_, &logit)| logit).fold(f32::NEG_INFINITY, f32::max);
+        let second = others.map(|(_, &logit)| logit).fold(f32::MIN, f32::max);
         Ok(Scores { logits, best, second })
     }
 
