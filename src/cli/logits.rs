@@ -26,7 +26,7 @@ pub struct Arguments {
     model: ModelArguments,
     #[command(flatten)]
     text: TextArguments,
-    /// Add no tokens around the text ([CLS], <s>, ...)
+    /// Add no tokens around the text (`[CLS]`, `<s>`, ...)
     #[arg(long, conflicts_with = "pair")]
     bare: bool,
     /// A second text: both are joined and get their segments as the tokenizer says ([CLS] TEXT [SEP] PAIR [SEP])

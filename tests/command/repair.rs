@@ -6,6 +6,8 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::files::{Folder, Stored};
+use crate::models::{States, gpt2_tokens, rows};
+use crate::reach::{Audited, column};
 use crate::refusals::refused;
 use crate::{counts, done, run_in, summary, utf8};
 
@@ -108,6 +110,34 @@ fn kept_states_keep_their_winners() {
     assert!(told.contains("1 hidden states: 0 winners changed"), "{told}");
     assert!(!wins(&folder));
     assert_eq!(json(&folder, "audit/repair.json")["kept"]["winners_changed"], 0);
+}
+
+#[test]
+fn the_winners_of_a_corpus_are_kept_and_the_repaired_model_observes_the_same() {
+    let audited = Audited::new(&rows(gpt2_tokens()), States::Anywhere);
+    let place = |name: &str| audited.folder.path(name).to_str().unwrap().to_owned();
+    let verdicts = fs::read_to_string(format!("{}/verdicts.csv", audited.audit)).unwrap();
+    let lost = verdicts.lines().filter(|line| line.contains(",unargmaxable,")).skip(5).take(3);
+    let lost: Vec<&str> = lost.map(|line| line.split_once(',').unwrap().0).collect();
+    let (out, folder) = (place("repaired.safetensors"), place("audit-after"));
+    let ids = lost.join(",");
+    let repair = ["repair", &audited.model, "--rows", "--domain", "free", "--tokens", &ids];
+    let kept = ["--keep-corpus", &audited.corpus, "--out", &out, "--out-audit", &folder];
+    done(&[&repair[..], &kept].concat());
+    assert_eq!(differing(&place("model.safetensors"), &out), ["lm_head.weight"]);
+    let told = json(&audited.folder, "audit-after/repair.json");
+    assert_eq!(told["kept"]["winners_changed"], 0);
+    assert!(told["kept"]["states"].as_u64().unwrap() > 50, "{}", told["kept"]);
+    assert_eq!(told["freed"], 3, "{}", told["freed"]);
+    // The model with the repaired file emits what it emitted before, line by line.
+    let observe = |out: &str| {
+        let corpus = ["--file", &audited.corpus, "--lines", "--out", out, "--quiet"];
+        done(&[&["observe", audited.model.as_str()][..], &corpus].concat());
+        column(out, "argmax")
+    };
+    let before = observe(&place("before"));
+    fs::copy(&out, place("model.safetensors")).unwrap();
+    assert_eq!(observe(&place("after")), before);
 }
 
 #[test]
