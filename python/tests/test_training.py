@@ -17,7 +17,7 @@ def test_a_snapshot_says_what_was_lost_and_freed_since_the_one_before(square: An
     assert first.lost == [4] and first.newly_lost == [] and first.freed == []
     moved = square.copy()
     moved[4] = [9, 9]
-    moved[0] = [0.5, 0.5]
+    moved[0] = [1.2, 1.2]
     second = snapshot(moved, step=2, before=first)
     assert second.freed == [4] and 0 in second.newly_lost
     assert second.as_log()["unargmax/unargmaxable"] == len(second.lost)

@@ -10,7 +10,7 @@ hull of the others can have no hidden state ``h`` at which it scores highest: gr
 array(['argmaxable', 'argmaxable', 'argmaxable', 'argmaxable',
        'unargmaxable'], dtype='<U12')
 >>> sorted(audit.blockers(4))
-[(0, 0.5), (3, 0.5)]
+[(1, 0.5), (2, 0.5)]
 >>> bool(audit.verify())
 True
 """

@@ -76,7 +76,7 @@ def audit(
 
     >>> audit = unargmax.audit(W, domain="range:0:inf", vocab=["a", "b", "c", "d", "e"])
     >>> audit.counts
-    {'argmaxable': 4, 'tied': 0, 'unargmaxable': 1, 'undecided': 0}
+    {'argmaxable': 2, 'tied': 0, 'unargmaxable': 3, 'undecided': 0}
     >>> audit.witness("d").shape
     (2,)
     """
