@@ -1,4 +1,4 @@
-//! Runs work of seconds or hours without the interpreter's lock: other threads of Python run, progress is told, and Ctrl-C
+//! Runs work of seconds or hours without the interpreter's lock: other threads of Python run, progress is reported, and Ctrl-C
 //! ends the work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,7 +13,7 @@ use unargmax::progress::Progress;
 
 use crate::error::exception;
 
-/// How often signals are looked at and progress is told.
+/// How often signals are checked and progress is reported.
 const TICK: Duration = Duration::from_millis(100);
 /// The stack of the work, as large as that of the first thread usually is.
 const STACK: usize = 8 << 20;

@@ -147,7 +147,7 @@ fn refuse_near_rows(head: &Head, goal: &Goal) -> Result<()> {
         None => Ok(()),
         Some((one, other, count)) => Err(Error::Invalid(format!(
             "{count} of the tokens to free have rows that nearly equal another one's (token {one} and token {other}): raises of \
-             biases cannot tell them apart; --rows changes rows, or leave them out by --tokens"
+             biases are not tried on these; --rows changes rows, or leave them out by --tokens"
         ))),
     }
 }

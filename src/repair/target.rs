@@ -146,8 +146,8 @@ impl Target {
         self.place.patched(&self.before, &after)
     }
 
-    /// Reads the written file again, and refuses it unless this tensor holds the numbers of the head and all others are as
-    /// they were.
+    /// Reads the written file again, and refuses it unless this tensor holds the numbers of the head and all others have the
+    /// names, types and shapes that they had. Their bytes are copied by the patch, and not compared here.
     ///
     /// # Errors
     /// A file that cannot be read, or that holds other numbers.

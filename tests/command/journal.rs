@@ -14,7 +14,7 @@ use crate::{run, said};
 const JOURNAL: &str = "observe.journal";
 
 /// The files of a folder with their bytes, by name.
-fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
+pub fn files(folder: impl AsRef<Path>) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| {

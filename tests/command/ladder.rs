@@ -1,12 +1,12 @@
 //! `reach`: what searches find beside what is proved, a planted contradiction, and runs that are ended in the middle.
 
-use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
 #[cfg(unix)]
 use crate::ended;
 use crate::files::Folder;
+use crate::journal::files;
 use crate::models::{States, gpt2_tokens, rows};
 use crate::reach::Audited;
 use crate::{run, said};
@@ -45,18 +45,6 @@ fn table(folder: &Folder, out: &str) -> Vec<std::collections::HashMap<String, St
     csv.deserialize().map(|row| row.unwrap()).collect()
 }
 
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap())
-        })
-        .collect();
-    files.sort();
-    files
-}
-
 fn audited() -> Audited {
     Audited::new(&rows(gpt2_tokens()), States::Anywhere)
 }
@@ -82,7 +70,7 @@ fn a_prompt_that_is_found_makes_the_model_generate_the_token() {
     }
     assert!(found > 1, "{found}");
     let names: Vec<String> =
-        files(&audited.folder.path("out")).into_iter().map(|file| file.0).collect();
+        files(audited.folder.path("out")).into_iter().map(|file| file.0).collect();
     assert_eq!(names, ["reach.csv", "reach.html", "reach.json", "witnesses.safetensors"]);
 }
 
@@ -128,7 +116,7 @@ fn a_search_that_is_killed_again_and_again_ends_as_one_that_is_left_alone() {
     let last = reach(&audited, "ended", &more);
     assert_eq!(last.status.code(), Some(0), "{}", said(&last));
     assert!(said(&last).contains("going on after "), "{}", said(&last));
-    assert_eq!(files(&out), files(&audited.folder.path("alone")));
+    assert_eq!(files(&out), files(audited.folder.path("alone")));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use crate::head::Head;
 
 /// Rows closer than this share of the shorter one's length belong together. It only groups proposals.
 const NEAR: f64 = 1e-3;
-/// Rows closer than this share are told apart by no bias of the usual types: a logit of their difference is below rounding.
+/// Rows closer than this share of the shorter one's length are left to changes of rows. The share is chosen, not derived: biases
+/// may still tell such rows apart at long hidden states.
 const CLOSE: f64 = 1e-6;
 
 /// Groups tokens by nearness of their rows; each group and the list of groups rise by id.
