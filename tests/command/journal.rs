@@ -76,14 +76,14 @@ fn an_observation_that_is_killed_again_and_again_ends_as_one_that_is_left_alone(
     let mut killed = 0;
     while killed < 12 && ended(&audited, "ended", "KILL", Duration::from_millis(killed)).is_some() {
         killed += 1;
-        let there = files(&place(&audited, "ended"));
+        let there = files(place(&audited, "ended"));
         assert!(there.iter().all(|file| file.0.starts_with(JOURNAL)), "nothing else is there yet");
     }
     assert!(killed > 2, "it was done too early to be killed: {killed}");
     let last = observe(&audited, "ended", &[]);
     assert_eq!(last.status.code(), Some(3), "{}", said(&last));
     assert_eq!(last.stdout, alone.stdout);
-    assert_eq!(files(&place(&audited, "ended")), files(&place(&audited, "alone")));
+    assert_eq!(files(place(&audited, "ended")), files(place(&audited, "alone")));
     // What was found before the first end is still said.
     let contradictions = |output: &Output| -> Vec<String> {
         let lines = said(output);
@@ -108,7 +108,7 @@ fn an_interruption_says_where_the_same_command_goes_on() {
     let resumed: u64 = rest.split(' ').next().unwrap().parse().unwrap();
     assert!(window > 0 && resumed == window, "{window} {resumed}");
     observe(&audited, "alone", &[]);
-    assert_eq!(files(&place(&audited, "out")), files(&place(&audited, "alone")));
+    assert_eq!(files(place(&audited, "out")), files(place(&audited, "alone")));
 }
 
 /// A model and a corpus of lines, and a folder with the journal of a run that stopped after ten lines of it: there the
