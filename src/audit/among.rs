@@ -93,7 +93,7 @@ impl Among {
     /// The same audit with the ids of the whole head.
     fn with_ids(&self, audit: Audit) -> Audit {
         let ids = &self.ids;
-        let Measured { efforts, margins, bias_gaps, ceilings, ranks } = audit.measured;
+        let Measured { efforts, margins, bias_gaps, moves, ceilings, ranks } = audit.measured;
         Audit {
             kept: Some(self.ids.clone()),
             verdicts: audit
@@ -110,6 +110,7 @@ impl Among {
                 efforts: efforts.into_iter().map(|effort| effort.with_ids(ids)).collect(),
                 margins: margins.into_iter().map(|gap| gap.with_ids(ids)).collect(),
                 bias_gaps: bias_gaps.into_iter().map(|gap| gap.with_ids(ids)).collect(),
+                moves: moves.into_iter().map(|one| one.with_ids(ids)).collect(),
                 ceilings: ceilings.into_iter().map(|ceiling| ceiling.with_ids(ids)).collect(),
                 ranks: ranks.into_iter().map(|rank| rank.with_ids(ids)).collect(),
             },

@@ -1,7 +1,7 @@
 //! What a journal keeps of measurements, as bytes.
 //!
 //! Intervals of probabilities and ranks are kept with their proofs, and are proved again before they count. The ends of
-//! efforts and gaps come from many weights and points of a search, so they are believed as they were written, like a trial
+//! efforts, gaps and moves come from many weights and points of a search, so they are believed as they were written, like a trial
 //! of the screen.
 
 use rayon::prelude::*;
@@ -14,6 +14,7 @@ use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
 use crate::certify::enclosure::Support;
 use crate::certify::rank::{BestRank, BlockingSet};
+use crate::certify::row_move::RowMove;
 use crate::certify::survival::Format;
 use crate::journal_file::take;
 use crate::measure::rank;
@@ -29,6 +30,7 @@ pub enum Quantity {
     BiasGap = 3,
     Probability = 4,
     Rank = 5,
+    RowMove = 6,
 }
 
 /// A measurement that a journal keeps.
@@ -90,6 +92,29 @@ impl Measurement for BestGap {
             BestGap::measured_before(token, ends, best?.pop(), survives.collect())
         };
         kept.iter().map(gap).collect()
+    }
+}
+
+impl Measurement for RowMove {
+    fn token(&self) -> u32 {
+        self.token()
+    }
+
+    fn put(&self, bytes: &mut Vec<u8>) {
+        put_ends(bytes, self.ends());
+        for numbers in [self.row(), self.point()] {
+            put_list(bytes, numbers.unwrap_or_default(), put_float);
+        }
+    }
+
+    fn again(_: &Problem, kept: &[(u32, &Verdict, &[u8])]) -> Vec<Option<Self>> {
+        let moved = |&(token, _, mut bytes): &(u32, &Verdict, &[u8])| {
+            let ends = take_ends(&mut bytes)?;
+            let row = take_list(&mut bytes, take_float)?;
+            let point = take_list(&mut bytes, take_float)?;
+            RowMove::measured_before(token, ends, (!row.is_empty()).then_some((row, point)))
+        };
+        kept.iter().map(moved).collect()
     }
 }
 
@@ -258,6 +283,7 @@ mod tests {
             efforts: in_a_ball,
             margins: in_a_ball,
             bias_needed: true,
+            move_needed: true,
             max_probability: Some(&all),
             ranks: Some(&all),
             journal,
@@ -266,7 +292,8 @@ mod tests {
         let audit = audit(&cube(), domain, options).unwrap();
         let (efforts, margins) = (audit.efforts(), audit.margins());
         let (ceilings, ranks) = (audit.max_probabilities(), audit.best_ranks());
-        format!("{efforts:?} {margins:?} {:?} {ceilings:?} {ranks:?}", audit.bias_needed())
+        let (gaps, moves) = (audit.bias_needed(), audit.moves_needed());
+        format!("{efforts:?} {margins:?} {gaps:?} {moves:?} {ceilings:?} {ranks:?}")
     }
 
     fn domains() -> [Domain; 3] {

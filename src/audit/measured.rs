@@ -11,10 +11,12 @@ use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
 use crate::certify::rank::BestRank;
-use crate::certify::{Verdict, ceiling};
+use crate::certify::row_move::RowMove;
+use crate::certify::{Outcome, Verdict, ceiling};
 use crate::domain::Domain;
 use crate::error::{Result, invalid};
 use crate::measure::effort::Known;
+use crate::measure::row_move::{InNeed, moves};
 use crate::measure::{Done, bias, effort, margin, probability, rank};
 use crate::problem::Problem;
 
@@ -25,6 +27,8 @@ pub struct Measured {
     pub margins: Vec<BestGap>,
     /// The best gaps of lost tokens, for the bias that they need.
     pub bias_gaps: Vec<BestGap>,
+    /// The changes of their rows that lost and tied tokens need.
+    pub moves: Vec<RowMove>,
     pub ceilings: Vec<Ceiling>,
     pub ranks: Vec<BestRank>,
 }
@@ -102,6 +106,16 @@ pub fn measure(
             options.progress.begin("bias", lost.len(), "lost tokens");
             measured.bias_gaps = bias_gaps(problem, verdicts, lost, &measured.margins, options);
             clock.lap("bias");
+        }
+    }
+    if options.move_needed {
+        let in_need = verdicts
+            .iter()
+            .filter(|v| matches!(v.1.outcome(), Outcome::Tied | Outcome::Unargmaxable));
+        let in_need: Vec<(u32, &Verdict)> = in_need.map(|(t, verdict)| (*t, verdict)).collect();
+        if !in_need.is_empty() {
+            measured.moves = moves_needed(problem, verdicts, (&in_need, free), &measured, options);
+            clock.lap("move");
         }
     }
     if let Some(asked) = options.max_probability {
@@ -258,6 +272,45 @@ fn bias_gaps(
     gaps.extend(margins(problem, &open, options));
     gaps.sort_by_key(BestGap::token);
     gaps
+}
+
+/// The moves that lost and tied tokens need.
+fn moves_needed(
+    problem: &Problem,
+    verdicts: &[(u32, Verdict)],
+    (tokens, free): (&[(u32, &Verdict)], Option<&Audit>),
+    measured: &Measured,
+    options: Options,
+) -> Vec<RowMove> {
+    let verdict_over_all = |token: u32| free.and_then(|audit| audit.verdict(token));
+    // Where states are bounded, a best gap below 0 says how much a token lacks at least; what loses over all of space has more
+    // to say by its proof there.
+    let is_bounded = problem.domain().ball().is_some() || problem.domain().is_bounded();
+    let is_lost = |v: Option<&Verdict>| matches!(v, Some(Verdict::Unargmaxable(_)));
+    let lacking = tokens.iter().filter(|(token, verdict)| {
+        is_bounded && is_lost(Some(verdict)) && !is_lost(verdict_over_all(*token))
+    });
+    let lacking: Vec<(u32, &Verdict)> = lacking.copied().collect();
+    let gaps = match measured.bias_gaps.is_empty() && !lacking.is_empty() {
+        true => {
+            options.progress.begin("gap", lacking.len(), "tokens");
+            bias_gaps(problem, verdicts, lacking, &measured.margins, options)
+        }
+        false => measured.bias_gaps.clone(),
+    };
+    options.progress.begin("move", tokens.len(), "tokens");
+    let all = Domain::free(problem.domain().dim());
+    let over_all = (!problem.domain().is_free()).then(|| Problem::new(problem.stored(), &all));
+    let over_all = over_all.and_then(Result::ok);
+    let over_all = over_all.as_ref().unwrap_or(problem);
+    let reach = typical_length(verdicts);
+    kept_or(problem, Quantity::RowMove, tokens, options, |open, done| {
+        let in_need = open.iter().map(|&(token, verdict)| {
+            let free = verdict_over_all(token);
+            InNeed { token, verdict, free }
+        });
+        moves((problem, over_all), &in_need.collect::<Vec<_>>(), &gaps, reach, done)
+    })
 }
 
 /// The median length of the witnesses, or 1 if there are none.

@@ -58,6 +58,8 @@ pub struct Options<'a> {
     pub ranks: Option<&'a [u32]>,
     /// Whether to measure, for each lost token of a head with a bias, the raise of its own bias that it needs.
     pub bias_needed: bool,
+    /// Whether to measure, for each lost or tied token, how far its own row must move for it to win.
+    pub move_needed: bool,
     /// The tokens whose largest probabilities to measure; a subset of the audited tokens.
     pub max_probability: Option<&'a [u32]>,
     /// The kernel that multiplies integers in the screen. Verdicts and proofs do not depend on it.
@@ -79,6 +81,7 @@ impl Default for Options<'_> {
             margins: None,
             ranks: None,
             bias_needed: false,
+            move_needed: false,
             max_probability: None,
             kernel: Kernel::best(),
             progress: &Silent,

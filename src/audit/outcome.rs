@@ -12,6 +12,7 @@ use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
 use crate::certify::rank::BestRank;
+use crate::certify::row_move::RowMove;
 use crate::certify::{Blocker, Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::Result;
@@ -207,6 +208,23 @@ impl Audit {
     /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
     pub fn bias_needed(&self) -> &[BestGap] {
         &self.measured.bias_gaps
+    }
+
+    /// The changes of their own rows that lost and tied tokens need, in id order, if they were requested.
+    ///
+    /// ```
+    /// use unargmax::{Domain, Head, Options, audit};
+    ///
+    /// // The middle row is a tenth away from the outside of what the others block.
+    /// let head = Head::new(vec![-1.0, 0.9, 1.0], None, 3, 1)?;
+    /// let options = Options { move_needed: true, ..Options::default() };
+    /// let audit = audit(&head, &Domain::free(1), options)?;
+    /// let (low, high) = audit.moves_needed()[0].ends();
+    /// assert!(low <= 0.1 && 0.1 < high && high - low < 1e-6);
+    /// # Ok::<(), unargmax::Error>(())
+    /// ```
+    pub fn moves_needed(&self) -> &[RowMove] {
+        &self.measured.moves
     }
 
     /// Upper bounds of the probabilities that a softmax of the logits can give to lost and tied tokens, at every temperature

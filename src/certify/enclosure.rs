@@ -31,11 +31,11 @@ pub struct Support {
 /// Rivals and equations whose matrix is proved to be regular, for the losses of many tokens on the same rivals.
 #[derive(Clone, Debug)]
 pub struct Basis {
-    rivals: Vec<u32>,
-    equations: Vec<u32>,
+    pub(super) rivals: Vec<u32>,
+    pub(super) equations: Vec<u32>,
     /// A power of two for each equation, by which it is divided.
-    scales: Vec<f64>,
-    matrix: Regular,
+    pub(super) scales: Vec<f64>,
+    pub(super) matrix: Regular,
 }
 
 impl Basis {
@@ -68,6 +68,22 @@ impl Basis {
 
     /// Weights on these rivals by which the token loses, if they are proved to exist.
     pub(super) fn prove(&self, problem: &Problem, token: u32) -> Option<Enclosed> {
+        let (support, weights) = self.weights(problem, token)?;
+        let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
+        let spread = spread(&support, &weights);
+        slack.is_not_negative().then_some(Enclosed { support, blockers, spread })
+    }
+
+    /// The enclosed weights of the token on these rivals, and a lower bound of how far they stay ahead of it, in logits; `None`
+    /// if one of the weights may not be positive.
+    pub(super) fn slack(&self, problem: &Problem, token: u32) -> Option<(Vec<Interval>, f64)> {
+        let (support, weights) = self.weights(problem, token)?;
+        let slack = weighed(problem, token as usize, &support, &weights)?.1.total();
+        Some((weights, slack))
+    }
+
+    /// The weights of the token on these rivals, approximate and enclosed.
+    fn weights(&self, problem: &Problem, token: u32) -> Option<(Support, Vec<Interval>)> {
         let right = self.right(problem, token)?;
         let near = self.matrix.approximate(&right);
         let fits = near.iter().all(|x| *x > 0.0)
@@ -78,9 +94,7 @@ impl Basis {
         let basic = self.rivals.iter().copied().zip(near.iter().copied()).collect();
         let support = Support { basic, frozen: Vec::new(), equations: self.equations.clone() };
         let weights = self.matrix.enclose(&right, &vec![0.0; right.len()], near);
-        let (blockers, slack) = weighed(problem, token as usize, &support, &weights)?;
-        let spread = spread(&support, &weights);
-        slack.is_not_negative().then_some(Enclosed { support, blockers, spread })
+        Some((support, weights))
     }
 
     /// The right side of the equations of a token.

@@ -14,6 +14,7 @@
 //! - [`ceiling`]: bounds of the probability of a token;
 //! - [`effort`], [`best_gap`], [`survival`]: proved intervals of other quantities of a token, from [`scored`] points;
 //! - [`rank`]: the best rank that a token can reach, from sets of rivals and a point;
+//! - [`row_move`]: the change of its own row with which a token wins;
 //! - [`interval`]: the bound of the best margin if neither a win nor a loss was proved.
 
 pub(crate) mod ball_bound;
@@ -39,6 +40,7 @@ mod range_terms;
 #[doc(hidden)]
 pub mod rank;
 mod rival;
+pub(crate) mod row_move;
 mod score_error;
 pub(crate) mod scored;
 #[doc(hidden)]
@@ -56,6 +58,7 @@ pub use enclosure::Enclosed;
 pub use exact::Exact;
 pub use outcome::Outcome;
 pub use rival::{Blocker, Rival};
+pub use row_move::RowMove;
 pub use verdict::{
     Loss, OnePoint, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, enclosed,
     lost_exactly, lost_in_ball, lost_in_ball_exactly, lost_in_ball_plainly, lost_on, undecided,

@@ -24,10 +24,11 @@ use unargmax::output_layer::OutputLayer;
 use unargmax::report::Report;
 use unargmax::report::baseline::Baseline;
 use unargmax::report::files::OutputFolder;
+use unargmax::report::frequencies::Frequencies;
 use unargmax::report::gate::{self, Gate};
 use unargmax::report::run::Run;
 use unargmax::report::terms::{RowKind, Terms};
-use unargmax::report::{command, markdown, measures, own_files, page, text};
+use unargmax::report::{command, markdown, measures, moved_rows, own_files, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -39,8 +40,9 @@ pub struct Arguments {
     /// (`layernorm+range:-1:inf`). With any other domain than `free`, the verdicts over `free` are shown as well
     #[arg(long, default_value = "auto", allow_hyphen_values = true)]
     domain: String,
-    /// Audit only these tokens, against all rivals: `5,17,100-200`, `special` for all special tokens (in `@FILE` the word is
-    /// the token spelled so), or `@FILE` with one id or token per line
+    /// Audit only these tokens, against all rivals: `5,17,100-200`, `special` for all special tokens, `added` for those
+    /// that were added to the tokenizer, `template` for those of the chat template and of generation_config.json (in `@FILE`
+    /// these words are tokens spelled so), or `@FILE` with one id or token per line
     #[arg(long, value_name = "IDS|@FILE")]
     tokens: Option<String>,
     /// Keep only these rows, as if all others were removed, and audit them against each other: `5,17,100-200`, or
@@ -67,6 +69,15 @@ pub struct Arguments {
     /// some seconds where hundreds of tokens lose
     #[arg(long)]
     bias_needed: bool,
+    /// Measure how far each lost or tied token's own row must move for it to win, as a proved interval in the unit of the rows.
+    /// --out adds moved-rows.safetensors, rows that are proved to be enough. It takes about a second a token where
+    /// vocabularies are large
+    #[arg(long)]
+    move_needed: bool,
+    /// List frequent tokens before rare ones: a CSV file with a column `id` and one called `frequency`, `count` or `argmax`
+    /// (the observed.csv that `observe` writes)
+    #[arg(long, value_name = "FILE")]
+    frequencies: Option<PathBuf>,
     /// What proposes the verdicts, which are proved in the same way: `lp` puts every token through linear
     /// programs by a general solver, slowly, as a check on `least-distance`
     #[arg(long, value_enum, default_value = "least-distance")]
@@ -200,6 +211,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         margins: plan.margins.as_ref().map(|m| m.tokens.as_slice()),
         ranks: plan.ranks.as_ref().map(|m| m.tokens.as_slice()),
         bias_needed: arguments.bias_needed,
+        move_needed: arguments.move_needed,
         max_probability: plan.probabilities.as_ref().map(|m| m.tokens.as_slice()),
         kernel,
         progress: &bar,
@@ -220,6 +232,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .with_seeds(plan.seeds())
         .with_kind(arguments.kind.into())
         .with_run(run)
+        .with_frequencies(plan.frequencies.as_ref())
         .with_progress(&bar);
     let report = if arguments.no_report { report.without_page() } else { report };
     let report = if arguments.svg { report.with_pictures() } else { report };
@@ -311,6 +324,7 @@ fn print(
             located: layer.located(),
             vocabulary: layer.vocabulary(),
             layout: report.row_layout(),
+            frequencies: plan.frequencies.as_ref(),
             domain: &plan.domain,
             reason: &plan.reason,
             seeds: plan.seeds(),
@@ -375,6 +389,7 @@ impl Arguments {
     fn folder(&self) -> unargmax::error::Result<Option<OutputFolder>> {
         let writes = |name: &str| match name {
             own_files::RADII => self.radius,
+            moved_rows::FILE => self.move_needed,
             page::FILE | markdown::FILE | measures::FILE => !self.no_report,
             name => self.svg || !name.ends_with(".svg"),
         };
@@ -396,6 +411,8 @@ struct Plan {
     probabilities: Option<Sample>,
     ranks: Option<Sample>,
     baseline: Option<Baseline>,
+    /// How often tokens occur.
+    frequencies: Option<Frequencies>,
 }
 
 impl Plan {
@@ -408,7 +425,8 @@ impl Plan {
         );
         let (count, vocabulary) = (layer.head().tokens(), layer.vocabulary());
         let tokens = arguments.tokens.as_ref();
-        let tokens = tokens.map(|t| selection::parse(t, count, vocabulary)).transpose()?;
+        let names = (vocabulary, arguments.head.checkpoint.as_deref());
+        let tokens = tokens.map(|t| selection::parse(t, count, names)).transpose()?;
         let among = arguments.among.as_ref().map(|text| selection::among(text, layer));
         let among = among.transpose()?.flatten();
         let among =
@@ -442,7 +460,21 @@ impl Plan {
         if let Some(baseline) = &baseline {
             baseline.fits(&domain, count, vocabulary).context("--baseline")?;
         }
-        Ok(Plan { domain, reason, tokens, among, efforts, margins, probabilities, ranks, baseline })
+        let frequencies = arguments.frequencies.as_ref();
+        let frequencies = frequencies.map(|path| Frequencies::read(path, count)).transpose();
+        let frequencies = frequencies.context("--frequencies")?;
+        Ok(Plan {
+            domain,
+            reason,
+            tokens,
+            among,
+            efforts,
+            margins,
+            probabilities,
+            ranks,
+            baseline,
+            frequencies,
+        })
     }
 
     /// Returns the seeds of the random samples of `--effort`, `--margins`, `--max-probability` and `--ranks`; `None` for what is

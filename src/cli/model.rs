@@ -193,7 +193,7 @@ fn kept_vocabulary(file: &Path, rows: usize, whole: Option<Vocabulary>) -> Resul
         );
     }
     let whole = whole.padded(largest);
-    Ok(Vocabulary { tokens: kept.iter().map(|id| whole.tokens[*id].clone()).collect() })
+    Ok(Vocabulary::of(kept.iter().map(|id| whole.tokens[*id].clone()).collect()))
 }
 
 /// Reads the states at position 0 before each block: the tensor `latents` (blocks x d) of a file.

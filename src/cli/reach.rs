@@ -223,7 +223,9 @@ fn chosen(
     let mut chosen = BTreeMap::new();
     if let Some(list) = &arguments.tokens {
         chosen.extend(
-            selection::parse(list, tokens, vocabulary)?.into_iter().map(|id| (id, "listed")),
+            selection::parse(list, tokens, (vocabulary, Some(&opened.path)))?
+                .into_iter()
+                .map(|id| (id, "listed")),
         );
     }
     if let (Some(count), Some(results)) = (arguments.hardest, audit) {

@@ -116,7 +116,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (domain, reason) = audit::domain(&arguments.domain, &layer)?;
     let tokens = arguments.tokens.as_ref();
     let tokens = tokens
-        .map(|text| selection::parse(text, layer.head().tokens(), layer.vocabulary()))
+        .map(|text| {
+            let names = (layer.vocabulary(), arguments.head.checkpoint.as_deref());
+            selection::parse(text, layer.head().tokens(), names)
+        })
         .transpose()?;
     let kept = kept(arguments, &layer, &bar)?;
     let request = Request {

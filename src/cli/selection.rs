@@ -5,13 +5,54 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::bounded::bounded;
+use unargmax::checkpoint;
 use unargmax::checkpoint::vocabulary::{Kind, Vocabulary};
 use unargmax::output_layer::{OutputLayer, targets_of};
+use unargmax::reach::chat::{ChatTemplate, Message};
+use unargmax::reach::named_tokens::named_tokens;
+use unargmax::reach::text::{SpecialTokens, Tokenizer, TokenizerSource};
 use unargmax::split_mix::SplitMix;
 
-/// Parses `--tokens`: returns the selected ids of a vocabulary of `tokens` tokens.
-pub fn parse(text: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
-    selected("--tokens", text, tokens, vocabulary)
+/// Parses `--tokens`: returns the selected ids of a vocabulary of `tokens` tokens. The word `template` needs the `checkpoint`.
+pub fn parse(
+    text: &str,
+    tokens: usize,
+    (vocabulary, checkpoint): (Option<&Vocabulary>, Option<&Path>),
+) -> Result<Vec<u32>> {
+    const OPTION: &str = "--tokens";
+    if text.starts_with('@') || text.split(',').all(|part| part != TEMPLATE) {
+        return selected(OPTION, text, tokens, vocabulary);
+    }
+    let mut ids = template(checkpoint).context("--tokens template")?;
+    if let Some(id) = ids.iter().find(|id| **id as usize >= tokens) {
+        bail!("--tokens template: token {id} of the tokenizer has no row; the head has {tokens}");
+    }
+    let others: Vec<&str> = text.split(',').filter(|part| *part != TEMPLATE).collect();
+    if others.iter().any(|part| !part.is_empty()) {
+        ids.extend(selected(OPTION, &others.join(","), tokens, vocabulary)?);
+    }
+    Ok(ids)
+}
+
+/// The word that selects the tokens of the chat template, and those that the configuration names.
+const TEMPLATE: &str = "template";
+
+/// The tokens of a conversation of empty messages, and those that the configuration names.
+fn template(checkpoint: Option<&Path>) -> Result<Vec<u32>> {
+    let Some(path) = checkpoint else {
+        bail!("it reads the chat template of a checkpoint; name one")
+    };
+    let checkpoint = checkpoint::open(path)?;
+    let template = ChatTemplate::of(checkpoint.as_ref(), path)?;
+    let message = |role: &str| Message { role: role.to_owned(), content: String::new() };
+    let messages = ["user", "assistant", "user"].map(message);
+    // A template is a program of the checkpoint: in a loop it could double a text without end.
+    let rendered = bounded("the chat template", move || template.render(&messages))??;
+    let tokenizer = Tokenizer::of(checkpoint.as_ref(), path, &TokenizerSource::Stated)?;
+    let mut ids = tokenizer.encode(&rendered, SpecialTokens::Bare)?;
+    ids.extend(named_tokens(checkpoint.as_ref())?);
+    Ok(ids)
 }
 
 /// Parses an `option` that selects tokens: returns the selected ids of a vocabulary of `tokens` tokens.
@@ -28,6 +69,7 @@ pub fn selected(
             for part in text.split(',').filter(|p| !p.is_empty()) {
                 ids.extend(match part {
                     SPECIAL => special(option, vocabulary)?,
+                    ADDED => added(option, tokens, vocabulary)?,
                     _ => item(part, tokens, vocabulary).context(option)?,
                 });
             }
@@ -42,6 +84,23 @@ pub fn selected(
 
 /// The word that selects all special tokens.
 const SPECIAL: &str = "special";
+
+/// The word that selects the tokens that were added to a tokenizer.
+const ADDED: &str = "added";
+
+/// The ids of the tokens that were added to the pieces of the tokenizer's model.
+fn added(option: &str, tokens: usize, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
+    let ids = vocabulary.map(|vocabulary| &vocabulary.added);
+    let ids = ids.into_iter().flatten().copied().filter(|id| (*id as usize) < tokens);
+    let ids: Vec<u32> = ids.collect();
+    if ids.is_empty() {
+        bail!(
+            "{option} added: the vocabulary does not say which tokens were added to it (tokenizer.json, added_tokens.json, \
+             tokenizer_config.json and GGUF files do); list them by id"
+        );
+    }
+    Ok(ids)
+}
 
 /// The ids of the special tokens of a vocabulary.
 fn special(option: &str, vocabulary: Option<&Vocabulary>) -> Result<Vec<u32>> {
@@ -220,7 +279,7 @@ mod tests {
     #[test]
     fn ids_ranges_and_strings_are_selected() {
         let vocabulary = Vocabulary::from_json_bytes(br#"["a","b","a-b","7x"]"#, "test").unwrap();
-        let select = |text| parse(text, 4, Some(&vocabulary));
+        let select = |text| parse(text, 4, (Some(&vocabulary), None));
         assert_eq!(select("2,0-1").unwrap(), [2, 0, 1]);
         assert_eq!(select("b,7x,a-b").unwrap(), [1, 3, 2]);
     }
@@ -250,7 +309,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error() {
         for text in ["4", "3-9", "2-1", "x", "", ","] {
-            assert!(parse(text, 4, None).is_err(), "{text}");
+            assert!(parse(text, 4, (None, None)).is_err(), "{text}");
         }
     }
 }

@@ -214,8 +214,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let input = input?;
     let head = input.head();
-    let tokens =
-        arguments.tokens.as_ref().map(|t| selection::parse(t, head.tokens(), input.vocabulary()));
+    let tokens = arguments.tokens.as_ref().map(|t| {
+        let names = (input.vocabulary(), claims.checkpoint.as_deref());
+        selection::parse(t, head.tokens(), names)
+    });
     let tokens = tokens.transpose()?;
     let mut verification = verify_with_progress(head, &claims.certificate, tokens.as_deref(), &bar);
     bar.finish();

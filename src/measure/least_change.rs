@@ -7,7 +7,6 @@
 
 use rayon::prelude::*;
 
-use super::clusters::length;
 use crate::domain::Domain;
 use crate::head::Head;
 use crate::split_mix::SplitMix;
@@ -27,7 +26,7 @@ const RANDOM: usize = 2;
 const SHARP: (f64, f64) = (8.0, 400.0);
 
 /// Tokens that are moved together, and the state where they shall win.
-pub(super) struct Aim {
+pub(crate) struct Aim {
     /// The tokens, ids rising.
     pub tokens: Vec<u32>,
     /// The hidden state.
@@ -35,13 +34,18 @@ pub(super) struct Aim {
 }
 
 /// Finds a state for a group of tokens among states of about the length `reach`.
-pub(super) fn aim(head: &Head, domain: &Domain, tokens: Vec<u32>, reach: f64) -> Aim {
+pub(crate) fn aim(head: &Head, domain: &Domain, tokens: Vec<u32>, reach: f64) -> Aim {
     let state = Search { head, domain, tokens: &tokens, reach }.run(&mean_row(head));
     Aim { tokens, state }
 }
 
+/// The Euclidean length.
+pub(crate) fn length(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
 /// A number between -1 and 1.
-pub(super) fn unit(generator: &mut SplitMix) -> f64 {
+pub(crate) fn unit(generator: &mut SplitMix) -> f64 {
     generator.number() as f64 / u64::MAX as f64 * 2.0 - 1.0
 }
 
@@ -159,7 +163,9 @@ impl Search<'_> {
         let scores: Vec<f64> = rivals.iter().map(|&t| head.score(t as usize, h)).collect();
         let top = scores.iter().fold(f64::NEG_INFINITY, |m, s| m.max(*s));
         let mut slope: Vec<f64> = head.row(self.tokens[0] as usize).map(|x| -x).collect();
-        if !top.is_finite() {
+        // At the state 0 no change of a row raises its score.
+        let long = length(h);
+        if !top.is_finite() || !(long > 0.0) {
             return (f64::INFINITY, vec![0.0; h.len()]);
         }
         let spread = (top - own).abs().max(1e-3 * top.abs()).max(f64::MIN_POSITIVE);
@@ -171,7 +177,6 @@ impl Search<'_> {
                 slope.iter_mut().zip(head.row(t as usize)).for_each(|(s, x)| *s += share * x);
             }
         }
-        let long = length(h).max(f64::MIN_POSITIVE);
         let gap = top - own;
         slope.iter_mut().zip(h).for_each(|(s, x)| *s = *s / long - gap * x / (long * long * long));
         (gap / long, slope)

@@ -4,7 +4,8 @@
 //! - [`margin`]: the best gap of a token in a ball, and whether that win survives rounding;
 //! - [`probability`]: the largest probability of a token over the domain;
 //! - [`bias`]: the raise of its own bias that a token needs, in boxes and in all of space;
-//! - [`rank`]: the best rank that a token reaches, in every domain.
+//! - [`rank`]: the best rank that a token reaches, in every domain;
+//! - [`row_move`]: the change of its own row that a token needs, by states from [`least_change`].
 //!
 //! All search as [`crate::prove`] does, over a small working set of rivals, and propose points and weights;
 //! [`crate::certify`] turns these into intervals. Points and weights found for undecided tokens also serve as
@@ -12,9 +13,11 @@
 
 pub mod bias;
 pub mod effort;
+pub(crate) mod least_change;
 pub mod margin;
 pub mod probability;
 pub mod rank;
+pub mod row_move;
 
 use rayon::prelude::*;
 

@@ -60,7 +60,7 @@ pub fn of_draft(target: Vocabulary, ids: &[u32], source: &str) -> Result<Vocabul
         })
     };
     let tokens = ids.iter().map(token).collect::<Result<_>>()?;
-    Ok(Vocabulary { tokens })
+    Ok(Vocabulary::of(tokens))
 }
 
 /// Whether so many rows are left without a token that the vocabulary is probably that of another model.

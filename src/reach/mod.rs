@@ -13,6 +13,7 @@ pub mod generate;
 pub mod journal;
 pub mod ladder;
 pub mod logits;
+pub mod named_tokens;
 pub mod observe;
 pub mod pattern;
 pub mod ranking;

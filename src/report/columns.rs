@@ -55,11 +55,17 @@ pub enum Column {
     Cluster,
     /// Its distance from the mean of all rows, as a share of the median.
     MeanDistance,
+    /// Bounds of the least change of its row that lets it win.
+    MoveNeededLow,
+    /// The upper one.
+    MoveNeededHigh,
+    /// How often it occurs, if that was given.
+    Frequency,
 }
 
 impl Column {
     /// All of them, in the order of the file.
-    pub const ALL: [Column; 26] = [
+    pub const ALL: [Column; 29] = [
         Column::Id,
         Column::Token,
         Column::Piece,
@@ -86,6 +92,9 @@ impl Column {
         Column::Cause,
         Column::Cluster,
         Column::MeanDistance,
+        Column::MoveNeededLow,
+        Column::MoveNeededHigh,
+        Column::Frequency,
     ];
 
     /// The name in the header.
@@ -117,6 +126,9 @@ impl Column {
             Column::Cause => "cause",
             Column::Cluster => "cluster",
             Column::MeanDistance => "mean_distance",
+            Column::MoveNeededLow => "move_needed_low",
+            Column::MoveNeededHigh => "move_needed_high",
+            Column::Frequency => "frequency",
         }
     }
 

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use super::causes::folded;
+use super::frequencies::rank;
 use super::subject::Subject;
 use super::tally::is_padding;
 use super::terms::Terms;
 use crate::audit::Audit;
 use crate::certify::{Loss, Rival, Verdict};
-use crate::checkpoint::vocabulary::Kind;
 
 /// The most rivals named for a token, and the most tokens named on a line; the table has all of them.
 const NAMED: usize = 4;
@@ -54,18 +54,14 @@ pub fn write_rest(out: &mut impl Write, rest: usize, total: usize, tokens: &str)
     }
 }
 
-/// The lost tokens, without padding: ordinary tokens first, in id order.
+/// The lost tokens, without padding: ordinary tokens first, frequent ones before rare ones, then in id order.
 fn lost<'a>(subject: Subject, audit: &'a Audit) -> Vec<(u32, &'a Loss)> {
-    let is_marginal = |id: u32| {
-        let token = subject.vocabulary.and_then(|v| v.tokens.get(id as usize));
-        token.is_some_and(|token| Kind::is_marginal(token.kind))
-    };
     let lost = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
         Verdict::Unargmaxable(loss) if !is_padding(subject.vocabulary, *id) => Some((*id, loss)),
         _ => None,
     });
     let mut lost: Vec<(u32, &Loss)> = lost.collect();
-    lost.sort_by_key(|&(id, _)| (is_marginal(id), id));
+    lost.sort_by_key(|&(id, _)| rank(subject.vocabulary, subject.frequencies, id));
     lost
 }
 
@@ -82,7 +78,7 @@ fn names(subject: Subject, tokens: &[(u32, &Loss)], named: usize) -> String {
 }
 
 /// The heaviest rivals of a lost token.
-fn rivals(subject: Subject, loss: &Loss) -> String {
+pub(super) fn rivals(subject: Subject, loss: &Loss) -> String {
     let blockers = loss.blockers();
     let tokens = blockers.iter().filter_map(|(rival, weight)| match rival {
         Rival::Token(id) => Some(format!("{weight:.2} {}", name(subject, *id))),
@@ -96,6 +92,6 @@ fn rivals(subject: Subject, loss: &Loss) -> String {
 }
 
 /// The name of a token on a terminal.
-fn name(subject: Subject, id: u32) -> String {
+pub(super) fn name(subject: Subject, id: u32) -> String {
     subject.vocabulary.map_or(format!("#{id}"), |v| v.label(id as usize))
 }

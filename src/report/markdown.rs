@@ -132,7 +132,11 @@ fn list_unargmaxable(out: &mut String, reported: &Reported) -> std::fmt::Result 
             .measured
             .bias_needed
             .map_or(String::new(), |bias| format!(", bias needed {}", beyond::interval(bias)));
-        format!("{}: {}{more}{reach}{bias}", names(reported, rows), rivals.join(" + "))
+        let moved = row
+            .measured
+            .move_needed
+            .map_or(String::new(), |change| format!(", move needed {}", beyond::interval(change)));
+        format!("{}: {}{more}{reach}{bias}{moved}", names(reported, rows), rivals.join(" + "))
     })
 }
 
@@ -171,7 +175,7 @@ fn list_tied(out: &mut String, reported: &Reported) -> std::fmt::Result {
 fn having(reported: &Reported, outcome: Outcome) -> Vec<&Row> {
     let rows = reported.results.table.having(outcome);
     let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
-    rows.sort_by_key(|row| (row.is_marginal(), row.id));
+    rows.sort_by_key(|row| row.rank());
     rows
 }
 

@@ -11,6 +11,7 @@ use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::survival::Format;
 use crate::checkpoint::vocabulary::Vocabulary;
+use crate::head::Head;
 
 /// Quantiles of the finite values among some numbers, by nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -116,6 +117,21 @@ pub struct BiasSummary {
     pub quantiles: Option<Quantiles>,
 }
 
+/// A summary of the changes of their own rows that lost and tied tokens need, in the unit of the rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct MoveSummary {
+    /// The number of tokens measured.
+    pub tokens: usize,
+    /// How many of them have an upper end: a row with which they win was found.
+    pub found: usize,
+    /// The quantiles of the upper ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Quantiles>,
+    /// The quantiles of the upper ends as shares of the row's length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shares: Option<Quantiles>,
+}
+
 /// A summary of the largest probabilities that tokens can have.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProbabilitySummary {
@@ -209,6 +225,23 @@ pub fn bias_needed(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Option<Bia
         tokens: lacking.len(),
         widest: widest(lacking.iter().copied()),
         quantiles: Quantiles::new(lacking.iter().map(|l| l.1)),
+    })
+}
+
+/// The summary of the moves needed; `None` if there are none.
+pub fn moves_needed(
+    head: &Head,
+    audit: &Audit,
+    vocabulary: Option<&Vocabulary>,
+) -> Option<MoveSummary> {
+    let moves = audit.moves_needed().iter().filter(|one| !is_padding(vocabulary, one.token()));
+    let highs: Vec<(f64, f64)> =
+        moves.map(|one| (one.ends().1, head.row_norm(one.token() as usize))).collect();
+    (!highs.is_empty()).then(|| MoveSummary {
+        tokens: highs.len(),
+        found: highs.iter().filter(|(high, _)| high.is_finite()).count(),
+        quantiles: Quantiles::new(highs.iter().map(|(high, _)| *high)),
+        shares: Quantiles::new(highs.iter().map(|(high, norm)| high / norm)),
     })
 }
 

@@ -39,7 +39,7 @@ pub fn quantiles(out: &mut impl Write, quantiles: Option<measured::Quantiles>) -
 }
 
 /// An interval as text: one number if six digits cannot tell the ends apart.
-fn interval(low: f64, high: f64) -> String {
+pub(super) fn interval(low: f64, high: f64) -> String {
     let (low, high) = (rounded(low), rounded(high));
     if low == high { low } else { format!("{low} to {high}") }
 }

@@ -26,6 +26,7 @@ pub fn write(
     efforts(out, subject, audit, shown)?;
     margins(out, subject, audit, shown)?;
     bias_needed(out, subject, audit, shown)?;
+    moves_needed(out, subject, audit, shown)?;
     probability::write(out, subject, audit, shown)?;
     ranks::write(out, subject, audit, shown)
 }
@@ -116,4 +117,36 @@ fn bias_needed(
         writeln!(out, "The most:\n")?;
     }
     intervals(out, subject, &lacking)
+}
+
+fn moves_needed(
+    out: &mut impl Write,
+    subject: Subject,
+    audit: &Audit,
+    shown: usize,
+) -> io::Result<()> {
+    let head = &subject.located.head;
+    let Some(summary) = measured::moves_needed(head, audit, subject.vocabulary) else {
+        return Ok(());
+    };
+    let Terms { tokens, .. } = subject.terms;
+    let middle = summary.shares.map_or(String::new(), |shares| {
+        format!(" Half of them need at most {} of their row's length.", rounded(shares.median))
+    });
+    writeln!(
+        out,
+        "\nMove needed: {} lost or tied {tokens} would win with their own row moved by this length, in the unit of the rows.\n\
+         Proved intervals; a row that is enough was found for {}.{middle}",
+        summary.tokens, summary.found
+    )?;
+    quantiles(out, summary.quantiles)?;
+    let moves = audit.moves_needed().iter().map(|one| (one.ends().0, one.ends().1, one.token()));
+    let mut moves: Vec<(f64, f64, u32)> =
+        moves.filter(|one| !is_padding(subject.vocabulary, one.2)).collect();
+    moves.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
+    moves.truncate(shown);
+    if shown > 0 {
+        writeln!(out, "The most:\n")?;
+    }
+    intervals(out, subject, &moves)
 }

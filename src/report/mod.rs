@@ -25,6 +25,8 @@ pub mod files;
 #[doc(hidden)]
 pub mod folder;
 #[doc(hidden)]
+pub mod frequencies;
+#[doc(hidden)]
 pub mod gate;
 mod inspected_rows;
 #[doc(hidden)]
@@ -44,6 +46,8 @@ mod measured_text;
 #[doc(hidden)]
 pub mod measures;
 #[doc(hidden)]
+pub mod moved_rows;
+#[doc(hidden)]
 pub mod numbers;
 #[doc(hidden)]
 pub mod observed;
@@ -58,6 +62,7 @@ pub mod page;
 #[doc(hidden)]
 pub mod patched_file;
 pub(crate) mod plots;
+mod preflight;
 pub(crate) mod probability;
 mod proof_words;
 mod ranks;

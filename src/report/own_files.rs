@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{inspection, label_sets, ladder, markdown, measures, observed, page, results};
+use super::{
+    inspection, label_sets, ladder, markdown, measures, moved_rows, observed, page, results,
+};
 use crate::certificate;
 use crate::error::{Error, Result};
 
@@ -35,6 +37,7 @@ pub const AUDIT: Product = Product {
         inspection::FILE,
         certificate::FILE,
         RADII,
+        moved_rows::FILE,
         measures::FILE,
         page::FILE,
         markdown::FILE,
@@ -189,6 +192,7 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
             start.contains("<meta name=\"generator\" content=\"unargmax ")
         }
         results::VERDICTS => start.starts_with("id,token,piece,kind,row_norm,verdict,"),
+        moved_rows::FILE => start.contains(moved_rows::MARK),
         RADII => start.starts_with("id,radius"),
         observed::FILE => start.starts_with("id,token,piece,kind,verdict,argmax,"),
         "compare.csv" => start.starts_with("audit,step,checkpoint,sha256,"),
@@ -225,6 +229,11 @@ mod tests {
             ("verdicts.csv", "id,token\n", false),
             ("ids.svg", "<svg xmlns=\"\"><title>a</title>", false),
             ("radius.csv", "", false),
+            (
+                "moved-rows.safetensors",
+                "{\"__metadata__\":{\"format\":\"unargmax moved rows\"}}",
+                true,
+            ),
         ] {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();

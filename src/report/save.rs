@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::files::OutputFolder;
 use super::folder::{self, File};
+use super::frequencies::Frequencies;
 use super::inspection::{self, Inspection};
 use super::measures::{self, Measures};
 use super::options::HeadOptions;
@@ -12,7 +13,7 @@ use super::results::{self, Reported};
 use super::run::Run;
 use super::summary::Summary;
 use super::terms::RowKind;
-use super::{markdown, own_files, page, table};
+use super::{markdown, moved_rows, own_files, page, table};
 use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::certificate;
@@ -50,6 +51,7 @@ pub struct Report<'a> {
     kind: RowKind,
     run: Option<Run>,
     seeds: [Option<u64>; 4],
+    frequencies: Option<&'a Frequencies>,
     page: bool,
     pictures: bool,
     progress: &'a dyn Progress,
@@ -68,6 +70,7 @@ impl<'a> Report<'a> {
             kind: RowKind::default(),
             run: None,
             seeds: [None; 4],
+            frequencies: None,
             page: true,
             pictures: false,
             progress: &Silent,
@@ -122,6 +125,12 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// Sets how often tokens occur: lists then begin with the most frequent ones, and `verdicts.csv` has the counts.
+    pub fn with_frequencies(mut self, frequencies: Option<&'a Frequencies>) -> Self {
+        self.frequencies = frequencies;
+        self
+    }
+
     /// Reports progress: a stage for each kind of file.
     pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;
@@ -154,7 +163,8 @@ impl<'a> Report<'a> {
         let mut table = Vec::new();
         let (head, vocabulary) = (self.layer.head(), self.layer.vocabulary());
         let about = (self.audit, self.row_layout());
-        table::write(&mut table, head, vocabulary, about).map_err(table_failed)?;
+        table::write(&mut table, head, vocabulary, about, self.frequencies)
+            .map_err(table_failed)?;
         Ok(table)
     }
 
@@ -186,12 +196,21 @@ impl<'a> Report<'a> {
             table::write_radii(&mut radii, audit).map_err(table_failed)?;
             files.push((own_files::RADII.to_owned(), radii));
         }
+        if !audit.moves_needed().is_empty() {
+            files.push((moved_rows::FILE.to_owned(), moved_rows::bytes(audit)?));
+        }
         if self.page {
             self.progress.begin("report", 0, "");
             let spectra = inspection.statistics().spectra.as_ref();
             let (located, vocabulary) = (layer.located(), layer.vocabulary());
             let about = (audit, self.row_layout());
-            let measures = Measures::new(located, spectra, vocabulary, &self.reason, about);
+            let measures = Measures::new(
+                located,
+                spectra,
+                vocabulary,
+                (&self.reason, self.frequencies),
+                about,
+            );
             let measures = measures.to_json().into_bytes();
             let reported = Reported::from_bytes(folder, &files[0].1, &files[1].1, &measures)?;
             files.push((measures::FILE.to_owned(), measures));
@@ -219,6 +238,7 @@ impl<'a> Report<'a> {
     pub fn open(&self, folder: impl AsRef<Path>, force: bool) -> Result<OutputFolder> {
         let writes = |name: &str| match name {
             own_files::RADII => self.audit.radii().is_some(),
+            moved_rows::FILE => !self.audit.moves_needed().is_empty(),
             page::FILE | markdown::FILE | measures::FILE => self.page,
             name => self.pictures || !name.ends_with(".svg"),
         };

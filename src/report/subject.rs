@@ -4,6 +4,7 @@ use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::domain::Domain;
 use crate::locate::Located;
+use crate::report::frequencies::Frequencies;
 use crate::report::terms::Terms;
 
 /// The subject of a summary: the checkpoint, the head, the domain.
@@ -19,6 +20,8 @@ pub struct Subject<'a> {
     pub layout: &'a RowLayout,
     /// The domain: where hidden states may lie.
     pub domain: &'a Domain,
+    /// How often tokens occur, if that was given.
+    pub frequencies: Option<&'a Frequencies>,
     /// Why this domain was chosen.
     pub reason: &'a str,
     /// The seeds of the samples for which efforts, margins, largest probabilities and best ranks were measured, if they are samples.

@@ -8,7 +8,7 @@ use super::beams::{self, RankSummary};
 use super::causes::CausesSummary;
 use super::kept::KeptRows;
 use super::measured::{
-    self, BiasSummary, EffortSummary, MarginSummary, ProbabilitySummary, RadiusSummary,
+    self, BiasSummary, EffortSummary, MarginSummary, MoveSummary, ProbabilitySummary, RadiusSummary,
 };
 use super::options::HeadOptions;
 use super::padding::Padding;
@@ -19,6 +19,7 @@ use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::checkpoint::vocabulary::Vocabulary;
 use crate::error::Result;
+use crate::head::Head;
 use crate::locate::final_norm::FinalNorm;
 use crate::output_layer::{Origin, OutputLayer};
 
@@ -93,6 +94,8 @@ struct AuditSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     bias_needed: Option<BiasSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    move_needed: Option<MoveSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     max_probability: Option<ProbabilitySummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     best_rank: Option<RankSummary>,
@@ -112,7 +115,7 @@ impl Summary {
         let mut audits: Vec<AuditSummary> = [audit]
             .into_iter()
             .chain(audit.free())
-            .map(|audit| AuditSummary::new(audit, vocabulary))
+            .map(|audit| AuditSummary::new(&located.head, audit, vocabulary))
             .collect();
         audits[0].causes = Some(CausesSummary::of(audit, rows, vocabulary));
         Ok(Summary {
@@ -188,7 +191,7 @@ impl Summary {
 
 impl AuditSummary {
     /// Summarises one audit.
-    fn new(audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
+    fn new(head: &Head, audit: &Audit, vocabulary: Option<&Vocabulary>) -> Self {
         let tally = Tally::of(audit, vocabulary);
         let padding = Padding::from(tally.padding);
         AuditSummary {
@@ -204,6 +207,7 @@ impl AuditSummary {
             effort: measured::efforts(audit, vocabulary),
             margin: measured::margins(audit, vocabulary),
             bias_needed: measured::bias_needed(audit, vocabulary),
+            move_needed: measured::moves_needed(head, audit, vocabulary),
             max_probability: measured::probabilities(audit, vocabulary),
             best_rank: beams::summary(audit, vocabulary),
             causes: None,

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::columns::Column;
 use super::fields::{self, field};
+use super::frequencies::Frequencies;
 use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::certify::Verdict;
@@ -13,6 +14,7 @@ use crate::certify::best_gap::BestGap;
 use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
 use crate::certify::rank::BestRank;
+use crate::certify::row_move::RowMove;
 use crate::checkpoint::vocabulary::{Kind, Vocabulary};
 use crate::head::Head;
 
@@ -28,13 +30,15 @@ pub fn write(
     head: &Head,
     vocabulary: Option<&Vocabulary>,
     (audit, layout): (&Audit, &RowLayout),
+    frequencies: Option<&Frequencies>,
 ) -> csv::Result<()> {
     let mut csv = fields::writer(out);
     csv.write_record(Column::ALL.map(Column::name))?;
     let lines = |verdicts: &[(u32, Verdict)]| -> csv::Result<Vec<u8>> {
         let mut csv = fields::writer(Vec::new());
         for (id, verdict) in verdicts {
-            csv.write_record(line(head, vocabulary, (audit, layout), *id, verdict))?;
+            let about = (audit, layout, frequencies);
+            csv.write_record(line(head, vocabulary, about, *id, verdict))?;
         }
         csv.into_inner().map_err(|e| e.into_error().into())
     };
@@ -51,7 +55,7 @@ pub fn write(
 fn line(
     head: &Head,
     vocabulary: Option<&Vocabulary>,
-    (audit, layout): (&Audit, &RowLayout),
+    (audit, layout, frequencies): (&Audit, &RowLayout, Option<&Frequencies>),
     id: u32,
     verdict: &Verdict,
 ) -> [String; Column::ALL.len()] {
@@ -64,6 +68,7 @@ fn line(
     let effort = find(audit.efforts(), id, Effort::token).map(Effort::ends);
     let margin = find(audit.margins(), id, BestGap::token);
     let lacking = find(audit.bias_needed(), id, BestGap::token).map(BestGap::bias_needed);
+    let moved = find(audit.moves_needed(), id, RowMove::token).map(RowMove::ends);
     let rank = find(audit.best_ranks(), id, BestRank::token).map(BestRank::ends);
     let free = audit.free().and_then(|free| free.verdict(id));
     let witness = verdict.witness();
@@ -96,6 +101,9 @@ fn line(
             layout.cluster(id).map_or_else(String::new, |cluster| cluster.rows[0].to_string())
         }
         Column::MeanDistance => layout.from_mean(id).map_or_else(String::new, rounded),
+        Column::MoveNeededLow => end(moved, |ends| ends.0),
+        Column::MoveNeededHigh => end(moved, |ends| ends.1),
+        Column::Frequency => frequencies.map_or_else(String::new, |f| f.of(id).to_string()),
         Column::MaxProbability => audit.max_probability(id).map_or_else(String::new, number),
         Column::MaxProbabilityLow => {
             let measured = find(audit.max_probabilities(), id, Ceiling::token);

@@ -64,6 +64,8 @@ pub struct Terms {
     pub never_win: &'static str,
     /// `logits`
     pub logits: &'static str,
+    /// `be generated`, after `can`
+    pub generated: &'static str,
 }
 
 /// The terms of a language model.
@@ -83,6 +85,7 @@ const TOKENS: Terms = Terms {
     can_only_tie: "can only tie",
     never_win: "can never win",
     logits: "logits",
+    generated: "be generated",
 };
 
 /// The terms of a retriever.
@@ -102,6 +105,7 @@ const ITEMS: Terms = Terms {
     can_only_tie: "can only share the first place",
     never_win: "can never be retrieved first",
     logits: "scores",
+    generated: "be retrieved first",
 };
 
 impl Terms {

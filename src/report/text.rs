@@ -8,7 +8,7 @@ pub use super::subject::Subject;
 use super::table::rounded;
 use super::tally::{Counts, Outcome, Tally, is_padding};
 use super::terms::Terms;
-use super::{explained, lost_text, measured, measured_text, padding};
+use super::{explained, lost_text, measured, measured_text, padding, preflight};
 use crate::audit::Audit;
 use crate::certify::Verdict;
 
@@ -40,6 +40,9 @@ pub fn write(
     let causes = CausesSummary::of(audit, subject.layout, subject.vocabulary);
     explained::write(out, &causes, subject.terms)?;
     explain(out, subject, audit, tally.tokens, shown)?;
+    if scope < audit.kept().map_or(subject.located.head.tokens(), <[u32]>::len) {
+        preflight::write(out, subject, audit, shown)?;
+    }
     measured_text::write(out, subject, audit, shown)
 }
 

@@ -14,6 +14,7 @@
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
 //! - `items`: the words for the index of a retriever;
+//! - `preflight`: tokens chosen before a fine-tune, and what it takes for them to win;
 //! - `progress`: lines about how far a command is;
 //! - `documents`: the commands and outputs that README.md and docs/ show;
 //! - `interruption`: signals and pipes that close.
@@ -38,6 +39,7 @@ mod items;
 mod journal;
 mod ladder;
 mod models;
+mod preflight;
 mod progress;
 mod reach;
 mod reach_refusals;

@@ -10,7 +10,7 @@ use crate::{counts, done, run, said, summary, table, utf8};
 /// The columns of `verdicts.csv`, as docs/results.md lists them.
 const COLUMNS: &str = "id,token,piece,kind,row_norm,verdict,margin,witness_norm,ties_with,blockers,proof,free_verdict,effort_low,effort_high,\
      margin_low,margin_high,survives,bias_needed_low,bias_needed_high,max_probability,max_probability_low,best_rank_low,best_rank_high,cause,cluster,\
-     mean_distance";
+     mean_distance,move_needed_low,move_needed_high,frequency";
 
 #[test]
 fn without_a_subcommand_the_help_is_printed() {

@@ -8,6 +8,7 @@
 //! - `kept_rows`, `label_sets`: audits of some rows alone, and of sets of labels;
 //! - `low_rank_maps`: certificates of heads so wide that their map is of low rank;
 //! - `measures`: efforts, best margins and needed biases;
+//! - `moves`: how far rows must move for their tokens to win;
 //! - `pairs`: the screen by 8-bit products, on heads made to break its bound;
 //! - `probability`: bounds of probabilities, and false ones;
 //! - `ranks`: best ranks against exact depths by enumeration;
@@ -27,6 +28,7 @@ mod kept_rows;
 mod label_sets;
 mod low_rank_maps;
 mod measures;
+mod moves;
 mod pairs;
 mod probability;
 mod ranks;

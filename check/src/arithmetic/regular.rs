@@ -60,6 +60,17 @@ impl Regular {
         self.inverse.chunks_exact(self.order).map(|row| f64::dot(row, right)).collect()
     }
 
+    /// The approximate inverse by rows, and for each of its columns a bound of the distance of any entry from the exact one: with
+    /// `E = I - R M` that distance is `E (I - E)^-1 R`.
+    pub fn inverse(&self) -> (&[f64], Vec<f64>) {
+        let share = self.defect / (1.0 - self.defect) * slack(self.order);
+        let mut largest = vec![0.0f64; self.order];
+        for row in self.inverse.chunks_exact(self.order) {
+            largest.iter_mut().zip(row).for_each(|(most, x)| *most = most.max(x.abs()));
+        }
+        (&self.inverse, largest.iter().map(|most| (share * most).next_up()).collect())
+    }
+
     /// Encloses the exact solution for every right side within these error bounds of `right`, given an approximation.
     pub fn enclose(&self, right: &[f64], error: &[f64], mut near: Vec<f64>) -> Vec<Interval> {
         let n = self.order;

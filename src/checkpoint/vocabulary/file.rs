@@ -47,7 +47,7 @@ pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
         return tokenizer::read(bytes, label);
     }
     let error = match serde_json::from_slice(bytes) {
-        Ok(Listing(tokens)) => return Ok(Vocabulary { tokens }),
+        Ok(Listing(tokens)) => return Ok(Vocabulary::of(tokens)),
         Err(error) => error,
     };
     let plain = |why: String| {
@@ -56,7 +56,7 @@ pub(super) fn json(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     // An error of syntax states its place; in a valid file of another form the vocabulary may be a part.
     let value = serde_json::from_slice(bytes).map_err(|_| plain(error.to_string()))?;
     match nested::read(&value) {
-        Ok(tokens) => Ok(Vocabulary { tokens }),
+        Ok(tokens) => Ok(Vocabulary::of(tokens)),
         Err(why) => Err(plain(if nested::has_parts(&value) { why } else { error.to_string() })),
     }
 }
@@ -92,8 +92,8 @@ pub(super) fn lines(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let pieces: Vec<&str> = tokens.iter().map(|token: &Token| token.piece.as_str()).collect();
     let fairseq = label.file_name().is_some_and(|name| name == "dict.txt");
     match nested::of_lines(&pieces, fairseq) {
-        Ok(None) => Ok(Vocabulary { tokens }),
-        Ok(Some(tokens)) => Ok(Vocabulary { tokens }),
+        Ok(None) => Ok(Vocabulary::of(tokens)),
+        Ok(Some(tokens)) => Ok(Vocabulary::of(tokens)),
         Err(problem) => Err(Error::malformed(label, problem)),
     }
 }

@@ -3,6 +3,7 @@
 //! The text of control and user-defined tokens is their piece, the others are spelled by the tokenizer, as in
 //! llama.cpp (`token_to_piece` in `llama-vocab.cpp`).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Kind, Spelling, Token, Vocabulary, spelling};
@@ -36,7 +37,11 @@ impl Vocabulary {
             return Err(Error::malformed(label, problem));
         }
         let mut tokens = Vec::new();
+        let mut added = BTreeSet::new();
         for (id, (bytes, kind)) in pieces.into_iter().zip(types).enumerate() {
+            if matches!(kind, 3 | 4) {
+                added.insert(id as u32);
+            }
             let piece = spelling::readable(bytes);
             tokens.push(token(piece, kind, spelling).ok_or_else(|| {
                 Error::malformed(
@@ -45,7 +50,7 @@ impl Vocabulary {
                 )
             })?);
         }
-        Ok(Some(Vocabulary { tokens }))
+        Ok(Some(Vocabulary { tokens, added }))
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod tiktoken;
 mod tokenizer;
 mod yaml;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -107,9 +108,17 @@ impl Token {
 pub struct Vocabulary {
     /// One entry per id.
     pub tokens: Vec<Token>,
+    /// The ids of the tokens that were added to the pieces of the tokenizer's model, in GGUF files of its control and
+    /// user-defined tokens; empty where the files do not say.
+    pub added: BTreeSet<u32>,
 }
 
 impl Vocabulary {
+    /// The vocabulary of these tokens, none of them added.
+    pub fn of(tokens: Vec<Token>) -> Self {
+        Vocabulary { tokens, added: BTreeSet::new() }
+    }
+
     /// Reads a vocabulary file.
     ///
     /// The extension chooses the form. `.json` is a `tokenizer.json` of Hugging Face, a JSON list of strings, or a
@@ -151,7 +160,7 @@ impl Vocabulary {
     /// Makes a vocabulary from pieces in the order of their ids.
     pub fn from_pieces(pieces: &[String]) -> Self {
         let token = |piece: &String| Token::spelled(piece.clone(), Spelling::Plain);
-        Vocabulary { tokens: pieces.iter().map(token).collect() }
+        Vocabulary::of(pieces.iter().map(token).collect())
     }
 
     /// Parses text in memory with one token per line; `label` names it in errors.

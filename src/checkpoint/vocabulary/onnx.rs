@@ -22,7 +22,7 @@ impl Vocabulary {
         if tokens.len() + 1 == rows {
             tokens.push(Token::spelled(" ".into(), Spelling::Plain));
         }
-        (tokens.len() == rows).then_some(Vocabulary { tokens })
+        (tokens.len() == rows).then_some(Vocabulary::of(tokens))
     }
 }
 

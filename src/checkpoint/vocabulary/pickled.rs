@@ -17,7 +17,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
             elements.map(|item| item.text().map(str::to_owned)).collect();
         if let Some(pieces) = pieces.filter(|p| !p.is_empty()) {
             let tokens = pieces.into_iter().map(|p| Token::spelled(p, Spelling::Plain)).collect();
-            return Ok(Vocabulary { tokens });
+            return Ok(Vocabulary::of(tokens));
         }
     }
     // Parts of a vocabulary object that are plain data.
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
                 bytes.malformed("its list of tokens holds something that is not text".to_owned())
             })?;
             let tokens = ids::placed(pieces).map_err(|problem| bytes.malformed(problem))?;
-            return Ok(Vocabulary { tokens });
+            return Ok(Vocabulary::of(tokens));
         }
     }
     if let Some(entries) = root.entries() {
@@ -48,7 +48,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Vocabulary> {
             .collect();
         if let Some(pairs) = pairs {
             let tokens = ids::placed(pairs).map_err(|problem| bytes.malformed(problem))?;
-            return Ok(Vocabulary { tokens });
+            return Ok(Vocabulary::of(tokens));
         }
     }
     Err(bytes.malformed(format!(

@@ -47,7 +47,7 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     let tokens = model(bytes, label)?.pieces.into_iter();
     // The types were checked.
     let tokens = tokens.filter_map(|piece| token(piece.text, piece.kind));
-    Ok(Vocabulary { tokens: tokens.collect() })
+    Ok(Vocabulary::of(tokens.collect()))
 }
 
 /// Reads a model.

@@ -82,6 +82,7 @@ fn added_json(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Resul
         json(checkpoint, "added_tokens.json")?;
     for (content, id) in added.unwrap_or_default() {
         let token = Added { id, content, special: false }.token();
+        vocabulary.added.extend(u32::try_from(id));
         ids::put(&mut vocabulary.tokens, id, token)
             .map_err(|e| Error::malformed("added_tokens.json", e))?;
     }
@@ -106,6 +107,7 @@ fn added_tokens(checkpoint: &dyn Checkpoint, vocabulary: &mut Vocabulary) -> Res
         };
         let special = token.get("special").and_then(Value::as_bool).unwrap_or(false);
         let token = Added { id, content: content.to_owned(), special }.token();
+        vocabulary.added.extend(u32::try_from(id));
         ids::put(&mut vocabulary.tokens, id, token)
             .map_err(|e| Error::malformed("tokenizer_config.json", e))?;
     }

@@ -23,7 +23,7 @@ pub(crate) fn recognise(bytes: &[u8]) -> bool {
 pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary, String> {
     let pieces = entries(bytes)?.into_iter().map(|(rank, token)| (rank, byte_level(&token)));
     let tokens = ids::placed(pieces.collect())?;
-    Ok(Vocabulary { tokens }.respelled(Spelling::ByteLevel))
+    Ok(Vocabulary::of(tokens).respelled(Spelling::ByteLevel))
 }
 
 /// Reads the lines: each rank with the bytes of its token, by rising rank.

@@ -2,6 +2,7 @@
 //!
 //! Format: the crate `tokenizers`, `src/tokenizer/serialization.rs` and `src/models/*/serialization.rs`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -93,14 +94,16 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
     } else {
         Spelling::Plain
     };
-    tokens = Vocabulary { tokens }.respelled(spelling).tokens;
+    tokens = Vocabulary::of(tokens).respelled(spelling).tokens;
+    let mut ids = BTreeSet::new();
     for added in file.added_tokens {
+        ids.extend(u32::try_from(added.id));
         ids::put(&mut tokens, added.id, added.token()).map_err(|e| problem(&e))?;
     }
     if tokens.is_empty() {
         return Err(problem(&"it has no tokens"));
     }
-    Ok(Vocabulary { tokens })
+    Ok(Vocabulary { tokens, added: ids })
 }
 
 /// Whether a component, or one nested in it, has this type.

@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], label: &Path) -> Result<Vocabulary> {
         pieces.push(entry);
     }
     let tokens = ids::placed(pieces).map_err(|problem| Error::malformed(label, problem))?;
-    Ok(Vocabulary { tokens })
+    Ok(Vocabulary::of(tokens))
 }
 
 /// Parses a line: the id, and the token.

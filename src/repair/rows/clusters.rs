@@ -1,6 +1,7 @@
 //! Lost tokens whose rows are almost equal: they are moved together, because each of them is in the way of the others.
 
 use crate::head::Head;
+use crate::measure::least_change::length;
 
 /// Rows closer than this share of the shorter one's length belong together. It only groups proposals.
 const NEAR: f64 = 1e-3;
@@ -50,11 +51,6 @@ fn root(group: &[usize], mut i: usize) -> usize {
         i = group[i];
     }
     i
-}
-
-/// The Euclidean length.
-pub(super) fn length(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 /// The Euclidean distance.

@@ -3,7 +3,7 @@
 //! A change `D` must satisfy `a.D >= c` for each demand: the token shall win at its state, and kept states must keep their
 //! winners. The shortest one is found by raising one multiplier after the other (Hildreth 1957).
 
-use super::clusters::length;
+use crate::measure::least_change::length;
 
 /// A demand `row . D >= least`.
 pub(super) struct Demand {

@@ -1,13 +1,12 @@
 //! Changes of rows that free tokens: each lost row moves as far as it takes to win at one hidden state.
 //!
-//! [`direction`] finds states where little is missing, [`clusters`] which rows must move together, [`demands`] the shortest move.
+//! [`least_change`](crate::measure::least_change) finds states where little is missing, [`clusters`] which rows must move together, [`demands`] the shortest move.
 //! Rows of one cluster all reach the others at the same state; there each gets a small part of its own at a right angle to the
 //! state, so that it wins a little to the side, and the whole cluster is in convex position. Then the head is audited, and what is
 //! missing, old winners included, is moved in the next round by a larger margin.
 
 pub(super) mod clusters;
 mod demands;
-mod direction;
 
 use std::collections::BTreeMap;
 
@@ -16,14 +15,14 @@ use crate::certify::Verdict;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::{Head, Rows};
+use crate::measure::least_change::{Aim, aim, length, unit};
 use crate::split_mix::SplitMix;
 
 use super::goal::Goal;
 use super::kept::Kept;
 use super::precision::Precision;
-use clusters::{clusters, distance, length};
+use clusters::{clusters, distance};
 use demands::{Demand, product, shortest};
-use direction::{Aim, aim, unit};
 
 /// The most rounds.
 const ROUNDS: usize = 12;

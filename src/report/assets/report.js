@@ -105,7 +105,7 @@
       });
       return { low, high };
     };
-    const spans = { effort: spread(data.effort), margin: spread(data.margin), bias: spread(data.bias) };
+    const spans = { effort: spread(data.effort), margin: spread(data.margin), bias: spread(data.bias), move: spread(data.move) };
     const has = (key, row) => spans[key] !== null && !Number.isNaN(spans[key].low[row]);
     const spanned = (key, row) => span(spans[key].low[row], spans[key].high[row]);
     const rank = (key, row) => {
@@ -143,6 +143,7 @@
       effort: bySpan("effort"),
       margin: bySpan("margin"),
       bias: bySpan("bias"),
+      move: bySpan("move"),
     };
     // What the cells of a row say, apart from its token and spelling.
     const written = {
@@ -155,6 +156,7 @@
       margin: (row) => spanned("margin", row),
       effort: (row) => spanned("effort", row),
       bias: (row) => spanned("bias", row),
+      move: (row) => spanned("move", row),
       survives: (row) => (has("margin", row) ? survives(row) : ""),
     };
     // Rows without a value, which come last either way.
@@ -165,6 +167,7 @@
       effort: (row) => !has("effort", row),
       margin: (row) => !has("margin", row),
       bias: (row) => !has("bias", row),
+      move: (row) => !has("move", row),
     };
 
     const search = byId("search"), wanted = byId("verdict"), wantedKind = byId("kind"), wantedFree = byId("beside");
@@ -460,6 +463,7 @@
       }
       if (has("effort", row)) fact("effort", `${spanned("effort", row)}, the least length of a ${STATE} that lets it win, as a share of the greatest one`);
       if (has("bias", row)) fact("bias needed", `${spanned("bias", row)}, the least raise of its own bias that would let it win`);
+      if (has("move", row)) fact("move needed", `${spanned("move", row)}, the least length of a change of its own row that would let it win`);
       const [proof, meaning] = data.proofs[digit(data.proof, row)];
       if (proof) fact("proof", element("code", "", proof), ": " + meaning);
       parts.push(facts);

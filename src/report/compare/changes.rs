@@ -49,7 +49,7 @@ pub fn section(comparison: &Comparison) -> Markup {
 /// The changes, first those of ordinary tokens.
 fn in_order(comparison: &Comparison) -> Vec<&Change> {
     let mut listed: Vec<&Change> = comparison.changes.iter().collect();
-    listed.sort_by_key(|change| (change.row.is_marginal(), change.row.id));
+    listed.sort_by_key(|change| change.row.rank());
     listed
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::causes::folded;
+use super::frequencies::{Frequencies, rank};
 use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::certify::{Rival, Verdict};
@@ -65,7 +66,7 @@ impl Measures {
         located: &Located,
         spectra: Option<&Spectra>,
         vocabulary: Option<&Vocabulary>,
-        domain_reason: &str,
+        (domain_reason, frequencies): (&str, Option<&Frequencies>),
         (audit, layout): (&Audit, &RowLayout),
     ) -> Self {
         let head = &located.head;
@@ -75,7 +76,7 @@ impl Measures {
             weight_reason: located.why.clone(),
             domain_reason: domain_reason.to_owned(),
             spectrum: spectra.map(Spectrum::of),
-            projections: pictured(vocabulary, audit, layout)
+            projections: pictured(vocabulary, (audit, layout), frequencies)
                 .into_iter()
                 .filter_map(|token| {
                     let Verdict::Unargmaxable(loss) = audit.verdict(token)? else { return None };
@@ -95,14 +96,17 @@ impl Measures {
 
 /// The losing tokens to picture: those with text first, in id order, at most [`PICTURES`]; they are the first that
 /// the report shows. One token stands for its cluster of near-equal rows. A token that loses to a single rival coincides with it, so it has no picture.
-fn pictured(vocabulary: Option<&Vocabulary>, audit: &Audit, layout: &RowLayout) -> Vec<u32> {
-    let kind = |id: u32| vocabulary.and_then(|v| v.tokens.get(id as usize)).map(|token| token.kind);
+fn pictured(
+    vocabulary: Option<&Vocabulary>,
+    (audit, layout): (&Audit, &RowLayout),
+    frequencies: Option<&Frequencies>,
+) -> Vec<u32> {
     let losing = audit.verdicts().iter().filter_map(|(id, verdict)| match verdict {
         Verdict::Unargmaxable(loss) if loss.blockers().len() > 1 => Some(*id),
         _ => None,
     });
     let mut losing: Vec<u32> = losing.collect();
-    losing.sort_by_key(|&id| (kind(id).is_some_and(Kind::is_marginal), id));
+    losing.sort_by_key(|&id| rank(vocabulary, frequencies, id));
     let cluster = |id: &u32| layout.cluster(*id).map(|cluster| cluster.rows[0]);
     folded(losing, cluster)
         .into_iter()

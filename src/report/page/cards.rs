@@ -27,7 +27,7 @@ pub fn section(reported: &Reported) -> Markup {
     let having = |outcome| -> Vec<&Row> {
         let rows = reported.results.table.having(outcome);
         let mut rows: Vec<&Row> = rows.filter(|row| !row.is_padding()).collect();
-        rows.sort_by_key(|row| (row.is_marginal(), row.id));
+        rows.sort_by_key(|row| row.rank());
         rows
     };
     let Terms { token, tokens, .. } = reported.terms();
@@ -161,6 +161,13 @@ fn nearness(reported: &Reported, row: &Row) -> Option<String> {
     }
     if let Some(bias) = row.measured.bias_needed {
         sentences.push(format!("Its bias is too small by {}.", beyond::interval(bias)));
+    }
+    if let Some(change) = row.measured.move_needed {
+        let length = beyond::interval(change);
+        sentences.push(format!(
+            "Its row is too close to the others by {length} (its length is {}).",
+            words::number(row.row_norm)
+        ));
     }
     if let Some(rank) = row.measured.best_rank {
         sentences.push(format!("Its best rank is {}.", rank.in_words()));

@@ -60,6 +60,8 @@ struct Columns<'a> {
     survives: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias: Option<Spans>,
+    #[serde(rename = "move", skip_serializing_if = "Option::is_none")]
+    change: Option<Spans>,
     /// The weight that a full bar stands for.
     full: f64,
     /// A token and a state, each as one and as many, and the word before a state.
@@ -148,6 +150,7 @@ fn columns(reported: &Reported) -> Columns<'_> {
         survives: margin.is_some().then(|| rows.iter().map(survives).collect()),
         margin,
         bias: Spans::of(rows, |row| row.measured.bias_needed),
+        change: Spans::of(rows, |row| row.measured.move_needed),
         full: super::cards::full_bar(reported),
         terms: [terms.token, terms.tokens, terms.state, terms.states, terms.at],
         ids: (!consecutive).then(|| rows.iter().map(|row| row.id).collect()),
@@ -236,6 +239,7 @@ mod tests {
             margin: None,
             survives: None,
             bias: None,
+            change: None,
             full: 1.0,
             terms: ["token", "tokens", "state", "states", "at"],
         };

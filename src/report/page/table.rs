@@ -13,7 +13,7 @@ use crate::report::terms::Terms;
 use crate::report::words;
 
 /// The columns: key, heading, and the text shown on hover.
-fn all_columns(terms: &'static Terms) -> [Column; 12] {
+fn all_columns(terms: &'static Terms) -> [Column; 13] {
     let Terms { token, state, states, at, layer, logits, .. } = terms;
     let Terms { can_win, can_only_tie, never_win, .. } = terms;
     let column = |key, heading, says: &str| (key, heading, says.to_owned());
@@ -54,6 +54,11 @@ fn all_columns(terms: &'static Terms) -> [Column; 12] {
             &format!("least length of a {state} that lets it win, as a share of the greatest one"),
         ),
         column("bias", "bias needed", "least raise of its own bias that would let it win"),
+        column(
+            "move",
+            "move needed",
+            "least length of a change of its own row that would let it win",
+        ),
     ]
 }
 
@@ -65,7 +70,7 @@ fn width(key: &str) -> u32 {
         "id" => 84,
         "kind" => 96,
         "norm" => 110,
-        "margin" | "effort" | "bias" => 168,
+        "margin" | "effort" | "bias" | "move" => 168,
         "lead" => 118,
         "verdict" | "free" => 146,
         _ => 124,
@@ -106,6 +111,7 @@ fn columns(reported: &Reported, kinds: &BTreeSet<&str>) -> Vec<Column> {
         "effort" => measured(|m| m.effort.is_some()),
         "margin" | "survives" => measured(|m| m.margin.is_some()),
         "bias" => measured(|m| m.bias_needed.is_some()),
+        "move" => measured(|m| m.move_needed.is_some()),
         _ => true,
     };
     all_columns(reported.terms()).into_iter().filter(|column| shows(column.0)).collect()
@@ -185,7 +191,7 @@ fn note(columns: &[Column], terms: &Terms) -> Markup {
             @if shows("lead") {
                 "\"Lead shown\" is the proved lead " (at) " the one " (state) " that was found, a floor: other " (states) " may give more. "
             }
-            @if ["margin", "effort", "bias"].into_iter().any(shows) {
+            @if ["margin", "effort", "bias", "move"].into_iter().any(shows) {
                 "Where two numbers stand, the true one is proved to lie between them. "
             }
             "verdicts.csv has all digits."

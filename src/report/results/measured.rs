@@ -45,6 +45,8 @@ pub struct Measured {
     pub survives: Vec<Format>,
     /// The least raise of the token's own bias that would let it win, in logits.
     pub bias_needed: Option<Interval>,
+    /// The least length of a change of the token's own row that would let it win, in the unit of the rows.
+    pub move_needed: Option<Interval>,
     /// A proved upper bound of the probability that a softmax of the logits gives to the token at any state; `None` where
     /// nothing bounds it, as for tokens that can win and were not measured.
     pub max_probability: Option<f64>,
@@ -106,6 +108,7 @@ impl Measured {
             margin: interval(Column::MarginLow, Column::MarginHigh)?,
             survives: survives.collect::<Option<_>>().ok_or_else(|| bad(Column::Survives))?,
             bias_needed: interval(Column::BiasNeededLow, Column::BiasNeededHigh)?,
+            move_needed: interval(Column::MoveNeededLow, Column::MoveNeededHigh)?,
             max_probability: share(Column::MaxProbability)?,
             max_probability_low: share(Column::MaxProbabilityLow)?,
             best_rank,

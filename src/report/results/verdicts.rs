@@ -1,6 +1,7 @@
 //! Reads `verdicts.csv`. Columns are found by name; additional columns are ignored, and columns that earlier versions
 //! did not write may be missing.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use super::measured::Measured;
@@ -40,6 +41,8 @@ pub struct Row {
     pub proof: String,
     /// The verdict over all vectors, if the audit is over fewer states and decided that too.
     pub free: Option<Outcome>,
+    /// How often it occurs; 0 where that was not given.
+    pub frequency: u64,
     /// The measurements beyond the verdict.
     pub measured: Measured,
     /// How its row lies among all rows.
@@ -62,6 +65,7 @@ impl Row {
             blockers: Vec::new(),
             proof: String::new(),
             free: None,
+            frequency: 0,
             measured: Measured::default(),
             place: Place::default(),
         }
@@ -75,6 +79,11 @@ impl Row {
     /// Whether it is outside the language: a control token, a reserved id, padding.
     pub fn is_marginal(&self) -> bool {
         self.kind.is_some_and(Kind::is_marginal)
+    }
+
+    /// Its place in lists: ordinary tokens before control tokens and padding, frequent ones before rare ones.
+    pub fn rank(&self) -> (bool, Reverse<u64>, u32) {
+        (self.is_marginal(), Reverse(self.frequency), self.id)
     }
 
     /// Whether no token has this row.
@@ -179,6 +188,10 @@ impl Row {
             "" => None,
             name => Some(Kind::named(name).ok_or_else(|| bad(Column::Kind))?),
         };
+        let frequency = match at(Column::Frequency) {
+            "" => 0,
+            count => count.parse().map_err(|_| bad(Column::Frequency))?,
+        };
         let ids = at(Column::TiesWith).split_ascii_whitespace().map(str::parse);
         let blockers = at(Column::Blockers).split_ascii_whitespace().map(blocker);
         Ok(Row {
@@ -194,6 +207,7 @@ impl Row {
             blockers: blockers.collect::<Option<_>>().ok_or_else(|| bad(Column::Blockers))?,
             proof: at(Column::Proof).to_owned(),
             free,
+            frequency,
             measured: Measured::of(places, record)?,
             place: Place::of(places, record)?,
         })
