@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::measured;
 use super::measured_lines::{intervals, quantiles, sampled};
+use super::numbers::counted;
 use super::probability;
 use super::ranks;
 use super::subject::Subject;
@@ -96,12 +97,12 @@ fn bias_needed(
     shown: usize,
 ) -> io::Result<()> {
     let Some(summary) = measured::bias_needed(audit, subject.vocabulary) else { return Ok(()) };
-    let Terms { tokens, logits, .. } = subject.terms;
+    let Terms { token, logits, .. } = subject.terms;
     writeln!(
         out,
-        "\nBias needed: {} lost {tokens} would win with their own bias raised by a little more than this, in {logits}. Proved\n\
+        "\nBias needed: {} would win with a bias of its own that is a little more than this larger, in {logits}. Proved\n\
          intervals, none wider than {}.",
-        summary.tokens,
+        counted(summary.tokens, &format!("lost {token}")),
         rounded(summary.widest)
     )?;
     quantiles(out, summary.quantiles)?;
@@ -129,15 +130,16 @@ fn moves_needed(
     let Some(summary) = measured::moves_needed(head, audit, subject.vocabulary) else {
         return Ok(());
     };
-    let Terms { tokens, .. } = subject.terms;
-    let middle = summary.shares.map_or(String::new(), |shares| {
+    let Terms { token, .. } = subject.terms;
+    let middle = summary.shares.filter(|_| summary.tokens > 1).map_or(String::new(), |shares| {
         format!(" Half of them need at most {} of their row's length.", rounded(shares.median))
     });
     writeln!(
         out,
-        "\nMove needed: {} lost or tied {tokens} would win with their own row moved by this length, in the unit of the rows.\n\
+        "\nMove needed: {} would win with a row of its own that is moved by this length, in the unit of the rows.\n\
          Proved intervals; a row that is enough was found for {}.{middle}",
-        summary.tokens, summary.found
+        counted(summary.tokens, &format!("lost or tied {token}")),
+        summary.found
     )?;
     quantiles(out, summary.quantiles)?;
     let moves = audit.moves_needed().iter().map(|one| (one.ends().0, one.ends().1, one.token()));

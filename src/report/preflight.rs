@@ -54,7 +54,13 @@ fn ability(subject: Subject, verdict: &Verdict) -> String {
         ),
         Verdict::Unargmaxable(loss) => match rivals(subject, loss) {
             blockers if blockers.is_empty() => format!("cannot {generated} with this head"),
-            blockers => format!("cannot {generated} with this head: it is blocked by {blockers}"),
+            blockers => {
+                let blockers = match blockers.strip_suffix(" + ...") {
+                    Some(heaviest) => format!("{heaviest} and others"),
+                    None => blockers,
+                };
+                format!("cannot {generated} with this head: it is blocked by {blockers}")
+            }
         },
         Verdict::Undecided(_) => "is undecided: neither is proved".to_owned(),
     }
