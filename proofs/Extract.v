@@ -32,4 +32,4 @@ Extract Inlined Constant Z.leb => "Z.leq".
 Extract Inlined Constant Z.ltb => "Z.lt".
 Extract Inlined Constant Z.of_nat => "".
 
-Extraction "checker.ml" accepted accepted_audit well_shaped right verdicts scope.
+Extraction "checker.ml" accepted accepted_audit well_shaped inside right verdicts scope.
