@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use num_bigint::BigInt;
+use safetensors::Dtype;
 use unargmax::Head;
 use unargmax::certificate::Certificate;
 
@@ -84,7 +85,7 @@ fn the_rows_of_an_export_hash_to_the_head_of_the_certificate() {
     let folder = Folder::new();
     let signed = [0.5, -0.0, 3e-40, 1.0, 0.0, -7.25, -1.0, 1e30, 0.1, -2.0];
     let narrow = folder.safetensors("f32.safetensors", &[("weight", Stored::f32(&[5, 2], &signed))]);
-    let wide = [("weight", Stored::f64(&[5, 2], &signed)), ("bias", Stored::f64(&[5], &signed[..5]))];
+    let wide = [("weight", Stored::new(Dtype::F64, &[5, 2], &signed)), ("bias", Stored::new(Dtype::F64, &[5], &signed[..5]))];
     let wide = folder.safetensors("f64.safetensors", &wide);
     for (checkpoint, narrow, biased) in [(G2PM, true, true), (&narrow, true, false), (&wide, false, true)] {
         let folder = Folder::new();
