@@ -43,7 +43,7 @@ Proof.
     - ring. }
   pose proof (sum_of_squares d (fun k => entry y k - m)) as Q.
   split; [|rewrite S; nra].
-  pose proof (cauchy_schwarz d (fun k => entry y k - m) z) as C. rewrite <- X in C.
+  pose proof (cauchy_schwarz d (fun k => entry y k - m) z) as C. cbv beta in C. rewrite <- X in C.
   rewrite S. rewrite Rmult_assoc. apply Rmult_le_compat_l; [lra|exact C].
 Qed.
 
@@ -83,7 +83,7 @@ Proof.
     apply Rmult_le_compat_r; [nra|lra]. }
   assert (X : x <= - IZR f); [|lra].
   apply not_above_square; [lra|].
-  apply (Rmult_le_reg_l (INR d * (u * u))); [nra|].
+  apply (Rmult_le_reg_l (INR d * (u * u))); [apply Rmult_lt_0_compat; [exact W|nra]|].
   apply Rle_trans with (s * zz * (u * u)).
   - replace (INR d * (u * u) * (x * x)) with (INR d * (x * x) * (u * u)) by ring.
     apply Rmult_le_compat_r; [nra|exact Square].

@@ -75,7 +75,7 @@ Qed.
 
 Lemma increasing_above : forall ids a, increasing (a :: ids) = true -> forall b, In b ids -> (a < b)%nat.
 Proof.
-  induction ids as [|x ids IH]; intros a C b [E|B].
+  induction ids as [|x ids IH]; intros a C b Member; [contradiction Member|]. destruct Member as [E|B].
   - subst x. cbn [increasing] in C. apply andb_prop in C. apply Nat.ltb_lt. apply C.
   - cbn [increasing] in C. apply andb_prop in C. destruct C as [L C]. apply Nat.ltb_lt in L.
     specialize (IH x C b B). lia.

@@ -42,7 +42,7 @@ Proof.
 Qed.
 
 Lemma sum_of_squares : forall n f, 0 <= sum n (fun k => f k * f k).
-Proof. intros n f. apply sum_not_negative. intros k _. nra. Qed.
+Proof. intros n f. apply sum_not_negative. intros k _. exact (Rle_0_sqr _). Qed.
 
 Lemma cauchy_schwarz : forall n a b,
   sum n (fun k => a k * b k) * sum n (fun k => a k * b k) <= sum n (fun k => a k * a k) * sum n (fun k => b k * b k).
@@ -54,7 +54,7 @@ Proof.
   assert (Q : forall x, 0 <= A * x * x + 2 * C * x + B).
   { intro x.
     replace (A * x * x + 2 * C * x + B) with (sum n (fun k => (a k * x + b k) * (a k * x + b k))).
-    - apply sum_not_negative. intros k _. nra.
+    - apply sum_not_negative. intros k _. exact (Rle_0_sqr _).
     - rewrite (sum_ext n _ (fun k => (x * x) * (a k * a k) + ((2 * x) * (a k * b k) + b k * b k)))
         by (intros k _; ring).
       rewrite (sum_plus n (fun k => (x * x) * (a k * a k)) (fun k => (2 * x) * (a k * b k) + b k * b k)).
@@ -65,7 +65,7 @@ Proof.
   assert (PA : 0 <= A) by apply sum_of_squares.
   assert (PB : 0 <= B) by apply sum_of_squares.
   destruct (Req_dec A 0) as [Z|N].
-  - assert (C = 0) as ->; [|nra].
+  - assert (C = 0) as ->; [|rewrite Z; lra].
     destruct (Req_dec C 0) as [|NC]; [assumption|exfalso].
     specialize (Q (- (B + 1) / (2 * C))).
     replace (A * (- (B + 1) / (2 * C)) * (- (B + 1) / (2 * C)) + 2 * C * (- (B + 1) / (2 * C)) + B) with (-1) in Q
