@@ -2,6 +2,7 @@
    compiler and Zarith are trusted beside the proofs; README.md says what for. Nothing in here decides anything. *)
 
 open Checker
+module Z = Big
 
 exception Unreadable of string
 
