@@ -143,7 +143,11 @@ impl Claims {
     }
 
     /// Reads the claims of an output folder.
-    fn of_folder(folder: &Path, checkpoint: Option<PathBuf>, command: &'static str) -> Result<Self> {
+    fn of_folder(
+        folder: &Path,
+        checkpoint: Option<PathBuf>,
+        command: &'static str,
+    ) -> Result<Self> {
         let stated = Stated::open(folder)?;
         let certificate = Certificate::open(folder.join(certificate::FILE))?;
         let is_named = checkpoint.is_some();

@@ -18,7 +18,9 @@ use unargmax::report::files::readable_by_all;
 
 /// Write a head and its certificate as text of integers, for the checker whose soundness is proved (proofs/README.md)
 #[derive(Debug, Args)]
-#[command(override_usage = "unargmax export --exact --out <FILE> [OPTIONS] [CHECKPOINT] <CERTIFICATE|DIR>")]
+#[command(
+    override_usage = "unargmax export --exact --out <FILE> [OPTIONS] [CHECKPOINT] <CERTIFICATE|DIR>"
+)]
 pub struct Arguments {
     /// The checkpoint, then the certificate.safetensors of its audit, or the folder that `audit --out` wrote. A folder alone names its checkpoint
     /// itself; a certificate alone is for the bundled head

@@ -89,7 +89,8 @@ fn at_only_point(
     let difference: Vec<BigInt> = row(token).iter().zip(row(rival)).map(|(a, b)| a - b).collect();
     let behind = || difference.iter().zip(&gains).map(|(x, g)| x * g);
     // Where the point is the lower end of every `z_k`, only lower ends may be used, and otherwise only upper ones.
-    let is_low = (0..head.dim()).all(|k| state[k] == if ball.gain()[k] > 0.0 { domain.lo(k) } else { domain.hi(k) });
+    let is_low = (0..head.dim())
+        .all(|k| state[k] == if ball.gain()[k] > 0.0 { domain.lo(k) } else { domain.hi(k) });
     let level = if is_low { behind().max() } else { behind().min() };
     let level = level.unwrap_or_default();
     let ends = difference.iter().zip(&gains);

@@ -105,7 +105,8 @@ pub fn export<'a>(
     let mut sources = Vec::new();
     for (i, audit) in certificate.audits.iter().enumerate() {
         let within = |reason: String| Error::Invalid(format!("audit {i}: {reason}"));
-        let records = audit.enclosed.len() + audit.maps.iter().map(|m| m.winners.len()).sum::<usize>();
+        let records =
+            audit.enclosed.len() + audit.maps.iter().map(|m| m.winners.len()).sum::<usize>();
         progress.begin("exact", records, "records");
         let losses = losses::by_token(head, unit, audit, progress).map_err(within)?;
         let points = points::by_token(head, audit, progress).map_err(within)?;
@@ -113,7 +114,8 @@ pub fn export<'a>(
     }
     let audits = (0..sources.len())
         .map(|i| {
-            exact_audit(&sources, i).map_err(|reason| Error::Invalid(format!("audit {i}: {reason}")))
+            exact_audit(&sources, i)
+                .map_err(|reason| Error::Invalid(format!("audit {i}: {reason}")))
         })
         .collect::<Result<_>>()?;
     Ok(Export { head, unit, audits })
@@ -150,7 +152,8 @@ fn exact_audit<'a>(sources: &[Source<'a>], index: usize) -> Result<ExactAudit<'a
         let other = audit.carried_from.filter(|&from| from != index);
         let other = other.and_then(|from| sources.get(from));
         let other = other.ok_or("there is no audit that its verdicts are carried from")?;
-        let missing = |t: u32| format!("the other audit has no proof for token {t}, which is carried");
+        let missing =
+            |t: u32| format!("the other audit has no proof for token {t}, which is carried");
         if audit.domain.is_free() {
             let states = other.states();
             for &t in &audit.carried {

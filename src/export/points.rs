@@ -152,7 +152,8 @@ fn state(domain: &Domain, point: &[f64]) -> Vec<f64> {
 
 /// A bound of the length of the hidden state and of what is added up in it, roughly.
 fn size(domain: &Domain, point: &[f64]) -> f64 {
-    let length = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>().sqrt();
+    let length =
+        |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>().sqrt();
     let own = length(&mut point.iter().copied());
     match domain.ball() {
         None => own,

@@ -73,7 +73,16 @@ impl Exact {
 /// Audits a checkpoint and exports the certificate; returns the path of the export and the hash of the certificate's head.
 fn exported(folder: &Folder, checkpoint: &str, domain: &str) -> (String, String) {
     let (audit, out) = (folder.path("audit"), folder.path("exact"));
-    done(&["audit", checkpoint, "--domain", domain, "--quiet", "--no-report", "--out", utf8(&audit)]);
+    done(&[
+        "audit",
+        checkpoint,
+        "--domain",
+        domain,
+        "--quiet",
+        "--no-report",
+        "--out",
+        utf8(&audit),
+    ]);
     let told = done(&["export", "--exact", checkpoint, utf8(&audit), "--out", utf8(&out)]);
     assert!(told.contains("winning points"), "{told}");
     let certificate = Certificate::open(audit.join("certificate.safetensors")).unwrap();
@@ -84,10 +93,16 @@ fn exported(folder: &Folder, checkpoint: &str, domain: &str) -> (String, String)
 fn the_rows_of_an_export_hash_to_the_head_of_the_certificate() {
     let folder = Folder::new();
     let signed = [0.5, -0.0, 3e-40, 1.0, 0.0, -7.25, -1.0, 1e30, 0.1, -2.0];
-    let narrow = folder.safetensors("f32.safetensors", &[("weight", Stored::f32(&[5, 2], &signed))]);
-    let wide = [("weight", Stored::new(Dtype::F64, &[5, 2], &signed)), ("bias", Stored::new(Dtype::F64, &[5], &signed[..5]))];
+    let narrow =
+        folder.safetensors("f32.safetensors", &[("weight", Stored::f32(&[5, 2], &signed))]);
+    let wide = [
+        ("weight", Stored::new(Dtype::F64, &[5, 2], &signed)),
+        ("bias", Stored::new(Dtype::F64, &[5], &signed[..5])),
+    ];
     let wide = folder.safetensors("f64.safetensors", &wide);
-    for (checkpoint, narrow, biased) in [(G2PM, true, true), (&narrow, true, false), (&wide, false, true)] {
+    for (checkpoint, narrow, biased) in
+        [(G2PM, true, true), (&narrow, true, false), (&wide, false, true)]
+    {
         let folder = Folder::new();
         let (path, sha256) = exported(&folder, checkpoint, "free");
         let exact = Exact::open(&path);
@@ -110,14 +125,16 @@ fn losing_proofs_of_all_of_space_combine_to_the_row_in_integers() {
         if record[0] != "loses" {
             continue;
         }
-        let (token, count): (usize, usize) = (record[1].parse().unwrap(), record[2].parse().unwrap());
+        let (token, count): (usize, usize) =
+            (record[1].parse().unwrap(), record[2].parse().unwrap());
         let weights: Vec<(usize, BigInt)> = record[3..3 + 2 * count]
             .chunks(2)
             .map(|pair| (pair[0].parse().unwrap(), integer(&pair[1])))
             .collect();
         assert!(count > 0 && weights.iter().all(|w| w.1 > BigInt::ZERO));
         for k in 0..=exact.dim {
-            let ahead: BigInt = weights.iter().map(|(j, n)| n * (&rows[token][k] - &rows[*j][k])).sum();
+            let ahead: BigInt =
+                weights.iter().map(|(j, n)| n * (&rows[token][k] - &rows[*j][k])).sum();
             // The first entry is the bias, by which the rivals may be ahead.
             assert!(ahead == BigInt::ZERO || k == 0 && ahead < BigInt::ZERO, "{token} {k} {ahead}");
         }
@@ -128,7 +145,8 @@ fn losing_proofs_of_all_of_space_combine_to_the_row_in_integers() {
 #[test]
 fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
     let folder = Folder::new();
-    let square = folder.safetensors("square.safetensors", &[("weight", Stored::f32(&[5, 2], &SQUARE))]);
+    let square =
+        folder.safetensors("square.safetensors", &[("weight", Stored::f32(&[5, 2], &SQUARE))]);
     let (audit, kept) = (folder.path("audit"), folder.path("kept"));
     let (audit, kept) = (utf8(&audit), utf8(&kept));
     done(&["audit", &square, "--quiet", "--no-report", "--out", audit]);
@@ -137,7 +155,10 @@ fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
     let out = utf8(&out);
     let export = ["export", "--exact", "--out", out];
     refused(&[&export[..], &[G2PM, audit]].concat(), &["for another head"]);
-    refused(&[&export[..], &[&square, kept]].concat(), &["about kept rows; only those about all rows"]);
+    refused(
+        &[&export[..], &[&square, kept]].concat(),
+        &["about kept rows; only those about all rows"],
+    );
     refused(&export, &["name what to export: a certificate, or a folder"]);
     refused(&["export", "--out", out, audit], &["not provided: --exact"]);
     refused(&["export", "--exact", audit], &["not provided: --out <FILE>"]);
