@@ -16,13 +16,20 @@ use crate::verify::exact_weights;
 /// All losing proofs of an audit, in the order of its lists; `unit` is that of the head.
 ///
 /// # Errors
-/// Weights that are said to exist do not, or a record names a rival or a coordinate that does not exist.
+/// Weights that are said to exist do not, or a record has no place in this domain or names what does not exist.
 pub fn by_token(
     head: &Head,
     unit: Unit,
     audit: &AuditRecord,
     progress: &dyn Progress,
 ) -> Result<Vec<(u32, Loss)>, String> {
+    let has_ball = audit.domain.ball().is_some();
+    if has_ball && !(audit.enclosed.is_empty() && audit.exact.is_empty()) {
+        return Err("weights that no ball bounds have no place in an audit with a ball".to_owned());
+    }
+    if !has_ball && !audit.ball_losses.is_empty() {
+        return Err("a loss in a ball has no place in an audit without one".to_owned());
+    }
     let plain = |weights: Vec<(u32, BigInt)>| Loss { weights: reduced(weights), ends: Vec::new() };
     let solved: Result<Vec<(u32, Loss)>, String> = audit
         .enclosed
@@ -60,6 +67,9 @@ fn reduced(mut weights: Vec<(u32, BigInt)>) -> Vec<(u32, BigInt)> {
 fn in_ball(head: &Head, unit: Unit, record: &BallLossRecord) -> Result<Loss, String> {
     let mut ends = Vec::new();
     for (k, multiplier) in &record.ends {
+        if multiplier.is_zero() {
+            return Err(format!("token {}: the multiplier of an end is 0", record.token));
+        }
         ends.resize(head.dim(), BigInt::ZERO);
         let end: Option<&mut BigInt> = ends.get_mut(*k as usize);
         *end.ok_or_else(|| format!("token {}: there is no coordinate {k}", record.token))? -=

@@ -148,6 +148,9 @@ fn exact_audit<'a>(sources: &[Source<'a>], index: usize) -> Result<ExactAudit<'a
     let audit = source.audit;
     let mut points: Vec<(u32, Point)> = source.points.clone();
     let mut losses: Vec<(u32, Loss)> = source.losses.clone();
+    if audit.carried.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err("the carried ids do not rise".to_owned());
+    }
     if !audit.carried.is_empty() {
         let other = audit.carried_from.filter(|&from| from != index);
         let other = other.and_then(|from| sources.get(from));

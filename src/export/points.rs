@@ -1,5 +1,6 @@
 //! Winning points, exactly. A point of 53 bits in every coordinate makes large files and slow checks, and nearly every token wins at a
-//! point of few bits nearby: such a point is taken where float64 shows a margin far above any rounding error.
+//! point of few bits nearby: such a point is taken where float64 shows a margin far above any rounding error, at the given point and there.
+//! (A point that is given wrongly is written as it is, for the checker to refuse.)
 
 use std::collections::HashMap;
 
@@ -107,14 +108,13 @@ fn shortened(
 ) -> Vec<(u32, Point)> {
     let rows = (0..head.tokens()).map(|t| head.norm_up(t)).fold(0.0, f64::max);
     let biases = (0..head.tokens()).map(|t| head.bias(t).abs()).fold(0.0, f64::max);
-    let mut chosen: Vec<Option<Vec<f64>>> = vec![None; floats.len()];
-    for bits in BITS {
-        let open: Vec<usize> = (0..floats.len()).filter(|&i| chosen[i].is_none()).collect();
-        let wins: Vec<(usize, Vec<f64>)> = open
+    // The points of these places at which their tokens win plainly, in the form that `form` gives them.
+    let plain = |places: &[usize], form: &(dyn Fn(&[f64]) -> Option<Vec<f64>> + Sync)| {
+        let wins: Vec<(usize, Vec<f64>)> = places
             .par_chunks(BLOCK)
             .flat_map_iter(|chunk| {
-                let near = |&i: &usize| Some((i, rounded(domain, &floats[i].1, bits)?));
-                let candidates: Vec<(usize, Vec<f64>)> = chunk.iter().filter_map(near).collect();
+                let formed = |&i: &usize| Some((i, form(&floats[i].1)?));
+                let candidates: Vec<(usize, Vec<f64>)> = chunk.iter().filter_map(formed).collect();
                 let states: Vec<Vec<f64>> =
                     candidates.iter().map(|(_, point)| state(domain, point)).collect();
                 let scores = head.products(&states.concat());
@@ -128,7 +128,19 @@ fn shortened(
                 candidates.into_iter().enumerate().filter_map(won).collect::<Vec<_>>()
             })
             .collect();
-        wins.into_iter().for_each(|(i, point)| chosen[i] = Some(point));
+        wins
+    };
+    let all: Vec<usize> = (0..floats.len()).collect();
+    let mut open: Vec<usize> = plain(&all, &|point| domain.contains(point).then(|| point.to_vec()))
+        .into_iter()
+        .map(|win| win.0)
+        .collect();
+    let mut chosen: Vec<Option<Vec<f64>>> = vec![None; floats.len()];
+    for bits in BITS {
+        for (i, point) in plain(&open, &|point| rounded(domain, point, bits)) {
+            chosen[i] = Some(point);
+        }
+        open.retain(|&i| chosen[i].is_none());
     }
     let given = floats.iter().zip(chosen);
     given

@@ -160,8 +160,6 @@ fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
         &["about kept rows; only those about all rows"],
     );
     refused(&export, &["name what to export: a certificate, or a folder"]);
-    refused(&["export", "--out", out, audit], &["not provided: --exact"]);
-    refused(&["export", "--exact", audit], &["not provided: --out <FILE>"]);
     let nowhere = folder.path("no/such/folder");
     let nowhere = utf8(&nowhere);
     refused(&["export", "--exact", audit, "--out", nowhere], &["--out", "no/such/folder"]);
