@@ -54,6 +54,8 @@ pub mod checkpoint;
 #[doc(hidden)]
 pub mod cli;
 pub mod error;
+#[cfg(feature = "cli")]
+pub mod export;
 #[cfg(feature = "files")]
 pub(crate) mod families;
 pub mod head;

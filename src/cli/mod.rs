@@ -3,7 +3,9 @@
 
 mod audit;
 mod bounded;
+mod claims;
 mod compare;
+mod export;
 mod generate;
 mod input;
 mod inspect;
@@ -62,6 +64,7 @@ enum Command {
     Repair(repair::Arguments),
     Labels(labels::Arguments),
     Verify(verify::Arguments),
+    Export(export::Arguments),
     Report(report::Arguments),
     Compare(compare::Arguments),
     Logits(logits::Arguments),
@@ -86,6 +89,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Command::Repair(arguments) => repair::run(&arguments),
         Command::Labels(arguments) => labels::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Logits(arguments) => logits::run(&arguments),

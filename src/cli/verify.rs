@@ -2,25 +2,22 @@
 //! also check that its table agrees with the certificate.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
 use super::CONDITION;
-use super::input::{HeadArguments, TensorArguments};
+use super::claims::{Claims, Stated};
+use super::input::TensorArguments;
 use super::progress::Bar;
 use super::selection;
-use unargmax::certificate::{self, Certificate, SubjectKind};
-use unargmax::locate::bundled;
-use unargmax::report::consistency::{Difference, differences};
-use unargmax::report::label_sets::{self, folder::LabelFolder};
-use unargmax::report::options::HeadOptions;
-use unargmax::report::results::summary::Summary;
-use unargmax::report::results::{Results, SUMMARY, VERDICTS};
+use unargmax::certificate::SubjectKind;
+use unargmax::report::consistency::Difference;
+use unargmax::report::results::{SUMMARY, VERDICTS};
 use unargmax::report::terms::RowKind;
 use unargmax::verify::{Claim, Verification, verify_with_progress};
 
@@ -49,170 +46,13 @@ pub struct Arguments {
     list: usize,
 }
 
-/// A certificate to check, and what is known of the head that it is about.
-struct Claims {
-    certificate: Certificate,
-    /// What stands beside the certificate in its folder; `None` where only a certificate was named.
-    stated: Option<Stated>,
-    /// The checkpoint; `None` for the bundled head.
-    checkpoint: Option<PathBuf>,
-    /// The options by which the audit chose its tensors, if the summary next to the certificate states them.
-    options: HeadOptions,
-}
-
-/// The summary and the table of an output folder.
-enum Stated {
-    /// Those of `audit`.
-    Audit(Box<Results>),
-    /// Those of `labels`.
-    LabelSets(Box<LabelFolder>),
-}
-
-impl Stated {
-    /// Reads them: those of `labels` where only these are there.
-    fn open(folder: &Path) -> Result<Self> {
-        let is_there = |name: &str| folder.join(name).exists();
-        Ok(if is_there(label_sets::SUMMARY) && !is_there(SUMMARY) {
-            Stated::LabelSets(Box::new(LabelFolder::open(folder)?))
-        } else {
-            Stated::Audit(Box::new(Results::open_unmatched(folder)?))
-        })
-    }
-
-    /// The names of the summary and of the table.
-    fn names(&self) -> [&'static str; 2] {
-        match self {
-            Stated::Audit(_) => [SUMMARY, VERDICTS],
-            Stated::LabelSets(_) => [label_sets::SUMMARY, label_sets::TABLE],
-        }
-    }
-
-    /// The path of the checkpoint as it was given, and the one from the folder.
-    fn checkpoint(&self) -> (&str, Option<&String>) {
-        match self {
-            Stated::Audit(results) => {
-                let checkpoint = &results.summary.checkpoint;
-                (&checkpoint.path, checkpoint.from_folder.as_ref())
-            }
-            Stated::LabelSets(folder) => folder.checkpoint(),
-        }
-    }
-
-    /// The options that chose the tensors.
-    fn options(&self) -> HeadOptions {
-        match self {
-            Stated::Audit(results) => results.summary.head.options.clone().unwrap_or_default(),
-            Stated::LabelSets(folder) => folder.options(),
-        }
-    }
-
-    /// In what they differ from the certificate.
-    fn differences(&self, certificate: &Certificate) -> Vec<Difference> {
-        match self {
-            Stated::Audit(results) => differences(results, certificate),
-            Stated::LabelSets(folder) => folder.differences(certificate),
-        }
-    }
-
-    /// What the rows stand for.
-    fn kind(&self) -> RowKind {
-        match self {
-            Stated::Audit(results) => results.summary.kind,
-            Stated::LabelSets(_) => RowKind::Tokens,
-        }
-    }
-
-    /// The number of padding rows in the table.
-    fn padding(&self) -> usize {
-        match self {
-            Stated::Audit(results) => results.tally().padding.sum(),
-            Stated::LabelSets(_) => 0,
-        }
-    }
-}
-
-impl Claims {
-    /// Reads the claims of an output folder.
-    fn of_folder(folder: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
-        let stated = Stated::open(folder)?;
-        let certificate = Certificate::open(folder.join(certificate::FILE))?;
-        let checkpoint = match checkpoint {
-            Some(named) => Some(named),
-            None => recorded(folder, &stated)?,
-        };
-        let options = match checkpoint {
-            Some(_) => stated.options(),
-            None => HeadOptions::default(),
-        };
-        Ok(Claims { certificate, stated: Some(stated), checkpoint, options })
-    }
-
-    /// Reads the claims of a certificate; the summary next to it may say how the tensors of this head were chosen.
-    fn of_file(path: &Path, checkpoint: Option<PathBuf>) -> Result<Self> {
-        let certificate = Certificate::open(path)?;
-        let beside = path.with_file_name(SUMMARY);
-        let summary = Summary::open(&beside).ok();
-        let options = summary
-            .filter(|summary| checkpoint.is_some() && summary.head.sha256 == certificate.head)
-            .and_then(|summary| summary.head.options);
-        let options = options.unwrap_or_default();
-        Ok(Claims { certificate, stated: None, checkpoint, options })
-    }
-}
-
-/// Returns the checkpoint that an output folder was made from; `None` for the bundled head.
-fn recorded(folder: &Path, stated: &Stated) -> Result<Option<PathBuf>> {
-    let (path, way) = stated.checkpoint();
-    if path == bundled::NAME {
-        return Ok(None);
-    }
-    let there = [way.map(|way| folder.join(way)), Some(PathBuf::from(path))];
-    if let Some(found) = there.into_iter().flatten().find(|path| path.exists()) {
-        return Ok(Some(found));
-    }
-    // The name of a model in the cache is not a path, and is the same from every folder.
-    if way.is_some_and(|way| way == path) {
-        return Ok(Some(PathBuf::from(path)));
-    }
-    bail!(
-        "{}: the checkpoint {path} that it was made of is not there; name the checkpoint: unargmax verify CHECKPOINT {}",
-        folder.join(stated.names()[0]).display(),
-        folder.display()
-    )
-}
-
 /// Runs `unargmax verify`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
-    let (named, claims) = match &arguments.files[..] {
-        [checkpoint, claims] => (Some(checkpoint.clone()), claims),
-        [claims, ..] => (None, claims),
-        [] => bail!("name what to check: a certificate, or a folder that `audit --out` wrote"),
-    };
     let bar = Bar::new(arguments.quiet)?;
     bar.stage("read");
-    let is_named = named.is_some();
-    let claims = match claims.is_dir() {
-        true => Claims::of_folder(claims, named)?,
-        false => Claims::of_file(claims, named)?,
-    };
-    let mut tensors = arguments.head.clone().or(claims.options.clone());
-    if arguments.tokens.is_none() {
-        // Proofs need no token names, so a faulty vocabulary must not prevent the check.
-        tensors = tensors.without_own_vocabulary();
-    }
-    let mut input = HeadArguments { checkpoint: claims.checkpoint.clone(), tensors }.read();
-    if let (Some(path), false) = (&claims.checkpoint, is_named) {
-        let summary = claims.stated.as_ref().map_or(SUMMARY, |stated| stated.names()[0]);
-        let advice = || {
-            format!(
-                "the checkpoint {} of {summary} (verify CHECKPOINT DIR names another)",
-                path.display()
-            )
-        };
-        input = input.with_context(advice);
-    }
-    let input = input?;
+    let claims = Claims::named(&arguments.files, "verify")?;
+    let input = claims.layer(&arguments.head, arguments.tokens.is_some())?;
     let head = input.head();
     let tokens = arguments.tokens.as_ref().map(|t| {
         let names = (input.vocabulary(), claims.checkpoint.as_deref());

@@ -248,7 +248,7 @@ impl Drop for Exchange {
 
 /// Makes a file readable by all users: temporary files are private, results are not. A failure is ignored, because no
 /// data is lost.
-pub(super) fn readable_by_all(path: &Path) {
+pub fn readable_by_all(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

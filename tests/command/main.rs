@@ -10,6 +10,7 @@
 //! - `report`: reports, comparisons and baselines;
 //! - `comparisons`: runs of many checkpoints, and families;
 //! - `refusals`: every error is one line, names its place and a way out, and exits with 2;
+//! - `export`: certificates in integers, for the checker in proofs/;
 //! - `repair`: biases and rows are changed, and one tensor of a file with them;
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
@@ -28,6 +29,7 @@ mod containers;
 mod documents;
 mod ended;
 mod ended_audits;
+mod export;
 mod files;
 mod finding;
 mod folders;

@@ -169,6 +169,8 @@ fn every_mistake_on_the_command_line_is_one_line_that_says_what_to_do() {
         (&["compare", "one"], &["<DIR> <DIR>", "only 1 was provided"]),
         (&["verify"], &["name what to check: a certificate, or a folder"]),
         (&["verify", "a", "b", "c"], &["unexpected value 'c'"]),
+        (&["export", "--exact", "a"], &["not provided: --out <FILE>"]),
+        (&["export", "--out", "b", "a"], &["not provided: --exact"]),
         (&["report"], &["not provided: <DIR>"]),
         (&["audit", "--radius"], &["--radius needs --engine lp"]),
         (&["audit", "--bias", "x"], &["choose tensors of a checkpoint"]),

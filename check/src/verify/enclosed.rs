@@ -92,6 +92,20 @@ enum Inconclusive {
     Open(String),
 }
 
+/// The weights of a record exactly: integers that are divided by their sum, basic weights first, then frozen ones.
+///
+/// # Errors
+/// It names a token, a rival or a coordinate that does not exist, or its equations do not have exactly one solution, or that is not positive.
+pub fn exact_weights(head: &Head, record: &EnclosedRecord) -> Result<Vec<(u32, BigInt)>, String> {
+    let rivals = record.basic.iter().chain(&record.frozen).map(|x| x.0);
+    if let Some(j) = rivals.chain([record.token]).find(|&j| j as usize >= head.tokens()) {
+        return Err(format!("there is no token {j}"));
+    }
+    solved_coordinates(head, record)?;
+    let none = "its equations have no single solution that is positive";
+    solve_exactly(head, record).ok_or_else(|| none.to_owned())
+}
+
 /// Solves for the weights of a record exactly: integers over their sum as the common denominator, basic weights
 /// first, then frozen ones. `None` if the equations do not have exactly one solution, or if it is not positive.
 fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigInt)>> {

@@ -7,7 +7,7 @@ use crate::certificate::{Linear, MapRecord};
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
 
-/// Computes `scale G (w_t - m)` for the tokens at these indices of the map's list; under a ball from the folded rows
+/// Computes `scale G (w_t - m)` for the tokens, which exist, at these indices of the map's list; under a ball from the folded rows
 /// `P(g * w_t)`, else clamped to the box.
 pub fn points(
     head: &Head,

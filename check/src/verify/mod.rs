@@ -44,6 +44,9 @@ use crate::domain::Domain;
 use crate::head::Head;
 use crate::progress::{Progress, Silent};
 
+pub use enclosed::exact_weights;
+pub use mapped::points as mapped_points;
+
 /// A verdict claimed by a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
