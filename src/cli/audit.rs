@@ -27,7 +27,7 @@ use unargmax::report::files::OutputFolder;
 use unargmax::report::gate::{self, Gate};
 use unargmax::report::run::Run;
 use unargmax::report::terms::{RowKind, Terms};
-use unargmax::report::{command, markdown, measures, own_files, page, text};
+use unargmax::report::{command, markdown, measures, multiqc, own_files, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub struct Arguments {
     #[arg(long)]
     radius: bool,
     /// Write summary.json, verdicts.csv, inspect.json, certificate.safetensors and a report (report.html,
-    /// summary.md, and report.json behind them) into this folder, and until then, if it takes long, a journal: after an
+    /// summary.md, unargmax_mqc.json, and report.json behind them) into this folder, and until then, if it takes long, a journal: after an
     /// end by Ctrl-C, `kill` or a crash the same command continues from it
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -375,7 +375,7 @@ impl Arguments {
     fn folder(&self) -> unargmax::error::Result<Option<OutputFolder>> {
         let writes = |name: &str| match name {
             own_files::RADII => self.radius,
-            page::FILE | markdown::FILE | measures::FILE => !self.no_report,
+            page::FILE | markdown::FILE | multiqc::FILE | measures::FILE => !self.no_report,
             name => self.svg || !name.ends_with(".svg"),
         };
         let open = |out| OutputFolder::open_for(out, &own_files::AUDIT, writes, self.force);

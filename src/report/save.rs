@@ -12,7 +12,7 @@ use super::results::{self, Reported};
 use super::run::Run;
 use super::summary::Summary;
 use super::terms::RowKind;
-use super::{markdown, own_files, page, table};
+use super::{markdown, multiqc, own_files, page, table};
 use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::certificate;
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// Omits the page, its summary in Markdown and the data that they are made from.
+    /// Omits the page, its summary in Markdown, the row for MultiQC and the data that they are made from.
     pub fn without_page(mut self) -> Self {
         self.page = false;
         self
@@ -219,7 +219,7 @@ impl<'a> Report<'a> {
     pub fn open(&self, folder: impl AsRef<Path>, force: bool) -> Result<OutputFolder> {
         let writes = |name: &str| match name {
             own_files::RADII => self.audit.radii().is_some(),
-            page::FILE | markdown::FILE | measures::FILE => self.page,
+            page::FILE | markdown::FILE | multiqc::FILE | measures::FILE => self.page,
             name => self.pictures || !name.ends_with(".svg"),
         };
         OutputFolder::open_for(folder, &own_files::AUDIT, writes, force)
