@@ -49,27 +49,47 @@ pub fn render(reported: &Reported) -> String {
 /// The columns of the table, in their order.
 fn headers(terms: &Terms) -> Value {
     let Terms { token, tokens, titled, hidden_state, can_only_tie, .. } = terms;
-    let count = |title: &str, description: String, scale: &str| {
-        json!({"title": title, "description": description, "format": "{:,d}", "min": 0, "scale": scale})
-    };
-    let plain = |title: &str, description: String| {
-        json!({"title": title, "description": description, "format": "{:,d}", "scale": false})
-    };
+    let share = json!({
+        "title": "Never win",
+        "description": format!("Their share of the audited {tokens}"),
+        "suffix": "%",
+        "format": "{:,.2f}",
+        "min": 0,
+        "max": 100,
+        "scale": "Reds",
+    });
+    let domain = json!({
+        "title": "Domain",
+        "description": "The states over which the verdicts hold",
+        "scale": false,
+    });
+    let red = Some("Reds");
     json!({
-        "lost": count("Never win", format!("{titled} proved unargmaxable over the domain"), "Reds"),
-        "lost_percent": {
-            "title": "Never win",
-            "description": format!("Their share of the audited {tokens}"),
-            "suffix": "%", "format": "{:,.2f}", "min": 0, "max": 100, "scale": "Reds",
-        },
-        "free_lost": count("Never win, any vector", format!("{titled} that no vector whatever lets win"), "Reds"),
-        "tied": count("Tied", format!("{titled} that {can_only_tie}, with equal rows"), "Oranges"),
-        "undecided": count("Undecided", format!("{titled} of which neither was proved"), "Purples"),
-        "padding_can_win": count("Padding that can win", format!("Rows without a {token} that can reach the highest score"), "Reds"),
-        "audited": plain("Audited", format!("Audited {tokens}, padding not counted")),
-        "rows": plain("V", "Rows of the weight".to_owned()),
-        "dim": plain("d", format!("Coordinates of a {hidden_state}")),
-        "domain": {"title": "Domain", "description": "The states over which the verdicts hold", "scale": false},
+        "lost": count("Never win", format!("{titled} proved unargmaxable over the domain"), red),
+        "lost_percent": share,
+        "free_lost": count("Never win, any vector", format!("{titled} that no vector whatever lets win"), red),
+        "tied": count("Tied", format!("{titled} that {can_only_tie}, with equal rows"), Some("Oranges")),
+        "undecided": count("Undecided", format!("{titled} of which neither was proved"), Some("Purples")),
+        "padding_can_win": count(
+            "Padding that can win",
+            format!("Rows without a {token} that can reach the highest score"),
+            red
+        ),
+        "audited": count("Audited", format!("Audited {tokens}, padding not counted"), None),
+        "rows": count("V", "Rows of the weight".to_owned(), None),
+        "dim": count("d", format!("Coordinates of a {hidden_state}"), None),
+        "domain": domain,
+    })
+}
+
+/// A column of counts; those with a scale have a bar of that colour behind them.
+fn count(title: &str, description: String, scale: Option<&str>) -> Value {
+    json!({
+        "title": title,
+        "description": description,
+        "format": "{:,d}",
+        "min": 0,
+        "scale": scale.map_or(Value::Bool(false), Value::from),
     })
 }
 
@@ -162,9 +182,11 @@ mod tests {
         assert_eq!(one, name(&results("a/model.npy", "free", TABLE)));
         let other = TABLE.replace("0,,,ordinary,1,arg", "0,,,ordinary,1,unarg");
         let other = other.replace("1,,,ordinary,1,unarg", "1,,,ordinary,1,arg");
-        for (path, domain, table) in
-            [("b/model.npy", "free", TABLE), ("a/model.npy", "ball:1", TABLE), ("a/model.npy", "free", &other)]
-        {
+        for (path, domain, table) in [
+            ("b/model.npy", "free", TABLE),
+            ("a/model.npy", "ball:1", TABLE),
+            ("a/model.npy", "free", &other),
+        ] {
             assert_ne!(one, name(&results(path, domain, table)));
         }
         // The digest is what MultiQC leaves of a name like this.
