@@ -50,8 +50,8 @@ pub fn render(reported: &Reported) -> String {
 fn headers(terms: &Terms) -> Value {
     let Terms { token, tokens, titled, hidden_state, can_only_tie, .. } = terms;
     let share = json!({
-        "title": "Never win",
-        "description": format!("Their share of the audited {tokens}"),
+        "title": "Share",
+        "description": format!("Unargmaxable {tokens} as a share of the audited"),
         "suffix": "%",
         "format": "{:,.2f}",
         "min": 0,
@@ -67,11 +67,11 @@ fn headers(terms: &Terms) -> Value {
     json!({
         "lost": count("Never win", format!("{titled} proved unargmaxable over the domain"), red),
         "lost_percent": share,
-        "free_lost": count("Never win, any vector", format!("{titled} that no vector whatever lets win"), red),
+        "free_lost": count("Any vector", format!("{titled} that no vector whatever lets win"), red),
         "tied": count("Tied", format!("{titled} that {can_only_tie}, with equal rows"), Some("Oranges")),
         "undecided": count("Undecided", format!("{titled} of which neither was proved"), Some("Purples")),
         "padding_can_win": count(
-            "Padding that can win",
+            "Padding wins",
             format!("Rows without a {token} that can reach the highest score"),
             red
         ),
@@ -199,6 +199,6 @@ mod tests {
     #[test]
     fn a_name_is_no_markup() {
         let name = name(&results("<img src=x onerror='a()'>&\"\n", "free", TABLE));
-        assert_eq!(&name[9..], "_img src=x onerror=_a()______");
+        assert_eq!(&name[9..], "_img src=x onerror=_a()_____");
     }
 }

@@ -11,7 +11,7 @@ from conftest import BUNDLED, audit, module
 
 
 def test_multiqc_shows_each_audit_with_its_numbers(tmp_path: Path) -> None:
-    audit(BUNDLED, tmp_path / "audits" / "one")
+    audit(BUNDLED, tmp_path / "audits" / "one", "--domain", "range:0:inf")
     audit(BUNDLED, tmp_path / "audits" / "two", "--domain", "free")
     # The same again, in another place: one row, since it says the same.
     audit(BUNDLED, tmp_path / "audits" / "copy" / "two", "--domain", "free")
