@@ -19,7 +19,7 @@ sys.path.insert(0, str(FLEET))
 import fleet  # noqa: E402
 
 #: The head that is killed: so many tokens of few dimensions that its audit takes seconds.
-TOKENS, DIM = 60_000, 12
+TOKENS, DIM = 10_000, 12
 
 
 @pytest.fixture(scope="module")
