@@ -9,6 +9,7 @@ import math
 import os
 import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,17 @@ def cached() -> list[Checkpoint]:
             if snapshot.is_dir():
                 found.append(Checkpoint(folder.name.removeprefix("models--").replace("--", "/"), snapshot))
     return found
+
+
+def join(names: Iterable[str], files: Iterable[str], out: str) -> None:
+    """Write one file for MultiQC with the rows of several, each under its name."""
+    joined: dict[str, Any] = {}
+    for name, file in zip(names, files, strict=True):
+        content = json.loads(Path(file).read_text(encoding="utf-8"))
+        (row,) = content["data"].values()
+        joined = joined or content | {"data": {}}
+        joined["data"][name] = row
+    Path(out).write_text(json.dumps(joined, indent=2) + "\n", encoding="utf-8")
 
 
 def memory_mb(path: Path, attempt: int = 1) -> int:

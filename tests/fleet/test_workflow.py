@@ -100,6 +100,8 @@ def test_a_run_that_was_killed_goes_on_and_leaves_the_files_of_one_that_was_not(
     assert sorted(found) == sorted(expected) and len(found) > 20
     assert [name for name in expected if expected[name] != found[name]] == []
     assert not list(resumed.rglob("audit.journal"))
+    rows = found["multiqc_data/multiqc_unargmax_audits.txt"].decode().splitlines()
+    assert [row.split("\t")[0] for row in rows[1:]] == ["a-long.npy", "b-short.npy", "c-g2pm.safetensors"]
     # There is nothing left to do.
     assert "Nothing to be done" in run(heads, resumed)
     with (resumed / "benchmarks" / "a-long.npy.tsv").open() as file:
