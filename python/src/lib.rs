@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 mod audit;
+mod auditing;
 mod error;
 mod layer;
 mod numbers;
@@ -27,6 +28,7 @@ fn command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 fn _unargmax(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(command, module)?)?;
+    module.add_function(wrap_pyfunction!(auditing::audit, module)?)?;
     module.add_function(wrap_pyfunction!(table::read_table, module)?)?;
     module.add_class::<layer::Layer>()?;
     module.add_class::<audit::Audit>()?;

@@ -14,6 +14,7 @@ from conftest import BUNDLED
 from numpy.typing import NDArray
 
 import unargmax
+from unargmax import _arrays
 
 LOST = ["argmaxable"] * 4 + ["unargmaxable"]
 
@@ -95,6 +96,45 @@ def test_dlpack_and_array_are_taken(square: NDArray[np.float32]) -> None:
 
     for W in (ByDLPack(), ByArray(), square.tolist()):
         assert unargmax.audit(W).verdict.tolist() == LOST
+
+
+@pytest.mark.parametrize("order", ["C", "strided"])
+def test_dlpack_alone_is_taken_without_a_copy_where_layout_allows(
+    square: NDArray[np.float32], order: str
+) -> None:
+    W = square if order == "C" else np.repeat(square, 2, axis=0)[::2]
+
+    class Tensor:
+        """A tensor of a library that numpy does not know, as JAX has them: DLPack and nothing else."""
+
+        def __dlpack__(self, **options: Any) -> Any:
+            return W.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> Any:
+            return W.__dlpack_device__()
+
+    assert not hasattr(Tensor(), "__array__")
+    taken = _arrays.rows(Tensor())
+    assert taken.tolist() == square.tolist()
+    assert np.shares_memory(taken, W) == (order == "C")
+    audit = unargmax.audit(Tensor(), b=np.zeros(5))
+    assert audit.verdict.tolist() == LOST and audit.verify()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_tensors_of_torch_are_taken(square: NDArray[np.float32], dtype: str) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    tensor = torch.nn.Parameter(torch.tensor(square * 1.1).to(getattr(torch, dtype)))
+    bias = torch.zeros(5, dtype=tensor.dtype, requires_grad=True)
+    audit = unargmax.audit(tensor, bias)
+    same = unargmax.audit(tensor.detach().double().numpy() if dtype == "float64" else tensor.detach().float().numpy(), [0.0] * 5)
+    assert audit.layer.sha256 == same.layer.sha256
+    # Half of the numbers are rounded, so the last token may leave the square; the verdicts are those of the numbers.
+    assert audit.verdict.tolist() == same.verdict.tolist()
+    lent = _arrays.rows(tensor)
+    if dtype in ("float32", "float64"):
+        assert lent.ctypes.data == tensor.data_ptr()
+    assert _arrays.rows(tensor.detach().t().contiguous().t()).tolist() == lent.tolist()
 
 
 def test_what_is_no_head_is_an_error_that_says_why(square: NDArray[np.float32]) -> None:

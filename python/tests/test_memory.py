@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -45,3 +47,34 @@ def test_an_array_that_was_changed_is_noticed(square: NDArray[np.float32], tmp_p
         with pytest.raises(RuntimeError, match="changed since its audit"):
             use()
     assert kept.verify() and kept.to_pandas()["verdict"].tolist() == verdicts
+
+
+#: Prints the peak memory of the process in MiB before and after an audit of a few tokens of a large array.
+_PEAK = """
+import resource, sys
+import numpy as np, unargmax
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+W = np.empty((262144, 256), dtype="float32")
+np.random.default_rng(0).standard_normal(out=W, dtype="float32")
+before = peak()
+audit = unargmax.audit(W, tokens=[0, 1, 262143], threads=1, copy=sys.argv[1] == "copy")
+assert len(audit) == 3
+print(before, peak())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
+def test_a_c_ordered_array_of_float32_is_not_copied() -> None:
+    def growth(how: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, how], capture_output=True, text=True, check=True, timeout=300
+        )
+        before, after = map(float, done.stdout.split())
+        return after - before
+
+    lent, copied = growth("lend"), growth("copy")
+    # The array has 256 MiB, and the copy is all that differs.
+    assert 240 < copied - lent < 272, (lent, copied)

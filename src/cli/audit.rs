@@ -28,7 +28,7 @@ use unargmax::report::frequencies::Frequencies;
 use unargmax::report::gate::{self, Gate};
 use unargmax::report::run::Run;
 use unargmax::report::terms::{RowKind, Terms};
-use unargmax::report::{command, markdown, measures, moved_rows, own_files, page, text};
+use unargmax::report::{command, markdown, measures, moved_rows, multiqc, own_files, page, text};
 
 /// Decide for every token of a head whether it can ever be the strict argmax, and prove it.
 #[derive(Debug, Args)]
@@ -87,7 +87,7 @@ pub struct Arguments {
     #[arg(long)]
     radius: bool,
     /// Write summary.json, verdicts.csv, inspect.json, certificate.safetensors and a report (report.html,
-    /// summary.md, and report.json behind them) into this folder, and until then, if it takes long, a journal: after an
+    /// summary.md, unargmax_mqc.json, and report.json behind them) into this folder, and until then, if it takes long, a journal: after an
     /// end by Ctrl-C, `kill` or a crash the same command continues from it
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -390,7 +390,7 @@ impl Arguments {
         let writes = |name: &str| match name {
             own_files::RADII => self.radius,
             moved_rows::FILE => self.move_needed,
-            page::FILE | markdown::FILE | measures::FILE => !self.no_report,
+            page::FILE | markdown::FILE | multiqc::FILE | measures::FILE => !self.no_report,
             name => self.svg || !name.ends_with(".svg"),
         };
         let open = |out| OutputFolder::open_for(out, &own_files::AUDIT, writes, self.force);

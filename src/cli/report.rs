@@ -12,7 +12,7 @@ use unargmax::report::files::OutputFolder;
 use unargmax::report::results::Reported;
 use unargmax::report::{folder, own_files};
 
-/// Write report.html and summary.md again, from the files of an audit alone.
+/// Write report.html, summary.md and unargmax_mqc.json again, from the files of an audit alone.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The folder that `audit --out` wrote
@@ -21,7 +21,7 @@ pub struct Arguments {
     /// Also write each picture as an SVG file
     #[arg(long)]
     svg: bool,
-    /// Replace report.html, summary.md and pictures that were not written by unargmax
+    /// Replace report.html, summary.md, unargmax_mqc.json and pictures that were not written by unargmax
     #[arg(long)]
     force: bool,
 }

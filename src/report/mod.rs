@@ -1,7 +1,7 @@
 //! The output of an audit: a table, a summary, folders of files, and pages.
 //!
 //! `summary`, `table` and `measures` write the results of an audit; `results` reads them back; `page`, `plots`,
-//! `markdown`, `compare` and `baseline` use only what was read back, so that a report made later from the folder is
+//! `markdown`, `multiqc`, `compare` and `baseline` use only what was read back, so that a report made later from the folder is
 //! the same.
 
 #[doc(hidden)]
@@ -47,6 +47,8 @@ mod measured_text;
 pub mod measures;
 #[doc(hidden)]
 pub mod moved_rows;
+#[doc(hidden)]
+pub mod multiqc;
 #[doc(hidden)]
 pub mod numbers;
 #[doc(hidden)]

@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::{
-    inspection, label_sets, ladder, markdown, measures, moved_rows, observed, page, results,
+    inspection, label_sets, ladder, markdown, measures, moved_rows, multiqc, observed, page,
+    results,
 };
 use crate::certificate;
 use crate::error::{Error, Result};
@@ -41,6 +42,7 @@ pub const AUDIT: Product = Product {
         measures::FILE,
         page::FILE,
         markdown::FILE,
+        multiqc::FILE,
     ],
     pictures: true,
     advice: FORCE,
@@ -48,10 +50,10 @@ pub const AUDIT: Product = Product {
 /// The files that `report` writes. Pictures of an earlier report belong to the same audit, so they are replaced only
 /// by new ones.
 pub const REPORT: Product =
-    Product { names: &[page::FILE, markdown::FILE], pictures: false, advice: FORCE };
+    Product { names: &[page::FILE, markdown::FILE, multiqc::FILE], pictures: false, advice: FORCE };
 /// The files that `report --svg` writes.
 pub const REPORT_WITH_PICTURES: Product =
-    Product { names: &[page::FILE, markdown::FILE], pictures: true, advice: FORCE };
+    Product { names: &[page::FILE, markdown::FILE, multiqc::FILE], pictures: true, advice: FORCE };
 /// The files that `compare` writes.
 pub const COMPARISON: Product =
     Product { names: &COMPARISON_FILES, pictures: false, advice: FORCE };
@@ -84,6 +86,7 @@ pub const REPAIR: Product = Product {
         measures::FILE,
         page::FILE,
         markdown::FILE,
+        multiqc::FILE,
         REPAIR_SUMMARY,
         REPAIR_PAGE,
     ],
@@ -177,6 +180,7 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
         results::SUMMARY => schema("summary"),
         inspection::FILE => schema("inspect"),
         measures::FILE => schema("report"),
+        multiqc::FILE => schema("mqc"),
         label_sets::SUMMARY => schema("sets"),
         ladder::SUMMARY => schema("reach"),
         ladder::TABLE => start.starts_with("id,token,piece,kind,chosen,free,real,"),
@@ -222,6 +226,8 @@ mod tests {
         for (name, text, ours) in [
             ("summary.json", "{\n  \"schema\": \"unargmax summary 1\"", true),
             ("summary.json", "{\"schema\": \"another\", \"x\": \"unargmax summary 1\"", false),
+            ("unargmax_mqc.json", "{\n  \"schema\": \"unargmax mqc 1\"", true),
+            ("unargmax_mqc.json", "{\"id\": \"unargmax\"", false),
             ("summary.md", "## x\n\nMade by unargmax 0.1.0.\n", true),
             ("summary.md", "## My notes on unargmax\n", false),
             ("report.html", "<meta name=\"generator\" content=\"unargmax 0.1.0\">", true),

@@ -13,7 +13,7 @@ use super::results::{self, Reported};
 use super::run::Run;
 use super::summary::Summary;
 use super::terms::RowKind;
-use super::{markdown, moved_rows, own_files, page, table};
+use super::{markdown, moved_rows, multiqc, own_files, page, table};
 use crate::audit::Audit;
 use crate::causes::RowLayout;
 use crate::certificate;
@@ -83,7 +83,7 @@ impl<'a> Report<'a> {
         self
     }
 
-    /// Omits the page, its summary in Markdown and the data that they are made from.
+    /// Omits the page, its summary in Markdown, the row for MultiQC and the data that they are made from.
     pub fn without_page(mut self) -> Self {
         self.page = false;
         self
@@ -239,7 +239,7 @@ impl<'a> Report<'a> {
         let writes = |name: &str| match name {
             own_files::RADII => self.audit.radii().is_some(),
             moved_rows::FILE => !self.audit.moves_needed().is_empty(),
-            page::FILE | markdown::FILE | measures::FILE => self.page,
+            page::FILE | markdown::FILE | multiqc::FILE | measures::FILE => self.page,
             name => self.pictures || !name.ends_with(".svg"),
         };
         OutputFolder::open_for(folder, &own_files::AUDIT, writes, force)

@@ -43,6 +43,7 @@ fn nothing_of_an_earlier_run_stays_beside_newer_results() {
         "report.json",
         "summary.json",
         "summary.md",
+        "unargmax_mqc.json",
         "verdicts.csv",
     ];
     assert_eq!(kept, expected);
@@ -69,6 +70,7 @@ fn a_file_of_somebody_else_is_an_error_before_any_work() {
     let folder = Folder::new();
     for name in [
         "summary.md",
+        "unargmax_mqc.json",
         "report.html",
         "verdicts.csv",
         "summary.json",

@@ -152,6 +152,7 @@ fn out_replaces_its_own_files_and_leaves_others_alone() {
         "report.json",
         "summary.json",
         "summary.md",
+        "unargmax_mqc.json",
         "verdicts.csv",
     ];
     assert_eq!(names, expected);

@@ -16,10 +16,11 @@ True
 """
 
 from ._arrays import ArrayLike
-from ._audit import Audit, Verification, audit
-from ._layer import OutputLayer, open
+from ._audit import Audit, OutputLayer
+from ._functions import audit, open
 from ._table import Verdicts, read_verdicts
 from ._unargmax import __version__
+from ._verification import Verification
 
 __all__ = [
     "ArrayLike",

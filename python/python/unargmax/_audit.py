@@ -1,20 +1,21 @@
-"""Audits: which tokens can win, and the proofs."""
+"""Output layers and their audits: which tokens can win, and the proofs. Each leads to the other, so both are here."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _arrays, _unargmax
 from ._arrays import ArrayLike
-from ._layer import OutputLayer
 from ._progress import Callback, Shown
 from ._table import Verdicts
+from ._tokens import Measure, ids_of, measured, token_ids
+from ._verification import Verification
 
 if TYPE_CHECKING:
     import pandas
@@ -23,68 +24,75 @@ if TYPE_CHECKING:
 #: The verdicts, in the order of their numbers.
 VERDICTS = ("argmaxable", "tied", "unargmaxable", "undecided")
 
-#: The tokens to measure: ``"all"``, the size of a sample (drawn by a fixed seed), or ids and names.
-Measure: TypeAlias = "str | int | Sequence[int | str] | None"
 
+class OutputLayer:
+    """The output layer of a checkpoint: ``V`` rows of ``d`` numbers, the names of its tokens, and the domain of its hidden states."""
 
-def audit(
-    W: ArrayLike,  # noqa: N803 (the name in the formula)
-    b: ArrayLike | None = None,
-    domain: str = "free",
-    tokens: Sequence[int | str] | str | None = None,
-    *,
-    vocab: Sequence[str] | None = None,
-    gain: ArrayLike | None = None,
-    shift: ArrayLike | None = None,
-    efforts: Measure = None,
-    margins: Measure = None,
-    max_probability: Measure = None,
-    ranks: Measure = None,
-    bias_needed: bool = False,
-    threads: int = 0,
-    copy: bool = False,
-    progress: bool | Callback | None = None,
-) -> Audit:
-    """Decide for each token whether it can ever be the strict argmax of ``W h + b``, and prove it.
+    def __init__(self, layer: _unargmax.Layer) -> None:
+        self._layer = layer
 
-    Args:
-        W: The rows, ``V x d``: an array of numpy, a tensor of torch or JAX, or anything with ``__array__`` or ``__dlpack__``, in
-            float16, bfloat16, float32 or float64. Float32 and float64 in C order are not copied: **do not change the array**
-            during the audit, nor afterwards as long as the result is used. (Methods that need the numbers again compare their
-            hash and raise ``RuntimeError`` if they were changed.) ``copy=True`` audits a copy.
-        b: The biases, ``V``, or ``None``.
-        domain: Where hidden states lie: ``free``, ``range:LO:HI`` (such as ``range:0:inf`` after a ReLU), ``ball:R``, or with
-            ``gain`` the output of a final norm, ``layernorm`` or ``rmsnorm``; a ball or norm with a range is ``ball:R+range:LO:HI``.
-        tokens: Audit only these, by id or name, against all rivals.
-        vocab: The names of the tokens, ``V`` or fewer; rows without one are padding.
-        gain: The gain of the final norm, ``d``, for ``domain="layernorm"`` and ``domain="rmsnorm"``.
-        shift: Its shift, ``d``; none by default.
-        efforts, margins: In a ball: measure how far out tokens begin to win, and their best margins.
-        max_probability: Measure the largest probability of tokens under a softmax.
-        ranks: Prove how high tokens can rank.
-        bias_needed: Measure by how much each lost token's own bias would have to be raised.
-        threads: The number of threads; 0 means all cores. Results do not depend on it.
-        progress: Whether to show progress on standard error (by default on a terminal), or a callback with
-            ``(stage, done, total, unit)``. An exception of the callback ends the audit, as Ctrl-C does.
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of tokens ``V`` and of dimensions ``d``."""
+        return self._layer.shape
 
-    Returns:
-        The verdicts with their proofs. Other threads of Python run meanwhile.
+    @property
+    def sha256(self) -> str:
+        """The hash of rows and bias, by which certificates name a head."""
+        return self._layer.sha256
 
-    Raises:
-        ValueError: A shape that does not fit, a number that is not finite (the message names row and column), an unknown domain.
-        TypeError: Numbers of another type.
+    @property
+    def weight(self) -> str:
+        """The name of the tensor that holds the rows."""
+        return self._layer.found[0]
 
-    >>> audit = unargmax.audit(W, domain="range:0:inf", vocab=["a", "b", "c", "d", "e"])
-    >>> audit.counts
-    {'argmaxable': 2, 'tied': 0, 'unargmaxable': 3, 'undecided': 0}
-    >>> audit.witness("d").shape
-    (2,)
-    """
-    rows = _arrays.rows(W, copy=copy)
-    bias = None if b is None else _arrays.vector(b, "the bias")
-    layer = _unargmax.Layer.of_array(rows, bias, None if vocab is None else list(vocab))
-    measures = (efforts, margins, max_probability, ranks)
-    return run(layer, domain, tokens, (gain, shift), measures, bias_needed, threads, progress)
+    @property
+    def domain(self) -> str:
+        """The domain that follows from what stands before the layer (a final norm, an activation), else ``free``."""
+        return self._layer.found[2]
+
+    @property
+    def reason(self) -> str:
+        """Why the domain is that one."""
+        return self._layer.found[3]
+
+    def token(self, id: int) -> str:
+        """The readable text of a token, or its id where it has no name."""
+        return self._layer.token(id)
+
+    def audit(
+        self,
+        domain: str = "auto",
+        tokens: Sequence[int | str] | str | None = None,
+        *,
+        gain: ArrayLike | None = None,
+        shift: ArrayLike | None = None,
+        efforts: Measure = None,
+        margins: Measure = None,
+        max_probability: Measure = None,
+        ranks: Measure = None,
+        bias_needed: bool = False,
+        threads: int = 0,
+        progress: bool | Callback | None = None,
+    ) -> Audit:
+        """Decide for each token whether it can ever win; see :func:`unargmax.audit`.
+
+        ``domain`` is ``auto`` by default: what the checkpoint says of the states before its output layer.
+        """
+        return run(
+            self._layer,
+            domain,
+            tokens,
+            (gain, shift),
+            (efforts, margins, max_probability, ranks),
+            bias_needed,
+            threads,
+            progress,
+        )
+
+    def __repr__(self) -> str:
+        tokens, dim = self.shape
+        return f"<OutputLayer {self.weight}: {tokens} tokens x {dim} dimensions, domain {self.domain}>"
 
 
 def run(
@@ -110,52 +118,11 @@ def run(
         numbers = (scale.tolist(), moved.tolist())
     if threads < 0:
         raise ValueError(f"{threads} threads: give 0 for all cores, or a number above 0")
-    ids = None if tokens is None else _ids(layer, tokens)
-    asked = [_measure(layer, measure) for measure in measures]
+    ids = None if tokens is None else token_ids(layer, tokens)
+    asked = [measured(layer, measure) for measure in measures]
     with Shown(progress) as callback:
-        found = layer.audit(domain, numbers, ids, asked, bias_needed, threads, callback)
+        found = _unargmax.audit(layer, domain, numbers, ids, asked, bias_needed, threads, callback)
     return Audit(found)
-
-
-def _measure(layer: _unargmax.Layer, measure: Measure) -> str | list[int] | None:
-    if measure is None or measure == "all":
-        return measure
-    if isinstance(measure, bool):
-        raise TypeError('what to measure is "all", a number of tokens, or a list of tokens')
-    return str(measure) if isinstance(measure, int) else _ids(layer, measure)
-
-
-def _ids(layer: _unargmax.Layer, tokens: Sequence[int | str] | str) -> list[int]:
-    """The ids of tokens."""
-    listed = [tokens] if isinstance(tokens, str) else list(tokens)
-    if not listed:
-        raise ValueError("the list of tokens is empty")
-    return [id for token in listed for id in _id(layer, token)]
-
-
-def _id(layer: _unargmax.Layer, token: int | str) -> list[int]:
-    """The ids of a token or, for a string of that form, of a range of tokens."""
-    if isinstance(token, str):
-        return layer.ids(token)
-    id, count = int(token), layer.shape[0]
-    if not 0 <= id < count:
-        raise ValueError(f"there is no token {id}: the head has {count} tokens, from 0")
-    return [id]
-
-
-class Verification:
-    """The outcome of :meth:`Audit.verify`; true if every verdict was accepted."""
-
-    def __init__(self, accepted: bool, outcome: dict[str, Any]) -> None:
-        self.accepted = accepted
-        #: What ``unargmax verify --json`` prints: the refusals, and how many verdicts of each kind were accepted.
-        self.outcome = outcome
-
-    def __bool__(self) -> bool:
-        return self.accepted
-
-    def __repr__(self) -> str:
-        return f"<Verification: {'accepted' if self.accepted else 'REFUSED'}>"
 
 
 class Audit:
@@ -272,7 +239,7 @@ class Audit:
         return self._audit.blockers(self._one(token))
 
     def _one(self, token: int | str) -> int:
-        ids = _id(self._audit.layer, token)
+        ids = ids_of(self._audit.layer, token)
         if len(ids) != 1:
             raise ValueError(f"{token!r} names {len(ids)} tokens, not one")
         return ids[0]
@@ -309,7 +276,7 @@ class Audit:
         progress: bool | Callback | None = None,
     ) -> Verification:
         """Prove the verdicts (of these tokens) again, with code that took no part in the audit."""
-        ids = None if tokens is None else _ids(self._audit.layer, tokens)
+        ids = None if tokens is None else token_ids(self._audit.layer, tokens)
         with Shown(progress) as callback:
             accepted, outcome = self._audit.verify(ids, callback)
         return Verification(accepted, json.loads(outcome))

@@ -12,6 +12,16 @@ __version__: str
 _Progress = Callable[[str, int, int, str], object]
 
 def command(arguments: Sequence[str]) -> int: ...
+def audit(
+    layer: Layer,
+    domain: str,
+    norm: tuple[Sequence[float], Sequence[float]] | None,
+    tokens: Sequence[int] | None,
+    measures: Sequence[str | Sequence[int] | None],
+    bias_needed: bool,
+    threads: int,
+    progress: _Progress | None,
+) -> Audit: ...
 def read_table(folder: str | PathLike[str]) -> tuple[Table, str]: ...
 
 class Table:
@@ -45,16 +55,6 @@ class Layer:
     def found(self) -> tuple[str, str, str, str]: ...
     def token(self, id: int) -> str: ...
     def ids(self, text: str) -> list[int]: ...
-    def audit(
-        self,
-        domain: str,
-        norm: tuple[Sequence[float], Sequence[float]] | None,
-        tokens: Sequence[int] | None,
-        measures: Sequence[str | Sequence[int] | None],
-        bias_needed: bool,
-        threads: int,
-        progress: _Progress | None,
-    ) -> Audit: ...
 
 class Audit:
     @property

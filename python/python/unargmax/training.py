@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _audit
+from . import _functions
 from ._arrays import ArrayLike
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def snapshot(
     ([4], [])
     """
     measured = "all" if efforts else None
-    audit = _audit.audit(
+    audit = _functions.audit(
         W, b, domain, gain=gain, shift=shift, efforts=measured, threads=threads, copy=True, progress=False
     )
     lost = [int(id) for id in audit.ids[audit.verdict == "unargmaxable"]]

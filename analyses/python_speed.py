@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Compares the time of an audit from Python with that of the command, on a random head of 10,000 x 64, in turns.
+
+    python3 analyses/python_speed.py --program target/release/unargmax [--runs 15] [--tokens 10000] [--dim 64]
+
+It needs the package unargmax with pandas, built like the program (`maturin build --release`). The command starts, reads a file, audits and prints a summary. The
+call from Python audits an array that is there, and the last way makes a DataFrame as well. What a program in Python takes besides, its start with the imports, is
+measured alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import unargmax
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", required=True, help="the command, as cargo builds it")
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--tokens", type=int, default=10_000)
+    parser.add_argument("--dim", type=int, default=64)
+    options = parser.parse_args()
+    rows = np.random.default_rng(0).standard_normal((options.tokens, options.dim), dtype="float32")
+    command = "the command"
+    with tempfile.TemporaryDirectory() as folder:
+        head = Path(folder) / "head.npy"
+        np.save(head, rows)
+        audit = [options.program, "audit", str(head)]
+        imports = [sys.executable, "-c", "import pandas, unargmax"]
+        ways: dict[str, Callable[[], object]] = {
+            command: lambda: subprocess.run(audit, check=True, stdout=subprocess.DEVNULL),
+            "audit(W)": lambda: unargmax.audit(rows),
+            "audit(W).to_pandas()": lambda: unargmax.audit(rows).to_pandas(),
+            "start and imports of Python": lambda: subprocess.run(imports, check=True),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(options.runs + 1):
+            for name, work in ways.items():
+                taken = seconds(work)
+                # The first turn fills caches.
+                if turn > 0:
+                    times[name].append(taken)
+    print(f"random head of {options.tokens} x {options.dim}, {options.runs} runs in turns: median (least to most)")
+    whole = statistics.median(times[command])
+    for name, taken in times.items():
+        median = statistics.median(taken)
+        spread = f"({1000 * min(taken):.0f} to {1000 * max(taken):.0f})"
+        print(f"  {name:28} {1000 * median:5.0f} ms {spread:16} {median / whole:.2f} of the command")
+
+
+if __name__ == "__main__":
+    main()
