@@ -99,12 +99,12 @@ fn run(options: &Options) -> Result<bool> {
 /// The studies that are named, or all of them.
 fn chosen(options: &Options) -> Result<Vec<&'static Study>> {
     if options.all {
-        return Ok(ALL.iter().collect());
+        return Ok(ALL.to_vec());
     }
     ensure!(!options.names.is_empty(), "name a study, or give --all; --list names them");
     let mut found = Vec::new();
     for name in &options.names {
-        let Some(study) = ALL.iter().find(|study| study.name == *name) else {
+        let Some(&study) = ALL.iter().find(|study| study.name == *name) else {
             let names: Vec<&str> = ALL.iter().map(|study| study.name).collect();
             bail!("there is no study {name:?}; there are {}", names.join(", "));
         };

@@ -94,7 +94,8 @@ impl Figure {
                 area.draw(&Text::new(name.clone(), (x + 40, y + LINE / 2), style))?;
             }
             for (i, panel) in self.panels.iter().enumerate() {
-                let corner = ((i % ACROSS) as i32 * PANEL.0, legend + (i / ACROSS) as i32 * PANEL.1);
+                let corner =
+                    ((i % ACROSS) as i32 * PANEL.0, legend + (i / ACROSS) as i32 * PANEL.1);
                 panel.draw(&area, corner, &names)?;
             }
             area.present()?;
@@ -118,7 +119,8 @@ impl Figure {
         let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
         let Some((start, rest)) = svg.split_once('>') else { return svg.to_owned() };
         let spoken = escape(&self.caption);
-        format!("{start} role=\"img\">\n<title>{spoken}</title>{rest}").replace(" opacity=\"1\"", "")
+        format!("{start} role=\"img\">\n<title>{spoken}</title>{rest}")
+            .replace(" opacity=\"1\"", "")
     }
 }
 
@@ -154,7 +156,8 @@ impl Panel {
         let (y0, y1) = (corner.1 + PANEL.1 - below, corner.1 + above);
         let x = self.x.scaled(points().map(|p| p.0), (x0, x1))?;
         let y = self.y.scaled(points().map(|p| p.1), (y0, y1))?;
-        let line = |from, to, colour: RGBColor| PathElement::new(vec![from, to], colour.stroke_width(1));
+        let line =
+            |from, to, colour: RGBColor| PathElement::new(vec![from, to], colour.stroke_width(1));
         for (at, label) in y.marks(9) {
             area.draw(&line((x0, at), (x1, at), GRID))?;
             area.draw(&Text::new(label, (x0 - 6, at), letters(12, HPos::Right, VPos::Center)))?;

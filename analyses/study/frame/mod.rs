@@ -7,7 +7,7 @@ pub mod page;
 pub mod provenance;
 pub mod statistics;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
@@ -173,13 +173,9 @@ impl Outcome {
         for c in &self.comparisons {
             let Comparison { what, published, from, ours, difference, standing } = c;
             let says = standing.says();
-            text += &format!("  {what}: {published} ({from}), here {ours} ({difference}): {says}\n");
+            text +=
+                &format!("  {what}: {published} ({from}), here {ours} ({difference}): {says}\n");
         }
         text
     }
-}
-
-/// Which of these files are there.
-pub fn first_that_exists<'a>(files: &'a [PathBuf]) -> Option<&'a Path> {
-    files.iter().find(|file| file.exists()).map(PathBuf::as_path)
 }

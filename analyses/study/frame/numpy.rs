@@ -92,7 +92,8 @@ mod tests {
     fn the_numbers_are_numpys() {
         let uniform = [0.5554048211476403, -0.5249175599301754, 0.648557065322737];
         assert_eq!(RandomState::new(13).uniforms(3, -1.0, 1.0), uniform);
-        let normal = [-0.712390662050588, 0.753766378659703, -0.044503078338053455, 0.45181233874578974];
+        let normal =
+            [-0.712390662050588, 0.753766378659703, -0.044503078338053455, 0.45181233874578974];
         assert_eq!(RandomState::new(13).normals(4), normal);
         assert_eq!(RandomState::new(12).choice(1000, 5), [518, 871, 797, 274, 325]);
         assert_eq!(RandomState::new(12).permutation(8), [4, 6, 0, 2, 1, 5, 7, 3]);

@@ -60,6 +60,13 @@ fn machine() -> String {
     let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = information.lines().find(|line| line.starts_with("model name"));
     let name = name.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim().to_owned());
+    let name = name.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{}, {cores} cores", name.unwrap_or_else(|| std::env::consts::ARCH.to_owned()))
+    format!("{name}, {cores} cores, cargo profile {}", profile().unwrap_or("unknown".to_owned()))
+}
+
+/// The profile that this program was built with: the folder of examples lies in the folder of the profile.
+fn profile() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.parent()?.parent()?.file_name()?.to_string_lossy().into_owned())
 }

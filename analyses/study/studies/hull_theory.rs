@@ -46,13 +46,22 @@ fn run(setting: &Setting) -> Result<Outcome> {
         true => vec![(1000, 2, 20), (1000, 4, 20), (1000, 8, 10)],
         false => {
             let small = [2, 4, 6, 8, 10].map(|d| (1000, d, 40));
-            let large = [(2, 40), (4, 20), (6, 20), (8, 10), (10, 10), (15, 8), (20, 8), (30, 4), (50, 4)];
+            let large =
+                [(2, 40), (4, 20), (6, 20), (8, 10), (10, 10), (15, 8), (20, 8), (30, 4), (50, 4)];
             let large = large.map(|(d, heads)| (CLASSES, d, heads));
             small.into_iter().chain(large).collect()
         }
     };
-    let columns =
-        ["n", "d", "bias", "heads", "expected", "mean", "standard deviation", "standard errors apart"];
+    let columns = [
+        "n",
+        "d",
+        "bias",
+        "heads",
+        "expected",
+        "mean",
+        "standard deviation",
+        "standard errors apart",
+    ];
     let mut table = Table::new("means", "Audited heads of several seeds beside theory", &columns);
     for (n, dim, heads) in plan {
         for has_bias in [false, true] {
@@ -62,7 +71,16 @@ fn run(setting: &Setting) -> Result<Outcome> {
             let apart = (middle - theory) / (spread / (heads as f64).sqrt()).max(1e-9);
             let (theory, middle) = (format!("{theory:.2}"), format!("{middle:.2}"));
             let with = if has_bias { "with" } else { "without" };
-            table.push(&[&n, &dim, &with, &heads, &theory, &middle, &format!("{spread:.2}"), &format!("{apart:+.2}")]);
+            table.push(&[
+                &n,
+                &dim,
+                &with,
+                &heads,
+                &theory,
+                &middle,
+                &format!("{spread:.2}"),
+                &format!("{apart:+.2}"),
+            ]);
         }
     }
     conclude(&mut outcome, table);
@@ -84,7 +102,13 @@ fn run(setting: &Setting) -> Result<Outcome> {
 }
 
 /// The counts of argmaxable classes of heads with seeds 1, 2, ...
-fn audited(setting: &Setting, n: usize, dim: usize, heads: usize, has_bias: bool) -> Result<Vec<f64>> {
+fn audited(
+    setting: &Setting,
+    n: usize,
+    dim: usize,
+    heads: usize,
+    has_bias: bool,
+) -> Result<Vec<f64>> {
     let count = |seed: usize| -> Result<f64> {
         let mut random = RandomState::new(seed as u32);
         let rows = random.normals(n * dim);
@@ -106,13 +130,29 @@ fn earlier(outcome: &mut Outcome) {
             false => Standing::Wrong,
         };
         let shown = |x: f64| format!("{x:.digits$}");
-        outcome.compare(what, (shown(before), "computed before"), shown(now), format!("{:+.1e}", now - before), standing);
+        outcome.compare(
+            what,
+            (shown(before), "computed before"),
+            shown(now),
+            format!("{:+.1e}", now - before),
+            standing,
+        );
     };
     compare("n = 4, d = 2".to_owned(), 3.649, expected(4, 2), 3);
     for (dim, without, with) in BEFORE {
         let digits = if dim <= 4 { 2 } else { 1 };
-        compare(format!("n = 10,000, d = {dim}, without bias"), without, expected(CLASSES, dim), digits);
-        compare(format!("n = 10,000, d = {dim}, with bias"), with, expected_with_bias(CLASSES, dim), 1);
+        compare(
+            format!("n = 10,000, d = {dim}, without bias"),
+            without,
+            expected(CLASSES, dim),
+            digits,
+        );
+        compare(
+            format!("n = 10,000, d = {dim}, with bias"),
+            with,
+            expected_with_bias(CLASSES, dim),
+            1,
+        );
     }
 }
 
@@ -128,7 +168,9 @@ fn digits(outcome: &mut Outcome) -> Result<()> {
         lines += 1;
     }
     outcome.compare(
-        format!("the quadrature of float64, largest relative difference of {lines} values up to d = 50"),
+        format!(
+            "the quadrature of float64, largest relative difference of {lines} values up to d = 50"
+        ),
         ("0", "the same sum with 60 digits"),
         format!("{worst:.1e}"),
         "",

@@ -32,8 +32,17 @@ fn run(setting: &Setting) -> Result<Outcome> {
     let widths = setting.pick(vec![2, 4, 6], vec![2, 4, 6, 8, 10]);
     let count = setting.pick(40, 400);
     let mut outcome = Outcome::default();
-    let columns =
-        ["head", "N", "D", "sets", "feasible", "infeasible", "undecided", "feasible %", "95 % interval"];
+    let columns = [
+        "head",
+        "N",
+        "D",
+        "sets",
+        "feasible",
+        "infeasible",
+        "undecided",
+        "feasible %",
+        "95 % interval",
+    ];
     let mut table = Table::new("shares", "Sets of D / 2 labels, over all features", &columns);
     for kind in KINDS {
         for &labels in &sizes {
@@ -46,7 +55,17 @@ fn run(setting: &Setting) -> Result<Outcome> {
                 let share = 100.0 * yes as f64 / all as f64;
                 let (low, high) = share_interval(yes, all);
                 let interval = format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high);
-                table.push(&[&kind.name, &labels, &width, &all, &yes, &no, &open, &format!("{share:.1}"), &interval]);
+                table.push(&[
+                    &kind.name,
+                    &labels,
+                    &width,
+                    &all,
+                    &yes,
+                    &no,
+                    &open,
+                    &format!("{share:.1}"),
+                    &interval,
+                ]);
             }
         }
     }
@@ -94,13 +113,17 @@ fn compare(outcome: &mut Outcome, table: &Table, kind: &str, is_cyclic: bool) {
                 )),
             },
         );
-        outcome.findings.push(format!("{kind}: {yes} of {all} sets are feasible by proof, {no} are not."));
+        outcome
+            .findings
+            .push(format!("{kind}: {yes} of {all} sets are feasible by proof, {no} are not."));
     } else {
         let largest: usize = rows.iter().filter_map(|row| row[1].parse().ok()).max().unwrap_or(0);
         let of_largest = rows.iter().filter(|row| row[1] == largest.to_string());
         let share = |row: &&Vec<String>| format!("{} % at D = {}", row[7], row[2]);
-        let shares: Vec<String> = of_largest.map(|row| share(&row)).collect();
-        outcome.findings.push(format!("{kind}, N = {largest}: feasible are {}.", shares.join(", ")));
+        let shares: Vec<String> = of_largest.map(share).collect();
+        outcome
+            .findings
+            .push(format!("{kind}, N = {largest}: feasible are {}.", shares.join(", ")));
     }
 }
 
@@ -109,11 +132,16 @@ fn instance(setting: &Setting, outcome: &mut Outcome) -> Result<()> {
     let (labels, cyclic, more) = (1000, 11, 5);
     let curve = heads::vander(labels, cyclic);
     let noise = RandomState::new(11).uniforms(labels * more, -1.0, 1.0);
-    let row = |i: usize| curve[i * cyclic..][..cyclic].iter().chain(&noise[i * more..][..more]).copied();
+    let row =
+        |i: usize| curve[i * cyclic..][..cyclic].iter().chain(&noise[i * more..][..more]).copied();
     let rows: Vec<f64> = (0..labels).flat_map(row).collect();
     let dim = cyclic + more;
-    let decided =
-        decide(&Head::new(rows, None, labels, dim)?, &Domain::free(dim), vec![INSTANCE.to_vec()], setting.threads)?;
+    let decided = decide(
+        &Head::new(rows, None, labels, dim)?,
+        &Domain::free(dim),
+        vec![INSTANCE.to_vec()],
+        setting.threads,
+    )?;
     let verdict = decided.feasibility(0);
     outcome.compare(
         "the set of tests/test_numerical_issues.py: N = 1000, 11 columns of vander and 5 random ones",

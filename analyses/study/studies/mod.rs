@@ -1,5 +1,6 @@
 //! The studies, each in its file.
 
+mod atlas;
 mod census;
 mod hull_theory;
 mod label_sets;
@@ -16,7 +17,7 @@ mod training;
 use crate::frame::Study;
 
 /// All of them.
-pub const ALL: [&Study; 11] = [
+pub const ALL: [&Study; 12] = [
     &random_heads::STUDY,
     &hull_theory::STUDY,
     &thresholds::STUDY,
@@ -28,4 +29,5 @@ pub const ALL: [&Study; 11] = [
     &new_rows::STUDY,
     &training::STUDY,
     &retrieval::STUDY,
+    &atlas::STUDY,
 ];

@@ -32,23 +32,42 @@ fn run(setting: &Setting) -> Result<Outcome> {
         subjects.push((format!("{}, free", real.name), real.head().clone(), free));
     }
     if !setting.quick {
-        for real in [real_heads::rxnmapper(setting)?, real_heads::smollm2(setting)?, real_heads::whisper(setting)?] {
+        for real in [
+            real_heads::rxnmapper(setting)?,
+            real_heads::smollm2(setting)?,
+            real_heads::whisper(setting)?,
+        ] {
             let free = Domain::free(real.head().dim());
             if real.name != "rxnmapper" {
                 subjects.push((format!("{}, free", real.name), real.head().clone(), free));
             }
-            subjects.push((format!("{}, behind its norm", real.name), real.head().clone(), real.domain().clone()));
+            subjects.push((
+                format!("{}, behind its norm", real.name),
+                real.head().clone(),
+                real.domain().clone(),
+            ));
         }
     }
     let mut outcome = Outcome::default();
-    let columns = ["head", "V", "d", "recipe", "new rows", "argmaxable", "tied", "unargmaxable", "undecided"];
+    let columns =
+        ["head", "V", "d", "recipe", "new rows", "argmaxable", "tied", "unargmaxable", "undecided"];
     let mut table = Table::new("recipes", "New rows of each recipe among all others", &columns);
     for (name, head, domain) in subjects {
         for recipe in Recipe::ALL {
             let counts = counts(setting, &head, &domain, recipe)?;
             let Counts { argmaxable, tied, unargmaxable, undecided } = counts;
             let (tokens, dim) = (head.tokens(), head.dim());
-            table.push(&[&name, &tokens, &dim, &recipe.name(), &NEW, &argmaxable, &tied, &unargmaxable, &undecided]);
+            table.push(&[
+                &name,
+                &tokens,
+                &dim,
+                &recipe.name(),
+                &NEW,
+                &argmaxable,
+                &tied,
+                &unargmaxable,
+                &undecided,
+            ]);
             if let ("rxnmapper, free", Some(lost)) = (name.as_str(), recipe.lost_of_rxnmapper()) {
                 outcome.compare(
                     format!("rxnmapper, free, {}: lost of {NEW}", recipe.name()),
@@ -64,10 +83,16 @@ fn run(setting: &Setting) -> Result<Outcome> {
         }
     }
     for recipe in Recipe::ALL {
-        let rows: Vec<&Vec<String>> = table.rows.iter().filter(|row| row[3] == recipe.name()).collect();
+        let rows: Vec<&Vec<String>> =
+            table.rows.iter().filter(|row| row[3] == recipe.name()).collect();
         let cannot = |row: &Vec<String>| NEW - row[5].parse::<usize>().unwrap_or(0);
-        let of_each: Vec<String> = rows.iter().map(|row| format!("{} ({})", cannot(row), row[0])).collect();
-        outcome.findings.push(format!("{}: of {NEW} new rows cannot win alone: {}.", recipe.name(), of_each.join(", ")));
+        let of_each: Vec<String> =
+            rows.iter().map(|row| format!("{} ({})", cannot(row), row[0])).collect();
+        outcome.findings.push(format!(
+            "{}: of {NEW} new rows cannot win alone: {}.",
+            recipe.name(),
+            of_each.join(", ")
+        ));
     }
     outcome.tables.push(table);
     outcome.remarks = vec![

@@ -85,20 +85,39 @@ fn subjects(setting: &Setting) -> Result<Vec<Subject>> {
         head: real.head().clone(),
     };
     let mut found: Vec<Subject> = heads.into_iter().map(real).collect();
-    for (classes, dim) in setting.pick(vec![(1000, 2), (1000, 4)], vec![(10_000, 2), (10_000, 4), (10_000, 8)]) {
+    for (classes, dim) in
+        setting.pick(vec![(1000, 2), (1000, 4)], vec![(10_000, 2), (10_000, 4), (10_000, 8)])
+    {
         let mut random = RandomState::new(13);
         let (rows, bias) = (random.normals(classes * dim), random.normals(classes));
         let head = Head::new(rows, Some(bias), classes, dim)?;
-        found.push(Subject { name: format!("normal {classes} x {dim}"), head, is_behind_relu: false });
+        found.push(Subject {
+            name: format!("normal {classes} x {dim}"),
+            head,
+            is_behind_relu: false,
+        });
     }
     Ok(found)
 }
 
 fn run(setting: &Setting) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let columns =
-        ["head", "V", "d", "way", "argmaxable", "tied", "unargmaxable", "undecided", "winners changed, %"];
-    let mut table = Table::new("ways", "Verdicts over all hidden states; winners of 2,000 random hidden states", &columns);
+    let columns = [
+        "head",
+        "V",
+        "d",
+        "way",
+        "argmaxable",
+        "tied",
+        "unargmaxable",
+        "undecided",
+        "winners changed, %",
+    ];
+    let mut table = Table::new(
+        "ways",
+        "Verdicts over all hidden states; winners of 2,000 random hidden states",
+        &columns,
+    );
     for subject in subjects(setting)? {
         let states = states(&subject);
         let before = winners(&subject.head, &states);
@@ -111,7 +130,17 @@ fn run(setting: &Setting) -> Result<Outcome> {
             let percent = format!("{:.1}", 100.0 * changed as f64 / STATES as f64);
             let Counts { argmaxable, tied, unargmaxable, undecided } = counts;
             let (tokens, dim) = (head.tokens(), head.dim());
-            table.push(&[&subject.name, &tokens, &dim, &way.name(), &argmaxable, &tied, &unargmaxable, &undecided, &percent]);
+            table.push(&[
+                &subject.name,
+                &tokens,
+                &dim,
+                &way.name(),
+                &argmaxable,
+                &tied,
+                &unargmaxable,
+                &undecided,
+                &percent,
+            ]);
             compare(&mut outcome, &subject.name, way, counts);
         }
     }
@@ -169,7 +198,8 @@ fn compare(outcome: &mut Outcome, name: &str, way: Way, counts: Counts) {
 
 fn findings(outcome: &mut Outcome, table: &Table) {
     let of = |way: Way| table.rows.iter().filter(move |row| row[3] == way.name());
-    let sum = |way: Way, k: usize| of(way).filter_map(|row| row[k].parse::<usize>().ok()).sum::<usize>();
+    let sum =
+        |way: Way, k: usize| of(way).filter_map(|row| row[k].parse::<usize>().ok()).sum::<usize>();
     outcome.findings.push(format!(
         "Of {} heads, {} classes are unargmaxable as they are, {} with unit rows and {} with b = -|w|^2/2, in float64.",
         of(Way::AsItIs).count(),
@@ -184,7 +214,10 @@ fn findings(outcome: &mut Outcome, table: &Table) {
         .map(|row| format!("{} of {} ({}, {})", row[6], row[1], row[0], row[3]))
         .collect();
     if !narrow.is_empty() {
-        outcome.findings.push(format!("Stored in float32 the ways lose classes all the same: {}.", narrow.join("; ")));
+        outcome.findings.push(format!(
+            "Stored in float32 the ways lose classes all the same: {}.",
+            narrow.join("; ")
+        ));
     }
     let worst = |way: Way| {
         let shares = of(way).filter_map(|row| row[8].parse::<f64>().ok());

@@ -37,9 +37,17 @@ fn subjects(setting: &Setting) -> Result<Vec<(String, Head, Domain)>> {
         found.push((format!("normal {classes} x {dim}, free"), head, Domain::free(dim)));
     }
     if !setting.quick {
-        for real in [real_heads::ocr(setting)?, real_heads::rxnmapper(setting)?, real_heads::whisper(setting)?] {
+        for real in [
+            real_heads::ocr(setting)?,
+            real_heads::rxnmapper(setting)?,
+            real_heads::whisper(setting)?,
+        ] {
             let domain = real.domain().clone();
-            let shown = if domain.ball().is_some() { "behind its norm".to_owned() } else { domain.to_string() };
+            let shown = if domain.ball().is_some() {
+                "behind its norm".to_owned()
+            } else {
+                domain.to_string()
+            };
             found.push((format!("{}, {shown}", real.name), real.head().clone(), domain));
         }
     }
@@ -49,10 +57,24 @@ fn subjects(setting: &Setting) -> Result<Vec<(String, Head, Domain)>> {
 fn run(setting: &Setting) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let columns = [
-        "head", "V", "d", "format", "argmaxable", "tied", "unargmaxable", "undecided", "newly lost", "no longer lost", "newly tied",
+        "head",
+        "V",
+        "d",
+        "format",
+        "argmaxable",
+        "tied",
+        "unargmaxable",
+        "undecided",
+        "newly lost",
+        "no longer lost",
+        "newly tied",
         "no longer tied",
     ];
-    let mut table = Table::new("formats", "Verdicts before and after quantisation of the rows (biases stay as they are)", &columns);
+    let mut table = Table::new(
+        "formats",
+        "Verdicts before and after quantisation of the rows (biases stay as they are)",
+        &columns,
+    );
     for (name, head, domain) in subjects(setting)? {
         let before = verdicts(setting, &head, &domain)?;
         for format in Format::ALL {
@@ -60,12 +82,26 @@ fn run(setting: &Setting) -> Result<Outcome> {
             let after = verdicts(setting, &quantised, &domain)?;
             let mut counts = Counts::default();
             after.iter().for_each(|&verdict| counts.add(verdict));
-            let now = |verdict: Verdict| before.iter().zip(&after).filter(|(a, b)| **a != verdict && **b == verdict).count();
-            let no_longer = |verdict: Verdict| before.iter().zip(&after).filter(|(a, b)| **a == verdict && **b != verdict).count();
+            let now = |verdict: Verdict| {
+                before.iter().zip(&after).filter(|(a, b)| **a != verdict && **b == verdict).count()
+            };
+            let no_longer = |verdict: Verdict| {
+                before.iter().zip(&after).filter(|(a, b)| **a == verdict && **b != verdict).count()
+            };
             let Counts { argmaxable, tied, unargmaxable, undecided } = counts;
             table.push(&[
-                &name, &head.tokens(), &head.dim(), &format.name(), &argmaxable, &tied, &unargmaxable, &undecided,
-                &now(Verdict::Unargmaxable), &no_longer(Verdict::Unargmaxable), &now(Verdict::Tied), &no_longer(Verdict::Tied),
+                &name,
+                &head.tokens(),
+                &head.dim(),
+                &format.name(),
+                &argmaxable,
+                &tied,
+                &unargmaxable,
+                &undecided,
+                &now(Verdict::Unargmaxable),
+                &no_longer(Verdict::Unargmaxable),
+                &now(Verdict::Tied),
+                &no_longer(Verdict::Tied),
             ]);
         }
     }
@@ -83,7 +119,11 @@ fn run(setting: &Setting) -> Result<Outcome> {
 
 fn verdicts(setting: &Setting, head: &Head, domain: &Domain) -> Result<Vec<Verdict>> {
     let options = Options { threads: setting.threads, ..Options::default() };
-    Ok(audit(head, domain, options)?.verdicts().iter().map(|(_, verdict)| verdict.outcome()).collect())
+    Ok(audit(head, domain, options)?
+        .verdicts()
+        .iter()
+        .map(|(_, verdict)| verdict.outcome())
+        .collect())
 }
 
 fn conclude(outcome: &mut Outcome, table: &Table) {
@@ -99,7 +139,8 @@ fn conclude(outcome: &mut Outcome, table: &Table) {
         );
     }
     for format in Format::ALL.into_iter().filter(|&format| format != Format::Whole) {
-        let rows: Vec<&Vec<String>> = table.rows.iter().filter(|row| row[3] == format.name()).collect();
+        let rows: Vec<&Vec<String>> =
+            table.rows.iter().filter(|row| row[3] == format.name()).collect();
         let sum = |k: usize| rows.iter().map(|row| number(row, k)).sum::<usize>();
         if !rows.is_empty() {
             outcome.findings.push(format!(
@@ -119,7 +160,8 @@ fn figure(table: &Table) -> Figure {
     let number = |row: &[String], k: usize| row[k].parse::<f64>().unwrap_or(f64::NAN);
     let mut names: Vec<&String> = table.rows.iter().map(|row| &row[0]).collect();
     names.dedup();
-    let place = |name: &str| Format::ALL.iter().position(|format| format.name() == name).unwrap_or(0);
+    let place =
+        |name: &str| Format::ALL.iter().position(|format| format.name() == name).unwrap_or(0);
     let series = |columns: [usize; 2]| {
         let of = |name: &&String| {
             let rows = table.rows.iter().filter(|row| row[0] == **name);
@@ -140,7 +182,8 @@ fn figure(table: &Table) -> Figure {
     };
     Figure {
         name: "changes".to_owned(),
-        caption: "Share of tokens whose verdict changes when the rows are stored in a format.".to_owned(),
+        caption: "Share of tokens whose verdict changes when the rows are stored in a format."
+            .to_owned(),
         panels: vec![
             panel("newly lost or no longer lost", [8, 9]),
             panel("newly tied or no longer tied", [10, 11]),

@@ -86,7 +86,11 @@ fn run(setting: &Setting) -> Result<Outcome> {
         if kind == "normal" {
             let last = *dims.last().unwrap_or(&2);
             let at = |d: usize| (d as f64, expected(CLASSES, d));
-            series.push(Series::new("expected, without bias", Drawn::Line, (2..=last).map(at).collect()));
+            series.push(Series::new(
+                "expected, without bias",
+                Drawn::Line,
+                (2..=last).map(at).collect(),
+            ));
         }
         panels.push(Panel {
             title: format!("{kind} weights"),
@@ -133,7 +137,8 @@ fn compare(outcome: &mut Outcome, kind: &str, dim: usize, [with, without]: [Coun
             format!("{ours}"),
             format!("{:+.1}", ours - theory),
             // How much one head differs from the expectation by chance is measured in the study hull-theory.
-            match (ours - theory).abs() <= 3.0 * theory.min(CLASSES as f64 - theory).max(1.0).sqrt() {
+            match (ours - theory).abs() <= 3.0 * theory.min(CLASSES as f64 - theory).max(1.0).sqrt()
+            {
                 true => Standing::Agrees,
                 false => Standing::Wrong,
             },

@@ -32,8 +32,23 @@ fn critical(dim: usize) -> f64 {
 
 fn run(setting: &Setting) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let columns = ["index", "d", "n", "pairs decided", "all pairs", "feasible", "infeasible", "undecided", "feasible %", "95 % interval"];
-    let mut table = Table::new("pairs", "Pairs of documents that some query puts first and second, by proof", &columns);
+    let columns = [
+        "index",
+        "d",
+        "n",
+        "pairs decided",
+        "all pairs",
+        "feasible",
+        "infeasible",
+        "undecided",
+        "feasible %",
+        "95 % interval",
+    ];
+    let mut table = Table::new(
+        "pairs",
+        "Pairs of documents that some query puts first and second, by proof",
+        &columns,
+    );
     let most = setting.pick(60, 500);
     let sizes = setting.pick(vec![8, 16, 32], vec![8, 16, 32, 64, 128, 256, 512, 1024]);
     let dims = setting.pick(vec![4, 8], vec![4, 8, 16, 32]);
@@ -86,7 +101,9 @@ fn run(setting: &Setting) -> Result<Outcome> {
 /// Points of the trigonometric moment curve.
 fn cyclic(n: usize) -> Vec<f64> {
     let at = |i: usize| 2.0 * PI * i as f64 / n as f64;
-    (0..n).flat_map(|i| [at(i).cos(), at(i).sin(), (2.0 * at(i)).cos(), (2.0 * at(i)).sin()]).collect()
+    (0..n)
+        .flat_map(|i| [at(i).cos(), at(i).sin(), (2.0 * at(i)).cos(), (2.0 * at(i)).sin()])
+        .collect()
 }
 
 fn unit_vectors(n: usize, dim: usize) -> Vec<f64> {
@@ -99,7 +116,13 @@ fn unit_vectors(n: usize, dim: usize) -> Vec<f64> {
 }
 
 /// Decides all pairs or a sample, and returns the feasible share in per cent.
-fn decide(setting: &Setting, name: &str, index: &Index, most: usize, table: &mut Table) -> Result<f64> {
+fn decide(
+    setting: &Setting,
+    name: &str,
+    index: &Index,
+    most: usize,
+    table: &mut Table,
+) -> Result<f64> {
     let n = index.documents();
     let all = n * (n - 1) / 2;
     let pairs = index.some_pairs(most, SEED);
@@ -112,21 +135,35 @@ fn decide(setting: &Setting, name: &str, index: &Index, most: usize, table: &mut
         true => "all decided".to_owned(),
         false => format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high),
     };
-    table.push(&[&name, &index.dim(), &n, &pairs.len(), &all, &yes, &no, &open, &format!("{share:.1}"), &interval]);
+    table.push(&[
+        &name,
+        &index.dim(),
+        &n,
+        &pairs.len(),
+        &all,
+        &yes,
+        &no,
+        &open,
+        &format!("{share:.1}"),
+        &interval,
+    ]);
     Ok(share)
 }
 
 /// The least gap over pairs of neighbours on the cyclic index, and of pairs that are far apart.
 fn gaps(setting: &Setting, outcome: &mut Outcome) -> Result<Panel> {
     let sizes = setting.pick(vec![8, 16], vec![8, 16, 32, 64, 128, 256]);
-    let mut table = Table::new("gaps", "Best gap of the cyclic index between the second and the third document, queries of length 1", &["n", "pair", "at least", "at most"]);
+    let mut table = Table::new(
+        "gaps",
+        "Best gap of the cyclic index between the second and the third document, queries of length 1",
+        &["n", "pair", "at least", "at most"],
+    );
     let (mut near, mut far) = (Vec::new(), Vec::new());
     for n in sizes {
         let index = Index::new(cyclic(n), 4);
-        for (name, pair, points) in [
-            ("neighbours", (0, 1), &mut near),
-            ("opposite", (0, n as u32 / 2), &mut far),
-        ] {
+        for (name, pair, points) in
+            [("neighbours", (0, 1), &mut near), ("opposite", (0, n as u32 / 2), &mut far)]
+        {
             let (low, high) = index.best_gap(pair, setting.threads)?;
             table.push(&[&n, &name, &format!("{low:.3e}"), &format!("{high:.3e}")]);
             if low > 0.0 {
@@ -176,7 +213,10 @@ fn conclude(outcome: &mut Outcome, cyclic: &[(f64, f64)], table: &Table) {
     let last = |d: &str| table.rows.iter().rfind(|row| row[0] == "random" && row[1] == d);
     for dim in ["4", "8", "16", "32"] {
         if let Some(row) = last(dim) {
-            outcome.findings.push(format!("Of {} random unit vectors in {dim} dimensions {} % of the pairs are top-2 sets.", row[2], row[8]));
+            outcome.findings.push(format!(
+                "Of {} random unit vectors in {dim} dimensions {} % of the pairs are top-2 sets.",
+                row[2], row[8]
+            ));
         }
     }
 }

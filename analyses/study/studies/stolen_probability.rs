@@ -29,7 +29,11 @@ fn run(setting: &Setting) -> Result<Outcome> {
         let free = Domain::free(real.head().dim());
         subjects.push((format!("{}, free", real.name), real.head().clone(), free));
         if !real.domain().is_free() {
-            subjects.push((format!("{}, {}", real.name, real.domain()), real.head().clone(), real.domain().clone()));
+            subjects.push((
+                format!("{}, {}", real.name, real.domain()),
+                real.head().clone(),
+                real.domain().clone(),
+            ));
         }
     }
     if !setting.quick {
@@ -38,22 +42,44 @@ fn run(setting: &Setting) -> Result<Outcome> {
             subjects.push((format!("{}, {domain}", real.name), real.head().clone(), domain));
         }
     }
-    let columns = ["head", "V", "measured", "least", "quarter", "median", "three quarters", "largest", "widest interval", "largest at random states"];
-    let mut table = Table::new("ceilings", "Largest probabilities, %: proved upper ends of lost tokens; behind a norm, of all tokens", &columns);
-    let mut each = Table::new("tokens", "Each measured token, %", &["head", "id", "at least", "at most", "at random states"]);
+    let columns = [
+        "head",
+        "V",
+        "measured",
+        "least",
+        "quarter",
+        "median",
+        "three quarters",
+        "largest",
+        "widest interval",
+        "largest at random states",
+    ];
+    let mut table = Table::new(
+        "ceilings",
+        "Largest probabilities, %: proved upper ends of lost tokens; behind a norm, of all tokens",
+        &columns,
+    );
+    let mut each = Table::new(
+        "tokens",
+        "Each measured token, %",
+        &["head", "id", "at least", "at most", "at random states"],
+    );
     let mut series = Vec::new();
     for (name, head, domain) in subjects {
         let measured = measure(setting, &head, &domain)?;
         if measured.is_empty() {
             table.push(&[&name, &head.tokens(), &0, &"", &"", &"", &"", &"", &"", &""]);
-            outcome.findings.push(format!("{name}: no token is lost, so none has a ceiling below 1."));
+            outcome
+                .findings
+                .push(format!("{name}: no token is lost, so none has a ceiling below 1."));
             continue;
         }
         record(&mut outcome, &mut table, &mut each, &name, &head, &measured);
         let mut highs: Vec<f64> = measured.iter().map(|m| 100.0 * m.high).collect();
         highs.sort_by(f64::total_cmp);
         let count = highs.len() as f64;
-        let points = highs.iter().enumerate().map(|(i, &x)| (x, 100.0 * (i as f64 + 1.0) / count)).collect();
+        let points =
+            highs.iter().enumerate().map(|(i, &x)| (x, 100.0 * (i as f64 + 1.0) / count)).collect();
         series.push(Series::new(name, Drawn::Line, points));
     }
     outcome.figures.push(Figure {
@@ -123,7 +149,8 @@ fn at_random_states(head: &Head, domain: &Domain, tokens: &[u32]) -> Vec<f64> {
             place(state, domain);
         }
         for scores in head.products(&states).chunks(head.tokens()) {
-            let logits: Vec<f64> = scores.iter().enumerate().map(|(t, x)| x + head.bias(t)).collect();
+            let logits: Vec<f64> =
+                scores.iter().enumerate().map(|(t, x)| x + head.bias(t)).collect();
             let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = logits.iter().map(|x| (x - top).exp()).sum();
             for (most, &token) in most.iter_mut().zip(tokens) {
@@ -152,13 +179,31 @@ fn place(state: &mut [f64], domain: &Domain) {
     }
 }
 
-fn record(outcome: &mut Outcome, table: &mut Table, each: &mut Table, name: &str, head: &Head, measured: &[Measured]) {
+fn record(
+    outcome: &mut Outcome,
+    table: &mut Table,
+    each: &mut Table,
+    name: &str,
+    head: &Head,
+    measured: &[Measured],
+) {
     let percent = |x: f64| format!("{:.3}", 100.0 * x);
     let highs: Vec<f64> = measured.iter().map(|m| m.high).collect();
     let [a, b, c, d, e] = [0.0, 0.25, 0.5, 0.75, 1.0].map(|level| percent(quantile(&highs, level)));
     let widest = measured.iter().map(|m| m.high - m.low).fold(0.0, f64::max);
     let seen = measured.iter().map(|m| m.seen).fold(0.0, f64::max);
-    table.push(&[&name, &head.tokens(), &measured.len(), &a, &b, &c, &d, &e, &percent(widest), &percent(seen)]);
+    table.push(&[
+        &name,
+        &head.tokens(),
+        &measured.len(),
+        &a,
+        &b,
+        &c,
+        &d,
+        &e,
+        &percent(widest),
+        &percent(seen),
+    ]);
     for m in measured {
         each.push(&[&name, &m.token, &percent(m.low), &percent(m.high), &percent(m.seen)]);
     }

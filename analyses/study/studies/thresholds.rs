@@ -27,7 +27,8 @@ fn run(setting: &Setting) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let halves = uniform(setting, &mut outcome)?;
     let gaussian = gaussian(setting, &mut outcome);
-    let points = |pairs: &[(usize, f64)]| pairs.iter().map(|p| (p.0 as f64, p.1)).collect::<Vec<_>>();
+    let points =
+        |pairs: &[(usize, f64)]| pairs.iter().map(|p| (p.0 as f64, p.1)).collect::<Vec<_>>();
     let curve = |from: usize, to: usize, f: &dyn Fn(f64) -> f64| {
         (from..=to).map(|d| (d as f64, f(d as f64))).collect::<Vec<_>>()
     };
@@ -36,7 +37,8 @@ fn run(setting: &Setting) -> Result<Outcome> {
     let rule = |d: f64| d * (d / 2.0).exp();
     let longest = gaussian.last().map_or(6, |half| half.0);
     let axes = || (Axis::linear("dimensions, d"), Axis::log("classes, n"));
-    let panel = |title: &str, series| Panel { title: title.to_owned(), x: axes().0, y: axes().1, series };
+    let panel =
+        |title: &str, series| Panel { title: title.to_owned(), x: axes().0, y: axes().1, series };
     outcome.figures.push(Figure {
         name: "thresholds".to_owned(),
         caption: "The number of classes of which half are argmaxable, without bias: measured for uniform weights, exact expectations for normal \
@@ -74,7 +76,8 @@ fn uniform(setting: &Setting, outcome: &mut Outcome) -> Result<Vec<(usize, f64)>
     for dim in dims {
         let (mut n, mut before) = (dim + 2, (1.0, dim as f64 + 1.0));
         while n <= most {
-            let shares: Result<Vec<f64>> = (1..=seeds).map(|seed| share(setting, n, dim, seed)).collect();
+            let shares: Result<Vec<f64>> =
+                (1..=seeds).map(|seed| share(setting, n, dim, seed)).collect();
             let share = mean(&shares?);
             table.push(&[&dim, &n, &seeds, &format!("{share:.4}")]);
             if share < 0.5 {

@@ -21,14 +21,42 @@ pub const STUDY: Study = Study {
 
 fn run(setting: &Setting) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let mut steps = Table::new("steps", "Verdicts behind the final norm, by step", &[
-        "width", "head", "decay", "step", "loss, held out", "V", "lost, present", "lost, absent", "tied", "undecided",
-        "wins on held-out text, present", "absent", "median ceiling of lost, %", "spread of singular values",
-    ]);
-    let mut new = Table::new("new-rows", "Steps of training until new rows can win, and until they do", &[
-        "width", "head", "decay", "recipe", "rows", "can win at once", "first step at which all can win", "ever cannot win after that",
-        "first win on held-out text, median of rows that do", "rows that do",
-    ]);
+    let mut steps = Table::new(
+        "steps",
+        "Verdicts behind the final norm, by step",
+        &[
+            "width",
+            "head",
+            "decay",
+            "step",
+            "loss, held out",
+            "V",
+            "lost, present",
+            "lost, absent",
+            "tied",
+            "undecided",
+            "wins on held-out text, present",
+            "absent",
+            "median ceiling of lost, %",
+            "spread of singular values",
+        ],
+    );
+    let mut new = Table::new(
+        "new-rows",
+        "Steps of training until new rows can win, and until they do",
+        &[
+            "width",
+            "head",
+            "decay",
+            "recipe",
+            "rows",
+            "can win at once",
+            "first step at which all can win",
+            "ever cannot win after that",
+            "first win on held-out text, median of rows that do",
+            "rows that do",
+        ],
+    );
     let mut runs = Vec::new();
     for config in Config::all(setting.quick) {
         let run = Run::of(setting, &config)?;
@@ -64,19 +92,42 @@ fn run(setting: &Setting) -> Result<Outcome> {
 fn record(table: &mut Table, config: &Config, run: &Run, audited: &[Audited]) {
     for a in audited.iter().filter(|a| run.new_from.is_none_or(|first| a.step < first)) {
         let ceilings: Vec<f64> = a.ceilings.iter().map(|c| 100.0 * c.1).collect();
-        let ceiling = if ceilings.is_empty() { String::new() } else { format!("{:.2}", quantile(&ceilings, 0.5)) };
-        let of = |absent: bool| a.lost.iter().filter(|&&t| (t as usize >= run.present) == absent).count();
+        let ceiling = if ceilings.is_empty() {
+            String::new()
+        } else {
+            format!("{:.2}", quantile(&ceilings, 0.5))
+        };
+        let of = |absent: bool| {
+            a.lost.iter().filter(|&&t| (t as usize >= run.present) == absent).count()
+        };
         table.push(&[
-            &config.width, &config.head(), &config.decay, &a.step, &format!("{:.3}", a.held_out), &a.tokens, &of(false), &of(true),
-            &a.tied, &a.undecided, &a.winners.0, &a.winners.1, &ceiling, &format!("{:.1}", a.participation),
+            &config.width,
+            &config.head(),
+            &config.decay,
+            &a.step,
+            &format!("{:.3}", a.held_out),
+            &a.tokens,
+            &of(false),
+            &of(true),
+            &a.tied,
+            &a.undecided,
+            &a.winners.0,
+            &a.winners.1,
+            &ceiling,
+            &format!("{:.1}", a.participation),
         ]);
     }
 }
 
 /// The rows that were added at `first`, by recipe.
 fn recipes(table: &mut Table, config: &Config, run: &Run, audited: &[Audited], first: usize) {
-    const NAMES: [&str; 5] =
-        ["mean, 1e-9 of the covariance", "mean", "N(0, 0.02)", "mean of three rows", "mean, all of the covariance"];
+    const NAMES: [&str; 5] = [
+        "mean, 1e-9 of the covariance",
+        "mean",
+        "N(0, 0.02)",
+        "mean of three rows",
+        "mean, all of the covariance",
+    ];
     let later: Vec<&Audited> = audited.iter().filter(|a| a.step >= first).collect();
     let each = (later[0].tokens - run.rows) / NAMES.len();
     for (recipe, name) in NAMES.iter().enumerate() {
@@ -86,11 +137,24 @@ fn recipes(table: &mut Table, config: &Config, run: &Run, audited: &[Audited], f
         let again = all_can.map(|at| later[at..].iter().filter(|a| cannot(a) > 0).count());
         let wins = ids.iter().filter_map(|&t| later.iter().find(|a| a.wins[t as usize] > 0.0));
         let wins: Vec<f64> = wins.map(|a| (a.step - first) as f64).collect();
-        let median = if wins.is_empty() { "none".to_owned() } else { format!("{:.0}", quantile(&wins, 0.5)) };
+        let median = if wins.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("{:.0}", quantile(&wins, 0.5))
+        };
         let at = all_can.map_or("not yet".to_owned(), |at| (later[at].step - first).to_string());
         let again = again.map_or(String::new(), |steps| format!("{steps} of the kept steps"));
         table.push(&[
-            &config.width, &config.head(), &config.decay, name, &each, &(each - cannot(later[0])), &at, &again, &median, &wins.len(),
+            &config.width,
+            &config.head(),
+            &config.decay,
+            name,
+            &each,
+            &(each - cannot(later[0])),
+            &at,
+            &again,
+            &median,
+            &wins.len(),
         ]);
     }
 }
@@ -102,9 +166,9 @@ fn conclude(outcome: &mut Outcome, config: &Config, run: &Run, audited: &[Audite
     let (Some(start), Some(end)) = (base.first(), base.last()) else { return };
     let absent = |a: &Audited| a.lost.iter().filter(|&&t| t as usize >= run.present).count();
     // Tokens that were lost at some kept step and are not at a later one.
-    let mut returns = std::collections::BTreeSet::new();
+    let mut returns: std::collections::BTreeSet<u32> = std::collections::BTreeSet::new();
     for pair in base.windows(2) {
-        returns.extend(pair[0].lost.iter().filter(|t| !pair[1].lost.contains(t)));
+        returns.extend(pair[0].lost.iter().filter(|t| !pair[1].lost.contains(t)).copied());
     }
     let most = base.iter().map(|a| a.lost.len()).max().unwrap_or(0);
     outcome.findings.push(format!(

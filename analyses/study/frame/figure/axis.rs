@@ -111,7 +111,8 @@ impl Scaled {
             .map(|(m, p)| (m * 10f64.powi(p), usize::try_from(-p).unwrap_or(0)))
             .find(|(step, _)| ((high - low) / step).floor() < most as f64)
             .unwrap_or((high - low, 2));
-        let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+        let (first, last) =
+            ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
         (first..=last).map(|i| (i as f64 * step, format!("{:.digits$}", i as f64 * step))).collect()
     }
 
@@ -126,12 +127,19 @@ impl Scaled {
         let (first, last) = (self.low.floor() as i32, self.high.ceil() as i32);
         let marks = |within: &[f64], every: i32| -> Vec<(f64, String)> {
             let powers = (first..=last).filter(|p| p % every == 0);
-            let all = powers.flat_map(|p| within.iter().map(move |&m| (m.log10() + f64::from(p), m, p)));
+            let all =
+                powers.flat_map(|p| within.iter().map(move |&m| (m.log10() + f64::from(p), m, p)));
             let seen = all.filter(|(x, ..)| (self.low - 1e-9..=self.high + 1e-9).contains(x));
             seen.map(|(x, m, p)| (x, label(m, p))).collect()
         };
-        let ways: [(&[f64], i32); 6] =
-            [(&[1.0, 2.0, 5.0], 1), (&[1.0, 3.0], 1), (&[1.0], 1), (&[1.0], 2), (&[1.0], 5), (&[1.0], 20)];
+        let ways: [(&[f64], i32); 6] = [
+            (&[1.0, 2.0, 5.0], 1),
+            (&[1.0, 3.0], 1),
+            (&[1.0], 1),
+            (&[1.0], 2),
+            (&[1.0], 5),
+            (&[1.0], 20),
+        ];
         let fits = |marks: &Vec<(f64, String)>| marks.len() <= most;
         ways.into_iter().map(|(within, every)| marks(within, every)).find(fits).unwrap_or_default()
     }
@@ -148,7 +156,10 @@ mod tests {
 
     #[test]
     fn linear_marks_are_round_numbers_within_the_axis() {
-        assert_eq!(labels(&Axis::from_zero("x"), &[1.0], 6), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(
+            labels(&Axis::from_zero("x"), &[1.0], 6),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+        );
         assert_eq!(labels(&Axis::from_zero("x"), &[90.0], 6), ["0", "20", "40", "60", "80"]);
     }
 

@@ -99,12 +99,17 @@ impl Look {
                 area.draw(&Rectangle::new([(x - s, y - s), (x + s, y + s)], white))?;
                 area.draw(&Rectangle::new([(x - s, y - s), (x + s, y + s)], fine))?;
             }
-            2 => area.draw(&Polygon::new(closed(&[(-s - 1, s), (s + 1, s), (0, -s - 1)]), filled))?,
+            2 => {
+                area.draw(&Polygon::new(closed(&[(-s - 1, s), (s + 1, s), (0, -s - 1)]), filled))?
+            }
             3 => {
                 area.draw(&Circle::new((x, y), s, white))?;
                 area.draw(&Circle::new((x, y), s, fine))?;
             }
-            4 => area.draw(&Polygon::new(closed(&[(-s - 2, 0), (0, s + 2), (s + 2, 0), (0, -s - 2)]), filled))?,
+            4 => area.draw(&Polygon::new(
+                closed(&[(-s - 2, 0), (0, s + 2), (s + 2, 0), (0, -s - 2)]),
+                filled,
+            ))?,
             _ => {
                 area.draw(&PathElement::new(closed(&[(-s, -s), (s, s)]), fine))?;
                 area.draw(&PathElement::new(closed(&[(-s, s), (s, -s)]), fine))?;

@@ -57,7 +57,8 @@ impl Census {
     /// Chao's lower bound of the number of winners that there are.
     pub fn chao(&self) -> f64 {
         let (once, twice) = (self.seen_times(1) as f64, self.seen_times(2) as f64);
-        let unseen = if twice > 0.0 { once * once / (2.0 * twice) } else { once * (once - 1.0) / 2.0 };
+        let unseen =
+            if twice > 0.0 { once * once / (2.0 * twice) } else { once * (once - 1.0) / 2.0 };
         self.seen() as f64 + unseen
     }
 }
@@ -135,7 +136,9 @@ mod tests {
         // A centred norm with gain and shift; the rows of the head before folding decide.
         let mut random = RandomState::new(3);
         let (tokens, dim) = (2500, 5);
-        let head = Head::new(random.normals(tokens * dim), Some(random.normals(tokens)), tokens, dim).unwrap();
+        let head =
+            Head::new(random.normals(tokens * dim), Some(random.normals(tokens)), tokens, dim)
+                .unwrap();
         let (gain, shift) = (random.uniforms(dim, 0.5, 2.0), random.normals(dim));
         let ball = Ball::after_norm(gain.clone(), shift.clone(), true).unwrap();
         let domain = Domain::free(dim).within(ball).unwrap();
@@ -144,7 +147,8 @@ mod tests {
         folded.to_sphere(&mut z);
         assert!(z.iter().sum::<f64>().abs() < 1e-12);
         let state: Vec<f64> = (0..dim).map(|k| gain[k] * z[k] + shift[k]).collect();
-        let best = (0..tokens).max_by(|&a, &b| head.score(a, &state).total_cmp(&head.score(b, &state)));
+        let best =
+            (0..tokens).max_by(|&a, &b| head.score(a, &state).total_cmp(&head.score(b, &state)));
         let points = DMatrix::from_iterator(dim, 1, z.into_iter().map(|x| x as f32));
         assert_eq!(folded.winners(&points), [best.unwrap()]);
     }

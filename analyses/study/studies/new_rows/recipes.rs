@@ -60,7 +60,9 @@ impl Recipe {
                 Recipe::NearMean => with_bias.near_mean(1e-9, random),
                 Recipe::Spread => with_bias.near_mean(1.0, random),
                 Recipe::Mean => with_bias.near_mean(0.0, random),
-                Recipe::Normal => (random.normals(dim).into_iter().map(|x| 0.02 * x).collect(), 0.0),
+                Recipe::Normal => {
+                    (random.normals(dim).into_iter().map(|x| 0.02 * x).collect(), 0.0)
+                }
                 Recipe::Pieces => with_bias.mean_of(&random.choice(old.len() / dim, 3)),
             };
             new.rows.extend(row);
@@ -86,7 +88,8 @@ impl Table<'_> {
             let row = &self.old[id as usize * self.dim..][..self.dim];
             mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / ids.len() as f64);
         }
-        let bias = ids.iter().map(|&id| self.bias.map_or(0.0, |bias| bias[id as usize])).sum::<f64>();
+        let bias =
+            ids.iter().map(|&id| self.bias.map_or(0.0, |bias| bias[id as usize])).sum::<f64>();
         (mean, bias / ids.len() as f64)
     }
 
@@ -101,7 +104,9 @@ impl Table<'_> {
             let factor = (share / (tokens as f64 - 1.0)).sqrt();
             for (id, old) in self.old.chunks(self.dim).enumerate() {
                 let by = factor * random.normal();
-                row.iter_mut().zip(old.iter().zip(&mean)).for_each(|(r, (x, m))| *r += by * (x - m));
+                row.iter_mut()
+                    .zip(old.iter().zip(&mean))
+                    .for_each(|(r, (x, m))| *r += by * (x - m));
                 own += by * (self.bias.map_or(0.0, |bias| bias[id]) - bias);
             }
         }

@@ -66,7 +66,9 @@ impl Format {
             Format::Q5 => gguf(&whole, tokens, dim, GgmlDType::Q5_0)?,
             Format::Q4 => gguf(&whole, tokens, dim, GgmlDType::Q4_0)?,
             Format::Q4K => gguf(&whole, tokens, dim, GgmlDType::Q4K)?,
-            Format::Int4 => (dim % GROUP == 0).then(|| whole.chunks(GROUP).flat_map(int4).collect()),
+            Format::Int4 => {
+                dim.is_multiple_of(GROUP).then(|| whole.chunks(GROUP).flat_map(int4).collect())
+            }
         };
         let made = |rows: Vec<f32>| Head::new(rows, biases(head), tokens, dim);
         Ok(blocks.map(made).transpose()?)
@@ -75,7 +77,7 @@ impl Format {
 
 /// Blocks of GGUF, decoded.
 fn gguf(rows: &[f32], tokens: usize, dim: usize, format: GgmlDType) -> Result<Option<Vec<f32>>> {
-    if dim % format.block_size() != 0 {
+    if !dim.is_multiple_of(format.block_size()) {
         return Ok(None);
     }
     let tensor = Tensor::from_slice(rows, (tokens, dim), &Device::Cpu)?;
@@ -88,7 +90,8 @@ fn int4(group: &[f32]) -> Vec<f32> {
     let low = group.iter().copied().fold(f32::INFINITY, f32::min);
     let high = group.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let (low, step) = (f16::from_f32(low).to_f32(), f16::from_f32((high - low) / 15.0).to_f32());
-    let stored = |x: f32| if step > 0.0 { ((x - low) / step).round().clamp(0.0, 15.0) } else { 0.0 };
+    let stored =
+        |x: f32| if step > 0.0 { ((x - low) / step).round().clamp(0.0, 15.0) } else { 0.0 };
     group.iter().map(|&x| low + stored(x) * step).collect()
 }
 

@@ -31,7 +31,8 @@ fn lost(runs: &Runs) -> Figure {
         for (absent, what) in [(true, "absent from the text"), (false, "of the text")] {
             let of_width = runs.iter().filter(|(config, ..)| config.width == width);
             let share = |run: &Run, a: &Audited| {
-                let count = a.lost.iter().filter(|&&t| (t as usize >= run.present) == absent).count();
+                let count =
+                    a.lost.iter().filter(|&&t| (t as usize >= run.present) == absent).count();
                 let all = if absent { run.rows - run.present } else { run.present };
                 100.0 * count as f64 / all as f64
             };
@@ -39,7 +40,9 @@ fn lost(runs: &Runs) -> Figure {
                 title: format!("width {width}: tokens {what}"),
                 x: Axis::from_zero("step of training"),
                 y: Axis::from_zero("unargmaxable, %"),
-                series: of_width.map(|(c, run, audited)| line(c, run, audited, |a| share(run, a))).collect(),
+                series: of_width
+                    .map(|(c, run, audited)| line(c, run, audited, |a| share(run, a)))
+                    .collect(),
             });
         }
     }
@@ -71,7 +74,8 @@ fn spread(runs: &Runs) -> Figure {
 
 /// New rows that cannot win, by step after they were added.
 fn new_rows(runs: &Runs) -> Option<Figure> {
-    const NAMES: [&str; 5] = ["mean + 1e-9 cov.", "mean", "N(0, 0.02)", "mean of three", "mean + cov."];
+    const NAMES: [&str; 5] =
+        ["mean + 1e-9 cov.", "mean", "N(0, 0.02)", "mean of three", "mean + cov."];
     let mut panels = Vec::new();
     for (config, run, audited) in runs {
         let Some(first) = run.new_from else { continue };

@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 import re
+from pathlib import Path
 from pydoc_data.topics import topics
 
 import torch
@@ -148,12 +149,12 @@ def main():
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--tied", action="store_true")
     parser.add_argument("--decay", type=float, default=0.0)
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--every", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--every", type=int, default=60)
     parser.add_argument("--present", type=int, default=900)
     parser.add_argument("--absent", type=int, default=300)
     parser.add_argument("--new", action="store_true")
-    parser.add_argument("--new-steps", type=int, default=300)
+    parser.add_argument("--new-steps", type=int, default=200)
     parser.add_argument("--new-every", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -177,6 +178,7 @@ def main():
     about = {
         "text": digest, "words": str(len(ids)), "present": str(options.present), "rows": str(rows), "losses": json.dumps(losses),
         "steps": str(options.steps), "new": str(options.steps + options.every if options.new else ""), "torch": torch.__version__,
+        "script": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
     }
     save_file(kept, options.out, metadata=about)
     print(f"{options.out}: loss {losses[options.steps]}")
