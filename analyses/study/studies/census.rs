@@ -38,7 +38,7 @@ struct Subject {
 fn subjects(setting: &Setting) -> Result<Vec<Subject>> {
     let mut found = Vec::new();
     let made = setting
-        .pick(vec![(1000, 8, 100_000)], vec![(10_000, 10, 3_000_000), (10_000, 20, 1_000_000)]);
+        .pick(vec![(1000, 8, 100_000)], vec![(10_000, 10, 1_000_000), (10_000, 20, 300_000)]);
     for (classes, dim, draws) in made {
         let rows: Vec<f32> =
             RandomState::new(13).normals(classes * dim).into_iter().map(|x| x as f32).collect();
@@ -52,9 +52,9 @@ fn subjects(setting: &Setting) -> Result<Vec<Subject>> {
     }
     if !setting.quick {
         let real = [
-            (real_heads::rxnmapper(setting)?, 3_000_000),
-            (real_heads::smollm2(setting)?, 1 << 16),
-            (real_heads::whisper(setting)?, 1 << 16),
+            (real_heads::rxnmapper(setting)?, 1_000_000),
+            (real_heads::smollm2(setting)?, 1 << 14),
+            (real_heads::whisper(setting)?, 1 << 14),
         ];
         for (real, draws) in real {
             ensure!(real.domain().ball().is_some(), "{}: no norm before the head", real.name);

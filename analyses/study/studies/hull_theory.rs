@@ -45,9 +45,18 @@ fn run(setting: &Setting) -> Result<Outcome> {
     let plan: Vec<(usize, usize, usize)> = match setting.quick {
         true => vec![(1000, 2, 20), (1000, 4, 20), (1000, 8, 10)],
         false => {
-            let small = [2, 4, 6, 8, 10].map(|d| (1000, d, 40));
-            let large =
-                [(2, 40), (4, 20), (6, 20), (8, 10), (10, 10), (15, 8), (20, 8), (30, 4), (50, 4)];
+            let small = [2, 4, 6, 8, 10].map(|d| (1000, d, 20));
+            let large = [
+                (2, 40),
+                (4, 20),
+                (6, 10),
+                (8, 10),
+                (10, 10),
+                (15, 10),
+                (20, 10),
+                (30, 10),
+                (50, 10),
+            ];
             let large = large.map(|(d, heads)| (CLASSES, d, heads));
             small.into_iter().chain(large).collect()
         }

@@ -118,13 +118,14 @@ fn measure(setting: &Setting, head: &Head, domain: &Domain) -> Result<Vec<Measur
     let options = Options { threads: setting.threads, ..Options::default() };
     let first = audit(head, domain, options)?;
     let is_measured = |token: u32| domain.ball().is_some() || first.blockers(token).is_some();
-    let tokens: Vec<u32> = (0..head.tokens() as u32).filter(|&t| is_measured(t)).collect();
+    let tokens = (0..head.tokens() as u32).filter(|&t| is_measured(t));
+    let tokens: Vec<u32> = tokens.take(setting.pick(40, usize::MAX)).collect();
     if tokens.is_empty() {
         return Ok(Vec::new());
     }
     let options = Options { tokens: Some(&tokens), max_probability: Some(&tokens), ..options };
     let audit = audit(head, domain, options)?;
-    let seen = at_random_states(head, domain, &tokens);
+    let seen = at_random_states(head, domain, &tokens, setting.pick(1000, STATES));
     let ceilings = audit.max_probabilities().iter();
     Ok(ceilings
         .zip(seen)
@@ -137,18 +138,18 @@ fn measure(setting: &Setting, head: &Head, domain: &Domain) -> Result<Vec<Measur
 }
 
 /// The largest probabilities of tokens at random hidden states.
-fn at_random_states(head: &Head, domain: &Domain, tokens: &[u32]) -> Vec<f64> {
+fn at_random_states(head: &Head, domain: &Domain, tokens: &[u32], states: usize) -> Vec<f64> {
     let dim = head.dim();
     let mut random = RandomState::new(11);
     let mut most = vec![0.0f64; tokens.len()];
-    for _ in 0..STATES / 500 {
-        let mut states = random.normals(500 * dim);
-        for state in states.chunks_mut(dim) {
+    for _ in 0..states / 500 {
+        let mut some = random.normals(500 * dim);
+        for state in some.chunks_mut(dim) {
             let scale = random.uniform(1.0, 8.0);
             state.iter_mut().for_each(|x| *x *= scale);
             place(state, domain);
         }
-        for scores in head.products(&states).chunks(head.tokens()) {
+        for scores in head.products(&some).chunks(head.tokens()) {
             let logits: Vec<f64> =
                 scores.iter().enumerate().map(|(t, x)| x + head.bias(t)).collect();
             let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
