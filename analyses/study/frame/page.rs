@@ -14,7 +14,7 @@ h1 { font-size: 1.6rem; line-height: 1.25 } h2 { font-size: 1.2rem; margin-top: 
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }
 caption { text-align: left; padding: .3rem 0 } .scroll { overflow-x: auto; margin: 1rem 0 }
 th, td { border-bottom: 1px solid #c5ccd8; padding: .2rem .6rem; text-align: left; vertical-align: top }
-th { border-bottom: 2px solid #566074 } td.number { text-align: right; white-space: nowrap }
+thead th { border-bottom: 2px solid #566074 } tbody th { font-weight: 500 } td.number { text-align: right; white-space: nowrap }
 svg { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } figcaption, .small { color: #566074; font-size: .85rem }
 strong.wrong { color: #fff; background: #a01535; padding: 0 .3rem } code { font-size: .9em }
 @media print { body { margin: 0; max-width: none; font-size: 11pt } figure, tr { break-inside: avoid } }
@@ -67,10 +67,10 @@ pub fn render(
 
 fn compared(outcome: &Outcome) -> Markup {
     html! {
-        h2 { "Beside the published numbers" }
+        h2 { "Beside published and computed numbers" }
         div .scroll { table {
             thead { tr {
-                @for heading in ["", "published", "from", "here", "difference", ""] { th scope="col" { (heading) } }
+                @for heading in ["", "elsewhere", "from", "here", "difference", ""] { th scope="col" { (heading) } }
             } }
             tbody { @for c in &outcome.comparisons { tr {
                 th scope="row" { (c.what) }

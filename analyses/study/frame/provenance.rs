@@ -10,7 +10,7 @@ pub struct Provenance {
     pub date: String,
     /// The command that remakes it.
     pub command: String,
-    /// Short hash, and whether the tree differed from it.
+    /// Short hash, and whether the sources differed from it.
     pub commit: String,
     pub machine: String,
     /// Other processes wanted the cores: the average of the minute before.
@@ -22,7 +22,10 @@ pub struct Provenance {
 impl Provenance {
     pub fn now(study: &str, quick: bool) -> Self {
         let unknown = || "unknown".to_owned();
-        let changed = said("git", &["status", "--porcelain", "--untracked-files=no"]);
+        let changed = said(
+            "git",
+            &["status", "--porcelain", "--untracked-files=no", "--", "src", "check", "analyses"],
+        );
         let changes = if changed.is_some_and(|c| !c.is_empty()) { " with changes" } else { "" };
         let commit = said("git", &["rev-parse", "--short=10", "HEAD"]).unwrap_or_else(unknown);
         let load = std::fs::read_to_string("/proc/loadavg").ok();

@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
     claim: "A randomly initialised softmax layer of low dimension has many classes that no feature makes the argmax; \
             their number falls fast as the dimension grows.",
     source: "Grivas, Bogoychev and Lopez, \"Low-Rank Softmax Can Have Unargmaxable Classes in Theory but Rarely in Practice\", \
-             ACL 2022, section 5 and its public code (experiments/create_random_models): numpy's legacy generator, seed 13, \
+             ACL 2022, and its public code (experiments/create_random_models): numpy's legacy generator, seed 13, \
              W and then b, each uniform in (-1, 1) or normal.",
     run,
 };
