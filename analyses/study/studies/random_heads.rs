@@ -4,7 +4,7 @@ use anyhow::Result;
 use unargmax::audit::Counts;
 use unargmax::{Domain, Head, Options, audit};
 
-use super::hull_theory::expected;
+use super::hull_theory::{CLASSES, expected};
 use crate::frame::figure::{Axis, Drawn, Figure, Panel, Series};
 use crate::frame::numpy::RandomState;
 use crate::frame::{Outcome, Setting, Standing, Study, Table};
@@ -20,8 +20,6 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// The classes of a head.
-pub const CLASSES: usize = 10_000;
 const SEED: u32 = 13;
 /// Argmaxable classes with and without bias, as measured on 2026-11-28 with the heads written by numpy itself.
 const BEFORE: [(&str, usize, usize, usize); 14] = [
