@@ -20,6 +20,7 @@ const DOCUMENTS: [(&str, usize, usize); 20] = [
     ("docs/commands.md", 0, 0),
     ("docs/decisions.md", 0, 0),
     ("docs/families.md", 0, 0),
+    ("docs/findings.md", 0, 0),
     ("docs/fine-tuning.md", 3, 0),
     ("docs/forward.md", 9, 6),
     ("docs/hostile-files.md", 0, 0),
