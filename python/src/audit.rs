@@ -7,6 +7,7 @@ use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use unargmax::certificate::{self, Certificate};
+use unargmax::certify::RowMove;
 use unargmax::head::Head;
 use unargmax::report::command::way;
 use unargmax::verify::verify_with_progress;
@@ -102,6 +103,18 @@ impl Audit {
             self.audit.hidden_states(self.read.layer.head(), &tokens).map_err(exception)
         })?;
         Ok(states.into_iter().map(|state| state.map(|h| h.into_pyarray(py))).collect())
+    }
+
+    /// A row with which a token would win (`d` numbers), if its move was measured and one was found.
+    fn moved_row<'py>(
+        &self,
+        py: Python<'py>,
+        token: u32,
+    ) -> PyResult<Option<Bound<'py, PyArray1<f64>>>> {
+        self.check_audited(token)?;
+        let moves = self.audit.moves_needed();
+        let at = moves.binary_search_by_key(&token, RowMove::token).ok();
+        Ok(at.and_then(|at| Some(moves[at].row()?.to_vec().into_pyarray(py))))
     }
 
     /// The table: the content of `verdicts.csv`.

@@ -23,9 +23,10 @@ pub enum Measure {
 }
 
 /// Audits the layer. `measures` are what to measure: efforts, margins, probabilities and ranks, each by ids or as the
-/// command writes it (`all`, the size of a sample).
+/// command writes it (`all`, the size of a sample); `needed` says whether to measure the bias and the move of its row that a token
+/// needs.
 #[pyfunction]
-#[pyo3(signature = (layer, domain, norm, tokens, measures, bias_needed, threads, progress))]
+#[pyo3(signature = (layer, domain, norm, tokens, measures, needed, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub fn audit(
     py: Python<'_>,
@@ -34,7 +35,7 @@ pub fn audit(
     norm: Option<Norm>,
     tokens: Option<Vec<u32>>,
     measures: [Option<Measure>; 4],
-    bias_needed: bool,
+    needed: (bool, bool),
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Audit> {
@@ -48,6 +49,7 @@ pub fn audit(
         )));
     }
     let head = found.head();
+    let (bias_needed, move_needed) = needed;
     if bias_needed && !head.has_bias() {
         return Err(PyValueError::new_err("bias_needed is about heads with a bias"));
     }
@@ -65,6 +67,7 @@ pub fn audit(
             margins: margins.as_deref(),
             ranks: ranks.as_deref(),
             bias_needed,
+            move_needed,
             max_probability: probabilities.as_deref(),
             progress,
             ..Options::default()

@@ -186,6 +186,16 @@ def test_what_is_asked_for_is_measured() -> None:
     lost = audit.verdict == "unargmaxable"
     assert lost.any()
     assert (audit.bias_needed[lost, 0] >= 0).all() and np.isnan(audit.bias_needed[~lost]).all()
+    moved = unargmax.audit(W, b, move_needed=True)
+    low, high = moved.move_needed.T
+    assert (low[lost] <= high[lost]).all() and np.isnan(low[~lost]).all()
+    token = int(np.flatnonzero(lost)[0])
+    row = moved.moved_row(token)
+    assert row is not None and moved.moved_row(int(np.flatnonzero(~lost)[0])) is None
+    assert np.linalg.norm(row - W[token]) <= high[token] <= np.linalg.norm(row - W[token]) * 1.001
+    W2 = W.copy()
+    W2[token] = row
+    assert unargmax.audit(W2, b, tokens=[token]).verdict[0] == "argmaxable"
     assert (audit.best_rank[~lost] == 1).all() and (audit.best_rank[lost, 0] >= 2).all()
     assert audit.to_pandas()["best_rank_low"].dtype == "Int64"
 

@@ -72,6 +72,7 @@ class OutputLayer:
         max_probability: Measure = None,
         ranks: Measure = None,
         bias_needed: bool = False,
+        move_needed: bool = False,
         threads: int = 0,
         progress: bool | Callback | None = None,
     ) -> Audit:
@@ -85,7 +86,7 @@ class OutputLayer:
             tokens,
             (gain, shift),
             (efforts, margins, max_probability, ranks),
-            bias_needed,
+            (bias_needed, move_needed),
             threads,
             progress,
         )
@@ -101,7 +102,7 @@ def run(
     tokens: Sequence[int | str] | str | None,
     norm: tuple[ArrayLike | None, ArrayLike | None],
     measures: tuple[Measure, ...],
-    bias_needed: bool,
+    needed: tuple[bool, bool],
     threads: int,
     progress: bool | Callback | None,
 ) -> Audit:
@@ -121,7 +122,7 @@ def run(
     ids = None if tokens is None else token_ids(layer, tokens)
     asked = [measured(layer, measure) for measure in measures]
     with Shown(progress) as callback:
-        found = _unargmax.audit(layer, domain, numbers, ids, asked, bias_needed, threads, callback)
+        found = _unargmax.audit(layer, domain, numbers, ids, asked, needed, threads, callback)
     return Audit(found)
 
 
@@ -200,6 +201,15 @@ class Audit:
     def bias_needed(self) -> NDArray[np.float64]:
         """Proved bounds of the raise of the own bias that a token needs, in logits, ``n x 2``; NaN where it was not measured."""
         return self._interval("bias_needed")
+
+    @property
+    def move_needed(self) -> NDArray[np.float64]:
+        """Proved bounds of the least change of the own row that a token needs, ``n x 2``; NaN where it was not measured."""
+        return self._interval("move_needed")
+
+    def moved_row(self, token: int | str) -> NDArray[np.float64] | None:
+        """A row (``d``) with which the token is proved to win, whose distance from its own is the upper bound of ``move_needed``."""
+        return self._audit.moved_row(self._one(token))
 
     @property
     def best_rank(self) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ def audit(
     max_probability: Measure = None,
     ranks: Measure = None,
     bias_needed: bool = False,
+    move_needed: bool = False,
     threads: int = 0,
     copy: bool = False,
     progress: bool | Callback | None = None,
@@ -48,6 +49,7 @@ def audit(
         max_probability: Measure the largest probability of tokens under a softmax.
         ranks: Prove how high tokens can rank.
         bias_needed: Measure by how much each lost token's own bias would have to be raised.
+        move_needed: Measure how far the row of each lost or tied token would have to move; ``moved_row`` gives a row that is enough.
         threads: The number of threads; 0 means all cores. Results do not depend on it.
         progress: Whether to show progress on standard error (by default on a terminal), or a callback with
             ``(stage, done, total, unit)``. An exception of the callback ends the audit, as Ctrl-C does.
@@ -69,7 +71,7 @@ def audit(
     bias = None if b is None else _arrays.vector(b, "the bias")
     layer = _unargmax.Layer.of_array(rows, bias, None if vocab is None else list(vocab))
     measures = (efforts, margins, max_probability, ranks)
-    return run(layer, domain, tokens, (gain, shift), measures, bias_needed, threads, progress)
+    return run(layer, domain, tokens, (gain, shift), measures, (bias_needed, move_needed), threads, progress)
 
 
 def open(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Columns of whole numbers that no token lacks.
 _IDS = ("id",)
 #: Columns of whole numbers that tokens may lack.
-_RANKS = ("best_rank_low", "best_rank_high", "cluster")
+_RANKS = ("best_rank_low", "best_rank_high", "cluster", "frequency")
 #: Columns of texts; all others are numbers.
 _TEXTS = (
     "token",
