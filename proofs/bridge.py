@@ -3,7 +3,7 @@
 
     python3 proofs/bridge.py EXPORT
 
-Prints the hash; compare it with what `unargmax inspect CHECKPOINT` says. Ends with status 1 if the export states another one.
+Prints the hash; compare it with `head.sha256` of `unargmax inspect --json CHECKPOINT`. Ends with status 1 if the export states another one.
 """
 
 import hashlib

@@ -2,9 +2,11 @@
 # Checks the proofs, extracts the checker and compiles it: proofs/build.sh [FOLDER], by default target/proofs. The checker is FOLDER/check.
 # It needs coqc, ocamlopt and Zarith: apt-get install coq libzarith-ocaml-dev ocaml-nox
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
-out=${1:-../target/proofs}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+out=${1:-$here/../target/proofs}
 mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$here"
 cp ./*.v big.ml check.ml assumptions.txt "$out"
 cd "$out"
 for file in Head Sums Vectors Points Weights Ball Equals Records Certificate Extract; do

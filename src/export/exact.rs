@@ -71,19 +71,21 @@ impl Unit {
     }
 }
 
-/// A point: of `z` where there is a ball, else a hidden state.
+/// A point: of `z` where there is a ball, else a hidden state (`d` coordinates).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
-    /// Its coordinates times the denominator (`d`).
-    pub numerators: Vec<BigInt>,
-    /// The denominator.
-    pub denominator: BigInt,
+pub enum Point {
+    /// Finite float64 numbers, which take the least memory.
+    Floats(Vec<f64>),
+    /// Numerators and their denominator.
+    Fractions(Vec<BigInt>, BigInt),
 }
 
 impl Point {
-    /// A finite point of float64 numbers.
-    pub fn of_floats(numbers: &[f64]) -> Self {
-        let (numerators, denominator) = as_integers(numbers);
-        Point { numerators, denominator }
+    /// The numerators and their denominator.
+    pub fn fractions(&self) -> (Vec<BigInt>, BigInt) {
+        match self {
+            Point::Floats(numbers) => as_integers(numbers),
+            Point::Fractions(numerators, denominator) => (numerators.clone(), denominator.clone()),
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! points as rational numbers, losing weights as integers.
 //!
 //! - `exact`: integers over a power of two, and points of them;
-//! - `points`: winning points, from maps too, with few digits where those suffice;
+//! - `points`: winning points, those of maps too; `short`: points of few bits near them;
 //! - `losses`: weights on rivals and what the box bounds, from each kind of losing record;
 //! - `text`: the file, which proofs/README.md describes.
 //!
@@ -11,9 +11,11 @@
 mod exact;
 mod losses;
 mod points;
+mod short;
 mod text;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use num_bigint::BigInt;
 
@@ -43,16 +45,15 @@ struct ExactAudit<'a> {
 /// A statement about tokens.
 enum Record {
     /// These tokens, which are equal, lead at the point.
-    Leads { members: Vec<u32>, point: Point },
+    Leads { members: Vec<u32>, point: Arc<Point> },
     /// The token is never ahead of these weighted rivals.
-    Loses { token: u32, loss: Loss },
+    Loses { token: u32, loss: Arc<Loss> },
     /// The token has no verdict.
     Open(u32),
 }
 
 /// Weights on rivals, and with a ball the part of the weighted differences of rows that the box bounds (`d`, or none), in the unit of the
 /// head.
-#[derive(Clone)]
 struct Loss {
     weights: Vec<(u32, BigInt)>,
     ends: Vec<BigInt>,
@@ -110,11 +111,13 @@ pub fn export<'a>(
         progress.begin("exact", records, "records");
         let losses = losses::by_token(head, unit, audit, progress).map_err(within)?;
         let points = points::by_token(head, audit, progress).map_err(within)?;
+        let losses = losses.into_iter().map(|(t, loss)| (t, Arc::new(loss))).collect();
+        let points = points.into_iter().map(|(t, point)| (t, Arc::new(point))).collect();
         sources.push(Source { audit, losses, points });
     }
     let audits = (0..sources.len())
         .map(|i| {
-            exact_audit(&sources, i)
+            exact_audit(head, &sources, i)
                 .map_err(|reason| Error::Invalid(format!("audit {i}: {reason}")))
         })
         .collect::<Result<_>>()?;
@@ -124,30 +127,19 @@ pub fn export<'a>(
 /// An audit with its own proofs, in the order of the file.
 struct Source<'a> {
     audit: &'a AuditRecord,
-    losses: Vec<(u32, Loss)>,
-    points: Vec<(u32, Point)>,
-}
-
-impl Source<'_> {
-    /// The hidden state of this audit's point of a token, of several the first.
-    fn states(&self) -> HashMap<u32, Point> {
-        let state = |p: &Point| match self.audit.domain.ball() {
-            Some(ball) => {
-                let (numerators, denominator) = ball.exact_state(&p.numerators, &p.denominator);
-                Point { numerators, denominator }
-            }
-            None => p.clone(),
-        };
-        self.points.iter().rev().map(|(t, p)| (*t, state(p))).collect()
-    }
+    losses: Vec<(u32, Arc<Loss>)>,
+    points: Vec<(u32, Arc<Point>)>,
 }
 
 /// The records of an audit: its own, and for the tokens that it carries those of the other audit.
-fn exact_audit<'a>(sources: &[Source<'a>], index: usize) -> Result<ExactAudit<'a>, String> {
+fn exact_audit<'a>(
+    head: &Head,
+    sources: &[Source<'a>],
+    index: usize,
+) -> Result<ExactAudit<'a>, String> {
     let source = &sources[index];
     let audit = source.audit;
-    let mut points: Vec<(u32, Point)> = source.points.clone();
-    let mut losses: Vec<(u32, Loss)> = source.losses.clone();
+    let (mut points, mut losses) = (source.points.clone(), source.losses.clone());
     if audit.carried.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err("the carried ids do not rise".to_owned());
     }
@@ -158,14 +150,19 @@ fn exact_audit<'a>(sources: &[Source<'a>], index: usize) -> Result<ExactAudit<'a
         let missing =
             |t: u32| format!("the other audit has no proof for token {t}, which is carried");
         if audit.domain.is_free() {
-            let states = other.states();
-            for &t in &audit.carried {
-                points.push((t, states.get(&t).cloned().ok_or_else(|| missing(t))?));
-            }
+            let there: HashMap<u32, &Arc<Point>> =
+                other.points.iter().rev().map(|(t, p)| (*t, p)).collect();
+            let carried = audit.carried.iter();
+            let carried: Result<Vec<(u32, &Point)>, String> = carried
+                .map(|&t| Ok((t, there.get(&t).ok_or_else(|| missing(t))?.as_ref())))
+                .collect();
+            let carried = points::carried(head, &other.audit.domain, &carried?, &audit.ties);
+            points.extend(carried.into_iter().map(|(t, point)| (t, Arc::new(point))));
         } else if other.audit.domain.is_free() {
-            let proofs: HashMap<u32, &Loss> = other.losses.iter().map(|(t, l)| (*t, l)).collect();
+            let there: HashMap<u32, &Arc<Loss>> =
+                other.losses.iter().map(|(t, l)| (*t, l)).collect();
             for &t in &audit.carried {
-                losses.push((t, (*proofs.get(&t).ok_or_else(|| missing(t))?).clone()));
+                losses.push((t, Arc::clone(there.get(&t).ok_or_else(|| missing(t))?)));
             }
         } else {
             return Err("verdicts are carried only from the free domain and into it".to_owned());
@@ -178,7 +175,8 @@ fn exact_audit<'a>(sources: &[Source<'a>], index: usize) -> Result<ExactAudit<'a
         let place = (0..points.len()).find(|i| points[*i].0 == *first && !used.contains(i));
         let place = place.ok_or_else(|| format!("the tie of token {first} has no point"))?;
         used.insert(place);
-        records.push(Record::Leads { members: members.clone(), point: points[place].1.clone() });
+        records
+            .push(Record::Leads { members: members.clone(), point: Arc::clone(&points[place].1) });
     }
     let alone = points.into_iter().enumerate().filter(|(i, _)| !used.contains(i));
     records.extend(alone.map(|(_, (t, point))| Record::Leads { members: vec![t], point }));

@@ -67,7 +67,8 @@ impl Record {
                 members.iter().try_for_each(|t| write!(out, " {t}"))?;
                 point(out, at)
             }
-            Record::Loses { token, loss: Loss { weights, ends } } => {
+            Record::Loses { token, loss } => {
+                let Loss { weights, ends } = loss.as_ref();
                 write!(out, "loses {token} {}", weights.len())?;
                 weights.iter().try_for_each(|(j, n)| write!(out, " {j} {n}"))?;
                 write!(out, " {}", ends.len())?;
@@ -104,8 +105,9 @@ fn domain(out: &mut impl Write, unit: Unit, domain: &Domain) -> io::Result<()> {
 
 /// Writes the denominator of a point and its numerators.
 fn point(out: &mut impl Write, point: &Point) -> io::Result<()> {
-    write!(out, " {}", point.denominator)?;
-    integers(out, &point.numerators)
+    let (numerators, denominator) = point.fractions();
+    write!(out, " {denominator}")?;
+    integers(out, &numerators)
 }
 
 fn integers(out: &mut impl Write, integers: &[BigInt]) -> io::Result<()> {
