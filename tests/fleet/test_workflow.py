@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import slurm
 from conftest import BUNDLED, ROOT, module
 
 FLEET = ROOT / "analyses" / "fleet"
@@ -110,14 +111,27 @@ def test_a_run_that_was_killed_goes_on_and_leaves_the_files_of_one_that_was_not(
     assert peak < fleet.memory_mb(heads / "a-long.npy"), "an audit took more memory than the workflow asks for"
 
 
-def test_the_profile_for_slurm_is_read_and_asks_for_memory_and_time(heads: Path, tmp_path: Path) -> None:
+def test_the_profile_for_slurm_submits_each_audit_with_its_memory_and_time(heads: Path, tmp_path: Path) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="snakemake-executor-plugin-slurm is not installed")
-    profile = ("--workflow-profile", str(FLEET / "profiles" / "slurm"), "--dry-run")
-    done = subprocess.run(snakemake(heads, tmp_path, *profile), capture_output=True, text=True, timeout=120)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    long = fleet.memory_mb(heads / "a-long.npy")
-    assert f"mem_mb={long}" in said and "runtime=120" in said and "slurm_partition=partition" in said, said
+    commands, results = tmp_path / "commands", tmp_path / "results"
+    slurm.install(commands)
+    options = (
+        "--workflow-profile", str(FLEET / "profiles" / "slurm"),
+        "--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "1",
+    )  # fmt: skip
+    environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        snakemake(heads, results, *options), capture_output=True, text=True, timeout=600, env=environment
+    )
+    logs = "".join(log.read_text() for log in results.glob(".snakemake/slurm_logs/**/*.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    # The audits are jobs; the comparison and the page are made here.
+    jobs = slurm.submitted(commands)
+    memory = sorted(int(job[job.index("--mem") + 1]) for job in jobs)
+    assert memory == sorted(fleet.memory_mb(head) for head in heads.iterdir())
+    for job in jobs:
+        assert job[job.index("-t") + 1] == "120" and "account" in " ".join(job) and "partition" in " ".join(job), job
+    assert (results / "comparison" / "compare.html").is_file() and (results / "multiqc_report.html").is_file()
 
 
 def test_checkpoints_are_found_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
