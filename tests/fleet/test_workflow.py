@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -175,3 +176,17 @@ def test_memory_follows_from_the_shape_of_the_head(tmp_path: Path) -> None:
     assert fleet.head_shape(tmp_path / "head.npy") == (70, 8)
     (tmp_path / "any.gguf").write_bytes(bytes(10**6))
     assert (fleet.head_shape(tmp_path / "any.gguf"), fleet.memory_mb(tmp_path / "any.gguf")) == (None, 261)
+
+
+def test_no_measured_audit_took_more_memory_than_is_asked_for() -> None:
+    table = (ROOT / "reports" / "speed" / "table.md").read_text()
+    measured, peak = 0, 0
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if "peak MB (limit)" in cells:
+            peak = cells.index("peak MB (limit)")
+        shape = re.fullmatch(r"(\d+) x (\d+)", cells[1]) if len(cells) > peak > 0 else None
+        if shape:
+            measured += 1
+            assert int(cells[peak].split()[0]) < fleet.of_shape_mb(int(shape[1]), int(shape[2])), line
+    assert measured > 20
