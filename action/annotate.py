@@ -60,9 +60,10 @@ def annotations(status: int, folder: Path, said: str, conditions: set[str]) -> l
     """The commands for the runner."""
     if status not in (0, 1):
         return [command("error", said.strip() or f"unargmax audit ended with status {status}")]
-    # The first line of the summary is the finding.
-    with (folder / "summary.md").open(encoding="utf-8") as file:
-        finding = file.readline().removeprefix("## ").strip()
+    # The first line of the summary is the finding; with --no-report there is none.
+    summary = folder / "summary.md"
+    text = summary.read_text(encoding="utf-8") if summary.is_file() else f"## the audit in {folder}"
+    finding = text.splitlines()[0].removeprefix("## ")
     with (folder / "verdicts.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     if status == 0:

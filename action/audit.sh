@@ -13,7 +13,7 @@ read -r -d '' -a more <<< "$ARGS" || true
 options+=(${more[@]+"${more[@]}"})
 
 status=0
-"$bin/unargmax" audit "$CHECKPOINT" "${options[@]}" > "$out" 2> "$err" || status=$?
+"$bin/unargmax" audit "${options[@]}" -- "$CHECKPOINT" > "$out" 2> "$err" || status=$?
 
 # The runner takes lines that begin with `::` for commands. Tokens may look so.
 fence=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -23,7 +23,8 @@ echo "::$fence::"
 
 "$bin/python" "$ACTION/action/annotate.py" "$status" "$FOLDER" "$err" "$FAIL_ON"
 if [ "$status" -le 1 ]; then
-    cat "$FOLDER/summary.md" >> "$GITHUB_STEP_SUMMARY"
+    # There is none with --no-report.
+    [ ! -f "$FOLDER/summary.md" ] || cat "$FOLDER/summary.md" >> "$GITHUB_STEP_SUMMARY"
 else
     { echo "## unargmax: exit status $status"; echo; sed 's/^/    /' "$err"; } >> "$GITHUB_STEP_SUMMARY"
 fi

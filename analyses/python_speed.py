@@ -11,6 +11,7 @@ measured alone.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -24,10 +25,17 @@ import numpy as np
 import unargmax
 
 
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def cpu() -> float:
+    """The CPU time of this process, its threads and the processes that it waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall time and CPU time."""
+    began, used = time.perf_counter(), cpu()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, cpu() - used
 
 
 def main() -> None:
@@ -50,19 +58,22 @@ def main() -> None:
             "audit(W).to_pandas()": lambda: unargmax.audit(rows).to_pandas(),
             "start and imports of Python": lambda: subprocess.run(imports, check=True),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for turn in range(options.runs + 1):
             for name, work in ways.items():
                 taken = seconds(work)
                 # The first turn fills caches.
                 if turn > 0:
                     times[name].append(taken)
-    print(f"random head of {options.tokens} x {options.dim}, {options.runs} runs in turns: median (least to most)")
-    whole = statistics.median(times[command])
-    for name, taken in times.items():
-        median = statistics.median(taken)
-        spread = f"({1000 * min(taken):.0f} to {1000 * max(taken):.0f})"
-        print(f"  {name:28} {1000 * median:5.0f} ms {spread:16} {median / whole:.2f} of the command")
+    print(f"random head of {options.tokens} x {options.dim}, {options.runs} runs in turns: median (least to most), ratio to the command")
+    for number, kind in enumerate(["wall time", "CPU time"]):
+        print(kind)
+        whole = statistics.median(taken[number] for taken in times[command])
+        for name, both in times.items():
+            taken = [pair[number] for pair in both]
+            median = statistics.median(taken)
+            spread = f"({1000 * min(taken):.0f} to {1000 * max(taken):.0f})"
+            print(f"  {name:28} {1000 * median:5.0f} ms {spread:16} {median / whole:.2f}")
 
 
 if __name__ == "__main__":

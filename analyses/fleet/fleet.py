@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: An audit takes at most so many bytes for each byte of its output layer in float32, and so many megabytes besides. The
-#: greatest measured factor is 5.1, behind a final norm; without one it is 3.5 (reports/speed/table.md, column `peak MB`).
+#: An audit takes at most so many bytes for each byte of its output layer in float32, and so many megabytes besides. Measured
+#: for layers from 100 MB on: up to 5.1 behind a final norm, else up to 3.8 (reports/speed/table.md, column `peak MB`).
 FACTOR = 5.5
 BESIDES_MB = 250
 #: In few dimensions many tokens may lose, and the proofs take memory: at most so many bytes for each token.
@@ -134,11 +134,15 @@ def memory_mb(path: Path, attempt: int = 1) -> int:
     if shape is None:
         # Stored numbers of 16 bits become 32. A quantised layer grows more, but is not the whole file.
         files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
-        needed = FACTOR * 2 * max((file.stat().st_size for file in files), default=0)
+        least = BESIDES_MB + FACTOR * 2 * max((file.stat().st_size for file in files), default=0) / 1e6
     else:
-        tokens, dim = shape
-        needed = FACTOR * 4 * tokens * dim + (PROOFS * tokens if dim <= FEW else 0)
-    return math.ceil((BESIDES_MB + needed / 1e6) * 2 ** (attempt - 1))
+        least = of_shape_mb(*shape)
+    return math.ceil(least * 2 ** (attempt - 1))
+
+
+def of_shape_mb(tokens: int, dim: int) -> float:
+    """The memory in MB for an output layer of so many tokens and dimensions."""
+    return BESIDES_MB + (FACTOR * 4 * tokens * dim + (PROOFS * tokens if dim <= FEW else 0)) / 1e6
 
 
 def head_shape(path: Path) -> tuple[int, int] | None:

@@ -133,6 +133,12 @@ def test_tokens_that_can_win_are_a_notice_and_options_reach_the_audit(installed:
     assert [kind for kind, _ in winner.commands()] == ["warning" if lost else "notice"] and winner.status == 0
 
 
+def test_without_a_report_there_is_no_summary_and_the_check_is_made(installed: Path, tmp_path: Path) -> None:
+    job = run(installed, tmp_path, checkpoint=str(BUNDLED), domain="free", args="--no-report")
+    assert (job.status, job.summary) == (1, ""), job.log
+    assert job.told("error")[0] == "the audit in unargmax. --fail-on: 225 unargmaxable"
+
+
 def test_a_baseline_excuses_what_was_lost_before(installed: Path, tmp_path: Path) -> None:
     np = pytest.importorskip("numpy")
     square = np.array([[1, 0], [0, 1], [2, 1], [1, 2], [1, 1]], dtype="float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import slurm
 from conftest import BUNDLED, ROOT, module
 
 FLEET = ROOT / "analyses" / "fleet"
@@ -110,14 +112,27 @@ def test_a_run_that_was_killed_goes_on_and_leaves_the_files_of_one_that_was_not(
     assert peak < fleet.memory_mb(heads / "a-long.npy"), "an audit took more memory than the workflow asks for"
 
 
-def test_the_profile_for_slurm_is_read_and_asks_for_memory_and_time(heads: Path, tmp_path: Path) -> None:
+def test_the_profile_for_slurm_submits_each_audit_with_its_memory_and_time(heads: Path, tmp_path: Path) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="snakemake-executor-plugin-slurm is not installed")
-    profile = ("--workflow-profile", str(FLEET / "profiles" / "slurm"), "--dry-run")
-    done = subprocess.run(snakemake(heads, tmp_path, *profile), capture_output=True, text=True, timeout=120)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    long = fleet.memory_mb(heads / "a-long.npy")
-    assert f"mem_mb={long}" in said and "runtime=120" in said and "slurm_partition=partition" in said, said
+    commands, results = tmp_path / "commands", tmp_path / "results"
+    slurm.install(commands)
+    options = (
+        "--workflow-profile", str(FLEET / "profiles" / "slurm"),
+        "--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "1",
+    )  # fmt: skip
+    environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        snakemake(heads, results, *options), capture_output=True, text=True, timeout=600, env=environment
+    )
+    logs = "".join(log.read_text() for log in results.glob(".snakemake/slurm_logs/**/*.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    # The audits are jobs; the comparison and the page are made here.
+    jobs = slurm.submitted(commands)
+    memory = sorted(int(job[job.index("--mem") + 1]) for job in jobs)
+    assert memory == sorted(fleet.memory_mb(head) for head in heads.iterdir())
+    for job in jobs:
+        assert job[job.index("-t") + 1] == "120" and "account" in " ".join(job) and "partition" in " ".join(job), job
+    assert (results / "comparison" / "compare.html").is_file() and (results / "multiqc_report.html").is_file()
 
 
 def test_checkpoints_are_found_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,3 +176,17 @@ def test_memory_follows_from_the_shape_of_the_head(tmp_path: Path) -> None:
     assert fleet.head_shape(tmp_path / "head.npy") == (70, 8)
     (tmp_path / "any.gguf").write_bytes(bytes(10**6))
     assert (fleet.head_shape(tmp_path / "any.gguf"), fleet.memory_mb(tmp_path / "any.gguf")) == (None, 261)
+
+
+def test_no_measured_audit_took_more_memory_than_is_asked_for() -> None:
+    table = (ROOT / "reports" / "speed" / "table.md").read_text()
+    measured, peak = 0, 0
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if "peak MB (limit)" in cells:
+            peak = cells.index("peak MB (limit)")
+        shape = re.fullmatch(r"(\d+) x (\d+)", cells[1]) if len(cells) > peak > 0 else None
+        if shape:
+            measured += 1
+            assert int(cells[peak].split()[0]) < fleet.of_shape_mb(int(shape[1]), int(shape[2])), line
+    assert measured > 20
