@@ -48,7 +48,7 @@ fn run(setting: &Setting) -> Result<Outcome> {
         false => {
             let small = [2, 4, 6, 8, 10].map(|d| (1000, d, 10));
             let large =
-                [(2, 20), (4, 10), (6, 8), (8, 8), (10, 8), (15, 20), (20, 8), (30, 8), (50, 8)];
+                [(2, 20), (4, 10), (6, 6), (8, 6), (10, 6), (15, 12), (20, 6), (30, 6), (50, 6)];
             let large = large.map(|(d, heads)| (CLASSES, d, heads));
             small.into_iter().chain(large).collect()
         }
