@@ -24,7 +24,7 @@ pub const STUDY: Study = Study {
 };
 
 /// Tokens whose best gaps are measured, seen often and never seen.
-const SAMPLE: usize = 60;
+const SAMPLE: usize = 20;
 const SEED: u32 = 10;
 
 /// A head behind a norm, or a made one.
@@ -53,8 +53,8 @@ fn subjects(setting: &Setting) -> Result<Vec<Subject>> {
     if !setting.quick {
         let real = [
             (real_heads::rxnmapper(setting)?, 1_000_000),
-            (real_heads::smollm2(setting)?, 1 << 14),
-            (real_heads::whisper(setting)?, 1 << 14),
+            (real_heads::smollm2(setting)?, 1 << 12),
+            (real_heads::whisper(setting)?, 1 << 12),
         ];
         for (real, draws) in real {
             ensure!(real.domain().ball().is_some(), "{}: no norm before the head", real.name);

@@ -37,11 +37,7 @@ fn subjects(setting: &Setting) -> Result<Vec<(String, Head, Domain)>> {
         found.push((format!("normal {classes} x {dim}, free"), head, Domain::free(dim)));
     }
     if !setting.quick {
-        for real in [
-            real_heads::ocr(setting)?,
-            real_heads::rxnmapper(setting)?,
-            real_heads::whisper(setting)?,
-        ] {
+        for real in [real_heads::ocr(setting)?, real_heads::rxnmapper(setting)?] {
             let domain = real.domain().clone();
             let shown = if domain.ball().is_some() {
                 "behind its norm".to_owned()
