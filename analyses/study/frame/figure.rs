@@ -100,7 +100,7 @@ impl Figure {
             }
             area.present()?;
         }
-        Ok(self.titled(&svg))
+        Ok(self.titled(&marks::with_dashes(&svg)))
     }
 
     /// The names of all series, each once, with how they are drawn first.

@@ -5,13 +5,11 @@ use plotters::prelude::*;
 
 use super::{Area, Drawn};
 
-/// The look of one series.
+/// The look of one series, by its index.
 #[derive(Clone, Copy)]
 pub struct Look {
+    index: usize,
     colour: RGBColor,
-    marker: usize,
-    /// Pixels drawn and left out; nothing is left out of a whole line.
-    dash: (f64, f64),
 }
 
 /// Colours that stay distinct in print and for colour-blind readers (Okabe and Ito).
@@ -24,14 +22,30 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(70, 160, 215),
     RGBColor(150, 130, 0),
 ];
-const DASHES: [(f64, f64); 4] = [(1.0, 0.0), (9.0, 5.0), (2.5, 4.0), (14.0, 3.0)];
+/// Pixels drawn and left out.
+const DASHES: [&str; 4] = ["", "9 5", "2.5 4", "14 3"];
+/// After so many, looks repeat.
+const LOOKS: usize = COLOURS.len() * DASHES.len();
 const SIZE: i32 = 4;
+
+/// An SVG with the colours and dashes of its lines in place of placeholders: the backend knows no dashes, and lines of many
+/// short paths make large files.
+pub fn with_dashes(svg: &str) -> String {
+    (0..LOOKS).fold(svg.to_owned(), |svg, index| {
+        let RGBColor(r, g, b) = COLOURS[index % COLOURS.len()];
+        let dashes = match DASHES[index % DASHES.len()] {
+            "" => String::new(),
+            dashes => format!(" stroke-dasharray=\"{dashes}\""),
+        };
+        let real = format!("stroke=\"#{r:02X}{g:02X}{b:02X}\"{dashes}");
+        svg.replace(&format!("stroke=\"#0101{:02X}\"", index + 1), &real)
+    })
+}
 
 impl Look {
     /// The look of the series with this index.
     pub fn of(index: usize) -> Self {
-        let colour = COLOURS[index % COLOURS.len()];
-        Look { colour, marker: index, dash: DASHES[index % DASHES.len()] }
+        Look { index, colour: COLOURS[index % COLOURS.len()] }
     }
 
     /// A sample for the legend, from a place to 32 pixels right of it.
@@ -55,35 +69,10 @@ impl Look {
         Ok(())
     }
 
-    /// A line with dashes that go on around corners.
+    /// A line in a placeholder colour, which [`with_dashes`] replaces.
     fn line(&self, area: &Area, points: &[(i32, i32)]) -> Result<()> {
-        let style = self.colour.stroke_width(2);
-        if self.dash.1 == 0.0 {
-            area.draw(&PathElement::new(points.to_vec(), style))?;
-            return Ok(());
-        }
-        let (mut is_on, mut left) = (true, self.dash.0);
-        for pair in points.windows(2) {
-            let ends = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
-            let length = (ends[1].0 - ends[0].0).hypot(ends[1].1 - ends[0].1);
-            let at = |s: f64| {
-                let part = if length > 0.0 { s / length } else { 0.0 };
-                let mix = |a: f64, b: f64| (a + part * (b - a)).round() as i32;
-                (mix(ends[0].0, ends[1].0), mix(ends[0].1, ends[1].1))
-            };
-            let mut done = 0.0;
-            while done < length {
-                let step = left.min(length - done);
-                if is_on {
-                    area.draw(&PathElement::new(vec![at(done), at(done + step)], style))?;
-                }
-                (done, left) = (done + step, left - step);
-                if left <= 0.0 {
-                    is_on = !is_on;
-                    left = if is_on { self.dash.0 } else { self.dash.1 };
-                }
-            }
-        }
+        let placeholder = RGBColor(1, 1, (self.index % LOOKS) as u8 + 1);
+        area.draw(&PathElement::new(points.to_vec(), placeholder.stroke_width(2)))?;
         Ok(())
     }
 
@@ -93,7 +82,7 @@ impl Look {
         let closed = |corners: &[(i32, i32)]| -> Vec<(i32, i32)> {
             corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect()
         };
-        match self.marker % 6 {
+        match self.index % 6 {
             0 => area.draw(&Circle::new((x, y), s, filled))?,
             1 => {
                 area.draw(&Rectangle::new([(x - s, y - s), (x + s, y + s)], white))?;

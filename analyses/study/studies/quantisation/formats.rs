@@ -115,4 +115,18 @@ mod tests {
         assert_eq!(Format::Whole.applied(&head).unwrap().unwrap().sha256(), head.sha256());
         assert_ne!(Format::Brain.applied(&head).unwrap().unwrap().sha256(), head.sha256());
     }
+
+    #[test]
+    fn every_narrow_format_changes_rows_by_less_than_its_step() {
+        let rows = crate::frame::numpy::RandomState::new(5).normals(40 * 256);
+        let head = Head::new(rows, None, 40, 256).unwrap();
+        let largest = (0..40).flat_map(|t| head.row(t)).fold(0.0f64, |most, x| most.max(x.abs()));
+        for format in Format::ALL.into_iter().filter(|&format| format != Format::Whole) {
+            let stored = format.applied(&head).unwrap().unwrap();
+            let error = |t: usize| head.row(t).zip(stored.row(t)).map(|(x, y)| (x - y).abs());
+            let worst = (0..40).flat_map(error).fold(0.0f64, f64::max);
+            let least = if format == Format::Half { 1e-5 } else { 1e-3 };
+            assert!(least < worst && worst < largest / 6.0, "{}: {worst}", format.name());
+        }
+    }
 }
