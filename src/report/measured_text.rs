@@ -100,8 +100,8 @@ fn bias_needed(
     let Terms { token, logits, .. } = subject.terms;
     writeln!(
         out,
-        "\nBias needed: {} would win with a bias of its own that is a little more than this larger, in {logits}. Proved\n\
-         intervals, none wider than {}.",
+        "\nBias needed by {}: the least raise of its own bias, in {logits}, beyond which a {token} wins. Proved intervals,\n\
+         none wider than {}.",
         counted(summary.tokens, &format!("lost {token}")),
         rounded(summary.widest)
     )?;
@@ -136,8 +136,8 @@ fn moves_needed(
     });
     writeln!(
         out,
-        "\nMove needed: {} would win with a row of its own that is moved by this length, in the unit of the rows.\n\
-         Proved intervals; a row that is enough was found for {}.{middle}",
+        "\nMove needed by {}: the least length by which its own row must move, in the unit of the rows, for a {token} to\n\
+         win. Proved intervals; a row that is enough was found for {}.{middle}",
         counted(summary.tokens, &format!("lost or tied {token}")),
         summary.found
     )?;
