@@ -13,11 +13,8 @@ pub fn write(to: &Path, study: &Study, outcome: &Outcome, provenance: &Provenanc
     let parent = to.parent().context("a result folder needs a name")?;
     fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     let fresh = tempfile::Builder::new().prefix(".study-").tempdir_in(parent)?;
-    let mut pictures = Vec::new();
     for figure in &outcome.figures {
-        let svg = figure.svg()?;
-        fs::write(fresh.path().join(format!("{}.svg", figure.name)), &svg)?;
-        pictures.push(svg);
+        fs::write(fresh.path().join(format!("{}.svg", figure.name)), figure.svg()?)?;
     }
     for table in &outcome.tables {
         write_table(&fresh.path().join(format!("{}.csv", table.name)), table)?;
@@ -25,7 +22,7 @@ pub fn write(to: &Path, study: &Study, outcome: &Outcome, provenance: &Provenanc
     if !outcome.comparisons.is_empty() {
         write_table(&fresh.path().join("published.csv"), &comparisons(outcome))?;
     }
-    let page = page::render(study, outcome, &pictures, provenance);
+    let page = page::render(study, outcome, provenance);
     fs::write(fresh.path().join("index.html"), page)?;
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| to.display().to_string())?;

@@ -1,4 +1,4 @@
-//! The page of a study: one file that loads nothing.
+//! The page of a study. It loads nothing but the figures beside it.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -15,18 +15,13 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 caption { text-align: left; padding: .3rem 0 } .scroll { overflow-x: auto; margin: 1rem 0 }
 th, td { border-bottom: 1px solid #c5ccd8; padding: .2rem .6rem; text-align: left; vertical-align: top }
 thead th { border-bottom: 2px solid #566074 } tbody th { font-weight: 500 } td.number { text-align: right; white-space: nowrap }
-svg { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } figcaption, .small { color: #566074; font-size: .85rem }
+img { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } figcaption, .small { color: #566074; font-size: .85rem }
 strong.wrong { color: #fff; background: #a01535; padding: 0 .3rem } code { font-size: .9em }
 @media print { body { margin: 0; max-width: none; font-size: 11pt } figure, tr { break-inside: avoid } }
 ";
 
-/// The page, with the figures of the outcome as SVG texts in their order.
-pub fn render(
-    study: &Study,
-    outcome: &Outcome,
-    pictures: &[String],
-    provenance: &Provenance,
-) -> String {
+/// The page.
+pub fn render(study: &Study, outcome: &Outcome, provenance: &Provenance) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -45,8 +40,8 @@ pub fn render(
                     h2 { "Found" }
                     ul { @for finding in &outcome.findings { li { (finding) } } }
                     @if !outcome.comparisons.is_empty() { (compared(outcome)) }
-                    @for (figure, svg) in outcome.figures.iter().zip(pictures) {
-                        figure { (PreEscaped(svg)) figcaption { (figure.caption) } }
+                    @for figure in &outcome.figures {
+                        figure { img src={ (figure.name) ".svg" } alt=(figure.caption); figcaption { (figure.caption) } }
                     }
                     @if !outcome.tables.is_empty() { h2 { "Tables" } }
                     @for table in &outcome.tables { (tabled(table)) }
