@@ -29,9 +29,20 @@ def submitted(folder: Path) -> list[list[str]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
+def take_number(folder: Path, content: str) -> int:
+    """The next number of a job, whose file gets the content. Jobs may be submitted at the same time, and none may take another's."""
+    number = 1
+    while True:
+        try:
+            with (folder / f"{number}.json").open("x") as file:
+                file.write(content)
+            return number
+        except FileExistsError:
+            number += 1
+
+
 def sbatch(folder: Path, words: list[str]) -> None:
-    number = len(submitted(folder)) + 1
-    (folder / f"{number}.json").write_text(json.dumps(words))
+    number = take_number(folder, json.dumps(words))
     command = next(word.removeprefix("--wrap=") for word in words if word.startswith("--wrap="))
     with open(words[words.index("--output") + 1].replace("%j", str(number)), "w") as log:
         environment = os.environ | {"SLURM_JOB_ID": str(number), "SLURM_CPUS_PER_TASK": "1"}
