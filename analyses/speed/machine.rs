@@ -1,6 +1,6 @@
 //! Where and when: what a reader needs to place the numbers.
 
-use std::process::Command;
+use crate::environment;
 
 /// One run of the study.
 #[derive(Clone, Debug)]
@@ -18,37 +18,21 @@ pub struct Setting {
 
 impl Setting {
     pub fn now(threads: usize) -> Self {
-        let unknown = || "unknown".to_owned();
-        let changed = said("git", &["status", "--porcelain", "--untracked-files=no"]);
-        let with_changes =
-            if changed.is_some_and(|c| !c.is_empty()) { " with changes" } else { "" };
-        let commit = said("git", &["rev-parse", "--short=10", "HEAD"]).unwrap_or_else(unknown);
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let rest = if arguments.is_empty() {
             String::new()
         } else {
             format!(" -- {}", arguments.join(" "))
         };
-        let load = std::fs::read_to_string("/proc/loadavg").ok();
         Setting {
-            date: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]).unwrap_or_else(unknown),
+            date: environment::date(),
             processor: processor(),
             threads,
-            commit: commit + with_changes,
+            commit: environment::commit(&[]),
             command: format!("cargo run --release --example speed{rest}"),
-            load: load.and_then(|l| l.split(' ').next().map(str::to_owned)).unwrap_or_else(unknown),
+            load: environment::load(),
         }
     }
-}
-
-fn said(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .ok()
-        .filter(|o| o.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Model name and the vector extensions that the kernels of the audit ask for.

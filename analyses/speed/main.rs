@@ -11,6 +11,8 @@ mod answers;
 mod audit;
 mod baseline;
 mod cost;
+#[path = "../environment.rs"]
+mod environment;
 mod heads;
 mod machine;
 mod options;

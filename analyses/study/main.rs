@@ -4,6 +4,8 @@
 //! gives it generators, tables, figures and a page, and writes the result folder. Studies use the library as anybody
 //! outside would.
 
+#[path = "../environment.rs"]
+mod environment;
 mod frame;
 mod studies;
 

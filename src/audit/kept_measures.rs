@@ -107,12 +107,18 @@ impl Measurement for RowMove {
         }
     }
 
-    fn again(_: &Problem, kept: &[(u32, &Verdict, &[u8])]) -> Vec<Option<Self>> {
+    fn again(problem: &Problem, kept: &[(u32, &Verdict, &[u8])]) -> Vec<Option<Self>> {
         let moved = |&(token, _, mut bytes): &(u32, &Verdict, &[u8])| {
             let ends = take_ends(&mut bytes)?;
             let row = take_list(&mut bytes, take_float)?;
             let point = take_list(&mut bytes, take_float)?;
-            RowMove::measured_before(token, ends, (!row.is_empty()).then_some((row, point)))
+            let dim = problem.head().dim();
+            let moved = match (row.len(), point.len()) {
+                (0, 0) => None,
+                lengths if lengths == (dim, dim) => Some((row, point)),
+                _ => return None,
+            };
+            RowMove::measured_before(token, ends, moved)
         };
         kept.iter().map(moved).collect()
     }

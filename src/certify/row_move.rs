@@ -149,10 +149,10 @@ fn to_the_surface(basis: &Basis, problem: &Problem, token: u32) -> Option<f64> {
         let scaled = entries.iter().zip(&basis.scales);
         norm_up(scaled.map(|(x, scale)| (x / scale).next_up()))
     };
-    let mut distance = f64::INFINITY;
+    let mut distances = Vec::with_capacity(dim + 2);
     for (row, weight) in rows().zip(&weights) {
         let most: Vec<f64> = row.iter().zip(&errors).map(|(x, e)| add_up(x.abs(), *e)).collect();
-        distance = distance.min((weight.lo / length(&most[..dim])).next_down());
+        distances.push((weight.lo / length(&most[..dim])).next_down());
     }
     let (mut slope, mut size, mut total) = (vec![0.0; dim], vec![0.0; dim], 0.0);
     for (row, &j) in rows().zip(&basis.rivals) {
@@ -172,7 +172,9 @@ fn to_the_surface(basis: &Basis, problem: &Problem, token: u32) -> Option<f64> {
                 add_up(add_up(slope.abs(), unit * size), mul_up(total * (1.0 + unit), *e))
             })
             .collect();
-        distance = distance.min((slack / length(&most)).next_down());
+        distances.push((slack / length(&most)).next_down());
     }
-    (distance > 0.0).then_some(distance)
+    // An overflow leaves NaN, and `min` would pass over it.
+    let all_known = distances.iter().all(|distance| *distance > 0.0);
+    all_known.then(|| distances.into_iter().fold(f64::INFINITY, f64::min))
 }

@@ -70,8 +70,7 @@ pub struct Arguments {
     #[arg(long)]
     bias_needed: bool,
     /// Measure how far each lost or tied token's own row must move for it to win, as a proved interval in the unit of the rows.
-    /// --out adds moved-rows.safetensors, rows that are proved to be enough. It takes about a second a token where
-    /// vocabularies are large
+    /// --out adds moved-rows.safetensors, rows that are proved to be enough
     #[arg(long)]
     move_needed: bool,
     /// List frequent tokens before rare ones: a CSV file with a column `id` and one called `frequency`, `count` or `argmax`

@@ -77,18 +77,23 @@ fn names(subject: Subject, tokens: &[(u32, &Loss)], named: usize) -> String {
     }
 }
 
-/// The heaviest rivals of a lost token.
-pub(super) fn rivals(subject: Subject, loss: &Loss) -> String {
+/// The heaviest rivals of a lost token, and three dots for the others.
+fn rivals(subject: Subject, loss: &Loss) -> String {
+    let (mut terms, others) = heaviest(subject, loss);
+    terms.extend(others.then(|| "...".to_owned()));
+    terms.join(" + ")
+}
+
+/// The heaviest rivals of a lost token with their weights, and whether others take part.
+pub(super) fn heaviest(subject: Subject, loss: &Loss) -> (Vec<String>, bool) {
     let blockers = loss.blockers();
     let tokens = blockers.iter().filter_map(|(rival, weight)| match rival {
         Rival::Token(id) => Some(format!("{weight:.2} {}", name(subject, *id))),
         _ => None,
     });
-    let mut terms: Vec<String> = tokens.take(NAMED).collect();
-    if blockers.len() > terms.len() {
-        terms.push("...".to_owned());
-    }
-    terms.join(" + ")
+    let terms: Vec<String> = tokens.take(NAMED).collect();
+    let others = blockers.len() > terms.len();
+    (terms, others)
 }
 
 /// The name of a token on a terminal.

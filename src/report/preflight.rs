@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::lost_text::{name, rivals, write_rest};
+use super::lost_text::{heaviest, name, write_rest};
 use super::measured_lines::interval;
 use super::subject::Subject;
 use super::table::rounded;
@@ -52,16 +52,17 @@ fn ability(subject: Subject, verdict: &Verdict) -> String {
             "cannot {generated} with this head: {} has the same row and a larger bias",
             name(subject, proof.by())
         ),
-        Verdict::Unargmaxable(loss) => match rivals(subject, loss) {
-            blockers if blockers.is_empty() => format!("cannot {generated} with this head"),
-            blockers => {
-                let blockers = match blockers.strip_suffix(" + ...") {
-                    Some(heaviest) => format!("{heaviest} and others"),
-                    None => blockers,
-                };
-                format!("cannot {generated} with this head: it is blocked by {blockers}")
+        Verdict::Unargmaxable(loss) => {
+            let (rivals, others) = heaviest(subject, loss);
+            let others = if others { " and others" } else { "" };
+            match rivals.is_empty() {
+                true => format!("cannot {generated} with this head"),
+                false => format!(
+                    "cannot {generated} with this head: it is blocked by {}{others}",
+                    rivals.join(" + ")
+                ),
             }
-        },
+        }
         Verdict::Undecided(_) => "is undecided: neither is proved".to_owned(),
     }
 }

@@ -158,6 +158,18 @@ fn new_rows_at_the_mean_of_a_trained_head_win_after_their_move() {
 }
 
 #[test]
+fn where_an_inverse_overflows_nothing_is_claimed_from_below() {
+    // A square that is flat beyond the normal range of float64: the slopes of its weights are no finite numbers.
+    for size in [1e-300, 1e-310, 1e-320] {
+        let rows = vec![1.0, size, -1.0, size, -1.0, -size, 1.0, -size, 0.1, 0.0];
+        let head = Head::new(rows, None, 5, 2).unwrap();
+        for moved in measured(&head, &Domain::free(2)).moves_needed() {
+            assert!(moved.token() == 4 && moved.ends().0 <= size, "{size}: {:?}", moved.ends());
+        }
+    }
+}
+
+#[test]
 fn a_tied_token_needs_hardly_any_move() {
     let head = Head::new(vec![1.0, 0.0, 1.0, 0.0, -1.0, 0.5], None, 3, 2).unwrap();
     let audit = measured(&head, &Domain::free(2));

@@ -25,7 +25,7 @@ pub struct Study {
     pub run: fn(&Setting) -> Result<Outcome>,
 }
 
-/// What a study is told.
+/// The options of a run of a study.
 pub struct Setting {
     /// Whether to do little: at most 20 seconds, and without models.
     pub quick: bool,

@@ -1,7 +1,8 @@
 //! Where and when a study ran, and how to run it again.
 
-use std::process::Command;
 use std::time::Duration;
+
+use crate::environment;
 
 /// One run of a study.
 #[derive(Clone, Debug)]
@@ -21,23 +22,15 @@ pub struct Provenance {
 
 impl Provenance {
     pub fn now(study: &str, quick: bool) -> Self {
-        let unknown = || "unknown".to_owned();
-        let changed = said(
-            "git",
-            &["status", "--porcelain", "--untracked-files=no", "--", "src", "check", "analyses"],
-        );
-        let changes = if changed.is_some_and(|c| !c.is_empty()) { " with changes" } else { "" };
-        let commit = said("git", &["rev-parse", "--short=10", "HEAD"]).unwrap_or_else(unknown);
-        let load = std::fs::read_to_string("/proc/loadavg").ok();
         Provenance {
-            date: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]).unwrap_or_else(unknown),
+            date: environment::date(),
             command: format!(
                 "cargo run --release --example study -- {study}{}",
                 if quick { " --quick" } else { "" }
             ),
-            commit: commit + changes,
+            commit: environment::commit(&["src", "check", "analyses"]),
             machine: machine(),
-            load: load.and_then(|l| l.split(' ').next().map(str::to_owned)).unwrap_or_else(unknown),
+            load: environment::load(),
             time: String::new(),
         }
     }
@@ -46,16 +39,6 @@ impl Provenance {
     pub fn after(self, time: Duration) -> Self {
         Provenance { time: format!("{:.1} s", time.as_secs_f64()), ..self }
     }
-}
-
-fn said(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .ok()
-        .filter(|o| o.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Processor, cores, and how this program was built.

@@ -90,7 +90,7 @@ fn run(setting: &Setting) -> Result<Outcome> {
         "The cyclic index has the documents (cos t, sin t, cos 2t, sin 2t) at n equally spaced t. Up to the stated number of pairs all are decided, else a sample by numpy's \
          legacy generator, seed 17."
             .to_owned(),
-        "The critical n of the paper is where optimisation by gradients no longer found vectors; it is no bound of what vectors can do. \
+        "The critical n of the paper is where optimisation by gradients no longer found vectors; it does not bound what vectors can do. \
          What the cyclic index costs is the gap between the second and the third score: where it is below the rounding of a product (about 1e-7 in \
          float32), a runtime no longer retrieves the pair."
             .to_owned(),
