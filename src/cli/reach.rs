@@ -35,6 +35,7 @@ use unargmax::report::files::OutputFolder;
 use unargmax::report::ladder::{Climbed, LadderReport};
 use unargmax::report::own_files;
 use unargmax::report::results::Results;
+use unargmax::report::results::verdicts::Row;
 
 /// Search inputs that make a model emit a token: free vectors (soft prompts), then prompts of real tokens, beside what an
 /// audit proves.
@@ -48,11 +49,11 @@ pub struct Arguments {
     /// Also want so many ordinary tokens, drawn at random
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Also want the N tokens that need the greatest effort to win, by --audit
+    /// Also want the N tokens that need the greatest effort to win, by --audit; among equal efforts those of the least margin
     #[arg(long, value_name = "N", requires = "audit")]
     hardest: Option<usize>,
-    /// Take the verdicts from an audit of this head (a folder that `audit --out` wrote; for --hardest with `--effort all`)
-    /// [default: the wanted tokens are audited first]
+    /// Take the verdicts from an audit of this head (a folder that `audit --out` wrote; for --hardest with `--effort
+    /// all`, and without a bias `--margins all`) [default: the wanted tokens are audited first]
     #[arg(long, value_name = "DIR", conflicts_with = "domain")]
     audit: Option<PathBuf>,
     /// A text that follows what is searched. In a model that fills gaps it may hold the gap
@@ -250,17 +251,32 @@ fn chosen(
     Ok(chosen)
 }
 
-/// The tokens that need the greatest effort by an audit.
+/// Of the tokens that can win, those that need the greatest effort by an audit; among equal efforts those of the least best margin.
+///
+/// Without a bias a token wins at every length of a hidden state, so all efforts behind an RMSNorm are 0, and only
+/// margins tell tokens apart.
 fn hardest(count: usize, results: &Results) -> Result<Vec<u32>> {
-    let rows = results.table.rows().iter();
-    let mut efforts: Vec<(f64, u32)> =
-        rows.filter_map(|row| Some((row.measured.effort?.low, row.id))).collect();
+    let rows = results.table.rows();
+    let effort = |row: &Row| row.measured.effort.map(|effort| effort.low);
+    let margin = |row: &Row| row.measured.margin.map(|margin| margin.high);
+    let differ = |of: &dyn Fn(&Row) -> Option<f64>| {
+        let mut values = rows.iter().filter_map(of);
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
     ensure!(
-        !efforts.is_empty(),
-        "--hardest: the audit has no efforts; make it by `audit --effort all`"
+        differ(&effort) || differ(&margin),
+        "--hardest: the audit has no efforts that tell tokens apart; make it by `audit --effort all`, and for a head \
+         without bias by `audit --effort all --margins all`"
     );
-    efforts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    Ok(efforts.into_iter().take(count).map(|effort| effort.1).collect())
+    let mut order: Vec<(f64, f64, u32)> = rows
+        .iter()
+        .filter(|row| row.outcome == Outcome::Argmaxable)
+        .filter(|row| effort(row).is_some() || margin(row).is_some())
+        .map(|row| (effort(row).unwrap_or(0.0), margin(row).unwrap_or(f64::INFINITY), row.id))
+        .collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
+    Ok(order.into_iter().take(count).map(|(_, _, id)| id).collect())
 }
 
 /// What is proved of one wanted token.

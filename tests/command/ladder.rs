@@ -135,6 +135,46 @@ fn a_search_of_another_seed_does_not_go_on_from_the_journal() {
     assert!(!journal.exists());
 }
 
+/// Without a bias a token that wins somewhere wins at every length of a state: all efforts are 0.
+#[test]
+fn among_equal_efforts_the_tokens_of_the_least_margin_are_the_hardest() {
+    let folder = Folder::new();
+    let model = "tests/data/forward/llama";
+    let path = |name: &str| folder.path(name).to_str().unwrap().to_owned();
+    let audit = |out: &str, more: &[&str]| {
+        let out = path(out);
+        let output = run(&[&["audit", model, "--no-report", "--out", &out], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        out
+    };
+    let search = |audit: &str, out: &str| {
+        let begin = ["reach", model, "--any-ids", "--hardest", "4", "--audit", audit, "--out", out];
+        run(&[&begin[..], &["--vectors", "0", "--enumerate", "0", "--lengths"]].concat())
+    };
+    let efforts = audit("efforts", &["--effort", "all"]);
+    let refused = search(&efforts, &path("refused"));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("--margins all"), "{}", said(&refused));
+
+    let both = audit("both", &["--effort", "all", "--margins", "all"]);
+    let output = search(&both, &path("out"));
+    assert!(output.status.success(), "{}", said(&output));
+    let mut csv = csv::Reader::from_path(folder.path("both").join("verdicts.csv")).unwrap();
+    let rows: Vec<std::collections::HashMap<String, String>> =
+        csv.deserialize().map(|row| row.unwrap()).collect();
+    let mut margins: Vec<(f64, String)> = rows
+        .iter()
+        .filter(|row| row["verdict"] == "argmaxable")
+        .map(|row| (row["margin_high"].parse().unwrap(), row["id"].clone()))
+        .collect();
+    margins.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut least: Vec<String> = margins.into_iter().take(4).map(|(_, id)| id).collect();
+    let mut chosen: Vec<String> = table(&folder, "out").iter().map(|r| r["id"].clone()).collect();
+    least.sort();
+    chosen.sort();
+    assert_eq!(chosen, least);
+}
+
 #[test]
 fn what_cannot_be_searched_is_refused_in_one_line() {
     let audited = audited();
