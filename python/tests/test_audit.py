@@ -137,6 +137,19 @@ def test_tensors_of_torch_are_taken(square: NDArray[np.float32], dtype: str) -> 
     assert _arrays.rows(tensor.detach().t().contiguous().t()).tolist() == lent.tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_tensors_of_jax_are_taken(square: NDArray[np.float32], dtype: str) -> None:
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    tensor = jax.numpy.asarray(square * 1.1, dtype=dtype)
+    audit = unargmax.audit(tensor, jax.numpy.zeros(5))
+    same = unargmax.audit(np.asarray(tensor, dtype=np.float32), [0.0] * 5)
+    assert audit.layer.sha256 == same.layer.sha256
+    assert audit.verdict.tolist() == same.verdict.tolist() and audit.verify()
+    assert unargmax.audit(tensor.T.T).verdict.tolist() == same.verdict.tolist()
+    if dtype == "float32":
+        assert _arrays.rows(tensor).ctypes.data == tensor.unsafe_buffer_pointer()
+
+
 def test_what_is_no_head_is_an_error_that_says_why(square: NDArray[np.float32]) -> None:
     bad = square.copy()
     bad[3, 1] = np.nan
