@@ -26,6 +26,7 @@ use unargmax::reach::ladder::frame::Frame;
 use unargmax::reach::ladder::gradient::GradientBudget;
 use unargmax::reach::ladder::journal::{Entry, Journal, Sighting};
 use unargmax::reach::ladder::judge::Judge;
+use unargmax::reach::ladder::prefix::SharedPrefix;
 use unargmax::reach::ladder::soft::SoftBudget;
 use unargmax::reach::ladder::spelling::{Spelling, alphabet};
 use unargmax::reach::observe::{Claims, Observer};
@@ -176,6 +177,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         judge: &judge,
         spelling: &spelling,
         alphabet: &letters,
+        prefix: SharedPrefix::default(),
     };
     let found = climb(&search, &plan, (&mut journal, before), &bar)?;
     bar.finish();

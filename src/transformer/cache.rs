@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::attention::KeysAndValues;
 use super::mask::Mask;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The cached state of the tokens so far; see [`Transformer::extend`](super::Transformer::extend).
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,40 @@ impl Cache {
         self.length
     }
 
+    /// Returns a cache of as many rows, each with the tokens of the one row here.
+    ///
+    /// # Errors
+    /// A cache of no row or of several.
+    pub fn for_rows(&self, rows: usize) -> Result<Self> {
+        if self.counted.len() != 1 {
+            let problem =
+                format!("the cache holds {} rows, and one is repeated", self.counted.len());
+            return Err(Error::Invalid(problem));
+        }
+        let copies = |of: &Tensor| {
+            let mut shape = of.dims().to_vec();
+            shape[0] = rows;
+            of.broadcast_as(shape)?.contiguous()
+        };
+        let source = self.source.as_ref().map(|(hidden, lengths)| {
+            let hidden = hidden.iter().map(copies).collect::<candle_core::Result<_>>()?;
+            Ok::<_, Error>((hidden, vec![lengths[0]; rows]))
+        });
+        let ids = self.ids.iter().map(|piece| piece.as_ref().map(|ids| vec![ids[0].clone(); rows]));
+        Ok(Cache {
+            blocks: self
+                .blocks
+                .iter()
+                .map(|block| block.for_rows(&copies))
+                .collect::<Result<_>>()?,
+            length: self.length,
+            counted: vec![self.counted[0]; rows],
+            masks: self.masks.clone(),
+            ids: ids.collect(),
+            source: source.transpose()?,
+        })
+    }
+
     /// Whether no token is cached yet.
     pub fn is_empty(&self) -> bool {
         self.length == 0
@@ -48,6 +82,19 @@ pub(super) struct BlockCache {
 }
 
 impl BlockCache {
+    /// Copies keys and values by a function that repeats a row.
+    fn for_rows(&self, copies: &dyn Fn(&Tensor) -> candle_core::Result<Tensor>) -> Result<Self> {
+        let repeat = |part: &Option<KeysAndValues>| -> Result<Option<KeysAndValues>> {
+            let Some(part) = part else { return Ok(None) };
+            let (keys, values) = (copies(&part.keys)?, copies(&part.values)?);
+            Ok(Some(KeysAndValues { keys, values }))
+        };
+        Ok(BlockCache {
+            self_attention: repeat(&self.self_attention)?,
+            cross_attention: repeat(&self.cross_attention)?,
+        })
+    }
+
     /// Appends the keys and values of new tokens, and returns all of them.
     pub fn extend(&mut self, new: KeysAndValues) -> Result<KeysAndValues> {
         let all = match &self.self_attention {

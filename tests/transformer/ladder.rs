@@ -13,6 +13,7 @@ use unargmax::reach::ladder::frame::Frame;
 use unargmax::reach::ladder::gradient::GradientBudget;
 use unargmax::reach::ladder::journal::Journal;
 use unargmax::reach::ladder::judge::{Judge, Win};
+use unargmax::reach::ladder::prefix::SharedPrefix;
 use unargmax::reach::ladder::soft::SoftBudget;
 use unargmax::reach::ladder::spelling::Spelling;
 use unargmax::reach::observe::Claims;
@@ -56,6 +57,7 @@ impl Opened {
             judge: &self.judge,
             spelling: &spelling,
             alphabet,
+            prefix: SharedPrefix::default(),
         };
         climb(&search, plan, (&mut journal, before), &Silent).unwrap()
     }
@@ -204,6 +206,32 @@ fn vectors_that_are_rows_of_the_vocabulary_are_the_prompt_of_their_tokens() {
         let apart = a.iter().zip(&b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
         assert!(apart < 1e-5, "{name}: {apart}");
     }
+}
+
+#[test]
+fn prompts_that_share_their_beginning_have_the_states_of_whole_passes() {
+    let mut shared = 0;
+    for name in searchable() {
+        let opened = Opened::new(name);
+        let prefix = SharedPrefix::default();
+        // The second batch begins as the first, the third with less, the fourth with nothing of it.
+        for batch in [
+            [[7, 8, 9], [7, 8, 10]],
+            [[7, 8, 12], [7, 8, 7]],
+            [[7, 8, 9], [7, 9, 9]],
+            [[9, 7, 8], [8, 7, 8]],
+        ] {
+            let prompts: Vec<Vec<u32>> = batch.iter().map(|prompt| prompt.to_vec()).collect();
+            let numbers = |of: Tensor| -> Vec<f32> { of.flatten_all().unwrap().to_vec1().unwrap() };
+            let whole = opened.frame.states(&opened.model, &opened.frame.of_ids(&prompts)).unwrap();
+            let states = prefix.states(&opened.model, &opened.frame, &prompts).unwrap();
+            let (states, whole) = (numbers(states), numbers(whole));
+            let apart = states.iter().zip(&whole).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+            assert!(states.len() == whole.len() && apart < 2e-5, "{name}: {batch:?}: {apart}");
+        }
+        shared += usize::from(opened.frame.goes_on(&opened.model));
+    }
+    assert!(shared > 30, "{shared}");
 }
 
 #[test]

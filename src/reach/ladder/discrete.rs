@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use super::judge::{Judge, Win};
+use super::prefix::SharedPrefix;
 use super::scores;
 use super::spelling::Spelling;
 use crate::error::Result;
@@ -21,6 +22,8 @@ pub struct Search<'a> {
     pub spelling: &'a Spelling<'a>,
     /// The ids that prompts are made of, in ascending order.
     pub alphabet: &'a [u32],
+    /// What the prompts of the last batch began with.
+    pub prefix: SharedPrefix,
 }
 
 /// The lead of a token before any search: finite, since JSON has no infinity.

@@ -58,9 +58,7 @@ impl Enumeration {
         }
         let (numbers, rows): (Vec<u64>, Vec<Vec<u32>>) = prompts.into_iter().unzip();
         self.ran += rows.len() as u64;
-        let (_, scores) =
-            scores::of_batch(search.model, search.frame, &search.frame.of_ids(&rows))?;
-        for (number, scores) in numbers.into_iter().zip(scores) {
+        for (number, scores) in numbers.into_iter().zip(scores::of_prompts(search, &rows)?) {
             for (at, &token) in wanted.iter().enumerate() {
                 let lead = scores.lead(token);
                 self.wins[at] += u64::from(lead > 0.0);

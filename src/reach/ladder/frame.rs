@@ -103,9 +103,18 @@ impl Frame {
 
     /// Makes a batch of prompts of token ids, all of one length.
     pub fn of_ids(&self, prompts: &[Vec<u32>]) -> Batch {
-        let rows: Vec<Vec<u32>> =
-            prompts.iter().map(|prompt| [&self.before[..], prompt, &self.after].concat()).collect();
-        self.read(Input::Ids(rows), prompts.len())
+        self.read(Input::Ids(self.rows(prompts)), prompts.len())
+    }
+
+    /// The ids of whole inputs, one a row: each prompt with what stands around it.
+    pub fn rows(&self, prompts: &[Vec<u32>]) -> Vec<Vec<u32>> {
+        prompts.iter().map(|prompt| [&self.before[..], prompt, &self.after].concat()).collect()
+    }
+
+    /// Whether the model goes on with the prompt: each position sees only earlier ones, and the last one decides.
+    pub fn goes_on(&self, model: &Transformer) -> bool {
+        self.reader == Reader::Only { before_last: 0 }
+            && model.configuration().attention == Direction::Backwards
     }
 
     /// Makes a batch of prompts of vectors, `B x m x e`.

@@ -78,8 +78,7 @@ fn of_length(
             }
         }
         for group in candidates.chunks(TOGETHER) {
-            let batch = search.frame.of_ids(group);
-            let (_, scores) = scores::of_batch(search.model, search.frame, &batch)?;
+            let scores = scores::of_prompts(search, group)?;
             found.forwards += group.len() as u64;
             for (candidate, scores) in group.iter().zip(scores) {
                 let lead = scores.lead(token);

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod gradient;
 pub mod journal;
 pub mod judge;
+pub mod prefix;
 pub mod rows;
 mod scores;
 pub mod soft;
