@@ -24,18 +24,9 @@ const RANDOM: usize = 2;
 /// How sharp the smoothed maximum is, at the first and at the last step: the spread of the scores times this.
 const SHARP: (f64, f64) = (8.0, 400.0);
 
-/// Tokens that are moved together, and the state where they shall win.
-pub(crate) struct Aim {
-    /// The tokens, ids rising.
-    pub tokens: Vec<u32>,
-    /// The hidden state.
-    pub state: Vec<f64>,
-}
-
 /// Finds a state for a group of tokens among states of about the length `reach`.
-pub(crate) fn aim(head: &Head, domain: &Domain, tokens: Vec<u32>, reach: f64) -> Aim {
-    let state = Search { head, domain, tokens: &tokens, reach }.run(&mean_row(head));
-    Aim { tokens, state }
+pub(crate) fn aim(head: &Head, domain: &Domain, tokens: &[u32], reach: f64) -> Vec<f64> {
+    Search { head, domain, tokens, reach }.run(&mean_row(head))
 }
 
 /// The Euclidean length.
