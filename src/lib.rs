@@ -84,6 +84,7 @@ pub mod transformer;
 
 #[doc(hidden)]
 pub use unargmax_check::arithmetic;
+use unargmax_check::parallel;
 pub use unargmax_check::verify::{self, verify};
 pub use unargmax_check::{domain, progress};
 

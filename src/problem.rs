@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::fold::Folded;
 use crate::head::groups::{Groups, Standing};
+use crate::parallel;
 
 /// The question which tokens of a head can strictly win for some hidden state of `domain`, with the data to answer
 /// it.
@@ -54,7 +53,7 @@ impl<'a> Problem<'a> {
     /// domain.
     pub(crate) fn about(head: &'a Head, domain: &'a Domain, folded: Option<Arc<Folded>>) -> Self {
         let rows = folded.as_ref().map_or(head, |f| &f.head);
-        let norms = (0..head.tokens()).into_par_iter().map(|t| rows.norm_up(t)).collect();
+        let norms = parallel::map(head.tokens(), &|t| rows.norm_up(t));
         let has_levels = match domain.ball() {
             Some(ball) => Folded::has_levels(head, ball),
             None => !head.bias_is_constant(),

@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +36,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::journal_file::{self, HASH, take};
+use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::Finding;
@@ -234,13 +234,12 @@ impl Journal {
             progress.begin("prove again", kept.len(), "tokens");
         }
         let together = TOGETHER.min(SCORES / problem.head().tokens() + 1);
-        let again = kept.par_chunks(together).flat_map_iter(|part| {
-            let part: Vec<(u32, &Kept)> = part.iter().map(|k| (k.1, k.2)).collect();
+        let again = parallel::flat_map(kept.len(), together, &|range| {
+            let part: Vec<(u32, &Kept)> = kept[range].iter().map(|k| (k.1, k.2)).collect();
             let again = Kept::again(problem, pairs, &part);
             progress.advance(part.len());
             again
         });
-        let again: Vec<Option<Finding>> = again.collect();
         kept.iter().zip(again).for_each(|((i, ..), finding)| found[*i] = finding);
         found
     }

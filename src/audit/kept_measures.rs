@@ -4,7 +4,6 @@
 //! efforts, gaps and moves come from many weights and points of a search, so they are believed as they were written, like a trial
 //! of the screen.
 
-use rayon::prelude::*;
 use unargmax_check::certificate::CeilingRecord;
 
 use super::kept::{Kept, put_list, put_weight, take_id, take_list, take_weight};
@@ -18,6 +17,7 @@ use crate::certify::row_move::RowMove;
 use crate::certify::survival::Format;
 use crate::journal_file::take;
 use crate::measure::rank;
+use crate::parallel;
 use crate::problem::Problem;
 
 /// What was measured; the number stands in the journal.
@@ -195,7 +195,7 @@ impl Measurement for BestRank {
             let again = |&(token, verdict, bytes): &(u32, &Verdict, &[u8])| {
                 rank_again(problem, around, (token, verdict), bytes)
             };
-            kept.par_iter().map(again).collect()
+            parallel::map(kept.len(), &|i| again(&kept[i]))
         })
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
 use super::clock::Clock;
 use super::kept_measures::{Measurement, Quantity};
 use super::{Audit, Options};
@@ -18,6 +16,7 @@ use crate::error::{Result, invalid};
 use crate::measure::effort::Known;
 use crate::measure::row_move::{InNeed, moves};
 use crate::measure::{Done, bias, effort, margin, probability, rank};
+use crate::parallel;
 use crate::problem::Problem;
 
 /// The measurements of an audit, each list in id order.
@@ -69,7 +68,7 @@ pub fn caps(problem: &Problem, verdicts: &[(u32, Verdict)]) -> Vec<(u32, f64)> {
     let cap = |(token, verdict): &(u32, Verdict)| {
         ceiling::cap(problem, *token, verdict).map(|cap| (*token, cap))
     };
-    verdicts.par_iter().filter_map(cap).collect()
+    parallel::map(verdicts.len(), &|i| cap(&verdicts[i])).into_iter().flatten().collect()
 }
 
 /// Makes the measurements that the options request.

@@ -10,12 +10,11 @@ mod options;
 mod outcome;
 mod stages;
 
-use rayon::prelude::*;
-
 use crate::certify::{self, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::{About, Progress};
 use crate::prove::Finding;
@@ -178,12 +177,12 @@ fn with_unclear_decided(
 fn radii(problem: &Problem, tokens: &[u32], options: Options) -> Option<Vec<(u32, f64)>> {
     options.engine.measures_radius().then(|| {
         options.progress.begin("radius", tokens.len(), "tokens");
-        let radius = |&token: &u32| {
+        let radius = |token: u32| {
             let radius = crate::prove::polyhedron::paper_radius::radius(problem, token);
             options.progress.advance(1);
             (token, radius)
         };
-        tokens.par_iter().with_max_len(1).map(radius).collect()
+        parallel::map_singly(tokens.len(), &|i| radius(tokens[i]))
     })
 }
 
@@ -221,11 +220,10 @@ fn over_all(
     options: Options,
 ) -> Result<Audit> {
     let mut clock = Clock::start();
-    let carried = findings.par_iter().map(|(_, finding)| match finding {
+    let carried = parallel::map(findings.len(), &|i| match &findings[i].1 {
         Finding::Decided(verdict) => certify::carried_win(larger, inside, verdict),
         Finding::Unclear(_) => None,
     });
-    let carried: Vec<Option<Verdict>> = carried.collect();
     let (mut verdicts, mut rest) = (Vec::new(), Vec::new());
     for ((token, finding), carried) in findings.iter().zip(carried) {
         match carried {

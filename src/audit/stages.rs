@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
 use super::clock::Clock;
 use super::{Engine, Options};
 use crate::certify::pairs::Trial;
@@ -12,6 +10,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
+use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::ball::decide as ball;
@@ -264,8 +263,7 @@ fn in_groups(
     let together = group_size(starts.len(), problem.head()).max(least);
     let count = starts.len().div_ceil(together).max(1);
     let group = |first| decide(starts.iter().skip(first).step_by(count).cloned().collect());
-    let groups = (0..count).into_par_iter().with_max_len(1).map(group);
-    groups.collect::<Vec<_>>().into_iter().flatten().collect()
+    parallel::map_singly(count, &group).into_iter().flatten().collect()
 }
 
 /// The number of tokens decided together: enough to share a pass over the rows, few enough to keep all threads busy
@@ -285,13 +283,14 @@ pub fn decide_unclear(
     if !unclear.is_empty() {
         progress.begin("edge", unclear.len(), "tokens on the edge");
     }
-    let decide = |&(token, multipliers): &(u32, &[(Rival, f64)])| {
+    let decide = |i: usize| {
+        let (token, multipliers) = unclear[i];
         progress.advance(0);
         let decision = ball::decide_exactly(problem, token, multipliers);
         progress.advance(1);
         (token, decision)
     };
-    finish(problem, unclear.par_iter().with_max_len(1).map(decide).collect(), progress)
+    finish(problem, parallel::map_singly(unclear.len(), &decide), progress)
 }
 
 /// Decides the tokens that are still open by exact linear programs, and returns all verdicts.

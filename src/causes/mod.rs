@@ -6,12 +6,11 @@
 
 mod clusters;
 
-use rayon::prelude::*;
-
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::certify::Verdict;
 use crate::head::Head;
+use crate::parallel;
 pub use clusters::Cluster;
 
 /// Rows are near each other if their distance is at most this share of the median norm.
@@ -92,7 +91,7 @@ impl RowLayout {
     /// Measures the rows of a head: all of them, or those that were `kept` (ids, rising) of an audit among some rows.
     pub fn of(head: &Head, kept: Option<&[u32]>) -> Self {
         let ids = kept.map_or_else(|| (0..head.tokens() as u32).collect(), <[u32]>::to_vec);
-        let norms: Vec<f64> = ids.par_iter().map(|&id| head.row_norm(id as usize)).collect();
+        let norms: Vec<f64> = parallel::map(ids.len(), &|i| head.row_norm(ids[i] as usize));
         let median_norm = median(norms.clone());
         let distances = distances_from_mean(head, &ids);
         let typical = median(distances.clone());
@@ -209,33 +208,34 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 fn distances_from_mean(head: &Head, ids: &[u32]) -> Vec<f64> {
     let dim = head.dim();
     // Divided by a power of two near the largest row, neither sums nor squares overflow.
-    let largest = ids.par_iter().map(|&id| head.norm_up(id as usize)).reduce(|| 0.0, f64::max);
+    let largest = parallel::map(ids.len(), &|i| head.norm_up(ids[i] as usize))
+        .into_iter()
+        .fold(0.0, f64::max);
     let scale = match largest.is_finite() && largest > f64::MIN_POSITIVE {
         true => power_of_two_near(largest),
         false if largest > 1.0 => power_of_two_near(f64::MAX),
         false => f64::MIN_POSITIVE,
     };
-    let sums: Vec<Vec<f64>> = ids
-        .par_chunks(PART)
-        .map(|part| {
-            let (mut sum, mut row) = (vec![0.0; dim], vec![0.0; dim]);
-            for &id in part {
-                head.copy_row(id as usize, &mut row);
-                sum.iter_mut().zip(&row).for_each(|(s, x)| *s += x / scale);
-            }
-            sum
-        })
-        .collect();
+    let sums: Vec<Vec<f64>> = parallel::map_ranges(ids.len(), PART, &|range| {
+        let (mut sum, mut row) = (vec![0.0; dim], vec![0.0; dim]);
+        for &id in &ids[range] {
+            head.copy_row(id as usize, &mut row);
+            sum.iter_mut().zip(&row).for_each(|(s, x)| *s += x / scale);
+        }
+        sum
+    });
     let mut mean = vec![0.0; dim];
     sums.iter().for_each(|sum| mean.iter_mut().zip(sum).for_each(|(m, s)| *m += s));
     mean.iter_mut().for_each(|m| *m /= ids.len() as f64);
-    let distance = |row: &mut Vec<f64>, &id: &u32| {
-        row.resize(dim, 0.0);
+    let distance = |row: &mut [f64], id: u32| {
         head.copy_row(id as usize, row);
         row.iter_mut().zip(&mean).for_each(|(x, m)| *x = *x / scale - m);
         f64::dot(row, row).sqrt()
     };
-    ids.par_iter().map_init(Vec::new, distance).collect()
+    parallel::flat_map(ids.len(), PART, &|range| {
+        let mut row = vec![0.0; dim];
+        ids[range].iter().map(|&id| distance(&mut row, id)).collect()
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Proved bounds of the probability of a token: from the weights of a loss ([`cap`]), and as an interval of the largest
 //! probability over the domain ([`Ceiling`]). The mathematics is in [`unargmax_check::verify::log_odds`].
 
-use rayon::prelude::*;
 use unargmax_check::certificate::{CeilingRecord, EnclosedRecord};
 use unargmax_check::verify::log_odds::{self, entropy, most_probable};
 use unargmax_check::verify::probability;
@@ -10,6 +9,7 @@ use super::enclosure::{Enclosed, Support};
 use super::rival;
 use super::verdict::{Loss, Verdict};
 use crate::arithmetic::interval::Interval;
+use crate::parallel;
 use crate::problem::Problem;
 
 /// The relative distance from stored weights within which the proved ones are taken to lie: it makes the bound the same
@@ -69,7 +69,7 @@ fn entropy_of_enclosed(problem: &Problem, token: u32, enclosed: &Enclosed) -> f6
 /// Upper bounds of the norms of the stored rows.
 pub(crate) fn norms(problem: &Problem) -> Vec<f64> {
     let stored = problem.stored();
-    (0..stored.tokens()).into_par_iter().map(|t| stored.norm_up(t)).collect()
+    parallel::map(stored.tokens(), &|t| stored.norm_up(t))
 }
 
 /// A proved interval of the largest probability of a token over the domain, at temperature 1: between that at a point, and

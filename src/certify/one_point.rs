@@ -3,11 +3,10 @@
 //! There the winner is the strict argmax of the exact scores, up to its equals. If tokens of different rows share the
 //! maximum, no token wins.
 
-use rayon::prelude::*;
-
 use super::verdict::{Loss, OnePoint, Verdict, dominated, won};
 use super::witness::Witness;
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
+use crate::parallel;
 use crate::problem::Problem;
 
 /// Decides tokens over a domain that is one hidden state; `None` for other domains.
@@ -16,7 +15,7 @@ pub fn decide(problem: &Problem, tokens: &[u32]) -> Option<Vec<(u32, Verdict)>> 
     let head = problem.stored();
     let score =
         |t: usize| &dot_floats(head.row(t), h.iter().copied()) + &Dyadic::from_f64(head.bias(t));
-    let scores: Vec<Dyadic> = (0..head.tokens()).into_par_iter().map(score).collect();
+    let scores: Vec<Dyadic> = parallel::map(head.tokens(), &score);
     let best = scores.iter().max()?;
     let first = scores.iter().position(|s| s == best)? as u32;
     let equals = problem.equals(first);

@@ -6,10 +6,9 @@
 //! rounded number half a spacing. So the token stays strictly ahead if `l_t - l_j` exceeds `e_t + e_j` and one
 //! spacing of the format at the larger of the two magnitudes. Elsewhere nothing is claimed.
 
-use rayon::prelude::*;
-
 use super::scored::Scored;
 use crate::arithmetic::rounding::{UP_4000, exponent, gamma, norm_up, power_of_two};
+use crate::parallel;
 use crate::problem::Problem;
 
 /// A format of logits.
@@ -73,9 +72,7 @@ impl RoundingCheck {
     /// Computes the lengths of the stored rows.
     pub fn new(problem: &Problem) -> Self {
         let head = problem.stored();
-        RoundingCheck {
-            norms: (0..head.tokens()).into_par_iter().map(|t| head.norm_up(t)).collect(),
-        }
+        RoundingCheck { norms: parallel::map(head.tokens(), &|t| head.norm_up(t)) }
     }
 
     /// The formats whose rounding the win of `token` at a point provably survives.

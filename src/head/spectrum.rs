@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use nalgebra::{DMatrix, DMatrixViewMut, DVector};
-use rayon::prelude::*;
 
 use super::Head;
 use super::subspace::Subspace;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
+use crate::parallel;
 
 /// The largest order of a matrix whose eigenvalues are all computed, by one thread in about `10 d^3` operations; heads with more
 /// coordinates and more tokens than this get the leading values.
@@ -29,6 +29,8 @@ const ROWS_PER_COORDINATE: usize = 4;
 const BLOCK: usize = 2048;
 /// The number of coordinate ranges multiplied in parallel at a time.
 const STARTS: usize = 4;
+/// The number of rows that a thread centres in one task.
+const ROWS_A_TASK: usize = 64;
 /// The number of columns of the product in one task. The sums do not depend on the number of threads.
 const STRIPE: usize = 128;
 
@@ -100,7 +102,7 @@ impl Spectra {
             };
             block.iter().map(square).sum::<f64>()
         };
-        let sums: Vec<f64> = ids.par_chunks(BLOCK).map(squares).collect();
+        let sums: Vec<f64> = parallel::map_ranges(ids.len(), BLOCK, &|range| squares(&ids[range]));
         // The uncentred rows have the mean as one more direction.
         let mean = mean.as_slice();
         let whole = subspace.with(mean, |v| times(v, exactly)).plus_square(mean).leading(LEADING);
@@ -160,7 +162,7 @@ fn times_covariance(
     let mut sum = vec![0.0; vectors.len()];
     let blocks: Vec<&[usize]> = ids.chunks(BLOCK / 4).collect();
     for blocks in blocks.chunks(STARTS) {
-        let parts: Vec<Vec<f64>> = blocks.par_iter().map(|block| part(block)).collect();
+        let parts: Vec<Vec<f64>> = parallel::map_singly(blocks.len(), &|i| part(blocks[i]));
         parts.iter().for_each(|part| sum.iter_mut().zip(part).for_each(|(s, x)| *s += x));
     }
     sum.iter().map(|x| x / ids.len() as f64).collect()
@@ -198,7 +200,7 @@ pub fn mean_norm(head: &Head) -> f64 {
 /// and underflowing.
 fn scale(head: &Head) -> f64 {
     let largest = |t: usize| head.row(t).fold(0.0f64, |m, x| m.max(x.abs()));
-    match (0..head.tokens()).into_par_iter().map(largest).reduce(|| 0.0, f64::max) {
+    match parallel::map(head.tokens(), &largest).into_iter().fold(0.0, f64::max) {
         0.0 => 1.0,
         largest => largest,
     }
@@ -213,7 +215,7 @@ fn mean(head: &Head, ids: &[usize], scale: f64) -> DVector<f64> {
         }
         sum
     };
-    let sums: Vec<DVector<f64>> = ids.par_chunks(BLOCK).map(sum).collect();
+    let sums: Vec<DVector<f64>> = parallel::map_ranges(ids.len(), BLOCK, &|range| sum(&ids[range]));
     sums.iter().fold(DVector::zeros(head.dim()), |all, sum| all + sum) / ids.len() as f64
 }
 
@@ -224,13 +226,15 @@ fn covariance(head: &Head, ids: &[usize], mean: &DVector<f64>, scale: f64) -> DM
     for block in ids.chunks(BLOCK) {
         // One token in each column.
         let mut rows = DMatrix::<f64>::zeros(dim, block.len());
-        rows.as_mut_slice().par_chunks_mut(dim).zip(block).for_each(|(out, &t)| {
-            head.copy_row(t, out);
-            out.iter_mut().zip(mean.iter()).for_each(|(x, m)| *x = *x / scale - m);
+        parallel::fill(rows.as_mut_slice(), dim * ROWS_A_TASK, &|i, rows| {
+            let tokens = &block[i * ROWS_A_TASK..];
+            for (out, &t) in rows.chunks_exact_mut(dim).zip(tokens) {
+                head.copy_row(t, out);
+                out.iter_mut().zip(mean.iter()).for_each(|(x, m)| *x = *x / scale - m);
+            }
         });
         // The part on and below the diagonal is sufficient.
-        let stripes = product.as_mut_slice().par_chunks_mut(dim * STRIPE);
-        stripes.enumerate().for_each(|(k, stripe)| {
+        parallel::fill(product.as_mut_slice(), dim * STRIPE, &|k, stripe| {
             let columns: Range<usize> = k * STRIPE..dim.min((k + 1) * STRIPE);
             let others = rows.rows_range(columns.clone()).transpose();
             let mut stripe = DMatrixViewMut::from_slice(stripe, dim, columns.len());
@@ -267,7 +271,8 @@ fn products(head: &Head, ids: &[usize], scale: f64) -> [DMatrix<f64>; 2] {
     // Compute a few ranges in parallel, as memory allows, and add them in order: the sums do not depend on the number
     // of threads.
     for starts in starts.chunks(STARTS) {
-        let parts: Vec<[DMatrix<f64>; 2]> = starts.par_iter().map(|&from| part(from)).collect();
+        let parts: Vec<[DMatrix<f64>; 2]> =
+            parallel::map_singly(starts.len(), &|i| part(starts[i]));
         for [centred, all] in parts {
             sums[0] += centred;
             sums[1] += all;

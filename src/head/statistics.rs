@@ -1,11 +1,10 @@
 //! Statistics of the rows of a head, without an audit: norms, zeros, duplicates, singular values.
 
-use rayon::prelude::*;
-
 use super::Head;
 use super::groups::{Groups, Standing};
 use super::spectrum::{self, Spectra};
 use crate::domain::Domain;
+use crate::parallel;
 
 /// Statistics of rows and biases.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -60,7 +59,7 @@ impl Statistics {
                 Standing::Dominated(_) => dominated_tokens += 1,
             }
         }
-        let norms: Vec<f64> = (0..tokens).into_par_iter().map(|t| head.row_norm(t)).collect();
+        let norms: Vec<f64> = parallel::map(tokens, &|t| head.row_norm(t));
         let zero_rows =
             (0..tokens as u32).filter(|&t| head.row(t as usize).all(|x| x == 0.0)).collect();
         let biases =

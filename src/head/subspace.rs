@@ -5,10 +5,10 @@
 
 use multiversion::multiversion;
 use nalgebra::DMatrix;
-use rayon::prelude::*;
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::norm_up_of;
+use crate::parallel;
 use crate::split_mix::number_at;
 
 /// Approximate eigenvalues, falling, and orthonormal eigenvectors (`k x d`, row-major).
@@ -105,7 +105,8 @@ fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
     order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
     order.truncate(count);
     let mut vectors = vec![0.0; order.len() * dim];
-    vectors.par_chunks_mut(dim).zip(&order).for_each(|(vector, &k)| {
+    parallel::fill(&mut vectors, dim, &|i, vector| {
+        let k = order[i];
         for (u, &weight) in basis.chunks_exact(dim).zip(eigen.eigenvectors.column(k).iter()) {
             add(vector, weight, u);
         }
@@ -116,7 +117,7 @@ fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
 /// Numbers between -1 and 1 without a pattern, always the same.
 fn start(count: usize) -> Vec<f64> {
     let number = |i: usize| (number_at(i as u64) >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
-    (0..count).into_par_iter().map(number).collect()
+    parallel::map(count, &number)
 }
 
 /// An orthonormal basis of the span of vectors (`n x dim`): block Gram-Schmidt, twice, as one pass loses orthogonality
@@ -150,7 +151,7 @@ fn remove(vectors: &mut [f64], basis: &[f64], dim: usize) {
     let count = basis.len() / dim;
     let weights = products(vectors, basis, dim);
     for (v, weights) in vectors.chunks_exact_mut(dim).zip(weights.chunks_exact(count)) {
-        v.par_chunks_mut(STRIPE).enumerate().for_each(|(i, part)| {
+        parallel::fill(v, STRIPE, &|i, part| {
             for (u, weight) in basis.chunks_exact(dim).zip(weights) {
                 add(part, -weight, &u[i * STRIPE..][..part.len()]);
             }
@@ -161,14 +162,12 @@ fn remove(vectors: &mut [f64], basis: &[f64], dim: usize) {
 /// The scalar products of `left` with `right` (rows of `dim`), in float64.
 fn products(left: &[f64], right: &[f64], dim: usize) -> Vec<f64> {
     let (n, count) = (left.len() / dim, right.len() / dim);
-    let parts: Vec<Vec<f64>> = right
-        .par_chunks(BLOCK * dim)
-        .map(|part| {
-            let mut out = vec![0.0; n * (part.len() / dim)];
-            f64::product(left, part, dim, &mut out, part.len() / dim);
-            out
-        })
-        .collect();
+    let parts: Vec<Vec<f64>> = parallel::map_ranges(right.len(), BLOCK * dim, &|range| {
+        let part = &right[range];
+        let mut out = vec![0.0; n * (part.len() / dim)];
+        f64::product(left, part, dim, &mut out, part.len() / dim);
+        out
+    });
     let mut out = vec![0.0; n * count];
     for (b, part) in parts.iter().enumerate() {
         let wide = part.len() / n;

@@ -5,10 +5,9 @@
 //! shorter change does. The search for the state of the least length of `D` is not convex; here it goes downhill on a smoothed
 //! maximum, from several starts. It only proposes.
 
-use rayon::prelude::*;
-
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::parallel;
 use crate::split_mix::SplitMix;
 
 /// Steps downhill from each start, and then more from the best one.
@@ -25,18 +24,9 @@ const RANDOM: usize = 2;
 /// How sharp the smoothed maximum is, at the first and at the last step: the spread of the scores times this.
 const SHARP: (f64, f64) = (8.0, 400.0);
 
-/// Tokens that are moved together, and the state where they shall win.
-pub(crate) struct Aim {
-    /// The tokens, ids rising.
-    pub tokens: Vec<u32>,
-    /// The hidden state.
-    pub state: Vec<f64>,
-}
-
 /// Finds a state for a group of tokens among states of about the length `reach`.
-pub(crate) fn aim(head: &Head, domain: &Domain, tokens: Vec<u32>, reach: f64) -> Aim {
-    let state = Search { head, domain, tokens: &tokens, reach }.run(&mean_row(head));
-    Aim { tokens, state }
+pub(crate) fn aim(head: &Head, domain: &Domain, tokens: &[u32], reach: f64) -> Vec<f64> {
+    Search { head, domain, tokens, reach }.run(&mean_row(head))
 }
 
 /// The Euclidean length.
@@ -93,14 +83,11 @@ impl Search<'_> {
         let random = |_| (0..own.len()).map(|_| unit(&mut generator)).collect::<Vec<f64>>();
         let starts: Vec<Vec<f64>> =
             [own.clone(), away].into_iter().chain((0..RANDOM).map(random)).collect();
-        let tried: Vec<(Vec<f64>, f64)> = starts
-            .into_par_iter()
-            .map(|mut h| {
-                let long = length(&h).max(f64::MIN_POSITIVE);
-                h.iter_mut().for_each(|x| *x *= self.reach / long);
-                self.downhill(h, FIRST, STEP.0)
-            })
-            .collect();
+        let tried: Vec<(Vec<f64>, f64)> = parallel::map_owned(starts, &|mut h: Vec<f64>| {
+            let long = length(&h).max(f64::MIN_POSITIVE);
+            h.iter_mut().for_each(|x| *x *= self.reach / long);
+            self.downhill(h, FIRST, STEP.0)
+        });
         let best = tried.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
         let Some((state, _)) = best else { return own };
         self.downhill(state, MORE, STEP.0 / 4.0).0

@@ -19,9 +19,8 @@ pub mod probability;
 pub mod rank;
 pub mod row_move;
 
-use rayon::prelude::*;
-
 use crate::head::Head;
+use crate::parallel;
 
 /// What is done with the results of some tokens as soon as they are there, from any thread; it is called with none before a
 /// group of tokens is measured.
@@ -46,14 +45,10 @@ fn in_groups<T: Sync, R: Send>(
     let shared = tokens.len().div_ceil(4 * rayon::current_num_threads());
     // The scores of a group take some tens of megabytes.
     let size = shared.clamp(1, 64).min((1 << 22) / head.tokens() + 1);
-    let groups: Vec<Vec<R>> = tokens
-        .par_chunks(size)
-        .map(|group| {
-            done(&[]);
-            let measured = measure(group);
-            done(&measured);
-            measured
-        })
-        .collect();
-    groups.into_iter().flatten().collect()
+    parallel::flat_map(tokens.len(), size, &|range| {
+        done(&[]);
+        let measured = measure(&tokens[range]);
+        done(&measured);
+        measured
+    })
 }

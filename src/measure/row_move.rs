@@ -64,7 +64,7 @@ fn measured(
     // A tied token only has to get ahead of its equals where they win.
     let witness = one.verdict.witness().and_then(|witness| witness.point_in_floats(problem));
     if !witness.is_some_and(|point| reach_at(problem, point, &mut found)) {
-        let state = aim(problem.stored(), problem.domain(), vec![one.token], reach).state;
+        let state = aim(problem.stored(), problem.domain(), &[one.token], reach);
         let point = problem.domain().ball().map_or(state.clone(), |ball| ball.point_of(&state));
         reach_at(problem, point, &mut found);
     }

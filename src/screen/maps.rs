@@ -2,7 +2,6 @@
 //! propose) but reproducible to the bit: sums run in one order, and nothing calls the system's mathematics library.
 
 use nalgebra::DMatrix;
-use rayon::prelude::*;
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
@@ -11,6 +10,7 @@ use crate::certify::map::Map;
 use crate::certify::pairs::transform::{Dense, LowRank, Transform};
 use crate::head::Head;
 use crate::head::subspace::{self, Leading};
+use crate::parallel;
 use crate::problem::Problem;
 use unargmax_check::certificate::Linear;
 
@@ -69,8 +69,8 @@ pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
     let dim = head.dim();
     let rows: Vec<usize> = sample(head).collect();
     let furthest =
-        |&t: &usize| head.row(t).zip(centre).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
-    let largest = rows.par_iter().map(furthest).reduce(|| 0.0, f64::max);
+        |i: usize| head.row(rows[i]).zip(centre).fold(0.0f64, |m, (x, c)| m.max((x - c).abs()));
+    let largest = parallel::map(rows.len(), &furthest).into_iter().fold(0.0, f64::max);
     if largest == 0.0 || !largest.is_finite() {
         return None;
     }
@@ -88,7 +88,8 @@ pub fn covariance(head: &Head, centre: &[f64]) -> Option<Vec<f64>> {
             }
         }
         let panels = Panels::new(columns, count);
-        sum.par_chunks_mut(dim * 64).zip(columns.par_chunks(count * 64)).for_each(|(sum, part)| {
+        parallel::fill(&mut sum, dim * 64, &|i, sum| {
+            let part = &columns[i * count * 64..((i + 1) * count * 64).min(columns.len())];
             let mut products = vec![0f32; sum.len()];
             narrow::product(part, &panels, &mut products);
             sum.iter_mut().zip(products).for_each(|(s, x)| *s += f64::from(x));
@@ -146,8 +147,9 @@ fn leading_half_whitening(dim: usize, covariance: &[f64]) -> Option<Box<dyn Tran
     let multiply = |rows: &[f64]| {
         let rows: Vec<f32> = rows.iter().map(|&x| x as f32).collect();
         let mut out = vec![0f32; rows.len()];
-        let parts = out.par_chunks_mut(16 * dim).zip(rows.par_chunks(16 * dim));
-        parts.for_each(|(out, rows)| narrow::product(rows, &panels, out));
+        parallel::fill(&mut out, 16 * dim, &|i, out| {
+            narrow::product(&rows[i * 16 * dim..][..out.len()], &panels, out);
+        });
         out.into_iter().map(f64::from).collect()
     };
     let Leading { values, vectors } = subspace::leading(dim, count, multiply);

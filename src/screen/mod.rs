@@ -12,14 +12,13 @@ mod maps;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::Kernel;
 use crate::certify::pairs::transform::Transform;
 use crate::certify::pairs::{Pairs, RIVALS, Trial, TrialPoint};
 use crate::certify::witness::{Scaling, certify_block};
+use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use keeper::Done;
@@ -199,7 +198,8 @@ impl<'a> Screen<'a> {
         done: &Done,
     ) -> Vec<Trial> {
         let block = (BLOCK_SCORES / self.problem.head().tokens()).clamp(8, 256);
-        let trials = ids.par_chunks(block).flat_map_iter(|ids| {
+        parallel::flat_map(ids.len(), block, &|range| {
+            let ids = &ids[range];
             done(&[], &[]);
             let certified = certify_block(self.problem, map, scaling, ids);
             let trials = certified
@@ -208,8 +208,7 @@ impl<'a> Screen<'a> {
             let trials: Vec<Trial> = trials.collect();
             done(ids, &trials);
             trials
-        });
-        trials.collect()
+        })
     }
 
     /// Whether the domain is a ball that ranges cut.
@@ -235,12 +234,12 @@ impl<'a> Screen<'a> {
             done(ids, &trials);
             trials
         };
-        ids.par_chunks(TOKENS_TOGETHER).flat_map_iter(trials_of).collect()
+        parallel::flat_map(ids.len(), TOKENS_TOGETHER, &|range| trials_of(&ids[range]))
     }
 
     /// The starts of the searches for tokens that no map settled: points near where each almost wins.
     pub fn starts(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
-        tokens.par_chunks(TOKENS_TOGETHER).flat_map_iter(|part| self.starts_of(part)).collect()
+        parallel::flat_map(tokens.len(), TOKENS_TOGETHER, &|range| self.starts_of(&tokens[range]))
     }
 
     /// [`Screen::starts`] for a few tokens.

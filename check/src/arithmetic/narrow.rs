@@ -4,9 +4,9 @@
 //! processors of before 2013, a library call: the same source gives the same bits everywhere.
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use super::rounding::gamma;
+use crate::parallel;
 
 /// The number of products summed before the sum is added to the total: short sums keep errors small.
 const CHUNK: usize = 32;
@@ -75,8 +75,8 @@ impl Panels {
     pub fn new(rows: &[f32], dim: usize) -> Self {
         let count = rows.len() / dim;
         let mut panels = vec![0f32; count.div_ceil(PANEL) * PANEL * dim];
-        let parts = panels.par_chunks_mut(PANEL * dim).zip(rows.par_chunks(PANEL * dim));
-        parts.for_each(|(panel, rows)| {
+        parallel::fill(&mut panels, PANEL * dim, &|i, panel| {
+            let rows = &rows[i * PANEL * dim..((i + 1) * PANEL * dim).min(rows.len())];
             for (r, row) in rows.chunks_exact(dim).enumerate() {
                 row.iter().enumerate().for_each(|(k, &x)| panel[k * PANEL + r] = x);
             }

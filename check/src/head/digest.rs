@@ -1,9 +1,9 @@
 //! The identity of a head: a hash of its decoded numbers, independent of file and format.
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{Head, Rows};
+use crate::parallel;
 
 /// The number of bytes hashed as one leaf.
 const LEAF: usize = 1 << 20;
@@ -32,8 +32,12 @@ impl Head {
         };
         hash.update([width, u8::from(self.bias.is_some())]);
         let leaves: Vec<_> = match &self.rows {
-            Rows::F32(x) => x.par_chunks(LEAF / 4).map(|c| leaf(c, |v| v.to_le_bytes())).collect(),
-            Rows::F64(x) => x.par_chunks(LEAF / 8).map(|c| leaf(c, |v| v.to_le_bytes())).collect(),
+            Rows::F32(x) => parallel::map_ranges(x.len(), LEAF / 4, &|range| {
+                leaf(&x[range], |v| v.to_le_bytes())
+            }),
+            Rows::F64(x) => parallel::map_ranges(x.len(), LEAF / 8, &|range| {
+                leaf(&x[range], |v| v.to_le_bytes())
+            }),
         };
         leaves.iter().for_each(|digest| hash.update(digest));
         if let Some(bias) = &self.bias {

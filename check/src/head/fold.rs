@@ -4,13 +4,12 @@
 //! and the *level* `c_j = w_j.c + b_j`. Neither is a float in general, so both come with bounds of their rounding
 //! errors; exact comparisons use the stored numbers.
 
-use rayon::prelude::*;
-
 use super::Head;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{TINY, UP_4000, gamma, norm_up_of};
 use crate::domain::Ball;
 use crate::error::{Error, Result};
+use crate::parallel;
 
 /// The folded rows and levels in float64, with bounds of their errors.
 #[derive(Clone, Debug)]
@@ -40,27 +39,25 @@ impl Folded {
         let ones = vec![1.0; dim];
         let mut rows = vec![0.0; tokens * dim];
         let mut rest = vec![(0.0, 0.0, 0.0); tokens];
-        rows.par_chunks_mut(CHUNK * dim).zip(rest.par_chunks_mut(CHUNK)).enumerate().for_each(
-            |(i, (rows, rest))| {
-                for (n, (row, rest)) in rows.chunks_exact_mut(dim).zip(rest).enumerate() {
-                    let token = i * CHUNK + n;
-                    head.copy_row(token, row);
-                    let level = f64::dot(row, shift) + head.bias(token);
-                    let length = norm_up_of(row);
-                    let level_error = unit * (length * shift_norm + head.bias(token).abs()) + floor;
-                    row.iter_mut().zip(gain).for_each(|(w, g)| *w *= g);
-                    // Errors: a unit for the product; for the mean, `gamma_(d+2)` times the mean of absolute values,
-                    // which is at most `|q| / sqrt(d)`, in each of d coordinates; and a unit for the difference.
-                    let row_error = unit * norm_up_of(row) + floor;
-                    if ball.is_centred() {
-                        // The sum as a scalar product, which uses several partial sums in parallel.
-                        let mean = f64::dot(row, &ones) / dim as f64;
-                        row.iter_mut().for_each(|q| *q -= mean);
-                    }
-                    *rest = (level, level_error * UP_4000, row_error * UP_4000);
+        parallel::fill_both((&mut rows, CHUNK * dim), (&mut rest, CHUNK), &|i, rows, rest| {
+            for (n, (row, rest)) in rows.chunks_exact_mut(dim).zip(rest).enumerate() {
+                let token = i * CHUNK + n;
+                head.copy_row(token, row);
+                let level = f64::dot(row, shift) + head.bias(token);
+                let length = norm_up_of(row);
+                let level_error = unit * (length * shift_norm + head.bias(token).abs()) + floor;
+                row.iter_mut().zip(gain).for_each(|(w, g)| *w *= g);
+                // Errors: a unit for the product; for the mean, `gamma_(d+2)` times the mean of absolute values,
+                // which is at most `|q| / sqrt(d)`, in each of d coordinates; and a unit for the difference.
+                let row_error = unit * norm_up_of(row) + floor;
+                if ball.is_centred() {
+                    // The sum as a scalar product, which uses several partial sums in parallel.
+                    let mean = f64::dot(row, &ones) / dim as f64;
+                    row.iter_mut().for_each(|q| *q -= mean);
                 }
-            },
-        );
+                *rest = (level, level_error * UP_4000, row_error * UP_4000);
+            }
+        });
         let largest = |of: fn(&(f64, f64, f64)) -> f64| rest.iter().map(of).fold(0.0, f64::max);
         let (level_error, row_error) = (largest(|r| r.1), largest(|r| r.2));
         let levels: Vec<f64> = rest.iter().map(|r| r.0).collect();

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::{Head, Rows};
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
 use crate::domain::{Ball, Domain};
+use crate::parallel;
 
 /// How a token compares with the tokens that have the same row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +38,17 @@ pub struct Groups {
     survivors: Vec<Vec<u32>>,
 }
 
+/// The number of tokens that a thread hashes in one task.
+const TOGETHER: usize = 256;
+
 impl Groups {
     /// Groups the tokens of `head` over `domain`.
     pub fn new(head: &Head, domain: &Domain) -> Self {
         let seen = Seen::new(head, domain);
-        let hashes: Vec<u64> = (0..head.tokens())
-            .into_par_iter()
-            .map_init(Vec::new, |row, t| seen.hash(row, t))
-            .collect();
+        let hashes: Vec<u64> = parallel::flat_map(head.tokens(), TOGETHER, &|tokens| {
+            let mut row = Vec::new();
+            tokens.map(|t| seen.hash(&mut row, t)).collect()
+        });
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
 

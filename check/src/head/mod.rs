@@ -9,10 +9,9 @@ mod rows;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use crate::arithmetic::rounding::power_of_two_near;
 use crate::error::{Error, Result};
+use crate::parallel;
 pub(crate) use derived::check_ids;
 pub use rows::{Numbers, Rows};
 
@@ -179,15 +178,11 @@ impl Head {
         if count == 0 {
             return Vec::new();
         }
-        let parts: Vec<Vec<f64>> = (0..tokens.div_ceil(PART))
-            .into_par_iter()
-            .map(|part| {
-                let these = part * PART..((part + 1) * PART).min(tokens);
-                let mut out = vec![0.0; count * these.len()];
-                self.product(points, these.clone(), &mut out, these.len());
-                out
-            })
-            .collect();
+        let parts: Vec<Vec<f64>> = parallel::map_ranges(tokens, PART, &|these| {
+            let mut out = vec![0.0; count * these.len()];
+            self.product(points, these.clone(), &mut out, these.len());
+            out
+        });
         let mut out = Vec::with_capacity(count * tokens);
         for point in 0..count {
             for part in &parts {

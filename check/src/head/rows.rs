@@ -4,10 +4,9 @@ use std::any::Any;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::{norm_up_narrow, norm_up_of};
+use crate::parallel;
 
 /// The number of entries that a thread checks in one task.
 const PART: usize = 1 << 16;
@@ -120,7 +119,8 @@ impl Rows {
     /// The index of the first entry that is infinite or NaN.
     pub(super) fn first_not_finite(&self) -> Option<usize> {
         on_elements!(self, x => {
-            let part = x.par_chunks(PART).position_first(|part| !part.iter().all(|v| v.is_finite()))?;
+            let finite = parallel::map_ranges(x.len(), PART, &|range| x[range].iter().all(|v| v.is_finite()));
+            let part = finite.iter().position(|finite| !finite)?;
             let from = part * PART;
             x[from..].iter().position(|v| !v.is_finite()).map(|at| from + at)
         })

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rayon::prelude::*;
-
 use super::claims::{self, Claimed, Proof, Scope, carries_wins};
 use super::equals::Equals;
 use super::one_point::OnePoint;
@@ -11,6 +9,7 @@ use super::probability::{self, Caps};
 use super::{Claim, Refusal, ball_loss, enclosed, losing, margin, ranks, well_formed, winning};
 use crate::certificate::AuditRecord;
 use crate::head::Head;
+use crate::parallel;
 use crate::progress::{Progress, Silent};
 
 /// The result of checking one proof.
@@ -109,15 +108,13 @@ impl<'a> Examined<'a> {
             one_point: OnePoint::new(head, &record.domain),
             ties_lose: self.ties_lose,
         };
-        self.claims = claims
-            .par_iter()
-            .map(|&(token, claim, proof)| {
-                progress.advance(0);
-                let outcome = proofs.outcome(token, claim, proof);
-                progress.advance(1);
-                (token, claim, outcome)
-            })
-            .collect();
+        self.claims = parallel::map(claims.len(), &|i| {
+            let (token, claim, proof) = claims[i];
+            progress.advance(0);
+            let outcome = proofs.outcome(token, claim, proof);
+            progress.advance(1);
+            (token, claim, outcome)
+        });
         let is_asked_for = |token| scope.is_asked_for(token);
         self.caps = Caps::check(head, record, &claims, is_asked_for);
         let ceilings = record.ceilings.iter().filter(|ceiling| is_asked_for(ceiling.token));
@@ -223,7 +220,8 @@ fn checked_ties(
         };
         (group, outcome)
     };
-    groups.into_par_iter().map(outcome).collect()
+    let groups: Vec<usize> = groups.into_iter().collect();
+    parallel::map(groups.len(), &|i| outcome(groups[i])).into_iter().collect()
 }
 
 /// The result for the point of a token, or the error `missing`.

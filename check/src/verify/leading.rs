@@ -28,6 +28,7 @@ use crate::arithmetic::rounding::{
 use crate::certificate::{Linear, MapRecord};
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
+use crate::parallel;
 
 /// The number of rivals in a block, which share their greatest bounds.
 const BLOCK: usize = 512;
@@ -141,16 +142,19 @@ impl<'a> Rivals<'a> {
         let (tokens, dim, count) = (head.tokens(), head.dim(), basis.count);
         let mut scaled = vec![0f32; tokens * count];
         let mut bounds = vec![Bounds::default(); tokens];
-        let parts = scaled.par_chunks_mut(CHUNK * count).zip(bounds.par_chunks_mut(CHUNK));
-        parts.enumerate().for_each(|(i, (scaled, bounds))| {
-            let mut centred = vec![0.0; bounds.len() * dim];
-            for (n, (row, bound)) in
-                centred.chunks_exact_mut(dim).zip(bounds.iter_mut()).enumerate()
-            {
-                *bound = centre(head, ball, &map.centre, i * CHUNK + n, row);
-            }
-            basis.place_rows(&centred, scaled, bounds);
-        });
+        parallel::fill_both(
+            (&mut scaled, CHUNK * count),
+            (&mut bounds, CHUNK),
+            &|i, scaled, bounds| {
+                let mut centred = vec![0.0; bounds.len() * dim];
+                for (n, (row, bound)) in
+                    centred.chunks_exact_mut(dim).zip(bounds.iter_mut()).enumerate()
+                {
+                    *bound = centre(head, ball, &map.centre, i * CHUNK + n, row);
+                }
+                basis.place_rows(&centred, scaled, bounds);
+            },
+        );
         let comfortable = |b: &Bounds| {
             let sizes = [b.length, b.scaled, b.key];
             sizes.iter().all(|x| *x == 0.0 || COMFORTABLE.contains(x))
@@ -202,8 +206,9 @@ impl<'a> Rivals<'a> {
         }
         self.bounds = self.order.iter().map(|&t| bounds[t as usize]).collect();
         self.scaled = vec![0f32; scaled.len()];
-        let blocks = self.scaled.par_chunks_mut(BLOCK * count).zip(self.order.par_chunks(BLOCK));
-        blocks.for_each(|(out, tokens)| {
+        let order = &self.order;
+        parallel::fill(&mut self.scaled, BLOCK * count, &|i, out| {
+            let tokens = &order[i * BLOCK..((i + 1) * BLOCK).min(order.len())];
             for (place, &t) in tokens.iter().enumerate() {
                 let column = out[place..].iter_mut().step_by(tokens.len());
                 column.zip(&scaled[t as usize * count..][..count]).for_each(|(out, y)| *out = *y);
@@ -312,11 +317,10 @@ impl Basis {
         let wide: Vec<f64> = basis.iter().map(|&x| f64::from(x)).collect();
         let norm = norm_up_of(&wide);
         let mut products = vec![0.0; count * count];
-        products.par_chunks_mut(16 * count).zip(wide.par_chunks(16 * dim)).for_each(
-            |(out, part)| {
-                f32::product(part, basis, dim, out, count);
-            },
-        );
+        parallel::fill(&mut products, 16 * count, &|i, out| {
+            let part = &wide[i * 16 * dim..((i + 1) * 16 * dim).min(wide.len())];
+            f32::product(part, basis, dim, out, count);
+        });
         (0..count).for_each(|i| products[i * count + i] -= 1.0);
         let delta = (norm_up_of(&products) + gamma(dim + 4) * norm * norm) * UP_4000;
         // The bounds below need much less.

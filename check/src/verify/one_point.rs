@@ -2,12 +2,11 @@
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use super::equals::Equals;
 use crate::arithmetic::dyadic::{Dyadic, dot_floats};
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::parallel;
 
 /// The single hidden state of a domain, and the exact scores there.
 pub struct OnePoint<'a> {
@@ -30,7 +29,7 @@ impl<'a> OnePoint<'a> {
                 let bias = Dyadic::from_f64(self.head.bias(t));
                 &dot_floats(self.head.row(t), h.iter().copied()) + &bias
             };
-            (0..self.head.tokens()).into_par_iter().map(score).collect()
+            parallel::map(self.head.tokens(), &score)
         }))
     }
 

@@ -1,8 +1,6 @@
 //! Checks bounds of probabilities: those that follow from the proof of a verdict (*capped*), and intervals with points and
 //! weights of their own (*ceilings*).
 
-use rayon::prelude::*;
-
 use super::claims::{Claimed, Proof};
 use super::log_odds::{self, LogOdds, most_probable};
 use super::state::{State, row_norms, score_error};
@@ -11,6 +9,7 @@ use crate::arithmetic::rounding::{add_up, norm_up};
 use crate::certificate::{AuditRecord, CeilingRecord, EnclosedRecord};
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::parallel;
 
 /// Checks the claim that the probability of a token is at most `upper` at every hidden state of the domain and at every
 /// temperature, by the proof of its verdict; that proof itself is checked elsewhere.
@@ -86,7 +85,7 @@ pub fn refused_ceilings(
         }
         refused
     };
-    records.par_chunks(POINTS).flat_map_iter(check).collect()
+    parallel::flat_map(records.len(), POINTS, &|range| check(&records[range]))
 }
 
 /// The number of points that are scored in one product.
@@ -215,17 +214,19 @@ impl Caps {
         claims: &[Claimed],
         is_asked_for: impl Fn(u32) -> bool + Sync,
     ) -> Self {
-        let of =
-            record.capped.par_iter().filter(|cap| is_asked_for(cap.0)).map(|&(token, upper)| {
-                let at = claims.partition_point(|c| c.0 < token);
-                let result = match claims.get(at).filter(|c| c.0 == token) {
-                    None => Some(Err("its probability is bounded without a verdict".to_owned())),
-                    Some((_, _, Proof::Carried)) => None,
-                    Some(&(_, _, proof)) => Some(check_cap(head, record, proof, upper)),
-                };
-                (token, upper, result)
-            });
-        Caps { of: of.collect() }
+        let asked = record.capped.iter().filter(|cap| is_asked_for(cap.0));
+        let asked: Vec<(u32, f64)> = asked.copied().collect();
+        let of = parallel::map(asked.len(), &|i| {
+            let (token, upper) = asked[i];
+            let at = claims.partition_point(|c| c.0 < token);
+            let result = match claims.get(at).filter(|c| c.0 == token) {
+                None => Some(Err("its probability is bounded without a verdict".to_owned())),
+                Some((_, _, Proof::Carried)) => None,
+                Some(&(_, _, proof)) => Some(check_cap(head, record, proof, upper)),
+            };
+            (token, upper, result)
+        });
+        Caps { of }
     }
 
     /// Whether an accepted bound of the token is at most `upper`.

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rayon::prelude::*;
-
 use super::equals::Equals;
 use super::one_point::OnePoint;
 use super::state::{State, row_norms, score_error};
@@ -13,6 +11,7 @@ use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{AuditRecord, RankRecords};
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::parallel;
 
 /// Checks the best ranks of a well-formed record; with `only`, those of these tokens. Returns the number of accepted
 /// intervals, and what is refused.
@@ -39,7 +38,8 @@ pub fn check(
     };
     let asked = ranks.ends.iter().filter(|r| only.is_none_or(|only| only.contains(&r.0)));
     let asked: Vec<&(u32, u32, u32)> = asked.collect();
-    let refused: Vec<Refusal> = asked.par_iter().filter_map(|r| checked(r)).collect();
+    let refused: Vec<Refusal> =
+        parallel::map(asked.len(), &|i| checked(asked[i])).into_iter().flatten().collect();
     (asked.len() - refused.len(), refused)
 }
 

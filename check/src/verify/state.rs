@@ -3,12 +3,12 @@
 use std::cell::OnceCell;
 
 use num_bigint::BigInt;
-use rayon::prelude::*;
 
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers};
 use crate::arithmetic::rounding::{TINY, UP_4M, UP_4000, gamma, norm_up};
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
+use crate::parallel;
 
 /// The hidden state of a float64 point, with a bound of its error.
 pub struct State<'a> {
@@ -75,7 +75,7 @@ pub fn score_error(head: &Head, norms: &[f64], j: usize, norm: f64, doubt: f64) 
 
 /// Upper bounds of the norms of all rows.
 pub fn row_norms(head: &Head) -> Vec<f64> {
-    (0..head.tokens()).into_par_iter().map(|t| norm_up(head.row(t))).collect()
+    parallel::map(head.tokens(), &|t| norm_up(head.row(t)))
 }
 
 /// The exact score of a token at the hidden state `numerators / denominator`, times the denominator.

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use rayon::prelude::*;
-
 use super::examined::Examined;
 use super::{Checked, Refusal, carried};
 use crate::certificate::{
     AuditRecord, BallLossRecord, Certificate, EnclosedRecord, Subject, UndecidedRecord,
 };
 use crate::head::{Head, check_ids};
+use crate::parallel;
 use crate::progress::{About, Progress};
 
 /// Checks all audits of a certificate whose head is `head`; with `only`, the verdicts on these tokens or sets.
@@ -109,7 +108,7 @@ fn checked_sets(
     let is_asked = |s: &usize| only.is_none_or(|only| only.contains(&(*s as u32)));
     let asked: Vec<usize> = (0..sets.len()).filter(is_asked).collect();
     progress.begin("verify", asked.len(), "sets");
-    let of_set = |&s: &usize| -> Vec<Checked> {
+    let of_set = |s: usize| -> Vec<Checked> {
         let these: Vec<AuditRecord> = cut.iter().map(|audit| audit.of(s)).collect();
         let results = match head.for_label_set(&sets[s]) {
             Ok(own) => {
@@ -122,7 +121,7 @@ fn checked_sets(
         progress.advance(1);
         results
     };
-    let results: Vec<Vec<Checked>> = asked.par_iter().map(of_set).collect();
+    let results: Vec<Vec<Checked>> = parallel::map(asked.len(), &|i| of_set(asked[i]));
     let missing: Vec<u32> =
         only.into_iter().flatten().copied().filter(|&s| s as usize >= sets.len()).collect();
     let merged = records.iter().enumerate().map(|(i, record)| {

@@ -23,6 +23,7 @@ use crate::arithmetic::rounding::{UP_4M, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
 use crate::domain::Domain;
 use crate::head::{Head, Rows};
+use crate::parallel;
 use crate::progress::Progress;
 
 /// Where a record keeps a winning point.
@@ -97,7 +98,8 @@ pub fn check_all(
         };
         // Points of tokens that are neighbours in the order of the rivals need the same rivals.
         points.par_sort_unstable_by_key(|p| (rivals.position[p.0 as usize], p.0));
-        checked.par_extend(points.par_chunks(block).flat_map_iter(|chunk| {
+        checked.extend(parallel::flat_map(points.len(), block, &|range| {
+            let chunk = &points[range];
             let open: Open = &|candidates, rounded, found| {
                 open_by_map(&rivals, head, &norms, candidates, rounded, found);
             };
@@ -107,7 +109,8 @@ pub fn check_all(
             checked
         }));
     }
-    checked.par_extend(rest.par_chunks(block).flat_map_iter(|chunk| {
+    checked.extend(parallel::flat_map(rest.len(), block, &|range| {
+        let chunk = &rest[range];
         let open: Open = &|candidates, rounded, found| {
             open_among_all(head, &norms, candidates, rounded, found);
         };
@@ -116,7 +119,8 @@ pub fn check_all(
         progress.advance(chunk.len());
         checked
     }));
-    let exact = integers.par_iter().map(|&(token, place)| {
+    let exact = parallel::map(integers.len(), &|i| {
+        let (token, place) = integers[i];
         progress.advance(1);
         let Place::Integers(i) = place else {
             return (token, Err("it has no integers".to_owned()));
@@ -126,7 +130,7 @@ pub fn check_all(
     });
     let only_point = OnePoint::new(head, &record.domain);
     let only = only.into_iter().map(|(token, _)| (token, only_point.check_win(equals, token)));
-    let checked = checked.into_iter().chain(exact.collect::<Vec<_>>());
+    let checked = checked.into_iter().chain(exact);
     for (token, outcome) in checked.chain(only) {
         let entry = outcomes.entry(token).or_insert(Ok(()));
         if entry.is_ok() {

@@ -67,8 +67,6 @@ pub mod transform;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::map::Map;
 use super::witness::{Point, Scorer, Witness};
 use crate::arithmetic::dot::Element;
@@ -77,6 +75,7 @@ use crate::arithmetic::rounding::{
     DOWN_4M, TINY, UP_4M, UP_4000, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
 };
 use crate::domain::Ball;
+use crate::parallel;
 use crate::problem::Problem;
 use candidate::{Candidate, Kind, SLACK, Terms, Tile};
 use kernel::{BLOCK, Kernel, TILE};
@@ -275,17 +274,14 @@ impl<'a> Pairs<'a> {
         // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_unstable_by_key(|&i| self.rows.position[tokens[i] as usize]);
-        let tried: Vec<Vec<Trial>> = order
-            .par_chunks(GROUP)
-            .map(|group| {
-                done(&[], &[]);
-                let ids: Vec<u32> = group.iter().map(|&i| tokens[i]).collect();
-                let own = ids.iter().map(|&token| self.own(token, scaling, rivals)).collect();
-                let trials = self.compare_group(own);
-                done(&ids, &trials);
-                trials
-            })
-            .collect();
+        let tried: Vec<Vec<Trial>> = parallel::map_ranges(order.len(), GROUP, &|range| {
+            done(&[], &[]);
+            let ids: Vec<u32> = order[range].iter().map(|&i| tokens[i]).collect();
+            let own = ids.iter().map(|&token| self.own(token, scaling, rivals)).collect();
+            let trials = self.compare_group(own);
+            done(&ids, &trials);
+            trials
+        });
         let mut out = vec![Trial::Behind(Vec::new()); tokens.len()];
         order.into_iter().zip(tried.into_iter().flatten()).for_each(|(i, trial)| out[i] = trial);
         out

@@ -1,11 +1,12 @@
 //! The rows of a head as vectors `z_j`, with proved bounds of the errors of the transformation.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
 use super::rounding;
 use super::transform::Transform;
 use crate::arithmetic::rounding::{UP_4000, gamma, norm_up_narrow};
 use crate::head::Head;
+use crate::parallel;
 
 /// The float32 vectors `z_j = A c_j`, with bounds of their lengths and errors.
 #[derive(Debug)]
@@ -44,24 +45,24 @@ impl Transformed {
         }
         let mut z = vec![0f32; tokens * width];
         let mut length = vec![0f64; tokens];
-        z.par_chunks_mut(CHUNK * width).zip(length.par_chunks_mut(CHUNK)).enumerate().for_each(
-            |(i, (z, length))| {
-                let (mut row, mut centred) = (vec![0.0; dim], vec![0f32; length.len() * dim]);
-                for (n, (c, length)) in centred.chunks_exact_mut(dim).zip(length).enumerate() {
-                    head.copy_row(i * CHUNK + n, &mut row);
-                    row.iter_mut().zip(centre).for_each(|(w, m)| *w -= f64::from(*m));
-                    c.iter_mut().zip(&row).for_each(|(c, &w)| *c = w as f32);
-                    // A unit of float32 for the rounding of each difference, with slack.
-                    *length = norm_up_narrow(c) * (1.0 + 1e-7) + dim as f64 * 2f64.powi(-149);
-                }
-                transform.apply(&centred, z);
-            },
-        );
+        parallel::fill_both((&mut z, CHUNK * width), (&mut length, CHUNK), &|i, z, length| {
+            let (mut row, mut centred) = (vec![0.0; dim], vec![0f32; length.len() * dim]);
+            for (n, (c, length)) in centred.chunks_exact_mut(dim).zip(length).enumerate() {
+                head.copy_row(i * CHUNK + n, &mut row);
+                row.iter_mut().zip(centre).for_each(|(w, m)| *w -= f64::from(*m));
+                c.iter_mut().zip(&row).for_each(|(c, &w)| *c = w as f32);
+                // A unit of float32 for the rounding of each difference, with slack.
+                *length = norm_up_narrow(c) * (1.0 + 1e-7) + dim as f64 * 2f64.powi(-149);
+            }
+            transform.apply(&centred, z);
+        });
         let largest = length.iter().copied().fold(0.0, f64::max);
-        if !comfortable(largest) || largest == 0.0 || !z.par_iter().all(|x| x.is_finite()) {
+        let finite = |rows: Range<usize>| z[rows].iter().all(|x| x.is_finite());
+        let all_finite = !parallel::map_ranges(z.len(), CHUNK * width, &finite).contains(&false);
+        if !comfortable(largest) || largest == 0.0 || !all_finite {
             return None;
         }
-        let norm = z.par_chunks(width).map(norm_up_narrow).collect();
+        let norm = parallel::map(tokens, &|t| norm_up_narrow(&z[t * width..(t + 1) * width]));
         let (rho_length, rho_floor) = transform.apply_error();
         let gram_error = transform.gram_error();
         Some(Transformed {

@@ -2,12 +2,11 @@
 
 use std::fmt::Debug;
 
-use rayon::prelude::*;
-
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
 use crate::arithmetic::rounding::{TINY, UP_8, UP_4000, gamma, norm_up};
 use crate::certify::map::transposed;
+use crate::parallel;
 use unargmax_check::certificate::Linear;
 
 /// The number of rows that a thread multiplies in one task.
@@ -392,8 +391,9 @@ impl Transform for LowRank {
 fn products(left: &[f64], right: &[f64], dim: usize) -> Vec<f64> {
     let count = right.len() / dim;
     let mut out = vec![0.0; left.len() / dim * count];
-    out.par_chunks_mut(CHUNK * count)
-        .zip(left.par_chunks(CHUNK * dim))
-        .for_each(|(out, part)| f64::product(part, right, dim, out, count));
+    parallel::fill(&mut out, CHUNK * count, &|i, out| {
+        let part = &left[i * CHUNK * dim..((i + 1) * CHUNK * dim).min(left.len())];
+        f64::product(part, right, dim, out, count);
+    });
     out
 }

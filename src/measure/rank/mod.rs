@@ -16,12 +16,11 @@ mod pool;
 mod space;
 mod walk;
 
-use rayon::prelude::*;
-
 use super::Done;
 use crate::certify::rank::{BestRank, BlockingSet};
 use crate::certify::{Rival, Verdict};
 use crate::domain::Domain;
+use crate::parallel;
 use crate::problem::Problem;
 use crate::prove::polyhedron::support;
 use crate::prove::polyhedron::system::{Constraint, System};
@@ -72,7 +71,7 @@ fn searched(
         done(std::slice::from_ref(&best));
         best
     };
-    tokens.par_iter().with_max_len(1).map(rank).collect()
+    parallel::map_singly(tokens.len(), &|i| rank(&tokens[i]))
 }
 
 /// Calls `look` with the problem over the same domain without its ball (the same problem, if there is none): weights that

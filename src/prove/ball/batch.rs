@@ -9,11 +9,10 @@
 
 use std::cmp::Reverse;
 
-use rayon::prelude::*;
-
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::TILE;
 use crate::certify::pairs::{Pairs, Trial};
+use crate::parallel;
 use crate::prove::ball::frequent_rivals::FrequentRivals;
 use crate::prove::ball::running::{self, RunningSearch, SearchOutcome};
 use crate::prove::ball::system::BallSystem;
@@ -112,7 +111,7 @@ pub fn search(
         Some(SearchOutcome::Stuck(_)) | None => running::by_itself(sphere, pairs, *token, start),
         Some(outcome) => outcome,
     };
-    outcomes.into_par_iter().zip(tokens).with_max_len(1).map(alone).collect()
+    parallel::map_owned(outcomes.into_iter().zip(tokens).collect(), &alone)
 }
 
 /// Does all pieces of work of a round in parallel, started in order. Returns the searches in that order, and the
@@ -155,30 +154,28 @@ impl<'a> Shared<'a> {
     fn begin(&self, places: Vec<usize>) -> Vec<Ended<'a>> {
         let new: Vec<&(u32, Start)> = places.iter().map(|&place| &self.tokens[place]).collect();
         let beside = self.warm_starts.near_starts(&new, &self.frequent);
-        let begun = places.into_par_iter().zip(beside).with_max_len(1);
-        let begun = begun.map(|(place, beside)| {
+        parallel::map_owned(places.into_iter().zip(beside).collect(), &|(place, beside)| {
             let (token, start) = &self.tokens[place];
             let start = beside.as_ref().and_then(|b| b.start.as_ref()).unwrap_or(start);
             let mut search = RunningSearch::new(self.sphere, place, *token, start).keeping_rows();
             let outcome = search.begin(start);
             search.direction = beside.map(|beside| beside.direction);
             (search, outcome)
-        });
-        begun.collect()
+        })
     }
 
     /// Continues searches against the frequent rivals.
     fn go_on(&self, searches: Vec<RunningSearch<'a>>) -> Vec<Ended<'a>> {
         let mut all: Vec<Ended> = searches.into_iter().map(|search| (search, None)).collect();
         for _ in 0..STEPS_A_ROUND {
-            let mut open: Vec<&mut Ended> = all
+            let open: Vec<&mut Ended> = all
                 .iter_mut()
                 .filter(|(search, outcome)| outcome.is_none() && !search.ready)
                 .collect();
             let trials =
                 running::by_frequent_rivals(&self.frequent, open.iter().map(|ended| &ended.0));
-            open.par_iter_mut().zip(trials).with_max_len(1).for_each(|(ended, trial)| {
-                let (search, outcome) = &mut **ended;
+            parallel::map_owned(open.into_iter().zip(trials).collect(), &|(ended, trial)| {
+                let (search, outcome) = ended;
                 search.ready = running::is_unbeaten(&trial);
                 if !search.ready {
                     *outcome = search.go_on(trial);
@@ -196,13 +193,13 @@ impl<'a> Shared<'a> {
             Trial::Wins(_) => &[],
         });
         let told = told.copied().collect();
-        let ended = searches.into_par_iter().zip(trials).with_max_len(1);
-        let ended = ended.map(|(mut search, trial)| {
+        let searches: Vec<_> = searches.into_iter().zip(trials).collect();
+        let ended = parallel::map_owned(searches, &|(mut search, trial)| {
             search.ready = false;
             let outcome = search.go_on(trial);
             (search, outcome)
         });
-        (ended.collect(), told)
+        (ended, told)
     }
 }
 

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use crate::arithmetic::narrow::{self, Panels};
+use crate::parallel;
 use crate::problem::Problem;
 
 /// The most rivals kept: their rows fit the caches, and hardly more of them beat several tokens.
@@ -116,8 +116,8 @@ fn leading(products: &[f32], biases: &[f64], own: f64, mut tell: impl FnMut(usiz
 /// The rows minus a centre, rounded to float32.
 fn around(problem: &Problem, centre: &[f64], ids: &[u32]) -> Vec<f32> {
     let mut rows = vec![0f32; ids.len() * centre.len()];
-    rows.par_chunks_mut(centre.len()).zip(ids).for_each(|(out, &j)| {
-        let row = problem.head().row(j as usize).zip(centre);
+    parallel::fill(&mut rows, centre.len(), &|i, out| {
+        let row = problem.head().row(ids[i] as usize).zip(centre);
         out.iter_mut().zip(row).for_each(|(out, (w, c))| *out = (w - c) as f32);
     });
     rows

@@ -6,10 +6,9 @@
 
 use std::collections::VecDeque;
 
-use rayon::prelude::*;
-
 use crate::arithmetic::rounding::{norm_up, norm_up_of};
 use crate::certify::map::Map;
+use crate::parallel;
 use crate::prove::ball::frequent_rivals::FrequentRivals;
 use crate::prove::ball::system::BallSystem;
 use crate::prove::polyhedron::working_set::Start;
@@ -142,11 +141,10 @@ impl<'a> WarmStarts<'a> {
         frequent: &FrequentRivals,
     ) -> Vec<Option<NearStart>> {
         let crowded: Vec<usize> = (0..tokens.len()).filter(|&i| is_crowded(&tokens[i].1)).collect();
-        let begun = crowded.par_chunks(TOKENS_A_THREAD).flat_map_iter(|part| {
-            let these: Vec<&(u32, Start)> = part.iter().map(|&i| tokens[i]).collect();
+        let begun = parallel::flat_map(crowded.len(), TOKENS_A_THREAD, &|range| {
+            let these: Vec<&(u32, Start)> = crowded[range].iter().map(|&i| tokens[i]).collect();
             self.all_near_starts(&these, frequent)
         });
-        let begun: Vec<NearStart> = begun.collect();
         let mut all = vec![None; tokens.len()];
         crowded.into_iter().zip(begun).for_each(|(i, beside)| all[i] = Some(beside));
         all

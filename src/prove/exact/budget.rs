@@ -5,9 +5,8 @@
 //! operations, and tokens are taken in id order, a fixed number at a time: the result is the same on every machine,
 //! with any number of threads.
 
-use rayon::prelude::*;
-
 use crate::certify::Verdict;
+use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::{Open, exact::simplex};
@@ -38,12 +37,12 @@ fn decide_within(
         while !rest.is_empty() && left >= share {
             let count = rest.len().min(TRIED_TOGETHER).min((left / share) as usize);
             let these: Vec<Open> = rest.drain(..count).collect();
-            let tried = these.into_par_iter().with_max_len(1).map(|open| {
+            let tried = parallel::map_owned(these, &|open: Open| {
                 progress.advance(0);
                 let tried = simplex::decide(problem, open.token, &open.working, share);
                 (open, tried)
             });
-            for (open, tried) in tried.collect::<Vec<_>>() {
+            for (open, tried) in tried {
                 left = left.saturating_sub(tried.spent);
                 match tried.verdict {
                     Some(verdict) => verdicts.push((open.token, verdict)),

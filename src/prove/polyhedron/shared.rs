@@ -8,10 +8,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
 use crate::certify::enclosure::Basis;
 use crate::certify::{Loss, Verdict, lost_on};
+use crate::parallel;
 use crate::prove::Decision;
 use crate::prove::polyhedron::system::System;
 use crate::prove::polyhedron::working_set::Start;
@@ -44,7 +43,7 @@ pub fn decide(
     done: &(dyn Fn() + Sync),
 ) -> Vec<(u32, Decision)> {
     let waiting = |(token, start)| Waiting { token, start, place: system.place(token) };
-    let mut open: Vec<Waiting> = tokens.into_par_iter().map(waiting).collect();
+    let mut open: Vec<Waiting> = parallel::map_owned(tokens, &waiting);
     // Tokens that are behind many rivals lie deep inside the hull.
     open.sort_by_key(|waiting| (Reverse(waiting.start.behind.len()), waiting.token));
     let mut decided = Vec::with_capacity(open.len());
@@ -90,11 +89,8 @@ fn lose_on(
     place: &[f64],
     open: &mut Vec<Waiting>,
 ) -> Vec<(u32, Verdict)> {
-    let mut order: Vec<(f64, usize)> = (0..open.len())
-        .into_par_iter()
-        .with_min_len(256)
-        .map(|i| (distance(place, &open[i].place), i))
-        .collect();
+    let mut order: Vec<(f64, usize)> =
+        parallel::map(open.len(), &|i| (distance(place, &open[i].place), i));
     let nearer = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
     let mut lost: Vec<(usize, Verdict)> = Vec::new();
     let (mut tried, mut count) = (0, TRIED);
@@ -102,11 +98,12 @@ fn lose_on(
         let rest = &mut order[tried..];
         count = count.min(rest.len());
         rest.select_nth_unstable_by(count - 1, nearer);
-        let these = rest[..count].par_iter();
-        let found =
-            these.filter_map(|&(_, i)| Some((i, lost_on(system.problem(), open[i].token, basis)?)));
+        let found = parallel::map(count, &|at| {
+            let i = rest[at].1;
+            Some((i, lost_on(system.problem(), open[i].token, basis)?))
+        });
         let before = lost.len();
-        lost.par_extend(found);
+        lost.extend(found.into_iter().flatten());
         if (lost.len() - before) * ONE_IN < count {
             break;
         }

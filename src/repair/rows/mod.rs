@@ -15,7 +15,7 @@ use crate::certify::Verdict;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::{Head, Rows};
-use crate::measure::least_change::{Aim, aim, length, unit};
+use crate::measure::least_change::{aim, length, unit};
 use crate::split_mix::SplitMix;
 
 use super::goal::Goal;
@@ -23,6 +23,14 @@ use super::kept::Kept;
 use super::precision::Precision;
 use clusters::{clusters, distance};
 use demands::{Demand, product, shortest};
+
+/// Tokens that are moved together, and the state where they shall win.
+struct Aim {
+    /// The tokens, ids rising.
+    tokens: Vec<u32>,
+    /// The hidden state.
+    state: Vec<f64>,
+}
 
 /// The most rounds.
 const ROUNDS: usize = 12;
@@ -96,10 +104,9 @@ impl Moves<'_> {
         for (number, (group, state)) in groups.into_iter().zip(states).enumerate() {
             // Tied tokens win already but for their equals.
             let tied = matches!(audit.verdict(group[0]), Some(Verdict::Tied(_)));
-            let aim = match state.filter(|_| tied) {
-                Some(state) => Aim { tokens: group, state },
-                None => aim(&head, self.domain, group, reach(audit)),
-            };
+            let state = state.filter(|_| tied);
+            let state = state.unwrap_or_else(|| aim(&head, self.domain, &group, reach(audit)));
+            let aim = Aim { tokens: group, state };
             self.advance(&head, moved, &aim, margin, (round * 1_000_003 + number) as u64)?;
             head = self.with(moved)?;
             self.options.progress.advance(1);
