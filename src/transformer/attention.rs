@@ -1,10 +1,14 @@
 //! Multi-head attention, with grouped keys and values, and the terms that some families add to the scores.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 
-use super::disentangled::{Disentangled, DistanceRows};
+use super::disentangled::{Disentangled, DistanceRows, MappedDistances};
+use super::distance_bias::DistanceBias;
 use super::fused::masked_softmax;
 use super::linear::Linear;
+use super::mask::{Masks, Stream};
 use super::norm::Norm;
 use super::relative::{Distances, Relative};
 use super::rotary::Rotation;
@@ -54,13 +58,14 @@ pub(super) struct QueryKeyNorms {
     pub whole: bool,
 }
 
-/// What the attention of all layers of one kind shares in one pass: the mask and the encoding of positions.
+/// What the attention of all layers of one kind shares in one pass: the mask and the encoding of positions. What has a
+/// number for each query and key is computed for some queries at a time.
 #[derive(Clone)]
-pub(super) struct AttentionContext {
-    /// Added to the scores of all heads, `[B or 1, 1, queries, keys]`.
-    pub mask: Tensor,
-    /// Added to the scores of each head, `[1, H, queries, keys]` (T5, ALiBi).
-    pub bias: Option<Tensor>,
+pub(super) struct AttentionContext<'a> {
+    /// Which keys each query sees.
+    pub masks: Masks<'a>,
+    /// Added to the scores of each head (T5, ALiBi).
+    pub bias: Option<&'a DistanceBias>,
     /// The rotation by the positions of the queries, where layers of this kind rotate (Llama).
     pub rotation: Option<Rotation>,
     /// The distances between queries and keys (XLNet).
@@ -69,11 +74,26 @@ pub(super) struct AttentionContext {
     pub distance_rows: Option<DistanceRows>,
 }
 
-impl AttentionContext {
-    /// Returns the same context with another mask.
-    pub fn with_mask(&self, mask: &Tensor) -> Self {
-        AttentionContext { mask: mask.clone(), ..self.clone() }
+impl<'a> AttentionContext<'a> {
+    /// Makes the context of an attention that knows no positions.
+    pub fn masked(masks: Masks<'a>) -> Self {
+        let (bias, rotation, distances, distance_rows) = (None, None, None, None);
+        AttentionContext { masks, bias, rotation, distances, distance_rows }
     }
+
+    /// Returns the same context for another stream.
+    pub fn with_stream(&self, stream: Stream) -> Self {
+        let mut context = self.clone();
+        context.masks.stream = stream;
+        context
+    }
+}
+
+/// The vectors of distances as one layer maps them.
+enum Mapped<'a> {
+    Nothing,
+    Relative(&'a Relative, &'a Distances, Tensor),
+    Disentangled(MappedDistances<'a>),
 }
 
 /// Keys and values of a sequence, each `B x G x T x head`.
@@ -84,6 +104,19 @@ pub(super) struct KeysAndValues {
 }
 
 impl KeysAndValues {
+    /// Returns the keys and values at some positions, without a copy if there are several.
+    fn part(&self, at: &Range<usize>) -> Result<Self> {
+        if at.len() == self.keys.dim(2)? {
+            return Ok(self.clone());
+        }
+        let of = |x: &Tensor| -> Result<Tensor> {
+            let part = x.narrow(2, at.start, at.len())?;
+            // The strides of a single one may be those of another layout, which a product does not take.
+            Ok(if at.len() == 1 { part.force_contiguous()? } else { part })
+        };
+        Ok(KeysAndValues { keys: of(&self.keys)?, values: of(&self.values)? })
+    }
+
     /// Appends the keys and values of the tokens that follow.
     pub fn followed_by(&self, new: &KeysAndValues) -> Result<Self> {
         Ok(KeysAndValues {
@@ -124,40 +157,60 @@ impl Attention {
             Some(rotation) => rotation.apply(&queries)?,
             None => queries,
         };
-        if self.relative.is_some() || count <= QUERIES {
-            // XLNet's scores by distance are computed for all queries at once.
-            return self.output.forward(&self.attend(&queries, seen, context, 0)?);
-        }
+        let mapped = self.mapped(context)?;
         let parts: Result<Vec<Tensor>> = (0..count)
             .step_by(QUERIES)
             .map(|from| {
-                let part = queries.narrow(2, from, QUERIES.min(count - from))?;
-                self.attend(&part, seen, context, from)
+                let some = QUERIES.min(count - from);
+                let at = context.masks.before + from..context.masks.before + from + some;
+                self.attend(&queries.narrow(2, from, some)?, seen, context, &mapped, at)
             })
             .collect();
-        self.output.forward(&Tensor::cat(&parts?, 1)?)
+        let parts = parts?;
+        self.output.forward(&if parts.len() == 1 {
+            parts[0].clone()
+        } else {
+            Tensor::cat(&parts, 1)?
+        })
     }
 
-    /// Computes the values that some queries take, `B x t x (H head)`; `from` is the place of the first among all new
-    /// tokens.
+    /// Maps the vectors of the distances of a pass, where there are such.
+    fn mapped<'a>(&'a self, context: &'a AttentionContext) -> Result<Mapped<'a>> {
+        let (heads, width) = (self.heads, self.head_width);
+        if let (Some(relative), Some(distances)) = (&self.relative, &context.distances) {
+            let encoded = relative.mapped(distances, heads, width)?;
+            return Ok(Mapped::Relative(relative, distances, encoded));
+        }
+        Ok(match (&self.disentangled, &context.distance_rows) {
+            (Some(disentangled), Some(rows)) => {
+                Mapped::Disentangled(disentangled.mapped(rows, heads, width)?)
+            }
+            _ => Mapped::Nothing,
+        })
+    }
+
+    /// Computes the values that the queries at the positions `at` take, `B x t x (H head)`.
     fn attend(
         &self,
         queries: &Tensor,
         seen: &KeysAndValues,
         context: &AttentionContext,
-        from: usize,
+        mapped: &Mapped,
+        at: Range<usize>,
     ) -> Result<Tensor> {
         let (rows, _, count, _) = queries.dims4()?;
-        let length = seen.keys.dim(2)?;
-        let of_these = |x: &Tensor| match x.dim(2)? {
-            1 => Ok(x.clone()),
-            _ => x.narrow(2, from, count),
+        let span = match mapped {
+            // XLNet's scores by distance are those with all keys.
+            Mapped::Relative(..) => 0..seen.keys.dim(2)?,
+            _ => context.masks.span(&at, seen.keys.dim(2)?),
         };
+        let length = span.len();
+        let seen = seen.part(&span)?;
         // The queries of all heads that share keys are stacked, so that one product computes their scores.
         let (groups, each) = (self.key_value_heads, self.heads / self.key_value_heads);
-        let scores = match (&self.relative, &context.distances) {
-            (Some(relative), Some(distances)) => {
-                (relative.scores(queries, &seen.keys, distances)? * self.scale)?
+        let scores = match mapped {
+            Mapped::Relative(relative, distances, encoded) => {
+                (relative.scores((queries, &at), &seen.keys, distances, encoded)? * self.scale)?
             }
             _ => {
                 let grouped = (queries * self.scale)?.reshape((
@@ -172,10 +225,9 @@ impl Attention {
                 grouped.matmul(&keys)?.reshape((rows, self.heads, count, length))?
             }
         };
-        let scores = match (&self.disentangled, &context.distance_rows) {
-            (Some(disentangled), Some(rows)) => {
-                let rows = rows.of_queries(from, count)?;
-                match disentangled.scores(queries, &seen.keys, &rows)? {
+        let scores = match mapped {
+            Mapped::Disentangled(mapped) => {
+                match mapped.scores((queries, &at), (&seen.keys, &span))? {
                     Some(added) => (scores + (added * self.scale)?)?,
                     None => scores,
                 }
@@ -187,10 +239,13 @@ impl Attention {
             None => scores,
         };
         let scores = match &context.bias {
-            Some(bias) => scores.broadcast_add(&of_these(bias)?)?,
+            Some(bias) => {
+                scores.broadcast_add(&bias.bias(at.clone(), span.clone(), scores.dtype())?)?
+            }
             None => scores,
         };
-        let weights = self.weights(&scores, &of_these(&context.mask)?)?;
+        let mask = context.masks.bias(at, span, scores.dtype())?;
+        let weights = self.weights(&scores, &mask)?;
         let taken = weights.reshape((rows, groups, each * count, length))?.matmul(&seen.values)?;
         let taken = taken.reshape((rows, self.heads, count, self.head_width))?.transpose(1, 2)?;
         Ok(taken.reshape((rows, count, self.heads * self.head_width))?)

@@ -85,11 +85,11 @@ impl Norms {
 }
 
 /// The encoder's result, which a decoder attends to.
-pub(super) struct Encoded {
+pub(super) struct Encoded<'a> {
     /// The last hidden states of the encoder, `B x S x d`.
     pub states: Tensor,
     /// The mask of the encoder's padding.
-    pub context: AttentionContext,
+    pub context: AttentionContext<'a>,
 }
 
 impl Block {

@@ -20,15 +20,20 @@ pub(super) struct Buckets {
 
 impl Buckets {
     /// Returns the bias of the scores, `[1, H, queries, keys]`.
-    pub fn bias(&self, queries: Range<usize>, keys: usize) -> Result<Tensor> {
+    pub fn bias(&self, queries: Range<usize>, keys: Range<usize>) -> Result<Tensor> {
         let (buckets, heads) = self.table.dims2()?;
-        let count = queries.len();
-        let ids: Vec<u32> = queries
-            .flat_map(|query| (0..keys).map(move |key| key as i64 - query as i64))
+        let (count, length) = (queries.len(), keys.len());
+        // The bucket of each distance, from that of the last query to the first key.
+        let first = keys.start as i64 - queries.end as i64 + 1;
+        let of_distance: Vec<u32> = (first..keys.end as i64 - queries.start as i64)
             .map(|distance| bucket(distance, self.both, buckets, self.furthest) as u32)
             .collect();
-        let ids = Tensor::from_vec(ids, count * keys, &Device::Cpu)?;
-        let bias = self.table.index_select(&ids, 0)?.reshape((count, keys, heads))?;
+        let mut ids = Vec::with_capacity(count * length);
+        for before in (0..count).rev() {
+            ids.extend_from_slice(&of_distance[before..before + length]);
+        }
+        let ids = Tensor::from_vec(ids, count * length, &Device::Cpu)?;
+        let bias = self.table.index_select(&ids, 0)?.reshape((count, length, heads))?;
         Ok(bias.permute((2, 0, 1))?.unsqueeze(0)?.contiguous()?)
     }
 }

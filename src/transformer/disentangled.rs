@@ -56,30 +56,33 @@ fn bucket(distance: i64, buckets: usize, furthest: usize) -> i64 {
 /// The distances between the queries and keys of a pass, as rows of a part of the table.
 #[derive(Clone)]
 pub(super) struct DistanceRows {
-    /// The first row of the part, and the number of its rows.
-    part: Range<usize>,
-    /// The row of each query and key, from the first of the part, `1 x 1 x queries x keys`.
-    rows: Tensor,
+    /// The row of each distance, from that of the first query and the last key on.
+    rows: Vec<u32>,
+    /// The largest number of a key of the pass, less that of its first query.
+    ahead: usize,
 }
 
 impl DistanceRows {
-    /// Finds the rows for `queries` and the keys from 0 to `keys`.
-    pub fn new(sizes: &DisentangledSizes, queries: Range<usize>, keys: usize) -> Result<Self> {
-        let count = queries.len();
-        let pairs = queries.flat_map(|query| (0..keys).map(move |key| (query, key)));
-        let mut rows: Vec<u32> = pairs.map(|(query, key)| sizes.row(query, key) as u32).collect();
-        let first = rows.iter().copied().min().unwrap_or_default();
-        let last = rows.iter().copied().max().unwrap_or_default();
-        rows.iter_mut().for_each(|row| *row -= first);
-        Ok(DistanceRows {
-            part: first as usize..last as usize + 1,
-            rows: Tensor::from_vec(rows, (1, 1, count, keys), &Device::Cpu)?,
-        })
+    /// Finds the rows for `queries` and the keys from 0 to `keys`, which reach the first query at least.
+    pub fn new(sizes: &DisentangledSizes, queries: &Range<usize>, keys: usize) -> Self {
+        let ahead = keys - 1 - queries.start;
+        let forwards = (1..=ahead).rev().map(|distance| sizes.row(0, distance) as u32);
+        let backwards = (0..queries.end).map(|distance| sizes.row(distance, 0) as u32);
+        DistanceRows { rows: forwards.chain(backwards).collect(), ahead }
     }
 
-    /// Returns the rows of `count` queries from `first` on.
-    pub fn of_queries(&self, first: usize, count: usize) -> Result<Self> {
-        Ok(DistanceRows { part: self.part.clone(), rows: self.rows.narrow(2, first, count)? })
+    /// The rows that occur, from the first to the last; they grow with the distance.
+    fn part(&self) -> Range<usize> {
+        self.rows[0] as usize..self.rows[self.rows.len() - 1] as usize + 1
+    }
+
+    /// Returns the row of each query and key, from the first of the part, `1 x 1 x queries x keys`.
+    fn of(&self, queries: &Range<usize>, keys: &Range<usize>) -> Result<Tensor> {
+        let mut rows = Vec::with_capacity(queries.len() * keys.len());
+        for query in queries.clone() {
+            rows.extend(keys.clone().map(|key| self.rows[query + self.ahead - key] - self.rows[0]));
+        }
+        Ok(Tensor::from_vec(rows, (1, 1, queries.len(), keys.len()), &Device::Cpu)?)
     }
 }
 
@@ -94,36 +97,29 @@ pub(super) struct Disentangled {
     pub queries: Option<Linear>,
 }
 
+/// The keys and queries of the distances of one pass, `1 x H x head x rows` each.
+pub(super) struct MappedDistances<'a> {
+    distances: &'a DistanceRows,
+    keys: Option<Tensor>,
+    queries: Option<Tensor>,
+}
+
 impl Disentangled {
-    /// Computes what distances add to the scores of `queries` and `keys` (`B x H x t x head`, `B x H x T x head`), not yet
-    /// scaled, `B x H x t x T`.
-    pub fn scores(
+    /// Maps the vectors of `distances`, for `heads` of `width`.
+    pub fn mapped<'a>(
         &self,
-        queries: &Tensor,
-        keys: &Tensor,
-        distances: &DistanceRows,
-    ) -> Result<Option<Tensor>> {
-        let (batch, heads, count, width) = queries.dims4()?;
-        let length = keys.dim(2)?;
-        let part = self.table.narrow(0, distances.part.start, distances.part.len())?;
+        distances: &'a DistanceRows,
+        heads: usize,
+        width: usize,
+    ) -> Result<MappedDistances<'a>> {
+        let part = self.table.narrow(0, distances.part().start, distances.part().len())?;
         let mapped = |map: &Linear| -> Result<Tensor> {
             let vectors = map.forward(&part)?.reshape(((), heads, width))?;
             Ok(vectors.permute((1, 2, 0))?.unsqueeze(0)?.contiguous()?)
         };
-        let as_keys = self.keys.as_ref().map(|map| -> Result<Tensor> {
-            let rows = distances.rows.broadcast_as((batch, heads, count, length))?;
-            let scores = queries.broadcast_matmul(&mapped(map)?)?;
-            Ok(scores.gather(&rows.contiguous()?, 3)?)
-        });
-        let as_queries = self.queries.as_ref().map(|map| -> Result<Tensor> {
-            let rows = distances.rows.t()?.broadcast_as((batch, heads, length, count))?;
-            let scores = keys.broadcast_matmul(&mapped(map)?)?;
-            Ok(scores.gather(&rows.contiguous()?, 3)?.t()?)
-        });
-        Ok(match (as_keys.transpose()?, as_queries.transpose()?) {
-            (Some(a), Some(b)) => Some((a + b)?),
-            (one, other) => one.or(other),
-        })
+        let keys = self.keys.as_ref().map(mapped).transpose()?;
+        let queries = self.queries.as_ref().map(mapped).transpose()?;
+        Ok(MappedDistances { distances, keys, queries })
     }
 
     /// Copies the tensors, so that they share no memory with these.
@@ -133,6 +129,34 @@ impl Disentangled {
             table: self.table.copy()?,
             keys: copied(&self.keys)?,
             queries: copied(&self.queries)?,
+        })
+    }
+}
+
+impl MappedDistances<'_> {
+    /// Computes what distances add to the scores of `queries` and `keys` (`B x H x t x head`, `B x H x T x head`) at these
+    /// positions, not yet scaled, `B x H x t x T`.
+    pub fn scores(
+        &self,
+        (queries, at): (&Tensor, &Range<usize>),
+        (keys, key_at): (&Tensor, &Range<usize>),
+    ) -> Result<Option<Tensor>> {
+        let (batch, heads, count, _) = queries.dims4()?;
+        let length = key_at.len();
+        let rows = self.distances.of(at, key_at)?;
+        let as_keys = self.keys.as_ref().map(|mapped| -> Result<Tensor> {
+            let rows = rows.broadcast_as((batch, heads, count, length))?;
+            let scores = queries.broadcast_matmul(mapped)?;
+            Ok(scores.gather(&rows.contiguous()?, 3)?)
+        });
+        let as_queries = self.queries.as_ref().map(|mapped| -> Result<Tensor> {
+            let rows = rows.t()?.broadcast_as((batch, heads, length, count))?;
+            let scores = keys.broadcast_matmul(mapped)?;
+            Ok(scores.gather(&rows.contiguous()?, 3)?.t()?)
+        });
+        Ok(match (as_keys.transpose()?, as_queries.transpose()?) {
+            (Some(a), Some(b)) => Some((a + b)?),
+            (one, other) => one.or(other),
         })
     }
 }

@@ -22,30 +22,33 @@ pub(super) enum DistanceBias {
 
 impl DistanceBias {
     /// Returns the bias of the scores, `[1, H, queries, keys]`.
-    pub fn bias(&self, queries: Range<usize>, keys: usize, dtype: DType) -> Result<Tensor> {
-        match self {
-            DistanceBias::Buckets(buckets) => buckets.bias(queries, keys),
+    pub fn bias(&self, queries: Range<usize>, keys: Range<usize>, dtype: DType) -> Result<Tensor> {
+        let (count, length) = (queries.len(), keys.len());
+        let (heads, numbers) = match self {
+            DistanceBias::Buckets(buckets) => return buckets.bias(queries, keys),
             DistanceBias::Rounded(slopes, over) => {
-                let shape = (1, slopes.len(), queries.len(), keys);
                 let rounded = |x: f32| bf16::from_f32(x).to_f32();
-                let bias =
-                    |slope: f32, key: usize| rounded(rounded(slope) * rounded(key as f32)) / over;
-                let numbers = slopes.iter().flat_map(|&slope| {
-                    queries.clone().flat_map(move |_| (0..keys).map(move |key| bias(slope, key)))
-                });
-                Ok(Tensor::from_vec(numbers.collect(), shape, &Device::Cpu)?.to_dtype(dtype)?)
+                let mut numbers = Vec::with_capacity(slopes.len() * count * length);
+                for slope in slopes.iter().map(|&slope| rounded(slope)) {
+                    let bias = |key| rounded(slope * rounded(key as f32)) / over;
+                    let line: Vec<f32> = keys.clone().map(bias).collect();
+                    (0..count).for_each(|_| numbers.extend_from_slice(&line));
+                }
+                (slopes.len(), numbers)
             }
             DistanceBias::Slopes(slopes) => {
-                let shape = (1, slopes.len(), queries.len(), keys);
-                let of_query = |slope: f32, query: usize| {
-                    (0..keys).map(move |key| slope * (key as f32 - query as f32))
-                };
-                let numbers = slopes.iter().flat_map(|&slope| {
-                    queries.clone().flat_map(move |query| of_query(slope, query))
-                });
-                Ok(Tensor::from_vec(numbers.collect(), shape, &Device::Cpu)?.to_dtype(dtype)?)
+                let mut numbers = Vec::with_capacity(slopes.len() * count * length);
+                for &slope in slopes {
+                    for query in queries.clone() {
+                        let bias = |key: usize| slope * (key as f32 - query as f32);
+                        numbers.extend(keys.clone().map(bias));
+                    }
+                }
+                (slopes.len(), numbers)
             }
-        }
+        };
+        let numbers = Tensor::from_vec(numbers, (1, heads, count, length), &Device::Cpu)?;
+        Ok(numbers.to_dtype(dtype)?)
     }
 }
 

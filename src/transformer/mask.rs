@@ -97,22 +97,45 @@ impl Mask {
         ranks
     }
 
-    /// Whether position `query` sees position `key`, itself included.
-    fn sees(&self, ranks: &[usize], query: usize, key: usize) -> bool {
+    /// Calls `show` with ranges of positions that together are those that position `query` of `length` sees, itself
+    /// included.
+    fn seen(
+        &self,
+        ranks: &[usize],
+        query: usize,
+        length: usize,
+        mut show: impl FnMut(Range<usize>),
+    ) {
         match self {
-            Mask::Bidirectional => true,
-            Mask::Causal => key <= query,
-            Mask::Prefix { source } => key <= query || key < *source,
-            Mask::Latent { source } if query < *source => key < *source,
-            Mask::Latent { source } => key == 0 || (*source..=query).contains(&key),
+            Mask::Bidirectional => show(0..length),
+            Mask::Causal => show(0..query + 1),
+            Mask::Prefix { source } => show(0..(*source).max(query + 1)),
+            Mask::Latent { source } if query < *source => show(0..*source),
+            Mask::Latent { source } => {
+                show(0..1);
+                show(*source..query + 1);
+            }
             // Padding has no rank in the order; it sees only itself.
-            Mask::Permutation { .. } if query >= ranks.len() || key >= ranks.len() => query == key,
-            Mask::Permutation { .. } => ranks[key] <= ranks[query],
+            Mask::Permutation { .. } if query >= ranks.len() => show(query..query + 1),
+            Mask::Permutation { .. } => {
+                let seen = ranks.iter().enumerate().filter(|(_, rank)| **rank <= ranks[query]);
+                seen.for_each(|(key, _)| show(key..key + 1));
+            }
+        }
+    }
+
+    /// Returns a range that has all positions which one of `queries` of `length` sees.
+    fn span(&self, queries: &Range<usize>, length: usize) -> Range<usize> {
+        match self {
+            Mask::Bidirectional | Mask::Permutation { .. } => 0..length,
+            Mask::Causal => 0..queries.end,
+            Mask::Prefix { source } | Mask::Latent { source } => 0..(*source).max(queries.end),
         }
     }
 }
 
 /// The masks of a batch with the lengths of its rows, from which the bias of the scores is computed.
+#[derive(Clone, Copy)]
 pub(super) struct Masks<'a> {
     /// One mask for all rows, or one per row.
     pub masks: &'a [Mask],
@@ -122,6 +145,8 @@ pub(super) struct Masks<'a> {
     pub before: usize,
     /// The largest distance of a key that is seen, where there is one.
     pub reach: Option<usize>,
+    /// The stream of the queries.
+    pub stream: Stream,
 }
 
 /// The stream of a query (XLNet).
@@ -133,36 +158,71 @@ pub(super) enum Stream {
     Query,
 }
 
-impl Masks<'_> {
-    /// Returns the bias of the scores, `[B, 1, queries, keys]`, with 1 for `B` where all rows have the same.
-    pub fn bias(
-        &self,
-        queries: Range<usize>,
-        keys: usize,
-        stream: Stream,
-        dtype: DType,
-    ) -> Result<Tensor> {
+impl<'a> Masks<'a> {
+    /// Describes a text of `lengths` of which all positions see all (an encoder's).
+    pub fn bidirectional(lengths: &'a [usize]) -> Self {
+        let masks = &[Mask::Bidirectional];
+        Masks { masks, lengths, before: 0, reach: None, stream: Stream::Content }
+    }
+
+    /// Whether all queries see the same keys, whatever their position is.
+    fn is_uniform(&self) -> bool {
+        let everywhere = self.masks.iter().all(|mask| *mask == Mask::Bidirectional);
+        everywhere && self.reach.is_none()
+    }
+
+    /// Returns a range of the `keys` outside of which a key has no weight for any of `queries`.
+    pub fn span(&self, queries: &Range<usize>, keys: usize) -> Range<usize> {
+        if self.stream == Stream::Query {
+            // A query that does not see itself may see nothing; then all keys weigh the same.
+            return 0..keys;
+        }
+        let spans = self.masks.iter().map(|mask| mask.span(queries, keys));
+        let end = spans.map(|span| span.end).max().unwrap_or(keys).min(keys);
+        match self.reach {
+            Some(reach) => {
+                let end = end.min(queries.end.saturating_add(reach));
+                queries.start.saturating_sub(reach).min(end.saturating_sub(1))..end
+            }
+            None => 0..end,
+        }
+    }
+
+    /// Returns the bias of the scores, `[B, 1, queries, keys]`, with 1 for `B` where all rows have the same, and 1 for the
+    /// queries where all queries have.
+    pub fn bias(&self, queries: Range<usize>, keys: Range<usize>, dtype: DType) -> Result<Tensor> {
         let same =
-            self.masks.len() == 1 && self.lengths.iter().all(|&new| self.before + new >= keys);
+            self.masks.len() == 1 && self.lengths.iter().all(|&new| self.before + new >= keys.end);
         let rows = if same { 1 } else { self.lengths.len() };
-        let mut bias = Vec::with_capacity(rows * queries.len() * keys);
+        let queries = if self.is_uniform() { 0..1 } else { queries };
+        let mut bias = vec![HIDDEN; rows * queries.len() * keys.len()];
+        let mut lines = bias.chunks_exact_mut(keys.len());
         for row in 0..rows {
             let mask = &self.masks[if self.masks.len() == 1 { 0 } else { row }];
             let (ranks, length) = (mask.ranks(), self.before + self.lengths[row]);
             for query in queries.clone() {
-                bias.extend((0..keys).map(|key| {
-                    let own = key == query && *mask != Mask::Bidirectional;
-                    let far = self.reach.is_some_and(|reach| key.abs_diff(query) > reach);
-                    let hidden = far || !mask.sees(&ranks, query, key);
-                    match key >= length {
-                        true => PADDING,
-                        false if hidden || own && stream == Stream::Query => HIDDEN,
-                        false => 0.0,
+                let line = lines.next().expect("a line for each query");
+                let near = match self.reach {
+                    Some(reach) => {
+                        query.saturating_sub(reach)..query.saturating_add(reach).saturating_add(1)
                     }
-                }));
+                    None => 0..usize::MAX,
+                };
+                let near = near.start.max(keys.start)..near.end.min(keys.end);
+                mask.seen(&ranks, query, keys.end, |seen| {
+                    let seen = seen.start.max(near.start)..seen.end.min(near.end);
+                    if !seen.is_empty() {
+                        line[seen.start - keys.start..seen.end - keys.start].fill(0.0);
+                    }
+                });
+                let own = self.stream == Stream::Query && *mask != Mask::Bidirectional;
+                if own && keys.contains(&query) {
+                    line[query - keys.start] = HIDDEN;
+                }
+                line[length.clamp(keys.start, keys.end) - keys.start..].fill(PADDING);
             }
         }
-        let shape = (rows, 1, queries.len(), keys);
+        let shape = (rows, 1, queries.len(), keys.len());
         Ok(Tensor::from_vec(bias, shape, &Device::Cpu)?.to_dtype(dtype)?)
     }
 
@@ -176,16 +236,6 @@ impl Masks<'_> {
         let tokens = Tensor::from_vec(tokens, (self.lengths.len(), count, 1), &Device::Cpu)?;
         Ok(Some(tokens.to_dtype(dtype)?))
     }
-
-    /// Returns the bias of scores against an encoder's states, of which each row has `lengths`: `[B or 1, 1, 1,
-    /// keys]`.
-    pub fn sources(lengths: &[usize], keys: usize, dtype: DType) -> Result<Tensor> {
-        let rows = if lengths.iter().all(|&length| length >= keys) { 1 } else { lengths.len() };
-        let hidden =
-            |length: usize| (0..keys).map(move |key| if key >= length { PADDING } else { 0.0 });
-        let bias: Vec<f32> = lengths[..rows].iter().flat_map(|&length| hidden(length)).collect();
-        Ok(Tensor::from_vec(bias, (rows, 1, 1, keys), &Device::Cpu)?.to_dtype(dtype)?)
-    }
 }
 
 #[cfg(test)]
@@ -194,11 +244,14 @@ mod tests {
 
     /// One row of text a query: `x` where it sees the key.
     fn drawn(mask: &Mask, length: usize) -> Vec<String> {
-        let ranks = mask.ranks();
-        let line = |query| {
-            (0..length).map(|key| if mask.sees(&ranks, query, key) { 'x' } else { '.' }).collect()
-        };
-        (0..length).map(line).collect()
+        let (masks, lengths) = (std::slice::from_ref(mask), [length]);
+        let masks = Masks { masks, ..Masks::bidirectional(&lengths) };
+        let bias = masks.bias(0..length, 0..length, DType::F32).unwrap();
+        let bias = bias.broadcast_as((1, 1, length, length)).unwrap();
+        let lines: Vec<Vec<f32>> = bias.squeeze(0).unwrap().squeeze(0).unwrap().to_vec2().unwrap();
+        let drawn =
+            |line: &Vec<f32>| line.iter().map(|x| if *x == 0.0 { 'x' } else { '.' }).collect();
+        lines.iter().map(drawn).collect()
     }
 
     #[test]
@@ -227,11 +280,45 @@ mod tests {
 
     #[test]
     fn padding_is_hidden_from_all() {
-        let masks =
-            Masks { masks: &[Mask::Bidirectional], lengths: &[1, 2], before: 0, reach: None };
-        let bias = masks.bias(0..2, 2, Stream::Content, DType::F32).unwrap();
-        assert_eq!(bias.dims(), [2, 1, 2, 2]);
+        let bias = Masks::bidirectional(&[1, 2]).bias(0..2, 0..2, DType::F32).unwrap();
+        assert_eq!(bias.dims(), [2, 1, 1, 2]);
         let bias: Vec<f32> = bias.flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(bias, [0.0, PADDING, 0.0, PADDING, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(bias, [0.0, PADDING, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_block_of_queries_has_the_part_of_the_whole_bias_outside_of_which_nothing_is_seen() {
+        let order = vec![3, 1, 6, 0, 5, 2, 4, 8, 7];
+        let all = [
+            Mask::Bidirectional,
+            Mask::Causal,
+            Mask::Prefix { source: 4 },
+            Mask::Latent { source: 3 },
+            Mask::Permutation { order },
+        ];
+        for (mask, reach, stream) in all.iter().flat_map(|mask| {
+            let streams = [Stream::Content, Stream::Query];
+            let reaches = [None, Some(0), Some(2)];
+            reaches.into_iter().flat_map(move |r| streams.map(move |stream| (mask, r, stream)))
+        }) {
+            let (masks, lengths) = (std::slice::from_ref(mask), [9, 9]);
+            let masks = Masks { masks, reach, stream, ..Masks::bidirectional(&lengths) };
+            let bias = |queries: Range<usize>, keys: Range<usize>| {
+                let shape = (1, 1, queries.len(), keys.len());
+                let bias = masks.bias(queries, keys, DType::F32).unwrap();
+                bias.broadcast_as(shape).unwrap().contiguous().unwrap()
+            };
+            let whole = bias(0..9, 0..9);
+            for (from, to) in [(0, 3), (3, 7), (7, 9), (8, 9)] {
+                let span = masks.span(&(from..to), 9);
+                assert!(!span.is_empty());
+                let of_queries = whole.narrow(2, from, to - from).unwrap();
+                let part = of_queries.narrow(3, span.start, span.len()).unwrap();
+                let numbers = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                assert_eq!(numbers(&part), numbers(&bias(from..to, span.clone())), "{mask:?}");
+                let shown = |x: &Tensor| numbers(x).iter().filter(|x| **x == 0.0).count();
+                assert_eq!(shown(&of_queries), shown(&part), "{mask:?} {reach:?}");
+            }
+        }
     }
 }

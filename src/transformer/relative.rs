@@ -1,6 +1,8 @@
 //! XLNet's relative attention: scores with sinusoids of the distance, and with whether two positions are in the same
 //! segment (Dai et al., Transformer-XL, 2019; `XLNetRelativeAttention`).
 
+use std::ops::Range;
+
 use candle_core::{D, DType, Device, Tensor};
 
 use super::linear::Linear;
@@ -26,8 +28,8 @@ pub(super) struct Relative {
 pub(super) struct Distances {
     /// Encodings of the distances from `keys` down to `1 - queries`, `(keys + queries) x d`.
     pub encodings: Tensor,
-    /// 1 where two positions are of different segments, `B x 1 x queries x keys`; `None` without segments.
-    pub differ: Option<Tensor>,
+    /// The segment of each position of each row; `None` without segments.
+    pub segments: Option<Vec<Vec<u32>>>,
 }
 
 impl Distances {
@@ -52,37 +54,54 @@ impl Distances {
             encodings.extend(frequencies.iter().map(|f| (distance * f).sin()));
             encodings.extend(frequencies.iter().map(|f| (distance * f).cos()));
         }
-        let differ = segments.map(|segments| -> Result<Tensor> {
-            let mut differ = Vec::with_capacity(segments.len() * length * length);
-            for row in segments {
-                let pairs = row.iter().flat_map(|a| row.iter().map(move |b| a != b));
-                differ.extend(pairs.map(|other| if other { 1f32 } else { 0.0 }));
-            }
-            let shape = (segments.len(), 1, length, length);
-            Ok(Tensor::from_vec(differ, shape, &Device::Cpu)?.to_dtype(dtype)?)
-        });
         let encodings = Tensor::from_vec(encodings, (2 * length, 2 * half), &Device::Cpu)?;
-        Ok(Distances { encodings: encodings.to_dtype(dtype)?, differ: differ.transpose()? })
+        let segments = segments.map(<[_]>::to_vec);
+        Ok(Distances { encodings: encodings.to_dtype(dtype)?, segments })
+    }
+
+    /// Returns 1 where a query and a key are of different segments, `B x 1 x queries x keys`; `None` without segments.
+    fn differ(&self, queries: &Range<usize>, dtype: DType) -> Result<Option<Tensor>> {
+        let Some(segments) = &self.segments else { return Ok(None) };
+        let length = segments.first().map_or(0, Vec::len);
+        let mut differ = Vec::with_capacity(segments.len() * queries.len() * length);
+        for row in segments {
+            let pairs = row[queries.clone()].iter().flat_map(|a| row.iter().map(move |b| a != b));
+            differ.extend(pairs.map(|other| if other { 1f32 } else { 0.0 }));
+        }
+        let shape = (segments.len(), 1, queries.len(), length);
+        Ok(Some(Tensor::from_vec(differ, shape, &Device::Cpu)?.to_dtype(dtype)?))
     }
 }
 
 impl Relative {
-    /// Computes the scores of `queries` with `keys` (both `B x H x T x head`), not yet scaled.
-    pub fn scores(&self, queries: &Tensor, keys: &Tensor, distances: &Distances) -> Result<Tensor> {
-        let (_, heads, count, width) = queries.dims4()?;
-        let length = keys.dim(2)?;
-        let content = queries.broadcast_add(&self.content_bias)?.matmul(&keys.t()?)?;
+    /// Maps the encoded distances for `heads` of `width`, `H x head x distances`.
+    pub fn mapped(&self, distances: &Distances, heads: usize, width: usize) -> Result<Tensor> {
         let encoded = self.distances.forward(&distances.encodings)?;
-        let encoded = encoded.reshape(((), heads, width))?.permute((1, 2, 0))?.contiguous()?;
+        Ok(encoded.reshape(((), heads, width))?.permute((1, 2, 0))?.contiguous()?)
+    }
+
+    /// Computes the scores of the queries `at` (`B x H x t x head`) with all keys (`B x H x T x head`), not yet scaled;
+    /// `encoded` are all distances as [`Relative::mapped`] returns them.
+    pub fn scores(
+        &self,
+        (queries, at): (&Tensor, &Range<usize>),
+        keys: &Tensor,
+        distances: &Distances,
+        encoded: &Tensor,
+    ) -> Result<Tensor> {
+        let (count, length) = (at.len(), keys.dim(2)?);
+        let content = queries.broadcast_add(&self.content_bias)?.matmul(&keys.t()?)?;
         let position = queries.broadcast_add(&self.position_bias)?;
+        // Those from the last of these queries to the last key, up to the first query and the first key.
+        let encoded = encoded.narrow(2, length - at.end, length + count)?.contiguous()?;
         let position = position.broadcast_matmul(&encoded.unsqueeze(0)?)?;
         let mut scores = (content + shifted(&position, count, length)?)?;
-        if let Some(differ) = &distances.differ {
+        if let Some(differ) = distances.differ(at, queries.dtype())? {
             let segment = queries.broadcast_add(&self.segment_bias)?;
             let segment = segment.broadcast_matmul(&self.segments.unsqueeze(0)?)?;
             let (same, other) =
                 (segment.narrow(D::Minus1, 0, 1)?, segment.narrow(D::Minus1, 1, 1)?);
-            let change = (other - &same)?.broadcast_mul(differ)?;
+            let change = (other - &same)?.broadcast_mul(&differ)?;
             scores = (scores + change.broadcast_add(&same)?)?;
         }
         Ok(scores)

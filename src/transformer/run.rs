@@ -1,7 +1,5 @@
 //! One forward pass of a batch through a model.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 
 use super::assemble::Encoder;
@@ -173,28 +171,25 @@ fn encode(
         _ => input.prepare(configuration, embedding, 0, &[])?,
     };
     let x = embedding.forward(&text.vectors, &text.positions, None, configuration)?;
-    let masks =
-        Masks { masks: &[Mask::Bidirectional], lengths: &text.lengths, before: 0, reach: None };
-    let length = text.length();
-    let contexts = contexts(model, stack, &masks, 0..length, length, None)?;
-    Ok(Some((stack.forward(x, &contexts, None, None, None, true)?, text.lengths)))
+    let masks = Masks::bidirectional(&text.lengths);
+    let contexts = contexts(model, stack, &masks, text.length(), None)?;
+    let hidden = stack.forward(x, &contexts, None, None, None, true)?;
+    Ok(Some((hidden, text.lengths)))
 }
 
 /// Makes, for each kind of layer of a stack, the mask and position encodings that the attention of its blocks shares.
-fn contexts(
-    model: &Transformer,
-    stack: &Stack,
-    masks: &Masks,
-    queries: Range<usize>,
-    keys: usize,
+fn contexts<'a>(
+    model: &'a Transformer,
+    stack: &'a Stack,
+    masks: &Masks<'a>,
+    length: usize,
     distances: Option<Distances>,
-) -> Result<Contexts> {
+) -> Result<Contexts<'a>> {
     let configuration = &model.configuration;
-    let bias = stack.distance_bias.as_ref();
-    let bias = bias.map(|bias| bias.bias(queries.clone(), keys, model.dtype)).transpose()?;
+    let queries = masks.before..masks.before + length;
     let rows = configuration.disentangled.as_ref();
-    let rows = rows.map(|sizes| DistanceRows::new(sizes, queries.clone(), keys)).transpose()?;
-    let context = |kind: LayerKind| -> Result<AttentionContext> {
+    let rows = rows.map(|sizes| DistanceRows::new(sizes, &queries, queries.end));
+    let context = |kind: LayerKind| -> Result<AttentionContext<'a>> {
         let rotary = match &configuration.position {
             Position::Rotary { rotary, local } => {
                 Some(local.as_ref().filter(|_| kind.local).unwrap_or(rotary))
@@ -208,8 +203,8 @@ fn contexts(
         let reach = configuration.layer_kinds.reach.filter(|_| kind.local);
         let masks = Masks { reach, ..*masks };
         Ok(AttentionContext {
-            mask: masks.bias(queries.clone(), keys, Stream::Content, model.dtype)?,
-            bias: bias.clone(),
+            masks,
+            bias: stack.distance_bias.as_ref(),
             rotation,
             distances: distances.clone(),
             distance_rows: rows.clone(),
@@ -286,12 +281,11 @@ impl Pass<'_> {
         let masks = self.mask_rules();
         let stack = &self.model.parts.stack;
         let query = first.broadcast_as(x.shape())?.contiguous()?;
-        let contexts = contexts(self.model, stack, &masks, 0..length, length, distances)?;
-        let blind = masks.bias(0..length, length, Stream::Query, self.model.dtype)?;
+        let contexts = contexts(self.model, stack, &masks, length, distances)?;
         if self.batch.latents.is_some() {
             return invalid("latents have no place in two streams");
         }
-        let (hidden, queries) = stack.forward_streams(x, query, &contexts, &blind)?;
+        let (hidden, queries) = stack.forward_streams(x, query, &contexts)?;
         self.finished(hidden, queries)
     }
 
@@ -303,28 +297,24 @@ impl Pass<'_> {
         cache: Option<&mut Vec<BlockCache>>,
     ) -> Result<Vec<Tensor>> {
         let (length, stack) = (self.text.length(), &self.model.parts.stack);
-        let (queries, keys) = (self.before..self.before + length, self.before + length);
-        let contexts = contexts(self.model, stack, &self.mask_rules(), queries, keys, distances)?;
-        let encoded = self.source.as_ref().map(|(hidden, lengths)| -> Result<Encoded> {
-            let states = hidden.last().expect("an encoder has states").clone();
-            let mask = Masks::sources(lengths, states.dim(1)?, self.model.dtype)?;
-            let context = AttentionContext {
-                mask,
-                bias: None,
-                rotation: None,
-                distances: None,
-                distance_rows: None,
-            };
-            Ok(Encoded { states, context })
+        let contexts = contexts(self.model, stack, &self.mask_rules(), length, distances)?;
+        let encoded = self.source.as_ref().map(|(hidden, lengths)| Encoded {
+            states: hidden.last().expect("an encoder has states").clone(),
+            context: AttentionContext::masked(Masks::bidirectional(lengths)),
         });
         let latents = self.batch.latents.as_deref();
-        let encoded = encoded.transpose()?;
         stack.forward(x, &contexts, latents, encoded.as_ref(), cache, self.batch.keep_hidden)
     }
 
     /// Describes the masks of the pass.
     fn mask_rules(&self) -> Masks<'_> {
-        Masks { masks: &self.masks, lengths: &self.text.lengths, before: self.before, reach: None }
+        Masks {
+            masks: &self.masks,
+            lengths: &self.text.lengths,
+            before: self.before,
+            reach: None,
+            stream: Stream::Content,
+        }
     }
 
     /// Returns the checked and padded segments of the batch.

@@ -9,6 +9,7 @@ use super::block::{Block, Encoded, LayerKind};
 use super::cache::BlockCache;
 use super::convolutions::ResidualConvolution;
 use super::distance_bias::DistanceBias;
+use super::mask::Stream;
 use super::norm::Norm;
 use crate::error::Result;
 
@@ -74,16 +75,15 @@ impl Stack {
     }
 
     /// Computes both streams of XLNet: the content states as [`Stack::forward`] does, and the query states, which
-    /// begin as `query` and see the content under the mask `blind`.
+    /// begin as `query` and see the content, but not their own token.
     pub fn forward_streams(
         &self,
         x: Tensor,
         query: Tensor,
         contexts: &Contexts,
-        blind: &Tensor,
     ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
         let context = contexts.of(LayerKind { local: false, rotated: true });
-        let query_context = context.with_mask(blind);
+        let query_context = context.with_stream(Stream::Query);
         let (mut hidden, mut queries) = (vec![x], vec![query]);
         for (layer, block) in self.blocks.iter().enumerate() {
             let (x, query) = (&hidden[layer], &queries[layer]);
@@ -106,16 +106,16 @@ impl Stack {
 }
 
 /// The contexts of one pass for the kinds of layers.
-pub(super) struct Contexts {
+pub(super) struct Contexts<'a> {
     /// Those that a stack needs, by kind.
-    pub kinds: Vec<(LayerKind, AttentionContext)>,
+    pub kinds: Vec<(LayerKind, AttentionContext<'a>)>,
     /// 1 for each token and 0 for padding, `B x T x 1`, where a stack needs it and there is padding.
     pub tokens: Option<Tensor>,
 }
 
-impl Contexts {
+impl<'a> Contexts<'a> {
     /// The context of a kind of layer.
-    fn of(&self, kind: LayerKind) -> &AttentionContext {
+    fn of(&self, kind: LayerKind) -> &AttentionContext<'a> {
         let found = self.kinds.iter().find(|(known, _)| *known == kind);
         &found.unwrap_or(&self.kinds[0]).1
     }

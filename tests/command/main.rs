@@ -13,6 +13,7 @@
 //! - `export`: certificates in integers, for the checker in proofs/;
 //! - `repair`: biases and rows are changed, and one tensor of a file with them;
 //! - `reach`, `reach_refusals`, `forward_options`: models run on text;
+//! - `long_texts`: the memory that models take;
 //! - `journal`, `ended_audits`: observations and audits that are ended and go on;
 //! - `items`: the words for the index of a retriever;
 //! - `preflight`: tokens chosen before a fine-tune, and what it takes for them to win;
@@ -40,6 +41,7 @@ mod interruption;
 mod items;
 mod journal;
 mod ladder;
+mod long_texts;
 mod models;
 mod preflight;
 mod progress;

@@ -1,6 +1,7 @@
 //! The forward path: what the Python package `transformers` computes for the same tensors, what masks
 //! promise, and what is refused.
 
+mod blocks;
 mod changed;
 mod chat;
 mod encoder_decoder;
