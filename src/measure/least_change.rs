@@ -27,7 +27,8 @@ const SHARP: (f64, f64) = (8.0, 400.0);
 
 /// Tokens that are moved together, and the state where they shall win.
 pub(crate) struct Aim {
-    /// The tokens, ids rising.
+    /// The tokens, ids rising; only a repair asks for them.
+    #[cfg_attr(not(all(feature = "files", feature = "lp")), expect(dead_code))]
     pub tokens: Vec<u32>,
     /// The hidden state.
     pub state: Vec<f64>,
