@@ -97,14 +97,18 @@ impl Ceiling {
             let (basic, frozen) = (record.basic.clone(), record.frozen.clone());
             if !basic.is_empty() || !frozen.is_empty() {
                 let equations = record.equations.clone();
-                ceiling.weigh(problem, Support { basic, frozen, equations });
+                let support = Support { basic, frozen, equations };
+                ceiling.weigh(problem, support, record.ends.clone());
             }
         }
         let mut reached: Vec<(&mut Ceiling, &[f64])> =
             ceilings.iter_mut().zip(records.iter().map(|r| r.point.as_slice())).collect();
         reached.retain(|(_, point)| point.len() == problem.domain().dim());
         Ceiling::reach(problem, &norms(problem), &mut reached);
-        for (ceiling, _) in ceilings.iter_mut().zip(records).filter(|(_, record)| record.at_point) {
+        for (ceiling, record) in
+            ceilings.iter_mut().zip(records).filter(|(_, record)| record.at_point)
+        {
+            ceiling.record.ends.clone_from(&record.ends);
             ceiling.weigh_at_point(problem, 1.0);
         }
         let same = |(ceiling, record): (Ceiling, &CeilingRecord)| {
@@ -168,11 +172,12 @@ impl Ceiling {
         }
     }
 
-    /// Sets the upper end to what the softmax weights of all rivals at the point prove, if that is below `limit`.
+    /// Sets the upper end to what the softmax weights of all rivals at the point prove, with the present multipliers of
+    /// ends, if that is below `limit`.
     fn weigh_at_point(&mut self, problem: &Problem, limit: f64) {
-        let CeilingRecord { token, low, high, point, .. } = self.record.clone();
-        let mut next =
-            CeilingRecord { low, high, point, at_point: true, ..Ceiling::unknown(token).record };
+        let CeilingRecord { token, low, high, point, ends, .. } = self.record.clone();
+        let unknown = Ceiling::unknown(token).record;
+        let mut next = CeilingRecord { low, high, point, ends, at_point: true, ..unknown };
         next.high = probability::upper_end(problem.stored(), problem.domain(), &next) * SPARE.1;
         if next.high < limit {
             next.high = next.high.max(low);
@@ -180,11 +185,18 @@ impl Ceiling {
         }
     }
 
-    /// Lowers the upper end to what weights prove. In a ball they are frozen; outside, they are proved to exist.
-    pub(crate) fn weigh(&mut self, problem: &Problem, support: Support) {
+    /// Lowers the upper end to what weights prove. In a ball they are frozen, with multipliers of ends of ranges if there
+    /// are any (positive for lower ends); outside, they are proved to exist.
+    pub(crate) fn weigh(&mut self, problem: &Problem, support: Support, ends: Vec<(u32, f64)>) {
         let Support { basic, frozen, equations } = support;
-        let mut next =
-            CeilingRecord { basic, frozen, equations, at_point: false, ..self.record.clone() };
+        let mut next = CeilingRecord {
+            basic,
+            frozen,
+            equations,
+            ends,
+            at_point: false,
+            ..self.record.clone()
+        };
         let high = probability::upper_end(problem.stored(), problem.domain(), &next);
         next.high = (high * SPARE.1).min(1.0);
         if next.high < self.record.high {

@@ -61,8 +61,8 @@ pub struct Arguments {
     /// By how many logits a freed token shall win at its witness
     #[arg(long, value_name = "LOGITS", default_value = "0.001", value_parser = positive)]
     margin: f64,
-    /// Refuse a repair that changes a bias by more than this
-    #[arg(long, value_name = "LOGITS", value_parser = positive)]
+    /// Refuse a repair that changes a bias by more than this, in logits, or with --rows a row, in Euclidean length
+    #[arg(long, value_name = "X", value_parser = positive)]
     max_change: Option<f64>,
     /// Write the audit of the repaired head into this folder, as `audit --out` does, with repair.json and repair.html
     #[arg(long, value_name = "DIR")]

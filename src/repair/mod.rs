@@ -46,7 +46,7 @@ pub struct Request<'a> {
     pub least: Least,
     /// By how many logits a freed token shall win at its witness, about.
     pub margin: f64,
-    /// The largest change of a bias, in logits, that is allowed.
+    /// The largest change that is allowed: of a bias in logits, of a row in Euclidean length.
     pub max_change: f64,
     /// The number of threads; 0 means all cores.
     pub threads: usize,
@@ -117,7 +117,8 @@ pub fn biases(head: &Head, domain: &Domain, request: Request) -> Result<Repair> 
         kept: request.kept,
         precision: request.precision,
         margin: request.margin,
-        limit: request.max_change,
+        // Where biases may fall too, raises are shortened later.
+        limit: if request.least == Least::Sum { request.max_change } else { f64::INFINITY },
         options,
     };
     let stored = raise::biases(head);
@@ -125,7 +126,7 @@ pub fn biases(head: &Head, domain: &Domain, request: Request) -> Result<Repair> 
     let rounds = climbed.rounds;
     if request.least == Least::Sum {
         let repaired = raise::with_biases(head, &climbed.biases)?;
-        return finish(repaired, before, goal, request, (Part::Biases, rounds));
+        return finish(head, repaired, before, goal, request, (Part::Biases, rounds));
     }
     request.progress.begin("level", 0, "");
     let around = (stored.as_slice(), climbed.biases.as_slice());
@@ -133,7 +134,8 @@ pub fn biases(head: &Head, domain: &Domain, request: Request) -> Result<Repair> 
     let mut refused = Error::Internal("no biases were proposed".to_owned());
     for biases in proposals.into_iter().flatten() {
         let repaired = raise::with_biases(head, &biases)?;
-        match finish(repaired, before.clone(), goal.clone(), request, (Part::Biases, rounds)) {
+        let part = (Part::Biases, rounds);
+        match finish(head, repaired, before.clone(), goal.clone(), request, part) {
             Ok(repair) => return Ok(repair),
             Err(error) => refused = error,
         }
@@ -163,7 +165,7 @@ pub fn rows(head: &Head, domain: &Domain, request: Request) -> Result<Repair> {
         also_free: true,
         ..Options::default()
     };
-    let before = audit(head, domain, options)?;
+    let before = audit(head, domain, Options { move_needed: true, ..options })?;
     let goal = Goal::of(&before, request.tokens, true)?;
     let moves = rows::Moves {
         head,
@@ -175,11 +177,12 @@ pub fn rows(head: &Head, domain: &Domain, request: Request) -> Result<Repair> {
         options,
     };
     let (repaired, rounds) = moves.run(&before)?;
-    finish(repaired, before, goal, request, (Part::Rows, rounds))
+    finish(head, repaired, before, goal, request, (Part::Rows, rounds))
 }
 
-/// Audits the changed head in full, and refuses it if it misses the goal.
+/// Audits the changed head in full, and refuses it if it misses the goal or changes a token by more than is allowed.
 fn finish(
+    stored: &Head,
     head: Head,
     before: Audit,
     goal: Goal,
@@ -208,7 +211,26 @@ fn finish(
             )));
         }
     }
-    Ok(Repair { head, before, after, freed: goal.freed, part, rounds })
+    let repair = Repair { head, before, after, freed: goal.freed, part, rounds };
+    refuse_large_changes(&repair, stored, request.max_change)?;
+    Ok(repair)
+}
+
+/// Refuses a change of a bias or row by more than `most`.
+fn refuse_large_changes(repair: &Repair, stored: &Head, most: f64) -> Result<()> {
+    let changes = repair.changes(stored);
+    let beyond = changes.iter().filter(|(_, change)| !(change.abs() <= most));
+    let Some((token, change)) = beyond.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) else {
+        return Ok(());
+    };
+    let what = match repair.part {
+        Part::Biases => format!("its bias by {change:.6} logits"),
+        Part::Rows => format!("its row by {change:.6} in Euclidean length"),
+    };
+    Err(Error::Invalid(format!(
+        "the repair that was found changes token {token} most, {what}, and at most {most} is allowed: allow more by \
+         --max-change, free fewer tokens by --tokens, or keep fewer states; nothing was written"
+    )))
 }
 
 /// Refuses tokens that no biases can free: those with the same row as another token that must win.

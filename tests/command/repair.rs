@@ -160,6 +160,24 @@ fn rows_that_are_equal_are_freed_by_moving_them_and_not_by_biases() {
 }
 
 #[test]
+fn the_move_of_a_row_stands_beside_the_least_that_it_needs_alone() {
+    let folder = Folder::new();
+    let (head, out, audit) =
+        (square(&folder), folder.path("out.safetensors"), folder.path("audit"));
+    let arguments = ["repair", &head, "--domain", "free", "--rows", "--out", utf8(&out)];
+    let told = done(&[&arguments[..], &["--out-audit", utf8(&audit)]].concat());
+    let repair = json(&folder, "audit/repair.json");
+    let [moved] = &repair["tokens"].as_array().unwrap()[..] else { panic!("{repair}") };
+    let [least, change] = ["move_needed_low", "change"].map(|of| moved[of].as_f64().unwrap());
+    assert!(0.0 < least && least <= change, "{moved}");
+    assert_eq!(repair["alone"]["sum"].as_f64(), Some(least));
+    assert_eq!(repair["lower_bound"], Value::Null);
+    assert!(told.contains("\nalone   "), "{told}");
+    let page = fs::read_to_string(audit.join("repair.html")).unwrap();
+    assert!(page.contains("least move alone"));
+}
+
+#[test]
 fn a_repair_that_is_not_allowed_or_not_possible_writes_nothing() {
     let folder = Folder::new();
     let (head, out) = (square(&folder), folder.path("out.safetensors"));
@@ -175,6 +193,8 @@ fn a_repair_that_is_not_allowed_or_not_possible_writes_nothing() {
         assert!(!out.exists());
     };
     refused(&["--max-change", "0.0001"], &["token 4", "0.0001", "--max-change"]);
+    refused(&["--max-change", "0.0001", "--least", "largest"], &["0.0001", "--max-change"]);
+    refused(&["--max-change", "0.0001", "--rows"], &["token 4", "its row", "--max-change"]);
     refused(&["--bias", "none"], &["no bias to change", "--rows"]);
     refused(&["--tokens", "9"], &["--tokens", "9"]);
     crate::refusals::refused(

@@ -41,7 +41,7 @@ fn ends(audit: &Audit, token: u32) -> (f64, f64) {
 fn cases() -> Vec<(Head, Domain)> {
     let mut state = 7;
     let mut cases = Vec::new();
-    for case in 0..24 {
+    for case in 0..40 {
         let (tokens, dim) = (8 + case % 5, 2 + case % 2);
         let mut rows: Vec<f64> = (0..tokens * dim).map(|_| 2.0 * number(&mut state)).collect();
         // The last token has the mean of the first three as its row: it loses without a bias.
@@ -56,6 +56,12 @@ fn cases() -> Vec<(Head, Domain)> {
         let head = Head::new(rows, bias, tokens, dim).unwrap();
         let gain = (0..dim).map(|_| 1.0 + 0.5 * number(&mut state)).collect();
         let domain = match case % 4 {
+            // The last cases have ranges and a ball together.
+            _ if case >= 24 => {
+                let ball = Ball::after_norm(gain, vec![0.1; dim], case % 2 == 1).unwrap();
+                let high = if case % 3 == 0 { f64::INFINITY } else { 0.9 };
+                Domain::range(dim, -0.5, high).unwrap().within(ball).unwrap()
+            }
             0 => Domain::free(dim),
             1 => Domain::range(dim, -2.0, 3.0).unwrap(),
             2 => Domain::range(dim, 0.0, f64::INFINITY).unwrap(),
@@ -71,7 +77,7 @@ fn cases() -> Vec<(Head, Domain)> {
 
 /// Many hidden states of a domain.
 fn states(domain: &Domain, state: &mut u64) -> Vec<Vec<f64>> {
-    let states = (0..4000).map(|i| {
+    let states = (0..4000).filter_map(|i| {
         let scale = 1.5f64.powi(i % 16 - 8);
         let mut h: Vec<f64> = (0..domain.dim()).map(|_| scale * number(state)).collect();
         match domain.ball() {
@@ -79,11 +85,11 @@ fn states(domain: &Domain, state: &mut u64) -> Vec<Vec<f64>> {
                 let length = h.iter().map(|x| x * x).sum::<f64>().sqrt();
                 let radius = ball.radius_down() * if i % 2 == 0 { 1.0 } else { scale.min(1.0) };
                 h.iter_mut().for_each(|x| *x *= radius / length * (1.0 - 1e-9));
-                ball.hidden_state(&h)
+                (!domain.has_ranges() || domain.contains(&h)).then(|| ball.hidden_state(&h))
             }
             None => {
                 domain.clamp(&mut h);
-                h
+                Some(h)
             }
         }
     });
@@ -223,6 +229,54 @@ pub fn in_a_ball() -> (Head, Certificate) {
     (record.point, record.at_point) = (vec![0.0], true);
     record.frozen.clear();
     (head, honest)
+}
+
+/// Lies about [`in_ranges_and_a_ball`].
+pub const LIES_IN_BOTH: &[(&str, fn(&mut Certificate))] = &[
+    ("a smaller upper end", |c| c.audits[0].ceilings[2].high *= 0.99),
+    ("a larger lower end", |c| {
+        let record = &mut c.audits[0].ceilings[2];
+        record.low = record.high;
+    }),
+    ("a point outside the ranges", |c| c.audits[0].ceilings[2].point[0] = 1.1),
+    ("no multiplier", |c| c.audits[0].ceilings[2].ends.clear()),
+    ("a multiplier of the other end", |c| c.audits[0].ceilings[2].ends[0].1 *= -1.0),
+    ("a smaller multiplier", |c| c.audits[0].ceilings[2].ends[0].1 *= 0.5),
+    ("a multiplier of no end", |c| c.audits[0].ceilings[2].ends[0].0 = 1),
+    ("a multiplier of no coordinate", |c| c.audits[0].ceilings[2].ends[0].0 = 7),
+    ("a multiplier of NaN", |c| c.audits[0].ceilings[2].ends[0].1 = f64::NAN),
+];
+
+/// A head in the plane, and its honest certificate with bounds of all tokens in a ball of which the ranges cut off a part.
+pub fn in_ranges_and_a_ball() -> (Head, Certificate) {
+    let head = Head::new(vec![-1.0, 0.0, 0.0, 0.5, 1.0, 0.0], None, 3, 2).unwrap();
+    let infinite = f64::INFINITY;
+    let ranges = Domain::ranges(vec![-infinite, -infinite], vec![1.0, infinite]).unwrap();
+    let domain = ranges.within(Ball::around_origin(2, 2.0).unwrap()).unwrap();
+    let honest = certified(&head, &measured(&head, &domain));
+    (head, honest)
+}
+
+#[test]
+fn ranges_and_a_ball_bound_a_probability_together() {
+    let (head, honest) = in_ranges_and_a_ball();
+    let record = &honest.audits[0].ceilings[2];
+    // The best state is at the end of the range and on the sphere: (1, -sqrt(3)).
+    let other = (-1.0 - 0.5 * 3f64.sqrt()).exp();
+    let exact = 1.0 / (1.0 + (-2.0f64).exp() + other);
+    assert!(record.low <= exact && exact <= record.high, "{record:?}");
+    assert!(record.high <= record.low * 1.01 && !record.ends.is_empty(), "{record:?}");
+    assert!(verify(&head, &honest, None).is_accepted());
+}
+
+#[test]
+fn false_ends_in_ranges_and_a_ball_are_refused() {
+    let (head, honest) = in_ranges_and_a_ball();
+    for (lie, tell) in LIES_IN_BOTH {
+        let mut false_one = honest.clone();
+        tell(&mut false_one);
+        assert!(!verify(&head, &false_one, None).is_accepted(), "accepted: {lie}");
+    }
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! The least log odds in a ball, by projected gradients with spectral steps (Birgin, Martinez and Raydan 2000).
 
 use super::exponential::exp;
+use super::region::Region;
 use super::working::{Odds, Working};
 use crate::arithmetic::rounding::norm_up;
 
-/// The share of the radius at which points are kept inside the ball, whatever the roundings of their lengths.
-pub const INSIDE: f64 = 1.0 - 1e-9;
 /// The distance to the least log odds, as a share of what one more of it would take from the probability, at which the
 /// search ends.
 const ACCURACY: f64 = 5e-4;
@@ -16,29 +15,21 @@ const DECREASE: f64 = 1e-4;
 /// The share of the weights that may be left out of a proof.
 const DROPPED: f64 = 1e-4;
 
-/// Scales a vector to this length; a vector of zeros is unchanged.
-pub fn stretch(x: &mut [f64], length: f64) {
-    let norm = norm_up(x.iter().copied());
-    if norm > 0.0 && norm.is_finite() {
-        x.iter_mut().for_each(|x| *x *= length / norm);
-    }
-}
-
-/// Moves the point to where the log odds over the working set are least among points no longer than the radius, and returns
-/// the rivals with their softmax weights there, by falling weight.
-pub fn search(working: &Working, radius: f64, point: &mut Vec<f64>) -> Vec<(u32, f64)> {
+/// Moves the point to where the log odds over the working set are least in the region, and returns the rivals with their
+/// softmax weights there, by falling weight.
+pub fn search(working: &Working, region: &Region, point: &mut Vec<f64>) -> Vec<(u32, f64)> {
     let mut odds = working.odds(point);
-    let mut step = 1.0 / norm_up(odds.gradient.iter().copied()).max(f64::MIN_POSITIVE) * radius;
+    let mut step =
+        1.0 / norm_up(odds.gradient.iter().copied()).max(f64::MIN_POSITIVE) * region.radius();
     for _ in 0..STEPS {
-        let pull = norm_up(odds.gradient.iter().copied());
         let along: f64 = odds.gradient.iter().zip(point.iter()).map(|(g, x)| g * x).sum();
         // The log odds at the point, minus the bound that its weights prove.
-        let gap = radius * pull + along;
+        let gap = along - region.least(&odds.gradient).value;
         let share = 1.0 / (1.0 + exp(-odds.log));
         if !(gap * share > ACCURACY) {
             break;
         }
-        let Some((next, there)) = descend(working, radius, point, &odds, step) else { break };
+        let Some((next, there)) = descend(working, region, point, &odds, step) else { break };
         let (mut moved, mut turned) = (0.0, 0.0);
         for k in 0..working.dim() {
             let (s, y) = (next[k] - point[k], there.gradient[k] - odds.gradient[k]);
@@ -54,15 +45,13 @@ pub fn search(working: &Working, radius: f64, point: &mut Vec<f64>) -> Vec<(u32,
 /// The point after a step along the gradient, moved back into the ball, where the log odds are less; `None` if there is none.
 fn descend(
     working: &Working,
-    radius: f64,
+    region: &Region,
     point: &[f64],
     odds: &Odds,
     step: f64,
 ) -> Option<(Vec<f64>, Odds)> {
     let mut end: Vec<f64> = point.iter().zip(&odds.gradient).map(|(x, g)| x - step * g).collect();
-    if norm_up(end.iter().copied()) > radius {
-        stretch(&mut end, radius);
-    }
+    region.project(&mut end);
     let direction: Vec<f64> = end.iter().zip(point).map(|(y, x)| y - x).collect();
     let slope: f64 = direction.iter().zip(&odds.gradient).map(|(d, g)| d * g).sum();
     let mut share = 1.0;

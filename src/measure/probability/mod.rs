@@ -6,7 +6,7 @@
 //! the upper end ([`unargmax_check::verify::log_odds`]), and the point proves the lower one.
 //!
 //! - [`working`]: the rivals of a token that count, and the log odds over them;
-//! - [`gradient`]: a search in a ball, by projected gradients;
+//! - [`gradient`]: a search in a ball, by projected gradients; [`region`]: the points that it may visit, with ranges too;
 //! - [`newton`]: a search outside a ball, where the weights must combine to the row of the token exactly;
 //! - [`basis`]: the weights split into those that are kept and those that solve the equations.
 
@@ -14,6 +14,7 @@ mod basis;
 mod exponential;
 mod gradient;
 mod newton;
+mod region;
 mod working;
 
 use super::{Done, in_groups};
@@ -21,6 +22,7 @@ use crate::certify::ceiling::{self, Ceiling};
 use crate::certify::enclosure::Support;
 use crate::certify::{Rival, Verdict};
 use crate::problem::Problem;
+use region::Region;
 use working::Working;
 
 /// The relative width at which an interval is accepted: less than the one per cent that is promised, because the bounds
@@ -43,9 +45,11 @@ pub fn ceilings(
 ) -> Vec<Ceiling> {
     let norms = ceiling::norms(problem);
     let centre = centre(problem);
+    let region = Region::new(problem.domain());
+    let region = region.as_ref();
     let measure = |group: &[(u32, &Verdict)]| {
         let mut seekers: Vec<Seeker> =
-            group.iter().map(|(t, verdict)| Seeker::new(problem, *t, verdict, &centre)).collect();
+            group.iter().map(|(t, v)| Seeker::new(problem, region, *t, v, &centre)).collect();
         for _ in 0..ROUNDS {
             let mut running: Vec<&mut Seeker> = seekers.iter_mut().filter(|s| !s.done).collect();
             if running.is_empty() {
@@ -81,6 +85,8 @@ fn centre(problem: &Problem) -> Vec<f64> {
 /// The search for the largest probability of one token.
 struct Seeker<'a> {
     problem: &'a Problem<'a>,
+    /// Where points may lie, if there is a ball.
+    region: Option<&'a Region<'a>>,
     ceiling: Ceiling,
     /// The rivals that count.
     rivals: Vec<u32>,
@@ -96,16 +102,22 @@ struct Seeker<'a> {
 
 impl<'a> Seeker<'a> {
     /// Starts at the witness, or in the direction of the token's row, with the rivals of its losing proof.
-    fn new(problem: &'a Problem<'a>, token: u32, verdict: &Verdict, centre: &[f64]) -> Self {
+    fn new(
+        problem: &'a Problem<'a>,
+        region: Option<&'a Region<'a>>,
+        token: u32,
+        verdict: &Verdict,
+        centre: &[f64],
+    ) -> Self {
         let mut point = problem.domain().some_point();
-        if let Some(ball) = problem.domain().ball().filter(|_| !problem.domain().has_ranges()) {
+        if let Some(region) = region.filter(|_| !problem.domain().has_ranges()) {
             point = match verdict.witness().and_then(|w| w.point_in_floats(problem)) {
                 Some(point) => point,
                 None => {
                     problem.head().row(token as usize).zip(centre).map(|(w, c)| w - c).collect()
                 }
             };
-            gradient::stretch(&mut point, ball.radius_down() * gradient::INSIDE);
+            region.stretch(&mut point);
         } else if let Some(won) = verdict.witness().and_then(|w| w.point_in_floats(problem)) {
             point = won;
         }
@@ -121,6 +133,7 @@ impl<'a> Seeker<'a> {
         };
         Seeker {
             problem,
+            region,
             ceiling: Ceiling::unknown(token),
             rivals,
             best: point.clone(),
@@ -156,14 +169,17 @@ impl<'a> Seeker<'a> {
         }
         self.is_outward = false;
         let working = Working::new(self.problem, token, &self.rivals);
-        match domain.ball() {
-            Some(ball) if !domain.has_ranges() => {
-                let radius = ball.radius_down() * gradient::INSIDE;
-                let weights = gradient::search(&working, radius, &mut self.point);
-                self.ceiling.weigh(self.problem, Support { frozen: weights, ..Support::default() });
+        match self.region {
+            Some(region) => {
+                let weights = gradient::search(&working, region, &mut self.point);
+                let ends = region.least(&working.pull(&weights)).ends;
+                let support = Support { frozen: weights, ..Support::default() };
+                self.ceiling.weigh(self.problem, support, ends);
+                match region.drawn_in(&self.point) {
+                    Some(point) => self.point = point,
+                    None => self.done = true,
+                }
             }
-            // Ranges and a ball together: the interval is what a single point and no weights prove.
-            Some(_) => self.done = true,
             None if domain.dim() <= WIDEST => {
                 let weights = newton::search(&working, domain, &mut self.point);
                 // Where the least value lies at infinity, only the heavier weights combine to the row.
@@ -171,7 +187,7 @@ impl<'a> Seeker<'a> {
                     let heavy: Vec<(u32, f64)> =
                         weights.iter().copied().filter(|weight| weight.1 > negligible).collect();
                     if let Some(support) = basis::split(self.problem, token, &self.point, &heavy) {
-                        self.ceiling.weigh(self.problem, support);
+                        self.ceiling.weigh(self.problem, support, Vec::new());
                     }
                     if self.ceiling.ends().1 < 1.0 {
                         break;

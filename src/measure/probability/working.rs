@@ -12,7 +12,7 @@ const MOST_NUMBERS: usize = 1 << 25;
 
 /// The rows and biases of some rivals relative to those of the token.
 pub struct Working {
-    /// The ids of the rivals.
+    /// The ids of the rivals, rising.
     pub rivals: Vec<u32>,
     /// `w_j - w_t`, row-major.
     differences: Vec<f64>,
@@ -54,6 +54,17 @@ impl Working {
     /// The row of the rival with this index, minus that of the token.
     pub fn difference(&self, at: usize) -> &[f64] {
         &self.differences[at * self.dim..][..self.dim]
+    }
+
+    /// `sum_j a_j (w_j - w_t)` for weights of rivals of the working set.
+    pub fn pull(&self, weights: &[(u32, f64)]) -> Vec<f64> {
+        let mut sum = vec![0.0; self.dim];
+        for &(rival, weight) in weights {
+            if let Ok(at) = self.rivals.binary_search(&rival) {
+                sum.iter_mut().zip(self.difference(at)).for_each(|(s, x)| *s += weight * x);
+            }
+        }
+        sum
     }
 
     /// The log odds at a point, with their gradient.

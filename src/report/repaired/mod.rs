@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::options::HeadOptions;
 use super::{Report, command};
 use crate::audit::Counts;
-use crate::certify::{BestGap, Outcome};
+use crate::certify::{BestGap, Outcome, RowMove};
 use crate::error::{Error, Result};
 use crate::output_layer::OutputLayer;
 use crate::repair::{Least, Part, Repair, Request, Target};
@@ -66,6 +66,9 @@ struct Summary {
     changed: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     lower_bound: Option<Bound>,
+    /// Of rows: what the freed tokens need, each alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alone: Option<Alone>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<KeptStates>,
     tokens: Vec<Changed>,
@@ -95,6 +98,14 @@ struct Bound {
     largest: f64,
 }
 
+/// Lower bounds of the moves of the freed tokens' rows, each while all other rows stay. A repair moves many rows at once, so
+/// these do not bound it.
+#[derive(Clone, Copy, Serialize)]
+struct Alone {
+    sum: f64,
+    largest: f64,
+}
+
 /// The hidden states that were kept.
 #[derive(Clone, Copy, Serialize)]
 struct KeptStates {
@@ -114,6 +125,9 @@ struct Changed {
     change: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     bias_needed: Option<(f64, f64)>,
+    /// Of a row that is moved alone: no shorter change frees the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    move_needed_low: Option<f64>,
 }
 
 impl RepairReport<'_> {
@@ -185,6 +199,7 @@ impl RepairReport<'_> {
             freed: repair.freed.len(),
             changed: self.totals(),
             lower_bound: self.bound(),
+            alone: self.alone(),
             kept,
             tokens: self.tokens(),
         }
@@ -223,6 +238,17 @@ impl RepairReport<'_> {
         })
     }
 
+    /// What the rows of the freed tokens must move by, each while all others stay.
+    fn alone(&self) -> Option<Alone> {
+        if self.repair.part == Part::Biases {
+            return None;
+        }
+        let freed = |found: &&RowMove| self.repair.freed.binary_search(&found.token()).is_ok();
+        let needed = self.repair.before.moves_needed().iter().filter(freed).map(|m| m.ends().0);
+        let (sum, largest) = needed.fold((0.0, 0.0f64), |(sum, most), x| (sum + x, most.max(x)));
+        Some(Alone { sum, largest })
+    }
+
     /// The tokens that were changed or freed, ids rising.
     fn tokens(&self) -> Vec<Changed> {
         let repair = self.repair;
@@ -231,20 +257,23 @@ impl RepairReport<'_> {
             changes.iter().map(|c| c.0).chain(repair.freed.iter().copied()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let gaps = repair.before.bias_needed();
+        let (gaps, moves) = (repair.before.bias_needed(), repair.before.moves_needed());
         let one = |id: u32| {
             let name = |audit: &crate::audit::Audit| {
                 audit.verdict(id).map_or("", |verdict| verdict.outcome().name())
             };
             let change = changes.binary_search_by_key(&id, |c| c.0).map_or(0.0, |at| changes[at].1);
             let needed = gaps.binary_search_by_key(&id, BestGap::token).ok();
+            let is_moved = repair.part == Part::Rows;
+            let far = moves.binary_search_by_key(&id, RowMove::token).ok().filter(|_| is_moved);
             Changed {
                 id,
                 token: self.layer.token(id),
                 before: name(&repair.before),
                 after: name(&repair.after),
                 change,
-                bias_needed: needed.map(|at| gaps[at].bias_needed()),
+                bias_needed: needed.filter(|_| !is_moved).map(|at| gaps[at].bias_needed()),
+                move_needed_low: far.map(|at| moves[at].ends().0),
             }
         };
         ids.into_iter().map(one).collect()
@@ -286,6 +315,13 @@ impl RepairReport<'_> {
                 "bound   no changes of biases that free these tokens have a largest one below {largest:.6}"
             )?,
             None => {}
+        }
+        if let Some(Alone { sum, largest }) = self.alone() {
+            writeln!(
+                out,
+                "alone   each of these rows must move by a proved least length while the others stay: sum {sum:.6}, largest \
+                 {largest:.6}"
+            )?;
         }
         if let Some(kept) = request.kept {
             let tied = match kept.tied() {

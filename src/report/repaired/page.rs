@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{Bound, Summary};
 use crate::certify::Outcome;
+use crate::report::numbers::number;
 use crate::report::page::{document, token};
 use crate::report::shown::Shown;
 use crate::report::words;
@@ -79,6 +80,13 @@ fn size(summary: &Summary) -> Markup {
             }
             None => {}
         }
+        @if let Some(alone) = &summary.alone {
+            p {
+                "Each freed token needs a move of its own row by a proved least length while all other rows stay: these have the sum "
+                (format!("{:.6}", alone.sum)) ", the largest is " (format!("{:.6}", alone.largest))
+                ". The repair moves many rows at once, so this does not bound it."
+            }
+        }
         @if let Some(kept) = &summary.kept {
             p {
                 "Winners changed among the " (words::counted(kept.states, "hidden state")) " that were to be kept: "
@@ -91,6 +99,7 @@ fn size(summary: &Summary) -> Markup {
 /// The table of tokens.
 fn tokens(summary: &Summary) -> Markup {
     let needed = summary.tokens.iter().any(|t| t.bias_needed.is_some());
+    let moved = summary.tokens.iter().any(|t| t.move_needed_low.is_some());
     html! {
         div .scroll tabindex="0" role="region" aria-labelledby="tokens-h" {
             table .plain {
@@ -98,6 +107,7 @@ fn tokens(summary: &Summary) -> Markup {
                     tr {
                         @for heading in ["token", "id", "before", "after", "change"] { th scope="col" { (heading) } }
                         @if needed { th scope="col" { "raise needed alone" } }
+                        @if moved { th scope="col" { "least move alone" } }
                     }
                 }
                 tbody {
@@ -110,6 +120,9 @@ fn tokens(summary: &Summary) -> Markup {
                             td .number { (format!("{:.6}", one.change)) }
                             @if needed {
                                 td .number { @if let Some((_, high)) = one.bias_needed { (format!("{high:.6}")) } }
+                            }
+                            @if moved {
+                                td .number { @if let Some(low) = one.move_needed_low { (number(low)) } }
                             }
                         }
                     }

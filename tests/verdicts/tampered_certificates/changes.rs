@@ -398,6 +398,14 @@ fn write_tampered_certificates() {
         let bytes = certificate.to_bytes().unwrap();
         save_head(&format!("ceilings in a ball {name}"), &line, bytes);
     }
+    let (both, in_both) = probability::in_ranges_and_a_ball();
+    save_head("honest ceilings in ranges and a ball", &both, in_both.to_bytes().unwrap());
+    for (name, plant) in probability::LIES_IN_BOTH {
+        let mut certificate = in_both.clone();
+        plant(&mut certificate);
+        let bytes = certificate.to_bytes().unwrap();
+        save_head(&format!("ceilings in ranges and a ball {name}"), &both, bytes);
+    }
     let subject = about::head();
     for (name, made) in [("kept", about::kept as fn() -> Certificate), ("sets", about::sets)] {
         save_head(&format!("honest {name}"), &subject, made().to_bytes().unwrap());
