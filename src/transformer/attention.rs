@@ -119,9 +119,14 @@ impl KeysAndValues {
 
     /// Appends the keys and values of the tokens that follow.
     pub fn followed_by(&self, new: &KeysAndValues) -> Result<Self> {
+        let all = |earlier: &Tensor, new: &Tensor| -> Result<Tensor> {
+            let all = Tensor::cat(&[earlier, new], 2)?;
+            // Of several rows candle may lay out the tokens of all rows side by side, which a product does not take.
+            Ok(if all.dim(0)? > 1 { all.contiguous()? } else { all })
+        };
         Ok(KeysAndValues {
-            keys: Tensor::cat(&[&self.keys, &new.keys], 2)?,
-            values: Tensor::cat(&[&self.values, &new.values], 2)?,
+            keys: all(&self.keys, &new.keys)?,
+            values: all(&self.values, &new.values)?,
         })
     }
 }
