@@ -502,11 +502,14 @@ def fetch(name, out, bundle):
 
 
 def write(folder, files):
-    """Writes {relative path: bytes} below a folder and says what was written."""
+    """Writes {relative path: bytes} below a folder and says what was written. A file is replaced whole: a program that has
+    mapped the old one goes on with it."""
     for relative, data in sorted(files.items()):
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        whole = path.with_name(path.name + ".part")
+        whole.write_bytes(data)
+        whole.replace(path)
         print(f"{hashlib.sha256(data).hexdigest()}  {len(data):>9}  {path}")
 
 

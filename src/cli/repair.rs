@@ -20,6 +20,7 @@ use unargmax::reach::text::{Tokenizer, TokenizerSource};
 use unargmax::repair::{self, Kept, Least, Part, Request, Target, canonical};
 use unargmax::report::files::OutputFolder;
 use unargmax::report::repaired::RepairReport;
+use unargmax::report::run::Run;
 use unargmax::report::{own_files, patched_file};
 use unargmax::transformer::{self, Transformer};
 
@@ -92,7 +93,7 @@ const WINDOW: usize = 512;
 
 /// Runs `unargmax repair`.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let started = Instant::now();
+    let (started, run) = (Instant::now(), Run::of_this_process()?);
     interruption::end_when_interrupted(true);
     let Some(checkpoint) = &arguments.head.checkpoint else {
         bail!("repair changes a file: name a checkpoint before the options");
@@ -149,6 +150,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         file: &arguments.out,
         recompressed: patched.is_recompressed(),
         options: arguments.head.tensors.options(),
+        run,
     };
     let files = folder.as_ref().map(|folder| report.files(folder.path())).transpose()?;
     bar.stage("write");

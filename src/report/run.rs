@@ -35,6 +35,12 @@ impl Run {
         })
     }
 
+    /// The same run, without absolute paths of the machine it ran on.
+    pub fn published(&self) -> Run {
+        let command = self.command.iter().map(|word| shareable_word(word)).collect();
+        Run { date: self.date.clone(), command }
+    }
+
     /// The command line for a shell, without absolute paths of the machine it ran on.
     pub fn shareable(&self) -> String {
         let words = self.command.iter().map(|word| quoted(&shareable_word(word)));

@@ -1,5 +1,6 @@
 // The report in a browser, from disk: `UNARGMAX_REPORTS=DIR npm test`, where DIR holds the folders of audits named
-// hostile (hostile_head.py), pp-ocrv4 (its ONNX file, --bias-needed), rxnmapper (--effort all --margins all) and large (large_head.py).
+// hostile (hostile_head.py), pp-ocrv4 (its ONNX file, --bias-needed), rxnmapper (--effort all --margins all) and large (large_head.py), of
+// a repair (repaired) and of a search for inputs (reached); .ci/run makes them.
 // Chromium is /usr/bin/chromium or $CHROMIUM.
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
@@ -236,6 +237,28 @@ for (const [name, colorScheme, viewport] of ["pp-ocrv4", "rxnmapper"].flatMap((n
     }));
     assert.deepEqual(bad, []);
   }));
+}
+
+for (const [path, colorScheme, viewport] of ["repaired/repair", "reached/reach"].flatMap((path) => looks.map((look) => [path, ...look]))) {
+  test(`numbers and verdicts stay whole, and nothing is wider than the page (${path}, ${colorScheme}, ${viewport.width} px)`, async () => {
+    const page = await browser.newPage({ colorScheme, viewport });
+    await page.goto(`file://${reports}/${path}.html`);
+    for (const media of ["screen", "print"]) {
+      await page.emulateMedia({ media });
+      const broken = await page.evaluate(() => [...document.querySelectorAll(".scroll td")]
+        .filter((cell) => !/\s/.test(cell.textContent.trim()) && (cell.matches(".number") || /^(un)?argmaxable$/.test(cell.textContent.trim())))
+        .filter((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return range.getClientRects().length > 1;
+        }).map((cell) => cell.textContent));
+      assert.deepEqual(broken, [], media);
+      if (media === "print") continue;
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(wide, 0);
+    }
+    await page.close();
+  });
 }
 
 test("without scripts the page still says what was found", async () => {

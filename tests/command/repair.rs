@@ -51,6 +51,10 @@ fn every_lost_token_of_the_bundled_head_is_freed_by_raises_near_the_proved_bound
     let audited = summary(&[&["audit", utf8(&out)], &domain[..]].concat());
     assert_eq!(counts(&audited), [876, 0, 0, 0]);
     let told = json(&folder, "audit/repair.json");
+    assert_eq!(
+        (&told["run"]["command"][0], &told["run"]["command"][1]),
+        (&"unargmax".into(), &"repair".into())
+    );
     let sum = told["changed"]["sum"].as_f64().unwrap();
     let bound = told["lower_bound"]["sum"].as_f64().unwrap();
     // The margin of each token is all that lies between them.

@@ -63,21 +63,21 @@ impl LadderReport<'_> {
     /// The table of the tokens.
     fn rows(&self) -> Markup {
         let headings = [
-            "token",
-            "id",
-            "some vector",
-            "some hidden state",
-            "soft prompt",
-            "lead",
-            "prompt of tokens",
-            "lead",
-            "its text",
-            "seen",
+            ("token", false),
+            ("id", true),
+            ("some vector", false),
+            ("some hidden state", false),
+            ("soft prompt", false),
+            ("lead", true),
+            ("prompt of tokens", false),
+            ("lead", true),
+            ("its text", false),
+            ("seen", true),
         ];
         html! {
             div .scroll tabindex="0" role="region" aria-labelledby="tokens-h" {
                 table .plain {
-                    thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
+                    thead { tr { @for (heading, is_number) in headings { th .number[is_number] scope="col" { (heading) } } } }
                     tbody { @for climbed in self.tokens.iter().take(LISTED) { (self.row(climbed)) } }
                 }
             }

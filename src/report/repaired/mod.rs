@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::options::HeadOptions;
+use super::run::Run;
 use super::{Report, command};
 use crate::audit::Counts;
 use crate::certify::{BestGap, Outcome, RowMove};
@@ -40,6 +41,8 @@ pub struct RepairReport<'a> {
     pub recompressed: bool,
     /// The options that chose the tensors.
     pub options: HeadOptions,
+    /// When and by which command the repair was made.
+    pub run: Run,
 }
 
 /// The content of `repair.json`.
@@ -48,6 +51,7 @@ struct Summary {
     schema: &'static str,
     tool: &'static str,
     version: &'static str,
+    run: Run,
     checkpoint: String,
     file: String,
     tensor: String,
@@ -140,7 +144,8 @@ impl RepairReport<'_> {
         let report = Report::of(&layer, &self.repair.after)
             .with_domain_reason(self.reason)
             .with_checkpoint_from_folder(command::way(folder, self.file))
-            .with_options(self.tensor_options());
+            .with_options(self.tensor_options())
+            .with_run(self.run.clone());
         let mut files = report.files(folder)?;
         let summary = self.summary();
         let json = serde_json::to_string_pretty(&summary)
@@ -180,6 +185,7 @@ impl RepairReport<'_> {
             schema: SCHEMA,
             tool: "unargmax",
             version: env!("CARGO_PKG_VERSION"),
+            run: self.run.published(),
             checkpoint: command::shareable(&layer.origin().path),
             file: command::shareable(&self.file.display().to_string()),
             tensor: target.name().to_owned(),

@@ -34,6 +34,13 @@ pub(super) fn render(summary: &Summary) -> String {
             h2 #tokens-h { "The change of each token" }
             (tokens(summary))
         }
+        section aria-labelledby="run-h" {
+            h2 #run-h { "How this was made" }
+            dl .facts {
+                dt { "Made" } dd { (summary.run.date) }
+                dt { "Command line" } dd { code { (summary.run.shareable()) } }
+            }
+        }
     };
     document(&format!("unargmax: repair of {}", summary.checkpoint), &summary.checkpoint, body)
 }
@@ -43,7 +50,7 @@ fn counts(summary: &Summary) -> Markup {
     html! {
         div .scroll tabindex="0" role="region" aria-labelledby="counts-h" {
             table .plain {
-                thead { tr { th scope="col" { "verdict" } th scope="col" { "before" } th scope="col" { "after" } } }
+                thead { tr { th scope="col" { "verdict" } th .number scope="col" { "before" } th .number scope="col" { "after" } } }
                 tbody {
                     @for outcome in Outcome::ALL {
                         tr {
@@ -100,14 +107,23 @@ fn size(summary: &Summary) -> Markup {
 fn tokens(summary: &Summary) -> Markup {
     let needed = summary.tokens.iter().any(|t| t.bias_needed.is_some());
     let moved = summary.tokens.iter().any(|t| t.move_needed_low.is_some());
+    let headings = [
+        ("token", false, true),
+        ("id", true, true),
+        ("before", false, true),
+        ("after", false, true),
+        ("change", true, true),
+        ("raise needed alone", true, needed),
+        ("least move alone", true, moved),
+    ];
     html! {
         div .scroll tabindex="0" role="region" aria-labelledby="tokens-h" {
             table .plain {
                 thead {
                     tr {
-                        @for heading in ["token", "id", "before", "after", "change"] { th scope="col" { (heading) } }
-                        @if needed { th scope="col" { "raise needed alone" } }
-                        @if moved { th scope="col" { "least move alone" } }
+                        @for (heading, is_number, _) in headings.into_iter().filter(|heading| heading.2) {
+                            th .number[is_number] scope="col" { (heading) }
+                        }
                     }
                 }
                 tbody {
