@@ -7,7 +7,7 @@ use super::{Climbed, LadderReport, TABLE, WITNESSES, chart};
 use crate::report::page::{document, picture, token};
 use crate::report::shown::Shown;
 use crate::report::terms::RowKind;
-use crate::report::words;
+use crate::report::{command, words};
 
 /// The most tokens on the page; the table has all.
 const LISTED: usize = 500;
@@ -44,8 +44,8 @@ impl LadderReport<'_> {
                 (self.budget())
             }
         };
-        let title = format!("{}: which inputs reach its tokens?", self.checkpoint);
-        document(&title, &self.checkpoint, body)
+        let checkpoint = command::shareable(&self.checkpoint);
+        document(&format!("{checkpoint}: which inputs reach its tokens?"), &checkpoint, body)
     }
 
     /// The finding in one line.
