@@ -175,6 +175,27 @@ fn among_equal_efforts_the_tokens_of_the_least_margin_are_the_hardest() {
     assert_eq!(chosen, least);
 }
 
+/// Two tokens with equal rows tie with each other wherever they lead, so neither has a lead that rounding could spare.
+#[test]
+fn a_token_that_can_only_tie_stands_on_no_rung_of_proofs() {
+    let mut equal = rows(gpt2_tokens());
+    let (width, first, second) = (equal.len() / gpt2_tokens(), 40, 41);
+    equal.copy_within(first * width..(first + 1) * width, second * width);
+    let audited = Audited::new(&equal, States::Anywhere);
+    let nothing = ["--vectors", "0", "--enumerate", "0", "--lengths"];
+    let out = audited.folder.path("out");
+    let begin = ["reach", &audited.model, "--tokens", "40-43", "--out", out.to_str().unwrap()];
+    let output = run(&[&begin[..], &nothing].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let told: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("reach.json")).unwrap()).unwrap();
+    let rungs = told["rungs"].as_array().unwrap();
+    assert!(rungs.iter().any(|r| r["rung"] == "with logits in float32"), "{told}");
+    for rung in rungs {
+        assert_eq!((rung["yes"].as_u64(), rung["no"].as_u64()), (Some(2), Some(2)), "{rung}");
+    }
+}
+
 #[test]
 fn what_cannot_be_searched_is_refused_in_one_line() {
     let audited = audited();

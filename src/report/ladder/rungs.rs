@@ -51,10 +51,16 @@ impl LadderReport<'_> {
                 open: known.len() - yes,
             })
         };
-        // A lead that is not shown to survive may survive all the same.
+        // Only a token that leads can keep its lead; one that is not shown to may keep it all the same.
         let rounded = |name, format| {
-            search(name, &|c: &Climbed| c.precise.as_ref().map(|formats| formats.contains(&format)))
-                .map(|rung| Rung { proof: true, ..rung })
+            let asked = || self.tokens.iter().filter(|climbed| climbed.precise.is_some());
+            let count =
+                |is: &dyn Fn(&Climbed) -> bool| asked().filter(|climbed| is(climbed)).count();
+            let survives = |c: &Climbed| c.precise.as_ref().is_some_and(|f| f.contains(&format));
+            let yes = count(&|c| c.real == Outcome::Argmaxable && survives(c));
+            let no = count(&|c| matches!(c.real, Outcome::Tied | Outcome::Unargmaxable));
+            let open = asked().count() - yes - no;
+            (asked().count() > 0).then_some(Rung { name, proof: true, yes, no, open })
         };
         let mut rungs = vec![
             verdict("some vector", |climbed| climbed.free),
