@@ -42,7 +42,7 @@ pub fn search(working: &Working, region: &Region, point: &mut Vec<f64>) -> Vec<(
     heaviest(working, &odds.weights)
 }
 
-/// The point after a step along the gradient, moved back into the ball, where the log odds are less; `None` if there is none.
+/// The point after a step along the gradient, moved back into the region, where the log odds are less; `None` if there is none.
 fn descend(
     working: &Working,
     region: &Region,
