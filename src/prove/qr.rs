@@ -184,26 +184,28 @@ pub fn products(rows: &[f64], v: &[f64], out: &mut [f64]) {
             *row = &numbers.as_chunks::<LANES>().0[..v.len()];
         }
         for (k, v) in v.iter().enumerate() {
-            for (row, sums) in rows.iter().zip(&mut sums) {
-                let row = &row[k];
-                for l in 0..LANES {
-                    sums[l] += row[l] * v[l];
-                }
+            for j in 0..8 {
+                sums[j] = add_products(sums[j], rows[j][k], *v);
             }
         }
-        for (out, sums) in out.iter_mut().zip(&sums) {
-            *out = total(sums);
-        }
+        // Written at once: sums that are written one after the other do not stay in registers.
+        let totals: [f64; 8] = std::array::from_fn(|j| total(&sums[j]));
+        out.copy_from_slice(&totals);
     }
     for (row, out) in groups.remainder().chunks_exact(width).zip(outs.into_remainder()) {
         let mut sums = [0.0f64; LANES];
         for (row, v) in row.as_chunks::<LANES>().0.iter().zip(v.as_chunks::<LANES>().0) {
-            for l in 0..LANES {
-                sums[l] += row[l] * v[l];
-            }
+            sums = add_products(sums, *row, *v);
         }
         *out = total(&sums);
     }
+}
+
+/// `sums + x y`, element by element. An array that is returned becomes a register in every profile of the compiler;
+/// a loop over its numbers does so in some.
+#[inline(always)]
+fn add_products(sums: [f64; LANES], x: [f64; LANES], y: [f64; LANES]) -> [f64; LANES] {
+    std::array::from_fn(|l| sums[l] + x[l] * y[l])
 }
 
 /// The sum of the partial sums, in one order.
