@@ -41,6 +41,9 @@ struct Options {
     /// The folder of models that analyses/fetch_heads.py writes.
     #[arg(long, default_value = "models")]
     models: PathBuf,
+    /// The folder of audits that analyses/atlas/Snakefile writes, for the study `atlas`.
+    #[arg(long, default_value = "target/atlas/audits")]
+    audits: PathBuf,
     /// A Python with numpy and torch, for the studies that train a model.
     #[arg(long, default_value = "python3")]
     python: PathBuf,
@@ -73,6 +76,7 @@ fn run(options: &Options) -> Result<bool> {
         quick: options.quick,
         threads: options.threads,
         models: root.join(&options.models),
+        audits: root.join(&options.audits),
         python: options.python.clone(),
         root: root.to_owned(),
         scratch: scratch.join("scratch"),

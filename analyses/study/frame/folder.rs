@@ -22,6 +22,11 @@ pub fn write(to: &Path, study: &Study, outcome: &Outcome, provenance: &Provenanc
     if !outcome.comparisons.is_empty() {
         write_table(&fresh.path().join("published.csv"), &comparisons(outcome))?;
     }
+    for (name, from) in &outcome.files {
+        let copy = fresh.path().join(name);
+        fs::create_dir_all(copy.parent().context("a file needs a folder")?)?;
+        fs::copy(from, &copy).with_context(|| from.display().to_string())?;
+    }
     let page = page::render(study, outcome, provenance);
     fs::write(fresh.path().join("index.html"), page)?;
     if to.exists() {

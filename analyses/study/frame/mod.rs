@@ -32,6 +32,8 @@ pub struct Setting {
     /// 0 for all cores.
     pub threads: usize,
     pub models: PathBuf,
+    /// The folder of audits that analyses/atlas/Snakefile writes.
+    pub audits: PathBuf,
     pub python: PathBuf,
     /// The root of the repository.
     pub root: PathBuf,
@@ -113,12 +115,15 @@ pub struct Table {
     pub caption: String,
     pub columns: Vec<String>,
     pub rows: Vec<Vec<String>>,
+    /// Where the first cell of each row leads on the page; may be left empty.
+    pub links: Vec<String>,
 }
 
 impl Table {
     pub fn new(name: &str, caption: &str, columns: &[&str]) -> Self {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        Table { name: name.to_owned(), caption: caption.to_owned(), columns, rows: Vec::new() }
+        let (rows, links) = (Vec::new(), Vec::new());
+        Table { name: name.to_owned(), caption: caption.to_owned(), columns, rows, links }
     }
 
     pub fn push(&mut self, row: &[&dyn std::fmt::Display]) {
@@ -135,6 +140,8 @@ pub struct Outcome {
     pub comparisons: Vec<Comparison>,
     pub tables: Vec<Table>,
     pub figures: Vec<Figure>,
+    /// More files: their paths in the result folder, and the files that they copy.
+    pub files: Vec<(String, PathBuf)>,
     /// How it was done, and what the numbers do not say; a paragraph each.
     pub remarks: Vec<String>,
 }

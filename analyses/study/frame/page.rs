@@ -6,7 +6,7 @@ use super::provenance::Provenance;
 use super::{Outcome, Standing, Study, Table};
 
 /// The most rows of a table on the page; the CSV file has all.
-const ROWS: usize = 40;
+const ROWS: usize = 80;
 
 const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2330; background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -92,8 +92,15 @@ fn tabled(table: &Table) -> Markup {
                 ")"
             }
             thead { tr { @for column in &table.columns { th scope="col" { (column) } } } }
-            tbody { @for row in table.rows.iter().take(ROWS) { tr {
-                @for cell in row { td .number[number(cell)] { (cell) } }
+            tbody { @for (at, row) in table.rows.iter().take(ROWS).enumerate() { tr {
+                @for (column, cell) in row.iter().enumerate() {
+                    td .number[number(cell)] {
+                        @match table.links.get(at).filter(|_| column == 0) {
+                            Some(link) => a href=(link) { (cell) },
+                            None => (cell),
+                        }
+                    }
+                }
             } } }
         } }
     }

@@ -8,6 +8,7 @@ mod new_rows;
 mod prevention;
 mod quantisation;
 mod random_heads;
+mod reachability;
 mod real_heads;
 mod retrieval;
 mod stolen_probability;
@@ -17,7 +18,7 @@ mod training;
 use crate::frame::Study;
 
 /// All of them.
-pub const ALL: [&Study; 12] = [
+pub const ALL: [&Study; 13] = [
     &random_heads::STUDY,
     &hull_theory::STUDY,
     &thresholds::STUDY,
@@ -29,5 +30,6 @@ pub const ALL: [&Study; 12] = [
     &new_rows::STUDY,
     &training::STUDY,
     &retrieval::STUDY,
+    &reachability::STUDY,
     &atlas::STUDY,
 ];

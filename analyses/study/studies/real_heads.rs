@@ -48,11 +48,6 @@ pub fn rxnmapper(setting: &Setting) -> Result<Real> {
     open(setting, "rxnmapper", "rxnmapper/published")
 }
 
-/// magika, which tells types of files.
-pub fn magika(setting: &Setting) -> Result<Real> {
-    open(setting, "magika", "magika/published/model.onnx")
-}
-
 /// SmolLM2-135M-Instruct, behind its RMSNorm.
 pub fn smollm2(setting: &Setting) -> Result<Real> {
     open(setting, "SmolLM2-135M", "smollm2/published/SmolLM2-135M-Instruct.Q4_1.gguf")
