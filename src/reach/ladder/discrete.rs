@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::Frame;
 use super::judge::{Judge, Win};
 use super::prefix::SharedPrefix;
-use super::scores;
+use super::scores::{self, Scores};
 use super::spelling::Spelling;
 use crate::error::Result;
 use crate::transformer::Transformer;
@@ -24,6 +24,17 @@ pub struct Search<'a> {
     pub alphabet: &'a [u32],
     /// What the prompts of the last batch began with.
     pub prefix: SharedPrefix,
+}
+
+impl Search<'_> {
+    /// Returns the scores of each of some prompts of one length; what they share at their beginning is run once.
+    ///
+    /// # Errors
+    /// Errors of the model, and logits that are not finite.
+    pub fn scores(&self, prompts: &[Vec<u32>]) -> Result<Vec<Scores>> {
+        let states = self.prefix.states(self.model, self.frame, prompts)?;
+        scores::of_logits(&scores::logits(self.model, &states)?)
+    }
 }
 
 /// The lead of a token before any search: finite, since JSON has no infinity.

@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::discrete::{Discrete, Search};
-use super::scores;
 use crate::error::Result;
 
 /// The number of prompts that the model runs on together.
@@ -58,7 +57,7 @@ impl Enumeration {
         }
         let (numbers, rows): (Vec<u64>, Vec<Vec<u32>>) = prompts.into_iter().unzip();
         self.ran += rows.len() as u64;
-        for (number, scores) in numbers.into_iter().zip(scores::of_prompts(search, &rows)?) {
+        for (number, scores) in numbers.into_iter().zip(search.scores(&rows)?) {
             for (at, &token) in wanted.iter().enumerate() {
                 let lead = scores.lead(token);
                 self.wins[at] += u64::from(lead > 0.0);

@@ -78,7 +78,7 @@ fn of_length(
             }
         }
         for group in candidates.chunks(TOGETHER) {
-            let scores = scores::of_prompts(search, group)?;
+            let scores = search.scores(group)?;
             found.forwards += group.len() as u64;
             for (candidate, scores) in group.iter().zip(scores) {
                 let lead = scores.lead(token);

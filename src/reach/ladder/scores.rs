@@ -2,7 +2,6 @@
 
 use candle_core::{DType, Tensor};
 
-use super::discrete::Search;
 use super::frame::Frame;
 use crate::error::Result;
 use crate::reach::ranking;
@@ -54,15 +53,6 @@ pub fn of_batch(
     let states = frame.states(model, batch)?;
     let scores = of_logits(&logits(model, &states)?)?;
     Ok((states.to_dtype(DType::F32)?.to_vec2()?, scores))
-}
-
-/// Returns the scores of each of some prompts of one length; what they share at their beginning is run once.
-///
-/// # Errors
-/// Errors of the model, and logits that are not finite.
-pub fn of_prompts(search: &Search, prompts: &[Vec<u32>]) -> Result<Vec<Scores>> {
-    let states = search.prefix.states(search.model, search.frame, prompts)?;
-    of_logits(&logits(search.model, &states)?)
 }
 
 /// Computes the logits of states, `B x d` to `B x V`.
