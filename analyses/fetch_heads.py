@@ -284,13 +284,15 @@ MODELS = {
     "japanese-names": Model(
         "ja-ginza", "5.3.0", "ja_ginza-5.3.0-py3-none-any.whl",
         "ac6479a805c5c5c23c270554934c1c1f344039560ef3a7e4b15a4275bea3c685", "MIT",
-        "ja_ginza/ja_ginza-5.3.0/ner/", "*", "model", "thinc", weight="3.W", bias="3.b", shape=(758, 64),
+        "ja_ginza/ja_ginza-5.3.0/ner/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(758, 64), vocab=("spacy-names", "moves"),
     ),
     # Steps of the parser of the same package: Maxout, this head. A control.
     "japanese-parser": Model(
         "ja-ginza", "5.3.0", "ja_ginza-5.3.0-py3-none-any.whl",
         "ac6479a805c5c5c23c270554934c1c1f344039560ef3a7e4b15a4275bea3c685", "MIT",
-        "ja_ginza/ja_ginza-5.3.0/parser/", "*", "model", "thinc", weight="3.W", bias="3.b", shape=(46, 128),
+        "ja_ginza/ja_ginza-5.3.0/parser/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(46, 128), vocab=("spacy-parser", "moves"),
     ),
     # Latin letters of Arabic names, a letter a token: attention, Linear, tanh, this head. A control. The glob takes
     # decoder.onnx and vocab.json.
@@ -560,9 +562,8 @@ def read_ctranslate2(data):
     return tensors
 
 
-def read_thinc(data):
-    """A model of spaCy as thinc saves it, one message in MessagePack; a tensor is named by its node's number and its
-    own name."""
+def message_pack(data):
+    """The value of one MessagePack message, as spaCy and thinc write it."""
     at = 0
 
     def take(count):
@@ -599,8 +600,16 @@ def read_thinc(data):
     def text(count):
         return take(count).decode()
 
+    whole = value()
+    if at != len(data):
+        raise FetchError(f"the message ends at byte {at} of {len(data)}")
+    return whole
+
+
+def read_thinc(data):
+    """A model of spaCy as thinc saves it; a tensor is named by its node's number and its own name."""
     tensors = {}
-    for node, parameters in enumerate(value()["params"]):
+    for node, parameters in enumerate(message_pack(data)["params"]):
         for name, stored in parameters.items():
             if stored:
                 dtype = {"<f4": "F32"}[stored[b"type"]]
@@ -659,6 +668,12 @@ def returned_list_vocab(data, function):
     return next(ast.literal_eval(node.value) for node in body if isinstance(node, ast.Return))
 
 
+def spacy_moves_vocab(data, kinds):
+    """The steps of spaCy's machine that marks names or parses: for each kind of step, its labels in the order saved."""
+    moves = json.loads(message_pack(data)["moves"])
+    return [kinds[int(kind)] + label for kind, labels in moves.items() for label in labels]
+
+
 VOCABULARIES = {
     "index-pickle": index_pickle_vocab,
     "lines": lines_vocab,
@@ -671,6 +686,8 @@ VOCABULARIES = {
     "ddddocr-beta": lambda data: returned_list_vocab(data, "_get_beta_charset"),
     "ddddocr-old": lambda data: returned_list_vocab(data, "_get_old_charset"),
     "spacy-morphology": lambda data: list(json.loads(data)["labels_morph"]),
+    "spacy-names": lambda data: spacy_moves_vocab(data, ["-", "B-", "I-", "L-", "U-", "O"]),
+    "spacy-parser": lambda data: spacy_moves_vocab(data, ["S", "D", "L-", "R-", "B-"]),
     "json-tags": lambda data: json.loads(data)["tags"],
 }
 
