@@ -89,9 +89,8 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
     // Over all of space: tokens that win inside win there too; the others are decided there, and may lose inside for
     // the same reason.
     let all = Domain::free(head.dim());
-    let is_unclear = |f: &&(u32, Finding)| matches!(f.1, Finding::Unclear(_));
-    let unclear = findings.iter().filter(is_unclear).count();
-    let larger = (!domain.is_free() && (options.also_free || unclear > 0))
+    let open = findings.iter().filter(|(_, finding)| finding.is_open()).count();
+    let larger = (!domain.is_free() && (options.also_free || open > 0))
         .then(|| Problem::new(head, &all))
         .transpose()?;
     let free = larger.as_ref().map(|larger| over_all(larger, &problem, &findings, options));
@@ -105,7 +104,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
     };
     let mut verdicts = with_unclear_decided(&problem, findings, carried, options.progress)?;
     measured::decide(&problem, &mut verdicts, free.as_ref(), options);
-    if unclear > 0 {
+    if open > 0 {
         clock.lap("edge");
     }
     let radii = radii(&problem, &tokens, options);
@@ -144,8 +143,8 @@ fn check_engine(domain: &Domain, engine: Engine) -> Result<()> {
     Ok(())
 }
 
-/// The verdicts of all tokens: decided tokens keep theirs, unclear tokens get the one carried from the audit over all
-/// of space, or else one from their multipliers.
+/// The verdicts of all tokens: decided tokens keep theirs, open tokens get the one carried from the audit over all of
+/// space; of the others, unclear tokens get one from their multipliers.
 fn with_unclear_decided(
     problem: &Problem,
     findings: Vec<(u32, Finding)>,
@@ -162,6 +161,10 @@ fn with_unclear_decided(
     let unclear = stages::decide_unclear(problem, open.collect(), progress);
     let verdict = |(token, finding)| {
         let verdict = match finding {
+            // The budget may suffice in all of space and not inside.
+            Finding::Decided(verdict @ Verdict::Undecided(_)) => {
+                Some(carried(token).unwrap_or(verdict))
+            }
             Finding::Decided(verdict) => Some(verdict),
             Finding::Unclear(_) => {
                 carried(token).or_else(|| unclear.get(&problem.equals(token)[0]).cloned())
@@ -211,7 +214,7 @@ fn is_screened(tokens: usize, engine: Engine) -> bool {
     tokens > FEW_TOKENS && engine == Engine::LeastDistance
 }
 
-/// The verdicts over all of space: of all tokens in `findings` if the options request them, else only of the unclear
+/// The verdicts over all of space: of all tokens in `findings` if the options request them, else only of the open
 /// tokens.
 fn over_all(
     larger: &Problem,
@@ -229,9 +232,7 @@ fn over_all(
         match carried {
             Some(_) if !options.also_free => {}
             Some(verdict) => verdicts.push((*token, verdict)),
-            None if options.also_free || matches!(finding, Finding::Unclear(_)) => {
-                rest.push(*token)
-            }
+            None if options.also_free || finding.is_open() => rest.push(*token),
             None => {}
         }
     }
@@ -279,4 +280,29 @@ fn scope(head: &Head, tokens: Option<&[u32]>) -> Result<Vec<u32>> {
     tokens.sort_unstable();
     tokens.dedup();
     Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certify::interval::Margin;
+
+    #[test]
+    fn a_token_that_is_undecided_inside_loses_there_if_it_loses_in_all_of_space() {
+        // Token 4 lies within the square of the others; token 5 does not.
+        let rows = [[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [0.2, 0.1], [1.5, 0.0]];
+        let head = Head::new(rows.concat(), None, 6, 2).unwrap();
+        let (inside, all) = (Domain::range(2, 0.0, f64::INFINITY).unwrap(), Domain::free(2));
+        let problem = Problem::new(&head, &inside).unwrap();
+        let larger = Problem::new(&head, &all).unwrap();
+        let free = audit(&head, &all, Options::default()).unwrap();
+        let carried =
+            |token: u32| certify::carried_loss(&larger, &problem, token, free.verdict(token)?);
+        let open = || Finding::Decided(certify::undecided("for a test", Margin::unknown()));
+        let findings = vec![(4, open()), (5, open())];
+        let progress = Options::default().progress;
+        let verdicts = with_unclear_decided(&problem, findings, carried, progress).unwrap();
+        assert!(matches!(verdicts[0], (4, Verdict::Unargmaxable(_))));
+        assert!(matches!(verdicts[1], (5, Verdict::Undecided(_))));
+    }
 }

@@ -44,3 +44,10 @@ pub enum Finding {
     /// In a ball, float64 proved neither side; the multipliers of inequalities almost prove that the token loses.
     Unclear(Vec<(Rival, f64)>),
 }
+
+impl Finding {
+    /// Whether no side is proved.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Finding::Unclear(_) | Finding::Decided(Verdict::Undecided(_)))
+    }
+}

@@ -55,6 +55,20 @@ pub struct CauseCount {
     pub all: usize,
     /// Those that are unargmaxable or tied.
     pub lost_or_tied: usize,
+    /// Those that are undecided; absent if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undecided: usize,
+}
+
+impl CauseCount {
+    /// Those that can win.
+    pub fn can_win(self) -> usize {
+        self.all.saturating_sub(self.lost_or_tied + self.undecided)
+    }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The clusters of near-equal rows.
@@ -118,6 +132,7 @@ impl CausesSummary {
             let add = |count: &mut CauseCount| {
                 count.all += 1;
                 count.lost_or_tied += usize::from(lost);
+                count.undecided += usize::from(verdict.outcome() == Outcome::Undecided);
             };
             match cause {
                 Some(cause) => add(summary.tokens.entry(cause.name().to_owned()).or_default()),

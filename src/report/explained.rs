@@ -59,11 +59,13 @@ impl CausesSummary {
             n => format!("{} of the {} have", grouped(n), grouped(all)),
         };
         let row = if n == 1 { "a row" } else { "rows" };
-        let winning = match count.all - n {
+        let more = |count: usize, what: &str| match count {
             0 => String::new(),
-            1 => format!(" One more {token} has such a row, and can win."),
-            k => format!(" {} more have such rows, and can win.", terms.count(k)),
+            1 => format!(" One more {token} has such a row, and {what}."),
+            k => format!(" {} more have such rows, and {what}.", terms.count(k)),
         };
+        let undecided = if count.undecided == 1 { "is undecided" } else { "are undecided" };
+        let winning = more(count.can_win(), "can win") + &more(count.undecided, undecided);
         match cause {
             Cause::EqualRows => format!("{who} the same row as another {token}."),
             Cause::ZeroRow => format!("{who} {row} of zeros.{winning}"),
@@ -153,7 +155,7 @@ mod tests {
 
     fn summary(counts: &[(Cause, usize, usize)], unexplained: usize) -> CausesSummary {
         let count = |&(cause, all, lost_or_tied): &(Cause, usize, usize)| {
-            (cause.name().to_owned(), CauseCount { all, lost_or_tied })
+            (cause.name().to_owned(), CauseCount { all, lost_or_tied, undecided: 0 })
         };
         let entry = ClusterEntry { first: 3, rows: 118, different: 40, spread: 1e-6 };
         CausesSummary {
@@ -164,6 +166,21 @@ mod tests {
             unexplained,
             looks_untrained: CauseCount::default(),
         }
+    }
+
+    #[test]
+    fn an_undecided_token_is_not_said_to_win() {
+        let mut counts = summary(&[(Cause::NearEqualRows, 22, 17)], 0);
+        let count = counts.tokens.get_mut(Cause::NearEqualRows.name()).unwrap();
+        count.undecided = 5;
+        let said = counts.headline(terms()).unwrap();
+        assert!(said.ends_with(" 5 tokens more have such rows, and are undecided."), "{said}");
+        counts.tokens.get_mut(Cause::NearEqualRows.name()).unwrap().all = 24;
+        let said = counts.headline(terms()).unwrap();
+        assert!(
+            said.contains(" 2 tokens more have such rows, and can win. 5 tokens more"),
+            "{said}"
+        );
     }
 
     #[test]
