@@ -90,7 +90,7 @@ fn run(setting: &Setting) -> Result<Outcome> {
         "These are heads that packages of the Python package index carry (analyses/fetch_heads.py has packages, versions, licences and hashes). They are what could be found, \
          not a sample: they say nothing about models in general."
             .to_owned(),
-        "A ceiling is the proved bound on the softmax probability of a lost token. Ranks are proved for a sample of 300 tokens of each head. Causes describe the rows of lost and tied \
+        "A ceiling is the proved bound on the softmax probability of a lost token. Ranks are proved for a sample of 100 tokens of each head. Causes describe the rows of lost and tied \
          tokens (docs/results.md); they are no proof. Expectations with a bias are for one that is as large as a weight."
             .to_owned(),
     ];
