@@ -13,28 +13,7 @@ use crate::error::exception;
 #[pyclass(frozen, module = "unargmax._unargmax")]
 pub struct Table {
     header: Vec<String>,
-    columns: Vec<Texts>,
-    rows: usize,
-}
-
-/// The texts of a column, one after the other.
-#[derive(Clone, Default)]
-struct Texts {
-    joined: String,
-    /// Where each text ends.
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    fn push(&mut self, text: &str) {
-        self.joined.push_str(text);
-        self.ends.push(self.joined.len());
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.joined[start..end])
-    }
+    rows: Vec<csv::StringRecord>,
 }
 
 impl Table {
@@ -42,30 +21,22 @@ impl Table {
     pub fn of(bytes: &[u8]) -> PyResult<Self> {
         let failed = |e: csv::Error| PyValueError::new_err(format!("{VERDICTS}: {e}"));
         let mut reader = csv::Reader::from_reader(bytes);
-        let header: Vec<String> =
-            reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
-        let mut columns = vec![Texts::default(); header.len()];
-        let (mut row, mut rows) = (csv::StringRecord::new(), 0);
-        while reader.read_record(&mut row).map_err(failed)? {
-            columns.iter_mut().zip(&row).for_each(|(column, text)| column.push(text));
-            rows += 1;
-        }
-        Ok(Table { header, columns, rows })
+        let header = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
+        let rows = reader.into_records().collect::<Result<_, _>>().map_err(failed)?;
+        Ok(Table { header, rows })
     }
 
-    /// The texts of a column.
-    fn column(&self, name: &str) -> PyResult<&Texts> {
-        let place = self.header.iter().position(|column| column == name);
-        let place =
-            place.ok_or_else(|| PyKeyError::new_err(format!("there is no column `{name}`")));
-        Ok(&self.columns[place?])
+    /// The place of a column.
+    fn place(&self, name: &str) -> PyResult<usize> {
+        let found = self.header.iter().position(|column| column == name);
+        found.ok_or_else(|| PyKeyError::new_err(format!("there is no column `{name}`")))
     }
 }
 
 #[pymethods]
 impl Table {
     fn __len__(&self) -> usize {
-        self.rows
+        self.rows.len()
     }
 
     /// The names of the columns.
@@ -76,25 +47,20 @@ impl Table {
 
     /// The texts of a column.
     fn texts(&self, name: &str) -> PyResult<Vec<&str>> {
-        Ok(self.column(name)?.iter().collect())
-    }
-
-    /// The text that all rows have in a column, if there is one.
-    fn common_text(&self, name: &str) -> PyResult<Option<&str>> {
-        let mut texts = self.column(name)?.iter();
-        let first = texts.next();
-        Ok(first.filter(|first| texts.all(|text| text == *first)))
+        let place = self.place(name)?;
+        Ok(self.rows.iter().map(|row| row.get(place).unwrap_or_default()).collect())
     }
 
     /// The numbers of a column; NaN where there is none.
     fn numbers<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let number = |text: &str| match text {
+        let place = self.place(name)?;
+        let number = |row: &csv::StringRecord| match row.get(place).unwrap_or_default() {
             "" => Ok(f64::NAN),
             text => text.parse().map_err(|_| {
                 PyValueError::new_err(format!("{VERDICTS}: `{text}` is not a valid {name}"))
             }),
         };
-        let numbers: Vec<f64> = self.column(name)?.iter().map(number).collect::<PyResult<_>>()?;
+        let numbers: Vec<f64> = self.rows.iter().map(number).collect::<PyResult<_>>()?;
         Ok(numbers.into_pyarray(py))
     }
 }

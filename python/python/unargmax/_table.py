@@ -96,10 +96,7 @@ class Verdicts(Mapping[str, "NDArray[Any]"]):
 
         def series(name: str) -> Any:
             if name in _TEXTS:
-                # Columns of what was not asked for are empty.
-                text = self._table.common_text(name)
-                texts = self._table.texts(name) if text is None else [text]
-                return pd.array(texts, dtype="string").repeat(1 if text is None else len(self._table))
+                return pd.array(self._table.texts(name), dtype="string")
             if name in _RANKS:
                 return pd.array(self[name], dtype="Int64")
             return np.array(self[name])
