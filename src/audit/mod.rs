@@ -102,7 +102,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         let verdict = free.as_ref()?.verdict(token)?;
         certify::carried_loss(larger.as_ref()?, &problem, token, verdict)
     };
-    let mut verdicts = with_unclear_decided(&problem, findings, carried, options.progress)?;
+    let mut verdicts = with_open_decided(&problem, findings, carried, options.progress)?;
     measured::decide(&problem, &mut verdicts, free.as_ref(), options);
     if open > 0 {
         clock.lap("edge");
@@ -145,7 +145,7 @@ fn check_engine(domain: &Domain, engine: Engine) -> Result<()> {
 
 /// The verdicts of all tokens: decided tokens keep theirs, open tokens get the one carried from the audit over all of
 /// space; of the others, unclear tokens get one from their multipliers.
-fn with_unclear_decided(
+fn with_open_decided(
     problem: &Problem,
     findings: Vec<(u32, Finding)>,
     carried: impl Fn(u32) -> Option<Verdict>,
@@ -301,7 +301,7 @@ mod tests {
         let open = || Finding::Decided(certify::undecided("for a test", Margin::unknown()));
         let findings = vec![(4, open()), (5, open())];
         let progress = Options::default().progress;
-        let verdicts = with_unclear_decided(&problem, findings, carried, progress).unwrap();
+        let verdicts = with_open_decided(&problem, findings, carried, progress).unwrap();
         assert!(matches!(verdicts[0], (4, Verdict::Unargmaxable(_))));
         assert!(matches!(verdicts[1], (5, Verdict::Undecided(_))));
     }

@@ -201,8 +201,8 @@ pub fn products(rows: &[f64], v: &[f64], out: &mut [f64]) {
     }
 }
 
-/// `sums + x y`, element by element. An array that is returned becomes a register in every profile of the compiler;
-/// a loop over its numbers does so in some.
+/// `sums + x y`, element by element. An array that is returned becomes a register, with one codegen unit or several
+/// that LTO joins; a loop over its numbers does so only with the latter.
 #[inline(always)]
 fn add_products(sums: [f64; LANES], x: [f64; LANES], y: [f64; LANES]) -> [f64; LANES] {
     std::array::from_fn(|l| sums[l] + x[l] * y[l])

@@ -1,6 +1,6 @@
 //! How many lost tokens beams of some widths can reach, for `summary.json`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::results::measured::RankInterval;
 use super::tally::is_padding;
@@ -11,7 +11,7 @@ use crate::checkpoint::vocabulary::Vocabulary;
 pub const BEAMS: [u32; 4] = [2, 5, 10, 50];
 
 /// How many of some tokens a beam of one width can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beam {
     /// The number of hypotheses kept, or `k` of top-k sampling.
     pub width: u32,
@@ -33,7 +33,7 @@ impl Beam {
 }
 
 /// A summary of the best ranks of tokens that are not proved to win.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RankSummary {
     /// The number of tokens measured, winners included.
     pub tokens: usize,

@@ -1,7 +1,7 @@
 //! Summaries of efforts, best margins and biases needed, for `summary.json` and the terminal. They do not include
 //! padding, like all counts of tokens.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::tally::is_padding;
 use crate::audit::Audit;
@@ -14,7 +14,7 @@ use crate::checkpoint::vocabulary::Vocabulary;
 use crate::head::Head;
 
 /// Quantiles of the finite values among some numbers, by nearest rank.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// The least value.
     pub min: f64,
@@ -133,7 +133,7 @@ pub struct MoveSummary {
 }
 
 /// A summary of the largest probabilities that tokens can have.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProbabilitySummary {
     /// The number of tokens with a proved upper bound: all lost and tied tokens, and those that were measured.
     pub bounded: usize,

@@ -2,14 +2,13 @@
 //!
 //! The audits are made by the command (`analyses/atlas/Snakefile`); this page is made of their folders.
 
-mod audited;
-
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+use unargmax::report::results::summary::{AuditEntry, Summary};
 use unargmax::{Options, Report, audit};
 
-use self::audited::{Audited, Verdicts};
 use super::hull_theory::{expected, expected_with_bias};
 use super::real_heads;
 use crate::frame::figure::{Axis, Drawn, Figure, Panel, Series};
@@ -44,7 +43,7 @@ const COLUMNS: [&str; 17] = [
     "unargmaxable",
     "undecided",
     "median ceiling of lost, %",
-    "sampled lost and tied tokens that no beam of 5 has",
+    "sampled tokens not proved to win that no beam of 5 has",
     "causes",
     "expected unargmaxable of normal rows, free",
     "SHA-256 of the head",
@@ -60,8 +59,9 @@ fn run(setting: &Setting) -> Result<Outcome> {
     let mut shares = Vec::new();
     for (kind, folder) in &heads {
         let audited = Audited::read(folder)?;
-        let (tokens, dim) = (audited.head.tokens, audited.head.dim);
-        let theory = match audited.head.bias.is_some() {
+        let head = &audited.summary.head;
+        let (tokens, dim) = (head.tokens, head.dim);
+        let theory = match head.bias.is_some() {
             true => expected_with_bias(tokens, dim),
             false => expected(tokens, dim),
         };
@@ -69,12 +69,12 @@ fn run(setting: &Setting) -> Result<Outcome> {
         let page = folder.join("report.html");
         let link = format!("{}/report.html", audited.name);
         outcome.files.push((link.clone(), page));
-        for verdicts in &audited.audits {
+        for verdicts in audited.audits() {
             push(&mut table, kind, &audited, verdicts, theory);
             table.links.push(link.clone());
         }
         // An audit of a domain has one of all hidden states beside it.
-        let free = audited.audits.iter().find(|verdicts| verdicts.domain == "free");
+        let free = audited.audits().find(|verdicts| verdicts.domain == "free");
         let free = free.with_context(|| format!("{}: no audit of all states", audited.name))?;
         let lost = free.counts.unargmaxable;
         shares.push(Share { tokens, dim, lost, theory });
@@ -107,7 +107,7 @@ fn listed(setting: &Setting) -> Result<Vec<(String, PathBuf)>> {
         let folder = setting.audits.join(&name);
         ensure!(
             folder.join("summary.json").exists(),
-            "{}: there is no audit of {name}; snakemake -s analyses/atlas/Snakefile makes it",
+            "{}: there is no audit of {name}; run snakemake -s analyses/atlas/Snakefile --cores 2 --directory target/atlas",
             folder.display()
         );
         found.push((kind, folder));
@@ -129,8 +129,9 @@ fn bundled(setting: &Setting) -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// Adds the verdicts of a head over one domain.
-fn push(table: &mut Table, kind: &str, audited: &Audited, verdicts: &Verdicts, theory: f64) {
-    let (tokens, dim) = (audited.head.tokens, audited.head.dim);
+fn push(table: &mut Table, kind: &str, audited: &Audited, verdicts: &AuditEntry, theory: f64) {
+    let head = &audited.summary.head;
+    let (tokens, dim) = (head.tokens, head.dim);
     let counts = &verdicts.counts;
     let ceiling = verdicts.max_probability.as_ref().and_then(|bounds| bounds.lost_or_tied.as_ref());
     let ceiling = ceiling.map_or_else(String::new, |c| format!("{:.2}", 100.0 * c.median));
@@ -148,7 +149,7 @@ fn push(table: &mut Table, kind: &str, audited: &Audited, verdicts: &Verdicts, t
         &tokens,
         &dim,
         &format!("{:.1}", tokens as f64 / dim as f64),
-        &if audited.head.bias.is_some() { "with" } else { "without" },
+        &if head.bias.is_some() { "with" } else { "without" },
         &if verdicts.domain == "free" { "all" } else { verdicts.domain.as_str() },
         &counts.argmaxable,
         &counts.tied,
@@ -158,13 +159,13 @@ fn push(table: &mut Table, kind: &str, audited: &Audited, verdicts: &Verdicts, t
         &beam.unwrap_or_default(),
         &causes.join(", "),
         &format!("{theory:.1}"),
-        &audited.head.sha256,
+        &head.sha256,
         &audited.certificate,
     ]);
 }
 
 fn compare(outcome: &mut Outcome, audited: &Audited, lost: usize, theory: f64) {
-    let Audited { name, head, .. } = audited;
+    let (name, head) = (&audited.name, &audited.summary.head);
     // Rounded first, so that a difference of nothing has no sign.
     let difference = (10.0 * (lost as f64 - theory)).round() / 10.0;
     let difference = if difference == 0.0 { "0.0".to_owned() } else { format!("{difference:+.1}") };
@@ -239,8 +240,30 @@ fn figure(shares: &[Share]) -> Figure {
     }
 }
 
-/// The name of a folder of results.
-fn name_of(folder: &Path) -> Result<String> {
-    let name = folder.file_name().with_context(|| folder.display().to_string())?;
-    Ok(name.to_string_lossy().into_owned())
+/// An audit that is read from its folder.
+struct Audited {
+    /// The name of the folder.
+    name: String,
+    summary: Summary,
+    /// SHA-256 of the certificate.
+    certificate: String,
+}
+
+impl Audited {
+    /// Reads a folder that `unargmax audit --out` wrote.
+    fn read(folder: &Path) -> Result<Self> {
+        let name = folder.file_name().with_context(|| folder.display().to_string())?;
+        let file = folder.join("certificate.safetensors");
+        let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
+        Ok(Audited {
+            name: name.to_string_lossy().into_owned(),
+            summary: Summary::open(&folder.join("summary.json"))?,
+            certificate: Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect(),
+        })
+    }
+
+    /// The audit over the domain, and the one over all hidden states, where that is another.
+    fn audits(&self) -> impl Iterator<Item = &AuditEntry> {
+        std::iter::once(self.summary.audit()).chain(self.summary.free())
+    }
 }

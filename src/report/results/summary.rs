@@ -6,8 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::report::beams::RankSummary;
 use crate::report::causes::CausesSummary;
 use crate::report::kept::KeptRows;
+use crate::report::measured::ProbabilitySummary;
 use crate::report::options::HeadOptions;
 use crate::report::run::Run;
 use crate::report::summary::SCHEMA;
@@ -86,6 +88,10 @@ pub struct AuditEntry {
     pub effort: Option<Measurement>,
     /// Which tokens the best margin was measured for; `None` if for none.
     pub margin: Option<Measurement>,
+    /// The bounds on probabilities; `None` if there are none.
+    pub max_probability: Option<ProbabilitySummary>,
+    /// The best ranks; `None` if none were measured.
+    pub best_rank: Option<RankSummary>,
     /// Where the rows of tokens lie that cannot win alone; `None` in summaries of earlier versions.
     pub causes: Option<CausesSummary>,
     /// The wall time of each stage, in seconds.
