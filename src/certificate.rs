@@ -13,6 +13,7 @@ use crate::certify::witness::{Point, Witness};
 use crate::certify::{BallLoss, Combination, Enclosed, Loss, Rival, Verdict};
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::order;
 
 /// Collects the proofs of audits of one head over several domains, all among the same rows. Carried losses refer to
 /// the free audit, and carried wins to the first audit that is not free.
@@ -120,10 +121,10 @@ impl Recorder {
         let Recorder { mut record, maps } = recorder;
         record.ties = ties.into_values().collect();
         // The witness of a tie was added where its group was first met; lists are in id order.
-        record.witnesses.sort_by_key(|w| w.0);
-        record.integers.sort_by_key(|w| w.0);
+        order::by_token(&mut record.witnesses, |w| w.0);
+        order::by_token(&mut record.integers, |w| w.0);
         record.maps = maps.into_iter().map(|m| m.1).collect();
-        record.maps.iter_mut().for_each(|m| m.winners.sort_by_key(|s| s.0));
+        record.maps.iter_mut().for_each(|m| order::by_token(&mut m.winners, |s| s.0));
         record.carried.sort_unstable();
         record.only_wins.sort_unstable();
         record.capped = audit.probability_bounds().to_vec();

@@ -64,6 +64,7 @@ pub mod labels;
 #[cfg(feature = "files")]
 pub mod locate;
 pub(crate) mod measure;
+pub(crate) mod order;
 #[cfg(feature = "files")]
 pub mod output_layer;
 #[doc(hidden)]

@@ -16,6 +16,7 @@ use crate::error::{Result, invalid};
 use crate::measure::effort::Known;
 use crate::measure::row_move::{InNeed, moves};
 use crate::measure::{Done, bias, effort, margin, probability, rank};
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 
@@ -202,7 +203,7 @@ fn kept_or<'v, R: Measurement>(
     let mut measured: Vec<R> = known.into_iter().flatten().collect();
     if !open.is_empty() {
         measured.extend(measure(&open, &done));
-        measured.sort_by_key(Measurement::token);
+        order::by_token(&mut measured, Measurement::token);
     }
     measured
 }
@@ -269,7 +270,7 @@ fn bias_gaps(
     options.progress.advance(done.len());
     let mut gaps: Vec<BestGap> = done.into_iter().filter_map(|(t, _)| of(t).cloned()).collect();
     gaps.extend(margins(problem, &open, options));
-    gaps.sort_by_key(BestGap::token);
+    order::by_token(&mut gaps, BestGap::token);
     gaps
 }
 

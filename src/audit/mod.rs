@@ -14,6 +14,7 @@ use crate::certify::{self, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::{About, Progress};
@@ -250,7 +251,7 @@ fn over_all(
                 Finding::Unclear(_) => return Err(stages::lost(token)),
             }
         }
-        verdicts.sort_by_key(|v| v.0);
+        order::by_token(&mut verdicts, |v| v.0);
     }
     let (measured, caps) = (Measured::default(), measured::caps(larger, &verdicts));
     Ok(Audit {

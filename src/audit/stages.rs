@@ -10,6 +10,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -306,7 +307,7 @@ fn finish(
             Err(rest) => open.push(*rest),
         }
     }
-    open.sort_by_key(|open| open.token);
+    order::by_token(&mut open, |open| open.token);
     if !open.is_empty() {
         progress.begin("exact", 0, "");
     }

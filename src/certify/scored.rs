@@ -3,6 +3,7 @@
 use super::score_error::ScoreError;
 use super::witness::{Refusal, Witness, certify_scored};
 use crate::arithmetic::rounding::norm_up;
+use crate::order;
 use crate::problem::Problem;
 
 /// Points of a problem and the scores of all tokens there, from one block product.
@@ -90,12 +91,7 @@ impl<'a> Scored<'a> {
             // Negated so that NaN counts as ahead.
             .filter(|&(score, j)| !(score <= limit) && j != token && !groups.same_row(token, j))
             .collect();
-        let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if ahead.len() > count {
-            ahead.select_nth_unstable_by(count, order);
-            ahead.truncate(count);
-        }
-        ahead.sort_by(order);
+        order::keep_highest(&mut ahead, count);
         ahead.into_iter().map(|a| a.1).collect()
     }
 }

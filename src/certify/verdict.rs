@@ -13,6 +13,7 @@ use super::outcome::Outcome;
 use super::rival::{Blocker, Rival};
 use super::witness::Witness;
 use crate::head::groups::Standing;
+use crate::order;
 use crate::problem::Problem;
 
 /// The proved verdict about one token.
@@ -122,7 +123,7 @@ impl Loss {
             Loss::OnePoint(o) => vec![(Rival::Token(o.rival()), 1.0)],
         };
         blockers.iter_mut().for_each(|blocker| blocker.1 = blocker.1.min(f64::MAX));
-        blockers.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        order::heaviest_first(&mut blockers);
         blockers
     }
 

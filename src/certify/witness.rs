@@ -14,6 +14,7 @@ use super::score_error::ScoreError;
 use crate::arithmetic::dyadic::{Dyadic, as_integers, dot_floats, dot_integers, one};
 use crate::arithmetic::rounding::{exponent, norm_up, power_of_two};
 use crate::head::Head;
+use crate::order;
 use crate::problem::Problem;
 
 /// A winning point: a hidden state, or behind a final norm the state `z` before gain and shift (see
@@ -287,9 +288,8 @@ pub(super) fn certify_scored(
         gaps(problem, token, scores, &ScoreError::at(problem, norm, 0.0, 1.0));
     if !open.is_empty() {
         // The largest float scores first, so that a hopeless proposal fails at once.
-        let mut order = open.clone();
         let score = |j: u32| scores[j as usize] + head.bias(j as usize);
-        order.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        let order = order::by_score(open.clone(), &score);
         let exact = ExactPoint::new(problem, &h);
         match order.first() {
             Some(&j) if order.len() > EXACT_LIMIT || !exact.gap(token, j).is_positive() => {

@@ -8,6 +8,7 @@ use nalgebra::DMatrix;
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::rounding::norm_up_of;
+use crate::order;
 use crate::parallel;
 use crate::split_mix::number_at;
 
@@ -100,9 +101,8 @@ fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
     let projected = products(basis, images, dim);
     let average = |i: usize, j: usize| (projected[i * n + j] + projected[j * n + i]) / 2.0;
     let eigen = DMatrix::from_fn(n, n, average).symmetric_eigen();
-    let mut order: Vec<usize> = (0..n).collect();
     let values = &eigen.eigenvalues;
-    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
+    let mut order = order::by_score((0..n).collect(), &|i: usize| values[i]);
     order.truncate(count);
     let mut vectors = vec![0.0; order.len() * dim];
     parallel::fill(&mut vectors, dim, &|i, vector| {

@@ -7,6 +7,7 @@
 
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::order;
 use crate::parallel;
 use crate::split_mix::SplitMix;
 
@@ -130,16 +131,13 @@ impl Search<'_> {
         let mut scores = vec![0.0; head.tokens()];
         head.product(h, 0..head.tokens(), &mut scores, head.tokens());
         scores.iter_mut().enumerate().for_each(|(t, s)| *s += head.bias(t));
-        let mut rivals: Vec<u32> =
-            (0..head.tokens() as u32).filter(|t| self.tokens.binary_search(t).is_err()).collect();
-        let order =
-            |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-        if rivals.len() > FOREMOST {
-            rivals.select_nth_unstable_by(FOREMOST, order);
-            rivals.truncate(FOREMOST);
-        }
-        rivals.sort_by(order);
-        rivals
+        let mut rivals: Vec<(f64, u32)> = scores
+            .into_iter()
+            .zip(0..)
+            .filter(|(_, t)| self.tokens.binary_search(t).is_err())
+            .collect();
+        order::keep_highest(&mut rivals, FOREMOST);
+        rivals.into_iter().map(|rival| rival.1).collect()
     }
 
     /// The length of the change at a state, with regard to some rivals, and the slope of its smoothed form.

@@ -6,6 +6,7 @@
 //! added at any time: the current set of active rows stays a valid start, so a working set can grow
 //! without starting again. Each step costs `O(dim k)` for `k` active rows; a scan of all rows serves several.
 
+use crate::order;
 use crate::prove::qr::{Factorisation, LANES, dot, norm, padded, products};
 use crate::prove::solver::{Outcome, Solver};
 
@@ -218,12 +219,11 @@ impl LeastDistance {
         products(&self.rows, &self.u, &mut self.values);
         let short = |i: usize| self.wanted[i] - self.values[i];
         let violated = |i: &usize| short(*i) > spare && !self.active.contains(i);
-        let mut found: Vec<usize> = (0..self.len()).filter(violated).collect();
+        let found = (0..self.len()).filter(violated).map(|i| (short(i), i));
+        let mut found: Vec<(f64, usize)> = found.collect();
+        order::keep_highest(&mut found, CANDIDATES);
         // The worst row comes last.
-        let worst_last = |a: &usize, b: &usize| short(*a).total_cmp(&short(*b)).then(b.cmp(a));
-        found.sort_unstable_by(worst_last);
-        found.drain(..found.len().saturating_sub(CANDIDATES));
-        self.candidates = found;
+        self.candidates = found.into_iter().rev().map(|row| row.1).collect();
         self.candidates.pop()
     }
 }

@@ -15,6 +15,7 @@ use crate::audit::Audit;
 use crate::certify::Verdict;
 use crate::error::Result;
 use crate::head::Head;
+use crate::order;
 use crate::prove::polyhedron::linear_program::{Row, minimise};
 
 /// The most times that rows are added.
@@ -110,7 +111,7 @@ fn violated(held: &Held, scores: &[f64], stored: &[f64], biases: &[f64]) -> Vec<
         .map(|j| (scores[j] + biases[j] + held.lead - own, j))
         .filter(|(missing, _)| *missing > OVERLOOKED)
         .collect();
-    worst.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order::highest_first(&mut worst);
     let row = |&(_, j): &(f64, usize)| Row {
         terms: vec![(1.0, t), (-1.0, count + t), (-1.0, j), (1.0, count + j)],
         least: scores[j] + stored[j] - scores[t] - stored[t] + held.lead,

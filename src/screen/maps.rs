@@ -10,6 +10,7 @@ use crate::certify::map::Map;
 use crate::certify::pairs::transform::{Dense, LowRank, Transform};
 use crate::head::Head;
 use crate::head::subspace::{self, Leading};
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 use unargmax_check::certificate::Linear;
@@ -111,9 +112,8 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<Box<dyn Transfor
         return leading_half_whitening(dim, covariance);
     }
     let eigen = DMatrix::from_column_slice(dim, dim, covariance).symmetric_eigen();
-    let mut order: Vec<usize> = (0..dim).collect();
     let values = &eigen.eigenvalues;
-    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
+    let order = order::by_score((0..dim).collect(), &|i: usize| values[i]);
     let largest = values[*order.first()?];
     let (mut a, mut dual) = (Vec::with_capacity(dim * dim), Vec::with_capacity(dim * dim));
     for k in order {

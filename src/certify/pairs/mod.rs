@@ -75,6 +75,7 @@ use crate::arithmetic::rounding::{
     DOWN_4M, TINY, UP_4M, UP_4000, gamma, norm_up, norm_up_narrow, norm_up_of, power_of_two_near,
 };
 use crate::domain::Ball;
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 use candidate::{Candidate, Kind, SLACK, Terms, Tile};
@@ -273,7 +274,7 @@ impl<'a> Pairs<'a> {
         }
         // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
-        order.sort_unstable_by_key(|&i| self.rows.position[tokens[i] as usize]);
+        order.sort_by_cached_key(|&i| self.rows.position[tokens[i] as usize]);
         let tried: Vec<Vec<Trial>> = parallel::map_ranges(order.len(), GROUP, &|range| {
             done(&[], &[]);
             let ids: Vec<u32> = order[range].iter().map(|&i| tokens[i]).collect();
@@ -526,7 +527,7 @@ impl<'a> Pairs<'a> {
     /// The result of a candidate; one that was never open has beaten no rival.
     fn trial(&self, mut token: Candidate) -> Trial {
         if !token.open || !token.behind.is_empty() {
-            token.behind.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            order::highest_first(&mut token.behind);
             return Trial::Behind(token.behind.into_iter().map(|b| b.1).collect());
         }
         let has_rivals = token.equals.len() < self.problem.head().tokens();
@@ -556,7 +557,7 @@ fn median_scale(all: &Transformed, radius: f64) -> f64 {
         .map(|j| radius * all.norm[j] / all.image_length(j))
         .filter(|x| x.is_finite())
         .collect();
-    scales.sort_unstable_by(f64::total_cmp);
+    scales.sort_by(f64::total_cmp);
     scales.get(scales.len() / 2).copied().unwrap_or(1.0)
 }
 

@@ -4,6 +4,7 @@ use super::exponential::exp;
 use super::region::Region;
 use super::working::{Odds, Working};
 use crate::arithmetic::rounding::norm_up;
+use crate::order;
 
 /// The distance to the least log odds, as a share of what one more of it would take from the probability, at which the
 /// search ends.
@@ -70,7 +71,7 @@ fn descend(
 fn heaviest(working: &Working, weights: &[f64]) -> Vec<(u32, f64)> {
     let mut pairs: Vec<(u32, f64)> =
         working.rivals.iter().copied().zip(weights.iter().copied()).collect();
-    pairs.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order::heaviest_first(&mut pairs);
     let mut sum = 0.0;
     let enough = |pair: &(u32, f64)| {
         let before = sum;

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use super::space::Space;
 use crate::certify::Rival;
+use crate::order;
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::polyhedron::system::Constraint;
 use crate::prove::qr::norm;
@@ -222,8 +223,7 @@ impl<'a> Oracle<'a> {
             .filter(|&(score, j)| !(score < own) && j != self.token && is_new(j) && !banned(j))
             .filter(|&(_, j)| !problem.groups().same_row(self.token, j))
             .collect();
-        ahead.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        ahead.truncate(count);
+        order::keep_highest(&mut ahead, count);
         ahead.into_iter().map(|a| a.1).collect()
     }
 

@@ -1,6 +1,7 @@
 //! The inequalities of a token in the coordinates of a solver, over boxes and balls alike.
 
 use crate::certify::Rival;
+use crate::order;
 use crate::problem::Problem;
 use crate::prove::ball::system::BallSystem;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
@@ -120,7 +121,7 @@ impl<'a> Space<'a> {
                     ];
                     passed.extend(ends.into_iter().filter(|(excess, _)| *excess > 0.0));
                 }
-                passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+                order::highest_first(&mut passed);
                 passed.into_iter().map(|p| p.1).collect()
             }
         }

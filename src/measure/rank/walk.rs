@@ -4,6 +4,7 @@
 //! the line is found exactly (up to rounding: `certify` counts again). The lines lead away from rivals that are ahead.
 
 use crate::arithmetic::rounding::norm_up;
+use crate::order;
 use crate::problem::Problem;
 
 /// By how much a walk stays within the ends of the domain, as a share of the part of the line that lies in it.
@@ -50,11 +51,9 @@ impl<'a> Walk<'a> {
 
     /// The rivals of other rows that are ahead, the nearest first.
     pub fn ahead(&self) -> Vec<u32> {
-        let mut ahead: Vec<u32> =
+        let ahead: Vec<u32> =
             (0..self.leads.len() as u32).filter(|&j| !(self.leads[j as usize] > 0.0)).collect();
-        let lead = |j: u32| self.leads[j as usize];
-        ahead.sort_by(|&a, &b| lead(b).total_cmp(&lead(a)).then(a.cmp(&b)));
-        ahead
+        order::by_score(ahead, &|j| self.leads[j as usize])
     }
 
     /// Takes at most `steps` steps, and returns the number of rivals ahead in the end.

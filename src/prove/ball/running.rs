@@ -3,6 +3,7 @@
 use crate::certify::pairs::{Pairs, Trial};
 use crate::certify::witness::{self, Refusal, Witness};
 use crate::certify::{self, Rival, Verdict};
+use crate::order;
 use crate::prove::ball::frequent_rivals::FrequentRivals;
 use crate::prove::ball::search::{Ask, Search, Step};
 use crate::prove::ball::system::BallSystem;
@@ -131,7 +132,7 @@ impl<'a> RunningSearch<'a> {
 
 /// The rivals by falling number.
 fn worst_first(mut rivals: Vec<(f64, u32)>) -> Vec<u32> {
-    rivals.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order::highest_first(&mut rivals);
     rivals.into_iter().map(|r| r.1).collect()
 }
 

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::Rival;
 use crate::certify::pairs::TrialPoint;
+use crate::order;
 use crate::prove::ball::system::{BallSystem, Face};
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::solver::{Outcome, Solver};
@@ -248,8 +249,7 @@ impl<'a> Search<'a> {
             })
             .filter(|(ahead, _)| *ahead >= 0.0)
             .collect();
-        ahead.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        ahead.truncate(batch);
+        order::keep_highest(&mut ahead, batch);
         let chosen: HashSet<Rival> = ahead.iter().map(|a| a.1).collect();
         told.retain(|rival| !chosen.contains(rival));
         ahead.into_iter().map(|a| a.1).collect()

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use crate::arithmetic::rounding::{norm_up_of, power_of_two_near};
 use crate::certify::Rival;
 use crate::domain::Ball;
+use crate::order;
 use crate::problem::Problem;
 use crate::prove::span::Span;
 
@@ -161,7 +162,7 @@ impl<'a> BallSystem<'a> {
             })
             .filter(|(excess, _)| *excess >= 0.0)
             .collect();
-        passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        order::highest_first(&mut passed);
         passed.into_iter().map(|p| p.1).collect()
     }
 }

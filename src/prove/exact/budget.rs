@@ -6,6 +6,7 @@
 //! with any number of threads.
 
 use crate::certify::Verdict;
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -56,7 +57,7 @@ fn decide_within(
         rest = again;
     }
     verdicts.extend(rest.into_iter().map(|open| (open.token, open.undecided.by_budget())));
-    verdicts.sort_by_key(|v| v.0);
+    order::by_token(&mut verdicts, |v| v.0);
     verdicts
 }
 

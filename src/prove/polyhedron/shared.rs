@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::certify::enclosure::Basis;
 use crate::certify::{Loss, Verdict, lost_on};
+use crate::order;
 use crate::parallel;
 use crate::prove::Decision;
 use crate::prove::polyhedron::system::System;
@@ -53,7 +54,7 @@ pub fn decide(
         let these = open.drain(..count).map(|waiting| (waiting.token, waiting.start));
         let mut found = search(these.collect());
         // The order of a search depends on the number of threads.
-        found.sort_unstable_by_key(|(token, _)| *token);
+        order::by_token(&mut found, |(token, _)| *token);
         for (token, decision) in &found {
             if patience == 0 || open.is_empty() {
                 break;
@@ -171,7 +172,7 @@ mod tests {
             apart::decide::<LeastDistance>(&system, None, tokens, &|| {})
         };
         let names = |mut decided: Vec<(u32, Decision)>| {
-            decided.sort_by_key(|d| d.0);
+            order::by_token(&mut decided, |d| d.0);
             decided.iter().map(|d| d.1.as_ref().map_or("open", Verdict::name)).collect()
         };
         let alone: Vec<&str> = names(search(tokens.clone()));
@@ -237,7 +238,7 @@ mod tests {
             };
             let tokens = (0..count as u32).map(|t| (t, start())).collect();
             let mut decided = decide(&system, tokens, &search, &|| {});
-            decided.sort_by_key(|d| d.0);
+            order::by_token(&mut decided, |d| d.0);
             let proof = |(_, decision): (u32, Decision)| match decision {
                 Ok(Verdict::Unargmaxable(loss)) => loss.blockers(),
                 _ => Vec::new(),

@@ -9,6 +9,7 @@ use crate::arithmetic::dyadic::{Dyadic, integers_at_common_exponent};
 use crate::arithmetic::linear;
 use crate::certify::Rival;
 use crate::certify::enclosure::Support;
+use crate::order;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
 use crate::prove::solver::Solver;
 
@@ -197,7 +198,7 @@ fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32
     let (head, domain) = (problem.head(), problem.domain());
     let order = equations.len() + 1;
     // The rival with the least weight moves; `order` of the heaviest others follow it.
-    weights.rivals.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order::heaviest_first(&mut weights.rivals);
     let column = |j: u32| -> Vec<f64> {
         let entry = |&k: &u32| {
             head.weight(j as usize, k as usize) - head.weight(token as usize, k as usize)

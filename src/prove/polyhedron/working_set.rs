@@ -4,6 +4,7 @@ use crate::arithmetic::rounding::norm_up;
 use crate::certify::Rival;
 use crate::certify::pairs::{Pairs, Trial, TrialPoint};
 use crate::certify::witness::Witness;
+use crate::order;
 use crate::prove::polyhedron::marks::Marks;
 use crate::prove::polyhedron::system::{Constraint, System, normalise};
 use crate::prove::solver::{Outcome, Solver};
@@ -294,7 +295,7 @@ fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
         })
         .filter(|(excess, _)| *excess > 0.0)
         .collect();
-    passed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order::highest_first(&mut passed);
     // Half a batch at most, so that rivals are always added too.
     passed.into_iter().map(|p| p.1).take(batch(system) / 2).collect()
 }
@@ -319,12 +320,6 @@ fn leaders(system: &System, token: u32, scores: &[f64], whom: RivalSelection) ->
         .filter(|&(score, j)| (whom == RivalSelection::All || !(score < own)) && j != token)
         .filter(|&(_, j)| !problem.groups().same_row(token, j))
         .collect();
-    let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    let kept = 8 * batch(system);
-    if ahead.len() > kept {
-        ahead.select_nth_unstable_by(kept, order);
-        ahead.truncate(kept);
-    }
-    ahead.sort_by(order);
+    order::keep_highest(&mut ahead, 8 * batch(system));
     ahead.into_iter().map(|a| a.1).collect()
 }
