@@ -226,9 +226,16 @@ fn chosen(stored: &Stored, choice: &Choice) -> Result<Found> {
         Ok(found) if found.weight == *name && !found.is_plain => Found { why, ..found },
         _ if let Some(graph) = stored.checkpoint.graph() => {
             // In a graph the operations tell which constant is added, not the names.
-            match onnx::chosen(stored, graph, name, &why)? {
+            match onnx::chosen(stored, graph, name, &choice.bias, &why)? {
                 Some(found) => found,
-                None => plain::completed(stored, Found::plain(name, why), choice)?,
+                None => {
+                    let mut found = plain::completed(stored, Found::plain(name, why), choice)?;
+                    found.notes.push(format!(
+                        "no operation of the graph is read as one linear layer with `{name}`: what the graph does after it is \
+                         not in this audit"
+                    ));
+                    found
+                }
             }
         }
         _ => plain::completed(stored, Found::plain(name, why), choice)?,

@@ -8,6 +8,7 @@ mod after;
 mod before;
 mod flow;
 mod linear;
+mod near;
 mod rank;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use self::after::{After, follow};
 use self::before::Before;
 use self::flow::{Flow, named};
 use self::linear::{Linear, linear};
+use self::near::Near;
+use super::choice::BiasChoice;
 use super::combined::Combined;
 use super::found::Found;
 use super::stored::{Stored, matrix_shape};
@@ -136,11 +139,13 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
 /// Describes the matrix `weight`, which the user chose, by the graph; `None` where no layer multiplies by it.
 ///
 /// # Errors
-/// Several layers of this matrix that add different constants.
+/// Several layers of this matrix that add different constants; and, if the bias is not chosen, a constant that the
+/// graph adds after an operation that `W h + b` cannot express.
 pub(super) fn chosen(
     stored: &Stored,
     graph: &Graph,
     weight: &str,
+    bias: &BiasChoice,
     why: &str,
 ) -> Result<Option<Found>> {
     let flow = Flow::new(stored, graph);
@@ -155,8 +160,9 @@ pub(super) fn chosen(
         // `--transpose` says which of them is meant.
         return Ok(None);
     }
-    let known: Vec<After> = heads.iter().map(|head| nearest(&flow, head)).collect();
-    if known.iter().any(|other| !known[0].is_multiple(other)) {
+    let near: Vec<Near> = heads.iter().map(|head| Near::of(&flow, head)).collect();
+    let first_after = &near[0].after;
+    if near.iter().any(|other| !first_after.is_multiple(&other.after)) {
         return Err(Error::head(
             stored.path,
             format!(
@@ -165,21 +171,15 @@ pub(super) fn chosen(
             ),
         ));
     }
-    Ok(Some(describe(&flow, first, &known[0], why.to_owned())))
-}
-
-/// Returns the path from a layer to an output, if it is known; else the layer with a constant that is added right
-/// after it.
-fn nearest(flow: &Flow, head: &Linear) -> After {
-    if let Some(after) = flow.graph.outputs.iter().find_map(|o| way(flow, head, o).ok()) {
-        return after;
+    if *bias == BiasChoice::ByName
+        && let Some(added) = near.iter().find_map(|near| near.added_later.as_ref())
+    {
+        return Err(Error::head(stored.path, added.question(stored, weight)));
     }
-    let made = head.node.outputs.first().map_or("", String::as_str);
-    let sums = flow.graph.users_of(made).filter(|node| node.op == "Add");
-    let behind = sums.filter_map(|node| way(flow, head, node.outputs.first()?).ok()).next();
-    behind
-        .or_else(|| way(flow, head, made).ok())
-        .unwrap_or(After { scale: 1.0, ..After::default() })
+    let mut found = describe(&flow, first, first_after, why.to_owned());
+    found.notes.extend(near.iter().flat_map(Near::notes));
+    found.notes.dedup();
+    Ok(Some(found))
 }
 
 /// Follows a layer to the value `output`.

@@ -1,0 +1,117 @@
+//! What follows a layer that the user chose: what `W h + b` expresses, and what it leaves out.
+
+use super::super::stored::Stored;
+use super::OPAQUE;
+use super::after::After;
+use super::flow::{Flow, named};
+use super::linear::{Linear, linear};
+use super::{tokens, way};
+use crate::checkpoint::onnx::Node;
+
+/// What follows a chosen layer.
+pub(super) struct Near {
+    /// The operations that are part of the head: all up to an output, or else a constant that is added right after it.
+    pub after: After,
+    /// A constant, one number a token, that is added after an operation that is not part of the head.
+    pub added_later: Option<AddedLater>,
+    /// The outputs before which an operation stands that is not part of the head, and a sentence about it.
+    left_out: Vec<(String, String)>,
+    /// Whether `after` leads to an output.
+    reaches_output: bool,
+}
+
+/// A constant, one number a token, that a graph adds to a layer after other operations.
+pub(super) struct AddedLater {
+    constant: String,
+    after: String,
+}
+
+impl Near {
+    /// Follows a layer to the outputs of the graph.
+    pub fn of(flow: &Flow, head: &Linear) -> Near {
+        let made = head.node.outputs.first().map_or("", String::as_str);
+        let (mut reached, mut left_out) = (None, Vec::new());
+        for output in flow.graph.outputs.iter().filter(|output| flow.leads_to(made, output)) {
+            match way(flow, head, output) {
+                Ok(after) => drop(reached.get_or_insert(after)),
+                Err(problem) => left_out.push((output.clone(), problem)),
+            }
+        }
+        let reaches_output = reached.is_some();
+        let sums = || flow.graph.users_of(made).filter(|node| node.op == "Add");
+        let after = reached
+            .or_else(|| sums().find_map(|node| way(flow, head, node.outputs.first()?).ok()))
+            .or_else(|| way(flow, head, made).ok())
+            .unwrap_or(After { scale: 1.0, ..After::default() });
+        let added_later = match after.offsets.is_empty() && !reaches_output {
+            true => added_later(flow, head, made),
+            false => None,
+        };
+        Near { after, added_later, left_out, reaches_output }
+    }
+
+    /// Sentences about what is not part of the head, for people.
+    pub fn notes(&self) -> Vec<String> {
+        let end = match self.reaches_output {
+            true => "",
+            false => ", which `W h + b` cannot express: it is left out, as --weight asks",
+        };
+        let mut problems: Vec<&str> = self.left_out.iter().map(|(_, why)| why.as_str()).collect();
+        problems.dedup();
+        let note = |problem: &str| {
+            let before = self.left_out.iter().filter(|(_, why)| why == problem);
+            let outputs: Vec<String> = before.map(|(output, _)| format!("`{output}`")).collect();
+            let noun = if outputs.len() == 1 { "output" } else { "outputs" };
+            format!("before the {noun} {} {problem}{end}", outputs.join(", "))
+        };
+        problems.into_iter().map(note).collect()
+    }
+}
+
+impl AddedLater {
+    /// The question whether the constant is the bias.
+    pub fn question(&self, stored: &Stored, weight: &str) -> String {
+        format!(
+            "the graph adds {} to the product with `{weight}`, but after {}, which `W h + b` cannot express: choose by --bias {} \
+             or --bias none",
+            stored.described(&self.constant),
+            self.after,
+            self.constant
+        )
+    }
+}
+
+/// Finds a constant, one number a token, that is added to a layer after operations that have no other input than the
+/// layer and constants.
+fn added_later(flow: &Flow, head: &Linear, made: &str) -> Option<AddedLater> {
+    let tokens = tokens(flow, head)?;
+    let mut open: Vec<(&str, Option<&Node>)> = vec![(made, None)];
+    let mut seen = 0;
+    while let Some((value, after)) = open.pop() {
+        for node in flow.graph.users_of(value) {
+            let alone =
+                |input: &String| input.is_empty() || input == value || flow.is_constant(input);
+            let another = OPAQUE.contains(&node.op.as_str()) || linear(flow, node).is_some();
+            seen += 1;
+            if another || seen > MOST_FOLLOWED || !node.inputs.iter().all(alone) {
+                continue;
+            }
+            if let (Some(after), "Add" | "Sub" | "Sum") = (after, node.op.as_str()) {
+                let names = node.inputs.iter().filter(|input| *input != value);
+                let constant = names.filter_map(|name| flow.constant(name)).find(|name| {
+                    let info = flow.stored.get(name);
+                    info.is_some_and(|info| info.shape.iter().product::<usize>() == tokens)
+                });
+                if let Some(constant) = constant {
+                    return Some(AddedLater { constant, after: named(after) });
+                }
+            }
+            let outputs = node.outputs.iter().filter(|output| !output.is_empty());
+            open.extend(outputs.map(|output| (output.as_str(), after.or(Some(node)))));
+        }
+    }
+    None
+}
+
+/// The most operations that are looked at for a constant that is added later.
+const MOST_FOLLOWED: usize = 1000;
