@@ -3,14 +3,15 @@
 
     python3 analyses/python_speed.py --program target/release/unargmax [--runs 15] [--tokens 10000] [--dim 64]
 
-It needs the package unargmax with pandas, built like the program (`maturin build --release`). The command starts, reads a file, audits and prints a summary. The
-call from Python audits an array that is there, and the last way makes a DataFrame as well. What a program in Python takes besides, its start with the imports, is
-measured alone.
+It needs the package unargmax with pandas, built like the program (`maturin build --release`). The command starts, reads a file, audits and writes what has the table
+(`verdicts.csv`, the summary, the certificate; no report); without `--out` it only prints a summary. The call from Python audits an array that is there, and
+`to_pandas` makes the table. What a program in Python takes besides, its start with the imports, is measured alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
@@ -46,14 +47,17 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=64)
     options = parser.parse_args()
     rows = np.random.default_rng(0).standard_normal((options.tokens, options.dim), dtype="float32")
-    command = "the command"
+    command = "the command, with the table"
     with tempfile.TemporaryDirectory() as folder:
         head = Path(folder) / "head.npy"
         np.save(head, rows)
         audit = [options.program, "audit", str(head)]
+        table = [*audit, "--no-report", "--out"]
+        outs = (str(Path(folder) / f"audit-{number}") for number in itertools.count())
         imports = [sys.executable, "-c", "import pandas, unargmax"]
         ways: dict[str, Callable[[], object]] = {
-            command: lambda: subprocess.run(audit, check=True, stdout=subprocess.DEVNULL),
+            command: lambda: subprocess.run([*table, next(outs)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL),
+            "the command, a summary": lambda: subprocess.run(audit, check=True, stdout=subprocess.DEVNULL),
             "audit(W)": lambda: unargmax.audit(rows),
             "audit(W).to_pandas()": lambda: unargmax.audit(rows).to_pandas(),
             "start and imports of Python": lambda: subprocess.run(imports, check=True),

@@ -2,11 +2,12 @@
 
 use super::run::{Audited, Config, Run};
 use crate::frame::figure::{Axis, Drawn, Figure, Panel, Series};
+use crate::frame::statistics::quantile;
 
 type Runs = [(Config, Run, Vec<Audited>)];
 
 pub fn of(runs: &Runs) -> Vec<Figure> {
-    let mut figures = vec![lost(runs), spread(runs)];
+    let mut figures = vec![lost(runs), leads(runs), spread(runs)];
     figures.extend(new_rows(runs));
     figures
 }
@@ -49,6 +50,33 @@ fn lost(runs: &Runs) -> Figure {
     Figure {
         name: "lost".to_owned(),
         caption: "Share of tokens that no hidden state behind the final norm makes the winner, by step of training.".to_owned(),
+        panels,
+    }
+}
+
+/// The best leads by step, of tokens of the text and of absent ones.
+fn leads(runs: &Runs) -> Figure {
+    let mut panels = Vec::new();
+    for width in widths(runs) {
+        for (which, what) in ["of the text", "absent from the text"].into_iter().enumerate() {
+            let of_width = runs.iter().filter(|(config, ..)| config.width == width);
+            panels.push(Panel {
+                title: format!("width {width}: tokens {what}"),
+                x: Axis::from_zero("step of training"),
+                y: Axis::from_zero("median of the best lead, logits"),
+                series: of_width
+                    .map(|(c, run, audited)| {
+                        line(c, run, audited, |a| quantile(&a.leads[which], 0.5))
+                    })
+                    .collect(),
+            });
+        }
+    }
+    Figure {
+        name: "leads".to_owned(),
+        caption: "Lead over all rivals at the state behind the final norm that suits a token best, by step of training: medians of 50 tokens, 0 for those that \
+                  never lead."
+            .to_owned(),
         panels,
     }
 }

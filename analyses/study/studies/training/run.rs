@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,10 +33,10 @@ impl Config {
             return vec![Config { width: 8, is_tied: false, decay: 0.0, adds: true, kept }];
         }
         let mut all = Vec::new();
-        for width in [16, 32] {
+        for width in [16, 32, 64, 128, 256] {
             for is_tied in [false, true] {
                 for decay in [0.0, 0.1] {
-                    all.push(Config { width, is_tied, decay, adds: width == 32, kept: None });
+                    all.push(Config { width, is_tied, decay, adds: width >= 32, kept: None });
                 }
             }
         }
@@ -75,6 +76,9 @@ pub struct Audited {
     verdicts: Vec<Verdict>,
     /// Lost and tied tokens with the largest probability that their proofs allow.
     pub ceilings: Vec<(u32, f64)>,
+    /// The lead in logits that tokens have at the states that suit them best, 0 for those that never lead: a sample of
+    /// those of the text and of the absent ones, in steps before rows are added.
+    pub leads: [Vec<f64>; 2],
     /// The largest probability of each token on held-out text, and how often it was the most probable.
     pub seen: Vec<f32>,
     pub wins: Vec<f32>,
@@ -151,15 +155,19 @@ impl Run {
         let ball =
             Ball::after_norm(gain.into_iter().map(f64::from).collect(), vec![0.0; dim], false)?;
         let domain = Domain::free(dim).within(ball)?;
-        let options = Options { threads: setting.threads, ..Options::default() };
-        let audit = audit(&head, &domain, options)?;
+        let audit = audit(&head, &domain, options(setting))?;
         let verdicts: Vec<Verdict> =
             audit.verdicts().iter().map(|(_, verdict)| verdict.outcome()).collect();
         let lost = (0..tokens as u32).filter(|&t| verdicts[t as usize] == Verdict::Unargmaxable);
-        let (seen, wins) = (numbers("seen")?, numbers("wins")?);
-        let won = |range: std::ops::Range<usize>| {
-            wins[range].iter().filter(|&&count| count > 0.0).count()
+        let leads = match self.new_from.is_none_or(|first| step < first) {
+            true => [
+                leads(&head, &domain, setting, 0..self.present)?,
+                leads(&head, &domain, setting, self.present..self.rows)?,
+            ],
+            false => Default::default(),
         };
+        let (seen, wins) = (numbers("seen")?, numbers("wins")?);
+        let won = |range: Range<usize>| wins[range].iter().filter(|&&count| count > 0.0).count();
         let winners = (won(0..self.present), won(self.present..self.rows));
         let squares: Vec<f64> =
             Statistics::of(&head).singular_values.iter().map(|s| s * s).collect();
@@ -169,6 +177,7 @@ impl Run {
             step,
             tokens,
             lost: lost.collect(),
+            leads,
             tied: audit.counts().tied,
             undecided: audit.counts().undecided,
             ceilings: audit.probability_bounds().to_vec(),
@@ -180,6 +189,22 @@ impl Run {
             participation: sum * sum / of_squares,
         })
     }
+}
+
+fn options(setting: &Setting) -> Options<'static> {
+    Options { threads: setting.threads, ..Options::default() }
+}
+
+/// The tokens whose leads are measured in each half of the vocabulary.
+const SAMPLED: usize = 50;
+
+/// The best leads of some of these tokens, as proved from below.
+fn leads(head: &Head, domain: &Domain, setting: &Setting, of: Range<usize>) -> Result<Vec<f64>> {
+    let sample: Vec<u32> =
+        of.clone().step_by(of.len().div_ceil(SAMPLED)).map(|t| t as u32).collect();
+    let asked = Options { tokens: Some(&sample), margins: Some(&sample), ..options(setting) };
+    let audit = audit(head, domain, asked)?;
+    Ok(audit.margins().iter().map(|gap| gap.ends().0.max(0.0)).collect())
 }
 
 /// Runs the script into a scratch file, unless the same script has written it before.
