@@ -8,6 +8,12 @@ use super::{Outcome, Standing, Study, Table};
 /// The most rows of a table on the page; the CSV file has all.
 const ROWS: usize = 80;
 
+/// Tables of more columns are printed small.
+const WIDE: usize = 10;
+
+/// Words of more letters may be broken: hashes, ranges.
+const LONG: usize = 20;
+
 const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2330; background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem; line-height: 1.25 } h2 { font-size: 1.2rem; margin-top: 2rem }
@@ -17,7 +23,13 @@ th, td { border-bottom: 1px solid #c5ccd8; padding: .2rem .6rem; text-align: lef
 thead th { border-bottom: 2px solid #566074 } tbody th { font-weight: 500 } td.number { text-align: right; white-space: nowrap }
 img { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } figcaption, .small { color: #566074; font-size: .85rem }
 strong.wrong { color: #fff; background: #a01535; padding: 0 .3rem } code { font-size: .9em }
-@media print { body { margin: 0; max-width: none; font-size: 11pt } figure, tr { break-inside: avoid } }
+pre { overflow-x: auto } td.long { overflow-wrap: anywhere; min-width: 8em }
+@page { size: landscape; margin: 12mm }
+@media print {
+  body { margin: 0; max-width: none; font-size: 11pt } figure, tr { break-inside: avoid } img { max-height: 160mm }
+  .scroll { overflow: visible } table { font-size: 9pt } table.wide { font-size: 6pt }
+  table.wide th, table.wide td { padding: 1pt 2pt }
+}
 ";
 
 /// The page.
@@ -83,9 +95,10 @@ fn compared(outcome: &Outcome) -> Markup {
 }
 
 fn tabled(table: &Table) -> Markup {
+    let is_long = |cell: &String| cell.split(' ').any(|word| word.len() > LONG);
     let number = |cell: &String| cell.trim_end_matches(" %").parse::<f64>().is_ok();
     html! {
-        div .scroll { table {
+        div .scroll { table .wide[table.columns.len() > WIDE] {
             caption {
                 (table.caption) " (" code { (table.name) ".csv" }
                 @if table.rows.len() > ROWS { "; the first " (ROWS) " of " (table.rows.len()) " rows" }
@@ -94,7 +107,7 @@ fn tabled(table: &Table) -> Markup {
             thead { tr { @for column in &table.columns { th scope="col" { (column) } } } }
             tbody { @for (at, row) in table.rows.iter().take(ROWS).enumerate() { tr {
                 @for (column, cell) in row.iter().enumerate() {
-                    td .number[number(cell)] {
+                    td .number[number(cell)] .long[is_long(cell)] {
                         @match table.links.get(at).filter(|_| column == 0) {
                             Some(link) => a href=(link) { (cell) },
                             None => (cell),

@@ -93,6 +93,7 @@ fn run(setting: &Setting) -> Result<Outcome> {
         "A ceiling is the proved bound on the softmax probability of a lost token. Ranks are proved for a sample of 100 tokens of each head. Causes describe the rows of lost and tied \
          tokens (docs/results.md); they are no proof. Expectations with a bias are for one that is as large as a weight."
             .to_owned(),
+        "The audits are those of `snakemake -s analyses/atlas/Snakefile --cores 2 --directory target/atlas`, which fetches the heads and draws this page, too.".to_owned(),
     ];
     Ok(outcome)
 }
