@@ -16,6 +16,13 @@ pub(super) struct Combined {
 }
 
 impl Combined {
+    /// What the model computes with the matrix `weight`, for people.
+    pub fn described(&self, weight: &str) -> String {
+        let terms: Vec<String> = self.biases.iter().map(|(n, f)| format!("{f} `{n}`")).collect();
+        let terms = terms.join(", plus ");
+        format!("the graph computes {} times the product with `{weight}`, plus {terms}", self.scale)
+    }
+
     /// Multiplies the rows by the factor.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ pub(super) fn read(
     }
     let mut values = if *transposed { turned(tensor.values, rows, columns) } else { tensor.values };
     let vector = |name: &String| vector(checkpoint.read(name)?, tokens, weight, path);
+    let mut notes = Vec::new();
     let mut bias_values =
         match found.combined.as_ref().filter(|_| choice.bias == BiasChoice::ByName) {
             None => bias.as_ref().map(vector).transpose()?,
@@ -53,10 +54,16 @@ pub(super) fn read(
                 let parts: Vec<Vec<f64>> =
                     combined.biases.iter().map(|(name, _)| vector(name)).collect::<Result<_>>()?;
                 values = combined.rows(values).map_err(refused)?;
+                notes.push(format!("{}; so does this head, exactly", combined.described(weight)));
                 Some(combined.bias(&parts, tokens).map_err(refused)?)
             }
         };
-    let mut notes = Vec::new();
+    if let Some(combined) = found.combined.as_ref().filter(|_| choice.bias != BiasChoice::ByName) {
+        let described = combined.described(weight);
+        notes.push(format!(
+            "{described}; this head is the matrix with the bias that --bias asks for"
+        ));
+    }
     let used = found.used.unwrap_or(tokens).min(tokens);
     if used < tokens {
         notes.push(format!(

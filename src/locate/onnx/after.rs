@@ -86,16 +86,12 @@ impl After {
     }
 }
 
-/// Follows the result of `head` to the value `output`; `tokens` is V.
+/// Follows the result of `head` to the value `output`.
 ///
 /// # Errors
 /// The first operation that `W h + b` cannot express; the error is a sentence.
-pub(super) fn follow(
-    flow: &Flow,
-    head: &Linear,
-    output: &str,
-    tokens: usize,
-) -> Result<After, String> {
+pub(super) fn follow(flow: &Flow, head: &Linear, output: &str) -> Result<After, String> {
+    let tokens = head.tokens(flow).ok_or("the head has no shape")?;
     let mut values: HashMap<&str, Value> = HashMap::new();
     let mut logits = PerToken {
         axis: head.axis,

@@ -30,6 +30,49 @@ pub(super) struct Linear<'a> {
     pub rounded: bool,
 }
 
+impl Linear<'_> {
+    /// The number of tokens, V; `None` without a matrix.
+    pub fn tokens(&self, flow: &Flow) -> Option<usize> {
+        let [rows, columns] = matrix_shape(&flow.stored.get(&self.weight)?.shape)?;
+        Some(if self.transposed { columns } else { rows })
+    }
+
+    /// The number of coordinates of the input, d; 0 without a matrix.
+    pub fn dim(&self, flow: &Flow) -> usize {
+        let sides = flow.stored.get(&self.weight).and_then(|info| matrix_shape(&info.shape));
+        sides.map_or(0, |[rows, columns]| if self.transposed { rows } else { columns })
+    }
+}
+
+/// Operations that could be the last layer where they are not read as a linear layer, and operations with graphs of
+/// their own.
+pub(super) const OPAQUE: [&str; 24] = [
+    "MatMul",
+    "FusedMatMul",
+    "Gemm",
+    "FusedGemm",
+    "Conv",
+    "FusedConv",
+    "ConvTranspose",
+    "ConvInteger",
+    "Einsum",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+    "QLinearMatMul",
+    "QLinearConv",
+    "QGemm",
+    "MatMulNBits",
+    "MatMulBnb4",
+    "LSTM",
+    "GRU",
+    "RNN",
+    "If",
+    "Loop",
+    "Scan",
+    "SequenceMap",
+];
+
 /// The position of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Axis {

@@ -18,43 +18,14 @@ use std::collections::HashSet;
 use self::after::{After, follow};
 use self::before::Before;
 use self::flow::{Flow, named};
-use self::linear::{Linear, linear};
+use self::linear::{Linear, OPAQUE, linear};
 use self::near::Near;
 use super::choice::BiasChoice;
 use super::combined::Combined;
 use super::found::Found;
-use super::stored::{Stored, matrix_shape};
+use super::stored::Stored;
 use crate::checkpoint::onnx::{Graph, Node};
 use crate::error::{Error, Result};
-
-/// Operations that could be the last layer where they are not read as a linear layer, and operations with graphs of
-/// their own.
-const OPAQUE: [&str; 24] = [
-    "MatMul",
-    "FusedMatMul",
-    "Gemm",
-    "FusedGemm",
-    "Conv",
-    "FusedConv",
-    "ConvTranspose",
-    "ConvInteger",
-    "Einsum",
-    "MatMulInteger",
-    "MatMulIntegerToFloat",
-    "DynamicQuantizeMatMul",
-    "QLinearMatMul",
-    "QLinearConv",
-    "QGemm",
-    "MatMulNBits",
-    "MatMulBnb4",
-    "LSTM",
-    "GRU",
-    "RNN",
-    "If",
-    "Loop",
-    "Scan",
-    "SequenceMap",
-];
 
 /// The usual name of the output that holds the logits.
 const LOGITS: &str = "logits";
@@ -100,7 +71,7 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
     if ends.iter().any(|end| end.head.transposed != first.head.transposed) {
         return Err(Error::head(stored.path, both_ways(stored, &first.head.weight)));
     }
-    let ways: Vec<_> = ends.iter().map(|end| way(&flow, &end.head, end.output)).collect();
+    let ways: Vec<_> = ends.iter().map(|end| follow(&flow, &end.head, end.output)).collect();
     let known: Vec<&After> = ways.iter().filter_map(|way| way.as_ref().ok()).collect();
     let Some(after) = known.first() else {
         let problem = ways.into_iter().find_map(std::result::Result::err).unwrap_or_default();
@@ -139,8 +110,8 @@ pub(super) fn find(stored: &Stored, graph: &Graph) -> Result<Option<Found>> {
 /// Describes the matrix `weight`, which the user chose, by the graph; `None` where no layer multiplies by it.
 ///
 /// # Errors
-/// Several layers of this matrix that add different constants; and, if the bias is not chosen, a constant that the
-/// graph adds after an operation that `W h + b` cannot express.
+/// If the bias is not chosen: layers of this matrix, or outputs behind one, with different constants, and a constant
+/// that the graph adds after an operation that `W h + b` cannot express.
 pub(super) fn chosen(
     stored: &Stored,
     graph: &Graph,
@@ -161,43 +132,26 @@ pub(super) fn chosen(
         return Ok(None);
     }
     let near: Vec<Near> = heads.iter().map(|head| Near::of(&flow, head)).collect();
-    let first_after = &near[0].after;
-    if near.iter().any(|other| !first_after.is_multiple(&other.after)) {
-        return Err(Error::head(
-            stored.path,
-            format!(
-                "{} layers multiply by `{weight}` and add different constants: choose by --bias NAME or --bias none",
-                heads.len()
-            ),
-        ));
+    let mut ways = near.iter().flat_map(|near| &near.ways);
+    let after = near[0].ways[0].clone();
+    if *bias == BiasChoice::ByName {
+        if ways.any(|other| !after.is_multiple(other)) {
+            return Err(Error::head(
+                stored.path,
+                format!(
+                    "the graph multiplies by `{weight}` and adds different constants on the ways to its outputs: choose by \
+                     --bias NAME or --bias none"
+                ),
+            ));
+        }
+        if let Some(added) = near.iter().find_map(|near| near.added_later.as_ref()) {
+            return Err(Error::head(stored.path, added.question(stored, weight)));
+        }
     }
-    if *bias == BiasChoice::ByName
-        && let Some(added) = near.iter().find_map(|near| near.added_later.as_ref())
-    {
-        return Err(Error::head(stored.path, added.question(stored, weight)));
-    }
-    let mut found = describe(&flow, first, first_after, why.to_owned());
+    let mut found = describe(&flow, first, &after, why.to_owned());
     found.notes.extend(near.iter().flat_map(Near::notes));
     found.notes.dedup();
     Ok(Some(found))
-}
-
-/// Follows a layer to the value `output`.
-fn way(flow: &Flow, head: &Linear, output: &str) -> std::result::Result<After, String> {
-    let tokens = tokens(flow, head).ok_or("the head has no shape")?;
-    follow(flow, head, output, tokens)
-}
-
-/// Returns the number of tokens of a layer, V.
-fn tokens(flow: &Flow, head: &Linear) -> Option<usize> {
-    let [rows, columns] = matrix_shape(&flow.stored.get(&head.weight)?.shape)?;
-    Some(if head.transposed { columns } else { rows })
-}
-
-/// Returns the number of coordinates of a layer's input, d.
-fn dim(flow: &Flow, head: &Linear) -> usize {
-    let sides = flow.stored.get(&head.weight).and_then(|info| matrix_shape(&info.shape));
-    sides.map_or(0, |[rows, columns]| if head.transposed { rows } else { columns })
 }
 
 /// Describes a head with its bias, and with what stands before and after it.
@@ -212,13 +166,6 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
             let names: Vec<&str> = offsets.iter().map(|(name, _)| name.as_str()).collect();
             found.bias = Some(names.join(" + "));
             found.combined = Some(Combined { scale: after.scale, biases: offsets.to_vec() });
-            let terms: Vec<String> = offsets.iter().map(|(n, f)| format!("{f} `{n}`")).collect();
-            found.notes.push(format!(
-                "the graph computes {} times the product with `{}`, plus {}; so does this head, exactly",
-                after.scale,
-                head.weight,
-                terms.join(", plus ")
-            ));
         }
     }
     if head.rounded {
@@ -231,7 +178,7 @@ fn describe(flow: &Flow, head: &Linear, after: &After, why: String) -> Found {
             .notes
             .push(format!("{} follows; it keeps the order of logits", after.passed.join(", ")));
     }
-    match before::before(flow, head, dim(flow, head)) {
+    match before::before(flow, head, head.dim(flow)) {
         Before::Activation(activation) => found.activation = Some(activation),
         Before::Norm(stated) => found.norm = Some(stated),
         Before::Unknown => {}
@@ -250,7 +197,7 @@ fn rivals<'a>(flow: &Flow<'a>, mut ends: Vec<OutputHead<'a>>) -> Vec<OutputHead<
     let before: Vec<bool> = ends.iter().map(hidden).collect();
     let mut kept = before.iter();
     ends.retain(|_| !kept.next().copied().unwrap_or(false));
-    let count = |end: &OutputHead| tokens(flow, &end.head).unwrap_or(0);
+    let count = |end: &OutputHead| end.head.tokens(flow).unwrap_or(0);
     let most = ends.iter().map(count).max().unwrap_or(0);
     let called = |end: &OutputHead| end.output == LOGITS;
     let normalised = |end: &OutputHead| is_normalised(flow, end.output);

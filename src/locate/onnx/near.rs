@@ -1,22 +1,21 @@
 //! What follows a layer that the user chose: what `W h + b` expresses, and what it leaves out.
 
 use super::super::stored::Stored;
-use super::OPAQUE;
-use super::after::After;
+use super::after::{After, follow};
 use super::flow::{Flow, named};
-use super::linear::{Linear, linear};
-use super::{tokens, way};
+use super::linear::{Linear, OPAQUE, linear};
 use crate::checkpoint::onnx::Node;
 
 /// What follows a chosen layer.
 pub(super) struct Near {
-    /// The operations that are part of the head: all up to an output, or else a constant that is added right after it.
-    pub after: After,
+    /// The operations that are part of the head, on each known way to an output; without such a way, a constant that is
+    /// added right after the layer, or nothing. There is at least one.
+    pub ways: Vec<After>,
     /// A constant, one number a token, that is added after an operation that is not part of the head.
     pub added_later: Option<AddedLater>,
-    /// The outputs before which an operation stands that is not part of the head, and a sentence about it.
-    left_out: Vec<(String, String)>,
-    /// Whether `after` leads to an output.
+    /// Each operation that is not part of the head, as a sentence, and the outputs before which it stands.
+    left_out: Vec<(String, Vec<String>)>,
+    /// Whether a way leads to an output.
     reaches_output: bool,
 }
 
@@ -30,41 +29,42 @@ impl Near {
     /// Follows a layer to the outputs of the graph.
     pub fn of(flow: &Flow, head: &Linear) -> Near {
         let made = head.node.outputs.first().map_or("", String::as_str);
-        let (mut reached, mut left_out) = (None, Vec::new());
+        let (mut ways, mut left_out) = (Vec::new(), Vec::<(String, Vec<String>)>::new());
         for output in flow.graph.outputs.iter().filter(|output| flow.leads_to(made, output)) {
-            match way(flow, head, output) {
-                Ok(after) => drop(reached.get_or_insert(after)),
-                Err(problem) => left_out.push((output.clone(), problem)),
+            match follow(flow, head, output) {
+                Ok(after) => ways.push(after),
+                Err(problem) => match left_out.iter_mut().find(|known| known.0 == problem) {
+                    Some((_, outputs)) => outputs.push(output.clone()),
+                    None => left_out.push((problem, vec![output.clone()])),
+                },
             }
         }
-        let reaches_output = reached.is_some();
-        let sums = || flow.graph.users_of(made).filter(|node| node.op == "Add");
-        let after = reached
-            .or_else(|| sums().find_map(|node| way(flow, head, node.outputs.first()?).ok()))
-            .or_else(|| way(flow, head, made).ok())
-            .unwrap_or(After { scale: 1.0, ..After::default() });
-        let added_later = match after.offsets.is_empty() && !reaches_output {
-            true => added_later(flow, head, made),
-            false => None,
+        let reaches_output = !ways.is_empty();
+        if !reaches_output {
+            let sums = flow.graph.users_of(made).filter(|node| node.op == "Add");
+            let mut sums = sums.filter_map(|node| node.outputs.first());
+            let near = sums.find_map(|sum| follow(flow, head, sum).ok());
+            let near = near.or_else(|| follow(flow, head, made).ok());
+            ways.push(near.unwrap_or(After { scale: 1.0, ..After::default() }));
+        }
+        let has_bias = ways.iter().any(|way| !way.offsets.is_empty());
+        let added_later = match has_bias || reaches_output {
+            true => None,
+            false => added_later(flow, head, made),
         };
-        Near { after, added_later, left_out, reaches_output }
+        Near { ways, added_later, left_out, reaches_output }
     }
 
     /// Sentences about what is not part of the head, for people.
-    pub fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> impl Iterator<Item = String> {
         let end = match self.reaches_output {
             true => "",
             false => ", which `W h + b` cannot express: it is left out, as --weight asks",
         };
-        let mut problems: Vec<&str> = self.left_out.iter().map(|(_, why)| why.as_str()).collect();
-        problems.dedup();
-        let note = |problem: &str| {
-            let before = self.left_out.iter().filter(|(_, why)| why == problem);
-            let outputs: Vec<String> = before.map(|(output, _)| format!("`{output}`")).collect();
+        self.left_out.iter().map(move |(problem, outputs)| {
             let noun = if outputs.len() == 1 { "output" } else { "outputs" };
-            format!("before the {noun} {} {problem}{end}", outputs.join(", "))
-        };
-        problems.into_iter().map(note).collect()
+            format!("before the {noun} `{}` {problem}{end}", outputs.join("`, `"))
+        })
     }
 }
 
@@ -84,7 +84,7 @@ impl AddedLater {
 /// Finds a constant, one number a token, that is added to a layer after operations that have no other input than the
 /// layer and constants.
 fn added_later(flow: &Flow, head: &Linear, made: &str) -> Option<AddedLater> {
-    let tokens = tokens(flow, head)?;
+    let tokens = head.tokens(flow)?;
     let mut open: Vec<(&str, Option<&Node>)> = vec![(made, None)];
     let mut seen = 0;
     while let Some((value, after)) = open.pop() {

@@ -4,8 +4,9 @@ use super::super::final_norm::NormKind;
 use std::path::Path;
 
 use super::super::activation::Activation;
-use super::super::choice::BiasChoice;
+use super::super::choice::{BiasChoice, Choice};
 use super::super::found::Found;
+use super::super::locate;
 use super::super::stored::Stored;
 use super::{chosen, find};
 use crate::checkpoint::onnx::{Attribute, Graph, Node};
@@ -553,6 +554,65 @@ fn outputs_that_are_multiples_of_each_other_have_one_head() {
     }
     let said = of_outputs(nodes, &["p", "both"], &half).err().unwrap().to_string();
     assert!(said.contains("different constants"), "{said}");
+}
+
+#[test]
+fn outputs_with_different_constants_are_asked_about_unless_the_bias_is_chosen() {
+    let nodes = vec![product(), node("Add", &["p", "b"], "logits")];
+    let constants = Constants::new(&MATRICES);
+    let graph = Graph { nodes, outputs: vec!["p".into(), "logits".into()], ..Graph::default() };
+    let stored = Stored::new(&constants, Path::new("m.onnx"));
+    let asked = |bias| chosen(&stored, &graph, "W", &bias, "asked for");
+    let said = asked(BiasChoice::ByName).err().unwrap().to_string();
+    assert!(said.contains("different constants") && said.contains("--bias none"), "{said}");
+    for bias in [BiasChoice::None, BiasChoice::Named("b".into())] {
+        assert!(asked(bias).unwrap().is_some());
+    }
+}
+
+/// Constants and the graph that uses them.
+struct Model(Constants, Graph);
+
+impl Checkpoint for Model {
+    fn format(&self) -> &'static str {
+        self.0.format()
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        self.0.tensors()
+    }
+
+    fn size(&self) -> u64 {
+        0
+    }
+
+    fn read(&self, name: &str) -> Result<Tensor> {
+        self.0.read(name)
+    }
+
+    fn graph(&self) -> Option<&Graph> {
+        Some(&self.1)
+    }
+}
+
+#[test]
+fn a_factor_of_the_graph_is_in_the_head_unless_the_bias_is_chosen() {
+    let nodes =
+        vec![product(), node("Mul", &["p", "half"], "q"), node("Add", &["q", "b"], "logits")];
+    let constants = Constants::new(&[&MATRICES[..], &[("half", &[], 0.5)]].concat());
+    let graph = Graph { nodes, outputs: vec!["logits".into()], ..Graph::default() };
+    let model = Model(constants, graph);
+    for (bias, number, said) in [
+        (BiasChoice::ByName, 0.5, "so does this head, exactly"),
+        (BiasChoice::None, 1.0, "with the bias that --bias asks for"),
+        (BiasChoice::Named("b".into()), 1.0, "with the bias that --bias asks for"),
+    ] {
+        let choice = Choice { bias, ..Choice::default() };
+        let located = locate(&model, Path::new("m.onnx"), &choice).unwrap();
+        assert_eq!(located.head.weight(0, 0), number);
+        let notes = located.notes.join(" ");
+        assert!(notes.contains("computes 0.5 times") && notes.contains(said), "{notes}");
+    }
 }
 
 #[test]
