@@ -29,6 +29,8 @@ def test_ctrl_c_ends_an_audit_as_python_ends() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where these tests run in the background of a shell, the signal is ignored, and so it is in every child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "begins\n"
