@@ -23,12 +23,12 @@ th, td { border-bottom: 1px solid #c5ccd8; padding: .2rem .6rem; text-align: lef
 thead th { border-bottom: 2px solid #566074 } tbody th { font-weight: 500 } td.number { text-align: right; white-space: nowrap }
 img { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } figcaption, .small { color: #566074; font-size: .85rem }
 strong.wrong { color: #fff; background: #a01535; padding: 0 .3rem } code { font-size: .9em }
-pre { overflow-x: auto } td.long { overflow-wrap: anywhere; min-width: 8em }
-@page { size: landscape; margin: 12mm }
+pre { overflow-x: auto } p, li { overflow-wrap: anywhere } td.long { overflow-wrap: anywhere; min-width: 8em }
+@page { size: portrait; margin: 12mm } @page wide { size: landscape }
 @media print {
-  body { margin: 0; max-width: none; font-size: 11pt } figure, tr { break-inside: avoid } img { max-height: 160mm }
-  .scroll { overflow: visible } table { font-size: 9pt } table.wide { font-size: 6pt }
-  table.wide th, table.wide td { padding: 1pt 2pt }
+  body { margin: 0; max-width: none; font-size: 11pt } figure, tr { break-inside: avoid } img { max-height: 250mm }
+  .scroll { overflow: visible } table { font-size: 9pt }
+  .wide { page: wide } .wide table { font-size: 6pt } .wide th, .wide td { padding: 1pt 2pt }
 }
 ";
 
@@ -98,7 +98,7 @@ fn tabled(table: &Table) -> Markup {
     let is_long = |cell: &String| cell.split(' ').any(|word| word.len() > LONG);
     let number = |cell: &String| cell.trim_end_matches(" %").parse::<f64>().is_ok();
     html! {
-        div .scroll { table .wide[table.columns.len() > WIDE] {
+        div .scroll .wide[table.columns.len() > WIDE] { table {
             caption {
                 (table.caption) " (" code { (table.name) ".csv" }
                 @if table.rows.len() > ROWS { "; the first " (ROWS) " of " (table.rows.len()) " rows" }
