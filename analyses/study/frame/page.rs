@@ -95,8 +95,10 @@ fn compared(outcome: &Outcome) -> Markup {
 }
 
 fn tabled(table: &Table) -> Markup {
-    let is_long = |cell: &String| cell.split(' ').any(|word| word.len() > LONG);
-    let number = |cell: &String| cell.trim_end_matches(" %").parse::<f64>().is_ok();
+    let class = |cell: &String| match cell.trim_end_matches(" %").parse::<f64>() {
+        Ok(_) => Some("number"),
+        Err(_) => cell.split(' ').any(|word| word.len() > LONG).then_some("long"),
+    };
     html! {
         div .scroll .wide[table.columns.len() > WIDE] { table {
             caption {
@@ -107,7 +109,7 @@ fn tabled(table: &Table) -> Markup {
             thead { tr { @for column in &table.columns { th scope="col" { (column) } } } }
             tbody { @for (at, row) in table.rows.iter().take(ROWS).enumerate() { tr {
                 @for (column, cell) in row.iter().enumerate() {
-                    td .number[number(cell)] .long[is_long(cell)] {
+                    td class=[class(cell)] {
                         @match table.links.get(at).filter(|_| column == 0) {
                             Some(link) => a href=(link) { (cell) },
                             None => (cell),
