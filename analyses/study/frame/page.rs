@@ -8,7 +8,7 @@ use super::{Outcome, Standing, Study, Table};
 /// The most rows of a table on the page; the CSV file has all.
 const ROWS: usize = 80;
 
-/// Tables of more columns are printed small.
+/// Tables of more columns are printed small, on pages across.
 const WIDE: usize = 10;
 
 /// Words of more letters may be broken: hashes, ranges.

@@ -216,7 +216,7 @@ fn remarks(run: Option<&Run>) -> Vec<String> {
          are those over all of space. Ceilings are the largest probabilities that the losing proofs allow at any hidden state."
             .to_owned(),
         "The best lead of a token is its logit less that of its strongest rival, at the state behind the norm where this is largest; 0 if it never leads. Medians \
-         are those of 50 tokens at even distances of frequency. The effort of a token is 0 or infinite here, because winning states form cones."
+         are those of 50 tokens of the text and 50 absent ones, at even distances of their ids. The effort of a token is 0 or infinite here, because winning states form cones."
             .to_owned(),
         "The spread of singular values is (sum s^2)^2 / sum s^4: d for rows that fill all directions alike, 1 for rows on a line.".to_owned(),
         "One seed for each setting. Torch gives other last digits on other machines, and training multiplies them: counts may differ by some. The quick run audits \

@@ -149,8 +149,11 @@ pub(super) fn chosen(
         }
     }
     let mut found = describe(&flow, first, &after, why.to_owned());
-    found.notes.extend(near.iter().flat_map(Near::notes));
-    found.notes.dedup();
+    for note in near.iter().flat_map(Near::notes) {
+        if !found.notes.contains(&note) {
+            found.notes.push(note);
+        }
+    }
     Ok(Some(found))
 }
 

@@ -119,21 +119,15 @@ impl<'a> RunningSearch<'a> {
     fn unknown(&self, mut ahead: Vec<(f64, u32)>) -> Trial {
         let equals = self.sphere.problem().equals(self.search.token());
         ahead.retain(|(_, j)| !self.search.knows(Rival::Token(*j)) && !equals.contains(j));
-        Trial::Behind(worst_first(ahead))
+        order::highest_first(&mut ahead);
+        Trial::Behind(ahead.into_iter().map(|rival| rival.1).collect())
     }
 
     /// The rivals by falling score at the point.
     fn by_score(&self, rivals: Vec<u32>) -> Vec<u32> {
         let (head, point) = (self.sphere.problem().head(), self.search.point());
-        let score = |j: u32| head.score(j as usize, point);
-        worst_first(rivals.into_iter().map(|j| (score(j), j)).collect())
+        order::by_score(rivals, &|j| head.score(j as usize, point))
     }
-}
-
-/// The rivals by falling number.
-fn worst_first(mut rivals: Vec<(f64, u32)>) -> Vec<u32> {
-    order::highest_first(&mut rivals);
-    rivals.into_iter().map(|r| r.1).collect()
 }
 
 /// Searches a token without frequent rivals and warm starts, so that the result depends on the token alone.
