@@ -8,6 +8,7 @@ pub use unargmax_check::certificate::*;
 use crate::audit::Audit;
 use crate::certify::enclosure::Support;
 use crate::certify::map::Map;
+#[cfg(feature = "measures")]
 use crate::certify::rank::{BestRank, WHOLE};
 use crate::certify::witness::{Point, Witness};
 use crate::certify::{BallLoss, Combination, Enclosed, Loss, Rival, Verdict};
@@ -49,6 +50,7 @@ pub(crate) fn multiplier(row: Option<Rival>, weight: f64) -> (MultiplierKind, u3
 }
 
 /// The records of best ranks; `None` if there are none. A token that wins, alone or tied, has none.
+#[cfg(feature = "measures")]
 fn ranks(best_ranks: &[BestRank]) -> Option<RankRecords> {
     let mut records = RankRecords::default();
     for rank in best_ranks.iter().filter(|rank| !rank.is_win()) {
@@ -128,8 +130,12 @@ impl Recorder {
         record.carried.sort_unstable();
         record.only_wins.sort_unstable();
         record.capped = audit.probability_bounds().to_vec();
-        record.ceilings = audit.max_probabilities().iter().map(|c| c.record().clone()).collect();
-        record.ranks = ranks(audit.best_ranks());
+        #[cfg(feature = "measures")]
+        {
+            record.ceilings =
+                audit.max_probabilities().iter().map(|c| c.record().clone()).collect();
+            record.ranks = ranks(audit.best_ranks());
+        }
         record
     }
 

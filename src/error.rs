@@ -82,6 +82,7 @@ impl From<CheckError> for Error {
 }
 
 /// Refuses what has no meaning: [`Error::Invalid`] with this problem.
+#[cfg(any(feature = "measures", feature = "model"))]
 pub(crate) fn invalid<T>(problem: impl Into<String>) -> Result<T> {
     Err(Error::Invalid(problem.into()))
 }

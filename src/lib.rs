@@ -45,6 +45,7 @@ pub mod audit;
 #[cfg(feature = "lp")]
 #[doc(hidden)]
 pub mod baselines;
+#[cfg(feature = "measures")]
 pub mod causes;
 pub mod certificate;
 pub mod certify;
@@ -60,6 +61,7 @@ pub mod export;
 pub(crate) mod families;
 pub mod head;
 mod journal_file;
+#[cfg(feature = "measures")]
 pub mod labels;
 #[cfg(feature = "files")]
 pub mod locate;
@@ -72,7 +74,7 @@ pub mod problem;
 pub(crate) mod prove;
 #[cfg(feature = "model")]
 pub mod reach;
-#[cfg(all(feature = "files", feature = "lp"))]
+#[cfg(all(feature = "files", feature = "lp", feature = "measures"))]
 pub mod repair;
 #[cfg(feature = "report")]
 pub mod report;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::measured::Measured;
 use super::{Audit, Options, audit};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -76,11 +75,17 @@ impl Among {
     /// As [`audit`](super::audit()), and a token of the options whose row is not kept.
     pub fn audit(&self, domain: &Domain, options: Options) -> Result<Audit> {
         let places = |tokens: Option<&[u32]>| tokens.map(|t| self.places(t)).transpose();
-        let (tokens, efforts) = (places(options.tokens)?, places(options.efforts)?);
-        let (margins, ranks) = (places(options.margins)?, places(options.ranks)?);
-        let max_probability = places(options.max_probability)?;
+        let tokens = places(options.tokens)?;
+        let options = Options { tokens: tokens.as_deref(), ..options };
+        #[cfg(feature = "measures")]
+        let [efforts, margins, ranks, max_probability] = [
+            places(options.efforts)?,
+            places(options.margins)?,
+            places(options.ranks)?,
+            places(options.max_probability)?,
+        ];
+        #[cfg(feature = "measures")]
         let options = Options {
-            tokens: tokens.as_deref(),
             efforts: efforts.as_deref(),
             margins: margins.as_deref(),
             ranks: ranks.as_deref(),
@@ -93,7 +98,6 @@ impl Among {
     /// The same audit with the ids of the whole head.
     fn with_ids(&self, audit: Audit) -> Audit {
         let ids = &self.ids;
-        let Measured { efforts, margins, bias_gaps, moves, ceilings, ranks } = audit.measured;
         Audit {
             kept: Some(self.ids.clone()),
             verdicts: audit
@@ -106,14 +110,8 @@ impl Among {
                 radii.into_iter().map(|(place, r)| (ids[place as usize], r)).collect()
             }),
             free: audit.free.map(|free| Box::new(self.with_ids(*free))),
-            measured: Measured {
-                efforts: efforts.into_iter().map(|effort| effort.with_ids(ids)).collect(),
-                margins: margins.into_iter().map(|gap| gap.with_ids(ids)).collect(),
-                bias_gaps: bias_gaps.into_iter().map(|gap| gap.with_ids(ids)).collect(),
-                moves: moves.into_iter().map(|one| one.with_ids(ids)).collect(),
-                ceilings: ceilings.into_iter().map(|ceiling| ceiling.with_ids(ids)).collect(),
-                ranks: ranks.into_iter().map(|rank| rank.with_ids(ids)).collect(),
-            },
+            #[cfg(feature = "measures")]
+            measured: audit.measured.with_ids(ids),
             domain: audit.domain,
             engine: audit.engine,
             threads: audit.threads,

@@ -27,9 +27,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Engine;
-use super::kept::{Kept, KeptTrial, put_list, take_id, take_list};
-use super::kept_measures::{Measurement, Quantity};
-use crate::certify::Verdict;
+use super::kept::{Kept, KeptTrial, take_id, take_list};
 use crate::certify::pairs::{Pairs, Trial};
 use crate::certify::witness::Witness;
 use crate::domain::Domain;
@@ -49,7 +47,7 @@ const MAGIC: &[u8] = b"unargmax audit journal 1\n";
 /// At most one part in so many of the time is spent on writing the journal.
 const SHARE: u32 = 20;
 /// The most results of searches proved again together, and the most scores that this may take.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 const SCORES: usize = 1 << 22;
 
 /// What identifies a run: everything that the verdicts and proofs depend on.
@@ -117,12 +115,12 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// What a journal keeps, by token; the first of a key says whether it is of the audit over all of space, which goes
 /// with that of a smaller domain.
 #[derive(Debug, Default)]
-struct Records {
+pub(super) struct Records {
     /// By pass; with the hash of the pass's map.
     trials: HashMap<(bool, u8, u32), ([u8; 32], KeptTrial)>,
     searched: HashMap<(bool, u32), Kept>,
     /// Measurements as bytes, by quantity.
-    measured: HashMap<(u8, u32), Vec<u8>>,
+    pub(super) measured: HashMap<(u8, u32), Vec<u8>>,
 }
 
 /// What this run adds, and the state of the file.
@@ -146,7 +144,7 @@ pub struct Journal {
     path: PathBuf,
     run: Run,
     every: Duration,
-    earlier: Records,
+    pub(super) earlier: Records,
     /// The number of proofs of earlier runs.
     proofs: usize,
     growing: Mutex<Growing>,
@@ -263,44 +261,13 @@ impl Journal {
         self.add(&bytes, count);
     }
 
-    /// What earlier runs measured of tokens with these verdicts, each proved again where it has a proof; `None` where there
-    /// is none.
-    pub(super) fn measured<R: Measurement>(
-        &self,
-        problem: &Problem,
-        quantity: Quantity,
-        tokens: &[(u32, &Verdict)],
-    ) -> Vec<Option<R>> {
-        let bytes = |token: u32| self.earlier.measured.get(&(quantity as u8, token));
-        let kept =
-            tokens.iter().filter_map(|&(t, verdict)| Some((t, verdict, bytes(t)?.as_slice())));
-        let kept: Vec<(u32, &Verdict, &[u8])> = kept.collect();
-        let again = kept.chunks(TOGETHER).flat_map(|kept| R::again(problem, kept));
-        let mut again: HashMap<u32, R> =
-            kept.iter().zip(again).filter_map(|(kept, found)| Some((kept.0, found?))).collect();
-        tokens.iter().map(|(token, _)| again.remove(token)).collect()
-    }
-
-    /// Keeps measurements.
-    pub(super) fn keep_measured<R: Measurement>(&self, quantity: Quantity, measured: &[R]) {
-        let mut bytes = Vec::new();
-        for one in measured {
-            bytes.extend([2, quantity as u8]);
-            bytes.extend(one.token().to_le_bytes());
-            let mut record = Vec::new();
-            one.put(&mut record);
-            put_list(&mut bytes, &record, |bytes, byte| bytes.push(*byte));
-        }
-        self.add(&bytes, measured.len());
-    }
-
     /// The keeper of the trials of a problem's screen.
     pub(super) fn trials(&self, problem: &Problem) -> Trials<'_> {
         Trials { journal: self, free: problem.domain().is_free() }
     }
 
     /// Adds records with so many proofs, and saves the journal if it is time.
-    fn add(&self, bytes: &[u8], proofs: usize) {
+    pub(super) fn add(&self, bytes: &[u8], proofs: usize) {
         let mut growing = self.growing();
         if growing.ended || bytes.is_empty() {
             return;

@@ -4,8 +4,11 @@
 //! efforts, gaps and moves come from many weights and points of a search, so they are believed as they were written, like a trial
 //! of the screen.
 
+use std::collections::HashMap;
+
 use unargmax_check::certificate::CeilingRecord;
 
+use super::journal::{Journal, TOGETHER};
 use super::kept::{Kept, put_list, put_weight, take_id, take_list, take_weight};
 use crate::certify::Verdict;
 use crate::certify::best_gap::BestGap;
@@ -44,6 +47,39 @@ pub trait Measurement: Sized + Send + Sync {
     /// The measurements of tokens with these verdicts from what [`Measurement::put`] wrote; `None` where the bytes are none, or
     /// a proof fails or gives another interval than before.
     fn again(problem: &Problem, kept: &[(u32, &Verdict, &[u8])]) -> Vec<Option<Self>>;
+}
+
+impl Journal {
+    /// What earlier runs measured of tokens with these verdicts, each proved again where it has a proof; `None` where there
+    /// is none.
+    pub(super) fn measured<R: Measurement>(
+        &self,
+        problem: &Problem,
+        quantity: Quantity,
+        tokens: &[(u32, &Verdict)],
+    ) -> Vec<Option<R>> {
+        let bytes = |token: u32| self.earlier.measured.get(&(quantity as u8, token));
+        let kept =
+            tokens.iter().filter_map(|&(t, verdict)| Some((t, verdict, bytes(t)?.as_slice())));
+        let kept: Vec<(u32, &Verdict, &[u8])> = kept.collect();
+        let again = kept.chunks(TOGETHER).flat_map(|kept| R::again(problem, kept));
+        let mut again: HashMap<u32, R> =
+            kept.iter().zip(again).filter_map(|(kept, found)| Some((kept.0, found?))).collect();
+        tokens.iter().map(|(token, _)| again.remove(token)).collect()
+    }
+
+    /// Keeps measurements.
+    pub(super) fn keep_measured<R: Measurement>(&self, quantity: Quantity, measured: &[R]) {
+        let mut bytes = Vec::new();
+        for one in measured {
+            bytes.extend([2, quantity as u8]);
+            bytes.extend(one.token().to_le_bytes());
+            let mut record = Vec::new();
+            one.put(&mut record);
+            put_list(&mut bytes, &record, |bytes, byte| bytes.push(*byte));
+        }
+        self.add(&bytes, measured.len());
+    }
 }
 
 impl Measurement for Effort {
@@ -262,7 +298,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::audit::journal::Journal;
     use crate::audit::{Engine, Options, audit};
     use crate::domain::{Ball, Domain};
     use crate::head::Head;

@@ -1,8 +1,7 @@
 //! The measurements of an audit (efforts, best gaps, biases needed, best ranks), made after the verdicts.
 
-use std::collections::BTreeMap;
-
 use super::clock::Clock;
+use super::edge::beyond;
 use super::kept_measures::{Measurement, Quantity};
 use super::{Audit, Options};
 use crate::certify::best_gap::BestGap;
@@ -10,14 +9,13 @@ use crate::certify::ceiling::Ceiling;
 use crate::certify::effort::Effort;
 use crate::certify::rank::BestRank;
 use crate::certify::row_move::RowMove;
-use crate::certify::{Outcome, Verdict, ceiling};
+use crate::certify::{Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::{Result, invalid};
 use crate::measure::effort::Known;
 use crate::measure::row_move::{InNeed, moves};
 use crate::measure::{Done, bias, effort, margin, probability, rank};
 use crate::order;
-use crate::parallel;
 use crate::problem::Problem;
 
 /// The measurements of an audit, each list in id order.
@@ -31,6 +29,74 @@ pub struct Measured {
     pub moves: Vec<RowMove>,
     pub ceilings: Vec<Ceiling>,
     pub ranks: Vec<BestRank>,
+}
+
+impl Measured {
+    /// The same measurements, where `ids` are the ids of tokens in the whole head.
+    pub fn with_ids(self, ids: &[u32]) -> Self {
+        let Measured { efforts, margins, bias_gaps, moves, ceilings, ranks } = self;
+        Measured {
+            efforts: efforts.into_iter().map(|effort| effort.with_ids(ids)).collect(),
+            margins: margins.into_iter().map(|gap| gap.with_ids(ids)).collect(),
+            bias_gaps: bias_gaps.into_iter().map(|gap| gap.with_ids(ids)).collect(),
+            moves: moves.into_iter().map(|one| one.with_ids(ids)).collect(),
+            ceilings: ceilings.into_iter().map(|ceiling| ceiling.with_ids(ids)).collect(),
+            ranks: ranks.into_iter().map(|rank| rank.with_ids(ids)).collect(),
+        }
+    }
+}
+
+/// What an audit measured. It needs the feature `measures`.
+impl Audit {
+    /// The requested efforts, in id order; empty without a ball.
+    pub fn efforts(&self) -> &[Effort] {
+        &self.measured.efforts
+    }
+
+    /// The requested best gaps, in id order; empty without a ball, and without tokens that have no rival.
+    pub fn margins(&self) -> &[BestGap] {
+        &self.measured.margins
+    }
+
+    /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
+    pub fn bias_needed(&self) -> &[BestGap] {
+        &self.measured.bias_gaps
+    }
+
+    /// The changes of their own rows that lost and tied tokens need, in id order, if they were requested.
+    ///
+    /// ```
+    /// use unargmax::{Domain, Head, Options, audit};
+    ///
+    /// // The middle row is a tenth away from the outside of what the others block.
+    /// let head = Head::new(vec![-1.0, 0.9, 1.0], None, 3, 1)?;
+    /// let options = Options { move_needed: true, ..Options::default() };
+    /// let audit = audit(&head, &Domain::free(1), options)?;
+    /// let (low, high) = audit.moves_needed()[0].ends();
+    /// assert!(low <= 0.1 && 0.1 < high && high - low < 1e-6);
+    /// # Ok::<(), unargmax::Error>(())
+    /// ```
+    pub fn moves_needed(&self) -> &[RowMove] {
+        &self.measured.moves
+    }
+
+    /// The requested largest probabilities, in id order.
+    pub fn max_probabilities(&self) -> &[Ceiling] {
+        &self.measured.ceilings
+    }
+
+    /// The smallest proved upper bound of the probability of a token at temperature 1; `None` if nothing bounds it.
+    pub fn max_probability(&self, token: u32) -> Option<f64> {
+        let cap = self.caps.binary_search_by_key(&token, |c| c.0).ok().map(|i| self.caps[i].1);
+        let measured = self.measured.ceilings.binary_search_by_key(&token, Ceiling::token);
+        let high = measured.ok().map(|i| self.measured.ceilings[i].ends().1);
+        cap.into_iter().chain(high).reduce(f64::min)
+    }
+
+    /// The requested best ranks, in id order.
+    pub fn best_ranks(&self) -> &[BestRank] {
+        &self.measured.ranks
+    }
 }
 
 /// Refuses measurements that have no meaning.
@@ -62,14 +128,6 @@ fn among_audited(name: &str, asked: &[u32], tokens: &[u32]) -> Result<()> {
             "{name} can be measured of tokens that are audited, and {other} is not among them"
         )),
     }
-}
-
-/// The bounds of the probabilities of tokens that follow from their verdicts, ids rising.
-pub fn caps(problem: &Problem, verdicts: &[(u32, Verdict)]) -> Vec<(u32, f64)> {
-    let cap = |(token, verdict): &(u32, Verdict)| {
-        ceiling::cap(problem, *token, verdict).map(|cap| (*token, cap))
-    };
-    parallel::map(verdicts.len(), &|i| cap(&verdicts[i])).into_iter().flatten().collect()
 }
 
 /// Makes the measurements that the options request.
@@ -137,47 +195,6 @@ pub fn measure(
     measured
 }
 
-/// Tries to decide the undecided tokens of a ball by the searches for best gaps and then for efforts: a measurement
-/// of a token must not find more than its verdict says.
-pub fn decide(
-    problem: &Problem,
-    verdicts: &mut [(u32, Verdict)],
-    free: Option<&Audit>,
-    options: Options,
-) {
-    if problem.domain().ball().is_none() {
-        return;
-    }
-    for by_gap in [true, false] {
-        // One token of each group of equals is decided for all of them, so that they share one proof.
-        let open = verdicts.iter().filter(|v| matches!(v.1, Verdict::Undecided(_)));
-        let open: BTreeMap<u32, &Verdict> =
-            open.map(|(token, verdict)| (problem.equals(*token)[0], verdict)).collect();
-        if open.is_empty() {
-            return;
-        }
-        options.progress.begin("edge", open.len(), "tokens");
-        let decided = if by_gap {
-            let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
-            margin::decided(problem, &open, options.progress)
-        } else {
-            let known = |(token, verdict): (u32, _)| {
-                let free = free.and_then(|audit| audit.verdict(token));
-                Known { token, verdict, free }
-            };
-            let open: Vec<Known> = open.into_iter().map(known).collect();
-            beyond(problem, |outer| effort::decided(problem, outer, &open, options.progress))
-        };
-        let decided: BTreeMap<u32, Verdict> = decided.into_iter().collect();
-        for (token, verdict) in verdicts.iter_mut() {
-            let found = decided.get(&problem.equals(*token)[0]);
-            if let (Verdict::Undecided(_), Some(found)) = (&verdict, found) {
-                *verdict = found.clone();
-            }
-        }
-    }
-}
-
 /// The measurements of tokens: those of the journal, and for the other tokens those that `measure` makes, which go into it
 /// as soon as `measure` hands them to its second argument. Ids rise, as those of `tokens` do.
 fn kept_or<'v, R: Measurement>(
@@ -237,17 +254,6 @@ fn efforts(
         }
         efforts
     })
-}
-
-/// Calls `look` with the same problem over a ball larger by the factor [`effort::BEYOND`].
-fn beyond<R>(problem: &Problem, look: impl FnOnce(&Problem) -> R) -> R {
-    let larger = problem
-        .domain()
-        .ball()
-        .and_then(|ball| problem.domain().clone().within(ball.enlarged(effort::BEYOND).ok()?).ok());
-    // Near the limits of float64 there is no larger ball, and the problem itself is used.
-    let outer = larger.as_ref().and_then(|domain| problem.resized(domain));
-    look(outer.as_ref().unwrap_or(problem))
 }
 
 /// The best gaps of lost tokens; those already measured are reused.

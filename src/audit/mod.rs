@@ -2,9 +2,12 @@
 
 mod among;
 mod clock;
+mod edge;
 pub mod journal;
 mod kept;
+#[cfg(feature = "measures")]
 mod kept_measures;
+#[cfg(feature = "measures")]
 mod measured;
 mod options;
 mod outcome;
@@ -22,6 +25,7 @@ use crate::prove::Finding;
 use crate::screen::{Moments, Screen};
 pub use among::Among;
 use clock::Clock;
+#[cfg(feature = "measures")]
 use measured::Measured;
 pub use options::{Engine, Kernel, Options};
 pub use outcome::{Audit, Counts, RADIUS_THRESHOLD};
@@ -41,6 +45,7 @@ pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
 }
 
 /// The audit of one token of a small problem, in the thread pool of the caller and without a screen of all pairs.
+#[cfg(feature = "measures")]
 pub(crate) fn audit_one(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
     run(head, domain, options, false)
 }
@@ -48,6 +53,7 @@ pub(crate) fn audit_one(head: &Head, domain: &Domain, options: Options) -> Resul
 /// The audit, inside its thread pool; `may_screen` is whether many tokens may be tried together first.
 fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Result<Audit> {
     let tokens = scope(head, options.tokens)?;
+    #[cfg(feature = "measures")]
     measured::check(domain, &tokens, options)?;
     check_engine(domain, options.engine)?;
     if let Some(journal) = options.journal {
@@ -104,7 +110,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         certify::carried_loss(larger.as_ref()?, &problem, token, verdict)
     };
     let mut verdicts = with_open_decided(&problem, findings, carried, options.progress)?;
-    measured::decide(&problem, &mut verdicts, free.as_ref(), options);
+    edge::decide(&problem, &mut verdicts, free.as_ref(), options);
     if open > 0 {
         clock.lap("edge");
     }
@@ -112,8 +118,9 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
     if radii.is_some() {
         clock.lap("radius");
     }
+    #[cfg(feature = "measures")]
     let measured = measured::measure(&problem, &verdicts, free.as_ref(), options, &mut clock);
-    let caps = measured::caps(&problem, &verdicts);
+    let caps = caps(&problem, &verdicts);
     Ok(Audit {
         kept: None,
         domain: domain.clone(),
@@ -124,6 +131,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         radii,
         seconds: clock.laps,
         free: free.map(Box::new),
+        #[cfg(feature = "measures")]
         measured,
     })
 }
@@ -253,7 +261,7 @@ fn over_all(
         }
         order::by_token(&mut verdicts, |v| v.0);
     }
-    let (measured, caps) = (Measured::default(), measured::caps(larger, &verdicts));
+    let caps = caps(larger, &verdicts);
     Ok(Audit {
         kept: None,
         domain: larger.domain().clone(),
@@ -264,8 +272,17 @@ fn over_all(
         radii: None,
         seconds: clock.laps,
         free: None,
-        measured,
+        #[cfg(feature = "measures")]
+        measured: Measured::default(),
     })
+}
+
+/// The bounds of the probabilities of tokens that follow from their verdicts, ids rising.
+fn caps(problem: &Problem, verdicts: &[(u32, Verdict)]) -> Vec<(u32, f64)> {
+    let cap = |(token, verdict): &(u32, Verdict)| {
+        certify::cap::cap(problem, *token, verdict).map(|cap| (*token, cap))
+    };
+    parallel::map(verdicts.len(), &|i| cap(&verdicts[i])).into_iter().flatten().collect()
 }
 
 /// The requested tokens, in id order and without duplicates.

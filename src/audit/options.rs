@@ -51,16 +51,22 @@ pub struct Options<'a> {
     /// Whether to decide the tokens over all of space too, if the domain is smaller.
     pub also_free: bool,
     /// The tokens whose efforts to measure, in a ball; a subset of the audited tokens.
+    #[cfg(feature = "measures")]
     pub efforts: Option<&'a [u32]>,
     /// The tokens whose best gaps to measure, in a ball; a subset of the audited tokens.
+    #[cfg(feature = "measures")]
     pub margins: Option<&'a [u32]>,
     /// The tokens whose best ranks to measure; a subset of the audited tokens.
+    #[cfg(feature = "measures")]
     pub ranks: Option<&'a [u32]>,
     /// Whether to measure, for each lost token of a head with a bias, the raise of its own bias that it needs.
+    #[cfg(feature = "measures")]
     pub bias_needed: bool,
     /// Whether to measure, for each lost or tied token, how far its own row must move for it to win.
+    #[cfg(feature = "measures")]
     pub move_needed: bool,
     /// The tokens whose largest probabilities to measure; a subset of the audited tokens.
+    #[cfg(feature = "measures")]
     pub max_probability: Option<&'a [u32]>,
     /// The kernel that multiplies integers in the screen. Verdicts and proofs do not depend on it.
     pub kernel: Kernel,
@@ -77,11 +83,17 @@ impl Default for Options<'_> {
             engine: Engine::default(),
             threads: 0,
             also_free: false,
+            #[cfg(feature = "measures")]
             efforts: None,
+            #[cfg(feature = "measures")]
             margins: None,
+            #[cfg(feature = "measures")]
             ranks: None,
+            #[cfg(feature = "measures")]
             bias_needed: false,
+            #[cfg(feature = "measures")]
             move_needed: false,
+            #[cfg(feature = "measures")]
             max_probability: None,
             kernel: Kernel::best(),
             progress: &Silent,

@@ -7,12 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+#[cfg(feature = "measures")]
 use super::measured::Measured;
-use crate::certify::best_gap::BestGap;
-use crate::certify::ceiling::Ceiling;
-use crate::certify::effort::Effort;
-use crate::certify::rank::BestRank;
-use crate::certify::row_move::RowMove;
 use crate::certify::{Blocker, Outcome, Verdict};
 use crate::domain::Domain;
 use crate::error::Result;
@@ -32,6 +28,7 @@ pub struct Audit {
     pub(super) radii: Option<Vec<(u32, f64)>>,
     pub(super) seconds: BTreeMap<&'static str, f64>,
     pub(super) free: Option<Box<Audit>>,
+    #[cfg(feature = "measures")]
     pub(super) measured: Measured,
 }
 
@@ -195,38 +192,6 @@ impl Audit {
         self.free.as_deref()
     }
 
-    /// The requested efforts, in id order; empty without a ball.
-    pub fn efforts(&self) -> &[Effort] {
-        &self.measured.efforts
-    }
-
-    /// The requested best gaps, in id order; empty without a ball, and without tokens that have no rival.
-    pub fn margins(&self) -> &[BestGap] {
-        &self.measured.margins
-    }
-
-    /// The best gaps of lost tokens, in id order, if the bias that they need was requested.
-    pub fn bias_needed(&self) -> &[BestGap] {
-        &self.measured.bias_gaps
-    }
-
-    /// The changes of their own rows that lost and tied tokens need, in id order, if they were requested.
-    ///
-    /// ```
-    /// use unargmax::{Domain, Head, Options, audit};
-    ///
-    /// // The middle row is a tenth away from the outside of what the others block.
-    /// let head = Head::new(vec![-1.0, 0.9, 1.0], None, 3, 1)?;
-    /// let options = Options { move_needed: true, ..Options::default() };
-    /// let audit = audit(&head, &Domain::free(1), options)?;
-    /// let (low, high) = audit.moves_needed()[0].ends();
-    /// assert!(low <= 0.1 && 0.1 < high && high - low < 1e-6);
-    /// # Ok::<(), unargmax::Error>(())
-    /// ```
-    pub fn moves_needed(&self) -> &[RowMove] {
-        &self.measured.moves
-    }
-
     /// Upper bounds of the probabilities that a softmax of the logits can give to lost and tied tokens, at every temperature
     /// and every hidden state of the domain, in id order. They follow from the weights of the losing proofs.
     ///
@@ -241,24 +206,6 @@ impl Audit {
     /// ```
     pub fn probability_bounds(&self) -> &[(u32, f64)] {
         &self.caps
-    }
-
-    /// The requested largest probabilities, in id order.
-    pub fn max_probabilities(&self) -> &[Ceiling] {
-        &self.measured.ceilings
-    }
-
-    /// The smallest proved upper bound of the probability of a token at temperature 1; `None` if nothing bounds it.
-    pub fn max_probability(&self, token: u32) -> Option<f64> {
-        let cap = self.caps.binary_search_by_key(&token, |c| c.0).ok().map(|i| self.caps[i].1);
-        let measured = self.measured.ceilings.binary_search_by_key(&token, Ceiling::token);
-        let high = measured.ok().map(|i| self.measured.ceilings[i].ends().1);
-        cap.into_iter().chain(high).reduce(f64::min)
-    }
-
-    /// The requested best ranks, in id order.
-    pub fn best_ranks(&self) -> &[BestRank] {
-        &self.measured.ranks
     }
 
     /// The wall time of each stage, in seconds.

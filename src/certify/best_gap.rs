@@ -49,6 +49,7 @@ impl BestGap {
     }
 
     /// An interval that [`crate::audit::journal`] kept, with the best point and the gap there; `None` if its ends are none.
+    #[cfg(feature = "measures")]
     pub(crate) fn measured_before(
         token: u32,
         (low, high): (f64, f64),
@@ -59,6 +60,7 @@ impl BestGap {
     }
 
     /// The best point so far, and the gap proved there.
+    #[cfg(feature = "measures")]
     pub(crate) fn best(&self) -> Option<(&[f64], f64)> {
         self.point.as_ref().map(|(point, gap)| (point.as_slice(), *gap))
     }
@@ -69,6 +71,7 @@ impl BestGap {
     }
 
     /// The same interval, where `ids` are the ids of tokens in the whole head.
+    #[cfg(feature = "measures")]
     pub(crate) fn with_ids(self, ids: &[u32]) -> Self {
         BestGap { token: ids[self.token as usize], ..self }
     }

@@ -1,20 +1,13 @@
-//! Proved bounds of the probability of a token: from the weights of a loss ([`cap`]), and as an interval of the largest
-//! probability over the domain ([`Ceiling`]). The mathematics is in [`unargmax_check::verify::log_odds`].
+//! A proved interval of the largest probability of a token over the domain. The mathematics is in
+//! [`unargmax_check::verify::log_odds`].
 
-use unargmax_check::certificate::{CeilingRecord, EnclosedRecord};
-use unargmax_check::verify::log_odds::{self, entropy, most_probable};
+use unargmax_check::certificate::CeilingRecord;
 use unargmax_check::verify::probability;
 
-use super::enclosure::{Enclosed, Support};
+use super::enclosure::Support;
 use super::rival;
-use super::verdict::{Loss, Verdict};
-use crate::arithmetic::interval::Interval;
 use crate::parallel;
 use crate::problem::Problem;
-
-/// The relative distance from stored weights within which the proved ones are taken to lie: it makes the bound the same
-/// for every enclosure of the same weights, and costs about as much of the probability.
-const NEAR: f64 = 1e-6;
 
 /// The factors by which the ends of an interval are moved outwards, so that a checker whose own bounds are a little wider
 /// accepts them.
@@ -24,47 +17,6 @@ const SPARE: (f64, f64) = (1.0 - 1e-9, 1.0 + 1e-9);
 const LONG: usize = 2048;
 /// By how much, as a share, these may prove less.
 const ALMOST: f64 = 1e-3;
-
-/// An upper bound of the probability of a token over the domain of `problem`, at every temperature, from the proof of its
-/// verdict; `None` for tokens that can win alone and for undecided ones.
-pub(crate) fn cap(problem: &Problem, token: u32, verdict: &Verdict) -> Option<f64> {
-    let entropy = match verdict {
-        Verdict::Tied(tie) => log_odds::tied(tie.members().len()),
-        Verdict::Unargmaxable(loss) => entropy_of_loss(problem, token, loss),
-        Verdict::Argmaxable(_) | Verdict::Undecided(_) => return None,
-    };
-    Some(most_probable(entropy))
-}
-
-/// A lower bound of the entropy of the weights of a loss, in nats.
-fn entropy_of_loss(problem: &Problem, token: u32, loss: &Loss) -> f64 {
-    match loss {
-        Loss::Enclosed(enclosed) => entropy_of_enclosed(problem, token, enclosed),
-        Loss::Exact(exact) => log_odds::entropy_of_integers(exact.weights()),
-        Loss::Ball(ball) => log_odds::entropy_of_integers(&ball.combination().rivals),
-        Loss::Carried(carried) => entropy_of_loss(problem, token, carried.loss()),
-        Loss::Dominated(_) | Loss::OnePoint(_) => 0.0,
-    }
-}
-
-/// A lower bound of the entropy of enclosed weights.
-fn entropy_of_enclosed(problem: &Problem, token: u32, enclosed: &Enclosed) -> f64 {
-    let Support { basic, frozen, equations } = enclosed.support();
-    // A NaN fails the comparison.
-    if enclosed.spread() < 0.5 * NEAR {
-        let near =
-            |&(j, w): &(u32, f64)| (j, Interval { lo: w * (1.0 - NEAR), hi: w * (1.0 + NEAR) });
-        let exact = |&(j, w): &(u32, f64)| (j, Interval::point(w));
-        return entropy(basic.iter().map(near).chain(frozen.iter().map(exact)));
-    }
-    let (basic, frozen, equations) = (basic.clone(), frozen.clone(), equations.clone());
-    let record = EnclosedRecord { token, basic, frozen, equations };
-    let free = crate::domain::Domain::free(problem.stored().dim());
-    // A loss that is carried here was proved over all of space.
-    let proved = log_odds::enclosed(problem.stored(), problem.domain(), &record)
-        .or_else(|| log_odds::enclosed(problem.stored(), &free, &record));
-    proved.map_or(0.0, |odds| odds.entropy)
-}
 
 /// Upper bounds of the norms of the stored rows.
 pub(crate) fn norms(problem: &Problem) -> Vec<f64> {

@@ -46,6 +46,7 @@ impl Effort {
     }
 
     /// An interval that [`crate::audit::journal`] kept; `None` if its ends are none.
+    #[cfg(feature = "measures")]
     pub(crate) fn measured_before(token: u32, (low, high): (f64, f64)) -> Option<Self> {
         (low <= high).then_some(Effort { token, low, high })
     }
@@ -56,6 +57,7 @@ impl Effort {
     }
 
     /// The same interval, where `ids` are the ids of tokens in the whole head.
+    #[cfg(feature = "measures")]
     pub(crate) fn with_ids(self, ids: &[u32]) -> Self {
         Effort { token: ids[self.token as usize], ..self }
     }

@@ -76,6 +76,7 @@ impl Basis {
 
     /// The enclosed weights of the token on these rivals, and a lower bound of how far they stay ahead of it, in logits; `None`
     /// if one of the weights may not be positive.
+    #[cfg(feature = "measures")]
     pub(super) fn slack(&self, problem: &Problem, token: u32) -> Option<(Vec<Interval>, f64)> {
         let (support, weights) = self.weights(problem, token)?;
         let slack = weighed(problem, token as usize, &support, &weights)?.1.total();

@@ -22,6 +22,8 @@ pub(crate) mod ball_bound;
 pub mod ball_loss;
 #[doc(hidden)]
 pub mod best_gap;
+pub(crate) mod cap;
+#[cfg(feature = "measures")]
 pub(crate) mod ceiling;
 mod combination;
 #[doc(hidden)]
@@ -37,9 +39,11 @@ mod outcome;
 #[doc(hidden)]
 pub mod pairs;
 mod range_terms;
+#[cfg(feature = "measures")]
 #[doc(hidden)]
 pub mod rank;
 mod rival;
+#[cfg(feature = "measures")]
 pub(crate) mod row_move;
 mod score_error;
 pub(crate) mod scored;
@@ -51,6 +55,7 @@ pub mod witness;
 
 pub use ball_loss::BallLoss;
 pub use best_gap::BestGap;
+#[cfg(feature = "measures")]
 pub use ceiling::Ceiling;
 pub use combination::Combination;
 pub use effort::Effort;
@@ -58,6 +63,7 @@ pub use enclosure::Enclosed;
 pub use exact::Exact;
 pub use outcome::Outcome;
 pub use rival::{Blocker, Rival};
+#[cfg(feature = "measures")]
 pub use row_move::RowMove;
 pub use verdict::{
     Loss, OnePoint, Tie, Undecided, Verdict, carried_loss, carried_win, dominated, enclosed,

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct SideJson {
     /// The path of the file.
+    #[allow(dead_code, reason = "only errors of the forward path name it")]
     pub label: PathBuf,
     /// The object.
     pub map: Map<String, Value>,

@@ -40,6 +40,7 @@ pub struct Known<'a> {
 
 /// The efforts of tokens with these verdicts over the ball of `problem`, in their order. Points are searched in
 /// `outer`, the same problem with a ball whose radius is larger by a power of two, or the same.
+#[cfg(feature = "measures")]
 pub fn efforts(
     problem: &Problem,
     outer: &Problem,

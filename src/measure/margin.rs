@@ -33,6 +33,7 @@ const DRAWN: (f64, f64) = (1e-12, 1e-4);
 
 /// The best gaps of tokens with these verdicts over the ball of `problem`, in their order; tokens without a rival are
 /// left out.
+#[cfg(feature = "measures")]
 pub fn margins(problem: &Problem, tokens: &[(u32, &Verdict)], done: Done<BestGap>) -> Vec<BestGap> {
     measured(problem, tokens, done, |seeker| seeker.gap)
 }

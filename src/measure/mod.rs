@@ -11,12 +11,17 @@
 //! [`crate::certify`] turns these into intervals. Points and weights found for undecided tokens also serve as
 //! proposals for their verdicts.
 
+#[cfg(feature = "measures")]
 pub mod bias;
 pub mod effort;
+#[cfg(feature = "measures")]
 pub(crate) mod least_change;
 pub mod margin;
+#[cfg(feature = "measures")]
 pub mod probability;
+#[cfg(feature = "measures")]
 pub mod rank;
+#[cfg(feature = "measures")]
 pub mod row_move;
 
 use crate::head::Head;

@@ -172,6 +172,7 @@ pub fn packing(sets: &[Vec<usize>], count: usize) -> Option<Vec<f64>> {
 }
 
 /// A row of a program: the terms, each with the index of its variable, must sum to at least `least`.
+#[cfg(any(test, feature = "files"))]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub terms: Vec<(f64, usize)>,
@@ -180,6 +181,7 @@ pub struct Row {
 
 /// Minimises `costs . x` subject to the rows and to a range for each variable. Returns `x`; `None` if the backend gives up or
 /// finds that there is none.
+#[cfg(any(test, feature = "files"))]
 pub fn minimise(costs: &[f64], ranges: &[(f64, f64)], rows: &[Row]) -> Option<Vec<f64>> {
     let mut variables = ProblemVariables::new();
     let x: Vec<Variable> =
