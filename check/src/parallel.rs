@@ -16,7 +16,13 @@ pub fn each(count: usize, one: &(dyn Fn(usize) + Sync)) {
 /// The results for all indices below `count`; consecutive ones are computed together, in some tasks for each thread.
 pub fn map<R: Send>(count: usize, one: &(dyn Fn(usize) -> R + Sync)) -> Vec<R> {
     let size = count.div_ceil(TASKS * rayon::current_num_threads()).max(1);
-    flat_map(count, size, &|range| range.map(one).collect())
+    flat_map(count, size, &|range| {
+        let mut part = Vec::with_capacity(range.len());
+        for i in range {
+            part.push(one(i));
+        }
+        part
+    })
 }
 
 /// The tasks of a thread in [`map`]: if some take longer, the threads still end at about the same time.
@@ -24,8 +30,24 @@ const TASKS: usize = 16;
 
 /// The results for all indices below `count`, where each is worth a task of its own.
 pub fn map_singly<R: Send>(count: usize, one: &(dyn Fn(usize) -> R + Sync)) -> Vec<R> {
-    map_ranges(count, 1, &|range| one(range.start))
+    let mut results = Vec::with_capacity(count);
+    for _ in 0..count {
+        results.push(None);
+    }
+    let results = Mutex::new(results);
+    each(count, &|i| {
+        let result = one(i);
+        results.lock().expect(SHORT)[i] = Some(result);
+    });
+    let mut all = Vec::with_capacity(count);
+    for result in results.into_inner().expect(SHORT) {
+        all.push(result.expect("each ran"));
+    }
+    all
 }
+
+/// A lock here is held to move one element, which cannot fail; tasks run without it.
+const SHORT: &str = "nothing fails under the lock";
 
 /// Cuts the indices below `count` into ranges of `size` and returns the results of all ranges as one list.
 pub fn flat_map<R: Send>(
@@ -46,34 +68,33 @@ pub fn map_ranges<R: Send>(
     size: usize,
     of_range: &(dyn Fn(Range<usize>) -> R + Sync),
 ) -> Vec<R> {
-    let results: Vec<Mutex<Option<R>>> =
-        (0..count.div_ceil(size)).map(|_| Mutex::new(None)).collect();
-    each(results.len(), &|i| {
-        let result = of_range(i * size..((i + 1) * size).min(count));
-        *results[i].lock().expect(ALONE) = Some(result);
-    });
-    let done = |result: Mutex<Option<R>>| result.into_inner().expect(ALONE).expect("each ran");
-    results.into_iter().map(done).collect()
+    map_singly(count.div_ceil(size), &|i| of_range(i * size..((i + 1) * size).min(count)))
 }
-
-/// A lock here is only the proof for the compiler that one task has an element.
-const ALONE: &str = "only the task of its index takes the lock";
 
 /// The results for elements that are given away, each worth a task of its own.
 pub fn map_owned<T: Send, R: Send>(elements: Vec<T>, one: &(dyn Fn(T) -> R + Sync)) -> Vec<R> {
-    let elements: Vec<Mutex<Option<T>>> =
-        elements.into_iter().map(|element| Mutex::new(Some(element))).collect();
-    map_singly(elements.len(), &|i| {
-        let element = elements[i].lock().expect(ALONE).take();
+    let count = elements.len();
+    let mut places = Vec::with_capacity(count);
+    for element in elements {
+        places.push(Some(element));
+    }
+    let places = Mutex::new(places);
+    map_singly(count, &|i| {
+        let element = places.lock().expect(SHORT)[i].take();
         one(element.expect("each index is used once"))
     })
 }
 
 /// Cuts `out` into pieces of `size` elements and calls `fill` with the index of each piece and the piece.
 pub fn fill<T: Send>(out: &mut [T], size: usize, fill: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    let pieces: Vec<Mutex<&mut [T]>> = out.chunks_mut(size).map(Mutex::new).collect();
-    each(pieces.len(), &|i| {
-        fill(i, &mut pieces[i].lock().expect(ALONE));
+    let mut pieces = Vec::with_capacity(out.len().div_ceil(size));
+    for piece in out.chunks_mut(size) {
+        pieces.push(Some(piece));
+    }
+    let (count, pieces) = (pieces.len(), Mutex::new(pieces));
+    each(count, &|i| {
+        let piece = pieces.lock().expect(SHORT)[i].take();
+        fill(i, piece.expect("each index is used once"));
     });
 }
 
@@ -83,10 +104,14 @@ pub fn fill_both<A: Send, B: Send>(
     (second, second_size): (&mut [B], usize),
     fill: &(dyn Fn(usize, &mut [A], &mut [B]) + Sync),
 ) {
-    let pieces = first.chunks_mut(first_size).zip(second.chunks_mut(second_size));
-    let pieces: Vec<Mutex<(&mut [A], &mut [B])>> = pieces.map(Mutex::new).collect();
-    each(pieces.len(), &|i| {
-        let (first, second) = &mut *pieces[i].lock().expect(ALONE);
+    let mut pieces = Vec::with_capacity(first.len().div_ceil(first_size));
+    for piece in first.chunks_mut(first_size).zip(second.chunks_mut(second_size)) {
+        pieces.push(Some(piece));
+    }
+    let (count, pieces) = (pieces.len(), Mutex::new(pieces));
+    each(count, &|i| {
+        let piece = pieces.lock().expect(SHORT)[i].take();
+        let (first, second) = piece.expect("each index is used once");
         fill(i, first, second);
     });
 }

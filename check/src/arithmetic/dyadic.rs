@@ -204,41 +204,52 @@ impl Ord for Dyadic {
 
 /// The exact scalar product of floats with integers, `sum x_k n_k`.
 pub fn dot_integers(x: impl Iterator<Item = f64>, n: &[BigInt]) -> Dyadic {
-    let terms: Vec<(i64, i64, &BigInt)> = x
-        .zip(n)
-        .map(|(x, n)| (split(x), n))
-        .filter(|((m, _), n)| *m != 0 && !n.is_zero())
-        .map(|((m, e), n)| (m, e, n))
-        .collect();
+    let mut terms = Vec::with_capacity(n.len());
+    for (x, n) in x.zip(n) {
+        let (mantissa, exponent) = split(x);
+        if mantissa != 0 && !n.is_zero() {
+            terms.push((mantissa, exponent, n));
+        }
+    }
+    sum_of_multiples(&terms)
+}
+
+/// The sum of `m 2^e n` over terms `(m, e, n)`.
+fn sum_of_multiples(terms: &[(i64, i64, &BigInt)]) -> Dyadic {
     let Some(exponent) = terms.iter().map(|t| t.1).min() else { return Dyadic::zero() };
     let mut sum = BigInt::zero();
     for (m, e, n) in terms {
-        sum += (n * m) << (e - exponent) as u64;
+        sum += (*n * m) << (e - exponent) as u64;
     }
     Dyadic { mantissa: sum, exponent }
 }
 
 /// The exact scalar product of floats, `sum x_k y_k`.
 pub fn dot_floats(x: impl Iterator<Item = f64>, y: impl Iterator<Item = f64>) -> Dyadic {
-    let terms: Vec<(i128, i64)> = x
-        .zip(y)
-        .map(|(x, y)| (split(x), split(y)))
-        .filter(|((a, _), (b, _))| *a != 0 && *b != 0)
-        .map(|((a, e), (b, f))| (i128::from(a) * i128::from(b), e + f))
-        .collect();
+    let mut terms = Vec::with_capacity(x.size_hint().0);
+    for (x, y) in x.zip(y) {
+        let ((a, e), (b, f)) = (split(x), split(y));
+        if a != 0 && b != 0 {
+            terms.push((i128::from(a) * i128::from(b), e + f));
+        }
+    }
+    sum_of_products(&terms)
+}
+
+/// The sum of `m 2^e` over terms `(m, e)` with `m` below `2^106`.
+fn sum_of_products(terms: &[(i128, i64)]) -> Dyadic {
     let Some(exponent) = terms.iter().map(|t| t.1).min() else { return Dyadic::zero() };
     let spread = terms.iter().map(|t| t.1).max().unwrap_or(exponent) - exponent;
+    let mut sum = BigInt::zero();
     if spread <= 12 {
         // Products below 2^106, shifted by at most 12 bits, summed at most 2^8 at a time: no overflow.
-        let mut sum = BigInt::zero();
         for chunk in terms.chunks(256) {
             sum += chunk.iter().map(|(m, e)| m << (e - exponent)).sum::<i128>();
         }
         return Dyadic { mantissa: sum, exponent };
     }
-    let mut sum = BigInt::zero();
     for (m, e) in terms {
-        sum += BigInt::from(m) << (e - exponent) as u64;
+        sum += BigInt::from(*m) << (e - exponent) as u64;
     }
     Dyadic { mantissa: sum, exponent }
 }

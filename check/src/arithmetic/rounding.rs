@@ -80,15 +80,21 @@ pub fn dot_error(n: usize, norm_x: f64, norm_y: f64) -> f64 {
 
 /// An upper bound of the Euclidean norm of `values`; NaN if one of the values is NaN.
 pub fn norm_up(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let (largest, count) =
-        values.clone().fold((0.0f64, 0usize), |(m, n), x| (m.max(x.abs()), n + 1));
-    if largest == 0.0 {
-        // The sum is 0, or NaN if one of the values is NaN: `max` ignores NaN.
-        return values.map(f64::abs).sum();
+    let (mut largest, mut count) = (0.0f64, 0usize);
+    for x in values.clone() {
+        largest = largest.max(x.abs());
+        count += 1;
     }
-    // A power of two keeps the scaling exact (a term that underflows is below 2^-1074 of the sum).
+    // A power of two keeps the scaling exact (a term that underflows is below 2^-1074 of the sum). If all values are 0 or
+    // NaN, which `max` ignores, the scale does not matter.
     let scale = power_of_two_near(largest);
-    let sum: f64 = values.map(|x| (x / scale) * (x / scale)).sum();
+    let mut sum = 0.0;
+    for x in values {
+        sum += (x / scale) * (x / scale);
+    }
+    if largest == 0.0 {
+        return sum;
+    }
     let slack = 1.0 + (count as f64 + 8.0) * f64::EPSILON;
     (sum.sqrt() * slack * scale).next_up()
 }
