@@ -1,12 +1,51 @@
 //! Loops on all threads.
 //!
 //! The results are in the order of the input, whatever the number of threads. rayon compiles its scheduling anew for each
-//! closure that it is given. Here it is given one, [`each`]; the other functions are compiled for each type of result.
+//! closure that it is given. Here it is given one for each purpose; the generic functions are thin.
 
 use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
+
+/// The result of `run` in a pool of `threads` threads; 0 means one for each core.
+///
+/// # Errors
+/// The system refuses the threads.
+pub fn in_pool<R: Send>(
+    threads: usize,
+    run: impl FnOnce() -> R + Send,
+) -> Result<R, rayon::ThreadPoolBuildError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut result = None;
+    install(&pool, once(run, &mut result));
+    Ok(result.expect("it ran"))
+}
+
+fn install(pool: &rayon::ThreadPool, run: Job) {
+    pool.install(run);
+}
+
+/// The results of two functions that run at the same time, if there are two threads.
+pub fn join<A: Send, B: Send>(
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let (mut a, mut b) = (None, None);
+    join_jobs(once(first, &mut a), once(second, &mut b));
+    (a.expect("it ran"), b.expect("it ran"))
+}
+
+fn join_jobs(first: Job, second: Job) {
+    rayon::join(first, second);
+}
+
+/// Something that runs once and keeps its result elsewhere, so that its type does not depend on that of the result.
+type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+fn once<'a, R: Send>(run: impl FnOnce() -> R + Send + 'a, result: &'a mut Option<R>) -> Job<'a> {
+    Box::new(move || *result = Some(run()))
+}
 
 /// Calls `one` with every index below `count`. Each index is a task of its own.
 pub fn each(count: usize, one: &(dyn Fn(usize) + Sync)) {
@@ -122,7 +161,7 @@ mod tests {
 
     /// Runs with a number of threads.
     fn with_threads<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run)
+        in_pool(threads, run).unwrap()
     }
 
     #[test]

@@ -37,11 +37,8 @@ pub use outcome::{Audit, Counts, RADIUS_THRESHOLD};
 /// programs are; efforts or margins outside a ball, or of tokens that are not audited; a token id that is too large;
 /// or a thread pool that the system refuses.
 pub fn audit(head: &Head, domain: &Domain, options: Options) -> Result<Audit> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|e| Error::Invalid(format!("cannot start {} threads: {e}", options.threads)))?;
-    pool.install(|| run(head, domain, options, true))
+    parallel::in_pool(options.threads, || run(head, domain, options, true))
+        .map_err(|e| Error::Invalid(format!("cannot start {} threads: {e}", options.threads)))?
 }
 
 /// The audit of one token of a small problem, in the thread pool of the caller and without a screen of all pairs.
@@ -68,7 +65,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         && options.engine == Engine::LeastDistance
         && !are_few(tokens.len(), rows)
         && domain.only_state().is_none();
-    let (problem, moments) = rayon::join(
+    let (problem, moments) = parallel::join(
         || {
             let problem = Problem::about(head, domain, folded.clone());
             if may_screen {

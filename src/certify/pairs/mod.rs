@@ -201,10 +201,13 @@ impl<'a> Pairs<'a> {
             Some(ball) => median_scale(&transformed, ball.radius_down()),
             None => 8.0 * balance(problem, &transformed),
         });
-        let rows = Sorted::new(&transformed, head, |j| match weight {
-            Some(weight) => weight * transformed.norm[j] + head.bias(j),
-            None => transformed.norm[j],
-        });
+        let keys: Vec<f64> = match weight {
+            Some(weight) => {
+                (0..head.tokens()).map(|j| weight * transformed.norm[j] + head.bias(j)).collect()
+            }
+            None => transformed.norm.clone(),
+        };
+        let rows = Sorted::new(&transformed, head, &keys);
         let width = transformed.width;
         Some(Pairs {
             problem,

@@ -6,6 +6,7 @@ use super::kernel::BLOCK;
 use super::rounding::{self, COPIES, Losses};
 use super::rows::Transformed;
 use crate::head::Head;
+use crate::parallel;
 
 /// The number of neighbouring blocks (a shelf) whose rows are sorted by bias. (In whisper-tiny.en's ball, where
 /// biases are levels, 16 leaves a third of the pairs to level 3 that a shelf of one block leaves; with 64 the order
@@ -67,15 +68,14 @@ pub struct Block {
 }
 
 impl Sorted {
-    /// Sorts the rows by falling `key`, cuts them into blocks and rounds them.
-    pub fn new(all: &Transformed, head: &Head, key: impl Fn(usize) -> f64 + Sync) -> Sorted {
-        let keys: Vec<f64> = (0..head.tokens()).map(&key).collect();
+    /// Sorts the rows by their falling `keys`, cuts them into blocks and rounds them.
+    pub fn new(all: &Transformed, head: &Head, keys: &[f64]) -> Sorted {
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
         order.par_sort_unstable_by(|&a, &b| {
             keys[b as usize].total_cmp(&keys[a as usize]).then(a.cmp(&b))
         });
         // The limit of a block uses its greatest bias, so rows of similar keys are put in the order of their biases.
-        order.par_chunks_mut(BLOCKS_SORTED_BY_BIAS * BLOCK).for_each(|shelf| {
+        parallel::fill(&mut order, BLOCKS_SORTED_BY_BIAS * BLOCK, &|_, shelf| {
             let falling =
                 |a: &u32, b: &u32| head.bias(*b as usize).total_cmp(&head.bias(*a as usize));
             shelf.sort_by(falling);
@@ -85,12 +85,11 @@ impl Sorted {
         let (prefix, width) = (prefix(all), rounding::width(all.width));
         let mut bytes = vec![0i8; order.len() * width];
         let mut bounds = vec![Bounds::default(); order.len()];
-        let mut blocks: Vec<Block> = order
-            .par_chunks(BLOCK)
-            .zip(bytes.par_chunks_mut(BLOCK * width))
-            .zip(bounds.par_chunks_mut(BLOCK))
-            .map(|((ids, bytes), bounds)| block(all, head, ids, prefix, bytes, bounds))
-            .collect();
+        let pieces = bytes.chunks_mut(BLOCK * width).zip(bounds.chunks_mut(BLOCK));
+        let pieces = order.chunks(BLOCK).zip(pieces).collect();
+        let mut blocks = parallel::map_owned(pieces, &|(ids, (bytes, bounds))| {
+            block(all, head, ids, prefix, bytes, bounds)
+        });
         let mut rest = (f64::NEG_INFINITY, 0.0f64, 0.0f64);
         for (i, block) in blocks.iter_mut().enumerate().rev() {
             let ids = &order[i * BLOCK..((i + 1) * BLOCK).min(order.len())];

@@ -51,29 +51,24 @@ impl<'a> System<'a> {
             })
             .collect();
         let stride = head.tokens().div_ceil(SAMPLE);
-        let sample = || (0..head.tokens()).step_by(stride);
-        let mut scales: Vec<f64> =
-            columns.iter().map(|&k| spread(sample().map(|t| head.weight(t, k)))).collect();
+        let mut scales = Vec::with_capacity(columns.len() + 1);
+        for &k in &columns {
+            let sample = (0..head.tokens()).step_by(stride).map(|t| head.weight(t, k));
+            scales.push(spread(&sample.collect::<Vec<f64>>()));
+        }
         let constant_bias = bias.iter().all(|b| *b == bias[0]);
-        let ends = columns
-            .iter()
-            .flat_map(|&k| [domain.lo(k), domain.hi(k)])
-            .filter(|x| x.is_finite() && *x != 0.0);
-        let lifted = !constant_bias || ends.clone().next().is_some();
-        scales.push(if constant_bias {
-            // Only the ends have lengths: use their spread in the scaled coordinates.
-            spread(
-                columns
-                    .iter()
-                    .zip(&scales)
-                    .flat_map(|(&k, s)| {
-                        [domain.lo(k) * s, domain.hi(k) * s].into_iter().filter(|x| x.is_finite())
-                    })
-                    .chain([0.0]),
-            )
-        } else {
-            spread(bias.iter().copied())
-        });
+        let (mut has_ends, mut scaled_ends) = (false, Vec::new());
+        for (&k, scale) in columns.iter().zip(&scales) {
+            for end in [domain.lo(k), domain.hi(k)] {
+                has_ends |= end.is_finite() && end != 0.0;
+                scaled_ends.push(end * scale);
+            }
+        }
+        scaled_ends.retain(|x| x.is_finite());
+        scaled_ends.push(0.0);
+        let lifted = !constant_bias || has_ends;
+        // If biases are constant, only the ends have lengths: their spread in the scaled coordinates counts.
+        scales.push(spread(if constant_bias { &scaled_ends } else { &bias }));
         let ends = |&k: &usize| domain.lo(k).is_finite() || domain.hi(k).is_finite();
         let wide = head.is_wide() && !columns.iter().any(ends);
         let span = wide.then(OnceLock::new);
@@ -225,15 +220,15 @@ fn length(row: &[f64]) -> f64 {
 }
 
 /// The power of two near the standard deviation (near the size if all values are equal; 1 if all are 0).
-fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = values.clone().fold(0.0f64, |m, x| m.max(x.abs()));
+fn spread(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0f64, |m, x| m.max(x.abs()));
     if largest == 0.0 {
         return 1.0;
     }
     let unit = power_of_two_near(largest);
-    let count = values.clone().count() as f64;
-    let mean = values.clone().map(|x| x / unit).sum::<f64>() / count;
-    let variance = values.map(|x| (x / unit - mean) * (x / unit - mean)).sum::<f64>() / count;
-    let deviation = variance.sqrt();
+    let count = values.len() as f64;
+    let mean = values.iter().map(|x| x / unit).sum::<f64>() / count;
+    let squares = values.iter().map(|x| (x / unit - mean) * (x / unit - mean));
+    let deviation = (squares.sum::<f64>() / count).sqrt();
     if deviation > 1e-12 { power_of_two_near(deviation) * unit } else { unit }
 }
