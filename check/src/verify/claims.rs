@@ -91,11 +91,15 @@ pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<Claimed>, Vec<Refu
         refuse(None, "a tie has no member in the scope");
     }
     let firsts = firsts_of_ties(record);
-    let won_elsewhere = record.carried.iter().copied().filter(|_| carries_wins(record));
-    let points = winning::places(record).map(|p| p.0).chain(won_elsewhere);
+    let mut points: Vec<u32> = winning::places(record).iter().map(|p| p.0).collect();
+    if carries_wins(record) {
+        points.extend(&record.carried);
+    }
     let mut points_of_ties: HashMap<u32, usize> = HashMap::new();
-    for token in points.filter(|t| firsts.contains(t)) {
-        *points_of_ties.entry(token).or_default() += 1;
+    for token in points {
+        if firsts.contains(&token) {
+            *points_of_ties.entry(token).or_default() += 1;
+        }
     }
     for (&token, _) in points_of_ties.iter().filter(|p| *p.1 > 1) {
         refuse(Some(token), "it has several points");
@@ -106,31 +110,45 @@ pub fn asked_for(record: &AuditRecord, scope: &Scope) -> (Vec<Claimed>, Vec<Refu
 /// All claims of a record with their proofs, by rising id.
 fn claims(record: &AuditRecord, scope: &Scope) -> Vec<Claimed> {
     let firsts = firsts_of_ties(record);
-    let alone = |t: &u32| !firsts.contains(t);
-    let points = winning::places(record).map(|p| p.0).filter(alone);
-    let mut claims: Vec<_> = points.map(|t| (t, Claim::Argmaxable, Proof::Point)).collect();
-    for (group, members) in record.ties.iter().enumerate() {
-        // The other members are tied as well, but are not in the scope.
-        let members = members.iter().copied().filter(|&t| scope.has(t));
-        claims.extend(members.map(|t| (t, Claim::Tied, Proof::Tie { group })));
+    let mut claims = Vec::new();
+    let mut claim = |token: u32, claim: Claim, proof: Proof| claims.push((token, claim, proof));
+    for (token, _) in winning::places(record) {
+        if !firsts.contains(&token) {
+            claim(token, Claim::Argmaxable, Proof::Point);
+        }
     }
-    let enclosed = record.enclosed.iter().map(|e| e.token).enumerate();
-    let exact = record.exact.iter().map(|e| e.0).enumerate();
-    let ball_losses = record.ball_losses.iter().map(|o| o.token).enumerate();
-    let dominated = record.dominated.iter().map(|d| d.0).enumerate();
-    let undecided = record.undecided.iter().map(|u| u.token).enumerate();
-    claims.extend(enclosed.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Enclosed(i))));
-    claims.extend(exact.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Exact(i))));
-    claims.extend(ball_losses.map(|(i, t)| (t, Claim::Unargmaxable, Proof::BallLoss(i))));
-    let only = record.only_losses.iter().map(|l| l.0).enumerate();
-    claims.extend(only.map(|(i, t)| (t, Claim::Unargmaxable, Proof::OnlyLoss(i))));
-    claims.extend(dominated.map(|(i, t)| (t, Claim::Unargmaxable, Proof::Dominated(i))));
-    claims.extend(undecided.map(|(i, t)| (t, Claim::Undecided, Proof::Undecided(i))));
-    let carried = record.carried.iter().copied();
-    if carries_wins(record) {
-        claims.extend(carried.filter(alone).map(|t| (t, Claim::Argmaxable, Proof::Carried)));
-    } else {
-        claims.extend(carried.map(|t| (t, Claim::Unargmaxable, Proof::Carried)));
+    for (group, members) in record.ties.iter().enumerate() {
+        for &token in members {
+            // The other members are tied as well, but are not in the scope.
+            if scope.has(token) {
+                claim(token, Claim::Tied, Proof::Tie { group });
+            }
+        }
+    }
+    for (i, enclosed) in record.enclosed.iter().enumerate() {
+        claim(enclosed.token, Claim::Unargmaxable, Proof::Enclosed(i));
+    }
+    for (i, exact) in record.exact.iter().enumerate() {
+        claim(exact.0, Claim::Unargmaxable, Proof::Exact(i));
+    }
+    for (i, loss) in record.ball_losses.iter().enumerate() {
+        claim(loss.token, Claim::Unargmaxable, Proof::BallLoss(i));
+    }
+    for (i, loss) in record.only_losses.iter().enumerate() {
+        claim(loss.0, Claim::Unargmaxable, Proof::OnlyLoss(i));
+    }
+    for (i, dominated) in record.dominated.iter().enumerate() {
+        claim(dominated.0, Claim::Unargmaxable, Proof::Dominated(i));
+    }
+    for (i, undecided) in record.undecided.iter().enumerate() {
+        claim(undecided.token, Claim::Undecided, Proof::Undecided(i));
+    }
+    for &token in &record.carried {
+        if !carries_wins(record) {
+            claim(token, Claim::Unargmaxable, Proof::Carried);
+        } else if !firsts.contains(&token) {
+            claim(token, Claim::Argmaxable, Proof::Carried);
+        }
     }
     claims.sort_by_key(|c| c.0);
     claims

@@ -192,8 +192,8 @@ fn checked_points(
         _ => None,
     });
     let needed: HashSet<u32> = needed.collect();
-    let points = winning::places(record).filter(|place| needed.contains(&place.0));
-    let points: Vec<(u32, winning::Place)> = points.collect();
+    let mut points = winning::places(record);
+    points.retain(|place| needed.contains(&place.0));
     progress.begin("verify", points.len() + claims.len(), "checks");
     winning::check_all(head, record, equals, points, progress)
 }

@@ -200,25 +200,44 @@ impl BySet {
             false => Err(format!("it names label {id}, but the head has {labels} rows")),
         };
         let record = record.renamed(&Ok, &label)?;
-        let mut found: Vec<(u32, Entry)> = Vec::new();
-        found.extend(record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Entry::Witness(i))));
-        found.extend(record.integers.iter().enumerate().map(|(i, w)| (w.0, Entry::Integers(i))));
-        found
-            .extend(record.enclosed.iter().enumerate().map(|(i, e)| (e.token, Entry::Enclosed(i))));
-        found.extend(record.exact.iter().enumerate().map(|(i, e)| (e.0, Entry::Exact(i))));
-        let balls = record.ball_losses.iter().enumerate();
-        found.extend(balls.map(|(i, b)| (b.token, Entry::BallLoss(i))));
-        found.extend(record.carried.iter().map(|&s| (s, Entry::Carried)));
-        found.extend(record.only_wins.iter().map(|&s| (s, Entry::OnlyWin)));
-        let only = record.only_losses.iter().enumerate();
-        found.extend(only.map(|(i, l)| (l.0, Entry::OnlyLoss(i))));
-        found.extend(record.dominated.iter().enumerate().map(|(i, d)| (d.0, Entry::Dominated(i))));
-        let open = record.undecided.iter().enumerate();
-        found.extend(open.map(|(i, u)| (u.token, Entry::Undecided(i))));
         let mut entries = vec![Vec::new(); sets];
-        for (set, entry) in found {
-            let of_set: Option<&mut Vec<Entry>> = entries.get_mut(set as usize);
-            of_set.ok_or_else(|| format!("it names set {set}, but there are {sets}"))?.push(entry);
+        let mut unknown = None;
+        let mut add = |set: u32, entry: Entry| match entries.get_mut(set as usize) {
+            Some(of_set) => of_set.push(entry),
+            None => unknown = unknown.or(Some(set)),
+        };
+        for (i, witness) in record.witnesses.iter().enumerate() {
+            add(witness.0, Entry::Witness(i));
+        }
+        for (i, witness) in record.integers.iter().enumerate() {
+            add(witness.0, Entry::Integers(i));
+        }
+        for (i, enclosed) in record.enclosed.iter().enumerate() {
+            add(enclosed.token, Entry::Enclosed(i));
+        }
+        for (i, exact) in record.exact.iter().enumerate() {
+            add(exact.0, Entry::Exact(i));
+        }
+        for (i, loss) in record.ball_losses.iter().enumerate() {
+            add(loss.token, Entry::BallLoss(i));
+        }
+        for &set in &record.carried {
+            add(set, Entry::Carried);
+        }
+        for &set in &record.only_wins {
+            add(set, Entry::OnlyWin);
+        }
+        for (i, loss) in record.only_losses.iter().enumerate() {
+            add(loss.0, Entry::OnlyLoss(i));
+        }
+        for (i, dominated) in record.dominated.iter().enumerate() {
+            add(dominated.0, Entry::Dominated(i));
+        }
+        for (i, undecided) in record.undecided.iter().enumerate() {
+            add(undecided.token, Entry::Undecided(i));
+        }
+        if let Some(set) = unknown {
+            return Err(format!("it names set {set}, but there are {sets}"));
         }
         Ok(BySet { record, entries })
     }

@@ -38,15 +38,23 @@ pub enum Place {
 }
 
 /// All winning points of a record, with their tokens.
-pub fn places(record: &AuditRecord) -> impl Iterator<Item = (u32, Place)> + '_ {
-    let maps = record.maps.iter().enumerate();
-    let maps = maps.flat_map(|(m, map)| {
-        map.winners.iter().enumerate().map(move |(i, s)| (s.0, Place::Map(m, i)))
-    });
-    let floats = record.witnesses.iter().enumerate().map(|(i, w)| (w.0, Place::Float(i)));
-    let integers = record.integers.iter().enumerate().map(|(i, w)| (w.0, Place::Integers(i)));
-    let only = record.only_wins.iter().map(|&t| (t, Place::OnePoint));
-    maps.chain(floats).chain(integers).chain(only)
+pub fn places(record: &AuditRecord) -> Vec<(u32, Place)> {
+    let mut places = Vec::new();
+    for (m, map) in record.maps.iter().enumerate() {
+        for (i, winner) in map.winners.iter().enumerate() {
+            places.push((winner.0, Place::Map(m, i)));
+        }
+    }
+    for (i, witness) in record.witnesses.iter().enumerate() {
+        places.push((witness.0, Place::Float(i)));
+    }
+    for (i, witness) in record.integers.iter().enumerate() {
+        places.push((witness.0, Place::Integers(i)));
+    }
+    for &token in &record.only_wins {
+        places.push((token, Place::OnePoint));
+    }
+    places
 }
 
 /// The most points checked in one product.
