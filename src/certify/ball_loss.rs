@@ -144,9 +144,11 @@ fn exactly(problem: &Problem, ball: &Ball, token: u32, combination: &Combination
     let Combination { rivals, ends } = combination;
     let (head, dim) = (problem.stored(), problem.stored().dim());
     // The token itself takes part with the sum of the weights.
-    let integers: Vec<BigInt> =
-        rivals.iter().map(|r| -&r.1).chain([rivals.iter().map(|r| &r.1).sum()]).collect();
-    let ids: Vec<usize> = rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();
+    let (mut ids, mut integers) = (vec![token as usize], vec![rivals.iter().map(|r| &r.1).sum()]);
+    for (j, n) in rivals {
+        ids.push(*j as usize);
+        integers.push(-n);
+    }
     let mut level = dot_integers(ids.iter().map(|&j| head.bias(j)), &integers);
     let mut extra = vec![BigInt::ZERO; dim];
     for (k, n) in ends {

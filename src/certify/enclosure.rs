@@ -101,8 +101,12 @@ impl Basis {
     /// The right side of the equations of a token.
     fn right(&self, problem: &Problem, token: u32) -> Option<Vec<f64>> {
         let entry = |k: u32| problem.head().weight(token as usize, k as usize);
-        let equations = self.equations.iter().zip(&self.scales);
-        equations.map(|(&k, &scale)| scaled(entry(k), scale)).chain([Some(1.0)]).collect()
+        let mut right = Vec::with_capacity(self.equations.len() + 1);
+        for (&k, &scale) in self.equations.iter().zip(&self.scales) {
+            right.push(scaled(entry(k), scale)?);
+        }
+        right.push(1.0);
+        Some(right)
     }
 }
 
@@ -209,9 +213,9 @@ fn weighed(
     let mut blockers: Vec<Blocker> = Vec::new();
     let mut slack = SlackBound::default();
     let exact = |x: f64| Interval { lo: x, hi: x };
-    let all = support.basic.iter().zip(weights).map(|(&(j, _), &w)| (j, w));
-    let all: Vec<(u32, Interval)> =
-        all.chain(support.frozen.iter().map(|&(j, w)| (j, exact(w)))).collect();
+    let mut all: Vec<(u32, Interval)> =
+        support.basic.iter().zip(weights).map(|(&(j, _), &w)| (j, w)).collect();
+    support.frozen.iter().for_each(|&(j, w)| all.push((j, exact(w))));
     for &(j, weight) in &all {
         slack.add_bias(weight, head.bias(j as usize), head.bias(t));
         let middle = 0.5 * (weight.lo + weight.hi);

@@ -66,17 +66,20 @@ fn combined(
     }
     let sum: BigInt = weights.iter().map(|w| &w.1).sum();
     // The token itself takes part with weight -D.
-    let integers: Vec<BigInt> = weights.iter().map(|w| w.1.clone()).chain([-&sum]).collect();
-    let ids = || weights.iter().map(|w| w.0 as usize).chain([t]);
+    let (mut ids, mut integers) = (vec![t], vec![-&sum]);
+    for (j, n) in &weights {
+        ids.push(*j as usize);
+        integers.push(n.clone());
+    }
     let mut blockers: Vec<Blocker> = Vec::new();
     // Undo the last step down, so that a share that is a float is shown as that float.
     let share = |n: &Dyadic| n.quotient_down(&sum).next_up();
     for (j, n) in &weights {
         blockers.push((Rival::Token(*j), share(&Dyadic::from_integer(n.clone()))));
     }
-    let mut slack = dot_integers(ids().map(|j| head.bias(j)), &integers);
+    let mut slack = dot_integers(ids.iter().map(|&j| head.bias(j)), &integers);
     for k in 0..head.dim() {
-        let r = dot_integers(ids().map(|j| head.weight(j, k)), &integers);
+        let r = dot_integers(ids.iter().map(|&j| head.weight(j, k)), &integers);
         if r.is_zero() {
             continue;
         }

@@ -118,11 +118,13 @@ fn reconstruct(values: &[BigInt], modulus: &BigInt) -> Option<Rational> {
 
 /// The entries in row-major order as machine integers, if all are below `2^53`.
 fn small_entries(system: &[&[BigInt]]) -> Option<Vec<i64>> {
-    system
-        .iter()
-        .flat_map(|row| row.iter())
-        .map(|x| x.to_i64().filter(|x| x.unsigned_abs() < 1 << 53))
-        .collect()
+    let mut entries = Vec::new();
+    for row in system {
+        for x in *row {
+            entries.push(x.to_i64().filter(|x| x.unsigned_abs() < 1 << 53)?);
+        }
+    }
+    Some(entries)
 }
 
 /// `sum a_j x_j` for `|a_j| < 2^53` and `x_j < 2^61`: 128 products stay below `2^121`.
@@ -245,7 +247,8 @@ fn inverse_modulo(system: &[&[BigInt]]) -> Option<Vec<u64>> {
             }
         }
     }
-    Some(table.chunks_exact(width).flat_map(|row| row[order..].iter().copied()).collect())
+    let right: Vec<&[u64]> = table.chunks_exact(width).map(|row| &row[order..]).collect();
+    Some(right.concat())
 }
 
 #[cfg(test)]

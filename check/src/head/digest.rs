@@ -32,23 +32,28 @@ impl Head {
         };
         hash.update([width, u8::from(self.bias.is_some())]);
         let leaves: Vec<_> = match &self.rows {
-            Rows::F32(x) => parallel::map_ranges(x.len(), LEAF / 4, &|range| {
-                leaf(&x[range], |v| v.to_le_bytes())
-            }),
-            Rows::F64(x) => parallel::map_ranges(x.len(), LEAF / 8, &|range| {
-                leaf(&x[range], |v| v.to_le_bytes())
-            }),
+            Rows::F32(x) => {
+                parallel::map_ranges(x.len(), LEAF / 4, &|range| leaf(&x[range], f32::to_le_bytes))
+            }
+            Rows::F64(x) => {
+                parallel::map_ranges(x.len(), LEAF / 8, &|range| leaf(&x[range], f64::to_le_bytes))
+            }
         };
-        leaves.iter().for_each(|digest| hash.update(digest));
+        for digest in &leaves {
+            hash.update(digest);
+        }
         if let Some(bias) = &self.bias {
-            hash.update(leaf(bias, |v| v.to_le_bytes()));
+            hash.update(leaf(bias, f64::to_le_bytes));
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 /// The digest of one piece of numbers.
-fn leaf<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    let buffer: Vec<u8> = numbers.iter().flat_map(|&x| bytes(x)).collect();
+fn leaf<T: Copy, const N: usize>(numbers: &[T], bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(N * numbers.len());
+    for &x in numbers {
+        buffer.extend_from_slice(&bytes(x));
+    }
     Sha256::digest(buffer).to_vec()
 }

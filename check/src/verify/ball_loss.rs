@@ -107,11 +107,14 @@ impl Combination<'_> {
         let sum: BigInt = self.rivals.iter().map(|r| &r.1).sum();
         // `v` is a combination of rows: the token has the sum of the weights, and each rival its negative weight.
         let whole = Dyadic::from_integer(sum.clone());
-        let weights: Vec<BigInt> = self.rivals.iter().map(|r| -&r.1).chain([sum]).collect();
-        let ids = || self.rivals.iter().map(|r| r.0 as usize).chain([self.token as usize]);
-        let rows: Vec<Vec<f64>> = ids().map(|j| head.row(j).collect()).collect();
+        let (mut ids, mut weights) = (vec![self.token as usize], vec![sum]);
+        for (j, n) in self.rivals {
+            ids.push(*j as usize);
+            weights.push(-n);
+        }
+        let rows: Vec<Vec<f64>> = ids.iter().map(|&j| head.row(j).collect()).collect();
         let mut ends = vec![BigInt::ZERO; dim];
-        let mut level = dot_integers(ids().map(|j| head.bias(j)), &weights);
+        let mut level = dot_integers(ids.iter().map(|&j| head.bias(j)), &weights);
         for (k, n) in self.ends {
             ends[*k as usize] += n;
             let end = Dyadic::from_f64(self.end(domain, *k, n));

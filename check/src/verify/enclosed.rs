@@ -113,15 +113,20 @@ fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigIn
     let equation = |entry: &dyn Fn(u32) -> f64, own: f64| -> (Vec<BigInt>, BigInt) {
         let frozen = record.frozen.iter().map(|&(j, w)| &exact(w) * &exact(entry(j)));
         let right = frozen.fold(exact(own), |right, term| &right - &term);
-        let line = record.basic.iter().map(|b| exact(entry(b.0))).chain([right]);
-        let (mut line, _) = integers_at_common_exponent(&line.collect::<Vec<_>>());
+        let mut line: Vec<Dyadic> = record.basic.iter().map(|b| exact(entry(b.0))).collect();
+        line.push(right);
+        let (mut line, _) = integers_at_common_exponent(&line);
         let right = line.pop().unwrap_or_default();
         (line, right)
     };
     let weight = |k: u32| move |j: u32| head.weight(j as usize, k as usize);
-    let lines = record.equations.iter().map(|&k| equation(&weight(k), weight(k)(record.token)));
-    let (rows, rhs): (Vec<Vec<BigInt>>, Vec<BigInt>) =
-        lines.chain([equation(&|_| 1.0, 1.0)]).unzip();
+    let (mut rows, mut rhs) = (Vec::new(), Vec::new());
+    let mut add = |(row, right)| {
+        rows.push(row);
+        rhs.push(right);
+    };
+    record.equations.iter().for_each(|&k| add(equation(&weight(k), weight(k)(record.token))));
+    add(equation(&|_| 1.0, 1.0));
     let solution = linear::solve(&rows, &rhs)?;
     if solution.numerators.iter().any(|n| !n.is_positive()) {
         return None;
@@ -130,8 +135,9 @@ fn solve_exactly(head: &Head, record: &EnclosedRecord) -> Option<Vec<(u32, BigIn
     // integers.
     let over = Dyadic::from_integer(solution.denominator);
     let basic = solution.numerators.into_iter().map(Dyadic::from_integer);
-    let frozen = record.frozen.iter().map(|f| &exact(f.1) * &over);
-    let (weights, _) = integers_at_common_exponent(&basic.chain(frozen).collect::<Vec<_>>());
+    let mut weights: Vec<Dyadic> = basic.collect();
+    weights.extend(record.frozen.iter().map(|f| &exact(f.1) * &over));
+    let (weights, _) = integers_at_common_exponent(&weights);
     let rivals = record.basic.iter().chain(&record.frozen).map(|x| x.0);
     Some(rivals.zip(weights).collect())
 }
@@ -163,7 +169,8 @@ fn in_intervals(
     let weights = basic_weights(head, record)?;
     let basic = record.basic.iter().zip(weights).map(|(&(j, _), w)| (j as usize, w));
     let frozen = record.frozen.iter().map(|&(j, w)| (j as usize, Interval::point(w)));
-    let weights: Vec<(usize, Interval)> = basic.chain(frozen).collect();
+    let mut weights: Vec<(usize, Interval)> = basic.collect();
+    weights.extend(frozen);
     let slack = slack(head, domain, record, solved, &weights)?;
     Ok((weights, slack))
 }

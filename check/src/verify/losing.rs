@@ -67,11 +67,14 @@ pub fn exact_slack(
     if sum.is_zero() {
         return Err("all its weights are zero".to_owned());
     }
-    let integers: Vec<BigInt> = weights.iter().map(|w| w.1.clone()).chain([-&sum]).collect();
-    let all = || weights.iter().map(|w| w.0 as usize).chain([token as usize]);
-    let mut slack = dot_integers(all().map(|j| head.bias(j)), &integers);
+    let (mut ids, mut integers) = (vec![token as usize], vec![-&sum]);
+    for (j, n) in weights {
+        ids.push(*j as usize);
+        integers.push(n.clone());
+    }
+    let mut slack = dot_integers(ids.iter().map(|&j| head.bias(j)), &integers);
     for k in 0..head.dim() {
-        let r = dot_integers(all().map(|j| head.weight(j, k)), &integers);
+        let r = dot_integers(ids.iter().map(|&j| head.weight(j, k)), &integers);
         if r.is_zero() {
             continue;
         }

@@ -175,8 +175,8 @@ fn equations(system: &System, token: u32, weights: &Weights) -> Vec<u32> {
             Rival::Token(_) => None,
         })
         .collect();
-    let ids: Vec<usize> =
-        weights.rivals.iter().map(|r| r.0 as usize).chain([token as usize]).collect();
+    let mut ids: Vec<usize> = weights.rivals.iter().map(|r| r.0 as usize).collect();
+    ids.push(token as usize);
     let mut seen: HashSet<Vec<u64>> = HashSet::new();
     system
         .columns()
@@ -203,11 +203,14 @@ fn drop_one(system: &System, token: u32, weights: &mut Weights, equations: &[u32
         let entry = |&k: &u32| {
             head.weight(j as usize, k as usize) - head.weight(token as usize, k as usize)
         };
-        equations.iter().map(entry).chain([1.0]).collect()
+        let mut column: Vec<f64> = equations.iter().map(entry).collect();
+        column.push(1.0);
+        column
     };
     let (followers, moving) =
         (&weights.rivals[..order], weights.rivals[weights.rivals.len() - 1].0);
-    let matrix = DMatrix::from_iterator(order, order, followers.iter().flat_map(|r| column(r.0)));
+    let columns: Vec<Vec<f64>> = followers.iter().map(|r| column(r.0)).collect();
+    let matrix = DMatrix::from_vec(order, order, columns.concat());
     let answer = matrix.lu().solve(&DVector::from_vec(column(moving)))?;
     let mut direction: Vec<(u32, f64)> =
         followers.iter().zip(answer.iter()).map(|(r, x)| (r.0, -x)).collect();

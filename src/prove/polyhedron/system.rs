@@ -164,8 +164,11 @@ impl<'a> System<'a> {
         let head = self.problem.head();
         let t = token as usize;
         let scaled = self.columns.iter().zip(&self.scales).map(|(&k, s)| head.weight(t, k) / s);
-        let bias = self.lifted.then(|| self.bias[t] / self.scales[self.columns.len()]);
-        scaled.chain(bias).collect()
+        let mut place: Vec<f64> = scaled.collect();
+        if self.lifted {
+            place.push(self.bias[t] / self.scales[self.columns.len()]);
+        }
+        place
     }
 
     /// The hidden state `h / s` of a solution, including the fixed coordinates; it may lie outside the domain.
