@@ -30,7 +30,7 @@ pub fn check(
     let norms = row_norms(head);
     let sets = Sets::new(ranks);
     let points: HashMap<u32, &[f64]> = ranks.points.iter().map(|p| (p.0, p.1.as_slice())).collect();
-    let ranking = Ranking { head, domain: &record.domain, equals, one_point, norms: &norms };
+    let ranking = Ranking { head, domain: &record.domain, ranks, equals, one_point, norms: &norms };
     let checked = |&(token, low, high): &(u32, u32, u32)| {
         let outcome =
             ranking.check(token, (low, high), sets.of(token), points.get(&token).copied());
@@ -67,10 +67,11 @@ fn well_formed(
     if ranks.points.iter().any(|p| p.1.len() != head.dim()) {
         return Err("a point of a best rank has another number of coordinates".to_owned());
     }
-    let sets = ranks.enclosed.iter().map(|s| s.0.token);
-    let sets = sets.chain(ranks.exact.iter().map(|s| s.0.0));
-    let sets = sets.chain(ranks.outweighed.iter().map(|s| s.0.token));
-    match sets.chain(points).find(|t| ids.binary_search(t).is_err()) {
+    let mut tokens = points;
+    ranks.enclosed.iter().for_each(|set| tokens.push(set.0.token));
+    ranks.exact.iter().for_each(|set| tokens.push(set.0.0));
+    ranks.outweighed.iter().for_each(|set| tokens.push(set.0.token));
+    match tokens.iter().find(|t| ids.binary_search(t).is_err()) {
         Some(token) => {
             Err(format!("a set or point belongs to token {token}, which has no best rank"))
         }
@@ -87,24 +88,21 @@ enum Set {
 }
 
 /// The sets by token.
-struct Sets<'a> {
-    ranks: &'a RankRecords,
-    by_token: HashMap<u32, Vec<Set>>,
-}
+struct Sets(HashMap<u32, Vec<Set>>);
 
-impl<'a> Sets<'a> {
-    fn new(ranks: &'a RankRecords) -> Self {
+impl Sets {
+    fn new(ranks: &RankRecords) -> Self {
         let mut by_token: HashMap<u32, Vec<Set>> = HashMap::new();
         let mut add = |token: u32, set: Set| by_token.entry(token).or_default().push(set);
         ranks.enclosed.iter().enumerate().for_each(|(i, s)| add(s.0.token, Set::Enclosed(i)));
         ranks.exact.iter().enumerate().for_each(|(i, s)| add(s.0.0, Set::Exact(i)));
         ranks.outweighed.iter().enumerate().for_each(|(i, s)| add(s.0.token, Set::Outweighed(i)));
-        Sets { ranks, by_token }
+        Sets(by_token)
     }
 
     /// The sets of a token.
-    fn of(&self, token: u32) -> impl Iterator<Item = (&'a RankRecords, Set)> + '_ {
-        self.by_token.get(&token).into_iter().flatten().map(|&set| (self.ranks, set))
+    fn of(&self, token: u32) -> &[Set] {
+        self.0.get(&token).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -112,6 +110,7 @@ impl<'a> Sets<'a> {
 struct Ranking<'a, 'h> {
     head: &'a Head,
     domain: &'a Domain,
+    ranks: &'a RankRecords,
     equals: &'a Equals<'h>,
     one_point: &'a OnePoint<'a>,
     norms: &'a [f64],
@@ -119,11 +118,11 @@ struct Ranking<'a, 'h> {
 
 impl Ranking<'_, '_> {
     /// Checks both ends.
-    fn check<'r>(
+    fn check(
         &self,
         token: u32,
         (low, high): (u32, u32),
-        sets: impl Iterator<Item = (&'r RankRecords, Set)>,
+        sets: &[Set],
         point: Option<&[f64]>,
     ) -> Result<(), String> {
         let proved = self.least(token, sets)?;
@@ -145,16 +144,12 @@ impl Ranking<'_, '_> {
     }
 
     /// The least best rank that the sets prove.
-    fn least<'r>(
-        &self,
-        token: u32,
-        sets: impl Iterator<Item = (&'r RankRecords, Set)>,
-    ) -> Result<u64, String> {
-        let Ranking { head, domain, equals, .. } = self;
+    fn least(&self, token: u32, sets: &[Set]) -> Result<u64, String> {
+        let Ranking { head, domain, ranks, equals, .. } = self;
         let mut of_rival: BTreeMap<u32, Dyadic> = BTreeMap::new();
         let mut total = Dyadic::zero();
-        for (ranks, set) in sets {
-            let (mut rivals, share): (Vec<u32>, f64) = match set {
+        for set in sets {
+            let (mut rivals, share): (Vec<u32>, f64) = match *set {
                 Set::Enclosed(i) => {
                     let (set, share) = &ranks.enclosed[i];
                     enclosed::check(head, domain, equals, set)?;

@@ -103,8 +103,10 @@ fn checked_sets(
         check_ids(&format!("the labels of set {s}"), set, head.tokens())
             .map_err(|e| e.to_string())?;
     }
-    let cut = records.iter().map(|record| BySet::new(record, sets.len(), head.tokens()));
-    let cut: Vec<BySet> = cut.collect::<Result<_, _>>()?;
+    let mut cut = Vec::with_capacity(records.len());
+    for record in records {
+        cut.push(BySet::new(record, sets.len(), head.tokens())?);
+    }
     let is_asked = |s: &usize| only.is_none_or(|only| only.contains(&(*s as u32)));
     let asked: Vec<usize> = (0..sets.len()).filter(is_asked).collect();
     progress.begin("verify", asked.len(), "sets");
@@ -122,9 +124,8 @@ fn checked_sets(
         results
     };
     let results: Vec<Vec<Checked>> = parallel::map(asked.len(), &|i| of_set(asked[i]));
-    let missing: Vec<u32> =
-        only.into_iter().flatten().copied().filter(|&s| s as usize >= sets.len()).collect();
-    let merged = records.iter().enumerate().map(|(i, record)| {
+    let mut merged = Vec::with_capacity(records.len());
+    for (i, record) in records.iter().enumerate() {
         let mut all = Checked {
             domain: record.domain.clone(),
             complete: only.is_none() && record.scope.is_none(),
@@ -133,19 +134,23 @@ fn checked_sets(
             refused: Vec::new(),
         };
         for (&s, result) in asked.iter().zip(&results) {
-            result[i]
-                .accepted
-                .iter()
-                .for_each(|(claim, n)| *all.accepted.entry(*claim).or_default() += n);
-            let reasons = result[i].refused.iter();
-            all.refused.extend(reasons.map(|r| Refusal { token: Some(s as u32), ..r.clone() }));
+            for (claim, n) in &result[i].accepted {
+                *all.accepted.entry(*claim).or_default() += n;
+            }
+            for refusal in &result[i].refused {
+                let reason = refusal.reason.clone();
+                all.refused.push(Refusal { token: Some(s as u32), reason });
+            }
         }
-        let reason = "there is no such set".to_owned();
-        all.refused
-            .extend(missing.iter().map(|&s| Refusal { token: Some(s), reason: reason.clone() }));
-        all
-    });
-    Ok(merged.collect())
+        for &set in only.into_iter().flatten() {
+            if set as usize >= sets.len() {
+                let reason = "there is no such set".to_owned();
+                all.refused.push(Refusal { token: Some(set), reason });
+            }
+        }
+        merged.push(all);
+    }
+    Ok(merged)
 }
 
 /// A refused audit.

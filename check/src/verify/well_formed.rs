@@ -51,7 +51,7 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
             Linear::Identity => (&[], 0, Vec::new()),
             Linear::Matrix(matrix) => (matrix, dim, Vec::new()),
             Linear::LowRank { rest, gains, basis } => {
-                (basis, gains.len(), gains.iter().copied().chain([*rest]).collect())
+                (basis, gains.len(), [gains.as_slice(), &[*rest]].concat())
             }
         };
         if rows > dim {
@@ -60,8 +60,8 @@ pub fn check(head: &Head, record: &AuditRecord) -> Result<(), String> {
         if Some(matrix.len()) != rows.checked_mul(dim) {
             return Err(format!("the matrix of a map is not {rows} x {dim}"));
         }
-        let numbers = map.centre.iter().copied().chain(factors);
-        if numbers.chain(matrix.iter().map(|&x| f64::from(x))).any(|x| !x.is_finite()) {
+        let finite = |numbers: &[f64]| numbers.iter().all(|x| x.is_finite());
+        if !finite(&map.centre) || !finite(&factors) || matrix.iter().any(|x| !x.is_finite()) {
             return Err("a map has a number that is not finite".to_owned());
         }
     }
