@@ -70,7 +70,7 @@ impl Arrays {
         for value in values {
             value.put(&mut bytes);
         }
-        self.0.insert(name, (T::DTYPE, vec![bytes.len() / T::SIZE], bytes));
+        self.add_list(name, T::DTYPE, T::SIZE, bytes);
     }
 
     /// Adds a field of all records as a one-dimensional array.
@@ -80,11 +80,16 @@ impl Arrays {
         records: &[R],
         field: fn(&R) -> T,
     ) {
-        let mut bytes = Vec::with_capacity(records.len() * T::SIZE);
+        let mut bytes = Vec::new();
         for record in records {
             field(record).put(&mut bytes);
         }
-        self.0.insert(name, (T::DTYPE, vec![records.len()], bytes));
+        self.add_list(name, T::DTYPE, T::SIZE, bytes);
+    }
+
+    /// Adds a one-dimensional array of elements of `size` bytes each.
+    fn add_list(&mut self, name: String, dtype: Dtype, size: usize, bytes: Vec<u8>) {
+        self.0.insert(name, (dtype, vec![bytes.len() / size], bytes));
     }
 
     /// Adds the offsets that cut the concatenated lists of all records apart: 0, then the end of each list. Returns the
@@ -96,15 +101,25 @@ impl Arrays {
         list: fn(&R) -> &[T],
     ) -> Vec<&'a T> {
         let mut entries = Vec::new();
-        let mut offsets = vec![0];
+        let mut ends = Vec::new();
         for record in records {
             for entry in list(record) {
                 entries.push(entry);
             }
-            offsets.push(entries.len() as u64);
+            ends.push(entries.len());
         }
-        self.put_field(name, &offsets, |&offset| offset);
+        self.put_offsets(name, &ends);
         entries
+    }
+
+    /// Adds offsets: 0, then the end of each list.
+    fn put_offsets(&mut self, name: String, ends: &[usize]) {
+        let mut bytes = Vec::new();
+        0u64.put(&mut bytes);
+        for &end in ends {
+            (end as u64).put(&mut bytes);
+        }
+        self.add_list(name, u64::DTYPE, u64::SIZE, bytes);
     }
 
     /// Adds lists of ids and the offsets that cut them apart.
@@ -116,13 +131,13 @@ impl Arrays {
     /// Adds integers of any size as two's complement little-endian byte strings, with their offsets.
     pub(super) fn put_integers(&mut self, name: &str, integers: &[&BigInt]) {
         let mut bytes = Vec::new();
-        let mut offsets = vec![0];
+        let mut ends = Vec::new();
         for integer in integers {
             bytes.extend_from_slice(&integer.to_signed_bytes_le());
-            offsets.push(bytes.len() as u64);
+            ends.push(bytes.len());
         }
-        self.put_field(format!("{name}.offsets"), &offsets, |&offset| offset);
-        self.put_field(format!("{name}.bytes"), &bytes, |&byte| byte);
+        self.put_offsets(format!("{name}.offsets"), &ends);
+        self.add_list(format!("{name}.bytes"), u8::DTYPE, u8::SIZE, bytes);
     }
 
     /// Serialises the arrays as a safetensors file, with `description` in its metadata.

@@ -95,12 +95,20 @@ pub fn list(value: Value) -> Result<Vec<Value>, String> {
 
 /// A list of strings.
 pub fn texts(value: Value) -> Result<Vec<String>, String> {
-    list(value)?.into_iter().map(text).collect()
+    all(value, text)
 }
 
 /// A list of whole numbers from 0.
 pub fn counts(value: Value) -> Result<Vec<usize>, String> {
-    list(value)?.into_iter().map(count).collect()
+    all(value, count)
+}
+
+fn all<T>(value: Value, read: Read<T>) -> Result<Vec<T>, String> {
+    let mut values = Vec::new();
+    for value in list(value)? {
+        values.push(read(value)?);
+    }
+    Ok(values)
 }
 
 fn invalid(fault: &str, value: &Value, expected: &str) -> String {
