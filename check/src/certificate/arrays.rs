@@ -1,6 +1,6 @@
 //! The named arrays of a safetensors file: typed lists, lists of lists, and integers of any size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use num_bigint::BigInt;
 use safetensors::tensor::{Dtype, TensorView};
@@ -46,8 +46,9 @@ type Array = (Dtype, Vec<usize>, Vec<u8>);
 
 /// Arrays by name.
 #[derive(Clone, Debug, Default)]
-pub struct Arrays(BTreeMap<String, Array>);
+pub struct Arrays(HashMap<String, Array>);
 
+// What is compiled for each type of records or elements is kept short here; the rest works on bytes and lengths.
 impl Arrays {
     /// Adds an array of the given shape; [`Arrays::to_bytes`] refuses a shape that does not fit the values.
     pub fn put<T: Element>(
@@ -57,32 +58,86 @@ impl Arrays {
         values: impl IntoIterator<Item = T>,
     ) {
         let mut bytes = Vec::new();
-        values.into_iter().for_each(|x| x.put(&mut bytes));
+        for value in values {
+            value.put(&mut bytes);
+        }
         self.0.insert(name, (T::DTYPE, shape, bytes));
     }
 
     /// Adds a one-dimensional array.
     pub fn put_list<T: Element>(&mut self, name: String, values: impl IntoIterator<Item = T>) {
-        let values: Vec<T> = values.into_iter().collect();
-        self.put(name, vec![values.len()], values);
+        let mut bytes = Vec::new();
+        for value in values {
+            value.put(&mut bytes);
+        }
+        self.add_list(name, T::DTYPE, T::SIZE, bytes);
     }
 
-    /// Adds the offsets that cut concatenated lists apart: 0, then the end of each list.
-    pub fn put_offsets(&mut self, name: String, lengths: impl IntoIterator<Item = usize>) {
-        let mut end = 0u64;
-        let ends = lengths.into_iter().map(|length| {
-            end += length as u64;
-            end
-        });
-        let offsets: Vec<u64> = std::iter::once(0).chain(ends).collect();
-        self.put_list(name, offsets);
+    /// Adds a field of all records as a one-dimensional array.
+    pub(super) fn put_field<R, T: Element>(
+        &mut self,
+        name: String,
+        records: &[R],
+        field: fn(&R) -> T,
+    ) {
+        let mut bytes = Vec::new();
+        for record in records {
+            field(record).put(&mut bytes);
+        }
+        self.add_list(name, T::DTYPE, T::SIZE, bytes);
+    }
+
+    /// Adds a one-dimensional array of elements of `size` bytes each.
+    fn add_list(&mut self, name: String, dtype: Dtype, size: usize, bytes: Vec<u8>) {
+        self.0.insert(name, (dtype, vec![bytes.len() / size], bytes));
+    }
+
+    /// Adds the offsets that cut the concatenated lists of all records apart: 0, then the end of each list. Returns the
+    /// entries of all lists.
+    pub(super) fn join<'a, R, T>(
+        &mut self,
+        name: String,
+        records: &'a [R],
+        list: fn(&R) -> &[T],
+    ) -> Vec<&'a T> {
+        let mut entries = Vec::new();
+        let mut ends = Vec::new();
+        for record in records {
+            for entry in list(record) {
+                entries.push(entry);
+            }
+            ends.push(entries.len());
+        }
+        self.put_offsets(name, &ends);
+        entries
+    }
+
+    /// Adds offsets: 0, then the end of each list.
+    fn put_offsets(&mut self, name: String, ends: &[usize]) {
+        let mut bytes = Vec::new();
+        0u64.put(&mut bytes);
+        for &end in ends {
+            (end as u64).put(&mut bytes);
+        }
+        self.add_list(name, u64::DTYPE, u64::SIZE, bytes);
+    }
+
+    /// Adds lists of ids and the offsets that cut them apart.
+    pub(super) fn put_id_lists(&mut self, offsets: String, name: String, lists: &[Vec<u32>]) {
+        let ids = self.join(offsets, lists, |list| list);
+        self.put_field(name, &ids, |&&id| id);
     }
 
     /// Adds integers of any size as two's complement little-endian byte strings, with their offsets.
-    pub fn put_integers<'a>(&mut self, name: &str, integers: impl IntoIterator<Item = &'a BigInt>) {
-        let strings: Vec<Vec<u8>> = integers.into_iter().map(BigInt::to_signed_bytes_le).collect();
-        self.put_offsets(format!("{name}.offsets"), strings.iter().map(Vec::len));
-        self.put_list(format!("{name}.bytes"), strings.into_iter().flatten());
+    pub(super) fn put_integers(&mut self, name: &str, integers: &[&BigInt]) {
+        let mut bytes = Vec::new();
+        let mut ends = Vec::new();
+        for integer in integers {
+            bytes.extend_from_slice(&integer.to_signed_bytes_le());
+            ends.push(bytes.len());
+        }
+        self.put_offsets(format!("{name}.offsets"), &ends);
+        self.add_list(format!("{name}.bytes"), u8::DTYPE, u8::SIZE, bytes);
     }
 
     /// Serialises the arrays as a safetensors file, with `description` in its metadata.
@@ -90,15 +145,11 @@ impl Arrays {
     /// # Errors
     /// Those of the safetensors crate: an array whose length does not fit its shape.
     pub fn to_bytes(&self, description: String) -> Result<Vec<u8>, String> {
-        let views = self
-            .0
-            .iter()
-            .map(|(name, (dtype, shape, bytes))| {
-                TensorView::new(*dtype, shape.clone(), bytes)
-                    .map(|view| (name, view))
-                    .map_err(|e| e.to_string())
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut views = Vec::with_capacity(self.0.len());
+        for (name, (dtype, shape, bytes)) in &self.0 {
+            let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|e| e.to_string())?;
+            views.push((name, view));
+        }
         // One key, because the order of several is not fixed.
         let metadata = HashMap::from([(container::KEY.to_owned(), description)]);
         safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
@@ -110,10 +161,11 @@ impl Arrays {
     /// The file is not sound safetensors, or its metadata hold anything but a description.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, String), String> {
         let (stored, description) = container::read(bytes)?;
-        let arrays = stored
-            .into_iter()
-            .map(|(name, dtype, shape, bytes)| (name, (dtype, shape, bytes.to_vec())));
-        Ok((Arrays(arrays.collect()), description))
+        let mut arrays = Arrays::default();
+        for (name, dtype, shape, bytes) in stored {
+            arrays.0.insert(name, (dtype, shape, bytes.to_vec()));
+        }
+        Ok((arrays, description))
     }
 
     /// Removes an array and returns its elements and shape.
@@ -121,12 +173,17 @@ impl Arrays {
     /// # Errors
     /// There is no such array, or it has another element type.
     pub fn take<T: Element>(&mut self, name: &str) -> Result<(Vec<T>, Vec<usize>), String> {
+        let (shape, bytes) = self.take_bytes(name, T::DTYPE)?;
+        Ok((decoded(&bytes), shape))
+    }
+
+    fn take_bytes(&mut self, name: &str, expected: Dtype) -> Result<(Vec<usize>, Vec<u8>), String> {
         let (dtype, shape, bytes) =
             self.0.remove(name).ok_or_else(|| format!("the array `{name}` is missing"))?;
-        if dtype != T::DTYPE {
-            return Err(format!("the array `{name}` has elements {dtype:?}, not {:?}", T::DTYPE));
+        if dtype != expected {
+            return Err(format!("the array `{name}` has elements {dtype:?}, not {expected:?}"));
         }
-        Ok((bytes.chunks_exact(T::SIZE).map(T::take).collect(), shape))
+        Ok((shape, bytes))
     }
 
     /// Removes a one-dimensional array and returns its elements.
@@ -134,11 +191,14 @@ impl Arrays {
     /// # Errors
     /// As [`Arrays::take`], or another number of dimensions.
     pub fn take_list<T: Element>(&mut self, name: &str) -> Result<Vec<T>, String> {
-        let (values, shape) = self.take(name)?;
-        if shape.len() == 1 {
-            Ok(values)
-        } else {
-            Err(format!("the array `{name}` has shape {shape:?}, not one dimension"))
+        Ok(decoded(&self.take_list_bytes(name, T::DTYPE)?))
+    }
+
+    fn take_list_bytes(&mut self, name: &str, dtype: Dtype) -> Result<Vec<u8>, String> {
+        let (shape, bytes) = self.take_bytes(name, dtype)?;
+        match shape.len() {
+            1 => Ok(bytes),
+            _ => Err(format!("the array `{name}` has shape {shape:?}, not one dimension")),
         }
     }
 
@@ -151,12 +211,9 @@ impl Arrays {
         name: &str,
         length: usize,
     ) -> Result<Vec<T>, String> {
-        let values: Vec<T> = self.take_list(name)?;
-        if values.len() == length {
-            Ok(values)
-        } else {
-            Err(format!("the array `{name}` has {} entries, not {length}", values.len()))
-        }
+        let bytes = self.take_list_bytes(name, T::DTYPE)?;
+        check_length(name, bytes.len() / T::SIZE, length)?;
+        Ok(decoded(&bytes))
     }
 
     /// Removes the offsets of `count` lists and cuts `values` into those lists.
@@ -169,18 +226,28 @@ impl Arrays {
         count: usize,
         values: &[T],
     ) -> Result<Vec<Vec<T>>, String> {
+        let offsets = self.take_offsets(name, count, values.len())?;
+        let mut lists = Vec::with_capacity(count);
+        for ends in offsets.windows(2) {
+            lists.push(values[ends[0] as usize..ends[1] as usize].to_vec());
+        }
+        Ok(lists)
+    }
+
+    /// Removes the `count + 1` offsets that cut `length` entries into `count` lists.
+    fn take_offsets(
+        &mut self,
+        name: &str,
+        count: usize,
+        length: usize,
+    ) -> Result<Vec<u64>, String> {
         let ends = count.checked_add(1).ok_or_else(|| format!("{count} lists are too many"))?;
         let offsets: Vec<u64> = self.take_exactly(name, ends)?;
-        let sound = offsets[0] == 0
-            && offsets.windows(2).all(|w| w[0] <= w[1])
-            && offsets[count] == values.len() as u64;
-        if !sound {
-            return Err(format!(
-                "the offsets `{name}` do not cut {} entries into {count} lists",
-                values.len()
-            ));
+        if offsets[0] == 0 && offsets.is_sorted() && offsets[count] == length as u64 {
+            Ok(offsets)
+        } else {
+            Err(format!("the offsets `{name}` do not cut {length} entries into {count} lists"))
         }
-        Ok(offsets.windows(2).map(|w| values[w[0] as usize..w[1] as usize].to_vec()).collect())
     }
 
     /// Removes offsets and cuts `values` into as many lists as they give.
@@ -198,12 +265,47 @@ impl Arrays {
     /// As [`Arrays::cut`].
     pub fn take_integers(&mut self, name: &str, count: usize) -> Result<Vec<BigInt>, String> {
         let bytes: Vec<u8> = self.take_list(&format!("{name}.bytes"))?;
-        let strings = self.cut(&format!("{name}.offsets"), count, &bytes)?;
-        Ok(strings.iter().map(|s| BigInt::from_signed_bytes_le(s)).collect())
+        let offsets = self.take_offsets(&format!("{name}.offsets"), count, bytes.len())?;
+        let mut integers = Vec::with_capacity(count);
+        for ends in offsets.windows(2) {
+            let string = &bytes[ends[0] as usize..ends[1] as usize];
+            integers.push(BigInt::from_signed_bytes_le(string));
+        }
+        Ok(integers)
     }
 
-    /// The names of the arrays that were not taken; a reader that knows the whole format expects none.
+    /// Whether there is an array of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The names of the arrays that were not taken, in no order; a reader that knows the whole format expects none.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
+}
+
+/// The elements in these bytes.
+fn decoded<T: Element>(bytes: &[u8]) -> Vec<T> {
+    let mut values = Vec::with_capacity(bytes.len() / T::SIZE);
+    for bytes in bytes.chunks_exact(T::SIZE) {
+        values.push(T::take(bytes));
+    }
+    values
+}
+
+fn check_length(name: &str, length: usize, expected: usize) -> Result<(), String> {
+    if length == expected {
+        return Ok(());
+    }
+    Err(format!("the array `{name}` has {length} entries, not {expected}"))
+}
+
+/// Pairs of the elements of two lists of the same length.
+pub(super) fn paired<A, B>(first: Vec<A>, second: Vec<B>) -> Vec<(A, B)> {
+    let mut pairs = Vec::with_capacity(first.len());
+    for pair in first.into_iter().zip(second) {
+        pairs.push(pair);
+    }
+    pairs
 }

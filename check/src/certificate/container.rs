@@ -7,10 +7,11 @@
 use std::fmt;
 
 use safetensors::Dtype;
-use serde::de::value::{Error as NoName, StrDeserializer};
-use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use super::fields::{Fields, counts, text};
 
 /// The size in bytes of the field that holds the length of the header.
 const LENGTH: usize = 8;
@@ -18,6 +19,23 @@ const LENGTH: usize = 8;
 const LONGEST_HEADER: usize = 100_000_000;
 /// The key of the description in the metadata; no other key is allowed.
 pub const KEY: &str = "unargmax";
+
+/// The element types that are known by name. A certificate has only some of them.
+const TYPES: [Dtype; 13] = [
+    Dtype::BOOL,
+    Dtype::U8,
+    Dtype::I8,
+    Dtype::U16,
+    Dtype::I16,
+    Dtype::F16,
+    Dtype::BF16,
+    Dtype::U32,
+    Dtype::I32,
+    Dtype::F32,
+    Dtype::U64,
+    Dtype::I64,
+    Dtype::F64,
+];
 
 /// A tensor: its name, element type, shape and bytes.
 pub type Stored<'a> = (String, Dtype, Vec<usize>, &'a [u8]);
@@ -45,11 +63,10 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<Stored<'_>>, String), String> {
         return Err(unsound("the header is not a JSON object".to_owned()));
     };
     let description = description(header.remove("__metadata__"))?;
-    let mut entries = header
-        .into_iter()
-        .map(|(name, entry)| Entry::new(name, entry))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unsound)?;
+    let mut entries = Vec::with_capacity(header.len());
+    for (name, entry) in header {
+        entries.push(Entry::new(name, entry).map_err(unsound)?);
+    }
     entries.sort_by_key(|e| (e.from, e.to));
     let mut end = 0;
     for entry in &entries {
@@ -67,8 +84,11 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<Stored<'_>>, String), String> {
             data.len()
         )));
     }
-    let stored = entries.into_iter().map(|e| (e.name, e.dtype, e.shape, &data[e.from..e.to]));
-    Ok((stored.collect(), description))
+    let mut stored = Vec::with_capacity(entries.len());
+    for Entry { name, dtype, shape, from, to } in entries {
+        stored.push((name, dtype, shape, &data[from..to]));
+    }
+    Ok((stored, description))
 }
 
 /// Splits the file into the header and the tensor data.
@@ -112,37 +132,39 @@ struct Entry {
     to: usize,
 }
 
-/// The JSON fields of a header entry.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: (usize, usize),
-}
-
 impl Entry {
     /// Parses the header entry of a tensor and checks its shape against its byte range.
     fn new(name: String, entry: Value) -> Result<Self, String> {
-        // Serde would also accept a list of three values for the fields.
         if !entry.is_object() {
             return Err(format!("the entry of tensor `{name}` is not a JSON object"));
         }
-        let fields: Fields =
-            serde_json::from_value(entry).map_err(|e| format!("tensor `{name}`: {e}"))?;
-        let Fields { dtype, shape, data_offsets: (from, to) } = fields;
-        let known = Dtype::deserialize(
-            IntoDeserializer::<NoName>::into_deserializer(dtype.as_str()) as StrDeserializer<_>,
-        );
-        let known = known.map_err(|_| format!("tensor `{name}` has elements {dtype:?}"))?;
-        let bits = shape.iter().try_fold(known.bitsize(), |bits, &n| bits.checked_mul(n));
-        let held = to.checked_sub(from);
-        if bits.filter(|bits| bits % 8 == 0).map(|bits| bits / 8) != held || held.is_none() {
+        let (dtype, shape, offsets) =
+            Entry::fields(entry).map_err(|e| format!("tensor `{name}`: {e}"))?;
+        let [from, to] = offsets;
+        let Some(known) = TYPES.into_iter().find(|known| known.to_string() == dtype) else {
+            return Err(format!("tensor `{name}` has elements {dtype:?}"));
+        };
+        let size = known.bitsize() / 8;
+        let size = shape.iter().try_fold(size, |size, &n| size.checked_mul(n));
+        if size.is_none() || size != to.checked_sub(from) {
             return Err(format!(
                 "the shape {shape:?} of tensor `{name}` does not fit its offsets {from}..{to}"
             ));
         }
         Ok(Entry { name, dtype: known, shape, from, to })
+    }
+
+    /// The type, the shape and the two offsets.
+    fn fields(entry: Value) -> Result<(String, Vec<usize>, [usize; 2]), String> {
+        let mut fields = Fields::of(entry)?;
+        let dtype = fields.take("dtype", text)?;
+        let shape = fields.take("shape", counts)?;
+        let offsets = fields.take("data_offsets", counts)?;
+        fields.end()?;
+        let offsets = <[usize; 2]>::try_from(offsets).map_err(|other| {
+            format!("field `data_offsets`: invalid length {}, not 2", other.len())
+        })?;
+        Ok((dtype, shape, offsets))
     }
 }
 

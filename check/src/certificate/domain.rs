@@ -1,5 +1,7 @@
 //! Writes and reads the domain of an audit in a certificate file: its kind in the description, its numbers in arrays.
 
+use num_bigint::BigInt;
+
 use super::arrays::Arrays;
 use crate::domain::{Ball, Domain, Inside};
 use crate::error::Error;
@@ -28,14 +30,16 @@ pub fn put(
         arrays.put_list(name("domain.hi"), (0..domain.dim()).map(|k| domain.hi(k)));
     }
     if let Some(ball) = domain.ball() {
-        arrays.put_list(name("domain.radius"), ball.radius());
+        arrays.put_list(name("domain.radius"), ball.radius().iter().copied());
         arrays.put_list(name("domain.gain"), ball.gain().iter().copied());
         arrays.put_list(name("domain.shift"), ball.shift().iter().copied());
     }
     match inside {
         Some(Inside::Float(z)) => arrays.put_list(name("domain.point"), z.iter().copied()),
         Some(Inside::Integers(numerators, denominator)) => {
-            arrays.put_integers(&name("domain.point"), numerators.iter().chain([denominator]));
+            let mut integers: Vec<&BigInt> = numerators.iter().collect();
+            integers.push(denominator);
+            arrays.put_integers(&name("domain.point"), &integers);
         }
         Some(Inside::Only) | None => {}
     }

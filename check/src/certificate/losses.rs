@@ -1,61 +1,77 @@
 //! Writes and reads the dual certificates (weights of rivals) in a certificate file.
 
+use std::mem::take;
+
 use num_bigint::BigInt;
 
-use super::arrays::Arrays;
+use super::arrays::{Arrays, paired};
 use super::domain::Name;
 use super::{BallLossRecord, EnclosedRecord, MultiplierKind, UndecidedRecord};
 
 impl EnclosedRecord {
     /// Adds the arrays of all records of an audit.
-    pub(super) fn put_all(records: &[Self], arrays: &mut Arrays, name: &Name) {
-        arrays.put_list(name("enclosed.ids"), records.iter().map(|e| e.token));
-        let mut put = |field: &str, list: fn(&Self) -> &Vec<(u32, f64)>| {
-            let name = |part: &str| name(&format!("enclosed.{field}.{part}"));
-            arrays.put_offsets(name("offsets"), records.iter().map(|e| list(e).len()));
-            let pairs = || records.iter().flat_map(list);
-            arrays.put_list(name("rivals"), pairs().map(|pair| pair.0));
-            arrays.put_list(name("weights"), pairs().map(|pair| pair.1));
-        };
-        put("basic", |e| &e.basic);
-        put("frozen", |e| &e.frozen);
-        let counts = records.iter().map(|e| e.equations.len());
-        arrays.put_offsets(name("enclosed.equations.offsets"), counts);
-        let equations = records.iter().flat_map(|e| e.equations.iter().copied());
-        arrays.put_list(name("enclosed.equations"), equations);
+    pub(super) fn put_all(records: &[&Self], arrays: &mut Arrays, name: &Name) {
+        arrays.put_field(name("enclosed.ids"), records, |e| e.token);
+        put_weights(records, |e| &e.basic, arrays, name, "enclosed.basic", "rivals");
+        put_weights(records, |e| &e.frozen, arrays, name, "enclosed.frozen", "rivals");
+        let equations = arrays.join(name("enclosed.equations.offsets"), records, |e| &e.equations);
+        arrays.put_field(name("enclosed.equations"), &equations, |&&k| k);
     }
 
     /// Removes what [`EnclosedRecord::put_all`] adds.
     pub(super) fn take_all(arrays: &mut Arrays, name: &Name) -> Result<Vec<Self>, String> {
         let ids: Vec<u32> = arrays.take_list(&name("enclosed.ids"))?;
-        let mut take = |field: &str| {
-            let name = |part: &str| name(&format!("enclosed.{field}.{part}"));
-            let rivals: Vec<u32> = arrays.take_list(&name("rivals"))?;
-            let weights: Vec<f64> = arrays.take_exactly(&name("weights"), rivals.len())?;
-            let pairs: Vec<(u32, f64)> = rivals.into_iter().zip(weights).collect();
-            arrays.cut(&name("offsets"), ids.len(), &pairs)
-        };
-        let (basic, frozen) = (take("basic")?, take("frozen")?);
+        let count = ids.len();
+        let mut basic = take_weights(arrays, name, count, "enclosed.basic", "rivals")?;
+        let mut frozen = take_weights(arrays, name, count, "enclosed.frozen", "rivals")?;
         let equations: Vec<u32> = arrays.take_list(&name("enclosed.equations"))?;
-        let equations = arrays.cut(&name("enclosed.equations.offsets"), ids.len(), &equations)?;
-        let parts = basic.into_iter().zip(frozen).zip(equations);
-        let record = |(token, ((basic, frozen), equations))| EnclosedRecord {
-            token,
-            basic,
-            frozen,
-            equations,
-        };
-        Ok(ids.into_iter().zip(parts).map(record).collect())
+        let mut equations = arrays.cut(&name("enclosed.equations.offsets"), count, &equations)?;
+        let mut records = Vec::with_capacity(count);
+        for (i, token) in ids.into_iter().enumerate() {
+            records.push(EnclosedRecord {
+                token,
+                basic: take(&mut basic[i]),
+                frozen: take(&mut frozen[i]),
+                equations: take(&mut equations[i]),
+            });
+        }
+        Ok(records)
     }
 }
 
+/// Adds the lists of pairs (index, weight) of all records, as the arrays `{field}.offsets`, `{field}.{indices}` and
+/// `{field}.weights`.
+pub(super) fn put_weights<R>(
+    records: &[R],
+    list: fn(&R) -> &[(u32, f64)],
+    arrays: &mut Arrays,
+    name: &Name,
+    field: &str,
+    indices: &str,
+) {
+    let pairs = arrays.join(name(&format!("{field}.offsets")), records, list);
+    arrays.put_field(name(&format!("{field}.{indices}")), &pairs, |pair| pair.0);
+    arrays.put_field(name(&format!("{field}.weights")), &pairs, |pair| pair.1);
+}
+
+/// Removes `count` lists that [`put_weights`] adds.
+pub(super) fn take_weights(
+    arrays: &mut Arrays,
+    name: &Name,
+    count: usize,
+    field: &str,
+    indices: &str,
+) -> Result<Vec<Vec<(u32, f64)>>, String> {
+    let indices: Vec<u32> = arrays.take_list(&name(&format!("{field}.{indices}")))?;
+    let weights = arrays.take_exactly(&name(&format!("{field}.weights")), indices.len())?;
+    arrays.cut(&name(&format!("{field}.offsets")), count, &paired(indices, weights))
+}
+
 /// Adds the tokens that lose by exact weights: rivals and positive integers.
-pub(super) fn put_exact(records: &[(u32, Vec<(u32, BigInt)>)], arrays: &mut Arrays, name: &Name) {
-    arrays.put_list(name("exact.ids"), records.iter().map(|e| e.0));
-    arrays.put_offsets(name("exact.offsets"), records.iter().map(|e| e.1.len()));
-    let pairs = || records.iter().flat_map(|e| &e.1);
-    arrays.put_list(name("exact.rivals"), pairs().map(|pair| pair.0));
-    arrays.put_integers(&name("exact.weights"), pairs().map(|pair| &pair.1));
+pub(super) fn put_exact(records: &[&(u32, Vec<(u32, BigInt)>)], arrays: &mut Arrays, name: &Name) {
+    arrays.put_field(name("exact.ids"), records, |e| e.0);
+    let pairs = arrays.join(name("exact.offsets"), records, |e| &e.1);
+    put_integer_weights(&pairs, arrays, name("exact.rivals"), &name("exact.weights"));
 }
 
 /// Removes what [`put_exact`] adds.
@@ -65,52 +81,61 @@ pub(super) fn take_exact(
     name: &Name,
 ) -> Result<Vec<(u32, Vec<(u32, BigInt)>)>, String> {
     let ids: Vec<u32> = arrays.take_list(&name("exact.ids"))?;
-    let weights =
-        take_weights(arrays, name, ids.len(), "exact.rivals", "exact.weights", "exact.offsets")?;
-    Ok(ids.into_iter().zip(weights).collect())
+    let fields = ["exact.rivals", "exact.weights", "exact.offsets"];
+    let weights = take_integer_weights(arrays, name, ids.len(), fields)?;
+    Ok(paired(ids, weights))
 }
 
-/// Removes lists of pairs (index, integer) from the arrays of these names.
-fn take_weights(
+/// Adds pairs (index, integer).
+fn put_integer_weights(
+    pairs: &[&(u32, BigInt)],
+    arrays: &mut Arrays,
+    indices: String,
+    integers: &str,
+) {
+    arrays.put_field(indices, pairs, |pair| pair.0);
+    let weights: Vec<&BigInt> = pairs.iter().map(|pair| &pair.1).collect();
+    arrays.put_integers(integers, &weights);
+}
+
+/// Removes lists of pairs (index, integer) from the arrays of these names: indices, integers and offsets.
+fn take_integer_weights(
     arrays: &mut Arrays,
     name: &Name,
     count: usize,
-    indices: &str,
-    integers: &str,
-    offsets: &str,
+    [indices, integers, offsets]: [&str; 3],
 ) -> Result<Vec<Vec<(u32, BigInt)>>, String> {
     let indices: Vec<u32> = arrays.take_list(&name(indices))?;
     let integers = arrays.take_integers(&name(integers), indices.len())?;
-    let pairs: Vec<(u32, BigInt)> = indices.into_iter().zip(integers).collect();
-    arrays.cut(&name(offsets), count, &pairs)
+    arrays.cut(&name(offsets), count, &paired(indices, integers))
 }
 
 // The names of the arrays are those that this kind of proof had in the first versions of the format.
 impl BallLossRecord {
     /// Adds the arrays of all records of an audit.
-    pub(super) fn put_all(records: &[Self], arrays: &mut Arrays, name: &Name) {
-        arrays.put_list(name("outweighed.ids"), records.iter().map(|o| o.token));
-        arrays.put_offsets(name("outweighed.offsets"), records.iter().map(|o| o.rivals.len()));
-        let rivals = || records.iter().flat_map(|o| &o.rivals);
-        arrays.put_list(name("outweighed.rivals"), rivals().map(|r| r.0));
-        arrays.put_integers(&name("outweighed.weights"), rivals().map(|r| &r.1));
-        arrays.put_offsets(name("outweighed.ends.offsets"), records.iter().map(|o| o.ends.len()));
-        let ends = || records.iter().flat_map(|o| &o.ends);
-        arrays.put_list(name("outweighed.ends"), ends().map(|e| e.0));
-        arrays.put_integers(&name("outweighed.ends.multipliers"), ends().map(|e| &e.1));
+    pub(super) fn put_all(records: &[&Self], arrays: &mut Arrays, name: &Name) {
+        arrays.put_field(name("outweighed.ids"), records, |o| o.token);
+        let rivals = arrays.join(name("outweighed.offsets"), records, |o| &o.rivals);
+        let weights = name("outweighed.weights");
+        put_integer_weights(&rivals, arrays, name("outweighed.rivals"), &weights);
+        let ends = arrays.join(name("outweighed.ends.offsets"), records, |o| &o.ends);
+        let multipliers = name("outweighed.ends.multipliers");
+        put_integer_weights(&ends, arrays, name("outweighed.ends"), &multipliers);
     }
 
     /// Removes what [`BallLossRecord::put_all`] adds.
     pub(super) fn take_all(arrays: &mut Arrays, name: &Name) -> Result<Vec<Self>, String> {
         let ids: Vec<u32> = arrays.take_list(&name("outweighed.ids"))?;
-        let mut take = |indices: &str, integers: &str, offsets: &str| {
-            take_weights(arrays, name, ids.len(), indices, integers, offsets)
-        };
-        let rivals = take("outweighed.rivals", "outweighed.weights", "outweighed.offsets")?;
-        let ends =
-            take("outweighed.ends", "outweighed.ends.multipliers", "outweighed.ends.offsets")?;
-        let record = |(token, (rivals, ends))| BallLossRecord { token, rivals, ends };
-        Ok(ids.into_iter().zip(rivals.into_iter().zip(ends)).map(record).collect())
+        let fields = ["outweighed.rivals", "outweighed.weights", "outweighed.offsets"];
+        let mut rivals = take_integer_weights(arrays, name, ids.len(), fields)?;
+        let fields = ["outweighed.ends", "outweighed.ends.multipliers", "outweighed.ends.offsets"];
+        let mut ends = take_integer_weights(arrays, name, ids.len(), fields)?;
+        let mut records = Vec::with_capacity(ids.len());
+        for (i, token) in ids.into_iter().enumerate() {
+            let (rivals, ends) = (take(&mut rivals[i]), take(&mut ends[i]));
+            records.push(BallLossRecord { token, rivals, ends });
+        }
+        Ok(records)
     }
 }
 
@@ -132,13 +157,12 @@ impl MultiplierKind {
 impl UndecidedRecord {
     /// Adds the arrays of all records of an audit.
     pub(super) fn put_all(records: &[Self], arrays: &mut Arrays, name: &Name) {
-        arrays.put_list(name("undecided.ids"), records.iter().map(|u| u.token));
-        arrays.put_list(name("undecided.upper"), records.iter().map(|u| u.upper));
-        arrays.put_offsets(name("undecided.offsets"), records.iter().map(|u| u.multipliers.len()));
-        let multipliers = || records.iter().flat_map(|u| &u.multipliers);
-        arrays.put_list(name("undecided.kinds"), multipliers().map(|m| m.0 as u8));
-        arrays.put_list(name("undecided.indices"), multipliers().map(|m| m.1));
-        arrays.put_list(name("undecided.weights"), multipliers().map(|m| m.2));
+        arrays.put_field(name("undecided.ids"), records, |u| u.token);
+        arrays.put_field(name("undecided.upper"), records, |u| u.upper);
+        let multipliers = arrays.join(name("undecided.offsets"), records, |u| &u.multipliers);
+        arrays.put_field(name("undecided.kinds"), &multipliers, |m| m.0 as u8);
+        arrays.put_field(name("undecided.indices"), &multipliers, |m| m.1);
+        arrays.put_field(name("undecided.weights"), &multipliers, |m| m.2);
     }
 
     /// Removes what [`UndecidedRecord::put_all`] adds.
@@ -148,13 +172,16 @@ impl UndecidedRecord {
         let kinds: Vec<u8> = arrays.take_list(&name("undecided.kinds"))?;
         let indices: Vec<u32> = arrays.take_exactly(&name("undecided.indices"), kinds.len())?;
         let weights: Vec<f64> = arrays.take_exactly(&name("undecided.weights"), kinds.len())?;
-        let multipliers = kinds
-            .into_iter()
-            .zip(indices.into_iter().zip(weights))
-            .map(|(kind, (index, weight))| Ok((MultiplierKind::from_number(kind)?, index, weight)))
-            .collect::<Result<Vec<_>, String>>()?;
-        let lists = arrays.cut(&name("undecided.offsets"), ids.len(), &multipliers)?;
-        let record = |((token, upper), multipliers)| UndecidedRecord { token, upper, multipliers };
-        Ok(ids.into_iter().zip(upper).zip(lists).map(record).collect())
+        let mut multipliers = Vec::with_capacity(kinds.len());
+        for (i, kind) in kinds.into_iter().enumerate() {
+            multipliers.push((MultiplierKind::from_number(kind)?, indices[i], weights[i]));
+        }
+        let mut lists = arrays.cut(&name("undecided.offsets"), ids.len(), &multipliers)?;
+        let mut records = Vec::with_capacity(ids.len());
+        for (i, token) in ids.into_iter().enumerate() {
+            let multipliers = take(&mut lists[i]);
+            records.push(UndecidedRecord { token, upper: upper[i], multipliers });
+        }
+        Ok(records)
     }
 }

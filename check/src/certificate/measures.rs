@@ -2,9 +2,11 @@
 //! its arrays are there if and only if the description names it.
 
 use std::collections::HashSet;
+use std::mem::take;
 
-use super::arrays::Arrays;
+use super::arrays::{Arrays, paired};
 use super::domain::Name;
+use super::losses::{put_weights, take_weights};
 use super::ranks::RankRecords;
 use super::{AuditRecord, CeilingRecord};
 
@@ -22,25 +24,20 @@ impl AuditRecord {
     }
 
     /// Adds the arrays of all measures of an audit, and returns their names for the description.
-    pub(super) fn put_measures(
-        &self,
-        arrays: &mut Arrays,
-        name: &Name,
-        dim: usize,
-    ) -> Vec<&'static str> {
+    pub(super) fn put_measures(&self, arrays: &mut Arrays, name: &Name, dim: usize) -> Vec<String> {
         let mut measures = Vec::new();
         if !self.capped.is_empty() {
-            arrays.put_list(name("capped.ids"), self.capped.iter().map(|c| c.0));
-            arrays.put_list(name("capped.upper"), self.capped.iter().map(|c| c.1));
-            measures.push(CAPPED);
+            arrays.put_field(name("capped.ids"), &self.capped, |c| c.0);
+            arrays.put_field(name("capped.upper"), &self.capped, |c| c.1);
+            measures.push(CAPPED.to_owned());
         }
         if !self.ceilings.is_empty() {
             CeilingRecord::put_all(&self.ceilings, arrays, name);
-            measures.push(CEILINGS);
+            measures.push(CEILINGS.to_owned());
         }
         if let Some(ranks) = &self.ranks {
             ranks.put(arrays, name, dim);
-            measures.push(RANKS);
+            measures.push(RANKS.to_owned());
         }
         measures
     }
@@ -64,7 +61,7 @@ impl AuditRecord {
                 CAPPED => {
                     let ids: Vec<u32> = arrays.take_list(&name("capped.ids"))?;
                     let upper: Vec<f64> = arrays.take_exactly(&name("capped.upper"), ids.len())?;
-                    self.capped = ids.into_iter().zip(upper).collect();
+                    self.capped = paired(ids, upper);
                 }
                 CEILINGS => self.ceilings = CeilingRecord::take_all(arrays, name)?,
                 RANKS => self.ranks = Some(RankRecords::take(arrays, name, dim)?),
@@ -81,25 +78,22 @@ impl CeilingRecord {
     /// Adds the arrays of all records of an audit.
     fn put_all(records: &[Self], arrays: &mut Arrays, name: &Name) {
         let field = |field: &str| name(&format!("ceilings.{field}"));
-        arrays.put_list(field("ids"), records.iter().map(|c| c.token));
-        arrays.put_list(field("low"), records.iter().map(|c| c.low));
-        arrays.put_list(field("high"), records.iter().map(|c| c.high));
-        arrays.put_offsets(field("points.offsets"), records.iter().map(|c| c.point.len()));
-        arrays.put_list(field("points"), records.iter().flat_map(|c| c.point.iter().copied()));
-        let counts = records.iter().map(|c| c.equations.len());
-        arrays.put_offsets(field("equations.offsets"), counts);
-        let equations = records.iter().flat_map(|c| c.equations.iter().copied());
-        arrays.put_list(field("equations"), equations);
-        let lists: [(&str, fn(&Self) -> &Vec<(u32, f64)>); 3] =
-            [("basic", |c| &c.basic), ("frozen", |c| &c.frozen), ("ends", |c| &c.ends)];
-        for (part, list) in lists {
-            let field = |of: &str| field(&format!("{part}.{of}"));
-            arrays.put_offsets(field("offsets"), records.iter().map(|c| list(c).len()));
-            let pairs = || records.iter().flat_map(list);
-            arrays.put_list(field("indices"), pairs().map(|pair| pair.0));
-            arrays.put_list(field("weights"), pairs().map(|pair| pair.1));
+        arrays.put_field(field("ids"), records, |c| c.token);
+        arrays.put_field(field("low"), records, |c| c.low);
+        arrays.put_field(field("high"), records, |c| c.high);
+        let points = arrays.join(field("points.offsets"), records, |c| &c.point);
+        arrays.put_field(field("points"), &points, |&&x| x);
+        let equations = arrays.join(field("equations.offsets"), records, |c| &c.equations);
+        arrays.put_field(field("equations"), &equations, |&&k| k);
+        put_weights(records, |c| &c.basic, arrays, &field, "basic", "indices");
+        put_weights(records, |c| &c.frozen, arrays, &field, "frozen", "indices");
+        put_weights(records, |c| &c.ends, arrays, &field, "ends", "indices");
+        let mut at_point = Vec::new();
+        for record in records {
+            if record.at_point {
+                at_point.push(record.token);
+            }
         }
-        let at_point: Vec<u32> = records.iter().filter(|c| c.at_point).map(|c| c.token).collect();
         if !at_point.is_empty() {
             arrays.put_list(field(AT_POINT), at_point);
         }
@@ -113,32 +107,34 @@ impl CeilingRecord {
         let low: Vec<f64> = arrays.take_exactly(&field("low"), count)?;
         let high: Vec<f64> = arrays.take_exactly(&field("high"), count)?;
         let points: Vec<f64> = arrays.take_list(&field("points"))?;
-        let points = arrays.cut(&field("points.offsets"), count, &points)?;
+        let mut points = arrays.cut(&field("points.offsets"), count, &points)?;
         let equations: Vec<u32> = arrays.take_list(&field("equations"))?;
-        let equations = arrays.cut(&field("equations.offsets"), count, &equations)?;
-        let mut take = |part: &str| {
-            let field = |of: &str| field(&format!("{part}.{of}"));
-            let indices: Vec<u32> = arrays.take_list(&field("indices"))?;
-            let weights: Vec<f64> = arrays.take_exactly(&field("weights"), indices.len())?;
-            let pairs: Vec<(u32, f64)> = indices.into_iter().zip(weights).collect();
-            arrays.cut(&field("offsets"), count, &pairs)
-        };
-        let (basic, frozen, ends) = (take("basic")?, take("frozen")?, take("ends")?);
+        let mut equations = arrays.cut(&field("equations.offsets"), count, &equations)?;
+        let mut basic = take_weights(arrays, &field, count, "basic", "indices")?;
+        let mut frozen = take_weights(arrays, &field, count, "frozen", "indices")?;
+        let mut ends = take_weights(arrays, &field, count, "ends", "indices")?;
         let at_point = at_point(arrays, &field(AT_POINT), &ids)?;
-        let values =
-            ids.into_iter().zip(low.into_iter().zip(high)).zip(points.into_iter().zip(equations));
-        let weights = basic.into_iter().zip(frozen.into_iter().zip(ends.into_iter().zip(at_point)));
-        let record =
-            |(((token, (low, high)), (point, equations)), (basic, (frozen, (ends, at_point))))| {
-                CeilingRecord { token, low, high, point, basic, frozen, equations, ends, at_point }
-            };
-        Ok(values.zip(weights).map(record).collect())
+        let mut records = Vec::with_capacity(count);
+        for (i, token) in ids.into_iter().enumerate() {
+            records.push(CeilingRecord {
+                token,
+                low: low[i],
+                high: high[i],
+                point: take(&mut points[i]),
+                basic: take(&mut basic[i]),
+                frozen: take(&mut frozen[i]),
+                equations: take(&mut equations[i]),
+                ends: take(&mut ends[i]),
+                at_point: at_point[i],
+            });
+        }
+        Ok(records)
     }
 }
 
 /// Which of these tokens are in the list with this name; there is none where no token is.
 fn at_point(arrays: &mut Arrays, name: &str, ids: &[u32]) -> Result<Vec<bool>, String> {
-    if !arrays.names().any(|other| other == name) {
+    if !arrays.has(name) {
         return Ok(vec![false; ids.len()]);
     }
     let mut listed: HashSet<u32> = arrays.take_list(name)?.into_iter().collect();

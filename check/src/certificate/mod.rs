@@ -6,7 +6,9 @@
 pub mod arrays;
 mod audit;
 mod container;
+mod description;
 mod domain;
+mod fields;
 mod file;
 mod losses;
 mod measures;

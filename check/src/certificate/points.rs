@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-use super::arrays::Arrays;
+use super::arrays::{Arrays, paired};
 use super::domain::Name;
 use super::{Linear, MapRecord};
 
@@ -13,8 +13,9 @@ impl MapRecord {
         arrays: &mut Arrays,
         name: &Name,
         dim: usize,
-    ) -> Vec<&'static str> {
-        let put = |(m, map): (usize, &MapRecord)| {
+    ) -> Vec<String> {
+        let mut kinds = Vec::with_capacity(maps.len());
+        for (m, map) in maps.iter().enumerate() {
             let field = |part: &str| name(&format!("map{m}.{part}"));
             arrays.put_list(field("centre"), map.centre.iter().copied());
             let kind = match &map.linear {
@@ -24,17 +25,17 @@ impl MapRecord {
                     "matrix"
                 }
                 Linear::LowRank { rest, gains, basis } => {
-                    arrays.put_list(field("rest"), [*rest]);
+                    arrays.put_list(field("rest"), [*rest].iter().copied());
                     arrays.put_list(field("gains"), gains.iter().copied());
                     arrays.put(field("basis"), vec![gains.len(), dim], basis.iter().copied());
                     "low-rank"
                 }
             };
-            arrays.put_list(field("ids"), map.winners.iter().map(|s| s.0));
-            arrays.put_list(field("scales"), map.winners.iter().map(|s| s.1));
-            kind
-        };
-        maps.iter().enumerate().map(put).collect()
+            arrays.put_field(field("ids"), &map.winners, |s| s.0);
+            arrays.put_field(field("scales"), &map.winners, |s| s.1);
+            kinds.push(kind.to_owned());
+        }
+        kinds
     }
 
     /// Removes the arrays of the maps of these kinds, and returns the maps.
@@ -45,7 +46,8 @@ impl MapRecord {
         dim: usize,
         version: u64,
     ) -> Result<Vec<MapRecord>, String> {
-        let take = |(m, kind): (usize, &String)| {
+        let mut maps = Vec::with_capacity(kinds.len());
+        for (m, kind) in kinds.iter().enumerate() {
             let field = |part: &str| name(&format!("map{m}.{part}"));
             let linear = match kind.as_str() {
                 "identity" => Linear::Identity,
@@ -63,9 +65,9 @@ impl MapRecord {
             let ids: Vec<u32> = arrays.take_list(&field("ids"))?;
             let scales: Vec<f64> = arrays.take_exactly(&field("scales"), ids.len())?;
             let centre = arrays.take_exactly(&field("centre"), dim)?;
-            Ok(MapRecord { centre, linear, winners: ids.into_iter().zip(scales).collect() })
-        };
-        kinds.iter().enumerate().map(take).collect()
+            maps.push(MapRecord { centre, linear, winners: paired(ids, scales) });
+        }
+        Ok(maps)
     }
 }
 
@@ -79,26 +81,42 @@ fn take_matrix(arrays: &mut Arrays, name: &str, expected: [usize; 2]) -> Result<
     }
 }
 
-/// Adds tokens and the float64 points (`d`) where they win.
-pub(super) fn put_floats(points: &[(u32, Vec<f64>)], arrays: &mut Arrays, name: &Name, dim: usize) {
-    arrays.put_list(name("witness.ids"), points.iter().map(|w| w.0));
-    let numbers = points.iter().flat_map(|w| w.1.iter().copied());
-    arrays.put(name("witness.points"), vec![points.len(), dim], numbers);
+/// Adds tokens and the float64 points (`d`) where they win, as the arrays `{field}.ids` and `{field}.points`.
+pub(super) fn put_floats(
+    points: &[(u32, Vec<f64>)],
+    arrays: &mut Arrays,
+    name: &Name,
+    field: &str,
+    dim: usize,
+) {
+    arrays.put_field(name(&format!("{field}.ids")), points, |w| w.0);
+    let mut numbers = Vec::with_capacity(points.len() * dim);
+    for (_, point) in points {
+        numbers.extend_from_slice(point);
+    }
+    let shape = vec![points.len(), dim];
+    arrays.put(name(&format!("{field}.points")), shape, numbers.iter().copied());
 }
 
 /// Removes what [`put_floats`] adds.
 pub(super) fn take_floats(
     arrays: &mut Arrays,
     name: &Name,
+    field: &str,
     dim: usize,
 ) -> Result<Vec<(u32, Vec<f64>)>, String> {
-    let ids: Vec<u32> = arrays.take_list(&name("witness.ids"))?;
-    let (points, shape) = arrays.take::<f64>(&name("witness.points"))?;
-    if shape != [ids.len(), dim] {
-        let (name, count) = (name("witness.points"), ids.len());
-        return Err(format!("the array `{name}` has shape {shape:?}, not [{count}, {dim}]"));
+    let ids: Vec<u32> = arrays.take_list(&name(&format!("{field}.ids")))?;
+    let array = name(&format!("{field}.points"));
+    let (numbers, shape) = arrays.take::<f64>(&array)?;
+    let count = ids.len();
+    if shape != [count, dim] {
+        return Err(format!("the array `{array}` has shape {shape:?}, not [{count}, {dim}]"));
     }
-    Ok(ids.into_iter().zip(points.chunks(dim).map(<[f64]>::to_vec)).collect())
+    let mut points = Vec::with_capacity(count);
+    for (token, point) in ids.into_iter().zip(numbers.chunks(dim)) {
+        points.push((token, point.to_vec()));
+    }
+    Ok(points)
 }
 
 /// Tokens and points as numerators (`d`) over a positive denominator.
@@ -106,9 +124,15 @@ type IntegerPoints = Vec<(u32, Vec<BigInt>, BigInt)>;
 
 /// Adds the tokens that win at points of integers.
 pub(super) fn put_integers(points: &IntegerPoints, arrays: &mut Arrays, name: &Name) {
-    arrays.put_list(name("integer.ids"), points.iter().map(|w| w.0));
-    let numbers = points.iter().flat_map(|w| w.1.iter().chain([&w.2]));
-    arrays.put_integers(&name("integer.points"), numbers);
+    arrays.put_field(name("integer.ids"), points, |w| w.0);
+    let mut numbers = Vec::new();
+    for (_, numerators, denominator) in points {
+        for numerator in numerators {
+            numbers.push(numerator);
+        }
+        numbers.push(denominator);
+    }
+    arrays.put_integers(&name("integer.points"), &numbers);
 }
 
 /// Removes what [`put_integers`] adds.
@@ -120,6 +144,9 @@ pub(super) fn take_integers(
     let ids: Vec<u32> = arrays.take_list(&name("integer.ids"))?;
     let count = ids.len().checked_mul(dim + 1).ok_or("too many integers")?;
     let integers = arrays.take_integers(&name("integer.points"), count)?;
-    let points = integers.chunks(dim + 1).map(|p| (p[..dim].to_vec(), p[dim].clone()));
-    Ok(ids.into_iter().zip(points).map(|(t, (point, over))| (t, point, over)).collect())
+    let mut points = Vec::with_capacity(ids.len());
+    for (token, point) in ids.into_iter().zip(integers.chunks(dim + 1)) {
+        points.push((token, point[..dim].to_vec(), point[dim].clone()));
+    }
+    Ok(points)
 }

@@ -2,9 +2,9 @@
 
 use num_bigint::BigInt;
 
-use super::arrays::Arrays;
+use super::arrays::{Arrays, paired};
 use super::domain::Name;
-use super::{BallLossRecord, EnclosedRecord, losses};
+use super::{BallLossRecord, EnclosedRecord, losses, points};
 
 /// What an audit proves about the best ranks of some tokens: the least, over the domain, of one more than the number of
 /// other tokens that score at least as much (docs/certificate.md, "ranks").
@@ -27,21 +27,18 @@ impl RankRecords {
     /// Adds the arrays of the records.
     pub(super) fn put(&self, arrays: &mut Arrays, name: &Name, dim: usize) {
         let name = |field: &str| name(&format!("ranks.{field}"));
-        arrays.put_list(name("ids"), self.ends.iter().map(|r| r.0));
-        arrays.put_list(name("low"), self.ends.iter().map(|r| r.1));
-        arrays.put_list(name("high"), self.ends.iter().map(|r| r.2));
-        arrays.put_list(name("reached.ids"), self.points.iter().map(|p| p.0));
-        let numbers = self.points.iter().flat_map(|p| p.1.iter().copied());
-        arrays.put(name("reached.points"), vec![self.points.len(), dim], numbers);
-        let mut shares = |field: &str, shares: Vec<f64>| arrays.put_list(name(field), shares);
-        shares("enclosed.shares", self.enclosed.iter().map(|s| s.1).collect());
-        shares("exact.shares", self.exact.iter().map(|s| s.1).collect());
-        shares("outweighed.shares", self.outweighed.iter().map(|s| s.1).collect());
-        let enclosed: Vec<EnclosedRecord> = self.enclosed.iter().map(|s| s.0.clone()).collect();
+        arrays.put_field(name("ids"), &self.ends, |r| r.0);
+        arrays.put_field(name("low"), &self.ends, |r| r.1);
+        arrays.put_field(name("high"), &self.ends, |r| r.2);
+        points::put_floats(&self.points, arrays, &name, "reached", dim);
+        arrays.put_field(name("enclosed.shares"), &self.enclosed, |s| s.1);
+        arrays.put_field(name("exact.shares"), &self.exact, |s| s.1);
+        arrays.put_field(name("outweighed.shares"), &self.outweighed, |s| s.1);
+        let enclosed: Vec<&EnclosedRecord> = self.enclosed.iter().map(|s| &s.0).collect();
         EnclosedRecord::put_all(&enclosed, arrays, &name);
-        let exact: Vec<_> = self.exact.iter().map(|s| s.0.clone()).collect();
+        let exact: Vec<_> = self.exact.iter().map(|s| &s.0).collect();
         losses::put_exact(&exact, arrays, &name);
-        let outweighed: Vec<BallLossRecord> = self.outweighed.iter().map(|s| s.0.clone()).collect();
+        let outweighed: Vec<&BallLossRecord> = self.outweighed.iter().map(|s| &s.0).collect();
         BallLossRecord::put_all(&outweighed, arrays, &name);
     }
 
@@ -54,25 +51,20 @@ impl RankRecords {
         let ids: Vec<u32> = arrays.take_list(&name("ids"))?;
         let low: Vec<u32> = arrays.take_exactly(&name("low"), ids.len())?;
         let high: Vec<u32> = arrays.take_exactly(&name("high"), ids.len())?;
-        let ends = ids.into_iter().zip(low.into_iter().zip(high));
-        let ends = ends.map(|(token, (low, high))| (token, low, high)).collect();
-        let ids: Vec<u32> = arrays.take_list(&name("reached.ids"))?;
-        let (points, shape) = arrays.take::<f64>(&name("reached.points"))?;
-        if shape != [ids.len(), dim] {
-            let (name, count) = (name("reached.points"), ids.len());
-            return Err(format!("the array `{name}` has shape {shape:?}, not [{count}, {dim}]"));
+        let mut records = RankRecords::default();
+        for (i, token) in ids.into_iter().enumerate() {
+            records.ends.push((token, low[i], high[i]));
         }
-        let points = ids.into_iter().zip(points.chunks(dim).map(<[f64]>::to_vec)).collect();
-        let mut records = RankRecords { ends, points, ..RankRecords::default() };
+        records.points = points::take_floats(arrays, &name, "reached", dim)?;
         let enclosed = EnclosedRecord::take_all(arrays, &name)?;
         let shares = arrays.take_exactly(&name("enclosed.shares"), enclosed.len())?;
-        records.enclosed = enclosed.into_iter().zip(shares).collect();
+        records.enclosed = paired(enclosed, shares);
         let exact = losses::take_exact(arrays, &name)?;
         let shares = arrays.take_exactly(&name("exact.shares"), exact.len())?;
-        records.exact = exact.into_iter().zip(shares).collect();
+        records.exact = paired(exact, shares);
         let outweighed = BallLossRecord::take_all(arrays, &name)?;
         let shares = arrays.take_exactly(&name("outweighed.shares"), outweighed.len())?;
-        records.outweighed = outweighed.into_iter().zip(shares).collect();
+        records.outweighed = paired(outweighed, shares);
         Ok(records)
     }
 }

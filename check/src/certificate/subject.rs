@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::arrays::Arrays;
-use super::{AuditRecord, BallLossRecord, CeilingRecord, EnclosedRecord, MapRecord, RankRecords};
+use super::{
+    AuditRecord, BallLossRecord, CeilingRecord, EnclosedRecord, MultiplierKind, RankRecords,
+    UndecidedRecord,
+};
 
 /// Gives the other id of a token or a rival.
 type Renaming<'a> = &'a dyn Fn(u32) -> Result<u32, String>;
@@ -48,18 +51,17 @@ impl Subject {
         }
     }
 
-    /// Adds the arrays of the subject and returns its name for the description.
-    pub(super) fn put(&self, arrays: &mut Arrays) -> &'static str {
+    /// Adds the arrays of the subject and returns its name for the description, which has none for the head.
+    pub(super) fn put(&self, arrays: &mut Arrays) -> Option<&'static str> {
         match self {
-            Subject::Head => HEAD,
+            Subject::Head => None,
             Subject::Kept(ids) => {
                 arrays.put_list("kept".to_owned(), ids.iter().copied());
-                KEPT
+                Some(KEPT)
             }
             Subject::Sets(sets) => {
-                arrays.put_offsets("sets.offsets".to_owned(), sets.iter().map(Vec::len));
-                arrays.put_list("sets.labels".to_owned(), sets.iter().flatten().copied());
-                SETS
+                arrays.put_id_lists("sets.offsets".to_owned(), "sets.labels".to_owned(), sets);
+                Some(SETS)
             }
         }
     }
@@ -68,15 +70,15 @@ impl Subject {
     ///
     /// # Errors
     /// The name is not known, or an array is missing or has another type or length.
-    pub(super) fn take(name: &str, arrays: &mut Arrays) -> Result<Self, String> {
+    pub(super) fn take(name: Option<&str>, arrays: &mut Arrays) -> Result<Self, String> {
         match name {
-            HEAD => Ok(Subject::Head),
-            KEPT => Ok(Subject::Kept(arrays.take_list("kept")?)),
-            SETS => {
+            None | Some(HEAD) => Ok(Subject::Head),
+            Some(KEPT) => Ok(Subject::Kept(arrays.take_list("kept")?)),
+            Some(SETS) => {
                 let labels: Vec<u32> = arrays.take_list("sets.labels")?;
                 Ok(Subject::Sets(arrays.cut_all("sets.offsets", &labels)?))
             }
-            other => Err(format!("the subject {other:?} is not known to this version")),
+            Some(other) => Err(format!("the subject {other:?} is not known to this version")),
         }
     }
 }
@@ -88,10 +90,11 @@ impl AuditRecord {
     /// # Errors
     /// Those of the two functions.
     pub fn renamed(&self, token: Renaming, rival: Renaming) -> Result<AuditRecord, String> {
+        let mut record = self.clone();
         // Without `..`, so that a new list cannot be forgotten here.
         let AuditRecord {
-            domain,
-            inside,
+            domain: _,
+            inside: _,
             scope,
             maps,
             witnesses,
@@ -100,7 +103,7 @@ impl AuditRecord {
             exact,
             ball_losses,
             carried,
-            carried_from,
+            carried_from: _,
             ties,
             only_wins,
             only_losses,
@@ -109,114 +112,138 @@ impl AuditRecord {
             capped,
             ceilings,
             ranks,
-        } = self;
-        let list = |ids: &[u32]| ids.iter().map(|&t| token(t)).collect::<Result<Vec<u32>, _>>();
-        let pairs = |pairs: &[(u32, u32)]| {
-            pairs.iter().map(|&(t, j)| Ok((token(t)?, rival(j)?))).collect::<Result<_, String>>()
-        };
-        let map =
-            |map: &MapRecord| Ok(MapRecord { winners: first(&map.winners, token)?, ..map.clone() });
-        let undecided = undecided.iter().map(|record| {
-            let mut multipliers = record.multipliers.clone();
-            let of_rivals = multipliers.iter_mut().filter(|m| m.0 == super::MultiplierKind::Token);
-            of_rivals.into_iter().try_for_each(|m| rename(&mut m.1, rival))?;
-            let token = token(record.token)?;
-            Ok(super::UndecidedRecord { token, upper: record.upper, multipliers })
-        });
-        Ok(AuditRecord {
-            domain: domain.clone(),
-            inside: inside.clone(),
-            scope: scope.as_deref().map(list).transpose()?,
-            maps: maps.iter().map(map).collect::<Result<_, String>>()?,
-            witnesses: first(witnesses, token)?,
-            integers: integers
-                .iter()
-                .map(|(t, point, over)| Ok((token(*t)?, point.clone(), over.clone())))
-                .collect::<Result<_, String>>()?,
-            enclosed: all(enclosed, |record| record.renamed(token, rival))?,
-            exact: all(exact, |(t, weights)| Ok((token(*t)?, first(weights, rival)?)))?,
-            ball_losses: all(ball_losses, |record| record.renamed(token, rival))?,
-            carried: list(carried)?,
-            carried_from: *carried_from,
-            ties: ties.iter().map(|members| list(members)).collect::<Result<_, _>>()?,
-            only_wins: list(only_wins)?,
-            only_losses: pairs(only_losses)?,
-            dominated: pairs(dominated)?,
-            undecided: undecided.collect::<Result<_, String>>()?,
-            capped: first(capped, token)?,
-            ceilings: all(ceilings, |record| record.renamed(token, rival))?,
-            ranks: ranks.as_ref().map(|ranks| ranks.renamed(token, rival)).transpose()?,
-        })
+        } = &mut record;
+        if let Some(ids) = scope {
+            rename_all(ids, token)?;
+        }
+        for map in maps {
+            rename_firsts(&mut map.winners, token)?;
+        }
+        rename_firsts(witnesses, token)?;
+        for (id, _, _) in integers {
+            *id = token(*id)?;
+        }
+        for record in enclosed {
+            record.rename(token, rival)?;
+        }
+        for (id, weights) in exact {
+            *id = token(*id)?;
+            rename_firsts(weights, rival)?;
+        }
+        for record in ball_losses {
+            record.rename(token, rival)?;
+        }
+        rename_all(carried, token)?;
+        for members in ties {
+            rename_all(members, token)?;
+        }
+        rename_all(only_wins, token)?;
+        for pairs in [only_losses, dominated] {
+            for (id, other) in pairs {
+                (*id, *other) = (token(*id)?, rival(*other)?);
+            }
+        }
+        for record in undecided {
+            record.rename(token, rival)?;
+        }
+        rename_firsts(capped, token)?;
+        for record in ceilings {
+            record.rename(token, rival)?;
+        }
+        if let Some(ranks) = ranks {
+            ranks.rename(token, rival)?;
+        }
+        Ok(record)
     }
 }
 
 impl EnclosedRecord {
-    /// The same record with other ids.
-    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
-        Ok(EnclosedRecord {
-            token: token(self.token)?,
-            basic: first(&self.basic, rival)?,
-            frozen: first(&self.frozen, rival)?,
-            equations: self.equations.clone(),
-        })
+    /// Replaces the ids.
+    fn rename(&mut self, token: Renaming, rival: Renaming) -> Result<(), String> {
+        let EnclosedRecord { token: id, basic, frozen, equations: _ } = self;
+        *id = token(*id)?;
+        rename_firsts(basic, rival)?;
+        rename_firsts(frozen, rival)
     }
 }
 
 impl BallLossRecord {
-    /// The same record with other ids.
-    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
-        let (token, rivals) = (token(self.token)?, first(&self.rivals, rival)?);
-        Ok(BallLossRecord { token, rivals, ends: self.ends.clone() })
+    /// Replaces the ids.
+    fn rename(&mut self, token: Renaming, rival: Renaming) -> Result<(), String> {
+        let BallLossRecord { token: id, rivals, ends: _ } = self;
+        *id = token(*id)?;
+        rename_firsts(rivals, rival)
+    }
+}
+
+impl UndecidedRecord {
+    /// Replaces the ids.
+    fn rename(&mut self, token: Renaming, rival: Renaming) -> Result<(), String> {
+        let UndecidedRecord { token: id, upper: _, multipliers } = self;
+        for (kind, index, _) in multipliers {
+            if *kind == MultiplierKind::Token {
+                *index = rival(*index)?;
+            }
+        }
+        *id = token(*id)?;
+        Ok(())
     }
 }
 
 impl CeilingRecord {
-    /// The same record with other ids.
-    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
-        let CeilingRecord { token: id, low, high, point, basic, frozen, equations, ends, at_point } =
-            self;
-        Ok(CeilingRecord {
-            token: token(*id)?,
-            low: *low,
-            high: *high,
-            point: point.clone(),
-            basic: first(basic, rival)?,
-            frozen: first(frozen, rival)?,
-            equations: equations.clone(),
-            ends: ends.clone(),
-            at_point: *at_point,
-        })
+    /// Replaces the ids.
+    fn rename(&mut self, token: Renaming, rival: Renaming) -> Result<(), String> {
+        let CeilingRecord {
+            token: id,
+            low: _,
+            high: _,
+            point: _,
+            basic,
+            frozen,
+            equations: _,
+            ends: _,
+            at_point: _,
+        } = self;
+        *id = token(*id)?;
+        rename_firsts(basic, rival)?;
+        rename_firsts(frozen, rival)
     }
 }
 
 impl RankRecords {
-    /// The same records with other ids.
-    fn renamed(&self, token: Renaming, rival: Renaming) -> Result<Self, String> {
+    /// Replaces the ids.
+    fn rename(&mut self, token: Renaming, rival: Renaming) -> Result<(), String> {
         let RankRecords { ends, points, enclosed, exact, outweighed } = self;
-        Ok(RankRecords {
-            ends: all(ends, |&(t, low, high)| Ok((token(t)?, low, high)))?,
-            points: first(points, token)?,
-            enclosed: all(enclosed, |(set, share)| Ok((set.renamed(token, rival)?, *share)))?,
-            exact: all(exact, |((t, weights), share)| {
-                Ok(((token(*t)?, first(weights, rival)?), *share))
-            })?,
-            outweighed: all(outweighed, |(set, share)| Ok((set.renamed(token, rival)?, *share)))?,
-        })
+        for (id, _, _) in ends {
+            *id = token(*id)?;
+        }
+        rename_firsts(points, token)?;
+        for (set, _) in enclosed {
+            set.rename(token, rival)?;
+        }
+        for ((id, weights), _) in exact {
+            *id = token(*id)?;
+            rename_firsts(weights, rival)?;
+        }
+        for (set, _) in outweighed {
+            set.rename(token, rival)?;
+        }
+        Ok(())
     }
 }
 
-/// The renamed records.
-fn all<T>(records: &[T], renamed: impl FnMut(&T) -> Result<T, String>) -> Result<Vec<T>, String> {
-    records.iter().map(renamed).collect()
-}
-
-/// Replaces an id.
-fn rename(id: &mut u32, other: Renaming) -> Result<(), String> {
-    *id = other(*id)?;
+/// Replaces ids.
+fn rename_all(ids: &mut [u32], other: Renaming) -> Result<(), String> {
+    for id in ids {
+        *id = other(*id)?;
+    }
     Ok(())
 }
 
-/// The pairs with other first entries.
-fn first<T: Clone>(pairs: &[(u32, T)], other: Renaming) -> Result<Vec<(u32, T)>, String> {
-    pairs.iter().map(|(id, rest)| Ok((other(*id)?, rest.clone()))).collect()
+/// Replaces the ids that begin these pairs.
+fn rename_firsts<T>(pairs: &mut [(u32, T)], other: Renaming) -> Result<(), String> {
+    for (id, _) in pairs {
+        *id = other(*id)?;
+    }
+    Ok(())
 }
