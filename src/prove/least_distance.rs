@@ -219,11 +219,11 @@ impl LeastDistance {
         products(&self.rows, &self.u, &mut self.values);
         let short = |i: usize| self.wanted[i] - self.values[i];
         let violated = |i: &usize| short(*i) > spare && !self.active.contains(i);
-        let found = (0..self.len()).filter(violated).map(|i| (short(i), i));
-        let mut found: Vec<(f64, usize)> = found.collect();
+        let found = (0..self.len()).filter(violated).map(|i| (short(i), i as u32));
+        let mut found: Vec<(f64, u32)> = found.collect();
         order::keep_highest(&mut found, CANDIDATES);
         // The worst row comes last.
-        self.candidates = found.into_iter().rev().map(|row| row.1).collect();
+        self.candidates = found.into_iter().rev().map(|row| row.1 as usize).collect();
         self.candidates.pop()
     }
 }

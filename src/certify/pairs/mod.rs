@@ -274,7 +274,7 @@ impl<'a> Pairs<'a> {
         }
         // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
-        order.sort_by_cached_key(|&i| self.rows.position[tokens[i] as usize]);
+        order::by_token(&mut order, |&i| self.rows.position[tokens[i] as usize]);
         let tried: Vec<Vec<Trial>> = parallel::map_ranges(order.len(), GROUP, &|range| {
             done(&[], &[]);
             let ids: Vec<u32> = order[range].iter().map(|&i| tokens[i]).collect();
@@ -557,7 +557,7 @@ fn median_scale(all: &Transformed, radius: f64) -> f64 {
         .map(|j| radius * all.norm[j] / all.image_length(j))
         .filter(|x| x.is_finite())
         .collect();
-    scales.sort_by(f64::total_cmp);
+    order::rising_floats(&mut scales);
     scales.get(scales.len() / 2).copied().unwrap_or(1.0)
 }
 
