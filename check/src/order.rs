@@ -6,8 +6,6 @@
 
 use std::cmp::Ordering;
 
-use crate::parallel;
-
 /// Puts keys in rising order.
 #[inline(never)]
 pub fn rising(keys: &mut [u128]) {
@@ -75,22 +73,9 @@ pub fn by<T>(items: &mut [T], compare: &dyn Fn(&T, &T) -> Ordering) {
     arrange(items, &mut places);
 }
 
-/// The ids below `count` in the order of a comparison that holds no two of them equal.
-pub fn ids_by(count: usize, compare: &(dyn Fn(u32, u32) -> Ordering + Sync)) -> Vec<u32> {
-    let mut ids: Vec<u32> = (0..count as u32).collect();
-    let size = count.div_ceil(rayon::current_num_threads()).max(LEAST);
-    parallel::fill(&mut ids, size, &|_, piece| compared(piece, compare));
-    // The sort finds the pieces in order and merges them.
-    compared(&mut ids, compare);
-    ids
-}
-
-/// The fewest ids that a thread sorts.
-const LEAST: usize = 4096;
-
 /// The places of keys in rising order of the keys; of equal keys, the first comes first.
 #[inline(never)]
-fn places_of(keys: &[u64]) -> Vec<u32> {
+pub(crate) fn places_of(keys: &[u64]) -> Vec<u32> {
     let mut keyed: Vec<u128> =
         keys.iter().zip(0u32..).map(|(&key, place)| with_place(key, place)).collect();
     rising(&mut keyed);
@@ -104,12 +89,12 @@ fn with_place(key: u64, place: u32) -> u128 {
 
 /// Puts places in the order of a comparison; equal ones keep their order.
 #[inline(never)]
-fn compared(places: &mut [u32], compare: &dyn Fn(u32, u32) -> Ordering) {
+pub(crate) fn compared(places: &mut [u32], compare: &dyn Fn(u32, u32) -> Ordering) {
     places.sort_by(|&a, &b| compare(a, b));
 }
 
 /// Moves the item of each of these places, in this order, to the front.
-fn arrange<T>(items: &mut [T], places: &mut [u32]) {
+pub(crate) fn arrange<T>(items: &mut [T], places: &mut [u32]) {
     for i in 0..items.len() {
         // An item that a swap took away from its place is where that swap put it.
         let mut from = places[i] as usize;
@@ -169,17 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_in_the_order_of_the_comparison_for_any_number_of_threads() {
-        let numbers = numbers(20_000);
-        let compare =
-            |a: u32, b: u32| numbers[b as usize].cmp(&numbers[a as usize]).then(a.cmp(&b));
-        let mut expected: Vec<u32> = (0..20_000).collect();
-        expected.sort_by(|&a, &b| compare(a, b));
-        for threads in [1, 2, 5] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(pool.install(|| ids_by(20_000, &compare)), expected, "{threads}");
-        }
-        assert_eq!(ids_by(0, &compare), [0u32; 0]);
+    fn distinct_ids_are_rising() {
         let mut ids = vec![7, 3, 7, 0, 3];
         distinct(&mut ids);
         assert_eq!(ids, [0, 3, 7]);

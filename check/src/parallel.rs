@@ -3,10 +3,13 @@
 //! The results are in the order of the input, whatever the number of threads. rayon compiles its scheduling anew for each
 //! closure that it is given. Here it is given one, [`each`]; the other functions are compiled for each type of result.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
+
+use crate::order;
 
 /// Calls `one` with every index below `count`. Each index is a task of its own.
 pub fn each(count: usize, one: &(dyn Fn(usize) + Sync)) {
@@ -46,28 +49,53 @@ pub fn map_ranges<R: Send>(
     size: usize,
     of_range: &(dyn Fn(Range<usize>) -> R + Sync),
 ) -> Vec<R> {
-    let results: Vec<Mutex<Option<R>>> =
-        (0..count.div_ceil(size)).map(|_| Mutex::new(None)).collect();
-    each(results.len(), &|i| {
-        let result = of_range(i * size..((i + 1) * size).min(count));
-        *results[i].lock().expect(ALONE) = Some(result);
-    });
-    let done = |result: Mutex<Option<R>>| result.into_inner().expect(ALONE).expect("each ran");
-    results.into_iter().map(done).collect()
+    let ended = Ended::new();
+    each(count.div_ceil(size), &|i| ended.add(i, of_range(i * size..((i + 1) * size).min(count))));
+    ended.in_order()
 }
 
-/// A lock here is only the proof for the compiler that one task has an element.
-const ALONE: &str = "only the task of its index takes the lock";
+/// The results of tasks, with the indices of the tasks, in the order in which the tasks ended.
+struct Ended<R>(Mutex<(Vec<u64>, Vec<R>)>);
+
+impl<R> Ended<R> {
+    /// No result yet.
+    fn new() -> Self {
+        Ended(Mutex::new((Vec::new(), Vec::new())))
+    }
+
+    /// Adds the result of a task.
+    fn add(&self, task: usize, result: R) {
+        let mut ended = self.0.lock().expect(WHOLE);
+        ended.0.push(task as u64);
+        ended.1.push(result);
+    }
+
+    /// The results in the order of the tasks.
+    fn in_order(self) -> Vec<R> {
+        let (tasks, mut results) = self.0.into_inner().expect(WHOLE);
+        order::arrange(&mut results, &mut order::places_of(&tasks));
+        results
+    }
+}
+
+/// No task panics while it has this lock.
+const WHOLE: &str = "a lock is held for a push or a step alone";
 
 /// The results for elements that are given away, each worth a task of its own.
 pub fn map_owned<T: Send, R: Send>(elements: Vec<T>, one: &(dyn Fn(T) -> R + Sync)) -> Vec<R> {
-    let elements: Vec<Mutex<Option<T>>> =
-        elements.into_iter().map(|element| Mutex::new(Some(element))).collect();
-    map_singly(elements.len(), &|i| {
-        let element = elements[i].lock().expect(ALONE).take();
-        one(element.expect("each index is used once"))
-    })
+    let ended = Ended::new();
+    let count = elements.len();
+    let waiting = Mutex::new(elements.into_iter().enumerate());
+    each(count, &|_| {
+        let next = waiting.lock().expect(WHOLE).next();
+        let (i, element) = next.expect("there are as many elements as tasks");
+        ended.add(i, one(element));
+    });
+    ended.in_order()
 }
+
+/// A lock here is only the proof for the compiler that one task has a piece.
+const ALONE: &str = "only the task of its index takes the lock";
 
 /// Cuts `out` into pieces of `size` elements and calls `fill` with the index of each piece and the piece.
 pub fn fill<T: Send>(out: &mut [T], size: usize, fill: &(dyn Fn(usize, &mut [T]) + Sync)) {
@@ -91,6 +119,19 @@ pub fn fill_both<A: Send, B: Send>(
     });
 }
 
+/// The ids below `count` in the order of a comparison that holds no two of them equal.
+pub fn ids_by(count: usize, compare: &(dyn Fn(u32, u32) -> Ordering + Sync)) -> Vec<u32> {
+    let mut ids: Vec<u32> = (0..count as u32).collect();
+    let size = count.div_ceil(rayon::current_num_threads()).max(FEWEST);
+    fill(&mut ids, size, &|_, piece| order::compared(piece, compare));
+    // The sort finds the pieces in order and merges them.
+    order::compared(&mut ids, compare);
+    ids
+}
+
+/// The fewest ids that a thread sorts.
+const FEWEST: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +154,18 @@ mod tests {
                 assert_eq!(flat_map(count, 7, &odd), all);
             });
         }
+    }
+
+    #[test]
+    fn ids_are_in_the_order_of_the_comparison_for_any_number_of_threads() {
+        let number = |i: u32| i.wrapping_mul(2_654_435_761) >> 20 & 0xFF;
+        let compare = |a: u32, b: u32| number(b).cmp(&number(a)).then(a.cmp(&b));
+        let mut expected: Vec<u32> = (0..20_000).collect();
+        expected.sort_by(|&a, &b| compare(a, b));
+        for threads in [1, 2, 5] {
+            assert_eq!(with_threads(threads, || ids_by(20_000, &compare)), expected, "{threads}");
+        }
+        assert_eq!(ids_by(0, &compare), [0u32; 0]);
     }
 
     #[test]

@@ -72,7 +72,8 @@ struct Run {
 
 impl Run {
     fn new(head: &Head, domain: &Domain, tokens: &[u32], engine: Engine) -> Self {
-        let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        let mut ids = Vec::with_capacity(4 * tokens.len());
+        tokens.iter().for_each(|token| ids.extend_from_slice(&token.to_le_bytes()));
         Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             head: head.sha256(),
@@ -275,9 +276,14 @@ impl Journal {
         let kept =
             tokens.iter().filter_map(|&(t, verdict)| Some((t, verdict, bytes(t)?.as_slice())));
         let kept: Vec<(u32, &Verdict, &[u8])> = kept.collect();
-        let again = kept.chunks(TOGETHER).flat_map(|kept| R::again(problem, kept));
-        let mut again: HashMap<u32, R> =
-            kept.iter().zip(again).filter_map(|(kept, found)| Some((kept.0, found?))).collect();
+        let mut again: HashMap<u32, R> = HashMap::new();
+        for kept in kept.chunks(TOGETHER) {
+            for (&(token, ..), found) in kept.iter().zip(R::again(problem, kept)) {
+                if let Some(found) = found {
+                    again.insert(token, found);
+                }
+            }
+        }
         tokens.iter().map(|(token, _)| again.remove(token)).collect()
     }
 

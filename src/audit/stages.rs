@@ -261,7 +261,7 @@ fn in_groups(
     let together = group_size(starts.len(), problem.head()).max(least);
     let count = starts.len().div_ceil(together).max(1);
     let group = |first| decide(starts.iter().skip(first).step_by(count).cloned().collect());
-    parallel::map_singly(count, &group).into_iter().flatten().collect()
+    parallel::flat_map(count, 1, &|range| group(range.start))
 }
 
 /// The number of tokens decided together: enough to share a pass over the rows, few enough to keep all threads busy

@@ -69,8 +69,9 @@ impl Map {
         let mut hash = Sha256::new();
         self.centre.iter().chain(&factors).for_each(|x| hash.update(x.to_le_bytes()));
         for row in matrix.chunks(self.centre.len().max(1)) {
-            let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
-            hash.update(bytes);
+            let mut bytes = Vec::with_capacity(4 * row.len());
+            row.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+            hash.update(&bytes);
         }
         hash.finalize().into()
     }

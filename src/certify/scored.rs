@@ -19,8 +19,7 @@ impl<'a> Scored<'a> {
     pub fn new(problem: &'a Problem<'a>, points: Vec<Vec<f64>>) -> Self {
         let head = problem.head();
         debug_assert!(points.iter().all(|p| p.len() == head.dim()));
-        let flat: Vec<f64> = points.iter().flatten().copied().collect();
-        let scores = head.products(&flat);
+        let scores = head.products(&points.concat());
         Scored { problem, points, scores }
     }
 

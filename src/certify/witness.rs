@@ -260,7 +260,8 @@ pub fn certify_floats(
     points: Vec<(u32, Vec<f64>)>,
 ) -> Vec<Result<Witness, Refusal>> {
     let (head, count) = (problem.head(), problem.head().tokens());
-    let flat: Vec<f64> = points.iter().flat_map(|(_, h)| h.iter().copied()).collect();
+    let mut flat: Vec<f64> = Vec::with_capacity(points.len() * head.dim());
+    points.iter().for_each(|(_, h)| flat.extend_from_slice(h));
     if flat.len() != points.len() * head.dim() {
         return points.iter().map(|_| Err(Refusal::Outside)).collect();
     }

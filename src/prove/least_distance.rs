@@ -239,7 +239,9 @@ fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>
     tests::count();
     let count = rows.len() / dim;
     let width = dim.next_multiple_of(LANES);
-    let rows: Vec<f64> = rows.chunks_exact(dim).flat_map(padded).collect();
+    let mut all = Vec::with_capacity(count * width);
+    rows.chunks_exact(dim).for_each(|row| all.extend_from_slice(&padded(row)));
+    let rows = all;
     let target = &padded(target);
     let row = |i: usize| &rows[i * width..(i + 1) * width];
     let mut gains = vec![0.0; count];

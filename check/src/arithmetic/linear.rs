@@ -245,7 +245,9 @@ fn inverse_modulo(system: &[&[BigInt]]) -> Option<Vec<u64>> {
             }
         }
     }
-    Some(table.chunks_exact(width).flat_map(|row| row[order..].iter().copied()).collect())
+    let mut inverse = Vec::with_capacity(order * order);
+    table.chunks_exact(width).for_each(|row| inverse.extend_from_slice(&row[order..]));
+    Some(inverse)
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ impl Head {
 
 /// The digest of one piece of numbers.
 fn leaf<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    let buffer: Vec<u8> = numbers.iter().flat_map(|&x| bytes(x)).collect();
+    let mut buffer = Vec::with_capacity(N * numbers.len());
+    numbers.iter().for_each(|&x| buffer.extend_from_slice(&bytes(x)));
     Sha256::digest(buffer).to_vec()
 }

@@ -6,6 +6,7 @@ use super::folded::RowOrder;
 use crate::domain::Domain;
 use crate::head::Head;
 use crate::order;
+use crate::parallel;
 
 /// The tokens in classes of equal rows, and within those in groups of equal levels, as far as hidden states of the
 /// domain can tell them apart.
@@ -22,7 +23,8 @@ impl<'a> Equals<'a> {
     /// Groups the tokens of a head over a domain.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Self {
         let rows = RowOrder::new(domain);
-        let order = order::ids_by(head.tokens(), &|a, b| rows.by_row(head, a, b).then(a.cmp(&b)));
+        let order =
+            parallel::ids_by(head.tokens(), &|a, b| rows.by_row(head, a, b).then(a.cmp(&b)));
 
         let (mut place, mut groups) = (HashMap::new(), Vec::new());
         let same_row = |&a: &u32, &b: &u32| rows.by_row(head, a, b).is_eq();

@@ -176,8 +176,8 @@ pub fn least_at(
             .ok_or_else(|| "its point lies outside the domain".to_owned())
     };
     let states: Vec<Result<State, String>> = places.iter().map(|place| state(place.1)).collect();
-    let flat: Vec<f64> =
-        states.iter().flatten().flat_map(|state| state.h.iter().copied()).collect();
+    let mut flat: Vec<f64> = Vec::with_capacity(states.len() * head.dim());
+    states.iter().flatten().for_each(|state| flat.extend_from_slice(&state.h));
     let scores = head.products(&flat);
     let mut scores = scores.chunks_exact(head.tokens());
     let least = |(state, &(token, _)): (Result<State, String>, &(u32, &[f64]))| {

@@ -258,11 +258,13 @@ fn open_by_map(
         match head.rows() {
             Rows::F32(rows) if open.len() * 4 > candidates.len() * block.len() => {
                 let dim = head.dim();
-                let row = |&t: &u32| rows[t as usize * dim..][..dim].iter().copied();
-                let rows: Vec<f32> = block.iter().flat_map(row).collect();
+                let mut these: Vec<f32> = Vec::with_capacity(block.len() * dim);
+                for &t in block {
+                    these.extend_from_slice(&rows[t as usize * dim..][..dim]);
+                }
                 let points = matrix.get_or_init(|| rounded.matrix());
                 rounded
-                    .open(points, head, norms, &rows, block.iter().copied())
+                    .open(points, head, norms, &these, block.iter().copied())
                     .into_iter()
                     .for_each(|(i, j)| found(i, j));
             }
@@ -417,7 +419,8 @@ fn open_after_float64(
     candidates: &[Candidate],
     part: Range<usize>,
 ) -> Vec<(usize, u32)> {
-    let points: Vec<f64> = candidates.iter().flat_map(|c| c.state.h.iter().copied()).collect();
+    let mut points: Vec<f64> = Vec::with_capacity(candidates.len() * head.dim());
+    candidates.iter().for_each(|candidate| points.extend_from_slice(&candidate.state.h));
     let mut scores = vec![0.0; candidates.len() * part.len()];
     head.product(&points, part.clone(), &mut scores, part.len());
     let mut open = Vec::new();

@@ -463,8 +463,8 @@ impl<'a> Pairs<'a> {
     /// The candidates for tokens at given points.
     fn given(&self, attempts: Vec<TrialPoint>) -> Vec<Candidate<'a>> {
         let (all, head, dim) = (&self.transformed, self.problem.head(), self.problem.head().dim());
-        let points: Vec<f32> =
-            attempts.iter().flat_map(|a| a.h.iter().map(|&x| x as f32)).collect();
+        let mut points: Vec<f32> = Vec::with_capacity(attempts.len() * dim);
+        attempts.iter().for_each(|a| points.extend(a.h.iter().map(|&x| x as f32)));
         let narrow = all.transform.pull_back(&points);
         let width = all.width;
         let wide: Vec<f64> = narrow.iter().map(|&x| f64::from(x)).collect();

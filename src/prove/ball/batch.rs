@@ -187,11 +187,12 @@ impl<'a> Shared<'a> {
     /// Compares the points of searches with all rows; returns also the rivals found.
     fn pass(&self, searches: Vec<RunningSearch<'a>>) -> (Vec<Ended<'a>>, Vec<u32>) {
         let trials = running::by_all(self.pairs, &searches);
-        let told = trials.iter().flat_map(|trial| match trial {
-            Trial::Behind(rivals) => rivals.as_slice(),
-            Trial::Wins(_) => &[],
-        });
-        let told = told.copied().collect();
+        let mut told = Vec::new();
+        for trial in &trials {
+            if let Trial::Behind(rivals) = trial {
+                told.extend_from_slice(rivals);
+            }
+        }
         let searches: Vec<_> = searches.into_iter().zip(trials).collect();
         let ended = parallel::map_owned(searches, &|(mut search, trial)| {
             search.ready = false;

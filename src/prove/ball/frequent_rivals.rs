@@ -68,8 +68,10 @@ impl<'a> FrequentRivals<'a> {
     /// approximate amount by which each is ahead.
     pub fn ahead(&self, tried: &[(u32, &[f64])]) -> Vec<Vec<(f64, u32)>> {
         let head = self.problem.head();
-        let points: Vec<f32> =
-            tried.iter().flat_map(|(_, z)| z.iter().map(|&x| x as f32)).collect();
+        let mut points: Vec<f32> = Vec::with_capacity(tried.len() * head.dim());
+        for (_, z) in tried {
+            points.extend(z.iter().map(|&x| x as f32));
+        }
         let own = |&(token, z): &(u32, &[f64])| {
             let row = head.row(token as usize).zip(&self.centre).map(|(w, c)| w - c);
             row.zip(z).map(|(w, x)| w * x).sum::<f64>() + head.bias(token as usize)

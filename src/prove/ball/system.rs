@@ -149,19 +149,14 @@ impl<'a> BallSystem<'a> {
         if !domain.has_ranges() {
             return Vec::new();
         }
-        let mut passed: Vec<(f64, Rival)> = self
-            .ball
-            .hidden_state(z)
-            .into_iter()
-            .enumerate()
-            .flat_map(|(k, h)| {
-                [
-                    (domain.lo(k) - h, Rival::Lower(k as u32)),
-                    (h - domain.hi(k), Rival::Upper(k as u32)),
-                ]
-            })
-            .filter(|(excess, _)| *excess >= 0.0)
-            .collect();
+        let mut passed: Vec<(f64, Rival)> = Vec::new();
+        for (k, h) in self.ball.hidden_state(z).into_iter().enumerate() {
+            let ends = [
+                (domain.lo(k) - h, Rival::Lower(k as u32)),
+                (h - domain.hi(k), Rival::Upper(k as u32)),
+            ];
+            passed.extend(ends.into_iter().filter(|(excess, _)| *excess >= 0.0));
+        }
         order::highest_first(&mut passed);
         passed.into_iter().map(|p| p.1).collect()
     }

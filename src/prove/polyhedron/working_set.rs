@@ -112,7 +112,8 @@ fn by_products<S: Solver>(
 ) {
     let head = system.problem().head();
     let count = head.tokens();
-    let points: Vec<f64> = searches.iter().flat_map(|(s, _)| s.h.iter().copied()).collect();
+    let mut points: Vec<f64> = Vec::with_capacity(searches.len() * head.dim());
+    searches.iter().for_each(|(search, _)| points.extend_from_slice(&search.h));
     let scores = head.products(&points);
     for ((search, outside), scores) in searches.into_iter().zip(scores.chunks_exact(count)) {
         let whom =
@@ -284,17 +285,14 @@ impl<'a, S: Solver> Search<'a, S> {
 /// The range ends that `h` has passed, the worst first; at most half a batch.
 fn ends_passed(system: &System, h: &[f64]) -> Vec<Rival> {
     let domain = system.problem().domain();
-    let mut passed: Vec<(f64, Rival)> = system
-        .columns()
-        .iter()
-        .flat_map(|&k| {
-            [
-                (domain.lo(k) - h[k], Rival::Lower(k as u32)),
-                (h[k] - domain.hi(k), Rival::Upper(k as u32)),
-            ]
-        })
-        .filter(|(excess, _)| *excess > 0.0)
-        .collect();
+    let mut passed: Vec<(f64, Rival)> = Vec::new();
+    for &k in system.columns() {
+        let ends = [
+            (domain.lo(k) - h[k], Rival::Lower(k as u32)),
+            (h[k] - domain.hi(k), Rival::Upper(k as u32)),
+        ];
+        passed.extend(ends.into_iter().filter(|(excess, _)| *excess > 0.0));
+    }
     order::highest_first(&mut passed);
     // Half a batch at most, so that rivals are always added too.
     passed.into_iter().map(|p| p.1).take(batch(system) / 2).collect()
