@@ -4,7 +4,7 @@
 //! - [`head`]: the rows and biases of an output layer `logits = W h + b`, and which tokens have equal rows;
 //! - [`domain`]: where hidden states may lie: everywhere, in a box, in the ball behind a final norm;
 //! - [`certificate`]: the proofs of an audit as data, and their file;
-//! - [`order`]: sorting;
+//! - [`order`]: sorting by integer keys;
 //! - [`parallel`]: loops on all threads;
 //! - [`verify`](mod@verify): proves each verdict of a certificate again.
 //!
