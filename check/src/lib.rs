@@ -4,6 +4,7 @@
 //! - [`head`]: the rows and biases of an output layer `logits = W h + b`, and which tokens have equal rows;
 //! - [`domain`]: where hidden states may lie: everywhere, in a box, in the ball behind a final norm;
 //! - [`certificate`]: the proofs of an audit as data, and their file;
+//! - [`order`]: sorting by integer keys;
 //! - [`parallel`]: loops on all threads;
 //! - [`verify`](mod@verify): proves each verdict of a certificate again.
 //!
@@ -18,6 +19,7 @@ pub mod certificate;
 pub mod domain;
 pub mod error;
 pub mod head;
+pub mod order;
 pub mod parallel;
 pub mod progress;
 pub mod verify;

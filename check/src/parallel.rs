@@ -3,10 +3,13 @@
 //! The results are in the order of the input, whatever the number of threads. rayon compiles its scheduling anew for each
 //! closure that it is given. Here it is given one for each purpose; the generic functions are thin.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
+
+use crate::order;
 
 /// The result of `run` in a pool of `threads` threads; 0 means one for each core.
 ///
@@ -155,6 +158,19 @@ pub fn fill_both<A: Send, B: Send>(
     });
 }
 
+/// The ids below `count` in the order of a comparison that holds no two of them equal.
+pub fn ids_by(count: usize, compare: &(dyn Fn(u32, u32) -> Ordering + Sync)) -> Vec<u32> {
+    let mut ids: Vec<u32> = (0..count as u32).collect();
+    let size = count.div_ceil(rayon::current_num_threads()).max(FEWEST);
+    fill(&mut ids, size, &|_, piece| order::compared(piece, compare));
+    // The sort finds the pieces in order and merges them.
+    order::compared(&mut ids, compare);
+    ids
+}
+
+/// The fewest ids that a thread sorts.
+const FEWEST: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +193,18 @@ mod tests {
                 assert_eq!(flat_map(count, 7, &odd), all);
             });
         }
+    }
+
+    #[test]
+    fn ids_are_in_the_order_of_the_comparison_for_any_number_of_threads() {
+        let number = |i: u32| i.wrapping_mul(2_654_435_761) >> 20 & 0xFF;
+        let compare = |a: u32, b: u32| number(b).cmp(&number(a)).then(a.cmp(&b));
+        let mut expected: Vec<u32> = (0..20_000).collect();
+        expected.sort_by(|&a, &b| compare(a, b));
+        for threads in [1, 2, 5] {
+            assert_eq!(with_threads(threads, || ids_by(20_000, &compare)), expected, "{threads}");
+        }
+        assert_eq!(ids_by(0, &compare), [0u32; 0]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{Audit, Options, audit};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::order;
 
 /// Rows that are kept of a head, and the head that they make.
 ///
@@ -36,8 +37,7 @@ impl Among {
     /// There is no id, or the head has no such row.
     pub fn new(head: &Head, ids: &[u32]) -> Result<Self> {
         let mut ids = ids.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
+        order::distinct(&mut ids);
         let kept = head.keeping(&ids)?;
         Ok(Among { ids: ids.into(), head: kept })
     }

@@ -70,7 +70,8 @@ struct Run {
 
 impl Run {
     fn new(head: &Head, domain: &Domain, tokens: &[u32], engine: Engine) -> Self {
-        let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        let mut ids = Vec::with_capacity(4 * tokens.len());
+        tokens.iter().for_each(|token| ids.extend_from_slice(&token.to_le_bytes()));
         Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             head: head.sha256(),

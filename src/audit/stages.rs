@@ -1,7 +1,5 @@
 //! The stages that decide tokens: equal rows, the screen, the search, exact arithmetic.
 
-use std::collections::BTreeMap;
-
 use super::clock::Clock;
 use super::{Engine, Options};
 use crate::certify::pairs::Trial;
@@ -10,7 +8,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::groups::Standing;
-use crate::order;
+use crate::order::{self, ByToken};
 use crate::parallel;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -60,8 +58,7 @@ pub fn run(
     let searched = tokens.iter().copied();
     let searched = searched.filter(|&t| certify::dominated(problem, t).is_none());
     let mut searched: Vec<u32> = searched.map(representative).collect();
-    searched.sort_unstable();
-    searched.dedup();
+    order::distinct(&mut searched);
 
     let screen = screen.with_kernel(options.kernel);
     clock.lap("prepare");
@@ -76,12 +73,11 @@ pub fn run(
     };
     clock.lap("screen");
 
-    let mut found: BTreeMap<u32, Finding> = BTreeMap::new();
-    let mut hard = Vec::new();
+    let (mut found, mut hard) = (Vec::new(), Vec::new());
     for (token, trial) in matched(&searched, trials, "screen")? {
         match trial {
             Trial::Wins(witness) => {
-                found.insert(token, Finding::Decided(certify::won(problem, witness)));
+                found.push((token, Finding::Decided(certify::won(problem, witness))));
             }
             Trial::Behind(rivals) => hard.push((token, rivals)),
         }
@@ -89,6 +85,7 @@ pub fn run(
     if !hard.is_empty() {
         found.extend(search_the_rest(problem, &screen, hard, options)?);
     }
+    let found = ByToken::new(found);
     clock.lap("prove");
 
     let finding = |&token: &u32| {
@@ -102,10 +99,10 @@ pub fn run(
 }
 
 /// Checks that a stage came back with every token.
-fn complete<T>(tokens: &[u32], found: BTreeMap<u32, T>) -> Result<BTreeMap<u32, T>> {
-    match tokens.iter().find(|token| !found.contains_key(token)) {
+fn complete<T>(tokens: &[u32], found: ByToken<T>) -> Result<Vec<(u32, T)>> {
+    match tokens.iter().find(|token| !found.has(**token)) {
         Some(&token) => Err(lost(token)),
-        None => Ok(found),
+        None => Ok(found.into_vec()),
     }
 }
 
@@ -161,7 +158,7 @@ fn search_the_rest(
         return search(problem, screen, hard.clone(), &known.collect(), options);
     }
     for hard in rest {
-        let these = search(problem, screen, hard.to_vec(), &BTreeMap::new(), options)?;
+        let these = search(problem, screen, hard.to_vec(), &ByToken::new(Vec::new()), options)?;
         if let Some(journal) = options.journal {
             journal.keep(problem, these.iter().map(|(token, finding)| (*token, finding)));
         }
@@ -176,7 +173,7 @@ fn search(
     problem: &Problem,
     screen: &Screen,
     hard: Vec<(u32, Vec<u32>)>,
-    known: &BTreeMap<u32, Verdict>,
+    known: &ByToken<Verdict>,
     options: Options,
 ) -> Result<Vec<(u32, Finding)>> {
     let least_distance = options.engine == Engine::LeastDistance;
@@ -188,8 +185,7 @@ fn search(
     let starts: Vec<(u32, Start)> = hard.into_iter().zip(near).map(start).collect();
     if let Some(sphere) = BallSystem::new(problem) {
         let found = ball::decide(&sphere, screen, &starts, options.progress);
-        return complete(&ids, found.into_iter().collect())
-            .map(|found| found.into_iter().collect());
+        return complete(&ids, ByToken::new(found));
     }
     let system = System::new(problem);
     let everywhere = Domain::free(problem.domain().dim());
@@ -202,13 +198,14 @@ fn search(
             // In a wide head, losing everywhere is cheaper to prove than losing in the box.
             let everywhere = match &free {
                 Some(free) => decide::lost_everywhere(problem, free, &group),
-                None => BTreeMap::new(),
+                None => ByToken::new(Vec::new()),
             };
-            everywhere.values().for_each(|_| done());
-            let open = group.into_iter().filter(|(token, _)| !everywhere.contains_key(token));
+            (0..everywhere.len()).for_each(|_| done());
+            let open = group.into_iter().filter(|(token, _)| !everywhere.has(*token));
             let others =
                 decide::decide::<LeastDistance>(&system, screen.pairs(), open.collect(), &done);
-            let everywhere = everywhere.into_iter().map(|(token, verdict)| (token, Ok(verdict)));
+            let everywhere =
+                everywhere.into_vec().into_iter().map(|(token, verdict)| (token, Ok(verdict)));
             everywhere.chain(others).collect()
         }
         #[cfg(feature = "lp")]
@@ -219,7 +216,7 @@ fn search(
     let decide = |group: Vec<(u32, Start)>| {
         options.progress.advance(0);
         let (before, open): (Vec<_>, Vec<_>) =
-            group.into_iter().partition(|(token, _)| known.contains_key(token));
+            group.into_iter().partition(|(token, _)| known.has(*token));
         before.iter().for_each(|_| done());
         let before = before.into_iter().filter_map(|(t, _)| Some((t, Ok(known.get(&t)?.clone()))));
         before.chain(keeping(problem, options, decide(open))).collect()
@@ -264,7 +261,7 @@ fn in_groups(
     let together = group_size(starts.len(), problem.head()).max(least);
     let count = starts.len().div_ceil(together).max(1);
     let group = |first| decide(starts.iter().skip(first).step_by(count).cloned().collect());
-    parallel::map_singly(count, &group).into_iter().flatten().collect()
+    parallel::flat_map(count, 1, &|range| group(range.start))
 }
 
 /// The number of tokens decided together: enough to share a pass over the rows, few enough to keep all threads busy
@@ -277,10 +274,10 @@ fn group_size(hard: usize, head: &Head) -> usize {
 /// Decides the tokens of a ball for which float64 proved neither side, from their multipliers.
 pub fn decide_unclear(
     problem: &Problem,
-    unclear: BTreeMap<u32, &[(Rival, f64)]>,
+    unclear: ByToken<&[(Rival, f64)]>,
     progress: &dyn Progress,
-) -> BTreeMap<u32, Verdict> {
-    let unclear: Vec<(u32, &[(Rival, f64)])> = unclear.into_iter().collect();
+) -> ByToken<Verdict> {
+    let unclear = unclear.into_vec();
     if !unclear.is_empty() {
         progress.begin("edge", unclear.len(), "tokens on the edge");
     }
@@ -299,11 +296,11 @@ fn finish(
     problem: &Problem,
     decided: Vec<(u32, Decision)>,
     progress: &dyn Progress,
-) -> BTreeMap<u32, Verdict> {
-    let (mut verdicts, mut open) = (BTreeMap::new(), Vec::new());
+) -> ByToken<Verdict> {
+    let (mut verdicts, mut open) = (Vec::new(), Vec::new());
     for (token, decision) in decided {
         match decision {
-            Ok(verdict) => drop(verdicts.insert(token, verdict)),
+            Ok(verdict) => verdicts.push((token, verdict)),
             Err(rest) => open.push(*rest),
         }
     }
@@ -312,5 +309,5 @@ fn finish(
         progress.begin("exact", 0, "");
     }
     verdicts.extend(budget::decide(problem, open, progress));
-    verdicts
+    ByToken::new(verdicts)
 }

@@ -8,6 +8,7 @@ use super::Head;
 use super::subspace::Subspace;
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
+use crate::order;
 use crate::parallel;
 
 /// The largest order of a matrix whose eigenvalues are all computed, by one thread in about `10 d^3` operations; heads with more
@@ -285,7 +286,8 @@ fn products(head: &Head, ids: &[usize], scale: f64) -> [DMatrix<f64>; 2] {
 fn roots(matrix: DMatrix<f64>) -> Vec<f64> {
     let mut roots: Vec<f64> =
         matrix.symmetric_eigenvalues().iter().map(|x| x.max(0.0).sqrt()).collect();
-    roots.sort_by(|a, b| b.total_cmp(a));
+    order::rising_floats(&mut roots);
+    roots.reverse();
     roots
 }
 

@@ -4,6 +4,7 @@ use super::Head;
 use super::groups::{Groups, Standing};
 use super::spectrum::{self, Spectra};
 use crate::domain::Domain;
+use crate::order;
 use crate::parallel;
 
 /// Statistics of rows and biases.
@@ -92,7 +93,7 @@ impl Statistics {
 
 /// The quantiles of `numbers` at the levels [`QUANTILES`].
 fn quantiles(mut numbers: Vec<f64>) -> [f64; 9] {
-    numbers.sort_by(f64::total_cmp);
+    order::rising_floats(&mut numbers);
     QUANTILES.map(|q| numbers[(q * (numbers.len() - 1) as f64).round() as usize])
 }
 

@@ -102,16 +102,16 @@ fn ritz(basis: &[f64], images: &[f64], dim: usize, count: usize) -> Leading {
     let average = |i: usize, j: usize| (projected[i * n + j] + projected[j * n + i]) / 2.0;
     let eigen = DMatrix::from_fn(n, n, average).symmetric_eigen();
     let values = &eigen.eigenvalues;
-    let mut order = order::by_score((0..n).collect(), &|i: usize| values[i]);
+    let mut order = order::by_score((0..n as u32).collect(), &|i| values[i as usize]);
     order.truncate(count);
     let mut vectors = vec![0.0; order.len() * dim];
     parallel::fill(&mut vectors, dim, &|i, vector| {
-        let k = order[i];
+        let k = order[i] as usize;
         for (u, &weight) in basis.chunks_exact(dim).zip(eigen.eigenvectors.column(k).iter()) {
             add(vector, weight, u);
         }
     });
-    Leading { values: order.into_iter().map(|k| values[k]).collect(), vectors }
+    Leading { values: order.into_iter().map(|k| values[k as usize]).collect(), vectors }
 }
 
 /// Numbers between -1 and 1 without a pattern, always the same.

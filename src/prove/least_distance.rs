@@ -219,11 +219,11 @@ impl LeastDistance {
         products(&self.rows, &self.u, &mut self.values);
         let short = |i: usize| self.wanted[i] - self.values[i];
         let violated = |i: &usize| short(*i) > spare && !self.active.contains(i);
-        let found = (0..self.len()).filter(violated).map(|i| (short(i), i));
-        let mut found: Vec<(f64, usize)> = found.collect();
+        let found = (0..self.len()).filter(violated).map(|i| (short(i), i as u32));
+        let mut found: Vec<(f64, u32)> = found.collect();
         order::keep_highest(&mut found, CANDIDATES);
         // The worst row comes last.
-        self.candidates = found.into_iter().rev().map(|row| row.1).collect();
+        self.candidates = found.into_iter().rev().map(|row| row.1 as usize).collect();
         self.candidates.pop()
     }
 }
@@ -239,7 +239,9 @@ fn combine(rows: &[f64], dim: usize, target: &[f64]) -> Option<Vec<(usize, f64)>
     tests::count();
     let count = rows.len() / dim;
     let width = dim.next_multiple_of(LANES);
-    let rows: Vec<f64> = rows.chunks_exact(dim).flat_map(padded).collect();
+    let mut all = Vec::with_capacity(count * width);
+    rows.chunks_exact(dim).for_each(|row| all.extend_from_slice(&padded(row)));
+    let rows = all;
     let target = &padded(target);
     let row = |i: usize| &rows[i * width..(i + 1) * width];
     let mut gains = vec![0.0; count];

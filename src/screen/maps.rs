@@ -113,10 +113,10 @@ pub fn half_whitening(dim: usize, covariance: &[f64]) -> Option<Box<dyn Transfor
     }
     let eigen = DMatrix::from_column_slice(dim, dim, covariance).symmetric_eigen();
     let values = &eigen.eigenvalues;
-    let order = order::by_score((0..dim).collect(), &|i: usize| values[i]);
-    let largest = values[*order.first()?];
+    let order = order::by_score((0..dim as u32).collect(), &|i| values[i as usize]);
+    let largest = values[*order.first()? as usize];
     let (mut a, mut dual) = (Vec::with_capacity(dim * dim), Vec::with_capacity(dim * dim));
-    for k in order {
+    for k in order.into_iter().map(|k| k as usize) {
         let value = (values[k] / largest).max(RIDGE);
         let root = value.sqrt().sqrt();
         a.extend(eigen.eigenvectors.column(k).iter().map(|x| (x / root) as f32));

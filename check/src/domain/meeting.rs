@@ -13,6 +13,7 @@ use super::{Ball, Domain};
 use crate::arithmetic::dyadic::{Dyadic, as_integers};
 use crate::arithmetic::fraction::Fraction;
 use crate::error::{Error, Result};
+use crate::order;
 
 /// How far inside its ends a point is searched, as shares of a range (of 1 for a half-infinite range), largest first.
 const INSETS: [f64; 4] = [1e-2, 1e-4, 1e-7, 1e-11];
@@ -178,7 +179,7 @@ impl Ends {
             return Some(self.at(&Fraction::zero()));
         }
         let mut corners: Vec<&Fraction> = self.lower.iter().chain(&self.upper).flatten().collect();
-        corners.sort();
+        order::by(&mut corners, &|a, b| a.cmp(b));
         corners.dedup();
         let is_low = |level: &&Fraction| !Fraction::sum(self.at(level)).is_positive();
         let low = corners.partition_point(is_low);

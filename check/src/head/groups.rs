@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use super::{Head, Rows};
 use crate::arithmetic::dyadic::{Dyadic, dot_floats, one};
 use crate::domain::{Ball, Domain};
+use crate::order;
 use crate::parallel;
 
 /// How a token compares with the tokens that have the same row.
@@ -50,7 +50,7 @@ impl Groups {
             tokens.map(|t| seen.hash(&mut row, t)).collect()
         });
         let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
-        order.par_sort_unstable_by_key(|&t| (hashes[t as usize], t));
+        order::by_key(&mut order, &|&t| hashes[t as usize]);
 
         let (mut membership, mut survivors) = (HashMap::new(), Vec::new());
         let mut not_below = HashMap::new();
@@ -65,7 +65,7 @@ impl Groups {
                 let levels = seen.levels(&members);
                 let largest = levels.iter().max().cloned();
                 let mut rising: Vec<&Bias> = levels.iter().collect();
-                rising.sort();
+                order::by(&mut rising, &|a, b| a.cmp(b));
                 let others = |level: &Bias| levels.len() - rising.partition_point(|l| *l < level);
                 let others = levels.iter().map(|level| others(level) as u32 - 1);
                 not_below.extend(members.iter().copied().zip(others));

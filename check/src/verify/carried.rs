@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::examined::{Examined, Outcome};
 use super::{Checked, Refusal};
+use crate::order;
 
 /// The final result of an audit, given all audits of the certificate.
 pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
@@ -35,7 +36,7 @@ pub fn checked(here: &Examined, all: &[Examined]) -> Checked {
             Ok(()) => *accepted.entry(*claim).or_default() += 1,
         }
     }
-    refused.sort_by(|a, b| a.token.cmp(&b.token).then(a.reason.cmp(&b.reason)));
+    order::by(&mut refused, &|a, b| a.token.cmp(&b.token).then(a.reason.cmp(&b.reason)));
     refused.dedup();
     let domain = here.record().domain.clone();
     Checked { domain, complete: here.complete, accepted, ranks: here.ranks, refused }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Claim, Refusal, winning};
 use crate::certificate::AuditRecord;
+use crate::order;
 
 /// The kind of proof that a claim rests on, with its index in the list of the record.
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +151,7 @@ fn claims(record: &AuditRecord, scope: &Scope) -> Vec<Claimed> {
             claim(token, Claim::Argmaxable, Proof::Carried);
         }
     }
-    claims.sort_by_key(|c| c.0);
+    order::by_token(&mut claims, |claim| claim.0);
     claims
 }
 

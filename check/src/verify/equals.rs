@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-
 use super::folded::RowOrder;
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::order;
+use crate::parallel;
 
 /// The tokens in classes of equal rows, and within those in groups of equal levels, as far as hidden states of the
 /// domain can tell them apart.
@@ -23,15 +23,15 @@ impl<'a> Equals<'a> {
     /// Groups the tokens of a head over a domain.
     pub fn new(head: &'a Head, domain: &'a Domain) -> Self {
         let rows = RowOrder::new(domain);
-        let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
-        order.par_sort_by(|&a, &b| rows.by_row(head, a, b).then(a.cmp(&b)));
+        let order =
+            parallel::ids_by(head.tokens(), &|a, b| rows.by_row(head, a, b).then(a.cmp(&b)));
 
         let (mut place, mut groups) = (HashMap::new(), Vec::new());
         let same_row = |&a: &u32, &b: &u32| rows.by_row(head, a, b).is_eq();
         let runs = order.chunk_by(same_row).filter(|run| run.len() > 1);
         for (class, run) in runs.enumerate() {
             let mut run: Vec<_> = run.iter().map(|&t| (rows.level(head, t), t)).collect();
-            run.sort();
+            order::by(&mut run, &|a, b| a.0.cmp(&b.0));
             for group in run.chunk_by(|a, b| a.0 == b.0) {
                 place.extend(group.iter().map(|g| (g.1, (class, groups.len()))));
                 groups.push(group.iter().map(|g| g.1).collect());

@@ -18,7 +18,6 @@
 
 use multiversion::multiversion;
 use nalgebra::{DMatrix, DMatrixView};
-use rayon::prelude::*;
 
 use crate::arithmetic::dot::Element;
 use crate::arithmetic::narrow::{self, Panels};
@@ -28,6 +27,7 @@ use crate::arithmetic::rounding::{
 use crate::certificate::{Linear, MapRecord};
 use crate::domain::{Ball, Domain};
 use crate::head::Head;
+use crate::order;
 use crate::parallel;
 
 /// The number of rivals in a block, which share their greatest bounds.
@@ -190,17 +190,14 @@ impl<'a> Rivals<'a> {
             .filter_map(|&t| Some(bounds[t as usize].key * self.scale_of(t)?))
             .filter(|x| x.is_finite())
             .collect();
-        sizes.sort_unstable_by(f64::total_cmp);
+        order::rising_floats(&mut sizes);
         self.typical = sizes.get(sizes.len() / 2).map_or(1.0, |size| size.abs());
         if head.bias_is_constant() && self.ball.is_none() {
             self.typical = 1.0;
         }
         bounds.iter_mut().for_each(|b| b.order = self.typical * b.key + b.level);
-        let falling = |a: &u32, b: &u32| {
-            let (x, y) = (&bounds[*a as usize], &bounds[*b as usize]);
-            y.order.total_cmp(&x.order).then(a.cmp(b))
-        };
-        self.order.par_sort_unstable_by(falling);
+        // Falling; the tokens are in the order of their ids, which equal ones keep.
+        order::by_key(&mut self.order, &|&t| !order::rank_of(bounds[t as usize].order));
         for (place, &t) in self.order.iter().enumerate() {
             self.position[t as usize] = place as u32;
         }

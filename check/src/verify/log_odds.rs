@@ -13,8 +13,6 @@
 //! example 3.25.) A temperature divides all logits, and so the slack; where that is 0 or more, as for the weights of a
 //! loss, the bound by `H(a)` alone holds at every temperature.
 
-use std::collections::BTreeMap;
-
 use num_bigint::BigInt;
 use num_traits::Signed;
 
@@ -27,6 +25,7 @@ use crate::arithmetic::rounding::{add_down, mul_down};
 use crate::certificate::EnclosedRecord;
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::order;
 
 /// An upper bound of a probability, at most 1, from a lower bound of the log odds against it.
 pub fn most_probable(log_odds: f64) -> f64 {
@@ -38,15 +37,20 @@ pub fn most_probable(log_odds: f64) -> f64 {
 /// A lower bound of the entropy, in nats, of weights of sum 1 that lie in these intervals. The weights of a rival that
 /// occurs several times count as one: apart, they would have a larger entropy.
 pub fn entropy(weights: impl IntoIterator<Item = (u32, Interval)>) -> f64 {
-    let mut of_rivals: BTreeMap<u32, Interval> = BTreeMap::new();
-    for (rival, weight) in weights {
-        let sum = of_rivals.entry(rival).or_insert(Interval::point(0.0));
-        *sum = *sum + weight;
-    }
+    entropy_of(weights.into_iter().collect())
+}
+
+/// [`entropy`], compiled once for all iterators.
+fn entropy_of(mut weights: Vec<(u32, Interval)>) -> f64 {
+    order::by_token(&mut weights, |weight| weight.0);
+    let of_rival = |of_one: &[(u32, Interval)]| {
+        of_one.iter().fold(Interval::point(0.0), |sum, weight| sum + weight.1)
+    };
     // `-a ln a` is concave, so its least value over an interval is at an end; the weights are from 0 to 1.
     let term = |a: f64| if a > 0.0 && a < 1.0 { mul_down(a, -ln(a).hi).max(0.0) } else { 0.0 };
     let least = |weight: Interval| term(weight.lo).min(term(weight.hi));
-    of_rivals.into_values().fold(0.0, |sum, weight| add_down(sum, least(weight)))
+    let of_rivals = weights.chunk_by(|a, b| a.0 == b.0).map(of_rival);
+    of_rivals.fold(0.0, |sum, weight| add_down(sum, least(weight)))
 }
 
 /// Lower bounds of the two terms of the log odds.

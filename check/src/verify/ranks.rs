@@ -1,6 +1,6 @@
 //! Checks the best ranks of tokens: sets of rivals with shares for the lower end, a point for the upper end.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::equals::Equals;
 use super::one_point::OnePoint;
@@ -11,6 +11,7 @@ use crate::arithmetic::rounding::norm_up;
 use crate::certificate::{AuditRecord, RankRecords};
 use crate::domain::Domain;
 use crate::head::Head;
+use crate::order;
 use crate::parallel;
 
 /// Checks the best ranks of a well-formed record; with `only`, those of these tokens. Returns the number of accepted
@@ -146,8 +147,9 @@ impl Ranking<'_, '_> {
     /// The least best rank that the sets prove.
     fn least(&self, token: u32, sets: &[Set]) -> Result<u64, String> {
         let Ranking { head, domain, ranks, equals, .. } = self;
-        let mut of_rival: BTreeMap<u32, Dyadic> = BTreeMap::new();
-        let mut total = Dyadic::zero();
+        // Each rival with the place of a share.
+        let mut of_rivals: Vec<(u32, usize)> = Vec::new();
+        let mut shares: Vec<Dyadic> = Vec::new();
         for set in sets {
             let (mut rivals, share): (Vec<u32>, f64) = match *set {
                 Set::Enclosed(i) => {
@@ -169,18 +171,18 @@ impl Ranking<'_, '_> {
             if !(share > 0.0 && share <= 1.0) {
                 return Err(format!("the share {share} of a set is not above 0 and at most 1"));
             }
-            let share = Dyadic::from_f64(share);
-            rivals.sort_unstable();
-            rivals.dedup();
-            for j in rivals {
-                let sum = of_rival.entry(j).or_insert_with(Dyadic::zero);
-                *sum = &*sum + &share;
-            }
-            total = &total + &share;
+            order::distinct(&mut rivals);
+            of_rivals.extend(rivals.into_iter().map(|j| (j, shares.len())));
+            shares.push(Dyadic::from_f64(share));
         }
+        let sum = |sum: Dyadic, share: &Dyadic| &sum + share;
+        let total = shares.iter().fold(Dyadic::zero(), sum);
         let one = Dyadic::from_f64(1.0);
-        if let Some((j, _)) = of_rival.iter().find(|(_, sum)| **sum > one) {
-            return Err(format!("the shares of the sets with rival {j} exceed 1"));
+        order::by_token(&mut of_rivals, |of| of.0);
+        for of_one in of_rivals.chunk_by(|a, b| a.0 == b.0) {
+            if of_one.iter().map(|of| &shares[of.1]).fold(Dyadic::zero(), sum) > one {
+                return Err(format!("the shares of the sets with rival {} exceed 1", of_one[0].0));
+            }
         }
         // No more than the number of sets, so the loop ends.
         let mut whole = 0u64;

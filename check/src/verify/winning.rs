@@ -4,14 +4,13 @@
 //! Comparisons that these leave open are made in float64, and those that remain open, exactly.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use multiversion::multiversion;
 use nalgebra::{DMatrix, DMatrixView};
 use num_bigint::BigInt;
 use num_traits::Signed;
-use rayon::prelude::*;
 
 use super::equals::Equals;
 use super::leading::{self, Rivals};
@@ -23,6 +22,7 @@ use crate::arithmetic::rounding::{UP_4M, norm_up, power_of_two_near};
 use crate::certificate::AuditRecord;
 use crate::domain::Domain;
 use crate::head::{Head, Rows};
+use crate::order;
 use crate::parallel;
 use crate::progress::Progress;
 
@@ -73,7 +73,7 @@ pub fn check_all(
     mut points: Vec<(u32, Place)>,
     progress: &dyn Progress,
 ) -> HashMap<u32, Result<(), String>> {
-    points.sort_by_key(|p| p.0);
+    order::by_token(&mut points, |p| p.0);
     let mut outcomes: HashMap<u32, Result<(), String>> = HashMap::new();
     let beyond = |t: u32| t as usize >= head.tokens();
     for &(token, _) in points.iter().filter(|p| beyond(p.0)) {
@@ -90,22 +90,24 @@ pub fn check_all(
     let block = (NUMBERS / head.dim()).clamp(1, BLOCK);
     let mut checked = Vec::new();
     let mut rest = Vec::new();
-    let mut by_map: BTreeMap<Option<usize>, Vec<(u32, Place)>> = BTreeMap::new();
+    let mut by_map: Vec<Vec<(u32, Place)>> = vec![Vec::new(); record.maps.len()];
     for point in floats {
-        let map = if let Place::Map(m, _) = point.1 { Some(m) } else { None };
-        by_map.entry(map).or_default().push(point);
+        match point.1 {
+            Place::Map(m, _) => by_map[m].push(point),
+            _ => rest.push(point),
+        }
     }
-    for (map, mut points) in by_map {
+    for (map, mut points) in record.maps.iter().zip(by_map) {
         let tokens: Vec<u32> = points.iter().map(|p| p.0).collect();
         // A few points do not repay the preparation of all rivals.
-        let map = map.filter(|_| points.len() > block).map(|m| &record.maps[m]);
+        let map = (points.len() > block).then_some(map);
         let Some(rivals) = map.and_then(|map| Rivals::new(head, &record.domain, map, &tokens))
         else {
             rest.extend(points);
             continue;
         };
         // Points of tokens that are neighbours in the order of the rivals need the same rivals.
-        points.par_sort_unstable_by_key(|p| (rivals.position[p.0 as usize], p.0));
+        order::by_key(&mut points, &|p| u64::from(rivals.position[p.0 as usize]));
         checked.extend(parallel::flat_map(points.len(), block, &|range| {
             let chunk = &points[range];
             let open: Open = &|candidates, rounded, found| {

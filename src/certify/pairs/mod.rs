@@ -277,7 +277,7 @@ impl<'a> Pairs<'a> {
         }
         // Tokens that are neighbours in the order need the same blocks.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
-        order.sort_by_cached_key(|&i| self.rows.position[tokens[i] as usize]);
+        order::by_token(&mut order, |&i| self.rows.position[tokens[i] as usize]);
         let tried: Vec<Vec<Trial>> = parallel::map_ranges(order.len(), GROUP, &|range| {
             done(&[], &[]);
             let ids: Vec<u32> = order[range].iter().map(|&i| tokens[i]).collect();
@@ -466,8 +466,8 @@ impl<'a> Pairs<'a> {
     /// The candidates for tokens at given points.
     fn given(&self, attempts: Vec<TrialPoint>) -> Vec<Candidate<'a>> {
         let (all, head, dim) = (&self.transformed, self.problem.head(), self.problem.head().dim());
-        let points: Vec<f32> =
-            attempts.iter().flat_map(|a| a.h.iter().map(|&x| x as f32)).collect();
+        let mut points: Vec<f32> = Vec::with_capacity(attempts.len() * dim);
+        attempts.iter().for_each(|a| points.extend(a.h.iter().map(|&x| x as f32)));
         let narrow = all.transform.pull_back(&points);
         let width = all.width;
         let wide: Vec<f64> = narrow.iter().map(|&x| f64::from(x)).collect();
@@ -560,7 +560,7 @@ fn median_scale(all: &Transformed, radius: f64) -> f64 {
         .map(|j| radius * all.norm[j] / all.image_length(j))
         .filter(|x| x.is_finite())
         .collect();
-    scales.sort_by(f64::total_cmp);
+    order::rising_floats(&mut scales);
     scales.get(scales.len() / 2).copied().unwrap_or(1.0)
 }
 

@@ -1,11 +1,10 @@
 //! The transformed rows sorted, cut into blocks and rounded to 8-bit integers.
 
-use rayon::prelude::*;
-
 use super::kernel::BLOCK;
 use super::rounding::{self, COPIES, Losses};
 use super::rows::Transformed;
 use crate::head::Head;
+use crate::order;
 use crate::parallel;
 
 /// The number of neighbouring blocks (a shelf) whose rows are sorted by bias. (In whisper-tiny.en's ball, where
@@ -70,15 +69,11 @@ pub struct Block {
 impl Sorted {
     /// Sorts the rows by their falling `keys`, cuts them into blocks and rounds them.
     pub fn new(all: &Transformed, head: &Head, keys: &[f64]) -> Sorted {
-        let mut order: Vec<u32> = (0..head.tokens() as u32).collect();
-        order.par_sort_unstable_by(|&a, &b| {
-            keys[b as usize].total_cmp(&keys[a as usize]).then(a.cmp(&b))
-        });
+        let tokens = (0..head.tokens() as u32).collect();
+        let mut order = order::by_score(tokens, &|t| keys[t as usize]);
         // The limit of a block uses its greatest bias, so rows of similar keys are put in the order of their biases.
         parallel::fill(&mut order, BLOCKS_SORTED_BY_BIAS * BLOCK, &|_, shelf| {
-            let falling =
-                |a: &u32, b: &u32| head.bias(*b as usize).total_cmp(&head.bias(*a as usize));
-            shelf.sort_by(falling);
+            order::by_key(shelf, &|&t| !order::rank_of(head.bias(t as usize)));
         });
         let mut position = vec![0; order.len()];
         order.iter().enumerate().for_each(|(place, &t)| position[t as usize] = place as u32);

@@ -334,8 +334,8 @@ impl Transform for LowRank {
     fn images(&self, x: &[f64], norms: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (dim, count, rest) = (self.dim, self.factors.len(), self.rest());
         let points = x.len() / self.width();
-        let others: Vec<f64> =
-            x.chunks_exact(self.width()).flat_map(|x| x[count..].iter().copied()).collect();
+        let mut others: Vec<f64> = Vec::with_capacity(points * dim);
+        x.chunks_exact(self.width()).for_each(|x| others.extend_from_slice(&x[count..]));
         let mut parts = vec![0.0; points * count];
         f32::product(&others, &self.basis, dim, &mut parts, count);
         for (parts, x) in parts.chunks_exact_mut(count).zip(x.chunks_exact(self.width())) {

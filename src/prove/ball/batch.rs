@@ -7,11 +7,10 @@
 //! may depend on the other tokens audited, but never on threads; if neither side is proved, the token is searched
 //! once more by itself.
 
-use std::cmp::Reverse;
-
 use crate::certify::map::Map;
 use crate::certify::pairs::kernel::TILE;
 use crate::certify::pairs::{Pairs, Trial};
+use crate::order;
 use crate::parallel;
 use crate::prove::ball::frequent_rivals::FrequentRivals;
 use crate::prove::ball::running::{self, RunningSearch, SearchOutcome};
@@ -103,7 +102,7 @@ pub fn search(
             done(1);
         }
         // The largest first: a thread that starts a large one at the end of a round keeps the others waiting.
-        running.sort_by_key(|search| Reverse(search.search.size()));
+        order::by_key(&mut running, &|search| !(search.search.size() as u64));
     }
     // What float64 cannot decide may depend on the order in which rivals were added: search these tokens once more,
     // each by itself.
@@ -188,11 +187,12 @@ impl<'a> Shared<'a> {
     /// Compares the points of searches with all rows; returns also the rivals found.
     fn pass(&self, searches: Vec<RunningSearch<'a>>) -> (Vec<Ended<'a>>, Vec<u32>) {
         let trials = running::by_all(self.pairs, &searches);
-        let told = trials.iter().flat_map(|trial| match trial {
-            Trial::Behind(rivals) => rivals.as_slice(),
-            Trial::Wins(_) => &[],
-        });
-        let told = told.copied().collect();
+        let mut told = Vec::new();
+        for trial in &trials {
+            if let Trial::Behind(rivals) = trial {
+                told.extend_from_slice(rivals);
+            }
+        }
         let searches: Vec<_> = searches.into_iter().zip(trials).collect();
         let ended = parallel::map_owned(searches, &|(mut search, trial)| {
             search.ready = false;

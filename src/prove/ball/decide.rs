@@ -1,13 +1,12 @@
 //! Decides the tokens of a ball that the screen did not settle.
 
-use std::collections::BTreeMap;
-
 use num_bigint::BigInt;
 
 use crate::arithmetic::rounding::norm_up_of;
 use crate::certify::interval::Margin;
 use crate::certify::witness::{Witness, certify_floats};
 use crate::certify::{self, Combination, Rival, Verdict};
+use crate::order::ByToken;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::prove::ball::batch;
@@ -28,8 +27,8 @@ pub fn decide(
 ) -> Vec<(u32, Finding)> {
     let problem = system.problem();
     let winners = winners_in_the_box(problem, tokens);
-    winners.iter().for_each(|_| progress.advance(1));
-    let others = tokens.iter().filter(|(token, _)| !winners.contains_key(token));
+    (0..winners.len()).for_each(|_| progress.advance(1));
+    let others = tokens.iter().filter(|(token, _)| !winners.has(*token));
     let others: Vec<(u32, Start)> = others.cloned().collect();
     let outcomes = batch::search(system, screen.map(), screen.pairs(), &others, &|count| {
         progress.advance(count)
@@ -39,9 +38,8 @@ pub fn decide(
         SearchOutcome::Loses(verdict) => (*token, Finding::Decided(verdict)),
         SearchOutcome::Stuck(multipliers) => (*token, Finding::Unclear(multipliers)),
     });
-    let won =
-        winners.into_values().map(|w| (w.token(), Finding::Decided(certify::won(problem, w))));
-    searched.chain(won).collect()
+    let won = winners.into_vec().into_iter();
+    searched.chain(won.map(|(t, w)| (t, Finding::Decided(certify::won(problem, w))))).collect()
 }
 
 /// The share of the radius at which a point is placed that was beyond the ball. It only proposes: `certify_floats` decides.
@@ -49,11 +47,11 @@ const INSIDE: f64 = 63.0 / 64.0;
 
 /// Tokens that win at the point of the box nearest to their start. In a wide head with ranges most ends of ranges are
 /// active at the point that a search looks for, thousands of them, while this one point is often enough.
-fn winners_in_the_box(problem: &Problem, tokens: &[(u32, Start)]) -> BTreeMap<u32, Witness> {
+fn winners_in_the_box(problem: &Problem, tokens: &[(u32, Start)]) -> ByToken<Witness> {
     let domain = problem.domain();
     let Some(ball) = domain.ball().filter(|_| domain.has_ranges() && problem.head().is_wide())
     else {
-        return BTreeMap::new();
+        return ByToken::new(Vec::new());
     };
     let moved = |(token, start): &(u32, Start)| {
         let mut h = ball.hidden_state(&start.near);

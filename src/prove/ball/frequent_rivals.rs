@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use multiversion::multiversion;
 
 use crate::arithmetic::narrow::{self, Panels};
+use crate::order;
 use crate::parallel;
 use crate::problem::Problem;
 
@@ -36,19 +37,18 @@ impl<'a> FrequentRivals<'a> {
     pub fn new<'l>(problem: &'a Problem, lists: impl Iterator<Item = &'l [u32]>) -> Self {
         let mut often = vec![0usize; problem.head().tokens()];
         lists.flatten().for_each(|&j| often[j as usize] += 1);
-        let told = (0..).zip(often).filter(|t| t.1 > 0);
-        let mut told: Vec<(u32, usize)> = told.collect();
-        told.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        told.truncate(KEPT);
+        let told = often.into_iter().zip(0..).filter(|t| t.0 > 0);
+        let mut told: Vec<(f64, u32)> = told.map(|(count, j)| (count as f64, j)).collect();
+        order::keep_highest(&mut told, KEPT);
         let head = problem.head();
         let mut centre = vec![0.0; head.dim()];
-        for &(j, _) in &told {
+        for &(_, j) in &told {
             let row = head.row(j as usize);
             centre.iter_mut().zip(row).for_each(|(c, w)| *c += w / told.len() as f64);
         }
         let mut frequent =
             FrequentRivals { problem, centre, known: HashSet::new(), parts: Vec::new() };
-        frequent.add(told.into_iter().map(|t| t.0));
+        frequent.add(told.into_iter().map(|t| t.1));
         frequent
     }
 
@@ -68,8 +68,10 @@ impl<'a> FrequentRivals<'a> {
     /// approximate amount by which each is ahead.
     pub fn ahead(&self, tried: &[(u32, &[f64])]) -> Vec<Vec<(f64, u32)>> {
         let head = self.problem.head();
-        let points: Vec<f32> =
-            tried.iter().flat_map(|(_, z)| z.iter().map(|&x| x as f32)).collect();
+        let mut points: Vec<f32> = Vec::with_capacity(tried.len() * head.dim());
+        for (_, z) in tried {
+            points.extend(z.iter().map(|&x| x as f32));
+        }
         let own = |&(token, z): &(u32, &[f64])| {
             let row = head.row(token as usize).zip(&self.centre).map(|(w, c)| w - c);
             row.zip(z).map(|(w, x)| w * x).sum::<f64>() + head.bias(token as usize)

@@ -1,12 +1,10 @@
 //! Decides the tokens that the screen did not settle, over a box or all of space: search, certify, and fall back to
 //! surer methods.
 
-use std::collections::BTreeMap;
-
 use crate::certify::interval::Margin;
 use crate::certify::pairs::Pairs;
-use crate::certify::witness::Witness;
 use crate::certify::{self, Rival, Verdict};
+use crate::order::ByToken;
 use crate::problem::Problem;
 use crate::prove::least_distance::LeastDistance;
 use crate::prove::polyhedron::support;
@@ -27,7 +25,7 @@ pub fn lost_everywhere(
     problem: &Problem,
     free: &System,
     tokens: &[(u32, Start)],
-) -> BTreeMap<u32, Verdict> {
+) -> ByToken<Verdict> {
     let proposals = search::<LeastDistance>(free, None, tokens.to_vec()).into_iter();
     let lost = proposals.filter_map(|Proposal { token, outcome, .. }| match outcome {
         SearchOutcome::Loses(multipliers) => {
@@ -53,13 +51,15 @@ pub fn decide<S: Solver>(
         SearchOutcome::Wins(h) => Some((proposal.token, unit_length(problem, h.clone()))),
         _ => None,
     });
-    let witnesses = certify::witness::certify_floats(problem, points.collect());
-    let witnesses = witnesses.into_iter().filter_map(Result::ok).map(|w| (w.token(), w));
-    let mut witnesses: BTreeMap<u32, Witness> = witnesses.collect();
+    // One for each proposal of a point, in their order.
+    let mut witnesses = certify::witness::certify_floats(problem, points.collect()).into_iter();
     let mut decide = |proposal: Proposal| {
         let token = proposal.token;
         let verdict = match &proposal.outcome {
-            SearchOutcome::Wins(_) => witnesses.remove(&token).map(|w| certify::won(problem, w)),
+            SearchOutcome::Wins(_) => {
+                let witness = witnesses.next().and_then(Result::ok);
+                witness.map(|witness| certify::won(problem, witness))
+            }
             SearchOutcome::Proved(witness) => Some(certify::won(problem, witness.clone())),
             SearchOutcome::Loses(multipliers) => {
                 certified_loss::<S>(system, token, multipliers, &proposal.working)

@@ -5,9 +5,6 @@
 //! a search takes some `10 d^3`. Tokens are searched in rounds whose sizes depend only on what was found before, so
 //! the verdicts are the same with any number of threads.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
 use crate::certify::enclosure::Basis;
 use crate::certify::{Loss, Verdict, lost_on};
 use crate::order;
@@ -46,7 +43,8 @@ pub fn decide(
     let waiting = |(token, start)| Waiting { token, start, place: system.place(token) };
     let mut open: Vec<Waiting> = parallel::map_owned(tokens, &waiting);
     // Tokens that are behind many rivals lie deep inside the hull.
-    open.sort_by_key(|waiting| (Reverse(waiting.start.behind.len()), waiting.token));
+    order::by_token(&mut open, |waiting| waiting.token);
+    order::by_key(&mut open, &|waiting| !(waiting.start.behind.len() as u64));
     let mut decided = Vec::with_capacity(open.len());
     let (mut patience, mut round) = (PATIENCE, FIRST);
     while !open.is_empty() {
@@ -90,32 +88,30 @@ fn lose_on(
     place: &[f64],
     open: &mut Vec<Waiting>,
 ) -> Vec<(u32, Verdict)> {
-    let mut order: Vec<(f64, usize)> =
-        parallel::map(open.len(), &|i| (distance(place, &open[i].place), i));
-    let nearer = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-    let mut lost: Vec<(usize, Verdict)> = Vec::new();
-    let (mut tried, mut count) = (0, TRIED);
-    while tried < order.len() {
-        let rest = &mut order[tried..];
+    let distances = parallel::map(open.len(), &|i| distance(place, &open[i].place));
+    let nearest = order::by_score((0..open.len() as u32).collect(), &|i| -distances[i as usize]);
+    let mut lost: Vec<Option<Verdict>> = open.iter().map(|_| None).collect();
+    let (mut rest, mut count) = (nearest.as_slice(), TRIED);
+    while !rest.is_empty() {
         count = count.min(rest.len());
-        rest.select_nth_unstable_by(count - 1, nearer);
+        let (these, further) = rest.split_at(count);
         let found = parallel::map(count, &|at| {
-            let i = rest[at].1;
-            Some((i, lost_on(system.problem(), open[i].token, basis)?))
+            lost_on(system.problem(), open[these[at] as usize].token, basis)
         });
-        let before = lost.len();
-        lost.extend(found.into_iter().flatten());
-        if (lost.len() - before) * ONE_IN < count {
+        let mut hits = 0;
+        for (&i, verdict) in these.iter().zip(found) {
+            hits += usize::from(verdict.is_some());
+            lost[i as usize] = verdict;
+        }
+        if hits * ONE_IN < count {
             break;
         }
-        tried += count;
+        rest = further;
         count *= 2;
     }
-    let mut lost: BTreeMap<usize, Verdict> = lost.into_iter().collect();
-    let mut taken = Vec::with_capacity(lost.len());
-    let mut stays = Vec::with_capacity(open.len() - lost.len());
-    for (i, waiting) in open.drain(..).enumerate() {
-        match lost.remove(&i) {
+    let (mut taken, mut stays) = (Vec::new(), Vec::new());
+    for (waiting, verdict) in open.drain(..).zip(lost) {
+        match verdict {
             Some(verdict) => taken.push((waiting.token, verdict)),
             None => stays.push(waiting),
         }
