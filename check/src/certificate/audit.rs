@@ -3,7 +3,6 @@
 use super::arrays::{Arrays, paired};
 use super::description::AuditDescription;
 use super::domain::Name;
-
 use super::{AuditRecord, BallLossRecord, EnclosedRecord, MapRecord, UndecidedRecord};
 use super::{domain, losses, points};
 use crate::domain::{Ball, Inside};

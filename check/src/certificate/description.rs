@@ -128,3 +128,43 @@ impl AuditDescription {
         Ok(AuditDescription { domain, centred, carried_from, scope, maps, groups, measures, point })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes of a certificate depend on it.
+    #[test]
+    fn the_fields_are_written_in_one_order_and_those_of_later_versions_are_left_out() {
+        let point = r#","measures":["ranks"],"point":null}],"subject":"kept rows"}"#;
+        for (version, end) in [(2, "}]}"), (5, point)] {
+            let later = version == 5;
+            let description = Description {
+                format: FORMAT,
+                version,
+                tool: "t".to_owned(),
+                head: HeadDescription { sha256: "s".to_owned(), tokens: 3, dim: 2 },
+                audits: vec![AuditDescription {
+                    domain: "free".to_owned(),
+                    centred: None,
+                    carried_from: Some(0),
+                    scope: "all".to_owned(),
+                    maps: vec!["identity".to_owned()],
+                    groups: 1,
+                    measures: later.then(|| vec!["ranks".to_owned()]),
+                    point: later.then_some(None),
+                }],
+                subject: later.then(|| "kept rows".to_owned()),
+            };
+            let written = serde_json::to_string(&description).unwrap();
+            let head = r#""tool":"t","head":{"sha256":"s","tokens":3,"dim":2}"#;
+            let audit = r#""domain":"free","centred":null,"carried_from":0,"scope":"all","maps":["identity"],"groups":1"#;
+            let format = r#""format":"unargmax certificate""#;
+            let expected =
+                format!(r#"{{{format},"version":{version},{head},"audits":[{{{audit}{end}"#);
+            assert_eq!(written, expected);
+            let read = Description::read(serde_json::from_str(&written).unwrap()).unwrap();
+            assert_eq!((read.version, read.audits[0].groups), (version, 1));
+        }
+    }
+}
