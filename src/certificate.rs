@@ -1,6 +1,6 @@
 //! Makes a certificate from audits. The format and its file belong to the crate `unargmax_check`.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use unargmax_check::certificate::*;
@@ -97,13 +97,13 @@ impl Recorder {
         if audit.verdicts().len() < audit.kept().map_or(head.tokens(), <[u32]>::len) {
             recorder.record.scope = Some(audit.verdicts().iter().map(|v| v.0).collect());
         }
-        let mut ties: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let (mut ties, mut tied) = (Vec::new(), HashSet::new());
         for (token, verdict) in audit.verdicts() {
             match verdict {
                 Verdict::Argmaxable(witness) => recorder.add_witness(witness),
                 Verdict::Tied(tie) => {
-                    let first = tie.members()[0];
-                    if ties.insert(first, tie.members().to_vec()).is_none() {
+                    if tied.insert(tie.members()[0]) {
+                        ties.push(tie.members().to_vec());
                         recorder.add_witness(tie.witness());
                     }
                 }
@@ -121,7 +121,8 @@ impl Recorder {
             }
         }
         let Recorder { mut record, maps } = recorder;
-        record.ties = ties.into_values().collect();
+        order::by_token(&mut ties, |tie: &Vec<u32>| tie[0]);
+        record.ties = ties;
         // The witness of a tie was added where its group was first met; lists are in id order.
         order::by_token(&mut record.witnesses, |w| w.0);
         order::by_token(&mut record.integers, |w| w.0);

@@ -1,11 +1,10 @@
 //! Tokens that are still undecided in a ball: the searches for best gaps and efforts try them once more.
 
-use std::collections::BTreeMap;
-
 use super::{Audit, Options};
 use crate::certify::Verdict;
 use crate::measure::effort::{self, Known};
 use crate::measure::margin;
+use crate::order::ByToken;
 use crate::problem::Problem;
 
 /// Tries to decide the undecided tokens of a ball by the searches for best gaps and then for efforts: a measurement
@@ -22,14 +21,13 @@ pub fn decide(
     for by_gap in [true, false] {
         // One token of each group of equals is decided for all of them, so that they share one proof.
         let open = verdicts.iter().filter(|v| matches!(v.1, Verdict::Undecided(_)));
-        let open: BTreeMap<u32, &Verdict> =
-            open.map(|(token, verdict)| (problem.equals(*token)[0], verdict)).collect();
+        let open = open.map(|(token, verdict)| (problem.equals(*token)[0], verdict));
+        let open: Vec<(u32, &Verdict)> = ByToken::new(open.collect()).into_vec();
         if open.is_empty() {
             return;
         }
         options.progress.begin("edge", open.len(), "tokens");
         let decided = if by_gap {
-            let open: Vec<(u32, &Verdict)> = open.into_iter().collect();
             margin::decided(problem, &open, options.progress)
         } else {
             let known = |(token, verdict): (u32, _)| {
@@ -39,7 +37,7 @@ pub fn decide(
             let open: Vec<Known> = open.into_iter().map(known).collect();
             beyond(problem, |outer| effort::decided(problem, outer, &open, options.progress))
         };
-        let decided: BTreeMap<u32, Verdict> = decided.into_iter().collect();
+        let decided = ByToken::new(decided);
         for (token, verdict) in verdicts.iter_mut() {
             let found = decided.get(&problem.equals(*token)[0]);
             if let (Verdict::Undecided(_), Some(found)) = (&verdict, found) {
