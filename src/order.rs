@@ -2,8 +2,6 @@
 //!
 //! Scores and what has them are packed into integers, which the trusted crate sorts; so no sort is compiled here.
 
-use crate::certify::Rival;
-
 pub use unargmax_check::order::{by_key, by_token, distinct, rank_of, rising_floats};
 use unargmax_check::order::{float_of, keep_least, rising};
 
@@ -30,25 +28,6 @@ impl Ranked for usize {
     }
     fn of(number: u64) -> Self {
         number as usize
-    }
-}
-
-impl Ranked for Rival {
-    fn number(self) -> u64 {
-        let (kind, id) = match self {
-            Rival::Token(t) => (0, t),
-            Rival::Lower(k) => (1, k),
-            Rival::Upper(k) => (2, k),
-        };
-        kind << 32 | u64::from(id)
-    }
-    fn of(number: u64) -> Self {
-        let id = number as u32;
-        match number >> 32 {
-            0 => Rival::Token(id),
-            1 => Rival::Lower(id),
-            _ => Rival::Upper(id),
-        }
     }
 }
 
@@ -156,6 +135,7 @@ impl<T> FromIterator<(u32, T)> for ByToken<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certify::Rival;
 
     #[test]
     fn the_highest_scores_come_first_and_equal_ones_in_the_order_of_their_items() {

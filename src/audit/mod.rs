@@ -76,19 +76,7 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         || screens.then(|| Moments::new(rows)),
     );
     clock.lap("groups");
-    let findings = match certify::one_point::decide(&problem, &tokens) {
-        Some(verdicts) => verdicts
-            .into_iter()
-            .map(|(token, verdict)| (token, Finding::Decided(verdict)))
-            .collect(),
-        None => {
-            let screen = match moments {
-                Some(moments) => Screen::with(&problem, moments),
-                None => Screen::empty(&problem),
-            };
-            stages::run(&problem, screen, &tokens, options, &mut clock)?
-        }
-    };
+    let findings = found(&problem, moments, &tokens, options, &mut clock)?;
 
     // Over all of space: tokens that win inside win there too; the others are decided there, and may lose inside for
     // the same reason.
@@ -131,6 +119,25 @@ fn run(head: &Head, domain: &Domain, options: Options, may_screen: bool) -> Resu
         #[cfg(feature = "measures")]
         measured,
     })
+}
+
+/// What is found for each token in the domain.
+fn found(
+    problem: &Problem,
+    moments: Option<Moments>,
+    tokens: &[u32],
+    options: Options,
+    clock: &mut Clock,
+) -> Result<Vec<(u32, Finding)>> {
+    if let Some(verdicts) = certify::one_point::decide(problem, tokens) {
+        let decided = |(token, verdict)| (token, Finding::Decided(verdict));
+        return Ok(verdicts.into_iter().map(decided).collect());
+    }
+    let screen = match moments {
+        Some(moments) => Screen::with(problem, moments),
+        None => Screen::empty(problem),
+    };
+    stages::run(problem, screen, tokens, options, clock)
 }
 
 /// Refuses an engine that cannot do what is asked of it.

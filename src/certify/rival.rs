@@ -1,5 +1,7 @@
 //! Rivals and range ends that block a token.
 
+use crate::order::Ranked;
+
 /// An element of a combination that blocks a token: a rival token, or an end of the domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rival {
@@ -17,6 +19,26 @@ impl std::fmt::Display for Rival {
             Rival::Token(t) => write!(f, "{t}"),
             Rival::Lower(k) => write!(f, "lo[{k}]"),
             Rival::Upper(k) => write!(f, "hi[{k}]"),
+        }
+    }
+}
+
+/// Rivals come before ends, as in the order of the type.
+impl Ranked for Rival {
+    fn number(self) -> u64 {
+        let (kind, id) = match self {
+            Rival::Token(t) => (0, t),
+            Rival::Lower(k) => (1, k),
+            Rival::Upper(k) => (2, k),
+        };
+        kind << 32 | u64::from(id)
+    }
+    fn of(number: u64) -> Self {
+        let id = number as u32;
+        match number >> 32 {
+            0 => Rival::Token(id),
+            1 => Rival::Lower(id),
+            _ => Rival::Upper(id),
         }
     }
 }

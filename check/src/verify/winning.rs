@@ -132,11 +132,7 @@ pub fn check_all(
     let exact = parallel::map(integers.len(), &|i| {
         let (token, place) = integers[i];
         progress.advance(1);
-        let Place::Integers(i) = place else {
-            return (token, Err("it has no integers".to_owned()));
-        };
-        let (_, numerators, denominator) = &record.integers[i];
-        (token, check_integers(head, &record.domain, equals, token, numerators, denominator))
+        (token, check_exactly(head, record, equals, token, place))
     });
     let only_point = OnePoint::new(head, &record.domain);
     let only = only.into_iter().map(|(token, _)| (token, only_point.check_win(equals, token)));
@@ -148,6 +144,19 @@ pub fn check_all(
         }
     }
     outcomes
+}
+
+/// Checks the win of a token at its point of integers.
+fn check_exactly(
+    head: &Head,
+    record: &AuditRecord,
+    equals: &Equals,
+    token: u32,
+    place: Place,
+) -> Result<(), String> {
+    let Place::Integers(i) = place else { return Err("it has no integers".to_owned()) };
+    let (_, numerators, denominator) = &record.integers[i];
+    check_integers(head, &record.domain, equals, token, numerators, denominator)
 }
 
 /// A token's point, with the bounds that decide whether the token wins there.
