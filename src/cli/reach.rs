@@ -198,11 +198,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     drop(journal);
     Journal::remove(&arguments.out).context("--out")?;
     print(arguments, &report)?;
-    let mut contradictions = report.contradictions().peekable();
-    if contradictions.peek().is_none() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    for climbed in contradictions {
+    Ok(told(arguments, &report, &opened))
+}
+
+/// Tells every contradiction between a proof and an input, and returns the exit status that this gives.
+fn told(arguments: &Arguments, report: &LadderReport, opened: &Opened) -> ExitCode {
+    let mut status = ExitCode::SUCCESS;
+    for climbed in report.contradictions() {
         eprintln!(
             "unargmax: CONTRADICTION: token {} {} is proved never to be the strict winner, but an input makes it so; its \
              hidden state is in {}",
@@ -210,8 +212,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             opened.label(climbed.token),
             arguments.out.join(unargmax::report::ladder::WITNESSES).display()
         );
+        status = ExitCode::from(CONTRADICTION);
     }
-    Ok(ExitCode::from(CONTRADICTION))
+    status
 }
 
 /// The wanted tokens, each with the reason why it is wanted.
