@@ -115,29 +115,34 @@ pub fn map_ranges<R: Send>(
 
 /// The results for elements that are given away, each worth a task of its own.
 pub fn map_owned<T: Send, R: Send>(elements: Vec<T>, one: &(dyn Fn(T) -> R + Sync)) -> Vec<R> {
-    let count = elements.len();
-    let mut places = Vec::with_capacity(count);
-    for element in elements {
-        places.push(Some(element));
+    let (count, given) = (elements.len(), Given::new(elements));
+    map_singly(count, &|i| one(given.take(i)))
+}
+
+/// Elements that tasks take, each once.
+struct Given<T>(Mutex<Vec<Option<T>>>);
+
+impl<T> Given<T> {
+    fn new(elements: impl IntoIterator<Item = T>) -> Self {
+        let mut given = Vec::new();
+        for element in elements {
+            given.push(Some(element));
+        }
+        Given(Mutex::new(given))
     }
-    let places = Mutex::new(places);
-    map_singly(count, &|i| {
-        let element = places.lock().expect(SHORT)[i].take();
-        one(element.expect("each index is used once"))
-    })
+
+    /// The element of the task with this index.
+    fn take(&self, task: usize) -> T {
+        let element = self.0.lock().expect(SHORT)[task].take();
+        element.expect("each index is used once")
+    }
 }
 
 /// Cuts `out` into pieces of `size` elements and calls `fill` with the index of each piece and the piece.
 pub fn fill<T: Send>(out: &mut [T], size: usize, fill: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    let mut pieces = Vec::with_capacity(out.len().div_ceil(size));
-    for piece in out.chunks_mut(size) {
-        pieces.push(Some(piece));
-    }
-    let (count, pieces) = (pieces.len(), Mutex::new(pieces));
-    each(count, &|i| {
-        let piece = pieces.lock().expect(SHORT)[i].take();
-        fill(i, piece.expect("each index is used once"));
-    });
+    let count = out.len().div_ceil(size);
+    let given = Given::new(out.chunks_mut(size));
+    each(count, &|i| fill(i, given.take(i)));
 }
 
 /// Like [`fill`], for pieces of two slices that belong together.
@@ -146,14 +151,10 @@ pub fn fill_both<A: Send, B: Send>(
     (second, second_size): (&mut [B], usize),
     fill: &(dyn Fn(usize, &mut [A], &mut [B]) + Sync),
 ) {
-    let mut pieces = Vec::with_capacity(first.len().div_ceil(first_size));
-    for piece in first.chunks_mut(first_size).zip(second.chunks_mut(second_size)) {
-        pieces.push(Some(piece));
-    }
-    let (count, pieces) = (pieces.len(), Mutex::new(pieces));
+    let pieces = first.chunks_mut(first_size).zip(second.chunks_mut(second_size));
+    let (count, given) = (pieces.len(), Given::new(pieces));
     each(count, &|i| {
-        let piece = pieces.lock().expect(SHORT)[i].take();
-        let (first, second) = piece.expect("each index is used once");
+        let (first, second) = given.take(i);
         fill(i, first, second);
     });
 }

@@ -198,11 +198,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     drop(journal);
     Journal::remove(&arguments.out).context("--out")?;
     print(arguments, &report)?;
-    Ok(told(arguments, &report, &opened))
+    Ok(tell_contradictions(arguments, &report, &opened))
 }
 
 /// Tells every contradiction between a proof and an input, and returns the exit status that this gives.
-fn told(arguments: &Arguments, report: &LadderReport, opened: &Opened) -> ExitCode {
+fn tell_contradictions(arguments: &Arguments, report: &LadderReport, opened: &Opened) -> ExitCode {
     let mut status = ExitCode::SUCCESS;
     for climbed in report.contradictions() {
         eprintln!(

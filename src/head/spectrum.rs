@@ -79,7 +79,7 @@ impl Spectra {
             (rows, centred, whole)
         };
         let variance = centred.trace() * scale * scale;
-        let (deviations, all) = rayon::join(|| roots(centred), || roots(whole));
+        let (deviations, all) = parallel::join(|| roots(centred), || roots(whole));
         let sized = |values: Vec<f64>, size: f64| values.iter().map(|x| x * size).collect();
         let mut deviations: Vec<f64> = sized(deviations, scale);
         deviations.truncate(dim.min(rows));

@@ -8,13 +8,12 @@
 mod certificate;
 pub mod sample;
 
-use rayon::prelude::*;
-
 use crate::audit::{Options, audit_one};
 use crate::certify::{Outcome, Rival, Verdict};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::parallel;
 use crate::progress::{Progress, Silent};
 pub use certificate::certificate;
 
@@ -113,10 +112,6 @@ pub fn decide_with_progress(
     if sets.is_empty() {
         return Err(Error::Invalid("there is no set of labels to decide".to_owned()));
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::Invalid(format!("cannot start {threads} threads: {e}")))?;
     progress.begin("sets", sets.len(), "sets");
     let one = |set: &Vec<u32>| {
         let own = head.for_label_set(set)?;
@@ -131,8 +126,11 @@ pub fn decide_with_progress(
         progress.advance(1);
         Ok(Decided { inside, free })
     };
+    let decided = parallel::in_pool(threads, || {
+        parallel::map_singly(sets.len(), &|i| one(&sets[i])).into_iter().collect::<Result<_>>()
+    });
     let decided =
-        pool.install(|| sets.par_iter().with_max_len(1).map(one).collect::<Result<_>>())?;
+        decided.map_err(|e| Error::Invalid(format!("cannot start {threads} threads: {e}")))??;
     Ok(LabelSets { domain: domain.clone(), labels: head.tokens(), sets, decided })
 }
 

@@ -81,10 +81,10 @@ mod tests {
         let open =
             open.map(|token| Open { token, working: Vec::new(), undecided: undecided.clone() });
         let open: Vec<Open> = open.collect();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let verdicts = pool.install(|| {
+        let verdicts = parallel::in_pool(threads, || {
             decide_within(&problem, open, ([1 << 8, 1 << 11, 1 << 20], total), &Silent)
         });
+        let verdicts = verdicts.unwrap();
         let name = |v: &Verdict| (v.name(), matches!(v, Verdict::Undecided(u) if u.is_by_budget()));
         verdicts.iter().map(|v| name(&v.1)).collect()
     }
